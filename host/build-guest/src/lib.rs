@@ -1,0 +1,127 @@
+//! Builds a guest component with a nested cargo, for build scripts.
+//!
+//! The workspace's components are made by `cargo build` itself, so that nobody
+//! has to run anything first. A failure ends the build with the command that
+//! mends it; it is never skipped.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The target that guests are built for.
+pub const TARGET: &str = "wasm32-wasip2";
+
+/// A guest to build: a package of this workspace.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    package: String,
+    features: Vec<String>,
+}
+
+impl Guest {
+    /// The guest that is the package of this name.
+    #[must_use]
+    pub fn package(name: &str) -> Self {
+        Self { package: name.to_owned(), features: Vec::new() }
+    }
+
+    /// Builds with this feature of the package too.
+    #[must_use]
+    pub fn feature(mut self, name: &str) -> Self {
+        self.features.push(name.to_owned());
+        self
+    }
+
+    /// Builds the guest and copies the component to `OUT_DIR/<file>`. Tells
+    /// cargo to run the build script again when a source of the guest changes.
+    ///
+    /// `workspace` is the workspace's root.
+    ///
+    /// # Panics
+    ///
+    /// When the guest cannot be built, with what to do about it: that is how a
+    /// build script reports failure.
+    pub fn build(&self, workspace: &Path, file: &str) -> PathBuf {
+        let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+        let target_dir = guest_target_dir(&out_dir);
+        let manifest = workspace.join("Cargo.toml");
+
+        println!("cargo::rerun-if-changed={}", manifest.display());
+        println!("cargo::rerun-if-changed={}", workspace.join("Cargo.lock").display());
+        println!("cargo::rerun-if-changed={}", workspace.join("wit").display());
+
+        let status = self.cargo(&manifest, &target_dir).status();
+        match status {
+            Ok(status) if status.success() => {}
+            Ok(_) => panic!(
+                "\n\nThe guest `{}` was not built; cargo's messages are above.\n\
+                 If they say that the target `{TARGET}` is not installed, run:\n\n    \
+                 rustup target add {TARGET}\n\n",
+                self.package
+            ),
+            Err(error) => panic!("\n\ncargo could not be run to build `{}`: {error}\n\n", self.package),
+        }
+
+        let built = target_dir.join(TARGET).join("guest");
+        let name = self.package.replace('-', "_");
+        rerun_if_sources_change(&built.join(format!("{name}.d")));
+        let component = out_dir.join(file);
+        std::fs::copy(built.join(format!("{name}.wasm")), &component).unwrap_or_else(|error| {
+            panic!("\n\n{name}.wasm could not be copied to {}: {error}\n\n", component.display())
+        });
+        component
+    }
+
+    fn cargo(&self, manifest: &Path, target_dir: &Path) -> Command {
+        let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+        cargo
+            .args(["build", "--locked", "--lib", "--profile", "guest", "--target", TARGET])
+            .args(["--package", &self.package])
+            .arg("--manifest-path")
+            .arg(manifest)
+            .arg("--target-dir")
+            .arg(target_dir);
+        if !self.features.is_empty() {
+            cargo.args(["--features", &self.features.join(",")]);
+        }
+        // What the outer cargo was told about the host must not reach the guest.
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "CARGO_BUILD_TARGET",
+            "CARGO_TARGET_DIR",
+        ] {
+            cargo.env_remove(name);
+        }
+        for (name, _) in env::vars_os() {
+            let is_of_outer_package =
+                name.to_str().is_some_and(|n| n.starts_with("CARGO_FEATURE_") || n.starts_with("CARGO_CFG_"));
+            if is_of_outer_package {
+                cargo.env_remove(name);
+            }
+        }
+        cargo
+    }
+}
+
+/// One directory for the guests of every profile of the host, beside them:
+/// cargo would wait for itself in a directory that the outer build has locked.
+fn guest_target_dir(out_dir: &Path) -> PathBuf {
+    // <target>/<profile>/build/<package>-<hash>/out
+    out_dir.ancestors().nth(4).unwrap_or(out_dir).join("guest")
+}
+
+/// Passes the guest's own dependency file on to cargo.
+fn rerun_if_sources_change(dep_file: &Path) {
+    let Ok(text) = std::fs::read_to_string(dep_file) else {
+        panic!("\n\ncargo wrote no dependency file {}\n\n", dep_file.display());
+    };
+    for source in text.lines().filter_map(|line| line.split_once(": ")).flat_map(|(_, list)| list.split(' '))
+    {
+        if !source.is_empty() {
+            println!("cargo::rerun-if-changed={source}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `ligature bench`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::plugin::{PluginArgs, checked_case};
+use super::{Exit, Outcome, print};
+use crate::harness::{bench, thousands};
+use crate::sandbox::Allocator;
+
+/// Measures how fast a case's login is decided: each in a fresh instance, with
+/// a fresh directory in memory, nothing recorded.
+///
+/// Take figures from a release build, and compare only figures of one run: the
+/// other load of the machine is in them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ligature bench examples/cases/verified-google-login.json --threads 2")]
+pub(super) struct Args {
+    /// The case file
+    case: PathBuf,
+    #[command(flatten)]
+    plugin: PluginArgs,
+    /// Threads that decide logins
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+    /// Seconds to measure for
+    #[arg(long, default_value_t = 3.0, value_parser = parse_seconds)]
+    seconds: f64,
+    /// Map each instance on its own instead of taking it from the pool
+    #[arg(long)]
+    on_demand: bool,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.01..=600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("expected a number of seconds from 0.01 to 600".to_owned()),
+    }
+}
+
+impl Args {
+    pub(super) fn execute(self) -> Outcome {
+        let allocator = if self.on_demand { Allocator::OnDemand } else { Allocator::Pool };
+        let sandbox = self.plugin.sandbox(allocator, self.threads.into())?;
+        let plugin = self.plugin.load(&sandbox)?;
+        let case = checked_case(&self.case, &plugin)?;
+        let time = Duration::from_secs_f64(self.seconds);
+        let bench = bench(&sandbox, &plugin, &case, self.threads.into(), time).map_err(Exit::failed)?;
+        if self.json {
+            let json = serde_json::to_string_pretty(&bench).map_err(Exit::failed)?;
+            return print(&format!("{json}\n"));
+        }
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate, rounded for people"
+        )]
+        let per_second = thousands(bench.logins_per_s.round() as u64);
+        print(&format!(
+            "p50          {:.1} µs\np99          {:.1} µs\nlogins       {per_second}/s with {} thread(s), {} measured\n\
+             fuel         {}\nmemory       {} bytes at its largest\nhost calls   {}\nallocator    {}\n",
+            bench.p50_us,
+            bench.p99_us,
+            bench.threads,
+            thousands(bench.logins as u64),
+            thousands(bench.fuel),
+            thousands(bench.peak_memory_bytes as u64),
+            bench.host_calls,
+            bench.allocator,
+        ))
+    }
+}

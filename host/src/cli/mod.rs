@@ -1,0 +1,106 @@
+//! The program `ligature`: one file per command, and nothing of its own.
+
+mod bench;
+mod inspect;
+mod plugin;
+mod run;
+mod schema;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Decides, at login, whether two accounts belong to one person, and links
+/// them safely.
+///
+/// The decision is a WebAssembly component; without --plugin it is the built-in
+/// policy `link-users-by-email`.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 decided · 1 the plugin failed, or a snapshot differs · \
+                          2 usage, or unreadable input\n\
+                          Colours: on a terminal only; NO_COLOR=1 turns them off.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Decide the login of one case and print what happened on one page
+    Run(run::Args),
+    /// Decide cases and hold each against its snapshot
+    Test(test::Args),
+    /// Show what a plugin imports and exports, and whether it would load
+    Inspect(inspect::Args),
+    /// Measure how fast a case's login is decided
+    Bench(bench::Args),
+    /// Print the JSON Schema of what Ligature reads and writes
+    Schema(schema::Args),
+}
+
+/// The plugin failed, or a snapshot differs.
+const FAILED: u8 = 1;
+/// Usage, or unreadable input.
+const UNREADABLE: u8 = 2;
+
+/// What a command leaves: nothing, or a sentence and the exit code it means.
+type Outcome = Result<(), Exit>;
+
+/// Why the program ends with something else than 0.
+pub(crate) struct Exit {
+    code: u8,
+    error: Option<anyhow::Error>,
+}
+
+impl Exit {
+    fn failed(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: FAILED, error: Some(error.into()) }
+    }
+
+    fn unreadable(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: UNREADABLE, error: Some(error.into()) }
+    }
+
+    /// Everything has been said already.
+    fn silently_failed() -> Self {
+        Self { code: FAILED, error: None }
+    }
+}
+
+impl Cli {
+    /// Does what the command line says.
+    #[must_use]
+    pub fn execute(self) -> ExitCode {
+        let done = match self.command {
+            Command::Run(args) => args.execute(),
+            Command::Test(args) => args.execute(),
+            Command::Inspect(args) => args.execute(),
+            Command::Bench(args) => args.execute(),
+            Command::Schema(args) => args.execute(),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Exit { code, error }) => {
+                if let Some(error) = error {
+                    anstream::eprintln!("{}error:{:#} {error:#}", ERROR, ERROR);
+                }
+                ExitCode::from(code)
+            }
+        }
+    }
+}
+
+const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+/// Prints to standard output. A reader that has gone away (`| head`) is no
+/// error.
+fn print(text: &str) -> Outcome {
+    use std::io::Write;
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Exit::failed(error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,105 @@
+//! Which plugin, and how it is run: options that several commands have.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+
+use super::Exit;
+use crate::harness::Case;
+use crate::limits::Limits;
+use crate::sandbox::{Allocator, LoadError, Options, Plugin, Sandbox, Wasi};
+use crate::{PLUGIN, PLUGIN_NAME};
+
+/// Which plugin decides, and how it is run.
+#[derive(Debug, Args)]
+pub(super) struct PluginArgs {
+    /// The component to run instead of the built-in policy
+    #[arg(long, short, value_name = "FILE")]
+    plugin: Option<PathBuf>,
+    /// What of WASI the plugin finds. `virtual` is for plugins made from
+    /// JavaScript or Python: all of it is there, with nothing behind it
+    #[arg(long, value_enum, default_value_t = WasiArg::Minimal)]
+    wasi: WasiArg,
+    /// Fuel that one login may use
+    #[arg(long, value_name = "UNITS", default_value_t = Limits::default().fuel)]
+    fuel: u64,
+    /// Memory that one login may use, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().memory_bytes >> 20, value_parser = parse_mib)]
+    memory: usize,
+}
+
+fn parse_mib(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(mib @ 1..=4096) => Ok(mib),
+        _ => Err("expected a number of MiB from 1 to 4096".to_owned()),
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum WasiArg {
+    Minimal,
+    Virtual,
+}
+
+impl PluginArgs {
+    pub(super) fn sandbox(&self, allocator: Allocator, concurrent_logins: u32) -> Result<Sandbox, Exit> {
+        let limits = Limits { fuel: self.fuel, memory_bytes: self.memory << 20, ..Limits::default() };
+        let wasi = match self.wasi {
+            WasiArg::Minimal => Wasi::Minimal,
+            WasiArg::Virtual => Wasi::Virtual,
+        };
+        Sandbox::start(Options { limits, wasi, allocator, concurrent_logins, cache: cache_directory() })
+            .map_err(Exit::failed)
+    }
+
+    /// As if the file had been given with `--plugin`.
+    pub(super) fn use_file(&mut self, file: PathBuf) {
+        self.plugin = Some(file);
+    }
+
+    pub(super) fn load(&self, sandbox: &Sandbox) -> Result<Plugin, Exit> {
+        let (name, bytes) = self.read()?;
+        sandbox.load(&name, &bytes).map_err(|error| unloadable(&name, &error))
+    }
+
+    /// The plugin's name in messages, and its bytes.
+    pub(super) fn read(&self) -> Result<(String, std::borrow::Cow<'static, [u8]>), Exit> {
+        match &self.plugin {
+            None => Ok((PLUGIN_NAME.to_owned(), PLUGIN.into())),
+            Some(file) => {
+                let bytes = std::fs::read(file).map_err(|error| {
+                    let why = crate::harness::cannot_be_read(&error);
+                    Exit::unreadable(anyhow!("{}: {why}", file.display()))
+                })?;
+                Ok((file.display().to_string(), bytes.into()))
+            }
+        }
+    }
+}
+
+pub(super) fn unloadable(name: &str, error: &LoadError) -> Exit {
+    Exit::unreadable(anyhow!("plugin {name} {error}"))
+}
+
+/// Reads a case and lets the plugin check its policy, before any login.
+pub(super) fn checked_case(file: &Path, plugin: &Plugin) -> Result<Case, Exit> {
+    let case = Case::read(file).map_err(Exit::unreadable)?;
+    match case.check_policy(plugin) {
+        Ok(Ok(())) => Ok(case),
+        Ok(Err(error)) => Err(Exit::unreadable(error)),
+        Err(failure) => Err(Exit::failed(anyhow!(
+            "plugin {} {failure}, while checking the policy of {}",
+            plugin.name(),
+            file.display()
+        ))),
+    }
+}
+
+/// Where compiled plugins are kept: the user's own cache directory, if there is
+/// one to be found.
+fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("ligature"))
+}

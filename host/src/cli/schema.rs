@@ -1,0 +1,67 @@
+//! `ligature schema`.
+
+use anyhow::anyhow;
+use clap::ValueEnum;
+
+use super::plugin::PluginArgs;
+use super::{Exit, Outcome, print};
+use crate::harness::{Report, case_schema};
+use crate::login::LoginEvent;
+use crate::sandbox::Allocator;
+
+/// Prints a JSON Schema (2020-12), made from the types that do the reading and
+/// writing. Editors use it to complete and check files.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ligature schema case > case.schema.json")]
+pub(super) struct Args {
+    /// Of what
+    of: What,
+    #[command(flatten)]
+    plugin: PluginArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// A case file
+    Case,
+    /// The plugin's policy document
+    Policy,
+    /// A post-login event
+    Event,
+    /// What `run --json` prints
+    Outcome,
+}
+
+impl Args {
+    pub(super) fn execute(self) -> Outcome {
+        let schema = match self.of {
+            What::Case => pretty(&case_schema()),
+            What::Event => pretty(&schemars::schema_for!(LoginEvent)),
+            What::Outcome => pretty(&schemars::schema_for!(Report)),
+            What::Policy => self.policy(),
+        }?;
+        print(&format!("{schema}\n"))
+    }
+
+    fn policy(&self) -> Result<String, Exit> {
+        let sandbox = self.plugin.sandbox(Allocator::OnDemand, 1)?;
+        let plugin = self.plugin.load(&sandbox)?;
+        let name = plugin.name();
+        match plugin.settings_schema() {
+            Err(failure) => {
+                Err(Exit::failed(anyhow!("plugin {name} {failure}, asked for its policy's schema")))
+            }
+            Ok(None) => Err(Exit::unreadable(anyhow!("plugin {name} does not describe its policy document"))),
+            Ok(Some(text)) => {
+                let schema: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+                    Exit::failed(anyhow!("plugin {name} gave a schema that is not JSON: {error}"))
+                })?;
+                pretty(&schema)
+            }
+        }
+    }
+}
+
+fn pretty(schema: &impl serde::Serialize) -> Result<String, Exit> {
+    serde_json::to_string_pretty(schema).map_err(Exit::failed)
+}

@@ -1,0 +1,103 @@
+//! One login, from the question to the checked answer: the plugin in its
+//! sandbox, the guard before the directory.
+
+use std::sync::Arc;
+
+use crate::directory::Directory;
+use crate::guard::{Guard, Refusal};
+use crate::login::{Decision, Level, ManagementApi, Outcome, Reason};
+use crate::sandbox::{Failure, Finished, LogLine, Plugin, Question, Used};
+
+/// One login's decision, and everything that belongs to it.
+#[derive(Debug)]
+pub struct Decided<A> {
+    /// What becomes of the login. Where the plugin failed, what the operator
+    /// has chosen for that, with the reason `PLUGIN_FAILED`.
+    pub outcome: Outcome,
+    /// Why the plugin gave no valid answer, if it did not.
+    pub failure: Option<Failure>,
+    /// What the guard refused.
+    pub refusals: Vec<Refusal>,
+    /// What the plugin wrote to its log.
+    pub log: Vec<LogLine>,
+    /// What the plugin used up.
+    pub used: Used,
+    /// What stood around the guard.
+    pub api: A,
+}
+
+/// What becomes of a login whose plugin fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// It goes on, unlinked.
+    #[default]
+    Proceed,
+    /// It ends.
+    Deny,
+}
+
+/// Something that stands around a guard, such as a recorder.
+pub trait AroundGuard: ManagementApi {
+    /// The guard within.
+    fn guard(&self) -> &Guard;
+}
+
+impl AroundGuard for Guard {
+    fn guard(&self) -> &Guard {
+        self
+    }
+}
+
+/// Decides one login with this directory.
+pub fn decide(
+    plugin: &Plugin,
+    question: &Question,
+    directory: Arc<dyn Directory>,
+    on_failure: OnFailure,
+) -> Decided<Guard> {
+    let guard = Guard::new(directory, question.event.clone(), question.now, plugin.limits());
+    decide_around(plugin, question, guard, on_failure)
+}
+
+/// Decides one login, with something around its guard.
+pub fn decide_around<A: AroundGuard>(
+    plugin: &Plugin,
+    question: &Question,
+    around: A,
+    on_failure: OnFailure,
+) -> Decided<A> {
+    let Finished { answer, log, used, api } = plugin.on_login(question, around);
+    let guard = api.guard();
+    let checked = answer.and_then(|outcome| match guard.check(&outcome) {
+        Ok(()) => Ok(outcome),
+        Err(what) => Err(Failure::InvalidAnswer(what)),
+    });
+    let (outcome, failure) = match checked {
+        Ok(outcome) => (outcome, None),
+        Err(failure) => (after_failure(&failure, guard, on_failure), Some(failure)),
+    };
+    let refusals = guard.audit().to_vec();
+    Decided { outcome, failure, refusals, log, used, api }
+}
+
+/// The login goes on as what the directory now says it is: a link that was made
+/// before the plugin failed is whole and stays.
+fn after_failure(failure: &Failure, guard: &Guard, on_failure: OnFailure) -> Outcome {
+    let (decision, so) = match (on_failure, guard.linked()) {
+        (OnFailure::Deny, _) => {
+            let message = "The login could not be completed. Please try again later.".to_owned();
+            (Decision::Deny { message }, "the login is denied")
+        }
+        (OnFailure::Proceed, Some(primary)) => {
+            (Decision::Linked { primary: primary.to_owned() }, "the link that it had made stays")
+        }
+        (OnFailure::Proceed, None) => (Decision::Proceed, "the login goes on unlinked"),
+    };
+    let reason = Reason {
+        code: "PLUGIN_FAILED".to_owned(),
+        level: Level::Error,
+        subject: Vec::new(),
+        detail: format!("The plugin {failure}; {so}."),
+    };
+    Outcome { decision, reasons: vec![reason], trace: Vec::new(), counterfactual: None }
+}

@@ -1,0 +1,330 @@
+//! What a plugin may not do, whatever it is.
+//!
+//! The guard stands between one login's plugin and the directory. It looks up
+//! no address but the login's own verified one, links nobody but the login's
+//! user with a user that a look-up of this login returned, and believes only
+//! its own fresh copies. What it refuses, it writes down.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::directory::{CheckedLink, Directory, Stored};
+use crate::limits::Limits;
+use crate::login::{
+    Addresses, ApiError, Decision, LinkRequest, LoginEvent, ManagementApi, Metadata, Outcome, Timestamp, User,
+};
+
+/// One login's way to the directory.
+pub struct Guard {
+    directory: Arc<dyn Directory>,
+    event: Arc<LoginEvent>,
+    /// Whom the login is as: its own user, and the primary after a link.
+    user_id: String,
+    /// None if the login's own address is not verified: nothing may be looked
+    /// up then.
+    addresses: Option<Addresses>,
+    now: Timestamp,
+    budget: Budget,
+    /// What the plugin has been shown, at which version.
+    seen: HashMap<String, Stored>,
+    /// The primary of the last link, which the login goes on as.
+    linked: Option<String>,
+    closed: bool,
+    audit: Vec<Refusal>,
+}
+
+struct Budget {
+    look_ups: u32,
+    look_ups_left: u32,
+    links: u32,
+    links_left: u32,
+    candidates: u32,
+}
+
+/// Something that a plugin tried and the guard did not allow.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Refusal {
+    /// The host call.
+    pub call: String,
+    /// Why it was refused.
+    pub why: String,
+    /// How often the same was tried in a row.
+    pub times: u32,
+}
+
+impl Guard {
+    /// A guard for this login, at this time.
+    #[must_use]
+    pub fn new(
+        directory: Arc<dyn Directory>,
+        event: Arc<LoginEvent>,
+        now: Timestamp,
+        limits: &Limits,
+    ) -> Self {
+        let user = &event.user;
+        let addresses = match &user.email {
+            Some(email) if user.email_verified.is_verified() => Some(Addresses::of(email)),
+            _ => None,
+        };
+        Self {
+            directory,
+            user_id: user.user_id.clone(),
+            event,
+            addresses,
+            now,
+            budget: Budget {
+                look_ups: limits.look_ups,
+                look_ups_left: limits.look_ups,
+                links: limits.links,
+                links_left: limits.links,
+                candidates: limits.candidates,
+            },
+            seen: HashMap::new(),
+            linked: None,
+            closed: false,
+            audit: Vec::new(),
+        }
+    }
+
+    /// What was refused, in order.
+    #[must_use]
+    pub fn audit(&self) -> &[Refusal] {
+        &self.audit
+    }
+
+    /// The primary that the login's user was linked into, if it was.
+    #[must_use]
+    pub fn linked(&self) -> Option<&str> {
+        self.linked.as_deref()
+    }
+
+    /// Whether an outcome says what has happened and names nobody whom the
+    /// plugin has not been shown.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn check(&self, outcome: &Outcome) -> Result<(), String> {
+        match (&outcome.decision, self.linked()) {
+            (Decision::Linked { primary }, Some(linked)) if primary == linked => {}
+            (Decision::Linked { .. }, Some(linked)) => {
+                return Err(format!("it says that the login was linked into another user than {linked}"));
+            }
+            (Decision::Linked { .. }, None) => {
+                return Err("it says `linked`, and nothing was linked".to_owned());
+            }
+            (Decision::Deny { .. }, _) | (_, None) => {}
+            (_, Some(linked)) => {
+                return Err(format!("it has linked the login into {linked} and does not say so"));
+            }
+        }
+        if let Decision::Suggest { candidates, .. } = &outcome.decision
+            && candidates.iter().any(|id| !self.knows(id))
+        {
+            return Err("it suggests a user that no look-up of this login returned".to_owned());
+        }
+        let named = outcome.reasons.iter().flat_map(|reason| &reason.subject);
+        if named.into_iter().any(|id| !self.knows(id)) {
+            return Err("a reason names a user that no look-up of this login returned".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The login's own user, its primary, or one that was looked up.
+    fn knows(&self, user_id: &str) -> bool {
+        user_id == self.user_id || user_id == self.event.user.user_id || self.seen.contains_key(user_id)
+    }
+
+    /// The plugin tried what no honest plugin does: this and every later call
+    /// of the login is refused.
+    fn violation<T>(&mut self, call: &'static str, why: &str) -> Result<T, ApiError> {
+        self.closed = true;
+        self.refuse(call, why)
+    }
+
+    fn refuse<T>(&mut self, call: &'static str, why: &str) -> Result<T, ApiError> {
+        self.note(call, why);
+        Err(ApiError::Refused(why.to_owned()))
+    }
+
+    fn note(&mut self, call: &'static str, why: &str) {
+        match self.audit.last_mut() {
+            Some(last) if last.call == call && last.why == why => last.times = last.times.saturating_add(1),
+            _ => self.audit.push(Refusal { call: call.to_owned(), why: why.to_owned(), times: 1 }),
+        }
+    }
+
+    fn check_open(&mut self, call: &'static str) -> Result<(), ApiError> {
+        if self.closed {
+            return self.refuse(call, "an earlier call of this login was refused, so no other is answered");
+        }
+        Ok(())
+    }
+
+    fn spend_look_up(&mut self, call: &'static str) -> Result<(), ApiError> {
+        match self.budget.look_ups_left.checked_sub(1) {
+            Some(left) => {
+                self.budget.look_ups_left = left;
+                Ok(())
+            }
+            None => self.spent(call, format!("{} look-ups in a login", self.budget.look_ups)),
+        }
+    }
+
+    fn spend_link(&mut self, call: &'static str) -> Result<(), ApiError> {
+        match self.budget.links_left.checked_sub(1) {
+            Some(left) => {
+                self.budget.links_left = left;
+                Ok(())
+            }
+            None => self.spent(call, format!("{} links in a login", self.budget.links)),
+        }
+    }
+
+    fn spent(&mut self, call: &'static str, which: String) -> Result<(), ApiError> {
+        self.note(call, &which);
+        Err(ApiError::BudgetSpent(which))
+    }
+
+    fn show(&mut self, stored: Stored) -> Arc<User> {
+        self.seen.insert(stored.user.user_id.clone(), stored.clone());
+        stored.user
+    }
+
+    /// The primary, if the link was made and only the answer was
+    /// lost: the secondary's own identity is among them.
+    fn linked_all_the_same(&self, request: &LinkRequest, secondary: &Stored) -> Option<Arc<User>> {
+        let moved = secondary.user.identities.first()?.as_user_id();
+        let primary = self.directory.get(&request.primary).ok()?;
+        let is_there = primary.user.identities.iter().any(|identity| identity.as_user_id() == moved);
+        is_there.then_some(primary.user)
+    }
+
+    /// The host's own fresh copy of one side, if it may be linked now. The
+    /// version seen counts only for a user that the plugin was shown; the
+    /// login's own may be linked unseen.
+    fn fresh(&mut self, call: &'static str, side: &str, user_id: &str) -> Result<Stored, ApiError> {
+        let stored = match self.directory.get(user_id) {
+            Ok(stored) => stored,
+            Err(ApiError::NotFound(_)) => {
+                self.note(call, &format!("the {side} is gone"));
+                return Err(ApiError::StateChanged(format!("{user_id} is gone")));
+            }
+            Err(error) => return Err(error),
+        };
+        let user = &stored.user;
+        if user.blocked {
+            return self.refuse(call, &format!("the {side} is blocked"));
+        }
+        if !user.email_verified.is_verified() {
+            return self.refuse(call, &format!("the {side}'s address is not verified"));
+        }
+        let own_address = match (&self.addresses, &user.email) {
+            (Some(addresses), Some(email)) => {
+                addresses.contain(email) || addresses.contain(&email.to_ascii_lowercase())
+            }
+            _ => false,
+        };
+        if !own_address {
+            return self.refuse(call, &format!("the {side} does not have this login's verified address"));
+        }
+        if self.seen.get(user_id).is_some_and(|seen| seen.version != stored.version) {
+            self.note(call, &format!("the {side} has changed"));
+            return Err(ApiError::StateChanged(format!("{user_id} was changed")));
+        }
+        Ok(stored)
+    }
+}
+
+const FIND: &str = "users.find-by-email";
+const GET: &str = "users.get";
+const RAW: &str = "raw.user";
+const LINK: &str = "accounts.link";
+
+impl ManagementApi for Guard {
+    fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError> {
+        self.check_open(FIND)?;
+        match &self.addresses {
+            Some(addresses) if addresses.contain(email) => {}
+            Some(_) => return self.violation(FIND, "the address is not this login's"),
+            None => return self.violation(FIND, "this login has no verified address"),
+        }
+        self.spend_look_up(FIND)?;
+        let found = self.directory.find_by_email(email)?;
+        if found.len() > self.budget.candidates as usize {
+            return Err(ApiError::TooMany(self.budget.candidates));
+        }
+        let mut others = Vec::with_capacity(found.len());
+        for stored in found {
+            let user = self.show(stored);
+            // The login's own user is no news; its version is noted all the same.
+            if user.user_id != self.user_id {
+                others.push(user);
+            }
+        }
+        Ok(others)
+    }
+
+    fn get(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
+        self.check_open(GET)?;
+        if user_id != self.user_id && !self.seen.contains_key(user_id) {
+            return self.violation(GET, "the user is neither this login's nor one that it has looked up");
+        }
+        self.spend_look_up(GET)?;
+        let stored = self.directory.get(user_id)?;
+        Ok(self.show(stored))
+    }
+
+    fn event_context(&mut self) -> Metadata {
+        self.event.context()
+    }
+
+    fn shown(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
+        self.check_open(RAW)?;
+        if let Some(seen) = self.seen.get(user_id) {
+            return Ok(seen.user.clone());
+        }
+        if user_id == self.event.user.user_id {
+            return Ok(self.event.account().clone());
+        }
+        self.violation(RAW, "the user is neither this login's nor one that it has looked up")
+    }
+
+    fn link(&mut self, request: LinkRequest) -> Result<Arc<User>, ApiError> {
+        self.check_open(LINK)?;
+        let other = if request.primary == self.user_id {
+            &request.secondary
+        } else if request.secondary == self.user_id {
+            &request.primary
+        } else {
+            return self.violation(LINK, "neither side is this login's user");
+        };
+        if *other == self.user_id {
+            return self.violation(LINK, "both sides are the same user");
+        }
+        if !self.seen.contains_key(other) {
+            return self.violation(LINK, "one side was never looked up in this login");
+        }
+        self.spend_link(LINK)?;
+        let primary = self.fresh(LINK, "primary", &request.primary)?;
+        let secondary = self.fresh(LINK, "secondary", &request.secondary)?;
+        let link = CheckedLink {
+            request,
+            primary_version: primary.version,
+            secondary_version: secondary.version,
+            now: self.now,
+        };
+        let linked = match self.directory.link(&link) {
+            Ok(primary) => primary,
+            Err(error @ (ApiError::TimedOut | ApiError::Unavailable(_))) => {
+                self.linked_all_the_same(&link.request, &secondary).ok_or(error)?
+            }
+            Err(error) => return Err(error),
+        };
+        // The login goes on as the primary. What it saw of both is outdated.
+        self.seen.remove(&link.request.primary);
+        self.linked = Some(link.request.primary.clone());
+        self.user_id = link.request.primary;
+        Ok(linked)
+    }
+}

@@ -1,0 +1,185 @@
+//! Case files: one login, the users there are, and the policy.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::faults::Fault;
+use super::input::{InputError, place_behind, read_json, read_text, with_suggestion};
+use crate::directory::Memory;
+use crate::login::{LoginEvent, Timestamp, User};
+use crate::sandbox::{Failure, Plugin, SettingsError};
+
+/// One login to decide.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The file it was read from.
+    pub file: PathBuf,
+    /// What it shows, in one sentence.
+    pub title: String,
+    /// The login's time.
+    pub now: Timestamp,
+    /// The policy document.
+    pub policy: Document,
+    /// The users there are, the event's among them.
+    pub users: Vec<User>,
+    /// The login.
+    pub event: Arc<LoginEvent>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// A JSON object in a file, as it stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The file.
+    pub file: PathBuf,
+    /// Its text.
+    pub text: String,
+    /// Line and column of its beginning in the file, from 1.
+    pub place: (usize, usize),
+}
+
+/// A case, as it is written. Events and users are in Auth0's own shapes: an
+/// exported user or a logged event can be pasted in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Case")]
+struct CaseFile<'a> {
+    /// The JSON Schema of this file, for editors. Not read.
+    #[serde(rename = "$schema", default)]
+    _schema: Option<String>,
+    /// What the case shows, in one sentence.
+    title: String,
+    /// The login's time, which is all the time the plugin sees.
+    now: Timestamp,
+    /// The policy document of the plugin; `{}` if left out.
+    #[serde(borrow, default)]
+    #[schemars(with = "Option<Map<String, Value>>")]
+    policy: Option<&'a RawValue>,
+    /// The users there are. The event's user is added if it is not among them.
+    #[serde(default)]
+    users: Vec<User>,
+    /// The login, an Auth0 post-login event.
+    event: LoginEvent,
+    /// What goes wrong in the directory.
+    #[serde(default)]
+    faults: Vec<Fault>,
+}
+
+/// The JSON Schema of a case file.
+#[must_use]
+pub fn case_schema() -> schemars::Schema {
+    schemars::schema_for!(CaseFile)
+}
+
+impl Case {
+    /// Reads a case file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is not a case, with the place in it.
+    pub fn read(file: &Path) -> Result<Self, InputError> {
+        Self::parse(file, &read_text(file)?)
+    }
+
+    /// Reads a case from text that came from `file`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a case, with the place in it.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
+        let read: CaseFile = read_json(file, text)?;
+        let policy = match read.policy {
+            Some(raw) => Document {
+                file: file.to_owned(),
+                text: raw.get().to_owned(),
+                place: place_behind(&text.as_bytes()[..raw.get().as_ptr() as usize - text.as_ptr() as usize]),
+            },
+            None => Document { file: file.to_owned(), text: "{}".to_owned(), place: (1, 1) },
+        };
+        let case = Self {
+            file: file.to_owned(),
+            title: read.title,
+            now: read.now,
+            policy,
+            users: read.users,
+            event: Arc::new(read.event),
+            faults: read.faults,
+        };
+        case.with_event_user(text)
+    }
+
+    /// Checks the ids, and adds the event's user to the users.
+    fn with_event_user(mut self, text: &str) -> Result<Self, InputError> {
+        let mut ids = HashSet::new();
+        let users = self.users.iter().map(|user| ("users", &user.user_id));
+        for (key, id) in users.chain([("event.user", &self.event.user.user_id)]) {
+            if !id.split_once('|').is_some_and(|(provider, id)| !provider.is_empty() && !id.is_empty()) {
+                let message = format!("`{key}`: the user_id `{id}` is not of the form `provider|id`");
+                return Err(self.id_error(text, id, 0, message));
+            }
+            if key == "users" && !ids.insert(id.clone()) {
+                let message = format!("`users`: there are two users with the user_id `{id}`");
+                return Err(self.id_error(text, id, 1, message));
+            }
+        }
+        if !ids.contains(&self.event.user.user_id) {
+            self.users.push(User::clone(self.event.account()));
+        }
+        Ok(self)
+    }
+
+    /// An error at the n-th place, from 0, where this user id stands.
+    fn id_error(&self, text: &str, id: &str, nth: usize, message: String) -> InputError {
+        let quoted = Value::from(id).to_string();
+        let at = text.match_indices(&quoted).nth(nth).map(|(at, _)| place_behind(&text.as_bytes()[..at]));
+        InputError { file: self.file.display().to_string(), place: at, message }
+    }
+
+    /// A directory with the case's users.
+    #[must_use]
+    pub fn directory(&self) -> Memory {
+        Memory::with_users(self.users.iter().cloned())
+    }
+
+    /// Whether the plugin takes the policy.
+    ///
+    /// # Errors
+    ///
+    /// The outer one when the plugin fails, the inner one when it does not.
+    pub fn check_policy(&self, plugin: &Plugin) -> Result<Result<(), InputError>, Failure> {
+        let checked = plugin.check_settings(&self.policy.text)?;
+        Ok(checked.map_err(|error| self.policy.error(&error)))
+    }
+}
+
+impl Document {
+    /// SHA-256 of the text, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        Sha256::digest(&self.text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// An error in the document, at its place in the file.
+    #[must_use]
+    pub fn error(&self, error: &SettingsError) -> InputError {
+        let (first_line, first_column) = self.place;
+        let place = match (error.line, error.column) {
+            (0, _) => self.place,
+            (1, column) => (first_line, first_column + column.max(1) - 1),
+            (line, column) => (first_line + line - 1, column.max(1)),
+        };
+        InputError {
+            file: self.file.display().to_string(),
+            place: Some(place),
+            message: format!("`policy`: {}", with_suggestion(&error.message)),
+        }
+    }
+}

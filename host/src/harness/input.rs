@@ -1,0 +1,147 @@
+//! Reading JSON files, and saying where they are wrong.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Deserialize;
+
+/// Something in a file is not as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputError {
+    /// The file.
+    pub file: String,
+    /// Line and column, from 1, where there is a place.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl InputError {
+    /// An error about a file as a whole.
+    pub fn whole(file: &Path, message: impl Into<String>) -> Self {
+        Self { file: file.display().to_string(), place: None, message: message.into() }
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => {
+                write!(f, "{}, line {line}, column {column}: {}", self.file, self.message)
+            }
+            None => write!(f, "{}: {}", self.file, self.message),
+        }
+    }
+}
+
+impl std::error::Error for InputError {}
+
+/// Reads a text file.
+///
+/// # Errors
+///
+/// When it cannot be read, or is not UTF-8.
+pub(super) fn read_text(file: &Path) -> Result<String, InputError> {
+    let bytes = std::fs::read(file).map_err(|error| InputError::whole(file, cannot_be_read(&error)))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        InputError {
+            file: file.display().to_string(),
+            place: Some(place_behind(good)),
+            message: "this is not UTF-8; expected a JSON text".to_owned(),
+        }
+    })
+}
+
+/// What an error of reading means, for people.
+pub(crate) fn cannot_be_read(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::IsADirectory => "this is a directory; expected a file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read: permission denied".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    }
+}
+
+/// Reads a JSON text that came from `file`.
+///
+/// # Errors
+///
+/// With line and column, the path within the text, and the nearest key where
+/// one was misspelt.
+pub fn read_json<'a, T: Deserialize<'a>>(file: &Path, text: &'a str) -> Result<T, InputError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut path = String::new();
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        path = error.path().to_string();
+        error.into_inner()
+    });
+    let value = read.and_then(|value| json.end().map(|()| value)).map_err(|error| {
+        let message = with_suggestion(without_place(&error.to_string()));
+        let at = if path.is_empty() || path == "." { String::new() } else { format!("`{path}`: ") };
+        InputError {
+            file: file.display().to_string(),
+            place: (error.line() > 0).then(|| (error.line(), error.column().max(1))),
+            message: format!("{at}{message}"),
+        }
+    })?;
+    Ok(value)
+}
+
+/// serde_json's message without the place, which is told on its own.
+fn without_place(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(what, _)| what)
+}
+
+/// serde's message about an unknown key or value, with the nearest known one.
+pub(super) fn with_suggestion(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let Some(given) = quoted.next().filter(|_| is_unknown) else { return message.to_owned() };
+    let nearest = quoted.min_by_key(|known| strsim::damerau_levenshtein(given, known));
+    match nearest {
+        Some(known) if strsim::damerau_levenshtein(given, known) <= given.chars().count().max(3) / 2 => {
+            format!("{message}; did you mean `{known}`?")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// Line and column, from 1, of what comes behind this text.
+pub(super) fn place_behind(text: &[u8]) -> (usize, usize) {
+    let line = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let column = text.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{read_json, with_suggestion};
+
+    #[test]
+    fn an_error_names_file_place_and_path() {
+        let error = read_json::<Vec<u8>>(Path::new("a.json"), "[1,\n \"x\"]").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a.json, line 2, column 4: `[1]`: invalid type: string \"x\", expected u8"
+        );
+    }
+
+    #[test]
+    fn what_follows_the_value_is_an_error() {
+        let error = read_json::<u8>(Path::new("a.json"), "1 2").unwrap_err();
+        assert_eq!(error.to_string(), "a.json, line 1, column 3: trailing characters");
+    }
+
+    #[test]
+    fn the_nearest_key_is_suggested_if_it_is_near() {
+        assert!(
+            with_suggestion("unknown field `mod`, expected `mode` or `now`")
+                .ends_with("did you mean `mode`?")
+        );
+        assert!(!with_suggestion("unknown field `zzzzzz`, expected `mode`").contains("did you mean"));
+        assert_eq!(with_suggestion("missing field `x`"), "missing field `x`");
+    }
+}

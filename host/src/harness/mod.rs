@@ -1,0 +1,24 @@
+//! Case files: reading, running, printing and holding them against snapshots.
+
+mod bench;
+mod case;
+mod changes;
+mod faults;
+mod input;
+mod page;
+mod recorder;
+mod report;
+mod run;
+mod snapshot;
+
+pub use bench::{Bench, BenchError, bench};
+pub use case::{Case, Document, case_schema};
+pub use changes::Change;
+pub use faults::Fault;
+pub(crate) use input::cannot_be_read;
+pub use input::{InputError, read_json};
+pub use page::{page, thousands};
+pub use recorder::Call;
+pub use report::{Cost, PluginInfo, Report};
+pub use run::run;
+pub use snapshot::{Snapshot, Verdict, snapshot_path};

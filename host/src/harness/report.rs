@@ -1,0 +1,133 @@
+//! What came of a case: the JSON that `ligature run --json` prints and
+//! snapshots hold.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::changes::Change;
+use super::recorder::Call;
+use crate::guard::Refusal;
+use crate::login::{Decision, Outcome, Reason, Verdict, mask_addresses};
+use crate::sandbox::LogLine;
+
+/// What came of a case. Addresses are masked unless they can belong to nobody
+/// (`example.com` and the like).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "Outcome")]
+pub struct Report {
+    /// What becomes of the login.
+    pub decision: Decision,
+    /// Why, the deciding reason first.
+    pub reasons: Vec<Reason>,
+    /// Every rule weighed, if asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<Verdict>,
+    /// The smallest change that would change the decision, if asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counterfactual: Option<String>,
+    /// Why the plugin gave no valid answer, if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// What the guard refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refusal>,
+    /// The host calls, in order.
+    pub calls: Vec<Call>,
+    /// What the plugin wrote to its log.
+    pub log: Vec<LogLine>,
+    /// What differs in the directory afterwards.
+    pub changes: Vec<Change>,
+    /// SHA-256 of the policy document. Not in snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_sha256: Option<String>,
+    /// The plugin that decided. Not in snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginInfo>,
+    /// What it took. Not in snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+}
+
+/// A plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PluginInfo {
+    /// What it is called.
+    pub name: String,
+    /// The contract that it was run against.
+    pub contract: String,
+    /// SHA-256 of the component, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What one login took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cost {
+    /// Fuel: the same on every machine.
+    pub fuel: u64,
+    /// The plugin's linear memory at its largest, in bytes.
+    pub memory_bytes: usize,
+    /// Host calls, log lines included.
+    pub host_calls: u32,
+    /// From the question to the checked answer, in microseconds.
+    pub time_us: u64,
+}
+
+impl Report {
+    /// The outcome's part of a report.
+    pub(super) fn of(outcome: Outcome) -> Self {
+        Self {
+            decision: outcome.decision,
+            reasons: outcome.reasons,
+            trace: outcome.trace,
+            counterfactual: outcome.counterfactual,
+            failure: None,
+            refusals: Vec::new(),
+            calls: Vec::new(),
+            log: Vec::new(),
+            changes: Vec::new(),
+            policy_sha256: None,
+            plugin: None,
+            cost: None,
+        }
+    }
+
+    /// The report as JSON, for people and programs.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Every map in a report has text keys, so it is always JSON.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// What a snapshot holds: everything that the same inputs give again.
+    #[must_use]
+    pub fn to_snapshot(&self) -> String {
+        Self { policy_sha256: None, plugin: None, cost: None, ..self.clone() }.to_json()
+    }
+
+    /// The same with every address masked that can belong to somebody.
+    #[must_use]
+    pub(super) fn masked(self) -> Self {
+        let masked = serde_json::to_value(&self).map(mask);
+        masked.and_then(serde_json::from_value).unwrap_or_else(|_| Self {
+            // Nothing rather than something unmasked.
+            reasons: Vec::new(),
+            trace: Vec::new(),
+            calls: Vec::new(),
+            log: Vec::new(),
+            changes: Vec::new(),
+            ..self
+        })
+    }
+}
+
+fn mask(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(mask_addresses(&text).into_owned()),
+        Value::Array(items) => items.into_iter().map(mask).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(key, value)| (mask_addresses(&key).into_owned(), mask(value))).collect()
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,27 @@
+//! The host of Ligature: runs a plugin at every login in a fresh sandbox,
+//! gives it the look-ups and links it may have, and refuses the rest.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`login`] | the domain, in Auth0's JSON shapes |
+//! | [`directory`] | where users are kept |
+//! | [`guard`] | what a plugin may not do |
+//! | [`sandbox`] | running plugins |
+//! | [`decide`] | one login, from the question to the checked answer |
+//! | [`harness`] | case files, the printed page, snapshots, benches |
+//! | [`cli`] | the program `ligature` |
+
+pub mod cli;
+pub mod decide;
+pub mod directory;
+pub mod guard;
+pub mod harness;
+pub mod limits;
+pub mod login;
+pub mod sandbox;
+
+/// The plugin `link-users-by-email`, built with this host.
+pub const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/link_users_by_email.wasm"));
+
+/// What [`PLUGIN`] is called in messages.
+pub const PLUGIN_NAME: &str = "link-users-by-email";

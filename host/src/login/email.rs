@@ -1,0 +1,119 @@
+//! E-mail addresses: which ones a login may look up, and how they are shown.
+
+use std::borrow::Cow;
+
+/// The addresses a login may look up: its own as it stands, and in ASCII lower
+/// case. Auth0's look-up is case-sensitive, and its databases store lower case.
+/// Never Unicode case mapping: `ı` is not `i`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    literal: String,
+    lower: String,
+}
+
+impl Addresses {
+    /// The forms of this address.
+    #[must_use]
+    pub fn of(email: &str) -> Self {
+        Self { literal: email.to_owned(), lower: email.to_ascii_lowercase() }
+    }
+
+    /// Whether the login may look this address up.
+    #[must_use]
+    pub fn contain(&self, email: &str) -> bool {
+        email == self.literal || email == self.lower
+    }
+}
+
+/// The text with every e-mail address in it cut to its first letter and its
+/// domain: `ada@corp.com` becomes `a…@corp.com`. Addresses at domains that can
+/// belong to nobody (RFC 2606: `example.com`, `.test` …) stay whole.
+#[must_use]
+pub fn mask_addresses(text: &str) -> Cow<'_, str> {
+    if !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut written = 0;
+    while let Some(at) = text[written..].find('@').map(|found| written + found) {
+        let start = start_of_local_part(text, written, at);
+        let end = end_of_domain(text, at);
+        let (local, rest) = (&text[start..at], &text[at + 1..end]);
+        let domain = rest.rsplit('@').next().unwrap_or(rest);
+        masked.push_str(&text[written..start]);
+        let is_domain = domain.contains(char::is_alphabetic);
+        if local.is_empty() || !is_domain || belongs_to_nobody(domain) {
+            masked.push_str(&text[start..end]);
+        } else {
+            masked.extend(local.chars().next());
+            masked.push_str("…@");
+            masked.push_str(domain);
+        }
+        written = end;
+    }
+    masked.push_str(&text[written..]);
+    Cow::Owned(masked)
+}
+
+fn start_of_local_part(text: &str, from: usize, at: usize) -> usize {
+    let before = &text[from..at];
+    if let Some(quoted) = before.strip_suffix('"') {
+        return quoted.rfind('"').map_or(from, |quote| from + quote);
+    }
+    before.char_indices().rfind(|(_, c)| ends_local_part(*c)).map_or(from, |(i, c)| from + i + c.len_utf8())
+}
+
+/// Behind the last domain, where several `@` stand in a row of words.
+fn end_of_domain(text: &str, at: usize) -> usize {
+    let ends = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '@'));
+    text[at + 1..].find(ends).map_or(text.len(), |found| at + 1 + found)
+}
+
+fn ends_local_part(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | ',' | ';' | ':' | '|' | '[' | ']' | '=')
+}
+
+/// RFC 2606 and RFC 6761: names reserved for documentation and tests.
+fn belongs_to_nobody(domain: &str) -> bool {
+    let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    let mut labels = domain.rsplit('.');
+    match (labels.next().unwrap_or(""), labels.next()) {
+        ("test" | "example" | "invalid" | "localhost", _) => true,
+        ("com" | "net" | "org", second) => second == Some("example"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Addresses, mask_addresses};
+
+    #[test]
+    fn the_literal_and_the_lower_cased_address_may_be_looked_up() {
+        let addresses = Addresses::of("Ada@Example.com");
+        assert!(addresses.contain("Ada@Example.com") && addresses.contain("ada@example.com"));
+        assert!(!addresses.contain("ADA@EXAMPLE.COM"));
+        assert!(!Addresses::of("mıke@example.com").contain("mike@example.com"));
+    }
+
+    #[test]
+    fn addresses_are_masked_wherever_they_stand() {
+        assert_eq!(mask_addresses("of ada@corp.com, bob@x.org."), "of a…@corp.com, b…@x.org.");
+        assert_eq!(mask_addresses("samlp|conn|ada@corp.com"), "samlp|conn|a…@corp.com");
+        assert_eq!(mask_addresses("émile@corp.com"), "é…@corp.com");
+        assert_eq!(mask_addresses("a@b@c.com"), "a…@c.com");
+        assert_eq!(mask_addresses(r#"to "ada l"@corp.com"#), "to \"…@corp.com");
+        assert_eq!(mask_addresses("ligature:login@0.1.0"), "ligature:login@0.1.0");
+        assert_eq!(mask_addresses("no address @ all"), "no address @ all");
+    }
+
+    #[test]
+    fn reserved_domains_are_nobodys() {
+        for whole in ["ada@example.com", "ada@mail.example.org", "ada@corp.test", "<ada@x.example>"] {
+            assert_eq!(mask_addresses(whole), whole);
+        }
+        assert_eq!(mask_addresses("ada@notexample.com"), "a…@notexample.com");
+        assert_eq!(mask_addresses("ada@example.com.evil.de"), "a…@example.com.evil.de");
+    }
+}

@@ -1,0 +1,276 @@
+//! A login that waits for its decision: Auth0's post-login event.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+use super::open_object::open_object;
+use super::{Timestamp, User};
+
+/// A post-login event, in Auth0's shape. Unknown fields are kept.
+///
+/// Source: Auth0 Actions, post-login trigger, event object.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct LoginEvent {
+    /// The account that has just logged in.
+    pub user: User,
+    /// The connection it came through.
+    pub connection: Connection,
+    /// The application it logs in to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<Client>,
+    /// The organization it logs in to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<Organization>,
+    /// How the user has proved who they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<Authentication>,
+    /// The transaction that the login belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<Transaction>,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+    #[serde(skip)]
+    account: Arc<User>,
+}
+
+/// An event as it is read, before its account is known.
+struct ReadEvent {
+    user: User,
+    connection: Connection,
+    client: Option<Client>,
+    organization: Option<Organization>,
+    authentication: Option<Authentication>,
+    transaction: Option<Transaction>,
+    rest: Map<String, Value>,
+}
+
+open_object!(ReadEvent, "a post-login event object", {
+    user "user",
+    connection "connection",
+} {
+    client "client",
+    organization "organization",
+    authentication "authentication",
+    transaction "transaction",
+});
+
+impl<'de> Deserialize<'de> for LoginEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = ReadEvent::deserialize(deserializer)?;
+        Ok(Self {
+            account: Arc::new(account(&read)),
+            user: read.user,
+            connection: read.connection,
+            client: read.client,
+            organization: read.organization,
+            authentication: read.authentication,
+            transaction: read.transaction,
+            rest: read.rest,
+        })
+    }
+}
+
+/// The event's user, with what only the event knows of it.
+fn account(event: &ReadEvent) -> User {
+    let mut user = event.user.clone().with_own_identity(&event.connection.name);
+    if user.roles.is_empty() {
+        let roles = event.rest.get("authorization").and_then(|it| it.get("roles")).and_then(Value::as_array);
+        user.roles = roles.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    }
+    if user.logins_count.is_none() {
+        user.logins_count =
+            event.rest.get("stats").and_then(|it| it.get("logins_count")).and_then(Value::as_u64);
+    }
+    user
+}
+
+/// A connection.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Connection {
+    /// The id, such as `con_0000000000000001`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    /// The name, such as `google-oauth2`.
+    pub name: String,
+    /// The strategy, such as `google-oauth2` or `auth0`.
+    #[serde(default)]
+    pub strategy: String,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+open_object!(Connection, "a connection object", {
+    name "name",
+} {
+    id "id",
+    strategy "strategy",
+});
+
+/// An application.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Client {
+    /// The client id.
+    pub client_id: String,
+    /// The name shown to users.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+open_object!(Client, "a client object", {
+    client_id "client_id",
+} {
+    name "name",
+});
+
+/// An organization.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Organization {
+    /// The id, such as `org_0000000000000001`.
+    pub id: String,
+    /// The name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+open_object!(Organization, "an organization object", {
+    id "id",
+} {
+    name "name",
+});
+
+/// What the login rests on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Authentication {
+    /// The methods that succeeded, in order.
+    #[serde(default)]
+    pub methods: Vec<AuthenticationMethod>,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+open_object!(Authentication, "an authentication object", {} {
+    methods "methods",
+});
+
+/// One proof of identity.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct AuthenticationMethod {
+    /// `federated`, `pwd`, `passkey`, `sms`, `email`, `phone_number`, `mfa`, or
+    /// the URL of a custom method.
+    pub name: String,
+    /// When it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Timestamp>,
+    /// With `mfa`, the factor.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub factor: Option<String>,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+open_object!(AuthenticationMethod, "an authentication method object", {
+    name "name",
+} {
+    timestamp "timestamp",
+    factor "type",
+});
+
+/// The transaction of a login.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Transaction {
+    /// The protocol, such as `oidc-basic-profile`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// The `prompt` parameter's values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompt: Vec<String>,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+open_object!(Transaction, "a transaction object", {} {
+    protocol "protocol",
+    prompt "prompt",
+});
+
+impl LoginEvent {
+    /// The user as a directory would hold it: what the event alone knows of the
+    /// account (its roles, its own identity, its count of logins) filled in.
+    #[must_use]
+    pub fn account(&self) -> &Arc<User> {
+        &self.account
+    }
+
+    /// The rest of the event, as a plugin may see it: without the user, which
+    /// it gets anyway, the tenant's secrets, and what the browser sent, in
+    /// which codes and passwords can stand.
+    #[must_use]
+    pub fn context(&self) -> Map<String, Value> {
+        let mut whole = match serde_json::to_value(self) {
+            Ok(Value::Object(whole)) => whole,
+            _ => Map::new(),
+        };
+        whole.remove("user");
+        whole.remove("secrets");
+        if let Some(Value::Object(request)) = whole.get_mut("request") {
+            request.remove("body");
+            request.remove("query");
+        }
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LoginEvent;
+
+    const EVENT: &str = r#"{
+        "user": {"user_id": "google-oauth2|2", "email": "ada@example.com", "email_verified": true},
+        "connection": {"name": "google-oauth2", "strategy": "google-oauth2", "metadata": {"a": "b"}},
+        "secrets": {"TOKEN": "s3cret"},
+        "authorization": {"roles": ["reader"]},
+        "stats": {"logins_count": 3},
+        "request": {"ip": "192.0.2.1", "body": {"password": "hunter2"}, "query": {"code": "c0de"}}
+    }"#;
+
+    #[test]
+    fn a_plugin_sees_no_secret() {
+        let event: LoginEvent = serde_json::from_str(EVENT).unwrap();
+        let context = serde_json::to_string(&event.context()).unwrap();
+        assert_eq!(
+            context,
+            r#"{"authorization":{"roles":["reader"]},"connection":{"metadata":{"a":"b"},"name":"google-oauth2","strategy":"google-oauth2"},"request":{"ip":"192.0.2.1"},"stats":{"logins_count":3}}"#
+        );
+    }
+
+    #[test]
+    fn what_only_the_event_knows_is_in_the_account() {
+        let event: LoginEvent = serde_json::from_str(EVENT).unwrap();
+        let account = event.account();
+        assert_eq!(account.roles, ["reader"]);
+        assert_eq!(account.logins_count, Some(3));
+        assert_eq!(account.identities[0].as_user_id(), "google-oauth2|2");
+    }
+
+    #[test]
+    fn unknown_fields_are_kept() {
+        let event: LoginEvent = serde_json::from_str(EVENT).unwrap();
+        let value = serde_json::to_value(&event).unwrap();
+        assert_eq!(value["connection"]["metadata"]["a"], "b");
+        assert_eq!(value["request"]["body"]["password"], "hunter2");
+    }
+}

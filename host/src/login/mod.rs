@@ -1,0 +1,23 @@
+//! The domain: users, identities, logins and what is decided about them, in
+//! Auth0's JSON shapes. Knows no wasm, SQL or HTTP.
+
+mod email;
+mod event;
+mod link;
+mod management;
+mod metadata;
+mod open_object;
+mod outcome;
+mod timestamp;
+mod user;
+mod verification;
+
+pub use email::{Addresses, mask_addresses};
+pub use event::{AuthenticationMethod, Client, Connection, LoginEvent, Organization};
+pub use link::{LinkRequest, absorb};
+pub use management::{ApiError, ManagementApi};
+pub use metadata::{Metadata, patch};
+pub use outcome::{Decision, Level, Outcome, Reason, Step, Verdict};
+pub use timestamp::Timestamp;
+pub use user::{Identity, User};
+pub use verification::Verification;

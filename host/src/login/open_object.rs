@@ -1,0 +1,65 @@
+//! Reading JSON objects that keep what they do not know.
+//!
+//! serde's `flatten` would do the same, but loses the place of an error in the
+//! file, and lets a key that stands twice pass.
+
+/// Implements `Deserialize` for a struct whose last field `rest` takes every
+/// key that is not listed. A field is `required` or takes its `Default`.
+macro_rules! open_object {
+    ($type:ident, $expecting:literal, {
+        $($required:ident $required_key:literal,)*
+    } {
+        $($optional:ident $optional_key:literal,)*
+    }) => {
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+
+                impl<'de> serde::de::Visitor<'de> for Visitor {
+                    type Value = $type;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str($expecting)
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$type, A::Error> {
+                        use serde::de::Error;
+                        $(let mut $required = None;)*
+                        $(let mut $optional = None;)*
+                        let mut rest = serde_json::Map::new();
+                        while let Some(key) = map.next_key::<String>()? {
+                            match key.as_str() {
+                                $($required_key => {
+                                    if $required.replace(map.next_value()?).is_some() {
+                                        return Err(A::Error::duplicate_field($required_key));
+                                    }
+                                })*
+                                $($optional_key => {
+                                    if $optional.replace(map.next_value()?).is_some() {
+                                        return Err(A::Error::duplicate_field($optional_key));
+                                    }
+                                })*
+                                _ => {
+                                    let value = map.next_value()?;
+                                    if rest.contains_key(&key) {
+                                        return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
+                                    }
+                                    rest.insert(key, value);
+                                }
+                            }
+                        }
+                        Ok($type {
+                            $($required: $required.ok_or_else(|| A::Error::missing_field($required_key))?,)*
+                            $($optional: $optional.unwrap_or_default(),)*
+                            rest,
+                        })
+                    }
+                }
+
+                deserializer.deserialize_map(Visitor)
+            }
+        }
+    };
+}
+
+pub(super) use open_object;

@@ -1,0 +1,259 @@
+//! Users and their identities, in the shape of Auth0's user object.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value};
+
+use super::open_object::open_object;
+use super::{Metadata, Timestamp, Verification};
+
+/// A user, as the Management API returns it. Unknown fields are kept.
+///
+/// Source: Auth0 Management API v2, `GET /api/v2/users/{id}`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct User {
+    /// `provider|id` of the primary identity.
+    pub user_id: String,
+    /// The address, as stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether the address is verified.
+    #[serde(default, skip_serializing_if = "Verification::is_absent")]
+    pub email_verified: Verification,
+    /// When the account was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When the account last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// When the account last logged in; absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login: Option<Timestamp>,
+    /// How often the account has logged in; absent if never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logins_count: Option<u64>,
+    /// Whether an administrator has blocked the account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
+    /// The primary identity first, then the linked ones.
+    #[serde(default)]
+    pub identities: Vec<Identity>,
+    /// What the user may change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_metadata: Option<Metadata>,
+    /// What only administrators and policies may change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_metadata: Option<Metadata>,
+    /// Names of the account's roles. Not part of Auth0's user object, which has
+    /// them at an endpoint of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// Ids of the organizations the account is a member of. As with `roles`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub organizations: Vec<String>,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+open_object!(User, "a user object", {
+    user_id "user_id",
+} {
+    email "email",
+    email_verified "email_verified",
+    created_at "created_at",
+    updated_at "updated_at",
+    last_login "last_login",
+    logins_count "logins_count",
+    blocked "blocked",
+    identities "identities",
+    user_metadata "user_metadata",
+    app_metadata "app_metadata",
+    roles "roles",
+    organizations "organizations",
+});
+
+impl User {
+    /// Names of the factors enrolled for MFA, from `enrolledFactors` (the
+    /// event's) and `multifactor` (the user object's).
+    #[must_use]
+    pub fn mfa_factors(&self) -> Vec<String> {
+        let list = |key| self.rest.get(key).and_then(Value::as_array).into_iter().flatten();
+        let name = |factor: &Value| match factor {
+            Value::String(name) => Some(name.clone()),
+            Value::Object(fields) => {
+                let kind = fields.get("type").or_else(|| fields.get("method"));
+                Some(kind.and_then(Value::as_str).unwrap_or("unnamed").to_owned())
+            }
+            _ => None,
+        };
+        let mut names: Vec<String> =
+            list("enrolledFactors").chain(list("multifactor")).filter_map(name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// A user always has its own identity first: one made from the user id if
+    /// the object held none. The connection is then taken to be `connection`.
+    #[must_use]
+    pub fn with_own_identity(mut self, connection: &str) -> Self {
+        if self.identities.is_empty()
+            && let Some((provider, id)) = self.user_id.split_once('|')
+        {
+            self.identities.push(Identity {
+                provider: provider.to_owned(),
+                user_id: id.to_owned(),
+                connection: if connection.is_empty() { provider } else { connection }.to_owned(),
+                is_social: false,
+                profile_data: None,
+                rest: Map::new(),
+            });
+        }
+        self
+    }
+}
+
+/// One way of logging in to a user. Unknown fields are kept.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Identity {
+    /// The identity provider's type, such as `google-oauth2`.
+    pub provider: String,
+    /// The id at that provider, without the provider's prefix. Read from a
+    /// number too, which some providers use.
+    pub user_id: String,
+    /// The connection's name; the provider's where the object names none.
+    #[serde(default)]
+    pub connection: String,
+    /// Whether the connection is a social one.
+    #[serde(default, rename = "isSocial")]
+    pub is_social: bool,
+    /// The attributes that came with a linked identity.
+    #[serde(default, rename = "profileData", skip_serializing_if = "Option::is_none")]
+    pub profile_data: Option<Map<String, Value>>,
+    /// Every other field, as it stood.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// An identity as it is read, before a number has become text.
+struct ReadIdentity {
+    provider: String,
+    user_id: DigitsOrText,
+    connection: Option<String>,
+    is_social: bool,
+    profile_data: Option<Map<String, Value>>,
+    rest: Map<String, Value>,
+}
+
+open_object!(ReadIdentity, "an identity object", {
+    provider "provider",
+    user_id "user_id",
+} {
+    connection "connection",
+    is_social "isSocial",
+    profile_data "profileData",
+});
+
+impl<'de> Deserialize<'de> for Identity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = ReadIdentity::deserialize(deserializer)?;
+        Ok(Self {
+            connection: read.connection.unwrap_or_else(|| read.provider.clone()),
+            provider: read.provider,
+            user_id: read.user_id.0,
+            is_social: read.is_social,
+            profile_data: read.profile_data,
+            rest: read.rest,
+        })
+    }
+}
+
+impl Identity {
+    /// The user id of a user whose primary identity this is.
+    #[must_use]
+    pub fn as_user_id(&self) -> String {
+        format!("{}|{}", self.provider, self.user_id)
+    }
+}
+
+/// An id that providers write as text or as a number.
+struct DigitsOrText(String);
+
+impl<'de> Deserialize<'de> for DigitsOrText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = DigitsOrText;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or a whole number")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(DigitsOrText(text.to_owned()))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(DigitsOrText(number.to_string()))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(DigitsOrText(number.to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, User};
+
+    #[test]
+    fn what_a_user_object_holds_comes_back_out() {
+        let text = r#"{"user_id":"auth0|1","email_verified":"true","identities":[],"favourite":{"n":1.50}}"#;
+        let user: User = serde_json::from_str(text).unwrap();
+        let again = serde_json::to_value(&user).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(text).unwrap());
+    }
+
+    #[test]
+    fn an_error_says_where_it_is() {
+        let error =
+            serde_json::from_str::<User>("{\"user_id\":\"auth0|1\",\n \"blocked\": \"yes\"}").unwrap_err();
+        assert_eq!((error.line(), error.column()), (2, 17));
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused() {
+        let text = r#"{"user_id":"auth0|1","email_verified":false,"email_verified":true}"#;
+        let error = serde_json::from_str::<User>(text).unwrap_err();
+        assert!(error.to_string().contains("duplicate field `email_verified`"), "{error}");
+    }
+
+    #[test]
+    fn a_numeric_id_is_text() {
+        let identity: Identity = serde_json::from_str(r#"{"provider":"github","user_id":123}"#).unwrap();
+        assert_eq!((identity.user_id.as_str(), identity.connection.as_str()), ("123", "github"));
+    }
+
+    #[test]
+    fn factors_come_from_both_places() {
+        let text = r#"{"user_id":"a|1","multifactor":["guardian"],"enrolledFactors":[{"type":"otp"},{"method":"email"}]}"#;
+        let user: User = serde_json::from_str(text).unwrap();
+        assert_eq!(user.mfa_factors(), ["email", "guardian", "otp"]);
+    }
+
+    #[test]
+    fn a_user_id_is_split_at_the_first_bar_only() {
+        let user: User = serde_json::from_str(r#"{"user_id":"samlp|conn|ada@example.com"}"#).unwrap();
+        let identity = &user.with_own_identity("conn").identities[0];
+        assert_eq!(
+            (identity.provider.as_str(), identity.user_id.as_str()),
+            ("samlp", "conn|ada@example.com")
+        );
+    }
+}

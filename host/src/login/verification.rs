@@ -1,0 +1,67 @@
+//! Whether an address is verified, and what was really said about it.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// What `email_verified` held. Only JSON `true` is verified.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Verification {
+    /// `true`.
+    Verified,
+    /// `false`.
+    Unverified,
+    /// The field was not there.
+    #[default]
+    Absent,
+    /// `null`.
+    Null,
+    /// Anything else, such as `"true"`.
+    NotBoolean(Value),
+}
+
+impl Verification {
+    /// Whether it was `true`.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        matches!(self, Self::Verified)
+    }
+
+    /// Whether the field was missing altogether.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+impl Serialize for Verification {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Verified => serializer.serialize_bool(true),
+            Self::Unverified => serializer.serialize_bool(false),
+            Self::Absent | Self::Null => serializer.serialize_unit(),
+            Self::NotBoolean(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Verification {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::Bool(true) => Self::Verified,
+            Value::Bool(false) => Self::Unverified,
+            Value::Null => Self::Null,
+            other => Self::NotBoolean(other),
+        })
+    }
+}
+
+impl JsonSchema for Verification {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Verification".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "description": "A boolean; anything else is kept, told apart and never taken for true." })
+    }
+}

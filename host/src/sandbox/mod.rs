@@ -1,0 +1,20 @@
+//! Runs plugins: one fresh instance per login, with nothing in it but what
+//! the contract and the WASI profile give. Knows no policy.
+
+mod engine;
+mod failure;
+mod inspect;
+mod plugin;
+mod state;
+mod v0_1;
+mod wasi;
+
+pub use engine::{Allocator, Options, Sandbox, StartError};
+pub use failure::{Failure, LoadError};
+pub use inspect::{Direction, Inspection, Item};
+pub use plugin::{Finished, Plugin, Question, SettingsError};
+pub use state::{LogLevel, LogLine, Used};
+pub use wasi::Wasi;
+
+/// The contract's version that this host offers.
+pub const CONTRACT: &str = "ligature:login@0.1.0";

@@ -1,0 +1,247 @@
+//! A plugin: loaded once, run in a fresh instance for every login.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Engine, Store};
+
+use super::engine::Sandbox;
+use super::failure::{Failure, InForce, LoadError};
+use super::state::{LogLine, State, Used};
+use super::{inspect, v0_1};
+use crate::limits::Limits;
+use crate::login::{ApiError, LinkRequest, LoginEvent, ManagementApi, Metadata, Outcome, Timestamp, User};
+
+/// A plugin that fits the contract and the WASI profile.
+pub struct Plugin {
+    pub(super) engine: Engine,
+    pub(super) component: Component,
+    pub(super) wasi: super::Wasi,
+    pub(super) size: usize,
+    limits: Limits,
+    name: String,
+    sha256: String,
+    login: v0_1::PluginPre<State>,
+    settings: Option<v0_1::Settings>,
+}
+
+/// What a plugin is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The login.
+    pub event: &'a Arc<LoginEvent>,
+    /// The policy document, a JSON object.
+    pub settings: &'a str,
+    /// The login's time, which is all the time that the plugin sees.
+    pub now: Timestamp,
+    /// Whether the trace is wanted.
+    pub trace: bool,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub struct Finished<A> {
+    /// The answer, or why there is none.
+    pub answer: Result<Outcome, Failure>,
+    /// What was written to the log, as far as the limits keep it.
+    pub log: Vec<LogLine>,
+    /// What it took.
+    pub used: Used,
+    /// The host calls' other end.
+    pub api: A,
+}
+
+/// Where a policy document is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SettingsError {
+    /// The line in the document, from 1; 0 if it is about the whole.
+    pub line: usize,
+    /// The column in the line, from 1; 0 if it is about the whole.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Sandbox {
+    /// Compiles a plugin and checks that it fits. `name` is what it is called
+    /// in messages.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no component, or one that wants what is not offered.
+    pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        let component = compile(&self.engine, bytes)?;
+        let wasi = self.options.wasi;
+        inspect::check_offered(&component, &self.engine, wasi)?;
+        let pre = link(&self.engine, &component, wasi)?;
+        let settings = v0_1::Settings::of(&pre).map_err(mismatch)?;
+        let login = v0_1::PluginPre::new(pre).map_err(mismatch)?;
+        Ok(Plugin {
+            engine: self.engine.clone(),
+            component,
+            wasi,
+            size: bytes.len(),
+            limits: self.options.limits,
+            name: name.to_owned(),
+            sha256: sha256(bytes),
+            login,
+            settings,
+        })
+    }
+}
+
+/// SHA-256, in hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn mismatch(error: wasmtime::Error) -> LoadError {
+    LoadError::Mismatch(format!("{error:#}"))
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
+    // Magic, then the version and layer: 1 and 0 for a core module, 13 and 1
+    // for a component.
+    match bytes {
+        [] => return Err(LoadError::Empty),
+        [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => return Err(LoadError::CoreModule),
+        [b'\0', b'a', b's', b'm', ..] => {}
+        _ => return Err(LoadError::NotWasm),
+    }
+    Component::from_binary(engine, bytes).map_err(|error| LoadError::Damaged(format!("{error:#}")))
+}
+
+fn link(engine: &Engine, component: &Component, wasi: super::Wasi) -> Result<InstancePre<State>, LoadError> {
+    let mut linker = Linker::<State>::new(engine);
+    for interface in wasi.interfaces() {
+        (interface.link)(&mut linker).map_err(mismatch)?;
+    }
+    v0_1::add_to_linker(&mut linker).map_err(mismatch)?;
+    linker.instantiate_pre(component).map_err(mismatch)
+}
+
+impl Plugin {
+    /// What the plugin is called in messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// SHA-256 of the component, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// What one login may use up.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Asks the plugin about one login, in a fresh instance.
+    pub fn on_login<A: ManagementApi>(&self, question: &Question, api: A) -> Finished<A> {
+        let mut store = self.store(question.now, Box::new(api));
+        let answer = self
+            .login
+            .instantiate(&mut store)
+            .and_then(|instance| v0_1::on_login(&instance, &mut store, question));
+        let answer = match answer {
+            Ok(Ok(outcome)) => v0_1::outcome(outcome, &self.limits).map_err(Failure::InvalidAnswer),
+            Ok(Err(error)) => Err(Failure::GaveUp(error.into())),
+            Err(error) => Err(self.failure(&error, &store)),
+        };
+        self.finish(store, answer)
+    }
+
+    /// The JSON Schema of the plugin's policy document; none if it has none.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin fails.
+    pub fn settings_schema(&self) -> Result<Option<String>, Failure> {
+        let Some(settings) = &self.settings else { return Ok(None) };
+        let mut store = self.store(Timestamp::default(), Box::new(NoDirectory));
+        let schema = self.login.instance_pre().instantiate(&mut store);
+        let schema = schema.and_then(|instance| settings.schema(&instance, &mut store));
+        schema.map(Some).map_err(|error| self.failure(&error, &store))
+    }
+
+    /// Checks a policy document, as the plugin does.
+    ///
+    /// # Errors
+    ///
+    /// The outer one when the plugin fails, the inner one when the document is
+    /// wrong. A plugin that has no settings takes every document.
+    pub fn check_settings(&self, text: &str) -> Result<Result<(), SettingsError>, Failure> {
+        let Some(settings) = &self.settings else { return Ok(Ok(())) };
+        let mut store = self.store(Timestamp::default(), Box::new(NoDirectory));
+        let checked = self.login.instance_pre().instantiate(&mut store);
+        let checked = checked.and_then(|instance| settings.check(&instance, &mut store, text));
+        checked.map_err(|error| self.failure(&error, &store))
+    }
+
+    fn store(&self, now: Timestamp, api: Box<dyn ManagementApi>) -> Store<State> {
+        let limits = &self.limits;
+        let mut store = Store::new(&self.engine, State::new(limits, now, api));
+        store.limiter(|state| &mut state.memory);
+        // Fails only where fuel is off, and it is on; then nothing runs at all.
+        let _ = store.set_fuel(limits.fuel);
+        store.set_hostcall_fuel(limits.lifted_bytes);
+        store.set_max_component_handles(limits.handles);
+        store
+    }
+
+    fn failure(&self, error: &wasmtime::Error, store: &Store<State>) -> Failure {
+        let limits = InForce {
+            fuel: self.limits.fuel,
+            memory_bytes: self.limits.memory_bytes,
+            lifted_bytes: self.limits.lifted_bytes,
+        };
+        Failure::of(error, &String::from_utf8_lossy(&store.data().stderr.contents()), &limits)
+    }
+
+    fn finish<A: ManagementApi>(&self, store: Store<State>, answer: Result<Outcome, Failure>) -> Finished<A> {
+        let fuel = self.limits.fuel - store.get_fuel().unwrap_or(0).min(self.limits.fuel);
+        let State { api, log, memory, host_calls, .. } = store.into_data();
+        let api: Box<dyn Any> = api;
+        // The box is the one that `on_login` made of an `A`.
+        let Ok(api) = api.downcast::<A>() else { unreachable!("a login's other end keeps its type") };
+        Finished {
+            answer,
+            log: log.finish(),
+            used: Used { fuel, memory_bytes: memory.peak, host_calls },
+            api: *api,
+        }
+    }
+}
+
+/// For questions that are about no login.
+struct NoDirectory;
+
+const NO_LOGIN: &str = "there is no login";
+
+impl ManagementApi for NoDirectory {
+    fn find_by_email(&mut self, _: &str) -> Result<Vec<Arc<User>>, ApiError> {
+        Err(ApiError::Refused(NO_LOGIN.to_owned()))
+    }
+
+    fn get(&mut self, _: &str) -> Result<Arc<User>, ApiError> {
+        Err(ApiError::Refused(NO_LOGIN.to_owned()))
+    }
+
+    fn event_context(&mut self) -> Metadata {
+        Metadata::new()
+    }
+
+    fn shown(&mut self, _: &str) -> Result<Arc<User>, ApiError> {
+        Err(ApiError::Refused(NO_LOGIN.to_owned()))
+    }
+
+    fn link(&mut self, _: LinkRequest) -> Result<Arc<User>, ApiError> {
+        Err(ApiError::Refused(NO_LOGIN.to_owned()))
+    }
+}

@@ -1,0 +1,362 @@
+//! `ligature:login@0.1.0`: its functions, and its types to and from the
+//! domain's.
+
+use serde_json::{Map, Value};
+use wasmtime::Store;
+use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
+
+use super::plugin::{Question, SettingsError};
+use super::state::{LogLevel, State};
+use crate::limits::Limits;
+use crate::login::{
+    self, Decision, Identity, Level, LinkRequest, Outcome, Reason, Step, User, Verdict, Verification,
+};
+
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, reason = "generated code")]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "plugin",
+        imports: { default: trappable },
+    });
+}
+
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, reason = "generated code")]
+mod settings_bindings {
+    // The same package, seen through the one interface that is optional.
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "
+            package ligature:host;
+            world settings-only {
+                export ligature:login/settings@0.1.0;
+            }
+        ",
+    });
+}
+
+use bindings::ligature::login::{accounts, log, raw, types, users};
+pub(super) use bindings::{Plugin, PluginPre};
+use settings_bindings::exports::ligature::login::settings;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    Plugin::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}
+
+/// Calls `handler.on-login`.
+pub(super) fn on_login(
+    instance: &Plugin,
+    store: &mut Store<State>,
+    question: &Question,
+) -> wasmtime::Result<Result<types::Outcome, types::ApiError>> {
+    let event = event(question);
+    instance.ligature_login_handler().call_on_login(store, &event)
+}
+
+/// The optional interface `settings` of a plugin.
+pub(super) struct Settings(settings::GuestIndices);
+
+impl Settings {
+    /// None if the plugin does not export it.
+    pub(super) fn of(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
+        let engine = pre.engine();
+        let exported = pre.component().component_type();
+        let name = "ligature:login/settings@0.1.0";
+        if exported.get_export(engine, name).is_none() {
+            return Ok(None);
+        }
+        settings::GuestIndices::new(pre).map(|indices| Some(Self(indices)))
+    }
+
+    pub(super) fn schema(&self, instance: &Instance, store: &mut Store<State>) -> wasmtime::Result<String> {
+        self.0.load(&mut *store, instance)?.call_schema(store)
+    }
+
+    pub(super) fn check(
+        &self,
+        instance: &Instance,
+        store: &mut Store<State>,
+        text: &str,
+    ) -> wasmtime::Result<Result<(), SettingsError>> {
+        let checked = self.0.load(&mut *store, instance)?.call_check(store, &text.to_owned())?;
+        Ok(checked.map_err(|error| SettingsError {
+            line: error.line as usize,
+            column: error.column as usize,
+            message: error.message,
+        }))
+    }
+}
+
+impl types::Host for State {}
+
+impl users::Host for State {
+    fn find_by_email(
+        &mut self,
+        email: String,
+    ) -> wasmtime::Result<Result<Vec<types::User>, types::ApiError>> {
+        const CALL: &str = "users.find-by-email";
+        self.enter(CALL)?;
+        let found = self.api.find_by_email(&email);
+        self.deadline.check(CALL)?;
+        Ok(found.map(|users| users.iter().map(|user| (&**user).into()).collect()).map_err(Into::into))
+    }
+
+    fn get(&mut self, id: String) -> wasmtime::Result<Result<types::User, types::ApiError>> {
+        const CALL: &str = "users.get";
+        self.enter(CALL)?;
+        let user = self.api.get(&id);
+        self.deadline.check(CALL)?;
+        Ok(user.map(|user| (&*user).into()).map_err(Into::into))
+    }
+}
+
+impl accounts::Host for State {
+    fn link(&mut self, request: types::LinkRequest) -> wasmtime::Result<Result<(), types::ApiError>> {
+        const CALL: &str = "accounts.link";
+        self.enter(CALL)?;
+        // No check of the time afterwards: a link that was made is told.
+        Ok(match link_request(request) {
+            Ok(request) => self.api.link(request).map(|_| ()).map_err(Into::into),
+            Err(what) => Err(types::ApiError::Invalid(what)),
+        })
+    }
+}
+
+impl raw::Host for State {
+    fn event(&mut self) -> wasmtime::Result<String> {
+        self.enter("raw.event")?;
+        Ok(object_text(&self.api.event_context()))
+    }
+
+    fn user(&mut self, id: String) -> wasmtime::Result<Result<String, types::ApiError>> {
+        self.enter("raw.user")?;
+        let user = self.api.shown(&id);
+        Ok(user
+            .and_then(|user| {
+                serde_json::to_string(&*user).map_err(|error| login::ApiError::Other(error.to_string()))
+            })
+            .map_err(Into::into))
+    }
+}
+
+impl log::Host for State {
+    fn write(&mut self, level: log::LogLevel, message: String) -> wasmtime::Result<()> {
+        self.enter("log.write")?;
+        let level = match level {
+            log::LogLevel::Debug => LogLevel::Debug,
+            log::LogLevel::Info => LogLevel::Info,
+            log::LogLevel::Warn => LogLevel::Warn,
+            log::LogLevel::Error => LogLevel::Error,
+        };
+        self.log.write(level, message);
+        Ok(())
+    }
+}
+
+fn event(question: &Question) -> types::LoginEvent {
+    let event = question.event;
+    let methods = event.authentication.iter().flat_map(|authentication| &authentication.methods);
+    let transaction = event.transaction.as_ref();
+    types::LoginEvent {
+        user: (&**event.account()).into(),
+        connection: types::Connection {
+            name: event.connection.name.clone(),
+            strategy: event.connection.strategy.clone(),
+        },
+        client_id: event.client.as_ref().map(|client| client.client_id.clone()),
+        organization_id: event.organization.as_ref().map(|organization| organization.id.clone()),
+        protocol: transaction.and_then(|transaction| transaction.protocol.clone()),
+        prompt: transaction.map(|transaction| transaction.prompt.clone()).unwrap_or_default(),
+        methods: methods
+            .map(|method| types::AuthenticationMethod {
+                name: method.name.clone(),
+                factor: method.factor.clone(),
+                at: method.timestamp.map(login::Timestamp::as_millis),
+            })
+            .collect(),
+        settings: question.settings.to_owned(),
+        trace: question.trace,
+    }
+}
+
+impl From<&User> for types::User {
+    fn from(user: &User) -> Self {
+        Self {
+            user_id: user.user_id.clone(),
+            email: user.email.clone(),
+            email_verified: match &user.email_verified {
+                Verification::Verified => types::Verification::Verified,
+                Verification::Unverified => types::Verification::Unverified,
+                Verification::Absent => types::Verification::Absent,
+                Verification::Null => types::Verification::Null,
+                Verification::NotBoolean(value) => types::Verification::NotBoolean(value.to_string()),
+            },
+            created_at: user.created_at.map(login::Timestamp::as_millis),
+            last_login: user.last_login.map(login::Timestamp::as_millis),
+            logins_count: user.logins_count,
+            blocked: user.blocked,
+            identities: user.identities.iter().map(Into::into).collect(),
+            roles: user.roles.clone(),
+            organizations: user.organizations.clone(),
+            mfa_factors: user.mfa_factors(),
+            user_metadata: user.user_metadata.as_ref().map(object_text),
+            app_metadata: user.app_metadata.as_ref().map(object_text),
+        }
+    }
+}
+
+impl From<&Identity> for types::Identity {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            provider: identity.provider.clone(),
+            user_id: identity.user_id.clone(),
+            connection: identity.connection.clone(),
+            is_social: identity.is_social,
+        }
+    }
+}
+
+fn object_text(object: &Map<String, Value>) -> String {
+    // Every key is text, so it is always JSON.
+    serde_json::to_string(object).unwrap_or_else(|_| "{}".to_owned())
+}
+
+fn link_request(request: types::LinkRequest) -> Result<LinkRequest, String> {
+    Ok(LinkRequest {
+        user_metadata: request
+            .user_metadata
+            .as_deref()
+            .map(|text| object("user-metadata", text))
+            .transpose()?,
+        app_metadata: request.app_metadata.as_deref().map(|text| object("app-metadata", text)).transpose()?,
+        primary: request.primary,
+        secondary: request.secondary,
+        reasons: request.reasons.into_iter().map(Into::into).collect(),
+    })
+}
+
+fn object(name: &str, text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("`{name}` is not a JSON object: {error}"))
+}
+
+/// The plugin's outcome, if it keeps to the contract.
+pub(super) fn outcome(outcome: types::Outcome, limits: &Limits) -> Result<Outcome, String> {
+    let outcome = Outcome {
+        decision: match outcome.decision {
+            types::Decision::Proceed => Decision::Proceed,
+            types::Decision::Linked(primary) => Decision::Linked { primary },
+            types::Decision::Suggest(it) => {
+                Decision::Suggest { step: it.step.into(), candidates: it.candidates }
+            }
+            types::Decision::Deny(message) => Decision::Deny { message },
+        },
+        reasons: outcome.reasons.into_iter().map(Into::into).collect(),
+        trace: outcome
+            .trace
+            .into_iter()
+            .map(|it| Verdict { rule: it.rule, verdict: it.verdict, evidence: it.evidence })
+            .collect(),
+        counterfactual: outcome.counterfactual,
+    };
+    check(&outcome, limits)?;
+    Ok(outcome)
+}
+
+fn check(outcome: &Outcome, limits: &Limits) -> Result<(), String> {
+    if outcome.reasons.is_empty() {
+        return Err("it gives no reason".to_owned());
+    }
+    if outcome.reasons.len() > limits.reasons || outcome.trace.len() > limits.reasons {
+        return Err(format!("it gives more than {} reasons or verdicts", limits.reasons));
+    }
+    for reason in &outcome.reasons {
+        let code = &reason.code;
+        let well_formed = !code.is_empty()
+            && code.len() <= 64
+            && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        if !well_formed {
+            return Err("a reason's code is not of capitals, digits and `_`, at most 64 of them".to_owned());
+        }
+    }
+    let details = outcome.reasons.iter().map(|reason| reason.detail.as_str());
+    let traces = outcome.trace.iter().flat_map(|it| [it.rule.as_str(), &it.verdict, &it.evidence]);
+    let message = match &outcome.decision {
+        Decision::Deny { message } => Some(message.as_str()),
+        _ => None,
+    };
+    let too_long = details
+        .chain(traces)
+        .chain(message)
+        .chain(outcome.counterfactual.as_deref())
+        .any(|text| text.len() > limits.text_bytes);
+    if too_long {
+        return Err(format!("one of its texts is longer than {} bytes", limits.text_bytes));
+    }
+    Ok(())
+}
+
+impl From<types::Reason> for Reason {
+    fn from(reason: types::Reason) -> Self {
+        Self {
+            code: reason.code,
+            level: match reason.level {
+                types::Level::Info => Level::Info,
+                types::Level::Finding => Level::Finding,
+                types::Level::Conflict => Level::Conflict,
+                types::Level::Error => Level::Error,
+            },
+            subject: reason.subject,
+            detail: reason.detail,
+        }
+    }
+}
+
+impl From<types::Step> for Step {
+    fn from(step: types::Step) -> Self {
+        match step {
+            types::Step::ReauthenticateCandidate => Self::ReauthenticateCandidate,
+            types::Step::Confirm => Self::Confirm,
+            types::Step::VerifyEmail => Self::VerifyEmail,
+            types::Step::StepUpMfa => Self::StepUpMfa,
+            types::Step::ChooseCandidate => Self::ChooseCandidate,
+        }
+    }
+}
+
+impl From<login::ApiError> for types::ApiError {
+    fn from(error: login::ApiError) -> Self {
+        use login::ApiError as E;
+        match error {
+            E::Refused(why) => Self::Refused(why),
+            E::BudgetSpent(which) => Self::BudgetSpent(which),
+            E::NotFound(what) => Self::NotFound(what),
+            E::AlreadyLinked(what) => Self::AlreadyLinked(what),
+            E::StateChanged(what) => Self::StateChanged(what),
+            E::RateLimited { retry_after_s } => Self::RateLimited(retry_after_s),
+            E::TimedOut => Self::TimedOut,
+            E::Unavailable(how) => Self::Unavailable(how),
+            E::TooMany(limit) => Self::TooMany(limit),
+            E::Invalid(what) => Self::Invalid(what),
+            E::Other(what) => Self::Other(what),
+        }
+    }
+}
+
+impl From<types::ApiError> for login::ApiError {
+    fn from(error: types::ApiError) -> Self {
+        use types::ApiError as E;
+        match error {
+            E::Refused(why) => Self::Refused(why),
+            E::BudgetSpent(which) => Self::BudgetSpent(which),
+            E::NotFound(what) => Self::NotFound(what),
+            E::AlreadyLinked(what) => Self::AlreadyLinked(what),
+            E::StateChanged(what) => Self::StateChanged(what),
+            E::RateLimited(retry_after_s) => Self::RateLimited { retry_after_s },
+            E::TimedOut => Self::TimedOut,
+            E::Unavailable(how) => Self::Unavailable(how),
+            E::TooMany(limit) => Self::TooMany(limit),
+            E::Invalid(what) => Self::Invalid(what),
+            E::Other(what) => Self::Other(what),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What of WASI a plugin finds. This page is the whole of it: an interface
+//! that is not listed is not linked, and a plugin that wants it does not load.
+
+use std::time::Duration;
+
+use wasmtime::component::{HasData, HasSelf, Linker, Resource, ResourceTable};
+use wasmtime_wasi::cli::WasiCli;
+use wasmtime_wasi::filesystem::WasiFilesystem;
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets, sync};
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi::p2::{DynOutputStream, DynPollable, subscribe};
+use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::sockets::WasiSockets;
+use wasmtime_wasi::{Deterministic, WasiCtx};
+
+use super::state::State;
+
+/// What of WASI a plugin finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wasi {
+    /// An empty environment, captured standard error, and the login's time.
+    #[default]
+    Minimal,
+    /// For plugins made from JavaScript or Python, whose runtimes import more:
+    /// everything is there and nothing is behind it. No files, no network,
+    /// seeded random numbers, clocks that only move when slept on.
+    Virtual,
+}
+
+impl Wasi {
+    /// The profile's name, as on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Minimal => "minimal",
+            Self::Virtual => "virtual",
+        }
+    }
+
+    /// The interfaces that the profile offers, without their versions.
+    pub(super) fn interfaces(self) -> impl Iterator<Item = &'static Interface> {
+        let more: &[Interface] = if self == Self::Virtual { VIRTUAL } else { &[] };
+        MINIMAL.iter().chain(more)
+    }
+}
+
+/// One interface, and how it is linked.
+pub(super) struct Interface {
+    pub(super) name: &'static str,
+    pub(super) link: fn(&mut Linker<State>) -> wasmtime::Result<()>,
+}
+
+/// The WASI version that the interfaces are offered in, and compatible ones.
+pub(super) const VERSION: &str = "0.2";
+
+const MINIMAL: &[Interface] = &[
+    Interface {
+        name: "wasi:cli/environment",
+        link: |l| cli::environment::add_to_linker::<_, WasiCli>(l, State::cli),
+    },
+    Interface { name: "wasi:cli/exit", link: |l| cli::exit::add_to_linker::<_, WasiCli>(l, State::cli) },
+    Interface { name: "wasi:cli/stdin", link: |l| cli::stdin::add_to_linker::<_, WasiCli>(l, State::cli) },
+    Interface { name: "wasi:cli/stdout", link: |l| cli::stdout::add_to_linker::<_, WasiCli>(l, State::cli) },
+    Interface {
+        name: "wasi:cli/stderr",
+        link: |l| cli::stderr::add_to_linker::<_, HasSelf<State>>(l, |s| s),
+    },
+    Interface {
+        name: "wasi:cli/terminal-input",
+        link: |l| cli::terminal_input::add_to_linker::<_, WasiCli>(l, State::cli),
+    },
+    Interface {
+        name: "wasi:cli/terminal-output",
+        link: |l| cli::terminal_output::add_to_linker::<_, WasiCli>(l, State::cli),
+    },
+    Interface {
+        name: "wasi:cli/terminal-stdin",
+        link: |l| cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, State::cli),
+    },
+    Interface {
+        name: "wasi:cli/terminal-stdout",
+        link: |l| cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, State::cli),
+    },
+    Interface {
+        name: "wasi:cli/terminal-stderr",
+        link: |l| cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, State::cli),
+    },
+    Interface {
+        name: "wasi:clocks/wall-clock",
+        link: |l| clocks::wall_clock::add_to_linker::<_, HasSelf<State>>(l, |s| s),
+    },
+    Interface {
+        name: "wasi:io/error",
+        link: |l| wasmtime_wasi::p2::bindings::io::error::add_to_linker::<_, Io>(l, State::table),
+    },
+    Interface { name: "wasi:io/poll", link: |l| sync::io::poll::add_to_linker::<_, Io>(l, State::table) },
+    Interface {
+        name: "wasi:io/streams",
+        link: |l| sync::io::streams::add_to_linker::<_, Io>(l, State::table),
+    },
+];
+
+const VIRTUAL: &[Interface] = &[
+    Interface {
+        name: "wasi:clocks/monotonic-clock",
+        link: |l| clocks::monotonic_clock::add_to_linker::<_, StoodStill>(l, StillClock::of),
+    },
+    Interface {
+        name: "wasi:filesystem/preopens",
+        link: |l| filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, |s| s.nothing().filesystem()),
+    },
+    Interface {
+        name: "wasi:filesystem/types",
+        link: |l| {
+            sync::filesystem::types::add_to_linker::<_, WasiFilesystem>(l, |s| s.nothing().filesystem())
+        },
+    },
+    Interface {
+        name: "wasi:random/random",
+        link: |l| random::random::add_to_linker::<_, WasiRandom>(l, |s| s.nothing().ctx.random()),
+    },
+    Interface {
+        name: "wasi:random/insecure",
+        link: |l| random::insecure::add_to_linker::<_, WasiRandom>(l, |s| s.nothing().ctx.random()),
+    },
+    Interface {
+        name: "wasi:random/insecure-seed",
+        link: |l| random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |s| s.nothing().ctx.random()),
+    },
+    Interface {
+        name: "wasi:sockets/instance-network",
+        link: |l| sockets::instance_network::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+    },
+    Interface {
+        name: "wasi:sockets/ip-name-lookup",
+        link: |l| sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+    },
+    Interface {
+        name: "wasi:sockets/network",
+        link: |l| {
+            sockets::network::add_to_linker::<_, WasiSockets>(l, &Default::default(), |s| {
+                s.nothing().sockets()
+            })
+        },
+    },
+    Interface {
+        name: "wasi:sockets/tcp",
+        link: |l| sync::sockets::tcp::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+    },
+    Interface {
+        name: "wasi:sockets/tcp-create-socket",
+        link: |l| sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+    },
+    Interface {
+        name: "wasi:sockets/udp",
+        link: |l| sync::sockets::udp::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+    },
+    Interface {
+        name: "wasi:sockets/udp-create-socket",
+        link: |l| {
+            sync::sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets())
+        },
+    },
+];
+
+struct Io;
+
+impl HasData for Io {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+/// The login's time, frozen.
+impl clocks::wall_clock::Host for State {
+    fn now(&mut self) -> wasmtime::Result<clocks::wall_clock::Datetime> {
+        let now = Duration::from_millis(self.now.as_millis());
+        Ok(clocks::wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<clocks::wall_clock::Datetime> {
+        Ok(clocks::wall_clock::Datetime { seconds: 0, nanoseconds: 1_000_000 })
+    }
+}
+
+/// Standard error is kept, to tell a panic's message.
+impl cli::stderr::Host for State {
+    fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        let stream: DynOutputStream = Box::new(self.stderr.clone());
+        Ok(self.table.push(stream)?)
+    }
+}
+
+/// What stands behind the virtual profile's interfaces: nothing. Made only for
+/// a plugin that asks.
+pub(super) fn nothing() -> WasiCtx {
+    WasiCtx::builder()
+        .secure_random(seeded())
+        .insecure_random(seeded())
+        .insecure_random_seed(0)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .build()
+}
+
+/// The same numbers in every login: a decision must not depend on chance, and a
+/// plugin has no secret to keep.
+fn seeded() -> Deterministic {
+    Deterministic::new(b"ligature".to_vec())
+}
+
+/// The monotonic clock of the virtual profile. wasmtime-wasi's would let a
+/// plugin sleep for real, which no fuel stops; here whoever sleeps wakes at
+/// once, and the clock has moved by as much.
+struct StoodStill;
+
+impl HasData for StoodStill {
+    type Data<'a> = StillClock<'a>;
+}
+
+pub(super) struct StillClock<'a> {
+    now: &'a mut u64,
+    table: &'a mut ResourceTable,
+}
+
+impl StillClock<'_> {
+    fn of(state: &mut State) -> StillClock<'_> {
+        StillClock { now: &mut state.slept_ns, table: &mut state.table }
+    }
+}
+
+impl clocks::monotonic_clock::Host for StillClock<'_> {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(*self.now)
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        Ok(1)
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        *self.now = when.max(*self.now);
+        // An empty input is always ready.
+        let ready = self.table.push(MemoryInputPipe::new(Vec::new()))?;
+        subscribe(self.table, ready)
+    }
+
+    fn subscribe_duration(&mut self, duration: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        self.subscribe_instant(self.now.saturating_add(duration))
+    }
+}

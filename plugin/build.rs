@@ -1,0 +1,11 @@
+//! Writes the policy's JSON Schema, from its types, for the plugin to embed.
+
+use std::path::Path;
+
+fn main() {
+    let schema = schemars::schema_for!(link_policy::Policy);
+    let text = serde_json::to_string(&schema).expect("a schema is JSON");
+    let out_dir = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    std::fs::write(Path::new(&out_dir).join("policy.schema.json"), text).expect("OUT_DIR can be written to");
+    println!("cargo::rerun-if-changed=build.rs");
+}

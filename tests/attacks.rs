@@ -1,0 +1,256 @@
+//! One test per attack: a plugin that means harm, what the host makes of it,
+//! and that afterwards everything is as before.
+
+use std::path::Path;
+
+use insta::assert_snapshot;
+use ligature_host::harness::{Case, Report, run};
+use ligature_host::login::Decision;
+use ligature_host::sandbox::{Plugin, Sandbox, Wasi};
+use ligature_tests::{POLICY, SANDBOX, sandbox};
+use serde_json::json;
+
+fn case(attack: &str) -> Case {
+    let account = |id: &str, email: &str, verified: bool, blocked: bool| {
+        json!({"user_id": id, "email": email, "email_verified": verified, "blocked": blocked,
+               "created_at": "2024-01-01T00:00:00Z"})
+    };
+    let text = json!({
+        "title": attack,
+        "now": "2026-11-21T10:00:00Z",
+        "users": [
+            account("auth0|verified", "ada@example.com", true, false),
+            account("auth0|blocked", "ada@example.com", true, true),
+            account("auth0|unverified", "ada@example.com", false, false),
+            account("auth0|stranger", "stranger@example.com", true, false),
+        ],
+        "event": {
+            "user": {"user_id": "google-oauth2|2", "email": "ada@example.com", "email_verified": true},
+            "connection": {"name": attack, "strategy": "google-oauth2"},
+            "secrets": {"KEY": "not for plugins"},
+            "request": {"ip": "192.0.2.1", "query": {"code": "not for plugins"}, "body": {"password": "no"}},
+        },
+    });
+    Case::parse(Path::new("attack.json"), &text.to_string()).expect("a well-formed case")
+}
+
+/// Lets the plugin attack, then a good one decide a login in the same sandbox.
+fn attack_in(sandbox: &Sandbox, bytes: &[u8], attack: &str) -> Report {
+    let evil = sandbox.load("evil", bytes).expect("the evil plugin loads");
+    let report = run(&evil, &case(attack), false);
+    next_login_works(sandbox);
+    report
+}
+
+fn next_login_works(sandbox: &Sandbox) {
+    let policy = sandbox.load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN).expect("the policy loads");
+    let text = include_str!("../examples/cases/verified-google-login.json");
+    let good = Case::parse(Path::new("good.json"), text).expect("a well-formed case");
+    let report = run(&policy, &good, false);
+    assert!(matches!(report.decision, Decision::Linked { .. }), "the next login: {report:?}");
+}
+
+/// What the host makes of an attack: failure, decision, refusals, calls.
+fn attack(attack: &str) -> String {
+    let report = attack_in(&SANDBOX, test_guests::EVIL, attack);
+    assert!(report.changes.is_empty(), "the directory was changed: {:?}", report.changes);
+    report.to_snapshot()
+}
+
+macro_rules! attacks {
+    ($($(#[$doc:meta])* $name:ident = $attack:literal;)+) => {
+        $($(#[$doc])* #[test] fn $name() { assert_snapshot!(attack($attack)); })+
+    };
+}
+
+attacks! {
+    panic_keeps_its_message = "panic";
+    endless_loop_runs_out_of_fuel = "endless-loop";
+    memory_growth_runs_out_of_memory = "memory-growth";
+    deep_recursion_runs_out_of_stack = "deep-recursion";
+    exit_is_no_answer = "exit";
+    giving_up_is_told = "gives-up";
+    return_value_of_4_mib = "huge-return";
+    text_beyond_the_limit = "long-return";
+    answer_without_a_reason = "no-reason";
+    log_line_of_2_mib = "huge-log-line";
+    ten_thousand_look_ups = "ten-thousand-look-ups";
+    look_up_of_somebody_elses_address = "foreign-address";
+    look_up_of_somebody_elses_id = "foreign-user";
+    raw_user_of_somebody_else = "foreign-user-raw";
+    raw_event_holds_no_secret = "raw-event";
+    link_of_an_account_never_looked_up = "link-never-looked-up";
+    link_of_two_strangers = "link-two-strangers";
+    link_of_a_user_to_itself = "link-to-itself";
+    link_of_a_blocked_candidate = "link-blocked";
+    link_of_an_unverified_candidate = "link-unverified";
+    call_after_a_refusal = "call-after-a-refusal";
+    metadata_that_is_no_json = "bad-metadata";
+    claim_of_a_link_never_made = "says-linked";
+    suggestion_of_a_stranger = "suggests-a-stranger";
+}
+
+#[test]
+fn log_flood_is_cut_off() {
+    let report = attack_in(&SANDBOX, test_guests::EVIL, "log-flood");
+    assert_eq!(report.log.len(), 101);
+    assert!(report.log[0].message.len() <= 1024 + '…'.len_utf8());
+    assert_snapshot!(report.log[100].message, @"900 more line(s) were dropped: the limit is 100");
+}
+
+#[test]
+fn stderr_flood_is_cut_off() {
+    let report = attack_in(&SANDBOX, test_guests::EVIL, "stderr-flood");
+    assert!(report.failure.is_some_and(|failure| failure.len() < 9000));
+}
+
+#[test]
+fn a_link_kept_quiet_is_told_by_the_host() {
+    let report = attack_in(&SANDBOX, test_guests::EVIL, "keeps-a-link-quiet");
+    assert_snapshot!(report.to_snapshot());
+}
+
+#[test]
+fn a_link_made_before_a_panic_is_whole_and_the_login_follows_it() {
+    let report = attack_in(&SANDBOX, test_guests::EVIL, "links-then-panics");
+    assert_snapshot!(report.to_snapshot());
+}
+
+/// With everything of WASI there and nothing behind it.
+fn worldly(attack: &str) -> String {
+    let sandbox = sandbox(Wasi::Virtual);
+    let report = attack_in(&sandbox, test_guests::WORLDLY, attack);
+    assert!(report.changes.is_empty());
+    report.failure.clone().unwrap_or_else(|| report.reasons[0].detail.clone())
+}
+
+#[test]
+fn virtual_files_are_not_there() {
+    assert_snapshot!(worldly("read-a-file"));
+    assert_snapshot!(worldly("list-files"));
+}
+
+#[test]
+fn virtual_network_reaches_nobody() {
+    assert_snapshot!(worldly("open-a-connection"));
+    assert_snapshot!(worldly("listen"));
+    assert_snapshot!(worldly("look-up-a-host"));
+}
+
+#[test]
+fn virtual_environment_is_empty() {
+    assert_snapshot!(worldly("read-the-environment"), @"0 variables");
+}
+
+#[test]
+fn virtual_sleep_takes_no_time() {
+    assert_snapshot!(worldly("sleep-for-an-hour"), @"slept for 3600 s");
+}
+
+#[test]
+fn virtual_random_numbers_are_the_same_every_time() {
+    assert_eq!(worldly("random-numbers"), worldly("random-numbers"));
+}
+
+/// Why the bytes are not loaded.
+fn refusal(bytes: &[u8]) -> String {
+    let refused = SANDBOX.load("evil", bytes).err().map(|error| format!("plugin evil {error}"));
+    next_login_works(&SANDBOX);
+    refused.unwrap_or_else(|| "it loads".to_owned())
+}
+
+fn component(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("well-formed text")
+}
+
+/// A component that imports one function of an interface.
+fn importing(interface: &str, function: &str) -> Vec<u8> {
+    component(&format!(r#"(component (import "{interface}" (instance (export "{function}" (func)))))"#))
+}
+
+#[test]
+fn import_of_the_monotonic_clock() {
+    assert_snapshot!(refusal(&importing("wasi:clocks/monotonic-clock@0.2.6", "now")));
+}
+
+#[test]
+fn import_of_files() {
+    assert_snapshot!(refusal(&importing("wasi:filesystem/preopens@0.2.6", "get-directories")));
+}
+
+#[test]
+fn import_of_sockets() {
+    assert_snapshot!(refusal(&importing("wasi:sockets/tcp-create-socket@0.2.6", "create-tcp-socket")));
+}
+
+#[test]
+fn import_of_random_numbers() {
+    assert_snapshot!(refusal(&importing("wasi:random/random@0.2.6", "get-random-u64")));
+}
+
+#[test]
+fn import_of_http() {
+    assert_snapshot!(refusal(&importing("wasi:http/outgoing-handler@0.2.6", "handle")));
+}
+
+#[test]
+fn import_of_something_unheard_of() {
+    assert_snapshot!(refusal(&importing("acme:bank/vault@1.0.0", "open")));
+}
+
+#[test]
+fn real_component_that_wants_more_of_wasi() {
+    assert_snapshot!(refusal(test_guests::WORLDLY));
+}
+
+#[test]
+fn component_for_another_version_of_the_contract() {
+    let exporting = r#"(component (instance $i) (export "ligature:login/handler@0.2.0" (instance $i)))"#;
+    assert_snapshot!(refusal(&component(exporting)));
+}
+
+#[test]
+fn component_that_answers_no_login() {
+    assert_snapshot!(refusal(&component("(component)")));
+}
+
+#[test]
+fn component_whose_handler_has_another_shape() {
+    let exporting = r#"(component (instance $i) (export "ligature:login/handler@0.1.0" (instance $i)))"#;
+    assert_snapshot!(refusal(&component(exporting)));
+}
+
+#[test]
+fn core_module() {
+    assert_snapshot!(refusal(&component("(module)")));
+}
+
+#[test]
+fn truncated_file() {
+    let refused = refusal(&ligature_host::PLUGIN[..ligature_host::PLUGIN.len() / 2]);
+    // Where it is cut off depends on the build.
+    assert_snapshot!(refused.replace(|c: char| c.is_ascii_digit(), "#"));
+}
+
+#[test]
+fn empty_file() {
+    assert_snapshot!(refusal(b""));
+}
+
+#[test]
+fn text_file() {
+    assert_snapshot!(refusal(b"(component)"));
+}
+
+#[test]
+fn policy_of_the_wrong_shape_is_refused_by_the_plugin() {
+    let refused = POLICY.check_settings(r#"{"mod": "auto"}"#);
+    assert_snapshot!(format!("{refused:?}"));
+}
+
+#[test]
+fn plugin_without_settings_takes_every_policy() {
+    let minimal: Plugin = SANDBOX.load("minimal", test_guests::MINIMAL).expect("it loads");
+    assert_eq!(minimal.check_settings("{\"whatever\": 1}"), Ok(Ok(())));
+    assert_eq!(minimal.settings_schema(), Ok(None));
+}

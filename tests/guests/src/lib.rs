@@ -1,0 +1,16 @@
+//! The components that the tests run, built with them.
+
+/// Tries everything a plugin may not do.
+pub const EVIL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/evil.wasm"));
+
+/// Tries more, with more of WASI.
+pub const WORLDLY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/worldly.wasm"));
+
+/// The plugin of `examples/minimal-plugin`.
+pub const MINIMAL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/minimal_plugin.wasm"));
+
+/// Where [`MINIMAL`] lies, for programs that read it.
+pub const MINIMAL_FILE: &str = concat!(env!("OUT_DIR"), "/minimal_plugin.wasm");
+
+/// Where [`EVIL`] lies, for programs that read it.
+pub const EVIL_FILE: &str = concat!(env!("OUT_DIR"), "/evil.wasm");

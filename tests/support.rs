@@ -1,0 +1,32 @@
+//! What the suites share.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
+
+/// The workspace's root.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace is there")
+}
+
+/// A sandbox with the pool, as a server has it.
+///
+/// # Panics
+///
+/// When it does not start.
+#[must_use]
+pub fn sandbox(wasi: Wasi) -> Sandbox {
+    let options = Options { wasi, allocator: Allocator::Pool, ..Options::default() };
+    Sandbox::start(options).expect("the sandbox starts")
+}
+
+/// One sandbox for a whole suite, so that what one login leaves behind would be
+/// found by the next.
+pub static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| sandbox(Wasi::Minimal));
+
+/// The built-in policy.
+pub static POLICY: LazyLock<Plugin> = LazyLock::new(|| {
+    SANDBOX.load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN).expect("the built-in policy loads")
+});
