@@ -1,16 +1,22 @@
 # The two commands of the README, and what CI runs.
 
+# A failing command in a pipe fails the target.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
 TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test bench figures lint doc target clean
+.PHONY: help demo test fuzz bench figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
 	@echo 'make test     run every test'
+	@echo 'make fuzz     fuzz the decision for a minute'
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make figures  print every figure that the notes quote (release build)'
+	@echo 'make docs     write docs/reasons.md anew from the list in the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
 
 demo: target
@@ -18,6 +24,21 @@ demo: target
 
 test: target
 	$(CARGO) test --workspace --locked
+
+# Coverage-guided, on the stable toolchain: what cargo-fuzz does on nightly with
+# `cargo fuzz run decide`, without the sanitizer.
+FUZZ_SECONDS ?= 60
+FUZZ_HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Ccodegen-units=1 --cfg fuzzing
+
+fuzz:
+	RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --quiet --locked --manifest-path fuzz/Cargo.toml \
+		--target $(FUZZ_HOST) --target-dir target/fuzz
+	@mkdir -p target/fuzz/artifacts
+	target/fuzz/$(FUZZ_HOST)/debug/decide -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+		-artifact_prefix=target/fuzz/artifacts/ -print_final_stats=1 2>&1 | tail -12
 
 bench: target
 	$(CARGO) run --release --quiet --locked --bin ligature -- bench examples/cases/verified-google-login.json
@@ -28,10 +49,14 @@ figures: target
 
 lint: target
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --target $(TARGET) --locked -p link-users-by-email -p minimal-plugin -p evil --target-dir target/guest -- -D warnings
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --all-features check; \
 	else echo 'cargo deny is not installed: licences and advisories were not checked'; fi
+
+docs: target
+	LIGATURE_UPDATE_DOCS=1 $(CARGO) test --quiet --locked -p link-users-by-email --lib reason
 
 doc:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked

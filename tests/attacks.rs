@@ -2,6 +2,7 @@
 //! and that afterwards everything is as before.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use insta::assert_snapshot;
 use ligature_host::harness::{Case, Report, run};
@@ -34,25 +35,41 @@ fn case(attack: &str) -> Case {
     Case::parse(Path::new("attack.json"), &text.to_string()).expect("a well-formed case")
 }
 
-/// Lets the plugin attack, then a good one decide a login in the same sandbox.
-fn attack_in(sandbox: &Sandbox, bytes: &[u8], attack: &str) -> Report {
-    let evil = sandbox.load("evil", bytes).expect("the evil plugin loads");
-    let report = run(&evil, &case(attack), false);
-    next_login_works(sandbox);
-    report
+/// A plugin that means harm and one that does not, in one sandbox: what the one
+/// leaves behind would be found by the other.
+struct Ring {
+    evil: Plugin,
+    policy: Plugin,
 }
 
-fn next_login_works(sandbox: &Sandbox) {
-    let policy = sandbox.load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN).expect("the policy loads");
+impl Ring {
+    fn in_sandbox(sandbox: &Sandbox, evil: &[u8]) -> Self {
+        let load = |name, bytes: &[u8]| sandbox.load(name, bytes).expect("the plugin loads");
+        Self { evil: load("evil", evil), policy: load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN) }
+    }
+
+    /// Lets the evil plugin attack, then the good one decide a login.
+    fn attack(&self, attack: &str) -> Report {
+        let report = run(&self.evil, &case(attack), false);
+        next_login_works(&self.policy);
+        report
+    }
+}
+
+static MINIMAL: LazyLock<Ring> = LazyLock::new(|| Ring::in_sandbox(&SANDBOX, test_guests::EVIL));
+static VIRTUAL: LazyLock<Ring> =
+    LazyLock::new(|| Ring::in_sandbox(&sandbox(Wasi::Virtual), test_guests::WORLDLY));
+
+fn next_login_works(policy: &Plugin) {
     let text = include_str!("../examples/cases/verified-google-login.json");
     let good = Case::parse(Path::new("good.json"), text).expect("a well-formed case");
-    let report = run(&policy, &good, false);
+    let report = run(policy, &good, false);
     assert!(matches!(report.decision, Decision::Linked { .. }), "the next login: {report:?}");
 }
 
 /// What the host makes of an attack: failure, decision, refusals, calls.
 fn attack(attack: &str) -> String {
-    let report = attack_in(&SANDBOX, test_guests::EVIL, attack);
+    let report = MINIMAL.attack(attack);
     assert!(report.changes.is_empty(), "the directory was changed: {:?}", report.changes);
     report.to_snapshot()
 }
@@ -92,7 +109,7 @@ attacks! {
 
 #[test]
 fn log_flood_is_cut_off() {
-    let report = attack_in(&SANDBOX, test_guests::EVIL, "log-flood");
+    let report = MINIMAL.attack("log-flood");
     assert_eq!(report.log.len(), 101);
     assert!(report.log[0].message.len() <= 1024 + '…'.len_utf8());
     assert_snapshot!(report.log[100].message, @"900 more line(s) were dropped: the limit is 100");
@@ -100,26 +117,25 @@ fn log_flood_is_cut_off() {
 
 #[test]
 fn stderr_flood_is_cut_off() {
-    let report = attack_in(&SANDBOX, test_guests::EVIL, "stderr-flood");
+    let report = MINIMAL.attack("stderr-flood");
     assert!(report.failure.is_some_and(|failure| failure.len() < 9000));
 }
 
 #[test]
 fn a_link_kept_quiet_is_told_by_the_host() {
-    let report = attack_in(&SANDBOX, test_guests::EVIL, "keeps-a-link-quiet");
+    let report = MINIMAL.attack("keeps-a-link-quiet");
     assert_snapshot!(report.to_snapshot());
 }
 
 #[test]
 fn a_link_made_before_a_panic_is_whole_and_the_login_follows_it() {
-    let report = attack_in(&SANDBOX, test_guests::EVIL, "links-then-panics");
+    let report = MINIMAL.attack("links-then-panics");
     assert_snapshot!(report.to_snapshot());
 }
 
 /// With everything of WASI there and nothing behind it.
 fn worldly(attack: &str) -> String {
-    let sandbox = sandbox(Wasi::Virtual);
-    let report = attack_in(&sandbox, test_guests::WORLDLY, attack);
+    let report = VIRTUAL.attack(attack);
     assert!(report.changes.is_empty());
     report.failure.clone().unwrap_or_else(|| report.reasons[0].detail.clone())
 }
@@ -155,7 +171,7 @@ fn virtual_random_numbers_are_the_same_every_time() {
 /// Why the bytes are not loaded.
 fn refusal(bytes: &[u8]) -> String {
     let refused = SANDBOX.load("evil", bytes).err().map(|error| format!("plugin evil {error}"));
-    next_login_works(&SANDBOX);
+    next_login_works(&MINIMAL.policy);
     refused.unwrap_or_else(|| "it loads".to_owned())
 }
 
@@ -229,7 +245,8 @@ fn core_module() {
 fn truncated_file() {
     let refused = refusal(&ligature_host::PLUGIN[..ligature_host::PLUGIN.len() / 2]);
     // Where it is cut off depends on the build.
-    assert_snapshot!(refused.replace(|c: char| c.is_ascii_digit(), "#"));
+    let (told, _) = refused.split_once("section").expect("it tells what is cut off");
+    assert_snapshot!(told);
 }
 
 #[test]
@@ -244,7 +261,7 @@ fn text_file() {
 
 #[test]
 fn policy_of_the_wrong_shape_is_refused_by_the_plugin() {
-    let refused = POLICY.check_settings(r#"{"mod": "auto"}"#);
+    let refused = POLICY.check_settings(r#"{"mode": "automatic"}"#);
     assert_snapshot!(format!("{refused:?}"));
 }
 

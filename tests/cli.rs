@@ -179,7 +179,7 @@ fn test_shows_a_difference_line_by_line() {
     assert_eq!(ligature_in(directory.path(), &["test", ".", "--accept"]).code, Some(0));
     let snapshot = directory.path().join("snapshots/case.snap");
     let held = fs::read_to_string(&snapshot).expect("the snapshot is there");
-    fs::write(&snapshot, held.replace("the older one stays", "the younger one stays"))
+    fs::write(&snapshot, held.replace("The older account stays", "The younger account stays"))
         .expect("it is written");
 
     let ran = ligature_in(directory.path(), &["test", "."]);
@@ -275,11 +275,70 @@ fn schemas_are_printed() {
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    for command in ["run", "test", "inspect", "bench", "schema"] {
+    for command in ["run", "test", "policy", "inspect", "bench", "schema"] {
         let ran = ligature(&[command, "--help"]);
         assert_eq!(ran.code, Some(0));
         assert!(ran.stdout.contains("Example: ligature"), "{}", ran.stdout);
     }
+}
+
+#[test]
+fn explain_tells_every_rule_and_what_would_change_it() {
+    let ran = ligature(&["run", "tests/cases/S-08.json", "--explain"]);
+    let (_, explanation) = ran.stdout.split_once("\nExplanation\n").expect("an explanation");
+    let (explanation, _) = explanation.split_once("\n\n").expect("the changes come after it");
+    assert_snapshot!(explanation);
+    let ran = ligature(&["run", "tests/cases/S-08.json", "--explain", "--json"]);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(report["trace"].as_array().map(Vec::len), Some(29));
+    assert!(report["counterfactual"].is_string());
+}
+
+#[test]
+fn every_outcome_carries_the_hash_of_its_policy() {
+    let hash = |case: &str| {
+        let report: Value = serde_json::from_str(&ligature(&["run", case, "--json"]).stdout).expect("JSON");
+        report["policy_sha256"].as_str().map(str::to_owned).filter(|hash| hash.len() == 64).expect("a hash")
+    };
+    assert_eq!(hash("tests/cases/S-01.json"), hash("tests/cases/S-02.json"));
+    assert_ne!(hash("tests/cases/S-01.json"), hash("tests/cases/mode-off.json"));
+}
+
+/// What `policy check` says of a document.
+fn policy_check(text: &str) -> String {
+    let directory = directory_with(&[("policy.json", text)]);
+    let ran = ligature_in(directory.path(), &["policy", "check", "policy.json"]);
+    if ran.code == Some(0) { ran.stdout } else { sentence(&ran) }
+}
+
+#[test]
+fn good_policies_are_told_with_their_hash() {
+    for text in ["{}", r#"{"preset": "auth0-rule"}"#, r#"{"preset": "strict", "mode": "auto"}"#] {
+        assert!(policy_check(text).starts_with("policy.json: good, sha256 "), "{text}");
+    }
+}
+
+#[test]
+fn policies_that_contradict_themselves_are_refused() {
+    let contradictions = [
+        r#"{"trusted_connections": ["crm"], "excluded_connections": ["crm"]}"#,
+        r#"{"mode": "automatic"}"#,
+        r#"{"prompts": {"max": -1}}"#,
+        r#"{"limits": {"max_candidates": 0}}"#,
+        r#"{"primary": "connection_order"}"#,
+        r#"{"connection_groups": {"a": ["crm"], "b": ["crm"]}}"#,
+        r#"{"trusted_connections": [{"name": "crm", "strategy": "oidc"}]}"#,
+        r#"{"trusted_connections": [{"name": "crm", "domains": ["acme"]}]}"#,
+        r#"{"blocked_domains": {"*": ["@acme.com"]}}"#,
+        r#"{"proof_max_age_s": 0}"#,
+        r#"{"linked_organizations": [["org_1"]]}"#,
+        r#"{"preset": "auth0"}"#,
+        r#"{"metadata": {"user": {"default": "merge"}}}"#,
+        r#"[]"#,
+    ];
+    let told: Vec<String> =
+        contradictions.iter().map(|text| format!("{text}\n  {}", policy_check(text))).collect();
+    assert_snapshot!(told.join("\n"));
 }
 
 #[test]

@@ -66,16 +66,26 @@ pub fn decide_around<A: AroundGuard>(
     around: A,
     on_failure: OnFailure,
 ) -> Decided<A> {
-    let Finished { answer, log, used, api } = plugin.on_login(question, around);
+    let Finished { answer, log, used, api } = plugin.ask(question, around);
     let guard = api.guard();
     let checked = answer.and_then(|outcome| match guard.check(&outcome) {
         Ok(()) => Ok(outcome),
         Err(what) => Err(Failure::InvalidAnswer(what)),
     });
-    let (outcome, failure) = match checked {
+    let (mut outcome, failure) = match checked {
         Ok(outcome) => (outcome, None),
         Err(failure) => (after_failure(&failure, guard, on_failure), Some(failure)),
     };
+    if let Decision::Suggest { .. } = &outcome.decision
+        && let Err(error) = guard.note_prompt()
+    {
+        outcome.reasons.push(Reason {
+            code: "PROMPT_NOT_COUNTED".to_owned(),
+            level: Level::Error,
+            subject: vec![question.event.user.user_id.clone()],
+            detail: format!("That the user is asked could not be written down: {error}."),
+        });
+    }
     let refusals = guard.audit().to_vec();
     Decided { outcome, failure, refusals, log, used, api }
 }

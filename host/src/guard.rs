@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::directory::{CheckedLink, Directory, Stored};
 use crate::limits::Limits;
 use crate::login::{
@@ -48,7 +50,7 @@ pub struct Refusal {
     pub call: String,
     /// Why it was refused.
     pub why: String,
-    /// How often the same was tried in a row.
+    /// How often the same was tried.
     pub times: u32,
 }
 
@@ -86,7 +88,7 @@ impl Guard {
         }
     }
 
-    /// What was refused, in order.
+    /// What was refused, each thing once, in the order of the first time.
     #[must_use]
     pub fn audit(&self) -> &[Refusal] {
         &self.audit
@@ -130,6 +132,25 @@ impl Guard {
         Ok(())
     }
 
+    /// Writes down that the login's user is being asked, for the policy to
+    /// count: `app_metadata.linking.prompts` and `.last_prompted_at`.
+    ///
+    /// # Errors
+    ///
+    /// When the directory does not take it; the user may then be asked once
+    /// more than allowed.
+    pub fn note_prompt(&self) -> Result<(), ApiError> {
+        let stored = self.directory.get(&self.user_id)?;
+        let linking =
+            stored.user.app_metadata.as_ref().and_then(|it| it.get("linking")).and_then(Value::as_object);
+        let mut linking = linking.cloned().unwrap_or_default();
+        let prompts = linking.get("prompts").and_then(Value::as_u64).unwrap_or(0);
+        linking.insert("prompts".to_owned(), Value::from(prompts.saturating_add(1)));
+        linking.insert("last_prompted_at".to_owned(), Value::from(self.now.as_millis()));
+        let patch = Metadata::from_iter([("linking".to_owned(), Value::Object(linking))]);
+        self.directory.patch_app_metadata(&self.user_id, stored.version, &patch)
+    }
+
     /// The login's own user, its primary, or one that was looked up.
     fn knows(&self, user_id: &str) -> bool {
         user_id == self.user_id || user_id == self.event.user.user_id || self.seen.contains_key(user_id)
@@ -148,9 +169,9 @@ impl Guard {
     }
 
     fn note(&mut self, call: &'static str, why: &str) {
-        match self.audit.last_mut() {
-            Some(last) if last.call == call && last.why == why => last.times = last.times.saturating_add(1),
-            _ => self.audit.push(Refusal { call: call.to_owned(), why: why.to_owned(), times: 1 }),
+        match self.audit.iter_mut().find(|refusal| refusal.call == call && refusal.why == why) {
+            Some(known) => known.times = known.times.saturating_add(1),
+            None => self.audit.push(Refusal { call: call.to_owned(), why: why.to_owned(), times: 1 }),
         }
     }
 

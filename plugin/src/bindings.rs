@@ -16,6 +16,6 @@ export!(LinkUsersByEmail);
 
 pub use exports::ligature::login::handler::{Answer, Proof, Response};
 pub use ligature::login::types::{
-    ApiError, Decision, Identity, Level, LinkRequest, LoginEvent, Outcome, Reason, Suggestion, Timestamp,
-    User, Verdict, Verification,
+    ApiError, Decision, Identity, Level, LinkRequest, LoginEvent, Outcome, Reason, Step, Suggestion,
+    Timestamp, User, Verdict, Verification,
 };

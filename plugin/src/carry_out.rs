@@ -2,11 +2,17 @@
 
 use std::mem::ManuallyDrop;
 
-use link_policy::Policy;
+use link_policy::{Mode, OnError, Policy};
 
-use crate::bindings::{ApiError, Decision, LinkRequest, LoginEvent, Outcome, Reason, Timestamp, User};
-use crate::decide::{self, Input, Plan};
+use crate::bindings::{
+    Answer, ApiError, Decision, LinkRequest, LoginEvent, Outcome, Proof, Reason, Response, Suggestion,
+    Timestamp, User,
+};
+use crate::counterfactual;
+use crate::decide::{Input, Plan, PlannedDecision, decide, needs_look_up};
+use crate::linking_state::LinkingState;
 use crate::reason::Code;
+use crate::rules::error_words;
 
 /// What the plugin asks of its host.
 pub trait Host {
@@ -26,40 +32,103 @@ pub trait Host {
 
     /// The login's time.
     fn now(&mut self) -> Timestamp;
-
-    /// A line for the operator.
-    fn log(&mut self, line: &str);
 }
 
 /// Decides one login and carries the decision out.
 pub fn on_login(event: &LoginEvent, policy: &Policy, host: &mut impl Host) -> Outcome {
-    if let Some(reason) = decide::before_look_up(event, policy) {
-        return proceed(reason);
-    }
-    let email = event.user.email.as_deref().unwrap_or_default();
-    let found = match look_up(email, host) {
-        // Freed with the instance, all at once.
-        Ok(found) => ManuallyDrop::new(found),
-        Err(error) => return proceed(look_up_failed(&error)),
+    decide_and_do(event, policy, None, host)
+}
+
+/// Goes on with a login after the user was asked. Links only if the proof names
+/// this login's pair.
+pub fn on_continue(event: &LoginEvent, answer: &Answer, policy: &Policy, host: &mut impl Host) -> Outcome {
+    let proof = match &answer.response {
+        Response::Declined => return declined(event, policy),
+        Response::Confirmed(proof) => proof,
     };
+    match unusable(event, policy, proof, host.now()) {
+        Some(reason) => outcome(Decision::Proceed, vec![reason]),
+        None => decide_and_do(event, policy, Some(proof), host),
+    }
+}
+
+fn declined(event: &LoginEvent, policy: &Policy) -> Outcome {
+    let subject = &[event.user.user_id.as_str()];
+    let asked = LinkingState::read(event.user.app_metadata.as_deref()).prompts();
+    if policy.mode == Mode::Required && asked > policy.prompts.grace {
+        let reason =
+            Code::LinkRequired.about(subject, "The policy requires the link, and the user has declined.");
+        let message = "To go on, please confirm your other account.".to_owned();
+        return outcome(Decision::Deny(message), vec![reason]);
+    }
+    outcome(Decision::Proceed, vec![Code::Declined.about(subject, "The user was asked and has declined.")])
+}
+
+/// Why the proof is none for this login, if it is not.
+fn unusable(event: &LoginEvent, policy: &Policy, proof: &Proof, now: Timestamp) -> Option<Reason> {
+    let subject = &[event.user.user_id.as_str()];
+    if proof.current != event.user.user_id || proof.candidate == proof.current {
+        return Some(
+            Code::ProofForeign.about(subject, "The proof is about other accounts than this login's."),
+        );
+    }
+    let age = now.checked_sub(proof.proved_at);
+    if age.is_none_or(|age| age > u64::from(policy.proof_max_age_s) * 1000) {
+        return Some(Code::ProofStale.about(subject, "The proof is too old, or from the future."));
+    }
+    None
+}
+
+fn decide_and_do(
+    event: &LoginEvent,
+    policy: &Policy,
+    proof: Option<&Proof>,
+    host: &mut impl Host,
+) -> Outcome {
     let now = host.now();
-    host.log(&format!("{} other account(s) have this address", found.len()));
-    match decide::decide(&Input { event, policy, found: &found, now }) {
-        Plan::Proceed(reason) => proceed(reason),
-        Plan::Link(request) => link(&request, host),
-        Plan::WouldLink(request) => proceed(Code::WouldLink.about(
-            &[&request.primary, &request.secondary],
-            "In mode `auto` these two would have been linked, the first as primary.",
-        )),
+    let asks = needs_look_up(event, policy);
+    let looked_up = if asks { look_up(event, policy, host) } else { Ok(Vec::new()) };
+    let (found, failed) = match looked_up {
+        Ok(found) => (found, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    // Freed with the instance, all at once.
+    let found = ManuallyDrop::new(found);
+    let input = Input { event, policy, found: &found, failed: failed.as_ref(), proof, now };
+    if let Some(proof) = proof
+        && asks
+        && failed.is_none()
+        && !found.iter().any(|user| user.user_id == proof.candidate)
+    {
+        let detail = "The account that was proved does not have this login's address, or not any more.";
+        return outcome(Decision::Proceed, vec![Code::ProofForeign.about(&[&event.user.user_id], detail)]);
+    }
+    let plan = decide(&input);
+    let counterfactual = event.trace.then(|| counterfactual::of(&input, &plan)).flatten();
+    let trace = plan.trace.clone();
+    let done = carry_out(plan, policy, host);
+    Outcome { trace, counterfactual, ..done }
+}
+
+fn carry_out(plan: Plan, policy: &Policy, host: &mut impl Host) -> Outcome {
+    let Plan { decision, reasons, .. } = plan;
+    match decision {
+        PlannedDecision::Proceed => outcome(Decision::Proceed, reasons),
+        PlannedDecision::Ask(step, candidates) => {
+            outcome(Decision::Suggest(Suggestion { step, candidates }), reasons)
+        }
+        PlannedDecision::Deny(message) => outcome(Decision::Deny(message), reasons),
+        PlannedDecision::Link(requests) => link(&requests, reasons, policy, host),
     }
 }
 
 /// Every user with the address as it stands or in lower case: the directory's
 /// look-up is case-sensitive, and databases store lower case.
-fn look_up(email: &str, host: &mut impl Host) -> Result<Vec<User>, ApiError> {
+fn look_up(event: &LoginEvent, policy: &Policy, host: &mut impl Host) -> Result<Vec<User>, ApiError> {
+    let email = event.user.email.as_deref().unwrap_or_default();
     let mut found = host.find_by_email(email)?;
     let lower = email.to_ascii_lowercase();
-    if lower != email {
+    if lower != email && policy.email_compare != link_policy::EmailCompare::Exact {
         for user in host.find_by_email(&lower)? {
             if found.iter().all(|known| known.user_id != user.user_id) {
                 found.push(user);
@@ -69,60 +138,53 @@ fn look_up(email: &str, host: &mut impl Host) -> Result<Vec<User>, ApiError> {
     Ok(found)
 }
 
-fn look_up_failed(error: &ApiError) -> Reason {
-    match error {
-        ApiError::RateLimited(_) => {
-            Code::RateLimited.about(&[], "The directory asked for fewer calls; the login goes on unlinked.")
-        }
-        ApiError::TooMany(limit) => Code::TooManyCandidates.about(
-            &[],
-            format!("More than {limit} accounts have this address; nobody can tell which is meant."),
-        ),
-        other => Code::LookupFailed
-            .about(&[], format!("The accounts with this address are not known: {}.", words(other))),
-    }
-}
-
-fn link(request: &LinkRequest, host: &mut impl Host) -> Outcome {
-    match host.link(request) {
-        Ok(_) => Outcome {
-            decision: Decision::Linked(request.primary.clone()),
-            reasons: request.reasons.clone(),
-            trace: Vec::new(),
-            counterfactual: None,
-        },
-        Err(error) => {
-            let subject = [request.primary.as_str(), request.secondary.as_str()];
-            let code = match &error {
-                ApiError::AlreadyLinked(_) | ApiError::NotFound(_) => Code::RaceLost,
-                ApiError::StateChanged(_) => Code::StateChanged,
-                ApiError::Refused(_) | ApiError::BudgetSpent(_) => Code::PlanRejected,
-                ApiError::RateLimited(_) => Code::RateLimited,
-                _ => Code::LinkFailed,
-            };
-            proceed(code.about(&subject, format!("The accounts were not linked: {}.", words(&error))))
+fn link(
+    requests: &[LinkRequest],
+    mut reasons: Vec<Reason>,
+    policy: &Policy,
+    host: &mut impl Host,
+) -> Outcome {
+    let mut linked = None;
+    for request in requests {
+        match host.link(request) {
+            Ok(()) => linked = Some(request.primary.clone()),
+            Err(error) => {
+                reasons.insert(0, link_failed(request, &error));
+                let decision = match (linked, policy.on_error) {
+                    // What was linked before stays, and the login follows it.
+                    (Some(primary), _) => Decision::Linked(primary),
+                    (None, OnError::LoginWithoutLink) => {
+                        reasons.truncate(1);
+                        Decision::Proceed
+                    }
+                    (None, OnError::Deny) => {
+                        reasons.truncate(1);
+                        Decision::Deny(
+                            "Your accounts could not be linked. Please try again later.".to_owned(),
+                        )
+                    }
+                };
+                return outcome(decision, reasons);
+            }
         }
     }
+    let decision = linked.map_or(Decision::Proceed, Decision::Linked);
+    outcome(decision, reasons)
 }
 
-fn proceed(reason: Reason) -> Outcome {
-    Outcome { decision: Decision::Proceed, reasons: vec![reason], trace: Vec::new(), counterfactual: None }
+fn link_failed(request: &LinkRequest, error: &ApiError) -> Reason {
+    let code = match error {
+        ApiError::AlreadyLinked(_) | ApiError::NotFound(_) => Code::RaceLost,
+        ApiError::StateChanged(_) => Code::StateChanged,
+        ApiError::Refused(_) | ApiError::BudgetSpent(_) => Code::PlanRejected,
+        ApiError::RateLimited(_) => Code::RateLimited,
+        _ => Code::LinkFailed,
+    };
+    let subject = [request.primary.as_str(), request.secondary.as_str()];
+    let words: String = error_words(error).chars().take(300).collect();
+    code.about(&subject, format!("The accounts were not linked: {words}."))
 }
 
-/// What the host answered, in words that fit into a sentence.
-fn words(error: &ApiError) -> String {
-    match error {
-        ApiError::Refused(why) => format!("the host refused, {why}"),
-        ApiError::BudgetSpent(which) => format!("the login's budget is spent, {which}"),
-        ApiError::NotFound(what) => format!("{what} is not there"),
-        ApiError::AlreadyLinked(what) => format!("already linked, {what}"),
-        ApiError::StateChanged(what) => format!("something changed meanwhile, {what}"),
-        ApiError::RateLimited(Some(seconds)) => format!("the directory asks to wait {seconds} s"),
-        ApiError::RateLimited(None) => "the directory asks to wait".to_owned(),
-        ApiError::TimedOut => "the directory did not answer in time".to_owned(),
-        ApiError::Unavailable(how) => format!("the directory is unavailable, {how}"),
-        ApiError::TooMany(limit) => format!("more than {limit} accounts"),
-        ApiError::Invalid(what) => format!("the request makes no sense, {what}"),
-        ApiError::Other(what) => what.clone(),
-    }
+fn outcome(decision: Decision, reasons: Vec<Reason>) -> Outcome {
+    Outcome { decision, reasons, trace: Vec::new(), counterfactual: None }
 }

@@ -6,8 +6,7 @@ use link_policy::Policy;
 
 use crate::bindings::exports::ligature::login::handler::{Answer, Guest as Handler};
 use crate::bindings::exports::ligature::login::settings::{Guest as Settings, Json, SettingsError};
-use crate::bindings::ligature::login::log::LogLevel;
-use crate::bindings::ligature::login::{accounts, log, users};
+use crate::bindings::ligature::login::{accounts, users};
 use crate::bindings::{ApiError, LinkRequest, LoginEvent, Outcome, Timestamp, User};
 use crate::carry_out::{self, Host};
 
@@ -21,9 +20,10 @@ impl Handler for LinkUsersByEmail {
         Ok(carry_out::on_login(&event, &policy, &mut Imports))
     }
 
-    fn on_continue(event: LoginEvent, _answer: Answer) -> Result<Outcome, ApiError> {
-        // This version suggests nothing, so it has nothing to continue.
-        Self::on_login(event)
+    fn on_continue(event: LoginEvent, answer: Answer) -> Result<Outcome, ApiError> {
+        let (event, answer) = (ManuallyDrop::new(event), ManuallyDrop::new(answer));
+        let policy = ManuallyDrop::new(policy(&event.settings)?);
+        Ok(carry_out::on_continue(&event, &answer, &policy, &mut Imports))
     }
 }
 
@@ -33,21 +33,16 @@ impl Settings for LinkUsersByEmail {
     }
 
     fn check(settings: Json) -> Result<(), SettingsError> {
-        serde_json::from_str::<Policy>(&settings).map(|_| ()).map_err(|error| SettingsError {
-            line: u32::try_from(error.line()).unwrap_or(0),
-            column: u32::try_from(error.column()).unwrap_or(0),
-            message: without_place(&error.to_string()),
+        Policy::read_and_check(&settings).map(|_| ()).map_err(|error| SettingsError {
+            line: u32::try_from(error.line).unwrap_or(0),
+            column: u32::try_from(error.column).unwrap_or(0),
+            message: error.message,
         })
     }
 }
 
 fn policy(settings: &str) -> Result<Policy, ApiError> {
-    serde_json::from_str(settings).map_err(|error| ApiError::Invalid(format!("the policy: {error}")))
-}
-
-/// serde_json's message without the place, which is passed on its own.
-fn without_place(message: &str) -> String {
-    message.rsplit_once(" at line ").map_or(message, |(what, _)| what).to_owned()
+    Policy::read(settings).map_err(|error| ApiError::Invalid(format!("the policy: {}", error.message)))
 }
 
 /// The host, as the contract offers it.
@@ -65,9 +60,5 @@ impl Host for Imports {
     fn now(&mut self) -> Timestamp {
         let now = wasi::clocks::wall_clock::now();
         now.seconds.saturating_mul(1000).saturating_add(u64::from(now.nanoseconds / 1_000_000))
-    }
-
-    fn log(&mut self, line: &str) {
-        log::write(LogLevel::Info, line);
     }
 }

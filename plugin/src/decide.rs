@@ -1,151 +1,178 @@
-//! The decision: a pure function of the login, the candidates and the policy.
+//! The decision: a pure and total function of the login, the candidates and the
+//! policy.
 
 use link_policy::{Mode, Policy};
 
-use crate::bindings::{LinkRequest, LoginEvent, Reason, Timestamp, User, Verification};
+use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict as Traced, Verification};
 use crate::metadata;
 use crate::reason::Code;
+use crate::rules::{self, Course, RULES, Stop, Verdict, Wish};
+use crate::situation::{Account, Situation};
 
-/// Everything that a decision rests on.
-#[derive(Debug)]
-pub struct Input<'a> {
-    /// The login.
-    pub event: &'a LoginEvent,
-    /// The policy for it.
-    pub policy: &'a Policy,
-    /// Every user but the login's own that the look-ups found, each once.
-    pub found: &'a [User],
-    /// The login's time.
-    pub now: Timestamp,
+pub use crate::situation::Input;
+
+/// What is to be done, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What is to be done.
+    pub decision: PlannedDecision,
+    /// Why, the deciding reason first. Never empty.
+    pub reasons: Vec<Reason>,
+    /// What each rule said.
+    pub trace: Vec<Traced>,
 }
 
 /// What is to be done.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// Nothing, for this reason.
-    Proceed(Reason),
-    /// These two accounts are to be linked.
-    Link(LinkRequest),
-    /// As `Link`, but only say so.
-    WouldLink(LinkRequest),
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlannedDecision {
+    /// Nothing.
+    Proceed,
+    /// The user is to be asked about these accounts.
+    Ask(Step, Vec<String>),
+    /// The login is to be denied, with this message.
+    Deny(String),
+    /// These links are to be made, in this order; at least one.
+    Link(Vec<LinkRequest>),
 }
 
-/// What can be said before anybody is looked up; `None` if a look-up is needed.
-#[must_use]
-pub fn before_look_up(event: &LoginEvent, policy: &Policy) -> Option<Reason> {
-    let user = &event.user;
-    let id = user.user_id.as_str();
-    if policy.mode == Mode::Off {
-        return Some(Code::PolicyDisabled.about(&[], "The policy's mode is `off`."));
-    }
-    if user.blocked {
-        return Some(Code::CurrentBlocked.about(&[id], "The account that logs in is blocked."));
-    }
-    if user.email.as_deref().unwrap_or("").is_empty() {
-        return Some(Code::NoEmail.about(&[id], "The account that logs in has no e-mail address."));
-    }
-    match &user.email_verified {
-        Verification::Verified => None,
-        Verification::Unverified => {
-            Some(Code::EmailUnverifiedCurrent.about(&[id], "The address of this login is not verified."))
-        }
-        Verification::Absent => Some(
-            Code::EmailVerifiedUnknown
-                .about(&[id], "The login does not say whether its address is verified."),
-        ),
-        Verification::Null => Some(
-            Code::EmailVerifiedUnknown
-                .about(&[id], "`email_verified` of the login is null, which proves nothing."),
-        ),
-        Verification::NotBoolean(held) => {
-            Some(Code::EmailVerifiedNotBoolean.about(
-                &[id],
-                format!("`email_verified` of the login is {held}; only the boolean true counts."),
-            ))
-        }
-    }
-}
-
-/// Decides, once the accounts with the login's address are known.
+/// Decides. Total: every input gives a plan with a reason.
 #[must_use]
 pub fn decide(input: &Input) -> Plan {
-    let current = &input.event.user;
-    if input.found.is_empty() {
-        let reason = if current.identities.len() > 1 {
-            Code::AlreadyLinked
-                .about(&[&current.user_id], "The accounts with this address are one user already.")
-        } else {
-            Code::NoCandidate.about(&[], "No other account has this address.")
+    let situation = Situation::of(input);
+    let mut course: Course = None;
+    let mut overruled: Vec<Reason> = Vec::new();
+    let mut notes: Vec<Reason> = Vec::new();
+    let mut trace = Vec::new();
+    for rule in &RULES {
+        // What has been decided only an overruling rule can change; the others
+        // are weighed for who reads the trace.
+        if course.is_some() && !rule.overrules && !input.event.trace {
+            continue;
+        }
+        let verdict = (rule.weigh)(&situation, &course);
+        if input.event.trace {
+            trace.push(traced(rule, &verdict, course.is_some()));
+        }
+        match verdict {
+            Verdict::Stops(stop) if course.is_none() => course = Some(stop),
+            Verdict::Replaces(stop) => overruled.extend(course.replace(stop).map(|stop| stop.reason)),
+            Verdict::Notes(reasons) if course.is_none() => notes.extend(reasons),
+            _ => {}
+        }
+    }
+    // The last rule stops whatever has not been stopped.
+    let Stop { wish, reason } = course.unwrap_or_else(nothing_stopped);
+    let mut reasons = vec![reason];
+    reasons.extend(overruled);
+    reasons.extend(notes);
+    let decision = match wish {
+        Wish::Proceed => PlannedDecision::Proceed,
+        Wish::Ask(step, candidates) => PlannedDecision::Ask(step, candidates),
+        Wish::Deny(message) => PlannedDecision::Deny(message.to_owned()),
+        Wish::Link => PlannedDecision::Link(links(&situation, &mut reasons)),
+    };
+    Plan { decision, reasons, trace }
+}
+
+/// Whether any account has to be looked up: a look-up costs a call, and an
+/// unverified login may not make one.
+#[must_use]
+pub fn needs_look_up(event: &LoginEvent, policy: &Policy) -> bool {
+    let user = &event.user;
+    policy.mode != Mode::Off
+        && !user.blocked
+        && user.email_verified == Verification::Verified
+        && user.email.as_deref().is_some_and(|email| !email.is_empty())
+        && !policy.excluded_connections.contains(&event.connection.name)
+        && !event.client_id.as_ref().is_some_and(|client| policy.excluded_clients.contains(client))
+        && !event.organization_id.as_ref().is_some_and(|org| policy.excluded_organizations.contains(org))
+}
+
+fn nothing_stopped() -> Stop {
+    Stop { wish: Wish::Proceed, reason: Code::NoCandidate.about(&[], "No rule has decided.") }
+}
+
+fn traced(rule: &rules::Rule, verdict: &Verdict, decided: bool) -> Traced {
+    let codes = |reasons: &[Reason]| reasons.iter().map(|it| it.code.as_str()).collect::<Vec<_>>().join(", ");
+    let (word, evidence) = match verdict {
+        Verdict::NotApplicable => ("not applicable", String::new()),
+        Verdict::Passes(evidence) => ("passes", evidence.to_string()),
+        Verdict::Notes(reasons) => ("notes", codes(reasons)),
+        Verdict::Stops(stop) if decided => ("would decide", stop.reason.code.clone()),
+        Verdict::Stops(stop) => ("decides", stop.reason.code.clone()),
+        Verdict::Replaces(stop) => ("overrules", stop.reason.code.clone()),
+    };
+    Traced { rule: format!("{} {}", rule.number, rule.name), verdict: word.to_owned(), evidence }
+}
+
+/// The links that join the party, the login's own account in every one of them.
+fn links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkRequest> {
+    let primary = situation.primary().0;
+    // The login's account comes first in the party: after its link the login is
+    // the primary.
+    let secondaries = situation.party().filter(|account| account.id() != primary.id());
+    let rules = &situation.policy.metadata;
+    let mut taken = Taken::default();
+    let mut links = Vec::new();
+    for secondary in secondaries {
+        let user = metadata::merge(&taken.sides(primary, secondary, Which::User), &rules.user);
+        let app = metadata::merge(&taken.sides(primary, secondary, Which::App), &rules.app);
+        if app.drops {
+            let detail = "Not all of the secondary's app_metadata was taken over.";
+            reasons.push(Code::MetadataDropped.about(&[secondary.id()], detail));
+        }
+        if situation.meant.len() > 1 {
+            taken.note(primary, &user, &app);
+        }
+        links.push(LinkRequest {
+            primary: primary.id().to_owned(),
+            secondary: secondary.id().to_owned(),
+            user_metadata: user.patch,
+            app_metadata: app.patch,
+            // The deciding one; the others are in the outcome.
+            reasons: reasons[..1].to_vec(),
+        });
+    }
+    links
+}
+
+/// The primary's metadata as the links before have left it.
+#[derive(Default)]
+struct Taken {
+    user: Option<String>,
+    app: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Which {
+    User,
+    App,
+}
+
+impl Taken {
+    fn sides<'a>(
+        &'a self,
+        primary: &Account<'a>,
+        secondary: &Account<'a>,
+        which: Which,
+    ) -> metadata::Sides<'a> {
+        let (sides, taken) = match which {
+            Which::User => (rules::sides(primary, secondary, |it| it.user_metadata.as_deref()), &self.user),
+            Which::App => (rules::sides(primary, secondary, |it| it.app_metadata.as_deref()), &self.app),
         };
-        return Plan::Proceed(reason);
+        metadata::Sides { primary: taken.as_deref().or(sides.primary), ..sides }
     }
-    let eligible: Vec<&User> = input
-        .found
-        .iter()
-        .filter(|user| !user.blocked && user.email_verified == Verification::Verified)
-        .collect();
-    match eligible.as_slice() {
-        [] => Plan::Proceed(why_none_is_eligible(input.found)),
-        [candidate] => link(input, current, candidate),
-        several => Plan::Proceed(conflict(several)),
+
+    fn note(&mut self, primary: &Account, user: &metadata::Merged, app: &metadata::Merged) {
+        if let Some(patch) = &user.patch {
+            self.user = Some(metadata::patched(
+                self.user.as_deref().or(primary.user.user_metadata.as_deref()),
+                patch,
+            ));
+        }
+        if let Some(patch) = &app.patch {
+            self.app =
+                Some(metadata::patched(self.app.as_deref().or(primary.user.app_metadata.as_deref()), patch));
+        }
     }
-}
-
-fn why_none_is_eligible(others: &[User]) -> Reason {
-    let ids: Vec<&str> = others.iter().map(|user| user.user_id.as_str()).collect();
-    if others.iter().any(|user| user.blocked) {
-        Code::CandidateBlocked.about(&ids, "The other account with this address is blocked.")
-    } else {
-        Code::CandidateUnverified.about(
-            &ids,
-            "The other account with this address has not verified it; it may have been made by somebody else.",
-        )
-    }
-}
-
-fn conflict(several: &[&User]) -> Reason {
-    let mut ids: Vec<&str> = Vec::with_capacity(several.len());
-    for user in several {
-        // In order, whatever the order of the answer. A library sort would be
-        // 9 KB of the component.
-        let place = ids.partition_point(|id| *id < user.user_id.as_str());
-        ids.insert(place, &user.user_id);
-    }
-    Code::MultipleCandidates.about(
-        &ids,
-        format!(
-            "{} other accounts have this verified address; a person has to say which is meant.",
-            ids.len()
-        ),
-    )
-}
-
-fn link(input: &Input, current: &User, candidate: &User) -> Plan {
-    let (primary, secondary) = older_first(current, candidate, input.now);
-    let reason = Code::LinkedVerifiedBoth.about(
-        &[&primary.user_id, &secondary.user_id],
-        "Both accounts have verified the same address; the older one stays.",
-    );
-    let request = LinkRequest {
-        primary: primary.user_id.clone(),
-        secondary: secondary.user_id.clone(),
-        user_metadata: metadata::fill_absent(
-            primary.user_metadata.as_deref(),
-            secondary.user_metadata.as_deref(),
-        ),
-        app_metadata: None,
-        reasons: vec![reason],
-    };
-    if input.policy.mode == Mode::Auto { Plan::Link(request) } else { Plan::WouldLink(request) }
-}
-
-/// The older account first; ties, and unknown ages, by user id. The same
-/// whichever of the two logs in.
-fn older_first<'a>(a: &'a User, b: &'a User, now: Timestamp) -> (&'a User, &'a User) {
-    let key = |user: &'a User| {
-        // An account from the future proves nothing about its age.
-        let created = user.created_at.filter(|&at| at <= now).unwrap_or(Timestamp::MAX);
-        (created, user.user_id.as_str())
-    };
-    if key(a) <= key(b) { (a, b) } else { (b, a) }
 }

@@ -1,24 +1,24 @@
-//! Every reason code, in one list.
+//! Every reason code, in one list: `docs/reasons.md` is made from it.
 
 use crate::bindings::{Level, Reason};
 
 macro_rules! codes {
-    ($($(#[doc = $meaning:literal])+ $name:ident $text:literal $level:ident;)+) => {
+    ($($family:literal { $($name:ident $text:literal $level:ident $meaning:literal, $remedy:literal;)+ })+) => {
         /// Why the plugin decided as it did. The texts are stable.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code {
-            $($(#[doc = $meaning])+ $name,)+
+            $($(#[doc = $meaning] $name,)+)+
         }
 
         impl Code {
-            /// Every code there is.
-            pub const ALL: &[Code] = &[$(Code::$name),+];
+            /// Every code there is, in families.
+            pub const FAMILIES: &[(&str, &[Code])] = &[$(($family, &[$(Code::$name),+])),+];
 
             /// The code as it stands in outcomes and snapshots.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $(Code::$name => $text,)+
+                    $($(Code::$name => $text,)+)+
                 }
             }
 
@@ -26,7 +26,28 @@ macro_rules! codes {
             #[must_use]
             pub fn level(self) -> Level {
                 match self {
-                    $(Code::$name => Level::$level,)+
+                    $($(Code::$name => Level::$level,)+)+
+                }
+            }
+        }
+
+        /// What the page `docs/reasons.md` says of each code. Not in the
+        /// component, which needs none of it.
+        #[cfg(not(target_family = "wasm"))]
+        impl Code {
+            /// What it means.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $($(Code::$name => $meaning,)+)+
+                }
+            }
+
+            /// What to do about it.
+            #[must_use]
+            pub fn remedy(self) -> &'static str {
+                match self {
+                    $($(Code::$name => $remedy,)+)+
                 }
             }
         }
@@ -34,46 +55,96 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The policy's mode is `off`.
-    PolicyDisabled "POLICY_DISABLED" Info;
-    /// The account that logs in is blocked.
-    CurrentBlocked "CURRENT_BLOCKED" Info;
-    /// The account that logs in has no e-mail address.
-    NoEmail "NO_EMAIL" Info;
-    /// The address of the account that logs in is not verified.
-    EmailUnverifiedCurrent "EMAIL_UNVERIFIED_CURRENT" Info;
-    /// Nothing says whether the address of the account that logs in is verified.
-    EmailVerifiedUnknown "EMAIL_VERIFIED_UNKNOWN" Info;
-    /// `email_verified` of the account that logs in is not a boolean.
-    EmailVerifiedNotBoolean "EMAIL_VERIFIED_NOT_BOOLEAN" Finding;
-    /// The look-up by e-mail address failed.
-    LookupFailed "LOOKUP_FAILED" Error;
-    /// The directory asked for fewer calls.
-    RateLimited "RATE_LIMITED" Error;
-    /// There are more accounts with this address than the host passes on.
-    TooManyCandidates "TOO_MANY_CANDIDATES" Conflict;
-    /// The only account with this address is the one that logs in.
-    AlreadyLinked "ALREADY_LINKED" Info;
-    /// No other account has this address.
-    NoCandidate "NO_CANDIDATE" Info;
-    /// The other account is blocked.
-    CandidateBlocked "CANDIDATE_BLOCKED" Finding;
-    /// The other account's address is not verified.
-    CandidateUnverified "CANDIDATE_UNVERIFIED" Finding;
-    /// Several other accounts could be linked.
-    MultipleCandidates "MULTIPLE_CANDIDATES" Conflict;
-    /// Both addresses are verified and equal: the accounts were linked.
-    LinkedVerifiedBoth "LINKED_VERIFIED_BOTH" Info;
-    /// In mode `auto` the accounts would have been linked.
-    WouldLink "WOULD_LINK" Info;
-    /// Another login linked the accounts first.
-    RaceLost "RACE_LOST" Info;
-    /// An account changed while the login was being decided.
-    StateChanged "STATE_CHANGED" Error;
-    /// The host would not carry the link out.
-    PlanRejected "PLAN_REJECTED" Error;
-    /// The link failed.
-    LinkFailed "LINK_FAILED" Error;
+    "E-mail and verification" {
+        NoEmail "NO_EMAIL" Info "The account that logs in has no e-mail address.", "Nothing: there is nothing to compare.";
+        EmailMalformed "EMAIL_MALFORMED" Finding "The address is not one that can be compared: broken, quoted, too long, or with control characters.", "Correct the address at the identity provider.";
+        EmailNonAscii "EMAIL_NON_ASCII" Finding "The address has characters beyond ASCII, which can look like others.", "Link by hand if both accounts belong to one person.";
+        EmailUnverifiedCurrent "EMAIL_UNVERIFIED_CURRENT" Info "The address of this login is not verified.", "Let the user verify the address; the next login decides again.";
+        EmailVerifiedUnknown "EMAIL_VERIFIED_UNKNOWN" Info "Nothing says whether the address of this login is verified.", "Let the connection pass on `email_verified`.";
+        EmailVerifiedNotBoolean "EMAIL_VERIFIED_NOT_BOOLEAN" Finding "`email_verified` of this login is not a boolean; only `true` counts.", "Mend the connection's profile mapping: it has to pass on a boolean.";
+        VerificationStale "VERIFICATION_STALE" Finding "The address was changed after it was verified.", "Let the user verify the new address.";
+        PendingEmailChange "PENDING_EMAIL_CHANGE" Finding "An account has a change of its address waiting.", "Let the user finish or cancel the change.";
+        NoFreshMailboxProof "NO_FRESH_MAILBOX_PROOF" Info "The policy wants the mailbox proved at this login, and it was not.", "Log in with a code or link by e-mail.";
+    }
+    "Candidates" {
+        NoCandidate "NO_CANDIDATE" Info "No other account has this address.", "Nothing.";
+        AlreadyLinked "ALREADY_LINKED" Info "The accounts with this address are one user already.", "Nothing.";
+        ForeignCandidate "FOREIGN_CANDIDATE" Finding "The directory returned an account that does not have this address; it was ignored.", "Look into the directory: a look-up should return only matches.";
+        CandidateGone "CANDIDATE_GONE" Info "The other account is deleted or being deleted.", "Nothing.";
+        CandidateUnverified "CANDIDATE_UNVERIFIED" Finding "The other account has not verified the address; somebody else may have made it in advance.", "Let its owner verify the address, or remove the account.";
+        MatchOnUnverifiedSecondary "MATCH_ON_UNVERIFIED_SECONDARY" Finding "The address stands only in an unverified linked identity of the other account.", "Let its owner verify the address.";
+        SameProviderDifferentSubject "SAME_PROVIDER_DIFFERENT_SUBJECT" Finding "The same provider knows this address under another id: the mailbox may have changed hands.", "Find out whether both belong to one person; then link by hand, or set `same_provider`.";
+        TwoDatabaseAccounts "TWO_DATABASE_ACCOUNTS" Conflict "Both accounts are in databases of the tenant.", "Link by hand, or set `two_databases`.";
+        NonUniqueEmailConnection "NON_UNIQUE_EMAIL_CONNECTION" Conflict "In the other account's database several people share one address.", "Link by hand, with a proof of both accounts.";
+        CaseVariantOnly "CASE_VARIANT_ONLY" Info "The addresses differ in the case of the part before the `@`.", "Set `local_part_case` to `allow` if your mail systems ignore it.";
+        MultipleCandidates "MULTIPLE_CANDIDATES" Conflict "Several other accounts could be linked; a person has to say which is meant.", "Link by hand, or set `on_multiple`.";
+        CaseVariantCandidates "CASE_VARIANT_CANDIDATES" Conflict "Several accounts of one connection differ only in the case of the address.", "Join or remove the variants in that connection.";
+        TooManyCandidates "TOO_MANY_CANDIDATES" Conflict "More accounts have this address than are weighed.", "Look into why; raise `limits.max_candidates` if it is right.";
+    }
+    "State of the accounts" {
+        CurrentBlocked "CURRENT_BLOCKED" Info "The account that logs in is blocked.", "Nothing: the tenant denies the login.";
+        CandidateBlocked "CANDIDATE_BLOCKED" Finding "The other account is blocked; linking would let its owner in.", "Unblock the account if that is right.";
+        OptedOut "OPTED_OUT" Info "An account is excepted by `app_metadata.no_link` or `app_metadata.linking.opt_out`.", "Remove the mark if the account may be linked.";
+        PrivilegedAccount "PRIVILEGED_ACCOUNT" Finding "An account has power (a role, a mark, or it is listed).", "Link by hand, or let the user prove both accounts with a second factor.";
+        MfaDowngrade "MFA_DOWNGRADE" Finding "The other account has MFA, and this login has passed no second factor.", "Let the user pass a second factor.";
+        TrojanIdentitySuspected "TROJAN_IDENTITY_SUSPECTED" Finding "The other account has a linked identity that does not itself prove the address.", "Look at its identities and unlink what is not the owner's.";
+        NeverLoggedIn "NEVER_LOGGED_IN" Info "The other account has never logged in.", "Set `never_logged_in` to `allow` if you have imported verified accounts.";
+    }
+    "Trust: connections, domains, organizations" {
+        PolicyDisabled "POLICY_DISABLED" Info "The policy's mode is `off`.", "Set `mode`.";
+        ConnectionExcluded "CONNECTION_EXCLUDED" Info "The policy leaves this connection alone.", "Remove it from `excluded_connections`.";
+        ClientExcluded "CLIENT_EXCLUDED" Info "The policy leaves this application alone.", "Remove it from `excluded_clients`.";
+        OrganizationExcluded "ORGANIZATION_EXCLUDED" Info "The policy leaves this organization alone.", "Remove it from `excluded_organizations`.";
+        DomainNotOwned "DOMAIN_NOT_OWNED_BY_CONNECTION" Finding "The connection speaks for other domains than the address's.", "Add the domain to the connection's `domains` if it owns it.";
+        DomainNotAllowed "DOMAIN_NOT_ALLOWED" Info "Addresses of this domain are not linked.", "Remove the domain from `blocked_domains`.";
+        CrossOrganization "CROSS_ORGANIZATION" Info "The accounts belong to different organizations.", "Name both in `linked_organizations` if they belong together.";
+        DifferentConnectionGroups "DIFFERENT_CONNECTION_GROUPS" Info "The accounts' connections are in different groups.", "Place both in one of `connection_groups`.";
+        TwoManaged "TWO_MANAGED" Conflict "A directory manages both accounts, so neither can become a secondary.", "Mend it in the directory.";
+        ConnectionNotTrusted "CONNECTION_NOT_TRUSTED" Info "The word of a connection on a verified address is not taken.", "List the connection in `trusted_connections`, an enterprise one with its domains.";
+        VerificationByPolicyOnly "VERIFICATION_BY_POLICY_ONLY" Info "The address counts as verified only because the tenant says so for the whole connection.", "Let the user prove the address.";
+    }
+    "Primary" {
+        ScimMustBePrimary "SCIM_MUST_BE_PRIMARY" Info "The account that a directory manages stays.", "Nothing.";
+        PrimaryByIdentities "PRIMARY_BY_IDENTITIES" Info "The account that has linked identities already stays.", "Nothing.";
+        PrimaryByPolicy "PRIMARY_BY_POLICY" Info "The account that the policy's `primary` names stays.", "Set `primary`.";
+        PrimaryByAge "PRIMARY_BY_AGE" Info "The older account stays.", "Set `primary`.";
+        PrimaryByUserId "PRIMARY_BY_USER_ID" Info "Nothing else tells the accounts apart: the smaller user id stays.", "Nothing.";
+        DemotesCluster "DEMOTES_CLUSTER" Info "An account with linked identities would become a secondary.", "Set `allow_demote_with_identities`, or link by hand.";
+        IdentityLimit "IDENTITY_LIMIT" Finding "The user would have more identities than allowed.", "Raise `limits.max_identities`.";
+        IdTooLong "ID_TOO_LONG" Finding "The primary's user id has more than 128 characters, which Auth0 does not take as a login's primary.", "Link by hand.";
+    }
+    "Metadata" {
+        MetadataConflict "METADATA_CONFLICT" Conflict "A key that must be equal differs.", "Find out which value is right and correct the other.";
+        MetadataDropped "METADATA_DROPPED" Info "Keys of the secondary's app_metadata were not taken over.", "Set `metadata.app` if they should be.";
+        RolesNotCopied "ROLES_NOT_COPIED" Finding "The secondary had roles; the primary does not get them.", "Give the primary the roles that it should have.";
+    }
+    "Asking the user" {
+        Suggested "SUGGESTED" Info "The user is asked to log in to the other account too.", "Nothing.";
+        NonInteractive "NON_INTERACTIVE" Info "The user would be asked, but nobody is there to answer.", "Nothing: the next interactive login asks.";
+        PromptsExhausted "PROMPTS_EXHAUSTED" Info "The user has been asked as often as allowed.", "Raise `prompts.max`.";
+        AskedRecently "ASKED_RECENTLY" Info "The user was asked not long ago.", "Nothing: it is asked again after `prompts.ask_again_after_days`.";
+        LinkRequired "LINK_REQUIRED" Info "The policy requires the link, and the user has declined.", "Raise `prompts.grace`.";
+        Declined "DECLINED" Info "The user was asked and has declined.", "Nothing.";
+        UnlinkedByUser "UNLINKED_BY_USER" Info "The two accounts were unlinked not long ago and stay apart.", "Wait for `unlink_cooldown_days`, or link by hand.";
+    }
+    "Running" {
+        LookupFailed "LOOKUP_FAILED" Error "The accounts with this address could not be looked up.", "Look into the directory; the next login decides again.";
+        RateLimited "RATE_LIMITED" Error "The directory asked for fewer calls.", "Look into the tenant's rate limits; the next login decides again.";
+        LinkFailed "LINK_FAILED" Error "The link failed; nothing was changed.", "Look into the directory; the next login decides again.";
+        RaceLost "RACE_LOST" Info "Another login linked or removed an account first.", "Nothing: the next login finds the accounts linked.";
+        StateChanged "STATE_CHANGED" Error "An account changed while the login was being decided.", "Nothing: the next login decides again.";
+        PlanRejected "PLAN_REJECTED" Error "The host would not carry the link out.", "Report it: policy and host disagree.";
+        LinkedVerifiedBoth "LINKED_VERIFIED_BOTH" Info "Both accounts have verified the same address: they were linked.", "Nothing.";
+        LinkedByProof "LINKED_BY_PROOF" Info "The user has proved both accounts: they were linked.", "Nothing.";
+        WouldLink "WOULD_LINK" Info "In mode `auto` the accounts would have been linked.", "Set `mode` when you have seen enough.";
+        WouldSuggest "WOULD_SUGGEST" Info "In mode `auto` the user would have been asked.", "Set `mode` when you have seen enough.";
+        WouldConflict "WOULD_CONFLICT" Info "In mode `auto` a conflict would have been reported.", "Look at the conflict.";
+        WouldDeny "WOULD_DENY" Info "In mode `auto` the login would have been denied.", "Set `mode` when you have seen enough.";
+    }
+    "Proof" {
+        ProofForeign "PROOF_FOREIGN" Finding "The proof is about other accounts than this login's pair.", "Nothing: the login goes on unlinked.";
+        ProofStale "PROOF_STALE" Finding "The proof is too old, from the future, or an account has changed since.", "Let the user prove the other account again.";
+    }
 }
 
 impl Code {
@@ -86,5 +157,43 @@ impl Code {
             subject: subject.iter().map(|&id| id.to_owned()).collect(),
             detail: detail.into(),
         }
+    }
+}
+
+/// The text of `docs/reasons.md`.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn page() -> String {
+    use std::fmt::Write;
+
+    let mut page = String::from(
+        "# Reason codes of `link-users-by-email`\n\n\
+         Made from `plugin/src/reason.rs` by `make docs`; CI checks that it is current. The codes are stable: \
+         tools may match on them. The host adds one of its own, `PLUGIN_FAILED`, where a plugin gives no valid \
+         answer.\n",
+    );
+    for (family, codes) in Code::FAMILIES {
+        let _ = write!(page, "\n## {family}\n\n| code | level | meaning | what to do |\n|---|---|---|---|\n");
+        for code in *codes {
+            let level = format!("{:?}", code.level()).to_lowercase();
+            let level = level.rsplit("::").next().unwrap_or_default();
+            let _ =
+                writeln!(page, "| `{}` | {level} | {} | {} |", code.as_str(), code.meaning(), code.remedy());
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_page_of_reasons_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reasons.md");
+        let page = super::page();
+        if std::env::var_os("LIGATURE_UPDATE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let held = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(held == page, "docs/reasons.md is not current; `make docs` makes it so");
     }
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod inspect;
 mod plugin;
+mod policy;
 mod run;
 mod schema;
 mod test;
@@ -33,6 +34,8 @@ enum Command {
     Run(run::Args),
     /// Decide cases and hold each against its snapshot
     Test(test::Args),
+    /// Check policy files
+    Policy(policy::Args),
     /// Show what a plugin imports and exports, and whether it would load
     Inspect(inspect::Args),
     /// Measure how fast a case's login is decided
@@ -77,6 +80,7 @@ impl Cli {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Test(args) => args.execute(),
+            Command::Policy(args) => args.execute(),
             Command::Inspect(args) => args.execute(),
             Command::Bench(args) => args.execute(),
             Command::Schema(args) => args.execute(),

@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Print JSON instead of a page
     #[arg(long)]
     json: bool,
+    /// Tell what every rule said, and what would have changed the decision
+    #[arg(long)]
+    explain: bool,
 }
 
 impl Args {
@@ -32,7 +35,7 @@ impl Args {
         let sandbox = self.plugin.sandbox(Allocator::OnDemand, 1)?;
         let plugin = self.plugin.load(&sandbox)?;
         let case = checked_case(&self.case, &plugin)?;
-        let report = run(&plugin, &case, false);
+        let report = run(&plugin, &case, self.explain);
         if self.json {
             print(&format!("{}\n", report.to_json()))?;
         } else {

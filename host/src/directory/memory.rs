@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{CheckedLink, Directory, Stored};
-use crate::login::{ApiError, User, absorb};
+use crate::login::{ApiError, Metadata, User, absorb, patch};
 
 /// Users in memory. Cloning it copies the state, not the users.
 #[derive(Debug, Default)]
@@ -120,6 +120,15 @@ impl Directory for Memory {
             state.remove(&request.secondary);
             state.put(Stored { user: linked.clone(), version: primary_version + 1 });
             Ok(linked)
+        })
+    }
+
+    fn patch_app_metadata(&self, user_id: &str, version: u64, change: &Metadata) -> Result<(), ApiError> {
+        self.write(|state| {
+            let mut user = state.at_version(user_id, version)?.clone();
+            patch(&mut user.app_metadata, change);
+            state.put(Stored { user: Arc::new(user), version: version + 1 });
+            Ok(())
         })
     }
 }

@@ -4,7 +4,7 @@ mod memory;
 
 use std::sync::Arc;
 
-use crate::login::{ApiError, LinkRequest, Timestamp, User};
+use crate::login::{ApiError, LinkRequest, Metadata, Timestamp, User};
 
 pub use memory::Memory;
 
@@ -53,4 +53,10 @@ pub trait Directory: Send + Sync {
     ///
     /// Source: Auth0 Management API v2, `POST /api/v2/users/{id}/identities`.
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError>;
+
+    /// Merges a patch into a user's `app_metadata`, on the first level, if the
+    /// user is still at the version given; `state-changed` otherwise.
+    ///
+    /// Source: Auth0 Management API v2, `PATCH /api/v2/users/{id}`.
+    fn patch_app_metadata(&self, user_id: &str, version: u64, patch: &Metadata) -> Result<(), ApiError>;
 }

@@ -140,7 +140,13 @@ fn decided(
     case: &Case,
     directory: Arc<crate::directory::Memory>,
 ) -> Result<One, BenchError> {
-    let question = Question { event: &case.event, settings: &case.policy.text, now: case.now, trace: false };
+    let question = Question {
+        event: &case.event,
+        settings: &case.policy.text,
+        now: case.now,
+        trace: false,
+        answer: case.answer.as_ref(),
+    };
     let start = Instant::now();
     let decided = decide(plugin, &question, directory, OnFailure::Proceed);
     let took = start.elapsed();

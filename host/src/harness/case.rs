@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::faults::Fault;
-use super::input::{InputError, place_behind, read_json, read_text, with_suggestion};
+use super::input::{InputError, key_before, place_behind, read_json, read_text, with_suggestion};
 use crate::directory::Memory;
-use crate::login::{LoginEvent, Timestamp, User};
+use crate::login::{Answer, LoginEvent, Timestamp, User};
 use crate::sandbox::{Failure, Plugin, SettingsError};
 
 /// One login to decide.
@@ -31,6 +31,8 @@ pub struct Case {
     pub users: Vec<User>,
     /// The login.
     pub event: Arc<LoginEvent>,
+    /// What came back after the user was asked: the case is the login going on.
+    pub answer: Option<Answer>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -68,6 +70,10 @@ struct CaseFile<'a> {
     users: Vec<User>,
     /// The login, an Auth0 post-login event.
     event: LoginEvent,
+    /// What came back after the user was asked. With it, the case is the login
+    /// going on (`on-continue`).
+    #[serde(default)]
+    answer: Option<Answer>,
     /// What goes wrong in the directory.
     #[serde(default)]
     faults: Vec<Fault>,
@@ -111,6 +117,7 @@ impl Case {
             policy,
             users: read.users,
             event: Arc::new(read.event),
+            answer: read.answer,
             faults: read.faults,
         };
         case.with_event_user(text)
@@ -161,6 +168,17 @@ impl Case {
 }
 
 impl Document {
+    /// Reads a file that is a JSON object as a whole.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is not a JSON object, with the place in it.
+    pub fn read(file: &Path) -> Result<Self, InputError> {
+        let text = read_text(file)?;
+        read_json::<Map<String, Value>>(file, &text)?;
+        Ok(Self { file: file.to_owned(), text, place: (1, 1) })
+    }
+
     /// SHA-256 of the text, in hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> String {
@@ -176,10 +194,14 @@ impl Document {
             (1, column) => (first_line, first_column + column.max(1) - 1),
             (line, column) => (first_line + line - 1, column.max(1)),
         };
+        let message = with_suggestion(&error.message);
+        let key = key_before(&self.text, error.line, error.column)
+            .filter(|key| !message.contains(&format!("`{key}`")));
+        let key = key.map(|key| format!("`{key}`: ")).unwrap_or_default();
         InputError {
             file: self.file.display().to_string(),
             place: Some(place),
-            message: format!("`policy`: {}", with_suggestion(&error.message)),
+            message: format!("the policy: {key}{message}"),
         }
     }
 }

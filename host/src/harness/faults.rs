@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{CheckedLink, Directory, Memory, Stored};
-use crate::login::{ApiError, User};
+use crate::login::{ApiError, Metadata, User};
 
 /// Something that goes wrong at one call of the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -97,5 +97,9 @@ impl Directory for Faulty {
 
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
         self.call(FaultyCall::Link, || self.inner.link(link))
+    }
+
+    fn patch_app_metadata(&self, user_id: &str, version: u64, patch: &Metadata) -> Result<(), ApiError> {
+        self.inner.patch_app_metadata(user_id, version, patch)
     }
 }

@@ -95,8 +95,11 @@ fn without_place(message: &str) -> &str {
 
 /// serde's message about an unknown key or value, with the nearest known one.
 pub(super) fn with_suggestion(message: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
+    let message = &message
+        .replace("expected u32", "expected a whole number from 0")
+        .replace("expected u64", "expected a whole number from 0");
     let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let mut quoted = message.split('`').skip(1).step_by(2);
     let Some(given) = quoted.next().filter(|_| is_unknown) else { return message.to_owned() };
     let nearest = quoted.min_by_key(|known| strsim::damerau_levenshtein(given, known));
     match nearest {
@@ -105,6 +108,17 @@ pub(super) fn with_suggestion(message: &str) -> String {
         }
         _ => message.to_owned(),
     }
+}
+
+/// The last key before a place in a JSON text, which is the key of the value
+/// that stands there.
+pub(super) fn key_before(text: &str, line: usize, column: usize) -> Option<&str> {
+    let start = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum::<usize>();
+    let before = text.get(..start + column)?;
+    let colon =
+        before.match_indices(':').map(|(at, _)| at).rfind(|at| before[..*at].trim_end().ends_with('"'))?;
+    let quoted = before[..colon].trim_end().strip_suffix('"')?;
+    quoted.rsplit_once('"').map(|(_, key)| key)
 }
 
 /// Line and column, from 1, of what comes behind this text.

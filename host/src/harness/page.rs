@@ -10,7 +10,7 @@ use super::changes::Change;
 use super::recorder::Call;
 use super::report::Report;
 use crate::limits::Limits;
-use crate::login::{Decision, Level, Step, Verification, mask_addresses};
+use crate::login::{Decision, Level, Step, Verdict, Verification, mask_addresses};
 
 const HEAD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -28,6 +28,7 @@ pub fn page(case: &Case, report: &Report, limits: &Limits) -> String {
     login(&mut page, case);
     calls(&mut page, &report.calls);
     decision(&mut page, report);
+    explanation(&mut page, report);
     changes(&mut page, &report.changes);
     log(&mut page, report);
     cost(&mut page, report, limits);
@@ -176,6 +177,29 @@ fn decision(page: &mut Page, report: &Report) {
         };
         page.line(format_args!("  {BAD}✗ the guard refused{BAD:#} {}: {}{times}", refusal.call, refusal.why));
     }
+}
+
+fn explanation(page: &mut Page, report: &Report) {
+    if report.trace.is_empty() && report.counterfactual.is_none() {
+        return;
+    }
+    page.head("Explanation");
+    let widest = |text: fn(&Verdict) -> &str| {
+        report.trace.iter().map(|it| text(it).chars().count()).max().unwrap_or(0)
+    };
+    let (rules, verdicts) = (widest(|it| &it.rule), widest(|it| &it.verdict));
+    for Verdict { rule, verdict, evidence } in &report.trace {
+        let style = match verdict.as_str() {
+            "decides" | "overrules" => CARE,
+            "not applicable" => DIM,
+            _ => Style::new(),
+        };
+        let line = format!("  {style}{rule:<rules$}  {verdict:<verdicts$}{style:#}  {evidence}");
+        page.line(format_args!("{}", line.trim_end()));
+    }
+    let counterfactual =
+        report.counterfactual.as_deref().unwrap_or("No single change that was tried would change it.");
+    page.line(format_args!("  {HEAD}What would change it:{HEAD:#} {counterfactual}"));
 }
 
 fn step_words(step: Step) -> &'static str {

@@ -23,7 +23,13 @@ pub fn run(plugin: &Plugin, case: &Case, trace: bool) -> Report {
     } else {
         Arc::new(Faulty::new(memory.clone(), case.faults.clone()))
     };
-    let question = Question { event: &case.event, settings: &case.policy.text, now: case.now, trace };
+    let question = Question {
+        event: &case.event,
+        settings: &case.policy.text,
+        now: case.now,
+        trace,
+        answer: case.answer.as_ref(),
+    };
     let recorder = Recorder::around(Guard::new(directory, case.event.clone(), case.now, plugin.limits()));
 
     let start = Instant::now();

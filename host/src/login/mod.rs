@@ -1,6 +1,7 @@
 //! The domain: users, identities, logins and what is decided about them, in
 //! Auth0's JSON shapes. Knows no wasm, SQL or HTTP.
 
+mod answer;
 mod email;
 mod event;
 mod link;
@@ -12,6 +13,7 @@ mod timestamp;
 mod user;
 mod verification;
 
+pub use answer::{Answer, Proof};
 pub use email::{Addresses, mask_addresses};
 pub use event::{AuthenticationMethod, Client, Connection, LoginEvent, Organization};
 pub use link::{LinkRequest, absorb};

@@ -47,12 +47,18 @@ impl Serialize for Verification {
 
 impl<'de> Deserialize<'de> for Verification {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
+        Value::deserialize(deserializer).map(|held| Self::from(&held))
+    }
+}
+
+impl From<&Value> for Verification {
+    fn from(held: &Value) -> Self {
+        match held {
             Value::Bool(true) => Self::Verified,
             Value::Bool(false) => Self::Unverified,
             Value::Null => Self::Null,
-            other => Self::NotBoolean(other),
-        })
+            other => Self::NotBoolean(other.clone()),
+        }
     }
 }
 

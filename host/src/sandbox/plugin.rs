@@ -12,7 +12,9 @@ use super::failure::{Failure, InForce, LoadError};
 use super::state::{LogLine, State, Used};
 use super::{inspect, v0_1};
 use crate::limits::Limits;
-use crate::login::{ApiError, LinkRequest, LoginEvent, ManagementApi, Metadata, Outcome, Timestamp, User};
+use crate::login::{
+    Answer, ApiError, LinkRequest, LoginEvent, ManagementApi, Metadata, Outcome, Timestamp, User,
+};
 
 /// A plugin that fits the contract and the WASI profile.
 pub struct Plugin {
@@ -38,6 +40,8 @@ pub struct Question<'a> {
     pub now: Timestamp,
     /// Whether the trace is wanted.
     pub trace: bool,
+    /// What came back after the user was asked; none at first.
+    pub answer: Option<&'a Answer>,
 }
 
 /// What came of a question.
@@ -142,13 +146,14 @@ impl Plugin {
         &self.limits
     }
 
-    /// Asks the plugin about one login, in a fresh instance.
-    pub fn on_login<A: ManagementApi>(&self, question: &Question, api: A) -> Finished<A> {
+    /// Asks the plugin about one login, in a fresh instance: `on-login`, or
+    /// `on-continue` where there is an answer.
+    pub fn ask<A: ManagementApi>(&self, question: &Question, api: A) -> Finished<A> {
         let mut store = self.store(question.now, Box::new(api));
         let answer = self
             .login
             .instantiate(&mut store)
-            .and_then(|instance| v0_1::on_login(&instance, &mut store, question));
+            .and_then(|instance| v0_1::ask(&instance, &mut store, question));
         let answer = match answer {
             Ok(Ok(outcome)) => v0_1::outcome(outcome, &self.limits).map_err(Failure::InvalidAnswer),
             Ok(Err(error)) => Err(Failure::GaveUp(error.into())),

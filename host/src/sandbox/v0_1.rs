@@ -35,6 +35,7 @@ mod settings_bindings {
     });
 }
 
+use bindings::exports::ligature::login::handler;
 use bindings::ligature::login::{accounts, log, raw, types, users};
 pub(super) use bindings::{Plugin, PluginPre};
 use settings_bindings::exports::ligature::login::settings;
@@ -43,14 +44,47 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Plugin::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }
 
-/// Calls `handler.on-login`.
-pub(super) fn on_login(
+/// Calls `handler.on-login`, or `handler.on-continue` where there is an answer.
+pub(super) fn ask(
     instance: &Plugin,
     store: &mut Store<State>,
     question: &Question,
 ) -> wasmtime::Result<Result<types::Outcome, types::ApiError>> {
     let event = event(question);
-    instance.ligature_login_handler().call_on_login(store, &event)
+    let handler = instance.ligature_login_handler();
+    match question.answer {
+        None => handler.call_on_login(store, &event),
+        Some(answer) => handler.call_on_continue(store, &event, &answer.into()),
+    }
+}
+
+impl From<&login::Answer> for handler::Answer {
+    fn from(answer: &login::Answer) -> Self {
+        Self {
+            step: answer.step.into(),
+            response: match &answer.proof {
+                None => handler::Response::Declined,
+                Some(proof) => handler::Response::Confirmed(handler::Proof {
+                    current: proof.current.clone(),
+                    candidate: proof.candidate.clone(),
+                    proved_at: proof.proved_at.as_millis(),
+                    methods: proof.methods.clone(),
+                }),
+            },
+        }
+    }
+}
+
+impl From<Step> for types::Step {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::ReauthenticateCandidate => Self::ReauthenticateCandidate,
+            Step::Confirm => Self::Confirm,
+            Step::VerifyEmail => Self::VerifyEmail,
+            Step::StepUpMfa => Self::StepUpMfa,
+            Step::ChooseCandidate => Self::ChooseCandidate,
+        }
+    }
 }
 
 /// The optional interface `settings` of a plugin.
@@ -184,13 +218,7 @@ impl From<&User> for types::User {
         Self {
             user_id: user.user_id.clone(),
             email: user.email.clone(),
-            email_verified: match &user.email_verified {
-                Verification::Verified => types::Verification::Verified,
-                Verification::Unverified => types::Verification::Unverified,
-                Verification::Absent => types::Verification::Absent,
-                Verification::Null => types::Verification::Null,
-                Verification::NotBoolean(value) => types::Verification::NotBoolean(value.to_string()),
-            },
+            email_verified: (&user.email_verified).into(),
             created_at: user.created_at.map(login::Timestamp::as_millis),
             last_login: user.last_login.map(login::Timestamp::as_millis),
             logins_count: user.logins_count,
@@ -205,13 +233,31 @@ impl From<&User> for types::User {
     }
 }
 
+impl From<&Verification> for types::Verification {
+    fn from(verification: &Verification) -> Self {
+        match verification {
+            Verification::Verified => Self::Verified,
+            Verification::Unverified => Self::Unverified,
+            Verification::Absent => Self::Absent,
+            Verification::Null => Self::Null,
+            Verification::NotBoolean(value) => Self::NotBoolean(value.to_string()),
+        }
+    }
+}
+
 impl From<&Identity> for types::Identity {
     fn from(identity: &Identity) -> Self {
+        let profile = |key| identity.profile_data.as_ref().and_then(|data| data.get(key));
         Self {
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),
             connection: identity.connection.clone(),
             is_social: identity.is_social,
+            email: profile("email").and_then(Value::as_str).map(str::to_owned),
+            email_verified: match profile("email_verified") {
+                Some(held) => (&Verification::from(held)).into(),
+                None => types::Verification::Absent,
+            },
         }
     }
 }

@@ -1,32 +1,479 @@
 //! The policy document of the plugin `link-users-by-email`.
 //!
 //! The types are the document: their field names are its keys, their doc
-//! comments its JSON Schema's descriptions, their `Default` its defaults.
+//! comments its JSON Schema's descriptions, their `Default` its defaults, which
+//! are the safe ones.
+//!
+//! What a policy reads of a user beyond Auth0's own fields stands in the user's
+//! `app_metadata`: `no_link`, `privileged`, and `linking` (see the plugin's
+//! `linking_state`).
 
-use serde::{Deserialize, Serialize};
+mod check;
+mod choice;
+pub mod members;
+mod presets;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+pub use check::{Contradiction, Unreadable};
 
 /// When two accounts with one verified e-mail address are linked.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
+    /// What the other keys start from, in place of the defaults.
+    pub preset: Option<Preset>,
     /// What the policy does when two accounts may be linked.
     pub mode: Mode,
-    /// Names of the connections whose word on a verified address is taken. Not
-    /// weighed yet when empty.
-    pub trusted_connections: Vec<String>,
+    /// Connections that the policy leaves alone, by name.
+    pub excluded_connections: Vec<String>,
+    /// Applications whose logins the policy leaves alone, by client id.
+    pub excluded_clients: Vec<String>,
+    /// Organizations whose logins the policy leaves alone, by id.
+    pub excluded_organizations: Vec<String>,
+    /// Connections whose word on a verified address is taken. Empty: none, so
+    /// that the user is asked instead. The tenant's own databases and mailbox
+    /// codes (strategies `auth0` and `email`) need not be listed.
+    pub trusted_connections: Vec<TrustedConnection>,
+    /// Connections, by name or strategy, whose addresses are verified only
+    /// because the tenant says so for all of them. The user is asked.
+    pub verified_by_tenant: Vec<String>,
+    /// Databases in which several people share one address, by name. Never
+    /// linked without asking.
+    pub non_unique_email_connections: Vec<String>,
+    /// Connections whose accounts a directory manages (SCIM), by name. Such an
+    /// account is the primary. A user's `app_metadata.linking.managed_by` says
+    /// the same of one account.
+    pub managed_connections: Vec<String>,
+    /// Groups of connections, by name of the group. Only connections of one
+    /// group link to one another. An enterprise connection is a group of its
+    /// own and all others are one, unless placed here. `*` stands for all.
+    pub connection_groups: BTreeMap<String, Vec<String>>,
+    /// E-mail domains that link nothing, by connection name; `*` stands for
+    /// every connection.
+    pub blocked_domains: BTreeMap<String, Vec<String>>,
+    /// Pairs of organizations whose members may be linked, each a list.
+    pub linked_organizations: Vec<Vec<String>>,
+    /// How much verification a link needs.
+    pub require_verified: RequireVerified,
+    /// Which addresses are one.
+    pub email_compare: EmailCompare,
+    /// Addresses that differ in the case of the part before the `@`.
+    pub local_part_case: Caution,
+    /// A candidate whose address is not verified. Linking it is never allowed.
+    pub unverified_candidate: NoOpOrSuggest,
+    /// A verified candidate that is blocked: the same person is.
+    pub blocked_candidate: BlockedCandidate,
+    /// A candidate with the same provider and another id: perhaps a mailbox
+    /// that has changed hands.
+    pub same_provider: Strictness,
+    /// Two accounts in the tenant's own databases.
+    pub two_databases: Strictness,
+    /// A candidate that has never logged in, such as an imported one.
+    pub never_logged_in: Caution,
+    /// A candidate with a linked identity that does not itself prove the
+    /// address: perhaps put there before the owner came.
+    pub trojan_identity: Caution,
+    /// Several candidates that may all be linked.
+    pub on_multiple: OnMultiple,
+    /// Which account stays.
+    pub primary: Primary,
+    /// Names of connections, the first one's account stays. For
+    /// `"primary": "connection_order"`.
+    pub connection_order: Vec<String>,
+    /// Whether an account with linked identities may become a secondary
+    /// without asking.
+    pub allow_demote_with_identities: bool,
+    /// Accounts with power.
+    pub privileged: Privileged,
+    /// A candidate with MFA, when this login has passed no second factor.
+    pub mfa: Mfa,
+    /// What becomes of the secondary's metadata.
+    pub metadata: Metadata,
+    /// How often users are asked.
+    pub prompts: Prompts,
+    /// Days for which a pair stays apart after an unlink. 0: none.
+    pub unlink_cooldown_days: u32,
+    /// Seconds for which the proof of another account counts.
+    pub proof_max_age_s: u32,
+    /// A look-up or a link that fails.
+    pub on_error: OnError,
+    /// What is too much.
+    pub limits: PolicyLimits,
 }
 
-/// What the policy does when two accounts may be linked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Nothing: every login goes on as it is.
-    Off,
-    /// Says what `auto` would do, and links nothing.
-    #[default]
-    Observe,
-    /// Links.
-    Auto,
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            preset: None,
+            mode: Mode::Observe,
+            excluded_connections: Vec::new(),
+            excluded_clients: Vec::new(),
+            excluded_organizations: Vec::new(),
+            trusted_connections: Vec::new(),
+            verified_by_tenant: Vec::new(),
+            non_unique_email_connections: Vec::new(),
+            managed_connections: Vec::new(),
+            connection_groups: BTreeMap::new(),
+            blocked_domains: BTreeMap::new(),
+            linked_organizations: Vec::new(),
+            require_verified: RequireVerified::Both,
+            email_compare: EmailCompare::AsciiCi,
+            local_part_case: Caution::Suggest,
+            unverified_candidate: NoOpOrSuggest::NoOp,
+            blocked_candidate: BlockedCandidate::NoOp,
+            same_provider: Strictness::Deny,
+            two_databases: Strictness::Deny,
+            never_logged_in: Caution::Suggest,
+            trojan_identity: Caution::Suggest,
+            on_multiple: OnMultiple::ConflictReport,
+            primary: Primary::Oldest,
+            connection_order: Vec::new(),
+            allow_demote_with_identities: false,
+            privileged: Privileged::default(),
+            mfa: Mfa::StepUp,
+            metadata: Metadata::default(),
+            prompts: Prompts::default(),
+            unlink_cooldown_days: 90,
+            proof_max_age_s: 600,
+            on_error: OnError::LoginWithoutLink,
+            limits: PolicyLimits::default(),
+        }
+    }
+}
+
+/// An enum of texts. Read by one small function for all of them: what serde
+/// derives for each would be 3 KB of the component.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+        pub enum $name {
+            $($(#[$case_doc])* #[cfg_attr(feature = "schema", serde(rename = $text))] $case,)+
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                const TEXTS: &[&str] = &[$($text),+];
+                const CASES: &[$name] = &[$($name::$case),+];
+                choice::read(deserializer, TEXTS).map(|index| CASES[index])
+            }
+        }
+    };
+}
+
+choice! {
+    /// What a policy starts from.
+    Preset {
+        /// As Auth0's withdrawn rule "link users by email" did: both addresses
+        /// verified, the existing account stays, several candidates fail the
+        /// login.
+        Auth0Rule "auth0-rule",
+        /// The same, and both metadata are merged as that variant meant to:
+        /// deeply, the primary's value wins, arrays are joined.
+        Auth0RuleWithMetadata "auth0-rule-with-metadata",
+        /// Asks always, and believes only a mailbox proved at this login.
+        Strict "strict",
+    }
+}
+
+choice! {
+    /// What the policy does when two accounts may be linked.
+    Mode {
+        /// Nothing: every login goes on as it is.
+        Off "off",
+        /// Says what `auto` would do, and links nothing.
+        Observe "observe",
+        /// Asks the user to log in to the other account too.
+        Suggest "suggest",
+        /// Links.
+        Auto "auto",
+        /// Asks, and denies the login of whoever declines.
+        Required "required",
+    }
+}
+
+choice! {
+    /// How much verification a link needs.
+    RequireVerified {
+        /// Both addresses are verified.
+        Both "both",
+        /// As `both`, and this login itself has proved the mailbox (a code or a
+        /// link by e-mail); the user is asked otherwise.
+        FreshMailboxProof "fresh_mailbox_proof",
+    }
+}
+
+choice! {
+    /// Which addresses are one. Never anything but ASCII case is ignored.
+    EmailCompare {
+        /// Byte for byte.
+        Exact "exact",
+        /// But for the case of ASCII letters.
+        AsciiCi "ascii_ci",
+        /// But for the case of ASCII letters behind the `@`.
+        AsciiCiDomainOnly "ascii_ci_domain_only",
+    }
+}
+
+choice! {
+    /// Something that asks for care.
+    Caution {
+        /// The user is asked.
+        Suggest "suggest",
+        /// It is linked like any other.
+        Allow "allow",
+    }
+}
+
+choice! {
+    /// Something that is at most suggested.
+    NoOpOrSuggest {
+        /// Nothing.
+        NoOp "no_op",
+        /// The user is asked to verify the other account's address.
+        Suggest "suggest",
+    }
+}
+
+choice! {
+    /// Something that is normally wrong.
+    Strictness {
+        /// Not linked.
+        Deny "deny",
+        /// The user is asked.
+        Suggest "suggest",
+        /// Linked like any other.
+        Allow "allow",
+    }
+}
+
+choice! {
+    /// A verified candidate that is blocked.
+    BlockedCandidate {
+        /// The login goes on, unlinked.
+        NoOp "no_op",
+        /// The login is denied: the same person is blocked.
+        DenyLogin "deny_login",
+    }
+}
+
+choice! {
+    /// Several candidates that may all be linked.
+    OnMultiple {
+        /// None is linked; a person has to look at it.
+        ConflictReport "conflict_report",
+        /// The user is asked which is meant.
+        Choose "choose",
+        /// The only one that has linked identities already; a conflict
+        /// otherwise.
+        PreferLinked "prefer_linked",
+        /// All of them, within the login's budget of links.
+        LinkAll "link_all",
+        /// The login is denied.
+        DenyLogin "deny_login",
+    }
+}
+
+choice! {
+    /// Which account stays. Before it: a managed account, then one that has
+    /// linked identities. After it: the older one, then the smaller user id.
+    Primary {
+        /// The one that does not log in now. Not the same whichever of the two
+        /// logs in.
+        Existing "existing",
+        /// The older one.
+        Oldest "oldest",
+        /// The one in a database of the tenant.
+        DatabaseFirst "database_first",
+        /// The one that has logged in more often.
+        MostLogins "most_logins",
+        /// The one whose connection comes first in `connection_order`.
+        ConnectionOrder "connection_order",
+    }
+}
+
+choice! {
+    /// A candidate with MFA, when this login has passed no second factor.
+    Mfa {
+        /// The user is asked for a second factor.
+        StepUp "step_up",
+        /// Not linked.
+        Deny "deny",
+        /// Linked like any other.
+        Ignore "ignore",
+    }
+}
+
+choice! {
+    /// A look-up or a link that fails.
+    OnError {
+        /// The login goes on, unlinked.
+        LoginWithoutLink "login_without_link",
+        /// The login is denied.
+        Deny "deny",
+    }
+}
+
+/// A connection whose word on a verified address is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[cfg_attr(feature = "schema", serde(untagged))]
+pub enum TrustedConnection {
+    /// By name, for every domain; `*` for all connections. An enterprise
+    /// connection needs domains to be trusted, unless it is `*`.
+    Name(String),
+    /// By name or strategy, for its own domains.
+    Detailed(TrustedDetail),
+}
+
+/// A connection, by name or strategy, and the e-mail domains it speaks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+pub struct TrustedDetail {
+    /// The connection's name.
+    pub name: Option<String>,
+    /// Or the strategy of all such connections.
+    pub strategy: Option<String>,
+    /// The domains it speaks for; empty: all of them. Addresses at other
+    /// domains are not linked.
+    pub domains: Vec<String>,
+}
+
+/// Accounts with power, which are never linked without asking.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+pub struct Privileged {
+    /// Roles that give power, without regard to ASCII case.
+    pub roles: Vec<String>,
+    /// Accounts with power, by user id. `app_metadata.privileged: true` says
+    /// the same.
+    pub user_ids: Vec<String>,
+    /// What becomes of them.
+    pub decision: PrivilegedDecision,
+}
+
+impl Default for Privileged {
+    fn default() -> Self {
+        Self {
+            roles: ["admin", "administrator", "owner", "superuser"].map(str::to_owned).to_vec(),
+            user_ids: Vec::new(),
+            decision: PrivilegedDecision::Suggest,
+        }
+    }
+}
+
+choice! {
+    /// What becomes of accounts with power.
+    PrivilegedDecision {
+        /// The user is asked to log in to the other account, with a second
+        /// factor.
+        Suggest "suggest",
+        /// Not linked.
+        NoOp "no_op",
+        /// Linked like any other.
+        Ignore "ignore",
+    }
+}
+
+/// What becomes of the secondary's metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+pub struct Metadata {
+    /// `user_metadata`. By default `primary_wins`.
+    pub user: MetadataRules,
+    /// `app_metadata`. By default `drop`: what an administrator gave to one
+    /// account is not given to another by a login.
+    pub app: MetadataRules,
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        let rules = |default| MetadataRules { default, keys: BTreeMap::new() };
+        Self { user: rules(MetadataRule::PrimaryWins), app: rules(MetadataRule::Drop) }
+    }
+}
+
+/// Rules for the keys of one metadata object.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct MetadataRules {
+    /// For every key that is not listed.
+    #[serde(default = "drop_rule")]
+    pub default: MetadataRule,
+    /// For single keys.
+    #[serde(default)]
+    pub keys: BTreeMap<String, MetadataRule>,
+}
+
+fn drop_rule() -> MetadataRule {
+    MetadataRule::Drop
+}
+
+choice! {
+    /// What becomes of one key of the secondary's metadata.
+    MetadataRule {
+        /// Taken over where the primary lacks it.
+        PrimaryWins "primary_wins",
+        /// Taken over.
+        SecondaryWins "secondary_wins",
+        /// Taken over if the secondary was updated later, or the primary lacks
+        /// it.
+        NewestWins "newest_wins",
+        /// Both arrays joined, the primary's first, each value once; otherwise
+        /// as `primary_wins`.
+        UnionArrays "union_arrays",
+        /// Merged deeply: the primary's value wins, arrays are joined.
+        Deep "deep",
+        /// No link if both have it and it differs; otherwise as `primary_wins`.
+        MustEqual "must_equal",
+        /// Not taken over.
+        Drop "drop",
+    }
+}
+
+/// How often users are asked. What has been asked is kept by the host in
+/// `app_metadata.linking` (`prompts`, `last_prompted_at`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+pub struct Prompts {
+    /// At most so often. Mode `required` asks without end.
+    pub max: u32,
+    /// Days between two prompts.
+    pub ask_again_after_days: u32,
+    /// In mode `required`, how often a user may decline before the login is
+    /// denied.
+    pub grace: u32,
+}
+
+impl Default for Prompts {
+    fn default() -> Self {
+        Self { max: 3, ask_again_after_days: 30, grace: 0 }
+    }
+}
+
+/// What is too much.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyLimits {
+    /// Accounts with one address; more are not weighed.
+    pub max_candidates: u32,
+    /// Identities of one user.
+    pub max_identities: u32,
+}
+
+impl Default for PolicyLimits {
+    fn default() -> Self {
+        Self { max_candidates: 10, max_identities: 20 }
+    }
 }

@@ -1,0 +1,150 @@
+//! Reading a policy document, and finding what contradicts itself in it.
+
+use std::fmt;
+
+use crate::members::Members;
+use crate::{Policy, Primary, TrustedConnection};
+
+/// Why a policy document is no policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The line, from 1; 0 if it is about the whole.
+    pub line: usize,
+    /// The column, from 1; 0 if it is about the whole.
+    pub column: usize,
+    /// What is wrong, and what is allowed.
+    pub message: String,
+}
+
+/// Two parts of a policy that cannot both be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The key.
+    pub key: &'static str,
+    /// The value, and what is allowed.
+    pub message: String,
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.key, self.message)
+    }
+}
+
+impl Policy {
+    /// Reads a document; a preset's values stand where the document has none.
+    ///
+    /// # Errors
+    ///
+    /// When it is no policy, with the place. Contradictions are found by
+    /// [`Policy::check`].
+    pub fn read(text: &str) -> Result<Self, Unreadable> {
+        let read: Self = serde_json::from_str(text).map_err(|error| Unreadable::from(&error))?;
+        let Some(preset) = read.preset else { return Ok(read) };
+        let text = Members::overlay(&Members::of(preset.document()), &Members::of(text));
+        serde_json::from_str(&text).map_err(|error| Unreadable::from(&error))
+    }
+
+    /// Reads a document and finds what contradicts itself in it.
+    ///
+    /// # Errors
+    ///
+    /// When it is no policy or contradicts itself, with the place.
+    pub fn read_and_check(text: &str) -> Result<Self, Unreadable> {
+        let policy = Self::read(text)?;
+        policy.check().map_err(|contradiction| {
+            let (line, column) = place_of(text, contradiction.key);
+            Unreadable { line, column, message: contradiction.to_string() }
+        })?;
+        Ok(policy)
+    }
+
+    /// Finds what contradicts itself.
+    ///
+    /// # Errors
+    ///
+    /// The first contradiction.
+    pub fn check(&self) -> Result<(), Contradiction> {
+        let fail = |key, message| Err(Contradiction { key, message });
+        for trusted in &self.trusted_connections {
+            let name = match trusted {
+                TrustedConnection::Name(name) => Some(name),
+                TrustedConnection::Detailed(detail) => match (&detail.name, &detail.strategy) {
+                    (Some(name), None) => Some(name),
+                    (None, Some(_)) => None,
+                    _ => {
+                        let message = "each entry has either `name` or `strategy`, not both and not neither";
+                        return fail("trusted_connections", message.to_owned());
+                    }
+                },
+            };
+            if let Some(name) = name.filter(|name| self.excluded_connections.contains(name)) {
+                let message = format!(
+                    "`{name}` is excluded by `excluded_connections`; it can only be in one of the two"
+                );
+                return fail("trusted_connections", message);
+            }
+            if let TrustedConnection::Detailed(detail) = trusted
+                && let Some(domain) = detail.domains.iter().find(|domain| !is_domain(domain))
+            {
+                let message =
+                    format!("`{domain}` is not a domain; expected one like `example.com`, in ASCII");
+                return fail("trusted_connections", message);
+            }
+        }
+        let grouped: Vec<&String> = self.connection_groups.values().flatten().collect();
+        if let Some((_, twice)) =
+            grouped.iter().enumerate().find(|(place, name)| grouped[..*place].contains(name))
+        {
+            let message = format!("`{twice}` is in two groups; a connection can be in one");
+            return fail("connection_groups", message);
+        }
+        if let Some(domain) = self.blocked_domains.values().flatten().find(|domain| !is_domain(domain)) {
+            let message = format!("`{domain}` is not a domain; expected one like `example.com`, in ASCII");
+            return fail("blocked_domains", message);
+        }
+        if self.primary == Primary::ConnectionOrder && self.connection_order.is_empty() {
+            let message = "`connection_order` needs the key `connection_order`: a list of connections";
+            return fail("primary", message.to_owned());
+        }
+        if self.limits.max_candidates == 0 || self.limits.max_identities < 2 {
+            let message = "`max_candidates` is at least 1 and `max_identities` at least 2; to link nothing, set \
+                           `mode` to `off`";
+            return fail("limits", message.to_owned());
+        }
+        if self.proof_max_age_s == 0 || self.proof_max_age_s > 86_400 {
+            let message = format!("{} is not allowed; expected 1 to 86400 seconds", self.proof_max_age_s);
+            return fail("proof_max_age_s", message);
+        }
+        if let Some(list) = self.linked_organizations.iter().find(|list| list.len() < 2) {
+            let message = format!("{list:?} names fewer than two organizations");
+            return fail("linked_organizations", message);
+        }
+        Ok(())
+    }
+}
+
+impl From<&serde_json::Error> for Unreadable {
+    fn from(error: &serde_json::Error) -> Self {
+        let message = error.to_string();
+        // The place is passed on its own.
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
+        Self { line: error.line(), column: error.column(), message: message.to_owned() }
+    }
+}
+
+fn is_domain(text: &str) -> bool {
+    text.split('.').count() >= 2
+        && text
+            .split('.')
+            .all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+}
+
+/// Where a key stands, from 1; 0 if it does not.
+fn place_of(text: &str, key: &str) -> (usize, usize) {
+    let Some(at) = text.find(&format!("\"{key}\"")) else { return (0, 0) };
+    let before = &text[..at];
+    let line = before.matches('\n').count() + 1;
+    let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1) + 1;
+    (line, column)
+}

@@ -1,0 +1,43 @@
+//! Reading what is one of several things.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+
+use crate::{TrustedConnection, TrustedDetail};
+
+/// The index of the text in the list.
+pub(crate) fn read<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    texts: &'static [&'static str],
+) -> Result<usize, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    let index = texts.iter().position(|known| *known == text);
+    index.ok_or_else(|| Error::unknown_variant(&text, texts))
+}
+
+impl<'de> Deserialize<'de> for TrustedConnection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrDetail;
+
+        impl<'de> Visitor<'de> for NameOrDetail {
+            type Value = TrustedConnection;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a connection's name, or an object with `name` or `strategy`, and `domains`")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(TrustedConnection::Name(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                TrustedDetail::deserialize(MapAccessDeserializer::new(map)).map(TrustedConnection::Detailed)
+            }
+        }
+
+        deserializer.deserialize_any(NameOrDetail)
+    }
+}

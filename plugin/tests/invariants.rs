@@ -1,0 +1,596 @@
+//! What holds of every decision, whatever the accounts and the policy.
+//!
+//! Numbers are those of the list of invariants in the design. Number 6 (undo
+//! restores) belongs to the directory.
+
+use link_policy::{Mode, OnMultiple, Policy, Preset, Primary, TrustedConnection};
+use link_users_by_email::bindings::ligature::login::types::Connection;
+use link_users_by_email::bindings::{
+    ApiError, Decision, Identity, LinkRequest, LoginEvent, Outcome, Timestamp, User, Verification,
+};
+use link_users_by_email::carry_out::{Host, on_login};
+use link_users_by_email::decide::{Input, Plan, PlannedDecision, decide, needs_look_up};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const NOW: Timestamp = 1_795_255_200_000;
+
+fn identity(user_id: &str) -> Identity {
+    let (provider, id) = user_id.split_once('|').unwrap_or((user_id, ""));
+    Identity {
+        provider: provider.to_owned(),
+        user_id: id.to_owned(),
+        connection: provider.to_owned(),
+        is_social: provider != "auth0",
+        email: None,
+        email_verified: Verification::Absent,
+    }
+}
+
+/// An account that every default lets through.
+fn good(user_id: &str, created_at: Timestamp) -> User {
+    User {
+        user_id: user_id.to_owned(),
+        email: Some("ada@example.com".to_owned()),
+        email_verified: Verification::Verified,
+        created_at: Some(created_at),
+        last_login: Some(created_at),
+        logins_count: Some(3),
+        blocked: false,
+        identities: vec![identity(user_id)],
+        roles: Vec::new(),
+        organizations: Vec::new(),
+        mfa_factors: Vec::new(),
+        user_metadata: None,
+        app_metadata: None,
+    }
+}
+
+fn event(user: &User) -> LoginEvent {
+    let provider = user.user_id.split('|').next().unwrap_or_default().to_owned();
+    LoginEvent {
+        user: user.clone(),
+        connection: Connection { name: provider.clone(), strategy: provider },
+        client_id: None,
+        organization_id: None,
+        protocol: None,
+        prompt: Vec::new(),
+        methods: Vec::new(),
+        settings: "{}".to_owned(),
+        trace: false,
+    }
+}
+
+fn auto() -> Policy {
+    Policy {
+        mode: Mode::Auto,
+        trusted_connections: vec![TrustedConnection::Name("*".to_owned())],
+        connection_groups: [("all".to_owned(), vec!["*".to_owned()])].into(),
+        ..Policy::default()
+    }
+}
+
+fn plan(event: &LoginEvent, policy: &Policy, found: &[User]) -> Plan {
+    decide(&Input { event, policy, found, failed: None, proof: None, now: NOW })
+}
+
+fn links(plan: &Plan) -> &[LinkRequest] {
+    match &plan.decision {
+        PlannedDecision::Link(requests) => requests,
+        _ => &[],
+    }
+}
+
+/// How near a decision is to a link: 0 not at all, 1 the user is asked, 2 it is.
+fn nearness(plan: &Plan) -> u8 {
+    match plan.decision {
+        PlannedDecision::Proceed | PlannedDecision::Deny(_) => 0,
+        PlannedDecision::Ask(..) => 1,
+        PlannedDecision::Link(_) => 2,
+    }
+}
+
+const IDS: [&str; 7] = [
+    "auth0|1",
+    "auth0|2",
+    "email|1",
+    "google-oauth2|1",
+    "google-oauth2|2",
+    "github|1",
+    "samlp|acme|a@example.com",
+];
+
+fn verification() -> impl Strategy<Value = Verification> {
+    prop_oneof![
+        14 => Just(Verification::Verified),
+        2 => Just(Verification::Unverified),
+        1 => Just(Verification::Absent),
+        1 => Just(Verification::Null),
+        1 => Just(Verification::NotBoolean("\"true\"".to_owned())),
+    ]
+}
+
+fn any_identity() -> impl Strategy<Value = Identity> {
+    (select(&IDS[..]), prop::option::of(select(&["ada@example.com", "eve@example.com"][..])), verification())
+        .prop_map(|(id, email, email_verified)| Identity {
+            email: email.map(str::to_owned),
+            email_verified,
+            ..identity(id)
+        })
+}
+
+fn any_user() -> impl Strategy<Value = User> {
+    let marked = select(
+        &[
+            None,
+            Some("{}"),
+            Some(r#"{"a":1,"l":[1]}"#),
+            Some(r#"{"a":2,"l":[2],"b":null}"#),
+            Some("not json"),
+            Some(r#"{"no_link":true}"#),
+            Some(r#"{"privileged":1}"#),
+            Some(r#"{"linking":{"unlinked":[{"from":"auth0|1","at":1795255100000}],"prompts":2}}"#),
+            Some(r#"{"linking":{"managed_by":"scim"}}"#),
+            Some(r#"{"linking":7}"#),
+        ][..],
+    );
+    let metadata = prop_oneof![
+        3 => select(&[None, Some(r#"{"a":1,"l":[1]}"#), Some(r#"{"a":2,"b":null}"#)][..]),
+        1 => marked,
+    ];
+    let email = prop_oneof![
+        16 => Just(Some("ada@example.com")),
+        2 => Just(Some("Ada@Example.com")),
+        1 => select(&[None, Some(""), Some("eve@example.com"), Some("ädä@example.com"), Some("a@b@c"), Some("undefined")][..]),
+    ];
+    let numbers = (
+        prop::option::of(select(&[1_000, 2_000, NOW + 1][..])),
+        prop::option::of(select(&[1_000, 2_000][..])),
+        prop::option::of(0_u64..3),
+    );
+    let lists = (
+        prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(any_identity(), 1..3)],
+        prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(select(&["admin", "reader"][..]), 1..3)],
+        prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(select(&["org_1", "org_2"][..]), 1..3)],
+        prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(select(&["otp"][..]), 1..3)],
+    );
+    let strings = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    (
+        select(&IDS[..]),
+        email,
+        verification(),
+        numbers,
+        prop::bool::weighted(0.05),
+        lists,
+        metadata.clone(),
+        metadata,
+    )
+        .prop_map(
+            move |(id, email, email_verified, numbers, blocked, lists, user_metadata, app_metadata)| {
+                let mut identities = vec![identity(id)];
+                identities.extend(lists.0);
+                User {
+                    email: email.map(str::to_owned),
+                    email_verified,
+                    created_at: numbers.0,
+                    last_login: numbers.1,
+                    logins_count: numbers.2,
+                    blocked,
+                    identities,
+                    roles: strings(lists.1),
+                    organizations: strings(lists.2),
+                    mfa_factors: strings(lists.3),
+                    user_metadata: user_metadata.map(str::to_owned),
+                    app_metadata: app_metadata.map(str::to_owned),
+                    ..good(id, 0)
+                }
+            },
+        )
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let presets = prop_oneof![
+        4 => Just("{}".to_owned()),
+        1 => select(&[Preset::Auth0Rule, Preset::Auth0RuleWithMetadata, Preset::Strict][..])
+            .prop_map(|preset| preset.document().to_owned()),
+    ];
+    let pick = |values: &'static [&'static str]| select(values);
+    let choices = (
+        pick(&["off", "observe", "suggest", "auto", "auto", "auto", "required"]),
+        pick(&["conflict_report", "choose", "prefer_linked", "link_all", "deny_login"]),
+        pick(&["existing", "oldest", "database_first", "most_logins"]),
+        pick(&["deny", "suggest", "allow"]),
+        pick(&["suggest", "allow"]),
+        pick(&["exact", "ascii_ci", "ascii_ci_domain_only"]),
+        pick(&[
+            "primary_wins",
+            "secondary_wins",
+            "newest_wins",
+            "union_arrays",
+            "deep",
+            "must_equal",
+            "drop",
+        ]),
+        pick(&[r#"["*"]"#, r#"["google-oauth2"]"#, "[]"]),
+        pick(&["step_up", "deny", "ignore"]),
+    );
+    (presets, choices).prop_map(|(base, (mode, multiple, primary, strict, caution, compare, rule, trusted, mfa))| {
+        let text = format!(
+            r#"{{"mode":"{mode}","on_multiple":"{multiple}","primary":"{primary}","same_provider":"{strict}",
+                "two_databases":"{strict}","never_logged_in":"{caution}","trojan_identity":"{caution}",
+                "local_part_case":"{caution}","email_compare":"{compare}","mfa":"{mfa}",
+                "trusted_connections":{trusted},"metadata":{{"user":{{"default":"{rule}"}},"app":{{"default":"{rule}"}}}}}}"#
+        );
+        // Either a preset as it is, or choices over the defaults.
+        let text = if base == "{}" { text } else { base };
+        Policy::read(&text).expect("a well-formed policy")
+    })
+}
+
+/// Users with different ids, the first of whom logs in.
+fn any_party() -> impl Strategy<Value = Vec<User>> {
+    prop::collection::vec(any_user(), 1..5).prop_map(|mut users| {
+        let mut seen = std::collections::HashSet::new();
+        users.retain(|user| seen.insert(user.user_id.clone()));
+        users
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn i1_the_primary_is_the_same_whichever_logs_in(users in any_party(), policy in any_policy()) {
+        if users.len() < 2 || policy.primary == Primary::Existing {
+            return Ok(());
+        }
+        let users = &users[..2];
+        let one = plan(&event(&users[0]), &policy, &users[1..]);
+        let other = plan(&event(&users[1]), &policy, &users[..1]);
+        if let ([one], [other]) = (links(&one), links(&other)) {
+            prop_assert_eq!(&one.primary, &other.primary);
+        }
+    }
+
+    #[test]
+    fn i2_the_order_of_the_answer_does_not_matter(users in any_party(), policy in any_policy(), turn in 0_usize..4) {
+        let event = event(&users[0]);
+        let found = &users[1..];
+        let mut turned = found.to_vec();
+        let turn = turn.min(turned.len());
+        turned.rotate_left(turn);
+        prop_assert_eq!(plan(&event, &policy, found), plan(&event, &policy, &turned));
+        turned.reverse();
+        prop_assert_eq!(plan(&event, &policy, found), plan(&event, &policy, &turned));
+    }
+
+    #[test]
+    fn i3_less_verification_is_never_nearer_to_a_link(users in any_party(), policy in any_policy(), whose in 0_usize..4) {
+        let before = plan(&event(&users[0]), &policy, &users[1..]);
+        for less in [Verification::Unverified, Verification::Absent, Verification::Null] {
+            let mut users = users.clone();
+            let index = whose % users.len();
+            // An account that is dropped out of several leaves one: that is
+            // the removal of a candidate, not of evidence.
+            if index > 0 && users.len() > 2 {
+                continue;
+            }
+            users[index].email_verified = less;
+            let after = plan(&event(&users[0]), &policy, &users[1..]);
+            prop_assert!(links(&after).is_empty() || users[index].email_verified == Verification::Verified);
+            prop_assert!(nearness(&after) <= nearness(&before).max(u8::from(index > 0 && before.decision == after.decision)));
+        }
+    }
+
+    #[test]
+    fn i3_less_trust_is_never_nearer_to_a_link(users in any_party(), policy in any_policy()) {
+        let event = event(&users[0]);
+        let before = plan(&event, &policy, &users[1..]);
+        let distrusting = Policy { trusted_connections: Vec::new(), ..policy };
+        let after = plan(&event, &distrusting, &users[1..]);
+        prop_assert!(links(&after).len() <= links(&before).len());
+    }
+
+    #[test]
+    fn i3_one_candidate_more_never_links_another(users in any_party(), policy in any_policy(), more in any_user()) {
+        if matches!(policy.on_multiple, OnMultiple::PreferLinked | OnMultiple::LinkAll) {
+            return Ok(());
+        }
+        let event = event(&users[0]);
+        let before = plan(&event, &policy, &users[1..]);
+        if !links(&before).is_empty() || users.iter().any(|user| user.user_id == more.user_id) {
+            return Ok(());
+        }
+        let mut found = users[1..].to_vec();
+        found.push(more.clone());
+        for link in links(&plan(&event, &policy, &found)) {
+            prop_assert!(link.primary == more.user_id || link.secondary == more.user_id);
+        }
+    }
+
+    #[test]
+    fn i4_and_5_a_link_is_made_once_and_loses_nothing(users in any_party(), policy in any_policy()) {
+        let before: usize = users.iter().map(|user| user.identities.len()).sum();
+        let mut world = World { users: users.clone() };
+        let outcome = on_login(&event(&users[0]), &policy, &mut world);
+        prop_assert_eq!(world.users.iter().map(|user| user.identities.len()).sum::<usize>(), before);
+        if let Decision::Linked(primary) = &outcome.decision {
+            let now = world.users.iter().find(|user| user.user_id == *primary).cloned();
+            let now = now.expect("the primary is there");
+            let again = on_login(&event(&now), &policy, &mut world);
+            let is_linked = matches!(&again.decision, Decision::Linked(_));
+            // What remains may be another pair, which takes a login of its own.
+            prop_assert!(!is_linked || world.users.len() < users.len() - 1, "{:?}", again);
+        }
+    }
+
+    #[test]
+    fn i7_no_user_is_named_that_was_not_given(users in any_party(), policy in any_policy()) {
+        let plan = plan(&event(&users[0]), &policy, &users[1..]);
+        let known = |id: &String| users.iter().any(|user| user.user_id == *id);
+        prop_assert!(plan.reasons.iter().flat_map(|reason| &reason.subject).all(known));
+        if let PlannedDecision::Ask(_, candidates) = &plan.decision {
+            prop_assert!(candidates.iter().all(known));
+        }
+        for link in links(&plan) {
+            prop_assert!(known(&link.primary) && known(&link.secondary) && link.primary != link.secondary);
+            prop_assert!(link.primary == users[0].user_id || link.secondary == users[0].user_id
+                || links(&plan)[0].primary == link.primary);
+        }
+    }
+
+    #[test]
+    fn i8_a_dry_run_never_lies(users in any_party(), policy in any_policy()) {
+        let event = event(&users[0]);
+        let auto = plan(&event, &Policy { mode: Mode::Auto, ..policy.clone() }, &users[1..]);
+        let observed = plan(&event, &Policy { mode: Mode::Observe, ..policy }, &users[1..]);
+        prop_assert_eq!(&observed.decision, &PlannedDecision::Proceed);
+        let code = observed.reasons[0].code.as_str();
+        let expected = match auto.decision {
+            PlannedDecision::Link(_) => "WOULD_LINK",
+            PlannedDecision::Ask(..) => "WOULD_SUGGEST",
+            PlannedDecision::Deny(_) => "WOULD_DENY",
+            PlannedDecision::Proceed if code == "WOULD_CONFLICT" => "WOULD_CONFLICT",
+            PlannedDecision::Proceed => auto.reasons[0].code.as_str(),
+        };
+        prop_assert_eq!(code, expected);
+    }
+
+    #[test]
+    fn i9_every_input_has_a_plan_with_a_reason(
+        users in any_party(), policy in any_policy(), email in ".{0,40}", metadata in ".{0,40}", trace: bool,
+    ) {
+        let mut users = users;
+        users[0].email = Some(email.clone());
+        users[0].app_metadata = Some(metadata);
+        if let Some(other) = users.get_mut(1) {
+            other.email = Some(email);
+        }
+        let event = LoginEvent { trace, ..event(&users[0]) };
+        let plan = plan(&event, &policy, &users[1..]);
+        prop_assert!(!plan.reasons.is_empty());
+        prop_assert_eq!(plan.trace.len(), if trace { 29 } else { 0 });
+        prop_assert!(plan.reasons.iter().all(|reason| reason.detail.len() <= 1024));
+    }
+
+    #[test]
+    fn i11_who_controls_only_unverified_or_untrusted_accounts_is_never_linked(
+        attackers in prop::collection::vec((any_user(), any::<bool>()), 1..4),
+    ) {
+        let policy = Policy {
+            mode: Mode::Auto,
+            trusted_connections: vec![TrustedConnection::Name("google-oauth2".to_owned())],
+            ..Policy::default()
+        };
+        let victim = good("auth0|victim", 1_000);
+        let mut users = vec![victim.clone()];
+        for (place, (mut user, unverified)) in attackers.into_iter().enumerate() {
+            if unverified {
+                user.email_verified = Verification::Unverified;
+            }
+            // Untrusted: through a connection of the attacker's own.
+            let id = if unverified { format!("auth0|{place}") } else { format!("oauth2|evil|{place}") };
+            user.identities = vec![identity(&id)];
+            user.user_id = id;
+            users.push(user);
+        }
+        for current in 0..users.len() {
+            let others: Vec<User> =
+                users.iter().enumerate().filter(|(place, _)| *place != current).map(|(_, user)| user.clone()).collect();
+            let plan = plan(&event(&users[current]), &policy, &others);
+            prop_assert!(links(&plan).is_empty(), "{:?}", plan);
+        }
+    }
+}
+
+/// A directory as small as it gets: look-up by address, and links that move
+/// identities.
+struct World {
+    users: Vec<User>,
+}
+
+impl World {
+    fn apply(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
+        let place = |id: &str, users: &[User]| users.iter().position(|user| user.user_id == id);
+        let gone = || ApiError::NotFound("a side is gone".to_owned());
+        let secondary = place(&request.secondary, &self.users).ok_or_else(gone)?;
+        place(&request.primary, &self.users).ok_or_else(gone)?;
+        let mut moved = self.users.remove(secondary);
+        for identity in &mut moved.identities {
+            identity.email.clone_from(&moved.email);
+            identity.email_verified = moved.email_verified.clone();
+        }
+        let primary = place(&request.primary, &self.users).ok_or_else(gone)?;
+        self.users[primary].identities.append(&mut moved.identities);
+        Ok(())
+    }
+}
+
+impl Host for World {
+    fn find_by_email(&mut self, email: &str) -> Result<Vec<User>, ApiError> {
+        Ok(self.users.iter().filter(|user| user.email.as_deref() == Some(email)).cloned().collect())
+    }
+
+    fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
+        self.apply(request)
+    }
+
+    fn now(&mut self) -> Timestamp {
+        NOW
+    }
+}
+
+/// Every interleaving of two logins, step by step: each looks up, then carries
+/// out what it planned on what it saw. A link whose accounts have changed since
+/// is refused, as the directory does.
+#[test]
+fn i10_no_interleaving_of_two_logins_makes_two_primaries() {
+    let ids = ["auth0|1", "google-oauth2|2", "github|3"];
+    let mut links_made = 0;
+    for count in 2..=3 {
+        for policy in [auto(), Policy { on_multiple: OnMultiple::LinkAll, ..auto() }] {
+            for ages in [[1, 2, 3], [3, 2, 1], [2, 2, 2]] {
+                let users: Vec<User> = ids[..count].iter().zip(ages).map(|(id, age)| good(id, age)).collect();
+                for (a, b) in [(0, 1), (1, 0), (0, count - 1), (count - 1, 1)] {
+                    // 0: both look before either links; 1 and 2: one after the other.
+                    for order in 0..3 {
+                        links_made += interleave(&users, a, b, order, &policy);
+                    }
+                }
+            }
+        }
+    }
+    assert!(links_made > 50, "the check checks something: {links_made}");
+}
+
+fn interleave(users: &[User], a: usize, b: usize, order: u8, policy: &Policy) -> usize {
+    let mut world = World { users: users.to_vec() };
+    let (one, other) = (&users[a].user_id, &users[b].user_id);
+    let made = match order {
+        // Both look before either links: the second one's view is outdated.
+        0 => {
+            let (first, second) = (look(&world, one), look(&world, other));
+            let changed = carry_out(&mut world, first, policy, &[]);
+            let lost = carry_out(&mut world, second, policy, &changed);
+            (changed.len() + lost.len()) / 2
+        }
+        // One after the other.
+        1 => {
+            let view = look(&world, one);
+            let first = carry_out(&mut world, view, policy, &[]);
+            let view = look(&world, other);
+            (first.len() + carry_out(&mut world, view, policy, &[]).len()) / 2
+        }
+        // The second one looks first and acts last.
+        _ => {
+            let view = look(&world, other);
+            let first = look(&world, one);
+            let changed = carry_out(&mut world, first, policy, &[]);
+            (changed.len() + carry_out(&mut world, view, policy, &changed).len()) / 2
+        }
+    };
+    let own = |it: &Identity| format!("{}|{}", it.provider, it.user_id);
+    let mut identities: Vec<String> =
+        world.users.iter().flat_map(|user| user.identities.iter().map(own)).collect();
+    identities.sort();
+    let mut expected: Vec<String> = users.iter().map(|user| user.user_id.clone()).collect();
+    expected.sort();
+    assert_eq!(identities, expected, "every identity is there, once");
+    assert!(world.users.iter().filter(|user| user.identities.len() > 1).count() <= 1, "one primary");
+    made
+}
+
+/// What a login sees. One through an account that has become an identity of
+/// another is that other's login.
+fn look(world: &World, id: &str) -> Option<(LoginEvent, Vec<User>)> {
+    let is_own = |it: &Identity| format!("{}|{}", it.provider, it.user_id) == id;
+    let own = world.users.iter().find(|user| user.identities.iter().any(is_own))?;
+    let others = world.users.iter().filter(|user| user.user_id != own.user_id).cloned().collect();
+    Some((event(own), others))
+}
+
+/// Carries out what is planned on that view; a link whose accounts have changed
+/// since is refused. Returns which accounts were changed, two for each link.
+fn carry_out(
+    world: &mut World,
+    view: Option<(LoginEvent, Vec<User>)>,
+    policy: &Policy,
+    changed_since: &[String],
+) -> Vec<String> {
+    let mut changed = Vec::new();
+    let Some((event, found)) = view else { return changed };
+    for request in links(&plan(&event, policy, &found)) {
+        let pair = [request.primary.clone(), request.secondary.clone()];
+        if pair.iter().all(|id| !changed_since.contains(id)) && world.apply(request).is_ok() {
+            changed.extend(pair);
+        }
+    }
+    changed
+}
+
+/// All small states: every mix of verified and blocked accounts, and who is
+/// trusted, with an attacker in every place that is not the victim's own.
+#[test]
+fn i11_exhaustively_in_small_states() {
+    let policy = Policy {
+        mode: Mode::Auto,
+        trusted_connections: vec![TrustedConnection::Name("google-oauth2".to_owned())],
+        ..Policy::default()
+    };
+    let all = [Verification::Verified, Verification::Unverified, Verification::Absent, Verification::Null];
+    let mut states = 0;
+    for victim_verified in &all {
+        for attacker_verified in &all {
+            for attacker_id in ["auth0|evil", "oauth2|evil|1", "github|evil", "samlp|evil|1"] {
+                for age in [1, 5_000] {
+                    let victim = User {
+                        email_verified: victim_verified.clone(),
+                        ..good("google-oauth2|victim", 1_000)
+                    };
+                    let attacker =
+                        User { email_verified: attacker_verified.clone(), ..good(attacker_id, age) };
+                    // A verified account in the tenant's own database is one
+                    // whose mailbox the attacker has proved: no attack.
+                    if attacker_id == "auth0|evil" && *attacker_verified == Verification::Verified {
+                        continue;
+                    }
+                    for (current, other) in [(&victim, &attacker), (&attacker, &victim)] {
+                        states += 1;
+                        let made = plan(&event(current), &policy, std::slice::from_ref(other));
+                        assert!(links(&made).is_empty(), "{made:?}");
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(states, 4 * 4 * 4 * 2 * 2 - 4 * 2 * 2);
+}
+
+/// The properties above would hold of a plugin that never links.
+#[test]
+fn the_generated_logins_come_to_every_decision() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut seen = [0; 4];
+    for _ in 0..3_000 {
+        let (users, policy) = (any_party(), any_policy())
+            .new_tree(&mut runner)
+            .map(|tree| proptest::strategy::ValueTree::current(&tree))
+            .expect("a generated login");
+        let decision = plan(&event(&users[0]), &policy, &users[1..]).decision;
+        seen[match decision {
+            PlannedDecision::Proceed => 0,
+            PlannedDecision::Ask(..) => 1,
+            PlannedDecision::Deny(_) => 2,
+            PlannedDecision::Link(_) => 3,
+        }] += 1;
+    }
+    assert!(seen.iter().all(|&count| count > 10), "{seen:?}");
+}
+
+#[test]
+fn an_unverified_login_looks_nobody_up() {
+    let user = User { email_verified: Verification::Unverified, ..good("google-oauth2|1", 1) };
+    assert!(!needs_look_up(&event(&user), &auto()));
+    let outcome: Outcome = on_login(&event(&user), &auto(), &mut World { users: vec![good("auth0|1", 1)] });
+    assert_eq!(outcome.decision, Decision::Proceed);
+}

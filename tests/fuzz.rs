@@ -1,0 +1,199 @@
+//! Mutates the cases as JSON, at random, and lets the real component decide
+//! what comes of it: no trap, always a reason, nobody named who was not given,
+//! and no link of accounts that have not both verified one address.
+//!
+//! Runs for LIGATURE_FUZZ_SECONDS (3 if unset; CI: 60). A failure prints the
+//! case; LIGATURE_FUZZ_SEED repeats a run. `fuzz/` holds the coverage-guided
+//! sister of this for cargo-fuzz.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use ligature_host::harness::{Case, Report, run};
+use ligature_host::login::{Decision, User};
+use ligature_tests::{POLICY, workspace};
+use serde_json::{Map, Value, json};
+
+#[test]
+fn mutated_cases_are_decided_soundly() {
+    let setting = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seed = setting("LIGATURE_FUZZ_SEED").unwrap_or_else(|| Rng::new().u64(..));
+    let time = Duration::from_secs(setting("LIGATURE_FUZZ_SECONDS").unwrap_or(3));
+    let mut rng = Rng::with_seed(seed);
+    let cases = seeds();
+    let (mut tried, mut decided, mut linked) = (0_u64, 0_u64, 0_u64);
+    let start = Instant::now();
+    while start.elapsed() < time {
+        tried += 1;
+        let mut case = rng.choice(&cases).cloned().unwrap_or_default();
+        for _ in 0..rng.usize(1..4) {
+            mutate(&mut case, &mut rng, 0);
+        }
+        let text = case.to_string();
+        let Ok(case) = Case::parse(Path::new("mutated.json"), &text) else { continue };
+        match case.check_policy(&POLICY) {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => continue,
+            Err(failure) => panic!("seed {seed}: checking the policy, the plugin {failure}\n{text}"),
+        }
+        decided += 1;
+        let report = run(&POLICY, &case, rng.bool());
+        linked += u64::from(matches!(report.decision, Decision::Linked { .. }));
+        if let Err(what) = sound(&case, &report) {
+            panic!("seed {seed}: {what}\n{text}\n{}", report.to_json());
+        }
+    }
+    println!("seed {seed}: {tried} mutated, {decided} decided, {linked} linked");
+    assert!(
+        decided > 50 && linked > 5,
+        "seed {seed}: {decided} of {tried} could be decided, {linked} linked"
+    );
+}
+
+fn seeds() -> Vec<Value> {
+    let files = std::fs::read_dir(workspace().join("tests/cases")).expect("the cases are there");
+    let mut files: Vec<_> = files.map(|entry| entry.expect("a readable directory").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let read = |file| std::fs::read_to_string(file).expect("a readable case");
+    files.into_iter().map(|file| serde_json::from_str(&read(file)).expect("JSON")).collect()
+}
+
+fn sound(case: &Case, report: &Report) -> Result<(), String> {
+    if let Some(failure) = &report.failure {
+        return Err(format!("the plugin {failure}"));
+    }
+    if report.reasons.is_empty() {
+        return Err("no reason is given".to_owned());
+    }
+    if let Decision::Linked { primary } = &report.decision {
+        // What somebody else writes meanwhile is not in the case's users.
+        if !case.faults.is_empty() {
+            return Ok(());
+        }
+        let before = |id: &str| case.users.iter().find(|user| user.user_id == *id);
+        let primary = before(primary).ok_or("the primary was not given")?;
+        let login = before(&case.event.user.user_id).ok_or("the login's user was not given")?;
+        let address = case.event.user.email.as_deref().unwrap_or_default();
+        for side in [primary, login] {
+            may_be_linked(side, address).map_err(|what| format!("{} was linked: {what}", side.user_id))?;
+        }
+    }
+    Ok(())
+}
+
+fn may_be_linked(user: &User, address: &str) -> Result<(), &'static str> {
+    if !user.email_verified.is_verified() {
+        return Err("it is not verified");
+    }
+    if user.blocked {
+        return Err("it is blocked");
+    }
+    if !user.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(address)) {
+        return Err("it has another address");
+    }
+    Ok(())
+}
+
+fn mutate(value: &mut Value, rng: &mut Rng, depth: usize) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() && rng.u8(..) > 20 => mutate_object(fields, rng, depth),
+        Value::Array(items) if !items.is_empty() && rng.u8(..) > 40 => {
+            let index = rng.usize(..items.len());
+            match rng.u8(..6) {
+                0 => drop(items.remove(index)),
+                1 if items.len() < 50 => items.push(items[index].clone()),
+                _ => mutate(&mut items[index], rng, depth + 1),
+            }
+        }
+        Value::String(text) if rng.bool() => mutate_text(text, rng),
+        _ if depth > 0 => *value = arbitrary(rng, 0),
+        _ => {}
+    }
+}
+
+fn mutate_object(fields: &mut Map<String, Value>, rng: &mut Rng, depth: usize) {
+    let key = fields.keys().nth(rng.usize(..fields.len())).cloned().unwrap_or_default();
+    match rng.u8(..12) {
+        0 => drop(fields.remove(&key)),
+        1 => drop(fields.insert(word(rng), arbitrary(rng, 0))),
+        _ => {
+            if let Some(value) = fields.get_mut(&key) {
+                mutate(value, rng, depth + 1);
+            }
+        }
+    }
+}
+
+fn mutate_text(text: &mut String, rng: &mut Rng) {
+    let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    let place = rng.choice(&places).copied().unwrap_or(0);
+    match rng.u8(..6) {
+        0 => text.insert(place, rng.char('\u{0}'..='\u{2ff}')),
+        1 => text.truncate(place),
+        2 => *text = text.to_uppercase(),
+        3 => *text = text.repeat(rng.usize(2..40)),
+        _ => *text = word(rng),
+    }
+}
+
+fn arbitrary(rng: &mut Rng, depth: usize) -> Value {
+    match rng.u8(..if depth > 3 { 7 } else { 9 }) {
+        0 => Value::Null,
+        1 => Value::Bool(rng.bool()),
+        2 => json!(rng.i64(..)),
+        3 => json!(rng.f64()),
+        4 => json!(rng.u64(..4)),
+        5 | 6 => Value::String(word(rng)),
+        7 => (0..rng.usize(..4)).map(|_| arbitrary(rng, depth + 1)).collect(),
+        _ => Value::Object((0..rng.usize(..4)).map(|_| (word(rng), arbitrary(rng, depth + 1))).collect()),
+    }
+}
+
+/// Words that mean something somewhere, and some that do not.
+fn word(rng: &mut Rng) -> String {
+    const WORDS: [&str; 40] = [
+        "",
+        "ada@example.com",
+        "Ada@Example.com",
+        "a@b@c",
+        "eve@evil.example",
+        "ädä@example.com",
+        "auth0|1",
+        "auth0|2",
+        "google-oauth2|2",
+        "samlp|a|b|c",
+        "auth0",
+        "google-oauth2",
+        "waad",
+        "email",
+        "*",
+        "true",
+        "null",
+        "auto",
+        "suggest",
+        "observe",
+        "required",
+        "link_all",
+        "choose",
+        "deep",
+        "union_arrays",
+        "must_equal",
+        "secondary_wins",
+        "existing",
+        "allow",
+        "ignore",
+        "linking",
+        "no_link",
+        "privileged",
+        "mfa",
+        "admin",
+        "org_1",
+        "\u{0}",
+        "\"\\",
+        "2026-11-21T10:00:00Z",
+        "\u{202e}\u{200b}",
+    ];
+    rng.choice(WORDS).unwrap_or_default().to_owned()
+}
