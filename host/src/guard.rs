@@ -5,7 +5,7 @@
 //! user with a user that a look-up of this login returned, and believes only
 //! its own fresh copies. What it refuses, it writes down.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub struct Guard {
     now: Timestamp,
     budget: Budget,
     /// What the plugin has been shown, at which version.
-    seen: HashMap<String, Stored>,
+    seen: BTreeMap<String, Stored>,
     /// The primary of the last link, which the login goes on as.
     linked: Option<String>,
     closed: bool,
@@ -81,7 +81,7 @@ impl Guard {
                 links_left: limits.links,
                 candidates: limits.candidates,
             },
-            seen: HashMap::new(),
+            seen: BTreeMap::new(),
             linked: None,
             closed: false,
             audit: Vec::new(),

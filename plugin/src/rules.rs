@@ -526,7 +526,7 @@ fn privileged(s: &Situation, _: &Course) -> Verdict {
         let user = account.user;
         account.state.privileged()
             || list.user_ids.contains(&user.user_id)
-            || user.roles.iter().any(|role| list.roles.iter().any(|it| it.eq_ignore_ascii_case(role)))
+            || user.roles.iter().any(|role| list.has_power(role))
     };
     let Some(account) = s.party().find(has_power) else {
         return passes("no role, mark or entry in the list");

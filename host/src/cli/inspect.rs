@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use super::plugin::{PluginArgs, unloadable};
 use super::{Exit, Outcome, print};
 use crate::harness::thousands;
-use crate::sandbox::{Allocator, CONTRACT, Direction, Inspection};
+use crate::sandbox::{CONTRACT, Direction, Inspection};
 
 /// Shows what a plugin imports and exports, held against what this host offers
 /// and uses, and whether it would load.
@@ -35,7 +35,7 @@ impl Args {
         if let Some(file) = self.file.take() {
             self.plugin.use_file(file);
         }
-        let sandbox = self.plugin.sandbox(Allocator::OnDemand, 1)?;
+        let sandbox = self.plugin.sandbox()?;
         let (name, bytes) = self.plugin.read()?;
         let inspection = sandbox.inspect(&name, &bytes).map_err(|error| unloadable(&name, &error))?;
         if self.json {

@@ -43,14 +43,35 @@ enum WasiArg {
 }
 
 impl PluginArgs {
-    pub(super) fn sandbox(&self, allocator: Allocator, concurrent_logins: u32) -> Result<Sandbox, Exit> {
+    /// A sandbox for a command that decides a few logins at most.
+    pub(super) fn sandbox(&self) -> Result<Sandbox, Exit> {
+        self.start(Allocator::OnDemand, 1, false)
+    }
+
+    /// A sandbox as a server has it.
+    pub(super) fn sandbox_for_bench(
+        &self,
+        allocator: Allocator,
+        concurrent_logins: u32,
+    ) -> Result<Sandbox, Exit> {
+        self.start(allocator, concurrent_logins, true)
+    }
+
+    fn start(&self, allocator: Allocator, concurrent_logins: u32, optimise: bool) -> Result<Sandbox, Exit> {
         let limits = Limits { fuel: self.fuel, memory_bytes: self.memory << 20, ..Limits::default() };
         let wasi = match self.wasi {
             WasiArg::Minimal => Wasi::Minimal,
             WasiArg::Virtual => Wasi::Virtual,
         };
-        Sandbox::start(Options { limits, wasi, allocator, concurrent_logins, cache: cache_directory() })
-            .map_err(Exit::failed)
+        Sandbox::start(Options {
+            limits,
+            wasi,
+            allocator,
+            optimise,
+            concurrent_logins,
+            cache: cache_directory(),
+        })
+        .map_err(Exit::failed)
     }
 
     /// As if the file had been given with `--plugin`.

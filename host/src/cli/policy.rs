@@ -8,7 +8,6 @@ use clap::Subcommand;
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print};
 use crate::harness::Document;
-use crate::sandbox::Allocator;
 
 /// Works with policy files: the JSON document that tells a plugin when to link.
 #[derive(Debug, clap::Args)]
@@ -36,7 +35,7 @@ impl Args {
     pub(super) fn execute(self) -> Outcome {
         let Command::Check { file, plugin } = self.command;
         let document = Document::read(&file).map_err(Exit::unreadable)?;
-        let sandbox = plugin.sandbox(Allocator::OnDemand, 1)?;
+        let sandbox = plugin.sandbox()?;
         let plugin = plugin.load(&sandbox)?;
         match plugin.check_settings(&document.text) {
             Ok(Ok(())) => print(&format!("{}: good, sha256 {}\n", file.display(), document.sha256())),

@@ -7,7 +7,6 @@ use anyhow::anyhow;
 use super::plugin::{PluginArgs, checked_case};
 use super::{Exit, Outcome, print};
 use crate::harness::{page, run};
-use crate::sandbox::Allocator;
 
 /// Decides the login of one case in a directory of its own: nothing outside it
 /// is touched.
@@ -32,7 +31,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn execute(self) -> Outcome {
-        let sandbox = self.plugin.sandbox(Allocator::OnDemand, 1)?;
+        let sandbox = self.plugin.sandbox()?;
         let plugin = self.plugin.load(&sandbox)?;
         let case = checked_case(&self.case, &plugin)?;
         let report = run(&plugin, &case, self.explain);

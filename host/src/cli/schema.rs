@@ -7,7 +7,6 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print};
 use crate::harness::{Report, case_schema};
 use crate::login::LoginEvent;
-use crate::sandbox::Allocator;
 
 /// Prints a JSON Schema (2020-12), made from the types that do the reading and
 /// writing. Editors use it to complete and check files.
@@ -44,7 +43,7 @@ impl Args {
     }
 
     fn policy(&self) -> Result<String, Exit> {
-        let sandbox = self.plugin.sandbox(Allocator::OnDemand, 1)?;
+        let sandbox = self.plugin.sandbox()?;
         let plugin = self.plugin.load(&sandbox)?;
         let name = plugin.name();
         match plugin.settings_schema() {

@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 use super::plugin::{PluginArgs, checked_case};
 use super::{Exit, Outcome, UNREADABLE, print};
 use crate::harness::{InputError, Snapshot, Verdict, cannot_be_read, run};
-use crate::sandbox::{Allocator, Plugin};
+use crate::sandbox::Plugin;
 
 /// Decides cases and holds each against its snapshot, `snapshots/NAME.snap`
 /// beside the case.
@@ -47,7 +47,7 @@ impl Args {
     pub(super) fn execute(self) -> Outcome {
         let start = Instant::now();
         let files = case_files(&self.paths)?;
-        let sandbox = self.plugin.sandbox(Allocator::OnDemand, 1)?;
+        let sandbox = self.plugin.sandbox()?;
         let plugin = self.plugin.load(&sandbox)?;
         let mut tally = Tally::default();
         for file in &files {

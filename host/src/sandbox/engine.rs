@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use wasmtime::{Cache, CacheConfig, Config, Enabled, Engine, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, Engine, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 use super::Wasi;
 use crate::limits::Limits;
@@ -16,6 +18,9 @@ pub struct Options {
     pub wasi: Wasi,
     /// Where instances live.
     pub allocator: Allocator,
+    /// Whether plugins are compiled for speed. It takes twice as long, and pays
+    /// where more than a few logins are decided. Fuel is the same.
+    pub optimise: bool,
     /// How many logins run at a time, at most. Only the pool asks.
     pub concurrent_logins: u32,
     /// Where compiled code is kept from one process to the next; none keeps
@@ -29,6 +34,7 @@ impl Default for Options {
             limits: Limits::default(),
             wasi: Wasi::default(),
             allocator: Allocator::OnDemand,
+            optimise: true,
             concurrent_logins: 64,
             cache: None,
         }
@@ -75,6 +81,9 @@ impl Sandbox {
             .wasm_backtrace_details(WasmBacktraceDetails::Disable)
             // A backtrace holds addresses; snapshots of failures must not.
             .wasm_backtrace_max_frames(None);
+        if !options.optimise {
+            config.cranelift_opt_level(OptLevel::None);
+        }
         if pooled {
             config.allocation_strategy(pool(&options)).memory_reservation_for_growth(0);
             config.memory_reservation(options.limits.memory_bytes as u64).memory_guard_size(64 << 10);

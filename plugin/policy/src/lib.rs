@@ -350,8 +350,9 @@ pub struct TrustedDetail {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub struct Privileged {
-    /// Roles that give power, without regard to ASCII case.
-    pub roles: Vec<String>,
+    /// Roles that give power, without regard to ASCII case. Left out: `admin`,
+    /// `administrator`, `owner` and `superuser`.
+    pub roles: Option<Vec<String>>,
     /// Accounts with power, by user id. `app_metadata.privileged: true` says
     /// the same.
     pub user_ids: Vec<String>,
@@ -361,10 +362,18 @@ pub struct Privileged {
 
 impl Default for Privileged {
     fn default() -> Self {
-        Self {
-            roles: ["admin", "administrator", "owner", "superuser"].map(str::to_owned).to_vec(),
-            user_ids: Vec::new(),
-            decision: PrivilegedDecision::Suggest,
+        Self { roles: None, user_ids: Vec::new(), decision: PrivilegedDecision::Suggest }
+    }
+}
+
+impl Privileged {
+    /// Whether this role gives power.
+    #[must_use]
+    pub fn has_power(&self, role: &str) -> bool {
+        const USUAL: [&str; 4] = ["admin", "administrator", "owner", "superuser"];
+        match &self.roles {
+            Some(roles) => roles.iter().any(|it| it.eq_ignore_ascii_case(role)),
+            None => USUAL.iter().any(|it| it.eq_ignore_ascii_case(role)),
         }
     }
 }
