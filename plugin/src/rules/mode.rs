@@ -1,0 +1,114 @@
+//! Rules 25 to 29: what the mode makes of it.
+
+use link_policy::Mode;
+
+use super::accounts::secondaries;
+use super::{Course, Stop, Verdict, Wish, ask, passes, passes_with, stop};
+use crate::bindings::{Level, Step};
+use crate::reason::Code;
+use crate::situation::{Account, Situation};
+
+pub(super) fn mode_asks(s: &Situation, _: &Course) -> Verdict {
+    if !matches!(s.policy.mode, Mode::Suggest | Mode::Required) || s.meant.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
+    let reason = Code::Suggested.about(&ids, "The user is asked to log in to the other account too.");
+    ask(s, Step::ReauthenticateCandidate, &ids, false, reason)
+}
+
+/// Protocols without a browser that could be sent somewhere. Source: Auth0
+/// Actions, `api.redirect.canRedirect`.
+const NOT_INTERACTIVE: [&str; 11] = [
+    "oauth2-access-token",
+    "oauth2-device-code",
+    "oauth2-password",
+    "oauth2-refresh-token",
+    "oauth2-resource-owner",
+    "oauth2-resource-owner-jwt-bearer",
+    "oauth2-token-exchange",
+    "oauth2-webauthn",
+    "oidc-ciba",
+    "oidc-ciba-web-link",
+    "wstrust-usernamemixed",
+];
+
+pub(super) fn can_ask(s: &Situation, course: &Course) -> Verdict {
+    let Some(Stop { wish: Wish::Ask(..), reason }) = course else { return Verdict::NotApplicable };
+    let subject: Vec<&str> = reason.subject.iter().map(String::as_str).collect();
+    let unasked = |code: Code, detail: String| {
+        Verdict::Replaces(Stop { wish: Wish::Proceed, reason: code.about(&subject, detail) })
+    };
+    let event = s.input.event;
+    let protocol = event.protocol.as_deref().unwrap_or_default();
+    if NOT_INTERACTIVE.contains(&protocol) || event.prompt.iter().any(|prompt| prompt == "none") {
+        return unasked(
+            Code::NonInteractive,
+            "The user would be asked, but nobody is there to answer.".to_owned(),
+        );
+    }
+    if s.policy.mode == Mode::Required {
+        return passes("a required link is asked for at every login");
+    }
+    let (prompts, state) = (&s.policy.prompts, &s.current.state);
+    if state.prompts() >= prompts.max {
+        return unasked(
+            Code::PromptsExhausted,
+            format!("The user has been asked {} time(s).", state.prompts()),
+        );
+    }
+    if state.asked_within(prompts.ask_again_after_days, s.input.now) {
+        let detail = format!("The user was asked less than {} days ago.", prompts.ask_again_after_days);
+        return unasked(Code::AskedRecently, detail);
+    }
+    passes_with(s, || format!("asked {} of {} time(s)", state.prompts(), prompts.max))
+}
+
+pub(super) fn required(s: &Situation, _: &Course) -> Verdict {
+    // Whoever declines is answered in `carry_out::declined`.
+    if s.policy.mode == Mode::Required { passes("nobody has declined") } else { Verdict::NotApplicable }
+}
+
+pub(super) fn observes(s: &Situation, course: &Course) -> Verdict {
+    if s.policy.mode != Mode::Observe {
+        return Verdict::NotApplicable;
+    }
+    let would = |code: Code, subject: &[&str], detail: &str| {
+        Verdict::Replaces(Stop { wish: Wish::Proceed, reason: code.about(subject, detail) })
+    };
+    let Some(stop) = course else {
+        let mut party: Vec<&str> = vec![s.primary().0.id()];
+        party.extend(secondaries(s).map(Account::id));
+        return would(
+            Code::WouldLink,
+            &party,
+            "In mode `auto` these would have been linked, the first as primary.",
+        );
+    };
+    let subject: Vec<&str> = stop.reason.subject.iter().map(String::as_str).collect();
+    match &stop.wish {
+        Wish::Ask(..) => {
+            would(Code::WouldSuggest, &subject, "In mode `auto` the user would have been asked.")
+        }
+        Wish::Deny(_) => would(Code::WouldDeny, &subject, "In mode `auto` the login would have been denied."),
+        _ if stop.reason.level == Level::Conflict => {
+            would(Code::WouldConflict, &subject, "In mode `auto` this conflict would have been reported.")
+        }
+        _ => passes("`auto` would have done the same"),
+    }
+}
+
+pub(super) fn all_passed(s: &Situation, course: &Course) -> Verdict {
+    if course.is_some() {
+        return Verdict::NotApplicable;
+    }
+    let mut party: Vec<&str> = vec![s.primary().0.id()];
+    party.extend(secondaries(s).map(Account::id));
+    let reason = if s.input.proof.is_some() {
+        Code::LinkedByProof.about(&party, "The user has proved both accounts; the first one stays.")
+    } else {
+        Code::LinkedVerifiedBoth
+            .about(&party, "Both accounts have verified the same address; the first one stays.")
+    };
+    stop(Wish::Link, reason)
+}
