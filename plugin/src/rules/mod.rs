@@ -58,92 +58,46 @@ pub(crate) enum Wish {
     Link,
 }
 
+#[rustfmt::skip]
 pub(crate) const RULES: [Rule; 29] = [
-    Rule { number: 1, name: "nothing is excluded", overrules: false, weigh: login::excluded },
-    Rule {
-        number: 2,
-        name: "the login's account is not blocked",
-        overrules: false,
-        weigh: login::current_blocked,
-    },
-    Rule { number: 3, name: "the address can be compared", overrules: false, weigh: login::address },
-    Rule { number: 4, name: "the login's address is verified", overrules: false, weigh: login::verified },
-    Rule {
-        number: 5,
-        name: "the connection speaks for the domain",
-        overrules: false,
-        weigh: login::domain_owned,
-    },
-    Rule { number: 6, name: "the domain is allowed", overrules: false, weigh: login::domain_allowed },
-    Rule { number: 7, name: "the look-up is complete", overrules: false, weigh: login::look_up },
-    Rule {
-        number: 8,
-        name: "some account found can be weighed",
-        overrules: false,
-        weigh: candidates::dropped,
-    },
-    Rule { number: 9, name: "there is a candidate", overrules: false, weigh: candidates::candidate },
-    Rule {
-        number: 10,
-        name: "no candidate is blocked",
-        overrules: false,
-        weigh: candidates::candidate_blocked,
-    },
-    Rule {
-        number: 11,
-        name: "the candidate is verified, as it is now",
-        overrules: false,
-        weigh: candidates::candidate_verified,
-    },
-    Rule {
-        number: 12,
-        name: "no provider knows the address twice",
-        overrules: false,
-        weigh: candidates::same_provider,
-    },
-    Rule {
-        number: 13,
-        name: "the candidate's database and address are unambiguous",
-        overrules: false,
-        weigh: candidates::ambiguous,
-    },
-    Rule { number: 14, name: "one candidate is meant", overrules: false, weigh: candidates::one_meant },
-    Rule {
-        number: 15,
-        name: "both belong to one organization and group",
-        overrules: false,
-        weigh: accounts::organization,
-    },
-    Rule { number: 16, name: "a directory manages at most one", overrules: false, weigh: accounts::managed },
-    Rule {
-        number: 17,
-        name: "metadata that must be equal is",
-        overrules: false,
-        weigh: accounts::metadata_equal,
-    },
-    Rule { number: 18, name: "neither account has power", overrules: false, weigh: accounts::privileged },
-    Rule { number: 19, name: "MFA is not bypassed", overrules: false, weigh: accounts::mfa },
-    Rule {
-        number: 20,
-        name: "the candidate's identities are its owner's",
-        overrules: false,
-        weigh: accounts::trojan,
-    },
-    Rule { number: 21, name: "both connections are trusted", overrules: false, weigh: accounts::trusted },
-    Rule { number: 22, name: "the primary is chosen", overrules: false, weigh: accounts::primary },
-    Rule {
-        number: 23,
-        name: "no account with linked identities is demoted",
-        overrules: false,
-        weigh: accounts::demotes,
-    },
-    Rule { number: 24, name: "the primary stays within limits", overrules: false, weigh: accounts::limits },
-    Rule { number: 25, name: "the mode asks", overrules: false, weigh: mode::mode_asks },
-    Rule { number: 26, name: "the user can be asked now", overrules: true, weigh: mode::can_ask },
-    Rule { number: 27, name: "a required link is not declined", overrules: false, weigh: mode::required },
-    Rule { number: 28, name: "the mode only observes", overrules: true, weigh: mode::observes },
-    Rule { number: 29, name: "everything has passed", overrules: false, weigh: mode::all_passed },
+    rule(1, "nothing is excluded", login::excluded),
+    rule(2, "the login's account is not blocked", login::current_blocked),
+    rule(3, "the address can be compared", login::address),
+    rule(4, "the login's address is verified", login::verified),
+    rule(5, "the connection speaks for the domain", login::domain_owned),
+    rule(6, "the domain is allowed", login::domain_allowed),
+    rule(7, "the look-up is complete", login::look_up),
+    rule(8, "some account found can be weighed", candidates::dropped),
+    rule(9, "there is a candidate", candidates::candidate),
+    rule(10, "no candidate is blocked", candidates::candidate_blocked),
+    rule(11, "the candidate is verified, as it is now", candidates::candidate_verified),
+    rule(12, "no provider knows the address twice", candidates::same_provider),
+    rule(13, "the candidate's database and address are unambiguous", candidates::ambiguous),
+    rule(14, "one candidate is meant", candidates::one_meant),
+    rule(15, "both belong to one organization and group", accounts::organization),
+    rule(16, "a directory manages at most one", accounts::managed),
+    rule(17, "metadata that must be equal is", accounts::metadata_equal),
+    rule(18, "neither account has power", accounts::privileged),
+    rule(19, "MFA is not bypassed", accounts::mfa),
+    rule(20, "the candidate's identities are its owner's", accounts::trojan),
+    rule(21, "both connections are trusted", accounts::trusted),
+    rule(22, "the primary is chosen", accounts::primary),
+    rule(23, "no account with linked identities is demoted", accounts::demotes),
+    rule(24, "the primary stays within limits", accounts::limits),
+    rule(25, "the mode asks", mode::mode_asks),
+    overruling(26, "the user can be asked now", mode::can_ask),
+    rule(27, "a required link is not declined", mode::required),
+    overruling(28, "the mode only observes", mode::observes),
+    rule(29, "everything has passed", mode::all_passed),
 ];
+
+const fn rule(number: u8, name: &'static str, weigh: fn(&Situation, &Course) -> Verdict) -> Rule {
+    Rule { number, name, overrules: false, weigh }
+}
+
+const fn overruling(number: u8, name: &'static str, weigh: fn(&Situation, &Course) -> Verdict) -> Rule {
+    Rule { number, name, overrules: true, weigh }
+}
 
 fn stop(wish: Wish, reason: Reason) -> Verdict {
     Verdict::Stops(Stop { wish, reason })
