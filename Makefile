@@ -33,7 +33,7 @@ FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 	-Ccodegen-units=1 --cfg fuzzing
 
-fuzz:
+fuzz: target
 	RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --quiet --locked --manifest-path fuzz/Cargo.toml \
 		--target $(FUZZ_HOST) --target-dir target/fuzz
 	@mkdir -p target/fuzz/artifacts
@@ -58,7 +58,7 @@ lint: target
 docs: target
 	LIGATURE_UPDATE_DOCS=1 $(CARGO) test --quiet --locked -p link-users-by-email --lib reason
 
-doc:
+doc: target
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 
 # rustup adds nothing by itself where automatic installs are switched off. The
