@@ -28,6 +28,8 @@ test: target
 # Coverage-guided, on the stable toolchain: what cargo-fuzz does on nightly with
 # `cargo fuzz run decide`, without the sanitizer.
 FUZZ_SECONDS ?= 60
+# 0: another one each time.
+FUZZ_SEED ?= 0
 FUZZ_HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -37,7 +39,7 @@ fuzz: target
 	RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --quiet --locked --manifest-path fuzz/Cargo.toml \
 		--target $(FUZZ_HOST) --target-dir target/fuzz
 	@mkdir -p target/fuzz/artifacts
-	target/fuzz/$(FUZZ_HOST)/debug/decide -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	target/fuzz/$(FUZZ_HOST)/debug/decide -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 		-artifact_prefix=target/fuzz/artifacts/ -print_final_stats=1 2>&1 | tail -12
 
 bench: target

@@ -5,7 +5,7 @@ use link_policy::{Mode, Policy};
 
 use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict as Traced, Verification};
 use crate::metadata;
-use crate::reason::Code;
+use crate::reason::{Code, capped};
 use crate::rules::{self, Course, RULES, Stop, Verdict, Wish};
 use crate::situation::{Account, Situation};
 
@@ -34,6 +34,9 @@ pub enum PlannedDecision {
     /// These links are to be made, in this order; at least one.
     Link(Vec<LinkRequest>),
 }
+
+/// Reasons of one outcome; the contract allows 100.
+const REASONS: usize = 50;
 
 /// Decides. Total: every input gives a plan with a reason.
 #[must_use]
@@ -65,6 +68,8 @@ pub fn decide(input: &Input) -> Plan {
     let mut reasons = vec![reason];
     reasons.extend(overruled);
     reasons.extend(notes);
+    // One for every account left out would be as many as the directory has.
+    reasons.truncate(REASONS);
     let decision = match wish {
         Wish::Proceed => PlannedDecision::Proceed,
         Wish::Ask(step, candidates) => PlannedDecision::Ask(step, candidates),
@@ -102,7 +107,11 @@ fn traced(rule: &rules::Rule, verdict: &Verdict, decided: bool) -> Traced {
         Verdict::Stops(stop) => ("decides", stop.reason.code.clone()),
         Verdict::Replaces(stop) => ("overrules", stop.reason.code.clone()),
     };
-    Traced { rule: format!("{} {}", rule.number, rule.name), verdict: word.to_owned(), evidence }
+    Traced {
+        rule: format!("{} {}", rule.number, rule.name),
+        verdict: word.to_owned(),
+        evidence: capped(evidence),
+    }
 }
 
 /// The links that join the party, the login's own account in every one of them.

@@ -155,9 +155,21 @@ impl Code {
             code: self.as_str().to_owned(),
             level: self.level(),
             subject: subject.iter().map(|&id| id.to_owned()).collect(),
-            detail: detail.into(),
+            detail: capped(detail.into()),
         }
     }
+}
+
+/// Cut to what the contract allows: names of connections and keys, which
+/// stand in the texts, have no limit of their own.
+#[must_use]
+pub fn capped(mut text: String) -> String {
+    const BYTES: usize = 1000;
+    if text.len() > BYTES {
+        text.truncate(text.floor_char_boundary(BYTES));
+        text.push('…');
+    }
+    text
 }
 
 /// The text of `docs/reasons.md`.
@@ -186,6 +198,12 @@ pub fn page() -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn no_text_is_longer_than_the_contract_allows() {
+        let reason = super::Code::ConnectionExcluded.about(&[], "é".repeat(5_000));
+        assert!(reason.detail.len() <= 1024 && reason.detail.ends_with('…'));
+    }
+
     #[test]
     fn the_page_of_reasons_is_current() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reasons.md");
