@@ -32,7 +32,7 @@ fn trial(file: PathBuf) -> Trial {
 
 fn check(name: &str, file: &Path) -> Result<(), Failed> {
     let case = Case::read(file)?;
-    case.check_policy(&POLICY)??;
+    case.policy.check(&POLICY)??;
     let report = run(&POLICY, &case, false);
     let again = run(&POLICY, &case, false);
     assert_eq!(report.to_snapshot(), again.to_snapshot(), "the same case, decided twice");

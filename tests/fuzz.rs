@@ -32,7 +32,7 @@ fn mutated_cases_are_decided_soundly() {
         }
         let text = case.to_string();
         let Ok(case) = Case::parse(Path::new("mutated.json"), &text) else { continue };
-        match case.check_policy(&POLICY) {
+        match case.policy.check(&POLICY) {
             Ok(Ok(())) => {}
             Ok(Err(_)) => continue,
             Err(failure) => panic!("seed {seed}: checking the policy, the plugin {failure}\n{text}"),

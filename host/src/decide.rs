@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::directory::Directory;
-use crate::guard::{Guard, Refusal};
+use crate::guard::{Guard, Login, Refusal};
 use crate::login::{Decision, Level, ManagementApi, Outcome, Reason};
 use crate::sandbox::{Failure, Finished, LogLine, Plugin, Question, Used};
 
@@ -55,8 +55,20 @@ pub fn decide(
     directory: Arc<dyn Directory>,
     on_failure: OnFailure,
 ) -> Decided<Guard> {
-    let guard = Guard::new(directory, question.event.clone(), question.now, plugin.limits());
-    decide_around(plugin, question, guard, on_failure)
+    decide_around(plugin, question, guard(plugin, question, directory), on_failure)
+}
+
+/// The guard of one login.
+#[must_use]
+pub fn guard(plugin: &Plugin, question: &Question, directory: Arc<dyn Directory>) -> Guard {
+    let login = Login {
+        event: question.event.clone(),
+        now: question.now,
+        proof: question.answer.and_then(|answer| answer.proof.clone()),
+        plugin: plugin.version().clone(),
+        policy_sha256: question.settings.sha256().clone(),
+    };
+    Guard::new(directory, login, plugin.limits())
 }
 
 /// Decides one login, with something around its guard.

@@ -10,22 +10,22 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::directory::{CheckedLink, Directory, Stored};
+use crate::directory::{Actor, CheckedLink, Directory, Evidence, PluginVersion, Provenance, Stored};
 use crate::limits::Limits;
 use crate::login::{
-    Addresses, ApiError, Decision, LinkRequest, LoginEvent, ManagementApi, Metadata, Outcome, Timestamp, User,
+    Addresses, ApiError, Decision, LinkRequest, LoginEvent, ManagementApi, Metadata, MetadataPatch, Outcome,
+    Proof, Timestamp, User,
 };
 
 /// One login's way to the directory.
 pub struct Guard {
     directory: Arc<dyn Directory>,
-    event: Arc<LoginEvent>,
+    login: Login,
     /// Whom the login is as: its own user, and the primary after a link.
     user_id: String,
     /// None if the login's own address is not verified: nothing may be looked
     /// up then.
     addresses: Option<Addresses>,
-    now: Timestamp,
     budget: Budget,
     /// What the plugin has been shown, at which version.
     seen: BTreeMap<String, Stored>,
@@ -33,6 +33,33 @@ pub struct Guard {
     linked: Option<String>,
     closed: bool,
     audit: Vec<Refusal>,
+}
+
+/// The login that is guarded.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The event.
+    pub event: Arc<LoginEvent>,
+    /// Its time.
+    pub now: Timestamp,
+    /// What the user has proved of another account, if they were asked.
+    pub proof: Option<Proof>,
+    /// The plugin that decides.
+    pub plugin: Arc<PluginVersion>,
+    /// SHA-256 of its policy document, in hexadecimal.
+    pub policy_sha256: Arc<str>,
+}
+
+impl Login {
+    /// For the journal: who links, and on what evidence.
+    fn provenance(&self) -> Provenance {
+        Provenance {
+            actor: Actor::Plugin,
+            evidence: Some(Evidence::of(&self.event, self.proof.as_ref())),
+            policy_sha256: Some(self.policy_sha256.to_string()),
+            plugin: Some(PluginVersion::clone(&self.plugin)),
+        }
+    }
 }
 
 struct Budget {
@@ -55,15 +82,10 @@ pub struct Refusal {
 }
 
 impl Guard {
-    /// A guard for this login, at this time.
+    /// A guard for this login.
     #[must_use]
-    pub fn new(
-        directory: Arc<dyn Directory>,
-        event: Arc<LoginEvent>,
-        now: Timestamp,
-        limits: &Limits,
-    ) -> Self {
-        let user = &event.user;
+    pub fn new(directory: Arc<dyn Directory>, login: Login, limits: &Limits) -> Self {
+        let user = &login.event.user;
         let addresses = match &user.email {
             Some(email) if user.email_verified.is_verified() => Some(Addresses::of(email)),
             _ => None,
@@ -71,9 +93,8 @@ impl Guard {
         Self {
             directory,
             user_id: user.user_id.clone(),
-            event,
+            login,
             addresses,
-            now,
             budget: Budget {
                 look_ups: limits.look_ups,
                 look_ups_left: limits.look_ups,
@@ -146,14 +167,15 @@ impl Guard {
         let mut linking = linking.cloned().unwrap_or_default();
         let prompts = linking.get("prompts").and_then(Value::as_u64).unwrap_or(0);
         linking.insert("prompts".to_owned(), Value::from(prompts.saturating_add(1)));
-        linking.insert("last_prompted_at".to_owned(), Value::from(self.now.as_millis()));
+        linking.insert("last_prompted_at".to_owned(), Value::from(self.login.now.as_millis()));
         let patch = Metadata::from_iter([("linking".to_owned(), Value::Object(linking))]);
-        self.directory.patch_app_metadata(&self.user_id, stored.version, &patch)
+        let patch = MetadataPatch::app(patch);
+        self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
     }
 
     /// The login's own user, its primary, or one that was looked up.
     fn knows(&self, user_id: &str) -> bool {
-        user_id == self.user_id || user_id == self.event.user.user_id || self.seen.contains_key(user_id)
+        user_id == self.user_id || user_id == self.login.event.user.user_id || self.seen.contains_key(user_id)
     }
 
     /// The plugin tried what no honest plugin does: this and every later call
@@ -221,6 +243,35 @@ impl Guard {
         is_there.then_some(primary.user)
     }
 
+    /// Why a link is refused: if another login has linked one side meanwhile,
+    /// that, and not what followed from it.
+    fn race_lost(&mut self, request: &LinkRequest, why: Option<ApiError>) -> ApiError {
+        for user_id in [&request.secondary, &request.primary] {
+            if let Some(owner) = self.linked_elsewhere(user_id) {
+                self.note(LINK, "another login was faster");
+                return ApiError::AlreadyLinked(format!("{user_id} is already an identity of {owner}"));
+            }
+        }
+        why.unwrap_or(ApiError::StateChanged("the accounts have changed".to_owned()))
+    }
+
+    /// Whether the login's user has identities that the event does not know of:
+    /// whoever decides on the event alone would not see that all is done.
+    fn has_grown(&self, user: &User) -> bool {
+        let known = &self.login.event.account().identities;
+        self.linked.is_none()
+            && user.identities.iter().any(|it| !known.iter().any(|own| own.key() == it.key()))
+    }
+
+    /// Who has this user's identity, if it is another user by now.
+    fn linked_elsewhere(&self, user_id: &str) -> Option<String> {
+        let seen = self.seen.get(user_id).map(|seen| &seen.user);
+        let own = self.login.event.account();
+        let user = seen.or_else(|| (own.user_id == user_id).then_some(own))?;
+        let owner = self.directory.owner(user.identities.first()?.key()).ok()??;
+        (owner.user.user_id != user_id).then(|| owner.user.user_id.clone())
+    }
+
     /// The host's own fresh copy of one side, if it may be linked now. The
     /// version seen counts only for a user that the plugin was shown; the
     /// login's own may be linked unseen.
@@ -271,13 +322,19 @@ impl ManagementApi for Guard {
             None => return self.violation(FIND, "this login has no verified address"),
         }
         self.spend_look_up(FIND)?;
-        let found = self.directory.find_by_email(email)?;
-        if found.len() > self.budget.candidates as usize {
+        let most = self.budget.candidates as usize;
+        let found = self.directory.find_by_email(email, most.saturating_add(1))?;
+        if found.len() > most {
             return Err(ApiError::TooMany(self.budget.candidates));
         }
         let mut others = Vec::with_capacity(found.len());
         for stored in found {
             let user = self.show(stored);
+            if user.user_id == self.login.event.user.user_id && self.has_grown(&user) {
+                self.note(FIND, "another login was faster");
+                let what = format!("{} has got another identity since the login began", user.user_id);
+                return Err(ApiError::AlreadyLinked(what));
+            }
             // The login's own user is no news; its version is noted all the same.
             if user.user_id != self.user_id {
                 others.push(user);
@@ -297,7 +354,7 @@ impl ManagementApi for Guard {
     }
 
     fn event_context(&mut self) -> Metadata {
-        self.event.context()
+        self.login.event.context()
     }
 
     fn shown(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
@@ -305,8 +362,8 @@ impl ManagementApi for Guard {
         if let Some(seen) = self.seen.get(user_id) {
             return Ok(seen.user.clone());
         }
-        if user_id == self.event.user.user_id {
-            return Ok(self.event.account().clone());
+        if user_id == self.login.event.user.user_id {
+            return Ok(self.login.event.account().clone());
         }
         self.violation(RAW, "the user is neither this login's nor one that it has looked up")
     }
@@ -327,13 +384,18 @@ impl ManagementApi for Guard {
             return self.violation(LINK, "one side was never looked up in this login");
         }
         self.spend_link(LINK)?;
-        let primary = self.fresh(LINK, "primary", &request.primary)?;
-        let secondary = self.fresh(LINK, "secondary", &request.secondary)?;
+        let primary = self.fresh(LINK, "primary", &request.primary);
+        let secondary = self.fresh(LINK, "secondary", &request.secondary);
+        let (primary, secondary) = match (primary, secondary) {
+            (Ok(primary), Ok(secondary)) => (primary, secondary),
+            (primary, secondary) => return Err(self.race_lost(&request, primary.err().or(secondary.err()))),
+        };
         let link = CheckedLink {
             request,
-            primary_version: primary.version,
-            secondary_version: secondary.version,
-            now: self.now,
+            primary_version: Some(primary.version),
+            secondary_version: Some(secondary.version),
+            provenance: Arc::new(self.login.provenance()),
+            now: self.login.now,
         };
         let linked = match self.directory.link(&link) {
             Ok(primary) => primary,

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use crate::harness::Case;
+use crate::harness::{Case, Document};
 use crate::limits::Limits;
 use crate::sandbox::{Allocator, LoadError, Options, Plugin, Sandbox, Wasi};
 use crate::{PLUGIN, PLUGIN_NAME};
@@ -106,13 +106,19 @@ pub(super) fn unloadable(name: &str, error: &LoadError) -> Exit {
 /// Reads a case and lets the plugin check its policy, before any login.
 pub(super) fn checked_case(file: &Path, plugin: &Plugin) -> Result<Case, Exit> {
     let case = Case::read(file).map_err(Exit::unreadable)?;
-    match case.check_policy(plugin) {
-        Ok(Ok(())) => Ok(case),
+    let policy = checked(case.policy.clone(), plugin)?;
+    Ok(Case { policy, ..case })
+}
+
+/// The policy document, if the plugin takes it.
+pub(super) fn checked(policy: Document, plugin: &Plugin) -> Result<Document, Exit> {
+    match policy.check(plugin) {
+        Ok(Ok(())) => Ok(policy),
         Ok(Err(error)) => Err(Exit::unreadable(error)),
         Err(failure) => Err(Exit::failed(anyhow!(
             "plugin {} {failure}, while checking the policy of {}",
             plugin.name(),
-            file.display()
+            policy.file.display()
         ))),
     }
 }

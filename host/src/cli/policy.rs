@@ -38,7 +38,9 @@ impl Args {
         let sandbox = plugin.sandbox()?;
         let plugin = plugin.load(&sandbox)?;
         match plugin.check_settings(&document.text) {
-            Ok(Ok(())) => print(&format!("{}: good, sha256 {}\n", file.display(), document.sha256())),
+            Ok(Ok(())) => {
+                print(&format!("{}: good, sha256 {}\n", file.display(), document.settings().sha256()))
+            }
             Ok(Err(error)) => Err(Exit::unreadable(document.error(&error))),
             Err(failure) => Err(Exit::failed(anyhow!(
                 "plugin {} {failure}, while checking {}",

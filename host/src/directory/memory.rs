@@ -2,141 +2,348 @@
 //! that the others are compared with.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{CheckedLink, Directory, Stored};
-use crate::login::{ApiError, Metadata, User, absorb, patch};
+use super::Stored;
+use super::journal::{Entry, EntryId, Forget, JournalQuery, Kept, Kind, Undone};
+use super::records::{Done, Durability, Interrupted, Matching, Owner, Records, Store};
+use crate::login::{ApiError, Identity, Timestamp, User};
 
 /// Users in memory. Cloning it copies the state, not the users.
 #[derive(Debug, Default)]
 pub struct Memory {
-    state: RwLock<State>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default, Clone)]
 struct State {
     users: BTreeMap<String, Stored>,
+    /// Ids by address in lower case.
     by_email: HashMap<String, Vec<String>>,
+    /// Owners by the user id that the identity would have alone.
+    identities: HashMap<String, Owner>,
+    journal: Vec<Arc<Entry>>,
+    imports: HashMap<String, u64>,
+    /// What takes the running transaction back, the last first.
+    undo: Vec<Before>,
+}
+
+/// A record as it was.
+#[derive(Debug, Clone)]
+enum Before {
+    User(String, Option<Stored>),
+    Identity(String, Option<Owner>),
+    Entries(usize),
+    Entry(usize, Arc<Entry>),
+    Import(String, Option<u64>),
 }
 
 impl Memory {
     /// A directory with these users. Of two with one id the later stays.
     pub fn with_users(users: impl IntoIterator<Item = User>) -> Self {
-        let mut state = State::default();
-        for user in users {
-            state.put(Stored { user: Arc::new(user.with_own_identity("")), version: 1 });
-        }
-        Self { state: RwLock::new(state) }
+        let memory = Self::default();
+        memory.change(|state| {
+            for user in users {
+                state.put(Stored { user: Arc::new(user.with_own_identity("")), version: 1 });
+            }
+        });
+        memory
     }
 
     /// Every user, in the order of their ids.
     #[must_use]
     pub fn users(&self) -> Vec<Arc<User>> {
-        self.read(|state| state.users.values().map(|stored| stored.user.clone()).collect())
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.users.values().map(|stored| stored.user.clone()).collect()
     }
 
-    /// Adds or replaces a user.
+    /// Adds or replaces a user, whoever has had its identities before.
     pub fn put(&self, user: User) {
-        self.write(|state| {
+        self.change(|state| {
             let version = state.users.get(&user.user_id).map_or(1, |stored| stored.version + 1);
             state.put(Stored { user: Arc::new(user.with_own_identity("")), version });
         });
     }
 
     /// Removes a user, if it is there.
-    pub fn delete(&self, user_id: &str) {
-        self.write(|state| state.remove(user_id));
+    pub fn remove(&self, user_id: &str) {
+        self.change(|state| {
+            let Some(gone) = state.users.get(user_id).cloned() else { return };
+            state.set_user(user_id, None);
+            for identity in &gone.user.identities {
+                let id = identity.as_user_id();
+                if state.identities.get(&id).is_some_and(|owner| owner.user_id == user_id) {
+                    state.set_identity(id, None);
+                }
+            }
+        });
     }
 
-    // A panic while the lock was held cannot leave a half change behind: `put`
-    // and `remove` do not panic, and `link` makes its new user beforehand.
-    fn read<T>(&self, what: impl FnOnce(&State) -> T) -> T {
-        what(&self.state.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn write<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
-        what(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
+    /// A change that cannot fail.
+    fn change(&self, what: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        what(&mut state);
+        state.undo.clear();
     }
 }
 
 impl Clone for Memory {
     fn clone(&self) -> Self {
-        Self { state: RwLock::new(self.read(State::clone)) }
+        Self { state: Mutex::new(self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()) }
+    }
+}
+
+impl Store for Memory {
+    fn read<T>(&self, what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
+        // Reading through the same records as writing.
+        self.write(Durability::Process, what)
+    }
+
+    fn write<T>(
+        &self,
+        _: Durability,
+        mut what: impl FnMut(&mut dyn Records) -> Done<T>,
+    ) -> Result<T, ApiError> {
+        // A panic while the lock was held leaves a transaction that is taken
+        // back by the next one.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.take_back();
+        let done = what(&mut *state);
+        match done {
+            Ok(done) => {
+                state.undo.clear();
+                Ok(done)
+            }
+            Err(interrupted) => {
+                state.take_back();
+                Err(match interrupted {
+                    Interrupted::Answer(error) => error,
+                    // Nobody can be in the way of who holds the lock.
+                    Interrupted::Again(what) => ApiError::StateChanged(what),
+                })
+            }
+        }
     }
 }
 
 impl State {
     fn put(&mut self, stored: Stored) {
-        self.remove(&stored.user.user_id.clone());
-        if let Some(email) = &stored.user.email {
-            self.by_email.entry(email.clone()).or_default().push(stored.user.user_id.clone());
+        let user_id = stored.user.user_id.clone();
+        for identity in &stored.user.identities {
+            let owner = Owner { user_id: user_id.clone(), connection: identity.connection.clone() };
+            self.set_identity(identity.as_user_id(), Some(owner));
         }
-        self.users.insert(stored.user.user_id.clone(), stored);
+        self.set_user(&user_id, Some(stored));
     }
 
-    fn remove(&mut self, user_id: &str) {
-        let Some(old) = self.users.remove(user_id) else { return };
-        if let Some(email) = &old.user.email
-            && let Some(ids) = self.by_email.get_mut(email)
+    fn set_user(&mut self, user_id: &str, stored: Option<Stored>) {
+        if let Some(email) = stored.as_ref().and_then(|new| new.user.email.as_ref()) {
+            let ids = self.by_email.entry(email.to_ascii_lowercase()).or_default();
+            if !ids.iter().any(|id| id == user_id) {
+                ids.push(user_id.to_owned());
+            }
+        }
+        let new_email =
+            stored.as_ref().and_then(|new| new.user.email.as_ref()).map(|it| it.to_ascii_lowercase());
+        let old = match stored {
+            Some(new) => self.users.insert(user_id.to_owned(), new),
+            None => self.users.remove(user_id),
+        };
+        if let Some(email) =
+            old.as_ref().and_then(|old| old.user.email.as_ref()).map(|it| it.to_ascii_lowercase())
+            && new_email.as_ref() != Some(&email)
+            && let Some(ids) = self.by_email.get_mut(&email)
         {
             ids.retain(|id| id != user_id);
         }
+        self.undo.push(Before::User(user_id.to_owned(), old));
     }
 
-    fn get(&self, user_id: &str) -> Result<&Stored, ApiError> {
-        self.users.get(user_id).ok_or_else(|| ApiError::NotFound(user_id.to_owned()))
+    fn set_identity(&mut self, id: String, owner: Option<Owner>) {
+        let old = match owner {
+            Some(owner) => self.identities.insert(id.clone(), owner),
+            None => self.identities.remove(&id),
+        };
+        self.undo.push(Before::Identity(id, old));
     }
 
-    fn at_version(&self, user_id: &str, version: u64) -> Result<&User, ApiError> {
-        match self.users.get(user_id) {
-            Some(stored) if stored.version == version => Ok(&stored.user),
-            Some(_) => Err(ApiError::StateChanged(format!("{user_id} was changed"))),
-            None => Err(ApiError::StateChanged(format!("{user_id} is gone"))),
+    fn set_entry(&mut self, place: usize, entry: Entry) {
+        let old = std::mem::replace(&mut self.journal[place], Arc::new(entry));
+        self.undo.push(Before::Entry(place, old));
+    }
+
+    fn take_back(&mut self) {
+        let mut undo = std::mem::take(&mut self.undo);
+        while let Some(before) = undo.pop() {
+            match before {
+                Before::User(id, old) => self.set_user(&id, old),
+                Before::Identity(id, old) => self.set_identity(id, old),
+                Before::Entries(len) => self.journal.truncate(len),
+                Before::Entry(place, old) => self.journal[place] = old,
+                Before::Import(import, Some(lines)) => drop(self.imports.insert(import, lines)),
+                Before::Import(import, None) => drop(self.imports.remove(&import)),
+            }
         }
+        self.undo.clear();
+    }
+
+    fn is_at(&self, user_id: &str, version: u64) -> bool {
+        self.users.get(user_id).is_some_and(|stored| stored.version == version)
+    }
+
+    fn place(&self, id: &EntryId) -> Option<usize> {
+        self.journal.iter().position(|entry| entry.id == *id)
     }
 }
 
-impl Directory for Memory {
-    fn find_by_email(&self, email: &str) -> Result<Vec<Stored>, ApiError> {
-        Ok(self.read(|state| {
-            let ids = state.by_email.get(email).map(Vec::as_slice).unwrap_or_default();
-            ids.iter().filter_map(|id| state.users.get(id)).cloned().collect()
-        }))
+impl Records for State {
+    fn user(&mut self, user_id: &str) -> Done<Option<Stored>> {
+        Ok(self.users.get(user_id).cloned())
     }
 
-    fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
-        self.read(|state| state.get(user_id).cloned())
+    fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> Done<Vec<Stored>> {
+        let ids = self.by_email.get(&email.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        let users = ids.iter().filter_map(|id| self.users.get(id));
+        let matches =
+            |user: &User| matching == Matching::IgnoringCase || user.email.as_deref() == Some(email);
+        Ok(users.filter(|stored| matches(&stored.user)).take(limit).cloned().collect())
     }
 
-    fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
-        let CheckedLink { request, primary_version, secondary_version, now } = link;
-        if request.primary == request.secondary {
-            return Err(ApiError::Invalid("primary and secondary are the same user".to_owned()));
+    fn users_behind(&mut self, after: &str, limit: usize) -> Done<Vec<Stored>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let behind = self.users.range::<str, _>((Excluded(after), Unbounded));
+        Ok(behind.take(limit).map(|(_, stored)| stored.clone()).collect())
+    }
+
+    fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
+        let is_free = !self.users.contains_key(&user.user_id);
+        if is_free {
+            self.set_user(&user.user_id, Some(Stored { user: user.clone(), version }));
         }
-        self.write(|state| {
-            let primary = state.at_version(&request.primary, *primary_version)?;
-            let secondary = state.at_version(&request.secondary, *secondary_version)?;
-            let linked = Arc::new(absorb(primary, secondary, request, *now));
-            state.remove(&request.secondary);
-            state.put(Stored { user: linked.clone(), version: primary_version + 1 });
-            Ok(linked)
-        })
+        Ok(is_free)
     }
 
-    fn patch_app_metadata(&self, user_id: &str, version: u64, change: &Metadata) -> Result<(), ApiError> {
-        self.write(|state| {
-            let mut user = state.at_version(user_id, version)?.clone();
-            patch(&mut user.app_metadata, change);
-            state.put(Stored { user: Arc::new(user), version: version + 1 });
-            Ok(())
-        })
+    fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
+        let is_at = self.is_at(&user.user_id, version);
+        if is_at {
+            self.set_user(&user.user_id, Some(Stored { user: user.clone(), version: version + 1 }));
+        }
+        Ok(is_at)
+    }
+
+    fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool> {
+        let is_at = self.is_at(user_id, version);
+        if is_at {
+            self.set_user(user_id, None);
+        }
+        Ok(is_at)
+    }
+
+    fn count_login(&mut self, user_id: &str, now: Timestamp) -> Done<bool> {
+        let Some(stored) = self.users.get(user_id) else { return Ok(false) };
+        let mut user = User::clone(&stored.user);
+        user.logins_count = Some(user.logins_count.unwrap_or(0) + 1);
+        user.last_login = Some(now);
+        let version = stored.version;
+        self.set_user(user_id, Some(Stored { user: Arc::new(user), version }));
+        Ok(true)
+    }
+
+    fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>> {
+        Ok(self.identities.get(&format!("{provider}|{user_id}")).cloned())
+    }
+
+    fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
+        let id = identity.as_user_id();
+        let is_free = !self.identities.contains_key(&id);
+        if is_free {
+            let owner = Owner { user_id: owner.to_owned(), connection: identity.connection.clone() };
+            self.set_identity(id, Some(owner));
+        }
+        Ok(is_free)
+    }
+
+    fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> Done<bool> {
+        let id = identity.as_user_id();
+        let is_there = self.identities.get(&id).is_some_and(|owner| owner.user_id == from);
+        if is_there {
+            let owner = Owner { user_id: to.to_owned(), connection: identity.connection.clone() };
+            self.set_identity(id, Some(owner));
+        }
+        Ok(is_there)
+    }
+
+    fn remove_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
+        let id = identity.as_user_id();
+        let is_there = self.identities.get(&id).is_some_and(|known| known.user_id == owner);
+        if is_there {
+            self.set_identity(id, None);
+        }
+        Ok(is_there)
+    }
+
+    fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()> {
+        self.undo.push(Before::Entries(self.journal.len()));
+        self.journal.push(entry.clone());
+        Ok(())
+    }
+
+    fn entry(&mut self, id: &EntryId) -> Done<Option<Entry>> {
+        Ok(self.place(id).map(|place| Entry::clone(&self.journal[place])))
+    }
+
+    fn entries(&mut self, query: &JournalQuery) -> Done<Vec<Entry>> {
+        let is_wanted = |entry: &&Arc<Entry>| {
+            query.user_id.as_ref().is_none_or(|id| entry.primary == *id || entry.secondary == *id)
+        };
+        let mut wanted: Vec<_> = self.journal.iter().filter(is_wanted).collect();
+        wanted.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+        let unread = |entry: &Arc<Entry>| Entry { kept: Kept::Unread, ..Entry::clone(entry) };
+        Ok(wanted.into_iter().take(query.limit).map(unread).collect())
+    }
+
+    fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool> {
+        let Some(place) = self.place(id) else { return Ok(false) };
+        let entry = Entry::clone(&self.journal[place]);
+        let stands = entry.undone.is_none();
+        if stands {
+            self.set_entry(place, Entry { undone: Some(Undone { by: by.clone(), at }), ..entry });
+        }
+        Ok(stands)
+    }
+
+    fn forget_snapshots(&mut self, which: &Forget) -> Done<u64> {
+        let mut forgotten = 0;
+        for place in 0..self.journal.len() {
+            let entry = &self.journal[place];
+            let is_meant = match which {
+                Forget::Before(time) => entry.at < *time,
+                Forget::Of(id) => entry.primary == *id || entry.secondary == *id,
+            };
+            if is_meant && entry.kind == Kind::Link && entry.kept != Kept::Forgotten {
+                let entry = Entry { kept: Kept::Forgotten, ..Entry::clone(entry) };
+                self.set_entry(place, entry);
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+
+    fn import_progress(&mut self, import: &str) -> Done<Option<u64>> {
+        Ok(self.imports.get(import).copied())
+    }
+
+    fn set_import_progress(&mut self, import: &str, lines: u64, _: Timestamp) -> Done<()> {
+        let old = self.imports.insert(import.to_owned(), lines);
+        self.undo.push(Before::Import(import.to_owned(), old));
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Memory;
-    use crate::directory::{CheckedLink, Directory};
+    use crate::directory::{CheckedLink, Directory, Provenance};
     use crate::login::{ApiError, LinkRequest, Timestamp, User};
 
     fn directory() -> Memory {
@@ -162,8 +369,9 @@ mod tests {
                 app_metadata: None,
                 reasons: Vec::new(),
             },
-            primary_version,
-            secondary_version,
+            primary_version: Some(primary_version),
+            secondary_version: Some(secondary_version),
+            provenance: Provenance::operator("test").into(),
             now: Timestamp::default(),
         }
     }
@@ -171,7 +379,7 @@ mod tests {
     #[test]
     fn a_look_up_is_case_sensitive() {
         let ids = |email| {
-            let found = directory().find_by_email(email).unwrap();
+            let found = directory().find_by_email(email, 10).unwrap();
             found.iter().map(|stored| stored.user.user_id.clone()).collect::<Vec<_>>()
         };
         assert_eq!(ids("ada@example.com"), ["auth0|1", "google-oauth2|2"]);
@@ -195,7 +403,7 @@ mod tests {
             r#"{"locale":"en","theme":"dark"}"#
         );
         assert_eq!(directory.get("google-oauth2|2"), Err(ApiError::NotFound("google-oauth2|2".to_owned())));
-        assert_eq!(directory.find_by_email("ada@example.com").unwrap().len(), 1);
+        assert_eq!(directory.find_by_email("ada@example.com", 10).unwrap().len(), 1);
     }
 
     #[test]

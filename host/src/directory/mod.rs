@@ -1,62 +1,209 @@
 //! Where users are kept.
+//!
+//! | file | what |
+//! |---|---|
+//! | `records` | what a storage has to do: single records, in transactions |
+//! | `users`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
+//! | `journal` | what a link destroys, kept so that it can be undone |
+//! | `memory`, `sql`, `dry_run` | the storages |
 
+mod arrival;
+mod dry_run;
+mod journal;
+mod link;
 mod memory;
+mod open;
+mod records;
+mod sql;
+mod undo;
+mod unlink;
+mod users;
 
 use std::sync::Arc;
 
-use crate::login::{ApiError, LinkRequest, Metadata, Timestamp, User};
+use crate::login::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
 
+pub use arrival::{ArrivalError, arrive};
+pub use dry_run::DryRun;
+pub use journal::{
+    Actor, Entry, EntryId, Evidence, Forget, JournalQuery, Kept, Kind, MetadataChange, PluginVersion,
+    Provenance, Snapshot, Touched, Undone,
+};
 pub use memory::Memory;
+pub use open::{Location, Open, OpenError, open};
+pub use sql::{KeyError, SealKey, SqlDirectory};
+pub use undo::{Undo, UndoError, Undoing};
 
 /// A user and the version it is at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
     /// The user.
     pub user: Arc<User>,
-    /// Grows with every change of the user.
+    /// Grows with every change of the user, but for the count of its logins.
     pub version: u64,
 }
 
-/// A link, and the versions of both users that it was decided on.
+/// A link, the versions of both users that it was decided on, and who decided.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedLink {
     /// What to link.
     pub request: LinkRequest,
-    /// The version the primary must be at.
-    pub primary_version: u64,
-    /// The version the secondary must be at.
-    pub secondary_version: u64,
+    /// The version the primary must be at; none if any will do.
+    pub primary_version: Option<u64>,
+    /// The version the secondary must be at; none if any will do.
+    pub secondary_version: Option<u64>,
+    /// Who links, and on what evidence.
+    pub provenance: Arc<Provenance>,
     /// When it happens.
     pub now: Timestamp,
 }
 
-/// Users and their identities, with Auth0's semantics of link and unlink.
+/// A linked identity that is to become a user of its own again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unlink {
+    /// The user that has it.
+    pub primary: String,
+    /// The identity's provider.
+    pub provider: String,
+    /// The identity's id, without the provider's prefix.
+    pub user_id: String,
+    /// Who unlinks, and on what evidence.
+    pub provenance: Arc<Provenance>,
+    /// When it happens.
+    pub now: Timestamp,
+}
+
+/// What became of one user of an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Imported {
+    /// It is there now.
+    Added,
+    /// It replaced the user of its id.
+    Replaced,
+    /// It was there already, just so.
+    Same,
+    /// It was left out; why.
+    Refused(String),
+}
+
+/// Some users of an import, and how far the import has come with them.
+#[derive(Debug, Clone)]
+pub struct Batch<'a> {
+    /// The users, each with the line it stands in.
+    pub users: &'a [(u64, User)],
+    /// Whether a user may replace the one of its id.
+    pub replace: bool,
+    /// Whether the first user that is refused ends the batch; it is the last of
+    /// the answer then.
+    pub strict: bool,
+    /// The import's name, if it is to go on where it stopped.
+    pub import: Option<&'a str>,
+    /// Lines done once all these users are in.
+    pub done: u64,
+    /// When it happens.
+    pub now: Timestamp,
+}
+
+/// What a login needs: users and their identities, with Auth0's semantics.
 ///
 /// # Errors
 ///
 /// Every method answers with an [`ApiError`] where it does not do as asked;
 /// nothing has changed then.
 pub trait Directory: Send + Sync {
-    /// Every user whose root `email` is exactly this address, byte for byte.
-    /// Linked identities' addresses do not count.
+    /// Users whose root `email` is exactly this address, byte for byte, in the
+    /// order of their ids, at most `limit`. Linked identities' addresses do not
+    /// count.
     ///
     /// Source: Auth0 Management API v2, `GET /api/v2/users-by-email`.
-    fn find_by_email(&self, email: &str) -> Result<Vec<Stored>, ApiError>;
+    fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError>;
 
     /// One user by its id; `not-found` if there is none, which is so for a user
     /// that has become an identity of another.
     fn get(&self, user_id: &str) -> Result<Stored, ApiError>;
 
-    /// Links two users and writes the metadata in one transaction, if both are
-    /// still at the versions given; `state-changed` otherwise. Returns the
-    /// primary as it is now.
+    /// The user that has this identity, be it the primary one or a linked one.
+    /// `invalid` if the identity is known through another connection.
+    fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError>;
+
+    /// Links two users, writes the metadata and the journal in one transaction,
+    /// if both are still at the versions given; `state-changed` otherwise, and
+    /// `already-linked` if one of them is another user's identity by now.
+    /// Returns the primary as it is now.
     ///
     /// Source: Auth0 Management API v2, `POST /api/v2/users/{id}/identities`.
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError>;
 
-    /// Merges a patch into a user's `app_metadata`, on the first level, if the
-    /// user is still at the version given; `state-changed` otherwise.
+    /// Merges patches into a user's metadata, on the first level. With a
+    /// version, only if the user is still at it; `state-changed` otherwise.
     ///
     /// Source: Auth0 Management API v2, `PATCH /api/v2/users/{id}`.
-    fn patch_app_metadata(&self, user_id: &str, version: u64, patch: &Metadata) -> Result<(), ApiError>;
+    fn patch_metadata(
+        &self,
+        user_id: &str,
+        version: Option<u64>,
+        patch: &MetadataPatch,
+        now: Timestamp,
+    ) -> Result<Stored, ApiError>;
+}
+
+/// What operators and a tenant do besides.
+///
+/// # Errors
+///
+/// As in [`Directory`].
+pub trait Administration: Directory {
+    /// Users whose root `email` is this address but for the case of ASCII
+    /// letters, in the order of their ids, at most `limit`.
+    fn find_by_email_ignoring_case(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError>;
+
+    /// Users whose ids come behind `after`, in the storage's order of ids, at
+    /// most `limit`.
+    fn page(&self, after: &str, limit: usize) -> Result<Vec<Stored>, ApiError>;
+
+    /// Adds a user. `already-linked` if one of its identities is another
+    /// user's, `invalid` if there is a user with its id.
+    fn create(&self, user: User) -> Result<Stored, ApiError>;
+
+    /// Replaces a user, if it is still at this version; `state-changed`
+    /// otherwise.
+    fn update(&self, user: User, version: u64) -> Result<Stored, ApiError>;
+
+    /// Removes a user and with it its identities. False if there was none.
+    ///
+    /// Source: Auth0 Management API v2, `DELETE /api/v2/users/{id}`.
+    fn delete(&self, user_id: &str) -> Result<bool, ApiError>;
+
+    /// Adds users, each of them wholly or not, and writes down how far the
+    /// import has come, all in one transaction.
+    fn import(&self, batch: &Batch<'_>) -> Result<Vec<Imported>, ApiError>;
+
+    /// How many lines of this import are done.
+    fn import_progress(&self, import: &str) -> Result<u64, ApiError>;
+
+    /// Counts a login of this user. The count may be lost if the machine stops
+    /// within the same moment.
+    fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError>;
+
+    /// Makes a linked identity a user of its own, which starts the pair's
+    /// cool-down. An identity that the user does not have changes nothing.
+    /// Returns the user as it is now.
+    ///
+    /// Source: Auth0 Management API v2, `DELETE
+    /// /api/v2/users/{id}/identities/{provider}/{user_id}`.
+    fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError>;
+
+    /// Entries of the journal, the newest first, without their snapshots.
+    fn journal(&self, query: &JournalQuery) -> Result<Vec<Entry>, ApiError>;
+
+    /// One entry of the journal, with its snapshot.
+    fn journal_entry(&self, id: &EntryId) -> Result<Entry, ApiError>;
+
+    /// Takes a link back: both users are as they were before it, but for what
+    /// [`Undoing`] lists. With `dry_run`, says so and changes nothing.
+    fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError>;
+
+    /// Erases snapshots from the journal; the entries stay, and can no longer
+    /// be undone. Returns how many were erased.
+    fn forget_snapshots(&self, which: &Forget) -> Result<u64, ApiError>;
 }

@@ -140,9 +140,10 @@ fn decided(
     case: &Case,
     directory: Arc<crate::directory::Memory>,
 ) -> Result<One, BenchError> {
+    let settings = case.policy.settings();
     let question = Question {
         event: &case.event,
-        settings: &case.policy.text,
+        settings: &settings,
         now: case.now,
         trace: false,
         answer: case.answer.as_ref(),

@@ -8,13 +8,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::faults::Fault;
 use super::input::{InputError, key_before, place_behind, read_json, read_text, with_suggestion};
 use crate::directory::Memory;
 use crate::login::{Answer, LoginEvent, Timestamp, User};
-use crate::sandbox::{Failure, Plugin, SettingsError};
+use crate::sandbox::{Failure, Plugin, Settings, SettingsError};
 
 /// One login to decide.
 #[derive(Debug, Clone)]
@@ -85,6 +84,15 @@ pub fn case_schema() -> schemars::Schema {
     schemars::schema_for!(CaseFile)
 }
 
+/// Reads a post-login event.
+///
+/// # Errors
+///
+/// When it cannot be read or is not one, with the place in it.
+pub fn read_event(file: &Path) -> Result<LoginEvent, InputError> {
+    read_json(file, &read_text(file)?)
+}
+
 impl Case {
     /// Reads a case file.
     ///
@@ -108,7 +116,7 @@ impl Case {
                 text: raw.get().to_owned(),
                 place: place_behind(&text.as_bytes()[..raw.get().as_ptr() as usize - text.as_ptr() as usize]),
             },
-            None => Document { file: file.to_owned(), text: "{}".to_owned(), place: (1, 1) },
+            None => Document::empty(file),
         };
         let case = Self {
             file: file.to_owned(),
@@ -155,16 +163,6 @@ impl Case {
     pub fn directory(&self) -> Memory {
         Memory::with_users(self.users.iter().cloned())
     }
-
-    /// Whether the plugin takes the policy.
-    ///
-    /// # Errors
-    ///
-    /// The outer one when the plugin fails, the inner one when it does not.
-    pub fn check_policy(&self, plugin: &Plugin) -> Result<Result<(), InputError>, Failure> {
-        let checked = plugin.check_settings(&self.policy.text)?;
-        Ok(checked.map_err(|error| self.policy.error(&error)))
-    }
 }
 
 impl Document {
@@ -179,10 +177,27 @@ impl Document {
         Ok(Self { file: file.to_owned(), text, place: (1, 1) })
     }
 
-    /// SHA-256 of the text, in hexadecimal.
+    /// The document of which every key has its default; `file` is what it goes
+    /// with.
     #[must_use]
-    pub fn sha256(&self) -> String {
-        Sha256::digest(&self.text).iter().map(|byte| format!("{byte:02x}")).collect()
+    pub fn empty(file: &Path) -> Self {
+        Self { file: file.to_owned(), text: "{}".to_owned(), place: (1, 1) }
+    }
+
+    /// Whether the plugin takes it as its policy.
+    ///
+    /// # Errors
+    ///
+    /// The outer one when the plugin fails, the inner one when it does not.
+    pub fn check(&self, plugin: &Plugin) -> Result<Result<(), InputError>, Failure> {
+        let checked = plugin.check_settings(&self.text)?;
+        Ok(checked.map_err(|error| self.error(&error)))
+    }
+
+    /// The text as a plugin's settings.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings::new(self.text.as_str())
     }
 
     /// An error in the document, at its place in the file.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::{CheckedLink, Directory, Memory, Stored};
-use crate::login::{ApiError, Metadata, User};
+use crate::login::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
 /// Something that goes wrong at one call of the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,7 +67,7 @@ impl Faulty {
                 self.inner.put(user.clone());
             }
             for user_id in &fault.meanwhile_deleted {
-                self.inner.delete(user_id);
+                self.inner.remove(user_id);
             }
             if let Some(error) = &fault.error {
                 answer = Some(error.clone());
@@ -87,19 +87,29 @@ impl Faulty {
 }
 
 impl Directory for Faulty {
-    fn find_by_email(&self, email: &str) -> Result<Vec<Stored>, ApiError> {
-        self.call(FaultyCall::FindByEmail, || self.inner.find_by_email(email))
+    fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        self.call(FaultyCall::FindByEmail, || self.inner.find_by_email(email, limit))
     }
 
     fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
         self.call(FaultyCall::Get, || self.inner.get(user_id))
     }
 
+    fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
+        self.inner.owner(identity)
+    }
+
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
         self.call(FaultyCall::Link, || self.inner.link(link))
     }
 
-    fn patch_app_metadata(&self, user_id: &str, version: u64, patch: &Metadata) -> Result<(), ApiError> {
-        self.inner.patch_app_metadata(user_id, version, patch)
+    fn patch_metadata(
+        &self,
+        user_id: &str,
+        version: Option<u64>,
+        patch: &MetadataPatch,
+        now: Timestamp,
+    ) -> Result<Stored, ApiError> {
+        self.inner.patch_metadata(user_id, version, patch, now)
     }
 }

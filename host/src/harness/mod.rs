@@ -12,7 +12,7 @@ mod run;
 mod snapshot;
 
 pub use bench::{Bench, BenchError, bench};
-pub use case::{Case, Document, case_schema};
+pub use case::{Case, Document, case_schema, read_event};
 pub use changes::Change;
 pub use faults::Fault;
 pub(crate) use input::cannot_be_read;
@@ -20,5 +20,5 @@ pub use input::{InputError, read_json};
 pub use page::{page, thousands};
 pub use recorder::Call;
 pub use report::{Cost, PluginInfo, Report};
-pub use run::run;
+pub use run::{LoggedIn, run, run_on};
 pub use snapshot::{Snapshot, Verdict, snapshot_path};

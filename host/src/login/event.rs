@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::open_object::open_object;
-use super::{Timestamp, User};
+use super::{Identity, Timestamp, User};
 
 /// A post-login event, in Auth0's shape. Unknown fields are kept.
 ///
@@ -213,6 +213,23 @@ impl LoginEvent {
     #[must_use]
     pub fn account(&self) -> &Arc<User> {
         &self.account
+    }
+
+    /// The identity that has logged in: the one of the event's connection, the
+    /// user's own where none is. None if the user's id is no id.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        let identities = &self.account.identities;
+        let used = identities.iter().find(|it| it.connection == self.connection.name);
+        used.or(identities.first())
+    }
+
+    /// The same login as this user's.
+    #[must_use]
+    pub fn of_user(mut self, user: User) -> Self {
+        self.account = Arc::new(user.clone());
+        self.user = user;
+        self
     }
 
     /// The rest of the event, as a plugin may see it: without the user, which

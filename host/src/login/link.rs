@@ -70,7 +70,7 @@ pub fn absorb(primary: &User, secondary: &User, request: &LinkRequest, now: Time
 
 /// The stored attributes of a user, without what was only derived: a name that
 /// repeats the address.
-fn profile(user: &User) -> Map<String, Value> {
+pub(crate) fn profile(user: &User) -> Map<String, Value> {
     let email = user.email.as_deref().map(|email| ("email".to_owned(), Value::from(email)));
     let verified = match &user.email_verified {
         Verification::Verified => Some(Value::Bool(true)),

@@ -5,6 +5,23 @@ use serde_json::{Map, Value};
 /// `user_metadata` or `app_metadata`: a JSON object.
 pub type Metadata = Map<String, Value>;
 
+/// A change of a user's metadata. What is absent stays as it is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MetadataPatch {
+    /// The change of `user_metadata`.
+    pub user_metadata: Option<Metadata>,
+    /// The change of `app_metadata`.
+    pub app_metadata: Option<Metadata>,
+}
+
+impl MetadataPatch {
+    /// A change of `app_metadata` alone.
+    #[must_use]
+    pub fn app(patch: Metadata) -> Self {
+        Self { user_metadata: None, app_metadata: Some(patch) }
+    }
+}
+
 /// Merges on the first level only: a `null` removes its key, anything else
 /// replaces what was there. An empty patch clears everything.
 ///

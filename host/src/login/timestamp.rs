@@ -15,7 +15,25 @@ impl Timestamp {
     /// The time now, by the machine's clock.
     #[must_use]
     pub fn now() -> Self {
-        Self(jiff::Timestamp::now())
+        Self::to_the_millisecond(jiff::Timestamp::now())
+    }
+
+    /// So many milliseconds after 1970-01-01T00:00:00Z. None if that is beyond
+    /// the year 9999.
+    #[must_use]
+    pub fn from_millis(millis: u64) -> Option<Self> {
+        jiff::Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok().map(Self)
+    }
+
+    /// So many days earlier; the beginning of time if that is earlier still.
+    #[must_use]
+    pub fn days_ago(self, days: u32) -> Self {
+        Self::from_millis(self.as_millis().saturating_sub(u64::from(days) * 86_400_000)).unwrap_or_default()
+    }
+
+    /// What is finer would not survive being written.
+    fn to_the_millisecond(exact: jiff::Timestamp) -> Self {
+        jiff::Timestamp::from_millisecond(exact.as_millisecond()).map_or(Self(exact), Self)
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z; 0 for anything before.
@@ -36,7 +54,7 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse()
-            .map(Self)
+            .map(Self::to_the_millisecond)
             .map_err(|_| format!("`{text}` is not a time; expected one like 2026-11-21T10:00:00Z"))
     }
 }

@@ -56,6 +56,22 @@ pub struct User {
     pub rest: Map<String, Value>,
 }
 
+const FIELDS: [&str; 13] = [
+    "user_id",
+    "email",
+    "email_verified",
+    "created_at",
+    "updated_at",
+    "last_login",
+    "logins_count",
+    "blocked",
+    "identities",
+    "user_metadata",
+    "app_metadata",
+    "roles",
+    "organizations",
+];
+
 open_object!(User, "a user object", {
     user_id "user_id",
 } {
@@ -74,6 +90,12 @@ open_object!(User, "a user object", {
 });
 
 impl User {
+    /// Whether this key of the JSON object is a field of its own here, and so
+    /// never among `rest`.
+    pub(super) fn has_field(key: &str) -> bool {
+        FIELDS.contains(&key)
+    }
+
     /// Names of the factors enrolled for MFA, from `enrolledFactors` (the
     /// event's) and `multifactor` (the user object's).
     #[must_use]
@@ -169,7 +191,24 @@ impl<'de> Deserialize<'de> for Identity {
     }
 }
 
+/// What tells an identity from every other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdentityKey<'a> {
+    /// The connection's name.
+    pub connection: &'a str,
+    /// The identity provider's type.
+    pub provider: &'a str,
+    /// The id at that provider, without the provider's prefix.
+    pub user_id: &'a str,
+}
+
 impl Identity {
+    /// What tells it from every other.
+    #[must_use]
+    pub fn key(&self) -> IdentityKey<'_> {
+        IdentityKey { connection: &self.connection, provider: &self.provider, user_id: &self.user_id }
+    }
+
     /// The user id of a user whose primary identity this is.
     #[must_use]
     pub fn as_user_id(&self) -> String {

@@ -7,6 +7,7 @@ use wasmtime::{
 };
 
 use super::Wasi;
+use super::turnstile::Turnstile;
 use crate::limits::Limits;
 
 /// How plugins are run.
@@ -21,7 +22,7 @@ pub struct Options {
     /// Whether plugins are compiled for speed. It takes twice as long, and pays
     /// where more than a few logins are decided. Fuel is the same.
     pub optimise: bool,
-    /// How many logins run at a time, at most. Only the pool asks.
+    /// How many logins run at a time, at most; others wait. Only the pool asks.
     pub concurrent_logins: u32,
     /// Where compiled code is kept from one process to the next; none keeps
     /// nothing. What lies there is trusted: it must be the operator's own.
@@ -62,6 +63,7 @@ pub struct StartError(String);
 pub struct Sandbox {
     pub(super) engine: Engine,
     pub(super) options: Options,
+    pub(super) turnstile: Turnstile,
     pooled: bool,
 }
 
@@ -93,7 +95,8 @@ impl Sandbox {
             config.cache(Some(cache));
         }
         let engine = Engine::new(&config).map_err(|error| StartError(format!("{error:#}")))?;
-        Ok(Self { engine, options, pooled })
+        let turnstile = Turnstile::new(if pooled { options.concurrent_logins } else { u32::MAX });
+        Ok(Self { engine, options, turnstile, pooled })
     }
 
     /// The allocator in use, in words.

@@ -6,13 +6,14 @@ mod failure;
 mod inspect;
 mod plugin;
 mod state;
+mod turnstile;
 mod v0_1;
 mod wasi;
 
 pub use engine::{Allocator, Options, Sandbox, StartError};
 pub use failure::{Failure, LoadError};
 pub use inspect::{Direction, Inspection, Item};
-pub use plugin::{Finished, Plugin, Question, SettingsError};
+pub use plugin::{Finished, Plugin, Question, Settings, SettingsError};
 pub use state::{LogLevel, LogLine, Used};
 pub use wasi::Wasi;
 

@@ -10,7 +10,9 @@ use wasmtime::{Engine, Store};
 use super::engine::Sandbox;
 use super::failure::{Failure, InForce, LoadError};
 use super::state::{LogLine, State, Used};
+use super::turnstile::Turnstile;
 use super::{inspect, v0_1};
+use crate::directory::PluginVersion;
 use crate::limits::Limits;
 use crate::login::{
     Answer, ApiError, LinkRequest, LoginEvent, ManagementApi, Metadata, Outcome, Timestamp, User,
@@ -22,11 +24,40 @@ pub struct Plugin {
     pub(super) component: Component,
     pub(super) wasi: super::Wasi,
     pub(super) size: usize,
+    turnstile: Turnstile,
     limits: Limits,
-    name: String,
-    sha256: String,
+    version: Arc<PluginVersion>,
     login: v0_1::PluginPre<State>,
     settings: Option<v0_1::Settings>,
+}
+
+/// A policy document, a JSON object, and the hash by which the journal knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    text: String,
+    sha256: Arc<str>,
+}
+
+impl Settings {
+    /// A document of this text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let sha256 = sha256(text.as_bytes()).into();
+        Self { text, sha256 }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// SHA-256 of the text, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &Arc<str> {
+        &self.sha256
+    }
 }
 
 /// What a plugin is asked.
@@ -34,8 +65,8 @@ pub struct Plugin {
 pub struct Question<'a> {
     /// The login.
     pub event: &'a Arc<LoginEvent>,
-    /// The policy document, a JSON object.
-    pub settings: &'a str,
+    /// The policy document.
+    pub settings: &'a Settings,
     /// The login's time, which is all the time that the plugin sees.
     pub now: Timestamp,
     /// Whether the trace is wanted.
@@ -88,9 +119,9 @@ impl Sandbox {
             component,
             wasi,
             size: bytes.len(),
+            turnstile: self.turnstile.clone(),
             limits: self.options.limits,
-            name: name.to_owned(),
-            sha256: sha256(bytes),
+            version: Arc::new(PluginVersion { name: name.to_owned(), sha256: sha256(bytes) }),
             login,
             settings,
         })
@@ -131,13 +162,19 @@ impl Plugin {
     /// What the plugin is called in messages.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.version.name
     }
 
     /// SHA-256 of the component, in hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> &str {
-        &self.sha256
+        &self.version.sha256
+    }
+
+    /// Name and hash.
+    #[must_use]
+    pub fn version(&self) -> &Arc<PluginVersion> {
+        &self.version
     }
 
     /// What one login may use up.
@@ -149,6 +186,7 @@ impl Plugin {
     /// Asks the plugin about one login, in a fresh instance: `on-login`, or
     /// `on-continue` where there is an answer.
     pub fn ask<A: ManagementApi>(&self, question: &Question, api: A) -> Finished<A> {
+        let _inside = self.turnstile.enter();
         let mut store = self.store(question.now, Box::new(api));
         let answer = self
             .login
@@ -169,6 +207,7 @@ impl Plugin {
     /// When the plugin fails.
     pub fn settings_schema(&self) -> Result<Option<String>, Failure> {
         let Some(settings) = &self.settings else { return Ok(None) };
+        let _inside = self.turnstile.enter();
         let mut store = self.store(Timestamp::default(), Box::new(NoDirectory));
         let schema = self.login.instance_pre().instantiate(&mut store);
         let schema = schema.and_then(|instance| settings.schema(&instance, &mut store));
@@ -183,6 +222,7 @@ impl Plugin {
     /// wrong. A plugin that has no settings takes every document.
     pub fn check_settings(&self, text: &str) -> Result<Result<(), SettingsError>, Failure> {
         let Some(settings) = &self.settings else { return Ok(Ok(())) };
+        let _inside = self.turnstile.enter();
         let mut store = self.store(Timestamp::default(), Box::new(NoDirectory));
         let checked = self.login.instance_pre().instantiate(&mut store);
         let checked = checked.and_then(|instance| settings.check(&instance, &mut store, text));

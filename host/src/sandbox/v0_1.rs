@@ -208,7 +208,7 @@ fn event(question: &Question) -> types::LoginEvent {
                 at: method.timestamp.map(login::Timestamp::as_millis),
             })
             .collect(),
-        settings: question.settings.to_owned(),
+        settings: question.settings.text().to_owned(),
         trace: question.trace,
     }
 }

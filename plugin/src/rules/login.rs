@@ -119,6 +119,10 @@ pub(super) fn look_up(s: &Situation, _: &Course) -> Verdict {
     };
     match s.input.failed {
         Some(ApiError::TooMany(limit)) => too_many(*limit),
+        Some(error @ ApiError::AlreadyLinked(_)) => {
+            let detail = format!("Another login was faster: {}.", error_words(error));
+            no_op(Code::RaceLost.about(&[s.current.id()], detail))
+        }
         Some(ApiError::RateLimited(_)) => {
             stop(wish(), Code::RateLimited.about(&[], "The directory asked for fewer calls."))
         }

@@ -1,0 +1,109 @@
+//! A login arrives: whose it is.
+
+use super::{Administration, Stored};
+use crate::login::{ApiError, KnownAs, LoginEvent, Timestamp, User, signed_in};
+
+/// Why a login cannot be decided.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArrivalError {
+    /// The user's id names no identity.
+    #[error("the event's user_id `{0}` is not of the form `provider|id`")]
+    NoIdentity(String),
+    /// The event is another user's than it says.
+    #[error(
+        "the event says that {identity} is {said}; in the directory it is {known}. Is the directory of another tenant?"
+    )]
+    OtherUser {
+        /// The identity that has logged in.
+        identity: String,
+        /// Whom the event says it belongs to.
+        said: String,
+        /// Whom the directory says it belongs to.
+        known: String,
+    },
+    /// The directory failed.
+    #[error(transparent)]
+    Directory(#[from] ApiError),
+}
+
+/// The login as its user's: the one that has the identity, be it as a linked
+/// one, with what the identity's provider has just sent; a new one at the
+/// identity's first login.
+///
+/// # Errors
+///
+/// When the login is nobody's, or the directory fails.
+pub fn arrive(
+    directory: &dyn Administration,
+    event: LoginEvent,
+    now: Timestamp,
+) -> Result<LoginEvent, ArrivalError> {
+    let identity = event.identity().ok_or_else(|| ArrivalError::NoIdentity(event.user.user_id.clone()))?;
+    // Twice: of two first logins at a time, the second finds the first one's user.
+    let known = match directory.owner(identity.key())? {
+        Some(known) => known,
+        None => match directory.create(made(&event, now)) {
+            Ok(made) => return Ok(as_user(event, &made)),
+            Err(error @ (ApiError::Invalid(_) | ApiError::AlreadyLinked(_))) => {
+                directory.owner(identity.key())?.ok_or(error)?
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let is_own = identity.as_user_id() == event.user.user_id;
+    if !is_own && known.user.user_id != event.user.user_id {
+        return Err(ArrivalError::OtherUser {
+            identity: identity.as_user_id(),
+            said: event.user.user_id.clone(),
+            known: known.user.user_id.clone(),
+        });
+    }
+    let known = synchronised(directory, &event, known, now)?;
+    Ok(as_user(event, &known))
+}
+
+fn made(event: &LoginEvent, now: Timestamp) -> User {
+    let mut user = signed_in(event, KnownAs::Nobody);
+    user.created_at = user.created_at.or(Some(now));
+    user.updated_at = user.updated_at.or(Some(now));
+    // Counted when this login is through.
+    (user.logins_count, user.last_login) = (None, None);
+    user
+}
+
+/// Writes down what the provider has just sent, if anything is new.
+fn synchronised(
+    directory: &dyn Administration,
+    event: &LoginEvent,
+    mut known: Stored,
+    now: Timestamp,
+) -> Result<Stored, ApiError> {
+    // Whoever changes the user at the same moment, twice more will do.
+    for _ in 0..3 {
+        let mut user = signed_in(event, KnownAs::User(&known.user));
+        if user == *known.user {
+            return Ok(known);
+        }
+        user.updated_at = Some(now);
+        match directory.update(user, known.version) {
+            Ok(updated) => return Ok(updated),
+            Err(ApiError::StateChanged(_)) => known = directory.get(&known.user.user_id)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ApiError::StateChanged(format!("{} keeps being changed", known.user.user_id)))
+}
+
+/// The login as this user's, with what only the event knows of it.
+fn as_user(event: LoginEvent, known: &Stored) -> LoginEvent {
+    let mut user = User::clone(&known.user);
+    for key in ["enrolledFactors", "multifactor"] {
+        if let Some(value) = event.user.rest.get(key).filter(|_| !user.rest.contains_key(key)) {
+            user.rest.insert(key.to_owned(), value.clone());
+        }
+    }
+    if user.roles.is_empty() {
+        user.roles.clone_from(&event.account().roles);
+    }
+    event.of_user(user)
+}

@@ -1,0 +1,105 @@
+//! Which directory, from a line of text.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::sql::SealKey;
+use super::{Administration, DryRun, SqlDirectory};
+
+/// Where a directory is: `sqlite:PATH` or `postgres://…`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server. The URL may hold a password.
+    Postgres(String),
+}
+
+/// What is wanted of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// Reading and writing; a file that is not there is made.
+    Create,
+    /// Reading and writing what is there.
+    Existing,
+    /// Nothing is written: changes are kept in memory.
+    DryRun,
+}
+
+/// Why a directory cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The text names none.
+    #[error("{0}; expected sqlite:PATH or postgres://USER@HOST/DATABASE")]
+    NoLocation(String),
+    /// It cannot be used.
+    #[error("the directory {place} cannot be used: {why}")]
+    Unusable {
+        /// Where it is, without passwords.
+        place: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl FromStr for Location {
+    type Err = OpenError;
+
+    fn from_str(text: &str) -> Result<Self, OpenError> {
+        match text.split_once(':') {
+            Some(("sqlite", "")) => Err(OpenError::NoLocation("`sqlite:` names no file".to_owned())),
+            Some(("sqlite", path)) => Ok(Self::Sqlite(PathBuf::from(path))),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
+            // Never the text itself: there may be a password in it.
+            Some(_) | None => Err(OpenError::NoLocation("this names no directory".to_owned())),
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+/// Opens a directory.
+///
+/// # Errors
+///
+/// When it cannot be used, with what to do.
+pub fn open(
+    location: &Location,
+    key: Option<SealKey>,
+    how: Open,
+) -> Result<Arc<dyn Administration>, OpenError> {
+    let migrate = how != Open::DryRun;
+    let directory = match location {
+        Location::Sqlite(file) => SqlDirectory::sqlite(file, key, how == Open::Create, migrate)?,
+        Location::Postgres(url) => SqlDirectory::postgres(url, key, migrate)?,
+    };
+    Ok(match how {
+        Open::DryRun => Arc::new(DryRun::over(directory)),
+        Open::Create | Open::Existing => Arc::new(directory),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Location, OpenError};
+
+    #[test]
+    fn a_location_is_a_file_or_a_server() {
+        assert_eq!("sqlite:a/b.db".parse(), Ok(Location::Sqlite("a/b.db".into())));
+        assert!(matches!("postgresql://localhost/x".parse(), Ok(Location::Postgres(_))));
+        for nothing in ["", "sqlite:", "users.db", "mysql://root:s3cret@host/db"] {
+            let error: OpenError = nothing.parse::<Location>().unwrap_err();
+            assert!(error.to_string().contains("expected sqlite:PATH"), "{error}");
+            assert!(!error.to_string().contains("s3cret"));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What a storage has to do: single records, in transactions. What is done
+//! with them is written once, for all storages, as [`Directory`]
+//! and [`Administration`].
+//!
+//! No operation relies on the isolation of transactions: whatever is changed is
+//! changed on the condition that it is still at the version that was read, and
+//! whatever is added, on the condition that its key is free. A transaction in
+//! which such a condition fails ends without a change.
+
+use std::sync::Arc;
+
+use super::journal::{Entry, EntryId, Forget, JournalQuery};
+use super::undo::{Undo, UndoError, Undoing};
+use super::{
+    Administration, Batch, CheckedLink, Directory, Imported, Stored, Unlink, link, undo, unlink, users,
+};
+use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User};
+
+/// Why a transaction came to no end.
+#[derive(Debug)]
+pub(super) enum Interrupted {
+    /// This is the answer.
+    Answer(ApiError),
+    /// Others were in the way: the same again may succeed. What they did.
+    Again(String),
+}
+
+impl From<ApiError> for Interrupted {
+    fn from(error: ApiError) -> Self {
+        Self::Answer(error)
+    }
+}
+
+/// A record was not as it had been read a moment before.
+pub(super) fn overtaken(user_id: &str) -> Interrupted {
+    Interrupted::Again(format!("others keep changing {user_id}"))
+}
+
+pub(super) type Done<T> = Result<T, Interrupted>;
+
+/// How a look-up compares addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Matching {
+    /// Byte for byte, as Auth0 does.
+    Exact,
+    /// Without regard to the case of ASCII letters.
+    IgnoringCase,
+}
+
+/// Who has an identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) user_id: String,
+    pub(super) connection: String,
+}
+
+/// The records, within one transaction.
+pub(super) trait Records {
+    fn user(&mut self, user_id: &str) -> Done<Option<Stored>>;
+    fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> Done<Vec<Stored>>;
+    fn users_behind(&mut self, after: &str, limit: usize) -> Done<Vec<Stored>>;
+
+    /// Adds a user without its identities. False if its id is taken.
+    fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool>;
+    /// Replaces a user at this version, without its identities. False if there
+    /// is none at it.
+    fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool>;
+    /// Removes a user at this version, without its identities.
+    fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool>;
+    /// False if there is no such user.
+    fn count_login(&mut self, user_id: &str, now: Timestamp) -> Done<bool>;
+
+    fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>>;
+    /// False if somebody has it.
+    fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool>;
+    /// False if `from` does not have it.
+    fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> Done<bool>;
+    /// False if `owner` does not have it.
+    fn remove_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool>;
+
+    fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()>;
+    fn entry(&mut self, id: &EntryId) -> Done<Option<Entry>>;
+    fn entries(&mut self, query: &JournalQuery) -> Done<Vec<Entry>>;
+    /// False if it has been undone already.
+    fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool>;
+    fn forget_snapshots(&mut self, which: &Forget) -> Done<u64>;
+
+    fn import_progress(&mut self, import: &str) -> Done<Option<u64>>;
+    fn set_import_progress(&mut self, import: &str, lines: u64, now: Timestamp) -> Done<()>;
+}
+
+/// What a transaction outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Whatever happens once it is answered.
+    Power,
+    /// The end of the process.
+    Process,
+}
+
+/// Runs transactions.
+pub(super) trait Store: Send + Sync {
+    /// Runs what only reads.
+    fn read<T>(&self, what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError>;
+
+    /// Runs a transaction: all of it happens, or, where `what` fails, nothing.
+    /// `what` is run again, within bounds, when others were in the way.
+    fn write<T>(
+        &self,
+        durability: Durability,
+        what: impl FnMut(&mut dyn Records) -> Done<T>,
+    ) -> Result<T, ApiError>;
+}
+
+impl<S: Store> Directory for S {
+    fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        self.read(|records| users::by_email(records, email, Matching::Exact, limit))
+    }
+
+    fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
+        self.read(|records| users::existing(records, user_id))
+    }
+
+    fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
+        self.read(|records| users::owner(records, identity))
+    }
+
+    fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
+        self.write(Durability::Power, |records| link::link(records, link))
+    }
+
+    fn patch_metadata(
+        &self,
+        user_id: &str,
+        version: Option<u64>,
+        patch: &MetadataPatch,
+        now: Timestamp,
+    ) -> Result<Stored, ApiError> {
+        self.write(Durability::Power, |records| users::patch_metadata(records, user_id, version, patch, now))
+    }
+}
+
+impl<S: Store> Administration for S {
+    fn find_by_email_ignoring_case(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        self.read(|records| users::by_email(records, email, Matching::IgnoringCase, limit))
+    }
+
+    fn page(&self, after: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        self.read(|records| records.users_behind(after, limit))
+    }
+
+    fn create(&self, user: User) -> Result<Stored, ApiError> {
+        let user = Arc::new(users::checked(user)?);
+        self.write(Durability::Power, |records| users::create(records, &user))
+    }
+
+    fn update(&self, user: User, version: u64) -> Result<Stored, ApiError> {
+        let user = Arc::new(users::checked(user)?);
+        self.write(Durability::Power, |records| users::update(records, &user, version))
+    }
+
+    fn delete(&self, user_id: &str) -> Result<bool, ApiError> {
+        self.write(Durability::Power, |records| users::delete(records, user_id))
+    }
+
+    fn import(&self, batch: &Batch<'_>) -> Result<Vec<Imported>, ApiError> {
+        self.write(Durability::Power, |records| users::import(records, batch))
+    }
+
+    fn import_progress(&self, import: &str) -> Result<u64, ApiError> {
+        self.read(|records| Ok(records.import_progress(import)?.unwrap_or(0)))
+    }
+
+    fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError> {
+        self.write(Durability::Process, |records| {
+            if records.count_login(user_id, now)? { Ok(()) } else { Err(users::not_found(user_id)) }
+        })
+    }
+
+    fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {
+        self.write(Durability::Power, |records| unlink::unlink(records, unlink))
+    }
+
+    fn journal(&self, query: &JournalQuery) -> Result<Vec<Entry>, ApiError> {
+        self.read(|records| records.entries(query))
+    }
+
+    fn journal_entry(&self, id: &EntryId) -> Result<Entry, ApiError> {
+        let entry = self.read(|records| records.entry(id))?;
+        entry.ok_or_else(|| ApiError::NotFound(format!("the journal has no entry {id}")))
+    }
+
+    fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError> {
+        if undo.dry_run {
+            return self.read(|records| undo::plan(records, undo))?.map(undo::Plan::into_undoing);
+        }
+        self.write(Durability::Power, |records| undo::undo(records, undo))?
+    }
+
+    fn forget_snapshots(&self, which: &Forget) -> Result<u64, ApiError> {
+        self.write(Durability::Power, |records| records.forget_snapshots(which))
+    }
+}

@@ -1,0 +1,88 @@
+//! Bringing a database to this program's version.
+
+use std::time::Duration;
+
+use backon::{BlockingRetryable, ConstantBuilder};
+use refinery::error::Kind;
+use refinery::{Migration, Runner};
+
+/// Every version of the schema, the oldest first. Files are never changed once
+/// released: refinery keeps their checksums.
+const VERSIONS: [(&str, &str); 1] = [("V1__users", include_str!("migrations/V1__users.sql"))];
+
+/// What to do with a database of an older version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Migrate {
+    /// Bring it to this program's.
+    Yes,
+    /// Refuse it: nothing may be written.
+    No,
+}
+
+impl From<bool> for Migrate {
+    fn from(migrate: bool) -> Self {
+        if migrate { Self::Yes } else { Self::No }
+    }
+}
+
+/// Brings the database to this program's version, all or nothing. Of several
+/// processes that start on an empty database, all but one come too late the
+/// first time.
+///
+/// # Errors
+///
+/// Why it cannot be, in words.
+pub(super) fn migrate<C: refinery::Migrate>(connection: &mut C, migrate: Migrate) -> Result<(), String> {
+    let patience = ConstantBuilder::default().with_delay(Duration::from_millis(200)).with_max_times(3);
+    (|| migrate_once(connection, migrate)).retry(patience).call()
+}
+
+fn migrate_once<C: refinery::Migrate>(connection: &mut C, migrate: Migrate) -> Result<(), String> {
+    let versions: Result<Vec<_>, _> =
+        VERSIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
+    let runner = Runner::new(&versions.map_err(|error| error.to_string())?).set_grouped(true);
+    if migrate == Migrate::No {
+        let last = runner.get_last_applied_migration(connection);
+        let version = last.ok().flatten().map_or(0, |last| last.version());
+        return match usize::try_from(version) {
+            Ok(version) if version < VERSIONS.len() => Err(format!(
+                "its schema is of version {version}, this program's of {}; any command that writes brings it up to date",
+                VERSIONS.len()
+            )),
+            Ok(version) if version > VERSIONS.len() => Err(newer(version)),
+            _ => Ok(()),
+        };
+    }
+    match runner.run(connection) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match error.kind() {
+            Kind::MissingVersion(unknown) => newer(unknown.version()),
+            Kind::DivergentVersion(_, known) => {
+                format!("version {} of its schema is another one than this program's", known.version())
+            }
+            _ => with_cause(&error),
+        }),
+    }
+}
+
+fn newer(version: impl std::fmt::Display) -> String {
+    format!(
+        "its schema is of version {version}, newer than this program, which knows {}; use the program that wrote it, or \
+         a newer one",
+        VERSIONS.len()
+    )
+}
+
+/// An error and what it came from, on one line.
+pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let inner = error.to_string();
+        if !words.contains(&inner) {
+            words = format!("{words}: {inner}");
+        }
+        cause = error.source();
+    }
+    words
+}

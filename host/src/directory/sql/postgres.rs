@@ -1,0 +1,276 @@
+//! PostgreSQL, and the engines that speak its protocol.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use postgres::config::{Host, SslMode};
+use postgres::error::SqlState;
+use postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::connection::{Connection, Param, Row};
+use super::migrations::{Migrate, migrate, with_cause};
+use super::rows::Rows;
+use super::seal::Seal;
+use crate::directory::open::OpenError;
+use crate::directory::records::{Done, Durability, Interrupted, Records};
+use crate::login::ApiError;
+
+/// Connections at a time, of one process.
+const CONNECTIONS: u32 = 16;
+/// How long a connection is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Said at the beginning of every connection: no statement may hang for ever.
+const SESSION: &str = "SET statement_timeout = '30s'";
+
+pub(super) struct Postgres {
+    pool: r2d2::Pool<Server>,
+    seal: Seal,
+}
+
+impl Postgres {
+    pub(super) fn connect(url: &str, seal: Seal, mode: Migrate) -> Result<Self, OpenError> {
+        let server = Server::new(url)?;
+        let place = server.place.clone();
+        let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
+        let mut first = server.session().map_err(|error| unusable(words(&error)))?;
+        migrate(&mut first.client, mode).map_err(unusable)?;
+        let pool = r2d2::Pool::builder()
+            .max_size(CONNECTIONS)
+            .min_idle(Some(0))
+            .test_on_check_out(false)
+            .connection_timeout(PATIENCE)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build(server)
+            .map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { pool, seal })
+    }
+
+    pub(super) fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
+        let mut session = self.session()?;
+        what(&mut Rows { connection: &mut *session, seal: &self.seal })
+    }
+
+    pub(super) fn write<T>(
+        &self,
+        durability: Durability,
+        what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
+    ) -> Done<T> {
+        let mut session = self.session()?;
+        session.statement(match durability {
+            Durability::Power => "BEGIN",
+            Durability::Process => "BEGIN; SET LOCAL synchronous_commit = off",
+        })?;
+        let done = what(&mut Rows { connection: &mut *session, seal: &self.seal });
+        match done {
+            Ok(done) => session.statement("COMMIT").map(|()| done),
+            Err(interrupted) => {
+                // If this fails too, the connection is gone, and with it the
+                // transaction.
+                let _ = session.statement("ROLLBACK");
+                Err(interrupted)
+            }
+        }
+    }
+
+    fn session(&self) -> Done<r2d2::PooledConnection<Server>> {
+        self.pool.get().map_err(|_| {
+            let why = format!("no connection to the database server within {} s", PATIENCE.as_secs());
+            ApiError::Unavailable(why).into()
+        })
+    }
+}
+
+/// A connection and the statements that it has prepared.
+struct Session {
+    client: Client,
+    statements: HashMap<&'static str, Statement>,
+}
+
+impl Session {
+    fn statement(&mut self, sql: &str) -> Done<()> {
+        self.client.batch_execute(sql).map_err(|error| interrupted(&error))
+    }
+
+    fn prepared(&mut self, sql: &'static str) -> Done<Statement> {
+        if let Some(known) = self.statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let prepared = self.client.prepare(sql).map_err(|error| interrupted(&error))?;
+        self.statements.insert(sql, prepared.clone());
+        Ok(prepared)
+    }
+}
+
+/// Where to connect, and how.
+struct Server {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    /// For messages: without the password.
+    place: String,
+}
+
+impl Server {
+    fn new(url: &str) -> Result<Self, OpenError> {
+        let mut config: Config = url.parse().map_err(|error| {
+            OpenError::NoLocation(format!("the postgres URL is not one: {}", with_cause(&error)))
+        })?;
+        config.application_name("ligature");
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(PATIENCE);
+        }
+        let place = place(&config);
+        // Deny by default: beyond this machine only with TLS and a certificate
+        // that is valid, unless the URL says `sslmode=disable`.
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => None,
+            SslMode::Prefer if config.get_hosts().iter().all(is_local) => None,
+            _ => {
+                config.ssl_mode(SslMode::Require);
+                let (connector, _) = MakeRustlsConnect::with_native_certs().map_err(|_| {
+                    OpenError::Unusable {
+                    place: place.clone(),
+                    why: "TLS is needed, and this machine has no root certificates; name a file of them in \
+                          SSL_CERT_FILE"
+                        .to_owned(),
+                }
+                })?;
+                Some(connector)
+            }
+        };
+        Ok(Self { config, tls, place })
+    }
+
+    fn session(&self) -> Result<Session, postgres::Error> {
+        let mut client = match &self.tls {
+            None => self.config.connect(NoTls)?,
+            Some(tls) => self.config.connect(tls.clone())?,
+        };
+        client.batch_execute(SESSION)?;
+        Ok(Session { client, statements: HashMap::new() })
+    }
+}
+
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+/// The server and the database, without user and password.
+fn place(config: &Config) -> String {
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            Host::Unix(path) => path.display().to_string(),
+        })
+        .collect();
+    format!("postgres://{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
+}
+
+impl r2d2::ManageConnection for Server {
+    type Connection = Session;
+    type Error = postgres::Error;
+
+    fn connect(&self) -> Result<Session, postgres::Error> {
+        self.session()
+    }
+
+    fn is_valid(&self, session: &mut Session) -> Result<(), postgres::Error> {
+        session.client.batch_execute("")
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        session.client.is_closed()
+    }
+}
+
+impl ToSql for Param<'_> {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Text(text) => text.to_sql_checked(kind, out),
+            Self::Int(number) => number.to_sql_checked(kind, out),
+            Self::Bytes(bytes) => bytes.to_sql_checked(kind, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // Each value checks for itself.
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl Connection for Session {
+    fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> Done<u64> {
+        let statement = self.prepared(statement)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
+        self.client.execute(&statement, &params).map_err(|error| interrupted(&error))
+    }
+
+    fn query(
+        &mut self,
+        statement: &'static str,
+        params: &[Param<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Done<()>,
+    ) -> Done<()> {
+        let statement = self.prepared(statement)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
+        let rows = self.client.query(&statement, &params).map_err(|error| interrupted(&error))?;
+        rows.iter().try_for_each(|row| each(row))
+    }
+}
+
+impl Row for postgres::Row {
+    fn text(&self, column: usize) -> Done<Option<&str>> {
+        self.try_get(column).map_err(|error| interrupted(&error))
+    }
+
+    fn int(&self, column: usize) -> Done<Option<i64>> {
+        self.try_get(column).map_err(|error| interrupted(&error))
+    }
+
+    fn bytes(&self, column: usize) -> Done<Option<&[u8]>> {
+        self.try_get(column).map_err(|error| interrupted(&error))
+    }
+}
+
+/// An error of the server's, as the directory answers it.
+fn interrupted(error: &postgres::Error) -> Interrupted {
+    match error.code() {
+        // What a distributed engine answers as a matter of course, and
+        // PostgreSQL under stricter isolation.
+        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => {
+            Interrupted::Again("other transactions kept getting in the way".to_owned())
+        }
+        Some(&SqlState::QUERY_CANCELED) => ApiError::TimedOut.into(),
+        _ => ApiError::Unavailable(words(error)).into(),
+    }
+}
+
+fn words(error: &postgres::Error) -> String {
+    match error.code() {
+        Some(&SqlState::DISK_FULL) => "the database server's disk is full; nothing was changed".to_owned(),
+        Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+            "the database server takes no changes (a replica?); nothing was changed".to_owned()
+        }
+        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            "the database server does not accept this user and password".to_owned()
+        }
+        _ => with_cause(error),
+    }
+}

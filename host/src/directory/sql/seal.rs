@@ -1,0 +1,179 @@
+//! Snapshots in the journal, encrypted if there is a key.
+
+use std::path::Path;
+
+use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use sha2::{Digest, Sha256};
+
+/// The first byte of a snapshot.
+const PLAIN: u8 = 0;
+/// A snapshot in XChaCha20-Poly1305: the key's id (8 bytes), the nonce (24), the
+/// text with its tag. The entry's id is authenticated with it, so that no
+/// snapshot can be passed off as another's.
+const SEALED: u8 = 1;
+const KEY_ID: usize = 8;
+const NONCE: usize = 24;
+
+/// A key for snapshots: 32 random bytes.
+#[derive(Clone)]
+pub struct SealKey {
+    cipher: XChaCha20Poly1305,
+    id: [u8; KEY_ID],
+}
+
+/// Why a file is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// It cannot be read.
+    #[error("{file}: it cannot be read: {error}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It does not hold 32 bytes in hexadecimal.
+    #[error("{file}: expected 64 hexadecimal digits; `openssl rand -hex 32 > {file}` makes a key")]
+    NoKey {
+        /// The file.
+        file: String,
+    },
+    /// Others may read it.
+    #[error("{file}: other users of this machine may read it; `chmod 600 {file}` mends that")]
+    Open {
+        /// The file.
+        file: String,
+    },
+}
+
+impl std::fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SealKey({})", hexadecimal(&self.id))
+    }
+}
+
+impl SealKey {
+    /// Reads a key file: 64 hexadecimal digits, for its owner's eyes only.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn read(file: &Path) -> Result<Self, KeyError> {
+        let name = || file.display().to_string();
+        let unreadable = |error| KeyError::Unreadable { file: name(), error };
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            if std::fs::metadata(file).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
+                return Err(KeyError::Open { file: name() });
+            }
+        }
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        let bytes = from_hexadecimal(text.trim()).ok_or_else(|| KeyError::NoKey { file: name() })?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// The key of these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+        let digest = Sha256::digest(bytes);
+        let mut id = [0; KEY_ID];
+        id.copy_from_slice(&digest[..KEY_ID]);
+        Self { cipher: XChaCha20Poly1305::new(&Key::from(*bytes)), id }
+    }
+}
+
+/// Closes and opens snapshots.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seal(pub(super) Option<SealKey>);
+
+/// What was in a snapshot.
+pub(super) enum Opened {
+    Text(Vec<u8>),
+    /// It is encrypted with another key, of this id.
+    OtherKey(String),
+}
+
+impl Seal {
+    pub(super) fn close(&self, text: Vec<u8>, entry: &str) -> Result<Vec<u8>, String> {
+        let Some(key) = &self.0 else {
+            let mut plain = text;
+            plain.insert(0, PLAIN);
+            return Ok(plain);
+        };
+        let nonce = XNonce::try_generate().map_err(|error| format!("there is no randomness: {error}"))?;
+        let sealed = key
+            .cipher
+            .encrypt(&nonce, Payload { msg: &text, aad: entry.as_bytes() })
+            .map_err(|_| "the snapshot could not be encrypted".to_owned())?;
+        Ok([&[SEALED][..], &key.id, &nonce, &sealed].concat())
+    }
+
+    pub(super) fn open(&self, bytes: &[u8], entry: &str) -> Result<Opened, String> {
+        let sealed = match bytes {
+            [PLAIN, text @ ..] => return Ok(Opened::Text(text.to_vec())),
+            [SEALED, sealed @ ..] if sealed.len() > KEY_ID + NONCE => sealed,
+            _ => return Err("it has no known form".to_owned()),
+        };
+        let (id, sealed) = sealed.split_at(KEY_ID);
+        let Some(key) = self.0.as_ref().filter(|key| key.id == id) else {
+            return Ok(Opened::OtherKey(hexadecimal(id)));
+        };
+        let (nonce, sealed) = sealed.split_at(NONCE);
+        let nonce = XNonce::try_from(nonce).map_err(|_| "it is cut short".to_owned())?;
+        key.cipher
+            .decrypt(&nonce, Payload { msg: sealed, aad: entry.as_bytes() })
+            .map(Opened::Text)
+            .map_err(|_| "it was tampered with, or belongs to another entry".to_owned())
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (n, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Opened, Seal, SealKey};
+
+    fn seal(byte: u8) -> Seal {
+        Seal(Some(SealKey::from_bytes(&[byte; 32])))
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_and_for_its_entry_only() {
+        let sealed = seal(1).close(b"secret".to_vec(), "entry").unwrap();
+        assert!(!sealed.windows(6).any(|bytes| bytes == b"secret"));
+        assert!(matches!(seal(1).open(&sealed, "entry"), Ok(Opened::Text(text)) if text == b"secret"));
+        assert!(matches!(seal(2).open(&sealed, "entry"), Ok(Opened::OtherKey(id)) if id.len() == 16));
+        assert!(matches!(Seal(None).open(&sealed, "entry"), Ok(Opened::OtherKey(_))));
+        assert!(seal(1).open(&sealed, "other").is_err());
+        for n in 9..sealed.len() {
+            let mut tampered = sealed.clone();
+            tampered[n] ^= 1;
+            assert!(seal(1).open(&tampered, "entry").is_err());
+        }
+    }
+
+    #[test]
+    fn what_was_not_sealed_opens_with_and_without_a_key() {
+        let plain = Seal(None).close(b"text".to_vec(), "entry").unwrap();
+        for seal in [Seal(None), seal(1)] {
+            assert!(matches!(seal.open(&plain, "entry"), Ok(Opened::Text(text)) if text == b"text"));
+        }
+        assert!(seal(1).open(&[], "entry").is_err());
+        assert!(seal(1).open(&[1, 2, 3], "entry").is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! SQLite: one file, one writer, many readers.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
+
+use super::connection::{Connection, Param, Row};
+use super::group_commit::GroupCommit;
+use super::migrations::{Migrate, migrate};
+use super::rows::Rows;
+use super::seal::Seal;
+use crate::directory::open::OpenError;
+use crate::directory::records::{Done, Durability, Interrupted, Records};
+use crate::login::ApiError;
+
+/// How long a writer of another process is waited for.
+const BUSY: Duration = Duration::from_secs(5);
+/// Connections that read at a time.
+const READERS: u32 = 16;
+/// Pages that a connection keeps, in KiB.
+const WRITER_CACHE: i64 = 64 << 10;
+const READER_CACHE: i64 = 8 << 10;
+
+pub(super) struct Sqlite {
+    readers: r2d2::Pool<Readers>,
+    writer: GroupCommit,
+    seal: Seal,
+}
+
+impl Sqlite {
+    pub(super) fn open(file: &Path, seal: Seal, create: bool, mode: Migrate) -> Result<Self, OpenError> {
+        let unusable = |why: String| OpenError::Unusable { place: format!("sqlite:{}", file.display()), why };
+        if !file.exists() {
+            if !create {
+                return Err(unusable("there is no such file".to_owned()));
+            }
+            make(file).map_err(|error| unusable(format!("it cannot be made: {error}")))?;
+        }
+        let mut writer = connect(file, WRITER_CACHE).map_err(|error| unusable(words(&error)))?;
+        if mode == Migrate::Yes {
+            check_writable(&writer).map_err(|error| unusable(words(&error)))?;
+        }
+        migrate(&mut writer, mode).map_err(unusable)?;
+        let readers = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(BUSY)
+            .build(Readers { file: file.to_owned() })
+            .map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { readers, writer: GroupCommit::new(writer), seal })
+    }
+
+    pub(super) fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
+        let mut reader = self.readers.get().map_err(|error| {
+            Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
+        })?;
+        what(&mut Rows { connection: &mut *reader, seal: &self.seal })
+    }
+
+    pub(super) fn write<T>(
+        &self,
+        durability: Durability,
+        what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
+    ) -> Done<T> {
+        self.writer.run(durability, |connection| what(&mut Rows { connection, seal: &self.seal }))
+    }
+}
+
+/// An empty file that only its owner may read.
+fn make(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        // Another process was faster.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}
+
+fn connect(file: &Path, cache_kib: i64) -> rusqlite::Result<rusqlite::Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = rusqlite::Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    // 16 MiB of log before it is written into the tables: four times SQLite's
+    // default, so that the pages of one import are written fewer times.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    Ok(connection)
+}
+
+/// Told now rather than at the first login.
+fn check_writable(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+}
+
+struct Readers {
+    file: PathBuf,
+}
+
+impl r2d2::ManageConnection for Readers {
+    type Connection = rusqlite::Connection;
+    type Error = rusqlite::Error;
+
+    fn connect(&self) -> rusqlite::Result<rusqlite::Connection> {
+        let connection = connect(&self.file, READER_CACHE)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    }
+
+    fn is_valid(&self, connection: &mut rusqlite::Connection) -> rusqlite::Result<()> {
+        connection.execute_batch("SELECT 1")
+    }
+
+    fn has_broken(&self, _: &mut rusqlite::Connection) -> bool {
+        false
+    }
+}
+
+impl ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match *self {
+            Self::Text(Some(text)) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Self::Int(Some(number)) => ToSqlOutput::Borrowed(ValueRef::Integer(number)),
+            Self::Bytes(Some(bytes)) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+            Self::Text(None) | Self::Int(None) | Self::Bytes(None) => ToSqlOutput::Owned(Value::Null),
+        })
+    }
+}
+
+impl Connection for rusqlite::Connection {
+    fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> Done<u64> {
+        let mut statement = self.prepare_cached(statement).map_err(interrupted)?;
+        let changed = statement.execute(params_from_iter(params)).map_err(interrupted)?;
+        Ok(changed as u64)
+    }
+
+    fn query(
+        &mut self,
+        statement: &'static str,
+        params: &[Param<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Done<()>,
+    ) -> Done<()> {
+        let mut statement = self.prepare_cached(statement).map_err(interrupted)?;
+        let mut rows = statement.query(params_from_iter(params)).map_err(interrupted)?;
+        while let Some(row) = rows.next().map_err(interrupted)? {
+            each(row)?;
+        }
+        Ok(())
+    }
+}
+
+impl Row for rusqlite::Row<'_> {
+    fn text(&self, column: usize) -> Done<Option<&str>> {
+        let held = self.get_ref(column).map_err(interrupted)?;
+        held.as_str_or_null().map_err(unreadable)
+    }
+
+    fn int(&self, column: usize) -> Done<Option<i64>> {
+        self.get(column).map_err(interrupted)
+    }
+
+    fn bytes(&self, column: usize) -> Done<Option<&[u8]>> {
+        let held = self.get_ref(column).map_err(interrupted)?;
+        held.as_blob_or_null().map_err(unreadable)
+    }
+}
+
+/// Any column may hold anything in SQLite.
+fn unreadable(error: rusqlite::types::FromSqlError) -> Interrupted {
+    ApiError::Other(format!("the database holds a value that cannot be read: {error}")).into()
+}
+
+/// An error of SQLite's, as the directory answers it.
+pub(super) fn interrupted(error: rusqlite::Error) -> Interrupted {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Interrupted::Again("another process keeps writing to the database".to_owned())
+        }
+        _ => ApiError::Unavailable(words(&error)).into(),
+    }
+}
+
+fn words(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full; nothing was changed".to_owned(),
+        Some(ErrorCode::ReadOnly) => "the database file is read-only; nothing was changed".to_owned(),
+        Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+            "the database file, or its folder, may not be opened".to_owned()
+        }
+        Some(ErrorCode::NotADatabase) => "this is not an SQLite database".to_owned(),
+        Some(ErrorCode::DatabaseCorrupt) => "the database file is damaged".to_owned(),
+        Some(ErrorCode::SystemIoFailure) => format!("the database file cannot be read or written: {error}"),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,266 @@
+//! Taking a link back.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::journal::{Entry, EntryId, JournalQuery, Kept, Kind, MetadataChange, Provenance, Snapshot};
+use super::records::{Done, Interrupted, Records, overtaken};
+use super::users::{change, first_version};
+use crate::login::{ApiError, Metadata, Timestamp, User, note_separation};
+
+/// A link to take back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undo {
+    /// The link's entry in the journal.
+    pub id: EntryId,
+    /// Who takes it back.
+    pub provenance: Arc<Provenance>,
+    /// When.
+    pub now: Timestamp,
+    /// Only say what would be.
+    pub dry_run: bool,
+}
+
+/// What taking a link back does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undoing {
+    /// The link.
+    pub link: Entry,
+    /// The primary, without what the link had brought.
+    pub primary: Arc<User>,
+    /// The secondary, a user again.
+    pub secondary: Arc<User>,
+    /// What is not as it was before the link, a sentence each.
+    pub not_restored: Vec<String>,
+}
+
+/// Why a link is not taken back. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UndoError {
+    /// It cannot be; why.
+    #[error("{0}")]
+    Refused(String),
+    /// The directory failed.
+    #[error(transparent)]
+    Directory(#[from] ApiError),
+}
+
+/// What is to be written.
+pub(super) struct Plan {
+    undoing: Undoing,
+    primary_version: u64,
+}
+
+impl Plan {
+    pub(super) fn into_undoing(self) -> Undoing {
+        self.undoing
+    }
+}
+
+/// Why there is no plan.
+enum Stop {
+    Refused(String),
+    Interrupted(Interrupted),
+}
+
+impl From<Interrupted> for Stop {
+    fn from(interrupted: Interrupted) -> Self {
+        Self::Interrupted(interrupted)
+    }
+}
+
+fn refused<T>(why: String) -> Result<T, Stop> {
+    Err(Stop::Refused(why))
+}
+
+/// Carries the plan out, in the transaction in which it was made.
+pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> Done<Result<Undoing, UndoError>> {
+    let Plan { undoing, primary_version } = match plan(records, undo)? {
+        Ok(plan) => plan,
+        Err(error) => return Ok(Err(error)),
+    };
+    let Undoing { link, primary, secondary, .. } = &undoing;
+    let entry = Entry {
+        undoes: Some(link.id.clone()),
+        ..Entry::new(Kind::Undo, &link.primary, &link.secondary, &undo.provenance, undo.now)
+    };
+    if !records.mark_undone(&link.id, &entry.id, undo.now)? {
+        return Err(overtaken(&link.primary));
+    }
+    records.add_entry(&Arc::new(entry))?;
+    change(records, User::clone(primary), primary_version)?;
+    for identity in &secondary.identities {
+        if !records.move_identity(identity, &link.primary, &link.secondary)? {
+            return Err(overtaken(&link.primary));
+        }
+    }
+    if !records.add_user(secondary, first_version())? {
+        return Err(overtaken(&link.secondary));
+    }
+    Ok(Ok(undoing))
+}
+
+/// What would be written, if it can be.
+pub(super) fn plan(records: &mut dyn Records, undo: &Undo) -> Done<Result<Plan, UndoError>> {
+    match plan_or_stop(records, undo) {
+        Ok(plan) => Ok(Ok(plan)),
+        Err(Stop::Refused(why)) => Ok(Err(UndoError::Refused(why))),
+        Err(Stop::Interrupted(Interrupted::Answer(error))) => Ok(Err(error.into())),
+        Err(Stop::Interrupted(again)) => Err(again),
+    }
+}
+
+fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
+    let (link, snapshot) = undoable(records, &undo.id)?;
+    let Some(stored) = records.user(&link.primary)? else {
+        return refused(where_is_the_primary(records, &link)?);
+    };
+    for identity in &snapshot.secondary.identities {
+        if !stored.user.identities.iter().any(|it| it.key() == identity.key()) {
+            return refused(where_is(records, &identity.as_user_id(), &link.primary)?);
+        }
+    }
+
+    let Snapshot { secondary, touched } = snapshot;
+    let mut not_restored = Vec::new();
+    let mut primary = User::clone(&stored.user);
+    for (name, held, changed) in [
+        ("user_metadata", &mut primary.user_metadata, &touched.user_metadata),
+        ("app_metadata", &mut primary.app_metadata, &touched.app_metadata),
+    ] {
+        if let Some(changed) = changed {
+            restore(held, changed).map_err(|key| {
+                Stop::Refused(format!(
+                    "`{name}.{key}` of {} was changed again since the link; set it to what the link wrote, and undo \
+                     again",
+                    link.primary
+                ))
+            })?;
+        }
+    }
+    let returned = |id: &str| secondary.identities.iter().any(|it| it.as_user_id() == id);
+    note_changed_profiles(&primary, &secondary, link.at, &mut not_restored);
+    primary.identities.retain(|it| !returned(&it.as_user_id()));
+    if let [own] = primary.identities.as_mut_slice()
+        && touched.own_profile_added
+    {
+        own.profile_data = None;
+    }
+    primary.updated_at =
+        if primary.updated_at == Some(link.at) { touched.updated_at } else { Some(undo.now) };
+    let logins = primary.logins_count.unwrap_or(0).saturating_sub(touched.logins_count.unwrap_or(0));
+    if logins > 0 {
+        let logins = if logins == 1 { "One login".to_owned() } else { format!("{logins} logins") };
+        not_restored.push(format!(
+            "{logins} since the link counted as {}'s, whichever identity was used: that stays so.",
+            link.primary
+        ));
+    }
+    not_restored.push(format!(
+        "Sessions and refresh tokens that {} had before the link are not in the directory.",
+        link.secondary
+    ));
+
+    let mut secondary = User::clone(&secondary);
+    for (user, other) in [(&mut primary, &link.secondary), (&mut secondary, &link.primary)] {
+        if !note_separation(user, other, undo.now) {
+            not_restored.push(format!(
+                "`app_metadata.linking` of {} is not of the documented form and was left alone: the pair may be linked \
+                 again at the next login.",
+                user.user_id
+            ));
+        }
+    }
+    let undoing = Undoing { link, primary: Arc::new(primary), secondary: Arc::new(secondary), not_restored };
+    Ok(Plan { undoing, primary_version: stored.version })
+}
+
+/// The entry and its snapshot, if it is a link that stands.
+fn undoable(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot), Stop> {
+    let Some(mut entry) = records.entry(id)? else {
+        let error = ApiError::NotFound(format!("the journal has no entry {id}"));
+        return Err(Interrupted::from(error).into());
+    };
+    if let Some(undone) = &entry.undone {
+        return refused(format!("the link was undone already, at {}, by {}", undone.at, undone.by));
+    }
+    match (entry.kind, std::mem::replace(&mut entry.kept, Kept::Unread)) {
+        (Kind::Unlink, _) => refused("this entry is an unlink; only links can be undone".to_owned()),
+        (Kind::Undo, _) => refused("this entry is an undo; only links can be undone".to_owned()),
+        (Kind::Link, Kept::Whole(snapshot)) => Ok((entry, snapshot)),
+        (Kind::Link, Kept::Sealed { key }) => refused(format!(
+            "what the link destroyed is encrypted with the key {key}; name its file with --journal-key"
+        )),
+        (Kind::Link, _) => refused(
+            "what the link destroyed was erased from the journal, so it cannot be given back".to_owned(),
+        ),
+    }
+}
+
+fn where_is_the_primary(records: &mut dyn Records, link: &Entry) -> Result<String, Stop> {
+    let gone = format!("{} is gone", link.primary);
+    let Some((provider, id)) = link.primary.split_once('|') else { return Ok(gone) };
+    let Some(owner) = records.owner(provider, id)? else {
+        return Ok(format!("{gone}: it was deleted since the link, and with it all its identities"));
+    };
+    let query = JournalQuery { user_id: Some(link.primary.clone()), limit: 100 };
+    let later = records
+        .entries(&query)?
+        .into_iter()
+        .find(|entry| entry.kind == Kind::Link && entry.secondary == link.primary && entry.undone.is_none());
+    let first = later.map_or_else(String::new, |later| format!("; undo that link first: {}", later.id));
+    Ok(format!("{} has itself become an identity of {} since{first}", link.primary, owner.user_id))
+}
+
+fn where_is(records: &mut dyn Records, identity: &str, primary: &str) -> Result<String, Stop> {
+    let owner = match identity.split_once('|') {
+        Some((provider, id)) => records.owner(provider, id)?,
+        None => None,
+    };
+    Ok(match owner {
+        Some(owner) if owner.user_id == identity => {
+            format!("{identity} was unlinked from {primary} since, and is a user of its own")
+        }
+        Some(owner) => format!("{identity} has become an identity of {} since", owner.user_id),
+        None => format!("{identity} was deleted since the link"),
+    })
+}
+
+/// Takes a change of metadata back. Fails with the key that was changed again.
+fn restore(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), String> {
+    let mut object = held.take().unwrap_or_default();
+    for key in change.before.keys().chain(change.after.keys()) {
+        if object.get(key) != change.after.get(key) {
+            *held = Some(object);
+            return Err(key.clone());
+        }
+    }
+    object.retain(|key, _| !change.after.contains_key(key));
+    object.extend(change.before.iter().map(|(key, value)| (key.clone(), value.clone())));
+    *held = (!(change.was_absent && object.is_empty())).then_some(object);
+    Ok(())
+}
+
+/// Profiles that later logins have changed come back as they were at the link.
+fn note_changed_profiles(primary: &User, secondary: &User, at: Timestamp, notes: &mut Vec<String>) {
+    for identity in &secondary.identities[1..] {
+        let now = primary.identities.iter().find(|it| it.key() == identity.key());
+        let changed = now.is_some_and(|now| now.profile_data != identity.profile_data);
+        if changed {
+            notes.push(later_profile(&identity.as_user_id(), at));
+        }
+    }
+    let Some(own) = secondary.identities.first() else { return };
+    let now =
+        primary.identities.iter().find(|it| it.key() == own.key()).and_then(|it| it.profile_data.as_ref());
+    let then = crate::login::profile(secondary);
+    let is_as_then = |(key, value): (&String, &Value)| then.get(key) == Some(value);
+    if now.is_some_and(|now| !now.iter().all(is_as_then)) {
+        notes.push(later_profile(&own.as_user_id(), at));
+    }
+}
+
+fn later_profile(identity: &str, at: Timestamp) -> String {
+    format!("What later logins told of {identity} is lost: its profile is that of {at}.")
+}

@@ -1,0 +1,40 @@
+//! Making a linked identity a user of its own again.
+
+use std::sync::Arc;
+
+use super::Unlink;
+use super::journal::{Entry, Kept, Kind};
+use super::records::{Done, Records, overtaken};
+use super::users::{change, claim, existing, first_version};
+use crate::login::{ApiError, User, note_separation, stand_alone};
+
+pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<User>> {
+    let Unlink { primary, provider, user_id, provenance, now } = unlink;
+    let stored = existing(records, primary)?;
+    let mut rest = User::clone(&stored.user);
+    let place = rest.identities.iter().position(|it| it.provider == *provider && it.user_id == *user_id);
+    let identity = match place {
+        // As recorded: 200, and nothing has changed.
+        None => return Ok(stored.user),
+        Some(0) => return Err(ApiError::Invalid("the main identity cannot be removed".to_owned()).into()),
+        Some(place) => rest.identities.remove(place),
+    };
+    let mut separated = stand_alone(&identity, *now);
+    note_separation(&mut rest, &separated.user_id, *now);
+    note_separation(&mut separated, primary, *now);
+    rest.updated_at = Some(*now);
+
+    records.add_entry(&Arc::new(Entry {
+        kept: Kept::Nothing,
+        ..Entry::new(Kind::Unlink, primary, &separated.user_id, provenance, *now)
+    }))?;
+    let rest = change(records, rest, stored.version)?;
+    if !records.remove_identity(&identity, primary)? {
+        return Err(overtaken(primary));
+    }
+    claim(records, &separated.identities, &separated.user_id)?;
+    if !records.add_user(&Arc::new(separated), first_version())? {
+        return Err(overtaken(primary));
+    }
+    Ok(rest)
+}

@@ -1,0 +1,226 @@
+//! Users: made, changed, removed.
+
+use std::sync::Arc;
+
+use super::records::{Done, Interrupted, Matching, Records, overtaken};
+use super::{Batch, Imported, Stored};
+use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, patch};
+
+pub(super) fn not_found(user_id: &str) -> Interrupted {
+    ApiError::NotFound(user_id.to_owned()).into()
+}
+
+pub(super) fn existing(records: &mut dyn Records, user_id: &str) -> Done<Stored> {
+    records.user(user_id)?.ok_or_else(|| not_found(user_id))
+}
+
+/// Users with this address, in the order of their ids.
+pub(super) fn by_email(
+    records: &mut dyn Records,
+    email: &str,
+    matching: Matching,
+    limit: usize,
+) -> Done<Vec<Stored>> {
+    let mut found = records.users_by_email(email, matching, limit)?;
+    found.sort_by(|a, b| a.user.user_id.cmp(&b.user.user_id));
+    Ok(found)
+}
+
+/// The user at this version, or at any if none is given.
+pub(super) fn at_version(records: &mut dyn Records, user_id: &str, version: Option<u64>) -> Done<Stored> {
+    match (records.user(user_id)?, version) {
+        (Some(stored), version) if version.is_none_or(|version| version == stored.version) => Ok(stored),
+        (Some(_), _) => Err(ApiError::StateChanged(format!("{user_id} was changed")).into()),
+        (None, Some(_)) => Err(ApiError::StateChanged(format!("{user_id} is gone")).into()),
+        (None, None) => Err(not_found(user_id)),
+    }
+}
+
+pub(super) fn owner(records: &mut dyn Records, identity: IdentityKey<'_>) -> Done<Option<Stored>> {
+    let Some(owner) = records.owner(identity.provider, identity.user_id)? else { return Ok(None) };
+    if owner.connection != identity.connection {
+        return Err(ApiError::Invalid(format!(
+            "the identity {}|{} belongs to the connection `{}`, not to `{}`",
+            identity.provider, identity.user_id, owner.connection, identity.connection
+        ))
+        .into());
+    }
+    // Linked or unlinked between the two look-ups.
+    let stored = records.user(&owner.user_id)?.ok_or_else(|| overtaken(&owner.user_id))?;
+    Ok(Some(stored))
+}
+
+/// The user with its own identity first, if it can be kept.
+pub(super) fn checked(user: User) -> Result<User, ApiError> {
+    let mut user = user.with_own_identity("");
+    let invalid = |why: String| Err(ApiError::Invalid(why));
+    match user.user_id.split_once('|') {
+        Some((provider, id)) if !provider.is_empty() && !id.is_empty() => {}
+        _ => return invalid(format!("the user_id `{}` is not of the form `provider|id`", user.user_id)),
+    }
+    let keys = user.identities.iter().flat_map(|it| [&it.provider, &it.user_id, &it.connection]);
+    let mut texts = keys.chain(&user.email).chain([&user.user_id]);
+    if let Some(text) = texts.find(|text| text.chars().any(char::is_control)) {
+        return invalid(format!("there is a control character in {text:?}"));
+    }
+    drop(texts);
+    let Some(own) = user.identities.iter().position(|it| it.as_user_id() == user.user_id) else {
+        return invalid(format!("none of the identities of {} is its own", user.user_id));
+    };
+    user.identities[..=own].rotate_right(1);
+    for (n, identity) in user.identities.iter().enumerate() {
+        let same = |other: &Identity| other.as_user_id() == identity.as_user_id();
+        if user.identities[..n].iter().any(same) {
+            return invalid(format!("{} has the identity {} twice", user.user_id, identity.as_user_id()));
+        }
+    }
+    Ok(user)
+}
+
+/// A version that no earlier user of the same id can have had: a decision made
+/// on one that was removed must not fit its successor.
+pub(super) fn first_version() -> u64 {
+    Timestamp::now().as_millis()
+}
+
+pub(super) fn create(records: &mut dyn Records, user: &Arc<User>) -> Done<Stored> {
+    claim(records, &user.identities, &user.user_id)?;
+    if !records.add_user(user, first_version())? {
+        return Err(ApiError::Invalid(format!("there is already a user {}", user.user_id)).into());
+    }
+    existing(records, &user.user_id)
+}
+
+pub(super) fn update(records: &mut dyn Records, user: &Arc<User>, version: u64) -> Done<Stored> {
+    let before = at_version(records, &user.user_id, Some(version))?;
+    replace(records, &before, user)?;
+    existing(records, &user.user_id)
+}
+
+/// Replaces a user that was just read, and its identities.
+fn replace(records: &mut dyn Records, before: &Stored, user: &Arc<User>) -> Done<()> {
+    if !records.replace_user(user, before.version)? {
+        return Err(overtaken(&user.user_id));
+    }
+    let missing_in =
+        |identity: &&Identity, others: &[Identity]| !others.iter().any(|other| other.key() == identity.key());
+    for gone in before.user.identities.iter().filter(|it| missing_in(it, &user.identities)) {
+        records.remove_identity(gone, &user.user_id)?;
+    }
+    let new = user.identities.iter().filter(|it| missing_in(it, &before.user.identities));
+    claim(records, new, &user.user_id)
+}
+
+/// Changes a user that was just read; its identities stay the same.
+pub(super) fn change(records: &mut dyn Records, user: User, version: u64) -> Done<Arc<User>> {
+    let user = Arc::new(user);
+    if records.replace_user(&user, version)? { Ok(user) } else { Err(overtaken(&user.user_id)) }
+}
+
+/// Makes identities this user's, which must be nobody's.
+pub(super) fn claim<'a>(
+    records: &mut dyn Records,
+    identities: impl IntoIterator<Item = &'a Identity>,
+    user_id: &str,
+) -> Done<()> {
+    for identity in identities {
+        if !records.add_identity(identity, user_id)? {
+            return Err(taken(records, identity)?.into());
+        }
+    }
+    Ok(())
+}
+
+fn taken(records: &mut dyn Records, identity: &Identity) -> Done<ApiError> {
+    let id = identity.as_user_id();
+    Ok(match records.owner(&identity.provider, &identity.user_id)? {
+        Some(owner) if owner.user_id == id => ApiError::Invalid(format!("there is already a user {id}")),
+        Some(owner) => ApiError::AlreadyLinked(format!("{id} is already an identity of {}", owner.user_id)),
+        None => return Err(overtaken(&id)),
+    })
+}
+
+pub(super) fn delete(records: &mut dyn Records, user_id: &str) -> Done<bool> {
+    let Some(stored) = records.user(user_id)? else { return Ok(false) };
+    if !records.remove_user(user_id, stored.version)? {
+        return Err(overtaken(user_id));
+    }
+    for identity in &stored.user.identities {
+        records.remove_identity(identity, user_id)?;
+    }
+    Ok(true)
+}
+
+pub(super) fn patch_metadata(
+    records: &mut dyn Records,
+    user_id: &str,
+    version: Option<u64>,
+    wanted: &MetadataPatch,
+    now: Timestamp,
+) -> Done<Stored> {
+    let stored = at_version(records, user_id, version)?;
+    let mut user = User::clone(&stored.user);
+    if let Some(change) = &wanted.user_metadata {
+        patch(&mut user.user_metadata, change);
+    }
+    if let Some(change) = &wanted.app_metadata {
+        patch(&mut user.app_metadata, change);
+    }
+    user.updated_at = Some(now);
+    change(records, user, stored.version)?;
+    existing(records, user_id)
+}
+
+pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> Done<Vec<Imported>> {
+    let mut imported = Vec::with_capacity(batch.users.len());
+    let mut done = batch.done;
+    for (line, user) in batch.users {
+        imported.push(import_one(records, user, batch.replace)?);
+        if batch.strict && matches!(imported.last(), Some(Imported::Refused(_))) {
+            done = line - 1;
+            break;
+        }
+    }
+    if let Some(import) = batch.import {
+        records.set_import_progress(import, done, batch.now)?;
+    }
+    Ok(imported)
+}
+
+fn import_one(records: &mut dyn Records, user: &User, may_replace: bool) -> Done<Imported> {
+    let user = match checked(user.clone()) {
+        Ok(user) => Arc::new(user),
+        Err(error) => return Ok(Imported::Refused(error.to_string())),
+    };
+    // Nothing is written of a user one of whose identities is taken.
+    let version = first_version();
+    if records.add_user(&user, version)? {
+        for (n, identity) in user.identities.iter().enumerate() {
+            if !records.add_identity(identity, &user.user_id)? {
+                let why = taken(records, identity)?;
+                for added in &user.identities[..n] {
+                    records.remove_identity(added, &user.user_id)?;
+                }
+                records.remove_user(&user.user_id, version)?;
+                return Ok(Imported::Refused(why.to_string()));
+            }
+        }
+        return Ok(Imported::Added);
+    }
+    let before = existing(records, &user.user_id)?;
+    if before.user == user {
+        return Ok(Imported::Same);
+    }
+    if !may_replace {
+        return Ok(Imported::Refused(format!("there is already another user {}", user.user_id)));
+    }
+    for identity in &user.identities {
+        if let Some(owner) = records.owner(&identity.provider, &identity.user_id)?
+            && owner.user_id != user.user_id
+        {
+            return Ok(Imported::Refused(taken(records, identity)?.to_string()));
+        }
+    }
+    replace(records, &before, &user)?;
+    Ok(Imported::Replaced)
+}

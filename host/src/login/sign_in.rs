@@ -1,0 +1,121 @@
+//! The account of a login, between what the login brings and what a directory
+//! knows.
+
+use super::{Identity, LoginEvent, User, profile};
+
+/// The account of a login, as a directory knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum KnownAs<'a> {
+    /// Nobody: it is the identity's first login.
+    Nobody,
+    /// This user, one of whose identities has logged in.
+    User(&'a User),
+}
+
+/// The user as it is after this login: made from the event at the first one;
+/// later as the directory has it, with the attributes that the identity's
+/// provider has just sent. A provider speaks for the root attributes if its
+/// identity is the primary one, else for the identity's `profileData`. Database
+/// and passwordless accounts have no provider that sends anything.
+///
+/// Source: Auth0, "Sync user profile attributes at each login"; that a linked
+/// identity's profile is synchronised too is not documented.
+#[must_use]
+pub fn signed_in(event: &LoginEvent, known: KnownAs<'_>) -> User {
+    let KnownAs::User(known) = known else { return User::clone(event.account()) };
+    let mut user = known.clone();
+    let Some(used) = event.identity() else { return user };
+    if matches!(used.provider.as_str(), "auth0" | "email" | "sms") || !is_own(used, &event.user) {
+        return user;
+    }
+    if is_own(used, known) {
+        synchronise(&mut user, &event.user);
+    } else if let Some(linked) = user.identities.iter_mut().find(|it| it.key() == used.key()) {
+        let fresh = profile(&event.user);
+        linked.profile_data.get_or_insert_default().extend(fresh);
+    }
+    user
+}
+
+/// Whether it is the user's primary identity. An event in which it is not
+/// carries the primary's attributes, not the identity's.
+fn is_own(identity: &Identity, user: &User) -> bool {
+    user.user_id.split_once('|') == Some((&identity.provider, &identity.user_id))
+}
+
+fn synchronise(user: &mut User, sent: &User) {
+    if sent.email.is_some() {
+        user.email.clone_from(&sent.email);
+        user.email_verified = sent.email_verified.clone();
+    }
+    for (key, value) in profile(sent) {
+        if key != "email" && key != "email_verified" {
+            user.rest.insert(key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KnownAs, signed_in};
+    use crate::login::{LoginEvent, User};
+
+    fn user(text: &str) -> User {
+        serde_json::from_str::<User>(text).unwrap().with_own_identity("")
+    }
+
+    fn event(user: &str, connection: &str) -> LoginEvent {
+        serde_json::from_str(&format!(r#"{{"user": {user}, "connection": {{"name": "{connection}"}}}}"#))
+            .unwrap()
+    }
+
+    #[test]
+    fn the_first_login_makes_the_user() {
+        let event = event(r#"{"user_id": "google-oauth2|2", "email": "ada@example.com"}"#, "google-oauth2");
+        let made = signed_in(&event, KnownAs::Nobody);
+        assert_eq!(made.identities[0].connection, "google-oauth2");
+    }
+
+    #[test]
+    fn a_provider_speaks_for_its_own_account() {
+        let known = user(
+            r#"{"user_id": "google-oauth2|2", "email": "old@example.com", "email_verified": true,
+                "app_metadata": {"plan": "pro"}}"#,
+        );
+        let event = event(
+            r#"{"user_id": "google-oauth2|2", "email": "new@example.com", "email_verified": false, "name": "Ada",
+                "app_metadata": {"plan": "free"}}"#,
+            "google-oauth2",
+        );
+        let user = signed_in(&event, KnownAs::User(&known));
+        assert_eq!(user.email.as_deref(), Some("new@example.com"));
+        assert!(!user.email_verified.is_verified());
+        assert_eq!(user.rest["name"], "Ada");
+        assert_eq!(user.app_metadata.unwrap()["plan"], "pro");
+    }
+
+    #[test]
+    fn a_linked_identity_speaks_for_its_profile_only() {
+        let known = user(
+            r#"{"user_id": "auth0|1", "email": "ada@example.com", "email_verified": true, "identities": [
+                {"provider": "auth0", "user_id": "1", "connection": "db"},
+                {"provider": "google-oauth2", "user_id": "2", "connection": "google-oauth2", "profileData": {"locale": "en"}}]}"#,
+        );
+        let event = event(
+            r#"{"user_id": "google-oauth2|2", "email": "else@example.com", "email_verified": true}"#,
+            "google-oauth2",
+        );
+        let user = signed_in(&event, KnownAs::User(&known));
+        assert_eq!(user.email, known.email);
+        let profile = user.identities[1].profile_data.as_ref().unwrap();
+        assert_eq!((&profile["email"], &profile["locale"]), (&"else@example.com".into(), &"en".into()));
+    }
+
+    #[test]
+    fn a_database_account_is_what_the_directory_says() {
+        let known = user(r#"{"user_id": "auth0|1", "email": "ada@example.com"}"#);
+        let event =
+            event(r#"{"user_id": "auth0|1", "email": "eve@example.com", "email_verified": true}"#, "db");
+        assert_eq!(signed_in(&event, KnownAs::User(&known)), known);
+    }
+}
