@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`login`] | the domain, in Auth0's JSON shapes |
 //! | [`directory`] | where users are kept |
+//! | [`transfer`] | users in and out of a directory |
 //! | [`guard`] | what a plugin may not do |
 //! | [`sandbox`] | running plugins |
 //! | [`decide`] | one login, from the question to the checked answer |
@@ -19,6 +20,7 @@ pub mod harness;
 pub mod limits;
 pub mod login;
 pub mod sandbox;
+pub mod transfer;
 
 /// The plugin `link-users-by-email`, built with this host.
 pub const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/link_users_by_email.wasm"));

@@ -1,12 +1,15 @@
 //! The program `ligature`: one file per command, and nothing of its own.
 
 mod bench;
+mod directory;
 mod inspect;
+mod journal;
 mod plugin;
 mod policy;
 mod run;
 mod schema;
 mod test;
+mod users;
 
 use std::process::ExitCode;
 
@@ -24,16 +27,22 @@ pub struct Cli {
     command: Command,
 }
 
-const AFTER_HELP: &str = "Exit codes: 0 decided · 1 the plugin failed, or a snapshot differs · \
+const AFTER_HELP: &str = "Exit codes: 0 done · 1 the plugin or the directory failed, or a snapshot differs · \
                           2 usage, or unreadable input\n\
                           Colours: on a terminal only; NO_COLOR=1 turns them off.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Decide the login of one case and print what happened on one page
+    /// Decide one login and print what happened on one page
     Run(run::Args),
     /// Decide cases and hold each against its snapshot
     Test(test::Args),
+    /// Users in and out of a directory
+    Users(users::Args),
+    /// What was linked and unlinked in a directory, by whom and why
+    Journal(journal::Args),
+    /// Take a link back
+    Undo(journal::UndoArgs),
     /// Check policy files
     Policy(policy::Args),
     /// Show what a plugin imports and exports, and whether it would load
@@ -44,7 +53,7 @@ enum Command {
     Schema(schema::Args),
 }
 
-/// The plugin failed, or a snapshot differs.
+/// The plugin or the directory failed, or a snapshot differs.
 const FAILED: u8 = 1;
 /// Usage, or unreadable input.
 const UNREADABLE: u8 = 2;
@@ -80,6 +89,9 @@ impl Cli {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Test(args) => args.execute(),
+            Command::Users(args) => args.execute(),
+            Command::Journal(args) => args.execute(),
+            Command::Undo(args) => args.execute(),
             Command::Policy(args) => args.execute(),
             Command::Inspect(args) => args.execute(),
             Command::Bench(args) => args.execute(),

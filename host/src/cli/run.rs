@@ -1,24 +1,52 @@
 //! `ligature run`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use super::plugin::{PluginArgs, checked_case};
+use super::directory::{DIRECTORY, JournalArgs, failed};
+use super::plugin::{PluginArgs, checked, checked_case};
 use super::{Exit, Outcome, print};
-use crate::harness::{page, run};
+use crate::directory::{ArrivalError, Open, arrive};
+use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run, run_on};
+use crate::login::{Timestamp, mask_addresses};
+use crate::sandbox::Plugin;
 
-/// Decides the login of one case in a directory of its own: nothing outside it
-/// is touched.
+/// Decides one login: that of a case, in a directory of its own, or that of an
+/// event, in a real directory.
 ///
 /// A case is a JSON file: users and event in Auth0's own shapes, so that an
 /// exported user or a logged event can be pasted in. `ligature schema case`
-/// describes it.
+/// describes it. Nothing outside it is touched.
+///
+/// With --directory and --event the decision is carried out: the user of a first
+/// login is made, the login counted, accounts are linked.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ligature run examples/cases/verified-google-login.json")]
+#[command(
+    after_help = "Example: ligature run examples/cases/verified-google-login.json\n         ligature run --directory sqlite:users.db --event event.json --policy policy.json --dry-run"
+)]
 pub(super) struct Args {
     /// The case file
-    case: PathBuf,
+    #[arg(required_unless_present = "event", conflicts_with = "event")]
+    case: Option<PathBuf>,
+    /// A post-login event, to be decided in the directory
+    #[arg(long, value_name = "FILE", requires = "directory")]
+    event: Option<PathBuf>,
+    /// Where the users are: sqlite:PATH or postgres://USER@HOST/DATABASE
+    #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
+    directory: Option<String>,
+    #[command(flatten)]
+    journal: JournalArgs,
+    /// The policy document; the plugin's defaults if left out
+    #[arg(long, value_name = "FILE", requires = "event")]
+    policy: Option<PathBuf>,
+    /// The login's time, such as 2026-11-21T10:00:00Z; now if left out
+    #[arg(long, value_name = "TIME", requires = "event")]
+    now: Option<Timestamp>,
+    /// Decide and print the same, and write nothing
+    #[arg(long, requires = "event")]
+    dry_run: bool,
     #[command(flatten)]
     plugin: PluginArgs,
     /// Print JSON instead of a page
@@ -33,12 +61,23 @@ impl Args {
     pub(super) fn execute(self) -> Outcome {
         let sandbox = self.plugin.sandbox()?;
         let plugin = self.plugin.load(&sandbox)?;
-        let case = checked_case(&self.case, &plugin)?;
-        let report = run(&plugin, &case, self.explain);
+        let (case, report) = match (&self.case, &self.event) {
+            (Some(file), _) => {
+                let case = checked_case(file, &plugin)?;
+                let report = run(&plugin, &case, self.explain);
+                (case, report)
+            }
+            (None, Some(event)) => self.in_directory(event.clone(), &plugin)?,
+            // clap asks for one of them.
+            (None, None) => return Ok(()),
+        };
         if self.json {
             print(&format!("{}\n", report.to_json()))?;
         } else {
             print(&page(&case, &report, plugin.limits()))?;
+            if self.dry_run {
+                print("\nNothing was written (--dry-run)\n")?;
+            }
         }
         match report.failure {
             None => Ok(()),
@@ -46,9 +85,42 @@ impl Args {
                 "plugin {} ({}) {failure}, in the login of {} ({})",
                 plugin.name(),
                 crate::sandbox::CONTRACT,
-                crate::login::mask_addresses(&case.event.user.user_id),
+                mask_addresses(&case.event.user.user_id),
                 case.file.display(),
             ))),
         }
+    }
+
+    /// Decides the login in the directory, and counts it.
+    fn in_directory(&self, file: PathBuf, plugin: &Plugin) -> Result<(Case, Report), Exit> {
+        let event = read_event(&file).map_err(Exit::unreadable)?;
+        let policy = match &self.policy {
+            Some(policy) => Document::read(policy).map_err(Exit::unreadable)?,
+            None => Document::empty(&file),
+        };
+        let policy = checked(policy, plugin)?;
+        let how = if self.dry_run { Open::DryRun } else { Open::Create };
+        let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how)?;
+        let now = self.now.unwrap_or_else(Timestamp::now);
+
+        let event = arrive(&*directory, event, now).map_err(|error| match error {
+            ArrivalError::Directory(error) => failed(error),
+            error => Exit::unreadable(anyhow!("{}: {}", file.display(), mask_addresses(&error.to_string()))),
+        })?;
+        let case = Case {
+            title: format!("The login of {}", mask_addresses(&event.user.user_id)),
+            file,
+            now,
+            policy,
+            users: Vec::new(),
+            event: Arc::new(event),
+            answer: None,
+            faults: Vec::new(),
+        };
+        let LoggedIn { report, user_id } = run_on(plugin, &case, &directory, self.explain).map_err(failed)?;
+        if let Some(user_id) = user_id {
+            directory.count_login(&user_id, now).map_err(failed)?;
+        }
+        Ok((case, report))
     }
 }

@@ -1,0 +1,279 @@
+//! `ligature journal` and `ligature undo`.
+
+use std::fmt::Write;
+
+use anyhow::anyhow;
+
+use super::directory::{DirectoryArgs, failed, operator};
+use super::{Exit, Outcome, print};
+use crate::directory::{
+    Actor, Entry, EntryId, Forget, JournalQuery, Kept, Kind, MetadataChange, Open, Undo, UndoError,
+};
+use crate::harness::thousands;
+use crate::login::{Timestamp, mask_addresses};
+
+/// What was linked and unlinked, by whom and why.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List entries, the newest first
+    List(ListArgs),
+    /// Print one entry, and what undoing it would give back
+    Show(ShowArgs),
+    /// Erase what the journal keeps of users; such links can no longer be undone
+    Prune(PruneArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ligature journal list --user 'auth0|1' --directory sqlite:users.db")]
+struct ListArgs {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Only entries that have this user on either side
+    #[arg(long, value_name = "USER-ID")]
+    user: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: u32,
+    /// Print JSON, an entry a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: ligature journal show 299782e5-6dba-45a6-92b9-5667e90c1840 --directory sqlite:users.db"
+)]
+struct ShowArgs {
+    /// The entry's id, as `journal list` prints it
+    #[arg(value_name = "LINK-ID")]
+    id: EntryId,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Print JSON, with everything that was kept, addresses and all
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ligature journal prune --older-than 90 --directory sqlite:users.db")]
+#[command(group = clap::ArgGroup::new("which").required(true))]
+struct PruneArgs {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// What is older than so many days
+    #[arg(long, value_name = "DAYS", group = "which")]
+    older_than: Option<u32>,
+    /// What it keeps of this user
+    #[arg(long, value_name = "USER-ID", group = "which")]
+    user: Option<String>,
+}
+
+/// Take a link back: both users are as they were before it.
+///
+/// What cannot be given back is told. When later changes are in the way, nothing
+/// is done, and the reason is told. The pair is not linked again at a login until
+/// the policy's cool-down is over.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: ligature undo 299782e5-6dba-45a6-92b9-5667e90c1840 --dry-run --directory sqlite:users.db"
+)]
+pub(super) struct UndoArgs {
+    /// The link's id, as `journal list` prints it
+    #[arg(value_name = "LINK-ID")]
+    id: EntryId,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Only tell what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Args {
+    pub(super) fn execute(self) -> Outcome {
+        match self.command {
+            Command::List(args) => args.execute(),
+            Command::Show(args) => args.execute(),
+            Command::Prune(args) => args.execute(),
+        }
+    }
+}
+
+impl ListArgs {
+    fn execute(self) -> Outcome {
+        let directory = self.directory.open(Open::Existing)?;
+        let query = JournalQuery { user_id: self.user, limit: self.limit as usize };
+        let entries = directory.journal(&query).map_err(failed)?;
+        let mut text = String::new();
+        for entry in &entries {
+            if self.json {
+                text.push_str(&serde_json::to_string(entry).map_err(Exit::failed)?);
+                text.push('\n');
+            } else {
+                text.push_str(&line(entry));
+            }
+        }
+        if entries.is_empty() && !self.json {
+            text.push_str("the journal has no such entries\n");
+        }
+        print(&text)
+    }
+}
+
+fn line(entry: &Entry) -> String {
+    let undone = if entry.undone.is_some() { ", undone" } else { "" };
+    format!("{}  {}  {}{undone}\n", entry.id, entry.at, mask_addresses(&what(entry)))
+}
+
+fn what(entry: &Entry) -> String {
+    let Entry { primary, secondary, .. } = entry;
+    match entry.kind {
+        Kind::Link => format!("link    {secondary} into {primary}"),
+        Kind::Unlink => format!("unlink  {secondary} from {primary}"),
+        Kind::Undo => format!("undo    {secondary} out of {primary}"),
+    }
+}
+
+impl ShowArgs {
+    fn execute(self) -> Outcome {
+        let directory = self.directory.open(Open::Existing)?;
+        let entry = directory.journal_entry(&self.id).map_err(failed)?;
+        if self.json {
+            let json = serde_json::to_string_pretty(&entry).map_err(Exit::failed)?;
+            return print(&format!("{json}\n"));
+        }
+        print(&mask_addresses(&page(&entry)))
+    }
+}
+
+fn page(entry: &Entry) -> String {
+    let mut page = format!("{}\n", what(entry));
+    let mut field = |name: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "  {name:<12} {value}");
+    };
+    field("id", entry.id.to_string());
+    field("at", entry.at.to_string());
+    field(
+        "by",
+        match &entry.provenance.actor {
+            Actor::Plugin => "a plugin, at a login".to_owned(),
+            Actor::Operator { name } => format!("the operator {name}"),
+            Actor::Client { client_id } => format!("the client {client_id}"),
+            Actor::User { user_id } => format!("the user {user_id}"),
+        },
+    );
+    if let Some(evidence) = &entry.provenance.evidence {
+        let methods = evidence.methods.join(", ");
+        let by = if methods.is_empty() { String::new() } else { format!(" by {methods}") };
+        field("login", format!("{} through {}{by}", evidence.user_id, evidence.connection));
+        if let Some(email) = &evidence.verified_email {
+            field("address", format!("{email}, verified by both"));
+        }
+        if let Some(proof) = &evidence.proof {
+            field("proof", format!("{} was proved at {}", proof.candidate, proof.proved_at));
+        }
+    }
+    for reason in &entry.reasons {
+        field("reason", format!("{}  {}", reason.code, reason.detail));
+    }
+    if let Some(sha256) = &entry.provenance.policy_sha256 {
+        field("policy", format!("sha256 {sha256}"));
+    }
+    if let Some(plugin) = &entry.provenance.plugin {
+        field("plugin", format!("{}, sha256 {}", plugin.name, plugin.sha256));
+    }
+    if let Some(link) = &entry.undoes {
+        field("undoes", link.to_string());
+    }
+    if let Some(undone) = &entry.undone {
+        field("undone", format!("at {} by {}", undone.at, undone.by));
+    }
+    match &entry.kept {
+        Kept::Nothing | Kept::Unread => {}
+        Kept::Forgotten => field("kept", "nothing any more: it was erased".to_owned()),
+        Kept::Sealed { key } => {
+            field("kept", format!("encrypted with the key {key}; name its file with --journal-key"))
+        }
+        Kept::Whole(snapshot) => {
+            let user = &snapshot.secondary;
+            let identities: Vec<String> = user.identities.iter().map(|it| it.as_user_id()).collect();
+            field("kept", format!("{} with {}", user.user_id, identities.join(", ")));
+            let keys = |metadata: &Option<crate::login::Metadata>| {
+                metadata.iter().flatten().map(|(key, _)| key.clone()).collect::<Vec<_>>().join(", ")
+            };
+            for (name, held) in [("user_metadata", &user.user_metadata), ("app_metadata", &user.app_metadata)]
+            {
+                if held.as_ref().is_some_and(|held| !held.is_empty()) {
+                    field("", format!("its {name}: {}", keys(held)));
+                }
+            }
+            for (name, list) in [("roles", &user.roles), ("organizations", &user.organizations)] {
+                if !list.is_empty() {
+                    field("", format!("its {name}: {}", list.join(", ")));
+                }
+            }
+            let touched = &snapshot.touched;
+            for (name, change) in
+                [("user_metadata", &touched.user_metadata), ("app_metadata", &touched.app_metadata)]
+            {
+                if let Some(change) = change {
+                    field("changed", format!("{name} of {}: {}", entry.primary, changed_keys(change)));
+                }
+            }
+        }
+    }
+    page
+}
+
+fn changed_keys(change: &MetadataChange) -> String {
+    let mut keys: Vec<&str> = change.before.keys().chain(change.after.keys()).map(String::as_str).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") }
+}
+
+impl PruneArgs {
+    fn execute(self) -> Outcome {
+        let which = match (self.older_than, self.user) {
+            (Some(days), _) => Forget::Before(Timestamp::now().days_ago(days)),
+            (None, Some(user)) => Forget::Of(user),
+            (None, None) => return Ok(()),
+        };
+        let directory = self.directory.open(Open::Existing)?;
+        let erased = directory.forget_snapshots(&which).map_err(failed)?;
+        print(&format!("{} snapshots erased\n", thousands(erased)))
+    }
+}
+
+impl UndoArgs {
+    pub(super) fn execute(self) -> Outcome {
+        let directory = self.directory.open(Open::Existing)?;
+        let undo = Undo { id: self.id, provenance: operator(), now: Timestamp::now(), dry_run: self.dry_run };
+        let undoing = directory.undo(&undo).map_err(|error| match error {
+            UndoError::Refused(why) => {
+                Exit::failed(anyhow!("the link {} was not undone: {}", undo.id, mask_addresses(&why)))
+            }
+            UndoError::Directory(error) => failed(error),
+        })?;
+        let (is, are) = if self.dry_run { ("would be", "would be") } else { ("is", "are") };
+        let ids = |user: &crate::login::User| {
+            user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>().join(", ")
+        };
+        let mut text = format!("{} {is} a user of its own again\n", undoing.secondary.user_id);
+        let _ = writeln!(text, "  its identities {are} {}", ids(&undoing.secondary));
+        let _ = writeln!(text, "  those of {} {are} {}", undoing.primary.user_id, ids(&undoing.primary));
+        for note in &undoing.not_restored {
+            let _ = writeln!(text, "  note: {note}");
+        }
+        if self.dry_run {
+            text.push_str("nothing was changed (--dry-run)\n");
+        }
+        print(&mask_addresses(&text))
+    }
+}
