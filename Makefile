@@ -8,13 +8,14 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test fuzz bench figures lint docs doc target clean
+.PHONY: help demo test fuzz bench bench-directory figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
 	@echo 'make test     run every test'
 	@echo 'make fuzz     fuzz the decision for a minute'
 	@echo 'make bench    measure how fast logins are decided (release build)'
+	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
 	@echo 'make figures  print every figure that the notes quote (release build)'
 	@echo 'make docs     write docs/reasons.md anew from the list in the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
@@ -44,6 +45,9 @@ fuzz: target
 
 bench: target
 	$(CARGO) run --release --quiet --locked --bin ligature -- bench examples/cases/verified-google-login.json
+
+bench-directory: target
+	$(CARGO) bench --quiet --locked -p ligature-tests --bench directory
 
 figures: target
 	$(CARGO) build --release --quiet --locked

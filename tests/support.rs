@@ -1,5 +1,7 @@
 //! What the suites share.
 
+pub mod postgres;
+
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 

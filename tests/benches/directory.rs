@@ -1,0 +1,234 @@
+//! What a directory costs: `cargo bench -p ligature-tests --bench directory`
+//! (or `make bench-directory`). SQLite with a million users on the disk of the
+//! target directory, PostgreSQL with 50,000; every link waits for the disk.
+//!
+//! Compare only figures of one run: the other load of the machine is in them.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use ligature_host::decide::{OnFailure, decide};
+use ligature_host::directory::{Administration, SqlDirectory, arrive};
+use ligature_host::login::{Decision, LoginEvent, Timestamp};
+use ligature_host::sandbox::{Allocator, Options, Plugin, Question, Sandbox, Settings};
+use ligature_host::transfer::{Import, UsersFile, import};
+use ligature_tests::postgres::Postgres;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const MANY: usize = 1_000_000;
+const FEW: usize = 10_000;
+const SERVED: usize = 50_000;
+const CLIENTS: [usize; 3] = [1, 8, 64];
+
+fn main() {
+    // `cargo test --benches` only asks whether it is built.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-directory");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    // Before anything else, for the peak of the memory.
+    let many = imported(&folder, MANY);
+    let few = imported(&folder, FEW);
+    find(&*few, FEW);
+    find(&*many, MANY);
+
+    let options = Options { allocator: Allocator::Pool, concurrent_logins: 64, ..Options::default() };
+    let sandbox = Sandbox::start(options).expect("the sandbox starts");
+    let plugin = sandbox.load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN).expect("the policy loads");
+    links_nothing(&plugin, &many, "SQLite", MANY);
+    links(&plugin, &many, "SQLite", MANY);
+    match Postgres::start_durable() {
+        Err(why) => println!("{}", why.0),
+        Ok(server) => {
+            let directory: Arc<dyn Administration> = Arc::new(server.directory());
+            import_into(&*directory, &folder, SERVED);
+            find(&*directory, SERVED);
+            links_nothing(&plugin, &directory, "PostgreSQL", SERVED);
+            links(&plugin, &directory, "PostgreSQL", SERVED);
+        }
+    }
+    drop((many, few));
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// The n-th user. Ids are spread, as real ones are.
+fn id(n: usize) -> String {
+    format!("{:024x}", (n as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 32)
+}
+
+fn email(n: usize) -> String {
+    format!("user.{}@example.com", (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16)
+}
+
+fn user(n: usize) -> String {
+    let id = id(n);
+    format!(
+        r#"{{"user_id":"auth0|{id}","email":"{}","email_verified":true,"name":"User {n}","nickname":"user{n}","picture":"https://s.example.com/avatar/{id}.png","created_at":"2024-01-01T00:00:00.000Z","updated_at":"2025-01-01T00:00:00.000Z","last_login":"2026-01-01T00:00:00.000Z","logins_count":{},"identities":[{{"connection":"Username-Password-Authentication","user_id":"{id}","provider":"auth0","isSocial":false}}],"user_metadata":{{"theme":"dark","lang":"en"}},"app_metadata":{{"plan":"free"}}}}"#,
+        email(n),
+        n % 50 + 1
+    )
+}
+
+fn file_of(folder: &Path, users: usize) -> PathBuf {
+    let file = folder.join(format!("{users}.ndjson"));
+    let mut out = BufWriter::new(std::fs::File::create(&file).expect("a file"));
+    for n in 0..users {
+        writeln!(out, "{}", user(n)).expect("a line");
+    }
+    out.flush().expect("the file");
+    file
+}
+
+fn imported(folder: &Path, users: usize) -> Arc<dyn Administration> {
+    let file = folder.join(format!("{users}.db"));
+    let directory = SqlDirectory::sqlite(&file, None, true, true).expect("it opens");
+    import_into(&directory, folder, users);
+    Arc::new(directory)
+}
+
+fn import_into(directory: &dyn Administration, folder: &Path, users: usize) {
+    let file = file_of(folder, users);
+    let bytes = std::fs::metadata(&file).expect("the file").len();
+    let start = Instant::now();
+    let opened = UsersFile::open(&file, |raw| raw).expect("the file opens");
+    let (summary, ended) = import(directory, opened, &Import::default());
+    ended.expect("it is imported");
+    assert_eq!(summary.added, users as u64, "{summary:?}");
+    println!(
+        "import of {users} users ({} MB)   {:.1} s, peak {} MB resident",
+        bytes / 1_000_000,
+        start.elapsed().as_secs_f64(),
+        peak_resident_mb()
+    );
+}
+
+/// The most that this process has held in memory so far.
+fn peak_resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024 / 1_000_000
+}
+
+/// Times `what` again and again; prints half and 99 of 100, in microseconds.
+fn time(name: &str, times: usize, mut what: impl FnMut(usize)) {
+    for n in 0..times / 10 {
+        what(n);
+    }
+    let mut took: Vec<Duration> = (0..times)
+        .map(|n| {
+            let start = Instant::now();
+            what(times / 10 + n);
+            start.elapsed()
+        })
+        .collect();
+    took.sort_unstable();
+    let us = |share: usize| took[(took.len() * share / 100).min(took.len() - 1)].as_nanos() as f64 / 1000.0;
+    println!("{name:<58} p50 {:.1} us, p99 {:.1} us", us(50), us(99));
+}
+
+fn any(n: usize, users: usize) -> usize {
+    (n.wrapping_mul(7_368_787) + 12_345) % users
+}
+
+fn find(directory: &dyn Administration, users: usize) {
+    time(&format!("find by e-mail, {users} users"), 20_000, |n| {
+        let found = directory.find_by_email(&email(any(n, users)), 10).expect("an answer");
+        assert_eq!(found.len(), 1);
+    });
+}
+
+struct Login<'a> {
+    plugin: &'a Plugin,
+    settings: Settings,
+    now: Timestamp,
+}
+
+impl<'a> Login<'a> {
+    fn new(plugin: &'a Plugin) -> Self {
+        let settings = Settings::new(r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#);
+        Self { plugin, settings, now: Timestamp::now() }
+    }
+
+    /// From the event to the decision carried out and the login counted.
+    fn run(&self, directory: &Arc<dyn Administration>, event: LoginEvent) -> Decision {
+        let event = Arc::new(arrive(&**directory, event, self.now).expect("it arrives"));
+        let question =
+            Question { event: &event, settings: &self.settings, now: self.now, trace: false, answer: None };
+        let decided = decide(self.plugin, &question, directory.clone(), OnFailure::Proceed);
+        assert_eq!(decided.failure, None);
+        let user_id = match &decided.outcome.decision {
+            Decision::Linked { primary } => primary,
+            _ => &event.user.user_id,
+        };
+        directory.count_login(user_id, self.now).expect("it is counted");
+        decided.outcome.decision
+    }
+}
+
+fn links_nothing(plugin: &Plugin, directory: &Arc<dyn Administration>, name: &str, users: usize) {
+    let login = Login::new(plugin);
+    let event = |n: usize| -> LoginEvent {
+        let n = any(n, users);
+        let text = format!(
+            r#"{{"user": {}, "connection": {{"id": "con_1", "name": "Username-Password-Authentication", "strategy": "auth0"}}}}"#,
+            user(n)
+        );
+        serde_json::from_str(&text).expect("an event")
+    };
+    let events: Vec<LoginEvent> = (0..11_000).map(event).collect();
+    let mut events = events.into_iter();
+    time(&format!("a login that links nothing, {name}, {users} users"), 10_000, |_| {
+        let decision = login.run(directory, events.next().expect("an event"));
+        assert_eq!(decision, Decision::Proceed);
+    });
+}
+
+/// Every login is a new Google account of a known address: it is made, linked
+/// and written down.
+fn links(plugin: &Plugin, directory: &Arc<dyn Administration>, name: &str, users: usize) {
+    let login = Login::new(plugin);
+    let next = AtomicUsize::new(0);
+    let event = || -> LoginEvent {
+        let n = next.fetch_add(1, Ordering::Relaxed);
+        let email = email(any(n, users));
+        let text = format!(
+            r#"{{"user": {{"user_id": "google-oauth2|{n}", "email": "{email}", "email_verified": true, "name": "User"}},
+                "connection": {{"id": "con_2", "name": "google-oauth2", "strategy": "google-oauth2"}},
+                "authentication": {{"methods": [{{"name": "federated"}}]}}}}"#
+        );
+        serde_json::from_str(&text).expect("an event")
+    };
+    let one = || {
+        let decision = login.run(directory, event());
+        assert!(matches!(decision, Decision::Linked { .. }), "{decision:?}");
+    };
+    time(&format!("a first login that makes a user and links it, {name}"), 500, |_| one());
+    for clients in CLIENTS {
+        let (start, patience) = (Instant::now(), Duration::from_secs(5));
+        let done: usize = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..clients)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut done = 0;
+                        while start.elapsed() < patience {
+                            one();
+                            done += 1;
+                        }
+                        done
+                    })
+                })
+                .collect();
+            clients.into_iter().map(|client| client.join().expect("a client ends")).sum()
+        });
+        let rate = done as f64 / start.elapsed().as_secs_f64();
+        println!("  {clients:>2} client(s) {rate:>46.0} such logins/s");
+    }
+}

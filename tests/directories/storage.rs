@@ -1,0 +1,292 @@
+//! What becomes of links when the process is killed, and of databases that
+//! cannot be used.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ligature_host::directory::{Administration, JournalQuery, Kept, Kind, Memory, SealKey, SqlDirectory};
+use ligature_host::login::ApiError;
+
+use super::users::{InFewWords, ada, google, link, user};
+use super::{Implementation, Test};
+
+/// What both databases must do.
+pub(crate) const DURABLE: &[Test] = &[
+    ("is_there_again_when_opened_again", is_there_again_when_opened_again),
+    ("two_that_start_at_once_both_start", two_that_start_at_once_both_start),
+];
+
+/// What is about a file.
+pub(crate) const SQLITE: &[Test] = &[
+    ("a_killed_process_leaves_links_whole_or_absent", a_killed_process_leaves_links_whole_or_absent),
+    ("a_newer_database_is_refused", a_newer_database_is_refused),
+    ("what_is_no_database_is_refused", what_is_no_database_is_refused),
+    ("a_missing_file_is_not_made_unasked", a_missing_file_is_not_made_unasked),
+    ("a_database_is_for_its_owners_eyes_only", a_database_is_for_its_owners_eyes_only),
+    ("a_damaged_user_is_an_error_and_no_panic", a_damaged_user_is_an_error_and_no_panic),
+    ("snapshots_are_encrypted_with_a_key", snapshots_are_encrypted_with_a_key),
+    ("a_busy_database_is_waited_for", a_busy_database_is_waited_for),
+];
+
+/// Where a child is told what to link.
+pub(crate) const CHILD: &str = "LIGATURE_LINKING_CHILD";
+const PAIRS: usize = 200;
+
+fn sqlite(file: &Path) -> Arc<dyn Administration> {
+    Arc::new(SqlDirectory::sqlite(file, None, true, true).expect("it opens"))
+}
+
+fn is_there_again_when_opened_again(implementation: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = match implementation {
+        Implementation::Postgres(server) => server.schema(),
+        _ => String::new(),
+    };
+    let open = || -> Arc<dyn Administration> {
+        match implementation {
+            Implementation::Postgres(_) => {
+                Arc::new(SqlDirectory::postgres(&url, None, true).expect("it opens"))
+            }
+            _ => sqlite(&folder.path().join("users.db")),
+        }
+    };
+    let directory = open();
+    directory.create(ada()).unwrap();
+    directory.create(google()).unwrap();
+    let linked = directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    drop(directory);
+    let directory = open();
+    assert_eq!(directory.user("auth0|1"), *linked);
+    assert!(matches!(directory.last_link().kept, Kept::Whole(_)));
+}
+
+fn two_that_start_at_once_both_start(implementation: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    let url = match implementation {
+        Implementation::Postgres(server) => server.schema(),
+        _ => String::new(),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| match implementation {
+                Implementation::Postgres(_) => {
+                    SqlDirectory::postgres(&url, None, true).map(drop).expect("it opens")
+                }
+                _ => SqlDirectory::sqlite(&file, None, true, true).map(drop).expect("it opens"),
+            });
+        }
+    });
+}
+
+fn pair(n: usize) -> [String; 2] {
+    [format!("auth0|{n}"), format!("google-oauth2|{n}")]
+}
+
+/// The child's part: links every pair that is not linked yet, four at a time,
+/// and says each on a line once it is answered.
+pub(crate) fn link_all(file: &Path) {
+    let directory = sqlite(file);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let directory = &directory;
+            scope.spawn(move || {
+                for n in (thread..PAIRS).step_by(4) {
+                    let [primary, secondary] = pair(n);
+                    match directory.link(&link(&primary, &secondary)) {
+                        Ok(_) => println!("{n}"),
+                        Err(ApiError::AlreadyLinked(_)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn a_killed_process_leaves_links_whole_or_absent(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    let directory = sqlite(&file);
+    for id in (0..PAIRS).flat_map(pair) {
+        directory
+            .create(user(&format!(r#"{{"user_id": "{id}", "app_metadata": {{"of": "{id}"}}}}"#)))
+            .unwrap();
+    }
+    drop(directory);
+
+    let mut answered = [false; PAIRS];
+    let mut kills = 0;
+    while answered.contains(&false) {
+        // Around the time that one link takes, so that most kills hit the middle.
+        let after = Duration::from_micros(fastrand::u64(5_000..40_000));
+        let was_killed = run_and_kill(&file, after, &mut answered);
+        kills += usize::from(was_killed);
+        check_pairs(&sqlite(&file), &mut answered);
+        assert!(kills < 5_000, "no run gets anywhere");
+        if !was_killed {
+            break;
+        }
+    }
+    assert!(kills > 0, "nothing was killed");
+    assert_eq!(answered, [true; PAIRS]);
+}
+
+/// True if the child was killed before it was through.
+fn run_and_kill(file: &Path, after: Duration, answered: &mut [bool; PAIRS]) -> bool {
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .env(CHILD, file)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the child starts");
+    let out = child.stdout.take().expect("its output");
+    let mut deadline = None;
+    for line in BufReader::new(out).lines().map_while(Result::ok) {
+        answered[line.parse::<usize>().expect("a number")] = true;
+        // The clock runs from the first link of the child.
+        let deadline = *deadline.get_or_insert_with(|| Instant::now() + after);
+        if Instant::now() >= deadline {
+            let _ = child.kill();
+        }
+    }
+    !child.wait().expect("the child ends").success()
+}
+
+/// Each pair is linked with its entry in the journal, or neither.
+fn check_pairs(directory: &Arc<dyn Administration>, answered: &mut [bool; PAIRS]) {
+    for (n, answered) in answered.iter_mut().enumerate() {
+        let [primary, secondary] = pair(n);
+        let query = JournalQuery { user_id: Some(secondary.clone()), limit: 10 };
+        let entries = directory.journal(&query).unwrap();
+        if directory.get(&secondary).is_ok() {
+            assert!(!*answered, "the link of {primary} was answered, and is lost");
+            assert_eq!(directory.identities(&primary), [primary.as_str()]);
+            assert!(entries.is_empty());
+        } else {
+            // Done just before the kill, and not answered any more.
+            *answered = true;
+            assert_eq!(directory.identities(&primary), [primary.as_str(), secondary.as_str()]);
+            assert_eq!(directory.owner_of("google-oauth2", "google-oauth2", &n.to_string()), Some(primary));
+            assert_eq!(entries.len(), 1);
+            assert_eq!(entries[0].kind, Kind::Link);
+            assert!(matches!(directory.journal_entry(&entries[0].id).unwrap().kept, Kept::Whole(_)));
+        }
+    }
+}
+
+fn refusal(file: &Path) -> String {
+    match SqlDirectory::sqlite(file, None, false, true) {
+        Ok(_) => panic!("it opens"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn a_newer_database_is_refused(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    sqlite(&file).create(ada()).unwrap();
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection
+        .execute("INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')", [])
+        .unwrap();
+    drop(connection);
+    let why = refusal(&file);
+    assert!(why.contains("its schema is of version 99, newer than this program"), "{why}");
+    assert!(why.contains("use the program that wrote it, or a newer one"), "{why}");
+}
+
+fn what_is_no_database_is_refused(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    std::fs::write(&file, "user_id,email\n".repeat(1000)).unwrap();
+    assert!(refusal(&file).contains("this is not an SQLite database"), "{}", refusal(&file));
+    assert!(refusal(folder.path()).contains("may not be opened"), "{}", refusal(folder.path()));
+}
+
+fn a_missing_file_is_not_made_unasked(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    assert!(refusal(&file).contains("there is no such file"));
+    assert!(!file.exists());
+}
+
+fn a_database_is_for_its_owners_eyes_only(_: &Implementation) {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    let directory = sqlite(&file);
+    directory.create(ada()).unwrap();
+    for name in ["users.db", "users.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}");
+    }
+}
+
+fn a_damaged_user_is_an_error_and_no_panic(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    let directory = sqlite(&file);
+    directory.create(ada()).unwrap();
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    for damage in ["'{\"user_id\": 7'", "x'ff00ff'", "7", "''"] {
+        connection.execute(&format!("UPDATE users SET document = {damage}"), []).unwrap();
+        let error = directory.get("auth0|1").unwrap_err().to_string();
+        assert!(
+            error.contains("cannot be read") || error.contains("Invalid column type"),
+            "{damage}: {error}"
+        );
+    }
+}
+
+fn snapshots_are_encrypted_with_a_key(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    let open = |key: Option<u8>| -> Arc<dyn Administration> {
+        let key = key.map(|byte| SealKey::from_bytes(&[byte; 32]));
+        Arc::new(SqlDirectory::sqlite(&file, key, true, true).expect("it opens"))
+    };
+    let directory = open(Some(1));
+    directory.create(ada()).unwrap();
+    let marked = user(r#"{"user_id": "google-oauth2|115", "user_metadata": {"word": "FLAMINGO"}}"#);
+    directory.create(marked.clone()).unwrap();
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let id = directory.last_link().id;
+    let Kept::Whole(snapshot) = directory.last_link().kept else { panic!("not kept") };
+    assert_eq!(*snapshot.secondary, marked);
+
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    let bytes: Vec<u8> = connection.query_row("SELECT snapshot FROM journal", [], |row| row.get(0)).unwrap();
+    assert!(!bytes.windows(8).any(|window| window == b"FLAMINGO"));
+    for other in [None, Some(2)] {
+        let directory = open(other);
+        assert!(matches!(directory.journal_entry(&id).unwrap().kept, Kept::Sealed { .. }));
+        let why = directory.undo_at(&id, 300).unwrap_err().to_string();
+        assert!(why.contains("--journal-key"), "{why}");
+    }
+    // A snapshot that somebody has put in another's place.
+    connection.execute("UPDATE journal SET entry_id = '00000000-0000-4000-8000-000000000000'", []).unwrap();
+    let foreign = "00000000-0000-4000-8000-000000000000".parse().unwrap();
+    let error = open(Some(1)).journal_entry(&foreign).unwrap_err().to_string();
+    assert!(error.contains("tampered"), "{error}");
+}
+
+fn a_busy_database_is_waited_for(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    let directory = sqlite(&file);
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|scope| {
+        let made = scope.spawn(|| directory.create(ada()));
+        std::thread::sleep(Duration::from_millis(300));
+        connection.execute_batch("COMMIT").unwrap();
+        made.join().expect("it ends").expect("the user is made");
+    });
+    // What the model does, for the record.
+    let model: Arc<dyn Administration> = Arc::new(Memory::default());
+    model.create(ada()).unwrap();
+    assert_eq!(model.all(), directory.all());
+}

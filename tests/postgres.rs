@@ -1,0 +1,203 @@
+//! A PostgreSQL server for the suites: the one of `DATABASE_URL`, or a private
+//! one, started from the machine's binaries and ended with the suite.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use ligature_host::directory::SqlDirectory;
+
+/// A server, and a schema of its own for every test.
+pub struct Postgres {
+    url: String,
+    /// None if the server is somebody else's.
+    private: Option<Private>,
+    schemas: AtomicU32,
+}
+
+struct Private {
+    server: Child,
+    _folder: tempfile::TempDir,
+}
+
+/// Why there is no server.
+#[derive(Debug)]
+pub struct NoServer(pub String);
+
+impl Postgres {
+    /// The server. `Err` says in one line why there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the machine has no binaries, and nothing says that it must.
+    ///
+    /// # Panics
+    ///
+    /// When `LIGATURE_REQUIRE` names `postgres` and there is none, or one is
+    /// there and does not start.
+    pub fn start() -> Result<Self, NoServer> {
+        Self::start_as(false)
+    }
+
+    /// The same, for a bench: a private server waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_durable() -> Result<Self, NoServer> {
+        Self::start_as(true)
+    }
+
+    fn start_as(durable: bool) -> Result<Self, NoServer> {
+        if let Ok(url) = std::env::var("DATABASE_URL") {
+            return Ok(Self { url, private: None, schemas: AtomicU32::new(0) });
+        }
+        match binaries() {
+            Some(binaries) => Ok(Self::private(&binaries, durable)),
+            None => {
+                let why = "PostgreSQL: neither DATABASE_URL nor initdb and postgres on this machine; its suite was skipped";
+                let required = std::env::var("LIGATURE_REQUIRE").unwrap_or_default();
+                assert!(!required.split([',', ' ']).any(|name| name == "postgres"), "{why}, and may not be");
+                Err(NoServer(why.to_owned()))
+            }
+        }
+    }
+
+    /// A cluster in a temporary folder, that listens on a socket in it only.
+    fn private(binaries: &Path, durable: bool) -> Self {
+        let folder = tempfile::Builder::new().prefix("ligature-pg-").tempdir().expect("a temporary folder");
+        let user = ordinary_user(folder.path());
+        let data = folder.path().join("data");
+        let run = |program: &str| {
+            let mut command = match &user {
+                // The server refuses to run as root. It ends with this process.
+                Some(user) => {
+                    let mut command = Command::new("setpriv");
+                    command.args([
+                        "--reuid",
+                        user,
+                        "--regid",
+                        user,
+                        "--clear-groups",
+                        "--pdeathsig",
+                        "KILL",
+                        "--",
+                    ]);
+                    command.arg(binaries.join(program));
+                    command
+                }
+                None => Command::new(binaries.join(program)),
+            };
+            command.env("LC_ALL", "C.UTF-8").current_dir(folder.path()).stdout(Stdio::null());
+            command
+        };
+        let made = run("initdb")
+            .args(["--auth=trust", "--username=ligature", "--no-sync", "--encoding=UTF8", "--pgdata"])
+            .arg(&data)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("initdb runs");
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
+        let server = run("postgres")
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(folder.path())
+            .args(["-c", "listen_addresses=", "-c", "max_connections=200"])
+            .args(["-c", if durable { "fsync=on" } else { "fsync=off" }])
+            .stderr(log)
+            .spawn()
+            .expect("postgres starts");
+        let url = format!(
+            "postgres://ligature@%2F{}/postgres",
+            folder.path().display().to_string().trim_start_matches('/').replace('/', "%2F")
+        );
+        let this =
+            Self { url, private: Some(Private { server, _folder: folder }), schemas: AtomicU32::new(0) };
+        this.wait();
+        this
+    }
+
+    fn wait(&self) {
+        let patience = Instant::now() + Duration::from_secs(60);
+        loop {
+            match postgres::Client::connect(&self.url, postgres::NoTls) {
+                Ok(_) => return,
+                Err(error) => assert!(Instant::now() < patience, "postgres does not answer: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The URL of a schema of its own, empty.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    #[must_use]
+    pub fn schema(&self) -> String {
+        let name = format!("t{}_{}", std::process::id(), self.schemas.fetch_add(1, Ordering::Relaxed));
+        let mut client = postgres::Client::connect(&self.url, postgres::NoTls).expect("the server answers");
+        client.batch_execute(&format!("CREATE SCHEMA {name}")).expect("a schema");
+        let mut url = self.url.clone();
+        let _ = write!(url, "{}options=-csearch_path%3D{name}", if url.contains('?') { '&' } else { '?' });
+        url
+    }
+
+    /// A directory in a schema of its own.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be opened.
+    #[must_use]
+    pub fn directory(&self) -> SqlDirectory {
+        SqlDirectory::postgres(&self.schema(), None, true).expect("the directory opens")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(private) = &mut self.private {
+            let _ = private.server.kill();
+            let _ = private.server.wait();
+        } else if let Ok(mut client) = postgres::Client::connect(&self.url, postgres::NoTls) {
+            for n in 0..self.schemas.load(Ordering::Relaxed) {
+                let _ = client.batch_execute(&format!("DROP SCHEMA t{}_{n} CASCADE", std::process::id()));
+            }
+        }
+    }
+}
+
+/// Where `initdb` and `postgres` are: on the PATH, or where Debian puts them.
+fn binaries() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|version| Some(version.ok()?.path().join("bin")))
+        .collect();
+    folders.sort();
+    folders.reverse();
+    folders.extend(std::env::split_paths(&path));
+    folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+/// Whom the server runs as, if this process is root's: the folder is theirs then.
+#[cfg(unix)]
+fn ordinary_user(folder: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    if std::fs::metadata(folder).expect("the folder is there").uid() != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let id = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        line.split(':').nth(2)?.parse::<u32>().ok()
+    };
+    let user = ["postgres", "nobody"].into_iter().find_map(id).expect("there is a user besides root");
+    std::os::unix::fs::chown(folder, Some(user), None).expect("root may give a folder away");
+    Some(user.to_string())
+}
