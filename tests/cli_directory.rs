@@ -157,6 +157,21 @@ fn a_login_is_decided_applied_journalled_and_undone() {
     assert!(place.good(&["journal", "list", "--user", "auth0|1"]).contains("undone"));
 }
 
+/// The README's example, as it stands there.
+#[test]
+fn the_example_of_the_readme_does_what_it_says() {
+    let place = Place::empty();
+    let example = |name: &str| format!("{}/../examples/directory/{name}", env!("CARGO_MANIFEST_DIR"));
+    assert_eq!(place.good(&["users", "import", &example("users.ndjson")]), "2 users added\n");
+    let page = place.good(&["run", "--event", &example("event.json"), "--policy", &example("policy.json")]);
+    assert!(page.contains("linked: the login goes on as auth0|6571c0ffee0000000000a001"), "{page}");
+    let list = place.good(&["journal", "list"]);
+    let link = "link    google-oauth2|115014287643218005122 into auth0|6571c0ffee0000000000a001\n";
+    assert!(list.ends_with(link), "{list}");
+    let undone = place.good(&["undo", &place.link_id()]);
+    assert!(undone.starts_with("google-oauth2|115014287643218005122 is a user of its own again\n"), "{undone}");
+}
+
 #[test]
 fn a_login_through_a_linked_identity_is_its_primarys() {
     let place = Place::with_users();
