@@ -169,7 +169,10 @@ fn the_example_of_the_readme_does_what_it_says() {
     let link = "link    google-oauth2|115014287643218005122 into auth0|6571c0ffee0000000000a001\n";
     assert!(list.ends_with(link), "{list}");
     let undone = place.good(&["undo", &place.link_id()]);
-    assert!(undone.starts_with("google-oauth2|115014287643218005122 is a user of its own again\n"), "{undone}");
+    assert!(
+        undone.starts_with("google-oauth2|115014287643218005122 is a user of its own again\n"),
+        "{undone}"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What a directory costs: `cargo bench -p ligature-tests --bench directory`
 //! (or `make bench-directory`). SQLite with a million users on the disk of the
-//! target directory, PostgreSQL with 50,000; every link waits for the disk.
+//! target directory, PostgreSQL with 60,000; every link waits for the disk.
+//!
+//! `LIGATURE_BENCH_USERS` is another number of users than a million.
 //!
 //! Compare only figures of one run: the other load of the machine is in them.
 
@@ -20,9 +22,8 @@ use ligature_tests::postgres::Postgres;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const MANY: usize = 1_000_000;
 const FEW: usize = 10_000;
-const SERVED: usize = 50_000;
+const SERVED: usize = 60_000;
 const CLIENTS: [usize; 3] = [1, 8, 64];
 
 fn main() {
@@ -34,16 +35,18 @@ fn main() {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
     // Before anything else, for the peak of the memory.
-    let many = imported(&folder, MANY);
+    let many_users =
+        std::env::var("LIGATURE_BENCH_USERS").ok().and_then(|users| users.parse().ok()).unwrap_or(1_000_000);
+    let many = imported(&folder, many_users);
     let few = imported(&folder, FEW);
     find(&*few, FEW);
-    find(&*many, MANY);
+    find(&*many, many_users);
 
     let options = Options { allocator: Allocator::Pool, concurrent_logins: 64, ..Options::default() };
     let sandbox = Sandbox::start(options).expect("the sandbox starts");
     let plugin = sandbox.load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN).expect("the policy loads");
-    links_nothing(&plugin, &many, "SQLite", MANY);
-    links(&plugin, &many, "SQLite", MANY);
+    links_nothing(&plugin, &many, "SQLite", many_users);
+    links(&plugin, &many, &folder, "SQLite", many_users);
     match Postgres::start_durable() {
         Err(why) => println!("{}", why.0),
         Ok(server) => {
@@ -51,7 +54,7 @@ fn main() {
             import_into(&*directory, &folder, SERVED);
             find(&*directory, SERVED);
             links_nothing(&plugin, &directory, "PostgreSQL", SERVED);
-            links(&plugin, &directory, "PostgreSQL", SERVED);
+            links(&plugin, &directory, &folder, "PostgreSQL", SERVED);
         }
     }
     drop((many, few));
@@ -191,26 +194,44 @@ fn links_nothing(plugin: &Plugin, directory: &Arc<dyn Administration>, name: &st
     });
 }
 
-/// Every login is a new Google account of a known address: it is made, linked
-/// and written down.
-fn links(plugin: &Plugin, directory: &Arc<dyn Administration>, name: &str, users: usize) {
+/// Google accounts that log in, each of which has the address of a user.
+const ARRIVING: usize = 60_000;
+
+fn google(n: usize, users: usize) -> String {
+    let email = email(any(n, users));
+    format!(r#"{{"user_id":"google-oauth2|{n}","email":"{email}","email_verified":true,"name":"User"}}"#)
+}
+
+/// Every login is that of a Google account whose address a user has: they are
+/// linked, and it is written down.
+fn links(plugin: &Plugin, directory: &Arc<dyn Administration>, folder: &Path, name: &str, users: usize) {
+    let arriving = ARRIVING.min(users);
+    let file = folder.join("google.ndjson");
+    let lines: String = (0..arriving).map(|n| google(n, users) + "\n").collect();
+    std::fs::write(&file, lines).expect("a file");
+    let opened = UsersFile::open(&file, |raw| raw).expect("the file opens");
+    let (summary, ended) = import(&**directory, opened, &Import::default());
+    ended.expect("they are imported");
+    assert_eq!(summary.added, arriving as u64);
+
     let login = Login::new(plugin);
     let next = AtomicUsize::new(0);
-    let event = || -> LoginEvent {
-        let n = next.fetch_add(1, Ordering::Relaxed);
-        let email = email(any(n, users));
-        let text = format!(
-            r#"{{"user": {{"user_id": "google-oauth2|{n}", "email": "{email}", "email_verified": true, "name": "User"}},
-                "connection": {{"id": "con_2", "name": "google-oauth2", "strategy": "google-oauth2"}},
-                "authentication": {{"methods": [{{"name": "federated"}}]}}}}"#
-        );
-        serde_json::from_str(&text).expect("an event")
-    };
+    // False when every account has arrived.
     let one = || {
-        let decision = login.run(directory, event());
+        let n = next.fetch_add(1, Ordering::Relaxed);
+        if n >= arriving {
+            return false;
+        }
+        let text = format!(
+            r#"{{"user": {}, "connection": {{"id": "con_2", "name": "google-oauth2", "strategy": "google-oauth2"}},
+                "authentication": {{"methods": [{{"name": "federated"}}]}}}}"#,
+            google(n, users)
+        );
+        let decision = login.run(directory, serde_json::from_str(&text).expect("an event"));
         assert!(matches!(decision, Decision::Linked { .. }), "{decision:?}");
+        true
     };
-    time(&format!("a first login that makes a user and links it, {name}"), 500, |_| one());
+    time(&format!("a login that links, with journal, durable, {name}"), 2_000, |_| assert!(one()));
     for clients in CLIENTS {
         let (start, patience) = (Instant::now(), Duration::from_secs(5));
         let done: usize = std::thread::scope(|scope| {
@@ -218,8 +239,7 @@ fn links(plugin: &Plugin, directory: &Arc<dyn Administration>, name: &str, users
                 .map(|_| {
                     scope.spawn(|| {
                         let mut done = 0;
-                        while start.elapsed() < patience {
-                            one();
+                        while start.elapsed() < patience && one() {
                             done += 1;
                         }
                         done

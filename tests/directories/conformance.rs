@@ -1,6 +1,8 @@
 //! One test a rule. Source, where not said otherwise: Auth0 Management API v2.
 
-use ligature_host::directory::{Batch, Forget, Imported, JournalQuery, Kept, Kind, Undo, UndoError};
+use ligature_host::directory::{
+    Administration, Batch, Forget, Imported, JournalQuery, Kept, Kind, Undo, UndoError,
+};
 use ligature_host::login::{ApiError, MetadataPatch, User};
 
 use super::users::{InFewWords, ada, at, by, google, kind, link, metadata, unlink, user, without_mark};
@@ -466,9 +468,18 @@ fn what_the_journal_has_forgotten_cannot_be_undone(implementation: &Implementati
     assert!(why.contains("erased"), "{why}");
 }
 
-fn batch<'a>(users: &'a [(u64, User)], replace: bool, strict: bool) -> Batch<'a> {
-    let done = users.last().map_or(0, |(line, _)| *line);
-    Batch { users, replace, strict, import: Some("file"), done, now: at(1) }
+/// Imports these lines, numbered as they are.
+fn import(
+    directory: &dyn Administration,
+    lines: &[(u64, User)],
+    replace: bool,
+    strict: bool,
+) -> Vec<Imported> {
+    let lines: Vec<(u64, Box<str>)> =
+        lines.iter().map(|(line, user)| (*line, serde_json::to_string(user).unwrap().into())).collect();
+    let read = |_, json: &str| serde_json::from_str(json).map_err(|error| error.to_string());
+    let batch = Batch { lines: &lines, read: &read, replace, strict, import: Some("file"), now: at(1) };
+    directory.import(&batch).unwrap()
 }
 
 fn an_import_tells_of_every_user_what_became_of_it(implementation: &Implementation) {
@@ -488,7 +499,7 @@ fn an_import_tells_of_every_user_what_became_of_it(implementation: &Implementati
         (5, User { blocked: true, ..linked.clone() }),
         (7, user(r#"{"user_id": "7"}"#)),
     ];
-    let told = directory.import(&batch(&users, false, false)).unwrap();
+    let told = import(&**directory, &users, false, false);
     assert_eq!(told[..2], [Imported::Added, Imported::Same]);
     let refused: Vec<bool> = told[2..].iter().map(|told| matches!(told, Imported::Refused(_))).collect();
     assert_eq!(refused, [true; 4], "{told:?}");
@@ -496,7 +507,7 @@ fn an_import_tells_of_every_user_what_became_of_it(implementation: &Implementati
     assert_eq!(directory.owner_of("sms", "sms", "8"), None, "nothing is left of the thief");
     assert_eq!(directory.import_progress("file"), Ok(7));
     assert_eq!(directory.import_progress("other"), Ok(0));
-    let replaced = directory.import(&batch(&users[4..5], true, false)).unwrap();
+    let replaced = import(&**directory, &users[4..5], true, false);
     assert_eq!(replaced, [Imported::Replaced]);
     assert!(directory.user("auth0|1").blocked);
 }
@@ -504,7 +515,7 @@ fn an_import_tells_of_every_user_what_became_of_it(implementation: &Implementati
 fn a_strict_import_ends_at_the_first_bad_user(implementation: &Implementation) {
     let opened = implementation.open();
     let users = [(1, ada()), (2, user(r#"{"user_id": "2"}"#)), (3, google())];
-    let told = opened.directory.import(&batch(&users, false, true)).unwrap();
+    let told = import(&*opened.directory, &users, false, true);
     assert_eq!(told.len(), 2);
     assert_eq!(opened.directory.all(), [ada()]);
     assert_eq!(opened.directory.import_progress("file"), Ok(1));

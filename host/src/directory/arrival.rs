@@ -1,5 +1,8 @@
 //! A login arrives: whose it is.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::{Administration, Stored};
 use crate::login::{ApiError, KnownAs, LoginEvent, Timestamp, User, signed_in};
 
@@ -63,7 +66,7 @@ pub fn arrive(
 }
 
 fn made(event: &LoginEvent, now: Timestamp) -> User {
-    let mut user = signed_in(event, KnownAs::Nobody);
+    let mut user = signed_in(event, KnownAs::Nobody).into_owned();
     user.created_at = user.created_at.or(Some(now));
     user.updated_at = user.updated_at.or(Some(now));
     // Counted when this login is through.
@@ -80,11 +83,10 @@ fn synchronised(
 ) -> Result<Stored, ApiError> {
     // Whoever changes the user at the same moment, twice more will do.
     for _ in 0..3 {
-        let mut user = signed_in(event, KnownAs::User(&known.user));
-        if user == *known.user {
-            return Ok(known);
-        }
-        user.updated_at = Some(now);
+        let user = match signed_in(event, KnownAs::User(&known.user)) {
+            Cow::Owned(user) if user != *known.user => User { updated_at: Some(now), ..user },
+            _ => return Ok(known),
+        };
         match directory.update(user, known.version) {
             Ok(updated) => return Ok(updated),
             Err(ApiError::StateChanged(_)) => known = directory.get(&known.user.user_id)?,
@@ -96,14 +98,15 @@ fn synchronised(
 
 /// The login as this user's, with what only the event knows of it.
 fn as_user(event: LoginEvent, known: &Stored) -> LoginEvent {
-    let mut user = User::clone(&known.user);
+    let mut user = known.user.clone();
     for key in ["enrolledFactors", "multifactor"] {
         if let Some(value) = event.user.rest.get(key).filter(|_| !user.rest.contains_key(key)) {
-            user.rest.insert(key.to_owned(), value.clone());
+            Arc::make_mut(&mut user).rest.insert(key.to_owned(), value.clone());
         }
     }
-    if user.roles.is_empty() {
-        user.roles.clone_from(&event.account().roles);
+    let roles = &event.account().roles;
+    if user.roles.is_empty() && !roles.is_empty() {
+        Arc::make_mut(&mut user).roles.clone_from(roles);
     }
     event.of_user(user)
 }

@@ -133,9 +133,9 @@ impl<S: Store> Records for Layered<'_, S> {
         Ok(self.take(user_id, version)? && self.front.remove_user(user_id, version)?)
     }
 
-    fn count_login(&mut self, user_id: &str, now: Timestamp) -> Done<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool> {
         let Some(stored) = self.user(user_id)? else { return Ok(false) };
-        Ok(self.take(user_id, stored.version)? && self.front.count_login(user_id, now)?)
+        Ok(self.take(user_id, stored.version)? && self.front.count_logins(user_id, logins, last)?)
     }
 
     fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>> {
@@ -143,6 +143,11 @@ impl<S: Store> Records for Layered<'_, S> {
             return self.front.owner(provider, user_id);
         }
         behind(self.behind.read(|records| records.owner(provider, user_id)))
+    }
+
+    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>> {
+        let Some(owner) = self.owner(provider, user_id)? else { return Ok(None) };
+        Ok(self.user(&owner.user_id)?.map(|stored| (owner.connection, stored)))
     }
 
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {

@@ -239,11 +239,11 @@ impl Records for State {
         Ok(is_at)
     }
 
-    fn count_login(&mut self, user_id: &str, now: Timestamp) -> Done<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool> {
         let Some(stored) = self.users.get(user_id) else { return Ok(false) };
         let mut user = User::clone(&stored.user);
-        user.logins_count = Some(user.logins_count.unwrap_or(0) + 1);
-        user.last_login = Some(now);
+        user.logins_count = Some(user.logins_count.unwrap_or(0) + logins);
+        user.last_login = Some(last);
         let version = stored.version;
         self.set_user(user_id, Some(Stored { user: Arc::new(user), version }));
         Ok(true)
@@ -251,6 +251,11 @@ impl Records for State {
 
     fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>> {
         Ok(self.identities.get(&format!("{provider}|{user_id}")).cloned())
+    }
+
+    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>> {
+        let Some(owner) = self.owner(provider, user_id)? else { return Ok(None) };
+        Ok(self.user(&owner.user_id)?.map(|stored| (owner.connection, stored)))
     }
 
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {

@@ -73,7 +73,7 @@ pub struct Unlink {
     pub now: Timestamp,
 }
 
-/// What became of one user of an import.
+/// What became of one line of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Imported {
     /// It is there now.
@@ -86,20 +86,20 @@ pub enum Imported {
     Refused(String),
 }
 
-/// Some users of an import, and how far the import has come with them.
-#[derive(Debug, Clone)]
+/// Some lines of an import, and how far the import has come with them. They are
+/// read in the transaction: many users as text take less memory than as users.
 pub struct Batch<'a> {
-    /// The users, each with the line it stands in.
-    pub users: &'a [(u64, User)],
+    /// The lines, each with its number.
+    pub lines: &'a [(u64, Box<str>)],
+    /// Reads a line; says what is wrong with it.
+    pub read: &'a dyn Fn(u64, &str) -> Result<User, String>,
     /// Whether a user may replace the one of its id.
     pub replace: bool,
-    /// Whether the first user that is refused ends the batch; it is the last of
+    /// Whether the first line that is refused ends the batch; it is the last of
     /// the answer then.
     pub strict: bool,
     /// The import's name, if it is to go on where it stopped.
     pub import: Option<&'a str>,
-    /// Lines done once all these users are in.
-    pub done: u64,
     /// When it happens.
     pub now: Timestamp,
 }
@@ -175,7 +175,7 @@ pub trait Administration: Directory {
     fn delete(&self, user_id: &str) -> Result<bool, ApiError>;
 
     /// Adds users, each of them wholly or not, and writes down how far the
-    /// import has come, all in one transaction.
+    /// import has come, all in one transaction. Answers for every line.
     fn import(&self, batch: &Batch<'_>) -> Result<Vec<Imported>, ApiError>;
 
     /// How many lines of this import are done.

@@ -57,6 +57,9 @@ pub(super) struct Owner {
 /// The records, within one transaction.
 pub(super) trait Records {
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>>;
+    fn is_user(&mut self, user_id: &str) -> Done<bool> {
+        Ok(self.user(user_id)?.is_some())
+    }
     fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> Done<Vec<Stored>>;
     fn users_behind(&mut self, after: &str, limit: usize) -> Done<Vec<Stored>>;
 
@@ -67,10 +70,13 @@ pub(super) trait Records {
     fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool>;
     /// Removes a user at this version, without its identities.
     fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool>;
-    /// False if there is no such user.
-    fn count_login(&mut self, user_id: &str, now: Timestamp) -> Done<bool>;
+    /// Counts so many logins, of which the last was then. False if there is no
+    /// such user.
+    fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool>;
 
     fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>>;
+    /// The connection of this identity, and the user who has it.
+    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>>;
     /// False if somebody has it.
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool>;
     /// False if `from` does not have it.
@@ -110,6 +116,14 @@ pub(super) trait Store: Send + Sync {
         durability: Durability,
         what: impl FnMut(&mut dyn Records) -> Done<T>,
     ) -> Result<T, ApiError>;
+
+    /// Counts a login. A storage may write it down a moment later, as long as
+    /// every reader sees it at once.
+    fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError> {
+        self.write(Durability::Process, |records| {
+            if records.count_logins(user_id, 1, now)? { Ok(()) } else { Err(users::not_found(user_id)) }
+        })
+    }
 }
 
 impl<S: Store> Directory for S {
@@ -172,9 +186,7 @@ impl<S: Store> Administration for S {
     }
 
     fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError> {
-        self.write(Durability::Process, |records| {
-            if records.count_login(user_id, now)? { Ok(()) } else { Err(users::not_found(user_id)) }
-        })
+        Store::count_login(self, user_id, now)
     }
 
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {

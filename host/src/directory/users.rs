@@ -37,17 +37,15 @@ pub(super) fn at_version(records: &mut dyn Records, user_id: &str, version: Opti
 }
 
 pub(super) fn owner(records: &mut dyn Records, identity: IdentityKey<'_>) -> Done<Option<Stored>> {
-    let Some(owner) = records.owner(identity.provider, identity.user_id)? else { return Ok(None) };
-    if owner.connection != identity.connection {
-        return Err(ApiError::Invalid(format!(
-            "the identity {}|{} belongs to the connection `{}`, not to `{}`",
-            identity.provider, identity.user_id, owner.connection, identity.connection
+    let IdentityKey { connection, provider, user_id } = identity;
+    match records.user_of(provider, user_id)? {
+        Some((known, stored)) if known == connection => Ok(Some(stored)),
+        Some((known, _)) => Err(ApiError::Invalid(format!(
+            "the identity {provider}|{user_id} belongs to the connection `{known}`, not to `{connection}`"
         ))
-        .into());
+        .into()),
+        None => Ok(None),
     }
-    // Linked or unlinked between the two look-ups.
-    let stored = records.user(&owner.user_id)?.ok_or_else(|| overtaken(&owner.user_id))?;
-    Ok(Some(stored))
 }
 
 /// The user with its own identity first, if it can be kept.
@@ -172,14 +170,20 @@ pub(super) fn patch_metadata(
 }
 
 pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> Done<Vec<Imported>> {
-    let mut imported = Vec::with_capacity(batch.users.len());
-    let mut done = batch.done;
-    for (line, user) in batch.users {
-        imported.push(import_one(records, user, batch.replace)?);
-        if batch.strict && matches!(imported.last(), Some(Imported::Refused(_))) {
+    let mut imported = Vec::with_capacity(batch.lines.len());
+    let mut done = 0;
+    for (line, text) in batch.lines {
+        let one = match (batch.read)(*line, text) {
+            Ok(user) => import_one(records, user, batch.replace)?,
+            Err(why) => Imported::Refused(why),
+        };
+        let is_refused = matches!(one, Imported::Refused(_));
+        imported.push(one);
+        if batch.strict && is_refused {
             done = line - 1;
             break;
         }
+        done = *line;
     }
     if let Some(import) = batch.import {
         records.set_import_progress(import, done, batch.now)?;
@@ -187,8 +191,8 @@ pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> Done<Vec<I
     Ok(imported)
 }
 
-fn import_one(records: &mut dyn Records, user: &User, may_replace: bool) -> Done<Imported> {
-    let user = match checked(user.clone()) {
+fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<Imported> {
+    let user = match checked(user) {
         Ok(user) => Arc::new(user),
         Err(error) => return Ok(Imported::Refused(error.to_string())),
     };

@@ -226,9 +226,9 @@ impl LoginEvent {
 
     /// The same login as this user's.
     #[must_use]
-    pub fn of_user(mut self, user: User) -> Self {
-        self.account = Arc::new(user.clone());
-        self.user = user;
+    pub fn of_user(mut self, user: Arc<User>) -> Self {
+        self.user = User::clone(&user);
+        self.account = user;
         self
     }
 

@@ -1,6 +1,8 @@
 //! The account of a login, between what the login brings and what a directory
 //! knows.
 
+use std::borrow::Cow;
+
 use super::{Identity, LoginEvent, User, profile};
 
 /// The account of a login, as a directory knows it.
@@ -21,20 +23,20 @@ pub enum KnownAs<'a> {
 /// Source: Auth0, "Sync user profile attributes at each login"; that a linked
 /// identity's profile is synchronised too is not documented.
 #[must_use]
-pub fn signed_in(event: &LoginEvent, known: KnownAs<'_>) -> User {
-    let KnownAs::User(known) = known else { return User::clone(event.account()) };
+pub fn signed_in<'a>(event: &'a LoginEvent, known: KnownAs<'a>) -> Cow<'a, User> {
+    let KnownAs::User(known) = known else { return Cow::Borrowed(event.account()) };
+    let sent = event.identity().filter(|used| {
+        !matches!(used.provider.as_str(), "auth0" | "email" | "sms") && is_own(used, &event.user)
+    });
+    let Some(used) = sent else { return Cow::Borrowed(known) };
     let mut user = known.clone();
-    let Some(used) = event.identity() else { return user };
-    if matches!(used.provider.as_str(), "auth0" | "email" | "sms") || !is_own(used, &event.user) {
-        return user;
-    }
     if is_own(used, known) {
         synchronise(&mut user, &event.user);
     } else if let Some(linked) = user.identities.iter_mut().find(|it| it.key() == used.key()) {
         let fresh = profile(&event.user);
         linked.profile_data.get_or_insert_default().extend(fresh);
     }
-    user
+    Cow::Owned(user)
 }
 
 /// Whether it is the user's primary identity. An event in which it is not
@@ -87,7 +89,7 @@ mod tests {
                 "app_metadata": {"plan": "free"}}"#,
             "google-oauth2",
         );
-        let user = signed_in(&event, KnownAs::User(&known));
+        let user = signed_in(&event, KnownAs::User(&known)).into_owned();
         assert_eq!(user.email.as_deref(), Some("new@example.com"));
         assert!(!user.email_verified.is_verified());
         assert_eq!(user.rest["name"], "Ada");
@@ -116,6 +118,6 @@ mod tests {
         let known = user(r#"{"user_id": "auth0|1", "email": "ada@example.com"}"#);
         let event =
             event(r#"{"user_id": "auth0|1", "email": "eve@example.com", "email_verified": true}"#, "db");
-        assert_eq!(signed_in(&event, KnownAs::User(&known)), known);
+        assert_eq!(*signed_in(&event, KnownAs::User(&known)), known);
     }
 }

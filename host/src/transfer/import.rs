@@ -1,12 +1,20 @@
 //! Users into a directory.
 
-use super::read::{ReadError, UsersFile};
-use super::user::{LeftOut, read};
-use crate::directory::{Administration, Batch, Imported};
-use crate::login::{ApiError, Timestamp, User, mask_addresses};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Users in one transaction.
-const TOGETHER: usize = 2_000;
+use super::read::{ReadError, UsersFile};
+use super::user::{read, why_left_out};
+use crate::directory::{Administration, Batch, Imported};
+use crate::login::{ApiError, Timestamp, mask_addresses};
+
+/// Lines in one transaction, at most: many, because pages of the indexes are then
+/// written fewer times; not more, because other writers wait meanwhile.
+const TOGETHER: usize = 20_000;
+/// The same in bytes, for the memory.
+const TOGETHER_BYTES: usize = 16 << 20;
+/// No JSON begins so.
+const UNREADABLE: &str = "\0";
 /// Bad lines that are told one by one; of the others only the number is.
 const TOLD: usize = 20;
 
@@ -79,37 +87,38 @@ pub fn import(
     let mut importer = Importer {
         directory,
         how,
+        from_import: file.is_array(),
         summary: Summary::default(),
-        left_out: LeftOut::new(),
-        users: Vec::with_capacity(TOGETHER),
-        done: 0,
+        left_out: BTreeMap::new(),
+        lines: Vec::new(),
+        bytes: 0,
     };
     let imported = importer.run(file);
     let mut summary = importer.summary;
-    summary.left_out =
-        importer.left_out.into_iter().map(|(field, (times, why))| (field, times, why)).collect();
+    let left_out = importer.left_out.into_iter();
+    summary.left_out = left_out.map(|(field, times)| (field, times, why_left_out(field))).collect();
     (summary, imported)
 }
 
 struct Importer<'a> {
     directory: &'a dyn Administration,
     how: &'a Import,
+    from_import: bool,
     summary: Summary,
-    left_out: LeftOut,
-    users: Vec<(u64, User)>,
-    /// The last line that was looked at.
-    done: u64,
+    /// How often which field was left out.
+    left_out: BTreeMap<&'static str, u64>,
+    /// What has been read and not yet been written.
+    lines: Vec<(u64, Box<str>)>,
+    bytes: usize,
 }
 
 impl Importer<'_> {
     fn run(&mut self, file: UsersFile) -> Result<(), ImportError> {
         if let Some(resume) = &self.how.resume {
             let done = self.directory.import_progress(resume);
-            self.done = done.map_err(|error| ImportError::Directory { after: 0, error })?;
-            self.summary.resumed_behind = self.done;
+            self.summary.resumed_behind = done.map_err(|error| ImportError::Directory { after: 0, error })?;
         }
-        let from_import = file.is_array();
-        let read = file.read(&mut |line, json| self.line(line, json, from_import));
+        let read = file.read(&mut |line, json| self.line(line, json));
         match read {
             // Where the file breaks off, what stood before is good.
             Ok(()) | Err(ImportError::Read(_)) => self.flush().and(read),
@@ -117,62 +126,62 @@ impl Importer<'_> {
         }
     }
 
-    fn line(&mut self, line: u64, json: Result<&str, String>, from_import: bool) -> Result<(), ImportError> {
+    fn line(&mut self, line: u64, json: Result<&str, String>) -> Result<(), ImportError> {
         if line <= self.summary.resumed_behind {
             return Ok(());
         }
-        let connection = self.how.connection.as_deref();
-        match json.and_then(|json| read(json, from_import, connection, &mut self.left_out)) {
-            Ok(user) => self.users.push((line, user)),
-            Err(why) if self.how.strict => {
-                self.flush()?;
-                return Err(self.bad(line, &why));
-            }
-            Err(why) => drop(self.bad(line, &why)),
-        }
-        self.done = line;
-        if self.users.len() >= TOGETHER { self.flush() } else { Ok(()) }
+        // What cannot be read as text is kept as a text that is no JSON, and is
+        // told in its turn.
+        let json: Box<str> = json.map_or_else(|why| format!("{UNREADABLE}{why}").into(), Box::from);
+        self.bytes += json.len();
+        self.lines.push((line, json));
+        if self.lines.len() >= TOGETHER || self.bytes >= TOGETHER_BYTES { self.flush() } else { Ok(()) }
     }
 
     /// Writes what has been read.
     fn flush(&mut self) -> Result<(), ImportError> {
-        if self.users.is_empty() && self.done == self.summary.resumed_behind {
-            return Ok(());
-        }
-        let users = std::mem::replace(&mut self.users, Vec::with_capacity(TOGETHER));
+        let lines = std::mem::take(&mut self.lines);
+        self.bytes = 0;
+        let Some((first, _)) = lines.first() else { return Ok(()) };
+        let connection = self.how.connection.as_deref();
+        // A set: a transaction that is run again reads its lines again.
+        let left_out = RefCell::new(BTreeSet::new());
+        let read = |line, json: &str| match json.strip_prefix(UNREADABLE) {
+            Some(why) => Err(why.to_owned()),
+            None => read(json, self.from_import, connection, |field| {
+                left_out.borrow_mut().insert((line, field));
+            }),
+        };
         let batch = Batch {
-            users: &users,
+            lines: &lines,
+            read: &read,
             replace: self.how.replace,
             strict: self.how.strict,
             import: self.how.resume.as_deref(),
-            done: self.done,
             now: Timestamp::now(),
         };
-        let after = users.first().map_or(self.done, |(line, _)| line - 1);
-        let imported =
-            self.directory.import(&batch).map_err(|error| ImportError::Directory { after, error })?;
-        for ((line, _), imported) in users.iter().zip(imported) {
+        let imported = self.directory.import(&batch);
+        let imported = imported.map_err(|error| ImportError::Directory { after: first - 1, error })?;
+        for (_, field) in left_out.into_inner() {
+            *self.left_out.entry(field).or_default() += 1;
+        }
+        for ((line, _), imported) in lines.iter().zip(imported) {
             match imported {
                 Imported::Added => self.summary.added += 1,
                 Imported::Replaced => self.summary.replaced += 1,
                 Imported::Same => self.summary.same += 1,
-                Imported::Refused(why) => {
-                    let bad = self.bad(*line, &why);
-                    if self.how.strict {
-                        return Err(bad);
-                    }
-                }
+                Imported::Refused(why) => self.bad(*line, &why)?,
             }
         }
         Ok(())
     }
 
-    fn bad(&mut self, line: u64, why: &str) -> ImportError {
+    fn bad(&mut self, line: u64, why: &str) -> Result<(), ImportError> {
         let why = mask_addresses(why).into_owned();
         self.summary.bad += 1;
         if self.summary.told.len() < TOLD {
             self.summary.told.push((line, why.clone()));
         }
-        ImportError::Bad { line, why }
+        if self.how.strict { Err(ImportError::Bad { line, why }) } else { Ok(()) }
     }
 }

@@ -4,6 +4,7 @@
 
 mod connection;
 mod group_commit;
+mod login_counts;
 mod migrations;
 mod postgres;
 mod rows;
@@ -17,7 +18,7 @@ use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::open::OpenError;
 use super::records::{Done, Durability, Interrupted, Records, Store};
-use crate::login::ApiError;
+use crate::login::{ApiError, Timestamp};
 use migrations::Migrate;
 use seal::Seal;
 
@@ -72,6 +73,16 @@ impl Store for SqlDirectory {
             Engine::Sqlite(sqlite) => sqlite.write(durability, &mut what),
             Engine::Postgres(postgres) => postgres.write(durability, &mut what),
         })
+    }
+
+    fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError> {
+        let counted = match &self.0 {
+            Engine::Sqlite(sqlite) => again_and_again(|| sqlite.count_login(user_id, now))?,
+            Engine::Postgres(_) => {
+                self.write(Durability::Process, |records| records.count_logins(user_id, 1, now))?
+            }
+        };
+        if counted { Ok(()) } else { Err(ApiError::NotFound(user_id.to_owned())) }
     }
 }
 

@@ -50,7 +50,7 @@ impl Postgres {
 
     pub(super) fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
         let mut session = self.session()?;
-        what(&mut Rows { connection: &mut *session, seal: &self.seal })
+        what(&mut Rows { connection: &mut *session, seal: &self.seal, pending: None })
     }
 
     pub(super) fn write<T>(
@@ -63,7 +63,7 @@ impl Postgres {
             Durability::Power => "BEGIN",
             Durability::Process => "BEGIN; SET LOCAL synchronous_commit = off",
         })?;
-        let done = what(&mut Rows { connection: &mut *session, seal: &self.seal });
+        let done = what(&mut Rows { connection: &mut *session, seal: &self.seal, pending: None });
         match done {
             Ok(done) => session.statement("COMMIT").map(|()| done),
             Err(interrupted) => {

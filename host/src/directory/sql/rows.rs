@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::connection::{Connection, Param, Row};
+use super::login_counts::LoginCounts;
 use super::seal::{Opened, Seal};
 use crate::directory::Stored;
 use crate::directory::journal::{
@@ -18,6 +19,8 @@ use crate::login::{ApiError, Identity, Reason, Timestamp, User, mask_addresses};
 pub(super) struct Rows<'a, C> {
     pub(super) connection: &'a mut C,
     pub(super) seal: &'a Seal,
+    /// Logins that are counted and not written down yet, for whoever reads.
+    pub(super) pending: Option<&'a LoginCounts>,
 }
 
 /// A statement that reads users, with the rest of it.
@@ -89,6 +92,13 @@ fn stored(row: &dyn Row) -> Done<Stored> {
     Ok(Stored { user: Arc::new(user), version })
 }
 
+fn with_pending(stored: Stored, pending: Option<&LoginCounts>) -> Stored {
+    match pending {
+        Some(pending) => pending.with_pending(stored),
+        None => stored,
+    }
+}
+
 /// The user without what has columns of its own.
 fn document(user: &User) -> Done<String> {
     if user.logins_count.is_none() && user.last_login.is_none() {
@@ -105,8 +115,9 @@ impl<C: Connection> Rows<'_, C> {
 
     fn users(&mut self, statement: &'static str, params: &[Param<'_>]) -> Done<Vec<Stored>> {
         let mut found = Vec::new();
+        let pending = self.pending;
         self.connection.query(statement, params, &mut |row| {
-            found.push(stored(row)?);
+            found.push(with_pending(stored(row)?, pending));
             Ok(())
         })?;
         Ok(found)
@@ -189,6 +200,15 @@ impl<C: Connection> Records for Rows<'_, C> {
         self.users(select_user!("WHERE user_id = $1"), &[user_id.into()]).map(|mut found| found.pop())
     }
 
+    fn is_user(&mut self, user_id: &str) -> Done<bool> {
+        let mut found = false;
+        self.connection.query("SELECT 1 FROM users WHERE user_id = $1", &[user_id.into()], &mut |_| {
+            found = true;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> Done<Vec<Stored>> {
         let lower = email.to_ascii_lowercase();
         let limit = Param::from(limit as u64);
@@ -251,10 +271,10 @@ impl<C: Connection> Records for Rows<'_, C> {
         )
     }
 
-    fn count_login(&mut self, user_id: &str, now: Timestamp) -> Done<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool> {
         self.changes_one(
-            "UPDATE users SET logins_count = COALESCE(logins_count, 0) + 1, last_login = $1 WHERE user_id = $2",
-            &[millis(now), user_id.into()],
+            "UPDATE users SET logins_count = COALESCE(logins_count, 0) + $1, last_login = $2 WHERE user_id = $3",
+            &[logins.into(), millis(last), user_id.into()],
         )
     }
 
@@ -267,6 +287,22 @@ impl<C: Connection> Records for Rows<'_, C> {
                 let user_id = text_of(row, 0, "owner")?.to_owned();
                 let connection = text_of(row, 1, "connection")?.to_owned();
                 found = Some(Owner { user_id, connection });
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+
+    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>> {
+        let mut found = None;
+        let pending = self.pending;
+        self.connection.query(
+            "SELECT u.document, u.version, u.logins_count, u.last_login, i.connection FROM identities i \
+             JOIN users u ON u.user_id = i.owner WHERE i.user_id = $1 AND i.provider = $2",
+            &[user_id.into(), provider.into()],
+            &mut |row| {
+                let connection = text_of(row, 4, "connection")?.to_owned();
+                found = Some((connection, with_pending(stored(row)?, pending)));
                 Ok(())
             },
         )?;

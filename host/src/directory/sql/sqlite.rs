@@ -1,6 +1,8 @@
 //! SQLite: one file, one writer, many readers.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -8,12 +10,13 @@ use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
 
 use super::connection::{Connection, Param, Row};
 use super::group_commit::GroupCommit;
+use super::login_counts::{self, Counts, LoginCounts};
 use super::migrations::{Migrate, migrate};
 use super::rows::Rows;
 use super::seal::Seal;
 use crate::directory::open::OpenError;
 use crate::directory::records::{Done, Durability, Interrupted, Records};
-use crate::login::ApiError;
+use crate::login::{ApiError, Timestamp};
 
 /// How long a writer of another process is waited for.
 const BUSY: Duration = Duration::from_secs(5);
@@ -24,8 +27,15 @@ const WRITER_CACHE: i64 = 64 << 10;
 const READER_CACHE: i64 = 8 << 10;
 
 pub(super) struct Sqlite {
+    file: Arc<File>,
+    /// Writes down what was counted. None once it is ended.
+    counter: Option<JoinHandle<()>>,
+}
+
+struct File {
     readers: r2d2::Pool<Readers>,
     writer: GroupCommit,
+    counts: LoginCounts,
     seal: Seal,
 }
 
@@ -50,14 +60,21 @@ impl Sqlite {
             .connection_timeout(BUSY)
             .build(Readers { file: file.to_owned() })
             .map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { readers, writer: GroupCommit::new(writer), seal })
+        let counts = LoginCounts::default();
+        let file = Arc::new(File { readers, writer: GroupCommit::new(writer), counts, seal });
+        let counting = file.clone();
+        let counter = std::thread::Builder::new().name("login counts".to_owned()).spawn(move || {
+            while counting.counts.wait() {
+                // What cannot be written down now, the next transaction does.
+                let _ = counting.write(Durability::Process, &mut |_| Ok(()));
+            }
+        });
+        let counter = counter.map_err(|error| unusable(format!("no thread: {error}")))?;
+        Ok(Self { file, counter: Some(counter) })
     }
 
     pub(super) fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
-        let mut reader = self.readers.get().map_err(|error| {
-            Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
-        })?;
-        what(&mut Rows { connection: &mut *reader, seal: &self.seal })
+        self.file.read(what)
     }
 
     pub(super) fn write<T>(
@@ -65,7 +82,54 @@ impl Sqlite {
         durability: Durability,
         what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
     ) -> Done<T> {
-        self.writer.run(durability, |connection| what(&mut Rows { connection, seal: &self.seal }))
+        self.file.write(durability, what)
+    }
+
+    /// False if there is no such user.
+    pub(super) fn count_login(&self, user_id: &str, now: Timestamp) -> Done<bool> {
+        let is_there =
+            self.file.counts.knows(user_id) || self.read(&mut |records| records.is_user(user_id))?;
+        if is_there {
+            self.file.counts.count(user_id, now);
+        }
+        Ok(is_there)
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.file.counts.stop();
+        if let Some(counter) = self.counter.take() {
+            let _ = counter.join();
+        }
+        let _ = self.file.write(Durability::Process, &mut |_| Ok(()));
+    }
+}
+
+impl File {
+    fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
+        let mut reader = self.readers.get().map_err(|error| {
+            Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
+        })?;
+        what(&mut Rows { connection: &mut *reader, seal: &self.seal, pending: Some(&self.counts) })
+    }
+
+    fn write<T>(
+        &self,
+        durability: Durability,
+        what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
+    ) -> Done<T> {
+        let mut counts = Counts::new();
+        let done = self.writer.run(durability, |connection| {
+            let rows = &mut Rows { connection, seal: &self.seal, pending: None };
+            counts = self.counts.take();
+            login_counts::write(rows, &counts)?;
+            what(rows)
+        });
+        if done.is_err() {
+            self.counts.put_back(counts);
+        }
+        done
     }
 }
 

@@ -1,0 +1,125 @@
+//! Logins that were counted and are not written down yet.
+//!
+//! A login that links nothing would otherwise wait for SQLite's one writer only
+//! to add one to a number. Counts are kept here, shown to every reader of this
+//! process, and written down together: by the next transaction that writes, or a
+//! moment later by a thread of its own.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::directory::Stored;
+use crate::directory::records::{Done, Records};
+use crate::login::{Timestamp, User};
+
+/// After so long counts are written down, if no other transaction has done so.
+const MOMENT: Duration = Duration::from_millis(100);
+
+#[derive(Default)]
+pub(super) struct LoginCounts {
+    pending: Mutex<Pending>,
+    wake: Condvar,
+    /// Spares readers the lock when there is nothing, which is most of the time
+    /// of a process that reads and not logs in.
+    any: AtomicBool,
+}
+
+#[derive(Default)]
+struct Pending {
+    counts: Counts,
+    stopped: bool,
+}
+
+/// How often, and when last, by user id.
+pub(super) type Counts = HashMap<String, (u64, Timestamp)>;
+
+impl LoginCounts {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the user has been counted lately, and so is there.
+    pub(super) fn knows(&self, user_id: &str) -> bool {
+        self.any.load(Ordering::Acquire) && self.lock().counts.contains_key(user_id)
+    }
+
+    pub(super) fn count(&self, user_id: &str, now: Timestamp) {
+        let mut pending = self.lock();
+        merge(&mut pending.counts, user_id, (1, now));
+        self.any.store(true, Ordering::Release);
+        if pending.counts.len() == 1 {
+            self.wake.notify_all();
+        }
+    }
+
+    /// The user as it will be once its logins are written down.
+    pub(super) fn with_pending(&self, stored: Stored) -> Stored {
+        if !self.any.load(Ordering::Acquire) {
+            return stored;
+        }
+        let Some((logins, last)) = self.lock().counts.get(&stored.user.user_id).copied() else {
+            return stored;
+        };
+        let mut user = User::clone(&stored.user);
+        user.logins_count = Some(user.logins_count.unwrap_or(0) + logins);
+        user.last_login = Some(last);
+        Stored { user: user.into(), ..stored }
+    }
+
+    /// Takes everything out, to be written down.
+    pub(super) fn take(&self) -> Counts {
+        if !self.any.load(Ordering::Acquire) {
+            return Counts::new();
+        }
+        let mut pending = self.lock();
+        self.any.store(false, Ordering::Release);
+        std::mem::take(&mut pending.counts)
+    }
+
+    /// What was taken was not written down.
+    pub(super) fn put_back(&self, counts: Counts) {
+        if counts.is_empty() {
+            return;
+        }
+        let mut pending = self.lock();
+        for (user_id, count) in counts {
+            merge(&mut pending.counts, &user_id, count);
+        }
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Waits until something has been pending for a moment. False once stopped.
+    pub(super) fn wait(&self) -> bool {
+        let pending = self.lock();
+        let idle = |pending: &mut Pending| pending.counts.is_empty() && !pending.stopped;
+        let pending = self.wake.wait_while(pending, idle).unwrap_or_else(PoisonError::into_inner);
+        let going = |pending: &mut Pending| !pending.stopped;
+        let waited = self.wake.wait_timeout_while(pending, MOMENT, going);
+        !waited.unwrap_or_else(PoisonError::into_inner).0.stopped
+    }
+
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+        self.wake.notify_all();
+    }
+}
+
+fn merge(counts: &mut Counts, user_id: &str, (logins, at): (u64, Timestamp)) {
+    match counts.get_mut(user_id) {
+        Some((known, last)) => {
+            *known += logins;
+            *last = at.max(*last);
+        }
+        None => drop(counts.insert(user_id.to_owned(), (logins, at))),
+    }
+}
+
+/// Writes counts down. Of users that are gone meanwhile nothing is kept.
+pub(super) fn write(records: &mut dyn Records, counts: &Counts) -> Done<()> {
+    for (user_id, (logins, last)) in counts {
+        records.count_logins(user_id, *logins, *last)?;
+    }
+    Ok(())
+}
