@@ -60,10 +60,10 @@ pub enum ImportError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The directory failed.
-    #[error("behind line {after}: {error}")]
+    #[error("from line {from} on: {error}")]
     Directory {
-        /// Lines that are done.
-        after: u64,
+        /// The first line that is not done.
+        from: u64,
         /// Why.
         error: ApiError,
     },
@@ -116,7 +116,7 @@ impl Importer<'_> {
     fn run(&mut self, file: UsersFile) -> Result<(), ImportError> {
         if let Some(resume) = &self.how.resume {
             let done = self.directory.import_progress(resume);
-            self.summary.resumed_behind = done.map_err(|error| ImportError::Directory { after: 0, error })?;
+            self.summary.resumed_behind = done.map_err(|error| ImportError::Directory { from: 1, error })?;
         }
         let read = file.read(&mut |line, json| self.line(line, json));
         match read {
@@ -161,7 +161,7 @@ impl Importer<'_> {
             now: Timestamp::now(),
         };
         let imported = self.directory.import(&batch);
-        let imported = imported.map_err(|error| ImportError::Directory { after: first - 1, error })?;
+        let imported = imported.map_err(|error| ImportError::Directory { from: *first, error })?;
         for (_, field) in left_out.into_inner() {
             *self.left_out.entry(field).or_default() += 1;
         }

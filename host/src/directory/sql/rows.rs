@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::connection::{Connection, Param, Row};
+use super::entry_row::{entry, record};
 use super::login_counts::LoginCounts;
-use super::seal::{Opened, Seal};
+use super::seal::Seal;
 use crate::directory::Stored;
-use crate::directory::journal::{
-    Actor, Entry, EntryId, Evidence, Forget, JournalQuery, Kept, Kind, PluginVersion, Provenance, Snapshot,
-    Undone,
-};
+use crate::directory::journal::{Entry, EntryId, Forget, JournalQuery, Kept};
 use crate::directory::records::{Done, Interrupted, Matching, Owner, Records};
-use crate::login::{ApiError, Identity, Reason, Timestamp, User, mask_addresses};
+use crate::login::{ApiError, Identity, Timestamp, User};
 
 /// The records behind one connection.
 pub(super) struct Rows<'a, C> {
@@ -42,35 +38,19 @@ macro_rules! select_entry {
     };
 }
 
-/// What of an entry is one JSON text.
-#[derive(Serialize, Deserialize)]
-struct Record {
-    actor: Actor,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    evidence: Option<Evidence>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    policy_sha256: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    plugin: Option<PluginVersion>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    reasons: Vec<Reason>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    undoes: Option<EntryId>,
-}
-
-fn damaged(what: &str, error: impl std::fmt::Display) -> Interrupted {
+pub(super) fn damaged(what: &str, error: impl std::fmt::Display) -> Interrupted {
     ApiError::Other(format!("the database holds {what} that cannot be read: {error}")).into()
 }
 
-fn missing(column: &str) -> Interrupted {
+pub(super) fn missing(column: &str) -> Interrupted {
     damaged("a row", format!("`{column}` is null"))
 }
 
-fn unwritable(error: &serde_json::Error) -> Interrupted {
+pub(super) fn unwritable(error: &serde_json::Error) -> Interrupted {
     ApiError::Invalid(format!("it cannot be written as JSON: {error}")).into()
 }
 
-fn text_of<'r>(row: &'r dyn Row, column: usize, name: &str) -> Done<&'r str> {
+pub(super) fn text_of<'r>(row: &'r dyn Row, column: usize, name: &str) -> Done<&'r str> {
     row.text(column)?.ok_or_else(|| missing(name))
 }
 
@@ -78,7 +58,7 @@ fn millis(at: Timestamp) -> Param<'static> {
     at.as_millis().into()
 }
 
-fn time(millis: i64) -> Option<Timestamp> {
+pub(super) fn time(millis: i64) -> Option<Timestamp> {
     u64::try_from(millis).ok().and_then(Timestamp::from_millis)
 }
 
@@ -132,67 +112,6 @@ impl<C: Connection> Rows<'_, C> {
         })?;
         Ok(found)
     }
-}
-
-fn entry(row: &dyn Row, seal: &Seal) -> Done<Entry> {
-    let id = |column, name| {
-        text_of(row, column, name)?.parse::<EntryId>().map_err(|error| damaged("a journal entry", error))
-    };
-    let entry_id = id(0, "entry_id")?;
-    let kind = serde_json::Value::from(text_of(row, 1, "kind")?);
-    let record = text_of(row, 5, "record")?;
-    let record: Record = serde_json::from_str(record).map_err(|error| damaged("a journal entry", error))?;
-    let kind: Kind = serde_json::from_value(kind).map_err(|error| damaged("a journal entry", error))?;
-    let undone = match row.int(7)?.and_then(time) {
-        Some(at) => Some(Undone { by: id(6, "undone_by")?, at }),
-        None => None,
-    };
-    let kept = match (kind, row.bytes(8)?) {
-        (Kind::Link, None) => Kept::Forgotten,
-        (_, None) => Kept::Nothing,
-        (_, Some([])) => Kept::Unread,
-        (_, Some(sealed)) => match seal.open(sealed, entry_id.as_str()) {
-            Ok(Opened::Text(text)) => {
-                let snapshot: Snapshot =
-                    serde_json::from_slice(&text).map_err(|error| damaged("a journal snapshot", error))?;
-                Kept::Whole(snapshot)
-            }
-            Ok(Opened::OtherKey(key)) => Kept::Sealed { key },
-            Err(error) => return Err(damaged("a journal snapshot", error)),
-        },
-    };
-    Ok(Entry {
-        id: entry_id,
-        kind,
-        at: row.int(2)?.and_then(time).ok_or_else(|| missing("at"))?,
-        primary: text_of(row, 3, "primary_id")?.to_owned(),
-        secondary: text_of(row, 4, "secondary_id")?.to_owned(),
-        provenance: Arc::new(Provenance {
-            actor: record.actor,
-            evidence: record.evidence,
-            policy_sha256: record.policy_sha256,
-            plugin: record.plugin,
-        }),
-        reasons: record.reasons,
-        undoes: record.undoes,
-        undone,
-        kept,
-    })
-}
-
-fn record(entry: &Entry) -> Done<String> {
-    let masked =
-        |reason: &Reason| Reason { detail: mask_addresses(&reason.detail).into_owned(), ..reason.clone() };
-    let Provenance { actor, evidence, policy_sha256, plugin } = entry.provenance.as_ref();
-    let record = Record {
-        actor: actor.clone(),
-        evidence: evidence.clone(),
-        policy_sha256: policy_sha256.clone(),
-        plugin: plugin.clone(),
-        reasons: entry.reasons.iter().map(masked).collect(),
-        undoes: entry.undoes.clone(),
-    };
-    serde_json::to_string(&record).map_err(|error| unwritable(&error))
 }
 
 impl<C: Connection> Records for Rows<'_, C> {
