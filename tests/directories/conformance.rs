@@ -35,12 +35,15 @@ pub(crate) const TESTS: &[Test] = tests! {
     an_undone_link_leaves_both_as_they_were
     an_undo_keeps_what_changed_since
     an_undo_is_refused_where_later_changes_conflict
+    an_undo_does_not_replace_what_was_linked_again
     a_link_is_undone_once
     undoing_in_the_wrong_order_names_the_link_that_comes_first
     a_dry_run_of_an_undo_changes_nothing
     what_the_journal_has_forgotten_cannot_be_undone
     an_import_tells_of_every_user_what_became_of_it
     a_strict_import_ends_at_the_first_bad_user
+    an_import_of_yesterday_does_not_lose_what_was_linked_today
+    no_change_takes_back_a_count_of_logins
     a_version_is_never_used_again
 };
 
@@ -93,6 +96,9 @@ fn a_user_that_cannot_be_kept_is_refused(implementation: &Implementation) {
         r#"{"user_id": "auth0|1", "email": "a\u0000@example.com"}"#,
         r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "2"}]}"#,
         r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "1"}, {"provider": "auth0", "user_id": "1"}]}"#,
+        r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "1"}, {"provider": "samlp|x", "user_id": "1"}]}"#,
+        r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "1"}, {"provider": "sms", "user_id": ""}]}"#,
+        r#"{"user_id": "auth0|1", "logins_count": 9223372036854775807}"#,
     ] {
         let error = opened.directory.create(user(json)).expect_err(json);
         assert_eq!(kind(&error), "invalid", "{json}");
@@ -402,6 +408,28 @@ fn an_undo_is_refused_where_later_changes_conflict(implementation: &Implementati
     assert!(why.contains("auth0|1 is gone"), "{why}");
 }
 
+/// The account that was separated and linked again is another than the first
+/// link's journal remembers.
+fn an_undo_does_not_replace_what_was_linked_again(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let first = directory.last_link().id;
+    directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
+    let mut again = link("auth0|1", "google-oauth2|115");
+    again.now = at(250);
+    directory.link(&again).unwrap();
+    let second = directory.last_link().id;
+    let before = directory.all();
+    let why = refused(directory.undo_at(&first, 300));
+    assert!(
+        why.contains("google-oauth2|115 was linked again since") && why.contains(second.as_str()),
+        "{why}"
+    );
+    assert_eq!(directory.all(), before);
+    directory.undo_at(&second, 301).unwrap();
+}
+
 fn a_link_is_undone_once(implementation: &Implementation) {
     let opened = with(implementation, [ada(), google()]);
     let directory = &opened.directory;
@@ -519,6 +547,35 @@ fn a_strict_import_ends_at_the_first_bad_user(implementation: &Implementation) {
     assert_eq!(told.len(), 2);
     assert_eq!(opened.directory.all(), [ada()]);
     assert_eq!(opened.directory.import_progress("file"), Ok(1));
+}
+
+/// What came in yesterday knows nothing of today's links.
+fn an_import_of_yesterday_does_not_lose_what_was_linked_today(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let yesterday = [(1, google()), (2, ada())];
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let linked = directory.user("auth0|1");
+    let told = import(&**directory, &yesterday, true, false);
+    assert!(told.iter().all(|told| matches!(told, Imported::Refused(_))), "{told:?}");
+    assert_eq!(directory.user("auth0|1"), linked);
+    assert_eq!(directory.owner_of("google-oauth2", "google-oauth2", "115").as_deref(), Some("auth0|1"));
+    let stored = directory.get("auth0|1").unwrap();
+    assert_eq!(kind(&directory.update(ada(), stored.version).unwrap_err()), "invalid");
+}
+
+/// Counting is no change, so a change decided before it must not undo it.
+fn no_change_takes_back_a_count_of_logins(implementation: &Implementation) {
+    let opened = with(implementation, [ada()]);
+    let directory = &opened.directory;
+    let read = directory.get("auth0|1").unwrap();
+    directory.count_login("auth0|1", at(7)).unwrap();
+    directory.update(User { blocked: true, ..User::clone(&read.user) }, read.version).unwrap();
+    let user = directory.user("auth0|1");
+    assert_eq!((user.blocked, user.logins_count, user.last_login), (true, Some(4), Some(at(7))));
+    let told = import(&**directory, &[(1, User { logins_count: Some(1), ..ada() })], true, false);
+    assert_eq!(told, [Imported::Replaced]);
+    assert_eq!(directory.user("auth0|1").logins_count, Some(1), "an import says what the count is");
 }
 
 /// A decision made on a user that was removed must not fit the next one of its

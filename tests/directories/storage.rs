@@ -29,6 +29,7 @@ pub(crate) const SQLITE: &[Test] = &[
     ("a_damaged_user_is_an_error_and_no_panic", a_damaged_user_is_an_error_and_no_panic),
     ("snapshots_are_encrypted_with_a_key", snapshots_are_encrypted_with_a_key),
     ("a_busy_database_is_waited_for", a_busy_database_is_waited_for),
+    ("what_fails_beside_others_does_not_undo_them", what_fails_beside_others_does_not_undo_them),
 ];
 
 /// Where a child is told what to link.
@@ -271,6 +272,41 @@ fn snapshots_are_encrypted_with_a_key(_: &Implementation) {
     let foreign = "00000000-0000-4000-8000-000000000000".parse().unwrap();
     let error = open(Some(1)).journal_entry(&foreign).unwrap_err().to_string();
     assert!(error.contains("tampered"), "{error}");
+}
+
+/// Threads that write at the same time commit together; half of them fail.
+fn what_fails_beside_others_does_not_undo_them(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let directory = sqlite(&folder.path().join("users.db"));
+    directory.create(ada()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let directory = &directory;
+            scope.spawn(move || {
+                for n in 0..20 {
+                    let id = format!("sms|{thread}-{n}");
+                    let made = directory.create(user(&format!(r#"{{"user_id": "{id}"}}"#)));
+                    assert_eq!(made.expect("it is made").user.user_id, id);
+                    let twice = directory.create(user(&format!(r#"{{"user_id": "{id}"}}"#))).unwrap_err();
+                    assert_eq!(super::users::kind(&twice), "invalid");
+                    // Whoever is told of another's work finds it committed.
+                    directory.get(&id).expect("it is there");
+                }
+            });
+        }
+        for _ in 0..8 {
+            // Two at a time: of each pair one fails, and then sees the other's.
+            scope.spawn(|| {
+                for n in 0..50 {
+                    let id = format!("email|{n}");
+                    if directory.create(user(&format!(r#"{{"user_id": "{id}"}}"#))).is_err() {
+                        directory.get(&id).expect("what was in the way is there");
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(directory.all().len(), 1 + 16 * 20 + 50);
 }
 
 fn a_busy_database_is_waited_for(_: &Implementation) {

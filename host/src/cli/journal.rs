@@ -40,7 +40,7 @@ struct ListArgs {
     /// At most so many
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
-    /// Print JSON, an entry a line
+    /// Print JSON, an entry a line, ids unmasked
     #[arg(long)]
     json: bool,
 }
@@ -69,7 +69,8 @@ struct PruneArgs {
     /// What is older than so many days
     #[arg(long, value_name = "DAYS", group = "which")]
     older_than: Option<u32>,
-    /// What it keeps of this user
+    /// What it keeps of links that had this user on either side. Whoever had
+    /// been linked to the user before is named on their own
     #[arg(long, value_name = "USER-ID", group = "which")]
     user: Option<String>,
 }

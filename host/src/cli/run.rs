@@ -61,11 +61,11 @@ impl Args {
     pub(super) fn execute(self) -> Outcome {
         let sandbox = self.plugin.sandbox()?;
         let plugin = self.plugin.load(&sandbox)?;
-        let (case, report) = match (&self.case, &self.event) {
+        let (case, report, counted) = match (&self.case, &self.event) {
             (Some(file), _) => {
                 let case = checked_case(file, &plugin)?;
                 let report = run(&plugin, &case, self.explain);
-                (case, report)
+                (case, report, Ok(()))
             }
             (None, Some(event)) => self.in_directory(event.clone(), &plugin)?,
             // clap asks for one of them.
@@ -79,6 +79,7 @@ impl Args {
                 print("\nNothing was written (--dry-run)\n")?;
             }
         }
+        counted?;
         match report.failure {
             None => Ok(()),
             Some(failure) => Err(Exit::failed(anyhow!(
@@ -91,8 +92,9 @@ impl Args {
         }
     }
 
-    /// Decides the login in the directory, and counts it.
-    fn in_directory(&self, file: PathBuf, plugin: &Plugin) -> Result<(Case, Report), Exit> {
+    /// Decides the login in the directory, and counts it. That it could not be
+    /// counted is told once what was decided has been printed.
+    fn in_directory(&self, file: PathBuf, plugin: &Plugin) -> Result<(Case, Report, Outcome), Exit> {
         let event = read_event(&file).map_err(Exit::unreadable)?;
         let policy = match &self.policy {
             Some(policy) => Document::read(policy).map_err(Exit::unreadable)?,
@@ -118,9 +120,7 @@ impl Args {
             faults: Vec::new(),
         };
         let LoggedIn { report, user_id } = run_on(plugin, &case, &directory, self.explain).map_err(failed)?;
-        if let Some(user_id) = user_id {
-            directory.count_login(&user_id, now).map_err(failed)?;
-        }
-        Ok((case, report))
+        let counted = user_id.map_or(Ok(()), |user_id| directory.count_login(&user_id, now).map_err(failed));
+        Ok((case, report, counted))
     }
 }

@@ -112,22 +112,26 @@ impl ImportArgs {
         let how = Import { connection: self.connection, replace: self.replace, strict: self.strict, resume };
         let (summary, ended) = transfer::import(&*directory, file, &how);
         bar.finish_and_clear();
-        print(&told(&summary))?;
+        print(&told(&summary, ended.is_ok()))?;
         let file = self.file.display();
         let so = match how.resume {
             Some(_) => "; what was imported before is there, and the same command goes on behind it",
             None => "; what was imported before is there",
         };
-        ended.map_err(|error| match error {
-            transfer::ImportError::Directory { .. } => Exit::failed(anyhow!("{file}, {error}{so}")),
-            transfer::ImportError::Bad { .. } => Exit::unreadable(anyhow!("{file}, {error}{so}")),
-            transfer::ImportError::Read(error) => Exit::unreadable(anyhow!("{error}{so}")),
+        ended.map_err(|error| {
+            let words = error.to_string();
+            let words = mask_addresses(&words);
+            match error {
+                transfer::ImportError::Directory { .. } => Exit::failed(anyhow!("{file}, {words}{so}")),
+                transfer::ImportError::Bad { .. } => Exit::unreadable(anyhow!("{file}, {words}{so}")),
+                transfer::ImportError::Read(_) => Exit::unreadable(anyhow!("{words}{so}")),
+            }
         })
     }
 }
 
 /// What came of an import, for people.
-fn told(summary: &Summary) -> String {
+fn told(summary: &Summary, whole: bool) -> String {
     let mut told = String::new();
     let mut line = |text: String| {
         told.push_str(&text);
@@ -140,7 +144,7 @@ fn told(summary: &Summary) -> String {
         ));
     }
     let seen = summary.added + summary.replaced + summary.same + summary.bad;
-    if summary.resumed_behind > 0 && seen == 0 {
+    if summary.resumed_behind > 0 && seen == 0 && whole {
         line("there is nothing behind it: the file is imported (--again imports it anew)".to_owned());
         return told;
     }
@@ -181,7 +185,7 @@ impl ExportArgs {
                 {
                     Ok(())
                 }
-                exported => exported.map(drop).map_err(Exit::failed),
+                exported => exported.map(drop).map_err(unexported),
             };
         };
         let cannot = |error: std::io::Error| {
@@ -195,12 +199,11 @@ impl ExportArgs {
             let each = |users| bar.set_position(users);
             if file.extension().is_some_and(|extension| extension == "gz") {
                 let mut gzip = GzEncoder::new(out, Compression::default());
-                let exported =
-                    transfer::export(&*directory, format, &mut gzip, each).map_err(Exit::failed)?;
+                let exported = transfer::export(&*directory, format, &mut gzip, each).map_err(unexported)?;
                 gzip.finish().and_then(|mut out| out.flush()).map_err(cannot)?;
                 Ok(exported)
             } else {
-                transfer::export(&*directory, format, &mut out, each).map_err(Exit::failed)
+                transfer::export(&*directory, format, &mut out, each).map_err(unexported)
             }
         });
         bar.finish_and_clear();
@@ -221,6 +224,10 @@ impl ExportArgs {
     }
 }
 
+fn unexported(error: transfer::ExportError) -> Exit {
+    Exit::failed(anyhow!("{}", mask_addresses(&error.to_string())))
+}
+
 fn part_of(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".part");
@@ -228,8 +235,13 @@ fn part_of(file: &Path) -> PathBuf {
 }
 
 fn private(file: &Path) -> std::io::Result<File> {
+    // Never into a file that somebody has put there.
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(file)

@@ -89,7 +89,11 @@ fn synchronised(
         };
         match directory.update(user, known.version) {
             Ok(updated) => return Ok(updated),
-            Err(ApiError::StateChanged(_)) => known = directory.get(&known.user.user_id)?,
+            // Whoever has the identity by now.
+            Err(error @ ApiError::StateChanged(_)) => {
+                let identity = event.identity().map(|identity| directory.owner(identity.key()));
+                known = identity.transpose()?.flatten().ok_or(error)?;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -18,7 +18,7 @@ pub struct DryRun<S> {
     changed: Mutex<Changed>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Changed {
     users: HashSet<String>,
     identities: HashSet<String>,
@@ -49,9 +49,14 @@ impl<S: Store> Store for DryRun<S> {
         mut what: impl FnMut(&mut dyn Records) -> Done<T>,
     ) -> Result<T, ApiError> {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        self.front.write(durability, |front| {
+        let before = changed.clone();
+        let done = self.front.write(durability, |front| {
             what(&mut Layered { behind: &self.behind, front, changed: &mut changed })
-        })
+        });
+        if done.is_err() {
+            *changed = before;
+        }
+        done
     }
 }
 
@@ -131,6 +136,11 @@ impl<S: Store> Records for Layered<'_, S> {
 
     fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool> {
         Ok(self.take(user_id, version)? && self.front.remove_user(user_id, version)?)
+    }
+
+    fn set_logins(&mut self, user: &User) -> Done<bool> {
+        let Some(stored) = self.user(&user.user_id)? else { return Ok(false) };
+        Ok(self.take(&user.user_id, stored.version)? && self.front.set_logins(user)?)
     }
 
     fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool> {

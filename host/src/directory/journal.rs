@@ -116,7 +116,8 @@ impl Provenance {
     }
 }
 
-/// What a decision at a login rests on. Addresses in it are masked.
+/// What a decision at a login rests on. Its address is masked; the ids of users
+/// are not, which some providers make of addresses.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// The user that logged in.

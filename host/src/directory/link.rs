@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::CheckedLink;
 use super::journal::{Entry, Kept, Kind, Snapshot, Touched};
-use super::records::{Done, Records, overtaken};
+use super::records::{Done, Interrupted, Records, overtaken};
 use super::users::at_version;
 use crate::login::{ApiError, User, absorb};
 
@@ -20,13 +20,14 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> Done<Arc<Us
         .and_then(|primary| Ok((primary, side(&request.secondary, *secondary_version)?)));
     let (primary, secondary) = match sides {
         Ok(sides) => sides,
-        Err(why) => {
+        Err(why @ Interrupted::Answer(ApiError::StateChanged(_) | ApiError::NotFound(_))) => {
             // If they are linked by now, that is the reason, and not what
             // followed from it.
             refuse_if_linked(records, &request.secondary)?;
             refuse_if_linked(records, &request.primary)?;
             return Err(why);
         }
+        Err(other) => return Err(other),
     };
     let linked = Arc::new(absorb(&primary.user, &secondary.user, request, *now));
 

@@ -224,11 +224,17 @@ impl Records for State {
     }
 
     fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
-        let is_at = self.is_at(&user.user_id, version);
-        if is_at {
-            self.set_user(&user.user_id, Some(Stored { user: user.clone(), version: version + 1 }));
+        let Some(stored) = self.users.get(&user.user_id).filter(|stored| stored.version == version) else {
+            return Ok(false);
+        };
+        let counted = (stored.user.logins_count, stored.user.last_login);
+        let mut user = user.clone();
+        if (user.logins_count, user.last_login) != counted {
+            let changed = Arc::make_mut(&mut user);
+            (changed.logins_count, changed.last_login) = counted;
         }
-        Ok(is_at)
+        self.set_user(&user.user_id.clone(), Some(Stored { user, version: version + 1 }));
+        Ok(true)
     }
 
     fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool> {
@@ -239,10 +245,19 @@ impl Records for State {
         Ok(is_at)
     }
 
+    fn set_logins(&mut self, user: &User) -> Done<bool> {
+        let Some(stored) = self.users.get(&user.user_id) else { return Ok(false) };
+        let mut changed = User::clone(&stored.user);
+        (changed.logins_count, changed.last_login) = (user.logins_count, user.last_login);
+        let version = stored.version;
+        self.set_user(&user.user_id, Some(Stored { user: Arc::new(changed), version }));
+        Ok(true)
+    }
+
     fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool> {
         let Some(stored) = self.users.get(user_id) else { return Ok(false) };
         let mut user = User::clone(&stored.user);
-        user.logins_count = Some(user.logins_count.unwrap_or(0) + logins);
+        user.logins_count = Some(user.logins_count.unwrap_or(0).saturating_add(logins));
         user.last_login = Some(last);
         let version = stored.version;
         self.set_user(user_id, Some(Stored { user: Arc::new(user), version }));

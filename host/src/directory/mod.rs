@@ -165,8 +165,9 @@ pub trait Administration: Directory {
     /// user's, `invalid` if there is a user with its id.
     fn create(&self, user: User) -> Result<Stored, ApiError>;
 
-    /// Replaces a user, if it is still at this version; `state-changed`
-    /// otherwise.
+    /// Replaces a user but for its count of logins, if it is still at this
+    /// version; `state-changed` otherwise. Its identities stay the same:
+    /// `invalid` if they do not.
     fn update(&self, user: User, version: u64) -> Result<Stored, ApiError>;
 
     /// Removes a user and with it its identities. False if there was none.

@@ -50,6 +50,9 @@ impl FromStr for Location {
     fn from_str(text: &str) -> Result<Self, OpenError> {
         match text.split_once(':') {
             Some(("sqlite", "")) => Err(OpenError::NoLocation("`sqlite:` names no file".to_owned())),
+            Some(("sqlite", ":memory:")) => {
+                Err(OpenError::NoLocation("a database in memory would not outlive the command".to_owned()))
+            }
             Some(("sqlite", path)) => Ok(Self::Sqlite(PathBuf::from(path))),
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
             // Never the text itself: there may be a password in it.

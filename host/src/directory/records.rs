@@ -65,11 +65,14 @@ pub(super) trait Records {
 
     /// Adds a user without its identities. False if its id is taken.
     fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool>;
-    /// Replaces a user at this version, without its identities. False if there
-    /// is none at it.
+    /// Replaces a user at this version, without its identities and its count of
+    /// logins, which others may be adding to. False if there is none at it.
     fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool>;
     /// Removes a user at this version, without its identities.
     fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool>;
+    /// Sets when and how often a user has logged in. False if there is no such
+    /// user.
+    fn set_logins(&mut self, user: &User) -> Done<bool>;
     /// Counts so many logins, of which the last was then. False if there is no
     /// such user.
     fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool>;

@@ -122,6 +122,10 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
         }
     }
 
+    for identity in &snapshot.secondary.identities {
+        refuse_if_moved_again(records, &link, &identity.as_user_id())?;
+    }
+
     let Snapshot { secondary, touched } = snapshot;
     let mut not_restored = Vec::new();
     let mut primary = User::clone(&stored.user);
@@ -142,10 +146,13 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
     let returned = |id: &str| secondary.identities.iter().any(|it| it.as_user_id() == id);
     note_changed_profiles(&primary, &secondary, link.at, &mut not_restored);
     primary.identities.retain(|it| !returned(&it.as_user_id()));
-    if let [own] = primary.identities.as_mut_slice()
-        && touched.own_profile_added
-    {
-        own.profile_data = None;
+    match primary.identities.as_mut_slice() {
+        [own] if touched.own_profile_added => own.profile_data = None,
+        [_, _, ..] if touched.own_profile_added => not_restored.push(format!(
+            "The first identity of {} keeps its `profileData`, as long as others are linked to it and after.",
+            link.primary
+        )),
+        _ => {}
     }
     primary.updated_at =
         if primary.updated_at == Some(link.at) { touched.updated_at } else { Some(undo.now) };
@@ -198,6 +205,28 @@ fn undoable(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot)
     }
 }
 
+/// An identity that was separated and linked again since is another account now,
+/// which the old snapshot must not replace.
+fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str) -> Result<(), Stop> {
+    let query = JournalQuery { user_id: Some(identity.to_owned()), limit: usize::from(u16::MAX) };
+    let later = records.entries(&query)?.into_iter().find(|entry| {
+        entry.id != link.id
+            && entry.secondary == identity
+            && entry.at > link.at
+            && entry.undone.is_none()
+            && matches!(entry.kind, Kind::Link | Kind::Unlink)
+    });
+    match later {
+        None => Ok(()),
+        Some(later) => refused(format!(
+            "{identity} was {} since, at {}: undo that instead, {}",
+            if later.kind == Kind::Link { "linked again" } else { "unlinked" },
+            later.at,
+            later.id
+        )),
+    }
+}
+
 fn where_is_the_primary(records: &mut dyn Records, link: &Entry) -> Result<String, Stop> {
     let gone = format!("{} is gone", link.primary);
     let Some((provider, id)) = link.primary.split_once('|') else { return Ok(gone) };
@@ -244,7 +273,7 @@ fn restore(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), S
 
 /// Profiles that later logins have changed come back as they were at the link.
 fn note_changed_profiles(primary: &User, secondary: &User, at: Timestamp, notes: &mut Vec<String>) {
-    for identity in &secondary.identities[1..] {
+    for identity in secondary.identities.iter().skip(1) {
         let now = primary.identities.iter().find(|it| it.key() == identity.key());
         let changed = now.is_some_and(|now| now.profile_data != identity.profile_data);
         if changed {

@@ -56,6 +56,23 @@ pub(super) fn checked(user: User) -> Result<User, ApiError> {
         Some((provider, id)) if !provider.is_empty() && !id.is_empty() => {}
         _ => return invalid(format!("the user_id `{}` is not of the form `provider|id`", user.user_id)),
     }
+    // PostgreSQL indexes no key beyond some 2,700 bytes; Auth0 allows 255.
+    const KEY: usize = 1024;
+    for identity in &user.identities {
+        let Identity { provider, user_id, .. } = identity;
+        if provider.is_empty() || user_id.is_empty() || provider.contains('|') {
+            return invalid(format!("the identity `{provider}` `{user_id}` is not of the form provider, id"));
+        }
+        if provider.len() + user_id.len() > KEY {
+            return invalid(format!("an id is longer than {KEY} bytes"));
+        }
+    }
+    if user.email.as_ref().is_some_and(|email| email.len() > KEY) {
+        return invalid(format!("the address is longer than {KEY} bytes"));
+    }
+    if user.logins_count.is_some_and(|count| count > 1 << 53) {
+        return invalid("`logins_count` is larger than any that can be".to_owned());
+    }
     let keys = user.identities.iter().flat_map(|it| [&it.provider, &it.user_id, &it.connection]);
     let mut texts = keys.chain(&user.email).chain([&user.user_id]);
     if let Some(text) = texts.find(|text| text.chars().any(char::is_control)) {
@@ -91,22 +108,21 @@ pub(super) fn create(records: &mut dyn Records, user: &Arc<User>) -> Done<Stored
 
 pub(super) fn update(records: &mut dyn Records, user: &Arc<User>, version: u64) -> Done<Stored> {
     let before = at_version(records, &user.user_id, Some(version))?;
-    replace(records, &before, user)?;
+    if lacks(&user.identities, &before.user.identities) || lacks(&before.user.identities, &user.identities) {
+        let why = "identities change by linking and unlinking only".to_owned();
+        return Err(ApiError::Invalid(why).into());
+    }
+    change(records, User::clone(user), before.version)?;
     existing(records, &user.user_id)
 }
 
-/// Replaces a user that was just read, and its identities.
-fn replace(records: &mut dyn Records, before: &Stored, user: &Arc<User>) -> Done<()> {
-    if !records.replace_user(user, before.version)? {
-        return Err(overtaken(&user.user_id));
-    }
-    let missing_in =
-        |identity: &&Identity, others: &[Identity]| !others.iter().any(|other| other.key() == identity.key());
-    for gone in before.user.identities.iter().filter(|it| missing_in(it, &user.identities)) {
-        records.remove_identity(gone, &user.user_id)?;
-    }
-    let new = user.identities.iter().filter(|it| missing_in(it, &before.user.identities));
-    claim(records, new, &user.user_id)
+/// Whether some of these identities are not among the others.
+fn lacks(others: &[Identity], these: &[Identity]) -> bool {
+    these.iter().any(|it| is_missing_in(it, others))
+}
+
+fn is_missing_in(identity: &Identity, others: &[Identity]) -> bool {
+    !others.iter().any(|other| other.key() == identity.key())
 }
 
 /// Changes a user that was just read; its identities stay the same.
@@ -211,20 +227,33 @@ fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<
         }
         return Ok(Imported::Added);
     }
-    let before = existing(records, &user.user_id)?;
+    let before = records.user(&user.user_id)?.ok_or_else(|| overtaken(&user.user_id))?;
     if before.user == user {
         return Ok(Imported::Same);
     }
     if !may_replace {
         return Ok(Imported::Refused(format!("there is already another user {}", user.user_id)));
     }
-    for identity in &user.identities {
-        if let Some(owner) = records.owner(&identity.provider, &identity.user_id)?
-            && owner.user_id != user.user_id
-        {
+    // An identity that is nobody's would be lost, and with it what it was linked
+    // from.
+    if lacks(&user.identities, &before.user.identities) {
+        let why =
+            format!("{} has linked identities that the line does not have; unlink them first", user.user_id);
+        return Ok(Imported::Refused(why));
+    }
+    let new: Vec<&Identity> =
+        user.identities.iter().filter(|it| is_missing_in(it, &before.user.identities)).collect();
+    for identity in &new {
+        if records.owner(&identity.provider, &identity.user_id)?.is_some() {
             return Ok(Imported::Refused(taken(records, identity)?.to_string()));
         }
     }
-    replace(records, &before, &user)?;
+    change(records, User::clone(&user), before.version)?;
+    records.set_logins(&user)?;
+    for identity in new {
+        if !records.add_identity(identity, &user.user_id)? {
+            return Err(overtaken(&user.user_id));
+        }
+    }
     Ok(Imported::Replaced)
 }

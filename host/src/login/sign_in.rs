@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::{Map, Value};
+
 use super::{Identity, LoginEvent, User, profile};
 
 /// The account of a login, as a directory knows it.
@@ -33,8 +35,7 @@ pub fn signed_in<'a>(event: &'a LoginEvent, known: KnownAs<'a>) -> Cow<'a, User>
     if is_own(used, known) {
         synchronise(&mut user, &event.user);
     } else if let Some(linked) = user.identities.iter_mut().find(|it| it.key() == used.key()) {
-        let fresh = profile(&event.user);
-        linked.profile_data.get_or_insert_default().extend(fresh);
+        take_over(linked.profile_data.get_or_insert_default(), profile(&event.user));
     }
     Cow::Owned(user)
 }
@@ -50,11 +51,22 @@ fn synchronise(user: &mut User, sent: &User) {
         user.email.clone_from(&sent.email);
         user.email_verified = sent.email_verified.clone();
     }
-    for (key, value) in profile(sent) {
-        if key != "email" && key != "email_verified" {
-            user.rest.insert(key, value);
+    let mut profile = profile(sent);
+    profile.remove("email");
+    profile.remove("email_verified");
+    take_over(&mut user.rest, profile);
+}
+
+/// What a provider has sent replaces what was there. An address or a number that
+/// comes without a word on whether it is verified is not verified, whatever was
+/// said of the one before.
+fn take_over(held: &mut Map<String, Value>, sent: Map<String, Value>) {
+    for (key, verified) in [("email", "email_verified"), ("phone_number", "phone_verified")] {
+        if sent.contains_key(key) {
+            held.remove(verified);
         }
     }
+    held.extend(sent);
 }
 
 #[cfg(test)]
@@ -111,6 +123,23 @@ mod tests {
         assert_eq!(user.email, known.email);
         let profile = user.identities[1].profile_data.as_ref().unwrap();
         assert_eq!((&profile["email"], &profile["locale"]), (&"else@example.com".into(), &"en".into()));
+    }
+
+    #[test]
+    fn an_address_without_a_word_on_it_is_not_verified() {
+        let known = user(
+            r#"{"user_id": "auth0|1", "identities": [
+                {"provider": "auth0", "user_id": "1", "connection": "db"},
+                {"provider": "oauth2", "user_id": "2", "connection": "idp",
+                 "profileData": {"email": "own@example.com", "email_verified": true, "phone_verified": true}}]}"#,
+        );
+        let event = event(
+            r#"{"user_id": "oauth2|2", "email": "victim@example.com", "email_verified": null, "phone_number": "+1"}"#,
+            "idp",
+        );
+        let user = signed_in(&event, KnownAs::User(&known)).into_owned();
+        let profile = serde_json::to_string(&user.identities[1].profile_data).unwrap();
+        assert_eq!(profile, r#"{"email":"victim@example.com","phone_number":"+1"}"#);
     }
 
     #[test]

@@ -12,8 +12,6 @@ use sha2::{Digest, Sha256};
 
 /// What a line may hold at most, in bytes: far more than Auth0 allows a user.
 const LINE: usize = 16 << 20;
-/// What a file is recognised by: so much of its beginning, and its length.
-const BEGINNING: u64 = 64 << 10;
 
 /// A file of users that was opened.
 pub struct UsersFile {
@@ -108,19 +106,19 @@ impl UsersFile {
         std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|it| it.len())
     }
 
-    /// What an import of it is known by: nothing of a stream, which is not there
-    /// a second time.
+    /// What an import of it is known by: the hash of the whole file, so that one
+    /// that was mended is another. Nothing of a stream, which is not there a second
+    /// time.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
     pub fn fingerprint(&self) -> Result<Option<String>, ReadError> {
-        let (Some(path), Some(length)) = (&self.path, self.length()) else { return Ok(None) };
-        let mut beginning = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
+        let (Some(path), Some(_)) = (&self.path, self.length()) else { return Ok(None) };
+        let mut digest = Sha256::new();
+        let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut digest));
         read.map_err(|error| ReadError::Unreadable { file: self.name.clone(), error })?;
-        let digest = Sha256::new().chain_update(&beginning).chain_update(length.to_be_bytes()).finalize();
-        Ok(Some(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Some(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// Hands out every user's number, from 1, and its JSON: the line's number in

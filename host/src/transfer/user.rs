@@ -72,7 +72,7 @@ fn imported(json: &str, connection: Option<&str>) -> Result<User, String> {
     fields.insert("user_id".to_owned(), Value::from(id));
     // Auth0 keeps the addresses of its databases in lower case.
     if let Some(Value::String(email)) = fields.get_mut("email") {
-        *email = email.to_lowercase();
+        *email = email.to_ascii_lowercase();
     }
     let user: User = serde_json::from_value(Value::Object(fields)).map_err(|error| words(&error))?;
     Ok(if user.identities.is_empty() { user.with_own_identity(connection.unwrap_or(DATABASE)) } else { user })
@@ -87,7 +87,7 @@ fn made_up(fields: &Map<String, Value>, connection: Option<&str>) -> Result<Stri
     let digest = Sha256::new()
         .chain_update(connection.unwrap_or(DATABASE))
         .chain_update([0])
-        .chain_update(key.to_lowercase())
+        .chain_update(key.to_ascii_lowercase())
         .finalize();
     Ok(digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect())
 }

@@ -5,6 +5,7 @@
 //! behind it leaves its work in the open transaction, as a savepoint, and the
 //! last one commits for all. Nobody is answered before the commit.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -83,24 +84,21 @@ impl GroupCommit {
         if self.queued.load(Ordering::SeqCst) > 0 && open.jobs < TOGETHER {
             let fate = open.fate.clone();
             drop(writer);
-            let done = result?;
-            return fate.wait().map(|()| done).map_err(Into::into);
+            // Also a job that failed: what it has seen is others' work, and not
+            // there before it is committed.
+            fate.wait().map_err(Interrupted::from)?;
+            return result;
         }
         let committed = writer.commit();
         drop(writer);
-        let done = result?;
-        committed.map(|()| done).map_err(Into::into)
+        committed.map_err(Interrupted::from)?;
+        result
     }
 
-    /// The connection. A thread that panicked while it had it took its own work
-    /// and that of the others with it.
+    /// The connection. A thread that panicked while it had it has given its
+    /// transaction up.
     fn lock(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(|poisoned| {
-            self.writer.clear_poison();
-            let mut writer = poisoned.into_inner();
-            writer.give_up(ApiError::Unavailable("another transaction failed in the middle".to_owned()));
-            writer
-        })
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,7 +114,7 @@ impl Writer {
         }
         if self.open.is_none() {
             self.begin(durability)?;
-            let result = job(&mut self.connection);
+            let result = self.run(job);
             match (&result, self.open.as_mut()) {
                 (Ok(_), Some(open)) => open.jobs = 1,
                 (Err(_), _) | (_, None) => self.give_up(ApiError::TimedOut),
@@ -124,7 +122,7 @@ impl Writer {
             return result;
         }
         self.statement("SAVEPOINT job")?;
-        let result = job(&mut self.connection);
+        let result = self.run(job);
         // A full disk takes the whole transaction back by itself.
         if self.connection.is_autocommit() {
             let error = match &result {
@@ -134,14 +132,25 @@ impl Writer {
             self.give_up(error.clone());
             return Err(error.into());
         }
-        if result.is_err() {
-            self.statement("ROLLBACK TO job")?;
+        let undone = if result.is_err() { self.statement("ROLLBACK TO job") } else { Ok(()) };
+        if let Err(interrupted) = undone.and_then(|()| self.statement("RELEASE job")) {
+            // Half of the job's work may be left: nobody's is committed.
+            self.give_up(ApiError::Unavailable("another transaction failed in the middle".to_owned()));
+            return Err(interrupted);
         }
-        self.statement("RELEASE job")?;
         if let Some(open) = &mut self.open {
             open.jobs += 1;
         }
         result
+    }
+
+    /// Runs a job. One that panics takes the others' work with it, and tells them.
+    fn run<T>(&mut self, job: impl FnOnce(&mut Connection) -> Done<T>) -> Done<T> {
+        let connection = &mut self.connection;
+        catch_unwind(AssertUnwindSafe(|| job(connection))).unwrap_or_else(|panic| {
+            self.give_up(ApiError::Unavailable("another transaction failed in the middle".to_owned()));
+            resume_unwind(panic)
+        })
     }
 
     fn begin(&mut self, durability: Durability) -> Done<()> {

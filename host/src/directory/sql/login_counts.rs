@@ -3,7 +3,8 @@
 //! A login that links nothing would otherwise wait for SQLite's one writer only
 //! to add one to a number. Counts are kept here, shown to every reader of this
 //! process, and written down together: by the next transaction that writes, or a
-//! moment later by a thread of its own.
+//! moment later by a thread of its own. While that transaction runs a reader
+//! sees the number of before.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,11 +48,11 @@ impl LoginCounts {
 
     pub(super) fn count(&self, user_id: &str, now: Timestamp) {
         let mut pending = self.lock();
-        merge(&mut pending.counts, user_id, (1, now));
-        self.any.store(true, Ordering::Release);
-        if pending.counts.len() == 1 {
+        if pending.counts.is_empty() {
             self.wake.notify_all();
         }
+        merge(&mut pending.counts, user_id, (1, now));
+        self.any.store(true, Ordering::Release);
     }
 
     /// The user as it will be once its logins are written down.
@@ -63,9 +64,13 @@ impl LoginCounts {
             return stored;
         };
         let mut user = User::clone(&stored.user);
-        user.logins_count = Some(user.logins_count.unwrap_or(0) + logins);
+        user.logins_count = Some(user.logins_count.unwrap_or(0).saturating_add(logins));
         user.last_login = Some(last);
         Stored { user: user.into(), ..stored }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
     }
 
     /// Takes everything out, to be written down.
@@ -88,6 +93,7 @@ impl LoginCounts {
             merge(&mut pending.counts, &user_id, count);
         }
         self.any.store(true, Ordering::Release);
+        self.wake.notify_all();
     }
 
     /// Waits until something has been pending for a moment. False once stopped.

@@ -59,17 +59,28 @@ impl Postgres {
         what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
     ) -> Done<T> {
         let mut session = self.session()?;
-        session.statement(match durability {
+        // Until it is over, the connection must not be another's.
+        session.in_transaction = true;
+        let begun = session.statement(match durability {
             Durability::Power => "BEGIN",
             Durability::Process => "BEGIN; SET LOCAL synchronous_commit = off",
-        })?;
+        });
+        if begun.is_err() && session.client.is_closed() {
+            // The server was started anew, and nothing has happened yet.
+            return Err(Interrupted::Again("the database server closes its connections".to_owned()));
+        }
+        begun?;
         let done = what(&mut Rows { connection: &mut *session, seal: &self.seal, pending: None });
         match done {
-            Ok(done) => session.statement("COMMIT").map(|()| done),
+            Ok(done) => {
+                session.statement("COMMIT")?;
+                session.in_transaction = false;
+                Ok(done)
+            }
             Err(interrupted) => {
-                // If this fails too, the connection is gone, and with it the
-                // transaction.
-                let _ = session.statement("ROLLBACK");
+                // If this fails too, the connection is thrown away, and the
+                // transaction ends with it.
+                session.in_transaction = session.statement("ROLLBACK").is_err();
                 Err(interrupted)
             }
         }
@@ -87,6 +98,7 @@ impl Postgres {
 struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
+    in_transaction: bool,
 }
 
 impl Session {
@@ -114,10 +126,19 @@ struct Server {
 
 impl Server {
     fn new(url: &str) -> Result<Self, OpenError> {
-        let mut config: Config = url.parse().map_err(|error| {
-            OpenError::NoLocation(format!("the postgres URL is not one: {}", with_cause(&error)))
-        })?;
+        let mut config: Config = url
+            .parse()
+            .map_err(|_| OpenError::NoLocation("the postgres URL cannot be understood".to_owned()))?;
+        // A password with a bare @ is cut in two, and its end taken for the host.
+        let split = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if config.get_hosts().iter().any(split) {
+            let why = "in the postgres URL a user name or password holds an `@`: write it as %40";
+            return Err(OpenError::NoLocation(why.to_owned()));
+        }
         config.application_name("ligature");
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(PATIENCE * 2);
+        }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
         }
@@ -126,7 +147,12 @@ impl Server {
         // that is valid, unless the URL says `sslmode=disable`.
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
-            SslMode::Prefer if config.get_hosts().iter().all(is_local) => None,
+            SslMode::Prefer
+                if config.get_hosts().iter().all(is_local)
+                    && config.get_hostaddrs().iter().all(IpAddr::is_loopback) =>
+            {
+                None
+            }
             _ => {
                 config.ssl_mode(SslMode::Require);
                 let (connector, _) = MakeRustlsConnect::with_native_certs().map_err(|_| {
@@ -149,7 +175,7 @@ impl Server {
             Some(tls) => self.config.connect(tls.clone())?,
         };
         client.batch_execute(SESSION)?;
-        Ok(Session { client, statements: HashMap::new() })
+        Ok(Session { client, statements: HashMap::new(), in_transaction: false })
     }
 }
 
@@ -190,7 +216,7 @@ impl r2d2::ManageConnection for Server {
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        session.client.is_closed()
+        session.in_transaction || session.client.is_closed()
     }
 }
 

@@ -169,13 +169,11 @@ impl<C: Connection> Records for Rows<'_, C> {
     fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
         let lower = user.email.as_ref().map(|email| email.to_ascii_lowercase());
         self.changes_one(
-            "UPDATE users SET version = version + 1, email = $1, email_lower = $2, logins_count = $3, \
-             last_login = $4, document = $5 WHERE user_id = $6 AND version = $7",
+            "UPDATE users SET version = version + 1, email = $1, email_lower = $2, document = $3 \
+             WHERE user_id = $4 AND version = $5",
             &[
                 Param::Text(user.email.as_deref()),
                 Param::Text(lower.as_deref()),
-                user.logins_count.map_or(Param::Int(None), Param::from),
-                user.last_login.map_or(Param::Int(None), millis),
                 (&document(user)?).into(),
                 (&user.user_id).into(),
                 version.into(),
@@ -187,6 +185,17 @@ impl<C: Connection> Records for Rows<'_, C> {
         self.changes_one(
             "DELETE FROM users WHERE user_id = $1 AND version = $2",
             &[user_id.into(), version.into()],
+        )
+    }
+
+    fn set_logins(&mut self, user: &User) -> Done<bool> {
+        self.changes_one(
+            "UPDATE users SET logins_count = $1, last_login = $2 WHERE user_id = $3",
+            &[
+                user.logins_count.map_or(Param::Int(None), Param::from),
+                user.last_login.map_or(Param::Int(None), millis),
+                (&user.user_id).into(),
+            ],
         )
     }
 

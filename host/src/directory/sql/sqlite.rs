@@ -102,7 +102,9 @@ impl Drop for Sqlite {
         if let Some(counter) = self.counter.take() {
             let _ = counter.join();
         }
-        let _ = self.file.write(Durability::Process, &mut |_| Ok(()));
+        if !self.file.counts.is_empty() {
+            let _ = self.file.write(Durability::Process, &mut |_| Ok(()));
+        }
     }
 }
 
@@ -244,8 +246,9 @@ fn unreadable(error: rusqlite::types::FromSqlError) -> Interrupted {
 /// An error of SQLite's, as the directory answers it.
 pub(super) fn interrupted(error: rusqlite::Error) -> Interrupted {
     match error.sqlite_error_code() {
+        // It has been waited for, five seconds.
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Interrupted::Again("another process keeps writing to the database".to_owned())
+            ApiError::Unavailable("another process keeps writing to the database".to_owned()).into()
         }
         _ => ApiError::Unavailable(words(&error)).into(),
     }
