@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ligature_host::directory::{Administration, JournalQuery, Kept, Kind, Memory, SealKey, SqlDirectory};
 use ligature_host::login::ApiError;
@@ -122,9 +122,7 @@ fn a_killed_process_leaves_links_whole_or_absent(_: &Implementation) {
     let mut answered = [false; PAIRS];
     let mut kills = 0;
     while answered.contains(&false) {
-        // Around the time that one link takes, so that most kills hit the middle.
-        let after = Duration::from_micros(fastrand::u64(5_000..40_000));
-        let was_killed = run_and_kill(&file, after, &mut answered);
+        let was_killed = run_and_kill(&file, fastrand::usize(1..20), &mut answered);
         kills += usize::from(was_killed);
         check_pairs(&sqlite(&file), &mut answered);
         assert!(kills < 5_000, "no run gets anywhere");
@@ -136,20 +134,20 @@ fn a_killed_process_leaves_links_whole_or_absent(_: &Implementation) {
     assert_eq!(answered, [true; PAIRS]);
 }
 
-/// True if the child was killed before it was through.
-fn run_and_kill(file: &Path, after: Duration, answered: &mut [bool; PAIRS]) -> bool {
+/// Kills the child some time after so many links. True if it was not through by
+/// then.
+fn run_and_kill(file: &Path, links: usize, answered: &mut [bool; PAIRS]) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("this program"))
         .env(CHILD, file)
         .stdout(Stdio::piped())
         .spawn()
         .expect("the child starts");
     let out = child.stdout.take().expect("its output");
-    let mut deadline = None;
-    for line in BufReader::new(out).lines().map_while(Result::ok) {
+    for (n, line) in BufReader::new(out).lines().map_while(Result::ok).enumerate() {
         answered[line.parse::<usize>().expect("a number")] = true;
-        // The clock runs from the first link of the child.
-        let deadline = *deadline.get_or_insert_with(|| Instant::now() + after);
-        if Instant::now() >= deadline {
+        if n + 1 == links {
+            // Somewhere in the links that four threads are making meanwhile.
+            std::thread::sleep(Duration::from_micros(fastrand::u64(0..1_500)));
             let _ = child.kill();
         }
     }

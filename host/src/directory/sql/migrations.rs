@@ -25,44 +25,56 @@ impl From<bool> for Migrate {
     }
 }
 
+/// Why a database cannot be used.
+enum Refusal {
+    /// It will not be otherwise.
+    Final(String),
+    /// Another process may be migrating it at this moment.
+    Perhaps(String),
+}
+
 /// Brings the database to this program's version, all or nothing. Of several
 /// processes that start on an empty database, all but one come too late the
-/// first time.
+/// first time; they are given three seconds.
 ///
 /// # Errors
 ///
 /// Why it cannot be, in words.
 pub(super) fn migrate<C: refinery::Migrate>(connection: &mut C, migrate: Migrate) -> Result<(), String> {
-    let patience = ConstantBuilder::default().with_delay(Duration::from_millis(200)).with_max_times(3);
-    (|| migrate_once(connection, migrate)).retry(patience).call()
+    let patience = ConstantBuilder::default().with_delay(Duration::from_millis(200)).with_max_times(15);
+    let migrated = (|| migrate_once(connection, migrate))
+        .retry(patience)
+        .when(|refusal| matches!(refusal, Refusal::Perhaps(_)))
+        .call();
+    migrated.map_err(|(Refusal::Final(why) | Refusal::Perhaps(why))| why)
 }
 
-fn migrate_once<C: refinery::Migrate>(connection: &mut C, migrate: Migrate) -> Result<(), String> {
+fn migrate_once<C: refinery::Migrate>(connection: &mut C, migrate: Migrate) -> Result<(), Refusal> {
     let versions: Result<Vec<_>, _> =
         VERSIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
-    let runner = Runner::new(&versions.map_err(|error| error.to_string())?).set_grouped(true);
+    let versions = versions.map_err(|error| Refusal::Final(error.to_string()))?;
+    let runner = Runner::new(&versions).set_grouped(true);
     if migrate == Migrate::No {
         let last = runner.get_last_applied_migration(connection);
         let version = last.ok().flatten().map_or(0, |last| last.version());
         return match usize::try_from(version) {
-            Ok(version) if version < VERSIONS.len() => Err(format!(
+            Ok(version) if version < VERSIONS.len() => Err(Refusal::Final(format!(
                 "its schema is of version {version}, this program's of {}; any command that writes brings it up to date",
                 VERSIONS.len()
-            )),
-            Ok(version) if version > VERSIONS.len() => Err(newer(version)),
+            ))),
+            Ok(version) if version > VERSIONS.len() => Err(Refusal::Final(newer(version))),
             _ => Ok(()),
         };
     }
-    match runner.run(connection) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(match error.kind() {
-            Kind::MissingVersion(unknown) => newer(unknown.version()),
-            Kind::DivergentVersion(_, known) => {
-                format!("version {} of its schema is another one than this program's", known.version())
-            }
-            _ => with_cause(&error),
-        }),
-    }
+    let Err(error) = runner.run(connection) else { return Ok(()) };
+    Err(match error.kind() {
+        Kind::MissingVersion(unknown) => Refusal::Final(newer(unknown.version())),
+        Kind::DivergentVersion(_, known) => Refusal::Final(format!(
+            "version {} of its schema is another one than this program's",
+            known.version()
+        )),
+        _ => Refusal::Perhaps(with_cause(&error)),
+    })
 }
 
 fn newer(version: impl std::fmt::Display) -> String {
