@@ -51,12 +51,12 @@ pub(crate) fn link(primary: &str, secondary: &str) -> CheckedLink {
             secondary: secondary.to_owned(),
             user_metadata: None,
             app_metadata: None,
-            reasons: vec![Reason {
+            reasons: Arc::new([Reason {
                 code: "LINKED_VERIFIED_BOTH".to_owned(),
                 level: Level::Info,
                 subject: vec![primary.to_owned()],
                 detail: "Both belong to somebody@corp.com.".to_owned(),
-            }],
+            }]),
         },
         primary_version: None,
         secondary_version: None,

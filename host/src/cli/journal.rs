@@ -180,7 +180,7 @@ fn page(entry: &Entry) -> String {
             field("proof", format!("{} was proved at {}", proof.candidate, proof.proved_at));
         }
     }
-    for reason in &entry.reasons {
+    for reason in entry.reasons.iter() {
         field("reason", format!("{}  {}", reason.code, reason.detail));
     }
     if let Some(sha256) = &entry.provenance.policy_sha256 {

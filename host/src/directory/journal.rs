@@ -177,8 +177,8 @@ pub struct Entry {
     #[serde(flatten, serialize_with = "shared")]
     pub provenance: Arc<Provenance>,
     /// Why. Addresses in them are masked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<Reason>,
+    #[serde(skip_serializing_if = "no_reasons", serialize_with = "shared")]
+    pub reasons: Arc<[Reason]>,
     /// Of an undo: the link that was taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<EntryId>,
@@ -227,7 +227,11 @@ pub struct Snapshot {
     pub touched: Touched,
 }
 
-fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+fn no_reasons(reasons: &Arc<[Reason]>) -> bool {
+    reasons.is_empty()
+}
+
+fn shared<T: Serialize + ?Sized, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
     value.as_ref().serialize(serializer)
 }
 
@@ -318,7 +322,7 @@ impl Entry {
             primary: primary.to_owned(),
             secondary: secondary.to_owned(),
             provenance: provenance.clone(),
-            reasons: Vec::new(),
+            reasons: Arc::default(),
             undoes: None,
             undone: None,
             kept: Kept::Nothing,

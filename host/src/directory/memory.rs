@@ -137,24 +137,20 @@ impl State {
     }
 
     fn set_user(&mut self, user_id: &str, stored: Option<Stored>) {
-        if let Some(email) = stored.as_ref().and_then(|new| new.user.email.as_ref()) {
-            let ids = self.by_email.entry(email.to_ascii_lowercase()).or_default();
-            if !ids.iter().any(|id| id == user_id) {
-                ids.push(user_id.to_owned());
-            }
-        }
-        let new_email =
-            stored.as_ref().and_then(|new| new.user.email.as_ref()).map(|it| it.to_ascii_lowercase());
+        let email = |stored: &Option<Stored>| stored.as_ref().and_then(|stored| stored.user.email.clone());
+        let new_email = email(&stored);
         let old = match stored {
             Some(new) => self.users.insert(user_id.to_owned(), new),
             None => self.users.remove(user_id),
         };
-        if let Some(email) =
-            old.as_ref().and_then(|old| old.user.email.as_ref()).map(|it| it.to_ascii_lowercase())
-            && new_email.as_ref() != Some(&email)
-            && let Some(ids) = self.by_email.get_mut(&email)
-        {
-            ids.retain(|id| id != user_id);
+        let old_email = email(&old);
+        if old_email != new_email {
+            if let Some(ids) = old_email.and_then(|old| self.by_email.get_mut(&old.to_ascii_lowercase())) {
+                ids.retain(|id| id != user_id);
+            }
+            if let Some(new) = new_email {
+                self.by_email.entry(new.to_ascii_lowercase()).or_default().push(user_id.to_owned());
+            }
         }
         self.undo.push(Before::User(user_id.to_owned(), old));
     }

@@ -1,26 +1,24 @@
 //! What linking does to two users.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{Metadata, Reason, Timestamp, User, Verification, patch};
 
 /// What a plugin asks to be linked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LinkRequest {
     /// The user that stays.
     pub primary: String,
     /// The user that becomes identities of the primary.
     pub secondary: String,
     /// A first-level patch of the primary's `user_metadata`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_metadata: Option<Metadata>,
     /// The same for `app_metadata`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_metadata: Option<Metadata>,
     /// Why, for the journal.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<Reason>,
+    pub reasons: Arc<[Reason]>,
 }
 
 /// Fields of a user that become its identity's `profileData`, besides `email`

@@ -212,7 +212,7 @@ impl Identity {
     /// The user id of a user whose primary identity this is.
     #[must_use]
     pub fn as_user_id(&self) -> String {
-        format!("{}|{}", self.provider, self.user_id)
+        [&self.provider, "|", &self.user_id].concat()
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn entry(row: &dyn Row, seal: &Seal) -> Done<Entry> {
             policy_sha256: record.policy_sha256,
             plugin: record.plugin,
         }),
-        reasons: record.reasons,
+        reasons: record.reasons.into(),
         undoes: record.undoes,
         undone,
         kept,
