@@ -381,6 +381,11 @@ fn what_the_journal_keeps_is_erased_when_told_or_in_time() {
             .good(&["journal", "show", &id, "--journal-days", "36500"])
             .contains("kept         google-oauth2|2")
     );
+    place.good(&["undo", &id, "--dry-run", "--journal-days", "0"]);
+    assert!(
+        place.good(&["journal", "show", &id]).contains("kept         google-oauth2|2"),
+        "a dry run erases nothing"
+    );
     assert!(place.good(&["journal", "show", &id, "--journal-days", "0"]).contains("it was erased"));
 }
 

@@ -254,7 +254,7 @@ impl PruneArgs {
 
 impl UndoArgs {
     pub(super) fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::Existing)?;
+        let directory = self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing })?;
         let undo = Undo { id: self.id, provenance: operator(), now: Timestamp::now(), dry_run: self.dry_run };
         let undoing = directory.undo(&undo).map_err(|error| match error {
             UndoError::Refused(why) => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Administration, Stored};
-use crate::login::{ApiError, KnownAs, LoginEvent, Timestamp, User, signed_in};
+use crate::login::{ApiError, LoginEvent, Timestamp, User, signed_in};
 
 /// Why a login cannot be decided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +66,7 @@ pub fn arrive(
 }
 
 fn made(event: &LoginEvent, now: Timestamp) -> User {
-    let mut user = signed_in(event, KnownAs::Nobody).into_owned();
+    let mut user = signed_in(event, None).into_owned();
     user.created_at = user.created_at.or(Some(now));
     user.updated_at = user.updated_at.or(Some(now));
     // Counted when this login is through.
@@ -83,7 +83,7 @@ fn synchronised(
 ) -> Result<Stored, ApiError> {
     // Whoever changes the user at the same moment, twice more will do.
     for _ in 0..3 {
-        let user = match signed_in(event, KnownAs::User(&known.user)) {
+        let user = match signed_in(event, Some(&known.user)) {
             Cow::Owned(user) if user != *known.user => User { updated_at: Some(now), ..user },
             _ => return Ok(known),
         };

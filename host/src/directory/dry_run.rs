@@ -155,11 +155,6 @@ impl<S: Store> Records for Layered<'_, S> {
         behind(self.behind.read(|records| records.owner(provider, user_id)))
     }
 
-    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>> {
-        let Some(owner) = self.owner(provider, user_id)? else { return Ok(None) };
-        Ok(self.user(&owner.user_id)?.map(|stored| (owner.connection, stored)))
-    }
-
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
         self.take_identity(identity)?;
         self.front.add_identity(identity, owner)

@@ -264,11 +264,6 @@ impl Records for State {
         Ok(self.identities.get(&format!("{provider}|{user_id}")).cloned())
     }
 
-    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>> {
-        let Some(owner) = self.owner(provider, user_id)? else { return Ok(None) };
-        Ok(self.user(&owner.user_id)?.map(|stored| (owner.connection, stored)))
-    }
-
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
         let id = identity.as_user_id();
         let is_free = !self.identities.contains_key(&id);

@@ -79,7 +79,10 @@ pub(super) trait Records {
 
     fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>>;
     /// The connection of this identity, and the user who has it.
-    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>>;
+    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>> {
+        let Some(owner) = self.owner(provider, user_id)? else { return Ok(None) };
+        Ok(self.user(&owner.user_id)?.map(|stored| (owner.connection, stored)))
+    }
     /// False if somebody has it.
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool>;
     /// False if `from` does not have it.

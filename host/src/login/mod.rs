@@ -23,7 +23,7 @@ pub use link::{LinkRequest, absorb};
 pub use management::{ApiError, ManagementApi};
 pub use metadata::{Metadata, MetadataPatch, patch};
 pub use outcome::{Decision, Level, Outcome, Reason, Step, Verdict};
-pub use sign_in::{KnownAs, signed_in};
+pub use sign_in::signed_in;
 pub use timestamp::Timestamp;
 pub use unlink::{note_separation, stand_alone};
 pub use user::{Identity, IdentityKey, User};

@@ -7,17 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{Identity, LoginEvent, User, profile};
 
-/// The account of a login, as a directory knows it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum KnownAs<'a> {
-    /// Nobody: it is the identity's first login.
-    Nobody,
-    /// This user, one of whose identities has logged in.
-    User(&'a User),
-}
-
-/// The user as it is after this login: made from the event at the first one;
-/// later as the directory has it, with the attributes that the identity's
+/// The user as it is after this login: made from the event at the first one, when
+/// nobody is known; later as the directory has it, with the attributes that the identity's
 /// provider has just sent. A provider speaks for the root attributes if its
 /// identity is the primary one, else for the identity's `profileData`. Database
 /// and passwordless accounts have no provider that sends anything.
@@ -25,8 +16,8 @@ pub enum KnownAs<'a> {
 /// Source: Auth0, "Sync user profile attributes at each login"; that a linked
 /// identity's profile is synchronised too is not documented.
 #[must_use]
-pub fn signed_in<'a>(event: &'a LoginEvent, known: KnownAs<'a>) -> Cow<'a, User> {
-    let KnownAs::User(known) = known else { return Cow::Borrowed(event.account()) };
+pub fn signed_in<'a>(event: &'a LoginEvent, known: Option<&'a User>) -> Cow<'a, User> {
+    let Some(known) = known else { return Cow::Borrowed(event.account()) };
     let sent = event.identity().filter(|used| {
         !matches!(used.provider.as_str(), "auth0" | "email" | "sms") && is_own(used, &event.user)
     });
@@ -71,7 +62,7 @@ fn take_over(held: &mut Map<String, Value>, sent: Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{KnownAs, signed_in};
+    use super::signed_in;
     use crate::login::{LoginEvent, User};
 
     fn user(text: &str) -> User {
@@ -86,7 +77,7 @@ mod tests {
     #[test]
     fn the_first_login_makes_the_user() {
         let event = event(r#"{"user_id": "google-oauth2|2", "email": "ada@example.com"}"#, "google-oauth2");
-        let made = signed_in(&event, KnownAs::Nobody);
+        let made = signed_in(&event, None);
         assert_eq!(made.identities[0].connection, "google-oauth2");
     }
 
@@ -101,7 +92,7 @@ mod tests {
                 "app_metadata": {"plan": "free"}}"#,
             "google-oauth2",
         );
-        let user = signed_in(&event, KnownAs::User(&known)).into_owned();
+        let user = signed_in(&event, Some(&known)).into_owned();
         assert_eq!(user.email.as_deref(), Some("new@example.com"));
         assert!(!user.email_verified.is_verified());
         assert_eq!(user.rest["name"], "Ada");
@@ -119,7 +110,7 @@ mod tests {
             r#"{"user_id": "google-oauth2|2", "email": "else@example.com", "email_verified": true}"#,
             "google-oauth2",
         );
-        let user = signed_in(&event, KnownAs::User(&known));
+        let user = signed_in(&event, Some(&known));
         assert_eq!(user.email, known.email);
         let profile = user.identities[1].profile_data.as_ref().unwrap();
         assert_eq!((&profile["email"], &profile["locale"]), (&"else@example.com".into(), &"en".into()));
@@ -137,7 +128,7 @@ mod tests {
             r#"{"user_id": "oauth2|2", "email": "victim@example.com", "email_verified": null, "phone_number": "+1"}"#,
             "idp",
         );
-        let user = signed_in(&event, KnownAs::User(&known)).into_owned();
+        let user = signed_in(&event, Some(&known)).into_owned();
         let profile = serde_json::to_string(&user.identities[1].profile_data).unwrap();
         assert_eq!(profile, r#"{"email":"victim@example.com","phone_number":"+1"}"#);
     }
@@ -147,6 +138,6 @@ mod tests {
         let known = user(r#"{"user_id": "auth0|1", "email": "ada@example.com"}"#);
         let event =
             event(r#"{"user_id": "auth0|1", "email": "eve@example.com", "email_verified": true}"#, "db");
-        assert_eq!(*signed_in(&event, KnownAs::User(&known)), known);
+        assert_eq!(*signed_in(&event, Some(&known)), known);
     }
 }
