@@ -91,7 +91,10 @@ fn main() {
             }
         }
     };
-    add(&all, conformance::TESTS);
+    add(&all, conformance::accounts::TESTS);
+    add(&all, conformance::linking::TESTS);
+    add(&all, conformance::undoing::TESTS);
+    add(&all, conformance::importing::TESTS);
     add(&durable, state_machine::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);

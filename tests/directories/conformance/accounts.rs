@@ -1,0 +1,168 @@
+//! Users: made, found, changed, counted, removed.
+
+use ligature_host::directory::Imported;
+use ligature_host::login::{ApiError, MetadataPatch, User};
+
+use super::super::users::{InFewWords, ada, at, google, kind, link, metadata, user};
+use super::super::{Implementation, Test};
+use super::importing::import;
+use super::{tests, with};
+
+pub(crate) const TESTS: &[Test] = tests! {
+    a_user_comes_back_as_it_was
+    a_user_is_made_once
+    an_id_is_split_at_the_first_bar
+    a_user_that_cannot_be_kept_is_refused
+    a_look_up_is_exact_or_ignores_case
+    an_update_needs_the_version_that_was_read
+    a_deleted_user_takes_its_identities_with_it
+    metadata_is_merged_on_the_first_level
+    a_login_is_counted_and_is_no_change
+    no_change_takes_back_a_count_of_logins
+};
+
+fn a_user_comes_back_as_it_was(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    assert_eq!(opened.directory.user("auth0|1"), ada());
+    assert_eq!(opened.directory.user("google-oauth2|115"), google());
+    assert_eq!(opened.directory.all(), [ada(), google()]);
+    assert_eq!(google().identities[0].user_id, "115", "a numeric id is text");
+    let nobody = opened.directory.get("auth0|9").unwrap_err();
+    assert_eq!(nobody, ApiError::NotFound("auth0|9".to_owned()));
+}
+
+fn a_user_is_made_once(implementation: &Implementation) {
+    let opened = with(implementation, [ada()]);
+    assert_eq!(kind(&opened.directory.create(ada()).unwrap_err()), "invalid");
+    let thief = user(
+        r#"{"user_id": "auth0|2", "identities": [
+            {"provider": "auth0", "user_id": "2"}, {"provider": "auth0", "user_id": "1"}]}"#,
+    );
+    assert_eq!(kind(&opened.directory.create(thief).unwrap_err()), "invalid");
+    assert_eq!(opened.directory.all(), [ada()]);
+    assert_eq!(opened.directory.owner_of("auth0", "auth0", "2"), None, "nothing is left of the refused user");
+}
+
+fn an_id_is_split_at_the_first_bar(implementation: &Implementation) {
+    let saml = user(r#"{"user_id": "samlp|acme|ada@example.com"}"#);
+    let opened = with(implementation, [saml]);
+    assert_eq!(
+        opened.directory.owner_of("samlp", "samlp", "acme|ada@example.com").as_deref(),
+        Some("samlp|acme|ada@example.com")
+    );
+}
+
+fn a_user_that_cannot_be_kept_is_refused(implementation: &Implementation) {
+    let opened = implementation.open();
+    for json in [
+        r#"{"user_id": "1"}"#,
+        r#"{"user_id": "|1"}"#,
+        r#"{"user_id": "auth0|"}"#,
+        r#"{"user_id": "auth0|1\u0000"}"#,
+        r#"{"user_id": "auth0|1", "email": "a\u0000@example.com"}"#,
+        r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "2"}]}"#,
+        r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "1"}, {"provider": "auth0", "user_id": "1"}]}"#,
+        r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "1"}, {"provider": "samlp|x", "user_id": "1"}]}"#,
+        r#"{"user_id": "auth0|1", "identities": [{"provider": "auth0", "user_id": "1"}, {"provider": "sms", "user_id": ""}]}"#,
+        r#"{"user_id": "auth0|1", "logins_count": 9223372036854775807}"#,
+    ] {
+        let error = opened.directory.create(user(json)).expect_err(json);
+        assert_eq!(kind(&error), "invalid", "{json}");
+    }
+    let own_last = user(
+        r#"{"user_id": "auth0|1", "identities": [{"provider": "sms", "user_id": "2"}, {"provider": "auth0", "user_id": "1"}]}"#,
+    );
+    opened.directory.create(own_last).unwrap();
+    assert_eq!(opened.directory.identities("auth0|1"), ["auth0|1", "sms|2"], "its own comes first");
+}
+
+fn a_look_up_is_exact_or_ignores_case(implementation: &Implementation) {
+    let mixed = user(r#"{"user_id": "samlp|3", "email": "Ada@Example.com"}"#);
+    let dotless = user(r#"{"user_id": "samlp|4", "email": "mıke@example.com"}"#);
+    let opened = with(implementation, [google(), ada(), mixed, dotless]);
+    let directory = &opened.directory;
+    let ids = |found: Result<Vec<ligature_host::directory::Stored>, ApiError>| {
+        found.unwrap().into_iter().map(|stored| stored.user.user_id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(directory.find_by_email("ada@example.com", 10)), ["auth0|1", "google-oauth2|115"]);
+    assert_eq!(ids(directory.find_by_email("Ada@Example.com", 10)), ["samlp|3"]);
+    assert!(ids(directory.find_by_email("ADA@example.com", 10)).is_empty());
+    assert_eq!(directory.find_by_email("ada@example.com", 1).unwrap().len(), 1);
+    assert_eq!(ids(directory.find_by_email_ignoring_case("ADA@EXAMPLE.COM", 10)).len(), 3);
+    assert!(ids(directory.find_by_email_ignoring_case("MIKE@example.com", 10)).is_empty());
+    assert!(ids(directory.find_by_email("' OR 1=1 --", 10)).is_empty());
+    assert!(ids(directory.find_by_email("ada%", 10)).is_empty());
+}
+
+fn an_update_needs_the_version_that_was_read(implementation: &Implementation) {
+    let opened = with(implementation, [ada()]);
+    let directory = &opened.directory;
+    let read = directory.get("auth0|1").unwrap();
+    let changed =
+        User { blocked: true, email: Some("new@example.com".to_owned()), ..User::clone(&read.user) };
+    let updated = directory.update(changed.clone(), read.version).unwrap();
+    assert_eq!(directory.user("auth0|1"), changed);
+    assert!(directory.find_by_email("ada@example.com", 10).unwrap().is_empty());
+    assert_eq!(directory.find_by_email("new@example.com", 10).unwrap(), [updated]);
+    let late = directory.update(ada(), read.version).unwrap_err();
+    assert_eq!(late, ApiError::StateChanged("auth0|1 was changed".to_owned()));
+}
+
+fn a_deleted_user_takes_its_identities_with_it(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    assert_eq!(directory.delete("google-oauth2|115"), Ok(false), "an identity is no user");
+    assert_eq!(directory.delete("auth0|1"), Ok(true));
+    assert_eq!(directory.delete("auth0|1"), Ok(false));
+    assert!(directory.all().is_empty());
+    assert_eq!(directory.owner_of("google-oauth2", "google-oauth2", "115"), None);
+    directory.create(google()).unwrap();
+}
+
+fn metadata_is_merged_on_the_first_level(implementation: &Implementation) {
+    let opened = with(implementation, [google()]);
+    let patch = |user: &str, app: &str| {
+        let patch = MetadataPatch { user_metadata: Some(metadata(user)), app_metadata: Some(metadata(app)) };
+        opened.directory.patch_metadata("google-oauth2|115", None, &patch, at(5)).unwrap().user
+    };
+    let patched = patch(r#"{"lang": null, "a": {"x": 1}}"#, r#"{"plan": "free"}"#);
+    assert_eq!(patched.user_metadata, Some(metadata(r#"{"theme": "light", "a": {"x": 1}}"#)));
+    assert_eq!(patched.updated_at, Some(at(5)));
+    let patched = patch(r#"{"a": {"y": 2}}"#, "{}");
+    assert_eq!(patched.user_metadata, Some(metadata(r#"{"theme": "light", "a": {"y": 2}}"#)));
+    assert_eq!(patched.app_metadata, Some(metadata("{}")));
+    assert_eq!(opened.directory.user("google-oauth2|115"), *patched);
+    let nobody = opened.directory.patch_metadata("auth0|9", None, &MetadataPatch::default(), at(5));
+    assert_eq!(kind(&nobody.unwrap_err()), "not found");
+    let late =
+        opened.directory.patch_metadata("google-oauth2|115", Some(1), &MetadataPatch::default(), at(5));
+    assert_eq!(kind(&late.unwrap_err()), "state changed");
+}
+
+fn a_login_is_counted_and_is_no_change(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), user(r#"{"user_id": "auth0|2"}"#)]);
+    let directory = &opened.directory;
+    let before = directory.get("auth0|1").unwrap();
+    directory.count_login("auth0|1", at(7)).unwrap();
+    directory.count_login("auth0|2", at(8)).unwrap();
+    let after = directory.get("auth0|1").unwrap();
+    assert_eq!((after.user.logins_count, after.user.last_login), (Some(4), Some(at(7))));
+    assert_eq!((after.version, after.user.updated_at), (before.version, before.user.updated_at));
+    assert_eq!(directory.user("auth0|2").logins_count, Some(1));
+    assert_eq!(kind(&directory.count_login("auth0|9", at(9)).unwrap_err()), "not found");
+}
+
+/// Counting is no change, so a change decided before it must not undo it.
+fn no_change_takes_back_a_count_of_logins(implementation: &Implementation) {
+    let opened = with(implementation, [ada()]);
+    let directory = &opened.directory;
+    let read = directory.get("auth0|1").unwrap();
+    directory.count_login("auth0|1", at(7)).unwrap();
+    directory.update(User { blocked: true, ..User::clone(&read.user) }, read.version).unwrap();
+    let user = directory.user("auth0|1");
+    assert_eq!((user.blocked, user.logins_count, user.last_login), (true, Some(4), Some(at(7))));
+    let told = import(&**directory, &[(1, User { logins_count: Some(1), ..ada() })], true, false);
+    assert_eq!(told, [Imported::Replaced]);
+    assert_eq!(directory.user("auth0|1").logins_count, Some(1), "an import says what the count is");
+}

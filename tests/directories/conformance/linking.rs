@@ -1,0 +1,162 @@
+//! Two users become one, and an identity a user again.
+
+use ligature_host::directory::{JournalQuery, Kind};
+use ligature_host::login::{ApiError, MetadataPatch};
+
+use super::super::users::{InFewWords, ada, at, google, kind, link, metadata, unlink, user};
+use super::super::{Implementation, Test};
+use super::{tests, with};
+
+pub(crate) const TESTS: &[Test] = tests! {
+    a_link_moves_the_identities_and_removes_the_secondary
+    a_link_takes_the_secondarys_own_secondaries_along
+    a_link_decided_on_an_older_version_is_refused
+    what_is_linked_already_is_not_linked_again
+    a_user_is_not_linked_to_itself
+    a_login_through_a_linked_identity_is_its_primarys
+    an_unlinked_identity_is_a_user_without_metadata
+    the_main_identity_cannot_be_unlinked
+    unlinking_what_is_not_there_changes_nothing
+    a_version_is_never_used_again
+};
+
+fn a_link_moves_the_identities_and_removes_the_secondary(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let mut request = link("auth0|1", "google-oauth2|115");
+    request.request.user_metadata = Some(metadata(r#"{"lang": "en"}"#));
+    let linked = directory.link(&request).unwrap();
+    assert_eq!(directory.user("auth0|1"), *linked);
+    assert_eq!(directory.identities("auth0|1"), ["auth0|1", "google-oauth2|115"]);
+    let profile = linked.identities[1].profile_data.as_ref().unwrap();
+    assert_eq!(profile.keys().collect::<Vec<_>>(), ["email", "email_verified", "given_name"]);
+    assert_eq!(linked.identities[0].profile_data.as_ref().unwrap()["name"], "Ada");
+    assert_eq!(linked.user_metadata, Some(metadata(r#"{"theme": "dark", "lang": "en"}"#)));
+    assert_eq!((linked.app_metadata.as_ref(), linked.roles.as_slice()), (None, &["reader".to_owned()][..]));
+    assert_eq!((linked.logins_count, linked.updated_at), (Some(3), Some(at(100))));
+    assert_eq!(kind(&directory.get("google-oauth2|115").unwrap_err()), "not found");
+    assert_eq!(directory.find_by_email("ada@example.com", 10).unwrap().len(), 1);
+}
+
+fn a_link_takes_the_secondarys_own_secondaries_along(implementation: &Implementation) {
+    let sms = user(r#"{"user_id": "sms|7", "phone_number": "+1"}"#);
+    let opened = with(implementation, [ada(), google(), sms]);
+    let directory = &opened.directory;
+    directory.link(&link("google-oauth2|115", "sms|7")).unwrap();
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    assert_eq!(directory.identities("auth0|1"), ["auth0|1", "google-oauth2|115", "sms|7"]);
+    assert_eq!(directory.owner_of("sms", "sms", "7").as_deref(), Some("auth0|1"));
+    let phone = directory.user("auth0|1").identities[2].profile_data.clone().unwrap();
+    assert_eq!(phone["phone_number"], "+1");
+}
+
+fn a_link_decided_on_an_older_version_is_refused(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let mut request = link("auth0|1", "google-oauth2|115");
+    request.primary_version = Some(directory.get("auth0|1").unwrap().version);
+    request.secondary_version = Some(directory.get("google-oauth2|115").unwrap().version);
+    directory.patch_metadata("google-oauth2|115", None, &MetadataPatch::default(), at(5)).unwrap();
+    let before = directory.all();
+    let error = directory.link(&request).unwrap_err();
+    assert_eq!(error, ApiError::StateChanged("google-oauth2|115 was changed".to_owned()));
+    assert_eq!(directory.all(), before);
+    directory.delete("google-oauth2|115").unwrap();
+    let error = directory.link(&request).unwrap_err();
+    assert_eq!(error, ApiError::StateChanged("google-oauth2|115 is gone".to_owned()));
+    assert!(directory.journal(&JournalQuery { user_id: None, limit: 10 }).unwrap().is_empty());
+}
+
+fn what_is_linked_already_is_not_linked_again(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    for (primary, secondary) in
+        [("auth0|1", "google-oauth2|115"), ("sms|7", "google-oauth2|115"), ("google-oauth2|115", "sms|7")]
+    {
+        let error = directory.link(&link(primary, secondary)).unwrap_err();
+        let words = "google-oauth2|115 is already an identity of auth0|1";
+        assert_eq!(error, ApiError::AlreadyLinked(words.to_owned()), "{secondary} into {primary}");
+    }
+    assert_eq!(kind(&directory.link(&link("auth0|1", "auth0|9")).unwrap_err()), "not found");
+    assert_eq!(kind(&directory.link(&link("auth0|9", "sms|7")).unwrap_err()), "not found");
+}
+
+fn a_user_is_not_linked_to_itself(implementation: &Implementation) {
+    let opened = with(implementation, [ada()]);
+    assert_eq!(kind(&opened.directory.link(&link("auth0|1", "auth0|1")).unwrap_err()), "invalid");
+}
+
+fn a_login_through_a_linked_identity_is_its_primarys(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let google = ("google-oauth2", "google-oauth2", "115");
+    assert_eq!(directory.owner_of(google.0, google.1, google.2).as_deref(), Some("google-oauth2|115"));
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    assert_eq!(directory.owner_of(google.0, google.1, google.2).as_deref(), Some("auth0|1"));
+    let other =
+        ligature_host::login::IdentityKey { connection: "other", provider: "google-oauth2", user_id: "115" };
+    assert_eq!(kind(&directory.owner(other).unwrap_err()), "invalid");
+}
+
+fn an_unlinked_identity_is_a_user_without_metadata(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let rest = directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
+    assert_eq!(directory.user("auth0|1"), *rest);
+    assert_eq!(directory.identities("auth0|1"), ["auth0|1"]);
+    assert!(rest.identities[0].profile_data.is_some(), "as recorded");
+    let separated = directory.user("google-oauth2|115");
+    assert_eq!(separated.email.as_deref(), Some("ada@example.com"));
+    assert!(separated.email_verified.is_verified());
+    assert_eq!(
+        (separated.user_metadata.as_ref(), separated.roles.len(), separated.logins_count),
+        (None, 0, None)
+    );
+    assert_eq!(separated.created_at, Some(at(200)));
+    // The cool-down that the policy reads.
+    let mark = |from: &str| {
+        metadata(&format!(
+            r#"{{"linking": {{"unlinked": [{{"from": "{from}", "at": {}}}]}}}}"#,
+            at(200).as_millis()
+        ))
+    };
+    assert_eq!(separated.app_metadata, Some(mark("auth0|1")));
+    assert_eq!(rest.app_metadata, Some(mark("google-oauth2|115")));
+    let entries = directory.journal(&JournalQuery { user_id: None, limit: 1 }).unwrap();
+    assert_eq!(entries[0].kind, Kind::Unlink);
+}
+
+fn the_main_identity_cannot_be_unlinked(implementation: &Implementation) {
+    let opened = with(implementation, [ada()]);
+    let error = opened.directory.unlink(&unlink("auth0|1", "auth0", "1")).unwrap_err();
+    assert_eq!(error, ApiError::Invalid("the main identity cannot be removed".to_owned()));
+}
+
+fn unlinking_what_is_not_there_changes_nothing(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let before = directory.get("auth0|1").unwrap();
+    for id in ["google-oauth2|115", "116"] {
+        let same = directory.unlink(&unlink("auth0|1", "google-oauth2", id)).unwrap();
+        assert_eq!(same.identities.len(), 2);
+    }
+    assert_eq!(directory.get("auth0|1").unwrap(), before);
+    assert_eq!(kind(&directory.unlink(&unlink("auth0|9", "auth0", "1")).unwrap_err()), "not found");
+}
+
+/// A decision made on a user that was removed must not fit the next one of its
+/// id.
+fn a_version_is_never_used_again(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let old = directory.get("google-oauth2|115").unwrap().version;
+    std::thread::sleep(std::time::Duration::from_millis(3));
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    directory.undo_at(&directory.last_link().id, 300).unwrap();
+    let mut late = link("auth0|1", "google-oauth2|115");
+    late.secondary_version = Some(old);
+    assert_eq!(kind(&directory.link(&late).unwrap_err()), "state changed");
+}

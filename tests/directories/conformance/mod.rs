@@ -1,0 +1,24 @@
+//! One test a rule. Source, where not said otherwise: Auth0 Management API v2.
+
+pub(crate) mod accounts;
+pub(crate) mod importing;
+pub(crate) mod linking;
+pub(crate) mod undoing;
+
+use ligature_host::login::User;
+
+use super::{Implementation, Opened};
+
+macro_rules! tests {
+    ($($name:ident)*) => { &[$((stringify!($name), $name as fn(&Implementation))),*] };
+}
+use tests;
+
+/// A directory with these users.
+fn with(implementation: &Implementation, users: impl IntoIterator<Item = User>) -> Opened {
+    let opened = implementation.open();
+    for user in users {
+        opened.directory.create(user).expect("the user is made");
+    }
+    opened
+}

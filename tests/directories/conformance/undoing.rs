@@ -1,0 +1,204 @@
+//! The journal, and what it gives back.
+
+use ligature_host::directory::{Forget, JournalQuery, Kept, Kind, Undo, UndoError};
+use ligature_host::login::MetadataPatch;
+
+use super::super::users::{
+    InFewWords, ada, at, by, google, kind, link, metadata, unlink, user, without_mark,
+};
+use super::super::{Implementation, Test};
+use super::{tests, with};
+
+pub(crate) const TESTS: &[Test] = tests! {
+    the_journal_says_who_and_why_and_keeps_the_secondary
+    an_undone_link_leaves_both_as_they_were
+    an_undo_keeps_what_changed_since
+    an_undo_is_refused_where_later_changes_conflict
+    an_undo_does_not_replace_what_was_linked_again
+    a_link_is_undone_once
+    undoing_in_the_wrong_order_names_the_link_that_comes_first
+    a_dry_run_of_an_undo_changes_nothing
+    what_the_journal_has_forgotten_cannot_be_undone
+};
+
+fn the_journal_says_who_and_why_and_keeps_the_secondary(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let listed = directory.journal(&JournalQuery { user_id: Some("auth0|1".to_owned()), limit: 10 }).unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].kept, Kept::Unread);
+    let entry = directory.journal_entry(&listed[0].id).unwrap();
+    assert_eq!((entry.kind, entry.at), (Kind::Link, at(100)));
+    assert_eq!((entry.primary.as_str(), entry.secondary.as_str()), ("auth0|1", "google-oauth2|115"));
+    assert_eq!(entry.provenance, by("the test"));
+    assert_eq!(entry.reasons[0].code, "LINKED_VERIFIED_BOTH");
+    let Kept::Whole(snapshot) = &entry.kept else { panic!("nothing is kept") };
+    assert_eq!(*snapshot.secondary, google());
+    let none = directory.journal(&JournalQuery { user_id: Some("auth0|9".to_owned()), limit: 10 }).unwrap();
+    assert!(none.is_empty());
+}
+
+fn an_undone_link_leaves_both_as_they_were(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let mut request = link("auth0|1", "google-oauth2|115");
+    request.request.user_metadata = Some(metadata(r#"{"theme": null, "lang": "en"}"#));
+    request.request.app_metadata = Some(metadata(r#"{"plan": "pro"}"#));
+    directory.link(&request).unwrap();
+    let undoing = directory.undo_at(&directory.last_link().id, 300).unwrap();
+    assert_eq!(without_mark(directory.user("auth0|1")), ada());
+    assert_eq!(without_mark(directory.user("google-oauth2|115")), google());
+    assert_eq!(directory.user("auth0|1"), *undoing.primary);
+    assert_eq!(
+        directory.owner_of("google-oauth2", "google-oauth2", "115").as_deref(),
+        Some("google-oauth2|115")
+    );
+    for (user, other) in [("auth0|1", "google-oauth2|115"), ("google-oauth2|115", "auth0|1")] {
+        let marks = &directory.user(user).app_metadata.unwrap()["linking"]["unlinked"];
+        assert_eq!(marks[0]["from"], other, "the cool-down has begun");
+    }
+    directory.link(&link("google-oauth2|115", "auth0|1")).unwrap();
+}
+
+fn an_undo_keeps_what_changed_since(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let first = directory.last_link().id;
+    let patch = MetadataPatch { user_metadata: Some(metadata(r#"{"new": 1}"#)), app_metadata: None };
+    directory.patch_metadata("auth0|1", None, &patch, at(150)).unwrap();
+    let mut later = link("auth0|1", "sms|7");
+    later.now = at(155);
+    directory.link(&later).unwrap();
+    directory.count_login("auth0|1", at(160)).unwrap();
+    let undoing = directory.undo_at(&first, 300).unwrap();
+    let primary = directory.user("auth0|1");
+    assert_eq!(primary.user_metadata, Some(metadata(r#"{"theme": "dark", "new": 1}"#)));
+    assert_eq!(directory.identities("auth0|1"), ["auth0|1", "sms|7"]);
+    assert_eq!((primary.logins_count, primary.updated_at), (Some(4), Some(at(300))));
+    let notes = undoing.not_restored.join("\n");
+    assert!(notes.contains("One login since the link counted as auth0|1's"), "{notes}");
+    assert!(notes.contains("Sessions and refresh tokens"), "{notes}");
+}
+
+fn refused(undone: Result<ligature_host::directory::Undoing, UndoError>) -> String {
+    match undone {
+        Err(UndoError::Refused(why)) => why,
+        other => panic!("expected a refusal, not {other:?}"),
+    }
+}
+
+fn an_undo_is_refused_where_later_changes_conflict(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    let mut request = link("auth0|1", "google-oauth2|115");
+    request.request.user_metadata = Some(metadata(r#"{"lang": "en"}"#));
+    directory.link(&request).unwrap();
+    let id = directory.last_link().id;
+    let patch = |json: &str| MetadataPatch { user_metadata: Some(metadata(json)), app_metadata: None };
+    directory.patch_metadata("auth0|1", None, &patch(r#"{"lang": "fr"}"#), at(150)).unwrap();
+    let before = directory.get("auth0|1").unwrap();
+    let why = refused(directory.undo_at(&id, 300));
+    assert!(why.contains("`user_metadata.lang` of auth0|1 was changed again"), "{why}");
+    assert_eq!(directory.get("auth0|1").unwrap(), before);
+
+    directory.patch_metadata("auth0|1", None, &patch(r#"{"lang": "en"}"#), at(151)).unwrap();
+    directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
+    let why = refused(directory.undo_at(&id, 300));
+    assert!(why.contains("google-oauth2|115 was unlinked from auth0|1 since"), "{why}");
+    directory.delete("google-oauth2|115").unwrap();
+    let why = refused(directory.undo_at(&id, 300));
+    assert!(why.contains("google-oauth2|115 was deleted"), "{why}");
+    directory.delete("auth0|1").unwrap();
+    let why = refused(directory.undo_at(&id, 300));
+    assert!(why.contains("auth0|1 is gone"), "{why}");
+}
+
+/// The account that was separated and linked again is another than the first
+/// link's journal remembers.
+fn an_undo_does_not_replace_what_was_linked_again(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let first = directory.last_link().id;
+    directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
+    let mut again = link("auth0|1", "google-oauth2|115");
+    again.now = at(250);
+    directory.link(&again).unwrap();
+    let second = directory.last_link().id;
+    let before = directory.all();
+    let why = refused(directory.undo_at(&first, 300));
+    assert!(
+        why.contains("google-oauth2|115 was linked again since") && why.contains(second.as_str()),
+        "{why}"
+    );
+    assert_eq!(directory.all(), before);
+    directory.undo_at(&second, 301).unwrap();
+}
+
+fn a_link_is_undone_once(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let id = directory.last_link().id;
+    directory.undo_at(&id, 300).unwrap();
+    let entry = directory.journal_entry(&id).unwrap();
+    assert_eq!(entry.undone.as_ref().map(|undone| undone.at), Some(at(300)));
+    let why = refused(directory.undo_at(&id, 301));
+    assert!(why.contains("undone already"), "{why}");
+    let undo = entry.undone.unwrap().by;
+    assert_eq!(directory.journal_entry(&undo).unwrap().undoes, Some(id));
+    let why = refused(directory.undo_at(&undo, 302));
+    assert!(why.contains("only links can be undone"), "{why}");
+}
+
+fn undoing_in_the_wrong_order_names_the_link_that_comes_first(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    directory.link(&link("google-oauth2|115", "sms|7")).unwrap();
+    let inner = directory.last_link().id;
+    let mut outer = link("auth0|1", "google-oauth2|115");
+    outer.now = at(150);
+    directory.link(&outer).unwrap();
+    let outer = directory.last_link().id;
+    let why = refused(directory.undo_at(&inner, 300));
+    assert!(why.contains("become an identity of auth0|1") && why.contains(outer.as_str()), "{why}");
+    directory.undo_at(&outer, 301).unwrap();
+    assert_eq!(directory.identities("google-oauth2|115"), ["google-oauth2|115", "sms|7"]);
+    directory.undo_at(&inner, 302).unwrap();
+    assert_eq!(without_mark(directory.user("google-oauth2|115")), google());
+    assert_eq!(without_mark(directory.user("auth0|1")), ada());
+}
+
+fn a_dry_run_of_an_undo_changes_nothing(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let (before, id) = (directory.all(), directory.last_link().id);
+    let undo = Undo { id: id.clone(), provenance: by("the test"), now: at(300), dry_run: true };
+    let planned = directory.undo(&undo).unwrap();
+    assert_eq!(directory.all(), before);
+    let done = directory.undo_at(&id, 300).unwrap();
+    assert_eq!((planned.primary, planned.secondary), (done.primary, done.secondary));
+    assert_eq!(planned.not_restored, done.not_restored);
+}
+
+fn what_the_journal_has_forgotten_cannot_be_undone(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    if matches!(implementation, Implementation::DryRun) {
+        let refused = directory.forget_snapshots(&Forget::Before(at(100))).unwrap_err();
+        assert_eq!(kind(&refused), "invalid", "a dry run erases nothing");
+        return;
+    }
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let id = directory.last_link().id;
+    assert_eq!(directory.forget_snapshots(&Forget::Before(at(100))), Ok(0));
+    assert_eq!(directory.forget_snapshots(&Forget::Of("sms|7".to_owned())), Ok(0));
+    assert_eq!(directory.forget_snapshots(&Forget::Of("google-oauth2|115".to_owned())), Ok(1));
+    assert_eq!(directory.forget_snapshots(&Forget::Before(at(101))), Ok(0));
+    assert_eq!(directory.journal_entry(&id).unwrap().kept, Kept::Forgotten);
+    let why = refused(directory.undo_at(&id, 300));
+    assert!(why.contains("erased"), "{why}");
+}
