@@ -5,7 +5,7 @@
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
 //! | `races` | 64 threads link the same two accounts, in both directions |
-//! | `storage` | what happens when the disk is full, the file read-only, newer, or no database |
+//! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 
@@ -92,6 +92,8 @@ fn main() {
         }
     };
     add(&all, conformance::accounts::TESTS);
+    add(&all, conformance::credentials::TESTS);
+    add(&[Implementation::DryRun], conformance::credentials::DRY_RUN);
     add(&all, conformance::linking::TESTS);
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);

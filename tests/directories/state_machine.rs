@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ligature_host::directory::{Administration, EntryId, JournalQuery, Kind, Memory, Undo, UndoError};
+use ligature_host::directory::{
+    Administration, Credential, EntryId, JournalQuery, Kind, Memory, Undo, UndoError,
+};
 use ligature_host::login::{ApiError, MetadataPatch, User};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
+use super::conformance::credentials::credential;
 use super::users::{InFewWords, at, by, link, metadata, unlink, user, without_mark};
 use super::{Implementation, Test};
 
@@ -35,6 +38,7 @@ enum Step {
     Link { primary: usize, secondary: usize, writes: Option<u8>, stale: bool },
     Unlink(usize, usize),
     Undo(usize),
+    SetPassword(usize, u8),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -49,6 +53,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         ),
         2 => (id(), id()).prop_map(|(primary, identity)| Step::Unlink(primary, identity)),
         3 => (0_usize..4).prop_map(Step::Undo),
+        2 => (id(), any::<u8>()).prop_map(|(id, kind)| Step::SetPassword(id, kind)),
     ];
     proptest::collection::vec(step, 1..30)
 }
@@ -121,6 +126,7 @@ impl Pair {
         let users = self.subject.all();
         prop_assert_eq!(&users, &self.model.all(), "{:?}", step);
         self.check_identities(&before, &users, step)?;
+        self.check_credentials(&users)?;
         self.check_undo(&before, step, n)
     }
 
@@ -165,6 +171,20 @@ impl Pair {
         Ok(())
     }
 
+    /// Passwords are where the model has them, and no identity's but one that is there.
+    fn check_credentials(&self, users: &[User]) -> Result<(), TestCaseError> {
+        prop_assert_eq!(self.subject.count(), Ok(users.len() as u64));
+        let owners = owners(users);
+        for (provider, id) in IDS {
+            let [subject, model] =
+                [&self.subject, &self.model].map(|it| it.credential_of("auth0", id).expect("an answer"));
+            prop_assert_eq!(&subject, &model);
+            let is_there = provider == "auth0" && owners.contains_key(&format!("{provider}|{id}"));
+            prop_assert!(subject.is_none() || is_there, "{}|{} left a password", provider, id);
+        }
+        Ok(())
+    }
+
     /// A link that is taken back at once leaves everything as it was, but for
     /// the marks of the cool-down. Tried on the model: the subject does the same.
     fn check_undo(&self, before: &[User], step: &Step, n: u64) -> Result<(), TestCaseError> {
@@ -203,6 +223,13 @@ fn apply(directory: &Arc<dyn Administration>, step: &Step, n: u64, links: &[[Ent
                     .then(|| metadata(if kind & 4 == 0 { "{}" } else { r#"{"plan": null}"# })),
             };
             told(directory.patch_metadata(&id(*user), None, &patch, at(n)).map(|stored| stored.user))
+        }
+        Step::SetPassword(user, kind) => {
+            let password = Some(format!("$argon2id${kind}"));
+            let address = format!("login{}@example.com", kind % 2);
+            let username = (kind & 4 == 0).then_some("somebody");
+            let new = Credential { password, ..credential(IDS[*user].1, &address, username) };
+            told(directory.set_credential(&new))
         }
         Step::Count(user) => told(directory.count_login(&id(*user), at(n))),
         Step::Link { primary, secondary, writes, stale } => {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ligature_host::directory::{Administration, JournalQuery, Kept, Kind, Memory, SealKey, SqlDirectory};
 use ligature_host::login::ApiError;
 
+use super::conformance::credentials::credential;
 use super::users::{InFewWords, ada, google, link, user};
 use super::{Implementation, Test};
 
@@ -17,6 +18,7 @@ use super::{Implementation, Test};
 pub(crate) const DURABLE: &[Test] = &[
     ("is_there_again_when_opened_again", is_there_again_when_opened_again),
     ("two_that_start_at_once_both_start", two_that_start_at_once_both_start),
+    ("a_database_of_version_1_is_migrated", a_database_of_version_1_is_migrated),
 ];
 
 /// What is about a file.
@@ -81,6 +83,46 @@ fn two_that_start_at_once_both_start(implementation: &Implementation) {
             });
         }
     });
+}
+
+/// As the first release left it: its schema, refinery's note of it, a user.
+const VERSION_1: &str = concat!(
+    include_str!("../../host/src/directory/sql/migrations/V1__users.sql"),
+    "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \
+       checksum VARCHAR(255));
+     INSERT INTO refinery_schema_history VALUES (1, 'users', '2026-11-01T00:00:00Z', '7939057041791406996');
+     INSERT INTO identities VALUES ('auth0', '1', 'auth0', 'auth0|1');
+     INSERT INTO users VALUES ('auth0|1', 5, 'ada@example.com', 'ada@example.com', 3, 1767225600000, '",
+    r#"{"user_id": "auth0|1", "email": "ada@example.com", "identities":
+        [{"provider": "auth0", "user_id": "1", "connection": "auth0"}]}"#,
+    "');"
+);
+
+fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    let mut url = String::new();
+    if let Implementation::Postgres(server) = implementation {
+        url = server.schema();
+        postgres::Client::connect(&url, postgres::NoTls).unwrap().batch_execute(VERSION_1).unwrap();
+    } else {
+        rusqlite::Connection::open(&file).unwrap().execute_batch(VERSION_1).unwrap();
+    }
+    let open = |migrate| match implementation {
+        Implementation::Postgres(_) => SqlDirectory::postgres(&url, None, migrate),
+        _ => SqlDirectory::sqlite(&file, None, true, migrate),
+    };
+    let why = open(false).err().expect("a dry run migrates nothing").to_string();
+    assert!(why.contains("its schema is of version 1, this program's of 2"), "{why}");
+    let directory: Arc<dyn Administration> = Arc::new(open(true).expect("it is migrated"));
+    let kept = directory.get("auth0|1").unwrap();
+    assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));
+    assert_eq!(directory.count(), Ok(1));
+    let credential = credential("1", "ada@example.com", None);
+    directory.set_credential(&credential).unwrap();
+    drop(directory);
+    let again = open(false).expect("it is of this version");
+    assert_eq!(again.credential("auth0", "ada@example.com").unwrap(), Some(credential));
 }
 
 fn pair(n: usize) -> [String; 2] {

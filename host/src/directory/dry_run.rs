@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::credential::Credential;
 use super::journal::{Entry, EntryId, Forget, JournalQuery};
 use super::records::{Done, Durability, Interrupted, Matching, Owner, Records, Store};
 use super::{Administration, Memory, Stored};
@@ -22,6 +23,8 @@ pub struct DryRun<S> {
 struct Changed {
     users: HashSet<String>,
     identities: HashSet<String>,
+    /// Connections and ids of identities.
+    credentials: HashSet<[String; 2]>,
 }
 
 /// One transaction: the front's records, and the directory behind them.
@@ -88,6 +91,10 @@ impl<S: Store> Layered<'_, S> {
         Ok(())
     }
 
+    fn is_changed(&self, connection: &str, user_id: &str) -> bool {
+        self.changed.credentials.contains(&[connection.to_owned(), user_id.to_owned()])
+    }
+
     fn is_unchanged(&self, stored: &Stored) -> bool {
         !self.changed.users.contains(&stored.user.user_id)
     }
@@ -120,6 +127,18 @@ impl<S: Store> Records for Layered<'_, S> {
         found.sort_by(|a, b| a.user.user_id.cmp(&b.user.user_id));
         found.truncate(limit);
         Ok(found)
+    }
+
+    fn count_users(&mut self) -> Done<u64> {
+        let changed = &self.changed.users;
+        let unchanged = behind(self.behind.read(|records| {
+            let mut count = records.count_users()?;
+            for user_id in changed {
+                count = count.saturating_sub(records.is_user(user_id)?.into());
+            }
+            Ok(count)
+        }))?;
+        Ok(unchanged + self.front.count_users()?)
     }
 
     fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
@@ -168,6 +187,44 @@ impl<S: Store> Records for Layered<'_, S> {
     fn remove_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
         self.take_identity(identity)?;
         self.front.remove_identity(identity, owner)
+    }
+
+    fn credential(&mut self, connection: &str, login: &str) -> Done<Option<Credential>> {
+        if let Some(found) = self.front.credential(connection, login)? {
+            return Ok(Some(found));
+        }
+        let found = behind(self.behind.read(|records| records.credential(connection, login)))?;
+        Ok(found.filter(|found| !self.is_changed(connection, &found.user_id)))
+    }
+
+    fn credential_of(&mut self, connection: &str, user_id: &str) -> Done<Option<Credential>> {
+        if self.is_changed(connection, user_id) {
+            return self.front.credential_of(connection, user_id);
+        }
+        behind(self.behind.read(|records| records.credential_of(connection, user_id)))
+    }
+
+    fn add_credential(&mut self, credential: &Credential) -> Done<bool> {
+        let Credential { connection, user_id, .. } = credential;
+        if self.credential_of(connection, user_id)?.is_some() {
+            return Ok(false);
+        }
+        for login in credential.logins() {
+            if self.credential(connection, login)?.is_some() {
+                return Ok(false);
+            }
+        }
+        self.changed.credentials.insert([connection.clone(), user_id.clone()]);
+        self.front.add_credential(credential)
+    }
+
+    fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool> {
+        let is_there = self.credential_of(connection, user_id)?.is_some();
+        if is_there {
+            self.changed.credentials.insert([connection.to_owned(), user_id.to_owned()]);
+            self.front.remove_credential(connection, user_id)?;
+        }
+        Ok(is_there)
     }
 
     fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()> {

@@ -1,13 +1,17 @@
 //! A directory that lives as long as the process: for cases, and the model
 //! that the others are compared with.
 
+mod credentials;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Stored;
+use super::credential::{self, Credential};
 use super::journal::{Entry, EntryId, Forget, JournalQuery, Kept, Kind, Undone};
 use super::records::{Done, Durability, Interrupted, Matching, Owner, Records, Store};
 use crate::login::{ApiError, Identity, Timestamp, User};
+use credentials::{Credentials, Key, key};
 
 /// Users in memory. Cloning it copies the state, not the users.
 #[derive(Debug, Default)]
@@ -22,6 +26,7 @@ struct State {
     by_email: HashMap<String, Vec<String>>,
     /// Owners by the user id that the identity would have alone.
     identities: HashMap<String, Owner>,
+    credentials: Credentials,
     journal: Vec<Arc<Entry>>,
     imports: HashMap<String, u64>,
     /// What takes the running transaction back, the last first.
@@ -33,6 +38,7 @@ struct State {
 enum Before {
     User(String, Option<Stored>),
     Identity(String, Option<Owner>),
+    Credential(Key, Option<Arc<Credential>>),
     Entries(usize),
     Entry(usize, Arc<Entry>),
     Import(String, Option<u64>),
@@ -76,6 +82,7 @@ impl Memory {
                     state.set_identity(id, None);
                 }
             }
+            let _ = credential::remove_all(state, &gone.user.identities);
         });
     }
 
@@ -163,6 +170,11 @@ impl State {
         self.undo.push(Before::Identity(id, old));
     }
 
+    fn set_credential(&mut self, key: Key, credential: Option<Arc<Credential>>) {
+        let old = self.credentials.set(&key, credential);
+        self.undo.push(Before::Credential(key, old));
+    }
+
     fn set_entry(&mut self, place: usize, entry: Entry) {
         let old = std::mem::replace(&mut self.journal[place], Arc::new(entry));
         self.undo.push(Before::Entry(place, old));
@@ -174,6 +186,7 @@ impl State {
             match before {
                 Before::User(id, old) => self.set_user(&id, old),
                 Before::Identity(id, old) => self.set_identity(id, old),
+                Before::Credential(key, old) => drop(self.credentials.set(&key, old)),
                 Before::Entries(len) => self.journal.truncate(len),
                 Before::Entry(place, old) => self.journal[place] = old,
                 Before::Import(import, Some(lines)) => drop(self.imports.insert(import, lines)),
@@ -209,6 +222,10 @@ impl Records for State {
         use std::ops::Bound::{Excluded, Unbounded};
         let behind = self.users.range::<str, _>((Excluded(after), Unbounded));
         Ok(behind.take(limit).map(|(_, stored)| stored.clone()).collect())
+    }
+
+    fn count_users(&mut self) -> Done<u64> {
+        Ok(self.users.len() as u64)
     }
 
     fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
@@ -289,6 +306,32 @@ impl Records for State {
         let is_there = self.identities.get(&id).is_some_and(|known| known.user_id == owner);
         if is_there {
             self.set_identity(id, None);
+        }
+        Ok(is_there)
+    }
+
+    fn credential(&mut self, connection: &str, login: &str) -> Done<Option<Credential>> {
+        Ok(self.credentials.with_login(connection, login).map(|it| Credential::clone(it)))
+    }
+
+    fn credential_of(&mut self, connection: &str, user_id: &str) -> Done<Option<Credential>> {
+        Ok(self.credentials.of(connection, user_id).map(|it| Credential::clone(it)))
+    }
+
+    fn add_credential(&mut self, new: &Credential) -> Done<bool> {
+        let Credential { connection, user_id, .. } = new;
+        let is_taken = |login| self.credentials.with_login(connection, login).is_some();
+        let is_free = self.credentials.of(connection, user_id).is_none() && !new.logins().any(is_taken);
+        if is_free {
+            self.set_credential(key(connection, user_id), Some(Arc::new(new.clone())));
+        }
+        Ok(is_free)
+    }
+
+    fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool> {
+        let is_there = self.credentials.of(connection, user_id).is_some();
+        if is_there {
+            self.set_credential(key(connection, user_id), None);
         }
         Ok(is_there)
     }

@@ -3,11 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `records` | what a storage has to do: single records, in transactions |
-//! | `users`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
+//! | `users`, `credential`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
 //! | `journal` | what a link destroys, kept so that it can be undone |
 //! | `memory`, `sql`, `dry_run` | the storages |
 
 mod arrival;
+mod credential;
 mod dry_run;
 mod journal;
 mod link;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use crate::login::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
 
 pub use arrival::{ArrivalError, arrive};
+pub use credential::Credential;
 pub use dry_run::DryRun;
 pub use journal::{
     Actor, Entry, EntryId, Evidence, Forget, JournalQuery, Kept, Kind, MetadataChange, PluginVersion,
@@ -170,13 +172,47 @@ pub trait Administration: Directory {
     /// `invalid` if they do not.
     fn update(&self, user: User, version: u64) -> Result<Stored, ApiError>;
 
-    /// Removes a user and with it its identities. False if there was none.
+    /// Removes a user and with it its identities and their credentials. False
+    /// if there was none.
     ///
     /// Source: Auth0 Management API v2, `DELETE /api/v2/users/{id}`.
     fn delete(&self, user_id: &str) -> Result<bool, ApiError>;
 
+    /// How many users there are. Reads them all on some storages.
+    fn count(&self) -> Result<u64, ApiError>;
+
+    /// The credential of this connection with this address or username, but for
+    /// the case of ASCII letters.
+    fn credential(&self, connection: &str, login: &str) -> Result<Option<Credential>, ApiError>;
+
+    /// The credential of this connection's identity with this id (without
+    /// `auth0|`), whichever user it is linked to.
+    fn credential_of(&self, connection: &str, user_id: &str) -> Result<Option<Credential>, ApiError>;
+
+    /// Adds a user, and the credential of one of its identities, in one
+    /// transaction. As [`Administration::create`], and `invalid` if the address
+    /// or the username is taken in that connection, if the identity is none of
+    /// the user's, or if the credential cannot be kept.
+    ///
+    /// Source: Auth0 Authentication API, `POST /dbconnections/signup`.
+    fn sign_up(&self, user: User, credential: &Credential) -> Result<Stored, ApiError>;
+
+    /// Adds or replaces the credential of an identity; links and unlinks leave
+    /// it alone. `not-found` if nobody has the identity, `invalid` if it is
+    /// another connection's, if the address or the username is taken, or if the
+    /// credential cannot be kept.
+    fn set_credential(&self, credential: &Credential) -> Result<(), ApiError>;
+
+    /// Replaces a user at this version, and the credential of one of its
+    /// identities, in one transaction: [`Administration::update`] and
+    /// [`Administration::set_credential`].
+    ///
+    /// Source: Auth0 Management API v2, `PATCH /api/v2/users/{id}`.
+    fn change_login(&self, user: User, version: u64, credential: &Credential) -> Result<Stored, ApiError>;
+
     /// Adds users, each of them wholly or not, and writes down how far the
     /// import has come, all in one transaction. Answers for every line.
+    /// Credentials stay as they are.
     fn import(&self, batch: &Batch<'_>) -> Result<Vec<Imported>, ApiError>;
 
     /// How many lines of this import are done.

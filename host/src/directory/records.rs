@@ -9,10 +9,12 @@
 
 use std::sync::Arc;
 
+use super::credential::Credential;
 use super::journal::{Entry, EntryId, Forget, JournalQuery};
 use super::undo::{Undo, UndoError, Undoing};
 use super::{
-    Administration, Batch, CheckedLink, Directory, Imported, Stored, Unlink, link, undo, unlink, users,
+    Administration, Batch, CheckedLink, Directory, Imported, Stored, Unlink, credential, link, undo, unlink,
+    users,
 };
 use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User};
 
@@ -62,6 +64,7 @@ pub(super) trait Records {
     }
     fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> Done<Vec<Stored>>;
     fn users_behind(&mut self, after: &str, limit: usize) -> Done<Vec<Stored>>;
+    fn count_users(&mut self) -> Done<u64>;
 
     /// Adds a user without its identities. False if its id is taken.
     fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool>;
@@ -89,6 +92,14 @@ pub(super) trait Records {
     fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> Done<bool>;
     /// False if `owner` does not have it.
     fn remove_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool>;
+
+    /// By a login in lower case.
+    fn credential(&mut self, connection: &str, login: &str) -> Done<Option<Credential>>;
+    fn credential_of(&mut self, connection: &str, user_id: &str) -> Done<Option<Credential>>;
+    /// False if the identity has one, or if one of its logins is taken.
+    fn add_credential(&mut self, credential: &Credential) -> Done<bool>;
+    /// False if there is none.
+    fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool>;
 
     fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()>;
     fn entry(&mut self, id: &EntryId) -> Done<Option<Entry>>;
@@ -181,6 +192,40 @@ impl<S: Store> Administration for S {
 
     fn delete(&self, user_id: &str) -> Result<bool, ApiError> {
         self.write(Durability::Power, |records| users::delete(records, user_id))
+    }
+
+    fn count(&self) -> Result<u64, ApiError> {
+        self.read(|records| records.count_users())
+    }
+
+    fn credential(&self, connection: &str, login: &str) -> Result<Option<Credential>, ApiError> {
+        let login = login.to_ascii_lowercase();
+        self.read(|records| records.credential(connection, &login))
+    }
+
+    fn credential_of(&self, connection: &str, user_id: &str) -> Result<Option<Credential>, ApiError> {
+        self.read(|records| records.credential_of(connection, user_id))
+    }
+
+    fn sign_up(&self, user: User, credential: &Credential) -> Result<Stored, ApiError> {
+        let user = Arc::new(users::checked(user)?);
+        let credential = credential::checked(credential)?;
+        credential::is_of(&user, &credential)?;
+        self.write(Durability::Power, |records| credential::sign_up(records, &user, &credential))
+    }
+
+    fn set_credential(&self, credential: &Credential) -> Result<(), ApiError> {
+        let credential = credential::checked(credential)?;
+        self.write(Durability::Power, |records| credential::set(records, &credential))
+    }
+
+    fn change_login(&self, user: User, version: u64, credential: &Credential) -> Result<Stored, ApiError> {
+        let user = Arc::new(users::checked(user)?);
+        let credential = credential::checked(credential)?;
+        credential::is_of(&user, &credential)?;
+        self.write(Durability::Power, |records| {
+            credential::change_login(records, &user, version, &credential)
+        })
     }
 
     fn import(&self, batch: &Batch<'_>) -> Result<Vec<Imported>, ApiError> {

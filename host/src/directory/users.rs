@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::records::{Done, Interrupted, Matching, Records, overtaken};
-use super::{Batch, Imported, Stored};
+use super::{Batch, Imported, Stored, credential};
 use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, patch};
 
 pub(super) fn not_found(user_id: &str) -> Interrupted {
@@ -37,15 +37,20 @@ pub(super) fn at_version(records: &mut dyn Records, user_id: &str, version: Opti
 }
 
 pub(super) fn owner(records: &mut dyn Records, identity: IdentityKey<'_>) -> Done<Option<Stored>> {
-    let IdentityKey { connection, provider, user_id } = identity;
-    match records.user_of(provider, user_id)? {
-        Some((known, stored)) if known == connection => Ok(Some(stored)),
-        Some((known, _)) => Err(ApiError::Invalid(format!(
-            "the identity {provider}|{user_id} belongs to the connection `{known}`, not to `{connection}`"
-        ))
-        .into()),
+    match records.user_of(identity.provider, identity.user_id)? {
+        Some((known, stored)) if known == identity.connection => Ok(Some(stored)),
+        Some((known, _)) => Err(no_such_connection(identity, &known)),
         None => Ok(None),
     }
+}
+
+/// The identity is known through another connection.
+pub(super) fn no_such_connection(identity: IdentityKey<'_>, known: &str) -> Interrupted {
+    let IdentityKey { connection, provider, user_id } = identity;
+    ApiError::Invalid(format!(
+        "the identity {provider}|{user_id} belongs to the connection `{known}`, not to `{connection}`"
+    ))
+    .into()
 }
 
 /// The user with its own identity first, if it can be kept.
@@ -162,6 +167,7 @@ pub(super) fn delete(records: &mut dyn Records, user_id: &str) -> Done<bool> {
     for identity in &stored.user.identities {
         records.remove_identity(identity, user_id)?;
     }
+    credential::remove_all(records, &stored.user.identities)?;
     Ok(true)
 }
 

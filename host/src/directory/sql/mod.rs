@@ -3,6 +3,7 @@
 //! One schema, one set of statements; what differs is how a transaction is run.
 
 mod connection;
+mod credential_rows;
 mod entry_row;
 mod group_commit;
 mod login_counts;

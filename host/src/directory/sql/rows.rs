@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::connection::{Connection, Param, Row};
+use super::credential_rows;
 use super::entry_row::{entry, record};
 use super::login_counts::LoginCounts;
 use super::seal::Seal;
 use crate::directory::Stored;
+use crate::directory::credential::Credential;
 use crate::directory::journal::{Entry, EntryId, Forget, JournalQuery, Kept};
 use crate::directory::records::{Done, Interrupted, Matching, Owner, Records};
 use crate::login::{ApiError, Identity, Timestamp, User};
@@ -149,6 +151,16 @@ impl<C: Connection> Records for Rows<'_, C> {
         )
     }
 
+    fn count_users(&mut self) -> Done<u64> {
+        let mut count = 0;
+        self.connection.query("SELECT COUNT(*) FROM users", &[], &mut |row| {
+            count =
+                row.int(0)?.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| missing("count"))?;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
     fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
         let lower = user.email.as_ref().map(|email| email.to_ascii_lowercase());
         self.changes_one(
@@ -258,6 +270,22 @@ impl<C: Connection> Records for Rows<'_, C> {
             "DELETE FROM identities WHERE user_id = $1 AND provider = $2 AND owner = $3",
             &[(&identity.user_id).into(), (&identity.provider).into(), owner.into()],
         )
+    }
+
+    fn credential(&mut self, connection: &str, login: &str) -> Done<Option<Credential>> {
+        credential_rows::by_login(self.connection, connection, login)
+    }
+
+    fn credential_of(&mut self, connection: &str, user_id: &str) -> Done<Option<Credential>> {
+        credential_rows::of(self.connection, connection, user_id)
+    }
+
+    fn add_credential(&mut self, credential: &Credential) -> Done<bool> {
+        credential_rows::add(self.connection, credential)
+    }
+
+    fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool> {
+        credential_rows::remove(self.connection, connection, user_id)
     }
 
     fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()> {

@@ -1,0 +1,209 @@
+//! Passwords of database connections: found, set, and made with their user.
+//!
+//! They belong to the identity, so links, unlinks and undos need not know of
+//! them; they go when the identity does.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Stored;
+use super::records::{Done, Records, overtaken};
+use super::users::{create, no_such_connection, not_found, update};
+use crate::login::{ApiError, Identity, IdentityKey, User, mask_addresses};
+
+/// The provider of every database connection's identities.
+const PROVIDER: &str = "auth0";
+
+/// What somebody logs in with to a database connection.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The connection's name, as the identity has it.
+    pub connection: String,
+    /// The identity's id, without `auth0|`.
+    pub user_id: String,
+    /// The address, if the connection asks for one. Kept in ASCII lower case.
+    pub email: Option<String>,
+    /// The username, if the connection asks for one; never an address. Kept in
+    /// ASCII lower case.
+    pub username: Option<String>,
+    /// The password's hash as a PHC string; none if there is no password (yet).
+    pub password: Option<String>,
+}
+
+/// Without the hash, and with less of the address than [`mask_addresses`]
+/// leaves.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = |text: &str| text.chars().next().map_or_else(String::new, String::from);
+        let email = self.email.as_deref().map(|email| match email.rsplit_once('@') {
+            Some((local, domain)) => format!("{}…@{domain}", first(local)),
+            None => format!("{}…", first(email)),
+        });
+        f.debug_struct("Credential")
+            .field("connection", &self.connection)
+            .field("user_id", &mask_addresses(&self.user_id))
+            .field("email", &email)
+            .field("username", &self.username.as_deref().map(mask_addresses))
+            .field("password", &self.password.as_ref().map(|_| "…"))
+            .finish()
+    }
+}
+
+impl Credential {
+    /// What may be typed to log in.
+    pub(super) fn logins(&self) -> impl Iterator<Item = &str> {
+        [&self.email, &self.username].into_iter().flatten().map(String::as_str)
+    }
+
+    fn identity(&self) -> IdentityKey<'_> {
+        IdentityKey { connection: &self.connection, provider: PROVIDER, user_id: &self.user_id }
+    }
+
+    fn as_user_id(&self) -> String {
+        format!("{PROVIDER}|{}", self.user_id)
+    }
+}
+
+/// What tells an address from a username. No text is both, so that nobody's
+/// username can stand for somebody else's address.
+pub(super) fn is_address(login: &str) -> bool {
+    login.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+}
+
+/// The credential as it is kept, if it can be.
+pub(super) fn checked(credential: &Credential) -> Result<Credential, ApiError> {
+    let lower = |login: &Option<String>| login.as_ref().map(|login| login.to_ascii_lowercase());
+    let credential = Credential {
+        email: lower(&credential.email),
+        username: lower(&credential.username),
+        ..credential.clone()
+    };
+    let Credential { connection, user_id, email, username, password } = &credential;
+    let invalid = |why: &str| Err(ApiError::Invalid(why.to_owned()));
+    if connection.is_empty() || user_id.is_empty() {
+        return invalid("a credential needs a connection and an identity's id");
+    }
+    if email.as_deref().is_some_and(|email| !is_address(email)) {
+        return invalid("a credential's address is none");
+    }
+    if username.as_deref().is_some_and(|username| username.is_empty() || is_address(username)) {
+        return invalid("a username is neither empty nor an address");
+    }
+    // As of users: two of them are one key of an index.
+    const KEY: usize = 1024;
+    let keys = [Some(connection), Some(user_id), email.as_ref(), username.as_ref()];
+    if keys.iter().flatten().any(|key| key.len() > KEY) {
+        return Err(ApiError::Invalid(format!("a key of the credential is longer than {KEY} bytes")));
+    }
+    if keys.into_iter().chain([password.as_ref()]).flatten().any(|text| text.chars().any(char::is_control)) {
+        return invalid("there is a control character in the credential");
+    }
+    Ok(credential)
+}
+
+/// Fails if the credential is not that of one of the user's identities.
+pub(super) fn is_of(user: &User, credential: &Credential) -> Result<(), ApiError> {
+    if user.identities.iter().any(|identity| identity.key() == credential.identity()) {
+        return Ok(());
+    }
+    Err(ApiError::Invalid(format!(
+        "{} has no identity {} of the connection `{}`",
+        user.user_id,
+        credential.as_user_id(),
+        credential.connection
+    )))
+}
+
+pub(super) fn sign_up(records: &mut dyn Records, user: &Arc<User>, credential: &Credential) -> Done<Stored> {
+    let stored = create(records, user)?;
+    replace(records, credential)?;
+    Ok(stored)
+}
+
+pub(super) fn change_login(
+    records: &mut dyn Records,
+    user: &Arc<User>,
+    version: u64,
+    credential: &Credential,
+) -> Done<Stored> {
+    let stored = update(records, user, version)?;
+    replace(records, credential)?;
+    Ok(stored)
+}
+
+pub(super) fn set(records: &mut dyn Records, credential: &Credential) -> Done<()> {
+    let id = credential.as_user_id();
+    let owner = records.owner(PROVIDER, &credential.user_id)?.ok_or_else(|| not_found(&id))?;
+    if owner.connection != credential.connection {
+        return Err(no_such_connection(credential.identity(), &owner.connection));
+    }
+    // Moved from its owner to its owner: whoever deletes it at the same moment
+    // waits, and then finds this credential to take with it.
+    let IdentityKey { connection, provider, user_id } = credential.identity();
+    let identity = Identity {
+        provider: provider.to_owned(),
+        user_id: user_id.to_owned(),
+        connection: connection.to_owned(),
+        ..Identity::default()
+    };
+    if !records.move_identity(&identity, &owner.user_id, &owner.user_id)? {
+        return Err(overtaken(&id));
+    }
+    replace(records, credential)
+}
+
+/// Removed and added, as a change into a taken login would be an error of the
+/// database's. Whose identity it is must be settled.
+fn replace(records: &mut dyn Records, credential: &Credential) -> Done<()> {
+    let Credential { connection, user_id, .. } = credential;
+    records.remove_credential(connection, user_id)?;
+    if records.add_credential(credential)? {
+        return Ok(());
+    }
+    for login in credential.logins() {
+        if records.credential(connection, login)?.is_some_and(|other| other.user_id != *user_id) {
+            return Err(ApiError::Invalid(format!("the login {} is taken", mask_addresses(login))).into());
+        }
+    }
+    Err(overtaken(&credential.as_user_id()))
+}
+
+/// Whoever gets these identities' ids later must not inherit a password. Only
+/// once the identities are removed: see [`set`].
+pub(super) fn remove_all(records: &mut dyn Records, identities: &[Identity]) -> Done<()> {
+    for identity in identities.iter().filter(|identity| identity.provider == PROVIDER) {
+        records.remove_credential(&identity.connection, &identity.user_id)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Credential, is_address};
+
+    #[test]
+    fn what_is_printed_holds_no_hash_and_no_address() {
+        let credential = Credential {
+            connection: "users".to_owned(),
+            user_id: "ada@corp.com".to_owned(),
+            email: Some("ada@example.com".to_owned()),
+            username: Some("lovelace".to_owned()),
+            password: Some("$argon2id$v=19$secret".to_owned()),
+        };
+        let printed = format!("{credential:?}");
+        for secret in ["ada@", "argon2id", "secret"] {
+            assert!(!printed.contains(secret), "{printed}");
+        }
+        assert!(printed.contains(r#"Some("a…@example.com")"#), "{printed}");
+    }
+
+    #[test]
+    fn a_login_is_an_address_or_a_username() {
+        for address in ["a@b", "a@b@c", "ada@example.com"] {
+            assert!(is_address(address), "{address}");
+        }
+        for username in ["", "ada", "@ada", "ada@", "@"] {
+            assert!(!is_address(username), "{username}");
+        }
+    }
+}
