@@ -10,6 +10,7 @@
 //! | [`sandbox`] | running plugins |
 //! | [`decide`] | one login, from the question to the checked answer |
 //! | [`harness`] | case files, the printed page, snapshots, benches |
+//! | [`tenant`] | the HTTP server that Auth0's clients accept for Auth0 |
 //! | [`cli`] | the program `ligature` |
 
 pub mod cli;
@@ -20,6 +21,7 @@ pub mod harness;
 pub mod limits;
 pub mod login;
 pub mod sandbox;
+pub mod tenant;
 pub mod transfer;
 
 /// The plugin `link-users-by-email`, built with this host.

@@ -44,7 +44,7 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 impl Args {
     pub(super) fn execute(self) -> Outcome {
         let allocator = if self.on_demand { Allocator::OnDemand } else { Allocator::Pool };
-        let sandbox = self.plugin.sandbox_for_bench(allocator, self.threads.into())?;
+        let sandbox = self.plugin.server_sandbox(allocator, self.threads.into())?;
         let plugin = self.plugin.load(&sandbox)?;
         let case = checked_case(&self.case, &plugin)?;
         let time = Duration::from_secs_f64(self.seconds);

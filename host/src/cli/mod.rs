@@ -8,6 +8,7 @@ mod plugin;
 mod policy;
 mod run;
 mod schema;
+mod serve;
 mod test;
 mod users;
 
@@ -37,6 +38,8 @@ enum Command {
     Run(run::Args),
     /// Decide cases and hold each against its snapshot
     Test(test::Args),
+    /// Serve a local tenant that Auth0's clients accept for Auth0
+    Serve(serve::Args),
     /// Users in and out of a directory
     Users(users::Args),
     /// What was linked and unlinked in a directory, by whom and why
@@ -89,6 +92,7 @@ impl Cli {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Test(args) => args.execute(),
+            Command::Serve(args) => args.execute(),
             Command::Users(args) => args.execute(),
             Command::Journal(args) => args.execute(),
             Command::Undo(args) => args.execute(),

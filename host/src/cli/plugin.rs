@@ -49,7 +49,7 @@ impl PluginArgs {
     }
 
     /// A sandbox as a server has it.
-    pub(super) fn sandbox_for_bench(
+    pub(super) fn server_sandbox(
         &self,
         allocator: Allocator,
         concurrent_logins: u32,
@@ -72,6 +72,11 @@ impl PluginArgs {
             cache: cache_directory(),
         })
         .map_err(Exit::failed)
+    }
+
+    /// The file given with `--plugin`, if one was.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.plugin.as_deref()
     }
 
     /// As if the file had been given with `--plugin`.

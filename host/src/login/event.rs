@@ -60,8 +60,13 @@ open_object!(ReadEvent, "a post-login event object", {
 
 impl<'de> Deserialize<'de> for LoginEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = ReadEvent::deserialize(deserializer)?;
-        Ok(Self {
+        ReadEvent::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl From<ReadEvent> for LoginEvent {
+    fn from(read: ReadEvent) -> Self {
+        Self {
             account: Arc::new(account(&read)),
             user: read.user,
             connection: read.connection,
@@ -70,7 +75,7 @@ impl<'de> Deserialize<'de> for LoginEvent {
             authentication: read.authentication,
             transaction: read.transaction,
             rest: read.rest,
-        })
+        }
     }
 }
 
@@ -208,6 +213,22 @@ open_object!(Transaction, "a transaction object", {} {
 });
 
 impl LoginEvent {
+    /// A login of this account through this connection. `rest` is what else
+    /// Auth0's event says: `request`, `stats`, `tenant`, …
+    #[must_use]
+    pub fn new(user: User, connection: Connection, rest: Map<String, Value>) -> Self {
+        let read = ReadEvent {
+            user,
+            connection,
+            client: None,
+            organization: None,
+            authentication: None,
+            transaction: None,
+            rest,
+        };
+        Self::from(read)
+    }
+
     /// The user as a directory would hold it: what the event alone knows of the
     /// account (its roles, its own identity, its count of logins) filled in.
     #[must_use]

@@ -17,7 +17,9 @@ mod verification;
 
 pub use answer::{Answer, Proof};
 pub use email::{Addresses, mask_addresses};
-pub use event::{AuthenticationMethod, Client, Connection, LoginEvent, Organization};
+pub use event::{
+    Authentication, AuthenticationMethod, Client, Connection, LoginEvent, Organization, Transaction,
+};
 pub(crate) use link::profile;
 pub use link::{LinkRequest, absorb};
 pub use management::{ApiError, ManagementApi};

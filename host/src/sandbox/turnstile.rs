@@ -1,10 +1,10 @@
-//! As many logins at a time as the pool has room for; the others wait.
+//! As many at a time as there is room for; the others wait.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// Lets so many in at a time.
 #[derive(Clone)]
-pub(super) struct Turnstile(Arc<Inner>);
+pub(crate) struct Turnstile(Arc<Inner>);
 
 struct Inner {
     free: Mutex<u32>,
@@ -12,15 +12,15 @@ struct Inner {
 }
 
 /// Whoever holds it is in.
-pub(super) struct Inside<'a>(&'a Turnstile);
+pub(crate) struct Inside<'a>(&'a Turnstile);
 
 impl Turnstile {
-    pub(super) fn new(places: u32) -> Self {
+    pub(crate) fn new(places: u32) -> Self {
         Self(Arc::new(Inner { free: Mutex::new(places.max(1)), freed: Condvar::new() }))
     }
 
     /// Waits for a place.
-    pub(super) fn enter(&self) -> Inside<'_> {
+    pub(crate) fn enter(&self) -> Inside<'_> {
         let free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner);
         let mut free =
             self.0.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,170 @@
+//! `ligature serve`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+
+use super::directory::{DIRECTORY, JournalArgs};
+use super::plugin::PluginArgs;
+use super::{Exit, Outcome, print};
+use crate::directory::{Administration, Memory, Open};
+use crate::sandbox::Allocator;
+use crate::tenant::{Config, Opening, Ports, Ready, Sources, StateDir, random_secret, serve};
+
+/// Logins that are decided at a time; others wait.
+const CONCURRENT_LOGINS: u32 = 64;
+
+/// Serves a local tenant that Auth0's clients accept for Auth0: the Management
+/// API v2 of users and identities, the Authentication API, and the plugin at
+/// every login.
+///
+/// It listens on this machine only, by http and by https, with a certificate of
+/// an authority made for it. Mails are sent nowhere: /dev/outbox shows them.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: ligature serve --init && ligature serve --config tenant.toml --directory sqlite:users.db"
+)]
+pub(super) struct Args {
+    /// Clients, connections and users of the beginning; one with random secrets
+    /// is made in the state folder where left out
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write such a file, with comments, and end
+    #[arg(long)]
+    init: bool,
+    /// Where the users are: sqlite:PATH or postgres://USER@HOST/DATABASE. In
+    /// memory, until it ends, where left out
+    #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
+    directory: Option<String>,
+    #[command(flatten)]
+    journal: JournalArgs,
+    /// The policy document; the plugin's defaults if left out. It is read again
+    /// when it changes, as the plugin is
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    #[command(flatten)]
+    plugin: PluginArgs,
+    /// The port of http; 0 takes any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 4480)]
+    port: u16,
+    /// The port of https; 0 takes any that is free
+    #[arg(long, value_name = "PORT", default_value_t = 4481)]
+    tls_port: u16,
+    /// Where keys and certificates are kept [default: ~/.local/state/ligature]
+    #[arg(long, value_name = "FOLDER", env = "LIGATURE_STATE")]
+    state: Option<PathBuf>,
+    /// Sign with a new key from now on; tokens of the one before stay good
+    #[arg(long)]
+    rotate_key: bool,
+    /// How the log is written, to standard error. LIGATURE_LOG says what of it:
+    /// `info` if left out, `debug` for every request
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Args {
+    pub(super) fn execute(self) -> Outcome {
+        if self.init {
+            return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")));
+        }
+        log(self.log_format);
+        let state = self.state()?;
+        let (file, text) = match &self.config {
+            Some(file) => {
+                let text = std::fs::read_to_string(file).map_err(|error| {
+                    let why = crate::harness::cannot_be_read(&error);
+                    Exit::unreadable(anyhow!("{}: {why}; `ligature serve --init` writes one", file.display()))
+                })?;
+                (file.clone(), text)
+            }
+            None => {
+                let made = state.read_or_make("tenant.toml", || Config::template(random_secret));
+                (state.file("tenant.toml"), made.map_err(Exit::unreadable)?)
+            }
+        };
+        let config =
+            Config::parse(&text).map_err(|error| Exit::unreadable(anyhow!("{}: {error}", file.display())))?;
+        let directory: Arc<dyn Administration> = match &self.directory {
+            Some(directory) => self.journal.open(directory, Open::Create)?,
+            None => Arc::new(Memory::default()),
+        };
+        let sandbox = self.plugin.server_sandbox(Allocator::Pool, CONCURRENT_LOGINS)?;
+        let sources = Sources { plugin: self.plugin.file().map(Path::to_owned), policy: self.policy.clone() };
+        let ports = Ports { http: self.port, https: self.tls_port };
+        let rotate_key = self.rotate_key;
+        let opening = Opening { config, directory, sandbox, sources, state: &state, ports, rotate_key };
+        serve(opening, |ready| tell(ready, &file, self.directory.is_none())).map_err(Exit::failed)
+    }
+
+    fn state(&self) -> Result<StateDir, Exit> {
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || {
+            let base =
+                absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|it| it.join(".local/state")));
+            base.map(|base| base.join("ligature"))
+        };
+        let folder = self.state.clone().or_else(home);
+        let folder = folder
+            .ok_or_else(|| Exit::unreadable(anyhow!("there is no home folder; name one with --state")))?;
+        StateDir::open(&folder).map_err(Exit::unreadable)
+    }
+}
+
+fn init(file: &Path) -> Outcome {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    // There are secrets in it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(file)
+        .and_then(|mut opened| opened.write_all(Config::template(random_secret).as_bytes()));
+    match written {
+        Ok(()) => print(&format!(
+            "{0} is written, with random secrets; `ligature serve --config {0}` serves it\n",
+            file.display()
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Exit::unreadable(anyhow!("{} is there already, and was left as it is", file.display())))
+        }
+        Err(error) => Err(Exit::failed(anyhow!("{} cannot be written: {error}", file.display()))),
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("LIGATURE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Fails where there is a log already.
+    let _ = match format {
+        LogFormat::Text => {
+            let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+            log.with_ansi(colours).try_init()
+        }
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+}
+
+/// One line for programs; for people, how to go on.
+fn tell(ready: &Ready, config: &Path, in_memory: bool) {
+    let ca = ready.ca.display();
+    let _ = print(&format!("ligature: ready {} {} ca={ca}\n", ready.http, ready.https));
+    tracing::info!(config = %config.display(), "clients and their secrets");
+    if in_memory {
+        tracing::info!(
+            "users are in memory, and gone when this ends; --directory sqlite:users.db keeps them"
+        );
+    }
+    tracing::info!("to trust the certificate: Node: NODE_EXTRA_CA_CERTS={ca}");
+    tracing::info!("  Python: SSL_CERT_FILE={ca} REQUESTS_CA_BUNDLE={ca}");
+    tracing::info!("  Chromium: certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n ligature -i {ca}");
+}

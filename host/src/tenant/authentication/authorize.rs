@@ -1,0 +1,232 @@
+//! `/authorize`: a login that an application asks for.
+//!
+//! Source: OpenID Connect Core 1.0, 3; Auth0's Authentication API.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+
+use super::answer::{self, of_error, refuse, see_other};
+use super::authorization::{Authorization, Prompt, Told, Unanswered};
+use super::error::Refused;
+use super::grants;
+use super::params::{InQuery, Params};
+use super::steps::Pending;
+use crate::login::{Timestamp, User};
+use crate::tenant::issuer::Issuer;
+use crate::tenant::login::{Around, From, LoggedIn, Proved};
+use crate::tenant::sessions::{Browser, Session};
+use crate::tenant::tokens::seconds;
+use crate::tenant::{Shared, Tenant, run};
+
+/// By GET.
+pub(super) async fn by_query(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    from: From,
+    headers: HeaderMap,
+    InQuery(params): InQuery,
+) -> Response {
+    run(&tenant, move |tenant| authorize(tenant, &issuer, &from, &headers, &params)).await
+}
+
+/// By POST.
+///
+/// Source: OpenID Connect Core 1.0, 3.1.2.1.
+pub(super) async fn by_form(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    from: From,
+    headers: HeaderMap,
+    params: Params,
+) -> Response {
+    run(&tenant, move |tenant| authorize(tenant, &issuer, &from, &headers, &params)).await
+}
+
+/// An answer to one `/authorize`, with the browser it goes to.
+pub(super) struct Asked<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) issuer: &'a Issuer,
+    pub(super) from: &'a From,
+    pub(super) browser: Browser,
+}
+
+pub(super) fn authorize(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    from: &From,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Response {
+    let browser = Browser::of(tenant, issuer, headers);
+    let asked = Asked { tenant, issuer, from, browser };
+    match Authorization::read(tenant, issuer, params) {
+        Ok(authorization) => asked.authorize(authorization),
+        Err(why) => refuse(why),
+    }
+}
+
+impl Asked<'_> {
+    fn authorize(self, authorization: Authorization) -> Response {
+        if let Some(name) = &authorization.login_ticket {
+            return match self.by_ticket(name, &authorization) {
+                Ok((proved, is_same_browser)) => self.proved(authorization, &proved, is_same_browser),
+                Err(why) => self.tell(&authorization, &why),
+            };
+        }
+        if authorization.prompt != Prompt::Always
+            && let Some(session) = self.browser.session(self.tenant)
+            && is_fit(&session, &authorization)
+        {
+            return self.remembered(authorization, session);
+        }
+        if authorization.prompt == Prompt::Never {
+            return self.tell(&authorization, &login_required());
+        }
+        self.show_login(authorization)
+    }
+
+    /// Whoever has a login ticket, and whether it is in the browser that got it.
+    fn by_ticket(&self, name: &str, authorization: &Authorization) -> Result<(Proved, bool), Refused> {
+        let unknown = || Refused::denied("Unknown or invalid login ticket.");
+        let ticket = self.tenant.flows.login_tickets.take(name).ok_or_else(unknown)?;
+        if ticket.client_id != authorization.client_id {
+            return Err(unknown());
+        }
+        let known = self.browser.known_id();
+        // Brought to another browser, a ticket would log its owner in there.
+        if ticket.browser.is_some() && known.is_some() && ticket.browser != known {
+            tracing::warn!(target: "audit", client = ticket.client_id, "a login ticket came from another browser");
+            return Err(unknown());
+        }
+        let is_same = ticket.browser.is_some() && ticket.browser == known;
+        Ok((ticket.proved, is_same))
+    }
+
+    /// Somebody has just proved who they are, without one of our pages.
+    pub(super) fn proved(
+        mut self,
+        authorization: Authorization,
+        proved: &Proved,
+        in_session: bool,
+    ) -> Response {
+        let Some(client) = self.tenant.config.client(&authorization.client_id) else {
+            return Refused::client().into_response();
+        };
+        let around = Around {
+            client,
+            protocol: authorization.protocol(),
+            scope: &authorization.scope,
+            from: self.from,
+            interactive: false,
+            answer: None,
+        };
+        match self.tenant.log_in(proved, &around) {
+            Ok(LoggedIn::As(user)) => {
+                // Third-party cookies may have been kept from us: without one,
+                // whose browser this is cannot be told.
+                let session = in_session.then(|| self.browser.begin_session(self.tenant, proved));
+                self.finish(&authorization, &user, proved, session.as_ref())
+            }
+            Ok(LoggedIn::Asked { .. }) => self.tell(&authorization, &Refused::server()),
+            Err(why) => self.tell(&authorization, &why.into()),
+        }
+    }
+
+    /// Somebody is logged in already.
+    fn remembered(mut self, authorization: Authorization, session: Session) -> Response {
+        let Some(client) = self.tenant.config.client(&authorization.client_id) else {
+            return Refused::client().into_response();
+        };
+        let around = Around {
+            client,
+            protocol: authorization.protocol(),
+            scope: &authorization.scope,
+            from: self.from,
+            interactive: false,
+            answer: None,
+        };
+        match self.tenant.log_in_again(&session.proved, &around) {
+            Ok(LoggedIn::As(user)) => self.finish(&authorization, &user, &session.proved, Some(&session)),
+            Ok(LoggedIn::Asked { .. }) => self.tell(&authorization, &Refused::server()),
+            Err(crate::tenant::login::NotLoggedIn::Gone) => {
+                self.browser.end_session(self.tenant);
+                if authorization.prompt == Prompt::Never {
+                    return self.tell(&authorization, &login_required());
+                }
+                self.show_login(authorization)
+            }
+            Err(why) => self.tell(&authorization, &why.into()),
+        }
+    }
+
+    fn show_login(mut self, authorization: Authorization) -> Response {
+        let connection = authorization.connection.clone();
+        let connection = connection.and_then(|name| self.tenant.config.connection(&name));
+        let page = match connection {
+            Some(it) if !it.is_database() && !it.is_passwordless() => "stand-in",
+            Some(it) if it.is_passwordless() => "code",
+            _ => "login",
+        };
+        let pending = Pending { authorization, browser: self.browser.id(), asked: None };
+        let name = self.tenant.flows.pending.put(Arc::new(pending));
+        let mut params = Params::default();
+        params.set("state", &name);
+        if let Some(connection) = connection {
+            params.set("connection", &connection.name);
+        }
+        let page = see_other(&format!("{}u/{page}?{}", self.issuer, params.to_query()));
+        (self.browser.into_cookies(), page).into_response()
+    }
+
+    /// The application's answer, with the cookies of the session.
+    pub(super) fn finish(
+        self,
+        authorization: &Authorization,
+        user: &User,
+        proved: &Proved,
+        session: Option<&Session>,
+    ) -> Response {
+        let Some(client) = self.tenant.config.client(&authorization.client_id) else {
+            return Refused::client().into_response();
+        };
+        let session = session.map(|session| session.sid.as_str());
+        let answer = grants::answer(self.tenant, authorization, client, self.issuer, user, proved, session);
+        let Authorization { redirect_uri, mode, state, .. } = authorization;
+        let response = answer::send(redirect_uri, *mode, state.as_deref(), answer);
+        (self.browser.into_cookies(), response).into_response()
+    }
+
+    /// Tells the application why there is no login.
+    pub(super) fn tell(self, authorization: &Authorization, why: &Refused) -> Response {
+        let Authorization { redirect_uri, mode, state, .. } = authorization;
+        let response = answer::send(redirect_uri, *mode, state.as_deref(), of_error(why));
+        (self.browser.into_cookies(), response).into_response()
+    }
+}
+
+/// Whether a session is as fresh as asked for, and of the connection asked for.
+fn is_fit(session: &Session, authorization: &Authorization) -> bool {
+    let age = seconds(Timestamp::now()).saturating_sub(seconds(session.proved.at));
+    let is_fresh = authorization.max_age.is_none_or(|max| age < max);
+    let is_of = authorization.connection.as_ref().is_none_or(|name| *name == session.proved.connection);
+    is_fresh && is_of
+}
+
+fn login_required() -> Refused {
+    Refused::new(axum::http::StatusCode::BAD_REQUEST, "login_required", "Login required")
+}
+
+/// A refusal that the application is told of.
+impl std::convert::From<(&Authorization, Refused)> for Unanswered {
+    fn from((authorization, why): (&Authorization, Refused)) -> Self {
+        Self::Told(Box::new(Told {
+            redirect_uri: authorization.redirect_uri.clone(),
+            mode: authorization.mode,
+            state: authorization.state.clone(),
+            why,
+        }))
+    }
+}

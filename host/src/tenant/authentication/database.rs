@@ -1,0 +1,249 @@
+//! Accounts of a database: made, verified, given a new password.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use email_address::EmailAddress;
+use serde_json::{Value, json};
+
+use super::error::{OfDatabase, Refused};
+use super::pages;
+use super::params::Params;
+use super::prove::unavailable;
+use crate::directory::Credential;
+use crate::login::{ApiError, Metadata, Timestamp, User, Verification};
+use crate::tenant::config::Connection;
+use crate::tenant::issuer::Issuer;
+use crate::tenant::login::Proved;
+use crate::tenant::outbox::{Kind, Message};
+use crate::tenant::{Shared, Tenant, login_name, random, run};
+
+/// Metadata that a sign-up may bring: fields, and characters in each.
+///
+/// Source: Auth0, "Signup", `user_metadata`.
+const METADATA: (usize, usize) = (10, 500);
+
+/// Makes an account. Returns the user's id.
+pub(super) fn made(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    connection: &Connection,
+    params: &Params,
+) -> Result<String, Refused> {
+    let bad = |error, description: &str| Err(Refused::new(StatusCode::BAD_REQUEST, error, description));
+    if !connection.sign_up {
+        return bad("public_signup_disabled", "Public signup is disabled");
+    }
+    let (email, password) = (params.require("email")?.to_ascii_lowercase(), params.require("password")?);
+    if !EmailAddress::is_valid(&email) || email.len() > 254 {
+        return bad("invalid_request", "email: this is no address");
+    }
+    let username = params.owned("username");
+    let is_name = |name: &String| {
+        name.len() <= 128
+            && !name.contains('@')
+            && !name.chars().any(|it| it.is_whitespace() || it.is_control())
+    };
+    if !username.iter().all(is_name) || (connection.requires_username && username.is_none()) {
+        return bad("invalid_request", "username: expected up to 128 characters without spaces and @");
+    }
+    let Some(hash) = tenant.passwords.hash(password) else {
+        return bad("invalid_password", "Password is too weak");
+    };
+    let id = random::object_id();
+    let now = Timestamp::now();
+    let mut user = Proved::new(connection, &id, "pwd", now).user;
+    let local = email.split_once('@').map_or("", |(local, _)| local);
+    user.rest.insert("nickname".to_owned(), local.into());
+    user.rest.insert("name".to_owned(), email.as_str().into());
+    for name in ["given_name", "family_name", "name", "nickname", "picture", "username"] {
+        if let Some(text) = params.get(name).filter(|text| text.chars().count() <= 300) {
+            user.rest.insert(name.to_owned(), text.into());
+        }
+    }
+    user.user_metadata = metadata(params)?;
+    user.email = Some(email.clone());
+    user.email_verified = Verification::Unverified;
+    (user.created_at, user.updated_at) = (Some(now), Some(now));
+    let credential = Credential {
+        connection: connection.name.clone(),
+        user_id: id,
+        email: Some(email.clone()),
+        username,
+        password: Some(hash),
+    };
+    match tenant.directory.sign_up(user, &credential) {
+        Ok(made) => {
+            tenant.send_verification(issuer, connection, &made.user.user_id, &email);
+            Ok(made.user.user_id.clone())
+        }
+        // One answer for every reason: it is to tell as little as possible of
+        // who is there.
+        Err(ApiError::Invalid(_) | ApiError::AlreadyLinked(_)) => bad("invalid_signup", "Invalid sign up"),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+fn metadata(params: &Params) -> Result<Option<Metadata>, Refused> {
+    let Some(value) = params.value("user_metadata") else { return Ok(None) };
+    let (fields, characters) = METADATA;
+    let fits = |value: &Value| value.as_str().is_some_and(|text| text.chars().count() <= characters);
+    match value {
+        Value::Object(metadata) if metadata.len() <= fields && metadata.values().all(fits) => {
+            Ok(Some(metadata.clone()))
+        }
+        _ => Err(Refused::request("user_metadata: expected up to 10 texts of up to 500 characters")),
+    }
+}
+
+/// `/dbconnections/signup`.
+pub(super) async fn sign_up(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    params: Params,
+) -> Result<Json<Value>, OfDatabase> {
+    run(&tenant, move |tenant| {
+        known_client(tenant, &params)?;
+        let connection = named(tenant, &params)?;
+        let user_id = made(tenant, &issuer, connection, &params)?;
+        let id = user_id.split_once('|').map_or("", |(_, id)| id);
+        let mut answer = json!({ "_id": id, "email": params.require("email")?.to_ascii_lowercase(), "email_verified": false });
+        if let Some(username) = params.get("username") {
+            answer["username"] = username.into();
+        }
+        Ok(Json(answer))
+    })
+    .await
+}
+
+/// `/dbconnections/change_password`: mails a link, whoever asks.
+pub(super) async fn change_password(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    params: Params,
+) -> Result<&'static str, OfDatabase> {
+    run(&tenant, move |tenant| {
+        known_client(tenant, &params)?;
+        let connection = named(tenant, &params)?;
+        let email = params.require("email")?.to_ascii_lowercase();
+        if owner(tenant, connection, &email).map_err(unavailable)?.is_some() {
+            let ticket = tenant.flows.resets.put((connection.name.clone(), email.clone()));
+            tenant.outbox.send(Message {
+                to: email,
+                kind: Kind::Reset,
+                connection: connection.name.clone(),
+                code: None,
+                link: Some(format!("{issuer}u/reset?ticket={ticket}")),
+                at: Timestamp::now(),
+            });
+        }
+        // The same for those who are not there.
+        Ok("We've just sent you an email to reset your password.")
+    })
+    .await
+}
+
+/// The identity of this database with this address: by its password, or, of
+/// users that were imported without one, by their user's address.
+fn owner(tenant: &Tenant, connection: &Connection, email: &str) -> Result<Option<Credential>, ApiError> {
+    if let Some(known) = tenant.directory.credential(&connection.name, email)? {
+        return Ok(Some(known));
+    }
+    let users = tenant.directory.find_by_email(email, 10)?;
+    let mut own = users.iter().filter_map(|stored| {
+        stored.user.identities.first().filter(|it| it.provider == "auth0" && it.connection == connection.name)
+    });
+    let (Some(identity), None) = (own.next(), own.next()) else { return Ok(None) };
+    Ok(Some(Credential {
+        connection: connection.name.clone(),
+        user_id: identity.user_id.clone(),
+        email: Some(email.to_owned()),
+        username: None,
+        password: None,
+    }))
+}
+
+/// Sets a new password. Whoever has got the mail has the mailbox: the address is
+/// verified, too.
+pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
+    let ticket = params.get("ticket").unwrap_or_default();
+    let used = || pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.");
+    if tenant.flows.resets.get(ticket).is_none() {
+        return used();
+    }
+    let Some(hash) = tenant.passwords.hash(params.get("password").unwrap_or_default()) else {
+        return pages::reset_page(ticket, Some("The password is too weak: 8 characters at least."));
+    };
+    let Some((connection, email)) = tenant.flows.resets.take(ticket) else { return used() };
+    let Some(connection) = tenant.config.connection(&connection) else { return used() };
+    let done = owner(tenant, connection, &email).and_then(|known| {
+        let Some(known) = known else { return Ok(false) };
+        let credential = Credential { password: Some(hash), ..known };
+        tenant.directory.set_credential(&credential)?;
+        tenant.passwords.forgive(&login_name(&connection.name, &email));
+        set_verified(tenant, &format!("auth0|{}", credential.user_id), &email)?;
+        Ok(true)
+    });
+    match done {
+        Ok(true) => {
+            tracing::info!(target: "audit", connection = connection.name, "a password was reset");
+            pages::message("Done", "Your password is changed.")
+        }
+        Ok(false) => used(),
+        Err(error) => unavailable(error).into_response(),
+    }
+}
+
+/// Verifies the address of a mail.
+pub(super) fn verify(tenant: &Tenant, ticket: &str) -> Response {
+    let Some((user_id, email)) = tenant.flows.verifications.take(ticket) else {
+        return pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.");
+    };
+    match set_verified(tenant, &user_id, &email) {
+        Ok(true) => pages::message("Done", "Your address is verified."),
+        Ok(false) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
+        Err(error) => unavailable(error).into_response(),
+    }
+}
+
+/// True if the user still has that address.
+fn set_verified(tenant: &Tenant, user_id: &str, email: &str) -> Result<bool, ApiError> {
+    for _ in 0..5 {
+        let stored = match tenant.directory.get(user_id) {
+            Ok(stored) => stored,
+            // Linked by now: its address is a profile's, which proves nothing.
+            Err(ApiError::NotFound(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if stored.user.email.as_deref() != Some(email) {
+            return Ok(false);
+        }
+        if stored.user.email_verified.is_verified() {
+            return Ok(true);
+        }
+        let user = User {
+            email_verified: Verification::Verified,
+            updated_at: Some(Timestamp::now()),
+            ..User::clone(&stored.user)
+        };
+        match tenant.directory.update(user, stored.version) {
+            Ok(_) => return Ok(true),
+            Err(ApiError::StateChanged(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ApiError::StateChanged(user_id.to_owned()))
+}
+
+fn known_client(tenant: &Tenant, params: &Params) -> Result<(), Refused> {
+    let client = tenant.config.client(params.require("client_id")?);
+    client.map(|_| ()).ok_or_else(|| Refused::request("the client was not found"))
+}
+
+fn named<'a>(tenant: &'a Tenant, params: &Params) -> Result<&'a Connection, Refused> {
+    let connection = tenant.config.connection(params.require("connection")?);
+    connection
+        .filter(|it| it.is_database())
+        .ok_or_else(|| Refused::request("connection: there is no database of that name"))
+}

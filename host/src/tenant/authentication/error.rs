@@ -1,0 +1,107 @@
+//! What the Authentication API says when it does not do as asked.
+
+use axum::Json;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::tenant::login::NotLoggedIn;
+
+/// A refusal, as OAuth 2.0 has it.
+///
+/// Source: RFC 6749, 5.2; the statuses are Auth0's (auth0/go-auth0, recordings).
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    pub(super) error: &'static str,
+    pub(super) description: String,
+}
+
+impl Refused {
+    pub(super) fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
+        Self { status, error, description: description.into() }
+    }
+
+    pub(super) fn request(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    pub(super) fn grant(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "invalid_grant", description)
+    }
+
+    pub(super) fn denied(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "access_denied", description)
+    }
+
+    pub(super) fn client() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "access_denied", "Unauthorized")
+    }
+
+    pub(super) fn unauthorized_client(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
+    }
+
+    pub(super) fn too_many_attempts() -> Self {
+        let description = "Your account has been blocked after multiple consecutive login attempts. Try again in ten minutes.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", description)
+    }
+}
+
+impl From<NotLoggedIn> for Refused {
+    fn from(why: NotLoggedIn) -> Self {
+        match why {
+            NotLoggedIn::Denied(message) => Self::denied(message),
+            NotLoggedIn::Blocked => Self::new(StatusCode::FORBIDDEN, "unauthorized", "user is blocked"),
+            NotLoggedIn::Gone => Self::grant("Unknown or invalid refresh token."),
+            NotLoggedIn::Failed(_) => Self::server(),
+        }
+    }
+}
+
+impl Refused {
+    pub(super) fn server() -> Self {
+        let description = "The login could not be completed. Please try again later.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", description)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "error": self.error, "error_description": self.description }));
+        let mut response = (self.status, body).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tenant\""));
+        }
+        response
+    }
+}
+
+/// A refusal as the endpoints of databases have it.
+///
+/// Source: auth0-js, which reads `code` and `description`.
+pub(super) struct OfDatabase(pub(super) Refused);
+
+impl From<Refused> for OfDatabase {
+    fn from(why: Refused) -> Self {
+        Self(why)
+    }
+}
+
+impl IntoResponse for OfDatabase {
+    fn into_response(self) -> Response {
+        let Refused { status, error, description } = self.0;
+        let body = json!({
+            "name": "BadRequestError", "code": error, "description": description, "statusCode": status.as_u16(),
+        });
+        (status, Json(body)).into_response()
+    }
+}
+
+/// Too many requests.
+pub(in crate::tenant) fn too_many() -> Response {
+    Refused::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Rate limit exceeded.").into_response()
+}

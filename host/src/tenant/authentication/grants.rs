@@ -1,0 +1,166 @@
+//! What an application gets once somebody is logged in.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::authorization::{Audience, Authorization};
+use crate::login::{Timestamp, User};
+use crate::tenant::Tenant;
+use crate::tenant::config::Client;
+use crate::tenant::issuer::Issuer;
+use crate::tenant::login::Proved;
+use crate::tenant::refresh_tokens::Grant;
+use crate::tenant::tokens::{AccessClaims, IdToken, seconds};
+
+/// What an authorization code stands for.
+#[derive(Debug, Clone)]
+pub(super) struct Code {
+    pub(super) authorization: Authorization,
+    pub(super) proved: Proved,
+    pub(super) session: Option<String>,
+    pub(super) issuer: Issuer,
+}
+
+/// Somebody who is logged in, and to what.
+pub(super) struct Issued<'a> {
+    pub(super) issuer: &'a Issuer,
+    pub(super) client: &'a Client,
+    pub(super) user: &'a User,
+    pub(super) proved: &'a Proved,
+    pub(super) scope: &'a str,
+    pub(super) audience: &'a Audience,
+    pub(super) nonce: Option<&'a str>,
+    pub(super) session: Option<&'a str>,
+}
+
+impl Issued<'_> {
+    fn has(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|it| it == scope)
+    }
+
+    /// An access token, and for how many seconds.
+    pub(super) fn access_token(&self, tenant: &Tenant) -> (String, u64) {
+        let lifetimes = &tenant.config.lifetimes;
+        let userinfo = self.issuer.userinfo();
+        let (audience, lifetime): (Value, u64) = match self.audience {
+            Audience::Userinfo => (userinfo.into(), lifetimes.access_token),
+            Audience::Management(api) if self.has("openid") => {
+                (json!([api, userinfo]), lifetimes.management_token)
+            }
+            Audience::Management(api) => (api.as_str().into(), lifetimes.management_token),
+            Audience::Api(api) if self.has("openid") => (json!([api, userinfo]), lifetimes.access_token),
+            Audience::Api(api) => (api.as_str().into(), lifetimes.access_token),
+        };
+        let now = seconds(Timestamp::now());
+        let token = tenant.keys.sign(&AccessClaims {
+            iss: self.issuer.as_str(),
+            sub: &self.user.user_id,
+            aud: audience,
+            iat: now,
+            exp: now + lifetime,
+            scope: self.scope,
+            azp: &self.client.client_id,
+            gty: None,
+        });
+        (token, lifetime)
+    }
+
+    pub(super) fn id_token(&self, tenant: &Tenant, access_token: Option<&str>, code: Option<&str>) -> String {
+        tenant.id_token(&IdToken {
+            issuer: self.issuer,
+            client_id: &self.client.client_id,
+            user: self.user,
+            scope: self.scope,
+            auth_time: Some(self.proved.at),
+            session: self.session,
+            nonce: self.nonce,
+            access_token,
+            code,
+        })
+    }
+
+    /// The answer of the token endpoint. `refresh` is the refresh token that
+    /// takes the place of one that was used.
+    pub(super) fn tokens(&self, tenant: &Tenant, refresh: Option<String>) -> (Value, Option<String>) {
+        let (access_token, expires_in) = self.access_token(tenant);
+        let mut answer = json!({
+            "access_token": access_token, "expires_in": expires_in, "token_type": "Bearer", "scope": self.scope,
+        });
+        if self.has("openid") {
+            answer["id_token"] = self.id_token(tenant, None, None).into();
+        }
+        let mut family = None;
+        let refresh = refresh.or_else(|| {
+            if !self.has("offline_access") || !self.client.may("refresh_token") {
+                return None;
+            }
+            let (token, of) = tenant.refresh_tokens.issue(Grant {
+                client_id: self.client.client_id.clone(),
+                proved: self.proved.remembered(),
+                scope: self.scope.to_owned(),
+                audience: match self.audience {
+                    Audience::Userinfo => None,
+                    Audience::Management(api) | Audience::Api(api) => Some(api.clone()),
+                },
+                session: self.session.map(str::to_owned),
+            });
+            family = Some(of);
+            Some(token)
+        });
+        if let Some(refresh) = refresh {
+            answer["refresh_token"] = refresh.into();
+        }
+        (answer, family)
+    }
+}
+
+/// What `/authorize` answers to a login.
+pub(super) fn answer(
+    tenant: &Tenant,
+    authorization: &Authorization,
+    client: &Client,
+    issuer: &Issuer,
+    user: &User,
+    proved: &Proved,
+    session: Option<&str>,
+) -> Answer {
+    let issued = Issued {
+        issuer,
+        client,
+        user,
+        proved,
+        scope: &authorization.scope,
+        audience: &authorization.audience,
+        nonce: authorization.nonce.as_deref(),
+        session,
+    };
+    let wants = authorization.wants;
+    let mut answer = Answer::new();
+    let code = wants.code.then(|| {
+        tenant.flows.codes.put(Arc::new(Code {
+            authorization: authorization.clone(),
+            proved: proved.remembered(),
+            session: session.map(str::to_owned),
+            issuer: issuer.clone(),
+        }))
+    });
+    let access_token = wants.token.then(|| issued.access_token(tenant));
+    if let Some((token, expires_in)) = &access_token {
+        answer.extend([
+            ("access_token", token.clone()),
+            ("expires_in", expires_in.to_string()),
+            ("token_type", "Bearer".to_owned()),
+            ("scope", authorization.scope.clone()),
+        ]);
+    }
+    if wants.id_token {
+        let access_token = access_token.as_ref().map(|(token, _)| token.as_str());
+        answer.push(("id_token", issued.id_token(tenant, access_token, code.as_deref())));
+    }
+    if let Some(code) = code {
+        answer.push(("code", code));
+    }
+    answer
+}

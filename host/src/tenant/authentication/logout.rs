@@ -1,0 +1,80 @@
+//! The end of a session.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::answer::see_other;
+use super::pages;
+use super::params::{InQuery, Params};
+use crate::tenant::issuer::Issuer;
+use crate::tenant::sessions::Browser;
+use crate::tenant::{Shared, Tenant, run};
+
+/// `/v2/logout`.
+pub(super) async fn logout(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    headers: HeaderMap,
+    InQuery(params): InQuery,
+) -> Response {
+    run(&tenant, move |tenant| {
+        let return_to = params.get("returnTo");
+        ended(tenant, &issuer, &headers, params.get("client_id"), return_to, None)
+    })
+    .await
+}
+
+/// `/oidc/logout`.
+///
+/// Source: OpenID Connect RP-Initiated Logout 1.0.
+pub(super) async fn oidc(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    headers: HeaderMap,
+    InQuery(params): InQuery,
+) -> Response {
+    run(&tenant, move |tenant| {
+        let client_id = params.owned("client_id").or_else(|| client_of(tenant, &params));
+        let return_to = params.get("post_logout_redirect_uri");
+        ended(tenant, &issuer, &headers, client_id.as_deref(), return_to, params.get("state"))
+    })
+    .await
+}
+
+fn client_of(tenant: &Tenant, params: &Params) -> Option<String> {
+    let claims = tenant.verify(params.get("id_token_hint")?).ok()?;
+    claims.aud.as_str().map(str::to_owned)
+}
+
+fn ended(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    client_id: Option<&str>,
+    return_to: Option<&str>,
+    state: Option<&str>,
+) -> Response {
+    let mut browser = Browser::of(tenant, issuer, headers);
+    browser.end_session(tenant);
+    let mut clients =
+        tenant.config.clients.iter().filter(|client| client_id.is_none_or(|id| id == client.client_id));
+    let answer = match return_to {
+        None => pages::message("Logged out", "You are logged out."),
+        Some(url) if clients.any(|client| client.logout_urls.iter().any(|it| it == url)) => match state {
+            Some(state) => {
+                let joint = if url.contains('?') { '&' } else { '?' };
+                let mut params = Params::default();
+                params.set("state", state);
+                see_other(&format!("{url}{joint}{}", params.to_query()))
+            }
+            None => see_other(url),
+        },
+        Some(_) => {
+            tracing::warn!(target: "audit", "a returnTo was refused");
+            let words = "You are logged out. The address to return to is not among the client's logout_urls.";
+            pages::error(StatusCode::BAD_REQUEST, words)
+        }
+    };
+    (browser.into_cookies(), answer).into_response()
+}

@@ -1,0 +1,126 @@
+//! The Authentication API, and the pages that people see.
+//!
+//! | file | what |
+//! |---|---|
+//! | `authorize`, `authorization` | a login that an application asks for |
+//! | `pages`, `steps` | what people see and send while they log in |
+//! | `prove` | who they prove to be |
+//! | `answer` | how the application gets its answer |
+//! | `token`, `grants`, `client_auth` | the token endpoint |
+//! | `userinfo`, `discovery`, `logout` | the rest of OpenID Connect |
+//! | `cross_origin`, `passwordless`, `database` | logins within the application's own pages |
+//! | `lock`, `own_origin`, `legacy` | what Lock and older clients ask for besides |
+
+mod answer;
+mod authorization;
+mod authorize;
+mod client_auth;
+mod cross_origin;
+mod database;
+mod discovery;
+mod error;
+mod grants;
+mod legacy;
+mod lock;
+mod logout;
+mod own_origin;
+mod pages;
+mod params;
+mod passwordless;
+mod prove;
+mod steps;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+pub(super) use error::too_many;
+
+use super::Shared;
+use super::config::Lifetimes;
+use super::login::Proved;
+use super::one_time::OneTime;
+use grants::Code;
+use prove::MailedCode;
+use steps::Pending;
+
+/// What is under way.
+pub(super) struct Flows {
+    /// Logins whose page is open.
+    pending: OneTime<Arc<Pending>>,
+    /// Authorization codes.
+    codes: OneTime<Arc<Code>>,
+    /// Codes that were used, with the refresh tokens that came of them.
+    spent_codes: OneTime<Option<String>>,
+    /// What `/co/authenticate` has given out.
+    login_tickets: OneTime<Ticket>,
+    /// One-time passwords, by connection and address.
+    mailed_codes: OneTime<Arc<MailedCode>>,
+    /// Links that verify an address: the user and the address.
+    pub(super) verifications: OneTime<(String, String)>,
+    /// Links to a page that asks for a new password: connection and address.
+    resets: OneTime<(String, String)>,
+}
+
+/// What a login ticket stands for.
+#[derive(Clone)]
+struct Ticket {
+    client_id: String,
+    proved: Proved,
+    /// The browser that got it, where that could be told.
+    browser: Option<String>,
+}
+
+impl Flows {
+    pub(super) fn new(lifetimes: &Lifetimes) -> Self {
+        // Links in mails wait for people to read them.
+        const MAIL_S: u64 = 86_400;
+        Self {
+            pending: OneTime::new(lifetimes.code.max(600)),
+            codes: OneTime::new(lifetimes.code),
+            spent_codes: OneTime::new(lifetimes.code),
+            login_tickets: OneTime::new(lifetimes.code),
+            mailed_codes: OneTime::new(lifetimes.mailed_code),
+            verifications: OneTime::new(MAIL_S),
+            resets: OneTime::new(MAIL_S),
+        }
+    }
+}
+
+pub(super) fn router() -> Router<Shared> {
+    Router::new()
+        .route("/authorize", get(authorize::by_query).post(authorize::by_form))
+        .route("/u/login", get(pages::login).post(steps::by_password))
+        .route("/u/sign-up", post(steps::sign_up))
+        .route("/u/stand-in", get(pages::stand_in).post(steps::by_stand_in))
+        .route("/u/code/start", post(steps::send_code))
+        .route("/u/code", get(pages::code).post(steps::by_code))
+        .route("/u/skip", post(steps::skip))
+        .route("/u/email-verification", get(pages::verify_email))
+        .route("/u/reset", get(pages::reset).post(steps::reset))
+        .route("/oauth/token", post(token::token))
+        .route("/oauth/revoke", post(token::revoke))
+        .route("/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+        .route("/.well-known/openid-configuration", get(discovery::configuration))
+        .route("/.well-known/jwks.json", get(discovery::jwks))
+        .route("/v2/logout", get(logout::logout))
+        .route("/logout", get(logout::logout))
+        .route("/oidc/logout", get(logout::oidc))
+        .route("/co/authenticate", post(cross_origin::authenticate))
+        .route("/passwordless/start", post(passwordless::start))
+        .route("/passwordless/verify", post(passwordless::verify))
+        .route("/passwordless/verify_redirect", get(passwordless::verify_redirect))
+        .route("/dbconnections/signup", post(database::sign_up))
+        .route("/dbconnections/change_password", post(database::change_password))
+        .route("/client/{file}", get(lock::client))
+        .route("/user/geoloc/country", get(lock::country))
+        .route("/js/lock/{version}/{file}", get(lock::language))
+        .route("/usernamepassword/login", post(own_origin::login))
+        .route("/usernamepassword/challenge", post(own_origin::challenge))
+        .route("/login/callback", post(own_origin::callback))
+        .route("/user/ssodata", get(own_origin::ssodata))
+        .route("/tokeninfo", get(legacy::tokeninfo).post(legacy::tokeninfo))
+}

@@ -1,0 +1,115 @@
+//! What auth0-js and Lock use instead of `/co/authenticate` on pages of the
+//! tenant's own origin.
+
+use askama::Template;
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::authorize::authorize;
+use super::error::Refused;
+use super::params::Params;
+use super::prove::by_password;
+use super::{Ticket, answer, authorization};
+use crate::tenant::issuer::Issuer;
+use crate::tenant::login::From;
+use crate::tenant::sessions::Browser;
+use crate::tenant::{Shared, Tenant, run};
+
+#[derive(Template)]
+#[template(path = "own_origin.html")]
+struct Continue {
+    action: String,
+    ticket: String,
+    context: String,
+}
+
+/// `/usernamepassword/login`: answers a form that its sender submits.
+pub(super) async fn login(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    headers: HeaderMap,
+    params: Params,
+) -> Response {
+    run(&tenant, move |tenant| match checked(tenant, &issuer, &headers, &params) {
+        Ok(response) => response,
+        Err(why) => why.into_response(),
+    })
+    .await
+}
+
+fn checked(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<Response, Refused> {
+    let connection = params.get("connection").or_else(|| params.get("realm"));
+    let connection = match connection {
+        Some(name) => tenant.config.connection(name),
+        None => tenant.config.connection_of("auth0"),
+    };
+    let connection = connection.ok_or_else(|| Refused::request("connection: there is no such connection"))?;
+    let proved = by_password(tenant, connection, params.require("username")?, params.require("password")?)?;
+    let mut browser = Browser::of(tenant, issuer, headers);
+    let ticket =
+        Ticket { client_id: params.require("client_id")?.to_owned(), proved, browser: Some(browser.id()) };
+    let mut context = Params::default();
+    for name in [
+        "client_id",
+        "redirect_uri",
+        "response_type",
+        "response_mode",
+        "scope",
+        "audience",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "owp",
+    ] {
+        if let Some(value) = params.get(name) {
+            context.set(name, value);
+        }
+    }
+    let page = Continue {
+        action: format!("{issuer}login/callback"),
+        ticket: tenant.flows.login_tickets.put(ticket),
+        context: context.to_query(),
+    };
+    let page = page.render().map_err(|_| Refused::server())?;
+    Ok((browser.into_cookies(), Html(page)).into_response())
+}
+
+/// `/login/callback`: goes on as `/authorize` does with a login ticket.
+pub(super) async fn callback(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    from: From,
+    headers: HeaderMap,
+    params: Params,
+) -> Response {
+    run(&tenant, move |tenant| {
+        let context = Params::of_form(params.get("wctx").unwrap_or_default().as_bytes());
+        match context {
+            Ok(mut context) => {
+                context.set("login_ticket", params.get("wresult").unwrap_or("none"));
+                authorize(tenant, &issuer, &from, &headers, &context)
+            }
+            Err(why) => answer::refuse(authorization::Unanswered::Shown(why)),
+        }
+    })
+    .await
+}
+
+/// `/usernamepassword/challenge`: no captcha is asked for.
+pub(super) async fn challenge() -> Json<Value> {
+    Json(json!({ "required": false }))
+}
+
+/// `/user/ssodata`: nobody, as wherever third-party cookies are blocked.
+pub(super) async fn ssodata() -> Json<Value> {
+    Json(json!({ "sso": false }))
+}

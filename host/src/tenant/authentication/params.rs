@@ -1,0 +1,142 @@
+//! Parameters, from a query, a form or JSON.
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::{Method, StatusCode, request};
+use serde_json::{Map, Value};
+use std::net::SocketAddr;
+
+use super::error::Refused;
+use crate::tenant::Shared;
+use crate::tenant::issuer::Issuer;
+use crate::tenant::login::From;
+
+/// Parameters of a request: each stands once, and one without a value does not
+/// stand.
+///
+/// Source: RFC 6749, 3.1 and 3.2.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Params(Map<String, Value>);
+
+impl Params {
+    /// From a query or a form.
+    pub(super) fn of_form(text: &[u8]) -> Result<Self, Refused> {
+        let mut params = Map::new();
+        for (key, value) in url::form_urlencoded::parse(text) {
+            if value.is_empty() {
+                continue;
+            }
+            if params.insert(key.to_string(), Value::String(value.into_owned())).is_some() {
+                return Err(Refused::request(format!("the parameter {key} stands twice")));
+            }
+        }
+        Ok(Self(params))
+    }
+
+    fn of_json(bytes: &[u8]) -> Result<Self, Refused> {
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(mut params)) => {
+                params.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
+                Ok(Self(params))
+            }
+            Ok(_) => Err(Refused::request("the body is no JSON object")),
+            Err(error) => Err(Refused::request(format!("the body is no JSON: {error}"))),
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    pub(super) fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    pub(super) fn require(&self, name: &str) -> Result<&str, Refused> {
+        self.get(name).ok_or_else(|| Refused::request(format!("Missing required parameter: {name}")))
+    }
+
+    /// A parameter that is no text.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The parameters within one: `authParams`.
+    pub(super) fn within(&self, name: &str) -> Self {
+        match self.0.get(name) {
+            Some(Value::Object(params)) => Self(params.clone()),
+            _ => Self::default(),
+        }
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// As a query again, for links.
+    pub(super) fn to_query(&self) -> String {
+        let texts = self.0.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(texts).finish()
+    }
+}
+
+/// Parameters of a body.
+impl FromRequest<Shared> for Params {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Refused> {
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                return Refused::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "invalid_request",
+                    "the body is too large",
+                );
+            }
+            Refused::request("the body ended early")
+        })?;
+        match kind.as_str() {
+            "application/json" => Self::of_json(&bytes),
+            "application/x-www-form-urlencoded" => Self::of_form(&bytes),
+            _ => {
+                let description = "expected application/json or application/x-www-form-urlencoded";
+                Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", description))
+            }
+        }
+    }
+}
+
+/// Parameters of a query.
+pub(super) struct InQuery(pub(super) Params);
+
+impl FromRequestParts<Shared> for InQuery {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, Refused> {
+        Params::of_form(parts.uri.query().unwrap_or_default().as_bytes()).map(Self)
+    }
+}
+
+/// Who sent the request, for the plugin.
+impl FromRequestParts<Shared> for From {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, Self::Rejection> {
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
+        let hostname = parts.extensions.get::<Issuer>().map(Issuer::domain).unwrap_or_default();
+        Ok(Self {
+            ip: parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|it| it.ip().to_string())
+                .unwrap_or_default(),
+            user_agent: user_agent.map(|it| it.chars().take(512).collect()),
+            hostname: hostname.to_owned(),
+            method: if parts.method == Method::POST { "POST" } else { "GET" },
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! Codes and links that are mailed, or sent to a phone.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use email_address::EmailAddress;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::answer::refuse;
+use super::authorization::{Authorization, Unanswered};
+use super::authorize::Asked;
+use super::error::Refused;
+use super::params::{InQuery, Params};
+use super::prove::{MailedCode, by_code, code_name};
+use crate::login::Timestamp;
+use crate::tenant::config::Connection;
+use crate::tenant::issuer::Issuer;
+use crate::tenant::login::From;
+use crate::tenant::management::is_phone_number;
+use crate::tenant::outbox::{Kind, Message};
+use crate::tenant::sessions::Browser;
+use crate::tenant::{Shared, Tenant, passwordless_id, random, run};
+
+/// Sends a code; returns it, for the link that carries it.
+pub(super) fn send_code(
+    tenant: &Tenant,
+    connection: &Connection,
+    address: &str,
+    params: Params,
+) -> Result<String, Refused> {
+    send(tenant, connection, address, params, None)
+}
+
+fn send(
+    tenant: &Tenant,
+    connection: &Connection,
+    address: &str,
+    params: Params,
+    link: Option<&dyn Fn(&str) -> String>,
+) -> Result<String, Refused> {
+    let address = address.trim();
+    if connection.strategy == "sms" {
+        if !is_phone_number(address) {
+            return Err(Refused::request("phone_number: expected one such as +15550100"));
+        }
+    } else if !EmailAddress::is_valid(address) || address.len() > 254 {
+        return Err(Refused::request("email: this is no address"));
+    }
+    let code = random::six_digits();
+    // The new one takes the place of the one before, and its attempts.
+    tenant
+        .flows
+        .mailed_codes
+        .put_as(code_name(connection, address), Arc::new(MailedCode::new(code.clone(), params)));
+    let link = link.map(|link| link(&code));
+    tenant.outbox.send(Message {
+        to: address.to_owned(),
+        kind: if link.is_some() { Kind::Link } else { Kind::Code },
+        connection: connection.name.clone(),
+        code: link.is_none().then(|| code.clone()),
+        link,
+        at: Timestamp::now(),
+    });
+    Ok(code)
+}
+
+/// `/passwordless/start`.
+pub(super) async fn start(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    params: Params,
+) -> Result<Json<Value>, Refused> {
+    run(&tenant, move |tenant| started(tenant, &issuer, &params).map(Json)).await
+}
+
+fn started(tenant: &Tenant, issuer: &Issuer, params: &Params) -> Result<Value, Refused> {
+    let client_id = params.require("client_id")?;
+    let client =
+        tenant.config.client(client_id).ok_or_else(|| Refused::request("the client was not found"))?;
+    if let Some(secret) = params.get("client_secret") {
+        super::client_auth::check_secret(client, secret)?;
+    }
+    let (connection, address) = addressed(tenant, params)?;
+    let (key, verified) = if connection.strategy == "sms" {
+        ("phone_number", "phone_verified")
+    } else {
+        ("email", "email_verified")
+    };
+    match params.get("send").unwrap_or("link") {
+        "link" if connection.strategy == "email" => {
+            let mut within = params.within("authParams");
+            within.set("client_id", client_id);
+            if within.get("redirect_uri").is_none()
+                && let [only] = client.callbacks.as_slice()
+            {
+                within.set("redirect_uri", only);
+            }
+            if within.get("response_type").is_none() {
+                within.set("response_type", "token");
+            }
+            let link = |code: &str| {
+                let mut query = Params::default();
+                query.set("connection", &connection.name);
+                query.set(key, address);
+                query.set("verification_code", code);
+                query.set("client_id", client_id);
+                format!("{issuer}passwordless/verify_redirect?{}", query.to_query())
+            };
+            send(tenant, connection, address, within.clone(), Some(&link))?;
+        }
+        "link" | "code" => {
+            send_code(tenant, connection, address, Params::default())?;
+        }
+        _ => return Err(Refused::request("send: expected link or code")),
+    }
+    let id = passwordless_id(connection, address);
+    Ok(json!({ "_id": id, key: address, verified: false }))
+}
+
+/// The connection, and whom to send to.
+fn addressed<'a>(tenant: &'a Tenant, params: &'a Params) -> Result<(&'a Connection, &'a str), Refused> {
+    let name = params.get("connection").or_else(|| params.get("realm"));
+    let name = name.ok_or_else(|| Refused::request("Missing required parameter: connection"))?;
+    let connection = tenant.config.connection(name).filter(|it| it.is_passwordless());
+    let connection = connection
+        .ok_or_else(|| Refused::request("connection: there is no passwordless one of that name"))?;
+    let key = if connection.strategy == "sms" { "phone_number" } else { "email" };
+    Ok((connection, params.require(key)?))
+}
+
+/// `/passwordless/verify`: whether a code is right, which it stays.
+pub(super) async fn verify(State(tenant): State<Shared>, params: Params) -> Result<Json<Value>, Refused> {
+    run(&tenant, move |tenant| {
+        let (connection, address) = addressed(tenant, &params)?;
+        let code = params.require("verification_code")?;
+        let proved = by_code(tenant, connection, address, code)?;
+        // Good once more, for the redirect that follows.
+        tenant.flows.mailed_codes.put_as(
+            code_name(connection, address),
+            Arc::new(MailedCode::new(code.to_owned(), Params::default())),
+        );
+        drop(proved);
+        Ok(Json(json!({})))
+    })
+    .await
+}
+
+/// `/passwordless/verify_redirect`: where the link of a mail leads.
+pub(super) async fn verify_redirect(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    from: From,
+    headers: HeaderMap,
+    InQuery(params): InQuery,
+) -> Response {
+    run(&tenant, move |tenant| match redirected(tenant, &issuer, &from, &headers, &params) {
+        Ok(response) => response,
+        Err(why) => refuse(Unanswered::Shown(why)),
+    })
+    .await
+}
+
+fn redirected(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    from: &From,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<Response, Refused> {
+    let (connection, address) = addressed(tenant, params)?;
+    let mailed = tenant.flows.mailed_codes.get(&code_name(connection, address));
+    // What the mail was asked for with; what the link says must not change it.
+    let mut asked = match mailed {
+        Some(mailed) if mailed.params != Params::default() => mailed.params.clone(),
+        _ => params.clone(),
+    };
+    asked.set("connection", &connection.name);
+    let authorization = match Authorization::read(tenant, issuer, &asked) {
+        Ok(authorization) => authorization,
+        Err(why) => return Ok(refuse(why)),
+    };
+    let browser = Browser::of(tenant, issuer, headers);
+    let asked = Asked { tenant, issuer, from, browser };
+    match by_code(tenant, connection, address, params.require("verification_code")?) {
+        Ok(proved) => Ok(asked.proved(authorization, &proved, true)),
+        Err(why) => Ok(asked.tell(&authorization, &why).into_response()),
+    }
+}

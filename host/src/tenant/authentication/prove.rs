@@ -1,0 +1,142 @@
+//! Who somebody proves to be.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Map, Value};
+
+use super::error::Refused;
+use crate::login::{ApiError, Timestamp, Verification};
+use crate::tenant::config::{Account, Connection};
+use crate::tenant::login::Proved;
+use crate::tenant::passwords::Wrong;
+use crate::tenant::tokens::same_secret;
+use crate::tenant::{Tenant, login_name, passwordless_id};
+
+/// A one-time password that was mailed.
+pub(super) struct MailedCode {
+    pub(super) code: String,
+    /// What the mail's link goes on with.
+    pub(super) params: super::params::Params,
+    failed: AtomicU32,
+}
+
+/// Failed attempts that end a code.
+///
+/// Source: Auth0, "Passwordless": a code is invalid after three failures.
+const ATTEMPTS: u32 = 3;
+
+impl MailedCode {
+    pub(super) fn new(code: String, params: super::params::Params) -> Self {
+        Self { code, params, failed: AtomicU32::new(0) }
+    }
+}
+
+/// By the password of a user of a database.
+pub(super) fn by_password(
+    tenant: &Tenant,
+    connection: &Connection,
+    login: &str,
+    password: &str,
+) -> Result<Proved, Refused> {
+    if !connection.is_database() {
+        return Err(Refused::request(format!("the connection {} has no passwords", connection.name)));
+    }
+    let credential = tenant.directory.credential(&connection.name, login).map_err(unavailable)?;
+    let name = login_name(&connection.name, login);
+    match (tenant.passwords.check(&name, credential.as_ref(), password), credential) {
+        (Ok(()), Some(known)) => Ok(Proved::new(connection, &known.user_id, "pwd", Timestamp::now())),
+        (Err(Wrong::TooManyAttempts), _) => {
+            tracing::warn!(target: "audit", connection = connection.name, "a login is blocked: too many attempts");
+            Err(Refused::too_many_attempts())
+        }
+        _ => {
+            tracing::warn!(target: "audit", connection = connection.name, "a password was wrong");
+            Err(Refused::grant("Wrong email or password."))
+        }
+    }
+}
+
+/// What names a one-time password.
+pub(super) fn code_name(connection: &Connection, address: &str) -> String {
+    login_name(&connection.name, &address.to_lowercase())
+}
+
+/// By a code that was mailed to an address, or sent to a phone.
+pub(super) fn by_code(
+    tenant: &Tenant,
+    connection: &Connection,
+    address: &str,
+    code: &str,
+) -> Result<Proved, Refused> {
+    let wrong = || Refused::grant("Wrong email or verification code.");
+    let name = code_name(connection, address);
+    let mailed = tenant.flows.mailed_codes.get(&name).ok_or_else(wrong)?;
+    // Counted before it is compared: many at once get no more attempts.
+    let attempt = mailed.failed.fetch_add(1, Ordering::SeqCst);
+    if attempt >= ATTEMPTS {
+        tenant.flows.mailed_codes.take(&name);
+        tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
+        return Err(wrong());
+    }
+    if !same_secret(&mailed.code, code) || tenant.flows.mailed_codes.take(&name).is_none() {
+        tracing::warn!(target: "audit", connection = connection.name, "a one-time password was wrong");
+        return Err(wrong());
+    }
+    let id = passwordless_id(connection, address);
+    let mut proved = Proved::new(connection, &id, connection_method(connection), Timestamp::now());
+    if connection.strategy == "sms" {
+        proved.user.rest.insert("phone_number".to_owned(), address.into());
+        proved.user.rest.insert("phone_verified".to_owned(), true.into());
+        proved.user.rest.insert("name".to_owned(), address.into());
+    } else {
+        proved.user.email = Some(address.to_owned());
+        proved.user.email_verified = Verification::Verified;
+        proved.user.rest.insert("name".to_owned(), address.into());
+    }
+    Ok(proved)
+}
+
+fn connection_method(connection: &Connection) -> &'static str {
+    if connection.strategy == "sms" { "sms" } else { "email" }
+}
+
+/// By a provider that is played.
+pub(super) fn as_account(connection: &Connection, account: &Account) -> Proved {
+    let mut proved = Proved::new(connection, &account.user_id, "federated", Timestamp::now());
+    proved.user.email.clone_from(&account.email);
+    proved.user.email_verified = match (account.email.is_some(), account.email_verified) {
+        (true, Some(true)) => Verification::Verified,
+        // A provider that says nothing has verified nothing.
+        (true, _) => Verification::Unverified,
+        (false, _) => Verification::Absent,
+    };
+    let attributes: Map<String, Value> =
+        account.rest.clone().into_iter().filter(|(name, _)| is_attribute(name)).collect();
+    proved.user.rest.extend(attributes);
+    if let Some(email) = &account.email {
+        proved.user.rest.entry("name").or_insert_with(|| email.as_str().into());
+    }
+    proved
+}
+
+/// What a provider may say of a user; the rest of a user is the tenant's.
+fn is_attribute(name: &str) -> bool {
+    matches!(
+        name,
+        "name"
+            | "given_name"
+            | "family_name"
+            | "nickname"
+            | "picture"
+            | "locale"
+            | "username"
+            | "phone_number"
+            | "phone_verified"
+            | "preferred_username"
+    )
+}
+
+pub(super) fn unavailable(error: ApiError) -> Refused {
+    tracing::error!(error = %crate::login::mask_addresses(&error.to_string()), "the directory failed");
+    Refused::server()
+}

@@ -1,0 +1,312 @@
+//! What people send while they log in. Each form carries the name of the login
+//! it belongs to, which nobody can guess, and is taken from the browser alone
+//! that the login's page was shown to.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::answer::see_other;
+use super::authorization::Authorization;
+use super::authorize::Asked;
+use super::error::Refused;
+use super::params::Params;
+use super::{database, pages, passwordless, prove};
+use crate::login::{Answer, Proof, Step, Timestamp};
+use crate::tenant::config::{Account, Connection};
+use crate::tenant::issuer::Issuer;
+use crate::tenant::login::{Around, From, LoggedIn, Proved};
+use crate::tenant::sessions::Browser;
+use crate::tenant::{Shared, Tenant, run};
+
+/// A login whose page is open.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) authorization: Authorization,
+    /// The browser that the page was shown to.
+    pub(super) browser: String,
+    /// What the plugin wants to know first.
+    pub(super) asked: Option<Question>,
+}
+
+/// A login that waits for a proof of a second account.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    /// Who has logged in.
+    pub(super) proved: Proved,
+    /// Their user.
+    pub(super) current: String,
+    pub(super) step: Step,
+    /// Accounts of which one is to be proved.
+    pub(super) candidates: Vec<String>,
+}
+
+/// One form, and the login it belongs to.
+pub(super) struct Form<'a> {
+    asked: Asked<'a>,
+    name: String,
+    pub(super) pending: Arc<Pending>,
+    pub(super) params: &'a Params,
+}
+
+impl<'a> Form<'a> {
+    pub(super) fn of(
+        tenant: &'a Tenant,
+        issuer: &'a Issuer,
+        from: &'a From,
+        headers: &HeaderMap,
+        params: &'a Params,
+    ) -> Result<Self, Box<Response>> {
+        let browser = Browser::of(tenant, issuer, headers);
+        let name = params.get("state").unwrap_or_default().to_owned();
+        let pending = tenant.flows.pending.get(&name).ok_or_else(|| {
+            let words =
+                "This page has expired, or was used already. Go back to the application and log in again.";
+            Box::new(pages::error(StatusCode::BAD_REQUEST, words))
+        })?;
+        let foreign =
+            headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes());
+        if foreign || browser.known_id().as_deref() != Some(pending.browser.as_str()) {
+            tracing::warn!(target: "audit", foreign, "a form came from another page or another browser");
+            let words = "This page was opened in another browser, or sent by another site. Go back to the application and log in again.";
+            return Err(Box::new(pages::error(StatusCode::FORBIDDEN, words)));
+        }
+        Ok(Self { asked: Asked { tenant, issuer, from, browser }, name, pending, params })
+    }
+
+    pub(super) fn tenant(&self) -> &'a Tenant {
+        self.asked.tenant
+    }
+
+    /// The connection that the form names, if it is one of this kind.
+    fn connection(&self, is_fit: impl Fn(&Connection) -> bool) -> Result<&'a Connection, Refused> {
+        let named = self.params.get("connection");
+        let found = match named {
+            Some(name) => self.tenant().config.connection(name),
+            None => self.tenant().config.connections.iter().find(|it| is_fit(it)),
+        };
+        found.filter(|it| is_fit(it)).ok_or_else(|| Refused::request("the connection was not found"))
+    }
+
+    /// The login page again, with what was wrong.
+    fn again(self, page: &str, why: &Refused) -> Response {
+        let mut params = Params::default();
+        params.set("state", &self.name);
+        for name in ["connection", "username", "address"] {
+            if let Some(value) = self.params.get(name) {
+                params.set(name, value);
+            }
+        }
+        let page = pages::login_page(self.tenant(), &self.pending, page, &params, Some(why));
+        (self.asked.browser.into_cookies(), page).into_response()
+    }
+
+    /// Goes on with somebody who has proved who they are.
+    fn proved(self, proved: Proved) -> Response {
+        match self.pending.asked.clone() {
+            None => self.log_in(&proved, None),
+            Some(question) => self.answered(question, &proved),
+        }
+    }
+
+    /// Somebody has proved a second account.
+    fn answered(self, question: Question, second: &Proved) -> Response {
+        let owner = second.key().map(|key| self.tenant().directory.owner(key));
+        let candidate = match owner {
+            Some(Ok(Some(owner))) => owner.user.user_id.clone(),
+            Some(Err(error)) => return self.again("login", &prove::unavailable(error)),
+            _ => String::new(),
+        };
+        if !question.candidates.contains(&candidate) {
+            let why = Refused::denied("That is another account than the one in question.");
+            return self.again("login", &why);
+        }
+        let proof = Proof {
+            current: question.current,
+            candidate,
+            proved_at: second.at,
+            methods: vec![second.method.to_owned()],
+        };
+        let answer = Answer { step: question.step, proof: Some(proof) };
+        self.log_in(&question.proved, Some(&answer))
+    }
+
+    fn log_in(mut self, proved: &Proved, answer: Option<&Answer>) -> Response {
+        let tenant = self.tenant();
+        let authorization = &self.pending.authorization;
+        let Some(client) = tenant.config.client(&authorization.client_id) else {
+            return Refused::client().into_response();
+        };
+        let around = Around {
+            client,
+            protocol: authorization.protocol(),
+            scope: &authorization.scope,
+            from: self.asked.from,
+            interactive: answer.is_none(),
+            answer,
+        };
+        let logged_in = tenant.log_in(proved, &around);
+        // Whoever sends the same form twice gets one answer.
+        if tenant.flows.pending.take(&self.name).is_none() {
+            return pages::error(StatusCode::BAD_REQUEST, "This page was used already.");
+        }
+        match logged_in {
+            Ok(LoggedIn::As(user)) => {
+                let session = self.asked.browser.begin_session(tenant, proved);
+                self.asked.finish(authorization, &user, proved, Some(&session))
+            }
+            Ok(LoggedIn::Asked { current, step, candidates }) => {
+                let question =
+                    Question { proved: proved.clone(), current: current.user_id.clone(), step, candidates };
+                let pending = Pending { asked: Some(question), ..Pending::clone(&self.pending) };
+                tenant.flows.pending.put_as(self.name.clone(), Arc::new(pending));
+                see_other(&format!("{}u/login?state={}", self.asked.issuer, self.name))
+            }
+            Err(why) => self.asked.tell(authorization, &why.into()),
+        }
+    }
+}
+
+macro_rules! step {
+    ($(#[$doc:meta])* $name:ident, $form:ident, $what:expr) => {
+        $(#[$doc])*
+        pub(super) async fn $name(
+            State(tenant): State<Shared>,
+            issuer: Issuer,
+            from: From,
+            headers: HeaderMap,
+            params: Params,
+        ) -> Response {
+            run(&tenant, move |tenant| match Form::of(tenant, &issuer, &from, &headers, &params) {
+                Ok($form) => $what,
+                Err(refusal) => *refusal,
+            })
+            .await
+        }
+    };
+}
+
+step!(
+    /// With a password.
+    by_password, form, {
+        let proved = form.connection(Connection::is_database).and_then(|connection| {
+            let (login, password) = (form.params.require("username")?, form.params.require("password")?);
+            prove::by_password(form.tenant(), connection, login, password)
+        });
+        form.go_on("login", proved)
+    }
+);
+
+step!(
+    /// With a new account.
+    sign_up, form, {
+        let issuer = form.asked.issuer;
+        let proved = form.connection(Connection::is_database).and_then(|connection| {
+            let user_id = database::made(form.tenant(), issuer, connection, form.params)?;
+            let id = user_id.split_once('|').map_or("", |(_, id)| id);
+            Ok(Proved::new(connection, id, "pwd", Timestamp::now()))
+        });
+        form.go_on("login", proved)
+    }
+);
+
+step!(
+    /// As an account at a provider that is played.
+    by_stand_in, form, {
+        let is_played = |it: &Connection| !it.is_database() && !it.is_passwordless();
+        let proved = form.connection(is_played).and_then(|connection| {
+            Ok(prove::as_account(connection, &account(connection, form.params)?))
+        });
+        form.go_on("stand-in", proved)
+    }
+);
+
+step!(
+    /// Asks for a code.
+    send_code, form, {
+        let sent = form.connection(Connection::is_passwordless).and_then(|connection| {
+            let address = form.params.require("address")?;
+            passwordless::send_code(form.tenant(), connection, address, Params::default())
+        });
+        match sent {
+            Ok(_) => {
+                let mut params = Params::default();
+                for name in ["state", "connection", "address"] {
+                    params.set(name, form.params.get(name).unwrap_or_default());
+                }
+                see_other(&format!("{}u/code?{}", form.asked.issuer, params.to_query()))
+            }
+            Err(why) => form.again("code", &why),
+        }
+    }
+);
+
+step!(
+    /// With a code.
+    by_code, form, {
+        let proved = form.connection(Connection::is_passwordless).and_then(|connection| {
+            let (address, code) = (form.params.require("address")?, form.params.require("code")?);
+            prove::by_code(form.tenant(), connection, address, code)
+        });
+        form.go_on("code", proved)
+    }
+);
+
+step!(
+    /// Without an answer to what the plugin wants to know.
+    skip, form, {
+        match form.pending.asked.clone() {
+            None => pages::error(StatusCode::BAD_REQUEST, "There is nothing to skip."),
+            Some(question) => {
+                let answer = Answer { step: question.step, proof: None };
+                form.log_in(&question.proved, Some(&answer))
+            }
+        }
+    }
+);
+
+impl Form<'_> {
+    fn go_on(self, page: &str, proved: Result<Proved, Refused>) -> Response {
+        match proved {
+            Ok(proved) => self.proved(proved),
+            Err(why) => self.again(page, &why),
+        }
+    }
+}
+
+/// One that the configuration offers, or one that was typed.
+fn account(connection: &Connection, params: &Params) -> Result<Account, Refused> {
+    if let Some(id) = params.get("account") {
+        let known = connection.accounts.iter().find(|account| account.user_id == id);
+        return known.cloned().ok_or_else(|| Refused::request("there is no such account"));
+    }
+    let user_id = params.require("user_id")?.trim();
+    let is_id = !user_id.is_empty()
+        && user_id.len() <= 255
+        && !user_id.chars().any(|it| it.is_control() || it.is_whitespace());
+    if !is_id {
+        return Err(Refused::request("the id has spaces, or more than 255 characters"));
+    }
+    let email = params.owned("email");
+    if email.as_ref().is_some_and(|email| !email_address::EmailAddress::is_valid(email)) {
+        return Err(Refused::request("the address is none"));
+    }
+    let mut rest = crate::login::Metadata::new();
+    if let Some(name) = params.get("name") {
+        rest.insert("name".to_owned(), name.into());
+    }
+    Ok(Account {
+        user_id: user_id.to_owned(),
+        email,
+        email_verified: Some(params.get("email_verified").is_some_and(|it| it != "false")),
+        rest,
+    })
+}
+
+/// A new password, by a link that was mailed.
+pub(super) async fn reset(State(tenant): State<Shared>, params: Params) -> Response {
+    run(&tenant, move |tenant| database::reset(tenant, &params)).await
+}

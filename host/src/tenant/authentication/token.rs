@@ -1,0 +1,281 @@
+//! The token endpoint.
+//!
+//! Source: RFC 6749, 4 and 6; Auth0's Authentication API, "Get token".
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::authorization::Audience;
+use super::client_auth;
+use super::error::Refused;
+use super::grants::Issued;
+use super::params::Params;
+use super::prove::{by_code, by_password, unavailable};
+use crate::login::Timestamp;
+use crate::tenant::config::{Client, GRANTS};
+use crate::tenant::issuer::Issuer;
+use crate::tenant::login::{Around, From, LoggedIn, NotLoggedIn, Proved};
+use crate::tenant::refresh_tokens::NotTaken;
+use crate::tenant::tokens::{AccessClaims, fits_challenge, seconds};
+use crate::tenant::{Shared, Tenant, run};
+
+/// `/oauth/token`.
+pub(super) async fn token(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    from: From,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Json<Value>, Refused> {
+    run(&tenant, move |tenant| granted(tenant, &issuer, &from, &headers, &params)).await.map(Json)
+}
+
+/// One request.
+struct Request<'a> {
+    tenant: &'a Tenant,
+    issuer: &'a Issuer,
+    from: &'a From,
+    client: &'a Client,
+    params: &'a Params,
+}
+
+fn granted(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    from: &From,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<Value, Refused> {
+    let grant = params.require("grant_type")?;
+    let Some(grant) = GRANTS.iter().copied().find(|it| *it == grant && *it != "implicit") else {
+        let description = format!("Unsupported grant type: {grant}");
+        return Err(Refused::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
+    };
+    let client = client_auth::client(tenant, headers, params)?;
+    if !client.may(grant) {
+        return Err(Refused::unauthorized_client(format!(
+            "Grant type '{grant}' not allowed for the client."
+        )));
+    }
+    let request = Request { tenant, issuer, from, client, params };
+    let answer = match grant {
+        "authorization_code" => request.by_code(),
+        "refresh_token" => request.by_refresh_token(),
+        "client_credentials" => request.by_itself(),
+        "http://auth0.com/oauth/grant-type/passwordless/otp" => request.by_one_time_password(),
+        _ => request.by_password(),
+    }?;
+    tenant.metrics.token(grant);
+    Ok(answer)
+}
+
+impl Request<'_> {
+    fn by_itself(&self) -> Result<Value, Refused> {
+        let Self { tenant, client, .. } = *self;
+        let asked = self.params.require("audience")?;
+        let (own, lifetime): (&[String], u64) = match Audience::read(tenant, self.issuer, Some(asked))? {
+            Audience::Management(_) => (&client.scopes, tenant.config.lifetimes.management_token),
+            Audience::Api(id) => {
+                let api = tenant.config.apis.iter().find(|api| api.identifier == id);
+                (api.map_or(&[], |api| &api.scopes), tenant.config.lifetimes.access_token)
+            }
+            Audience::Userinfo => return Err(Refused::denied(format!("Service not found: {asked}"))),
+        };
+        let wanted: Option<Vec<&str>> =
+            self.params.get("scope").map(|scope| scope.split_whitespace().collect());
+        let is_wanted =
+            |scope: &&String| wanted.as_ref().is_none_or(|wanted| wanted.contains(&scope.as_str()));
+        let scope = own.iter().filter(is_wanted).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let now = seconds(Timestamp::now());
+        let token = tenant.keys.sign(&AccessClaims {
+            iss: self.issuer.as_str(),
+            sub: &format!("{}@clients", client.client_id),
+            aud: asked.into(),
+            iat: now,
+            exp: now + lifetime,
+            scope: &scope,
+            azp: &client.client_id,
+            gty: Some("client-credentials"),
+        });
+        Ok(json!({ "access_token": token, "expires_in": lifetime, "token_type": "Bearer", "scope": scope }))
+    }
+
+    fn by_code(&self) -> Result<Value, Refused> {
+        let Self { tenant, client, params, .. } = *self;
+        let invalid = || Refused::grant("Invalid authorization code");
+        let name = params.require("code")?;
+        let Some(code) = tenant.flows.codes.take(name) else {
+            // Used before: whoever used it may have stolen it.
+            if let Some(family) = tenant.flows.spent_codes.get(name) {
+                tracing::warn!(target: "audit", client = client.client_id, "a code came twice; its tokens are revoked");
+                family.iter().for_each(|family| tenant.refresh_tokens.revoke(family));
+            }
+            return Err(invalid());
+        };
+        tenant.flows.spent_codes.put_as(name.to_owned(), None);
+        let authorization = &code.authorization;
+        if authorization.client_id != client.client_id || code.issuer != *self.issuer {
+            tracing::warn!(target: "audit", client = client.client_id, "a code came from another client, or to another issuer");
+            return Err(invalid());
+        }
+        if params.get("redirect_uri").is_some_and(|uri| uri != authorization.redirect_uri) {
+            return Err(Refused::grant("The redirect URI is not the one of the authorization request."));
+        }
+        match (&authorization.challenge, params.get("code_verifier")) {
+            (None, None) => {}
+            (Some(challenge), Some(verifier)) if fits_challenge(verifier, challenge) => {}
+            _ => {
+                tracing::warn!(target: "audit", client = client.client_id, "a code came without its verifier");
+                return Err(Refused::grant("Failed to verify code verifier"));
+            }
+        }
+        // Whoever the identity belongs to by now: it may have been linked.
+        let owner = code.proved.key().map(|key| tenant.directory.owner(key)).transpose();
+        let owner = owner.map_err(unavailable)?.flatten().ok_or_else(invalid)?;
+        if owner.user.blocked {
+            return Err(NotLoggedIn::Blocked.into());
+        }
+        let issued = Issued {
+            issuer: self.issuer,
+            client,
+            user: &owner.user,
+            proved: &code.proved,
+            scope: &authorization.scope,
+            audience: &authorization.audience,
+            nonce: authorization.nonce.as_deref(),
+            session: code.session.as_deref(),
+        };
+        let (answer, family) = issued.tokens(tenant, None);
+        tenant.flows.spent_codes.put_as(name.to_owned(), family);
+        Ok(answer)
+    }
+
+    fn by_refresh_token(&self) -> Result<Value, Refused> {
+        let Self { tenant, client, params, .. } = *self;
+        let token = params.require("refresh_token")?;
+        let exchanged = tenant.refresh_tokens.exchange(token, |grant| grant.client_id == client.client_id);
+        let (grant, next) = exchanged.map_err(|why| {
+            if why == NotTaken::Reused {
+                tracing::warn!(target: "audit", client = client.client_id, "a refresh token came twice; its family is revoked");
+            }
+            Refused::grant("Unknown or invalid refresh token.")
+        })?;
+        let audience = Audience::read(tenant, self.issuer, grant.audience.as_deref())?;
+        let scope = match params.get("scope") {
+            // Never more than before.
+            Some(fewer) => {
+                let had = |it: &&str| grant.scope.split(' ').any(|had| had == *it);
+                fewer.split_whitespace().filter(had).collect::<Vec<_>>().join(" ")
+            }
+            None => grant.scope.clone(),
+        };
+        let family = || token.split_once('.').map(|(family, _)| family);
+        let user = match self.log_in(&grant.proved, "oauth2-refresh-token", &scope, true) {
+            Ok(user) => user,
+            Err(why) => {
+                family().into_iter().for_each(|family| tenant.refresh_tokens.revoke(family));
+                return Err(why);
+            }
+        };
+        let issued = Issued {
+            issuer: self.issuer,
+            client,
+            user: &user,
+            proved: &grant.proved,
+            scope: &scope,
+            audience: &audience,
+            nonce: None,
+            session: grant.session.as_deref(),
+        };
+        Ok(issued.tokens(tenant, Some(next)).0)
+    }
+
+    fn by_password(&self) -> Result<Value, Refused> {
+        let config = &self.tenant.config;
+        let connection = match self.params.get("realm") {
+            Some(name) => config.connection(name),
+            None => config.connection_of("auth0"),
+        };
+        let connection = connection.ok_or_else(|| Refused::request("realm: there is no such connection"))?;
+        let (login, password) = (self.params.require("username")?, self.params.require("password")?);
+        self.proved(&by_password(self.tenant, connection, login, password)?, "oauth2-password")
+    }
+
+    fn by_one_time_password(&self) -> Result<Value, Refused> {
+        let connection = self.tenant.config.connection(self.params.require("realm")?);
+        let connection = connection
+            .filter(|it| it.is_passwordless())
+            .ok_or_else(|| Refused::request("realm: there is no such passwordless connection"))?;
+        let (address, code) = (self.params.require("username")?, self.params.require("otp")?);
+        self.proved(&by_code(self.tenant, connection, address, code)?, "oauth2-resource-owner")
+    }
+
+    fn proved(&self, proved: &Proved, protocol: &'static str) -> Result<Value, Refused> {
+        let audience = Audience::read(self.tenant, self.issuer, self.params.get("audience"))?;
+        let scope = self.params.get("scope").unwrap_or("openid profile email");
+        let scope = audience.grant(self.tenant, self.client, scope);
+        let user = self.log_in(proved, protocol, &scope, false)?;
+        let issued = Issued {
+            issuer: self.issuer,
+            client: self.client,
+            user: &user,
+            proved,
+            scope: &scope,
+            audience: &audience,
+            nonce: None,
+            session: None,
+        };
+        Ok(issued.tokens(self.tenant, None).0)
+    }
+
+    fn log_in(
+        &self,
+        proved: &Proved,
+        protocol: &'static str,
+        scope: &str,
+        again: bool,
+    ) -> Result<std::sync::Arc<crate::login::User>, Refused> {
+        let around = Around {
+            client: self.client,
+            protocol,
+            scope,
+            from: self.from,
+            interactive: false,
+            answer: None,
+        };
+        let logged_in = if again {
+            self.tenant.log_in_again(proved, &around)
+        } else {
+            self.tenant.log_in(proved, &around)
+        };
+        match logged_in? {
+            LoggedIn::As(user) => Ok(user),
+            LoggedIn::Asked { current, .. } => Ok(current),
+        }
+    }
+}
+
+/// `/oauth/revoke`.
+///
+/// Source: RFC 7009: it is no error that there is no such token.
+pub(super) async fn revoke(
+    State(tenant): State<Shared>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Response, Refused> {
+    run(&tenant, move |tenant| {
+        let client = client_auth::client(tenant, &headers, &params)?;
+        let token = params.require("token")?;
+        if let (Ok(_), Some((family, _))) = (
+            tenant.refresh_tokens.exchange(token, |grant| grant.client_id == client.client_id),
+            token.split_once('.'),
+        ) {
+            tenant.refresh_tokens.revoke(family);
+        }
+        Ok(StatusCode::OK.into_response())
+    })
+    .await
+}

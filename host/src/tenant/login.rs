@@ -1,0 +1,260 @@
+//! One login: the plugin is asked, whoever it is that logs in and however.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::Tenant;
+use super::config::{Client, Connection, OnFailure};
+use crate::decide::{self, decide};
+use crate::directory::{ArrivalError, arrive};
+use crate::login::{
+    self, Answer, ApiError, Authentication, AuthenticationMethod, Decision, Identity, IdentityKey,
+    LoginEvent, Step, Timestamp, Transaction, User, mask_addresses,
+};
+use crate::sandbox::Question;
+
+/// The identity that somebody has proved to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Proved {
+    /// The identity's connection.
+    pub(super) connection: String,
+    /// What its provider says of it: a user with this identity only.
+    pub(super) user: User,
+    /// How it was proved, as in `authentication.methods`.
+    pub(super) method: &'static str,
+    /// When.
+    pub(super) at: Timestamp,
+}
+
+impl Proved {
+    /// An identity of this connection, with no attributes yet.
+    pub(super) fn new(connection: &Connection, id: &str, method: &'static str, at: Timestamp) -> Self {
+        let provider = connection.provider();
+        let own = Identity {
+            provider: provider.to_owned(),
+            user_id: id.to_owned(),
+            connection: connection.name.clone(),
+            is_social: connection.is_social(),
+            ..Identity::default()
+        };
+        let user = User { user_id: format!("{provider}|{id}"), identities: vec![own], ..User::default() };
+        Self { connection: connection.name.clone(), user, method, at }
+    }
+
+    pub(super) fn key(&self) -> Option<IdentityKey<'_>> {
+        self.user.identities.first().map(Identity::key)
+    }
+
+    /// The same identity at a later login, when its provider sends nothing.
+    pub(super) fn remembered(&self) -> Self {
+        let user = User {
+            user_id: self.user.user_id.clone(),
+            identities: self.user.identities.clone(),
+            ..User::default()
+        };
+        Self { user, connection: self.connection.clone(), ..*self }
+    }
+}
+
+/// Where a login comes from, and where it goes.
+pub(super) struct Around<'a> {
+    pub(super) client: &'a Client,
+    /// As in `transaction.protocol`.
+    pub(super) protocol: &'static str,
+    pub(super) scope: &'a str,
+    pub(super) from: &'a From,
+    /// Whether somebody is there to be asked.
+    pub(super) interactive: bool,
+    /// What came back after they were asked.
+    pub(super) answer: Option<&'a Answer>,
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct From {
+    pub(super) ip: String,
+    pub(super) user_agent: Option<String>,
+    pub(super) hostname: String,
+    pub(super) method: &'static str,
+}
+
+/// What becomes of a login.
+pub(super) enum LoggedIn {
+    /// Tokens are for this user.
+    As(Arc<User>),
+    /// The user is to be asked whether the accounts are theirs.
+    Asked {
+        /// The user of the login.
+        current: Arc<User>,
+        /// What they are to do.
+        step: Step,
+        /// The other accounts.
+        candidates: Vec<String>,
+    },
+}
+
+/// Why nobody is logged in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotLoggedIn {
+    /// The plugin says no.
+    #[error("{0}")]
+    Denied(String),
+    /// The user is blocked.
+    #[error("user is blocked")]
+    Blocked,
+    /// A session or a refresh token is of a user that is gone.
+    #[error("the user is gone")]
+    Gone,
+    /// The directory does not answer, or says that it is another tenant's.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Tenant {
+    /// Logs somebody in who has proved to be this identity: the user is found,
+    /// or made, the plugin asked, the login counted.
+    pub(super) fn log_in(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
+        let now = Timestamp::now();
+        let event = self.event(proved, around, now);
+        let event = arrive(&*self.directory, event, now).map_err(failed)?;
+        self.decided(event, around, now)
+    }
+
+    /// The same without anybody there: a session or a refresh token stands for
+    /// the proof. Users that are gone do not come back by it.
+    pub(super) fn log_in_again(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
+        let Some(key) = proved.key() else { return Err(NotLoggedIn::Gone) };
+        match self.directory.owner(key) {
+            Ok(Some(_)) => self.log_in(&proved.remembered(), around),
+            Ok(None) | Err(ApiError::Invalid(_)) => Err(NotLoggedIn::Gone),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    fn decided(
+        &self,
+        event: LoginEvent,
+        around: &Around<'_>,
+        now: Timestamp,
+    ) -> Result<LoggedIn, NotLoggedIn> {
+        let user = event.account().clone();
+        if user.blocked {
+            tracing::warn!(target: "audit", user = %masked(&user), "a blocked user was refused");
+            return Err(NotLoggedIn::Blocked);
+        }
+        let in_force = self.decider.in_force();
+        let event = Arc::new(event);
+        let question = Question {
+            event: &event,
+            settings: &in_force.settings,
+            now,
+            trace: false,
+            answer: around.answer,
+        };
+        let on_failure = match self.config.on_failure {
+            OnFailure::Proceed => decide::OnFailure::Proceed,
+            OnFailure::Deny => decide::OnFailure::Deny,
+        };
+        let decided = decide(&in_force.plugin, &question, self.directory.clone(), on_failure);
+
+        self.metrics.decided(&decided);
+        if let Some(failure) = &decided.failure {
+            let failure = failure.to_string();
+            tracing::error!(
+                target: "audit", user = %masked(&user), plugin = in_force.plugin.name(),
+                failure = %mask_addresses(&failure), on_failure = ?self.config.on_failure, "the plugin failed"
+            );
+        }
+        for refusal in &decided.refusals {
+            let refusal = serde_json::to_string(refusal).unwrap_or_default();
+            tracing::warn!(target: "audit", user = %masked(&user), refusal = %mask_addresses(&refusal), "the guard refused");
+        }
+        let codes: Vec<&str> = decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        tracing::info!(
+            target: "login", user = %masked(&user), client = around.client.client_id, protocol = around.protocol,
+            decision = word(&decided.outcome.decision), reasons = codes.join(" "), "login decided"
+        );
+
+        let user = match decided.outcome.decision {
+            Decision::Deny { message } => return Err(NotLoggedIn::Denied(message)),
+            Decision::Suggest { step, candidates } if around.interactive => {
+                return Ok(LoggedIn::Asked { current: user, step, candidates });
+            }
+            Decision::Proceed | Decision::Suggest { .. } => user,
+            Decision::Linked { primary } => {
+                self.directory.get(&primary).map_err(|error| failed(error.into()))?.user
+            }
+        };
+        if user.blocked {
+            return Err(NotLoggedIn::Blocked);
+        }
+        // A count is not worth a login.
+        if let Err(error) = self.directory.count_login(&user.user_id, now) {
+            tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
+        }
+        Ok(LoggedIn::As(user))
+    }
+
+    fn event(&self, proved: &Proved, around: &Around<'_>, now: Timestamp) -> LoginEvent {
+        let connection = self.config.connection(&proved.connection);
+        let connection = login::Connection {
+            id: connection.map(|it| it.id.clone()).unwrap_or_default(),
+            name: proved.connection.clone(),
+            strategy: connection.map(|it| it.strategy.clone()).unwrap_or_default(),
+            rest: match connection {
+                Some(it) if !it.metadata.is_empty() => one("metadata", Value::Object(it.metadata.clone())),
+                _ => Map::new(),
+            },
+        };
+        let From { ip, user_agent, hostname, method } = around.from;
+        let mut request = json!({ "ip": ip, "method": method, "hostname": hostname, "geoip": {} });
+        if let (Value::Object(request), Some(user_agent)) = (&mut request, user_agent) {
+            request.insert("user_agent".to_owned(), user_agent.as_str().into());
+        }
+        let mut rest = one("request", request);
+        rest.insert("tenant".to_owned(), json!({ "id": self.config.name }));
+        let mut event = LoginEvent::new(proved.user.clone(), connection, rest);
+        event.client = Some(login::Client {
+            client_id: around.client.client_id.clone(),
+            name: around.client.name.clone(),
+            rest: one("metadata", Value::Object(around.client.metadata.clone())),
+        });
+        let method = AuthenticationMethod {
+            name: proved.method.to_owned(),
+            timestamp: Some(proved.at.min(now)),
+            ..AuthenticationMethod::default()
+        };
+        event.authentication = Some(Authentication { methods: vec![method], rest: Map::new() });
+        event.transaction = Some(Transaction {
+            protocol: Some(around.protocol.to_owned()),
+            prompt: if around.interactive { Vec::new() } else { vec!["none".to_owned()] },
+            rest: one("requested_scopes", around.scope.split(' ').filter(|it| !it.is_empty()).collect()),
+        });
+        event
+    }
+}
+
+fn one(key: &str, value: Value) -> Map<String, Value> {
+    Map::from_iter([(key.to_owned(), value)])
+}
+
+fn masked(user: &User) -> std::borrow::Cow<'_, str> {
+    mask_addresses(&user.user_id)
+}
+
+pub(super) fn word(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Proceed => "proceed",
+        Decision::Linked { .. } => "linked",
+        Decision::Suggest { .. } => "suggest",
+        Decision::Deny { .. } => "deny",
+    }
+}
+
+fn failed(error: ArrivalError) -> NotLoggedIn {
+    let error = error.to_string();
+    let error = mask_addresses(&error);
+    tracing::error!(%error, "a login could not be decided");
+    NotLoggedIn::Failed(error.into_owned())
+}

@@ -1,0 +1,178 @@
+//! Who calls, and what they may do.
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request;
+use serde_json::Value;
+
+use super::problem::Problem;
+use crate::directory::{Actor, Provenance};
+use crate::tenant::issuer::Issuer;
+use crate::tenant::tokens::{CURRENT_USER_SCOPES, Claims, TokenError};
+use crate::tenant::{Shared, Tenant};
+
+/// Whoever holds a token of the Management API.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Caller {
+    /// The token's `iss`.
+    pub(super) issuer: String,
+    /// The client that got the token.
+    pub(super) client_id: String,
+    /// The user whose token it is; none of a client's own.
+    pub(super) user_id: Option<String>,
+    scopes: Vec<String>,
+}
+
+/// What a user's token allows until it expires, and one from before 2018 that
+/// names no scopes.
+const LEGACY_SCOPES: [&str; 3] =
+    ["read:current_user", "update:current_user_identities", "update:current_user_metadata"];
+
+impl Caller {
+    /// Whoever sent this token; `authority` is the host that was asked.
+    fn of(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
+        let claims = tenant.verify(token).map_err(|error| refused(tenant, error))?;
+        if is_for_management(tenant, &claims) {
+            return Self::by_access_token(claims);
+        }
+        if tenant.config.legacy_id_tokens
+            && let Some(caller) = Self::by_id_token(tenant, &claims)
+        {
+            return Ok(caller);
+        }
+        tracing::warn!(target: "audit", "a token for another audience was refused");
+        tenant.metrics.refused_token("audience");
+        let expected = format!("{}api/v2/", claims.iss);
+        Err(Problem::token(&format!("Bad audience: {}, expected: {expected}", words(&claims.aud))))
+    }
+
+    fn by_access_token(claims: Claims) -> Result<Self, Problem> {
+        let (Some(Value::String(subject)), Some(client_id)) = (claims.sub, claims.azp) else {
+            return Err(Problem::token("Invalid token"));
+        };
+        let is_client = claims.gty.as_deref() == Some("client-credentials");
+        Ok(Self {
+            issuer: claims.iss,
+            client_id,
+            user_id: (!is_client).then_some(subject),
+            // A user's token never holds more, whatever was asked for; this is
+            // the second lock on that door.
+            scopes: (claims.scope.split(' '))
+                .filter(|scope| is_client || CURRENT_USER_SCOPES.contains(scope))
+                .map(str::to_owned)
+                .collect(),
+        })
+    }
+
+    /// As applications from before 2018 do it, who have that switched on.
+    fn by_id_token(tenant: &Tenant, claims: &Claims) -> Option<Self> {
+        let client_id = claims.aud.as_str().filter(|client| tenant.config.client(client).is_some())?;
+        Some(Self {
+            issuer: claims.iss.clone(),
+            client_id: client_id.to_owned(),
+            user_id: Some(claims.sub.as_ref()?.as_str()?.to_owned()),
+            scopes: LEGACY_SCOPES.map(str::to_owned).into(),
+        })
+    }
+
+    pub(super) fn has(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|it| it == scope)
+    }
+
+    /// Refuses whoever has none of these.
+    pub(super) fn require(&self, scopes: &[&str]) -> Result<(), Problem> {
+        if scopes.iter().any(|scope| self.has(scope)) { Ok(()) } else { Err(self.lacks(scopes)) }
+    }
+
+    /// Refuses whoever may neither do it to all users (`all`) nor, to
+    /// themselves, as `own` allows.
+    pub(super) fn require_for(&self, user_id: &str, all: &[&str], own: &str) -> Result<(), Problem> {
+        if all.iter().any(|scope| self.has(scope)) {
+            return Ok(());
+        }
+        if !self.has(own) {
+            return Err(self.lacks(&[all, &[own]].concat()));
+        }
+        if self.user_id.as_deref() == Some(user_id) {
+            return Ok(());
+        }
+        tracing::warn!(target: "audit", client = self.client_id, "a user's token was refused for another user");
+        Err(Problem::not_own())
+    }
+
+    pub(super) fn lacks(&self, scopes: &[&str]) -> Problem {
+        tracing::warn!(target: "audit", client = self.client_id, scopes = scopes.join(" "), "a scope is missing");
+        Problem::scope(scopes)
+    }
+
+    /// Who did it, for the journal.
+    pub(super) fn provenance(&self) -> Provenance {
+        let actor = match &self.user_id {
+            Some(user_id) => Actor::User { user_id: user_id.clone() },
+            None => Actor::Client { client_id: self.client_id.clone() },
+        };
+        Provenance { actor, evidence: None, policy_sha256: None, plugin: None }
+    }
+}
+
+/// Whether a token is for this API, at any of the tenant's own names, and for
+/// nobody else but `/userinfo`.
+fn is_for_management(tenant: &Tenant, claims: &Claims) -> bool {
+    let is_own = |audience: &str, path: &str| {
+        audience.strip_suffix(path).is_some_and(|issuer| tenant.hosts.is_own(issuer))
+    };
+    match &claims.aud {
+        Value::String(one) => is_own(one, "api/v2/"),
+        Value::Array(all) => {
+            let all: Option<Vec<&str>> = all.iter().map(Value::as_str).collect();
+            all.is_some_and(|all| {
+                all.iter().any(|it| is_own(it, "api/v2/"))
+                    && all.iter().all(|it| is_own(it, "api/v2/") || is_own(it, "userinfo"))
+            })
+        }
+        _ => false,
+    }
+}
+
+fn words(audience: &Value) -> String {
+    match audience {
+        Value::String(one) => one.clone(),
+        Value::Array(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        _ => "none".to_owned(),
+    }
+}
+
+/// Source: Auth0 community excerpts of real answers.
+fn refused(tenant: &Tenant, error: TokenError) -> Problem {
+    tracing::warn!(target: "audit", %error, "a bearer token was refused");
+    let (kind, message) = match error {
+        TokenError::Malformed => ("malformed", "Invalid token"),
+        TokenError::Algorithm => ("algorithm", "Invalid token"),
+        TokenError::Future => ("future", "Invalid token"),
+        TokenError::Issuer => ("issuer", "Invalid token"),
+        TokenError::Expired => ("expired", "Expired token received for JSON Web Token validation"),
+        TokenError::Signature => ("signature", "Invalid signature received for JSON Web Token validation."),
+    };
+    tenant.metrics.refused_token(kind);
+    Problem::token(message)
+}
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Problem> {
+        debug_assert!(parts.extensions.get::<Issuer>().is_some());
+        let Some(header) = parts.headers.get(AUTHORIZATION) else { return Err(Problem::missing()) };
+        let token = header.to_str().ok().and_then(|header| {
+            let (scheme, token) = header.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        });
+        match token {
+            Some(token) if !token.is_empty() => Self::of(tenant, token),
+            _ => {
+                let message = "Bad HTTP authentication header format";
+                Err(Problem { code: Some("Bearer"), ..Problem::bad(message, "Bearer") })
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What a user's attributes may be.
+//!
+//! Source: Auth0's OpenAPI document, `post_users` and `patch_users_by_id`;
+//! "Metadata field names and data types".
+
+use email_address::EmailAddress;
+use serde::{Deserialize, Deserializer};
+
+use super::problem::Problem;
+use crate::login::Metadata;
+
+/// Longest values, in characters.
+const LENGTHS: [(&str, usize); 7] = [
+    ("given_name", 150),
+    ("family_name", 150),
+    ("name", 300),
+    ("nickname", 300),
+    ("username", 128),
+    ("picture", 2048),
+    ("client_id", 256),
+];
+
+/// Keys that `app_metadata` must not have: they would stand over the
+/// attributes of the user itself.
+const FORBIDDEN: [&str; 18] = [
+    "__tenant",
+    "_id",
+    "blocked",
+    "clientID",
+    "created_at",
+    "email_verified",
+    "email",
+    "globalClientID",
+    "global_client_id",
+    "identities",
+    "lastIP",
+    "lastLogin",
+    "loginsCount",
+    "metadata",
+    "multifactor_last_modified",
+    "multifactor",
+    "updated_at",
+    "user_id",
+];
+
+/// Tells `null` from nothing at all.
+pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+pub(super) fn check_email(email: &str) -> Result<(), Problem> {
+    let local = email.rsplit_once('@').map_or(0, |(local, _)| local.len());
+    if EmailAddress::is_valid(email) && email.len() <= 254 && local <= 64 {
+        return Ok(());
+    }
+    Err(Problem::body("Object didn't pass validation for format email: on property email"))
+}
+
+pub(super) fn check_phone(number: &str) -> Result<(), Problem> {
+    if is_phone_number(number) {
+        return Ok(());
+    }
+    Err(Problem::body("String does not match pattern ^\\+[0-9]{1,15}$ on property phone_number"))
+}
+
+pub(in crate::tenant) fn is_phone_number(number: &str) -> bool {
+    number.strip_prefix('+').is_some_and(|digits| {
+        (1..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+pub(super) fn check_text(name: &str, text: &str) -> Result<(), Problem> {
+    if text.is_empty() {
+        return Err(Problem::body(&format!("String is too short (0 chars), minimum 1 on property {name}")));
+    }
+    let longest = LENGTHS.iter().find(|(known, _)| *known == name).map_or(1_024, |(_, longest)| *longest);
+    let length = text.chars().count();
+    if length > longest {
+        let detail = format!("String is too long ({length} chars), maximum {longest} on property {name}");
+        return Err(Problem::body(&detail));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Problem::body(&format!("there is a control character on property {name}")));
+    }
+    Ok(())
+}
+
+pub(super) fn check_metadata(name: &str, metadata: Option<&Metadata>) -> Result<(), Problem> {
+    let Some(metadata) = metadata else { return Ok(()) };
+    for key in metadata.keys() {
+        if key.contains(['.', '$']) {
+            return Err(Problem::body(&format!("keys must not contain . or $: {key} on property {name}")));
+        }
+        if name == "app_metadata" && FORBIDDEN.contains(&key.as_str()) {
+            return Err(Problem::body(&format!(
+                "Additional properties not allowed: {key} on property {name}"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Bodies, in JSON or as a form.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use crate::tenant::Shared;
+
+/// A body, as JSON has it. The fields of a form are strings.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Body(pub(super) Map<String, Value>);
+
+impl Body {
+    /// The body as what the endpoint takes.
+    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
+            let path = error.path().to_string();
+            let what = error.inner().to_string();
+            let what = what.replace('`', "");
+            Problem::body(&if path == "." { what } else { format!("{what} on property {path}") })
+        })
+    }
+}
+
+impl FromRequest<Shared> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Problem> {
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                let message = "Payload content length greater than maximum allowed: 1048576";
+                return Problem { code: None, ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message, "") };
+            }
+            Problem::body("the body ended early")
+        })?;
+        let invalid = |error: &dyn std::fmt::Display| {
+            Problem::bad(format!("Invalid request payload format: {error}"), "invalid_body")
+        };
+        match kind.as_str() {
+            "application/x-www-form-urlencoded" => {
+                let mut body = Map::new();
+                for (key, value) in url::form_urlencoded::parse(&bytes) {
+                    if body.insert(key.to_string(), Value::String(value.into_owned())).is_some() {
+                        return Err(Problem::body(&format!("the field {key} stands twice")));
+                    }
+                }
+                Ok(Self(body))
+            }
+            "application/json" => match serde_json::from_slice(&bytes) {
+                Ok(Value::Object(body)) => Ok(Self(body)),
+                Ok(_) => Err(Problem::body("Expected type object")),
+                Err(error) => Err(invalid(&error)),
+            },
+            _ => Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE)),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Connections: clients look for their ids.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+
+use super::access::Caller;
+use super::openapi::{CommonRefusals, ConnectionList, ConnectionObject};
+use super::path::{Asked, in_path};
+use super::problem::{Problem, ProblemBody};
+use super::shown::Fields;
+use crate::tenant::config::Connection;
+use crate::tenant::{Shared, Tenant};
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// A connection's name.
+    name: Option<String>,
+    /// A connection's strategy.
+    strategy: Option<String>,
+    /// Which page, from 0.
+    #[param(minimum = 0, maximum = 1000)]
+    page: Option<u32>,
+    /// Connections a page.
+    #[param(minimum = 1, maximum = 100)]
+    per_page: Option<u32>,
+    /// Whether the answer says how many there are.
+    include_totals: Option<bool>,
+    /// The id of the connection to go on behind.
+    from: Option<String>,
+    /// How many to take, with `from`.
+    #[param(minimum = 1, maximum = 100)]
+    take: Option<u32>,
+    /// Names of fields, separated by commas.
+    #[param(pattern = "^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$")]
+    fields: Option<String>,
+    /// Whether these fields are the ones to show (the default) or to leave out.
+    include_fields: Option<bool>,
+}
+
+/// List connections
+#[utoipa::path(get, path = "/api/v2/connections", operation_id = "get_connections", tag = "connections",
+    params(ListQuery), security(("token" = ["read:connections"])),
+    responses((status = 200, description = "Connections, or a page of them", body = ConnectionList), CommonRefusals))]
+pub(super) async fn list(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:connections"])?;
+    if [asked.per_page, asked.take].into_iter().flatten().any(|it| !(1..=100).contains(&it)) {
+        return Err(Problem::query("expected a number from 1 to 100 on property per_page or take"));
+    }
+    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let shown = |connection: &Connection| {
+        let mut shown = shown(&tenant, connection);
+        if let Value::Object(shown) = &mut shown {
+            fields.apply(shown);
+        }
+        shown
+    };
+    let wanted = |it: &&Connection| {
+        asked.name.as_ref().is_none_or(|name| *name == it.name)
+            && asked.strategy.as_ref().is_none_or(|strategy| *strategy == it.strategy)
+    };
+    let all: Vec<&Connection> = tenant.config.connections.iter().filter(wanted).collect();
+    if asked.take.is_some() || asked.from.is_some() {
+        let start = asked
+            .from
+            .as_ref()
+            .and_then(|from| all.iter().position(|it| it.id == *from))
+            .map_or(0, |it| it + 1);
+        let taken: Vec<&Connection> =
+            all[start..].iter().take(asked.take.unwrap_or(50) as usize).copied().collect();
+        let mut answer = json!({ "connections": taken.iter().map(|it| shown(it)).collect::<Vec<_>>() });
+        if let (Some(last), Value::Object(answer)) =
+            (taken.last().filter(|_| start + taken.len() < all.len()), &mut answer)
+        {
+            answer.insert("next".to_owned(), last.id.as_str().into());
+        }
+        return Ok(Json(answer));
+    }
+    let per_page = asked.per_page.unwrap_or(50) as usize;
+    let start = asked.page.unwrap_or(0) as usize * per_page;
+    let page: Vec<Value> = all.iter().skip(start).take(per_page).map(|it| shown(it)).collect();
+    Ok(Json(match asked.include_totals {
+        Some(true) => {
+            json!({ "start": start, "limit": per_page, "length": page.len(), "total": all.len(), "connections": page })
+        }
+        _ => Value::Array(page),
+    }))
+}
+
+/// Get a connection
+#[utoipa::path(get, path = "/api/v2/connections/{id}", operation_id = "get_connections_by_id", tag = "connections",
+    params(("id" = String, Path, description = "The connection's id")), security(("token" = ["read:connections"])),
+    responses((status = 200, description = "The connection", body = ConnectionObject),
+              (status = 404, description = "There is no such connection", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn get(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:connections"])?;
+    let id = in_path(path)?;
+    let connection = tenant.config.connections.iter().find(|it| it.id == id);
+    connection.map(|it| Json(shown(&tenant, it))).ok_or_else(|| {
+        let message = "The connection does not exist";
+        Problem::new(axum::http::StatusCode::NOT_FOUND, message, "inexistent_connection")
+    })
+}
+
+fn shown(tenant: &Tenant, connection: &Connection) -> Value {
+    let clients: Vec<&str> = tenant.config.clients.iter().map(|client| client.client_id.as_str()).collect();
+    json!({
+        "id": connection.id, "name": connection.name, "strategy": connection.strategy,
+        "options": {}, "metadata": connection.metadata, "realms": [connection.name],
+        "enabled_clients": clients, "is_domain_connection": false,
+    })
+}

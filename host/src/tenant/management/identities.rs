@@ -1,0 +1,228 @@
+//! Linking and unlinking.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::access::Caller;
+use super::body::Body;
+use super::link_with::proved_user;
+use super::openapi::{CommonRefusals, IdentityObject};
+use super::path::{UserId, in_path};
+use super::problem::{Problem, ProblemBody};
+use super::shown;
+use crate::directory::{CheckedLink, Unlink};
+use crate::login::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
+use crate::tenant::config::is_strategy;
+use crate::tenant::{Shared, Tenant, run};
+
+/// Which account is to be linked: by its id, or by an ID token of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkBody {
+    /// The provider of the account to be linked.
+    provider: Option<String>,
+    /// The id of a connection, where the provider has several.
+    #[schema(pattern = "^con_[A-Za-z0-9]{16}$")]
+    connection_id: Option<String>,
+    /// The account's id, with or without the provider before it.
+    #[serde(default, deserialize_with = "text_or_number")]
+    #[schema(schema_with = super::openapi::text_or_number)]
+    user_id: Option<String>,
+    /// An ID token of the account, for the application that calls.
+    link_with: Option<String>,
+}
+
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+        Some(_) => Err(serde::de::Error::custom("Expected type string or integer")),
+    }
+}
+
+/// Who may link and unlink anybody's accounts.
+const ALL: &str = "update:users";
+/// Who may link and unlink their own.
+const OWN: &str = "update:current_user_identities";
+
+/// Link an account
+#[utoipa::path(post, path = "/api/v2/users/{id}/identities", operation_id = "post_identities", tag = "users",
+    params(("id" = String, Path, description = "The primary's id, `provider|id`")), request_body = LinkBody,
+    security(("token" = ["update:users"]), ("token" = ["update:current_user_identities"])),
+    responses((status = 201, description = "The identities that the primary now has, its own first", body = [IdentityObject]),
+              (status = 404, description = "There is no such primary", body = ProblemBody),
+              (status = 409, description = "Somebody has that identity already", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn link(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(primary): UserId,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require_for(&primary, &[ALL], OWN)?;
+    if body.0.is_empty() {
+        return Err(Problem::body("Too few properties defined (0), minimum 1"));
+    }
+    let body: LinkBody = body.read()?;
+    let user = run(&tenant, move |tenant| linked(tenant, &caller, primary, body)).await?;
+    Ok((StatusCode::CREATED, Json(shown::identities(&user.identities, false))).into_response())
+}
+
+fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> Result<Arc<User>, Problem> {
+    let by_proof = body.link_with.is_some();
+    let secondary = match body {
+        LinkBody { link_with: Some(token), provider: None, user_id: None, connection_id: None } => {
+            proved_user(tenant, caller, &token)?
+        }
+        LinkBody { link_with: Some(_), .. } => {
+            return Err(Problem::body(
+                "Additional properties not allowed: beside link_with there is nothing else",
+            ));
+        }
+        // A user names an account and proves nothing: the hole of 2018.
+        _ if !caller.has(ALL) => return Err(caller.lacks(&[ALL])),
+        by_id => named(tenant, &by_id)?,
+    };
+    tenant.directory.get(&primary)?;
+    if primary == secondary {
+        return Err(Problem::operation("Main identity and the new one are the same."));
+    }
+    let link = CheckedLink {
+        request: LinkRequest {
+            primary: primary.clone(),
+            secondary: secondary.clone(),
+            user_metadata: None,
+            app_metadata: None,
+            reasons: Arc::new([]),
+        },
+        primary_version: None,
+        secondary_version: None,
+        provenance: Arc::new(caller.provenance()),
+        now: Timestamp::now(),
+    };
+    let answer = tenant.directory.link(&link);
+    tracing::info!(
+        target: "audit", client = caller.client_id, primary = %mask_addresses(&primary),
+        secondary = %mask_addresses(&secondary), done = answer.is_ok(), "link"
+    );
+    answer.map_err(|error| match error {
+        ApiError::NotFound(who) if who == primary => Problem::no_user(),
+        ApiError::NotFound(_) if by_proof => Problem::operation("Provided secondary account not found."),
+        ApiError::NotFound(_) => Problem::operation("Linking to an inexistent identity is not allowed."),
+        ApiError::StateChanged(_) => Problem::operation("Unable to link with the secondary account."),
+        other => other.into(),
+    })
+}
+
+/// The user that provider and id name. `user_id` may carry the provider: both
+/// were recorded.
+fn named(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
+    let Some(user_id) = body.user_id.as_deref().filter(|id| !id.is_empty()) else {
+        return Err(Problem::body("Missing required property: user_id"));
+    };
+    if user_id.chars().any(char::is_control) {
+        return Err(Problem::body("there is a control character on property user_id"));
+    }
+    let not_configured =
+        || Problem::bad("The provider/connection is not configured.", "inexistent_connection");
+    let provider =
+        body.provider.as_deref().filter(|provider| is_strategy(provider)).ok_or_else(not_configured)?;
+    let config = &tenant.config;
+    if config.connection_of(provider).is_none() {
+        return Err(not_configured());
+    }
+    if let Some(id) = &body.connection_id
+        && !config.connections.iter().any(|it| it.id == *id && it.provider() == provider)
+    {
+        return Err(not_configured());
+    }
+    let id = user_id.strip_prefix(provider).and_then(|rest| rest.strip_prefix('|')).unwrap_or(user_id);
+    let secondary = format!("{provider}|{id}");
+    let is_there = match tenant.directory.get(&secondary) {
+        Ok(_) => true,
+        Err(ApiError::NotFound(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
+    // Of several databases, nobody knows in which one to look for the rest.
+    let databases = config.connections.iter().filter(|it| it.is_database()).count();
+    if !is_there && provider == "auth0" && databases > 1 && body.connection_id.is_none() {
+        let is_linked = tenant.config.connections.iter().filter(|it| it.is_database()).any(|it| {
+            let key = crate::login::IdentityKey { connection: &it.name, provider, user_id: id };
+            matches!(tenant.directory.owner(key), Ok(Some(_)))
+        });
+        if !is_linked {
+            return Err(Problem::operation("Linking to an inexistent identity requires a connection."));
+        }
+    }
+    Ok(secondary)
+}
+
+#[derive(Deserialize)]
+pub(super) struct IdentityPath {
+    id: String,
+    provider: String,
+    user_id: String,
+}
+
+/// Unlink an account
+#[utoipa::path(delete, path = "/api/v2/users/{id}/identities/{provider}/{user_id}",
+    operation_id = "delete_user_identity_by_user_id", tag = "users",
+    params(("id" = String, Path, description = "The primary's id, `provider|id`"),
+           ("provider" = String, Path, description = "The provider of the account to be unlinked"),
+           ("user_id" = String, Path, description = "The account's id, without the provider")),
+    security(("token" = ["update:users"]), ("token" = ["update:current_user_identities"])),
+    responses((status = 200, description = "The identities that are left", body = [IdentityObject]),
+              (status = 404, description = "There is no such primary", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn unlink(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<IdentityPath>, axum::extract::rejection::PathRejection>,
+) -> Result<Json<Value>, Problem> {
+    let IdentityPath { id, provider, user_id } = in_path(path)?;
+    let UserId(primary) = UserId::checked(id)?;
+    caller.require_for(&primary, &[ALL], OWN)?;
+    if !is_strategy(&provider) {
+        return Err(Problem::uri(format!("Invalid request URI: there is no provider {provider}")));
+    }
+    let user = run(&tenant, move |tenant| unlinked(tenant, &caller, primary, provider, user_id)).await?;
+    Ok(Json(shown::identities(&user.identities, false)))
+}
+
+fn unlinked(
+    tenant: &Tenant,
+    caller: &Caller,
+    primary: String,
+    provider: String,
+    user_id: String,
+) -> Result<Arc<User>, Problem> {
+    let who = format!("{provider}|{user_id}");
+    let unlink = Unlink {
+        primary: primary.clone(),
+        provider,
+        user_id,
+        provenance: Arc::new(caller.provenance()),
+        now: Timestamp::now(),
+    };
+    let before = tenant.directory.get(&primary)?.user.identities.len();
+    let answer = tenant.directory.unlink(&unlink);
+    let is_no_op = answer.as_ref().is_ok_and(|user| user.identities.len() == before);
+    tracing::info!(
+        target: "audit", client = caller.client_id, primary = %mask_addresses(&primary),
+        identity = %mask_addresses(&who), done = answer.is_ok() && !is_no_op, "unlink"
+    );
+    answer.map_err(|error| match error {
+        ApiError::Invalid(_) => Problem::operation("Main identity cannot be removed."),
+        other => other.into(),
+    })
+}

@@ -1,0 +1,60 @@
+//! Ids in paths and values in queries.
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::tenant::Shared;
+
+/// A user's id, `provider|id`; the bar as it is or encoded.
+pub(super) struct UserId(pub(super) String);
+
+impl UserId {
+    pub(super) fn checked(id: String) -> Result<Self, Problem> {
+        let is_id = id.split_once('|').is_some_and(|(provider, id)| !provider.is_empty() && !id.is_empty())
+            && !id.chars().any(char::is_control);
+        if is_id {
+            return Ok(Self(id));
+        }
+        Err(Problem::uri(format!("Object didn't pass validation for format user-id: {id}")))
+    }
+}
+
+impl FromRequestParts<Shared> for UserId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        struct Id {
+            id: String,
+        }
+        let Id { id } = in_path(Path::from_request_parts(parts, tenant).await)?;
+        Self::checked(id)
+    }
+}
+
+/// What the path says, if it is text.
+pub(super) fn in_path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
+    path.map(|Path(path)| path)
+        .map_err(|error| Problem::uri(format!("Invalid request URI: {}", error.body_text())))
+}
+
+/// What the query says, if it is what the endpoint takes.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Problem> {
+        let asked: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, tenant).await;
+        let refused = |error: QueryRejection| {
+            let text = error.body_text().replace('`', "");
+            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            Problem::query(text)
+        };
+        asked.map(|Query(asked)| Self(asked)).map_err(refused)
+    }
+}

@@ -1,0 +1,399 @@
+//! The user search: `q` of `GET /api/v2/users`, as `search_engine=v3` reads it.
+//!
+//! `tantivy_query_grammar` reads the Lucene syntax. This file refuses what Auth0
+//! does not have and what that grammar takes for something else than Lucene
+//! does, and holds users against the rest. Values match whole, in any case.
+//!
+//! Source: Auth0's "User Search Query Syntax" and "Migrate from Search v2 to v3".
+
+use std::cmp::Ordering;
+
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use serde_json::Value;
+use tantivy_query_grammar::{
+    Delimiter, Occur, UserInputAst, UserInputBound, UserInputLeaf, UserInputLiteral, parse_query,
+};
+
+/// The grammar's time grows with the square of the length.
+const MAX_BYTES: usize = 4096;
+/// A level with a NOT costs the grammar 16 KB of stack in a debug build.
+const MAX_DEPTH: usize = 16;
+/// Where a term without a field is looked for.
+const DEFAULTS: [&str; 7] = ["email", "name", "nickname", "given_name", "family_name", "username", "user_id"];
+
+/// A query that was understood.
+#[derive(Debug)]
+pub(super) struct Query(Node);
+
+#[derive(Debug)]
+enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    /// A value at this path; at one of the default ones if there is none.
+    Field(Option<String>, Test),
+}
+
+#[derive(Debug)]
+enum Test {
+    Exists,
+    Is(Operand),
+    /// What stands between the asterisks, in lower case.
+    Like(Vec<String>),
+    /// The ends, on which side of each a value lies, and whether it may be it.
+    Range(Vec<(Operand, Ordering, bool)>),
+}
+
+#[derive(Debug)]
+struct Operand {
+    /// In lower case.
+    text: String,
+    /// If it is a date, its first and its last moment.
+    period: Option<(Timestamp, Timestamp)>,
+}
+
+impl Query {
+    /// Reads a query; a blank one matches everybody. The error is a sentence.
+    pub(super) fn parse(q: &str) -> Result<Self, String> {
+        if q.len() > MAX_BYTES {
+            return Err(format!("The query is longer than {MAX_BYTES} bytes."));
+        }
+        let text = prepare(q)?;
+        let words: Vec<_> = text.split(' ').filter(|word| !word.is_empty()).collect();
+        if words.windows(2).any(|pair| pair[0].ends_with("NOT") && pair[1] == "NOT") {
+            return Err("The query has NOT twice in a row.".into());
+        }
+        let ast = parse_query(&text)
+            .map_err(|_| "The query is not Lucene's; values with blanks, colons or brackets need quotes.")?;
+        node(ast, words.iter().any(|word| word.ends_with("OR"))).map(Self)
+    }
+
+    /// An address, in lower case, that every match must have in some case:
+    /// whoever looks it up without regard to ASCII case misses nobody.
+    pub(super) fn address(&self) -> Option<&str> {
+        fn required(node: &Node) -> Option<&str> {
+            match node {
+                Node::All(nodes) => nodes.iter().find_map(required),
+                Node::Any(nodes) if nodes.len() == 1 => required(&nodes[0]),
+                Node::Field(Some(field), Test::Is(Operand { text, .. })) => {
+                    (field == "email" && text.is_ascii() && text.contains('@')).then_some(text)
+                }
+                _ => None,
+            }
+        }
+        required(&self.0)
+    }
+
+    /// Whether a user, in the shape of Auth0's user object, is a match.
+    pub(super) fn matches(&self, user: &Value) -> bool {
+        self.0.matches(user)
+    }
+}
+
+/// The query, with blanks for all white space. Refuses whatever would let the
+/// grammar see a quote or parenthesis where this does not: it recurses into
+/// each, and takes the next term to begin wherever the last one ended.
+fn prepare(q: &str) -> Result<String, String> {
+    let (mut text, mut depth, mut quoted, mut chars) = (String::new(), 0_usize, false, q.chars());
+    while let Some(c) = chars.next() {
+        text.push(if c.is_whitespace() && !quoted { ' ' } else { c });
+        match c {
+            '\\' => match chars.next() {
+                Some(next) if quoted || !matches!(next, '\\' | '"' | '(' | ')') => text.push(next),
+                _ => return Err("A value with `\\`, `\"`, `(` or `)` in it needs double quotes.".into()),
+            },
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '(' if depth == MAX_DEPTH => return Err(format!("Parentheses nest more than {MAX_DEPTH} deep.")),
+            '(' => depth += 1,
+            ')' => depth = depth.checked_sub(1).ok_or("The query closes a parenthesis that is not open.")?,
+            '-' if text.ends_with(":-") => return Err("A value that begins with `-` needs quotes.".into()),
+            '/' | '\'' => return Err(format!("A value with `{c}` in it needs double quotes.")),
+            _ => {}
+        }
+    }
+    (!quoted && depth == 0).then_some(text).ok_or("The query leaves a quote or parenthesis open.".into())
+}
+
+fn node(ast: UserInputAst, has_or: bool) -> Result<Node, String> {
+    match ast {
+        UserInputAst::Clause(clauses) => group(clauses, has_or),
+        UserInputAst::Leaf(leaf) => match *leaf {
+            UserInputLeaf::All => Ok(Node::All(Vec::new())),
+            UserInputLeaf::Exists { field } => Ok(Node::Field(Some(known(field)?), Test::Exists)),
+            UserInputLeaf::Literal(literal) => value(literal),
+            UserInputLeaf::Range { field: Some(field), lower, upper } => range(known(field)?, [lower, upper]),
+            _ => Err("Regular expressions, `IN [...]` and ranges without a field are not supported.".into()),
+        },
+        UserInputAst::Boost(..) => Err("Boosts (`^`) are not supported: results have no rank.".into()),
+    }
+}
+
+/// Terms side by side, as in Lucene: all that are required, or any of the rest
+/// if none is, and none that is forbidden.
+///
+/// To the grammar, a run of ANDs beside other terms is a group that should
+/// match, as are the terms of an OR. In a query without OR, it must match.
+fn group(clauses: Vec<(Option<Occur>, UserInputAst)>, has_or: bool) -> Result<Node, String> {
+    let has = |wanted| clauses.iter().any(|(occur, _)| *occur == wanted);
+    if has_or && has(Some(Occur::Should)) && (has(None) || has(Some(Occur::Must))) {
+        return Err("The query mixes OR with `+` or terms without an operator; add parentheses.".into());
+    }
+    let (mut all, mut any) = (Vec::new(), Vec::new());
+    for (occur, ast) in clauses {
+        let node = node(ast, has_or)?;
+        match occur {
+            Some(Occur::MustNot) => all.push(Node::Not(Box::new(node))),
+            Some(Occur::Should) if has_or => any.push(node),
+            None if !forbids(&node) => any.push(node),
+            _ => all.push(node),
+        }
+    }
+    if all.iter().all(forbids) && !any.is_empty() {
+        all.push(Node::Any(any));
+    }
+    Ok(Node::All(all))
+}
+
+fn forbids(node: &Node) -> bool {
+    matches!(node, Node::Not(_)) || matches!(node, Node::All(it) if !it.is_empty() && it.iter().all(forbids))
+}
+
+fn range(field: String, bounds: [UserInputBound; 2]) -> Result<Node, String> {
+    let mut ends = Vec::new();
+    let sides = bounds.iter().zip([Ordering::Greater, Ordering::Less]);
+    for (bound, side) in sides.filter(|(bound, _)| **bound != UserInputBound::Unbounded) {
+        let (text, inclusive) = (bound.term_str(), matches!(bound, UserInputBound::Inclusive(_)));
+        if text.contains(['*', '?', '~', '^', '\\']) {
+            return Err("A range ends in plain values, or in `*` between brackets.".into());
+        }
+        ends.push((operand(&field, text, false)?, side, inclusive));
+    }
+    Ok(Node::Field(Some(field), if ends.is_empty() { Test::Exists } else { Test::Range(ends) }))
+}
+
+fn value(literal: UserInputLiteral) -> Result<Node, String> {
+    let UserInputLiteral { field_name, phrase, delimiter, slop, prefix } = literal;
+    if slop != 0 || prefix {
+        return Err("After a value in quotes, `~` and `*` are not supported.".into());
+    }
+    let parts = if delimiter == Delimiter::None { word(&phrase)? } else { vec![phrase] };
+    if field_name.as_deref() == Some("_exists_") {
+        return Ok(Node::Field(Some(known(parts.join("*"))?), Test::Exists));
+    }
+    let field = field_name.map(known).transpose()?;
+    let is_pattern = parts.len() > 1;
+    if is_pattern && parts[0].is_empty() && parts.iter().all(|part| part.chars().count() < 3) {
+        return Err("A value that begins with `*` needs three other characters in a row.".into());
+    }
+    let whole = operand(field.as_deref().unwrap_or_default(), &parts.join("*"), !is_pattern)?;
+    let like = || Test::Like(parts.iter().map(|part| lower(part)).collect());
+    Ok(Node::Field(field, if is_pattern { like() } else { Test::Is(whole) }))
+}
+
+/// What stands between the asterisks of a value without quotes.
+fn word(text: &str) -> Result<Vec<String>, String> {
+    if text.starts_with('!') || text == "&&" || text == "||" {
+        return Err("`!`, `&&` and `||` are not supported; write NOT, AND and OR.".into());
+    }
+    let (mut parts, mut part, mut chars) = (Vec::new(), String::new(), text.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '*' => parts.push(std::mem::take(&mut part)),
+            '?' | '~' => return Err(format!("`{c}` is not supported; a value with it needs double quotes.")),
+            '\\' => part.extend(chars.next()),
+            c => part.push(c),
+        }
+    }
+    parts.push(part);
+    Ok(parts)
+}
+
+fn operand(field: &str, text: &str, exact: bool) -> Result<Operand, String> {
+    let period = period(text);
+    let is_date = matches!(field, "created_at" | "updated_at" | "last_login" | "last_password_reset");
+    if !exact && field.starts_with("user_metadata.") {
+        return Err("`user_metadata` has no ranges and no wildcards.".into());
+    }
+    if is_date && period.is_none() || field == "logins_count" && text.parse::<i64>().is_err() {
+        return Err(format!("`{field}` takes no such value; numbers are whole, dates like 2026-11-21."));
+    }
+    Ok(Operand { text: lower(text), period })
+}
+
+/// The path that a field's name stands for.
+fn known(name: String) -> Result<String, String> {
+    let instead = match name.as_str() {
+        "organization_id" => return Ok("organizations".into()),
+        "connection" => "`identities.connection`",
+        "_missing_" => "`NOT _exists_:field`",
+        "_exists_" => "the name of a field",
+        _ if name.contains('*') || name.split('.').any(str::is_empty) => "its whole name",
+        _ if name.contains("_metadata.") || name == "last_password_reset" => return Ok(name),
+        _ if ["password", "token", "secret"].iter().any(|part| name.contains(part)) => "none of a secret",
+        _ if name.ends_with(".raw") => "it without `.raw`",
+        _ => return Ok(name),
+    };
+    Err(format!("The field `{name}` is not supported; write {instead}."))
+}
+
+/// The year, month, day or moment that a text names, in UTC.
+fn period(text: &str) -> Option<(Timestamp, Timestamp)> {
+    let (start, length) = match text.len() {
+        4 => (format!("{text}-01-01T00:00Z"), 1.year()),
+        7 => (format!("{text}-01T00:00Z"), 1.month()),
+        10 => (format!("{text}T00:00Z"), 1.day()),
+        _ => (text.to_owned(), 1.nanosecond()),
+    };
+    let start: Timestamp = start.parse().or_else(|_| format!("{start}Z").parse()).ok()?;
+    let next = start.to_zoned(TimeZone::UTC).checked_add(length);
+    let last = next.and_then(|next| next.timestamp().checked_sub(1.nanosecond()));
+    Some((start, last.unwrap_or(Timestamp::MAX)))
+}
+
+impl Node {
+    fn matches(&self, user: &Value) -> bool {
+        match self {
+            Self::All(nodes) => nodes.iter().all(|node| node.matches(user)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.matches(user)),
+            Self::Not(node) => !node.matches(user),
+            Self::Field(None, test) => DEFAULTS.iter().any(|field| test.holds_at(field, user)),
+            Self::Field(Some(field), test) => test.holds_at(field, user),
+        }
+    }
+}
+
+impl Test {
+    /// Arrays on the way do not count, and `email.domain` is in no user object.
+    fn holds_at(&self, path: &str, value: &Value) -> bool {
+        match (value, path.split_once('.').unwrap_or((path, ""))) {
+            (Value::Array(items), _) => items.iter().any(|item| self.holds_at(path, item)),
+            (Value::String(email), ("domain", "")) => {
+                email.rsplit_once('@').is_some_and(|(_, domain)| self.holds(&domain.into()))
+            }
+            (_, ("", _)) => self.holds(value),
+            (_, (key, rest)) => value.get(key).is_some_and(|inner| self.holds_at(rest, inner)),
+        }
+    }
+
+    fn holds(&self, value: &Value) -> bool {
+        match self {
+            Self::Exists => !value.is_null() && value.as_object().is_none_or(|fields| !fields.is_empty()),
+            Self::Is(operand) => operand.order(value) == Some(Ordering::Equal),
+            Self::Like(parts) => value.as_str().is_some_and(|text| like(text, parts).is_some()),
+            Self::Range(ends) => ends.iter().all(|(end, side, inclusive)| {
+                end.order(value).is_some_and(|order| order == *side || (*inclusive && order.is_eq()))
+            }),
+        }
+    }
+}
+
+impl Operand {
+    /// How a value compares with this; none if they are of different kinds.
+    fn order(&self, value: &Value) -> Option<Ordering> {
+        match value {
+            Value::String(text) => Some(match (self.period, text.parse::<Timestamp>()) {
+                (Some((first, last)), Ok(time)) => time.cmp(&time.clamp(first, last)),
+                _ => lower(text).cmp(&self.text),
+            }),
+            Value::Number(number) => match (number.as_i128(), self.text.parse::<i128>()) {
+                (Some(number), Ok(operand)) => Some(number.cmp(&operand)),
+                _ => number.as_f64()?.partial_cmp(&self.text.parse().ok()?),
+            },
+            Value::Bool(value) => (value.to_string() == self.text).then_some(Ordering::Equal),
+            _ => None,
+        }
+    }
+}
+
+/// Some if the text begins with the first part, ends with the last and has the
+/// others between, in their order. Takes linear time.
+fn like(text: &str, parts: &[String]) -> Option<()> {
+    let text = lower(text);
+    let [first, between @ .., last] = parts else { return None };
+    let inner = text.strip_prefix(first.as_str())?.strip_suffix(last.as_str())?;
+    between.iter().try_fold(inner, |rest, part| Some(rest.split_once(part.as_str())?.1)).map(drop)
+}
+
+/// Never makes an ASCII letter of another: in an address, `ı` is not `i`.
+fn lower(text: &str) -> String {
+    let lower = |c: char| c.to_lowercase().next().filter(|l| l.is_ascii() == c.is_ascii()).unwrap_or(c);
+    text.chars().map(lower).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_BYTES, MAX_DEPTH, Query};
+
+    const ADA: &str = r#"{ "user_id": "auth0|1", "email": "Ada@Example.com", "email_verified": true,
+        "name": "Ada Lovelace", "given_name": "Élise O'B\\n", "logins_count": 7, "username": null,
+        "created_at": "2026-01-15T23:59:59.999Z", "organizations": ["org_1"], "empty": [{}],
+        "user_metadata": { "n": 1.5, "tags": ["a*"] },
+        "identities": [{ "id": "x" }, { "profileData": { "email": "ada@gmail.com" } }] }"#;
+
+    #[track_caller]
+    fn check(hits: &str, misses: &str) {
+        let ada = serde_json::from_str(ADA).unwrap();
+        let is_ada = |q| Query::parse(q).unwrap_or_else(|why| panic!("{q}: {why}")).matches(&ada);
+        hits.split(';').for_each(|q| assert!(is_ada(q), "{q}"));
+        misses.split(';').for_each(|q| assert!(!is_ada(q), "{q}"));
+    }
+
+    #[test]
+    fn the_official_sample_means_address_and_verified_and_not_that_id() {
+        let sample = r#"email:"ada@example.com" AND email_verified:true -user_id:"auth0|2""#;
+        for (from, to) in [("ada@", "bob@"), ("true", "false"), ("auth0|2", "auth0|1")] {
+            check(sample, &sample.replace(from, to));
+        }
+    }
+
+    #[test]
+    fn an_address_is_one_only_if_every_match_has_it() {
+        let address = |q| Query::parse(q).unwrap().address().map(str::to_owned);
+        let with = r#"email:"A@b" AND y:1 -z:1;x:1 AND (email:a@b AND y:2);+email:a@b x:1;email:a@b"#;
+        let without = "email:a@b*;email:a@b x:1;email:a@b OR x:1;NOT email:a@b;email:é@b;x.email:a@b;a@b;";
+        with.split(';').for_each(|q| assert_eq!(address(q).as_deref(), Some("a@b"), "{q}"));
+        without.split(';').for_each(|q| assert_eq!(address(q), None, "{q}"));
+    }
+
+    #[test]
+    fn texts_match_whole_in_any_case_and_numbers_and_dates_by_value() {
+        let hits = r#"name:"ada lovelace";"ADA lovelace";auth0|1;name:a*la*ce;*love*;"éLISE o'b\\n";*; ;
+            user_metadata.n:1.50;user_metadata.tags:a\*;identities.id:X;organization_id:org_1;name:(x OR a*);
+            identities.profileData.email:ada@gmail.com;email.domain:example.com;logins_count:7;name:>a;
+            _exists_:user_metadata.tags;identities.profileData:*;created_at:[* TO *];logins_count:[0 TO 100};
+            created_at:2026-01;created_at:[* TO 2026-01-15];created_at:{2026-01-15T23:59:59Z TO 2027}"#;
+        let misses = r#"ada;name:ad*da;name:"ada*";given_name:ÉLISE;a\*;x:1;email:ada*ada*;name:[b TO *];
+            username:[* TO *];_exists_:username;empty:*;logins_count:{7 TO *];logins_count:70;created_at:2025;
+            created_at:{2026-01-15 TO *];created_at:[* TO 2026-01-15};created_at:{2026 TO *]"#;
+        check(hits, misses);
+    }
+
+    #[test]
+    fn operators_bind_as_in_lucene() {
+        let hits = r#"ada* AND x:1 OR auth0|1;x:1 ada*;ada* AND auth0|1 x:1;NOT x:1;x:1 OR NOT y:1;* x:1;
+            +ada* x:1 NOT y:1;x:1 OR "y"OR ada*;NOT (NOT ada* AND x:1)"#;
+        let misses = "x:1 AND y:1 ada*;ada* NOT auth0|1;+x:1 ada*;ada* AND auth0|1 +x:1;x:1 -y:1 AND -z:1;
+            x:1 NOT y:1 AND NOT z:1;ada* AND auth0|1 x:1 AND y:1;-ada*;ada* AND NOT auth0|1;-(x:1 OR ada*)";
+        check(hits, misses);
+        check(&format!("{}ada*{}", "NOT name:(".repeat(MAX_DEPTH), ")".repeat(MAX_DEPTH)), "x:1");
+    }
+
+    #[test]
+    fn what_is_not_supported_is_said_and_nothing_panics() {
+        let refused = r#"a && b;!a;jo?n;a~1;"a b"~2;"a"*;a^2;a:IN [b];/a/;O'Brien;a\\b;a\;f:>a\(;f:-5a;(a;a);
+            a AND;OR a;NOT NOT a;[1 TO 2];a:[1* TO 2];a:[1 2];user_metadata.a:b*;user_metadata.a:>1;"a;a:;();
+            created_at:x;logins_count:x;connection:a;_missing_:a;_exists_:a*;name.raw:a;a..b:c;*ab;
+            a OR b +c;password:a*;identities.access_token:*"#;
+        refused.split(';').for_each(|q| assert!(Query::parse(q).is_err_and(|why| why.ends_with('.')), "{q}"));
+        let parts = "( ((a +( -(a_ NOT_ NOT_( a:( b_AND_( \" \\ [ {1_TO_ / * a: a_ a\t a_AND_ a_OR_- ^1 ~ - \
+            IN_[ '` é\0 x_f:>a\\( x_f:>a\\\"_\"( x_\"y\"( f:>a\\)(";
+        for part in parts.split(' ').map(|part| part.replace('_', " ")) {
+            for count in [1, 7, MAX_BYTES / part.len() - 1, 100_000] {
+                for q in [part.repeat(count), part.repeat(count) + "a", part.repeat(count) + "a)"] {
+                    _ = Query::parse(&q).map(|query| query.matches(&serde_json::json!({ "email": q })));
+                }
+            }
+        }
+    }
+}

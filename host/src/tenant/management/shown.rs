@@ -1,0 +1,72 @@
+//! Users as the API shows them.
+
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use crate::login::{Identity, User};
+
+/// What providers have given out for a user: shown to nobody without
+/// `read:user_idp_tokens`.
+const PROVIDER_TOKENS: [&str; 4] = ["access_token", "access_token_secret", "refresh_token", "expires_in"];
+
+/// What the directory keeps beside what this API shows.
+const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];
+
+/// Which fields are wanted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Fields {
+    names: Vec<String>,
+    exclude: bool,
+}
+
+impl Fields {
+    /// As `fields` and `include_fields` say it.
+    pub(super) fn of(fields: Option<&str>, include: Option<bool>) -> Result<Self, Problem> {
+        let names: Vec<String> =
+            fields.into_iter().flat_map(|it| it.split(',')).map(|it| it.trim().to_owned()).collect();
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it))
+        };
+        if fields.is_some_and(|fields| !fields.is_empty()) && !names.iter().all(|name| is_name(name)) {
+            return Err(Problem::query("fields: expected names, separated by commas"));
+        }
+        let names = if fields == Some("") { Vec::new() } else { names };
+        Ok(Self { exclude: include == Some(false), names })
+    }
+
+    pub(super) fn apply(&self, object: &mut Map<String, Value>) {
+        if !self.names.is_empty() {
+            object.retain(|key, _| self.names.iter().any(|name| name == key) != self.exclude);
+        }
+    }
+}
+
+/// A user.
+pub(super) fn user(user: &User, fields: &Fields, with_tokens: bool) -> Value {
+    let mut shown = match serde_json::to_value(user) {
+        Ok(Value::Object(shown)) => shown,
+        _ => Map::new(),
+    };
+    for key in NOT_SHOWN {
+        shown.remove(key);
+    }
+    shown.insert("identities".to_owned(), identities(&user.identities, with_tokens));
+    fields.apply(&mut shown);
+    Value::Object(shown)
+}
+
+/// A user's identities.
+pub(super) fn identities(identities: &[Identity], with_tokens: bool) -> Value {
+    let shown = identities.iter().map(|identity| {
+        let mut shown = serde_json::to_value(identity).unwrap_or_default();
+        if let Value::Object(fields) = &mut shown
+            && !with_tokens
+        {
+            for key in PROVIDER_TOKENS {
+                fields.remove(key);
+            }
+        }
+        shown
+    });
+    Value::Array(shown.collect())
+}

@@ -1,0 +1,52 @@
+//! The keys that tokens are signed with.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::access::Caller;
+use super::openapi::CommonRefusals;
+use super::problem::Problem;
+use crate::tenant::{Shared, run};
+
+/// A signing key, without what is secret of it.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub(super) struct SigningKeyObject {
+    kid: String,
+    current: bool,
+    previous: bool,
+}
+
+/// List signing keys
+#[utoipa::path(get, path = "/api/v2/keys/signing", operation_id = "get_signing_keys", tag = "keys",
+    security(("token" = ["read:signing_keys"])),
+    responses((status = 200, description = "The keys, the one that signs first", body = [SigningKeyObject]), CommonRefusals))]
+pub(super) async fn list(State(tenant): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:signing_keys"])?;
+    let jwks = tenant.keys.jwks();
+    let keys = jwks["keys"].as_array().into_iter().flatten().enumerate();
+    let shown = keys.map(|(n, key)| json!({ "kid": key["kid"], "current": n == 0, "previous": n > 0 }));
+    Ok(Json(shown.collect()))
+}
+
+/// Rotate the signing key
+///
+/// Tokens are signed with a new key. Those of the one before stay good.
+#[utoipa::path(post, path = "/api/v2/keys/signing/rotate", operation_id = "post_signing_keys", tag = "keys",
+    security(("token" = ["update:signing_keys"])),
+    responses((status = 201, description = "The new key", body = SigningKeyObject), CommonRefusals))]
+pub(super) async fn rotate(
+    State(tenant): State<Shared>,
+    caller: Caller,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.require(&["update:signing_keys"])?;
+    let kid = run(&tenant, |tenant| tenant.keys.rotate()).await.map_err(|error| {
+        tracing::error!(%error, "the signing key was not rotated");
+        Problem::plain(StatusCode::INTERNAL_SERVER_ERROR)
+    })?;
+    tracing::info!(target: "audit", client = caller.client_id, kid, "the signing key was rotated");
+    Ok((StatusCode::CREATED, Json(json!({ "kid": kid, "current": true, "previous": false }))))
+}

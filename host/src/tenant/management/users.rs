@@ -1,0 +1,325 @@
+//! Users: shown, found, made, changed, removed.
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+
+use super::access::Caller;
+use super::body::Body;
+use super::changes::{UserChange, changed};
+use super::new_user::{NewUser, made};
+use super::openapi::{CommonRefusals, UserList, UserObject};
+use super::path::{Asked, UserId};
+use super::problem::{Problem, ProblemBody};
+use super::search::Query;
+use super::shown::{self, Fields};
+use crate::directory::Stored;
+use crate::login::User;
+use crate::tenant::issuer::Issuer;
+use crate::tenant::{Shared, Tenant, run};
+
+/// Users beyond are not told.
+///
+/// Source: Auth0, "List and search users": at most 1,000 results.
+const RESULTS: usize = 1_000;
+/// How long a search may take.
+///
+/// Source: Auth0, "User search best practices": 2 seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Users that a search reads at a time.
+const BATCH: usize = 500;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FieldsQuery {
+    /// Names of fields, separated by commas.
+    #[param(pattern = "^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$")]
+    fields: Option<String>,
+    /// Whether these fields are the ones to show (the default) or to leave out.
+    include_fields: Option<bool>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ByEmailQuery {
+    /// The address, matched byte for byte.
+    #[param(min_length = 1)]
+    email: String,
+    /// Names of fields, separated by commas.
+    #[param(pattern = "^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$")]
+    fields: Option<String>,
+    /// Whether these fields are the ones to show (the default) or to leave out.
+    include_fields: Option<bool>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Which page, from 0.
+    #[param(minimum = 0, maximum = 1000)]
+    page: Option<u32>,
+    /// Users a page.
+    #[param(minimum = 0, maximum = 100)]
+    per_page: Option<u32>,
+    /// Whether the answer says how many there are.
+    include_totals: Option<bool>,
+    /// `field:1` or `field:-1`.
+    #[param(pattern = "^[A-Za-z0-9_.-]+:-?1$")]
+    sort: Option<String>,
+    /// Names of fields, separated by commas.
+    #[param(pattern = "^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$")]
+    fields: Option<String>,
+    /// Whether these fields are the ones to show (the default) or to leave out.
+    include_fields: Option<bool>,
+    /// A query in Lucene's syntax, such as `email:"ada@example.com" AND email_verified:true`.
+    #[param(schema_with = super::openapi::text)]
+    q: Option<String>,
+    /// `v3`; the others are gone.
+    #[param(pattern = "^v3$")]
+    search_engine: Option<String>,
+    /// Has no effect.
+    #[serde(rename = "primary_order")]
+    #[param(rename = "primary_order")]
+    _primary_order: Option<bool>,
+}
+
+/// List or search users
+#[utoipa::path(get, path = "/api/v2/users", operation_id = "get_users", tag = "users",
+    params(ListQuery), security(("token" = ["read:users"])),
+    responses((status = 200, description = "Users, or a page of them with totals", body = UserList),
+              (status = 503, description = "The search took too long", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn list(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:users"])?;
+    let with_tokens = caller.has("read:user_idp_tokens");
+    run(&tenant, move |tenant| found(tenant, &asked, with_tokens)).await.map(Json)
+}
+
+fn found(tenant: &Tenant, asked: &ListQuery, with_tokens: bool) -> Result<Value, Problem> {
+    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let page = asked.page.unwrap_or(0) as usize;
+    let per_page = asked.per_page.unwrap_or(50) as usize;
+    if per_page > 100 {
+        return Err(Problem::query("Value 100 is the greatest allowed on property per_page"));
+    }
+    if asked.search_engine.as_deref().is_some_and(|engine| engine != "v3") {
+        return Err(Problem::query("search_engine: only v3 is there"));
+    }
+    let start = page * per_page;
+    if start + per_page > RESULTS {
+        let message = "You can only page through the first 1000 records. See https://auth0.com/docs/users/search/v3/view-search-results-by-page#limitation";
+        return Err(Problem::bad(message, "invalid_paging"));
+    }
+    let sort = asked.sort.as_deref().map(Sort::read).transpose()?;
+    let query = match asked.q.as_deref().map(str::trim) {
+        None | Some("") => None,
+        Some(q) => Some(Query::parse(q).map_err(|why| Problem::bad(why, "invalid_query_string"))?),
+    };
+    let (mut users, total) = match (&query, &sort) {
+        (None, None) => {
+            let users = tenant.directory.page("", start + per_page)?;
+            (users.into_iter().map(|it| it.user).collect(), tenant.directory.count()? as usize)
+        }
+        _ => {
+            let users = matching(tenant, query.as_ref())?;
+            let total = users.len();
+            (users, total)
+        }
+    };
+    if let Some(sort) = sort {
+        sort.apply(&mut users);
+    }
+    let users: Vec<Value> =
+        users.iter().skip(start).take(per_page).map(|user| shown::user(user, &fields, with_tokens)).collect();
+    Ok(match asked.include_totals {
+        Some(true) => {
+            json!({ "start": start, "limit": per_page, "length": users.len(), "total": total, "users": users })
+        }
+        _ => Value::Array(users),
+    })
+}
+
+/// Users that match, all of them.
+fn matching(tenant: &Tenant, query: Option<&Query>) -> Result<Vec<std::sync::Arc<User>>, Problem> {
+    let matches = |user: &User| {
+        query.is_none_or(|query| query.matches(&serde_json::to_value(user).unwrap_or_default()))
+    };
+    let of = |stored: Vec<Stored>| stored.into_iter().map(|it| it.user).filter(|user| matches(user));
+    if let Some(address) = query.and_then(Query::address) {
+        return Ok(of(tenant.directory.find_by_email_ignoring_case(address, RESULTS)?).collect());
+    }
+    let start = Instant::now();
+    let (mut users, mut after) = (Vec::new(), String::new());
+    loop {
+        let batch = tenant.directory.page(&after, BATCH)?;
+        let Some(last) = batch.last() else { return Ok(users) };
+        after.clone_from(&last.user.user_id);
+        users.extend(of(batch));
+        if start.elapsed() > PATIENCE {
+            let message = "The query exceeded the timeout. Please try refining your search criteria. See https://auth0.com/docs/best-practices/search-best-practices";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, message, "query_timeout"));
+        }
+    }
+}
+
+struct Sort {
+    field: String,
+    descending: bool,
+}
+
+impl Sort {
+    fn read(text: &str) -> Result<Self, Problem> {
+        match text.rsplit_once(':') {
+            Some((field, "1")) if !field.is_empty() => {
+                Ok(Self { field: field.to_owned(), descending: false })
+            }
+            Some((field, "-1")) if !field.is_empty() => {
+                Ok(Self { field: field.to_owned(), descending: true })
+            }
+            _ => Err(Problem::query("sort: expected a field and 1 or -1, such as created_at:-1")),
+        }
+    }
+
+    fn apply(&self, users: &mut [std::sync::Arc<User>]) {
+        // Texts of times sort as times do; whoever lacks the field comes first.
+        users.sort_by_cached_key(|user| {
+            let user = serde_json::to_value(&**user).unwrap_or_default();
+            let value = self.field.split('.').try_fold(&user, |value, key| value.get(key));
+            match value {
+                Some(Value::Number(number)) => (1, format!("{:020}", number.as_u64().unwrap_or(0))),
+                Some(Value::String(text)) => (2, text.to_lowercase()),
+                Some(other) => (3, other.to_string()),
+                None => (0, String::new()),
+            }
+        });
+        if self.descending {
+            users.reverse();
+        }
+    }
+}
+
+/// Get a user
+#[utoipa::path(get, path = "/api/v2/users/{id}", operation_id = "get_users_by_id", tag = "users",
+    params(("id" = String, Path, description = "The user's id, `provider|id`"), FieldsQuery),
+    security(("token" = ["read:users"]), ("token" = ["read:current_user"])),
+    responses((status = 200, description = "The user", body = UserObject),
+              (status = 404, description = "There is no such user", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn get(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    Asked(asked): Asked<FieldsQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require_for(&id, &["read:users"], "read:current_user")?;
+    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let with_tokens = caller.has("read:user_idp_tokens");
+    let stored = run(&tenant, move |tenant| tenant.directory.get(&id)).await?;
+    Ok(Json(shown::user(&stored.user, &fields, with_tokens)))
+}
+
+/// Find users by their address
+#[utoipa::path(get, path = "/api/v2/users-by-email", operation_id = "get_users_by_email", tag = "users",
+    params(ByEmailQuery), security(("token" = ["read:users"])),
+    responses((status = 200, description = "Users whose root address is this one, byte for byte", body = [UserObject]),
+              CommonRefusals))]
+pub(super) async fn by_email(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    Asked(asked): Asked<ByEmailQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:users"])?;
+    if asked.email.is_empty() {
+        return Err(Problem::query("Missing required property: email"));
+    }
+    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let with_tokens = caller.has("read:user_idp_tokens");
+    let users = run(&tenant, move |tenant| tenant.directory.find_by_email(&asked.email, RESULTS)).await?;
+    let users = users.iter().map(|stored| shown::user(&stored.user, &fields, with_tokens));
+    Ok(Json(users.collect()))
+}
+
+/// Create a user
+#[utoipa::path(post, path = "/api/v2/users", operation_id = "post_users", tag = "users",
+    request_body = NewUser, security(("token" = ["create:users"])),
+    responses((status = 201, description = "The user", body = UserObject),
+              (status = 409, description = "There is such a user already", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn create(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    caller: Caller,
+    body: Body,
+) -> Result<Response, Problem> {
+    caller.require(&["create:users"])?;
+    let new: NewUser = body.read()?;
+    let user = run(&tenant, move |tenant| made(tenant, &issuer, new)).await?;
+    tracing::info!(target: "audit", client = caller.client_id, "a user was created");
+    Ok((StatusCode::CREATED, Json(shown::user(&user, &Fields::default(), false))).into_response())
+}
+
+/// Change a user
+#[utoipa::path(patch, path = "/api/v2/users/{id}", operation_id = "patch_users_by_id", tag = "users",
+    params(("id" = String, Path, description = "The user's id, `provider|id`")), request_body = UserChange,
+    security(("token" = ["update:users"]), ("token" = ["update:users_app_metadata"]),
+             ("token" = ["update:current_user_metadata"])),
+    responses((status = 200, description = "The user", body = UserObject),
+              (status = 404, description = "There is no such user", body = ProblemBody),
+              (status = 409, description = "The address or name is taken, or somebody else was faster", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn update(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let only = |allowed: &str| body.0.keys().all(|key| key == allowed);
+    if !caller.has("update:users") {
+        let app_only = caller.has("update:users_app_metadata") && only("app_metadata");
+        if !app_only {
+            caller.require_for(&id, &["update:users"], "update:current_user_metadata")?;
+            if !only("user_metadata") {
+                return Err(caller.lacks(&["update:users"]));
+            }
+        }
+    }
+    let change: UserChange = body.read()?;
+    let user = run(&tenant, move |tenant| changed(tenant, &id, &change)).await?;
+    Ok(Json(shown::user(&user, &Fields::default(), false)))
+}
+
+/// Remove a user
+///
+/// With it go its linked identities.
+#[utoipa::path(delete, path = "/api/v2/users/{id}", operation_id = "delete_users_by_id", tag = "users",
+    params(("id" = String, Path, description = "The user's id, `provider|id`")),
+    security(("token" = ["delete:users"])),
+    responses((status = 204, description = "There is no such user any more"), CommonRefusals))]
+pub(super) async fn delete(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["delete:users"])?;
+    let gone = id.clone();
+    run(&tenant, move |tenant| tenant.directory.delete(&gone)).await?;
+    tracing::info!(target: "audit", client = caller.client_id, user = %crate::login::mask_addresses(&id), "a user was deleted");
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,88 @@
+//! Counters for Prometheus.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::login::word;
+use crate::decide::Decided;
+
+/// What the tenant counts.
+pub(super) struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Histogram,
+    decisions: Family<Named, Counter>,
+    failures: Counter,
+    refusals: Counter,
+    tokens: Family<Named, Counter>,
+    refused_tokens: Family<Named, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Named {
+    kind: &'static str,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let new = Self {
+            registry: Registry::with_prefix("ligature"),
+            requests: Family::default(),
+            seconds: Histogram::new([0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
+            decisions: Family::default(),
+            failures: Counter::default(),
+            refusals: Counter::default(),
+            tokens: Family::default(),
+            refused_tokens: Family::default(),
+        };
+        let Self { mut registry, requests, seconds, decisions, failures, refusals, tokens, refused_tokens } =
+            new;
+        registry.register("http_requests", "Requests answered, by route", requests.clone());
+        registry.register("http_request_seconds", "How long answers took", seconds.clone());
+        registry.register("logins", "Logins, by what was decided", decisions.clone());
+        registry.register("plugin_failures", "Logins whose plugin failed", failures.clone());
+        registry.register("guard_refusals", "What the guard refused plugins", refusals.clone());
+        registry.register("tokens", "Answers of the token endpoint with tokens, by grant", tokens.clone());
+        registry.register("refused_tokens", "Tokens that were not taken, by reason", refused_tokens.clone());
+        Self { registry, requests, seconds, decisions, failures, refusals, tokens, refused_tokens }
+    }
+
+    pub(super) fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&Answered { route: route.to_owned(), method, status }).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn decided<A>(&self, decided: &Decided<A>) {
+        self.decisions.get_or_create(&Named { kind: word(&decided.outcome.decision) }).inc();
+        self.failures.inc_by(u64::from(decided.failure.is_some()));
+        self.refusals.inc_by(decided.refusals.len() as u64);
+    }
+
+    pub(super) fn token(&self, grant: &'static str) {
+        self.tokens.get_or_create(&Named { kind: grant }).inc();
+    }
+
+    pub(super) fn refused_token(&self, why: &'static str) {
+        self.refused_tokens.get_or_create(&Named { kind: why }).inc();
+    }
+
+    /// In the text format that Prometheus reads.
+    pub(super) fn page(&self) -> String {
+        let mut page = String::new();
+        // Fails only where writing into a string does.
+        let _ = text::encode(&mut page, &self.registry);
+        page
+    }
+}

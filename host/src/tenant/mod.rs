@@ -1,0 +1,164 @@
+//! The local tenant: an HTTP server that Auth0's clients accept for Auth0.
+//!
+//! | file | what |
+//! |---|---|
+//! | `config` | `tenant.toml`: clients, connections, who is there at first |
+//! | `server`, `routes` | listeners, and what lies where |
+//! | `management` | the Management API v2 |
+//! | `authentication` | the Authentication API, and the pages that people see |
+//! | `login` | one login: the plugin is asked |
+//! | `decider`, `reload` | which plugin and policy, and their replacement |
+//! | `issuer`, `keys`, `tokens` | who the tenant is, and what it signs |
+//! | `sessions`, `one_time`, `refresh_tokens`, `passwords` | what it remembers of people |
+//! | `outbox` | what would have been mailed |
+//! | `rate_limit`, `metrics` | how much is asked |
+//! | `certificates`, `state_dir` | what it keeps between starts |
+
+mod authentication;
+mod certificates;
+mod config;
+mod decider;
+mod issuer;
+mod keys;
+mod login;
+mod management;
+mod metrics;
+mod one_time;
+mod outbox;
+mod passwords;
+mod random;
+mod rate_limit;
+mod refresh_tokens;
+mod reload;
+mod routes;
+mod server;
+mod sessions;
+mod state_dir;
+mod tokens;
+
+use std::sync::Arc;
+
+pub use certificates::CertificateError;
+pub use config::{Config, ConfigError};
+pub use decider::{SourceError, Sources};
+pub use keys::KeysError;
+pub use server::{Opening, Ports, Ready, ServeError, serve};
+pub use state_dir::{StateDir, StateError};
+
+use authentication::Flows;
+use config::Connection;
+use decider::Decider;
+use issuer::{Hosts, Issuer};
+use keys::Keys;
+use metrics::Metrics;
+use outbox::{Kind, Message, Outbox};
+use passwords::Passwords;
+use rate_limit::Limiter;
+use refresh_tokens::RefreshTokens;
+use sessions::Sessions;
+
+use crate::directory::{Administration, Credential};
+use crate::login::{ApiError, Timestamp};
+
+/// A tenant.
+pub struct Tenant {
+    config: Config,
+    hosts: Hosts,
+    directory: Arc<dyn Administration>,
+    decider: Decider,
+    keys: Keys,
+    sessions: Sessions,
+    refresh_tokens: RefreshTokens,
+    passwords: Passwords,
+    flows: Flows,
+    outbox: Outbox,
+    metrics: Metrics,
+    management_limit: Limiter,
+    authentication_limit: Limiter,
+}
+
+type Shared = Arc<Tenant>;
+
+/// A random secret, as `ligature serve --init` gives it to clients.
+#[must_use]
+pub fn random_secret() -> String {
+    random::secret()
+}
+
+/// Does something that may wait, where that keeps nobody else waiting.
+async fn run<T: Send + 'static>(tenant: &Shared, what: impl FnOnce(&Tenant) -> T + Send + 'static) -> T {
+    let tenant = tenant.clone();
+    match tokio::task::spawn_blocking(move || what(&tenant)).await {
+        Ok(done) => done,
+        // A panic goes on where it is caught and answered with 500; nothing
+        // cancels these tasks.
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}
+
+impl Tenant {
+    /// Makes the configuration's users that are not there.
+    fn seed(&self) -> Result<(), ApiError> {
+        let now = Timestamp::now();
+        for seed in &self.config.users {
+            let Some(connection) = self.config.connection(&seed.connection) else { continue };
+            let user = seed.made(connection, now);
+            let is_taken =
+                |error: &ApiError| matches!(error, ApiError::Invalid(_) | ApiError::AlreadyLinked(_));
+            let id = user.user_id.split_once('|').map_or("", |(_, id)| id).to_owned();
+            let made = if connection.is_database() {
+                let credential = Credential {
+                    connection: connection.name.clone(),
+                    user_id: id,
+                    email: user.email.clone(),
+                    username: user.rest.get("username").and_then(|it| it.as_str()).map(str::to_lowercase),
+                    password: seed.password.as_deref().and_then(Passwords::cheap_hash),
+                };
+                self.directory.sign_up(user, &credential)
+            } else {
+                self.directory.create(user)
+            };
+            match made {
+                Ok(_) => {}
+                // From an earlier start, or linked since.
+                Err(error) if is_taken(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets whoever has a new password try it.
+    fn forgive(&self, credential: &Credential) {
+        for login in credential.email.iter().chain(&credential.username) {
+            self.passwords.forgive(&login_name(&credential.connection, login));
+        }
+    }
+
+    /// Mails a link that verifies an address.
+    fn send_verification(&self, issuer: &Issuer, connection: &Connection, user_id: &str, email: &str) {
+        let ticket = self.flows.verifications.put((user_id.to_owned(), email.to_owned()));
+        self.outbox.send(Message {
+            to: email.to_owned(),
+            kind: Kind::Verify,
+            connection: connection.name.clone(),
+            code: None,
+            link: Some(format!("{issuer}u/email-verification?ticket={ticket}")),
+            at: Timestamp::now(),
+        });
+    }
+}
+
+/// A login, unlike others of the same name elsewhere.
+fn login_name(connection: &str, login: &str) -> String {
+    format!("{connection}\n{login}")
+}
+
+/// The id of a passwordless identity: the same whenever the same address logs
+/// in, and telling nobody which one that is.
+fn passwordless_id(connection: &Connection, address: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let address = address.to_lowercase();
+    let hash = Sha256::digest(format!("{}\n{address}", connection.name));
+    hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}

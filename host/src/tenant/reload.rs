@@ -1,0 +1,71 @@
+//! Watches the files of plugin and policy.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::Shared;
+
+/// Editors and compilers write a file in several steps.
+const SETTLED: Duration = Duration::from_millis(200);
+
+/// Reloads when one of the files changes, as long as the watcher lives.
+pub(super) fn watch(tenant: &Shared) -> notify::Result<Option<RecommendedWatcher>> {
+    let files: Vec<PathBuf> = tenant.decider.files().map(Path::to_owned).collect();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let (changed, changes) = channel();
+    let mut watcher = notify::recommended_watcher(move |event| {
+        let _ = changed.send(event);
+    })?;
+    // Their folders: a file that is replaced by another of its name is no
+    // longer the one that was watched.
+    let folder = |file: &PathBuf| match file.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    for folder in files.iter().map(folder).collect::<HashSet<_>>() {
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+    }
+    let names: HashSet<OsString> = files.iter().filter_map(|file| file.file_name()).map(Into::into).collect();
+    let tenant = tenant.clone();
+    std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
+        let concerns = |event: notify::Result<notify::Event>| {
+            let is_read = |event: &notify::Event| event.kind.is_access();
+            event.is_ok_and(|event| {
+                !is_read(&event)
+                    && event.paths.iter().filter_map(|path| path.file_name()).any(|name| names.contains(name))
+            })
+        };
+        while let Ok(event) = changes.recv() {
+            if !concerns(event) {
+                continue;
+            }
+            while !matches!(changes.recv_timeout(SETTLED), Err(RecvTimeoutError::Timeout)) {}
+            reload(&tenant);
+        }
+    })?;
+    Ok(Some(watcher))
+}
+
+/// Reloads, and tells what came of it.
+pub(super) fn reload(tenant: &Shared) {
+    match tenant.decider.reload() {
+        Ok(true) => {
+            let in_force = tenant.decider.in_force();
+            tracing::info!(
+                plugin = in_force.plugin.name(),
+                sha256 = in_force.plugin.sha256(),
+                policy_sha256 = %in_force.settings.sha256(),
+                "plugin and policy reloaded"
+            );
+        }
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "not reloaded: what was in force stays"),
+    }
+}

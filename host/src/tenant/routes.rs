@@ -1,0 +1,151 @@
+//! What lies where, and what holds for every request.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tower_http::timeout::TimeoutLayer;
+
+use super::issuer::{Issuer, Scheme, require_own_host};
+use super::management::Problem;
+use super::{Shared, authentication, management};
+
+/// Auth0's limit for a body.
+const BODY_BYTES: usize = 1 << 20;
+/// How long a request may take, its body included.
+const REQUEST: Duration = Duration::from_secs(30);
+/// How long browsers may keep the answer to a preflight.
+const PREFLIGHT: Duration = Duration::from_secs(600);
+
+/// Everything that is served, the listener left open.
+pub(super) fn router(tenant: &Shared) -> Router<Shared> {
+    let (management, document) = management::router();
+    let management = management.route_layer(middleware::from_fn_with_state(tenant.clone(), limit_management));
+    let authentication = authentication::router()
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication));
+    Router::new()
+        .merge(management)
+        .merge(authentication)
+        .merge(management::document(document))
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .route("/dev/outbox", get(outbox))
+        .fallback(not_found)
+}
+
+/// The same as one listener serves it.
+pub(super) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Router {
+    let arrived = move |State(tenant): State<Shared>, request: Request, next: Next| async move {
+        match require_own_host(&tenant, scheme, request) {
+            Ok(request) => next.run(request).await,
+            Err(refusal) => refusal,
+        }
+    };
+    router
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Problem::plain(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST))
+        .layer(cors(tenant))
+        .layer(middleware::from_fn_with_state(tenant.clone(), arrived))
+        .layer(middleware::from_fn_with_state(tenant.clone(), watched))
+        .with_state(tenant.clone())
+}
+
+/// Pages of the clients' origins may ask, cookies included; nobody else's.
+fn cors(tenant: &Shared) -> CorsLayer {
+    let origins: std::collections::HashSet<String> =
+        tenant.config.clients.iter().flat_map(|client| client.origins.clone()).collect();
+    let exposed =
+        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"].map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, _| {
+            origin.to_str().is_ok_and(|origin| origins.contains(origin))
+        }))
+        .allow_credentials(true)
+        .allow_headers(AllowHeaders::mirror_request())
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .expose_headers(exposed)
+        .max_age(PREFLIGHT)
+}
+
+/// Counts every answer, and says what no cache and no other site may do with
+/// it.
+async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    // A path that is none of ours is as long and as many as its sender likes.
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0);
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let took = start.elapsed();
+    let status = response.status().as_u16();
+    tenant.metrics.answered(&route, method, status, took);
+    tracing::debug!(
+        target: "http", method, route, status, took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        from = from.map(|it| it.ip().to_string()), "answered"
+    );
+    response
+}
+
+async fn limit_management(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
+    let (left, mut response) = match tenant.management_limit.count() {
+        Ok(left) => (left, next.run(request).await),
+        Err(left) => (left, Problem::too_many().into_response()),
+    };
+    left.tell(response.headers_mut());
+    response
+}
+
+async fn limit_authentication(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
+    match tenant.authentication_limit.count() {
+        Ok(_) => next.run(request).await,
+        Err(left) => {
+            let mut response = authentication::too_many().into_response();
+            left.tell(response.headers_mut());
+            response
+        }
+    }
+}
+
+async fn not_found(request: Request) -> Response {
+    if request.uri().path().starts_with("/api/") {
+        return Problem::plain(StatusCode::NOT_FOUND).into_response();
+    }
+    (StatusCode::NOT_FOUND, "Not found.\n").into_response()
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+async fn metrics(State(tenant): State<Shared>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], tenant.metrics.page())
+}
+
+/// What would have been mailed. Behind the same check of the host as everything
+/// else, and without leave for other origins: pages elsewhere cannot read it.
+async fn outbox(_: Issuer, State(tenant): State<Shared>) -> impl IntoResponse {
+    Json(tenant.outbox.messages())
+}

@@ -1,0 +1,263 @@
+//! Listeners: http and https on this machine only.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use axum_server::tls_rustls::RustlsConfig;
+use axum_server::{Handle, Server};
+use hyper_util::rt::TokioTimer;
+
+use super::authentication::Flows;
+use super::certificates::{self, CertificateError};
+use super::config::Config;
+use super::decider::{Decider, SourceError, Sources};
+use super::issuer::{Hosts, Scheme};
+use super::keys::{Keys, KeysError};
+use super::metrics::Metrics;
+use super::outbox::Outbox;
+use super::passwords::Passwords;
+use super::rate_limit::Limiter;
+use super::refresh_tokens::RefreshTokens;
+use super::sessions::Sessions;
+use super::state_dir::{StateDir, StateError};
+use super::{Shared, Tenant, reload, routes};
+use crate::directory::Administration;
+use crate::login::ApiError;
+use crate::sandbox::Sandbox;
+
+/// How long headers may take.
+const HEADERS: Duration = Duration::from_secs(10);
+/// How long running requests are waited for at the end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Which ports; 0 takes any that is free.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// Of http.
+    pub http: u16,
+    /// Of https.
+    pub https: u16,
+}
+
+/// That the tenant answers, and where.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Of http.
+    pub http: String,
+    /// Of https.
+    pub https: String,
+    /// The certificate of the authority that clients are to trust.
+    pub ca: PathBuf,
+}
+
+/// Why a tenant does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A port cannot be had.
+    #[error("port {port} of this machine cannot be listened on: {why}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// The plugin or the policy is not taken.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// No signing key.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// No certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A file of the state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The users of the configuration could not be made.
+    #[error("the configuration's users could not be made: {0}")]
+    Seed(ApiError),
+    /// The system does not let it run.
+    #[error("the server stopped: {0}")]
+    Stopped(#[from] std::io::Error),
+}
+
+/// What a tenant is made of.
+pub struct Opening<'a> {
+    /// Clients, connections and users of the beginning.
+    pub config: Config,
+    /// Where the users are.
+    pub directory: Arc<dyn Administration>,
+    /// What plugins run in.
+    pub sandbox: Sandbox,
+    /// Plugin and policy.
+    pub sources: Sources,
+    /// Where keys and certificates are.
+    pub state: &'a StateDir,
+    /// Where it listens.
+    pub ports: Ports,
+    /// Whether a new signing key is made first.
+    pub rotate_key: bool,
+}
+
+/// Serves until the process is asked to end. `ready` is told once requests are
+/// answered.
+///
+/// # Errors
+///
+/// When it does not start, or stops unasked.
+pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+    let Opening { config, directory, sandbox, sources, state, ports, rotate_key } = opening;
+    let http = listeners(ports.http)?;
+    let https = listeners(ports.https)?;
+    let port =
+        |listeners: &[TcpListener]| listeners.first().and_then(|it| it.local_addr().ok()).map(|it| it.port());
+    let (http_port, https_port) = (port(&http), port(&https));
+
+    let tls = certificates::server_config(state, &config.hosts)?;
+    let keys = Keys::open(state)?;
+    if rotate_key {
+        keys.rotate()?;
+    }
+    let tenant: Shared = Arc::new(Tenant {
+        hosts: Hosts::new(&config.hosts, http_port, https_port),
+        directory,
+        decider: Decider::new(sandbox, sources)?,
+        keys,
+        sessions: Sessions::open(state, config.lifetimes.session)?,
+        refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token),
+        passwords: Passwords::new(config.password_hash),
+        flows: Flows::new(&config.lifetimes),
+        outbox: Outbox::default(),
+        metrics: Metrics::new(),
+        management_limit: Limiter::new(config.rate_limit.management),
+        authentication_limit: Limiter::new(config.rate_limit.authentication),
+        config,
+    });
+    tenant.seed().map_err(ServeError::Seed)?;
+    // Without the watcher everything works but this; SIGHUP does it, too.
+    let _watcher = reload::watch(&tenant).inspect_err(
+        |error| tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them"),
+    );
+
+    let url = |scheme: &str, port: Option<u16>| format!("{scheme}://localhost:{}/", port.unwrap_or_default());
+    let where_it_is = Ready {
+        http: url("http", http_port),
+        https: url("https", https_port),
+        ca: state.file(certificates::CA),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("tenant").build()?;
+    runtime.block_on(listen(tenant, http, https, tls, || ready(&where_it_is)))?;
+    // Whoever still waits for a disk is not waited for any longer.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(())
+}
+
+async fn listen(
+    tenant: Shared,
+    http: Vec<TcpListener>,
+    https: Vec<TcpListener>,
+    tls: rustls::ServerConfig,
+    ready: impl FnOnce(),
+) -> Result<(), ServeError> {
+    let handle = Handle::new();
+    let router = routes::router(&tenant);
+    let mut servers = tokio::task::JoinSet::new();
+    for listener in http {
+        let app = routes::at(router.clone(), &tenant, Scheme::Http);
+        let server = axum_server::from_tcp(listener)?;
+        servers.spawn(prepared(server, &handle).serve(service(app)));
+    }
+    let tls = RustlsConfig::from_config(Arc::new(tls));
+    for listener in https {
+        let app = routes::at(router.clone(), &tenant, Scheme::Https);
+        let server = axum_server::from_tcp_rustls(listener, tls.clone())?;
+        servers.spawn(prepared(server, &handle).serve(service(app)));
+    }
+    // The listeners have been queueing requests since they were opened.
+    ready();
+    tokio::spawn(hang_up(tenant.clone()));
+    tokio::select! {
+        () = asked_to_end() => {}
+        ended = servers.join_next() => {
+            if let Some(Ok(Err(error))) = ended {
+                return Err(error.into());
+            }
+        }
+    }
+    tracing::info!("ending: running requests are waited for");
+    handle.graceful_shutdown(Some(GRACE));
+    while let Some(ended) = servers.join_next().await {
+        if let Ok(Err(error)) = ended {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+type Service = IntoMakeServiceWithConnectInfo<Router, SocketAddr>;
+
+fn service(app: Router) -> Service {
+    app.into_make_service_with_connect_info::<SocketAddr>()
+}
+
+fn prepared<A>(server: Server<SocketAddr, A>, handle: &Handle<SocketAddr>) -> Server<SocketAddr, A> {
+    let mut server = server.handle(handle.clone()).http1_only();
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    server
+}
+
+/// On 127.0.0.1, and on ::1 where there is one: browsers take either for
+/// `localhost`.
+fn listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
+    let open = |ip: IpAddr, port: u16| {
+        let listener = TcpListener::bind((ip, port))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    let failed = |why: std::io::Error| ServeError::Port { port, why };
+    let first = open(Ipv4Addr::LOCALHOST.into(), port).map_err(failed)?;
+    let port = first.local_addr().map_err(failed)?.port();
+    let second = match open(Ipv6Addr::LOCALHOST.into(), port) {
+        Ok(second) => Some(second),
+        // Somebody else would answer half of the requests.
+        Err(why) if why.kind() == std::io::ErrorKind::AddrInUse => {
+            return Err(ServeError::Port { port, why });
+        }
+        Err(_) => None,
+    };
+    Ok([first].into_iter().chain(second).collect())
+}
+
+async fn asked_to_end() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// SIGHUP reads plugin and policy again.
+async fn hang_up(tenant: Shared) {
+    #[cfg(unix)]
+    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        while signal.recv().await.is_some() {
+            super::run(&tenant, {
+                let tenant = tenant.clone();
+                move |_| reload::reload(&tenant)
+            })
+            .await;
+        }
+    }
+    #[cfg(not(unix))]
+    drop(tenant);
+}

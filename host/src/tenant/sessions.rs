@@ -1,0 +1,127 @@
+//! Browsers: who is logged in to the tenant in one, and which one a login page
+//! was shown to.
+
+use axum::http::HeaderMap;
+use axum_extra::extract::cookie::{Cookie, Key, SameSite, SignedCookieJar};
+
+use super::Tenant;
+use super::issuer::Issuer;
+use super::login::Proved;
+use super::one_time::OneTime;
+use super::random;
+use super::state_dir::{StateDir, StateError};
+
+/// Somebody who is logged in to the tenant in a browser.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Session {
+    /// Its id in tokens: not the one in the cookie, which is as good as a
+    /// password.
+    pub(super) sid: String,
+    /// Who, how and when.
+    pub(super) proved: Proved,
+}
+
+/// The sessions, and the key that signs the cookies they hang on.
+pub(super) struct Sessions {
+    key: Key,
+    kept: OneTime<Session>,
+    lifetime_s: u64,
+}
+
+impl Sessions {
+    pub(super) fn open(state: &StateDir, lifetime_s: u64) -> Result<Self, StateError> {
+        let text = state.read_or_make("cookie.key", || [random::secret(), random::secret()].concat())?;
+        let key = Key::try_from(text.trim().as_bytes())
+            .map_err(|_| state.unusable("cookie.key", "it is too short; remove it to have a new one made"))?;
+        Ok(Self { key, kept: OneTime::new(lifetime_s), lifetime_s })
+    }
+}
+
+/// The cookies of one request, and of its answer.
+pub(super) struct Browser {
+    jar: SignedCookieJar,
+    is_https: bool,
+}
+
+impl Browser {
+    pub(super) fn of(tenant: &Tenant, issuer: &Issuer, headers: &HeaderMap) -> Self {
+        Self {
+            jar: SignedCookieJar::from_headers(headers, tenant.sessions.key.clone()),
+            is_https: issuer.is_https(),
+        }
+    }
+
+    /// One name for each scheme: a page of http must not write over what https
+    /// has set, and could not set it.
+    fn name(&self, what: &str) -> String {
+        // Prefixed, browsers take it from this very host only.
+        if self.is_https { format!("__Host-ligature-{what}") } else { format!("ligature-{what}") }
+    }
+
+    fn read(&self, what: &str) -> Option<String> {
+        self.jar.get(&self.name(what)).map(|cookie| cookie.value().to_owned())
+    }
+
+    fn write(&mut self, what: &str, value: String, lifetime_s: Option<u64>) {
+        let mut cookie = Cookie::build((self.name(what), value)).path("/").http_only(true);
+        cookie = if self.is_https {
+            // An application on another site asks from within an iframe.
+            cookie.secure(true).same_site(SameSite::None)
+        } else {
+            cookie.same_site(SameSite::Lax)
+        };
+        if let Some(seconds) = lifetime_s.and_then(|it| i64::try_from(it).ok()) {
+            cookie = cookie.max_age(time::Duration::seconds(seconds));
+        }
+        self.jar = self.jar.clone().add(cookie);
+    }
+
+    /// Who is logged in.
+    pub(super) fn session(&self, tenant: &Tenant) -> Option<Session> {
+        tenant.sessions.kept.get(&self.read("session")?)
+    }
+
+    /// Begins a session, in place of the one there was: never under a name that
+    /// the browser brought along.
+    pub(super) fn begin_session(&mut self, tenant: &Tenant, proved: &Proved) -> Session {
+        self.forget_session(tenant);
+        let session = Session { sid: random::secret(), proved: proved.remembered() };
+        let name = tenant.sessions.kept.put(session.clone());
+        self.write("session", name, Some(tenant.sessions.lifetime_s));
+        session
+    }
+
+    /// Ends the session.
+    pub(super) fn end_session(&mut self, tenant: &Tenant) {
+        self.forget_session(tenant);
+        let mut gone = Cookie::build((self.name("session"), "")).path("/").build();
+        gone.set_secure(self.is_https);
+        self.jar = self.jar.clone().remove(gone);
+    }
+
+    fn forget_session(&self, tenant: &Tenant) {
+        if let Some(name) = self.read("session") {
+            tenant.sessions.kept.take(&name);
+        }
+    }
+
+    /// What tells this browser from others, where it has brought it along.
+    pub(super) fn known_id(&self) -> Option<String> {
+        self.read("browser")
+    }
+
+    /// What tells this browser from others: login pages and tickets are good in
+    /// the one that asked for them.
+    pub(super) fn id(&mut self) -> String {
+        self.read("browser").unwrap_or_else(|| {
+            let id = random::secret();
+            self.write("browser", id.clone(), None);
+            id
+        })
+    }
+
+    /// The cookies to be set.
+    pub(super) fn into_cookies(self) -> SignedCookieJar {
+        self.jar
+    }
+}

@@ -1,0 +1,258 @@
+//! Tokens: what they say, and whether one is ours.
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, Validation};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::Tenant;
+use super::issuer::Issuer;
+use crate::login::{Timestamp, User};
+
+/// Scopes that a user has of the Management API, for their own account.
+///
+/// Source: Auth0, "Get Management API access tokens for single-page
+/// applications".
+pub(super) const CURRENT_USER_SCOPES: [&str; 5] = [
+    "read:current_user",
+    "update:current_user_identities",
+    "create:current_user_metadata",
+    "update:current_user_metadata",
+    "delete:current_user_metadata",
+];
+
+/// What an access token says.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AccessClaims<'a> {
+    pub(super) iss: &'a str,
+    pub(super) sub: &'a str,
+    pub(super) aud: Value,
+    pub(super) iat: u64,
+    pub(super) exp: u64,
+    pub(super) scope: &'a str,
+    pub(super) azp: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gty: Option<&'a str>,
+}
+
+/// What a token says that is ours.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Claims {
+    pub(super) iss: String,
+    #[serde(default)]
+    pub(super) sub: Option<Value>,
+    #[serde(default)]
+    pub(super) aud: Value,
+    #[serde(default)]
+    pub(super) azp: Option<String>,
+    #[serde(default)]
+    pub(super) scope: String,
+    #[serde(default)]
+    pub(super) gty: Option<String>,
+}
+
+/// Why a token is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TokenError {
+    /// It is no signed token, or not one of RS256.
+    #[error("it is no token signed with RS256")]
+    Algorithm,
+    /// It is no token at all.
+    #[error("it is no token")]
+    Malformed,
+    /// Its key is none of ours, or the signature not of that key.
+    #[error("its signature is not ours")]
+    Signature,
+    /// It is too old.
+    #[error("it has expired")]
+    Expired,
+    /// It is not good yet.
+    #[error("it is from the future")]
+    Future,
+    /// It says that somebody else issued it.
+    #[error("its issuer is another tenant")]
+    Issuer,
+}
+
+/// How far clocks may be apart, in seconds.
+const LEEWAY: u64 = 5;
+
+impl Tenant {
+    /// What a token says, if this tenant has signed it and it is in force. Whom
+    /// it is for is the caller's to check.
+    pub(super) fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+        let header = header(token).ok_or(TokenError::Malformed)?;
+        if header.alg != "RS256" {
+            return Err(TokenError::Algorithm);
+        }
+        let kid = header.kid.ok_or(TokenError::Signature)?;
+        let mut wanted = Validation::new(Algorithm::RS256);
+        wanted.leeway = LEEWAY;
+        wanted.validate_nbf = true;
+        wanted.validate_aud = false;
+        wanted.set_required_spec_claims(&["exp", "iss"]);
+        let decoded = self.keys.verifying(&kid, |key| jsonwebtoken::decode::<Issued>(token, key, &wanted));
+        let Issued { claims, iat } = match decoded.ok_or(TokenError::Signature)? {
+            Ok(decoded) => decoded.claims,
+            Err(error) => {
+                use jsonwebtoken::errors::ErrorKind;
+                return Err(match error.kind() {
+                    ErrorKind::ExpiredSignature => TokenError::Expired,
+                    ErrorKind::ImmatureSignature => TokenError::Future,
+                    ErrorKind::InvalidSignature => TokenError::Signature,
+                    _ => TokenError::Malformed,
+                });
+            }
+        };
+        if iat.is_some_and(|iat| iat > (seconds(Timestamp::now()) + LEEWAY) as f64) {
+            return Err(TokenError::Future);
+        }
+        if !self.hosts.is_own(&claims.iss) {
+            return Err(TokenError::Issuer);
+        }
+        Ok(claims)
+    }
+
+    /// An ID token.
+    pub(super) fn id_token(&self, of: &IdToken<'_>) -> String {
+        let now = seconds(Timestamp::now());
+        let mut claims = profile_claims(of.user, of.scope);
+        claims.insert("iss".to_owned(), of.issuer.as_str().into());
+        claims.insert("sub".to_owned(), of.user.user_id.as_str().into());
+        claims.insert("aud".to_owned(), of.client_id.into());
+        claims.insert("iat".to_owned(), now.into());
+        claims.insert("exp".to_owned(), (now + self.config.lifetimes.id_token).into());
+        let optional = [
+            ("auth_time", of.auth_time.map(|at| json!(seconds(at)))),
+            ("sid", of.session.map(|sid| json!(sid))),
+            ("nonce", of.nonce.map(|nonce| json!(nonce))),
+            ("at_hash", of.access_token.map(|token| json!(half_hash(token)))),
+            ("c_hash", of.code.map(|code| json!(half_hash(code)))),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                claims.insert(name.to_owned(), value);
+            }
+        }
+        self.keys.sign(&claims)
+    }
+}
+
+/// A token's header, `none` and other algorithms included, which
+/// `jsonwebtoken` does not even read.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+}
+
+fn header(token: &str) -> Option<Header> {
+    let (header, _) = token.split_once('.')?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()
+}
+
+#[derive(Deserialize)]
+struct Issued {
+    #[serde(flatten)]
+    claims: Claims,
+    #[serde(default)]
+    iat: Option<f64>,
+}
+
+/// What an ID token is made of.
+pub(super) struct IdToken<'a> {
+    pub(super) issuer: &'a Issuer,
+    pub(super) client_id: &'a str,
+    pub(super) user: &'a User,
+    pub(super) scope: &'a str,
+    pub(super) auth_time: Option<Timestamp>,
+    pub(super) session: Option<&'a str>,
+    pub(super) nonce: Option<&'a str>,
+    /// Issued beside it.
+    pub(super) access_token: Option<&'a str>,
+    /// Issued beside it.
+    pub(super) code: Option<&'a str>,
+}
+
+/// A point in time as tokens have it.
+pub(super) fn seconds(at: Timestamp) -> u64 {
+    at.as_millis() / 1000
+}
+
+/// What scopes let a client know of a user, `sub` left out.
+///
+/// Source: OpenID Connect Core 1.0, 5.4.
+pub(super) fn profile_claims(user: &User, scope: &str) -> Map<String, Value> {
+    let mut claims = Map::new();
+    let has = |wanted: &str| scope.split(' ').any(|it| it == wanted);
+    let mut take = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            claims.insert(name.to_owned(), value);
+        }
+    };
+    let attribute = |name: &str| user.rest.get(name).filter(|value| !value.is_null()).cloned();
+    if has("profile") {
+        for name in ["nickname", "picture", "given_name", "family_name", "locale", "username"] {
+            take(name, attribute(name));
+        }
+        take("name", attribute("name").or_else(|| user.email.clone().map(Value::from)));
+        take("updated_at", user.updated_at.map(|at| at.to_string().into()));
+    }
+    if has("email") {
+        take("email", user.email.clone().map(Value::from));
+        take("email_verified", user.email.as_ref().map(|_| user.email_verified.is_verified().into()));
+    }
+    if has("phone") {
+        take("phone_number", attribute("phone_number"));
+        take("phone_number_verified", attribute("phone_verified"));
+    }
+    claims
+}
+
+/// Left half of the SHA-256, as `at_hash` and `c_hash` have it.
+///
+/// Source: OpenID Connect Core 1.0, 3.2.2.9.
+fn half_hash(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
+}
+
+/// Whether a PKCE verifier fits its challenge.
+///
+/// Source: RFC 7636, 4.6.
+pub(super) fn fits_challenge(verifier: &str, challenge: &str) -> bool {
+    let is_verifier = (43..=128).contains(&verifier.len())
+        && verifier.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~".contains(&it));
+    let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
+    is_verifier && same_secret(&URL_SAFE_NO_PAD.encode(hash), challenge)
+}
+
+/// Whether two secrets are the same, in a time that does not tell how much of
+/// them is.
+pub(super) fn same_secret(one: &str, other: &str) -> bool {
+    use subtle::ConstantTimeEq;
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fits_challenge, half_hash};
+
+    #[test]
+    fn a_verifier_fits_its_challenge_only() {
+        // RFC 7636, appendix B.
+        let (verifier, challenge) =
+            ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        assert!(fits_challenge(verifier, challenge));
+        assert!(!fits_challenge(&verifier.to_lowercase(), challenge));
+        assert!(!fits_challenge("short", challenge));
+    }
+
+    #[test]
+    fn a_hash_is_the_one_of_the_standard() {
+        // OpenID Connect Core 1.0, appendix A.3.
+        assert_eq!(half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+    }
+}
