@@ -10,7 +10,7 @@ use crate::decide::{self, decide};
 use crate::directory::{ArrivalError, arrive};
 use crate::login::{
     self, Answer, ApiError, Authentication, AuthenticationMethod, Decision, Identity, IdentityKey,
-    LoginEvent, Step, Timestamp, Transaction, User, mask_addresses,
+    LoginEvent, Step, Timestamp, Transaction, User, Verification, mask_addresses,
 };
 use crate::sandbox::Question;
 
@@ -118,13 +118,63 @@ impl Tenant {
         let now = Timestamp::now();
         let event = self.event(proved, around, now);
         let event = arrive(&*self.directory, event, now).map_err(failed)?;
+        let event = self.with_proved_address(event, proved)?;
         self.decided(event, around, now)
+    }
+
+    /// Whoever logs in with a code that was mailed has the mailbox, whatever was
+    /// known of it when the user was made.
+    fn with_proved_address(&self, event: LoginEvent, proved: &Proved) -> Result<LoginEvent, NotLoggedIn> {
+        let account = event.account();
+        let is_own = account.user_id == proved.user.user_id && account.email == proved.user.email;
+        let Some(email) = proved.user.email.as_deref().filter(|_| proved.method == "email" && is_own) else {
+            return Ok(event);
+        };
+        if account.email_verified.is_verified() {
+            return Ok(event);
+        }
+        let verified = self.set_verified(&account.user_id, email);
+        let user = verified.and_then(|_| self.directory.get(&account.user_id));
+        user.map(|stored| event.of_user(stored.user)).map_err(|error| failed(error.into()))
+    }
+
+    /// Writes down that a user's address is theirs. True if the user still has
+    /// that address.
+    pub(super) fn set_verified(&self, user_id: &str, email: &str) -> Result<bool, ApiError> {
+        for _ in 0..5 {
+            let stored = match self.directory.get(user_id) {
+                Ok(stored) => stored,
+                // Linked by now: its address is a profile's, which proves nothing.
+                Err(ApiError::NotFound(_)) => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            if stored.user.email.as_deref() != Some(email) {
+                return Ok(false);
+            }
+            if stored.user.email_verified.is_verified() {
+                return Ok(true);
+            }
+            let user = User {
+                email_verified: Verification::Verified,
+                updated_at: Some(Timestamp::now()),
+                ..User::clone(&stored.user)
+            };
+            match self.directory.update(user, stored.version) {
+                Ok(_) => return Ok(true),
+                Err(ApiError::StateChanged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ApiError::StateChanged(user_id.to_owned()))
     }
 
     /// The same without anybody there: a session or a refresh token stands for
     /// the proof. Users that are gone do not come back by it.
     pub(super) fn log_in_again(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
         let Some(key) = proved.key() else { return Err(NotLoggedIn::Gone) };
+        if self.revocations.is_revoked(&proved.user.user_id, proved.at) {
+            return Err(NotLoggedIn::Gone);
+        }
         match self.directory.owner(key) {
             Ok(Some(_)) => self.log_in(&proved.remembered(), around),
             Ok(None) | Err(ApiError::Invalid(_)) => Err(NotLoggedIn::Gone),

@@ -9,7 +9,7 @@
 //! | `login` | one login: the plugin is asked |
 //! | `decider`, `reload` | which plugin and policy, and their replacement |
 //! | `issuer`, `keys`, `tokens` | who the tenant is, and what it signs |
-//! | `sessions`, `one_time`, `refresh_tokens`, `passwords` | what it remembers of people |
+//! | `sessions`, `refresh_tokens`, `revocations`, `one_time`, `passwords` | what it remembers of people |
 //! | `outbox` | what would have been mailed |
 //! | `rate_limit`, `metrics` | how much is asked |
 //! | `certificates`, `state_dir` | what it keeps between starts |
@@ -30,6 +30,7 @@ mod random;
 mod rate_limit;
 mod refresh_tokens;
 mod reload;
+mod revocations;
 mod routes;
 mod server;
 mod sessions;
@@ -39,14 +40,16 @@ mod tokens;
 use std::sync::Arc;
 
 pub use certificates::CertificateError;
-pub use config::{Config, ConfigError};
+pub use config::{
+    Account, Api, Client, Config, ConfigError, Connection, Lifetimes, OnFailure, PasswordHash, RateLimit,
+    RateLimits, SeedUser,
+};
 pub use decider::{SourceError, Sources};
 pub use keys::KeysError;
 pub use server::{Opening, Ports, Ready, ServeError, serve};
 pub use state_dir::{StateDir, StateError};
 
 use authentication::Flows;
-use config::Connection;
 use decider::Decider;
 use issuer::{Hosts, Issuer};
 use keys::Keys;
@@ -55,6 +58,7 @@ use outbox::{Kind, Message, Outbox};
 use passwords::Passwords;
 use rate_limit::Limiter;
 use refresh_tokens::RefreshTokens;
+use revocations::Revocations;
 use sessions::Sessions;
 
 use crate::directory::{Administration, Credential};
@@ -69,6 +73,7 @@ pub struct Tenant {
     keys: Keys,
     sessions: Sessions,
     refresh_tokens: RefreshTokens,
+    revocations: Revocations,
     passwords: Passwords,
     flows: Flows,
     outbox: Outbox,
@@ -128,8 +133,10 @@ impl Tenant {
         Ok(())
     }
 
-    /// Lets whoever has a new password try it.
-    fn forgive(&self, credential: &Credential) {
+    /// A login has another name or password: whoever knew the one before is out,
+    /// and whoever has the new one may try it.
+    fn login_changed(&self, credential: &Credential) {
+        self.revocations.revoke(&format!("auth0|{}", credential.user_id));
         for login in credential.email.iter().chain(&credential.username) {
             self.passwords.forgive(&login_name(&credential.connection, login));
         }

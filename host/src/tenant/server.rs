@@ -22,6 +22,7 @@ use super::outbox::Outbox;
 use super::passwords::Passwords;
 use super::rate_limit::Limiter;
 use super::refresh_tokens::RefreshTokens;
+use super::revocations::Revocations;
 use super::sessions::Sessions;
 use super::state_dir::{StateDir, StateError};
 use super::{Shared, Tenant, reload, routes};
@@ -129,6 +130,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         keys,
         sessions: Sessions::open(state, config.lifetimes.session)?,
         refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token),
+        revocations: Revocations::new(config.lifetimes.session.max(config.lifetimes.refresh_token)),
         passwords: Passwords::new(config.password_hash),
         flows: Flows::new(&config.lifetimes),
         outbox: Outbox::default(),

@@ -12,12 +12,12 @@ use super::pages;
 use super::params::Params;
 use super::prove::unavailable;
 use crate::directory::Credential;
-use crate::login::{ApiError, Metadata, Timestamp, User, Verification};
+use crate::login::{ApiError, Metadata, Timestamp, Verification};
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;
 use crate::tenant::outbox::{Kind, Message};
-use crate::tenant::{Shared, Tenant, login_name, random, run};
+use crate::tenant::{Shared, Tenant, random, run};
 
 /// Metadata that a sign-up may bring: fields, and characters in each.
 ///
@@ -181,8 +181,8 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
         let Some(known) = known else { return Ok(false) };
         let credential = Credential { password: Some(hash), ..known };
         tenant.directory.set_credential(&credential)?;
-        tenant.passwords.forgive(&login_name(&connection.name, &email));
-        set_verified(tenant, &format!("auth0|{}", credential.user_id), &email)?;
+        tenant.login_changed(&credential);
+        tenant.set_verified(&format!("auth0|{}", credential.user_id), &email)?;
         Ok(true)
     });
     match done {
@@ -200,40 +200,11 @@ pub(super) fn verify(tenant: &Tenant, ticket: &str) -> Response {
     let Some((user_id, email)) = tenant.flows.verifications.take(ticket) else {
         return pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.");
     };
-    match set_verified(tenant, &user_id, &email) {
+    match tenant.set_verified(&user_id, &email) {
         Ok(true) => pages::message("Done", "Your address is verified."),
         Ok(false) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
         Err(error) => unavailable(error).into_response(),
     }
-}
-
-/// True if the user still has that address.
-fn set_verified(tenant: &Tenant, user_id: &str, email: &str) -> Result<bool, ApiError> {
-    for _ in 0..5 {
-        let stored = match tenant.directory.get(user_id) {
-            Ok(stored) => stored,
-            // Linked by now: its address is a profile's, which proves nothing.
-            Err(ApiError::NotFound(_)) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        if stored.user.email.as_deref() != Some(email) {
-            return Ok(false);
-        }
-        if stored.user.email_verified.is_verified() {
-            return Ok(true);
-        }
-        let user = User {
-            email_verified: Verification::Verified,
-            updated_at: Some(Timestamp::now()),
-            ..User::clone(&stored.user)
-        };
-        match tenant.directory.update(user, stored.version) {
-            Ok(_) => return Ok(true),
-            Err(ApiError::StateChanged(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(ApiError::StateChanged(user_id.to_owned()))
 }
 
 fn known_client(tenant: &Tenant, params: &Params) -> Result<(), Refused> {

@@ -135,6 +135,9 @@ impl Request<'_> {
         // Whoever the identity belongs to by now: it may have been linked.
         let owner = code.proved.key().map(|key| tenant.directory.owner(key)).transpose();
         let owner = owner.map_err(unavailable)?.flatten().ok_or_else(invalid)?;
+        if tenant.revocations.is_revoked(&code.proved.user.user_id, code.proved.at) {
+            return Err(invalid());
+        }
         if owner.user.blocked {
             return Err(NotLoggedIn::Blocked.into());
         }

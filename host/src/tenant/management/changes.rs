@@ -180,7 +180,7 @@ impl UserChange {
         }
         match tenant.directory.change_login(user, stored.version, &credential) {
             Ok(stored) => {
-                tenant.forgive(&credential);
+                tenant.login_changed(&credential);
                 Ok(Ok(stored.user))
             }
             Err(error @ ApiError::StateChanged(_)) => Ok(Err(error)),

@@ -20,7 +20,7 @@ use super::problem::{Problem, ProblemBody};
 use super::search::Query;
 use super::shown::{self, Fields};
 use crate::directory::Stored;
-use crate::login::User;
+use crate::login::{ApiError, User};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::{Shared, Tenant, run};
 
@@ -319,7 +319,20 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:users"])?;
     let gone = id.clone();
-    run(&tenant, move |tenant| tenant.directory.delete(&gone)).await?;
+    run(&tenant, move |tenant| deleted(tenant, &gone)).await?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::login::mask_addresses(&id), "a user was deleted");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes a user; whoever gets one of its identities later finds nobody logged
+/// in.
+fn deleted(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
+    let stored = match tenant.directory.get(id) {
+        Ok(stored) => stored,
+        Err(ApiError::NotFound(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    tenant.directory.delete(id)?;
+    stored.user.identities.iter().for_each(|identity| tenant.revocations.revoke(&identity.as_user_id()));
+    Ok(())
 }

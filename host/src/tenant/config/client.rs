@@ -1,0 +1,107 @@
+//! Applications.
+
+use serde::Deserialize;
+
+use crate::login::Metadata;
+
+/// An application.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Its id.
+    pub client_id: String,
+    /// What people call it.
+    #[serde(default)]
+    pub name: String,
+    /// Its secret; a public client has none.
+    #[serde(default)]
+    pub client_secret: Option<String>,
+    /// Where a login may return to, compared byte for byte.
+    #[serde(default)]
+    pub callbacks: Vec<String>,
+    /// Where a logout may return to, compared byte for byte.
+    #[serde(default)]
+    pub logout_urls: Vec<String>,
+    /// Origins of its pages.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// Grants that it may use.
+    #[serde(default = "default_grants")]
+    pub grant_types: Vec<String>,
+    /// Scopes of the Management API that it has by itself.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Shown to the plugin.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
+
+fn default_grants() -> Vec<String> {
+    ["authorization_code", "implicit", "refresh_token"].map(str::to_owned).into()
+}
+
+/// Grants that a client may be given.
+pub(in crate::tenant) const GRANTS: [&str; 7] = [
+    "authorization_code",
+    "implicit",
+    "refresh_token",
+    "client_credentials",
+    "password",
+    "http://auth0.com/oauth/grant-type/password-realm",
+    "http://auth0.com/oauth/grant-type/passwordless/otp",
+];
+
+/// Scopes of the Management API.
+const MANAGEMENT_SCOPES: [&str; 9] = [
+    "read:users",
+    "create:users",
+    "update:users",
+    "update:users_app_metadata",
+    "delete:users",
+    "read:user_idp_tokens",
+    "read:connections",
+    "read:signing_keys",
+    "update:signing_keys",
+];
+
+impl Client {
+    pub(super) fn check(&self) -> Result<(), String> {
+        for callback in self.callbacks.iter().chain(&self.logout_urls) {
+            match url::Url::parse(callback) {
+                Ok(url) if url.fragment().is_none() && !url.cannot_be_a_base() => {}
+                _ => return Err(format!("`{callback}` is not an absolute URL without a fragment")),
+            }
+        }
+        for origin in &self.origins {
+            let is_origin =
+                url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+            if !is_origin {
+                return Err(format!("`{origin}` is not an origin such as http://localhost:3000"));
+            }
+        }
+        if let Some(grant) = self.grant_types.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
+            return Err(format!("there is no grant type `{grant}`; there are {}", GRANTS.join(", ")));
+        }
+        if let Some(scope) = self.scopes.iter().find(|scope| !MANAGEMENT_SCOPES.contains(&scope.as_str())) {
+            return Err(format!("there is no scope `{scope}`; there are {}", MANAGEMENT_SCOPES.join(", ")));
+        }
+        if self.client_secret.as_ref().is_some_and(|secret| secret.len() < 16) {
+            return Err("a client_secret has 16 characters at least".to_owned());
+        }
+        if self.client_secret.is_none() && self.may("client_credentials") {
+            return Err("a client without a client_secret cannot use client_credentials".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether it may use this grant.
+    pub(in crate::tenant) fn may(&self, grant: &str) -> bool {
+        self.grant_types.iter().any(|it| it == grant)
+    }
+}

@@ -1,0 +1,117 @@
+//! Where identities come from, and who is there at first.
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::strategies::ENTERPRISE;
+use crate::login::{Metadata, Timestamp, User};
+
+/// Where identities come from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connection {
+    /// Its name, which identities carry.
+    pub name: String,
+    /// What it is: `auth0`, `email`, `sms`, `google-oauth2`, `samlp`, …
+    pub strategy: String,
+    /// Its id; derived from the name where left out.
+    #[serde(default)]
+    pub id: String,
+    /// Whether people may sign up; for databases.
+    #[serde(default = "yes")]
+    pub sign_up: bool,
+    /// Whether users have a name besides the address; for databases.
+    #[serde(default)]
+    pub requires_username: bool,
+    /// Who its login page offers to be; for social and enterprise stand-ins.
+    #[serde(default)]
+    pub accounts: Vec<Account>,
+    /// Shown to the plugin.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// An account at a provider that is played.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Account {
+    /// Its id at the provider.
+    pub user_id: String,
+    /// Its address.
+    pub email: Option<String>,
+    /// Whether the provider calls it verified.
+    pub email_verified: Option<bool>,
+    /// What else the provider sends: name, picture, locale, …
+    #[serde(flatten)]
+    pub rest: Metadata,
+}
+
+/// A user that is made if it is not there: Auth0's user object, with its
+/// connection and password.
+#[derive(Clone, Deserialize)]
+pub struct SeedUser {
+    /// The connection of its own identity.
+    #[serde(default)]
+    pub connection: String,
+    /// Its password, for databases.
+    #[serde(default)]
+    pub password: Option<String>,
+    /// The rest.
+    #[serde(flatten)]
+    pub user: User,
+}
+
+impl std::fmt::Debug for SeedUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SeedUser").field("user_id", &self.user.user_id).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// The provider that identities of this connection carry.
+    pub(in crate::tenant) fn provider(&self) -> &str {
+        &self.strategy
+    }
+
+    pub(in crate::tenant) fn is_database(&self) -> bool {
+        self.strategy == "auth0"
+    }
+
+    pub(in crate::tenant) fn is_passwordless(&self) -> bool {
+        matches!(self.strategy.as_str(), "email" | "sms")
+    }
+
+    /// Source: Auth0's event schema `user.created`, by category of provider.
+    pub(in crate::tenant) fn is_social(&self) -> bool {
+        !self.is_database() && !self.is_passwordless() && !ENTERPRISE.contains(&self.strategy.as_str())
+    }
+}
+
+/// An id of Auth0's form, the same at every start.
+pub(super) fn derived_id(name: &str) -> String {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let hash = Sha256::digest(name);
+    let id = hash.iter().take(16).map(|byte| char::from(ALPHABET[usize::from(*byte) % 62]));
+    "con_".chars().chain(id).collect()
+}
+
+impl SeedUser {
+    /// The user as it is made.
+    pub(in crate::tenant) fn made(&self, connection: &Connection, now: Timestamp) -> User {
+        let mut user = self.user.clone().with_own_identity(&connection.name);
+        for identity in &mut user.identities {
+            if identity.connection == connection.name {
+                identity.is_social = connection.is_social();
+            }
+        }
+        if connection.is_database() {
+            user.email = user.email.map(|email| email.to_ascii_lowercase());
+        }
+        user.created_at = user.created_at.or(Some(now));
+        user.updated_at = user.updated_at.or(Some(now));
+        user
+    }
+}

@@ -1,0 +1,234 @@
+//! `tenant.toml`: clients, connections, and who is there at first.
+
+mod client;
+mod connection;
+mod settings;
+mod strategies;
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+pub use client::Client;
+pub(super) use client::GRANTS;
+pub use connection::{Account, Connection, SeedUser};
+pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
+pub(super) use strategies::is_strategy;
+
+use connection::derived_id;
+
+/// What `ligature serve --init` writes; `{secret}` stands for a random one.
+const TEMPLATE: &str = include_str!("../tenant.toml");
+
+/// What a configuration file says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the tenant is called.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Names, with ports if any, under which it is reached besides this
+    /// machine's own.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// What becomes of a login whose plugin fails.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// Whether ID tokens are taken for access tokens, as until 2018.
+    #[serde(default)]
+    pub legacy_id_tokens: bool,
+    /// What a password's hash costs.
+    #[serde(default)]
+    pub password_hash: PasswordHash,
+    /// How many requests are answered.
+    #[serde(default)]
+    pub rate_limit: RateLimits,
+    /// How long things last.
+    #[serde(default)]
+    pub lifetimes: Lifetimes,
+    /// Applications.
+    #[serde(default)]
+    pub clients: Vec<Client>,
+    /// APIs of one's own.
+    #[serde(default)]
+    pub apis: Vec<Api>,
+    /// Where identities come from.
+    #[serde(default)]
+    pub connections: Vec<Connection>,
+    /// Users that are made if they are not there.
+    #[serde(default)]
+    pub users: Vec<SeedUser>,
+}
+
+fn default_name() -> String {
+    "dev".to_owned()
+}
+
+/// What becomes of a login whose plugin fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// It goes on, unlinked.
+    #[default]
+    Proceed,
+    /// It ends.
+    Deny,
+}
+
+/// An API of one's own: an audience for access tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// The audience.
+    pub identifier: String,
+    /// Scopes that users and clients may have of it.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Config {
+    /// What `--init` writes, with secrets of its own.
+    #[must_use]
+    pub fn template(secret: impl Fn() -> String) -> String {
+        let mut parts = TEMPLATE.split("{secret}");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            text.push_str(&secret());
+            text.push_str(part);
+        }
+        text
+    }
+
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    ///
+    /// With line and column where the text is no configuration; with the name of
+    /// what contradicts itself otherwise.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
+            // Without the offending line, which may hold a secret.
+            let place = error.span().map_or_else(String::new, |span| {
+                let before = &text[..span.start.min(text.len())];
+                format!("line {}: ", before.matches('\n').count() + 1)
+            });
+            ConfigError(format!("{place}{}", error.message()))
+        })?;
+        config.check().map_err(ConfigError)?;
+        for connection in &mut config.connections {
+            if connection.id.is_empty() {
+                connection.id = derived_id(&connection.name);
+            }
+        }
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut seen = HashSet::new();
+        for client in &self.clients {
+            if client.client_id.is_empty() {
+                return Err("a client has no client_id".to_owned());
+            }
+            if !seen.insert(&client.client_id) {
+                return Err(format!("two clients are called `{}`", client.client_id));
+            }
+            client.check().map_err(|why| format!("client `{}`: {why}", client.client_id))?;
+        }
+        let mut seen = HashSet::new();
+        for connection in &self.connections {
+            if !seen.insert(&connection.name) {
+                return Err(format!("two connections are called `{}`", connection.name));
+            }
+            if !is_strategy(&connection.strategy) {
+                return Err(format!(
+                    "connection `{}`: there is no strategy `{}`",
+                    connection.name, connection.strategy
+                ));
+            }
+        }
+        for seed in &self.users {
+            let id = &seed.user.user_id;
+            let connection = self.connections.iter().find(|it| it.name == seed.connection);
+            let Some(connection) = connection else {
+                return Err(format!("user `{id}`: there is no connection `{}`", seed.connection));
+            };
+            if seed.password.is_some() && connection.strategy != "auth0" {
+                return Err(format!("user `{id}`: only users of a database have passwords"));
+            }
+        }
+        let PasswordHash { memory_kib, iterations, lanes } = self.password_hash;
+        if argon2::Params::new(memory_kib, iterations, lanes, None).is_err() {
+            return Err("password_hash: Argon2 does not take these parameters".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The client of this id.
+    pub(super) fn client(&self, client_id: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.client_id == client_id)
+    }
+
+    /// The connection of this name.
+    pub(super) fn connection(&self, name: &str) -> Option<&Connection> {
+        self.connections.iter().find(|connection| connection.name == name)
+    }
+
+    /// The first connection of this kind.
+    pub(super) fn connection_of(&self, strategy: &str) -> Option<&Connection> {
+        self.connections.iter().find(|connection| connection.strategy == strategy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    fn refusal(text: &str) -> String {
+        Config::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_init_writes_is_a_configuration() {
+        let text = Config::template(|| "0123456789abcdef".to_owned());
+        let config = Config::parse(&text).unwrap();
+        assert!(config.clients.iter().any(|client| client.client_secret.is_some()));
+        assert!(config.connections.iter().all(|connection| connection.id.len() == 20));
+        assert!(!text.contains("{secret}"));
+    }
+
+    #[test]
+    fn an_error_says_where_and_shows_no_secret() {
+        let error = refusal("[[clients]]\nclient_id = \"a\"\nclient_sekret = \"hunter2hunter2hunter2\"\n");
+        assert!(error.starts_with("line 3: unknown field `client_sekret`"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        assert_eq!(
+            refusal("[[clients]]\nclient_id = \"a\"\ncallbacks = [\"/callback\"]"),
+            "client `a`: `/callback` is not an absolute URL without a fragment"
+        );
+        assert_eq!(
+            refusal("[[clients]]\nclient_id = \"a\"\norigins = [\"http://localhost:3000/\"]"),
+            "client `a`: `http://localhost:3000/` is not an origin such as http://localhost:3000"
+        );
+        assert_eq!(
+            refusal("[[clients]]\nclient_id = \"a\"\ngrant_types = [\"client_credentials\"]"),
+            "client `a`: a client without a client_secret cannot use client_credentials"
+        );
+        assert_eq!(
+            refusal("[[connections]]\nname = \"x\"\nstrategy = \"gogle\""),
+            "connection `x`: there is no strategy `gogle`"
+        );
+        assert_eq!(
+            refusal("[[users]]\nuser_id = \"auth0|1\"\nconnection = \"db\""),
+            "user `auth0|1`: there is no connection `db`"
+        );
+    }
+}

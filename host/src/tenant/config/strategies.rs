@@ -1,0 +1,67 @@
+//! Providers that Auth0 has.
+
+pub(super) const ENTERPRISE: [&str; 12] = [
+    "ad",
+    "adfs",
+    "custom",
+    "google-apps",
+    "ip",
+    "office365",
+    "oidc",
+    "okta",
+    "pingfederate",
+    "samlp",
+    "sharepoint",
+    "waad",
+];
+
+const SOCIAL: [&str; 40] = [
+    "amazon",
+    "apple",
+    "dropbox",
+    "bitbucket",
+    "auth0-oidc",
+    "baidu",
+    "bitly",
+    "box",
+    "daccount",
+    "dwolla",
+    "evernote-sandbox",
+    "evernote",
+    "exact",
+    "facebook",
+    "fitbit",
+    "github",
+    "google-oauth2",
+    "instagram",
+    "line",
+    "linkedin",
+    "oauth1",
+    "oauth2",
+    "paypal",
+    "paypal-sandbox",
+    "planningcenter",
+    "salesforce-community",
+    "salesforce-sandbox",
+    "salesforce",
+    "shopify",
+    "shop",
+    "soundcloud",
+    "thirtysevensignals",
+    "twitter",
+    "untappd",
+    "vkontakte",
+    "weibo",
+    "windowslive",
+    "wordpress",
+    "yahoo",
+    "yandex",
+];
+
+/// Whether Auth0 has such a provider.
+///
+/// Source: Auth0's Management API, `provider` of `POST
+/// /api/v2/users/{id}/identities`.
+pub(in crate::tenant) fn is_strategy(name: &str) -> bool {
+    matches!(name, "auth0" | "email" | "sms") || ENTERPRISE.contains(&name) || SOCIAL.contains(&name)
+}
