@@ -15,6 +15,7 @@ use super::grants;
 use super::params::{InQuery, Params};
 use super::steps::Pending;
 use crate::login::{Timestamp, User};
+use crate::tenant::config::Client;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{Around, From, LoggedIn, Proved};
 use crate::tenant::sessions::{Browser, Session};
@@ -115,14 +116,7 @@ impl Asked<'_> {
         let Some(client) = self.tenant.config.client(&authorization.client_id) else {
             return Refused::client().into_response();
         };
-        let around = Around {
-            client,
-            protocol: authorization.protocol(),
-            scope: &authorization.scope,
-            from: self.from,
-            interactive: false,
-            answer: None,
-        };
+        let around = around(client, &authorization, self.from);
         match self.tenant.log_in(proved, &around) {
             Ok(LoggedIn::As(user)) => {
                 // Third-party cookies may have been kept from us: without one,
@@ -140,14 +134,7 @@ impl Asked<'_> {
         let Some(client) = self.tenant.config.client(&authorization.client_id) else {
             return Refused::client().into_response();
         };
-        let around = Around {
-            client,
-            protocol: authorization.protocol(),
-            scope: &authorization.scope,
-            from: self.from,
-            interactive: false,
-            answer: None,
-        };
+        let around = around(client, &authorization, self.from);
         match self.tenant.log_in_again(&session.proved, &around) {
             Ok(LoggedIn::As(user)) => self.finish(&authorization, &user, &session.proved, Some(&session)),
             Ok(LoggedIn::Asked { .. }) => self.tell(&authorization, &Refused::server()),
@@ -205,6 +192,12 @@ impl Asked<'_> {
         let response = answer::send(redirect_uri, *mode, state.as_deref(), of_error(why));
         (self.browser.into_cookies(), response).into_response()
     }
+}
+
+/// A login where nobody is asked anything.
+pub(super) fn around<'a>(client: &'a Client, authorization: &'a Authorization, from: &'a From) -> Around<'a> {
+    let (protocol, scope) = (authorization.protocol(), authorization.scope.as_str());
+    Around { client, protocol, scope, from, interactive: false, answer: None }
 }
 
 /// Whether a session is as fresh as asked for, and of the connection asked for.

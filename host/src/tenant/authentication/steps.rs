@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::see_other;
 use super::authorization::Authorization;
-use super::authorize::Asked;
+use super::authorize::{Asked, around};
 use super::error::Refused;
 use super::params::Params;
 use super::{database, pages, passwordless, prove};
@@ -141,12 +141,9 @@ impl<'a> Form<'a> {
             return Refused::client().into_response();
         };
         let around = Around {
-            client,
-            protocol: authorization.protocol(),
-            scope: &authorization.scope,
-            from: self.asked.from,
             interactive: answer.is_none(),
             answer,
+            ..around(client, authorization, self.asked.from)
         };
         let logged_in = tenant.log_in(proved, &around);
         // Whoever sends the same form twice gets one answer.
