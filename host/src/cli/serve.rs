@@ -12,7 +12,7 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print};
 use crate::directory::{Administration, Memory, Open};
 use crate::sandbox::Allocator;
-use crate::tenant::{Config, Opening, Ports, Ready, Sources, StateDir, random_secret, serve};
+use crate::tenant::{Config, Opening, Ports, Ready, ServeError, Sources, StateDir, random_secret, serve};
 
 /// Logins that are decided at a time; others wait.
 const CONCURRENT_LOGINS: u32 = 64;
@@ -102,7 +102,14 @@ impl Args {
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
         let opening = Opening { config, directory, sandbox, sources, state: &state, ports, rotate_key };
-        serve(opening, |ready| tell(ready, &file, self.directory.is_none())).map_err(Exit::failed)
+        let served = serve(opening, |ready| tell(ready, &file, self.directory.is_none()));
+        served.map_err(|error| match error {
+            ServeError::Port { .. } | ServeError::Seed(_) | ServeError::Stopped(_) => Exit::failed(error),
+            ServeError::Source(_)
+            | ServeError::Keys(_)
+            | ServeError::Certificate(_)
+            | ServeError::State(_) => Exit::unreadable(error),
+        })
     }
 
     fn state(&self) -> Result<StateDir, Exit> {

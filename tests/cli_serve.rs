@@ -1,0 +1,119 @@
+//! What `ligature serve` says to what it cannot serve.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What the program says, and the code that it ends with.
+fn serve(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .arg("serve")
+        .args(arguments)
+        .current_dir(folder)
+        .env("LIGATURE_STATE", folder.join("state"))
+        .env("LIGATURE_LOG", "error")
+        .env("RUST_BACKTRACE", "1")
+        .env_remove("LIGATURE_DIRECTORY")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("the program prints UTF-8");
+    assert!(!said.contains("panicked") && !said.contains("backtrace"), "{said}");
+    (output.status.code(), said.replace(&folder.display().to_string(), "FOLDER"))
+}
+
+fn said(files: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).expect("a file is written");
+    }
+    let any_port = ["--port", "0", "--tls-port", "0"];
+    serve(folder.path(), &[&any_port, arguments].concat())
+}
+
+#[test]
+fn init_writes_a_configuration_that_only_its_owner_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (code, said) = serve(folder.path(), &["--init"]);
+    assert_eq!(code, Some(0), "{said}");
+    let file = folder.path().join("tenant.toml");
+    let mode = fs::metadata(&file).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let before = fs::read(&file).expect("it can be read");
+    let again = serve(folder.path(), &["--init"]);
+    assert_eq!(again, (Some(2), "error: tenant.toml is there already, and was left as it is\n".to_owned()));
+    assert_eq!(fs::read(&file).expect("it can be read"), before);
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_told_with_its_line() {
+    let config =
+        "name = \"dev\"\n\n[[clients]]\nclient_id = \"web\"\nclient_sekret = \"do not print this\"\n";
+    let (code, said) = said(&[("tenant.toml", config)], &["--config", "tenant.toml"]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("error: tenant.toml: line 5: unknown field `client_sekret`"), "{said}");
+    assert!(!said.contains("do not print this"), "{said}");
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_offered() {
+    let (code, said) = said(&[], &["--config", "nowhere.toml"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("nowhere.toml") && said.contains("`ligature serve --init` writes one"), "{said}");
+}
+
+#[test]
+fn a_policy_that_is_wrong_is_told_with_its_place() {
+    let (code, said) =
+        said(&[("policy.json", "{\n  \"mode\": \"sometimes\"\n}")], &["--policy", "policy.json"]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("error: policy.json:3:1: unknown variant `sometimes`"), "{said}");
+}
+
+#[test]
+fn a_plugin_that_is_none_is_told() {
+    let (code, said) = said(&[("plugin.wasm", "no wasm")], &["--plugin", "plugin.wasm"]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("error: plugin plugin.wasm "), "{said}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("its port").port().to_string();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (code, said) = serve(folder.path(), &["--port", &port, "--tls-port", "0"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.starts_with(&format!("error: port {port} of this machine cannot be listened on: ")),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_directory_that_is_none_is_told_without_its_password() {
+    let (code, said) = said(&[], &["--directory", "mysql://root:hunter2@localhost/users"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("expected sqlite:PATH or postgres://USER@HOST/DATABASE"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_state_folder_that_is_a_file_is_named() {
+    let (code, said) = said(&[("state", "")], &[]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("error: FOLDER/state: "), "{said}");
+}
+
+#[test]
+fn a_signing_key_that_is_none_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join("state")).expect("a folder");
+    fs::write(folder.path().join("state/signing-key.pem"), "nonsense").expect("a file is written");
+    let (code, said) = serve(folder.path(), &["--port", "0", "--tls-port", "0"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("FOLDER/state/signing-key.pem: this is no RSA key in PEM"), "{said}");
+}
