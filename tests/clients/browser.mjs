@@ -80,7 +80,8 @@ export class Browser {
         method: body ? 'POST' : 'GET',
         body: body && new URLSearchParams(body),
         redirect: 'manual',
-        headers: { accept: 'text/html', cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
+        // As browsers do with a page that lets its own origin be known.
+        headers: { ...(body && { origin: url.origin }), accept: 'text/html', cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') },
       });
       for (const line of response.headers.getSetCookie()) {
         const [pair, ...rest] = line.split(';');

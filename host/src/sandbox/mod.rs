@@ -15,7 +15,7 @@ pub use failure::{Failure, LoadError};
 pub use inspect::{Direction, Inspection, Item};
 pub use plugin::{Finished, Plugin, Question, Settings, SettingsError};
 pub use state::{LogLevel, LogLine, Used};
-pub(crate) use turnstile::Turnstile;
+pub(crate) use turnstile::{Inside, Turnstile};
 pub use wasi::Wasi;
 
 /// The contract's version that this host offers.

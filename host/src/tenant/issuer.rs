@@ -82,15 +82,17 @@ impl Hosts {
         let port = if scheme == Scheme::Https { self.https } else { self.http };
         let standard = if scheme == Scheme::Https { 443 } else { 80 };
         let (name, asked) = match host.rsplit_once(':') {
-            Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()?),
-            _ => (host.as_str(), standard),
+            Some((name, port)) if !port.ends_with(']') => (name, Some(port.to_owned())),
+            _ => (host.as_str(), None),
         };
+        // As it is written: `04480` would make another issuer of the same port.
+        let is_port = |own: u16| asked.as_ref().map_or(own == standard, |asked| *asked == own.to_string());
         let is_label = |label: &str| {
             !label.is_empty() && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
         };
         let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]")
             || name.strip_suffix(".localhost").is_some_and(|sub| sub.split('.').all(is_label));
-        let is_own = (is_local && Some(asked) == port) || self.further.contains(&host);
+        let is_own = (is_local && port.is_some_and(is_port)) || self.further.contains(&host);
         is_own.then(|| Issuer::new(scheme, &host))
     }
 
@@ -165,6 +167,8 @@ mod tests {
             "evil.test:4481",
             "localhost",
             "localhost:4480",
+            "localhost:04481",
+            "localhost:+4481",
             "localhost.evil.test:4481",
             ".localhost:4481",
             "",

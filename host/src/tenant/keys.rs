@@ -1,6 +1,6 @@
 //! The keys that tokens are signed with: kept, and rotated.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -24,6 +24,8 @@ const LABEL: &str = "PRIVATE KEY";
 pub(super) struct Keys {
     state: StateDir,
     in_force: ArcSwap<InForce>,
+    /// Held by whoever rotates them.
+    rotating: Mutex<()>,
 }
 
 struct InForce {
@@ -60,12 +62,17 @@ impl Keys {
             None => SigningKey::made(state)?,
         };
         let previous = SigningKey::read(state, PREVIOUS)?;
-        Ok(Self { state: state.clone(), in_force: ArcSwap::from_pointee(InForce { current, previous }) })
+        Ok(Self {
+            state: state.clone(),
+            in_force: ArcSwap::from_pointee(InForce { current, previous }),
+            rotating: Mutex::new(()),
+        })
     }
 
     /// Signs with a new key from now on. What the one before has signed stays
     /// good; what was signed before that does not. Returns the new key's id.
     pub(super) fn rotate(&self) -> Result<String, KeysError> {
+        let _one_at_a_time = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
         // The old key is safe before the new one takes its file.
         let old = self.in_force.load_full();
         self.state.write(PREVIOUS, &old.current.pem)?;

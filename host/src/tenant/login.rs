@@ -115,6 +115,9 @@ impl Tenant {
     /// Logs somebody in who has proved to be this identity: the user is found,
     /// or made, the plugin asked, the login counted.
     pub(super) fn log_in(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
+        if self.revocations.is_revoked(&proved.user.user_id, proved.at) {
+            return Err(NotLoggedIn::Gone);
+        }
         let now = Timestamp::now();
         let event = self.event(proved, around, now);
         let event = arrive(&*self.directory, event, now).map_err(failed)?;
@@ -172,9 +175,6 @@ impl Tenant {
     /// the proof. Users that are gone do not come back by it.
     pub(super) fn log_in_again(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
         let Some(key) = proved.key() else { return Err(NotLoggedIn::Gone) };
-        if self.revocations.is_revoked(&proved.user.user_id, proved.at) {
-            return Err(NotLoggedIn::Gone);
-        }
         match self.directory.owner(key) {
             Ok(Some(_)) => self.log_in(&proved.remembered(), around),
             Ok(None) | Err(ApiError::Invalid(_)) => Err(NotLoggedIn::Gone),

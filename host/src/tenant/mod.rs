@@ -9,11 +9,12 @@
 //! | `login` | one login: the plugin is asked |
 //! | `decider`, `reload` | which plugin and policy, and their replacement |
 //! | `issuer`, `keys`, `tokens` | who the tenant is, and what it signs |
-//! | `sessions`, `refresh_tokens`, `revocations`, `one_time`, `passwords` | what it remembers of people |
+//! | `sessions`, `refresh_tokens`, `revocations`, `one_time`, `passwords`, `attempts` | what it remembers of people |
 //! | `outbox` | what would have been mailed |
 //! | `rate_limit`, `metrics` | how much is asked |
 //! | `certificates`, `state_dir` | what it keeps between starts |
 
+mod attempts;
 mod authentication;
 mod certificates;
 mod config;
@@ -62,7 +63,7 @@ use revocations::Revocations;
 use sessions::Sessions;
 
 use crate::directory::{Administration, Credential};
-use crate::login::{ApiError, Timestamp};
+use crate::login::{ApiError, IdentityKey, Timestamp};
 
 /// A tenant.
 pub struct Tenant {
@@ -108,26 +109,24 @@ impl Tenant {
         for seed in &self.config.users {
             let Some(connection) = self.config.connection(&seed.connection) else { continue };
             let user = seed.made(connection, now);
-            let is_taken =
-                |error: &ApiError| matches!(error, ApiError::Invalid(_) | ApiError::AlreadyLinked(_));
             let id = user.user_id.split_once('|').map_or("", |(_, id)| id).to_owned();
-            let made = if connection.is_database() {
+            let key =
+                IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
+            // From an earlier start, or linked since.
+            if self.directory.owner(key)?.is_some() {
+                continue;
+            }
+            if connection.is_database() {
                 let credential = Credential {
                     connection: connection.name.clone(),
-                    user_id: id,
+                    user_id: id.clone(),
                     email: user.email.clone(),
                     username: user.rest.get("username").and_then(|it| it.as_str()).map(str::to_lowercase),
                     password: seed.password.as_deref().and_then(Passwords::cheap_hash),
                 };
-                self.directory.sign_up(user, &credential)
+                self.directory.sign_up(user, &credential)?;
             } else {
-                self.directory.create(user)
-            };
-            match made {
-                Ok(_) => {}
-                // From an earlier start, or linked since.
-                Err(error) if is_taken(&error) => {}
-                Err(error) => return Err(error),
+                self.directory.create(user)?;
             }
         }
         Ok(())
@@ -165,7 +164,9 @@ fn login_name(connection: &str, login: &str) -> String {
 /// in, and telling nobody which one that is.
 fn passwordless_id(connection: &Connection, address: &str) -> String {
     use sha2::{Digest, Sha256};
-    let address = address.to_lowercase();
+    // Of ASCII letters only: elsewhere, other letters than a person would think
+    // have one lower case.
+    let address = address.to_ascii_lowercase();
     let hash = Sha256::digest(format!("{}\n{address}", connection.name));
     hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }

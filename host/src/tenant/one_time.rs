@@ -2,20 +2,40 @@
 
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::random::secret;
 
-/// How many of each kind are kept; beyond them the least used are forgotten.
-const KEPT: u64 = 100_000;
+/// What all things of a kind may take, in bytes. Beyond it the ones that were
+/// used longest ago are forgotten.
+const BYTES: u64 = 64 << 20;
+/// What a thing takes at least, its name and its place included.
+const AT_LEAST: u32 = 512;
 
 /// Keeps values under names that nobody can guess, for a while.
 pub(super) struct OneTime<T>(Cache<String, T>);
 
 impl<T: Clone + Send + Sync + 'static> OneTime<T> {
+    /// For things of about one size.
     pub(super) fn new(lifetime_s: u64) -> Self {
-        let lifetime = Duration::from_secs(lifetime_s);
-        Self(Cache::builder().max_capacity(KEPT).time_to_live(lifetime).build())
+        Self::weighed(lifetime_s, |_| 0)
+    }
+
+    /// For things that are as large as whoever sends them likes; `bytes` tells
+    /// how large.
+    pub(super) fn weighed(lifetime_s: u64, bytes: fn(&T) -> usize) -> Self {
+        let weigh = move |_: &String, value: &T| {
+            AT_LEAST.saturating_add(u32::try_from(bytes(value)).unwrap_or(u32::MAX))
+        };
+        let cache = Cache::builder()
+            .max_capacity(BYTES)
+            .weigher(weigh)
+            // The default forgets what is new before what was asked for often:
+            // here, each is asked for once.
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(Duration::from_secs(lifetime_s));
+        Self(cache.build())
     }
 
     /// Keeps a value. Returns its name.
@@ -43,7 +63,7 @@ impl<T: Clone + Send + Sync + 'static> OneTime<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::OneTime;
+    use super::{BYTES, OneTime};
 
     #[test]
     fn of_many_who_ask_at_once_one_gets_it() {
@@ -56,5 +76,16 @@ mod tests {
             });
             assert_eq!(got, 1);
         }
+    }
+
+    #[test]
+    fn the_newest_is_there_however_many_there_are() {
+        let kept = OneTime::weighed(60, |_: &u64| 1 << 20);
+        for n in 0..200 {
+            let name = kept.put(n);
+            assert_eq!(kept.get(&name), Some(n));
+        }
+        kept.0.run_pending_tasks();
+        assert!(kept.0.weighted_size() <= BYTES);
     }
 }

@@ -1,26 +1,21 @@
 //! Passwords: hashed, checked, and not tried for ever.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use moka::sync::Cache;
 
+use super::attempts::{Attempts, TooMany};
 use super::config::PasswordHash;
 use crate::directory::Credential;
-use crate::sandbox::Turnstile;
+use crate::sandbox::{Inside, Turnstile};
 
-/// Failed attempts before a login has to wait.
-///
-/// Source: Auth0, "Brute-force protection", default.
-const ATTEMPTS: u32 = 10;
-const WAIT: Duration = Duration::from_secs(600);
 /// Auth0's policy `low` asks for 6, `fair` for 8.
 const MIN_LENGTH: usize = 8;
 /// Longer ones cost whoever checks them.
 const MAX_LENGTH: usize = 256;
+/// Passwords that wait to be hashed. Each keeps a thread that others need.
+const WAITING: u32 = 64;
 
 /// Hashes and checks passwords.
 pub(super) struct Passwords {
@@ -28,9 +23,10 @@ pub(super) struct Passwords {
     /// Of no password: checked where there is none, so that the time does not
     /// tell who is there.
     nobody: String,
-    failed: Cache<String, Arc<AtomicU32>>,
+    attempts: Attempts,
     /// Each hash takes its memory.
     at_a_time: Turnstile,
+    waiting: AtomicU32,
 }
 
 /// Why a password is not taken.
@@ -38,8 +34,12 @@ pub(super) struct Passwords {
 pub(super) enum Wrong {
     /// It is wrong, or there is no such login.
     Password,
+    /// A new one is too short, or too long.
+    Weak,
     /// It was tried too often.
     TooManyAttempts,
+    /// Too many passwords are being hashed already.
+    Busy,
 }
 
 impl Passwords {
@@ -51,24 +51,25 @@ impl Passwords {
             "$argon2id$v=19$m={},t={},p={}$bm8gcGFzc3dvcmQgaGFzIGl0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             cost.memory_kib, cost.iterations, cost.lanes
         );
-        let cores = std::thread::available_parallelism()
-            .map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+        let cores =
+            std::thread::available_parallelism().map_or(2, |it| u32::try_from(it.get()).unwrap_or(u32::MAX));
         Self {
             argon2,
             nobody,
-            failed: Cache::builder().max_capacity(100_000).time_to_live(WAIT).build(),
+            attempts: Attempts::new(),
             at_a_time: Turnstile::new(cores),
+            waiting: AtomicU32::new(0),
         }
     }
 
-    /// A new password's hash; none where the password is too weak.
-    pub(super) fn hash(&self, password: &str) -> Option<String> {
-        let is_fit = (MIN_LENGTH..=MAX_LENGTH).contains(&password.len());
-        if !is_fit {
-            return None;
+    /// A new password's hash.
+    pub(super) fn hash(&self, password: &str) -> Result<String, Wrong> {
+        if !(MIN_LENGTH..=MAX_LENGTH).contains(&password.len()) {
+            return Err(Wrong::Weak);
         }
-        let _one_of_few = self.at_a_time.enter();
-        self.argon2.hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
+        let _one_of_few = self.one_of_few()?;
+        let hash = self.argon2.hash_password(password.as_bytes());
+        hash.map(|hash| hash.to_string()).map_err(|_| Wrong::Weak)
     }
 
     /// The hash of a password that stands in the configuration, for everybody to
@@ -87,25 +88,28 @@ impl Passwords {
         credential: Option<&Credential>,
         password: &str,
     ) -> Result<(), Wrong> {
-        let failed = self.failed.get_with(login.to_lowercase(), Arc::default);
-        if failed.load(Ordering::Relaxed) >= ATTEMPTS {
-            return Err(Wrong::TooManyAttempts);
-        }
+        self.attempts.begin(login).map_err(|TooMany| Wrong::TooManyAttempts)?;
         let hash = credential.and_then(|it| it.password.as_deref());
-        let _one_of_few = self.at_a_time.enter();
+        let _one_of_few = self.one_of_few()?;
         let is_right = password.len() <= MAX_LENGTH
             && phc::PasswordHash::new(hash.unwrap_or(&self.nobody))
                 .is_ok_and(|hash| self.argon2.verify_password(password.as_bytes(), &hash).is_ok());
         if is_right && hash.is_some() {
-            self.failed.invalidate(&login.to_lowercase());
+            self.attempts.forgive(login);
             return Ok(());
         }
-        failed.fetch_add(1, Ordering::Relaxed);
         Err(Wrong::Password)
     }
 
     /// Lets a login be tried again, once its password is another.
     pub(super) fn forgive(&self, login: &str) {
-        self.failed.invalidate(&login.to_lowercase());
+        self.attempts.forgive(login);
+    }
+
+    fn one_of_few(&self) -> Result<Inside<'_>, Wrong> {
+        let waiting = self.waiting.fetch_add(1, Ordering::SeqCst);
+        let inside = (waiting < WAITING).then(|| self.at_a_time.enter());
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        inside.ok_or(Wrong::Busy)
     }
 }

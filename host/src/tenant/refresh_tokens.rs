@@ -12,11 +12,15 @@ use subtle::ConstantTimeEq;
 
 use super::login::Proved;
 use super::random::secret;
+use crate::login::Timestamp;
 
 /// What a refresh token stands for.
 #[derive(Debug, Clone)]
 pub(super) struct Grant {
+    pub(super) issuer: String,
     pub(super) client_id: String,
+    /// When it was first issued.
+    pub(super) at: Timestamp,
     pub(super) proved: Proved,
     pub(super) scope: String,
     pub(super) audience: Option<String>,
@@ -54,28 +58,43 @@ impl RefreshTokens {
         (format!("{family}.{name}"), family)
     }
 
-    /// What a token stands for, and the one that takes its place, if `is_for`
-    /// finds that it is whose it should be.
-    pub(super) fn exchange(
+    /// What a token stands for, if `is_for` finds that it is whose it should be.
+    pub(super) fn look(&self, token: &str, is_for: impl FnOnce(&Grant) -> bool) -> Result<Grant, NotTaken> {
+        self.good(
+            token,
+            |known| if is_for(&known.grant) { Ok(known.grant.clone()) } else { Err(NotTaken::Unknown) },
+        )
+    }
+
+    /// The token that takes this one's place.
+    pub(super) fn rotate(&self, token: &str) -> Result<String, NotTaken> {
+        self.good(token, |known| {
+            let next = secret();
+            known.good = hash(&next);
+            Ok(format!("{}.{next}", token.split_once('.').map_or("", |(family, _)| family)))
+        })
+    }
+
+    fn good<T>(
         &self,
         token: &str,
-        is_for: impl FnOnce(&Grant) -> bool,
-    ) -> Result<(Grant, String), NotTaken> {
+        what: impl FnOnce(&mut Family) -> Result<T, NotTaken>,
+    ) -> Result<T, NotTaken> {
         let (family, name) = token.split_once('.').ok_or(NotTaken::Unknown)?;
         let known = self.0.get(family).ok_or(NotTaken::Unknown)?;
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_for(&known.grant) {
-            return Err(NotTaken::Unknown);
+        if bool::from(known.good.ct_eq(&hash(name))) {
+            return what(&mut known);
         }
-        if !bool::from(known.good.ct_eq(&hash(name))) {
-            self.0.invalidate(family);
-            // Whoever waits for the lock finds a family that is good for none.
-            known.good = [0; 32];
-            return Err(NotTaken::Reused);
-        }
-        let next = secret();
-        known.good = hash(&next);
-        Ok((known.grant.clone(), format!("{family}.{next}")))
+        self.0.invalidate(family);
+        // Whoever waits for the lock finds a family that is good for none.
+        known.good = [0; 32];
+        Err(NotTaken::Reused)
+    }
+
+    /// Ends the family of a token.
+    pub(super) fn revoke_token(&self, token: &str) {
+        token.split_once('.').into_iter().for_each(|(family, _)| self.revoke(family));
     }
 
     /// Ends a family.
@@ -102,7 +121,9 @@ mod tests {
             at: Timestamp::default(),
         };
         let grant = Grant {
+            issuer: "http://localhost/".to_owned(),
             client_id: "spa".to_owned(),
+            at: Timestamp::default(),
             proved,
             scope: String::new(),
             audience: None,
@@ -116,23 +137,31 @@ mod tests {
     #[test]
     fn a_token_gives_way_to_the_next() {
         let (tokens, first) = issued();
-        let (_, second) = tokens.exchange(&first, |_| true).unwrap();
-        let (_, third) = tokens.exchange(&second, |_| true).unwrap();
+        let second = tokens.rotate(&first).unwrap();
+        let third = tokens.rotate(&second).unwrap();
         assert!(first != second && second != third);
     }
 
     #[test]
     fn a_token_that_comes_back_ends_its_family() {
         let (tokens, first) = issued();
-        let (_, second) = tokens.exchange(&first, |_| true).unwrap();
-        assert_eq!(tokens.exchange(&first, |_| true).unwrap_err(), NotTaken::Reused);
-        assert_eq!(tokens.exchange(&second, |_| true).unwrap_err(), NotTaken::Unknown);
+        let second = tokens.rotate(&first).unwrap();
+        assert_eq!(tokens.rotate(&first).unwrap_err(), NotTaken::Reused);
+        assert_eq!(tokens.look(&second, |_| true).unwrap_err(), NotTaken::Unknown);
     }
 
     #[test]
     fn another_client_neither_gets_nor_ends_it() {
         let (tokens, first) = issued();
-        assert_eq!(tokens.exchange(&first, |grant| grant.client_id == "web").unwrap_err(), NotTaken::Unknown);
-        assert!(tokens.exchange(&first, |_| true).is_ok());
+        assert_eq!(tokens.look(&first, |grant| grant.client_id == "web").unwrap_err(), NotTaken::Unknown);
+        assert!(tokens.look(&first, |_| true).is_ok());
+    }
+
+    #[test]
+    fn of_two_who_look_at_one_token_one_gets_the_next() {
+        let (tokens, first) = issued();
+        assert!(tokens.look(&first, |_| true).is_ok() && tokens.look(&first, |_| true).is_ok());
+        assert!(tokens.rotate(&first).is_ok());
+        assert_eq!(tokens.rotate(&first).unwrap_err(), NotTaken::Reused);
     }
 }

@@ -7,6 +7,11 @@ use moka::sync::Cache;
 
 use crate::login::Timestamp;
 
+/// What names the refresh tokens of an identity; no identity is called so.
+pub(super) fn refresh_tokens_of(identity: &str) -> String {
+    format!("refresh tokens of {identity}")
+}
+
 /// From when on the logins of an identity count, where not all do.
 pub(super) struct Revocations(Cache<String, Timestamp>);
 
@@ -14,6 +19,11 @@ impl Revocations {
     /// `lifetime_s` is how long any session or refresh token lives.
     pub(super) fn new(lifetime_s: u64) -> Self {
         Self(Cache::builder().max_capacity(100_000).time_to_live(Duration::from_secs(lifetime_s)).build())
+    }
+
+    /// Ends the refresh tokens that this identity has so far, and nothing else.
+    pub(super) fn revoke_refresh_tokens(&self, identity: &str) {
+        self.revoke(&refresh_tokens_of(identity));
     }
 
     /// Ends the logins that this identity (`provider|id`) has made so far.

@@ -20,6 +20,8 @@ use super::{Shared, authentication, management};
 
 /// Auth0's limit for a body.
 const BODY_BYTES: usize = 1 << 20;
+/// Nothing that a login needs is longer.
+const LOGIN_BODY_BYTES: usize = 32 << 10;
 /// How long a request may take, its body included.
 const REQUEST: Duration = Duration::from_secs(30);
 /// How long browsers may keep the answer to a preflight.
@@ -28,9 +30,14 @@ const PREFLIGHT: Duration = Duration::from_secs(600);
 /// Everything that is served, the listener left open.
 pub(super) fn router(tenant: &Shared) -> Router<Shared> {
     let (management, document) = management::router();
-    let management = management.route_layer(middleware::from_fn_with_state(tenant.clone(), limit_management));
+    let management = management
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_management))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(cors(tenant));
     let authentication = authentication::router()
-        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication));
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
+        .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
+        .layer(cors(tenant));
     Router::new()
         .merge(management)
         .merge(authentication)
@@ -50,12 +57,10 @@ pub(super) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
         }
     };
     router
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Problem::plain(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST))
-        .layer(cors(tenant))
         .layer(middleware::from_fn_with_state(tenant.clone(), arrived))
         .layer(middleware::from_fn_with_state(tenant.clone(), watched))
         .with_state(tenant.clone())
@@ -98,7 +103,8 @@ async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> 
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Not `no-referrer`: browsers would send forms with `Origin: null`.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     let took = start.elapsed();
     let status = response.status().as_u16();
     tenant.metrics.answered(&route, method, status, took);

@@ -139,6 +139,9 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         authentication_limit: Limiter::new(config.rate_limit.authentication),
         config,
     });
+    for weakness in tenant.config.weaknesses() {
+        tracing::warn!(weakness, "the configuration weakens the tenant");
+    }
     tenant.seed().map_err(ServeError::Seed)?;
     // Without the watcher everything works but this; SIGHUP does it, too.
     let _watcher = reload::watch(&tenant).inspect_err(

@@ -59,11 +59,16 @@ impl Browser {
     }
 
     fn read(&self, what: &str) -> Option<String> {
-        self.jar.get(&self.name(what)).map(|cookie| cookie.value().to_owned())
+        let name = self.name(what);
+        let cookie = self.jar.get(&name)?;
+        cookie.value().strip_prefix(&name)?.strip_prefix('=').map(str::to_owned)
     }
 
     fn write(&mut self, what: &str, value: String, lifetime_s: Option<u64>) {
-        let mut cookie = Cookie::build((self.name(what), value)).path("/").http_only(true);
+        // The name is signed, too: what one cookie says is not taken of another.
+        let name = self.name(what);
+        let value = format!("{name}={value}");
+        let mut cookie = Cookie::build((name, value)).path("/").http_only(true);
         cookie = if self.is_https {
             // An application on another site asks from within an iframe.
             cookie.secure(true).same_site(SameSite::None)

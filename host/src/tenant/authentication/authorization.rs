@@ -12,6 +12,8 @@ use crate::tenant::tokens::CURRENT_USER_SCOPES;
 pub(super) struct Authorization {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
+    /// Whether the request named it.
+    pub(super) names_redirect_uri: bool,
     pub(super) wants: Wants,
     pub(super) mode: Mode,
     pub(super) scope: String,
@@ -117,12 +119,16 @@ impl Authorization {
             let description = "response_type: expected code, token, id_token or several of them";
             Refused::new(axum::http::StatusCode::BAD_REQUEST, "unsupported_response_type", description)
         };
-        let wants = wants.ok_or_else(unsupported).map_err(told)?;
+        let mut wants = wants.ok_or_else(unsupported).map_err(told)?;
         let mode =
             mode.ok_or_else(|| Refused::request("response_mode does not fit response_type")).map_err(told)?;
         wants.allow(client).map_err(told)?;
         let audience = Audience::read(tenant, issuer, params.get("audience")).map_err(told)?;
         let scope = audience.grant(tenant, client, params.get("scope").unwrap_or_default());
+        // Until 2018, an access token came with an ID token.
+        if tenant.config.legacy_id_tokens && wants.token && scope.split(' ').any(|it| it == "openid") {
+            wants.id_token = true;
+        }
         let nonce = params.owned("nonce");
         // Without it, nobody could tell a stolen ID token from one's own.
         if wants.id_token && nonce.is_none() && !tenant.config.legacy_id_tokens {
@@ -165,9 +171,24 @@ impl Authorization {
             prompt,
             login_hint: params.owned("login_hint"),
             login_ticket: params.owned("login_ticket"),
+            names_redirect_uri: params.get("redirect_uri").is_some(),
             redirect_uri,
             state,
         })
+    }
+
+    /// How large it is, about.
+    pub(super) fn bytes(&self) -> usize {
+        let optional = [
+            &self.state,
+            &self.nonce,
+            &self.challenge,
+            &self.connection,
+            &self.login_hint,
+            &self.login_ticket,
+        ];
+        let optional = optional.into_iter().flatten().map(String::len);
+        1024 + self.redirect_uri.len() + self.scope.len() + optional.sum::<usize>()
     }
 
     /// As `transaction.protocol` calls it.

@@ -96,13 +96,13 @@ impl Asked<'_> {
         if ticket.client_id != authorization.client_id {
             return Err(unknown());
         }
-        let known = self.browser.known_id();
-        // Brought to another browser, a ticket would log its owner in there.
-        if ticket.browser.is_some() && known.is_some() && ticket.browser != known {
+        let is_same = self.browser.known_id().as_ref() == Some(&ticket.browser);
+        // Brought to another browser, a ticket would log its owner in there. A
+        // browser that keeps third-party cookies from us cannot be told.
+        if ticket.brought && !is_same {
             tracing::warn!(target: "audit", client = ticket.client_id, "a login ticket came from another browser");
             return Err(unknown());
         }
-        let is_same = ticket.browser.is_some() && ticket.browser == known;
         Ok((ticket.proved, is_same))
     }
 

@@ -32,6 +32,10 @@ pub(super) fn client<'a>(
     // Whoever does not know the client learns nothing of it.
     let client = tenant.config.client(client_id).ok_or_else(Refused::client)?;
     match (&client.client_secret, secret) {
+        // Many clients do not encode what they join.
+        (Some(_), Some(secret)) if basic.is_some() => {
+            check_secret(client, &decoded(secret)).or_else(|_| check_secret(client, secret))?;
+        }
         (Some(_), Some(secret)) => check_secret(client, secret)?,
         (None, None) => {}
         _ => {
@@ -60,7 +64,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
         }
         let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
         let (id, secret) = text.split_once(':')?;
-        Some((decoded(id), decoded(secret)))
+        Some((decoded(id), secret.to_owned()))
     };
     read().map(Some).ok_or_else(|| Refused::request("the Authorization header is not Basic"))
 }

@@ -51,7 +51,8 @@ fn authenticated(
         _ => why,
     })?;
     let mut browser = Browser::of(tenant, issuer, headers);
-    let ticket = Ticket { client_id: client.client_id.clone(), proved, browser: Some(browser.id()) };
+    let brought = browser.known_id().is_some();
+    let ticket = Ticket { client_id: client.client_id.clone(), proved, browser: browser.id(), brought };
     let answer = json!({
         "login_ticket": tenant.flows.login_tickets.put(ticket),
         "co_verifier": random::secret(),

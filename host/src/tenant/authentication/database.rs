@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use email_address::EmailAddress;
 use serde_json::{Value, json};
 
+use super::ResetTicket;
 use super::error::{OfDatabase, Refused};
 use super::pages;
 use super::params::Params;
@@ -17,6 +18,7 @@ use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;
 use crate::tenant::outbox::{Kind, Message};
+use crate::tenant::passwords::Wrong;
 use crate::tenant::{Shared, Tenant, random, run};
 
 /// Metadata that a sign-up may bring: fields, and characters in each.
@@ -48,8 +50,10 @@ pub(super) fn made(
     if !username.iter().all(is_name) || (connection.requires_username && username.is_none()) {
         return bad("invalid_request", "username: expected up to 128 characters without spaces and @");
     }
-    let Some(hash) = tenant.passwords.hash(password) else {
-        return bad("invalid_password", "Password is too weak");
+    let hash = match tenant.passwords.hash(password) {
+        Ok(hash) => hash,
+        Err(Wrong::Busy) => return Err(Refused::busy()),
+        Err(_) => return bad("invalid_password", "Password is too weak"),
     };
     let id = random::object_id();
     let now = Timestamp::now();
@@ -128,15 +132,11 @@ pub(super) async fn change_password(
         let connection = named(tenant, &params)?;
         let email = params.require("email")?.to_ascii_lowercase();
         if owner(tenant, connection, &email).map_err(unavailable)?.is_some() {
-            let ticket = tenant.flows.resets.put((connection.name.clone(), email.clone()));
-            tenant.outbox.send(Message {
-                to: email,
-                kind: Kind::Reset,
-                connection: connection.name.clone(),
-                code: None,
-                link: Some(format!("{issuer}u/reset?ticket={ticket}")),
-                at: Timestamp::now(),
-            });
+            let (connection, at) = (connection.name.clone(), Timestamp::now());
+            let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), at };
+            let link = format!("{issuer}u/reset?ticket={}", tenant.flows.resets.put(ticket));
+            let kind = Kind::Reset;
+            tenant.outbox.send(Message { to: email, kind, connection, code: None, link: Some(link), at });
         }
         // The same for those who are not there.
         Ok("We've just sent you an email to reset your password.")
@@ -155,13 +155,14 @@ fn owner(tenant: &Tenant, connection: &Connection, email: &str) -> Result<Option
         stored.user.identities.first().filter(|it| it.provider == "auth0" && it.connection == connection.name)
     });
     let (Some(identity), None) = (own.next(), own.next()) else { return Ok(None) };
-    Ok(Some(Credential {
+    let known = tenant.directory.credential_of(&connection.name, &identity.user_id)?;
+    Ok(Some(known.unwrap_or_else(|| Credential {
         connection: connection.name.clone(),
         user_id: identity.user_id.clone(),
         email: Some(email.to_owned()),
         username: None,
         password: None,
-    }))
+    })))
 }
 
 /// Sets a new password. Whoever has got the mail has the mailbox: the address is
@@ -172,13 +173,19 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
     if tenant.flows.resets.get(ticket).is_none() {
         return used();
     }
-    let Some(hash) = tenant.passwords.hash(params.get("password").unwrap_or_default()) else {
-        return pages::reset_page(ticket, Some("The password is too weak: 8 characters at least."));
+    let hash = match tenant.passwords.hash(params.get("password").unwrap_or_default()) {
+        Ok(hash) => hash,
+        Err(Wrong::Busy) => return Refused::busy().into_response(),
+        Err(_) => return pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters.")),
     };
-    let Some((connection, email)) = tenant.flows.resets.take(ticket) else { return used() };
+    let Some(ResetTicket { connection, email, at }) = tenant.flows.resets.take(ticket) else { return used() };
     let Some(connection) = tenant.config.connection(&connection) else { return used() };
     let done = owner(tenant, connection, &email).and_then(|known| {
         let Some(known) = known else { return Ok(false) };
+        // An older mail than the password.
+        if tenant.revocations.is_revoked(&format!("auth0|{}", known.user_id), at) {
+            return Ok(false);
+        }
         let credential = Credential { password: Some(hash), ..known };
         tenant.directory.set_credential(&credential)?;
         tenant.login_changed(&credential);

@@ -1,8 +1,7 @@
 //! What the Authentication API says when it does not do as asked.
 
 use axum::Json;
-use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -43,6 +42,14 @@ impl Refused {
         Self::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
     }
 
+    pub(super) fn busy() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "Too many logins at a time. Try again in a moment.",
+        )
+    }
+
     pub(super) fn too_many_attempts() -> Self {
         let description = "Your account has been blocked after multiple consecutive login attempts. Try again in ten minutes.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", description)
@@ -70,13 +77,7 @@ impl Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let body = Json(json!({ "error": self.error, "error_description": self.description }));
-        let mut response = (self.status, body).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            response
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tenant\""));
-        }
-        response
+        (self.status, body).into_response()
     }
 }
 

@@ -47,9 +47,9 @@ impl Issued<'_> {
         let (audience, lifetime): (Value, u64) = match self.audience {
             Audience::Userinfo => (userinfo.into(), lifetimes.access_token),
             Audience::Management(api) if self.has("openid") => {
-                (json!([api, userinfo]), lifetimes.management_token)
+                (json!([api, userinfo]), lifetimes.user_management_token)
             }
-            Audience::Management(api) => (api.as_str().into(), lifetimes.management_token),
+            Audience::Management(api) => (api.as_str().into(), lifetimes.user_management_token),
             Audience::Api(api) if self.has("openid") => (json!([api, userinfo]), lifetimes.access_token),
             Audience::Api(api) => (api.as_str().into(), lifetimes.access_token),
         };
@@ -97,7 +97,9 @@ impl Issued<'_> {
                 return None;
             }
             let (token, of) = tenant.refresh_tokens.issue(Grant {
+                issuer: self.issuer.as_str().to_owned(),
                 client_id: self.client.client_id.clone(),
+                at: Timestamp::now(),
                 proved: self.proved.remembered(),
                 scope: self.scope.to_owned(),
                 audience: match self.audience {

@@ -27,7 +27,10 @@ pub(super) async fn tokeninfo(State(tenant): State<Shared>, request: Request) ->
     };
     run(&tenant, move |tenant| {
         let unauthorized = || Refused::new(StatusCode::UNAUTHORIZED, "invalid_token", "Unauthorized");
-        let claims = tenant.verify(params.require("id_token")?).map_err(|_| unauthorized())?;
+        let claims = tenant.verify(params.require("id_token")?).map_err(|error| {
+            tracing::warn!(target: "audit", %error, "an ID token was refused");
+            unauthorized()
+        })?;
         let client_id = claims.aud.as_str().filter(|it| tenant.config.client(it).is_some());
         let (Some(client_id), Some(Value::String(sub))) = (client_id, &claims.sub) else {
             return Err(unauthorized());

@@ -32,7 +32,7 @@ mod steps;
 mod token;
 mod userinfo;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -40,9 +40,11 @@ use axum::routing::{get, post};
 pub(super) use error::too_many;
 
 use super::Shared;
+use super::attempts::Attempts;
 use super::config::Lifetimes;
 use super::login::Proved;
 use super::one_time::OneTime;
+use crate::login::Timestamp;
 use grants::Code;
 use prove::MailedCode;
 use steps::Pending;
@@ -53,16 +55,18 @@ pub(super) struct Flows {
     pending: OneTime<Arc<Pending>>,
     /// Authorization codes.
     codes: OneTime<Arc<Code>>,
-    /// Codes that were used, with the refresh tokens that came of them.
-    spent_codes: OneTime<Option<String>>,
+    /// Codes that were used, and what came of them.
+    spent_codes: OneTime<Arc<Mutex<Spent>>>,
     /// What `/co/authenticate` has given out.
     login_tickets: OneTime<Ticket>,
+    /// How often one-time passwords are guessed.
+    attempts: Attempts,
     /// One-time passwords, by connection and address.
     mailed_codes: OneTime<Arc<MailedCode>>,
     /// Links that verify an address: the user and the address.
     pub(super) verifications: OneTime<(String, String)>,
-    /// Links to a page that asks for a new password: connection and address.
-    resets: OneTime<(String, String)>,
+    /// Links to a page that asks for a new password.
+    resets: OneTime<ResetTicket>,
 }
 
 /// What a login ticket stands for.
@@ -70,8 +74,27 @@ pub(super) struct Flows {
 struct Ticket {
     client_id: String,
     proved: Proved,
-    /// The browser that got it, where that could be told.
-    browser: Option<String>,
+    /// The browser that got it, as far as a cookie can tell.
+    browser: String,
+    /// Whether the browser brought that cookie, and will again.
+    brought: bool,
+}
+
+/// What a link to a page that asks for a new password stands for.
+#[derive(Clone)]
+struct ResetTicket {
+    connection: String,
+    email: String,
+    at: Timestamp,
+}
+
+/// What came of a code.
+#[derive(Default)]
+struct Spent {
+    /// The family of its refresh tokens.
+    family: Option<String>,
+    /// Whether it came again before that was known.
+    replayed: bool,
 }
 
 impl Flows {
@@ -79,11 +102,12 @@ impl Flows {
         // Links in mails wait for people to read them.
         const MAIL_S: u64 = 86_400;
         Self {
-            pending: OneTime::new(lifetimes.code.max(600)),
-            codes: OneTime::new(lifetimes.code),
+            pending: OneTime::weighed(lifetimes.code.max(600), |it| it.bytes()),
+            codes: OneTime::weighed(lifetimes.code, |it| it.authorization.bytes()),
             spent_codes: OneTime::new(lifetimes.code),
             login_tickets: OneTime::new(lifetimes.code),
-            mailed_codes: OneTime::new(lifetimes.mailed_code),
+            attempts: Attempts::new(),
+            mailed_codes: OneTime::weighed(lifetimes.mailed_code, |it| it.params.bytes()),
             verifications: OneTime::new(MAIL_S),
             resets: OneTime::new(MAIL_S),
         }
@@ -99,7 +123,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/u/code/start", post(steps::send_code))
         .route("/u/code", get(pages::code).post(steps::by_code))
         .route("/u/skip", post(steps::skip))
-        .route("/u/email-verification", get(pages::verify_email))
+        .route("/u/email-verification", get(pages::verification).post(steps::verify_email))
         .route("/u/reset", get(pages::reset).post(steps::reset))
         .route("/oauth/token", post(token::token))
         .route("/oauth/revoke", post(token::revoke))

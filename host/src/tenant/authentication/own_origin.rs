@@ -5,6 +5,7 @@ use askama::Template;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_SECURITY_POLICY, ORIGIN, X_FRAME_OPTIONS};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -46,6 +47,9 @@ fn checked(
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, Refused> {
+    if headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes()) {
+        return Err(Refused::denied("This endpoint is for pages of the tenant's own origin."));
+    }
     let connection = params.get("connection").or_else(|| params.get("realm"));
     let connection = match connection {
         Some(name) => tenant.config.connection(name),
@@ -54,8 +58,9 @@ fn checked(
     let connection = connection.ok_or_else(|| Refused::request("connection: there is no such connection"))?;
     let proved = by_password(tenant, connection, params.require("username")?, params.require("password")?)?;
     let mut browser = Browser::of(tenant, issuer, headers);
-    let ticket =
-        Ticket { client_id: params.require("client_id")?.to_owned(), proved, browser: Some(browser.id()) };
+    let brought = browser.known_id().is_some();
+    let client_id = params.require("client_id")?.to_owned();
+    let ticket = Ticket { client_id, proved, browser: browser.id(), brought };
     let mut context = Params::default();
     for name in [
         "client_id",
@@ -80,7 +85,11 @@ fn checked(
         context: context.to_query(),
     };
     let page = page.render().map_err(|_| Refused::server())?;
-    Ok((browser.into_cookies(), Html(page)).into_response())
+    // It is put into a page of the tenant's by the script that asked for it; by
+    // itself it is not to be shown.
+    let headers =
+        [(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"), (X_FRAME_OPTIONS, "DENY")];
+    Ok((browser.into_cookies(), headers, Html(page)).into_response())
 }
 
 /// `/login/callback`: goes on as `/authorize` does with a login ticket.

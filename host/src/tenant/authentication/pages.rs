@@ -68,6 +68,14 @@ struct Reset<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "verification.html")]
+struct Verification<'a> {
+    nonce: &'a str,
+    ticket: &'a str,
+    email: &'a str,
+}
+
+#[derive(Template)]
 #[template(path = "message.html")]
 struct Message<'a> {
     nonce: &'a str,
@@ -207,10 +215,17 @@ page!(
     code, "code"
 );
 
-/// A link of a mail that verifies an address.
-pub(super) async fn verify_email(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
-    run(&tenant, move |tenant| super::database::verify(tenant, params.get("ticket").unwrap_or_default()))
-        .await
+/// A link of a mail that verifies an address: a page with a button, since
+/// programs that look at mails open links, too.
+pub(super) async fn verification(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
+    let ticket = params.get("ticket").unwrap_or_default();
+    match tenant.flows.verifications.get(ticket) {
+        None => error(StatusCode::BAD_REQUEST, "This link has expired, or was used already."),
+        Some((_, email)) => {
+            let nonce = random::secret();
+            shown(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
+        }
+    }
 }
 
 /// A page that asks for a new password.

@@ -20,6 +20,11 @@ use crate::tenant::login::From;
 pub(super) struct Params(Map<String, Value>);
 
 impl Params {
+    /// How large they are, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.as_str().map_or(64, str::len)).sum()
+    }
+
     /// From a query or a form.
     pub(super) fn of_form(text: &[u8]) -> Result<Self, Refused> {
         let mut params = Map::new();
@@ -27,6 +32,7 @@ impl Params {
             if value.is_empty() {
                 continue;
             }
+            check_length(&key, &value)?;
             if params.insert(key.to_string(), Value::String(value.into_owned())).is_some() {
                 return Err(Refused::request(format!("the parameter {key} stands twice")));
             }
@@ -38,6 +44,9 @@ impl Params {
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(mut params)) => {
                 params.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
+                for (key, value) in &params {
+                    check_length(key, value.as_str().unwrap_or_default())?;
+                }
                 Ok(Self(params))
             }
             Ok(_) => Err(Refused::request("the body is no JSON object")),
@@ -79,6 +88,15 @@ impl Params {
         let texts = self.0.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(texts).finish()
     }
+}
+
+/// What is kept of a request is kept for a while.
+fn check_length(key: &str, value: &str) -> Result<(), Refused> {
+    const LONGEST: usize = 8 << 10;
+    if key.len() > 256 || value.len() > LONGEST {
+        return Err(Refused::request("a parameter is longer than 8 KiB"));
+    }
+    Ok(())
 }
 
 /// Parameters of a body.

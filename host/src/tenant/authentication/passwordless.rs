@@ -13,7 +13,7 @@ use super::authorization::{Authorization, Unanswered};
 use super::authorize::Asked;
 use super::error::Refused;
 use super::params::{InQuery, Params};
-use super::prove::{MailedCode, by_code, code_name};
+use super::prove::{MailedCode, by_code, code_name, mailed};
 use crate::login::Timestamp;
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
@@ -23,23 +23,16 @@ use crate::tenant::outbox::{Kind, Message};
 use crate::tenant::sessions::Browser;
 use crate::tenant::{Shared, Tenant, passwordless_id, random, run};
 
-/// Sends a code; returns it, for the link that carries it.
-pub(super) fn send_code(
-    tenant: &Tenant,
-    connection: &Connection,
-    address: &str,
-    params: Params,
-) -> Result<String, Refused> {
-    send(tenant, connection, address, params, None)
+/// Sends a code to an address.
+pub(super) fn send_code(tenant: &Tenant, connection: &Connection, address: &str) -> Result<(), Refused> {
+    let address = checked(connection, address)?;
+    let code = random::six_digits();
+    keep(tenant, connection, MailedCode::new(code.clone(), address, Params::default(), None));
+    mail(tenant, connection, address, Some(code), None);
+    Ok(())
 }
 
-fn send(
-    tenant: &Tenant,
-    connection: &Connection,
-    address: &str,
-    params: Params,
-    link: Option<&dyn Fn(&str) -> String>,
-) -> Result<String, Refused> {
+fn checked<'a>(connection: &Connection, address: &'a str) -> Result<&'a str, Refused> {
     let address = address.trim();
     if connection.strategy == "sms" {
         if !is_phone_number(address) {
@@ -48,34 +41,40 @@ fn send(
     } else if !EmailAddress::is_valid(address) || address.len() > 254 {
         return Err(Refused::request("email: this is no address"));
     }
-    let code = random::six_digits();
-    // The new one takes the place of the one before, and its attempts.
-    tenant
-        .flows
-        .mailed_codes
-        .put_as(code_name(connection, address), Arc::new(MailedCode::new(code.clone(), params)));
-    let link = link.map(|link| link(&code));
-    tenant.outbox.send(Message {
-        to: address.to_owned(),
-        kind: if link.is_some() { Kind::Link } else { Kind::Code },
-        connection: connection.name.clone(),
-        code: link.is_none().then(|| code.clone()),
-        link,
-        at: Timestamp::now(),
-    });
-    Ok(code)
+    Ok(address)
+}
+
+/// The new one takes the place of the one before.
+fn keep(tenant: &Tenant, connection: &Connection, mailed: MailedCode) {
+    tenant.flows.mailed_codes.put_as(code_name(connection, &mailed.address), Arc::new(mailed));
+}
+
+fn mail(tenant: &Tenant, connection: &Connection, to: &str, code: Option<String>, link: Option<String>) {
+    let kind = if link.is_some() { Kind::Link } else { Kind::Code };
+    let (to, connection) = (to.to_owned(), connection.name.clone());
+    tenant.outbox.send(Message { to, kind, connection, code, link, at: Timestamp::now() });
 }
 
 /// `/passwordless/start`.
 pub(super) async fn start(
     State(tenant): State<Shared>,
     issuer: Issuer,
+    headers: HeaderMap,
     params: Params,
 ) -> Result<Json<Value>, Refused> {
-    run(&tenant, move |tenant| started(tenant, &issuer, &params).map(Json)).await
+    run(&tenant, move |tenant| {
+        let browser = Browser::of(tenant, &issuer, &headers).known_id();
+        started(tenant, &issuer, browser, &params).map(Json)
+    })
+    .await
 }
 
-fn started(tenant: &Tenant, issuer: &Issuer, params: &Params) -> Result<Value, Refused> {
+fn started(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    browser: Option<String>,
+    params: &Params,
+) -> Result<Value, Refused> {
     let client_id = params.require("client_id")?;
     let client =
         tenant.config.client(client_id).ok_or_else(|| Refused::request("the client was not found"))?;
@@ -100,19 +99,18 @@ fn started(tenant: &Tenant, issuer: &Issuer, params: &Params) -> Result<Value, R
             if within.get("response_type").is_none() {
                 within.set("response_type", "token");
             }
-            let link = |code: &str| {
-                let mut query = Params::default();
-                query.set("connection", &connection.name);
-                query.set(key, address);
-                query.set("verification_code", code);
-                query.set("client_id", client_id);
-                format!("{issuer}passwordless/verify_redirect?{}", query.to_query())
-            };
-            send(tenant, connection, address, within.clone(), Some(&link))?;
+            let address = checked(connection, address)?;
+            let code = random::six_digits();
+            let mut query = Params::default();
+            query.set("connection", &connection.name);
+            query.set(key, address);
+            query.set("verification_code", &code);
+            query.set("client_id", client_id);
+            let link = format!("{issuer}passwordless/verify_redirect?{}", query.to_query());
+            keep(tenant, connection, MailedCode::new(code, address, within, browser));
+            mail(tenant, connection, address, None, Some(link));
         }
-        "link" | "code" => {
-            send_code(tenant, connection, address, Params::default())?;
-        }
+        "link" | "code" => send_code(tenant, connection, address)?,
         _ => return Err(Refused::request("send: expected link or code")),
     }
     let id = passwordless_id(connection, address);
@@ -135,13 +133,7 @@ pub(super) async fn verify(State(tenant): State<Shared>, params: Params) -> Resu
     run(&tenant, move |tenant| {
         let (connection, address) = addressed(tenant, &params)?;
         let code = params.require("verification_code")?;
-        let proved = by_code(tenant, connection, address, code)?;
-        // Good once more, for the redirect that follows.
-        tenant.flows.mailed_codes.put_as(
-            code_name(connection, address),
-            Arc::new(MailedCode::new(code.to_owned(), Params::default())),
-        );
-        drop(proved);
+        mailed(tenant, connection, address, code)?;
         Ok(Json(json!({})))
     })
     .await
@@ -170,10 +162,11 @@ fn redirected(
     params: &Params,
 ) -> Result<Response, Refused> {
     let (connection, address) = addressed(tenant, params)?;
-    let mailed = tenant.flows.mailed_codes.get(&code_name(connection, address));
-    // What the mail was asked for with; what the link says must not change it.
-    let mut asked = match mailed {
-        Some(mailed) if mailed.params != Params::default() => mailed.params.clone(),
+    let kept = tenant.flows.mailed_codes.get(&code_name(connection, address));
+    // A mail that carries a link was asked for with parameters, which the link
+    // does not get to change; the page of a code brings its own.
+    let mut asked = match &kept {
+        Some(kept) if kept.params != Params::default() => kept.params.clone(),
         _ => params.clone(),
     };
     asked.set("connection", &connection.name);
@@ -182,9 +175,13 @@ fn redirected(
         Err(why) => return Ok(refuse(why)),
     };
     let browser = Browser::of(tenant, issuer, headers);
+    // In another browser than the one that asked, the link logs in to the
+    // application only: a stranger's must not begin a session.
+    let known = browser.known_id();
+    let in_session = known.is_some() && kept.is_some_and(|kept| kept.browser == known);
     let asked = Asked { tenant, issuer, from, browser };
     match by_code(tenant, connection, address, params.require("verification_code")?) {
-        Ok(proved) => Ok(asked.proved(authorization, &proved, true)),
+        Ok(proved) => Ok(asked.proved(authorization, &proved, in_session)),
         Err(why) => Ok(asked.tell(&authorization, &why).into_response()),
     }
 }

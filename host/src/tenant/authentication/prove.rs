@@ -1,11 +1,14 @@
 //! Who somebody proves to be.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Map, Value};
 
 use super::error::Refused;
+use super::params::Params;
 use crate::login::{ApiError, Timestamp, Verification};
+use crate::tenant::attempts::TooMany;
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::login::Proved;
 use crate::tenant::passwords::Wrong;
@@ -15,8 +18,12 @@ use crate::tenant::{Tenant, login_name, passwordless_id};
 /// A one-time password that was mailed.
 pub(super) struct MailedCode {
     pub(super) code: String,
+    /// Where it went: this, and not what is typed later, is what it proves.
+    pub(super) address: String,
     /// What the mail's link goes on with.
-    pub(super) params: super::params::Params,
+    pub(super) params: Params,
+    /// The browser that asked for it, where that could be told.
+    pub(super) browser: Option<String>,
     failed: AtomicU32,
 }
 
@@ -26,8 +33,8 @@ pub(super) struct MailedCode {
 const ATTEMPTS: u32 = 3;
 
 impl MailedCode {
-    pub(super) fn new(code: String, params: super::params::Params) -> Self {
-        Self { code, params, failed: AtomicU32::new(0) }
+    pub(super) fn new(code: String, address: &str, params: Params, browser: Option<String>) -> Self {
+        Self { code, address: address.to_owned(), params, browser, failed: AtomicU32::new(0) }
     }
 }
 
@@ -41,14 +48,18 @@ pub(super) fn by_password(
     if !connection.is_database() {
         return Err(Refused::request(format!("the connection {} has no passwords", connection.name)));
     }
+    // Before it is looked at: whoever knows a password that is changed meanwhile
+    // is out.
+    let at = Timestamp::now();
     let credential = tenant.directory.credential(&connection.name, login).map_err(unavailable)?;
     let name = login_name(&connection.name, login);
     match (tenant.passwords.check(&name, credential.as_ref(), password), credential) {
-        (Ok(()), Some(known)) => Ok(Proved::new(connection, &known.user_id, "pwd", Timestamp::now())),
+        (Ok(()), Some(known)) => Ok(Proved::new(connection, &known.user_id, "pwd", at)),
         (Err(Wrong::TooManyAttempts), _) => {
             tracing::warn!(target: "audit", connection = connection.name, "a login is blocked: too many attempts");
             Err(Refused::too_many_attempts())
         }
+        (Err(Wrong::Busy), _) => Err(Refused::busy()),
         _ => {
             tracing::warn!(target: "audit", connection = connection.name, "a password was wrong");
             Err(Refused::grant("Wrong email or password."))
@@ -58,7 +69,34 @@ pub(super) fn by_password(
 
 /// What names a one-time password.
 pub(super) fn code_name(connection: &Connection, address: &str) -> String {
-    login_name(&connection.name, &address.to_lowercase())
+    login_name(&connection.name, &address.to_ascii_lowercase())
+}
+
+/// The code that an address got, if this is it. It stays good.
+pub(super) fn mailed(
+    tenant: &Tenant,
+    connection: &Connection,
+    address: &str,
+    code: &str,
+) -> Result<Arc<MailedCode>, Refused> {
+    let wrong = || Refused::grant("Wrong email or verification code.");
+    let name = code_name(connection, address);
+    // Of the address, too: a new code must not bring new attempts.
+    tenant.flows.attempts.begin(&name).map_err(|TooMany| Refused::too_many_attempts())?;
+    let mailed = tenant.flows.mailed_codes.get(&name).ok_or_else(wrong)?;
+    // Counted before it is compared: many at once get no more attempts.
+    if mailed.failed.fetch_add(1, Ordering::SeqCst) >= ATTEMPTS {
+        tenant.flows.mailed_codes.take(&name);
+        tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
+        return Err(wrong());
+    }
+    if !same_secret(&mailed.code, code) {
+        tracing::warn!(target: "audit", connection = connection.name, "a one-time password was wrong");
+        return Err(wrong());
+    }
+    mailed.failed.store(0, Ordering::SeqCst);
+    tenant.flows.attempts.forgive(&name);
+    Ok(mailed)
 }
 
 /// By a code that was mailed to an address, or sent to a phone.
@@ -68,31 +106,21 @@ pub(super) fn by_code(
     address: &str,
     code: &str,
 ) -> Result<Proved, Refused> {
-    let wrong = || Refused::grant("Wrong email or verification code.");
-    let name = code_name(connection, address);
-    let mailed = tenant.flows.mailed_codes.get(&name).ok_or_else(wrong)?;
-    // Counted before it is compared: many at once get no more attempts.
-    let attempt = mailed.failed.fetch_add(1, Ordering::SeqCst);
-    if attempt >= ATTEMPTS {
-        tenant.flows.mailed_codes.take(&name);
-        tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
-        return Err(wrong());
+    let mailed = mailed(tenant, connection, address, code)?;
+    if tenant.flows.mailed_codes.take(&code_name(connection, address)).is_none() {
+        return Err(Refused::grant("Wrong email or verification code."));
     }
-    if !same_secret(&mailed.code, code) || tenant.flows.mailed_codes.take(&name).is_none() {
-        tracing::warn!(target: "audit", connection = connection.name, "a one-time password was wrong");
-        return Err(wrong());
-    }
+    let address = mailed.address.as_str();
     let id = passwordless_id(connection, address);
     let mut proved = Proved::new(connection, &id, connection_method(connection), Timestamp::now());
     if connection.strategy == "sms" {
         proved.user.rest.insert("phone_number".to_owned(), address.into());
         proved.user.rest.insert("phone_verified".to_owned(), true.into());
-        proved.user.rest.insert("name".to_owned(), address.into());
     } else {
         proved.user.email = Some(address.to_owned());
         proved.user.email_verified = Verification::Verified;
-        proved.user.rest.insert("name".to_owned(), address.into());
     }
+    proved.user.rest.insert("name".to_owned(), address.into());
     Ok(proved)
 }
 

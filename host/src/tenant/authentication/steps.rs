@@ -32,6 +32,13 @@ pub(super) struct Pending {
     pub(super) asked: Option<Question>,
 }
 
+impl Pending {
+    /// How large it is, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.authorization.bytes() + 1024
+    }
+}
+
 /// A login that waits for a proof of a second account.
 #[derive(Debug, Clone)]
 pub(super) struct Question {
@@ -226,7 +233,7 @@ step!(
     send_code, form, {
         let sent = form.connection(Connection::is_passwordless).and_then(|connection| {
             let address = form.params.require("address")?;
-            passwordless::send_code(form.tenant(), connection, address, Params::default())
+            passwordless::send_code(form.tenant(), connection, address)
         });
         match sent {
             Ok(_) => {
@@ -301,6 +308,11 @@ fn account(connection: &Connection, params: &Params) -> Result<Account, Refused>
         email_verified: Some(params.get("email_verified").is_some_and(|it| it != "false")),
         rest,
     })
+}
+
+/// An address, by a link that was mailed.
+pub(super) async fn verify_email(State(tenant): State<Shared>, params: Params) -> Response {
+    run(&tenant, move |tenant| database::verify(tenant, params.get("ticket").unwrap_or_default())).await
 }
 
 /// A new password, by a link that was mailed.

@@ -2,12 +2,16 @@
 //!
 //! Source: RFC 6749, 4 and 6; Auth0's Authentication API, "Get token".
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::Spent;
 use super::authorization::Audience;
 use super::client_auth;
 use super::error::Refused;
@@ -18,7 +22,8 @@ use crate::login::Timestamp;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{Around, From, LoggedIn, NotLoggedIn, Proved};
-use crate::tenant::refresh_tokens::NotTaken;
+use crate::tenant::refresh_tokens::{Grant, NotTaken};
+use crate::tenant::revocations::refresh_tokens_of;
 use crate::tenant::tokens::{AccessClaims, fits_challenge, seconds};
 use crate::tenant::{Shared, Tenant, run};
 
@@ -29,8 +34,15 @@ pub(super) async fn token(
     from: From,
     headers: HeaderMap,
     params: Params,
-) -> Result<Json<Value>, Refused> {
-    run(&tenant, move |tenant| granted(tenant, &issuer, &from, &headers, &params)).await.map(Json)
+) -> Response {
+    let by_header = headers.contains_key(AUTHORIZATION);
+    let answer = run(&tenant, move |tenant| granted(tenant, &issuer, &from, &headers, &params)).await;
+    let mut response = answer.map(Json).into_response();
+    // Source: RFC 6749, 5.2. To others it would make browsers ask for a password.
+    if by_header && response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tenant\""));
+    }
+    response
 }
 
 /// One request.
@@ -109,19 +121,27 @@ impl Request<'_> {
         let name = params.require("code")?;
         let Some(code) = tenant.flows.codes.take(name) else {
             // Used before: whoever used it may have stolen it.
-            if let Some(family) = tenant.flows.spent_codes.get(name) {
+            if let Some(spent) = tenant.flows.spent_codes.get(name) {
                 tracing::warn!(target: "audit", client = client.client_id, "a code came twice; its tokens are revoked");
-                family.iter().for_each(|family| tenant.refresh_tokens.revoke(family));
+                let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
+                spent.replayed = true;
+                spent.family.iter().for_each(|family| tenant.refresh_tokens.revoke(family));
             }
             return Err(invalid());
         };
-        tenant.flows.spent_codes.put_as(name.to_owned(), None);
+        let spent = Arc::new(Mutex::new(Spent::default()));
+        tenant.flows.spent_codes.put_as(name.to_owned(), spent.clone());
         let authorization = &code.authorization;
         if authorization.client_id != client.client_id || code.issuer != *self.issuer {
             tracing::warn!(target: "audit", client = client.client_id, "a code came from another client, or to another issuer");
             return Err(invalid());
         }
-        if params.get("redirect_uri").is_some_and(|uri| uri != authorization.redirect_uri) {
+        // Source: RFC 6749, 4.1.3; with PKCE, the verifier binds the code.
+        let is_same = match params.get("redirect_uri") {
+            Some(uri) => uri == authorization.redirect_uri,
+            None => authorization.challenge.is_some() || !authorization.names_redirect_uri,
+        };
+        if !is_same {
             return Err(Refused::grant("The redirect URI is not the one of the authorization request."));
         }
         match (&authorization.challenge, params.get("code_verifier")) {
@@ -152,20 +172,27 @@ impl Request<'_> {
             session: code.session.as_deref(),
         };
         let (answer, family) = issued.tokens(tenant, None);
-        tenant.flows.spent_codes.put_as(name.to_owned(), family);
+        let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if spent.replayed {
+            family.iter().for_each(|family| tenant.refresh_tokens.revoke(family));
+            return Err(invalid());
+        }
+        spent.family = family;
         Ok(answer)
     }
 
     fn by_refresh_token(&self) -> Result<Value, Refused> {
         let Self { tenant, client, params, .. } = *self;
         let token = params.require("refresh_token")?;
-        let exchanged = tenant.refresh_tokens.exchange(token, |grant| grant.client_id == client.client_id);
-        let (grant, next) = exchanged.map_err(|why| {
+        let not_taken = |why| {
             if why == NotTaken::Reused {
                 tracing::warn!(target: "audit", client = client.client_id, "a refresh token came twice; its family is revoked");
             }
             Refused::grant("Unknown or invalid refresh token.")
-        })?;
+        };
+        let is_for =
+            |grant: &Grant| grant.client_id == client.client_id && grant.issuer == self.issuer.as_str();
+        let grant = tenant.refresh_tokens.look(token, is_for).map_err(not_taken)?;
         let audience = Audience::read(tenant, self.issuer, grant.audience.as_deref())?;
         let scope = match params.get("scope") {
             // Never more than before.
@@ -175,14 +202,25 @@ impl Request<'_> {
             }
             None => grant.scope.clone(),
         };
-        let family = || token.split_once('.').map(|(family, _)| family);
+        // Whoever has been linked to another account keeps what is open in a
+        // browser, not what may have been copied from one.
+        let is_revoked =
+            tenant.revocations.is_revoked(&refresh_tokens_of(&grant.proved.user.user_id), grant.at);
         let user = match self.log_in(&grant.proved, "oauth2-refresh-token", &scope, true) {
-            Ok(user) => user,
+            Ok(user) if !is_revoked => user,
+            Ok(_) => {
+                tenant.refresh_tokens.revoke_token(token);
+                return Err(not_taken(NotTaken::Unknown));
+            }
             Err(why) => {
-                family().into_iter().for_each(|family| tenant.refresh_tokens.revoke(family));
+                // A directory that does not answer says nothing of the user.
+                if why.status != StatusCode::SERVICE_UNAVAILABLE {
+                    tenant.refresh_tokens.revoke_token(token);
+                }
                 return Err(why);
             }
         };
+        let next = tenant.refresh_tokens.rotate(token).map_err(not_taken)?;
         let issued = Issued {
             issuer: self.issuer,
             client,
@@ -240,7 +278,7 @@ impl Request<'_> {
         protocol: &'static str,
         scope: &str,
         again: bool,
-    ) -> Result<std::sync::Arc<crate::login::User>, Refused> {
+    ) -> Result<Arc<crate::login::User>, Refused> {
         let around = Around {
             client: self.client,
             protocol,
@@ -272,11 +310,8 @@ pub(super) async fn revoke(
     run(&tenant, move |tenant| {
         let client = client_auth::client(tenant, &headers, &params)?;
         let token = params.require("token")?;
-        if let (Ok(_), Some((family, _))) = (
-            tenant.refresh_tokens.exchange(token, |grant| grant.client_id == client.client_id),
-            token.split_once('.'),
-        ) {
-            tenant.refresh_tokens.revoke(family);
+        if tenant.refresh_tokens.look(token, |grant| grant.client_id == client.client_id).is_ok() {
+            tenant.refresh_tokens.revoke_token(token);
         }
         Ok(StatusCode::OK.into_response())
     })

@@ -91,6 +91,8 @@ pub struct Api {
 #[error("{0}")]
 pub struct ConfigError(String);
 
+const LONGEST_S: u64 = 10 * 365 * 86_400;
+
 impl Config {
     /// What `--init` writes, with secrets of its own.
     #[must_use]
@@ -157,15 +159,55 @@ impl Config {
             let Some(connection) = connection else {
                 return Err(format!("user `{id}`: there is no connection `{}`", seed.connection));
             };
+            let provider = id.split_once('|').map_or("", |(provider, _)| provider);
+            if provider != connection.strategy {
+                return Err(format!(
+                    "user `{id}`: users of `{}` have ids such as `{}|1`",
+                    connection.name, connection.strategy
+                ));
+            }
             if seed.password.is_some() && connection.strategy != "auth0" {
                 return Err(format!("user `{id}`: only users of a database have passwords"));
             }
+        }
+        for host in &self.hosts {
+            let is_host =
+                !host.is_empty() && !host.contains(['/', '[', '*', ' ']) && host.matches(':').count() <= 1;
+            if !is_host {
+                return Err(format!("hosts: `{host}` is not a name such as tenant.test:4481"));
+            }
+        }
+        for api in &self.apis {
+            // Its access tokens would pass for ID tokens of that client.
+            if self.client(&api.identifier).is_some() {
+                return Err(format!("api `{}`: a client is called so", api.identifier));
+            }
+        }
+        if let Some((name, _)) =
+            self.lifetimes.all().iter().find(|(_, seconds)| !(1..=LONGEST_S).contains(seconds))
+        {
+            return Err(format!("lifetimes: {name} is not between a second and ten years"));
         }
         let PasswordHash { memory_kib, iterations, lanes } = self.password_hash;
         if argon2::Params::new(memory_kib, iterations, lanes, None).is_err() {
             return Err("password_hash: Argon2 does not take these parameters".to_owned());
         }
         Ok(())
+    }
+
+    /// What makes the tenant weaker than it is by default, for the operator.
+    pub(super) fn weaknesses(&self) -> Vec<&'static str> {
+        let mut weaknesses = Vec::new();
+        if self.legacy_id_tokens {
+            weaknesses
+                .push("legacy_id_tokens: whoever has an ID token may link and unlink its user's accounts");
+        }
+        let usual = PasswordHash::default();
+        if self.password_hash.memory_kib * self.password_hash.iterations < usual.memory_kib * usual.iterations
+        {
+            weaknesses.push("password_hash: passwords are hashed for less than what OWASP recommends");
+        }
+        weaknesses
     }
 
     /// The client of this id.

@@ -48,8 +48,10 @@ pub struct RateLimit {
 pub struct Lifetimes {
     /// An access token.
     pub access_token: u64,
-    /// One of the Management API's.
+    /// One of the Management API's, of a client's own.
     pub management_token: u64,
+    /// One of the Management API's, of a user.
+    pub user_management_token: u64,
     /// An ID token.
     pub id_token: u64,
     /// An authorization code, a login ticket, a login page.
@@ -62,11 +64,28 @@ pub struct Lifetimes {
     pub refresh_token: u64,
 }
 
+impl Lifetimes {
+    /// Each with its name.
+    pub(super) fn all(&self) -> [(&'static str, u64); 8] {
+        [
+            ("access_token", self.access_token),
+            ("management_token", self.management_token),
+            ("user_management_token", self.user_management_token),
+            ("id_token", self.id_token),
+            ("code", self.code),
+            ("mailed_code", self.mailed_code),
+            ("session", self.session),
+            ("refresh_token", self.refresh_token),
+        ]
+    }
+}
+
 impl Default for Lifetimes {
     fn default() -> Self {
         Self {
             access_token: 86_400,
             management_token: 86_400,
+            user_management_token: 7_200,
             id_token: 36_000,
             code: 600,
             mailed_code: 300,

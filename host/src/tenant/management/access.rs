@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use crate::directory::{Actor, Provenance};
+use crate::login::User;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::tokens::{CURRENT_USER_SCOPES, Claims, TokenError};
 use crate::tenant::{Shared, Tenant};
@@ -23,13 +24,13 @@ pub(super) struct Caller {
     scopes: Vec<String>,
 }
 
-/// What a user's token allows until it expires, and one from before 2018 that
-/// names no scopes.
+/// What an ID token allows that is taken for an access token: it names no
+/// scopes.
 const LEGACY_SCOPES: [&str; 3] =
     ["read:current_user", "update:current_user_identities", "update:current_user_metadata"];
 
 impl Caller {
-    /// Whoever sent this token; `authority` is the host that was asked.
+    /// Whoever sent this token.
     fn of(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
         let claims = tenant.verify(token).map_err(|error| refused(tenant, error))?;
         if is_for_management(tenant, &claims) {
@@ -82,6 +83,15 @@ impl Caller {
     /// Refuses whoever has none of these.
     pub(super) fn require(&self, scopes: &[&str]) -> Result<(), Problem> {
         if scopes.iter().any(|scope| self.has(scope)) { Ok(()) } else { Err(self.lacks(scopes)) }
+    }
+
+    /// Refuses a user's token once the user is blocked.
+    pub(super) fn require_active(&self, own: &User) -> Result<(), Problem> {
+        if self.user_id.as_ref() == Some(&own.user_id) && own.blocked {
+            tracing::warn!(target: "audit", client = self.client_id, "a blocked user's token was refused");
+            return Err(Problem::blocked());
+        }
+        Ok(())
     }
 
     /// Refuses whoever may neither do it to all users (`all`) nor, to

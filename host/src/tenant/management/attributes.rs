@@ -20,6 +20,11 @@ const LENGTHS: [(&str, usize); 7] = [
     ("client_id", 256),
 ];
 
+/// What each metadata may take: plugins are shown it at every login.
+///
+/// Source: Auth0, "Actions limitations".
+const METADATA_BYTES: usize = 32 << 10;
+
 /// Keys that `app_metadata` must not have: they would stand over the
 /// attributes of the user itself.
 const FORBIDDEN: [&str; 18] = [
@@ -89,6 +94,11 @@ pub(super) fn check_text(name: &str, text: &str) -> Result<(), Problem> {
 
 pub(super) fn check_metadata(name: &str, metadata: Option<&Metadata>) -> Result<(), Problem> {
     let Some(metadata) = metadata else { return Ok(()) };
+    let bytes = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());
+    if bytes > METADATA_BYTES {
+        let detail = format!("{name} is too large ({bytes} bytes), maximum {METADATA_BYTES}");
+        return Err(Problem::body(&detail));
+    }
     for key in metadata.keys() {
         if key.contains(['.', '$']) {
             return Err(Problem::body(&format!("keys must not contain . or $: {key} on property {name}")));

@@ -9,12 +9,13 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::attributes::{check_email, check_metadata, check_phone, check_text, present};
-use super::new_user::{exists, weak};
+use super::new_user::{exists, not_hashed};
 use super::problem::Problem;
 use crate::directory::{Credential, Stored};
 use crate::login::{ApiError, Metadata, Timestamp, User, Verification, patch};
 use crate::tenant::Tenant;
 use crate::tenant::config::Connection;
+use crate::tenant::issuer::Issuer;
 
 /// A change of a user: what stands there replaces what was there, `null`
 /// removes it; metadata is merged on the first level.
@@ -55,25 +56,39 @@ pub(super) struct UserChange {
     username: Option<String>,
     /// Which of the user's identities, where it has several.
     connection: Option<String>,
-    /// The application in whose name mails are sent.
-    client_id: Option<String>,
+    /// Whether a mail that verifies the address is sent.
     verify_email: Option<bool>,
-    verify_phone_number: Option<bool>,
+    /// Taken, and without effect: messages are sent in no application's name.
+    #[serde(rename = "client_id")]
+    #[schema(rename = "client_id")]
+    _client_id: Option<String>,
+    /// Taken, and without effect.
+    #[serde(rename = "verify_phone_number")]
+    #[schema(rename = "verify_phone_number")]
+    _verify_phone_number: Option<bool>,
 }
 
 /// The user as it is afterwards.
-pub(super) fn changed(tenant: &Tenant, user_id: &str, change: &UserChange) -> Result<Arc<User>, Problem> {
+pub(super) fn changed(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    user_id: &str,
+    change: &UserChange,
+) -> Result<Arc<User>, Problem> {
     change.check()?;
     // Hashed once, however often others are in the way.
     let hash = change
         .password
         .as_deref()
-        .map(|password| tenant.passwords.hash(password).ok_or_else(weak))
+        .map(|password| tenant.passwords.hash(password).map_err(not_hashed))
         .transpose()?;
     for _ in 0..5 {
         let stored = tenant.directory.get(user_id)?;
         match change.apply(tenant, &stored, hash.as_deref())? {
-            Ok(user) => return Ok(user),
+            Ok(user) => {
+                change.send_verification(tenant, issuer, &user);
+                return Ok(user);
+            }
             Err(ApiError::StateChanged(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -141,9 +156,11 @@ impl UserChange {
         }
         if let Some(change) = &self.user_metadata {
             patch(&mut user.user_metadata, change);
+            check_metadata("user_metadata", user.user_metadata.as_ref())?;
         }
         if let Some(change) = &self.app_metadata {
             patch(&mut user.app_metadata, change);
+            check_metadata("app_metadata", user.app_metadata.as_ref())?;
         }
         for (name, value) in self.profile() {
             if let Some(value) = value {
@@ -185,6 +202,17 @@ impl UserChange {
             }
             Err(error @ ApiError::StateChanged(_)) => Ok(Err(error)),
             Err(error) => Err(exists(error)),
+        }
+    }
+
+    /// Mails a link to an address that is to be verified.
+    fn send_verification(&self, tenant: &Tenant, issuer: &Issuer, user: &User) {
+        let connection = user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
+        if let (Some(true), Some(connection), Some(email)) = (self.verify_email, connection, &user.email)
+            && connection.is_database()
+            && !user.email_verified.is_verified()
+        {
+            tenant.send_verification(issuer, connection, &user.user_id, email);
         }
     }
 

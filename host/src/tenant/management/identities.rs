@@ -93,7 +93,8 @@ fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> 
         _ if !caller.has(ALL) => return Err(caller.lacks(&[ALL])),
         by_id => named(tenant, &by_id)?,
     };
-    tenant.directory.get(&primary)?;
+    let stored = tenant.directory.get(&primary)?;
+    caller.require_active(&stored.user)?;
     if primary == secondary {
         return Err(Problem::operation("Main identity and the new one are the same."));
     }
@@ -111,6 +112,9 @@ fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> 
         now: Timestamp::now(),
     };
     let answer = tenant.directory.link(&link);
+    if answer.is_ok() {
+        tenant.revocations.revoke_refresh_tokens(&secondary);
+    }
     tracing::info!(
         target: "audit", client = caller.client_id, primary = %mask_addresses(&primary),
         secondary = %mask_addresses(&secondary), done = answer.is_ok(), "link"
@@ -149,7 +153,13 @@ fn named(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
     let id = user_id.strip_prefix(provider).and_then(|rest| rest.strip_prefix('|')).unwrap_or(user_id);
     let secondary = format!("{provider}|{id}");
     let is_there = match tenant.directory.get(&secondary) {
-        Ok(_) => true,
+        Ok(stored) => {
+            let own = stored.user.identities.first().and_then(|own| config.connection(&own.connection));
+            if body.connection_id.as_ref().is_some_and(|id| own.is_none_or(|own| own.id != *id)) {
+                return Err(Problem::operation("Linking to an inexistent identity is not allowed."));
+            }
+            true
+        }
         Err(ApiError::NotFound(_)) => false,
         Err(error) => return Err(error.into()),
     };
@@ -214,7 +224,9 @@ fn unlinked(
         provenance: Arc::new(caller.provenance()),
         now: Timestamp::now(),
     };
-    let before = tenant.directory.get(&primary)?.user.identities.len();
+    let stored = tenant.directory.get(&primary)?;
+    caller.require_active(&stored.user)?;
+    let before = stored.user.identities.len();
     let answer = tenant.directory.unlink(&unlink);
     let is_no_op = answer.as_ref().is_ok_and(|user| user.identities.len() == before);
     tracing::info!(

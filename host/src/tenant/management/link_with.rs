@@ -14,14 +14,17 @@ use crate::tenant::tokens::TokenError;
 /// Their order, and that an expired one is called invalid, are not documented.
 pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
     proved(tenant, caller, token).map_err(|message| {
-        tracing::warn!(target: "audit", client = caller.client_id, message, "a link_with token was refused");
+        tracing::warn!(target: "audit", client = caller.client_id, why = message, "a link_with token was refused");
         tenant.metrics.refused_token("link_with");
         Problem::bad(message, "invalid_link_with")
     })
 }
 
 fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, &'static str> {
-    let claims = tenant.verify(token).map_err(|error| match error {
+    let verified = tenant.verify(token);
+    let verified = verified
+        .inspect_err(|error| tracing::warn!(target: "audit", %error, "a link_with token is not ours"));
+    let claims = verified.map_err(|error| match error {
         TokenError::Algorithm => "JWT (link_with) must have an alg of RS256.",
         TokenError::Issuer => "JWT (link_with) must have the same issuer as the calling user.",
         _ => "Invalid token (link_with).",

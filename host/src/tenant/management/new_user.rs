@@ -13,6 +13,7 @@ use crate::login::{ApiError, Metadata, Timestamp, User, Verification};
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;
+use crate::tenant::passwords::Wrong;
 use crate::tenant::{Tenant, passwordless_id, random};
 
 /// A user to be made.
@@ -109,7 +110,7 @@ impl NewUser {
             return Err(missing("email"));
         }
         let password = self.password.as_deref().ok_or_else(|| missing("password"))?;
-        let hash = tenant.passwords.hash(password).ok_or_else(weak)?;
+        let hash = tenant.passwords.hash(password).map_err(not_hashed)?;
         let id = self.user_id.clone().unwrap_or_else(random::object_id);
         let credential = Credential {
             connection: connection.name.clone(),
@@ -178,8 +179,11 @@ impl NewUser {
     }
 }
 
-pub(super) fn weak() -> Problem {
-    Problem::bad("PasswordStrengthError: Password is too weak", "invalid_password")
+pub(super) fn not_hashed(why: Wrong) -> Problem {
+    match why {
+        Wrong::Busy => Problem::too_many(),
+        _ => Problem::bad("PasswordStrengthError: Password is too weak", "invalid_password"),
+    }
 }
 
 /// Source: Auth0, "Create a user", 409.

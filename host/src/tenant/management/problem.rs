@@ -95,6 +95,10 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, message, "unowned_resource")
     }
 
+    pub(super) fn blocked() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "The user is blocked.", "user_blocked")
+    }
+
     pub(super) fn no_user() -> Self {
         Self::new(StatusCode::NOT_FOUND, "The user does not exist.", "inexistent_user")
     }

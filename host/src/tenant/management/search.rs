@@ -222,7 +222,7 @@ fn operand(field: &str, text: &str, exact: bool) -> Result<Operand, String> {
 }
 
 /// The path that a field's name stands for.
-fn known(name: String) -> Result<String, String> {
+pub(super) fn known(name: String) -> Result<String, String> {
     let instead = match name.as_str() {
         "organization_id" => return Ok("organizations".into()),
         "connection" => "`identities.connection`",

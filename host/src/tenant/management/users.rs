@@ -1,5 +1,6 @@
 //! Users: shown, found, made, changed, removed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -17,7 +18,7 @@ use super::new_user::{NewUser, made};
 use super::openapi::{CommonRefusals, UserList, UserObject};
 use super::path::{Asked, UserId};
 use super::problem::{Problem, ProblemBody};
-use super::search::Query;
+use super::search::{Query, known};
 use super::shown::{self, Fields};
 use crate::directory::Stored;
 use crate::login::{ApiError, User};
@@ -128,46 +129,59 @@ fn found(tenant: &Tenant, asked: &ListQuery, with_tokens: bool) -> Result<Value,
         None | Some("") => None,
         Some(q) => Some(Query::parse(q).map_err(|why| Problem::bad(why, "invalid_query_string"))?),
     };
-    let (mut users, total) = match (&query, &sort) {
+    let with_totals = asked.include_totals == Some(true);
+    let (users, total) = match (&query, &sort) {
         (None, None) => {
             let users = tenant.directory.page("", start + per_page)?;
-            (users.into_iter().map(|it| it.user).collect(), tenant.directory.count()? as usize)
+            // Counting goes through all of them.
+            let total = if with_totals { tenant.directory.count()? } else { 0 };
+            (users.into_iter().map(|it| it.user).collect(), total)
         }
-        _ => {
-            let users = matching(tenant, query.as_ref())?;
-            let total = users.len();
-            (users, total)
-        }
+        _ => matching(tenant, query.as_ref(), sort.as_ref())?,
     };
-    if let Some(sort) = sort {
-        sort.apply(&mut users);
-    }
     let users: Vec<Value> =
         users.iter().skip(start).take(per_page).map(|user| shown::user(user, &fields, with_tokens)).collect();
-    Ok(match asked.include_totals {
-        Some(true) => {
-            json!({ "start": start, "limit": per_page, "length": users.len(), "total": total, "users": users })
-        }
-        _ => Value::Array(users),
-    })
+    if with_totals {
+        return Ok(
+            json!({ "start": start, "limit": per_page, "length": users.len(), "total": total, "users": users }),
+        );
+    }
+    Ok(Value::Array(users))
 }
 
-/// Users that match, all of them.
-fn matching(tenant: &Tenant, query: Option<&Query>) -> Result<Vec<std::sync::Arc<User>>, Problem> {
-    let matches = |user: &User| {
-        query.is_none_or(|query| query.matches(&serde_json::to_value(user).unwrap_or_default()))
-    };
-    let of = |stored: Vec<Stored>| stored.into_iter().map(|it| it.user).filter(|user| matches(user));
-    if let Some(address) = query.and_then(Query::address) {
-        return Ok(of(tenant.directory.find_by_email_ignoring_case(address, RESULTS)?).collect());
-    }
+/// The first users that match, in this order, and how many there are.
+fn matching(
+    tenant: &Tenant,
+    query: Option<&Query>,
+    sort: Option<&Sort>,
+) -> Result<(Vec<Arc<User>>, u64), Problem> {
     let start = Instant::now();
-    let (mut users, mut after) = (Vec::new(), String::new());
+    let (mut first, mut total, mut after) = (Vec::new(), 0, String::new());
     loop {
-        let batch = tenant.directory.page(&after, BATCH)?;
-        let Some(last) = batch.last() else { return Ok(users) };
-        after.clone_from(&last.user.user_id);
-        users.extend(of(batch));
+        let address = query.and_then(Query::address);
+        let batch = match address {
+            Some(address) => tenant.directory.find_by_email_ignoring_case(address, RESULTS)?,
+            None => tenant.directory.page(&after, BATCH)?,
+        };
+        let last = batch.last().map(|stored| stored.user.user_id.clone());
+        for Stored { user, .. } in batch {
+            let shown = serde_json::to_value(&*user).unwrap_or_default();
+            if query.is_none_or(|query| query.matches(&shown)) {
+                total += 1;
+                if sort.is_some() || first.len() < RESULTS {
+                    first.push((sort.map(|sort| sort.key(&shown)), user));
+                }
+            }
+        }
+        // No more than what is shown is kept, however many match.
+        if let Some(sort) = sort {
+            first.sort_by(|(a, _), (b, _)| if sort.descending { b.cmp(a) } else { a.cmp(b) });
+            first.truncate(RESULTS);
+        }
+        match last {
+            Some(last) if address.is_none() => after = last,
+            _ => return Ok((first.into_iter().map(|(_, user)| user).collect(), total)),
+        }
         if start.elapsed() > PATIENCE {
             let message = "The query exceeded the timeout. Please try refining your search criteria. See https://auth0.com/docs/best-practices/search-best-practices";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, message, "query_timeout"));
@@ -182,31 +196,23 @@ struct Sort {
 
 impl Sort {
     fn read(text: &str) -> Result<Self, Problem> {
-        match text.rsplit_once(':') {
-            Some((field, "1")) if !field.is_empty() => {
-                Ok(Self { field: field.to_owned(), descending: false })
-            }
-            Some((field, "-1")) if !field.is_empty() => {
-                Ok(Self { field: field.to_owned(), descending: true })
-            }
-            _ => Err(Problem::query("sort: expected a field and 1 or -1, such as created_at:-1")),
-        }
+        let (field, descending) = match text.rsplit_once(':') {
+            Some((field, "1")) if !field.is_empty() => (field, false),
+            Some((field, "-1")) if !field.is_empty() => (field, true),
+            _ => return Err(Problem::query("sort: expected a field and 1 or -1, such as created_at:-1")),
+        };
+        // An order tells of values that the caller may not see.
+        let field = known(field.to_owned()).map_err(|why| Problem::bad(why, "invalid_query_string"))?;
+        Ok(Self { field, descending })
     }
 
-    fn apply(&self, users: &mut [std::sync::Arc<User>]) {
-        // Texts of times sort as times do; whoever lacks the field comes first.
-        users.sort_by_cached_key(|user| {
-            let user = serde_json::to_value(&**user).unwrap_or_default();
-            let value = self.field.split('.').try_fold(&user, |value, key| value.get(key));
-            match value {
-                Some(Value::Number(number)) => (1, format!("{:020}", number.as_u64().unwrap_or(0))),
-                Some(Value::String(text)) => (2, text.to_lowercase()),
-                Some(other) => (3, other.to_string()),
-                None => (0, String::new()),
-            }
-        });
-        if self.descending {
-            users.reverse();
+    /// Texts of times sort as times do; whoever lacks the field comes first.
+    fn key(&self, user: &Value) -> (u8, String) {
+        match self.field.split('.').try_fold(user, |value, key| value.get(key)) {
+            Some(Value::Number(number)) => (1, format!("{:020}", number.as_u64().unwrap_or(0))),
+            Some(Value::String(text)) => (2, text.to_lowercase()),
+            Some(other) => (3, other.to_string()),
+            None => (0, String::new()),
         }
     }
 }
@@ -214,7 +220,7 @@ impl Sort {
 /// Get a user
 #[utoipa::path(get, path = "/api/v2/users/{id}", operation_id = "get_users_by_id", tag = "users",
     params(("id" = String, Path, description = "The user's id, `provider|id`"), FieldsQuery),
-    security(("token" = ["read:users"]), ("token" = ["read:current_user"])),
+    security(("token" = ["read:users"]), ("token" = ["read:current_user"]), ("token" = ["read:user_idp_tokens"])),
     responses((status = 200, description = "The user", body = UserObject),
               (status = 404, description = "There is no such user", body = ProblemBody),
               CommonRefusals))]
@@ -224,7 +230,7 @@ pub(super) async fn get(
     UserId(id): UserId,
     Asked(asked): Asked<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
-    caller.require_for(&id, &["read:users"], "read:current_user")?;
+    caller.require_for(&id, &["read:users", "read:user_idp_tokens"], "read:current_user")?;
     let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
     let with_tokens = caller.has("read:user_idp_tokens");
     let stored = run(&tenant, move |tenant| tenant.directory.get(&id)).await?;
@@ -286,6 +292,7 @@ pub(super) async fn create(
               CommonRefusals))]
 pub(super) async fn update(
     State(tenant): State<Shared>,
+    issuer: Issuer,
     caller: Caller,
     UserId(id): UserId,
     body: Body,
@@ -294,14 +301,17 @@ pub(super) async fn update(
     if !caller.has("update:users") {
         let app_only = caller.has("update:users_app_metadata") && only("app_metadata");
         if !app_only {
-            caller.require_for(&id, &["update:users"], "update:current_user_metadata")?;
+            // Both of them are PATCH.
+            let own = ["create:current_user_metadata", "update:current_user_metadata"];
+            let own = own.into_iter().find(|scope| caller.has(scope)).unwrap_or(own[1]);
+            caller.require_for(&id, &["update:users"], own)?;
             if !only("user_metadata") {
                 return Err(caller.lacks(&["update:users"]));
             }
         }
     }
     let change: UserChange = body.read()?;
-    let user = run(&tenant, move |tenant| changed(tenant, &id, &change)).await?;
+    let user = run(&tenant, move |tenant| changed(tenant, &issuer, &id, &change)).await?;
     Ok(Json(shown::user(&user, &Fields::default(), false)))
 }
 
