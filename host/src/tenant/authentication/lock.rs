@@ -64,7 +64,13 @@ pub(super) async fn country() -> Json<Value> {
     Json(json!({ "country_code": "US", "country_code3": "USA", "country_name": "United States" }))
 }
 
-/// `/js/lock/{version}/{language}.js`: Lock falls back to its own English.
-pub(super) async fn language() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/x-javascript; charset=utf-8")], "/* Lock's own English */")
+/// `/js/lock/{version}/{language}.js`: nothing to add to Lock's own English. It
+/// waits until it has been told so.
+pub(super) async fn language(Path((_, file)): Path<(String, String)>) -> Response {
+    let Some(language) = file.strip_suffix(".js") else {
+        return (StatusCode::NOT_FOUND, "Not found.\n").into_response();
+    };
+    let language = Value::from(language);
+    let script = format!("Auth0.registerLanguageDictionary({language}, {{}});");
+    ([(CONTENT_TYPE, "application/x-javascript; charset=utf-8")], script).into_response()
 }
