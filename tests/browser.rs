@@ -1,0 +1,103 @@
+//! Auth0's browser libraries and the tenant's own pages in Chromium, run against
+//! `ligature serve`: a tenant of its own for every suite of
+//! `tests/clients/browser/`.
+
+#[path = "clients/suites.rs"]
+mod suites;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use suites::{Suites, Tenant, npm_ci, output, run_to_its_end};
+
+const SUITES: Suites = Suites { requirement: "browser", sources: "clients/browser" };
+
+#[test]
+fn auth0_spa_js_logs_in_and_links() {
+    run("auth0-spa-js.test.mjs", None);
+}
+
+#[test]
+fn auth0_js_logs_in_and_links() {
+    run("auth0-js.test.mjs", None);
+}
+
+#[test]
+fn lock_logs_in() {
+    run("lock.test.mjs", None);
+}
+
+#[test]
+fn people_log_in_on_the_tenants_own_pages() {
+    run("pages.test.mjs", Some("asking-policy.json"));
+}
+
+#[test]
+fn chromium_trusts_the_tenants_authority_as_its_user_does() {
+    run("certificate.test.mjs", None);
+}
+
+/// One suite, with the tenant that it asks.
+fn run(file: &str, policy: Option<&str>) {
+    static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let Some(folder) = SUITES.installed(&INSTALLED, "Chromium", packages) else { return };
+    let place = tempfile::tempdir().expect("a temporary folder");
+    // The tenant must know where the application will listen. Its ports are held
+    // until then, or the tenant might get one.
+    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    let ports = held.each_ref().map(|held| held.local_addr().expect("its port").port());
+    let [http, https] = [("http", ports[0]), ("https", ports[1])]
+        .map(|(scheme, port)| format!("{scheme}://localhost:{port}"));
+    let config = include_str!("clients/browser/tenant.toml");
+    let config = config.replace("HTTPS_APP", &https).replace("HTTP_APP", &http);
+    let policy = policy.map(|name| folder.join(name));
+    let tenant = Tenant::start(&place.path().join("tenant"), &config, policy.as_deref());
+    let home = place.path().join("home");
+    trust(&home, &tenant.ca);
+
+    let mut suite = Command::new("node");
+    suite
+        .args(["--test-reporter=spec", file])
+        .current_dir(folder)
+        .env("HOME", &home)
+        .env("LIGATURE_HTTP", &tenant.http)
+        .env("LIGATURE_HTTPS", &tenant.https)
+        .env("LIGATURE_CA", &tenant.ca)
+        .env("LIGATURE_HTTP_APP", http)
+        .env("LIGATURE_HTTPS_APP", https)
+        .env("LIGATURE_CHROMIUM", chromium().expect("it was found"))
+        .env("NODE_EXTRA_CA_CERTS", &tenant.ca);
+    drop(held);
+    run_to_its_end(&mut suite, &place.path().join("output"), &tenant);
+    tenant.stop();
+}
+
+/// Has Chromium trust an authority, as `ligature serve` tells its users to.
+fn trust(home: &Path, authority: &Path) {
+    let folder = home.join(".pki/nssdb");
+    fs::create_dir_all(&folder).expect("a folder");
+    let certutil = || {
+        let mut command = Command::new("certutil");
+        command.arg("-d").arg(format!("sql:{}", folder.display()));
+        command
+    };
+    output(certutil().args(["-N", "--empty-password"])).expect("a database of certificates");
+    output(certutil().args(["-A", "-t", "C,,", "-n", "ligature", "-i"]).arg(authority))
+        .expect("it is trusted");
+}
+
+fn packages(folder: &Path) -> Result<(), String> {
+    output(Command::new(chromium()?).arg("--version"))?;
+    output(Command::new("sh").args(["-c", "command -v certutil"]))
+        .map_err(|_| "there is no certutil (Debian: libnss3-tools)")?;
+    npm_ci(folder, include_str!("clients/browser/package-lock.json"))
+}
+
+/// Its full path.
+fn chromium() -> Result<String, String> {
+    output(Command::new("sh").args(["-c", "command -v chromium"]))
+        .map_err(|_| "there is no chromium".to_owned())
+}

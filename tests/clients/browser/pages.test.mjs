@@ -1,0 +1,181 @@
+// The tenant's own pages, as people use them. Its policy asks them which of two
+// accounts is meant.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { app, browsing, choose, http, logIn, password, sent, someone } from './harness.mjs';
+
+const visit = browsing();
+const REFUSED = { expected: [/status of 40[03]/] };
+
+/** The login page, asked for by the application; `params` go along. */
+async function asked(page, params = {}) {
+  await page.goto(`${app}/spa`);
+  await page.evaluate((params) => void window.client(params).loginWithRedirect(), params);
+  await page.waitForURL(/\/u\//);
+}
+
+/** Who is logged in once it is back. */
+async function who(page) {
+  await page.waitForURL(`${app}/spa?code=*`);
+  return page.evaluate(async () => {
+    const client = window.client();
+    await client.handleRedirectCallback();
+    return client.getUser();
+  });
+}
+
+test('the login page is used by keyboard alone', visit(async ({ page }) => {
+  await asked(page);
+  await page.getByRole('heading', { name: 'Log in to Pages' }).waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('ada@example.com');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(password);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  assert.equal((await who(page)).sub, 'auth0|ada');
+}));
+
+/** After the last one comes the page itself, or the browser's own. */
+const isOver = (name, reached) => reached.length > 20 || reached.includes(name) || !name || name.includes('\n');
+
+test('what is reached by keyboard is seen, and says what it is', visit(async ({ page }) => {
+  await asked(page);
+  const reached = [];
+  for (;;) {
+    await page.keyboard.press('Tab');
+    const { name, outline } = await page.evaluate(() => {
+      const it = document.activeElement;
+      const name = it.labels?.[0]?.innerText.trim() || it.innerText?.trim();
+      return { name, outline: getComputedStyle(it).outlineStyle };
+    });
+    if (isOver(name, reached)) break;
+    assert.notEqual(outline, 'none', name);
+    reached.push(name);
+  }
+  assert.deepEqual(reached, [
+    'Email or username',
+    'Password',
+    'Log in',
+    'Sign up',
+    'Continue with google-oauth2',
+    'Continue with github',
+    'Continue with email',
+  ]);
+}));
+
+test('a wrong password shows the error and keeps the address', visit(async ({ page }) => {
+  await asked(page);
+  await logIn(page, { secret: 'wrong' });
+  await page.getByRole('alert').getByText('Wrong email or password.').waitFor();
+  assert.equal(await page.getByLabel('Email or username').inputValue(), 'ada@example.com');
+  await page.getByLabel('Password').first().fill(password);
+  await page.keyboard.press('Enter');
+  assert.equal((await who(page)).sub, 'auth0|ada');
+}, REFUSED));
+
+test('a hint of the application fills the address in', visit(async ({ page }) => {
+  await asked(page, { login_hint: 'ada@example.com' });
+  assert.equal(await page.getByLabel('Email or username').inputValue(), 'ada@example.com');
+}));
+
+test('somebody signs up on the login page', visit(async ({ page }) => {
+  const email = someone();
+  await asked(page);
+  await page.getByText('Sign up').first().click();
+  await page.getByLabel('Email', { exact: true }).fill(email);
+  await page.getByLabel('Password').last().fill(password);
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  const user = await who(page);
+  assert.deepEqual([user.email, user.email_verified], [email, false]);
+}));
+
+test('a code of the outbox logs in', visit(async ({ page }) => {
+  const email = someone();
+  await asked(page);
+  await page.getByRole('link', { name: 'Continue with email' }).click();
+  await page.getByLabel('Email').fill(email);
+  await page.keyboard.press('Enter');
+  const code = page.getByLabel(`The code that ${email} got`);
+  await code.fill('000000');
+  const { code: right } = await sent(email, 'code');
+  await code.fill(right);
+  await page.keyboard.press('Enter');
+  assert.deepEqual([(await who(page)).email], [email]);
+}));
+
+test('the page that stands in for a provider lets one be somebody else', visit(async ({ page }) => {
+  const email = someone();
+  await asked(page, { connection: 'google-oauth2' });
+  await page.getByText('Somebody else').click();
+  await page.getByLabel('Id at the provider').fill('4242');
+  await page.getByLabel('Email', { exact: true }).fill(email);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  const user = await who(page);
+  assert.deepEqual([user.sub, user.email, user.email_verified], ['google-oauth2|4242', email, false]);
+}));
+
+test('whose account it is, too, proves it and has one account from then on', visit(async ({ page }) => {
+  await asked(page, { connection: 'google-oauth2' });
+  await choose(page, 'Grace Hopper');
+  await page.getByRole('heading', { name: 'Is this account yours, too?' }).waitFor();
+  // A proof of an account that was not in question is none.
+  await logIn(page);
+  await page.getByRole('alert').getByText('That is another account').waitFor();
+  await logIn(page, { username: 'grace@example.com' });
+  assert.equal((await who(page)).sub, 'auth0|grace');
+
+  await asked(page, { connection: 'google-oauth2', prompt: 'login' });
+  await choose(page, 'Grace Hopper');
+  // There is a third account, but that one is hers already.
+  await page.getByRole('button', { name: 'Not now' }).click();
+  assert.equal((await who(page)).sub, 'auth0|grace');
+}, REFUSED));
+
+test('who does not want to prove it is logged in all the same', visit(async ({ page }) => {
+  await asked(page, { connection: 'google-oauth2' });
+  await choose(page, 'Emmy Noether');
+  await page.getByRole('heading', { name: 'Is this account yours, too?' }).waitFor();
+  await page.getByRole('button', { name: 'Not now' }).press('Enter');
+  assert.equal((await who(page)).sub, 'google-oauth2|1815');
+}));
+
+test('a page that was used already says so', visit(async ({ page }) => {
+  await asked(page);
+  const used = page.url();
+  await logIn(page);
+  await who(page);
+  await page.goto(used);
+  await page.getByText('This page has expired, or was used already.').waitFor();
+}, REFUSED));
+
+test('no other site may show the login page in a frame, or send its form', visit(async ({ page }) => {
+  await asked(page);
+  const login = page.url();
+  await page.goto(`${app}/spa`);
+  const shown = await page.evaluate(
+    (login) =>
+      new Promise((resolve) => {
+        const frame = document.body.appendChild(document.createElement('iframe'));
+        // Of a page that is refused, nothing can be read: an error page has an origin of its own.
+        frame.onload = () => resolve(frame.contentDocument?.body?.innerText ?? '');
+        frame.src = login;
+      }),
+    login,
+  );
+  assert.equal(shown, '');
+  await page.evaluate(
+    ([http, state]) => {
+      const form = document.body.appendChild(document.createElement('form'));
+      Object.assign(form, { method: 'post', action: `${http}/u/login` });
+      const fields = { state, username: 'ada@example.com', password: 'correct horse battery' };
+      for (const [name, value] of Object.entries(fields)) {
+        form.append(Object.assign(document.createElement('input'), { name, value }));
+      }
+      form.submit();
+    },
+    [http, new URL(login).searchParams.get('state')],
+  );
+  await page.getByText('sent by another site').waitFor();
+}, { expected: [/status of 403/, /frame-ancestors/, /ERR_BLOCKED_BY_RESPONSE/] }));
