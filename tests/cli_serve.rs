@@ -117,3 +117,30 @@ fn a_signing_key_that_is_none_is_named() {
     assert_eq!(code, Some(2));
     assert!(said.contains("FOLDER/state/signing-key.pem: this is no RSA key in PEM"), "{said}");
 }
+
+/// Who starts it may end it, or hang up, as soon as it says that it is ready.
+#[test]
+#[cfg(unix)]
+fn signals_are_heard_from_the_first_moment() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for signals in ["kill -TERM $0", "kill -INT $0", "kill -HUP $0; kill -TERM $0"] {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_ligature"))
+            .args(["serve", "--port", "0", "--tls-port", "0"])
+            .env("LIGATURE_STATE", folder.path())
+            .env("LIGATURE_LOG", "error")
+            .env_remove("LIGATURE_DIRECTORY")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        // The shell is there already, so that it loses no time.
+        let mut shell = Command::new("sh")
+            .args(["-c", &format!("read -r _; {signals}"), &server.id().to_string()])
+            .stdin(server.stdout.take().expect("its output"))
+            .spawn()
+            .expect("a shell");
+        assert!(shell.wait().expect("it ends").success());
+        let status = server.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0), "{signals}: {status}");
+    }
+}

@@ -182,11 +182,13 @@ async fn listen(
         let server = axum_server::from_tcp_rustls(listener, tls.clone())?;
         servers.spawn(prepared(server, &handle).serve(service(app)));
     }
+    // From now on, or whoever ends it as soon as it is ready kills it.
+    let (asked_to_end, hang_up) = (asked_to_end(), hang_up(tenant.clone()));
     // The listeners have been queueing requests since they were opened.
     ready();
-    tokio::spawn(hang_up(tenant.clone()));
+    tokio::spawn(hang_up);
     tokio::select! {
-        () = asked_to_end() => {}
+        () = asked_to_end => {}
         ended = servers.join_next() => {
             if let Some(Ok(Err(error))) = ended {
                 return Err(error.into());
@@ -237,32 +239,40 @@ fn listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
     Ok([first].into_iter().chain(second).collect())
 }
 
-async fn asked_to_end() {
+/// Listens at once, not only when it is first awaited.
+fn asked_to_end() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let signals = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut terminate), Ok(mut interrupt)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        {
+        signal(SignalKind::terminate())
+            .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut terminate, mut interrupt)) = signals {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
             return;
         }
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
-/// SIGHUP reads plugin and policy again.
-async fn hang_up(tenant: Shared) {
+/// SIGHUP reads plugin and policy again; it is heard at once, too.
+fn hang_up(tenant: Shared) -> impl Future<Output = ()> {
     #[cfg(unix)]
-    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
-        while signal.recv().await.is_some() {
-            super::run(&tenant, {
-                let tenant = tenant.clone();
-                move |_| reload::reload(&tenant)
-            })
-            .await;
+    let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+    async move {
+        #[cfg(unix)]
+        if let Ok(mut signal) = signal {
+            while signal.recv().await.is_some() {
+                super::run(&tenant, {
+                    let tenant = tenant.clone();
+                    move |_| reload::reload(&tenant)
+                })
+                .await;
+            }
         }
+        #[cfg(not(unix))]
+        drop(tenant);
     }
-    #[cfg(not(unix))]
-    drop(tenant);
 }
