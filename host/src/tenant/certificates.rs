@@ -9,8 +9,11 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
 use super::state_dir::{StateDir, StateError};
@@ -20,6 +23,11 @@ pub(super) const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca-key.pem";
 const LEAF: &str = "localhost.pem";
 const LEAF_KEY: &str = "localhost-key.pem";
+/// For names below `localhost`. Apart, because clients made with rustls take no
+/// certificate in which a name of such breadth stands beside others.
+const BELOW: &str = "below-localhost.pem";
+const BELOW_KEY: &str = "below-localhost-key.pem";
+const BELOW_NAMES: [&str; 1] = ["*.localhost"];
 /// The names that the leaf was made for, one a line, behind when to renew it.
 const NAMES: &str = "localhost.names";
 
@@ -55,30 +63,65 @@ pub(super) fn server_config(state: &StateDir, further: &[String]) -> Result<Serv
     let (renew_at, for_names) = kept.split_once('\n').unwrap_or_default();
     let is_for_these = for_names == names.join("\n");
     let is_fresh = renew_at.parse().is_ok_and(|at: i64| now.unix_timestamp() < at);
-    if !is_for_these || !is_fresh || state.read(LEAF)?.is_none() || state.read(LEAF_KEY)?.is_none() {
+    let files = [LEAF, LEAF_KEY, BELOW, BELOW_KEY];
+    let is_there = |file: &&str| state.read(file).map(|text| text.is_some());
+    let are_there = files.iter().map(is_there).collect::<Result<Vec<_>, _>>()?;
+    if !is_for_these || !is_fresh || are_there.contains(&false) {
         let ca = match kept_authority(state, &names)? {
             Some(ca) if is_for_these => ca,
             _ => make_authority(state, &names, now)?,
         };
-        make_leaf(state, &ca, &names, now)?;
+        make_leaf(state, &ca, &names, now, [LEAF, LEAF_KEY])?;
+        make_leaf(state, &ca, &BELOW_NAMES.map(str::to_owned), now, [BELOW, BELOW_KEY])?;
+        let renew_at = (now + (LEAF_DAYS - 30) * DAY).unix_timestamp();
+        state.write(NAMES, &format!("{renew_at}\n{}", names.join("\n")))?;
     }
-    let unusable = |name: &str, why: String| CertificateError::Unusable { file: state.file(name), why };
-    let chain = CertificateDer::pem_file_iter(state.file(LEAF)).and_then(Iterator::collect);
-    let chain: Vec<_> = chain.map_err(|error| unusable(LEAF, error.to_string()))?;
-    let key = PrivateKeyDer::from_pem_file(state.file(LEAF_KEY));
-    let key = key.map_err(|error| unusable(LEAF_KEY, error.to_string()))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let leaves = Leaves {
+        own: kept_leaf(state, &provider, [LEAF, LEAF_KEY])?,
+        below: kept_leaf(state, &provider, [BELOW, BELOW_KEY])?,
+    };
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let mut config = config
-        .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| unusable(LEAF, error.to_string()))?;
+    let config = config.map_err(|error| unusable(state, LEAF, &error))?;
+    let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(leaves));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
+/// Which certificate is shown follows from the name that is asked for.
+#[derive(Debug)]
+struct Leaves {
+    own: Arc<CertifiedKey>,
+    below: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for Leaves {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let is_below = hello.server_name().is_some_and(|name| name.ends_with(".localhost"));
+        Some(if is_below { &self.below } else { &self.own }.clone())
+    }
+}
+
+fn kept_leaf(
+    state: &StateDir,
+    provider: &CryptoProvider,
+    [leaf, leaf_key]: [&str; 2],
+) -> Result<Arc<CertifiedKey>, CertificateError> {
+    let chain = CertificateDer::pem_file_iter(state.file(leaf)).and_then(Iterator::collect);
+    let chain: Vec<_> = chain.map_err(|error| unusable(state, leaf, &error))?;
+    let key = PrivateKeyDer::from_pem_file(state.file(leaf_key));
+    let key = key.map_err(|error| unusable(state, leaf_key, &error))?;
+    let certified = CertifiedKey::from_der(chain, key, provider);
+    certified.map(Arc::new).map_err(|error| unusable(state, leaf, &error))
+}
+
+fn unusable(state: &StateDir, name: &str, why: &dyn std::fmt::Display) -> CertificateError {
+    CertificateError::Unusable { file: state.file(name), why: why.to_string() }
+}
+
 fn names(further: &[String]) -> Vec<String> {
     let further = further.iter().map(|host| host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name));
-    ["localhost", "*.localhost", "127.0.0.1", "::1"].into_iter().chain(further).map(str::to_owned).collect()
+    ["localhost", "127.0.0.1", "::1"].into_iter().chain(further).map(str::to_owned).collect()
 }
 
 fn kept_authority(
@@ -124,7 +167,7 @@ fn subtree(name: &str) -> GeneralSubtree {
     match name.parse() {
         Ok(IpAddr::V4(ip)) => GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix(ip.octets(), 32)),
         Ok(IpAddr::V6(ip)) => GeneralSubtree::IpAddress(CidrSubnet::from_v6_prefix(ip.octets(), 128)),
-        Err(_) => GeneralSubtree::DnsName(name.trim_start_matches("*.").to_owned()),
+        Err(_) => GeneralSubtree::DnsName(name.to_owned()),
     }
 }
 
@@ -133,6 +176,7 @@ fn make_leaf(
     ca: &Issuer<'_, KeyPair>,
     names: &[String],
     now: OffsetDateTime,
+    [leaf, leaf_key]: [&str; 2],
 ) -> Result<(), CertificateError> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(names)?;
@@ -141,10 +185,60 @@ fn make_leaf(
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     (params.not_before, params.not_after) = (now - DAY, now + LEAF_DAYS * DAY);
-    let leaf = params.signed_by(&key, ca)?;
-    state.write(LEAF_KEY, &key.serialize_pem())?;
-    state.write(LEAF, &leaf.pem())?;
-    let renew_at = (now + (LEAF_DAYS - 30) * DAY).unix_timestamp();
-    state.write(NAMES, &format!("{renew_at}\n{}", names.join("\n")))?;
-    Ok(())
+    let made = params.signed_by(&key, ca)?;
+    state.write(leaf_key, &key.serialize_pem())?;
+    Ok(state.write(leaf, &made.pem())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
+
+    use super::{CA, server_config};
+    use crate::tenant::state_dir::StateDir;
+
+    /// As clients made with rustls do it, who are the strictest.
+    fn handshake(state: &StateDir, name: &'static str) -> Result<(), rustls::Error> {
+        let server = server_config(state, &["tenant.test:4481".to_owned()]).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(state.file(CA)).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut client =
+            ClientConnection::new(Arc::new(client), ServerName::try_from(name).unwrap()).unwrap();
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        while client.is_handshaking() {
+            let mut sent = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut sent).unwrap();
+            }
+            server.read_tls(&mut &sent[..]).unwrap();
+            server.process_new_packets()?;
+            let mut sent = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut sent).unwrap();
+            }
+            client.read_tls(&mut &sent[..]).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_client_that_trusts_the_authority_trusts_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::open(folder.path()).unwrap();
+        for name in ["localhost", "127.0.0.1", "::1", "tenant.test"] {
+            assert_eq!(handshake(&state, name), Ok(()), "{name}");
+        }
+        assert!(handshake(&state, "elsewhere.test").is_err());
+    }
 }
