@@ -124,23 +124,46 @@ fn a_signing_key_that_is_none_is_named() {
 fn signals_are_heard_from_the_first_moment() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for signals in ["kill -TERM $0", "kill -INT $0", "kill -HUP $0; kill -TERM $0"] {
-        let mut server = Command::new(env!("CARGO_BIN_EXE_ligature"))
-            .args(["serve", "--port", "0", "--tls-port", "0"])
-            .env("LIGATURE_STATE", folder.path())
-            .env("LIGATURE_LOG", "error")
-            .env_remove("LIGATURE_DIRECTORY")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program runs");
-        // The shell is there already, so that it loses no time.
-        let mut shell = Command::new("sh")
-            .args(["-c", &format!("read -r _; {signals}"), &server.id().to_string()])
-            .stdin(server.stdout.take().expect("its output"))
-            .spawn()
-            .expect("a shell");
-        assert!(shell.wait().expect("it ends").success());
-        let status = server.wait().expect("it ends");
+        let status = ended(folder.path(), &[], signals);
         assert_eq!(status.code(), Some(0), "{signals}: {status}");
     }
+}
+
+/// SQLite takes its log away when the last connection is closed in order.
+#[test]
+#[cfg(unix)]
+fn the_directory_is_closed_when_it_ends() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("policy.json"), "{}").expect("a file is written");
+    for arguments in [&[][..], &["--policy", "policy.json"]] {
+        let status =
+            ended(folder.path(), &[arguments, &["--directory", "sqlite:users.db"]].concat(), "kill -TERM $0");
+        assert_eq!(status.code(), Some(0), "{status}");
+        assert!(folder.path().join("users.db").exists());
+        assert!(!folder.path().join("users.db-wal").exists(), "{arguments:?}");
+    }
+}
+
+/// How it ends if it is sent these signals as soon as it is ready.
+#[cfg(unix)]
+fn ended(folder: &Path, arguments: &[&str], signals: &str) -> std::process::ExitStatus {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .args(["serve", "--port", "0", "--tls-port", "0"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("LIGATURE_STATE", folder.join("state"))
+        .env("LIGATURE_LOG", "error")
+        .env_remove("LIGATURE_DIRECTORY")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    // The shell is there already, and loses no time.
+    let mut shell = Command::new("sh")
+        .args(["-c", &format!("read -r _; {signals}"), &server.id().to_string()])
+        .stdin(server.stdout.take().expect("its output"))
+        .spawn()
+        .expect("a shell");
+    assert!(shell.wait().expect("it ends").success());
+    server.wait().expect("it ends")
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -33,7 +34,9 @@ pub(super) fn watch(tenant: &Shared) -> notify::Result<Option<RecommendedWatcher
         watcher.watch(&folder, RecursiveMode::NonRecursive)?;
     }
     let names: HashSet<OsString> = files.iter().filter_map(|file| file.file_name()).map(Into::into).collect();
-    let tenant = tenant.clone();
+    // The last to hold the tenant, this thread would let go of the directory
+    // when the program has ended, and what it has yet to write would be lost.
+    let tenant = Arc::downgrade(tenant);
     std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
         let concerns = |event: notify::Result<notify::Event>| {
             let is_read = |event: &notify::Event| event.kind.is_access();
@@ -47,6 +50,7 @@ pub(super) fn watch(tenant: &Shared) -> notify::Result<Option<RecommendedWatcher
                 continue;
             }
             while !matches!(changes.recv_timeout(SETTLED), Err(RecvTimeoutError::Timeout)) {}
+            let Some(tenant) = tenant.upgrade() else { return };
             reload(&tenant);
         }
     })?;
