@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
@@ -22,7 +23,13 @@ pub(super) struct TooMany;
 
 impl Attempts {
     pub(super) fn new() -> Self {
-        Self(Cache::builder().max_capacity(100_000).time_to_live(WAIT).build())
+        Self(
+            Cache::builder()
+                .max_capacity(100_000)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_live(WAIT)
+                .build(),
+        )
     }
 
     /// Counts an attempt as failed, before it is made: many at a time get no

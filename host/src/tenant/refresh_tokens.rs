@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -48,7 +49,13 @@ pub(super) enum NotTaken {
 impl RefreshTokens {
     pub(super) fn new(lifetime_s: u64) -> Self {
         let idle = Duration::from_secs(lifetime_s);
-        Self(Cache::builder().max_capacity(100_000).time_to_idle(idle).build())
+        Self(
+            Cache::builder()
+                .max_capacity(100_000)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(idle)
+                .build(),
+        )
     }
 
     /// The first token of a family, whose name is returned with it.

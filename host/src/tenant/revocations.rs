@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::login::Timestamp;
@@ -18,7 +19,13 @@ pub(super) struct Revocations(Cache<String, Timestamp>);
 impl Revocations {
     /// `lifetime_s` is how long any session or refresh token lives.
     pub(super) fn new(lifetime_s: u64) -> Self {
-        Self(Cache::builder().max_capacity(100_000).time_to_live(Duration::from_secs(lifetime_s)).build())
+        Self(
+            Cache::builder()
+                .max_capacity(100_000)
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_live(Duration::from_secs(lifetime_s))
+                .build(),
+        )
     }
 
     /// Ends the refresh tokens that this identity has so far, and nothing else.
