@@ -112,6 +112,7 @@ test('signup makes an account whose address the mailed link verifies', visit(asy
   assert.deepEqual([made.email, made.emailVerified], [email, false]);
   const { link } = await sent(email, 'verify');
   await page.goto(link);
+  await page.getByRole('button', { name: 'It was me' }).click();
   await page.getByText('Your address is verified.').waitFor();
   await leaving(page, (options) => void window.call(window.webAuth(), 'login', options), { realm: database, username: email, password });
   assert.equal((await back(page)).idTokenPayload.email_verified, true);
