@@ -110,6 +110,11 @@ impl Keys {
         Some(what(&key.verifying))
     }
 
+    /// Whether a key is one of ours.
+    pub(super) fn has(&self, kid: &str) -> bool {
+        self.in_force.load().all().any(|key| key.kid == kid)
+    }
+
     /// The public keys, as RFC 7517 has them.
     pub(super) fn jwks(&self) -> Value {
         json!({ "keys": self.in_force.load().all().map(|key| key.jwk.clone()).collect::<Vec<_>>() })

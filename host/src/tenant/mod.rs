@@ -8,7 +8,7 @@
 //! | `authentication` | the Authentication API, and the pages that people see |
 //! | `login` | one login: the plugin is asked |
 //! | `decider`, `reload` | which plugin and policy, and their replacement |
-//! | `issuer`, `keys`, `tokens` | who the tenant is, and what it signs |
+//! | `issuer`, `keys`, `tokens`, `verification` | who the tenant is, and what it signs |
 //! | `sessions`, `refresh_tokens`, `revocations`, `one_time`, `passwords`, `attempts` | what it remembers of people |
 //! | `outbox` | what would have been mailed |
 //! | `rate_limit`, `metrics` | how much is asked |
@@ -37,6 +37,7 @@ mod server;
 mod sessions;
 mod state_dir;
 mod tokens;
+mod verification;
 
 use std::sync::Arc;
 
@@ -61,6 +62,7 @@ use rate_limit::Limiter;
 use refresh_tokens::RefreshTokens;
 use revocations::Revocations;
 use sessions::Sessions;
+use verification::Verified;
 
 use crate::directory::{Administration, Credential};
 use crate::login::{ApiError, IdentityKey, Timestamp};
@@ -72,6 +74,7 @@ pub struct Tenant {
     directory: Arc<dyn Administration>,
     decider: Decider,
     keys: Keys,
+    verified: Verified,
     sessions: Sessions,
     refresh_tokens: RefreshTokens,
     revocations: Revocations,

@@ -25,6 +25,7 @@ use super::refresh_tokens::RefreshTokens;
 use super::revocations::Revocations;
 use super::sessions::Sessions;
 use super::state_dir::{StateDir, StateError};
+use super::verification::Verified;
 use super::{Shared, Tenant, reload, routes};
 use crate::directory::Administration;
 use crate::login::ApiError;
@@ -128,6 +129,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         directory,
         decider: Decider::new(sandbox, sources)?,
         keys,
+        verified: Verified::new(),
         sessions: Sessions::open(state, config.lifetimes.session)?,
         refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token),
         revocations: Revocations::new(config.lifetimes.session.max(config.lifetimes.refresh_token)),

@@ -1,10 +1,9 @@
-//! Tokens: what they say, and whether one is ours.
+//! Tokens: what they say.
 
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, Validation};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Tenant;
@@ -37,84 +36,7 @@ pub(super) struct AccessClaims<'a> {
     pub(super) gty: Option<&'a str>,
 }
 
-/// What a token says that is ours.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Claims {
-    pub(super) iss: String,
-    #[serde(default)]
-    pub(super) sub: Option<Value>,
-    #[serde(default)]
-    pub(super) aud: Value,
-    #[serde(default)]
-    pub(super) azp: Option<String>,
-    #[serde(default)]
-    pub(super) scope: String,
-    #[serde(default)]
-    pub(super) gty: Option<String>,
-}
-
-/// Why a token is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TokenError {
-    /// It is no signed token, or not one of RS256.
-    #[error("it is no token signed with RS256")]
-    Algorithm,
-    /// It is no token at all.
-    #[error("it is no token")]
-    Malformed,
-    /// Its key is none of ours, or the signature not of that key.
-    #[error("its signature is not ours")]
-    Signature,
-    /// It is too old.
-    #[error("it has expired")]
-    Expired,
-    /// It is not good yet.
-    #[error("it is from the future")]
-    Future,
-    /// It says that somebody else issued it.
-    #[error("its issuer is another tenant")]
-    Issuer,
-}
-
-/// How far clocks may be apart, in seconds.
-const LEEWAY: u64 = 5;
-
 impl Tenant {
-    /// What a token says, if this tenant has signed it and it is in force. Whom
-    /// it is for is the caller's to check.
-    pub(super) fn verify(&self, token: &str) -> Result<Claims, TokenError> {
-        let header = header(token).ok_or(TokenError::Malformed)?;
-        if header.alg != "RS256" {
-            return Err(TokenError::Algorithm);
-        }
-        let kid = header.kid.ok_or(TokenError::Signature)?;
-        let mut wanted = Validation::new(Algorithm::RS256);
-        wanted.leeway = LEEWAY;
-        wanted.validate_nbf = true;
-        wanted.validate_aud = false;
-        wanted.set_required_spec_claims(&["exp", "iss"]);
-        let decoded = self.keys.verifying(&kid, |key| jsonwebtoken::decode::<Issued>(token, key, &wanted));
-        let Issued { claims, iat } = match decoded.ok_or(TokenError::Signature)? {
-            Ok(decoded) => decoded.claims,
-            Err(error) => {
-                use jsonwebtoken::errors::ErrorKind;
-                return Err(match error.kind() {
-                    ErrorKind::ExpiredSignature => TokenError::Expired,
-                    ErrorKind::ImmatureSignature => TokenError::Future,
-                    ErrorKind::InvalidSignature => TokenError::Signature,
-                    _ => TokenError::Malformed,
-                });
-            }
-        };
-        if iat.is_some_and(|iat| iat > (seconds(Timestamp::now()) + LEEWAY) as f64) {
-            return Err(TokenError::Future);
-        }
-        if !self.hosts.is_own(&claims.iss) {
-            return Err(TokenError::Issuer);
-        }
-        Ok(claims)
-    }
-
     /// An ID token.
     pub(super) fn id_token(&self, of: &IdToken<'_>) -> String {
         let now = seconds(Timestamp::now());
@@ -138,27 +60,6 @@ impl Tenant {
         }
         self.keys.sign(&claims)
     }
-}
-
-/// A token's header, `none` and other algorithms included, which
-/// `jsonwebtoken` does not even read.
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-}
-
-fn header(token: &str) -> Option<Header> {
-    let (header, _) = token.split_once('.')?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()
-}
-
-#[derive(Deserialize)]
-struct Issued {
-    #[serde(flatten)]
-    claims: Claims,
-    #[serde(default)]
-    iat: Option<f64>,
 }
 
 /// What an ID token is made of.

@@ -2,6 +2,8 @@
 //!
 //! Source: OpenID Connect Core 1.0, 5.3.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -11,7 +13,8 @@ use serde_json::Value;
 
 use super::prove::unavailable;
 use crate::login::ApiError;
-use crate::tenant::tokens::{Claims, profile_claims};
+use crate::tenant::tokens::profile_claims;
+use crate::tenant::verification::Claims;
 use crate::tenant::{Shared, Tenant, run};
 
 /// The user of an access token, as its scopes let the client know them.
@@ -31,7 +34,7 @@ pub(super) async fn userinfo(State(tenant): State<Shared>, headers: HeaderMap) -
     .await
 }
 
-fn claims(tenant: &Tenant, headers: &HeaderMap) -> Option<(String, Claims)> {
+fn claims(tenant: &Tenant, headers: &HeaderMap) -> Option<(String, Arc<Claims>)> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;

@@ -9,7 +9,8 @@ use super::problem::Problem;
 use crate::directory::{Actor, Provenance};
 use crate::login::User;
 use crate::tenant::issuer::Issuer;
-use crate::tenant::tokens::{CURRENT_USER_SCOPES, Claims, TokenError};
+use crate::tenant::tokens::CURRENT_USER_SCOPES;
+use crate::tenant::verification::{Claims, TokenError};
 use crate::tenant::{Shared, Tenant};
 
 /// Whoever holds a token of the Management API.
@@ -34,7 +35,7 @@ impl Caller {
     fn of(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
         let claims = tenant.verify(token).map_err(|error| refused(tenant, error))?;
         if is_for_management(tenant, &claims) {
-            return Self::by_access_token(claims);
+            return Self::by_access_token(&claims);
         }
         if tenant.config.legacy_id_tokens
             && let Some(caller) = Self::by_id_token(tenant, &claims)
@@ -47,15 +48,15 @@ impl Caller {
         Err(Problem::token(&format!("Bad audience: {}, expected: {expected}", words(&claims.aud))))
     }
 
-    fn by_access_token(claims: Claims) -> Result<Self, Problem> {
-        let (Some(Value::String(subject)), Some(client_id)) = (claims.sub, claims.azp) else {
+    fn by_access_token(claims: &Claims) -> Result<Self, Problem> {
+        let (Some(Value::String(subject)), Some(client_id)) = (&claims.sub, &claims.azp) else {
             return Err(Problem::token("Invalid token"));
         };
         let is_client = claims.gty.as_deref() == Some("client-credentials");
         Ok(Self {
-            issuer: claims.iss,
-            client_id,
-            user_id: (!is_client).then_some(subject),
+            issuer: claims.iss.clone(),
+            client_id: client_id.clone(),
+            user_id: (!is_client).then(|| subject.clone()),
             // A user's token never holds more, whatever was asked for; this is
             // the second lock on that door.
             scopes: (claims.scope.split(' '))

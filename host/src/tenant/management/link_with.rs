@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::access::Caller;
 use super::problem::Problem;
 use crate::tenant::Tenant;
-use crate::tenant::tokens::TokenError;
+use crate::tenant::verification::TokenError;
 
 /// The user that an ID token proves, if the token is one that the caller's
 /// application got from the tenant that the caller's own token is of.
@@ -44,9 +44,9 @@ fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, &'sta
     if *audience != caller.client_id {
         return Err("JWT (link_with) must have an aud claim that matches that of the calling token's azp.");
     }
-    match claims.sub {
+    match &claims.sub {
         None => Err("JWT (link_with) must contains sub claim."),
-        Some(Value::String(sub)) if is_user_id(&sub) => Ok(sub),
+        Some(Value::String(sub)) if is_user_id(sub) => Ok(sub.clone()),
         Some(_) => Err("JWT (link_with) contains an invalid sub claim."),
     }
 }

@@ -1,0 +1,143 @@
+//! Whether a token is ours.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, Validation};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Tenant;
+use super::tokens::seconds;
+use crate::login::Timestamp;
+
+/// What a token says that is ours.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Claims {
+    pub(super) iss: String,
+    #[serde(default)]
+    pub(super) sub: Option<Value>,
+    #[serde(default)]
+    pub(super) aud: Value,
+    #[serde(default)]
+    pub(super) azp: Option<String>,
+    #[serde(default)]
+    pub(super) scope: String,
+    #[serde(default)]
+    pub(super) gty: Option<String>,
+    exp: u64,
+    #[serde(default)]
+    iat: Option<f64>,
+}
+
+/// Why a token is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TokenError {
+    /// It is no signed token, or not one of RS256.
+    #[error("it is no token signed with RS256")]
+    Algorithm,
+    /// It is no token at all.
+    #[error("it is no token")]
+    Malformed,
+    /// Its key is none of ours, or the signature not of that key.
+    #[error("its signature is not ours")]
+    Signature,
+    /// It is too old.
+    #[error("it has expired")]
+    Expired,
+    /// It is not good yet.
+    #[error("it is from the future")]
+    Future,
+    /// It says that somebody else issued it.
+    #[error("its issuer is another tenant")]
+    Issuer,
+}
+
+/// How far clocks may be apart, in seconds.
+const LEEWAY: u64 = 5;
+
+/// Tokens whose signature was found to be ours, by their SHA-256: clients send
+/// one token with hundreds of requests, and looking at a signature takes as long
+/// as looking for a user.
+pub(super) struct Verified(Cache<[u8; 32], Arc<Known>>);
+
+struct Known {
+    kid: String,
+    claims: Arc<Claims>,
+}
+
+impl Verified {
+    pub(super) fn new() -> Self {
+        Self(Cache::builder().max_capacity(10_000).eviction_policy(EvictionPolicy::lru()).build())
+    }
+}
+
+impl Tenant {
+    /// What a token says, if this tenant has signed it and it is in force. Whom
+    /// it is for is the caller's to check.
+    pub(super) fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        if let Some(known) = self.verified.0.get(&hash) {
+            if seconds(Timestamp::now()) > known.claims.exp.saturating_add(LEEWAY) {
+                return Err(TokenError::Expired);
+            }
+            // The key may have been rotated away.
+            return if self.keys.has(&known.kid) {
+                Ok(known.claims.clone())
+            } else {
+                Err(TokenError::Signature)
+            };
+        }
+        let header = header(token).ok_or(TokenError::Malformed)?;
+        if header.alg != "RS256" {
+            return Err(TokenError::Algorithm);
+        }
+        let kid = header.kid.ok_or(TokenError::Signature)?;
+        let claims = Arc::new(self.verify_signature(token, &kid)?);
+        if claims.iat.is_some_and(|iat| iat > (seconds(Timestamp::now()) + LEEWAY) as f64) {
+            return Err(TokenError::Future);
+        }
+        if !self.hosts.is_own(&claims.iss) {
+            return Err(TokenError::Issuer);
+        }
+        self.verified.0.insert(hash, Arc::new(Known { kid, claims: claims.clone() }));
+        Ok(claims)
+    }
+
+    fn verify_signature(&self, token: &str, kid: &str) -> Result<Claims, TokenError> {
+        use jsonwebtoken::errors::ErrorKind;
+        let mut wanted = Validation::new(Algorithm::RS256);
+        wanted.leeway = LEEWAY;
+        wanted.validate_nbf = true;
+        wanted.validate_aud = false;
+        wanted.set_required_spec_claims(&["exp", "iss"]);
+        let decoded = self.keys.verifying(kid, |key| jsonwebtoken::decode::<Claims>(token, key, &wanted));
+        match decoded.ok_or(TokenError::Signature)? {
+            Ok(decoded) => Ok(decoded.claims),
+            Err(error) => Err(match error.kind() {
+                ErrorKind::ExpiredSignature => TokenError::Expired,
+                ErrorKind::ImmatureSignature => TokenError::Future,
+                ErrorKind::InvalidSignature => TokenError::Signature,
+                _ => TokenError::Malformed,
+            }),
+        }
+    }
+}
+
+/// A token's header, `none` and other algorithms included, which
+/// `jsonwebtoken` does not even read.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+}
+
+fn header(token: &str) -> Option<Header> {
+    let (header, _) = token.split_once('.')?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()
+}
