@@ -53,8 +53,12 @@ fn claims(tenant: &Tenant, headers: &HeaderMap) -> Option<(String, Arc<Claims>)>
         Value::Array(all) => all.iter().any(is_own),
         one => is_own(one),
     };
+    if !is_for_us {
+        tracing::warn!(target: "audit", "a token for another audience was refused");
+        return None;
+    }
     let sub = claims.sub.as_ref()?.as_str()?.to_owned();
-    is_for_us.then_some((sub, claims))
+    Some((sub, claims))
 }
 
 fn unauthorized() -> Response {
