@@ -54,7 +54,9 @@ fn run(file: &str, policy: Option<&str>) {
     let config = include_str!("clients/browser/tenant.toml");
     let config = config.replace("HTTPS_APP", &https).replace("HTTP_APP", &http);
     let policy = policy.map(|name| folder.join(name));
-    let tenant = Tenant::start(&place.path().join("tenant"), &config, policy.as_deref());
+    let policy = policy.as_ref().map(|policy| policy.to_str().expect("a path in UTF-8"));
+    let args: Vec<&str> = policy.iter().flat_map(|policy| ["--policy", policy]).collect();
+    let tenant = Tenant::start(&place.path().join("tenant"), &config, &args);
     let home = place.path().join("home");
     trust(&home, &tenant.ca);
 

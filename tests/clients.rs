@@ -68,8 +68,8 @@ fn run(suite: &mut Command) {
     let held = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let app = format!("http://localhost:{}", held.local_addr().expect("its port").port());
     let config = include_str!("clients/tenant.toml").replace("APP", &app);
-    let wide = Tenant::start(&place.path().join("wide"), &config, None);
-    let narrow = Tenant::start(&place.path().join("narrow"), &(config + NARROW), None);
+    let wide = Tenant::start(&place.path().join("wide"), &config, &[]);
+    let narrow = Tenant::start(&place.path().join("narrow"), &(config + NARROW), &[]);
 
     let authorities = place.path().join("ca.pem");
     let pem = |tenant: &Tenant| fs::read_to_string(&tenant.ca).expect("the tenant's own authority");

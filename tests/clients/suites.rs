@@ -1,13 +1,18 @@
 //! What the suites of other programs share: a tenant to ask, the packages that
 //! they need, their end.
 
+#[path = "../serving.rs"]
+mod serving;
+
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{OnceLock, mpsc};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+pub(crate) use serving::Tenant;
+use serving::end;
 
 /// Suites that other programs run.
 pub(crate) struct Suites {
@@ -69,105 +74,6 @@ pub(crate) fn run_to_its_end(suite: &mut Command, output: &Path, tenant: &Tenant
         fs::read_to_string(output).unwrap_or_default(),
         tenant.log(),
     );
-}
-
-/// A running `ligature serve`.
-pub(crate) struct Tenant {
-    server: Child,
-    pub(crate) http: String,
-    pub(crate) https: String,
-    pub(crate) ca: PathBuf,
-    log: PathBuf,
-    /// What it prints after the line that it is ready.
-    rest: Option<JoinHandle<String>>,
-}
-
-impl Tenant {
-    pub(crate) fn start(folder: &Path, config: &str, policy: Option<&Path>) -> Self {
-        fs::create_dir(folder).expect("a folder");
-        let (file, log) = (folder.join("tenant.toml"), folder.join("log"));
-        fs::write(&file, config).expect("a file is written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ligature"));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("LIGATURE_") {
-                command.env_remove(name);
-            }
-        }
-        command.args(["serve", "--port", "0", "--tls-port", "0", "--config"]).arg(&file);
-        command.arg("--state").arg(folder.join("state"));
-        if let Some(policy) = policy {
-            command.arg("--policy").arg(policy);
-        }
-        let mut server = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).expect("a log"))
-            .spawn()
-            .expect("the program runs");
-        let mut printed = BufReader::new(server.stdout.take().expect("its output"));
-        let (ready, line) = mpsc::channel();
-        let rest = std::thread::spawn(move || {
-            let (mut line, mut rest) = (String::new(), String::new());
-            let _ = printed.read_line(&mut line);
-            let _ = ready.send(line);
-            let _ = printed.read_to_string(&mut rest);
-            rest
-        });
-        let mut this = Self {
-            server,
-            http: String::new(),
-            https: String::new(),
-            ca: PathBuf::new(),
-            log,
-            rest: Some(rest),
-        };
-        // An unoptimised build compiles its plugin for some seconds.
-        let line = line.recv_timeout(Duration::from_mins(2)).unwrap_or_default();
-        let read = || {
-            let (addresses, ca) = line.strip_prefix("ligature: ready ")?.trim_end().split_once(" ca=")?;
-            let (http, https) = addresses.split_once(' ')?;
-            Some((http.to_owned(), https.to_owned(), PathBuf::from(ca)))
-        };
-        (this.http, this.https, this.ca) =
-            read().unwrap_or_else(|| panic!("it is not ready: {line:?}\n{}", this.log()));
-        this
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// Ends it as an operator does, and sees that it went well.
-    pub(crate) fn stop(mut self) {
-        // The standard library sends no signal but the one that cannot be heard.
-        let kill = Command::new("sh").args(["-c", "kill -TERM $0", &self.server.id().to_string()]).status();
-        assert!(kill.is_ok_and(|status| status.success()), "it is still running: {}", self.log());
-        let status = end(&mut self.server, Duration::from_secs(30));
-        assert_eq!(status.and_then(|status| status.code()), Some(0), "{status:?}: {}", self.log());
-        let rest = self.rest.take().map(|rest| rest.join().expect("it was read"));
-        assert_eq!(rest.as_deref(), Some(""), "one line on stdout, and no other");
-    }
-}
-
-impl Drop for Tenant {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-/// How a process ended. `None`: it did not in time, and was killed.
-fn end(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
-    let until = Instant::now() + patience;
-    while Instant::now() < until {
-        if let Some(status) = child.try_wait().expect("a process of ours") {
-            return Some(status);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    None
 }
 
 /// What `npm ci` installs from a lock, given the Node.js that the suites need.

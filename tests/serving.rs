@@ -1,0 +1,129 @@
+//! A running `ligature serve`, for the suites that ask one.
+
+#![allow(dead_code, reason = "each suite uses what it needs")]
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A running `ligature serve`.
+pub(crate) struct Tenant {
+    server: Child,
+    /// Its addresses, with a slash at the end.
+    pub(crate) http: String,
+    /// The same.
+    pub(crate) https: String,
+    /// Its own authority.
+    pub(crate) ca: PathBuf,
+    /// Where it keeps its keys.
+    pub(crate) state: PathBuf,
+    log: PathBuf,
+    /// What it prints after the line that it is ready.
+    rest: Option<JoinHandle<String>>,
+}
+
+impl Tenant {
+    /// Starts one in a folder of its own, or again in the one of an earlier
+    /// start.
+    pub(crate) fn start(folder: &Path, config: &str, more: &[&str]) -> Self {
+        fs::create_dir_all(folder).expect("a folder");
+        let (file, log) = (folder.join("tenant.toml"), folder.join("log"));
+        fs::write(&file, config).expect("a file is written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ligature"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LIGATURE_") {
+                command.env_remove(name);
+            }
+        }
+        let mut server = command
+            .args(["serve", "--port", "0", "--tls-port", "0", "--config"])
+            .arg(&file)
+            .arg("--state")
+            .arg(folder.join("state"))
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).expect("a log"))
+            .spawn()
+            .expect("the program runs");
+        let mut printed = BufReader::new(server.stdout.take().expect("its output"));
+        let (ready, line) = mpsc::channel();
+        let rest = std::thread::spawn(move || {
+            let (mut line, mut rest) = (String::new(), String::new());
+            let _ = printed.read_line(&mut line);
+            let _ = ready.send(line);
+            let _ = printed.read_to_string(&mut rest);
+            rest
+        });
+        let mut this = Self {
+            server,
+            http: String::new(),
+            https: String::new(),
+            ca: PathBuf::new(),
+            state: folder.join("state"),
+            log,
+            rest: Some(rest),
+        };
+        // An unoptimised build compiles its plugin for some seconds.
+        let line = line.recv_timeout(Duration::from_mins(2)).unwrap_or_default();
+        let read = || {
+            let (addresses, ca) = line.strip_prefix("ligature: ready ")?.trim_end().split_once(" ca=")?;
+            let (http, https) = addresses.split_once(' ')?;
+            Some((http.to_owned(), https.to_owned(), PathBuf::from(ca)))
+        };
+        (this.http, this.https, this.ca) =
+            read().unwrap_or_else(|| panic!("it is not ready: {line:?}\n{}", this.log()));
+        this
+    }
+
+    /// What it has said so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// Sends it a signal. The standard library sends none but the one that
+    /// cannot be heard.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("sh").args(["-c", "kill -$1 $0", &self.pid().to_string(), name]).status();
+        assert!(kill.is_ok_and(|status| status.success()), "it is still running: {}", self.log());
+    }
+
+    /// Ends it as an operator does, and sees that it went well.
+    pub(crate) fn stop(mut self) {
+        self.signal("TERM");
+        let status = end(&mut self.server, Duration::from_secs(30));
+        assert_eq!(status.and_then(|status| status.code()), Some(0), "{status:?}: {}", self.log());
+        let rest = self.rest.take().map(|rest| rest.join().expect("it was read"));
+        assert_eq!(rest.as_deref(), Some(""), "one line on stdout, and no other");
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// How a process ended. `None`: it did not in time, and was killed.
+pub(crate) fn end(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + patience;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().expect("a process of ours") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}

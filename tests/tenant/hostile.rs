@@ -1,0 +1,25 @@
+//! Whoever means harm: to a login, to the browser it runs in, to the server.
+
+mod browsers;
+mod grants;
+mod pages;
+mod wire;
+
+use std::sync::Arc;
+
+use crate::tenants::{Tenant, database_user, shared, user};
+
+/// The modules' tests.
+pub(crate) fn tests() -> Vec<crate::Test> {
+    [browsers::TESTS, grants::TESTS, pages::TESTS, wire::TESTS].concat()
+}
+
+fn tenant() -> Arc<Tenant> {
+    shared("hostile", || {
+        let mut users = String::new();
+        for id in ["ada", "eve", "twice", "reset"] {
+            users += &database_user(id, &format!("{id}@example.com"));
+        }
+        Tenant::with(&(users + &user("google-oauth2|1", "x@example.com", "google-oauth2")))
+    })
+}

@@ -1,0 +1,144 @@
+//! Pages that say what somebody else wants them to say.
+
+use super::tenant;
+use crate::http::{Request, Response};
+use crate::tenants::{CALLBACK, DATABASE, authorize, by_password, open};
+
+crate::tests![what_is_said_on_pages, what_answers_say, header_injection, no_page_in_a_frame];
+
+const SCRIPT: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&#x3c;{{7*7}}";
+
+fn assert_harmless(name: &str, page: &Response) {
+    let text = page.text();
+    for tag in ["<script>alert", "<img", "onerror=alert(1)>"] {
+        assert!(!text.contains(tag), "{name}: {text}");
+    }
+    assert!(!text.contains("\"'>"), "{name}: a quote ends the attribute: {text}");
+}
+
+/// Nothing on them runs, and nobody frames them.
+fn assert_guarded(name: &str, page: &Response) {
+    let policy = page.header("content-security-policy").unwrap_or_else(|| panic!("{name}: no policy"));
+    for rule in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        assert!(policy.contains(rule), "{name}: {policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{name}: {policy}");
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"), "{name}");
+    assert_eq!(page.header("cache-control"), Some("no-store"), "{name}");
+}
+
+fn what_is_said_on_pages() {
+    let tenant = tenant();
+    let mut browser = tenant.browser();
+    let hint = [("login_hint", SCRIPT), ("state", SCRIPT), ("nonce", SCRIPT), ("scope", SCRIPT)];
+    let state = open(&mut browser, &hint);
+    let page = browser.get(&format!("/u/login?state={state}"));
+    assert_harmless("login_hint", &page);
+    assert_guarded("login_hint", &page);
+    let fields =
+        [("state", state.as_str()), ("connection", DATABASE), ("username", SCRIPT), ("password", SCRIPT)];
+    let page = browser.submit("/u/login", &fields);
+    assert_eq!(page.status, 403);
+    assert_harmless("a wrong password", &page);
+    let code = [("state", state.as_str()), ("connection", "email"), ("address", SCRIPT), ("code", SCRIPT)];
+    for target in ["/u/code", "/u/code/start"] {
+        assert_harmless(target, &browser.submit(target, &code));
+    }
+    let page = crate::http::encoded(&code);
+    assert_harmless("the address", &browser.get(&format!("/u/code?{page}")));
+    let account = [("state", state.as_str()), ("connection", "google-oauth2"), ("account", SCRIPT)];
+    assert_harmless("the account", &browser.submit("/u/stand-in", &account));
+    for (name, target) in [
+        ("client_id", authorize(&[("client_id", SCRIPT)])),
+        ("redirect_uri", authorize(&[("redirect_uri", SCRIPT)])),
+        ("state of a page", format!("/u/login?{}", crate::http::encoded(&[("state", SCRIPT)]))),
+        ("a parameter twice", format!("/authorize?{0}&{0}", crate::http::encoded(&[(SCRIPT, "x")]))),
+        ("ticket", format!("/u/reset?{}", crate::http::encoded(&[("ticket", SCRIPT)]))),
+        ("verification", format!("/u/email-verification?{}", crate::http::encoded(&[("ticket", SCRIPT)]))),
+        ("returnTo", format!("/v2/logout?{}", crate::http::encoded(&[("returnTo", SCRIPT)]))),
+        ("path", format!("/{}", url::form_urlencoded::byte_serialize(SCRIPT.as_bytes()).collect::<String>())),
+        ("client.js", "/client/%3Cscript%3Ealert(1)%3C%2Fscript%3E.js".to_owned()),
+    ] {
+        let page = tenant.send(&Request::get(target));
+        let is_html = page.header("content-type").is_some_and(|it| it.contains("html"));
+        if is_html {
+            assert_harmless(name, &page);
+            assert_guarded(name, &page);
+        }
+        assert!(page.status < 500, "{name}: {}", page.status);
+    }
+}
+
+/// By a form or a message that the page sends itself.
+fn what_answers_say() {
+    let tenant = tenant();
+    for mode in ["form_post", "web_message"] {
+        let with = [("state", SCRIPT), ("response_mode", mode)];
+        let page = by_password(&mut tenant.browser(), "ada@example.com", &with);
+        assert_eq!(page.status, 200, "{mode}");
+        assert!(!page.text().contains("<script>alert"), "{mode}: {}", page.text());
+        assert!(!page.text().contains("<img"), "{mode}: {}", page.text());
+        let policy = page.header("content-security-policy").expect("a policy");
+        assert!(policy.contains("script-src 'nonce-") && !policy.contains("unsafe"), "{mode}: {policy}");
+        let frame = if mode == "form_post" { "'none'" } else { "http://localhost:3000" };
+        assert!(policy.contains(&format!("frame-ancestors {frame}")), "{mode}: {policy}");
+    }
+    let page = tenant.send(&Request::get(authorize(&[
+        ("state", SCRIPT),
+        ("response_mode", "web_message"),
+        ("prompt", "none"),
+    ])));
+    // To the origin of the redirect_uri, and no other.
+    assert!(page.text().contains("\"http://localhost:3000\""), "{}", page.text());
+    assert!(!page.text().contains("\"*\""));
+}
+
+fn header_injection() {
+    let tenant = tenant();
+    let evil = "x\r\nset-cookie: evil=1\r\n\r\n<script>";
+    for with in [
+        vec![("state", evil), ("prompt", "none")],
+        vec![("state", evil), ("prompt", "none"), ("response_type", "token")],
+        vec![("state", evil), ("connection", evil)],
+        vec![("login_hint", evil)],
+        vec![("redirect_uri", evil)],
+    ] {
+        let response = tenant.send(&Request::get(authorize(&with)));
+        assert!(response.headers.iter().all(|(_, value)| !value.starts_with("evil")), "{with:?}");
+        if let Some(location) = response.header("location") {
+            let is_ours = [CALLBACK, tenant.http()].iter().any(|own| location.starts_with(own));
+            assert!(is_ours && !location.contains("set-cookie: "), "{location}");
+        }
+    }
+    let back = format!(
+        "/oidc/logout?{}",
+        crate::http::encoded(&[
+            ("client_id", "web"),
+            ("post_logout_redirect_uri", "http://localhost:3000"),
+            ("state", evil)
+        ])
+    );
+    let response = tenant.send(&Request::get(back));
+    assert!(
+        response.location().starts_with("http://localhost:3000?state=x%0D%0A"),
+        "{}",
+        response.location()
+    );
+}
+
+fn no_page_in_a_frame() {
+    let tenant = tenant();
+    let mut browser = tenant.browser();
+    let state = open(&mut browser, &[]);
+    for target in [
+        format!("/u/login?state={state}"),
+        format!("/u/stand-in?state={state}&connection=google-oauth2"),
+        format!("/u/code?state={state}&connection=email"),
+        "/u/login?state=none".to_owned(),
+        "/v2/logout".to_owned(),
+    ] {
+        let page = browser.get(&target);
+        assert_guarded(&target, &page);
+        assert_eq!(page.header("x-frame-options"), Some("DENY"), "{target}");
+    }
+}

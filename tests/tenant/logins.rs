@@ -1,0 +1,55 @@
+//! What the plugin makes of logins, and what lasts of them.
+
+mod plugins;
+mod reloading;
+mod sessions;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::Response;
+use crate::tenants::{Tenant, claims, redeem};
+
+/// The modules' tests.
+pub(crate) fn tests() -> Vec<crate::Test> {
+    [plugins::TESTS, reloading::TESTS, sessions::TESTS].concat()
+}
+
+/// Google's logins join the account that was there before.
+const AUTO: &str = r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#;
+
+/// A file, and the folder that it is in.
+struct File {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl File {
+    fn with(text: impl AsRef<[u8]>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        std::fs::write(&path, text).expect("a file is written");
+        Self { _folder: folder, path }
+    }
+
+    fn name(&self) -> &str {
+        self.path.to_str().expect("a path in UTF-8")
+    }
+
+    fn write(&self, text: impl AsRef<[u8]>) {
+        std::fs::write(&self.path, text).expect("a file is written");
+    }
+}
+
+/// The tokens that an answer with a code leads to.
+fn tokens(tenant: &Tenant, response: &Response) -> Value {
+    let answer = response.answer();
+    redeem(tenant, "web", answer.get("code").unwrap_or_else(|| panic!("no code: {answer:?}"))).json()
+}
+
+/// Whom an answer with a code logs in.
+fn subject(tenant: &Tenant, response: &Response) -> Value {
+    claims(&tokens(tenant, response)["id_token"])["sub"].clone()
+}

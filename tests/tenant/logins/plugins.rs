@@ -1,0 +1,201 @@
+//! A plugin links, asks, denies, fails.
+
+use serde_json::json;
+
+use super::{AUTO, File, subject, tokens};
+use crate::http::{Response, state_of};
+use crate::tenants::{
+    CONFIG, DATABASE, PASSWORD, Tenant, authorize, by_google, by_password, claims, database_user, text,
+};
+
+crate::tests![
+    a_verified_login_joins_the_account_there_is,
+    an_unverified_login_does_not,
+    a_suggestion_is_proved,
+    a_suggestion_is_not_proved_by_another_account,
+    a_suggestion_is_put_off,
+    a_suggestion_that_is_required_is_declined,
+    a_plugin_that_fails_lets_the_login_go_on,
+    a_plugin_that_fails_ends_the_login,
+    a_blocked_user,
+];
+
+/// A tenant with Ada's database account, and this policy.
+fn with_policy(policy: &str) -> Tenant {
+    let policy = File::with(policy);
+    // It is read at the start; the folder may go.
+    Tenant::started(&database_user("ada", "ada@example.com"), &["--policy", policy.name()])
+}
+
+/// The names of Ada's identities.
+fn identities(tenant: &Tenant, user_id: &str) -> Vec<String> {
+    let user = tenant.user(user_id).json();
+    let identities = user["identities"].as_array().unwrap_or_else(|| panic!("{user}"));
+    identities.iter().map(|it| format!("{}|{}", text(&it["provider"]), text(&it["user_id"]))).collect()
+}
+
+fn a_verified_login_joins_the_account_there_is() {
+    let tenant = with_policy(AUTO);
+    let mut browser = tenant.browser();
+    let tokens = tokens(&tenant, &by_google(&mut browser, "1080", &[]));
+    let id = claims(&tokens["id_token"]);
+    assert_eq!((&id["sub"], &id["email"]), (&json!("auth0|ada"), &json!("ada@example.com")));
+    assert_eq!(claims(&tokens["access_token"])["sub"], "auth0|ada");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|1080"]);
+    assert_eq!(tenant.user("google-oauth2|1080").status, 404);
+
+    // The same without anybody there.
+    assert_eq!(subject(&tenant, &browser.get(&authorize(&[("prompt", "none")]))), "auth0|ada");
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", &text(&tokens["refresh_token"]))];
+    let refreshed = tenant.token("web", &refresh).json();
+    assert_eq!(claims(&refreshed["id_token"])["sub"], "auth0|ada");
+    // And by either way from now on.
+    assert_eq!(subject(&tenant, &by_google(&mut tenant.browser(), "1080", &[])), "auth0|ada");
+    assert_eq!(subject(&tenant, &by_password(&mut tenant.browser(), "ada@example.com", &[])), "auth0|ada");
+    assert!(tenant.log_of("login").iter().any(|line| line["decision"] == "linked"));
+}
+
+fn an_unverified_login_does_not() {
+    let tenant = with_policy(AUTO);
+    let mut browser = tenant.browser();
+    let state = crate::tenants::open(&mut browser, &[]);
+    let eve = [
+        ("state", state.as_str()),
+        ("connection", "google-oauth2"),
+        ("user_id", "666"),
+        ("email", "ada@example.com"),
+    ];
+    assert_eq!(subject(&tenant, &browser.submit("/u/stand-in", &eve)), "google-oauth2|666");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+}
+
+/// Logs in with Google where the policy asks for a second account. The state of
+/// the page that asks.
+fn asked(tenant: &Tenant, mode: &str) -> (crate::http::Browser, String) {
+    let mut browser = tenant.browser();
+    let response = by_google(&mut browser, "1080", &[]);
+    let page = browser.get(&response.location());
+    assert!(page.text().contains("Is this account yours, too?"), "{mode}: {}", page.text());
+    assert!(page.text().contains("Not now"), "{mode}: {}", page.text());
+    let state = state_of(&response);
+    (browser, state)
+}
+
+fn suggesting(mode: &str) -> Tenant {
+    with_policy(&json!({ "mode": mode, "trusted_connections": ["google-oauth2"] }).to_string())
+}
+
+fn prove(browser: &mut crate::http::Browser, state: &str, email: &str) -> Response {
+    let fields = [("state", state), ("connection", DATABASE), ("username", email), ("password", PASSWORD)];
+    browser.submit("/u/login", &fields)
+}
+
+fn a_suggestion_is_proved() {
+    let tenant = suggesting("suggest");
+    let (mut browser, state) = asked(&tenant, "suggest");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"], "nothing is linked before the proof");
+    assert_eq!(subject(&tenant, &prove(&mut browser, &state, "ada@example.com")), "auth0|ada");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|1080"]);
+}
+
+fn a_suggestion_is_not_proved_by_another_account() {
+    let users = database_user("ada", "ada@example.com") + &database_user("eve", "eve@example.com");
+    let policy = File::with(r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"]}"#);
+    let tenant = Tenant::started(&users, &["--policy", policy.name()]);
+    let (mut browser, state) = asked(&tenant, "suggest");
+    let page = prove(&mut browser, &state, "eve@example.com");
+    assert_eq!(page.status, 403);
+    assert!(page.text().contains("another account"), "{}", page.text());
+    // Not even by the same account once more.
+    let again = [("state", state.as_str()), ("connection", "google-oauth2"), ("account", "1080")];
+    assert_eq!(browser.submit("/u/stand-in", &again).status, 403);
+    // And still by the right one.
+    assert_eq!(subject(&tenant, &prove(&mut browser, &state, "ada@example.com")), "auth0|ada");
+}
+
+fn a_suggestion_is_put_off() {
+    let tenant = suggesting("suggest");
+    let (mut browser, state) = asked(&tenant, "suggest");
+    let response = browser.submit("/u/skip", &[("state", &state)]);
+    assert_eq!(subject(&tenant, &response), "google-oauth2|1080");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+    // Where nobody can be asked, nobody is.
+    assert_eq!(subject(&tenant, &browser.get(&authorize(&[("prompt", "none")]))), "google-oauth2|1080");
+}
+
+fn a_suggestion_that_is_required_is_declined() {
+    let tenant = suggesting("required");
+    let (mut browser, state) = asked(&tenant, "required");
+    let answer = browser.submit("/u/skip", &[("state", &state)]).answer();
+    assert_eq!(answer["error"], "access_denied", "{answer:?}");
+    assert_eq!(answer["state"], "the state");
+    assert!(!browser.cookies.contains_key("ligature-session"));
+}
+
+/// A tenant with a plugin that means harm: the connection's name says which.
+fn failing(on_failure: &str) -> Tenant {
+    let connections = ["panic", "endless-loop", "memory-growth", "says-linked"].map(|name| {
+        format!(
+            "\n[[connections]]\nname = {name:?}\nstrategy = \"facebook\"\n[[connections.accounts]]\nuser_id = {name:?}\n\
+             email = \"ada@example.com\"\nemail_verified = true\n"
+        )
+    });
+    let config =
+        CONFIG.replace("name = \"tenant\"\n", &format!("name = \"tenant\"\non_failure = {on_failure:?}\n"));
+    let config = config + &connections.concat() + &database_user("ada", "ada@example.com");
+    Tenant::configured(&config, &["--plugin", test_guests::EVIL_FILE])
+}
+
+fn fails(tenant: &Tenant, name: &str) -> Response {
+    let mut browser = tenant.browser();
+    let state = crate::tenants::open(&mut browser, &[]);
+    let response =
+        browser.submit("/u/stand-in", &[("state", &state), ("connection", name), ("account", name)]);
+    let failures = tenant.log_of("audit");
+    let is_told = |line: &serde_json::Value| {
+        line["message"] == "the plugin failed"
+            && line["user"].as_str().is_some_and(|user| user.ends_with(name))
+    };
+    assert!(failures.iter().any(is_told), "{name}: {failures:?}");
+    response
+}
+
+fn a_plugin_that_fails_lets_the_login_go_on() {
+    let tenant = failing("proceed");
+    for name in ["panic", "endless-loop", "memory-growth", "says-linked"] {
+        assert_eq!(subject(&tenant, &fails(&tenant, name)), format!("facebook|{name}"));
+    }
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
+}
+
+fn a_plugin_that_fails_ends_the_login() {
+    let tenant = failing("deny");
+    for name in ["panic", "endless-loop", "memory-growth", "says-linked"] {
+        let answer = fails(&tenant, name).answer();
+        assert_eq!(answer["error"], "access_denied", "{name}: {answer:?}");
+        assert!(!answer["error_description"].contains("panic"), "what failed is the operator's to know");
+    }
+}
+
+fn a_blocked_user() {
+    let blocked = database_user("mallory", "mallory@example.com") + "blocked = true\n";
+    let tenant = Tenant::with(&(blocked + &database_user("ada", "ada@example.com")));
+    let mut browser = tenant.browser();
+    let answer = by_password(&mut browser, "mallory@example.com", &[]).answer();
+    assert_eq!(
+        (answer["error"].as_str(), answer["error_description"].as_str()),
+        ("unauthorized", "user is blocked")
+    );
+    assert!(!browser.cookies.contains_key("ligature-session"));
+
+    // Blocked while logged in: neither a session nor a refresh token helps.
+    let mut browser = tenant.browser();
+    let tokens = tokens(&tenant, &by_password(&mut browser, "ada@example.com", &[]));
+    let block =
+        crate::http::Request::new("PATCH", "/api/v2/users/auth0%7Cada").json(&json!({ "blocked": true }));
+    assert_eq!(tenant.send(&block.bearer(&tenant.client_token("web"))).status, 200);
+    let silent = browser.get(&authorize(&[("prompt", "none")])).answer();
+    assert_eq!(silent["error"], "unauthorized");
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", &text(&tokens["refresh_token"]))];
+    assert_eq!(tenant.token("web", &refresh).status, 403);
+}

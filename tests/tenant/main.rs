@@ -1,0 +1,46 @@
+//! `ligature serve` over HTTP: what it refuses, whom it withstands, and what
+//! the plugin makes of its logins.
+
+#[path = "../serving.rs"]
+mod serving;
+
+mod attacks;
+mod hostile;
+mod http;
+mod logins;
+mod refusals;
+mod tenants;
+mod tokens;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A test and its name.
+type Test = (&'static str, fn());
+
+/// A list of tests, each under its own name.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => { pub(crate) const TESTS: &[crate::Test] = &[$((stringify!($name), $name)),*]; };
+}
+use tests;
+
+fn main() -> std::process::ExitCode {
+    let args = Arguments::from_args();
+    let modules: [(&str, Vec<Test>); 4] = [
+        ("attacks", attacks::TESTS.to_vec()),
+        ("hostile", hostile::tests()),
+        ("logins", logins::tests()),
+        ("refusals", refusals::TESTS.to_vec()),
+    ];
+    let trials = modules.into_iter().flat_map(|(module, tests)| {
+        tests.into_iter().map(move |(name, test)| {
+            Trial::test(format!("{module}::{name}"), move || {
+                test();
+                Ok::<(), Failed>(())
+            })
+        })
+    });
+    let conclusion = libtest_mimic::run(&args, trials.collect());
+    // Nothing else ends what a static holds.
+    tenants::stop_shared();
+    conclusion.exit_code()
+}
