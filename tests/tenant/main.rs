@@ -7,6 +7,7 @@ mod serving;
 mod attacks;
 mod hostile;
 mod http;
+mod legacy;
 mod logins;
 mod refusals;
 mod tenants;
@@ -25,9 +26,10 @@ use tests;
 
 fn main() -> std::process::ExitCode {
     let args = Arguments::from_args();
-    let modules: [(&str, Vec<Test>); 4] = [
+    let modules: [(&str, Vec<Test>); 5] = [
         ("attacks", attacks::TESTS.to_vec()),
         ("hostile", hostile::tests()),
+        ("legacy", legacy::TESTS.to_vec()),
         ("logins", logins::tests()),
         ("refusals", refusals::TESTS.to_vec()),
     ];
