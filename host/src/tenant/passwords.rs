@@ -64,7 +64,7 @@ impl Passwords {
 
     /// A new password's hash.
     pub(super) fn hash(&self, password: &str) -> Result<String, Wrong> {
-        if !(MIN_LENGTH..=MAX_LENGTH).contains(&password.len()) {
+        if password.chars().count() < MIN_LENGTH || password.len() > MAX_LENGTH {
             return Err(Wrong::Weak);
         }
         let _one_of_few = self.one_of_few()?;
@@ -111,5 +111,20 @@ impl Passwords {
         let inside = (waiting < WAITING).then(|| self.at_a_time.enter());
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         inside.ok_or(Wrong::Busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PasswordHash, Passwords};
+
+    #[test]
+    fn a_password_is_as_long_as_its_characters() {
+        let passwords = Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 });
+        for (password, is_fit) in
+            [("12345678", true), ("1234567", false), ("éééééééé", true), ("ééééééé", false)]
+        {
+            assert_eq!(passwords.hash(password).is_ok(), is_fit, "{password}");
+        }
     }
 }
