@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
 use super::access::Caller;
@@ -43,9 +43,22 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     match Option::<Value>::deserialize(deserializer)? {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+        Some(Value::Number(number)) => integer(&number)
+            .map(Some)
+            .ok_or_else(|| serde::de::Error::custom("Expected type string or integer")),
         Some(_) => Err(serde::de::Error::custom("Expected type string or integer")),
     }
+}
+
+/// A number's digits. To JSON Schema, `1080.0` is an integer too.
+fn integer(number: &Number) -> Option<String> {
+    // Beyond, a double is not one integer but several.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if !number.is_f64() {
+        return Some(number.to_string());
+    }
+    // `{:.0}` writes -0.0 as -0.
+    number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() <= EXACT).map(|it| format!("{:.0}", it + 0.0))
 }
 
 /// Who may link and unlink anybody's accounts.
@@ -237,4 +250,24 @@ fn unlinked(
         ApiError::Invalid(_) => Problem::operation("Main identity cannot be removed."),
         other => other.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::LinkBody;
+
+    #[test]
+    fn an_id_is_text_or_an_integer_however_it_is_written() {
+        let read = |id| serde_json::from_value::<LinkBody>(json!({ "user_id": id })).map(|body| body.user_id);
+        for (id, text) in
+            [(json!("1080"), "1080"), (json!(1080), "1080"), (json!(-1080.0), "-1080"), (json!(-0.0), "0")]
+        {
+            assert_eq!(read(id).unwrap().as_deref(), Some(text));
+        }
+        for id in [json!(1.5), json!(1e30), json!(true), json!([])] {
+            assert!(read(id.clone()).is_err(), "{id}");
+        }
+    }
 }
