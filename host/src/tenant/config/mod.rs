@@ -13,7 +13,7 @@ pub use client::Client;
 pub(super) use client::GRANTS;
 pub use connection::{Account, Connection, SeedUser};
 pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
-pub(super) use strategies::is_strategy;
+pub(super) use strategies::{is_strategy, strategies};
 
 use connection::derived_id;
 

@@ -58,10 +58,15 @@ const SOCIAL: [&str; 40] = [
     "yandex",
 ];
 
-/// Whether Auth0 has such a provider.
+/// Every provider that Auth0 has.
 ///
 /// Source: Auth0's Management API, `provider` of `POST
 /// /api/v2/users/{id}/identities`.
+pub(in crate::tenant) fn strategies() -> impl Iterator<Item = &'static str> {
+    ["auth0", "email", "sms"].into_iter().chain(ENTERPRISE).chain(SOCIAL)
+}
+
+/// Whether Auth0 has such a provider.
 pub(in crate::tenant) fn is_strategy(name: &str) -> bool {
-    matches!(name, "auth0" | "email" | "sms") || ENTERPRISE.contains(&name) || SOCIAL.contains(&name)
+    strategies().any(|it| it == name)
 }

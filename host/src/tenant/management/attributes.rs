@@ -10,7 +10,7 @@ use super::problem::Problem;
 use crate::login::Metadata;
 
 /// Longest values, in characters.
-const LENGTHS: [(&str, usize); 7] = [
+pub(super) const LENGTHS: [(&str, usize); 7] = [
     ("given_name", 150),
     ("family_name", 150),
     ("name", 300),
@@ -27,7 +27,7 @@ const METADATA_BYTES: usize = 32 << 10;
 
 /// Keys that `app_metadata` must not have: they would stand over the
 /// attributes of the user itself.
-const FORBIDDEN: [&str; 18] = [
+pub(super) const FORBIDDEN: [&str; 18] = [
     "__tenant",
     "_id",
     "blocked",

@@ -36,7 +36,7 @@ pub(super) struct ListQuery {
     #[param(minimum = 1, maximum = 100)]
     take: Option<u32>,
     /// Names of fields, separated by commas.
-    #[param(pattern = "^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$")]
+    #[param(schema_with = super::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
@@ -52,6 +52,9 @@ pub(super) async fn list(
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:connections"])?;
+    if asked.page.is_some_and(|page| page > 1000) {
+        return Err(Problem::query("Value 1000 is the greatest allowed on property page"));
+    }
     if [asked.per_page, asked.take].into_iter().flatten().any(|it| !(1..=100).contains(&it)) {
         return Err(Problem::query("expected a number from 1 to 100 on property per_page or take"));
     }

@@ -16,6 +16,7 @@ use super::link_with::proved_user;
 use super::openapi::{CommonRefusals, IdentityObject};
 use super::path::{UserId, in_path};
 use super::problem::{Problem, ProblemBody};
+use super::schemas::ProviderName;
 use super::shown;
 use crate::directory::{CheckedLink, Unlink};
 use crate::login::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
@@ -33,7 +34,7 @@ pub(super) struct LinkBody {
     connection_id: Option<String>,
     /// The account's id, with or without the provider before it.
     #[serde(default, deserialize_with = "text_or_number")]
-    #[schema(schema_with = super::openapi::text_or_number)]
+    #[schema(schema_with = super::schemas::text_or_number)]
     user_id: Option<String>,
     /// An ID token of the account, for the application that calls.
     link_with: Option<String>,
@@ -68,7 +69,8 @@ const OWN: &str = "update:current_user_identities";
 
 /// Link an account
 #[utoipa::path(post, path = "/api/v2/users/{id}/identities", operation_id = "post_identities", tag = "users",
-    params(("id" = String, Path, description = "The primary's id, `provider|id`")), request_body = LinkBody,
+    params(("id" = inline(UserId), Path, description = "The primary's id, `provider|id`")), 
+    request_body(content((LinkBody = "application/json"), (LinkBody = "application/x-www-form-urlencoded"))),
     security(("token" = ["update:users"]), ("token" = ["update:current_user_identities"])),
     responses((status = 201, description = "The identities that the primary now has, its own first", body = [IdentityObject]),
               (status = 404, description = "There is no such primary", body = ProblemBody),
@@ -200,9 +202,9 @@ pub(super) struct IdentityPath {
 /// Unlink an account
 #[utoipa::path(delete, path = "/api/v2/users/{id}/identities/{provider}/{user_id}",
     operation_id = "delete_user_identity_by_user_id", tag = "users",
-    params(("id" = String, Path, description = "The primary's id, `provider|id`"),
-           ("provider" = String, Path, description = "The provider of the account to be unlinked"),
-           ("user_id" = String, Path, description = "The account's id, without the provider")),
+    params(("id" = inline(UserId), Path, description = "The primary's id, `provider|id`"),
+           ("provider" = inline(ProviderName), Path, description = "The provider of the account to be unlinked"),
+           ("user_id" = String, Path, description = "The account's id, without the provider", min_length = 1)),
     security(("token" = ["update:users"]), ("token" = ["update:current_user_identities"])),
     responses((status = 200, description = "The identities that are left", body = [IdentityObject]),
               (status = 404, description = "There is no such primary", body = ProblemBody),

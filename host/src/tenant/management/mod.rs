@@ -7,7 +7,7 @@
 //! | `identities`, `link_with` | linking and unlinking |
 //! | `connections`, `signing_keys` | what else clients look for |
 //! | `problem`, `body`, `shown`, `path` | how questions and answers are written |
-//! | `openapi` | the same for programs |
+//! | `openapi`, `schemas` | the same for programs |
 
 mod access;
 mod attributes;
@@ -20,6 +20,7 @@ mod new_user;
 mod openapi;
 mod path;
 mod problem;
+mod schemas;
 mod search;
 mod shown;
 mod signing_keys;

@@ -31,7 +31,7 @@ pub(super) struct NewUser {
     #[schema(min_length = 8, max_length = 256)]
     password: Option<String>,
     /// The id, without the provider.
-    #[schema(pattern = "^[^\\s|]{1,255}$")]
+    #[schema(pattern = "^[^\\s|\\x00-\\x1F\\x7F-\\x9F]{1,255}$")]
     user_id: Option<String>,
     #[schema(value_type = Option<Object>)]
     user_metadata: Option<Metadata>,
@@ -84,7 +84,7 @@ impl NewUser {
         self.email.iter().try_for_each(|email| check_email(email))?;
         self.phone_number.iter().try_for_each(|number| check_phone(number))?;
         let is_id = |id: &String| {
-            (1..=255).contains(&id.len())
+            (1..=255).contains(&id.chars().count())
                 && !id.chars().any(|it| it.is_whitespace() || it.is_control() || it == '|')
         };
         if !self.user_id.iter().all(is_id) {

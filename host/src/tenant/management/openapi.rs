@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder, Ref, RefOr};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
+use super::attributes::{FORBIDDEN, LENGTHS};
 use super::problem::ProblemBody;
+use super::schemas::NO_CONTROLS;
 use crate::login::{Identity, User};
 
 /// What can happen to every request.
@@ -26,6 +28,9 @@ pub(super) enum CommonRefusals {
     /// Too many requests
     #[response(status = 429)]
     TooMany(#[to_schema] ProblemBody),
+    /// The search took too long, or the directory does not answer
+    #[response(status = 503)]
+    Unavailable(#[to_schema] ProblemBody),
 }
 
 /// A type of the domain, whose schema stands among the components.
@@ -83,19 +88,15 @@ pub(super) struct ConnectionObject {
 #[allow(dead_code)]
 pub(super) enum ConnectionList {
     Bare(Vec<ConnectionObject>),
-    Page { connections: Vec<ConnectionObject> },
-}
-
-/// Text of any kind.
-pub(super) fn text() -> Schema {
-    ObjectBuilder::new().schema_type(Type::String).into()
-}
-
-/// An id that some providers make of numbers.
-pub(super) fn text_or_number() -> Schema {
-    let of = |kind| ObjectBuilder::new().schema_type(kind);
-    let text = of(Type::String).min_length(Some(1));
-    AnyOfBuilder::new().item(text).item(of(Type::Integer)).into()
+    Page {
+        connections: Vec<ConnectionObject>,
+        start: Option<u32>,
+        limit: Option<u32>,
+        length: Option<u32>,
+        total: Option<u32>,
+        /// Where to go on, in pages by `take`; none after the last.
+        next: Option<String>,
+    },
 }
 
 /// The document before the endpoints are in it.
@@ -116,9 +117,68 @@ pub(super) fn finished(openapi: &OpenApi) -> String {
     let schemas = &mut document["components"]["schemas"];
     schemas["User"] = domain::<User>();
     schemas["Identity"] = domain::<Identity>();
+    schemas["User"]["properties"]["email_verified"] = json!({ "type": "boolean" });
     // `fields` may leave out any of them.
     schemas["User"]["required"] = json!([]);
+    schemas["ConnectionObject"]["required"] = json!([]);
+    schemas["LinkBody"]["minProperties"] = 1.into();
+    for body in ["NewUser", "UserChange"] {
+        restrict(&mut schemas[body]["properties"]);
+    }
+    for (path, method, status, name, link) in links() {
+        document["paths"][path][method]["responses"][status]["links"][name] = link;
+    }
+    let operations = document["paths"].as_object_mut().into_iter().flatten();
+    for (_, operation) in operations.filter_map(|(_, path)| path.as_object_mut()).flatten() {
+        for response in operation["responses"].as_object_mut().into_iter().flatten() {
+            response.1["headers"] = rate_limit_headers();
+        }
+    }
     document.to_string()
+}
+
+/// What `attributes` checks beside the lengths.
+fn restrict(properties: &mut Value) {
+    for (name, _) in LENGTHS {
+        if let Some(Value::Object(property)) = properties.get_mut(name) {
+            property.insert("pattern".to_owned(), NO_CONTROLS.into());
+        }
+    }
+    properties["user_metadata"]["propertyNames"] = json!({ "pattern": "^[^.$]*$" });
+    properties["app_metadata"]["propertyNames"] =
+        json!({ "pattern": "^[^.$]*$", "not": { "enum": FORBIDDEN } });
+}
+
+/// Which answer leads to which request.
+fn links() -> Vec<(&'static str, &'static str, &'static str, &'static str, Value)> {
+    const USERS: &str = "/api/v2/users";
+    const IDENTITIES: &str = "/api/v2/users/{id}/identities";
+    let user = |operation: &str, id: &str| json!({ "operationId": operation, "parameters": { "id": id } });
+    let made = |operation: &str| user(operation, "$response.body#/user_id");
+    let linked = json!({ "operationId": "delete_user_identity_by_user_id", "parameters": {
+        "id": "$request.path.id", "provider": "$response.body#/1/provider", "user_id": "$response.body#/1/user_id" } });
+    let connection =
+        json!({ "operationId": "get_connections_by_id", "parameters": { "id": "$response.body#/0/id" } });
+    vec![
+        (USERS, "post", "201", "get", made("get_users_by_id")),
+        (USERS, "post", "201", "update", made("patch_users_by_id")),
+        (USERS, "post", "201", "delete", made("delete_users_by_id")),
+        (USERS, "post", "201", "link", made("post_identities")),
+        (USERS, "get", "200", "first", user("get_users_by_id", "$response.body#/0/user_id")),
+        (IDENTITIES, "post", "201", "primary", user("get_users_by_id", "$request.path.id")),
+        (IDENTITIES, "post", "201", "unlink", linked),
+        ("/api/v2/connections", "get", "200", "first", connection),
+    ]
+}
+
+/// What every answer says of the rate limit.
+fn rate_limit_headers() -> Value {
+    let number = |what: &str| json!({ "description": what, "schema": { "type": "integer", "minimum": 0 }, "required": true });
+    json!({
+        "x-ratelimit-limit": number("Requests that may come at once"),
+        "x-ratelimit-remaining": number("Requests that may still come now"),
+        "x-ratelimit-reset": number("When the next one may come, in seconds since 1970"),
+    })
 }
 
 /// A type's own schema, whole: `$ref`s into it would point nowhere here.

@@ -12,6 +12,10 @@ const PROVIDER_TOKENS: [&str; 4] = ["access_token", "access_token_secret", "refr
 /// What the directory keeps beside what this API shows.
 const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];
 
+pub(super) fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it))
+}
+
 /// Which fields are wanted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Fields {
@@ -22,12 +26,12 @@ pub(super) struct Fields {
 impl Fields {
     /// As `fields` and `include_fields` say it.
     pub(super) fn of(fields: Option<&str>, include: Option<bool>) -> Result<Self, Problem> {
-        let names: Vec<String> =
-            fields.into_iter().flat_map(|it| it.split(',')).map(|it| it.trim().to_owned()).collect();
-        let is_name = |name: &str| {
-            !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it))
-        };
-        if fields.is_some_and(|fields| !fields.is_empty()) && !names.iter().all(|name| is_name(name)) {
+        let names: Vec<String> = fields
+            .into_iter()
+            .flat_map(|it| it.split(','))
+            .map(|it| it.trim_matches(' ').to_owned())
+            .collect();
+        if fields.is_some_and(|fields| !fields.is_empty()) && !names.iter().all(|name| is_field_name(name)) {
             return Err(Problem::query("fields: expected names, separated by commas"));
         }
         let names = if fields == Some("") { Vec::new() } else { names };

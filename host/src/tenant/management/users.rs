@@ -41,7 +41,7 @@ const BATCH: usize = 500;
 #[into_params(parameter_in = Query)]
 pub(super) struct FieldsQuery {
     /// Names of fields, separated by commas.
-    #[param(pattern = "^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$")]
+    #[param(schema_with = super::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
@@ -55,7 +55,7 @@ pub(super) struct ByEmailQuery {
     #[param(min_length = 1)]
     email: String,
     /// Names of fields, separated by commas.
-    #[param(pattern = "^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$")]
+    #[param(schema_with = super::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
@@ -74,15 +74,15 @@ pub(super) struct ListQuery {
     /// Whether the answer says how many there are.
     include_totals: Option<bool>,
     /// `field:1` or `field:-1`.
-    #[param(pattern = "^[A-Za-z0-9_.-]+:-?1$")]
+    #[param(pattern = "^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*:-?1$")]
     sort: Option<String>,
     /// Names of fields, separated by commas.
-    #[param(pattern = "^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$")]
+    #[param(schema_with = super::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
     /// A query in Lucene's syntax, such as `email:"ada@example.com" AND email_verified:true`.
-    #[param(schema_with = super::openapi::text)]
+    #[param(schema_with = super::schemas::text)]
     q: Option<String>,
     /// `v3`; the others are gone.
     #[param(pattern = "^v3$")]
@@ -97,7 +97,6 @@ pub(super) struct ListQuery {
 #[utoipa::path(get, path = "/api/v2/users", operation_id = "get_users", tag = "users",
     params(ListQuery), security(("token" = ["read:users"])),
     responses((status = 200, description = "Users, or a page of them with totals", body = UserList),
-              (status = 503, description = "The search took too long", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn list(
     State(tenant): State<Shared>,
@@ -197,8 +196,8 @@ struct Sort {
 impl Sort {
     fn read(text: &str) -> Result<Self, Problem> {
         let (field, descending) = match text.rsplit_once(':') {
-            Some((field, "1")) if !field.is_empty() => (field, false),
-            Some((field, "-1")) if !field.is_empty() => (field, true),
+            Some((field, "1")) if shown::is_field_name(field) => (field, false),
+            Some((field, "-1")) if shown::is_field_name(field) => (field, true),
             _ => return Err(Problem::query("sort: expected a field and 1 or -1, such as created_at:-1")),
         };
         // An order tells of values that the caller may not see.
@@ -219,7 +218,7 @@ impl Sort {
 
 /// Get a user
 #[utoipa::path(get, path = "/api/v2/users/{id}", operation_id = "get_users_by_id", tag = "users",
-    params(("id" = String, Path, description = "The user's id, `provider|id`"), FieldsQuery),
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), FieldsQuery),
     security(("token" = ["read:users"]), ("token" = ["read:current_user"]), ("token" = ["read:user_idp_tokens"])),
     responses((status = 200, description = "The user", body = UserObject),
               (status = 404, description = "There is no such user", body = ProblemBody),
@@ -281,7 +280,7 @@ pub(super) async fn create(
 
 /// Change a user
 #[utoipa::path(patch, path = "/api/v2/users/{id}", operation_id = "patch_users_by_id", tag = "users",
-    params(("id" = String, Path, description = "The user's id, `provider|id`")), request_body = UserChange,
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")), request_body = UserChange,
     security(("token" = ["update:users"]), ("token" = ["update:users_app_metadata"]),
              ("token" = ["update:current_user_metadata"])),
     responses((status = 200, description = "The user", body = UserObject),
@@ -319,7 +318,7 @@ pub(super) async fn update(
 ///
 /// With it go its linked identities.
 #[utoipa::path(delete, path = "/api/v2/users/{id}", operation_id = "delete_users_by_id", tag = "users",
-    params(("id" = String, Path, description = "The user's id, `provider|id`")),
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")),
     security(("token" = ["delete:users"])),
     responses((status = 204, description = "There is no such user any more"), CommonRefusals))]
 pub(super) async fn delete(

@@ -1,0 +1,50 @@
+//! Values that several endpoints take, as the document has them.
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::path::UserId;
+use crate::tenant::config::strategies;
+
+/// Text without control characters.
+pub(super) const NO_CONTROLS: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
+
+impl PartialSchema for UserId {
+    fn schema() -> RefOr<Schema> {
+        let pattern = r"^[^|\x00-\x1F\x7F-\x9F]+\|[^\x00-\x1F\x7F-\x9F]+$";
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+    }
+}
+
+impl ToSchema for UserId {}
+
+/// The type of an identity provider.
+pub(super) struct ProviderName;
+
+impl PartialSchema for ProviderName {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(strategies())).into()
+    }
+}
+
+impl ToSchema for ProviderName {}
+
+/// Text of any kind.
+pub(super) fn text() -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).into()
+}
+
+/// Names of fields, separated by commas; nothing is the same as none of it.
+pub(super) fn field_names() -> Schema {
+    let pattern = "^( *[A-Za-z0-9_.-]+ *(, *[A-Za-z0-9_.-]+ *)*)?$";
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+}
+
+/// An id that some providers make of numbers.
+pub(super) fn text_or_number() -> Schema {
+    let of = |kind| ObjectBuilder::new().schema_type(kind);
+    let text = of(Type::String).min_length(Some(1)).pattern(Some(NO_CONTROLS));
+    let number = of(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+    AnyOfBuilder::new().item(text).item(number).item(of(Type::Null)).into()
+}
