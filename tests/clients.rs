@@ -1,5 +1,6 @@
 //! The official clients, run against `ligature serve`: a tenant of its own for
-//! every suite of `tests/clients/`, and one whose rate limit is narrow.
+//! every suite of `tests/clients/`, and one whose rate limit is narrow. Beside
+//! them schemathesis, which makes requests from what the tenant says of itself.
 
 #[path = "clients/suites.rs"]
 mod suites;
@@ -44,11 +45,51 @@ fn express_openid_connect_logs_in_and_links() {
 #[test]
 fn auth0_python_logs_in_manages_users_and_links() {
     static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
-    if let Some(folder) = SUITES.installed(&INSTALLED, "python", python_packages) {
+    let packages = |folder: &Path| {
+        python_packages(&folder.join("venv"), "(3, 10)", include_str!("clients/requirements.txt"))
+    };
+    if let Some(folder) = SUITES.installed(&INSTALLED, "python", packages) {
         let mut command = Command::new(folder.join("venv/bin/python"));
         command.args(["-W", "ignore", "-m", "unittest", "-v", "test_auth0_python"]);
         run(command.current_dir(folder));
     }
+}
+
+/// The Management API's own document says what may be asked, and what the
+/// answers are. LIGATURE_FUZZ_SEED and LIGATURE_FUZZ_EXAMPLES (60 if unset) ask
+/// otherwise.
+#[test]
+fn schemathesis_finds_nothing_in_the_management_api() {
+    static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let packages = |folder: &Path| {
+        let pins = include_str!("clients/schemathesis/requirements.txt");
+        python_packages(&folder.join("schemathesis"), "(3, 11)", pins)
+    };
+    let Some(folder) = SUITES.installed(&INSTALLED, "schemathesis", packages) else { return };
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let config = include_str!("clients/schemathesis/tenant.toml");
+    let tenant = Tenant::start(&place.path().join("tenant"), config, None);
+    let document = format!("{}openapi.json", tenant.http);
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/schemathesis");
+    let ask = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(folder.join("schemathesis/bin").join(program));
+        command.args(arguments).env("LIGATURE_HTTP", &tenant.http);
+        command.env("SCHEMATHESIS_HOOKS", suite.join("hooks.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+        // Where it is, it leaves files behind.
+        run_to_its_end(command.current_dir(place.path()), &place.path().join("output"), &tenant);
+    };
+    let text = |path: PathBuf| path.to_str().expect("a path in UTF-8").to_owned();
+    ask("python", &[&text(suite.join("validate.py")), &document]);
+
+    let setting = |name: &str, otherwise: &str| std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
+    let (seed, examples) = (setting("LIGATURE_FUZZ_SEED", "1"), setting("LIGATURE_FUZZ_EXAMPLES", "60"));
+    let config = text(suite.join("schemathesis.toml"));
+    let run = ["--config-file", &config, "run", &document, "--seed", &seed, "--max-examples"];
+    // Each rotation outdates tokens that other requests would have been sent with.
+    ask("st", &[&run[..], &[&examples, "--exclude-operation-id", "post_signing_keys"]].concat());
+    let alone = ["10", "--include-operation-id", "post_signing_keys", "--phases", "coverage,fuzzing"];
+    ask("st", &[&run[..], &alone].concat());
+    tenant.stop();
 }
 
 fn node(file: &str) {
@@ -93,17 +134,19 @@ fn node_packages(folder: &Path) -> Result<(), String> {
     npm_ci(folder, include_str!("clients/package-lock.json"))
 }
 
-fn python_packages(folder: &Path) -> Result<(), String> {
+/// A virtual environment of what is pinned.
+fn python_packages(venv: &Path, at_least: &str, pins: &str) -> Result<(), String> {
     // Debian's has a venv without the pip that goes into it.
-    let check =
-        "import ensurepip, sys, venv; assert sys.version_info >= (3, 10), sys.version; print(sys.version)";
-    let python = output(Command::new("python3").args(["-c", check]))?;
-    let stamp = python + include_str!("clients/requirements.txt");
-    unless_stamped(&folder.join("venv"), &stamp, || {
-        output(Command::new("python3").args(["-m", "venv", "--clear", "venv"]).current_dir(folder))?;
-        let mut pip = Command::new(folder.join("venv/bin/python"));
+    let check = format!(
+        "import ensurepip, sys, venv; assert sys.version_info >= {at_least}, sys.version; print(sys.version)"
+    );
+    let python = output(Command::new("python3").args(["-c", &check]))?;
+    unless_stamped(venv, &(python + pins), || {
+        output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
+        let requirements = venv.join("requirements.txt");
+        fs::write(&requirements, pins).map_err(|error| format!("{}: {error}", requirements.display()))?;
+        let mut pip = Command::new(venv.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-        pip.args(["--require-hashes", "--only-binary=:all:", "-r", "requirements.txt"]);
-        output(pip.current_dir(folder))
+        output(pip.args(["--require-hashes", "--only-binary=:all:", "-r"]).arg(requirements))
     })
 }
