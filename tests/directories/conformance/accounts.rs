@@ -88,6 +88,10 @@ fn a_look_up_is_exact_or_ignores_case(implementation: &Implementation) {
     assert_eq!(ids(directory.find_by_email("Ada@Example.com", 10)), ["samlp|3"]);
     assert!(ids(directory.find_by_email("ADA@example.com", 10)).is_empty());
     assert_eq!(directory.find_by_email("ada@example.com", 1).unwrap().len(), 1);
+    // Text that PostgreSQL does not take.
+    assert!(ids(directory.find_by_email("ada\0@example.com", 10)).is_empty());
+    assert!(ids(directory.find_by_email_ignoring_case("\0", 10)).is_empty());
+    assert!(matches!(directory.get("auth0|\0"), Err(ApiError::NotFound(_))));
     assert_eq!(ids(directory.find_by_email_ignoring_case("ADA@EXAMPLE.COM", 10)).len(), 3);
     assert!(ids(directory.find_by_email_ignoring_case("MIKE@example.com", 10)).is_empty());
     assert!(ids(directory.find_by_email("' OR 1=1 --", 10)).is_empty());
