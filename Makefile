@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test fuzz bench bench-directory figures lint docs doc target clean
+.PHONY: help demo test fuzz bench bench-directory bench-tenant figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz     fuzz the decision for a minute'
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
+	@echo 'make bench-tenant  measure the local tenant under load, from another process'
 	@echo 'make figures  print every figure that the notes quote (release build)'
 	@echo 'make docs     write docs/reasons.md anew from the list in the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
@@ -48,6 +49,12 @@ bench: target
 
 bench-directory: target
 	$(CARGO) bench --quiet --locked -p ligature-tests --bench directory
+
+# The load tool drives the program itself.
+bench-tenant: target
+	$(CARGO) build --release --quiet --locked --bin ligature
+	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
+		$(CARGO) bench --quiet --locked -p ligature-tests --bench tenant -- $(FIGURES)
 
 figures: target
 	$(CARGO) build --release --quiet --locked

@@ -6,7 +6,6 @@
 //!
 //! Compare only figures of one run: the other load of the machine is in them.
 
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +17,11 @@ use ligature_host::login::{Decision, LoginEvent, Timestamp};
 use ligature_host::sandbox::{Allocator, Options, Plugin, Question, Sandbox, Settings};
 use ligature_host::transfer::{Import, UsersFile, import};
 use ligature_tests::postgres::Postgres;
+
+use users::{email, file_of, user};
+
+#[path = "users.rs"]
+mod users;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -59,34 +63,6 @@ fn main() {
     }
     drop((many, few));
     let _ = std::fs::remove_dir_all(&folder);
-}
-
-/// The n-th user. Ids are spread, as real ones are.
-fn id(n: usize) -> String {
-    format!("{:024x}", (n as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 32)
-}
-
-fn email(n: usize) -> String {
-    format!("user.{}@example.com", (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16)
-}
-
-fn user(n: usize) -> String {
-    let id = id(n);
-    format!(
-        r#"{{"user_id":"auth0|{id}","email":"{}","email_verified":true,"name":"User {n}","nickname":"user{n}","picture":"https://s.example.com/avatar/{id}.png","created_at":"2024-01-01T00:00:00.000Z","updated_at":"2025-01-01T00:00:00.000Z","last_login":"2026-01-01T00:00:00.000Z","logins_count":{},"identities":[{{"connection":"Username-Password-Authentication","user_id":"{id}","provider":"auth0","isSocial":false}}],"user_metadata":{{"theme":"dark","lang":"en"}},"app_metadata":{{"plan":"free"}}}}"#,
-        email(n),
-        n % 50 + 1
-    )
-}
-
-fn file_of(folder: &Path, users: usize) -> PathBuf {
-    let file = folder.join(format!("{users}.ndjson"));
-    let mut out = BufWriter::new(std::fs::File::create(&file).expect("a file"));
-    for n in 0..users {
-        writeln!(out, "{}", user(n)).expect("a line");
-    }
-    out.flush().expect("the file");
-    file
 }
 
 fn imported(folder: &Path, users: usize) -> Arc<dyn Administration> {
