@@ -68,7 +68,7 @@ fn schemathesis_finds_nothing_in_the_management_api() {
     let Some(folder) = SUITES.installed(&INSTALLED, "schemathesis", packages) else { return };
     let place = tempfile::tempdir().expect("a temporary folder");
     let config = include_str!("clients/schemathesis/tenant.toml");
-    let tenant = Tenant::start(&place.path().join("tenant"), config, None);
+    let tenant = Tenant::start(&place.path().join("tenant"), config, &[]);
     let document = format!("{}openapi.json", tenant.http);
     let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/clients/schemathesis");
     let ask = |program: &str, arguments: &[&str]| {

@@ -99,7 +99,9 @@ fn an_id_token_still_links_nobody_elses_account() {
     let tenant = tenant();
     let own = id_token(&tenant, "own@example.com");
     let link = |id: &str, body: &Value| {
-        tenant.send(&Request::post(format!("/api/v2/users/auth0|{id}/identities")).json(body).bearer(&own)).status
+        tenant
+            .send(&Request::post(format!("/api/v2/users/auth0|{id}/identities")).json(body).bearer(&own))
+            .status
     };
     // The hole of 2018: an account that is only named.
     assert_eq!(link("own", &by_id("auth0", "victim")), 403);

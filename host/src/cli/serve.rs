@@ -106,7 +106,9 @@ impl Args {
         let sources = Sources { plugin: self.plugin.file().map(Path::to_owned), policy: self.policy.clone() };
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
-        let opening = Opening { config, directory, sandbox, sources, state: &state, ports, rotate_key };
+        let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
+        let opening =
+            Opening { config, directory, is_remote, sandbox, sources, state: &state, ports, rotate_key };
         let served = serve(opening, |ready| tell(ready, &file, self.directory.is_none()));
         served.map_err(|error| match error {
             ServeError::Port { .. } | ServeError::Seed(_) | ServeError::Stopped(_) => Exit::failed(error),

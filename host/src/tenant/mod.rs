@@ -72,6 +72,8 @@ pub struct Tenant {
     config: Config,
     hosts: Hosts,
     directory: Arc<dyn Administration>,
+    /// Whether the directory is asked over a network.
+    is_remote: bool,
     decider: Decider,
     keys: Keys,
     verified: Verified,
@@ -103,6 +105,12 @@ async fn run<T: Send + 'static>(tenant: &Shared, what: impl FnOnce(&Tenant) -> T
         // cancels these tasks.
         Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
+}
+
+/// Reads a record or two. Where they are on this machine, that takes less than
+/// changing threads would.
+async fn read<T: Send + 'static>(tenant: &Shared, what: impl FnOnce(&Tenant) -> T + Send + 'static) -> T {
+    if tenant.is_remote { run(tenant, what).await } else { what(tenant) }
 }
 
 impl Tenant {

@@ -93,6 +93,8 @@ pub struct Opening<'a> {
     pub config: Config,
     /// Where the users are.
     pub directory: Arc<dyn Administration>,
+    /// Whether it is asked over a network.
+    pub is_remote: bool,
     /// What plugins run in.
     pub sandbox: Sandbox,
     /// Plugin and policy.
@@ -112,7 +114,7 @@ pub struct Opening<'a> {
 ///
 /// When it does not start, or stops unasked.
 pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
-    let Opening { config, directory, sandbox, sources, state, ports, rotate_key } = opening;
+    let Opening { config, directory, is_remote, sandbox, sources, state, ports, rotate_key } = opening;
     let http = listeners(ports.http)?;
     let https = listeners(ports.https)?;
     let port =
@@ -127,6 +129,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let tenant: Shared = Arc::new(Tenant {
         hosts: Hosts::new(&config.hosts, http_port, https_port),
         directory,
+        is_remote,
         decider: Decider::new(sandbox, sources)?,
         keys,
         verified: Verified::new(),

@@ -39,6 +39,12 @@ impl Policy {
     /// When it is no policy, with the place. Contradictions are found by
     /// [`Policy::check`].
     pub fn read(text: &str) -> Result<Self, Unreadable> {
+        // A list would be read as the values in their order, and an empty one as
+        // an empty policy.
+        if text.trim_start().starts_with('[') {
+            let message = "a policy is an object: `{ … }`".to_owned();
+            return Err(Unreadable { line: 1, column: 1, message });
+        }
         let read: Self = serde_json::from_str(text).map_err(|error| Unreadable::from(&error))?;
         let Some(preset) = read.preset else { return Ok(read) };
         let text = Members::overlay(&Members::of(preset.document()), &Members::of(text));

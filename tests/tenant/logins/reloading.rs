@@ -66,7 +66,7 @@ fn a_broken_policy_is_not() {
     let policy = File::with(AUTO);
     let tenant = started(&["--policy", policy.name()]);
     for (number, broken) in
-        ["{", r#"{"mode": "automatic"}"#, r#"{"mod": "auto"}"#, "7"].into_iter().enumerate()
+        ["{", r#"{"mode": "automatic"}"#, r#"{"mod": "auto"}"#, "[]"].into_iter().enumerate()
     {
         policy.write(broken);
         wait(&tenant, REFUSED, number + 1);

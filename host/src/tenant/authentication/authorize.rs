@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
 use axum::response::{IntoResponse, Response};
 
 use super::answer::{self, of_error, refuse, see_other};
@@ -30,6 +31,10 @@ pub(super) async fn by_query(
     headers: HeaderMap,
     InQuery(params): InQuery,
 ) -> Response {
+    // Whoever brings neither is shown a page.
+    if params.get("login_ticket").is_none() && !headers.contains_key(COOKIE) {
+        return authorize(&tenant, &issuer, &from, &headers, &params);
+    }
     run(&tenant, move |tenant| authorize(tenant, &issuer, &from, &headers, &params)).await
 }
 

@@ -12,7 +12,7 @@ use super::steps::{Form, Pending, Question};
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;
-use crate::tenant::{Shared, Tenant, random, run};
+use crate::tenant::{Shared, Tenant, random};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -193,11 +193,10 @@ macro_rules! page {
             headers: HeaderMap,
             InQuery(params): InQuery,
         ) -> Response {
-            run(&tenant, move |tenant| match Form::of(tenant, &issuer, &from, &headers, &params) {
-                Ok(form) => login_page(tenant, &form.pending, $page, form.params, None),
+            match Form::of(&tenant, &issuer, &from, &headers, &params) {
+                Ok(form) => login_page(&tenant, &form.pending, $page, form.params, None),
                 Err(refusal) => *refusal,
-            })
-            .await
+            }
         }
     };
 }

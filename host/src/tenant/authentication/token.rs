@@ -25,7 +25,7 @@ use crate::tenant::login::{Around, From, LoggedIn, NotLoggedIn, Proved};
 use crate::tenant::refresh_tokens::{Grant, NotTaken};
 use crate::tenant::revocations::refresh_tokens_of;
 use crate::tenant::tokens::{AccessClaims, fits_challenge, seconds};
-use crate::tenant::{Shared, Tenant, run};
+use crate::tenant::{Shared, Tenant, read, run};
 
 /// `/oauth/token`.
 pub(super) async fn token(
@@ -36,7 +36,14 @@ pub(super) async fn token(
     params: Params,
 ) -> Response {
     let by_header = headers.contains_key(AUTHORIZATION);
-    let answer = run(&tenant, move |tenant| granted(tenant, &issuer, &from, &headers, &params)).await;
+    let grant = params.owned("grant_type").unwrap_or_default();
+    let granted = move |tenant: &Tenant| granted(tenant, &issuer, &from, &headers, &params);
+    let answer = match grant.as_str() {
+        // Nothing is waited for, but a signature.
+        "client_credentials" => granted(&tenant),
+        "authorization_code" => read(&tenant, granted).await,
+        _ => run(&tenant, granted).await,
+    };
     let mut response = answer.map(Json).into_response();
     // Source: RFC 6749, 5.2. To others it would make browsers ask for a password.
     if by_header && response.status() == StatusCode::UNAUTHORIZED {

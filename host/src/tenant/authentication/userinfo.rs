@@ -15,11 +15,11 @@ use super::prove::unavailable;
 use crate::login::ApiError;
 use crate::tenant::tokens::profile_claims;
 use crate::tenant::verification::Claims;
-use crate::tenant::{Shared, Tenant, run};
+use crate::tenant::{Shared, Tenant, read};
 
 /// The user of an access token, as its scopes let the client know them.
 pub(super) async fn userinfo(State(tenant): State<Shared>, headers: HeaderMap) -> Response {
-    run(&tenant, move |tenant| match claims(tenant, &headers) {
+    read(&tenant, move |tenant| match claims(tenant, &headers) {
         Some((sub, claims)) => match tenant.directory.get(&sub) {
             Ok(stored) => {
                 let mut answer = profile_claims(&stored.user, &claims.scope);

@@ -23,7 +23,7 @@ use super::shown::{self, Fields};
 use crate::directory::Stored;
 use crate::login::{ApiError, User};
 use crate::tenant::issuer::Issuer;
-use crate::tenant::{Shared, Tenant, run};
+use crate::tenant::{Shared, Tenant, read, run};
 
 /// Users beyond are not told.
 ///
@@ -232,7 +232,7 @@ pub(super) async fn get(
     caller.require_for(&id, &["read:users", "read:user_idp_tokens"], "read:current_user")?;
     let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
     let with_tokens = caller.has("read:user_idp_tokens");
-    let stored = run(&tenant, move |tenant| tenant.directory.get(&id)).await?;
+    let stored = read(&tenant, move |tenant| tenant.directory.get(&id)).await?;
     Ok(Json(shown::user(&stored.user, &fields, with_tokens)))
 }
 
@@ -252,7 +252,7 @@ pub(super) async fn by_email(
     }
     let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
     let with_tokens = caller.has("read:user_idp_tokens");
-    let users = run(&tenant, move |tenant| tenant.directory.find_by_email(&asked.email, RESULTS)).await?;
+    let users = read(&tenant, move |tenant| tenant.directory.find_by_email(&asked.email, RESULTS)).await?;
     let users = users.iter().map(|stored| shown::user(&stored.user, &fields, with_tokens));
     Ok(Json(users.collect()))
 }
