@@ -12,6 +12,7 @@
 //! | `sessions`, `refresh_tokens`, `revocations`, `one_time`, `passwords`, `attempts` | what it remembers of people |
 //! | `outbox` | what would have been mailed |
 //! | `rate_limit`, `metrics` | how much is asked |
+//! | `json_object`, `random` | what bodies are read as, what nobody can guess |
 //! | `certificates`, `state_dir` | what it keeps between starts |
 
 mod attempts;
@@ -20,6 +21,7 @@ mod certificates;
 mod config;
 mod decider;
 mod issuer;
+mod json_object;
 mod keys;
 mod login;
 mod management;

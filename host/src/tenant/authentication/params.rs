@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use super::error::Refused;
 use crate::tenant::Shared;
 use crate::tenant::issuer::Issuer;
+use crate::tenant::json_object::Object;
 use crate::tenant::login::From;
 
 /// Parameters of a request: each stands once, and one without a value does not
@@ -41,17 +42,14 @@ impl Params {
     }
 
     fn of_json(bytes: &[u8]) -> Result<Self, Refused> {
-        match serde_json::from_slice(bytes) {
-            Ok(Value::Object(mut params)) => {
-                params.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
-                for (key, value) in &params {
-                    check_length(key, value.as_str().unwrap_or_default())?;
-                }
-                Ok(Self(params))
-            }
-            Ok(_) => Err(Refused::request("the body is no JSON object")),
-            Err(error) => Err(Refused::request(format!("the body is no JSON: {error}"))),
+        let body = serde_json::from_slice(bytes);
+        let Object(mut params) =
+            body.map_err(|error| Refused::request(format!("the body is no JSON object: {error}")))?;
+        params.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
+        for (key, value) in &params {
+            check_length(key, value.as_str().unwrap_or_default())?;
         }
+        Ok(Self(params))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

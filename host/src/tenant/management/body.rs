@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use crate::tenant::Shared;
+use crate::tenant::json_object::Object;
 
 /// A body, as JSON has it. The fields of a form are strings.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,11 +54,9 @@ impl FromRequest<Shared> for Body {
                 }
                 Ok(Self(body))
             }
-            "application/json" => match serde_json::from_slice(&bytes) {
-                Ok(Value::Object(body)) => Ok(Self(body)),
-                Ok(_) => Err(Problem::body("Expected type object")),
-                Err(error) => Err(invalid(&error)),
-            },
+            "application/json" => {
+                serde_json::from_slice(&bytes).map(|Object(body)| Self(body)).map_err(|error| invalid(&error))
+            }
             _ => Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE)),
         }
     }
