@@ -130,7 +130,8 @@ fn connection_method(connection: &Connection) -> &'static str {
 
 /// By a provider that is played.
 pub(super) fn as_account(connection: &Connection, account: &Account) -> Proved {
-    let mut proved = Proved::new(connection, &account.user_id, "federated", Timestamp::now());
+    let id = connection.identity_id(&account.user_id);
+    let mut proved = Proved::new(connection, &id, "federated", Timestamp::now());
     proved.user.email.clone_from(&account.email);
     proved.user.email_verified = match (account.email.is_some(), account.email_verified) {
         (true, Some(true)) => Verification::Verified,
@@ -167,4 +168,26 @@ fn is_attribute(name: &str) -> bool {
 pub(super) fn unavailable(error: ApiError) -> Refused {
     tracing::error!(error = %crate::login::mask_addresses(&error.to_string()), "the directory failed");
     Refused::server()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_account;
+    use crate::tenant::config::Config;
+
+    #[test]
+    fn one_id_at_two_companies_is_two_users() {
+        let config = Config::parse(
+            "[[connections]]\nname = \"acme\"\nstrategy = \"samlp\"\naccounts = [{ user_id = \"1\" }]\n\
+             [[connections]]\nname = \"globex\"\nstrategy = \"samlp\"\naccounts = [{ user_id = \"1\" }]\n\
+             [[connections]]\nname = \"github\"\nstrategy = \"github\"\naccounts = [{ user_id = \"1\" }]\n",
+        );
+        let ids = config
+            .unwrap()
+            .connections
+            .iter()
+            .map(|it| as_account(it, &it.accounts[0]).user.user_id)
+            .collect::<Vec<_>>();
+        assert_eq!(ids, ["samlp|acme|1", "samlp|globex|1", "github|1"]);
+    }
 }

@@ -76,6 +76,15 @@ impl Connection {
         &self.strategy
     }
 
+    /// The id that an account of this provider has in identities. Of connections
+    /// that a tenant may have several of, it says which one.
+    ///
+    /// Source: Auth0, "User profile structure": `samlp|connection|id`.
+    pub(in crate::tenant) fn identity_id(&self, account: &str) -> String {
+        let is_one_of_many = ENTERPRISE.contains(&self.strategy.as_str()) || self.strategy == "oauth2";
+        if is_one_of_many { format!("{}|{account}", self.name) } else { account.to_owned() }
+    }
+
     pub(in crate::tenant) fn is_database(&self) -> bool {
         self.strategy == "auth0"
     }
