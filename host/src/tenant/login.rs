@@ -94,6 +94,15 @@ pub(super) enum LoggedIn {
     },
 }
 
+impl LoggedIn {
+    /// The user, where nobody can be asked: a question changes nothing then.
+    pub(super) fn user(self) -> Arc<User> {
+        match self {
+            Self::As(user) | Self::Asked { current: user, .. } => user,
+        }
+    }
+}
+
 /// Why nobody is logged in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotLoggedIn {

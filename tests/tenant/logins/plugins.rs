@@ -77,6 +77,9 @@ fn asked(tenant: &Tenant, mode: &str) -> (crate::http::Browser, String) {
     let page = browser.get(&response.location());
     assert!(page.text().contains("Is this account yours, too?"), "{mode}: {}", page.text());
     assert!(page.text().contains("Not now"), "{mode}: {}", page.text());
+    // The ways to that account, and no others; its address is there already.
+    assert!(page.text().contains(r#"value="ada@example.com""#), "{mode}: {}", page.text());
+    assert!(!page.text().contains("Continue with"), "{mode}: {}", page.text());
     let state = state_of(&response);
     (browser, state)
 }

@@ -18,7 +18,7 @@ use super::steps::Pending;
 use crate::login::{Timestamp, User};
 use crate::tenant::config::Client;
 use crate::tenant::issuer::Issuer;
-use crate::tenant::login::{Around, From, LoggedIn, Proved};
+use crate::tenant::login::{Around, From, NotLoggedIn, Proved};
 use crate::tenant::sessions::{Browser, Session};
 use crate::tenant::tokens::seconds;
 use crate::tenant::{Shared, Tenant, run};
@@ -123,13 +123,13 @@ impl Asked<'_> {
         };
         let around = around(client, &authorization, self.from);
         match self.tenant.log_in(proved, &around) {
-            Ok(LoggedIn::As(user)) => {
+            Ok(logged_in) => {
+                let user = logged_in.user();
                 // Third-party cookies may have been kept from us: without one,
                 // whose browser this is cannot be told.
                 let session = in_session.then(|| self.browser.begin_session(self.tenant, proved));
                 self.finish(&authorization, &user, proved, session.as_ref())
             }
-            Ok(LoggedIn::Asked { .. }) => self.tell(&authorization, &Refused::server()),
             Err(why) => self.tell(&authorization, &why.into()),
         }
     }
@@ -141,9 +141,8 @@ impl Asked<'_> {
         };
         let around = around(client, &authorization, self.from);
         match self.tenant.log_in_again(&session.proved, &around) {
-            Ok(LoggedIn::As(user)) => self.finish(&authorization, &user, &session.proved, Some(&session)),
-            Ok(LoggedIn::Asked { .. }) => self.tell(&authorization, &Refused::server()),
-            Err(crate::tenant::login::NotLoggedIn::Gone) => {
+            Ok(logged_in) => self.finish(&authorization, &logged_in.user(), &session.proved, Some(&session)),
+            Err(NotLoggedIn::Gone) => {
                 self.browser.end_session(self.tenant);
                 if authorization.prompt == Prompt::Never {
                     return self.tell(&authorization, &login_required());

@@ -96,7 +96,9 @@ pub(super) fn login_page(
     let status = error.map_or(StatusCode::OK, |error| error.status);
     let error = error.map(|error| error.description.as_str());
     let connection = params.get("connection").and_then(|name| tenant.config.connection(name));
-    let hint = pending.authorization.login_hint.as_deref().unwrap_or_default();
+    let hint = pending.asked.as_ref().map_or(&pending.authorization.login_hint, |question| &question.email);
+    let hint =
+        hint.as_deref().filter(|_| connection.is_none_or(|it| it.strategy != "sms")).unwrap_or_default();
     let body = match (page, connection) {
         ("stand-in", Some(connection)) if !connection.is_database() && !connection.is_passwordless() => {
             StandIn {
@@ -154,9 +156,11 @@ fn login_forms(
     let state = params.get("state").unwrap_or_default();
     let authorization = &pending.authorization;
     let only = only.or_else(|| tenant.config.connection(authorization.connection.as_deref()?));
-    // A question is about accounts that may be of any connection.
-    let only = only.filter(|_| pending.asked.is_none());
-    let wanted = |it: &&Connection| only.is_none_or(|only| only.name == it.name);
+    let wanted = |it: &&Connection| match &pending.asked {
+        // A question is about accounts that may be of other connections.
+        Some(question) => question.connections.contains(&it.name),
+        None => only.is_none_or(|only| only.name == it.name),
+    };
     let href = |connection: &Connection| {
         let mut params = Params::default();
         params.set("state", state);
@@ -164,6 +168,7 @@ fn login_forms(
         let page = if connection.is_passwordless() { "code" } else { "stand-in" };
         format!("/u/{page}?{}", params.to_query())
     };
+    let hint = pending.asked.as_ref().map_or(&authorization.login_hint, |question| &question.email);
     let client = tenant.config.client(&authorization.client_id);
     let client = client.map_or("", |it| if it.name.is_empty() { &it.client_id } else { &it.name });
     let connections = || tenant.config.connections.iter().filter(wanted);
@@ -173,7 +178,7 @@ fn login_forms(
         client,
         asked: pending.asked.as_ref(),
         error,
-        username: params.get("username").or(authorization.login_hint.as_deref()).unwrap_or_default(),
+        username: params.get("username").or(hint.as_deref()).unwrap_or_default(),
         databases: connections().filter(|it| it.is_database()).collect(),
         others: connections()
             .filter(|it| !it.is_database())

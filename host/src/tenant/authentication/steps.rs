@@ -49,6 +49,10 @@ pub(super) struct Question {
     pub(super) step: Step,
     /// Accounts of which one is to be proved.
     pub(super) candidates: Vec<String>,
+    /// Connections that lead to them.
+    pub(super) connections: Vec<String>,
+    /// The address that they share with the login.
+    pub(super) email: Option<String>,
 }
 
 /// One form, and the login it belongs to.
@@ -163,8 +167,14 @@ impl<'a> Form<'a> {
                 self.asked.finish(authorization, &user, proved, Some(&session))
             }
             Ok(LoggedIn::Asked { current, step, candidates }) => {
-                let question =
-                    Question { proved: proved.clone(), current: current.user_id.clone(), step, candidates };
+                let question = Question {
+                    proved: proved.clone(),
+                    current: current.user_id.clone(),
+                    step,
+                    connections: leading_to(tenant, &candidates),
+                    candidates,
+                    email: current.email.clone(),
+                };
                 let pending = Pending { asked: Some(question), ..Pending::clone(&self.pending) };
                 tenant.flows.pending.put_as(self.name.clone(), Arc::new(pending));
                 see_other(&format!("{}u/login?state={}", self.asked.issuer, self.name))
@@ -279,6 +289,17 @@ impl Form<'_> {
             Err(why) => self.again(page, &why),
         }
     }
+}
+
+/// Connections by which one can log in to one of these users.
+fn leading_to(tenant: &Tenant, users: &[String]) -> Vec<String> {
+    let found = users.iter().filter_map(|user_id| tenant.directory.get(user_id).ok());
+    let mut connections: Vec<String> = found
+        .flat_map(|it| it.user.identities.iter().map(|own| own.connection.clone()).collect::<Vec<_>>())
+        .collect();
+    connections.sort_unstable();
+    connections.dedup();
+    connections
 }
 
 /// One that the configuration offers, or one that was typed.

@@ -21,7 +21,7 @@ use super::prove::{by_code, by_password, unavailable};
 use crate::login::Timestamp;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::issuer::Issuer;
-use crate::tenant::login::{Around, From, LoggedIn, NotLoggedIn, Proved};
+use crate::tenant::login::{Around, From, NotLoggedIn, Proved};
 use crate::tenant::refresh_tokens::{Grant, NotTaken};
 use crate::tenant::revocations::refresh_tokens_of;
 use crate::tenant::tokens::{AccessClaims, fits_challenge, seconds};
@@ -299,10 +299,7 @@ impl Request<'_> {
         } else {
             self.tenant.log_in(proved, &around)
         };
-        match logged_in? {
-            LoggedIn::As(user) => Ok(user),
-            LoggedIn::Asked { current, .. } => Ok(current),
-        }
+        Ok(logged_in?.user())
     }
 }
 
