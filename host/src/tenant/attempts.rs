@@ -39,6 +39,13 @@ impl Attempts {
         if failed.fetch_add(1, Ordering::SeqCst) >= ATTEMPTS { Err(TooMany) } else { Ok(()) }
     }
 
+    /// It was not made after all.
+    pub(super) fn take_back(&self, name: &str) {
+        if let Some(failed) = self.0.get(&key(name)) {
+            failed.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
     /// It was right, or there is something new to be tried.
     pub(super) fn forgive(&self, name: &str) {
         self.0.invalidate(&key(name));
@@ -65,5 +72,14 @@ mod tests {
         assert!(attempts.begin("ada").is_err());
         attempts.forgive("ADA");
         assert!(attempts.begin("ada").is_ok());
+    }
+
+    #[test]
+    fn an_attempt_that_was_not_made_does_not_count() {
+        let attempts = Attempts::new();
+        for _ in 0..40 {
+            assert!(attempts.begin("ada").is_ok());
+            attempts.take_back("ada");
+        }
     }
 }

@@ -90,7 +90,8 @@ impl Passwords {
     ) -> Result<(), Wrong> {
         self.attempts.begin(login).map_err(|TooMany| Wrong::TooManyAttempts)?;
         let hash = credential.and_then(|it| it.password.as_deref());
-        let _one_of_few = self.one_of_few()?;
+        // Whoever was not listened to has not guessed wrong.
+        let _one_of_few = self.one_of_few().inspect_err(|_| self.attempts.take_back(login))?;
         let is_right = password.len() <= MAX_LENGTH
             && phc::PasswordHash::new(hash.unwrap_or(&self.nobody))
                 .is_ok_and(|hash| self.argon2.verify_password(password.as_bytes(), &hash).is_ok());
