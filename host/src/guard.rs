@@ -292,9 +292,7 @@ impl Guard {
             return self.refuse(call, &format!("the {side}'s address is not verified"));
         }
         let own_address = match (&self.addresses, &user.email) {
-            (Some(addresses), Some(email)) => {
-                addresses.contain(email) || addresses.contain(&email.to_ascii_lowercase())
-            }
+            (Some(addresses), Some(email)) => addresses.are_of(email),
             _ => false,
         };
         if !own_address {
@@ -341,6 +339,10 @@ impl ManagementApi for Guard {
             }
         }
         Ok(others)
+    }
+
+    fn ignores_case(&mut self) -> bool {
+        self.directory.ignores_case()
     }
 
     fn get(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {

@@ -16,12 +16,16 @@ use crate::rules::error_words;
 
 /// What the plugin asks of its host.
 pub trait Host {
-    /// Every user but the login's own with exactly this address.
+    /// Every user but the login's own with this address.
     ///
     /// # Errors
     ///
     /// What the host answers instead.
     fn find_by_email(&mut self, email: &str) -> Result<Vec<User>, ApiError>;
+
+    /// Whether a look-up finds an address whatever the case of its ASCII
+    /// letters.
+    fn ignores_case(&mut self) -> bool;
 
     /// Links two users.
     ///
@@ -122,13 +126,15 @@ fn carry_out(plan: Plan, policy: &Policy, host: &mut impl Host) -> Outcome {
     }
 }
 
-/// Every user with the address as it stands or in lower case: the directory's
-/// look-up is case-sensitive, and databases store lower case.
+/// Every user with the address as it stands or in lower case. The lower-cased
+/// form, which databases store, takes a look-up of its own where the directory's
+/// is case-sensitive.
 fn look_up(event: &LoginEvent, policy: &Policy, host: &mut impl Host) -> Result<Vec<User>, ApiError> {
     let email = event.user.email.as_deref().unwrap_or_default();
     let mut found = host.find_by_email(email)?;
     let lower = email.to_ascii_lowercase();
-    if lower != email && policy.email_compare != link_policy::EmailCompare::Exact {
+    let is_wanted = lower != email && policy.email_compare != link_policy::EmailCompare::Exact;
+    if is_wanted && !host.ignores_case() {
         for user in host.find_by_email(&lower)? {
             if found.iter().all(|known| known.user_id != user.user_id) {
                 found.push(user);

@@ -53,6 +53,10 @@ impl Host for Imports {
         users::find_by_email(email)
     }
 
+    fn ignores_case(&mut self) -> bool {
+        users::ignores_case()
+    }
+
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
         accounts::link(request)
     }

@@ -118,6 +118,7 @@ impl Args {
             event: Arc::new(event),
             answer: None,
             faults: Vec::new(),
+            exact_look_up: false,
         };
         let LoggedIn { report, user_id } = run_on(plugin, &case, &directory, self.explain).map_err(failed)?;
         let counted = user_id.map_or(Ok(()), |user_id| directory.count_login(&user_id, now).map_err(failed));

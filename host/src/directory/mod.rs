@@ -113,12 +113,17 @@ pub struct Batch<'a> {
 /// Every method answers with an [`ApiError`] where it does not do as asked;
 /// nothing has changed then.
 pub trait Directory: Send + Sync {
-    /// Users whose root `email` is exactly this address, byte for byte, in the
-    /// order of their ids, at most `limit`. Linked identities' addresses do not
-    /// count.
-    ///
-    /// Source: Auth0 Management API v2, `GET /api/v2/users-by-email`.
+    /// Users whose root `email` is this address but for the case of ASCII
+    /// letters, in the order of their ids, at most `limit`. Never Unicode case
+    /// mapping: `ı` is not `i`. Linked identities' addresses do not count.
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError>;
+
+    /// Whether [`Directory::find_by_email`] finds an address whatever the case
+    /// of its ASCII letters. A directory that cannot, such as Auth0's, finds
+    /// the address in exactly this case only.
+    fn ignores_case(&self) -> bool {
+        true
+    }
 
     /// One user by its id; `not-found` if there is none, which is so for a user
     /// that has become an identity of another.
@@ -155,9 +160,12 @@ pub trait Directory: Send + Sync {
 ///
 /// As in [`Directory`].
 pub trait Administration: Directory {
-    /// Users whose root `email` is this address but for the case of ASCII
-    /// letters, in the order of their ids, at most `limit`.
-    fn find_by_email_ignoring_case(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError>;
+    /// Users whose root `email` is exactly this address, byte for byte, in the
+    /// order of their ids, at most `limit`. For the Management API, whose
+    /// look-up is case-sensitive; logins use [`Directory::find_by_email`].
+    ///
+    /// Source: Auth0 Management API v2, `GET /api/v2/users-by-email`.
+    fn find_by_exact_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError>;
 
     /// Users whose ids come behind `after`, in the storage's order of ids, at
     /// most `limit`.

@@ -145,7 +145,7 @@ pub(super) trait Store: Send + Sync {
 
 impl<S: Store> Directory for S {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
-        self.read(|records| users::by_email(records, email, Matching::Exact, limit))
+        self.read(|records| users::by_email(records, email, Matching::IgnoringCase, limit))
     }
 
     fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
@@ -172,8 +172,8 @@ impl<S: Store> Directory for S {
 }
 
 impl<S: Store> Administration for S {
-    fn find_by_email_ignoring_case(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
-        self.read(|records| users::by_email(records, email, Matching::IgnoringCase, limit))
+    fn find_by_exact_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        self.read(|records| users::by_email(records, email, Matching::Exact, limit))
     }
 
     fn page(&self, after: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {

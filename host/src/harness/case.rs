@@ -34,6 +34,8 @@ pub struct Case {
     pub answer: Option<Answer>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Whether the directory finds addresses in exactly their case only.
+    pub exact_look_up: bool,
 }
 
 /// A JSON object in a file, as it stands there.
@@ -76,6 +78,10 @@ struct CaseFile<'a> {
     /// What goes wrong in the directory.
     #[serde(default)]
     faults: Vec<Fault>,
+    /// Whether the directory finds an address in exactly its case only, as
+    /// Auth0's does. Otherwise it ignores the case of ASCII letters.
+    #[serde(default)]
+    exact_look_up: bool,
 }
 
 /// The JSON Schema of a case file.
@@ -127,6 +133,7 @@ impl Case {
             event: Arc::new(read.event),
             answer: read.answer,
             faults: read.faults,
+            exact_look_up: read.exact_look_up,
         };
         case.with_event_user(text)
     }

@@ -1,4 +1,5 @@
-//! A directory in which things go wrong when the case says so.
+//! A directory in which things go wrong, or that looks up less than ours, when
+//! the case says so.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::directory::{CheckedLink, Directory, Memory, Stored};
+use super::case::Case;
+use crate::directory::{Administration, CheckedLink, Directory, Memory, Stored};
 use crate::login::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
 /// Something that goes wrong at one call of the directory.
@@ -50,12 +52,14 @@ pub enum FaultyCall {
 pub(super) struct Faulty {
     inner: Arc<Memory>,
     faults: Vec<Fault>,
+    /// Whether it finds addresses in exactly their case only.
+    is_exact: bool,
     calls: [AtomicU32; 3],
 }
 
 impl Faulty {
-    pub(super) fn new(inner: Arc<Memory>, faults: Vec<Fault>) -> Self {
-        Self { inner, faults, calls: Default::default() }
+    pub(super) fn new(inner: Arc<Memory>, case: &Case) -> Self {
+        Self { inner, faults: case.faults.clone(), is_exact: case.exact_look_up, calls: Default::default() }
     }
 
     fn call<T>(&self, call: FaultyCall, done: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
@@ -88,7 +92,17 @@ impl Faulty {
 
 impl Directory for Faulty {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
-        self.call(FaultyCall::FindByEmail, || self.inner.find_by_email(email, limit))
+        self.call(FaultyCall::FindByEmail, || {
+            if self.is_exact {
+                self.inner.find_by_exact_email(email, limit)
+            } else {
+                self.inner.find_by_email(email, limit)
+            }
+        })
+    }
+
+    fn ignores_case(&self) -> bool {
+        !self.is_exact
     }
 
     fn get(&self, user_id: &str) -> Result<Stored, ApiError> {

@@ -65,6 +65,10 @@ impl ManagementApi for Recorder {
         answer
     }
 
+    fn ignores_case(&mut self) -> bool {
+        self.guard.ignores_case()
+    }
+
     fn get(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
         let answer = self.guard.get(user_id);
         self.note(

@@ -18,11 +18,7 @@ use crate::sandbox::{CONTRACT, Plugin, Question};
 pub fn run(plugin: &Plugin, case: &Case, trace: bool) -> Report {
     let memory = Arc::new(case.directory());
     let before = memory.users();
-    let directory: Arc<dyn Directory> = if case.faults.is_empty() {
-        memory.clone()
-    } else {
-        Arc::new(Faulty::new(memory.clone(), case.faults.clone()))
-    };
+    let directory = Arc::new(Faulty::new(memory.clone(), case));
     let report = decided(plugin, case, directory, trace);
     Report { changes: changes(&before, &memory.users()), ..report }.masked()
 }
@@ -50,7 +46,7 @@ pub fn run_on(
 ) -> Result<LoggedIn, ApiError> {
     let user = &case.event.user;
     let mut concerned = match &user.email {
-        Some(email) => directory.find_by_email_ignoring_case(email, CONCERNED)?,
+        Some(email) => directory.find_by_email(email, CONCERNED)?,
         None => Vec::new(),
     };
     if concerned.iter().all(|stored| stored.user.user_id != user.user_id) {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The addresses a login may look up: its own as it stands, and in ASCII lower
-/// case. Auth0's look-up is case-sensitive, and its databases store lower case.
+/// case, which databases store: not every directory's look-up ignores case.
 /// Never Unicode case mapping: `ı` is not `i`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
@@ -22,6 +22,13 @@ impl Addresses {
     #[must_use]
     pub fn contain(&self, email: &str) -> bool {
         email == self.literal || email == self.lower
+    }
+
+    /// Whether a stored address is the login's but for the case of ASCII
+    /// letters.
+    #[must_use]
+    pub fn are_of(&self, stored: &str) -> bool {
+        stored.eq_ignore_ascii_case(&self.lower)
     }
 }
 
@@ -95,6 +102,16 @@ mod tests {
         assert!(addresses.contain("Ada@Example.com") && addresses.contain("ada@example.com"));
         assert!(!addresses.contain("ADA@EXAMPLE.COM"));
         assert!(!Addresses::of("mıke@example.com").contain("mike@example.com"));
+    }
+
+    #[test]
+    fn a_stored_address_is_the_logins_whatever_the_case_of_ascii_letters() {
+        let addresses = Addresses::of("Ada@example.com");
+        for stored in ["Ada@example.com", "ada@example.com", "ADA@Example.COM"] {
+            assert!(addresses.are_of(stored), "{stored}");
+        }
+        assert!(!addresses.are_of("ada@example.org"));
+        assert!(!Addresses::of("mike@example.com").are_of("mıke@example.com"));
     }
 
     #[test]

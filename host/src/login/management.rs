@@ -16,9 +16,13 @@ use super::{LinkRequest, Metadata, User};
 /// Every method answers with an [`ApiError`] where it does not do as asked;
 /// nothing has changed then.
 pub trait ManagementApi: Any + Send {
-    /// Every user but the login's own whose root `email` is exactly this
-    /// address.
+    /// Every user but the login's own whose root `email` is this address: in
+    /// whatever case its ASCII letters are, if the directory ignores case.
     fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError>;
+
+    /// Whether [`ManagementApi::find_by_email`] finds an address whatever the
+    /// case of its ASCII letters. No look-up, so it costs none.
+    fn ignores_case(&mut self) -> bool;
 
     /// One user by id.
     fn get(&mut self, user_id: &str) -> Result<Arc<User>, ApiError>;

@@ -274,6 +274,10 @@ impl ManagementApi for NoDirectory {
         Err(ApiError::Refused(NO_LOGIN.to_owned()))
     }
 
+    fn ignores_case(&mut self) -> bool {
+        false
+    }
+
     fn get(&mut self, _: &str) -> Result<Arc<User>, ApiError> {
         Err(ApiError::Refused(NO_LOGIN.to_owned()))
     }

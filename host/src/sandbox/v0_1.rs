@@ -135,6 +135,11 @@ impl users::Host for State {
         Ok(found.map(|users| users.iter().map(|user| (&**user).into()).collect()).map_err(Into::into))
     }
 
+    fn ignores_case(&mut self) -> wasmtime::Result<bool> {
+        self.enter("users.ignores-case")?;
+        Ok(self.api.ignores_case())
+    }
+
     fn get(&mut self, id: String) -> wasmtime::Result<Result<types::User, types::ApiError>> {
         const CALL: &str = "users.get";
         self.enter(CALL)?;

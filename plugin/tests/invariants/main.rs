@@ -287,6 +287,10 @@ impl Host for World {
         Ok(self.users.iter().filter(|user| user.email.as_deref() == Some(email)).cloned().collect())
     }
 
+    fn ignores_case(&mut self) -> bool {
+        false
+    }
+
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
         self.apply(request)
     }

@@ -1,10 +1,10 @@
 //! Users: made, found, changed, counted, removed.
 
-use ligature_host::directory::Imported;
+use ligature_host::directory::{Imported, Stored};
 use ligature_host::login::{ApiError, MetadataPatch, User};
 
 use super::super::users::{InFewWords, ada, at, google, kind, link, metadata, user};
-use super::super::{Implementation, Test};
+use super::super::{Implementation, Opened, Test};
 use super::importing::import;
 use super::{tests, with};
 
@@ -13,7 +13,8 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_user_is_made_once
     an_id_is_split_at_the_first_bar
     a_user_that_cannot_be_kept_is_refused
-    a_look_up_is_exact_or_ignores_case
+    a_look_up_ignores_the_case_of_ascii_letters_only
+    an_exact_look_up_compares_byte_for_byte
     an_update_needs_the_version_that_was_read
     a_deleted_user_takes_its_identities_with_it
     metadata_is_merged_on_the_first_level
@@ -76,26 +77,43 @@ fn a_user_that_cannot_be_kept_is_refused(implementation: &Implementation) {
     assert_eq!(opened.directory.identities("auth0|1"), ["auth0|1", "sms|2"], "its own comes first");
 }
 
-fn a_look_up_is_exact_or_ignores_case(implementation: &Implementation) {
+/// The ids of the users that a look-up found.
+fn ids(found: Result<Vec<Stored>, ApiError>) -> Vec<String> {
+    found.unwrap().into_iter().map(|stored| stored.user.user_id.clone()).collect()
+}
+
+/// Two users with one address, one with capitals in it, and one with a letter
+/// that only Unicode's case mapping takes for `i`.
+fn with_spellings(implementation: &Implementation) -> Opened {
     let mixed = user(r#"{"user_id": "samlp|3", "email": "Ada@Example.com"}"#);
     let dotless = user(r#"{"user_id": "samlp|4", "email": "mıke@example.com"}"#);
-    let opened = with(implementation, [google(), ada(), mixed, dotless]);
+    with(implementation, [google(), ada(), mixed, dotless])
+}
+
+fn a_look_up_ignores_the_case_of_ascii_letters_only(implementation: &Implementation) {
+    let opened = with_spellings(implementation);
     let directory = &opened.directory;
-    let ids = |found: Result<Vec<ligature_host::directory::Stored>, ApiError>| {
-        found.unwrap().into_iter().map(|stored| stored.user.user_id.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(ids(directory.find_by_email("ada@example.com", 10)), ["auth0|1", "google-oauth2|115"]);
-    assert_eq!(ids(directory.find_by_email("Ada@Example.com", 10)), ["samlp|3"]);
-    assert!(ids(directory.find_by_email("ADA@example.com", 10)).is_empty());
+    assert!(directory.ignores_case());
+    for spelling in ["ada@example.com", "Ada@Example.com", "ADA@EXAMPLE.COM"] {
+        let found = ids(directory.find_by_email(spelling, 10));
+        assert_eq!(found, ["auth0|1", "google-oauth2|115", "samlp|3"], "{spelling}");
+    }
     assert_eq!(directory.find_by_email("ada@example.com", 1).unwrap().len(), 1);
-    // Text that PostgreSQL does not take.
+    assert!(ids(directory.find_by_email("MIKE@example.com", 10)).is_empty());
+    // PostgreSQL takes no text with a NUL in it.
     assert!(ids(directory.find_by_email("ada\0@example.com", 10)).is_empty());
-    assert!(ids(directory.find_by_email_ignoring_case("\0", 10)).is_empty());
     assert!(matches!(directory.get("auth0|\0"), Err(ApiError::NotFound(_))));
-    assert_eq!(ids(directory.find_by_email_ignoring_case("ADA@EXAMPLE.COM", 10)).len(), 3);
-    assert!(ids(directory.find_by_email_ignoring_case("MIKE@example.com", 10)).is_empty());
     assert!(ids(directory.find_by_email("' OR 1=1 --", 10)).is_empty());
     assert!(ids(directory.find_by_email("ada%", 10)).is_empty());
+}
+
+fn an_exact_look_up_compares_byte_for_byte(implementation: &Implementation) {
+    let opened = with_spellings(implementation);
+    let directory = &opened.directory;
+    let exact = |email| ids(directory.find_by_exact_email(email, 10));
+    assert_eq!(exact("ada@example.com"), ["auth0|1", "google-oauth2|115"]);
+    assert_eq!(exact("Ada@Example.com"), ["samlp|3"]);
+    assert!(exact("ADA@example.com").is_empty() && exact("\0").is_empty());
 }
 
 fn an_update_needs_the_version_that_was_read(implementation: &Implementation) {

@@ -159,7 +159,7 @@ fn matching(
     loop {
         let address = query.and_then(Query::address);
         let batch = match address {
-            Some(address) => tenant.directory.find_by_email_ignoring_case(address, RESULTS)?,
+            Some(address) => tenant.directory.find_by_email(address, RESULTS)?,
             None => tenant.directory.page(&after, BATCH)?,
         };
         let last = batch.last().map(|stored| stored.user.user_id.clone());
@@ -252,7 +252,8 @@ pub(super) async fn by_email(
     }
     let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
     let with_tokens = caller.has("read:user_idp_tokens");
-    let users = read(&tenant, move |tenant| tenant.directory.find_by_email(&asked.email, RESULTS)).await?;
+    let users =
+        read(&tenant, move |tenant| tenant.directory.find_by_exact_email(&asked.email, RESULTS)).await?;
     let users = users.iter().map(|stored| shown::user(&stored.user, &fields, with_tokens));
     Ok(Json(users.collect()))
 }
