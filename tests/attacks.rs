@@ -50,7 +50,7 @@ impl Ring {
 
     /// Lets the evil plugin attack, then the good one decide a login.
     fn attack(&self, attack: &str) -> Report {
-        let report = run(&self.evil, &case(attack), false);
+        let report = run(&self.evil, &case(attack), false).expect("the login arrives");
         next_login_works(&self.policy);
         report
     }
@@ -63,7 +63,7 @@ static VIRTUAL: LazyLock<Ring> =
 fn next_login_works(policy: &Plugin) {
     let text = include_str!("../examples/cases/verified-google-login.json");
     let good = Case::parse(Path::new("good.json"), text).expect("a well-formed case");
-    let report = run(policy, &good, false);
+    let report = run(policy, &good, false).expect("the login arrives");
     assert!(matches!(report.decision, Decision::Linked { .. }), "the next login: {report:?}");
 }
 

@@ -1,15 +1,19 @@
 //! Every case in `tests/cases` and `examples/cases` against its snapshot: one
-//! named test each.
+//! named test each, and decided once more as `ligature run --event` decides it.
 //!
 //! `INSTA_UPDATE=always cargo test -p ligature-tests --test cases` accepts all
 //! of them, `cargo insta review` one by one, `ligature test --accept` by path.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use insta::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
-use ligature_host::harness::{Case, run, snapshot_path};
+use ligature_host::directory::{Administration, Batch, Imported, Memory, arrive};
+use ligature_host::harness::{Case, run, run_on, snapshot_path};
+use ligature_host::login::{LoginEvent, Timestamp, User};
 use ligature_tests::{POLICY, workspace};
+use serde_json::Value;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -22,19 +26,65 @@ fn trials(directory: &str) -> Vec<Trial> {
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable directory").path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
-    files.into_iter().map(trial).collect()
+    files.into_iter().flat_map(both_ways).collect()
 }
 
-fn trial(file: PathBuf) -> Trial {
+fn both_ways(file: PathBuf) -> [Trial; 2] {
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Trial::test(name.clone(), move || check(&name, &file))
+    let as_event = format!("{name}::is_decided_alike_as_an_event");
+    let copy = file.clone();
+    [
+        Trial::test(name.clone(), move || check(&name, &file)),
+        Trial::test(as_event, move || check_as_event(&copy)),
+    ]
+}
+
+/// Cases of users that other directories hold, and no import takes.
+const NOT_IMPORTED: [&str; 2] = ["S-32-control", "S-37-stale-copy"];
+
+/// The case's users in a directory, its event as a file: the same decision for
+/// the same reasons.
+fn check_as_event(file: &Path) -> Result<(), Failed> {
+    let case = Case::read(file)?;
+    // Faults and case-sensitive look-ups are no directory's of ours.
+    let is_kept = !file.file_stem().is_some_and(|name| NOT_IMPORTED.iter().any(|it| name == *it));
+    if !case.faults.is_empty() || case.exact_look_up || !is_kept {
+        return Ok(());
+    }
+    let directory: Arc<dyn Administration> = Arc::new(Memory::default());
+    import(&*directory, &case.users)?;
+    let whole: Value = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+    let event: LoginEvent = serde_json::from_value(whole["event"].clone())?;
+    let event = Arc::new(arrive(&*directory, event, case.now)?);
+    let arrived = Case { event, ..case.clone() };
+    let in_directory = run_on(&POLICY, &arrived, &directory, false)?.report;
+
+    let alone = run(&POLICY, &case, false)?;
+    assert_eq!(in_directory.decision, alone.decision);
+    assert_eq!(in_directory.reasons, alone.reasons);
+    Ok(())
+}
+
+fn import(directory: &dyn Administration, users: &[User]) -> Result<(), Failed> {
+    let lines: Result<Vec<_>, _> = users.iter().map(serde_json::to_string).collect();
+    let lines: Vec<(u64, Box<str>)> = (1..).zip(lines?.into_iter().map(Into::into)).collect();
+    let imported = directory.import(&Batch {
+        lines: &lines,
+        read: &|_, line| serde_json::from_str(line).map_err(|error| error.to_string()),
+        replace: false,
+        strict: false,
+        import: None,
+        now: Timestamp::now(),
+    })?;
+    assert!(imported.iter().all(|it| *it == Imported::Added), "{imported:?}");
+    Ok(())
 }
 
 fn check(name: &str, file: &Path) -> Result<(), Failed> {
     let case = Case::read(file)?;
     case.policy.check(&POLICY)??;
-    let report = run(&POLICY, &case, false);
-    let again = run(&POLICY, &case, false);
+    let report = run(&POLICY, &case, false)?;
+    let again = run(&POLICY, &case, false)?;
     assert_eq!(report.to_snapshot(), again.to_snapshot(), "the same case, decided twice");
     assert_eq!(
         report.cost.map(|cost| cost.fuel),

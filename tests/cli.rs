@@ -405,6 +405,39 @@ fn event_whose_user_id_has_no_bar() {
 }
 
 #[test]
+fn login_that_is_another_users() {
+    let text = r#"{"title": "t", "now": "2026-11-21T10:00:00Z",
+        "users": [{"user_id": "auth0|1", "identities": [
+            {"provider": "auth0", "user_id": "1", "connection": "db"},
+            {"provider": "google-oauth2", "user_id": "2", "connection": "google-oauth2"}]}],
+        "event": {"user": {"user_id": "auth0|9", "identities": [
+            {"provider": "google-oauth2", "user_id": "2", "connection": "google-oauth2"}]},
+            "connection": {"name": "google-oauth2"}}}"#;
+    assert_snapshot!(run_text(text));
+    let directory = directory_with(&[("case.json", text)]);
+    let tested = ligature_in(directory.path(), &["test", "case.json"]);
+    assert_eq!(tested.code, Some(2));
+    assert!(tested.stdout.contains("Is the directory of another tenant?"), "{}", tested.stdout);
+}
+
+/// A user that the tenant has exported without identities, or without their
+/// connections.
+#[test]
+fn a_user_without_a_connection_is_of_the_logins() {
+    for identities in ["", r#", "identities": [{"provider": "auth0", "user_id": "1"}]"#] {
+        let text = format!(
+            r#"{{"title": "t", "now": "2026-11-21T10:00:00Z", "policy": {{"mode": "auto"}},
+                "users": [{{"user_id": "auth0|1", "email": "ada@example.com"{identities}}}],
+                "event": {{"user": {{"user_id": "auth0|1", "email": "ada@example.com"{identities}}},
+                    "connection": {{"name": "Username-Password-Authentication", "strategy": "auth0"}}}}}}"#
+        );
+        let directory = directory_with(&[("case.json", &text)]);
+        let ran = ligature_in(directory.path(), &["run", "case.json"]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{identities}");
+    }
+}
+
+#[test]
 fn user_of_the_wrong_shape() {
     assert_snapshot!(run_demo_with(r#""logins_count": 87"#, r#""logins_count": "87""#));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::plugin::{PluginArgs, checked_case};
 use super::{Exit, Outcome, print};
-use crate::harness::{bench, thousands};
+use crate::harness::{BenchError, bench, thousands};
 use crate::sandbox::Allocator;
 
 /// Measures how fast a case's login is decided: each in a fresh instance, with
@@ -48,7 +48,11 @@ impl Args {
         let plugin = self.plugin.load(&sandbox)?;
         let case = checked_case(&self.case, &plugin)?;
         let time = Duration::from_secs_f64(self.seconds);
-        let bench = bench(&sandbox, &plugin, &case, self.threads.into(), time).map_err(Exit::failed)?;
+        let bench = bench(&sandbox, &plugin, &case, self.threads.into(), time);
+        let bench = bench.map_err(|error| match error {
+            BenchError::NotArrived(error) => Exit::unreadable(error),
+            error => Exit::failed(error),
+        })?;
         if self.json {
             let json = serde_json::to_string_pretty(&bench).map_err(Exit::failed)?;
             return print(&format!("{json}\n"));

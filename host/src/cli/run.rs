@@ -64,7 +64,7 @@ impl Args {
         let (case, report, counted) = match (&self.case, &self.event) {
             (Some(file), _) => {
                 let case = checked_case(file, &plugin)?;
-                let report = run(&plugin, &case, self.explain);
+                let report = run(&plugin, &case, self.explain).map_err(Exit::unreadable)?;
                 (case, report, Ok(()))
             }
             (None, Some(event)) => self.in_directory(event.clone(), &plugin)?,

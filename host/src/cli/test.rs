@@ -67,8 +67,12 @@ impl Args {
     }
 
     fn test(&self, file: &Path, plugin: &Plugin, tally: &mut Tally) -> Outcome {
-        let case = match checked_case(file, plugin) {
-            Ok(case) => case,
+        let decided = checked_case(file, plugin).and_then(|case| {
+            let report = run(plugin, &case, false).map_err(Exit::unreadable)?;
+            Ok((case, report.to_snapshot()))
+        });
+        let (case, report) = match decided {
+            Ok(decided) => decided,
             // One bad file does not hide what the others say.
             Err(exit) if exit.code == UNREADABLE => {
                 tally.unreadable += 1;
@@ -77,7 +81,6 @@ impl Args {
             }
             Err(exit) => return Err(exit),
         };
-        let report = run(plugin, &case, false).to_snapshot();
         let snapshot = Snapshot::of(file).map_err(Exit::unreadable)?;
         let name = format!("{} {DIM}{}{DIM:#}", file.display(), case.title);
         let write =

@@ -55,7 +55,7 @@ pub(super) fn no_such_connection(identity: IdentityKey<'_>, known: &str) -> Inte
 
 /// The user with its own identity first, if it can be kept.
 pub(super) fn checked(user: User) -> Result<User, ApiError> {
-    let mut user = user.with_own_identity("");
+    let user = user.with_own_identity("");
     let invalid = |why: String| Err(ApiError::Invalid(why));
     match user.user_id.split_once('|') {
         Some((provider, id)) if !provider.is_empty() && !id.is_empty() => {}
@@ -84,10 +84,9 @@ pub(super) fn checked(user: User) -> Result<User, ApiError> {
         return invalid(format!("there is a control character in {text:?}"));
     }
     drop(texts);
-    let Some(own) = user.identities.iter().position(|it| it.as_user_id() == user.user_id) else {
+    if user.identities.first().is_none_or(|own| own.as_user_id() != user.user_id) {
         return invalid(format!("none of the identities of {} is its own", user.user_id));
-    };
-    user.identities[..=own].rotate_right(1);
+    }
     for (n, identity) in user.identities.iter().enumerate() {
         let same = |other: &Identity| other.as_user_id() == identity.as_user_id();
         if user.identities[..n].iter().any(same) {

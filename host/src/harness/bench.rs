@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::case::Case;
+use super::input::InputError;
 use crate::decide::{OnFailure, decide};
 use crate::sandbox::{Plugin, Question, Sandbox};
 
@@ -43,6 +44,9 @@ pub enum BenchError {
     /// Two runs of one case took different fuel.
     #[error("the fuel differs from login to login ({0} and {1}): the plugin is not deterministic")]
     NotDeterministic(u64, u64),
+    /// The case's login does not arrive.
+    #[error(transparent)]
+    NotArrived(#[from] InputError),
     /// A thread could not do its work.
     #[error("a measuring thread died")]
     ThreadDied,
@@ -107,10 +111,10 @@ struct One {
 }
 
 fn measure(plugin: &Plugin, case: &Case, time: Duration, barrier: &Barrier) -> Result<Measured, BenchError> {
-    let pristine = case.directory();
+    let (pristine, case) = case.arrived()?;
     let login = || {
         let directory = Arc::new(pristine.clone());
-        decided(plugin, case, directory)
+        decided(plugin, &case, directory)
     };
     let warm = Instant::now();
     while warm.elapsed() < time / 4 {
@@ -132,7 +136,8 @@ fn measure(plugin: &Plugin, case: &Case, time: Duration, barrier: &Barrier) -> R
 }
 
 fn one(plugin: &Plugin, case: &Case) -> Result<One, BenchError> {
-    decided(plugin, case, Arc::new(case.directory()))
+    let (directory, case) = case.arrived()?;
+    decided(plugin, &case, Arc::new(directory))
 }
 
 fn decided(

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::faults::Fault;
 use super::input::{InputError, key_before, place_behind, read_json, read_text, with_suggestion};
-use crate::directory::Memory;
-use crate::login::{Answer, LoginEvent, Timestamp, User};
+use crate::directory::{Memory, arrive};
+use crate::login::{Answer, LoginEvent, Timestamp, User, mask_addresses};
 use crate::sandbox::{Failure, Plugin, Settings, SettingsError};
 
 /// One login to decide.
@@ -26,7 +26,8 @@ pub struct Case {
     pub now: Timestamp,
     /// The policy document.
     pub policy: Document,
-    /// The users there are, the event's among them.
+    /// The users there are before the login. The event's user is made at the
+    /// login if it is not among them.
     pub users: Vec<User>,
     /// The login.
     pub event: Arc<LoginEvent>,
@@ -66,7 +67,8 @@ struct CaseFile<'a> {
     #[serde(borrow, default)]
     #[schemars(with = "Option<Map<String, Value>>")]
     policy: Option<&'a RawValue>,
-    /// The users there are. The event's user is added if it is not among them.
+    /// The users there are. The event's user is made at the login, as at a
+    /// first one, if it is not among them.
     #[serde(default)]
     users: Vec<User>,
     /// The login, an Auth0 post-login event.
@@ -135,11 +137,11 @@ impl Case {
             faults: read.faults,
             exact_look_up: read.exact_look_up,
         };
-        case.with_event_user(text)
+        case.check_ids(text)?;
+        Ok(case.with_assumed_connection())
     }
 
-    /// Checks the ids, and adds the event's user to the users.
-    fn with_event_user(mut self, text: &str) -> Result<Self, InputError> {
+    fn check_ids(&self, text: &str) -> Result<(), InputError> {
         let mut ids = HashSet::new();
         let users = self.users.iter().map(|user| ("users", &user.user_id));
         for (key, id) in users.chain([("event.user", &self.event.user.user_id)]) {
@@ -152,10 +154,19 @@ impl Case {
                 return Err(self.id_error(text, id, 1, message));
             }
         }
-        if !ids.contains(&self.event.user.user_id) {
-            self.users.push(User::clone(self.event.account()));
+        Ok(())
+    }
+
+    /// The event's user, where it stands among the users without the connection
+    /// of its own identity, is taken to be of the event's connection.
+    fn with_assumed_connection(mut self) -> Self {
+        let connection = &self.event.connection;
+        let of_event = self.users.iter_mut().find(|user| user.user_id == self.event.user.user_id);
+        if let Some(user) = of_event {
+            *user = std::mem::take(user).with_own_identity("");
+            user.assume_connection(connection);
         }
-        Ok(self)
+        self
     }
 
     /// An error at the n-th place, from 0, where this user id stands.
@@ -165,10 +176,20 @@ impl Case {
         InputError { file: self.file.display().to_string(), place: at, message }
     }
 
-    /// A directory with the case's users.
-    #[must_use]
-    pub fn directory(&self) -> Memory {
-        Memory::with_users(self.users.iter().cloned())
+    /// A directory of the case's users at which its login has arrived, as at any
+    /// other directory, and the case of the login as its user's.
+    ///
+    /// The users are taken as they stand, be they such as no import takes: other
+    /// directories hold malformed addresses, and copies that are out of date.
+    ///
+    /// # Errors
+    ///
+    /// When the login is none of this directory.
+    pub fn arrived(&self) -> Result<(Memory, Self), InputError> {
+        let directory = Memory::with_users(self.users.iter().cloned());
+        let event = arrive(&directory, LoginEvent::clone(&self.event), self.now)
+            .map_err(|error| InputError::whole(&self.file, mask_addresses(&error.to_string())))?;
+        Ok((directory, Self { event: Arc::new(event), ..self.clone() }))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::case::Case;
 use super::changes::changes;
 use super::faults::Faulty;
+use super::input::InputError;
 use super::recorder::Recorder;
 use super::report::{Cost, PluginInfo, Report};
 use crate::decide::{OnFailure, decide_around, guard};
@@ -13,14 +14,19 @@ use crate::directory::{Administration, Directory};
 use crate::login::{ApiError, Decision, User};
 use crate::sandbox::{CONTRACT, Plugin, Question};
 
-/// Decides a case's login in a directory of its own, and tells what happened.
-#[must_use]
-pub fn run(plugin: &Plugin, case: &Case, trace: bool) -> Report {
-    let memory = Arc::new(case.directory());
+/// Decides a case's login in a directory of its own, at which it arrives as at
+/// any other, and tells what happened from then on.
+///
+/// # Errors
+///
+/// When the login does not arrive.
+pub fn run(plugin: &Plugin, case: &Case, trace: bool) -> Result<Report, InputError> {
+    let (memory, case) = case.arrived()?;
+    let memory = Arc::new(memory);
     let before = memory.users();
-    let directory = Arc::new(Faulty::new(memory.clone(), case));
-    let report = decided(plugin, case, directory, trace);
-    Report { changes: changes(&before, &memory.users()), ..report }.masked()
+    let directory = Arc::new(Faulty::new(memory.clone(), &case));
+    let report = decided(plugin, &case, directory, trace);
+    Ok(Report { changes: changes(&before, &memory.users()), ..report }.masked())
 }
 
 /// What came of a login in a real directory.
@@ -32,8 +38,8 @@ pub struct LoggedIn {
     pub user_id: Option<String>,
 }
 
-/// Decides a case's login in this directory, and tells what happened. The case's
-/// own users and faults do not matter.
+/// Decides a case's login in this directory, at which it has arrived, and tells
+/// what happened. The case's own users and faults do not matter.
 ///
 /// # Errors
 ///

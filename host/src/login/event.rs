@@ -82,6 +82,7 @@ impl From<ReadEvent> for LoginEvent {
 /// The event's user, with what only the event knows of it.
 fn account(event: &ReadEvent) -> User {
     let mut user = event.user.clone().with_own_identity(&event.connection.name);
+    user.assume_connection(&event.connection);
     if user.roles.is_empty() {
         let roles = event.rest.get("authorization").and_then(|it| it.get("roles")).and_then(Value::as_array);
         user.roles = roles.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();

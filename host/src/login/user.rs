@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::open_object::open_object;
-use super::{Metadata, Timestamp, Verification};
+use super::{Connection, Metadata, Timestamp, Verification};
 
 /// A user, as the Management API returns it. Unknown fields are kept.
 ///
@@ -116,10 +116,32 @@ impl User {
         names
     }
 
+    /// Takes the user's own identity to be of this connection, if it does not
+    /// say otherwise: none of the identities is of the connection, and the own
+    /// one names no other than its provider, which is the connection's strategy
+    /// where that is known.
+    pub(crate) fn assume_connection(&mut self, connection: &Connection) {
+        let is_own = |it: &Identity| self.user_id.split_once('|') == Some((&it.provider, &it.user_id));
+        if self.identities.iter().any(|it| it.connection == connection.name) {
+            return;
+        }
+        if let Some(own) = self.identities.first_mut()
+            && is_own(own)
+            && own.connection == own.provider
+            && (connection.strategy.is_empty() || connection.strategy == own.provider)
+        {
+            own.connection.clone_from(&connection.name);
+        }
+    }
+
     /// A user always has its own identity first: one made from the user id if
     /// the object held none. The connection is then taken to be `connection`.
     #[must_use]
     pub fn with_own_identity(mut self, connection: &str) -> Self {
+        let own = self.identities.iter().position(|it| it.as_user_id() == self.user_id);
+        if let Some(own) = own {
+            self.identities[..=own].rotate_right(1);
+        }
         if self.identities.is_empty()
             && let Some((provider, id)) = self.user_id.split_once('|')
         {
