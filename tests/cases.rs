@@ -40,14 +40,14 @@ fn both_ways(file: PathBuf) -> [Trial; 2] {
 }
 
 /// Cases of users that other directories hold, and no import takes.
-const NOT_IMPORTED: [&str; 2] = ["S-32-control", "S-37-stale-copy"];
+const NOT_KEPT: [&str; 2] = ["S-32-control", "S-37-stale-copy"];
 
 /// The case's users in a directory, its event as a file: the same decision for
 /// the same reasons.
 fn check_as_event(file: &Path) -> Result<(), Failed> {
     let case = Case::read(file)?;
     // Faults and case-sensitive look-ups are no directory's of ours.
-    let is_kept = !file.file_stem().is_some_and(|name| NOT_IMPORTED.iter().any(|it| name == *it));
+    let is_kept = !file.file_stem().is_some_and(|name| NOT_KEPT.iter().any(|it| name == *it));
     if !case.faults.is_empty() || case.exact_look_up || !is_kept {
         return Ok(());
     }

@@ -12,7 +12,16 @@
 //! | [`harness`] | case files, the printed page, snapshots, benches |
 //! | [`tenant`] | the HTTP server that Auth0's clients accept for Auth0 |
 //! | [`cli`] | the program `ligature` |
+//!
+//! The feature `built-in` embeds the policy `link-users-by-email`. Without it,
+//! the program and the tenant are not there.
 
+#![cfg_attr(
+    not(feature = "built-in"),
+    allow(dead_code, unused_imports, reason = "the program and the tenant use them")
+)]
+
+#[cfg(feature = "built-in")]
 pub mod cli;
 pub mod decide;
 pub mod directory;
@@ -21,10 +30,12 @@ pub mod harness;
 pub mod limits;
 pub mod login;
 pub mod sandbox;
+#[cfg(feature = "built-in")]
 pub mod tenant;
 pub mod transfer;
 
 /// The plugin `link-users-by-email`, built with this host.
+#[cfg(feature = "built-in")]
 pub const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/link_users_by_email.wasm"));
 
 /// What [`PLUGIN`] is called in messages.

@@ -45,7 +45,7 @@ pub fn arrive(
     // Twice: of two first logins at a time, the second finds the first one's user.
     let known = match directory.owner(identity.key())? {
         Some(known) => known,
-        None => match directory.create(made(&event, now)) {
+        None => match directory.create(first_user(&event, now)) {
             Ok(made) => return Ok(as_user(event, &made)),
             Err(error @ (ApiError::Invalid(_) | ApiError::AlreadyLinked(_))) => {
                 directory.owner(identity.key())?.ok_or(error)?
@@ -65,12 +65,15 @@ pub fn arrive(
     Ok(as_user(event, &known))
 }
 
-fn made(event: &LoginEvent, now: Timestamp) -> User {
+/// The user that the first login of an identity makes.
+#[must_use]
+pub fn first_user(event: &LoginEvent, now: Timestamp) -> User {
     let mut user = signed_in(event, None).into_owned();
     user.created_at = user.created_at.or(Some(now));
     user.updated_at = user.updated_at.or(Some(now));
-    // Counted when this login is through.
-    (user.logins_count, user.last_login) = (None, None);
+    // This login is counted when it is through.
+    user.logins_count = user.logins_count.map(|count| count.saturating_sub(1)).filter(|count| *count > 0);
+    user.last_login = None;
     user
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::login::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
 
-pub use arrival::{ArrivalError, arrive};
+pub use arrival::{ArrivalError, arrive, first_user};
 pub use credential::Credential;
 pub use dry_run::DryRun;
 pub use journal::{

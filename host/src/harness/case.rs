@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::faults::Fault;
 use super::input::{InputError, key_before, place_behind, read_json, read_text, with_suggestion};
-use crate::directory::{Memory, arrive};
+use crate::directory::{Directory, Memory, arrive, first_user};
 use crate::login::{Answer, LoginEvent, Timestamp, User, mask_addresses};
 use crate::sandbox::{Failure, Plugin, Settings, SettingsError};
 
@@ -187,6 +187,11 @@ impl Case {
     /// When the login is none of this directory.
     pub fn arrived(&self) -> Result<(Memory, Self), InputError> {
         let directory = Memory::with_users(self.users.iter().cloned());
+        let is_listed = self.users.iter().any(|user| user.user_id == self.event.user.user_id);
+        let owner = self.event.identity().map(|identity| directory.owner(identity.key()));
+        if !is_listed && matches!(owner, Some(Ok(None))) {
+            directory.put(first_user(&self.event, self.now));
+        }
         let event = arrive(&directory, LoginEvent::clone(&self.event), self.now)
             .map_err(|error| InputError::whole(&self.file, mask_addresses(&error.to_string())))?;
         Ok((directory, Self { event: Arc::new(event), ..self.clone() }))
@@ -239,7 +244,8 @@ impl Document {
         };
         let message = with_suggestion(&error.message);
         let key = key_before(&self.text, error.line, error.column)
-            .filter(|key| !message.contains(&format!("`{key}`")));
+            // A message that begins with a key names its own.
+            .filter(|key| !message.starts_with('`') && !message.contains(&format!("`{key}`")));
         let key = key.map(|key| format!("`{key}`: ")).unwrap_or_default();
         InputError {
             file: self.file.display().to_string(),

@@ -49,7 +49,7 @@ pub enum FaultyCall {
 }
 
 /// A directory with faults.
-pub(super) struct Faulty {
+pub struct Faulty {
     inner: Arc<Memory>,
     faults: Vec<Fault>,
     /// Whether it finds addresses in exactly their case only.
@@ -58,7 +58,9 @@ pub(super) struct Faulty {
 }
 
 impl Faulty {
-    pub(super) fn new(inner: Arc<Memory>, case: &Case) -> Self {
+    /// The directory of this case. Each kind of call is counted from here.
+    #[must_use]
+    pub fn new(inner: Arc<Memory>, case: &Case) -> Self {
         Self { inner, faults: case.faults.clone(), is_exact: case.exact_look_up, calls: Default::default() }
     }
 

@@ -14,7 +14,7 @@ mod snapshot;
 pub use bench::{Bench, BenchError, bench};
 pub use case::{Case, Document, case_schema, read_event};
 pub use changes::Change;
-pub use faults::Fault;
+pub use faults::{Fault, Faulty};
 pub(crate) use input::cannot_be_read;
 pub use input::{InputError, read_json};
 pub use page::{page, thousands};

@@ -1,0 +1,89 @@
+//! The real policy, run natively against the real directory and guard.
+//!
+//! A login goes the way that it goes in the tenant: [`directory::arrive`] finds
+//! or makes the user, the guard stands before the directory, the policy decides
+//! through it, and the guard checks the outcome. Only the sandbox is left out.
+//! `ligature-tests` runs the same policy as a component.
+//!
+//! [`directory::arrive`]: ligature_host::directory::arrive
+
+mod bridge;
+mod types;
+
+use std::sync::Arc;
+
+use ligature_host::directory::{Administration, ArrivalError, Directory, Memory, PluginVersion, arrive};
+use ligature_host::guard::{self, Guard};
+use ligature_host::limits::Limits;
+use ligature_host::login::{Answer, Decision, LoginEvent, Outcome, Timestamp};
+use link_policy::Policy;
+use link_users_by_email::carry_out::{on_continue, on_login};
+
+pub use bridge::Bridge;
+
+/// One login, and what decides it.
+#[derive(Debug, Clone, Copy)]
+pub struct Login<'a> {
+    /// The event, as the identity's provider sends it.
+    pub event: &'a LoginEvent,
+    /// What came back after the user was asked, if this is the login going on.
+    pub answer: Option<&'a Answer>,
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The login's time.
+    pub now: Timestamp,
+}
+
+/// Why a login came to no decision.
+#[derive(Debug)]
+pub enum Failure {
+    /// The login is nobody's.
+    NotArrived(ArrivalError),
+    /// The guard does not take the policy's outcome.
+    InvalidAnswer(String),
+}
+
+/// Logs somebody in: the user is found or made, and the policy decides and does
+/// what it has decided.
+///
+/// # Errors
+///
+/// When the login is nobody's, or the guard does not take the outcome.
+pub fn log_in(directory: &Arc<Memory>, login: Login) -> Result<Outcome, Failure> {
+    log_in_through(&**directory, directory.clone(), login)
+}
+
+/// As [`log_in`], with a directory of its own for the guard, such as one that
+/// fails.
+///
+/// # Errors
+///
+/// As [`log_in`].
+pub fn log_in_through(
+    arrived_in: &dyn Administration,
+    guarded: Arc<dyn Directory>,
+    login: Login,
+) -> Result<Outcome, Failure> {
+    let Login { event, answer, policy, now } = login;
+    let event = arrive(arrived_in, event.clone(), now).map_err(Failure::NotArrived)?;
+    let asked = types::event(&event);
+    let guarded_login = guard::Login {
+        event: Arc::new(event),
+        now,
+        proof: answer.and_then(|answer| answer.proof.clone()),
+        plugin: Arc::new(PluginVersion { name: "native".to_owned(), sha256: String::new() }),
+        policy_sha256: Arc::from(""),
+    };
+    let mut bridge = Bridge { guard: Guard::new(guarded, guarded_login, &Limits::default()), now };
+    let outcome = match answer {
+        None => on_login(&asked, policy, &mut bridge),
+        Some(answer) => on_continue(&asked, &types::answer(answer), policy, &mut bridge),
+    };
+    let outcome = types::outcome(outcome);
+    bridge.guard.check(&outcome).map_err(Failure::InvalidAnswer)?;
+    if let Decision::Suggest { .. } = outcome.decision {
+        // A prompt that is not counted is asked once more; the login goes on.
+        let _ = bridge.guard.note_prompt();
+    }
+    Ok(outcome)
+}
