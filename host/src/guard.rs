@@ -14,7 +14,7 @@ use crate::directory::{Actor, CheckedLink, Directory, Evidence, PluginVersion, P
 use crate::limits::Limits;
 use crate::login::{
     Addresses, ApiError, Decision, LinkRequest, LoginEvent, ManagementApi, Metadata, MetadataPatch, Outcome,
-    Proof, Timestamp, User,
+    Proof, Timestamp, User, why_not_vouched_for,
 };
 
 /// One login's way to the directory.
@@ -297,6 +297,9 @@ impl Guard {
         };
         if !own_address {
             return self.refuse(call, &format!("the {side} does not have this login's verified address"));
+        }
+        if let Some(why) = why_not_vouched_for(user) {
+            return self.refuse(call, &format!("nobody vouches for the {side}'s address: {why}"));
         }
         if self.seen.get(user_id).is_some_and(|seen| seen.version != stored.version) {
             self.note(call, &format!("the {side} has changed"));

@@ -5,7 +5,7 @@
 
 wit_bindgen::generate!({
     path: "../wit",
-    world: "configurable-plugin",
+    world: "warning-plugin",
     additional_derives: [PartialEq, Eq],
 });
 

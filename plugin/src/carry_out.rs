@@ -76,8 +76,7 @@ fn unusable(event: &LoginEvent, policy: &Policy, proof: &Proof, now: Timestamp) 
             Code::ProofForeign.about(subject, "The proof is about other accounts than this login's."),
         );
     }
-    let age = now.checked_sub(proof.proved_at);
-    if age.is_none_or(|age| age > u64::from(policy.proof_max_age_s) * 1000) {
+    if !policy.counts_as_proof(proof.proved_at, now) {
         return Some(Code::ProofStale.about(subject, "The proof is too old, or from the future."));
     }
     None
@@ -98,7 +97,9 @@ fn decide_and_do(
     };
     // Freed with the instance, all at once.
     let found = ManuallyDrop::new(found);
-    let input = Input { event, policy, found: &found, failed: failed.as_ref(), proof, now };
+    // Only a login that finds nobody has to know what may have been missed.
+    let exact_look_up = asks && found.is_empty() && failed.is_none() && !host.ignores_case();
+    let input = Input { event, policy, found: &found, failed: failed.as_ref(), proof, exact_look_up, now };
     if let Some(proof) = proof
         && asks
         && failed.is_none()

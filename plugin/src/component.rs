@@ -6,9 +6,11 @@ use link_policy::Policy;
 
 use crate::bindings::exports::ligature::login::handler::{Answer, Guest as Handler};
 use crate::bindings::exports::ligature::login::settings::{Guest as Settings, Json, SettingsError};
+use crate::bindings::exports::ligature::login::settings_warnings::{Guest as SettingsWarnings, Warning};
 use crate::bindings::ligature::login::{accounts, users};
 use crate::bindings::{ApiError, LinkRequest, LoginEvent, Outcome, Timestamp, User};
 use crate::carry_out::{self, Host};
+use crate::reason::capped;
 
 pub(crate) struct LinkUsersByEmail;
 
@@ -38,6 +40,18 @@ impl Settings for LinkUsersByEmail {
             column: u32::try_from(error.column).unwrap_or(0),
             message: error.message,
         })
+    }
+}
+
+impl SettingsWarnings for LinkUsersByEmail {
+    fn warn(settings: Json) -> Vec<Warning> {
+        let warnings = Policy::read(&settings).map(|policy| policy.warnings()).unwrap_or_default();
+        let warning = |it: link_policy::Warning| Warning {
+            key: it.key.to_owned(),
+            attack: Some(it.attack).filter(|id| !id.is_empty()).map(str::to_owned),
+            message: capped(it.message),
+        };
+        warnings.into_iter().take(100).map(warning).collect()
     }
 }
 

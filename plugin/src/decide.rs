@@ -7,7 +7,8 @@ use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict as Traced, 
 use crate::metadata;
 use crate::reason::{Code, capped};
 use crate::rules::{self, Course, RULES, Stop, Verdict, Wish};
-use crate::situation::{Account, Situation};
+use crate::account::Account;
+use crate::situation::Situation;
 
 pub use crate::situation::Input;
 
@@ -88,9 +89,14 @@ pub fn needs_look_up(event: &LoginEvent, policy: &Policy) -> bool {
         && !user.blocked
         && user.email_verified == Verification::Verified
         && user.email.as_deref().is_some_and(|email| !email.is_empty())
-        && !policy.excluded_connections.contains(&event.connection.name)
+        && !leads_through_excluded_connection(event, policy)
         && !event.client_id.as_ref().is_some_and(|client| policy.excluded_clients.contains(client))
         && !event.organization_id.as_ref().is_some_and(|org| policy.excluded_organizations.contains(org))
+}
+
+fn leads_through_excluded_connection(event: &LoginEvent, policy: &Policy) -> bool {
+    let excluded = &policy.excluded_connections;
+    !excluded.is_empty() && Account::of_login(event, policy).connection_in(excluded).is_some()
 }
 
 fn nothing_stopped() -> Stop {

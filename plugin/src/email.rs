@@ -71,6 +71,13 @@ pub fn domain(address: &str) -> &str {
     address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
+/// Whether the address is at one of these domains.
+#[must_use]
+pub fn is_at(address: &str, domains: &[String]) -> bool {
+    let own = domain(address);
+    domains.iter().any(|domain| domain.eq_ignore_ascii_case(own))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{EmailCompare, Form, Match, compare, form};

@@ -5,6 +5,7 @@
 //! says. Both run natively in the tests. Only [`bindings`] and
 //! `component` know that the plugin is a WebAssembly component.
 
+mod account;
 pub mod bindings;
 pub mod carry_out;
 #[cfg(target_family = "wasm")]
@@ -15,5 +16,7 @@ pub mod email;
 pub mod linking_state;
 pub mod metadata;
 pub mod reason;
+mod role_names;
 mod rules;
 mod situation;
+mod trust;

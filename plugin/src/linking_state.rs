@@ -5,6 +5,8 @@
 //! {
 //!   "no_link": true,
 //!   "privileged": true,
+//!   "roles": ["admin"],
+//!   "authorization": { "roles": ["admin"] },
 //!   "linking": {
 //!     "opt_out": true,
 //!     "deleted": true,
@@ -21,9 +23,12 @@
 //! The host writes `unlinked`, `prompts` and `last_prompted_at`; the others are
 //! the tenant's. Times are milliseconds since 1970-01-01T00:00:00Z.
 
+use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::bindings::Timestamp;
+use crate::role_names::RoleNames;
 
 /// The marks of one account. What is not there, or of the wrong type, is as if
 /// it were not marked, but for the marks that forbid: of the wrong type, they
@@ -33,7 +38,16 @@ use crate::bindings::Timestamp;
 pub struct LinkingState {
     no_link: Mark,
     privileged: Mark,
-    linking: Linking,
+    roles: RoleNames,
+    authorization: Authorization,
+    linking: Object<Linking>,
+}
+
+/// The entry of the Authorization Extension. Anything but an object has no
+/// roles.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Authorization {
+    roles: RoleNames,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -44,16 +58,47 @@ struct Linking {
     managed_by: Option<String>,
     verified_email: Option<String>,
     pending_email: Option<String>,
-    unlinked: Vec<Unlinked>,
+    unlinked: Vec<Object<Unlinked>>,
     prompts: u32,
     last_prompted_at: Timestamp,
 }
 
 /// A pair that was unlinked.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 struct Unlinked {
     from: String,
     at: Timestamp,
+}
+
+/// An object, or null for an empty one. serde reads a list as the fields in
+/// their order, so that `[]` would be an object without marks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Object<T>(T);
+
+impl<'de, T: DeserializeOwned + Default> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let held = <&RawValue>::deserialize(deserializer)?.get();
+        match held.as_bytes().first() {
+            Some(b'{') => serde_json::from_str(held).map(Self).map_err(D::Error::custom),
+            Some(b'n') => Ok(Self::default()),
+            _ => Err(D::Error::custom("an object was expected")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Authorization {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Held {
+            roles: RoleNames,
+        }
+
+        let held = <&RawValue>::deserialize(deserializer)?.get();
+        let is_object = held.starts_with('{');
+        let read = if is_object { serde_json::from_str(held).map_err(D::Error::custom)? } else { Held::default() };
+        Ok(Self { roles: read.roles })
+    }
 }
 
 /// A mark that forbids: set by anything but `false` and `null`.
@@ -61,8 +106,8 @@ struct Unlinked {
 struct Mark(bool);
 
 impl<'de> Deserialize<'de> for Mark {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let held = <&serde_json::value::RawValue>::deserialize(deserializer)?;
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let held = <&RawValue>::deserialize(deserializer)?;
         Ok(Self(!matches!(held.get(), "false" | "null")))
     }
 }
@@ -73,7 +118,15 @@ fn may_hold_marks(text: &str) -> bool {
     let bytes = text.as_bytes();
     let begins_key = |at: usize| {
         let rest = bytes.get(at + 1..).unwrap_or_default();
-        [&b"linking\""[..], b"no_link\"", b"privileged\""].iter().any(|key| rest.starts_with(key))
+        let key: &[u8] = match rest.first() {
+            Some(b'l') => b"linking\"",
+            Some(b'n') => b"no_link\"",
+            Some(b'p') => b"privileged\"",
+            Some(b'r') => b"roles\"",
+            Some(b'a') => b"authorization\"",
+            _ => return false,
+        };
+        rest.starts_with(key)
     };
     bytes.iter().enumerate().any(|(at, &byte)| byte == b'\\' || (byte == b'"' && begins_key(at)))
 }
@@ -84,13 +137,16 @@ impl LinkingState {
     #[must_use]
     pub fn read(app_metadata: Option<&str>) -> Self {
         let Some(text) = app_metadata.filter(|text| may_hold_marks(text)) else { return Self::default() };
-        serde_json::from_str(text).unwrap_or_else(|_| Self { no_link: Mark(true), ..Self::default() })
+        match serde_json::from_str::<Object<Self>>(text) {
+            Ok(Object(read)) => read,
+            Err(_) => Self { no_link: Mark(true), ..Self::default() },
+        }
     }
 
     /// The account is not to be linked.
     #[must_use]
     pub fn opted_out(&self) -> bool {
-        self.no_link.0 || self.linking.opt_out.0
+        self.no_link.0 || self.linking.0.opt_out.0
     }
 
     /// The account has power.
@@ -102,44 +158,51 @@ impl LinkingState {
     /// The account is deleted, or is being deleted.
     #[must_use]
     pub fn deleted(&self) -> bool {
-        self.linking.deleted.0
+        self.linking.0.deleted.0
     }
 
     /// A directory manages the account.
     #[must_use]
     pub fn managed(&self) -> bool {
-        self.linking.managed_by.is_some()
+        self.linking.0.managed_by.is_some()
     }
 
     /// The address was verified as another one than it is now.
     #[must_use]
     pub fn verification_is_stale(&self, email: &str) -> bool {
-        self.linking.verified_email.as_deref().is_some_and(|verified| !verified.eq_ignore_ascii_case(email))
+        self.linking.0.verified_email.as_deref().is_some_and(|verified| !verified.eq_ignore_ascii_case(email))
     }
 
     /// A change of the address is waiting.
     #[must_use]
     pub fn email_change_is_pending(&self) -> bool {
-        self.linking.pending_email.is_some()
+        self.linking.0.pending_email.is_some()
     }
 
-    /// The account was unlinked from that user less than so long ago.
+    /// The names of roles that stand in the metadata.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().chain(self.authorization.roles.iter())
+    }
+
+    /// The account was unlinked less than so long ago from one of the user ids
+    /// that are the other account's.
     #[must_use]
-    pub fn cooling_down_from(&self, user_id: &str, days: u32, now: Timestamp) -> bool {
+    pub fn cooling_down_from(&self, is_other: impl Fn(&str) -> bool, days: u32, now: Timestamp) -> bool {
         let cooldown = u64::from(days) * 86_400_000;
-        self.linking.unlinked.iter().any(|it| it.from == user_id && now.saturating_sub(it.at) < cooldown)
+        let mut unlinked = self.linking.0.unlinked.iter().map(|Object(it)| it);
+        unlinked.any(|it| now.saturating_sub(it.at) < cooldown && is_other(&it.from))
     }
 
     /// How often the user has been asked.
     #[must_use]
     pub fn prompts(&self) -> u32 {
-        self.linking.prompts
+        self.linking.0.prompts
     }
 
     /// The user was asked less than so many days ago.
     #[must_use]
     pub fn asked_within(&self, days: u32, now: Timestamp) -> bool {
-        let at = self.linking.last_prompted_at;
+        let at = self.linking.0.last_prompted_at;
         at != 0 && now.saturating_sub(at) < u64::from(days) * 86_400_000
     }
 }
@@ -155,11 +218,17 @@ mod tests {
             r#"{"no_link": "yes"}"#,
             r#"{"linking": {"opt_out": 1}}"#,
             r#"{"linking": 7}"#,
+            r#"{"linking": []}"#,
+            r#"{"linking": {"unlinked": [["auth0|1", 1]]}}"#,
+            r#"{"linking": {"unlinked": {}}}"#,
+            r#"{"linking": {"prompts": -5}}"#,
+            r#"[{"no_link": false}]"#,
+            r#"{"no_link": true, "no_link": false}"#,
             r#"{"no\u005flink": true}"#,
         ] {
             assert!(LinkingState::read(Some(text)).opted_out(), "{text}");
         }
-        for text in [r#"{"no_link": false}"#, r#"{"linking": {"opt_out": null}}"#, r#"{"plan": "pro"}"#] {
+        for text in [r#"{"no_link": false}"#, r#"{"linking": {"opt_out": null}}"#, r#"{"plan": "pro"}"#, r#"{"linking": null}"#, r#"{"linking": {}}"#] {
             assert!(!LinkingState::read(Some(text)).opted_out(), "{text}");
         }
     }
@@ -168,8 +237,19 @@ mod tests {
     fn a_pair_cools_down() {
         let state =
             LinkingState::read(Some(r#"{"linking": {"unlinked": [{"from": "auth0|1", "at": 1000}]}}"#));
-        assert!(state.cooling_down_from("auth0|1", 1, 1000 + 86_399_999));
-        assert!(!state.cooling_down_from("auth0|1", 1, 1000 + 86_400_000));
-        assert!(!state.cooling_down_from("auth0|2", 1, 1000));
+        assert!(state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_399_999));
+        assert!(!state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_400_000));
+        assert!(!state.cooling_down_from(|id| id == "auth0|2", 1, 1000));
+    }
+
+    #[test]
+    fn roles_stand_in_several_places_and_forms() {
+        let of = |text| LinkingState::read(Some(text)).roles().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(of(r#"{"roles": ["admin", {"name": "owner"}]}"#), ["admin", "owner"]);
+        assert_eq!(of(r#"{"authorization": {"groups": [], "roles": ["admin"]}}"#), ["admin"]);
+        assert_eq!(of(r#"{"roles": "admin", "authorization": []}"#), ["admin"]);
+        assert_eq!(of(r#"{"roles": {"admin": true}}"#), ["admin"]);
+        assert!(of(r#"{"roles": 7}"#).is_empty() && of(r#"{"roles": null}"#).is_empty());
+        assert!(!LinkingState::read(Some(r#"{"roles": [7, null]}"#)).opted_out());
     }
 }

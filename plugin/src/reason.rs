@@ -63,20 +63,21 @@ codes! {
         EmailVerifiedUnknown "EMAIL_VERIFIED_UNKNOWN" Info "Nothing says whether the address of this login is verified.", "Let the connection pass on `email_verified`.";
         EmailVerifiedNotBoolean "EMAIL_VERIFIED_NOT_BOOLEAN" Finding "`email_verified` of this login is not a boolean; only `true` counts.", "Mend the connection's profile mapping: it has to pass on a boolean.";
         VerificationStale "VERIFICATION_STALE" Finding "The address was changed after it was verified.", "Let the user verify the new address.";
+        AddressNotVouchedFor "ADDRESS_NOT_VOUCHED_FOR" Finding "The identity that an account is made of came with another address than the account's, or did not verify it: nobody vouches for the account's address.", "Let the user verify the address, or correct the account.";
         PendingEmailChange "PENDING_EMAIL_CHANGE" Finding "An account has a change of its address waiting.", "Let the user finish or cancel the change.";
-        NoFreshMailboxProof "NO_FRESH_MAILBOX_PROOF" Info "The policy wants the mailbox proved at this login, and it was not.", "Log in with a code or link by e-mail.";
+        NoFreshMailboxProof "NO_FRESH_MAILBOX_PROOF" Info "The policy wants the address's own mailbox proved at this login, and it was not.", "Log in with a code or link by e-mail.";
     }
     "Candidates" {
         NoCandidate "NO_CANDIDATE" Info "No other account has this address.", "Nothing.";
         AlreadyLinked "ALREADY_LINKED" Info "The accounts with this address are one user already.", "Nothing.";
         ForeignCandidate "FOREIGN_CANDIDATE" Finding "The directory returned an account that does not have this address; it was ignored.", "Look into the directory: a look-up should return only matches.";
         CandidateGone "CANDIDATE_GONE" Info "The other account is deleted or being deleted.", "Nothing.";
-        CandidateUnverified "CANDIDATE_UNVERIFIED" Finding "The other account has not verified the address; somebody else may have made it in advance.", "Let its owner verify the address, or remove the account.";
+        CandidateUnverified "CANDIDATE_UNVERIFIED" Finding "The other account's address is not verified, or nothing says so in a form that counts; the detail tells which. Somebody else may have made the account in advance.", "Let its owner verify the address, or remove the account.";
         MatchOnUnverifiedSecondary "MATCH_ON_UNVERIFIED_SECONDARY" Finding "The address stands only in an unverified linked identity of the other account.", "Let its owner verify the address.";
         SameProviderDifferentSubject "SAME_PROVIDER_DIFFERENT_SUBJECT" Finding "The same provider knows this address under another id: the mailbox may have changed hands.", "Find out whether both belong to one person; then link by hand, or set `same_provider`.";
         TwoDatabaseAccounts "TWO_DATABASE_ACCOUNTS" Conflict "Both accounts are in databases of the tenant.", "Link by hand, or set `two_databases`.";
-        NonUniqueEmailConnection "NON_UNIQUE_EMAIL_CONNECTION" Conflict "In the other account's database several people share one address.", "Link by hand, with a proof of both accounts.";
-        CaseVariantOnly "CASE_VARIANT_ONLY" Info "The addresses differ in the case of the part before the `@`.", "Set `local_part_case` to `allow` if your mail systems ignore it.";
+        NonUniqueEmailConnection "NON_UNIQUE_EMAIL_CONNECTION" Conflict "In the database of an account several people share one address.", "Link by hand, with a proof of both accounts.";
+        CaseVariantOnly "CASE_VARIANT_ONLY" Info "The addresses differ in the case of the part before the `@`.", "Set `local_part_case` to `allow` if your mail systems ignore it, and `email_compare` to `ascii_ci` where it is stricter.";
         MultipleCandidates "MULTIPLE_CANDIDATES" Conflict "Several other accounts could be linked; a person has to say which is meant.", "Link by hand, or set `on_multiple`.";
         CaseVariantCandidates "CASE_VARIANT_CANDIDATES" Conflict "Several accounts of one connection differ only in the case of the address.", "Join or remove the variants in that connection.";
         TooManyCandidates "TOO_MANY_CANDIDATES" Conflict "More accounts have this address than are weighed.", "Look into why; raise `limits.max_candidates` if it is right.";
@@ -86,8 +87,8 @@ codes! {
         CandidateBlocked "CANDIDATE_BLOCKED" Finding "The other account is blocked; linking would let its owner in.", "Unblock the account if that is right.";
         OptedOut "OPTED_OUT" Info "An account is excepted by `app_metadata.no_link` or `app_metadata.linking.opt_out`.", "Remove the mark if the account may be linked.";
         PrivilegedAccount "PRIVILEGED_ACCOUNT" Finding "An account has power (a role, a mark, or it is listed).", "Link by hand, or let the user prove both accounts with a second factor.";
-        MfaDowngrade "MFA_DOWNGRADE" Finding "The other account has MFA, and this login has passed no second factor.", "Let the user pass a second factor.";
-        TrojanIdentitySuspected "TROJAN_IDENTITY_SUSPECTED" Finding "The other account has a linked identity that does not itself prove the address.", "Look at its identities and unlink what is not the owner's.";
+        MfaDowngrade "MFA_DOWNGRADE" Finding "An account has MFA, and this login has passed no second factor, or the account that would stay has none.", "Let the user pass a second factor, or enrol one for the account that stays.";
+        TrojanIdentitySuspected "TROJAN_IDENTITY_SUSPECTED" Finding "An account has a linked identity that does not itself prove the address by a trusted connection.", "Look at its identities and unlink what is not the owner's.";
         NeverLoggedIn "NEVER_LOGGED_IN" Info "The other account has never logged in.", "Set `never_logged_in` to `allow` if you have imported verified accounts.";
     }
     "Trust: connections, domains, organizations" {
@@ -95,7 +96,7 @@ codes! {
         ConnectionExcluded "CONNECTION_EXCLUDED" Info "The policy leaves this connection alone.", "Remove it from `excluded_connections`.";
         ClientExcluded "CLIENT_EXCLUDED" Info "The policy leaves this application alone.", "Remove it from `excluded_clients`.";
         OrganizationExcluded "ORGANIZATION_EXCLUDED" Info "The policy leaves this organization alone.", "Remove it from `excluded_organizations`.";
-        DomainNotOwned "DOMAIN_NOT_OWNED_BY_CONNECTION" Finding "The connection speaks for other domains than the address's.", "Add the domain to the connection's `domains` if it owns it.";
+        DomainNotOwned "DOMAIN_NOT_OWNED_BY_CONNECTION" Finding "A connection that claims the address speaks for other domains than the address's.", "Add the domain to the connection's `domains` if it owns it.";
         DomainNotAllowed "DOMAIN_NOT_ALLOWED" Info "Addresses of this domain are not linked.", "Remove the domain from `blocked_domains`.";
         CrossOrganization "CROSS_ORGANIZATION" Info "The accounts belong to different organizations.", "Name both in `linked_organizations` if they belong together.";
         DifferentConnectionGroups "DIFFERENT_CONNECTION_GROUPS" Info "The accounts' connections are in different groups.", "Place both in one of `connection_groups`.";

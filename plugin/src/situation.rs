@@ -1,13 +1,13 @@
-//! What a decision rests on, worked out once: who the candidates are, which of
-//! them may be weighed, which is meant, and who would be primary.
+//! The state that a decision rests on, worked out once: the candidates, those
+//! that may be weighed, those that are meant, and the account that would stay.
 
 use std::cmp::Reverse;
 
-use link_policy::{OnMultiple, Policy, Primary, TrustedConnection};
+use link_policy::{OnMultiple, Policy, Primary};
 
-use crate::bindings::{ApiError, Identity, LoginEvent, Proof, Timestamp, User, Verification};
+use crate::account::{Account, Claim};
+use crate::bindings::{ApiError, LoginEvent, Proof, Timestamp, User, Verification};
 use crate::email::{self, Match};
-use crate::linking_state::LinkingState;
 use crate::reason::Code;
 
 /// Everything that a decision rests on.
@@ -23,36 +23,10 @@ pub struct Input<'a> {
     pub failed: Option<&'a ApiError>,
     /// What the user has proved when asked, if this is the answer.
     pub proof: Option<&'a Proof>,
+    /// Whether the directory finds an address in exactly its case only.
+    pub exact_look_up: bool,
     /// The login's time.
     pub now: Timestamp,
-}
-
-/// An account and its marks.
-pub(crate) struct Account<'a> {
-    pub(crate) user: &'a User,
-    pub(crate) state: LinkingState,
-}
-
-impl<'a> Account<'a> {
-    fn of(user: &'a User) -> Self {
-        Self { user, state: LinkingState::read(user.app_metadata.as_deref()) }
-    }
-
-    pub(crate) fn id(&self) -> &'a str {
-        &self.user.user_id
-    }
-
-    pub(crate) fn own_identity(&self) -> Option<&'a Identity> {
-        self.user.identities.first()
-    }
-
-    pub(crate) fn connection(&self) -> &'a str {
-        self.own_identity().map_or("", |identity| identity.connection.as_str())
-    }
-
-    pub(crate) fn is_in_own_database(&self) -> bool {
-        self.own_identity().is_some_and(|identity| identity.provider == "auth0")
-    }
 }
 
 /// An account with the login's address.
@@ -83,7 +57,7 @@ impl<'a> Situation<'a> {
         let mut situation = Self {
             input,
             policy: input.policy,
-            current: Account::of(&input.event.user),
+            current: Account::of_login(input.event, input.policy),
             dropped: Vec::new(),
             barred: Vec::new(),
             eligible: Vec::new(),
@@ -99,7 +73,7 @@ impl<'a> Situation<'a> {
     }
 
     fn sort_in(&mut self, user: &'a User) {
-        let account = Account::of(user);
+        let account = Account::of(user, self.policy);
         let matched = match (&self.current.user.email, &user.email) {
             (Some(current), Some(candidate)) => email::compare(current, candidate, self.policy.email_compare),
             _ => Match::Different,
@@ -114,19 +88,15 @@ impl<'a> Situation<'a> {
     }
 
     fn why_dropped(&self, account: &Account<'a>, matched: Match) -> Option<Code> {
-        let user = account.user;
-        let is_identity_of_current =
-            |it: &Identity| self.current.user.identities.iter().any(|own| same_identity(own, it));
-        if user.user_id == self.current.id() || user.identities.iter().any(is_identity_of_current) {
+        if account.id() == self.current.id() || account.shares_identity_with(&self.current) {
             return Some(Code::AlreadyLinked);
         }
         if matched == Match::Different {
-            let own = self.current.user.email.as_deref().unwrap_or_default();
-            let in_secondary = user.identities.iter().any(|it| {
-                it.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(own))
-                    && it.email_verified != Verification::Verified
-            });
-            return Some(if in_secondary {
+            let own = self.current.email();
+            let has_address = |address: &str| !own.is_empty() && address.eq_ignore_ascii_case(own);
+            return Some(if has_address(account.email()) {
+                Code::CaseVariantOnly
+            } else if account.linked().iter().any(|claim| has_address(claim.address) && !claim.is_verified) {
                 Code::MatchOnUnverifiedSecondary
             } else {
                 Code::ForeignCandidate
@@ -138,22 +108,22 @@ impl<'a> Situation<'a> {
         if account.state.opted_out() {
             return Some(Code::OptedOut);
         }
+        self.stay_apart(&self.current, account).then_some(Code::UnlinkedByUser)
+    }
+
+    /// Whether an identity of one account was unlinked from one of the other
+    /// not long ago.
+    pub(crate) fn stay_apart(&self, a: &Account, b: &Account) -> bool {
         let (days, now) = (self.policy.unlink_cooldown_days, self.input.now);
-        let apart = account.state.cooling_down_from(self.current.id(), days, now)
-            || self.current.state.cooling_down_from(account.id(), days, now);
-        apart.then_some(Code::UnlinkedByUser)
+        a.state.cooling_down_from(|id| b.is_or_has(id), days, now)
+            || b.state.cooling_down_from(|id| a.is_or_has(id), days, now)
     }
 
     fn why_barred(&self, account: &Account<'a>) -> Option<Code> {
-        let user = account.user;
-        if user.email_verified != Verification::Verified {
+        if account.user.email_verified != Verification::Verified {
             return Some(Code::CandidateUnverified);
         }
-        if account.state.email_change_is_pending() {
-            return Some(Code::PendingEmailChange);
-        }
-        let email = user.email.as_deref().unwrap_or_default();
-        account.state.verification_is_stale(email).then_some(Code::VerificationStale)
+        why_address_does_not_count(account)
     }
 
     /// Which of the eligible are meant.
@@ -188,6 +158,16 @@ impl<'a> Situation<'a> {
         std::iter::once(&self.current).chain(self.meant().map(|candidate| &candidate.account))
     }
 
+    /// The login's account with each one that may be linked, whichever is meant.
+    pub(crate) fn with_each_eligible(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
+        self.eligible.iter().map(|candidate| (&self.current, &candidate.account))
+    }
+
+    /// Every two accounts of the party.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
+        self.party().enumerate().flat_map(|(place, a)| self.party().skip(place + 1).map(move |b| (a, b)))
+    }
+
     /// The one that stays, and why.
     pub(crate) fn primary(&self) -> (&Account<'a>, Code) {
         let (place, code) = self.primary;
@@ -220,10 +200,10 @@ impl<'a> Situation<'a> {
         let by_policy = match policy.primary {
             Primary::Oldest => Reverse(0),
             Primary::Existing => Reverse(u64::from(account.id() != self.current.id())),
-            Primary::DatabaseFirst => Reverse(u64::from(account.is_in_own_database())),
+            Primary::DatabaseFirst => Reverse(u64::from(account.root().strategy == "auth0")),
             Primary::MostLogins => Reverse(account.user.logins_count.unwrap_or(0)),
             Primary::ConnectionOrder => {
-                let place = policy.connection_order.iter().position(|name| name == account.connection());
+                let place = policy.connection_order.iter().position(|name| name == account.root().connection);
                 Reverse(place.map_or(0, |place| u64::MAX - place as u64))
             }
         };
@@ -239,54 +219,55 @@ impl<'a> Situation<'a> {
     }
 
     pub(crate) fn is_managed(&self, account: &Account) -> bool {
-        account.state.managed()
-            || self.policy.managed_connections.iter().any(|name| name == account.connection())
+        account.state.managed() || account.connection_in(&self.policy.managed_connections).is_some()
     }
 
-    /// Whether the word of this connection on this address is taken.
-    pub(crate) fn trust(&self, connection: &str, strategy: &str, email: &str) -> Trust {
-        if self.policy.verified_by_tenant.iter().any(|it| it == connection || it == strategy) {
-            return Trust::ByTenantOnly;
+    /// Whether this login itself has proved something by this method, and not
+    /// longer ago than a proof counts. A refresh, a silent login or a token of
+    /// an earlier login carries old proofs along and proves nothing anew.
+    pub(crate) fn proves_now(&self, method: &str) -> bool {
+        const CARRIED_ALONG: [&str; 4] = [
+            "oauth2-access-token",
+            "oauth2-refresh-token",
+            "oauth2-resource-owner-jwt-bearer",
+            "oauth2-token-exchange",
+        ];
+        let event = self.input.event;
+        let protocol = event.protocol.as_deref().unwrap_or_default();
+        if CARRIED_ALONG.contains(&protocol) || event.prompt.iter().any(|prompt| prompt == "none") {
+            return false;
         }
-        if matches!(strategy, "auth0" | "email") {
-            return Trust::Trusted;
-        }
-        let mut trust = Trust::Untrusted;
-        for entry in &self.policy.trusted_connections {
-            match entry {
-                TrustedConnection::Name(name) if name == "*" => return Trust::Trusted,
-                TrustedConnection::Name(name) if name == connection && !is_enterprise(strategy) => {
-                    return Trust::Trusted;
-                }
-                TrustedConnection::Name(_) => {}
-                TrustedConnection::Detailed(it) => {
-                    let names_it =
-                        it.name.as_deref() == Some(connection) || it.strategy.as_deref() == Some(strategy);
-                    if !names_it || (it.domains.is_empty() && is_enterprise(strategy)) {
-                        continue;
-                    }
-                    let domain = email::domain(email);
-                    if it.domains.is_empty() || it.domains.iter().any(|own| own.eq_ignore_ascii_case(domain))
-                    {
-                        return Trust::Trusted;
-                    }
-                    trust = Trust::DomainNotOwned;
-                }
-            }
-        }
-        trust
+        let given = event.methods.iter().filter(|it| it.name == method).filter_map(|it| it.at);
+        given.into_iter().any(|at| self.policy.counts_as_proof(at, self.input.now))
     }
 
-    /// The name of a connection's group.
-    pub(crate) fn group(&self, connection: &'a str, strategy: &str) -> Group<'a> {
-        let groups = &self.policy.connection_groups;
-        let holding = |wanted: &str| groups.iter().find(|(_, names)| names.iter().any(|name| name == wanted));
-        match holding(connection).or_else(|| holding("*")) {
-            Some((name, _)) => Group::Named(name),
-            None if is_enterprise(strategy) => Group::Own(connection),
-            None => Group::Others,
-        }
+    /// Whether this login has passed a second factor.
+    pub(crate) fn proves_second_factor(&self) -> bool {
+        self.proves_now("mfa") || self.proves_now("passkey")
     }
+
+    /// Whether this login has proved the mailbox of the login's address: a code
+    /// or a link was mailed to it, and not to another address of the account.
+    pub(crate) fn proves_mailbox(&self) -> bool {
+        let (used, own) = (&self.input.event.connection.name, self.current.email());
+        let of_used = |claim: &&Claim| claim.connection == used;
+        let is_own_mailbox = |claim: &Claim| claim.strategy == "email" && claim.is_of(own);
+        self.proves_now("email")
+            && self.current.claims().iter().any(|claim| of_used(&claim))
+            && self.current.claims().iter().filter(of_used).all(is_own_mailbox)
+    }
+}
+
+/// The reason why a verified address of an account does not count, if there is
+/// one.
+pub(crate) fn why_address_does_not_count(account: &Account) -> Option<Code> {
+    if account.state.email_change_is_pending() {
+        return Some(Code::PendingEmailChange);
+    }
+    if account.state.verification_is_stale(account.email()) {
+        return Some(Code::VerificationStale);
+    }
+    account.root_contradicts_address().then_some(Code::AddressNotVouchedFor)
 }
 
 /// In the order of user ids, each once, whatever the order of the answer. A
@@ -306,46 +287,4 @@ struct Rank<'a> {
     by_policy: Reverse<u64>,
     created_at: Timestamp,
     user_id: &'a str,
-}
-
-/// Whether a connection's word is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trust {
-    Trusted,
-    Untrusted,
-    /// Only the tenant says that all its addresses are verified.
-    ByTenantOnly,
-    /// It is trusted, for other domains.
-    DomainNotOwned,
-}
-
-/// The connections that link to one another.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Group<'a> {
-    Named(&'a str),
-    /// An enterprise connection on its own.
-    Own(&'a str),
-    /// All that are in no other.
-    Others,
-}
-
-/// Source: Auth0's event schema, the enterprise category of identities.
-fn is_enterprise(strategy: &str) -> bool {
-    matches!(
-        strategy,
-        "ad" | "adfs"
-            | "google-apps"
-            | "ip"
-            | "office365"
-            | "oidc"
-            | "okta"
-            | "pingfederate"
-            | "samlp"
-            | "sharepoint"
-            | "waad"
-    )
-}
-
-fn same_identity(a: &Identity, b: &Identity) -> bool {
-    a.provider == b.provider && a.user_id == b.user_id && a.connection == b.connection
 }

@@ -14,6 +14,7 @@ mod timestamp;
 mod unlink;
 mod user;
 mod verification;
+mod vouching;
 
 pub use answer::{Answer, Proof};
 pub use email::{Addresses, mask_addresses};
@@ -30,3 +31,4 @@ pub use timestamp::Timestamp;
 pub use unlink::{note_separation, stand_alone};
 pub use user::{Identity, IdentityKey, User};
 pub use verification::Verification;
+pub use vouching::why_not_vouched_for;

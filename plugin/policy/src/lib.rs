@@ -12,12 +12,14 @@ mod check;
 mod choice;
 pub mod members;
 mod presets;
+mod warnings;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 pub use check::{Contradiction, Unreadable};
+pub use warnings::Warning;
 
 /// When two accounts with one verified e-mail address are linked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -38,8 +40,11 @@ pub struct Policy {
     /// that the user is asked instead. The tenant's own databases and mailbox
     /// codes (strategies `auth0` and `email`) need not be listed.
     pub trusted_connections: Vec<TrustedConnection>,
-    /// Connections, by name or strategy, whose addresses are verified only
-    /// because the tenant says so for all of them. The user is asked.
+    /// Connections, by name or strategy, that call an address verified only
+    /// because the tenant says so for all of them. The user is asked. It acts
+    /// on `email_verified: true` alone: where a connection sends no
+    /// `email_verified` (Entra ID does not), the tenant has to map it, or
+    /// nothing is linked and nobody asked.
     pub verified_by_tenant: Vec<String>,
     /// Databases in which several people share one address, by name. Never
     /// linked without asking.
@@ -67,15 +72,16 @@ pub struct Policy {
     pub unverified_candidate: NoOpOrSuggest,
     /// A verified candidate that is blocked: the same person is.
     pub blocked_candidate: BlockedCandidate,
-    /// A candidate with the same provider and another id: perhaps a mailbox
-    /// that has changed hands.
+    /// Identities of both accounts with the same provider and different ids:
+    /// perhaps a mailbox that has changed hands.
     pub same_provider: Strictness,
-    /// Two accounts in the tenant's own databases.
+    /// Two accounts that both have an identity in the tenant's own databases.
     pub two_databases: Strictness,
     /// A candidate that has never logged in, such as an imported one.
     pub never_logged_in: Caution,
-    /// A candidate with a linked identity that does not itself prove the
-    /// address: perhaps put there before the owner came.
+    /// An account, the login's or another, with a linked identity that does not
+    /// itself prove the address by a trusted connection: perhaps put there
+    /// before the owner came.
     pub trojan_identity: Caution,
     /// Several candidates that may all be linked.
     pub on_multiple: OnMultiple,
@@ -89,7 +95,8 @@ pub struct Policy {
     pub allow_demote_with_identities: bool,
     /// Accounts with power.
     pub privileged: Privileged,
-    /// A candidate with MFA, when this login has passed no second factor.
+    /// An account with MFA, when this login has passed no second factor or the
+    /// account that would stay has none.
     pub mfa: Mfa,
     /// What becomes of the secondary's metadata.
     pub metadata: Metadata,
@@ -97,7 +104,10 @@ pub struct Policy {
     pub prompts: Prompts,
     /// Days for which a pair stays apart after an unlink. 0: none.
     pub unlink_cooldown_days: u32,
-    /// Seconds for which the proof of another account counts.
+    /// Seconds for which a proof counts: of another account, and this login's
+    /// own of the mailbox (`email`) or of a second factor (`mfa`, `passkey`).
+    /// A refresh or a silent login carries old proofs along, which do not
+    /// count.
     pub proof_max_age_s: u32,
     /// A look-up or a link that fails.
     pub on_error: OnError,
@@ -145,6 +155,35 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// Whether a proof that was given then counts now. One from the future does
+    /// not.
+    #[must_use]
+    pub fn counts_as_proof(&self, at: u64, now: u64) -> bool {
+        now.checked_sub(at).is_some_and(|age| age <= u64::from(self.proof_max_age_s) * 1000)
+    }
+}
+
+/// Whether connections of this strategy belong to one customer each. Source:
+/// Auth0's event schema, the enterprise category of identities.
+#[must_use]
+pub fn is_enterprise(strategy: &str) -> bool {
+    matches!(
+        strategy,
+        "ad" | "adfs"
+            | "auth0-adldap"
+            | "google-apps"
+            | "ip"
+            | "office365"
+            | "oidc"
+            | "okta"
+            | "pingfederate"
+            | "samlp"
+            | "sharepoint"
+            | "waad"
+    )
+}
+
 /// An enum of texts. Read by one small function for all of them: what serde
 /// derives for each would be 3 KB of the component.
 macro_rules! choice {
@@ -171,7 +210,8 @@ choice! {
     Preset {
         /// As Auth0's withdrawn rule "link users by email" did: both addresses
         /// verified, the existing account stays, several candidates fail the
-        /// login.
+        /// login. It gives up nearly every protection; `ligature policy check`
+        /// lists them.
         Auth0Rule "auth0-rule",
         /// The same, and both metadata are merged as that variant meant to:
         /// deeply, the primary's value wins, arrays are joined.
@@ -298,7 +338,8 @@ choice! {
 }
 
 choice! {
-    /// A candidate with MFA, when this login has passed no second factor.
+    /// An account with MFA, when this login has passed no second factor or the
+    /// account that would stay has none.
     Mfa {
         /// The user is asked for a second factor.
         StepUp "step_up",
@@ -350,11 +391,13 @@ pub struct TrustedDetail {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub struct Privileged {
-    /// Roles that give power, without regard to ASCII case. Left out: `admin`,
+    /// Roles that give power, without regard to ASCII case: those of the
+    /// account, of the login's `authorization.roles`, and in `app_metadata.roles`
+    /// and `app_metadata.authorization.roles`. Left out: `admin`,
     /// `administrator`, `owner` and `superuser`.
     pub roles: Option<Vec<String>>,
-    /// Accounts with power, by user id. `app_metadata.privileged: true` says
-    /// the same.
+    /// Accounts with power, by user id, their own or that of a linked identity.
+    /// `app_metadata.privileged: true` says the same.
     pub user_ids: Vec<String>,
     /// What becomes of them.
     pub decision: PrivilegedDecision,

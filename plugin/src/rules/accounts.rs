@@ -2,39 +2,46 @@
 
 use link_policy::{Caution, Mfa, PrivilegedDecision, RequireVerified};
 
-use super::login::trust_in_login;
 use super::{Course, Verdict, ask, no_op, passes, passes_with};
-use crate::bindings::{Step, Verification};
+use crate::account::{Account, Claim};
+use crate::bindings::{Step, User};
 use crate::metadata::{self, Sides};
 use crate::reason::Code;
-use crate::situation::{Account, Situation, Trust};
+use crate::situation::Situation;
+use crate::trust::{Trust, group};
 
 pub(super) fn organization(s: &Situation, _: &Course) -> Verdict {
-    let event = s.input.event;
-    for candidate in s.meant() {
-        let (user, id) = (candidate.account.user, candidate.account.id());
-        let linked = |a: &String, b: &String| {
-            a == b || s.policy.linked_organizations.iter().any(|list| list.contains(a) && list.contains(b))
-        };
-        let mut own: Vec<&String> = s.current.user.organizations.iter().collect();
-        own.extend(&event.organization_id);
-        let apart = !own.is_empty()
-            && !user.organizations.is_empty()
-            && !own.iter().any(|a| user.organizations.iter().any(|b| linked(a, b)));
-        // A login to an organization is not one of somebody outside it who is
-        // a member elsewhere.
+    if s.meant.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    let may_link = |a: &String, b: &String| {
+        a == b || s.policy.linked_organizations.iter().any(|list| list.contains(a) && list.contains(b))
+    };
+    // A login to an organization is not one of somebody outside it who is a
+    // member elsewhere.
+    let of_login = s.input.event.organization_id.as_ref();
+    for (a, b) in s.pairs() {
+        let of_b = &b.user.organizations;
+        if of_b.is_empty() {
+            continue;
+        }
+        let of_login = of_login.filter(|_| a.id() == s.current.id());
+        let mut of_a = a.user.organizations.iter().chain(of_login).peekable();
+        let apart = of_a.peek().is_some() && !of_a.any(|a| of_b.iter().any(|b| may_link(a, b)));
         if apart {
             let detail = "The accounts belong to different organizations.";
-            return no_op(Code::CrossOrganization.about(&[s.current.id(), id], detail));
-        }
-        let own_group = s.group(&event.connection.name, &event.connection.strategy);
-        let strategy = candidate.account.own_identity().map_or("", |it| it.provider.as_str());
-        if own_group != s.group(candidate.account.connection(), strategy) {
-            let detail = "The accounts' connections are in different groups.";
-            return no_op(Code::DifferentConnectionGroups.about(&[s.current.id(), id], detail));
+            return no_op(Code::CrossOrganization.about(&[a.id(), b.id()], detail));
         }
     }
-    if s.meant.is_empty() { Verdict::NotApplicable } else { passes("they do") }
+    let own = group(s.policy, s.current.root());
+    for account in s.party() {
+        if account.claims().iter().any(|claim| group(s.policy, claim) != own) {
+            let detail = "The accounts' connections are in different groups.";
+            let apart: Vec<&str> = s.party().map(Account::id).collect();
+            return no_op(Code::DifferentConnectionGroups.about(&apart, detail));
+        }
+    }
+    passes("they do")
 }
 
 pub(super) fn managed(s: &Situation, _: &Course) -> Verdict {
@@ -97,8 +104,9 @@ pub(super) fn privileged(s: &Situation, _: &Course) -> Verdict {
     let has_power = |account: &&Account| {
         let user = account.user;
         account.state.privileged()
-            || list.user_ids.contains(&user.user_id)
+            || list.user_ids.iter().any(|id| account.is_or_has(id))
             || user.roles.iter().any(|role| list.has_power(role))
+            || account.state.roles().any(|role| list.has_power(role))
     };
     let Some(account) = s.party().find(has_power) else {
         return passes("no role, mark or entry in the list");
@@ -113,48 +121,27 @@ pub(super) fn privileged(s: &Situation, _: &Course) -> Verdict {
 }
 
 pub(super) fn mfa(s: &Situation, _: &Course) -> Verdict {
-    if s.input.event.methods.iter().any(|method| method.name == "mfa" || method.name == "passkey") {
-        return passes("this login has passed a second factor");
+    if s.meant.is_empty() {
+        return Verdict::NotApplicable;
     }
-    let Some(candidate) = s.meant().find(|it| !it.account.user.mfa_factors.is_empty()) else {
-        return if s.meant.is_empty() { Verdict::NotApplicable } else { passes("the candidate has none") };
+    let has_mfa = |account: &&Account| !account.user.mfa_factors.is_empty();
+    let Some(account) = s.party().find(has_mfa) else { return passes("no account has any") };
+    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
+    let passed = s.proves_second_factor();
+    let stays = s.primary().0;
+    let (step, detail) = match (passed, has_mfa(&stays)) {
+        (true, true) => return passes("this login has passed a second factor"),
+        (true, false) => {
+            (Step::ReauthenticateCandidate, "An account has MFA, and the account that would stay has none.")
+        }
+        (false, _) => (Step::StepUpMfa, "An account has MFA, and this login has passed no second factor."),
     };
-    let detail = "The other account has MFA, and this login has passed no second factor.";
-    let reason = Code::MfaDowngrade.about(&[candidate.account.id()], detail);
+    let reason = Code::MfaDowngrade.about(&[account.id()], detail);
     match s.policy.mfa {
-        Mfa::StepUp => ask(s, Step::StepUpMfa, &[candidate.account.id()], true, reason),
+        Mfa::StepUp => ask(s, step, &ids, !passed, reason),
         Mfa::Deny => no_op(reason),
         Mfa::Ignore => passes("the policy ignores it"),
     }
-}
-
-pub(super) fn trojan(s: &Situation, _: &Course) -> Verdict {
-    let own = s.current.user.email.as_deref().unwrap_or_default();
-    for candidate in s.meant() {
-        let (user, id) = (candidate.account.user, candidate.account.id());
-        let proves = |email: Option<&String>| email.is_some_and(|email| email.eq_ignore_ascii_case(own));
-        let foreign: Vec<&str> = user
-            .identities
-            .iter()
-            .skip(1)
-            .filter(|it| !(proves(it.email.as_ref()) && it.email_verified == Verification::Verified))
-            .map(|it| it.connection.as_str())
-            .take(10)
-            .collect();
-        if !foreign.is_empty() && s.policy.trojan_identity == Caution::Suggest {
-            let detail = format!(
-                "A linked identity of the other account does not prove the address: {}.",
-                foreign.join(", ")
-            );
-            return ask(s, Step::Confirm, &[id], false, Code::TrojanIdentitySuspected.about(&[id], detail));
-        }
-        let never = user.last_login.is_none() && user.logins_count.unwrap_or(0) == 0;
-        if never && s.policy.never_logged_in == Caution::Suggest {
-            let reason = Code::NeverLoggedIn.about(&[id], "The other account has never logged in.");
-            return ask(s, Step::ReauthenticateCandidate, &[id], false, reason);
-        }
-    }
-    if s.meant.is_empty() { Verdict::NotApplicable } else { passes("each proves the address") }
 }
 
 pub(super) fn trusted(s: &Situation, _: &Course) -> Verdict {
@@ -162,39 +149,66 @@ pub(super) fn trusted(s: &Situation, _: &Course) -> Verdict {
         return Verdict::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    let distrust = |trust: Trust, connection: &str, id: &str| match trust {
-        Trust::Trusted => None,
-        Trust::ByTenantOnly => {
-            let detail = format!("That `{connection}` verifies addresses is only the tenant's own setting.");
-            Some(Code::VerificationByPolicyOnly.about(&[id], detail))
-        }
-        Trust::DomainNotOwned => {
-            let detail = format!("`{connection}` speaks for other domains than this address's.");
-            Some(Code::DomainNotOwned.about(&[id], detail))
-        }
-        Trust::Untrusted => {
-            let detail = format!("`{connection}` is not in `trusted_connections`.");
-            Some(Code::ConnectionNotTrusted.about(&[id], detail))
-        }
-    };
     let step = Step::ReauthenticateCandidate;
-    if let Some(reason) = distrust(trust_in_login(s), &s.input.event.connection.name, s.current.id()) {
-        return ask(s, step, &ids, false, reason);
+    let lacks_proof = s.policy.require_verified == RequireVerified::FreshMailboxProof && !s.proves_mailbox();
+    if lacks_proof && s.proves_now("email") {
+        let detail = "The mailbox that was proved at this login is not that of the address.";
+        return ask(s, step, &ids, false, Code::NoFreshMailboxProof.about(&[s.current.id()], detail));
     }
-    for candidate in s.meant() {
-        let provider = candidate.account.own_identity().map_or("", |it| it.provider.as_str());
-        let email = candidate.account.user.email.as_deref().unwrap_or_default();
-        let (connection, id) = (candidate.account.connection(), candidate.account.id());
-        if let Some(reason) = distrust(s.trust(connection, provider, email), connection, id) {
-            return ask(s, step, &[id], false, reason);
-        }
+    for account in s.party() {
+        let claim = account.root();
+        let connection = claim.connection;
+        let (code, detail) = match claim.trust {
+            // A connection that speaks for other domains has stopped the decision.
+            Trust::Trusted | Trust::DomainNotOwned => continue,
+            Trust::Untrusted => {
+                (Code::ConnectionNotTrusted, format!("`{connection}` is not in `trusted_connections`."))
+            }
+            Trust::WithoutDomains => (
+                Code::ConnectionNotTrusted,
+                format!("`{connection}` is listed without `domains`, which an enterprise connection needs."),
+            ),
+            Trust::ByTenantOnly => (
+                Code::VerificationByPolicyOnly,
+                format!("That `{connection}` verifies addresses is only the tenant's own setting."),
+            ),
+        };
+        return ask(s, step, &ids, false, code.about(&[account.id()], detail));
     }
-    let fresh = s.input.event.methods.iter().any(|method| method.name == "email");
-    if s.policy.require_verified == RequireVerified::FreshMailboxProof && !fresh {
-        let detail = "The policy wants the mailbox proved at this login, and it was not.";
+    if lacks_proof {
+        let detail = "The policy wants the address's own mailbox proved at this login, and it was not.";
         return ask(s, step, &ids, false, Code::NoFreshMailboxProof.about(&[s.current.id()], detail));
     }
     passes("they are")
+}
+
+pub(super) fn trojan(s: &Situation, _: &Course) -> Verdict {
+    if s.meant.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
+    let does_not_prove = |claim: &&Claim| !claim.proves(s.current.email());
+    for account in s.party().filter(|_| s.policy.trojan_identity == Caution::Suggest) {
+        let mut foreign = account.linked().iter().filter(does_not_prove).map(|claim| claim.connection).peekable();
+        if foreign.peek().is_none() {
+            continue;
+        }
+        let whose = if account.id() == s.current.id() { "this login's account" } else { "the other account" };
+        let foreign = foreign.take(10).collect::<Vec<_>>().join(", ");
+        let detail =
+            format!("A linked identity of {whose} does not prove the address by a trusted connection: {foreign}.");
+        let reason = Code::TrojanIdentitySuspected.about(&[account.id()], detail);
+        return ask(s, Step::Confirm, &ids, false, reason);
+    }
+    // The account that logs in has logged in now.
+    let never = |user: &User| user.last_login.is_none() && user.logins_count.unwrap_or(0) == 0;
+    let unused = s.meant().map(|candidate| &candidate.account).find(|account| never(account.user));
+    if let Some(account) = unused.filter(|_| s.policy.never_logged_in == Caution::Suggest) {
+        let id = account.id();
+        let reason = Code::NeverLoggedIn.about(&[id], "The other account has never logged in.");
+        return ask(s, Step::ReauthenticateCandidate, &[id], false, reason);
+    }
+    passes("each proves the address")
 }
 
 pub(super) fn primary(s: &Situation, _: &Course) -> Verdict {

@@ -2,11 +2,14 @@
 
 use link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnMultiple};
 
+use super::login::cut;
 use super::{Course, Verdict, Wish, ask, no_op, passes, passes_with, stop, strictly};
-use crate::bindings::{Reason, Step};
+use crate::account::Account;
+use crate::bindings::{Reason, Step, Verification};
 use crate::email::Match;
 use crate::reason::Code;
-use crate::situation::{Account, Situation};
+use crate::situation::Situation;
+use crate::trust::is_per_connection;
 
 pub(super) fn dropped(s: &Situation, _: &Course) -> Verdict {
     let detail = |code: Code| match code {
@@ -15,12 +18,18 @@ pub(super) fn dropped(s: &Situation, _: &Course) -> Verdict {
         Code::MatchOnUnverifiedSecondary => {
             "The address stands only in an unverified linked identity of the account."
         }
+        Code::CaseVariantOnly => {
+            "The address of the account found differs in case, which `email_compare` does not ignore."
+        }
         Code::CandidateGone => "The account with this address is deleted or being deleted.",
         Code::OptedOut => "The account with this address is excepted from linking.",
         _ => "The two accounts were unlinked not long ago and stay apart.",
     };
     let mut reasons: Vec<Reason> =
         s.dropped.iter().map(|(id, code)| code.about(&[id], detail(*code))).collect();
+    if let Some((a, b)) = s.pairs().find(|(a, b)| s.stay_apart(a, b)) {
+        return no_op(Code::UnlinkedByUser.about(&[a.id(), b.id()], detail(Code::UnlinkedByUser)));
+    }
     if reasons.is_empty() {
         return passes("nobody was left out");
     }
@@ -38,7 +47,12 @@ pub(super) fn candidate(s: &Situation, _: &Course) -> Verdict {
         let detail = "The accounts with this address are one user already.";
         return no_op(Code::AlreadyLinked.about(&[s.current.id()], detail));
     }
-    no_op(Code::NoCandidate.about(&[], "No other account has this address."))
+    let detail = if s.input.exact_look_up {
+        "No other account has this address. The directory finds an address in exactly its case and in lower case; one stored in other letters is missed."
+    } else {
+        "No other account has this address."
+    };
+    no_op(Code::NoCandidate.about(&[], detail))
 }
 
 pub(super) fn candidate_blocked(s: &Situation, _: &Course) -> Verdict {
@@ -54,15 +68,14 @@ pub(super) fn candidate_blocked(s: &Situation, _: &Course) -> Verdict {
 }
 
 pub(super) fn candidate_verified(s: &Situation, _: &Course) -> Verdict {
-    let detail = |code: Code| match code {
-        Code::CandidateUnverified => {
-            "The other account has not verified the address; somebody else may have made it in advance."
-        }
-        Code::PendingEmailChange => "The other account has a change of its address waiting.",
-        _ => "The other account's address was changed after it was verified.",
+    let detail = |id: &str, code: Code| match code {
+        Code::CandidateUnverified => unverified_in_words(s, id),
+        Code::PendingEmailChange => "The other account has a change of its address waiting.".to_owned(),
+        Code::VerificationStale => "The other account's address was changed after it was verified.".to_owned(),
+        _ => "The other account has another address than the identity that it is made of, or one that this did not verify.".to_owned(),
     };
     let mut reasons: Vec<Reason> =
-        s.barred.iter().map(|(id, code)| code.about(&[id], detail(*code))).collect();
+        s.barred.iter().map(|(id, code)| code.about(&[id], detail(id, *code))).collect();
     if reasons.is_empty() {
         return if s.eligible.is_empty() { Verdict::NotApplicable } else { passes("every candidate is") };
     }
@@ -82,48 +95,75 @@ pub(super) fn candidate_verified(s: &Situation, _: &Course) -> Verdict {
     no_op(reason)
 }
 
+/// The reason why a candidate's address does not count as verified: what its
+/// `email_verified` holds.
+fn unverified_in_words(s: &Situation, id: &str) -> String {
+    let held = s.input.found.iter().find(|user| user.user_id == id).map(|user| &user.email_verified);
+    match held {
+        Some(Verification::Absent) => {
+            "The other account does not say whether its address is verified: `email_verified` is absent.".to_owned()
+        }
+        Some(Verification::Null) => {
+            "`email_verified` of the other account is null, which proves nothing.".to_owned()
+        }
+        Some(Verification::NotBoolean(held)) => {
+            format!("`email_verified` of the other account is {}; only the boolean true counts.", cut(held))
+        }
+        _ => "The other account has not verified the address; somebody else may have made it in advance.".to_owned(),
+    }
+}
+
 pub(super) fn same_provider(s: &Situation, _: &Course) -> Verdict {
-    let Some(own) = s.current.own_identity().filter(|own| own.provider != "auth0") else {
-        return Verdict::NotApplicable;
+    let mut pairs = s.with_each_eligible().chain(s.pairs());
+    let Some((_, other, provider)) = pairs.find_map(|(a, b)| known_twice(a, b).map(|it| (a, b, it))) else {
+        return if s.eligible.is_empty() { Verdict::NotApplicable } else { passes("none does") };
     };
-    let twice = s.eligible.iter().find(|candidate| {
-        candidate.account.user.identities.iter().any(|it| {
-            it.provider == own.provider && it.connection == own.connection && it.user_id != own.user_id
-        })
-    });
-    let Some(candidate) = twice else { return passes("none does") };
     let detail =
-        format!("{} knows this address under two ids: the mailbox may have changed hands.", own.provider);
-    let reason = Code::SameProviderDifferentSubject.about(&[candidate.account.id()], detail);
-    strictly(s, s.policy.same_provider, candidate, reason)
+        format!("{provider} knows the accounts under two ids: the mailbox may have changed hands.");
+    let reason = Code::SameProviderDifferentSubject.about(&[other.id()], detail);
+    strictly(s, s.policy.same_provider, other, reason)
+}
+
+/// The provider that has an identity in each of the accounts, under two ids.
+/// The tenant's own databases are weighed by a rule of their own.
+fn known_twice<'a>(a: &Account<'a>, b: &Account) -> Option<&'a str> {
+    let twice = a.claims().iter().find(|one| {
+        !matches!(one.strategy, "auth0" | "")
+            && !one.subject.is_empty()
+            && b.claims().iter().any(|other| {
+                one.strategy == other.strategy
+                    && one.subject != other.subject
+                    && (one.connection == other.connection || !is_per_connection(one.strategy))
+            })
+    });
+    twice.map(|claim| claim.strategy)
 }
 
 pub(super) fn ambiguous(s: &Situation, _: &Course) -> Verdict {
     let policy = s.policy;
     let non_unique =
-        |account: &Account| policy.non_unique_email_connections.iter().any(|it| it == account.connection());
-    if let Some(candidate) = s.eligible.iter().find(|it| non_unique(&it.account) || non_unique(&s.current)) {
+        |account: &Account| account.connection_in(&policy.non_unique_email_connections).is_some();
+    let of_current = non_unique(&s.current);
+    if let Some(candidate) = s.eligible.iter().find(|it| of_current || non_unique(&it.account)) {
         let detail = "In the database of one account several people share an address.";
         let reason = Code::NonUniqueEmailConnection.about(&[candidate.account.id()], detail);
         return no_op(reason);
     }
-    if s.current.is_in_own_database()
-        && let Some(candidate) = s.eligible.iter().find(|it| it.account.is_in_own_database())
-    {
+    let both_in_databases = |(a, b): &(&Account, &Account)| a.is_in_own_database() && b.is_in_own_database();
+    if let Some((a, b)) = s.with_each_eligible().chain(s.pairs()).find(both_in_databases) {
         let detail = "Both accounts are in databases of the tenant.";
-        let reason = Code::TwoDatabaseAccounts.about(&[s.current.id(), candidate.account.id()], detail);
-        let verdict = strictly(s, policy.two_databases, candidate, reason);
+        let reason = Code::TwoDatabaseAccounts.about(&[a.id(), b.id()], detail);
+        let verdict = strictly(s, policy.two_databases, b, reason);
         if !matches!(verdict, Verdict::Passes(_)) {
             return verdict;
         }
     }
-    if policy.local_part_case == Caution::Suggest
-        && s.eligible.len() == 1
-        && let Some(candidate) = s.eligible.iter().find(|it| it.matched == Match::LocalPartCase)
-    {
+    let variants: Vec<&str> =
+        s.meant().filter(|it| it.matched == Match::LocalPartCase).map(|it| it.account.id()).collect();
+    if policy.local_part_case == Caution::Suggest && !variants.is_empty() {
         let detail = "The addresses differ in the case of the part before the `@`.";
-        let reason = Code::CaseVariantOnly.about(&[candidate.account.id()], detail);
-        return ask(s, Step::ReauthenticateCandidate, &[candidate.account.id()], false, reason);
+        let reason = Code::CaseVariantOnly.about(&variants, detail);
+        return ask(s, Step::ReauthenticateCandidate, &variants, false, reason);
     }
     if s.eligible.is_empty() { Verdict::NotApplicable } else { passes("they are") }
 }
@@ -152,7 +192,7 @@ pub(super) fn one_meant(s: &Situation, _: &Course) -> Verdict {
         return no_op(Code::ProofStale.about(&ids, detail));
     }
     let same_connection =
-        s.eligible.windows(2).all(|it| it[0].account.connection() == it[1].account.connection());
+        s.eligible.windows(2).all(|it| it[0].account.root().connection == it[1].account.root().connection);
     let variants = s.eligible.iter().any(|candidate| candidate.matched == Match::LocalPartCase);
     let reason = if same_connection && variants {
         let detail = "Several accounts of one connection differ only in the case of the address.";

@@ -3,19 +3,23 @@
 use link_policy::{Mode, OnError};
 
 use super::{Course, Verdict, Wish, error_words, no_op, passes, passes_with, stop};
+use crate::account::Claim;
 use crate::bindings::{ApiError, Verification};
 use crate::email::{self, Form};
 use crate::reason::Code;
-use crate::situation::{Situation, Trust};
+use crate::situation::{Situation, why_address_does_not_count};
+use crate::trust::Trust;
 
 pub(super) fn excluded(s: &Situation, _: &Course) -> Verdict {
     let (event, policy, id) = (s.input.event, s.policy, s.current.id());
     if policy.mode == Mode::Off {
         return no_op(Code::PolicyDisabled.about(&[], "The policy's mode is `off`."));
     }
-    if policy.excluded_connections.contains(&event.connection.name) {
-        let detail = format!("`{}` is in `excluded_connections`.", event.connection.name);
-        return no_op(Code::ConnectionExcluded.about(&[], detail));
+    for account in s.party() {
+        if let Some(connection) = account.connection_in(&policy.excluded_connections) {
+            let detail = format!("`{connection}` is in `excluded_connections`.");
+            return no_op(Code::ConnectionExcluded.about(&[account.id()], detail));
+        }
     }
     if event.client_id.as_ref().is_some_and(|client| policy.excluded_clients.contains(client)) {
         return no_op(Code::ClientExcluded.about(&[], "The application is in `excluded_clients`."));
@@ -28,7 +32,7 @@ pub(super) fn excluded(s: &Situation, _: &Course) -> Verdict {
     if s.current.state.opted_out() {
         return no_op(Code::OptedOut.about(&[id], "The account that logs in is excepted from linking."));
     }
-    passes("neither connection, application, organization nor account")
+    passes("no connection, neither application, organization nor account")
 }
 
 pub(super) fn current_blocked(s: &Situation, _: &Course) -> Verdict {
@@ -57,7 +61,12 @@ pub(super) fn address(s: &Situation, _: &Course) -> Verdict {
 
 pub(super) fn verified(s: &Situation, _: &Course) -> Verdict {
     let id = &[s.current.id()];
-    let unknown = |detail| no_op(Code::EmailVerifiedUnknown.about(id, detail));
+    let by_tenant = s.current.root().trust == Trust::ByTenantOnly;
+    let unknown = |detail: &str| {
+        let hint = " `verified_by_tenant` does not stand in for it: the connection has to map `email_verified`.";
+        let detail = [detail, if by_tenant { hint } else { "" }].concat();
+        no_op(Code::EmailVerifiedUnknown.about(id, detail))
+    };
     match &s.current.user.email_verified {
         Verification::Verified => {}
         Verification::Unverified => {
@@ -68,41 +77,51 @@ pub(super) fn verified(s: &Situation, _: &Course) -> Verdict {
         Verification::Absent => return unknown("The login does not say whether its address is verified."),
         Verification::Null => return unknown("`email_verified` of the login is null, which proves nothing."),
         Verification::NotBoolean(held) => {
-            // A long value is cut; an outcome's texts have a limit.
-            let held: String = held.chars().take(40).collect();
-            let detail = format!("`email_verified` of the login is {held}; only the boolean true counts.");
+            let detail = format!("`email_verified` of the login is {}; only the boolean true counts.", cut(held));
             return no_op(Code::EmailVerifiedNotBoolean.about(id, detail));
         }
     }
-    let email = s.current.user.email.as_deref().unwrap_or_default();
-    if s.current.state.verification_is_stale(email) {
-        let detail = "The login's address was changed after it was verified.";
-        return no_op(Code::VerificationStale.about(id, detail));
-    }
-    passes("true")
+    let detail = match why_address_does_not_count(&s.current) {
+        None => return passes("true"),
+        Some(code) => (code, match code {
+            Code::PendingEmailChange => "The login's account has a change of its address waiting.",
+            Code::VerificationStale => "The login's address was changed after it was verified.",
+            _ => "The login's account has another address than the identity that it is made of, or one that this did not verify.",
+        }),
+    };
+    no_op(detail.0.about(id, detail.1))
 }
 
-pub(super) fn trust_in_login(s: &Situation) -> Trust {
-    let connection = &s.input.event.connection;
-    s.trust(&connection.name, &connection.strategy, s.current.user.email.as_deref().unwrap_or_default())
+/// The beginning of a value that has no limit; an outcome's texts have one.
+pub(super) fn cut(value: &str) -> String {
+    value.chars().take(40).collect()
 }
 
 pub(super) fn domain_owned(s: &Situation, _: &Course) -> Verdict {
-    if trust_in_login(s) == Trust::DomainNotOwned {
-        let detail =
-            format!("`{}` speaks for other domains than this address's.", s.input.event.connection.name);
-        return no_op(Code::DomainNotOwned.about(&[s.current.id()], detail));
+    for account in s.party() {
+        let not_owned = |it: &&Claim| it.trust == Trust::DomainNotOwned && it.is_of(s.current.email());
+        if let Some(claim) = account.claims().iter().find(not_owned) {
+            let detail = format!("`{}` speaks for other domains than this address's.", claim.connection);
+            return no_op(Code::DomainNotOwned.about(&[account.id()], detail));
+        }
     }
     passes("no other domains are listed for it")
 }
 
 pub(super) fn domain_allowed(s: &Situation, _: &Course) -> Verdict {
-    let domain = email::domain(s.current.user.email.as_deref().unwrap_or_default());
-    let connection = &s.input.event.connection.name;
-    let lists = [connection.as_str(), "*"].into_iter().filter_map(|name| s.policy.blocked_domains.get(name));
-    if lists.flatten().any(|blocked| blocked.eq_ignore_ascii_case(domain)) {
+    let blocked = &s.policy.blocked_domains;
+    let is_blocked = |connection: &str| {
+        blocked.get(connection).is_some_and(|domains| email::is_at(s.current.email(), domains))
+    };
+    if blocked.is_empty() {
+        return passes("`blocked_domains` is empty");
+    }
+    let of_all = is_blocked("*").then_some(&s.current);
+    let of_one = || s.party().find(|account| account.claims().iter().any(|claim| is_blocked(claim.connection)));
+    if let Some(account) = of_all.or_else(of_one) {
+        let domain = email::domain(s.current.email());
         let detail = format!("Addresses at {domain} are in `blocked_domains`.");
-        return no_op(Code::DomainNotAllowed.about(&[s.current.id()], detail));
+        return no_op(Code::DomainNotAllowed.about(&[account.id()], detail));
     }
     passes("not in `blocked_domains`")
 }

@@ -11,7 +11,8 @@ use std::borrow::Cow;
 use link_policy::Strictness;
 
 use crate::bindings::{ApiError, Reason, Step};
-use crate::situation::{Candidate, Situation};
+use crate::account::Account;
+use crate::situation::Situation;
 
 pub(crate) use accounts::sides;
 
@@ -64,23 +65,24 @@ pub(crate) const RULES: [Rule; 29] = [
     rule(2, "the login's account is not blocked", login::current_blocked),
     rule(3, "the address can be compared", login::address),
     rule(4, "the login's address is verified", login::verified),
-    rule(5, "the connection speaks for the domain", login::domain_owned),
+    rule(5, "the connections speak for the domain", login::domain_owned),
     rule(6, "the domain is allowed", login::domain_allowed),
     rule(7, "the look-up is complete", login::look_up),
     rule(8, "some account found can be weighed", candidates::dropped),
     rule(9, "there is a candidate", candidates::candidate),
     rule(10, "no candidate is blocked", candidates::candidate_blocked),
     rule(11, "the candidate is verified, as it is now", candidates::candidate_verified),
-    rule(12, "no provider knows the address twice", candidates::same_provider),
-    rule(13, "the candidate's database and address are unambiguous", candidates::ambiguous),
+    rule(12, "no provider knows the accounts twice", candidates::same_provider),
+    rule(13, "databases and address are unambiguous", candidates::ambiguous),
     rule(14, "one candidate is meant", candidates::one_meant),
     rule(15, "both belong to one organization and group", accounts::organization),
     rule(16, "a directory manages at most one", accounts::managed),
     rule(17, "metadata that must be equal is", accounts::metadata_equal),
     rule(18, "neither account has power", accounts::privileged),
-    rule(19, "MFA is not bypassed", accounts::mfa),
-    rule(20, "the candidate's identities are its owner's", accounts::trojan),
-    rule(21, "both connections are trusted", accounts::trusted),
+    rule(19, "no second factor is bypassed or lost", accounts::mfa),
+    // The stronger question first: a log-in to the other account, then a yes.
+    rule(20, "the connections that vouch are trusted", accounts::trusted),
+    rule(21, "the accounts' identities are their owners'", accounts::trojan),
     rule(22, "the primary is chosen", accounts::primary),
     rule(23, "no account with linked identities is demoted", accounts::demotes),
     rule(24, "the primary stays within limits", accounts::limits),
@@ -129,11 +131,11 @@ fn ask(s: &Situation, step: Step, candidates: &[&str], with_mfa: bool, reason: R
 }
 
 /// Denies, asks or allows, as the policy says.
-fn strictly(s: &Situation, how: Strictness, candidate: &Candidate, reason: Reason) -> Verdict {
+fn strictly(s: &Situation, how: Strictness, candidate: &Account, reason: Reason) -> Verdict {
     match how {
         Strictness::Deny => no_op(reason),
         Strictness::Suggest => {
-            ask(s, Step::ReauthenticateCandidate, &[candidate.account.id()], false, reason)
+            ask(s, Step::ReauthenticateCandidate, &[candidate.id()], false, reason)
         }
         Strictness::Allow => passes("the policy allows it"),
     }

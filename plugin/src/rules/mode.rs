@@ -6,7 +6,8 @@ use super::accounts::secondaries;
 use super::{Course, Stop, Verdict, Wish, ask, passes, passes_with, stop};
 use crate::bindings::{Level, Step};
 use crate::reason::Code;
-use crate::situation::{Account, Situation};
+use crate::account::Account;
+use crate::situation::Situation;
 
 pub(super) fn mode_asks(s: &Situation, _: &Course) -> Verdict {
     if !matches!(s.policy.mode, Mode::Suggest | Mode::Required) || s.meant.is_empty() {

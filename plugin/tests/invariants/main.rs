@@ -73,7 +73,7 @@ fn auto() -> Policy {
 }
 
 fn plan(event: &LoginEvent, policy: &Policy, found: &[User]) -> Plan {
-    decide(&Input { event, policy, found, failed: None, proof: None, now: NOW })
+    decide(&Input { event, policy, found, failed: None, proof: None, exact_look_up: false, now: NOW })
 }
 
 fn links(plan: &Plan) -> &[LinkRequest] {

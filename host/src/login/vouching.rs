@@ -1,0 +1,63 @@
+//! The identity that vouches for a user's address.
+
+use serde_json::{Map, Value};
+
+use super::User;
+
+/// The reason why a user's own identity does not vouch for the user's address,
+/// if there is one: once a user is linked, its own identity keeps the address
+/// that it came with. Without such a record, the address is the identity's.
+#[must_use]
+pub fn why_not_vouched_for(user: &User) -> Option<&'static str> {
+    let is_own = |id: &str| id == user.user_id;
+    let own = user.identities.iter().find(|it| is_own(&it.as_user_id())).or(user.identities.first())?;
+    let profile: &Map<String, Value> = own.profile_data.as_ref()?;
+    let address = profile.get("email").and_then(Value::as_str)?;
+    let root = user.email.as_deref().unwrap_or_default();
+    if !address.eq_ignore_ascii_case(root) {
+        return Some("its own identity came with another address");
+    }
+    match profile.get("email_verified") {
+        None | Some(Value::Null | Value::Bool(true)) => None,
+        Some(_) => Some("its own identity did not verify it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::why_not_vouched_for;
+    use crate::login::User;
+
+    fn user(profile: &str) -> User {
+        let text = format!(
+            r#"{{"user_id": "auth0|1", "email": "ada@example.com", "email_verified": true, "identities": [
+                {{"provider": "github", "user_id": "6", "profileData": {{"email": "eve@example.com"}}}},
+                {{"provider": "auth0", "user_id": "1"{profile}}}]}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn an_identity_vouches_for_the_address_that_it_came_with() {
+        for profile in [
+            "",
+            r#", "profileData": {}"#,
+            r#", "profileData": {"email": "Ada@Example.com"}"#,
+            r#", "profileData": {"email": "ada@example.com", "email_verified": true}"#,
+            r#", "profileData": {"email": "ada@example.com", "email_verified": null}"#,
+        ] {
+            assert_eq!(why_not_vouched_for(&user(profile)), None, "{profile}");
+        }
+    }
+
+    #[test]
+    fn an_identity_with_another_or_an_unverified_address_does_not() {
+        for profile in [
+            r#", "profileData": {"email": "eve@example.com", "email_verified": true}"#,
+            r#", "profileData": {"email": "ada@example.com", "email_verified": false}"#,
+            r#", "profileData": {"email": "ada@example.com", "email_verified": "true"}"#,
+        ] {
+            assert!(why_not_vouched_for(&user(profile)).is_some(), "{profile}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Options of a policy that open an attack, or that have no effect.
+
+use crate::{
+    Caution, MetadataRule, Mfa, OnMultiple, Policy, Primary, PrivilegedDecision, Strictness,
+    TrustedConnection, is_enterprise,
+};
+
+/// An option that gives a protection up, or that has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The key.
+    pub key: &'static str,
+    /// The attack that it opens, by its id in `docs/security.md`; empty if it
+    /// opens none.
+    pub attack: &'static str,
+    /// One sentence for people.
+    pub message: String,
+}
+
+/// An age of proofs from which they are called old, in seconds.
+const LONG: u32 = 3600;
+
+impl Policy {
+    /// The options that open an attack or have no effect.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let of_trust = self.trusted_connections.iter().filter_map(|trusted| self.about_trust(trusted));
+        let of_options = self.given_up().into_iter().filter(|(is_given_up, ..)| *is_given_up);
+        let of_options = of_options.map(|(_, key, attack, message)| warning(key, attack, message));
+        of_trust.chain(of_options).collect()
+    }
+
+    /// Whether each protection is given up, its key, the attack, and the loss.
+    #[rustfmt::skip]
+    fn given_up(&self) -> [(bool, &'static str, &'static str, &'static str); 16] {
+        let copies_by_default = !matches!(self.metadata.app.default, MetadataRule::Drop | MetadataRule::MustEqual);
+        let groups_all = self.connection_groups.values().flatten().any(|name| name == "*");
+        [
+            (groups_all, "connection_groups", "S-103",
+             "A group with `*` lets one customer's directory reach the accounts of all other connections."),
+            (!self.linked_organizations.is_empty(), "linked_organizations", "S-54",
+             "Members of one organization are linked to accounts of the other."),
+            (self.local_part_case == Caution::Allow, "local_part_case", "S-21",
+             "Where a mail system tells `Ada@` from `ada@`, one person gets into the other's account."),
+            (self.same_provider == Strictness::Allow, "same_provider", "S-43",
+             "The next owner of a mailbox that was given up gets into the account of the previous one."),
+            (self.two_databases == Strictness::Allow, "two_databases", "S-44",
+             "The password of one database opens the account in the other."),
+            (self.never_logged_in == Caution::Allow, "never_logged_in", "S-57",
+             "An account that was imported or prepared is linked though nobody has ever logged in to it."),
+            (self.trojan_identity == Caution::Allow, "trojan_identity", "S-12",
+             "An identity that an attacker linked in advance goes on leading into the account of its victim."),
+            (self.on_multiple == OnMultiple::LinkAll, "on_multiple", "S-38",
+             "All accounts with an address become one, also those of people who share a mailbox."),
+            (self.on_multiple == OnMultiple::DenyLogin, "on_multiple", "S-38",
+             "Two accounts that claim an address keep its owner from logging in."),
+            (self.primary == Primary::Existing, "primary", "S-40",
+             "The account that stays depends on the order in which the two log in."),
+            (self.allow_demote_with_identities, "allow_demote_with_identities", "S-47",
+             "An account with linked identities becomes a part of another one without a question."),
+            (self.privileged.decision == PrivilegedDecision::Ignore, "privileged", "S-51",
+             "A login is linked to an administrator's account without a second factor."),
+            (self.mfa == Mfa::Ignore, "mfa", "S-53",
+             "A login without a second factor gets into an account that has one."),
+            (copies_by_default, "metadata", "S-59",
+             "The other account's `app_metadata` is taken over by default, and with it the roles and rights in it."),
+            (self.unlink_cooldown_days == 0, "unlink_cooldown_days", "S-91",
+             "Accounts that their owner has separated are linked again at the next login."),
+            (self.proof_max_age_s > LONG, "proof_max_age_s", "S-109",
+             "A proof counts for more than an hour: a browser left open stands for its owner."),
+        ]
+    }
+
+    fn about_trust(&self, trusted: &TrustedConnection) -> Option<Warning> {
+        let about = |attack, message: &str| Some(warning("trusted_connections", attack, message));
+        let detail = match trusted {
+            TrustedConnection::Name(name) if name == "*" => {
+                return about("S-08", "`*` takes every connection's word on every address, that of a customer's own directory too.");
+            }
+            TrustedConnection::Name(_) => return None,
+            TrustedConnection::Detailed(detail) => detail,
+        };
+        if let Some(strategy) = &detail.strategy {
+            return match (is_enterprise(strategy), detail.domains.is_empty()) {
+                (true, true) => about("", &format!("`{strategy}` is listed without `domains`, which an enterprise connection needs: it is not trusted.")),
+                (true, false) => about("S-07", &format!("Every `{strategy}` connection may claim these domains, that of another customer too; list the connection by `name`.")),
+                (false, _) if strategy == "oauth2" => about("S-08", "Every custom social connection is trusted; list the connection by `name`."),
+                (false, _) => None,
+            };
+        }
+        let name = detail.name.as_deref().unwrap_or_default();
+        let is_grouped = self.connection_groups.values().flatten().any(|it| it == name || it == "*");
+        if !detail.domains.is_empty() && !is_grouped {
+            return about("", &format!("`{name}` is in none of `connection_groups`: an enterprise connection then links to no other."));
+        }
+        None
+    }
+}
+
+fn warning(key: &'static str, attack: &'static str, message: &str) -> Warning {
+    Warning { key, attack, message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Policy;
+
+    fn warned(policy: &str) -> Vec<String> {
+        let policy = Policy::read(policy).unwrap();
+        policy.warnings().iter().map(|it| format!("{} {}", it.key, it.attack)).collect()
+    }
+
+    #[test]
+    fn the_defaults_give_nothing_up() {
+        assert!(warned("{}").is_empty());
+        assert!(warned(r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#).is_empty());
+        assert!(warned(r#"{"preset": "strict"}"#).is_empty());
+    }
+
+    #[test]
+    fn each_protection_that_is_given_up_is_told_with_its_attack() {
+        let cases = [
+            (r#"{"trusted_connections": ["*"]}"#, "trusted_connections S-08"),
+            (r#"{"trusted_connections": [{"strategy": "oauth2"}]}"#, "trusted_connections S-08"),
+            (r#"{"trusted_connections": [{"strategy": "waad", "domains": ["acme.com"]}]}"#, "trusted_connections S-07"),
+            (r#"{"trusted_connections": [{"strategy": "samlp"}]}"#, "trusted_connections "),
+            (r#"{"trusted_connections": [{"name": "acme", "domains": ["acme.com"]}]}"#, "trusted_connections "),
+            (r#"{"connection_groups": {"all": ["*"]}}"#, "connection_groups S-103"),
+            (r#"{"linked_organizations": [["a", "b"]]}"#, "linked_organizations S-54"),
+            (r#"{"local_part_case": "allow"}"#, "local_part_case S-21"),
+            (r#"{"same_provider": "allow"}"#, "same_provider S-43"),
+            (r#"{"two_databases": "allow"}"#, "two_databases S-44"),
+            (r#"{"never_logged_in": "allow"}"#, "never_logged_in S-57"),
+            (r#"{"trojan_identity": "allow"}"#, "trojan_identity S-12"),
+            (r#"{"on_multiple": "link_all"}"#, "on_multiple S-38"),
+            (r#"{"on_multiple": "deny_login"}"#, "on_multiple S-38"),
+            (r#"{"primary": "existing"}"#, "primary S-40"),
+            (r#"{"allow_demote_with_identities": true}"#, "allow_demote_with_identities S-47"),
+            (r#"{"privileged": {"decision": "ignore"}}"#, "privileged S-51"),
+            (r#"{"mfa": "ignore"}"#, "mfa S-53"),
+            (r#"{"metadata": {"app": {"default": "deep"}}}"#, "metadata S-59"),
+            (r#"{"unlink_cooldown_days": 0}"#, "unlink_cooldown_days S-91"),
+            (r#"{"proof_max_age_s": 3601}"#, "proof_max_age_s S-109"),
+        ];
+        for (policy, expected) in cases {
+            assert_eq!(warned(policy), [expected], "{policy}");
+        }
+        assert!(warned(r#"{"proof_max_age_s": 3600}"#).is_empty());
+    }
+
+    #[test]
+    fn a_connection_that_is_placed_or_named_without_domains_is_not_told() {
+        let placed = r#"{"trusted_connections": [{"name": "acme", "domains": ["acme.com"]}],
+            "connection_groups": {"staff": ["acme", "Username-Password-Authentication"]}}"#;
+        assert!(warned(placed).is_empty());
+        assert!(warned(r#"{"trusted_connections": [{"strategy": "google-oauth2"}]}"#).is_empty());
+    }
+
+    #[test]
+    fn a_preset_tells_all_that_it_gives_up() {
+        assert_eq!(
+            warned(r#"{"preset": "auth0-rule"}"#),
+            [
+                "trusted_connections S-08", "connection_groups S-103", "same_provider S-43", "two_databases S-44",
+                "never_logged_in S-57", "trojan_identity S-12", "on_multiple S-38", "primary S-40",
+                "allow_demote_with_identities S-47", "privileged S-51", "mfa S-53", "unlink_cooldown_days S-91",
+            ]
+        );
+    }
+}

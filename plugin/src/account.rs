@@ -1,0 +1,181 @@
+//! An account: the identities that lead into it, and the claims that each of
+//! them makes of an address.
+
+use link_policy::Policy;
+
+use crate::bindings::{Identity, LoginEvent, User, Verification};
+use crate::linking_state::LinkingState;
+use crate::trust::{Trust, trust};
+
+/// An account, its marks, and the claims of its identities.
+pub(crate) struct Account<'a> {
+    pub(crate) user: &'a User,
+    pub(crate) state: LinkingState,
+    /// The place of the identity that the account's id is made of.
+    root: usize,
+    /// The root identity's claim first: the account has its id and its address
+    /// from it. Never empty.
+    claims: Vec<Claim<'a>>,
+}
+
+/// The word of one identity on an address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim<'a> {
+    /// The connection's name.
+    pub(crate) connection: &'a str,
+    /// The connection's strategy, which is the identity's provider.
+    pub(crate) strategy: &'a str,
+    /// The id at the provider.
+    pub(crate) subject: &'a str,
+    /// The address: the account's for the root identity, its own for a linked
+    /// one.
+    pub(crate) address: &'a str,
+    /// Whether the provider calls the address verified.
+    pub(crate) is_verified: bool,
+    /// Whether the policy takes the connection's word on the address.
+    pub(crate) trust: Trust,
+}
+
+impl Claim<'_> {
+    /// Whether the claim is about this address.
+    pub(crate) fn is_of(&self, address: &str) -> bool {
+        self.address.eq_ignore_ascii_case(address)
+    }
+
+    /// Whether the identity proves this address: its connection is trusted and
+    /// calls just this address verified.
+    pub(crate) fn proves(&self, address: &str) -> bool {
+        self.is_verified && self.trust == Trust::Trusted && self.is_of(address)
+    }
+}
+
+impl<'a> Account<'a> {
+    /// An account that a look-up has found.
+    pub(crate) fn of(user: &'a User, policy: &Policy) -> Self {
+        let root = root_place(user);
+        let mut claims = Vec::with_capacity(user.identities.len() + 1);
+        claims.push(root_claim(user, user.identities.get(root)));
+        for (place, identity) in user.identities.iter().enumerate() {
+            if place != root {
+                claims.push(linked_claim(identity));
+            }
+        }
+        for claim in &mut claims {
+            claim.trust = trust(policy, claim);
+        }
+        Self { user, state: LinkingState::read(user.app_metadata.as_deref()), root, claims }
+    }
+
+    /// The account of this login. A connection that none of its identities is
+    /// of leads into it all the same, with no word on any address.
+    pub(crate) fn of_login(event: &'a LoginEvent, policy: &Policy) -> Self {
+        let mut account = Self::of(&event.user, policy);
+        let (connection, strategy) = (event.connection.name.as_str(), event.connection.strategy.as_str());
+        if account.claims.iter().all(|claim| claim.connection != connection) {
+            let unknown = Claim { connection, strategy, ..NO_CLAIM };
+            account.claims.push(unknown);
+        }
+        account
+    }
+
+    pub(crate) fn id(&self) -> &'a str {
+        &self.user.user_id
+    }
+
+    pub(crate) fn email(&self) -> &'a str {
+        self.user.email.as_deref().unwrap_or_default()
+    }
+
+    /// The claim that the account's own address rests on.
+    pub(crate) fn root(&self) -> &Claim<'a> {
+        self.claims.first().unwrap_or(&NO_CLAIM)
+    }
+
+    /// The claims of all other identities that lead into the account.
+    pub(crate) fn linked(&self) -> &[Claim<'a>] {
+        self.claims.get(1..).unwrap_or_default()
+    }
+
+    /// The claims of every identity that leads into the account.
+    pub(crate) fn claims(&self) -> &[Claim<'a>] {
+        &self.claims
+    }
+
+    /// The first connection of the account that is in this list.
+    pub(crate) fn connection_in(&self, names: &[String]) -> Option<&'a str> {
+        if names.is_empty() {
+            return None;
+        }
+        let mut connections = self.claims.iter().map(|claim| claim.connection);
+        connections.find(|connection| names.iter().any(|name| name == connection))
+    }
+
+    /// Whether the root identity itself says otherwise of the account's
+    /// address: it came with another one, or did not call it verified. The
+    /// address is then nobody's word.
+    pub(crate) fn root_contradicts_address(&self) -> bool {
+        let Some(root) = self.user.identities.get(self.root) else { return false };
+        let Some(own) = root.email.as_deref() else { return false };
+        let denies = matches!(root.email_verified, Verification::Unverified | Verification::NotBoolean(_));
+        denies || !own.eq_ignore_ascii_case(self.email())
+    }
+
+    /// Whether this id is the account's or that of one of its identities.
+    pub(crate) fn is_or_has(&self, user_id: &str) -> bool {
+        self.id() == user_id || self.user.identities.iter().any(|it| is_called(it, user_id))
+    }
+
+    /// Whether an identity of this account is one of the other.
+    pub(crate) fn shares_identity_with(&self, other: &Account) -> bool {
+        let same = |a: &Identity, b: &Identity| {
+            a.user_id == b.user_id && a.provider == b.provider && a.connection == b.connection
+        };
+        self.user.identities.iter().any(|a| other.user.identities.iter().any(|b| same(a, b)))
+    }
+
+    pub(crate) fn is_in_own_database(&self) -> bool {
+        self.claims.iter().any(|claim| claim.strategy == "auth0")
+    }
+}
+
+/// Of an identity of which nothing is known.
+const NO_CLAIM: Claim<'static> = Claim {
+    connection: "",
+    strategy: "",
+    subject: "",
+    address: "",
+    is_verified: false,
+    trust: Trust::Untrusted,
+};
+
+fn root_claim<'a>(user: &'a User, root: Option<&'a Identity>) -> Claim<'a> {
+    let address = user.email.as_deref().unwrap_or_default();
+    let is_verified = user.email_verified == Verification::Verified;
+    match root {
+        Some(root) => Claim { address, is_verified, ..linked_claim(root) },
+        None => Claim { address, is_verified, ..NO_CLAIM },
+    }
+}
+
+fn linked_claim(identity: &Identity) -> Claim<'_> {
+    Claim {
+        connection: &identity.connection,
+        strategy: &identity.provider,
+        subject: &identity.user_id,
+        address: identity.email.as_deref().unwrap_or_default(),
+        is_verified: identity.email_verified == Verification::Verified,
+        trust: Trust::Untrusted,
+    }
+}
+
+/// The place of the identity that the user's id is made of: the first one, but
+/// for a list in another order.
+fn root_place(user: &User) -> usize {
+    user.identities.iter().position(|it| is_called(it, &user.user_id)).unwrap_or(0)
+}
+
+/// Whether a user of this id would have the identity as its root.
+fn is_called(identity: &Identity, user_id: &str) -> bool {
+    let id = user_id.strip_prefix(identity.provider.as_str()).and_then(|rest| rest.strip_prefix('|'));
+    id == Some(identity.user_id.as_str())
+}

@@ -1,0 +1,83 @@
+//! A policy's view of connections: whose word on an address it takes, and which
+//! connections link to one another.
+
+use link_policy::{Policy, TrustedConnection, is_enterprise};
+
+use crate::account::Claim;
+use crate::email;
+
+/// Whether a connection's word on an address is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    Trusted,
+    Untrusted,
+    /// It is listed without the domains that an enterprise connection needs.
+    WithoutDomains,
+    /// Only the tenant says that all its addresses are verified.
+    ByTenantOnly,
+    /// It is trusted, for other domains.
+    DomainNotOwned,
+}
+
+/// The trust in the connection of a claim, for the claim's address.
+pub(crate) fn trust(policy: &Policy, claim: &Claim) -> Trust {
+    let (connection, strategy) = (claim.connection, claim.strategy);
+    if policy.verified_by_tenant.iter().any(|it| it == connection || it == strategy) {
+        return Trust::ByTenantOnly;
+    }
+    if matches!(strategy, "auth0" | "email") {
+        return Trust::Trusted;
+    }
+    let mut trust = Trust::Untrusted;
+    for entry in &policy.trusted_connections {
+        let domains = match entry {
+            TrustedConnection::Name(name) if name == "*" => return Trust::Trusted,
+            TrustedConnection::Name(name) if name == connection => &[][..],
+            TrustedConnection::Detailed(it)
+                if it.name.as_deref() == Some(connection) || it.strategy.as_deref() == Some(strategy) =>
+            {
+                &it.domains
+            }
+            _ => continue,
+        };
+        match domains {
+            [] if is_enterprise(strategy) => {
+                if trust == Trust::Untrusted {
+                    trust = Trust::WithoutDomains;
+                }
+            }
+            [] => return Trust::Trusted,
+            domains if email::is_at(claim.address, domains) => return Trust::Trusted,
+            _ => trust = Trust::DomainNotOwned,
+        }
+    }
+    trust
+}
+
+/// The connections that link to one another.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Group<'a> {
+    Named(&'a str),
+    /// An enterprise connection on its own.
+    Own(&'a str),
+    /// All that are in no other.
+    Others,
+}
+
+/// The group of a claim's connection.
+pub(crate) fn group<'a>(policy: &'a Policy, claim: &Claim<'a>) -> Group<'a> {
+    let groups = &policy.connection_groups;
+    let holding = |wanted: &str| groups.iter().find(|(_, names)| names.iter().any(|name| name == wanted));
+    match holding(claim.connection).or_else(|| holding("*")) {
+        Some((name, _)) => Group::Named(name),
+        None if is_enterprise(claim.strategy) => Group::Own(claim.connection),
+        None => Group::Others,
+    }
+}
+
+/// Whether accounts of one provider are told apart by its connections: every
+/// customer has their own. Source: Auth0's event schema, the enterprise category
+/// of identities, and its custom social connections.
+pub(crate) fn is_per_connection(strategy: &str) -> bool {
+    strategy == "oauth2" || is_enterprise(strategy)
+}
