@@ -9,22 +9,39 @@ use ligature_host::harness::{Case, Report, run};
 use ligature_host::login::Decision;
 use ligature_host::sandbox::{Plugin, Sandbox, Wasi};
 use ligature_tests::{POLICY, SANDBOX, sandbox};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn case(attack: &str) -> Case {
     let account = |id: &str, email: &str, verified: bool, blocked: bool| {
         json!({"user_id": id, "email": email, "email_verified": verified, "blocked": blocked,
                "created_at": "2024-01-01T00:00:00Z"})
     };
+    // A linked user keeps the address that its own identity came with.
+    let linked = |id: &str, email: &str, verified: bool| {
+        json!({"user_id": format!("auth0|{id}"), "email": "ada@example.com", "email_verified": true,
+               "created_at": "2024-01-01T00:00:00Z", "identities": [
+                   {"provider": "auth0", "user_id": id, "connection": "auth0", "isSocial": false,
+                    "profileData": {"email": email, "email_verified": verified}},
+                   {"provider": "oauth2", "user_id": format!("idp|{id}"), "connection": "idp", "isSocial": true,
+                    "profileData": {"email": "ada@example.com", "email_verified": true}}]})
+    };
+    let users = [
+        account("auth0|verified", "ada@example.com", true, false),
+        account("auth0|blocked", "ada@example.com", true, true),
+        account("auth0|unverified", "ada@example.com", false, false),
+        account("auth0|stranger", "stranger@example.com", true, false),
+        linked("other-address", "eve@evil.example", true),
+        linked("unverified-root", "ada@example.com", false),
+    ];
+    // Linked users are there only for the attacks that are about them.
+    let is_wanted = |user: &&Value| {
+        let id = user["user_id"].as_str().unwrap_or_default().trim_start_matches("auth0|");
+        user["identities"].is_null() || attack.contains(id)
+    };
     let text = json!({
         "title": attack,
         "now": "2026-11-21T10:00:00Z",
-        "users": [
-            account("auth0|verified", "ada@example.com", true, false),
-            account("auth0|blocked", "ada@example.com", true, true),
-            account("auth0|unverified", "ada@example.com", false, false),
-            account("auth0|stranger", "stranger@example.com", true, false),
-        ],
+        "users": users.iter().filter(is_wanted).collect::<Vec<_>>(),
         "event": {
             "user": {"user_id": "google-oauth2|2", "email": "ada@example.com", "email_verified": true},
             "connection": {"name": attack, "strategy": "google-oauth2"},
@@ -101,6 +118,9 @@ attacks! {
     link_of_a_user_to_itself = "link-to-itself";
     link_of_a_blocked_candidate = "link-blocked";
     link_of_an_unverified_candidate = "link-unverified";
+    link_of_an_account_with_anothers_address = "link-other-address";
+    link_of_an_account_whose_own_identity_is_unverified = "link-unverified-root";
+    link_of_such_an_account_as_the_secondary = "link-unverified-root-into-own";
     call_after_a_refusal = "call-after-a-refusal";
     metadata_that_is_no_json = "bad-metadata";
     claim_of_a_link_never_made = "says-linked";

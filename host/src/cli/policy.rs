@@ -8,6 +8,7 @@ use clap::Subcommand;
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print};
 use crate::harness::Document;
+use crate::sandbox::SettingsWarning;
 
 /// Works with policy files: the JSON document that tells a plugin when to link.
 #[derive(Debug, clap::Args)]
@@ -22,13 +23,21 @@ enum Command {
     /// Check a policy file before any login uses it
     ///
     /// Unknown keys, wrong types and contradictions are told with their place;
-    /// a good policy with its SHA-256, which every outcome carries.
+    /// a good policy with its SHA-256, which every outcome carries. Options that
+    /// open an attack, or that have no effect, are warned of.
     Check {
         /// The policy file
         file: PathBuf,
         #[command(flatten)]
         plugin: PluginArgs,
     },
+}
+
+/// A line about an option, with the id of the attack that it opens.
+fn in_words(warning: &SettingsWarning) -> String {
+    let SettingsWarning { key, attack, message } = warning;
+    let attack = attack.as_ref().map(|id| format!(" ({id} in docs/security.md)")).unwrap_or_default();
+    format!("warning: `{key}`: {message}{attack}\n")
 }
 
 impl Args {
@@ -39,7 +48,11 @@ impl Args {
         let plugin = plugin.load(&sandbox)?;
         match plugin.check_settings(&document.text) {
             Ok(Ok(())) => {
-                print(&format!("{}: good, sha256 {}\n", file.display(), document.settings().sha256()))
+                let warnings = plugin.settings_warnings(&document.text).map_err(|failure| {
+                    Exit::failed(anyhow!("plugin {} {failure}, while checking {}", plugin.name(), file.display()))
+                })?;
+                print(&format!("{}: good, sha256 {}\n", file.display(), document.settings().sha256()))?;
+                warnings.iter().try_for_each(|warning| print(&in_words(warning)))
             }
             Ok(Err(error)) => Err(Exit::unreadable(document.error(&error))),
             Err(failure) => Err(Exit::failed(anyhow!(

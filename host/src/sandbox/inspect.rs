@@ -177,8 +177,9 @@ fn is_offered(name: &str, profile: Wasi) -> bool {
 }
 
 fn is_used(name: &str) -> bool {
-    is_compatible(name, CONTRACT)
-        && (name.starts_with("ligature:login/handler@") || name.starts_with("ligature:login/settings@"))
+    const USED: [&str; 3] =
+        ["ligature:login/handler@", "ligature:login/settings@", "ligature:login/settings-warnings@"];
+    is_compatible(name, CONTRACT) && USED.iter().any(|used| name.starts_with(used))
 }
 
 fn offered_instead(name: &str, profile: Wasi) -> String {

@@ -13,7 +13,7 @@ mod wasi;
 pub use engine::{Allocator, Options, Sandbox, StartError};
 pub use failure::{Failure, LoadError};
 pub use inspect::{Direction, Inspection, Item};
-pub use plugin::{Finished, Plugin, Question, Settings, SettingsError};
+pub use plugin::{Finished, Plugin, Question, Settings, SettingsError, SettingsWarning};
 pub use state::{LogLevel, LogLine, Used};
 pub(crate) use turnstile::{Inside, Turnstile};
 pub use wasi::Wasi;

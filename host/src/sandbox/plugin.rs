@@ -29,6 +29,7 @@ pub struct Plugin {
     version: Arc<PluginVersion>,
     login: v0_1::PluginPre<State>,
     settings: Option<v0_1::Settings>,
+    warnings: Option<v0_1::SettingsWarnings>,
 }
 
 /// A policy document, a JSON object, and the hash by which the journal knows it.
@@ -100,6 +101,18 @@ pub struct SettingsError {
     pub message: String,
 }
 
+/// An option of a policy document that gives a protection up, or that has no
+/// effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsWarning {
+    /// The option's key.
+    pub key: String,
+    /// The attack that it opens, by its id in the plugin's documentation.
+    pub attack: Option<String>,
+    /// One sentence for people.
+    pub message: String,
+}
+
 impl Sandbox {
     /// Compiles a plugin and checks that it fits. `name` is what it is called
     /// in messages.
@@ -113,6 +126,7 @@ impl Sandbox {
         inspect::check_offered(&component, &self.engine, wasi)?;
         let pre = link(&self.engine, &component, wasi)?;
         let settings = v0_1::Settings::of(&pre).map_err(mismatch)?;
+        let warnings = v0_1::SettingsWarnings::of(&pre).map_err(mismatch)?;
         let login = v0_1::PluginPre::new(pre).map_err(mismatch)?;
         Ok(Plugin {
             engine: self.engine.clone(),
@@ -124,6 +138,7 @@ impl Sandbox {
             version: Arc::new(PluginVersion { name: name.to_owned(), sha256: sha256(bytes) }),
             login,
             settings,
+            warnings,
         })
     }
 }
@@ -227,6 +242,27 @@ impl Plugin {
         let checked = self.login.instance_pre().instantiate(&mut store);
         let checked = checked.and_then(|instance| settings.check(&instance, &mut store, text));
         checked.map_err(|error| self.failure(&error, &store))
+    }
+
+    /// What a policy document that the plugin takes gives up; nothing where the
+    /// plugin does not tell.
+    ///
+    /// # Errors
+    ///
+    /// When the plugin fails, or tells more than the contract allows.
+    pub fn settings_warnings(&self, text: &str) -> Result<Vec<SettingsWarning>, Failure> {
+        let Some(warnings) = &self.warnings else { return Ok(Vec::new()) };
+        let _inside = self.turnstile.enter();
+        let mut store = self.store(Timestamp::default(), Box::new(NoDirectory));
+        let told = self.login.instance_pre().instantiate(&mut store);
+        let told = told.and_then(|instance| warnings.warn(&instance, &mut store, text));
+        let told = told.map_err(|error| self.failure(&error, &store))?;
+        let too_long =
+            |it: &SettingsWarning| it.key.len() + it.message.len() > self.limits.text_bytes + 64;
+        if told.len() > self.limits.reasons || told.iter().any(too_long) {
+            return Err(Failure::InvalidAnswer("its warnings about the settings are too many or too long".to_owned()));
+        }
+        Ok(told)
     }
 
     fn store(&self, now: Timestamp, api: Box<dyn ManagementApi>) -> Store<State> {

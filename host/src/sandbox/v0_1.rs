@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 
-use super::plugin::{Question, SettingsError};
+use super::plugin::{Question, SettingsError, SettingsWarning};
 use super::state::{LogLevel, State};
 use crate::limits::Limits;
 use crate::login::{
@@ -23,7 +23,7 @@ mod bindings {
 
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, reason = "generated code")]
 mod settings_bindings {
-    // The same package, seen through the one interface that is optional.
+    // The same package, seen through one interface that is optional.
     wasmtime::component::bindgen!({
         path: "../wit",
         inline: "
@@ -35,10 +35,25 @@ mod settings_bindings {
     });
 }
 
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, reason = "generated code")]
+mod warnings_bindings {
+    // The other one.
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "
+            package ligature:host;
+            world settings-warnings-only {
+                export ligature:login/settings-warnings@0.1.0;
+            }
+        ",
+    });
+}
+
 use bindings::exports::ligature::login::handler;
 use bindings::ligature::login::{accounts, log, raw, types, users};
 pub(super) use bindings::{Plugin, PluginPre};
 use settings_bindings::exports::ligature::login::settings;
+use warnings_bindings::exports::ligature::login::settings_warnings;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Plugin::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
@@ -118,6 +133,35 @@ impl Settings {
             column: error.column as usize,
             message: error.message,
         }))
+    }
+}
+
+/// The optional interface `settings-warnings` of a plugin.
+pub(super) struct SettingsWarnings(settings_warnings::GuestIndices);
+
+impl SettingsWarnings {
+    /// None if the plugin does not export it.
+    pub(super) fn of(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
+        let name = "ligature:login/settings-warnings@0.1.0";
+        if pre.component().component_type().get_export(pre.engine(), name).is_none() {
+            return Ok(None);
+        }
+        settings_warnings::GuestIndices::new(pre).map(|indices| Some(Self(indices)))
+    }
+
+    pub(super) fn warn(
+        &self,
+        instance: &Instance,
+        store: &mut Store<State>,
+        text: &str,
+    ) -> wasmtime::Result<Vec<SettingsWarning>> {
+        let warned = self.0.load(&mut *store, instance)?.call_warn(store, &text.to_owned())?;
+        let warning = |it: settings_warnings::Warning| SettingsWarning {
+            key: it.key,
+            attack: it.attack,
+            message: it.message,
+        };
+        Ok(warned.into_iter().map(warning).collect())
     }
 }
 

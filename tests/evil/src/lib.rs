@@ -90,6 +90,12 @@ fn attack(event: &LoginEvent) -> Result<Outcome, ApiError> {
         "link-to-itself" => words(Some(&link(own, own))),
         "link-blocked" => look_up_and_link(event, "auth0|blocked"),
         "link-unverified" => look_up_and_link(event, "auth0|unverified"),
+        "link-other-address" => look_up_and_link(event, "auth0|other-address"),
+        "link-unverified-root" => look_up_and_link(event, "auth0|unverified-root"),
+        "link-unverified-root-into-own" => {
+            let _ = users::find_by_email(&own_address(event));
+            words(Some(&link(own, "auth0|unverified-root")))
+        }
         "call-after-a-refusal" => {
             let _ = users::find_by_email("stranger@example.com");
             words(Some(&users::find_by_email(&own_address(event))))
