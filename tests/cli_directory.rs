@@ -209,6 +209,32 @@ fn an_event_of_another_tenant_is_refused() {
     assert!(error.contains("belongs to the connection `google-oauth2`, not to `other`"), "{error}");
 }
 
+/// Whoever has the address that the directory's copy holds still is a stranger.
+#[test]
+fn a_login_is_never_linked_by_the_address_of_an_older_copy() {
+    for (id, connection, strategy) in
+        [("auth0|1", "Username-Password-Authentication", "auth0"), ("email|1", "email", "email")]
+    {
+        for (said, code) in [
+            (r#""email": "ada@example.com", "email_verified": false"#, "EMAIL_UNVERIFIED_CURRENT"),
+            (r#""email": "ada@example.com""#, "EMAIL_VERIFIED_UNKNOWN"),
+            (r#""email_verified": false"#, "EMAIL_UNVERIFIED_CURRENT"),
+            (r#""email": "new@example.com", "email_verified": true"#, "NO_CANDIDATE"),
+        ] {
+            let place = Place::empty();
+            place.write("users.ndjson", USERS.replace("auth0|1", id).as_bytes());
+            place.good(&["users", "import", "users.ndjson"]);
+            let event = format!(
+                r#"{{"user": {{"user_id": "{id}", {said}}}, "connection": {{"name": "{connection}", "strategy": "{strategy}"}}}}"#
+            );
+            place.write("event.json", event.as_bytes());
+            let report = place.log_in(&[]);
+            assert_eq!(report["decision"]["kind"], "proceed", "{event}: {report}");
+            assert_eq!(report["reasons"][0]["code"], code, "{event}");
+        }
+    }
+}
+
 #[test]
 fn what_is_exported_is_imported_the_same() {
     let place = Place::with_users();

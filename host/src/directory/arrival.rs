@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Administration, Stored};
-use crate::login::{ApiError, LoginEvent, Timestamp, User, signed_in};
+use super::{Administration, Credential, Stored};
+use crate::login::{ApiError, Identity, LoginEvent, Timestamp, User, signed_in};
 
 /// Why a login cannot be decided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,14 +24,28 @@ pub enum ArrivalError {
         /// Whom the directory says it belongs to.
         known: String,
     },
+    /// The event says another address than the identity logs in with, and the
+    /// login cannot be changed.
+    #[error(
+        "the event says that the address of {identity} is {said}; in the directory it logs in with {known}, which cannot be changed: {why}"
+    )]
+    OtherLogin {
+        /// The database identity.
+        identity: String,
+        /// The address that the event says.
+        said: String,
+        /// The address of its credential.
+        known: String,
+        /// Why the credential cannot be changed.
+        why: String,
+    },
     /// The directory failed.
     #[error(transparent)]
     Directory(#[from] ApiError),
 }
 
 /// The login as its user's: the one that has the identity, be it as a linked
-/// one, with what the identity's provider has just sent; a new one at the
-/// identity's first login.
+/// one, with what the event says of it; a new one at the identity's first login.
 ///
 /// # Errors
 ///
@@ -77,30 +91,69 @@ pub fn first_user(event: &LoginEvent, now: Timestamp) -> User {
     user
 }
 
-/// Writes down what the provider has just sent, if anything is new.
+/// Writes down what the event says, if anything is new.
 fn synchronised(
     directory: &dyn Administration,
     event: &LoginEvent,
     mut known: Stored,
     now: Timestamp,
-) -> Result<Stored, ApiError> {
+) -> Result<Stored, ArrivalError> {
     // Whoever changes the user at the same moment, twice more will do.
     for _ in 0..3 {
         let user = match signed_in(event, Some(&known.user)) {
             Cow::Owned(user) if user != *known.user => User { updated_at: Some(now), ..user },
             _ => return Ok(known),
         };
-        match directory.update(user, known.version) {
-            Ok(updated) => return Ok(updated),
+        match updated(directory, user, &known) {
             // Whoever has the identity by now.
-            Err(error @ ApiError::StateChanged(_)) => {
+            Err(ArrivalError::Directory(error @ ApiError::StateChanged(_))) => {
                 let identity = event.identity().map(|identity| directory.owner(identity.key()));
                 known = identity.transpose()?.flatten().ok_or(error)?;
             }
-            Err(error) => return Err(error),
+            done => return done,
         }
     }
-    Err(ApiError::StateChanged(format!("{} keeps being changed", known.user.user_id)))
+    Err(ApiError::StateChanged(format!("{} keeps being changed", known.user.user_id)).into())
+}
+
+/// Replaces the known user. The credential of an identity that has got another
+/// address changes with it: the old mailbox must not lead into the account.
+fn updated(directory: &dyn Administration, user: User, known: &Stored) -> Result<Stored, ArrivalError> {
+    let changed = user.identities.iter().find(|it| address_of(&user, it) != address_of(&known.user, it));
+    let said = changed.and_then(|identity| Some((identity, address_of(&user, identity)?.to_owned())));
+    let Some((identity, said)) = said else { return Ok(directory.update(user, known.version)?) };
+    let identity = identity.clone();
+    let old = address_of(&known.user, &identity);
+    let credential = match identity.provider.as_str() {
+        "auth0" => directory.credential_of(&identity.connection, &identity.user_id)?,
+        _ => None,
+    };
+    let leads_from_old = |login: &str| {
+        old.is_some_and(|old| old.eq_ignore_ascii_case(login)) && !said.eq_ignore_ascii_case(login)
+    };
+    let Some(credential) = credential.filter(|it| it.email.as_deref().is_some_and(leads_from_old)) else {
+        return Ok(directory.update(user, known.version)?);
+    };
+    let moved = Credential { email: Some(said.clone()), ..credential.clone() };
+    directory.change_login(user, known.version, &moved).map_err(|error| match error {
+        ApiError::Invalid(why) => ArrivalError::OtherLogin {
+            identity: identity.as_user_id(),
+            said,
+            known: credential.email.unwrap_or_default(),
+            why,
+        },
+        error => error.into(),
+    })
+}
+
+/// The address of one of the user's identities: the root one of its own, that of
+/// the profile of a linked one.
+fn address_of<'a>(user: &'a User, identity: &Identity) -> Option<&'a str> {
+    if identity.as_user_id() == user.user_id {
+        return user.email.as_deref();
+    }
+    let known = user.identities.iter().find(|it| it.key() == identity.key());
+    known?.profile_data.as_ref()?.get("email")?.as_str()
 }
 
 /// The login as this user's, with what only the event knows of it.

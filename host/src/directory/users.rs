@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::records::{Done, Interrupted, Matching, Records, overtaken};
 use super::{Batch, Imported, Stored, credential};
-use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, patch};
+use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, patch, profile};
 
 pub(super) fn not_found(user_id: &str) -> Interrupted {
     ApiError::NotFound(user_id.to_owned()).into()
@@ -116,9 +116,40 @@ pub(super) fn update(records: &mut dyn Records, user: &Arc<User>, version: u64) 
         let why = "identities change by linking and unlinking only".to_owned();
         return Err(ApiError::Invalid(why).into());
     }
-    change(records, User::clone(user), before.version)?;
+    let user = with_own_profile(User::clone(user), &before.user);
+    let user = change(records, user, before.version)?;
     existing(records, &user.user_id)
 }
+
+/// The user whose own identity's `profileData` has followed the root address, if
+/// it held the same as the root before.
+fn with_own_profile(mut user: User, before: &User) -> User {
+    let held = |user: &User| {
+        let held = user.identities.first()?.profile_data.as_ref()?;
+        Some(ADDRESS.map(|key| held.get(key).cloned()))
+    };
+    let root = |user: &User| {
+        let root = profile(user);
+        ADDRESS.map(|key| root.get(key).cloned())
+    };
+    let was = held(before);
+    if was != held(&user) || was != Some(root(before)) || root(&user) == root(before) {
+        return user;
+    }
+    let now = root(&user);
+    if let Some(held) = user.identities.first_mut().and_then(|own| own.profile_data.as_mut()) {
+        for (key, value) in ADDRESS.into_iter().zip(now) {
+            match value {
+                Some(value) => held.insert(key.to_owned(), value),
+                None => held.remove(key),
+            };
+        }
+    }
+    user
+}
+
+/// The keys of `profileData` that the root has as well.
+const ADDRESS: [&str; 2] = ["email", "email_verified"];
 
 /// Whether some of these identities are not among the others.
 fn lacks(others: &[Identity], these: &[Identity]) -> bool {

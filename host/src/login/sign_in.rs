@@ -8,44 +8,58 @@ use serde_json::{Map, Value};
 use super::{Identity, LoginEvent, User, profile};
 
 /// The user as it is after this login: made from the event at the first one, when
-/// nobody is known; later as the directory has it, with the attributes that the identity's
-/// provider has just sent. A provider speaks for the root attributes if its
-/// identity is the primary one, else for the identity's `profileData`. Database
-/// and passwordless accounts have no provider that sends anything.
+/// nobody is known; later as the directory has it, with what the event says.
+///
+/// The event's word on the address wins over an older copy, whatever the kind of
+/// account: the root address is the event's if the event is of the known user,
+/// whichever of its identities has logged in; the address in an identity's
+/// `profileData` is the event's if the event is of that linked identity. The other
+/// attributes are those that the identity's provider has just sent; database and
+/// passwordless accounts have no provider that sends any. What the event does not
+/// say stays as the directory has it.
 ///
 /// Source: Auth0, "Sync user profile attributes at each login"; that a linked
 /// identity's profile is synchronised too is not documented.
 #[must_use]
 pub fn signed_in<'a>(event: &'a LoginEvent, known: Option<&'a User>) -> Cow<'a, User> {
     let Some(known) = known else { return Cow::Borrowed(event.account()) };
-    let sent = event.identity().filter(|used| {
-        !matches!(used.provider.as_str(), "auth0" | "email" | "sms") && is_own(used, &event.user)
-    });
-    let Some(used) = sent else { return Cow::Borrowed(known) };
     let mut user = known.clone();
-    if is_own(used, known) {
-        synchronise(&mut user, &event.user);
-    } else if let Some(linked) = user.identities.iter_mut().find(|it| it.key() == used.key()) {
-        take_over(linked.profile_data.get_or_insert_default(), profile(&event.user));
+    let used = event.identity().filter(|used| is_own(used, &event.user));
+    let sends_profile = used.is_some_and(|it| !matches!(it.provider.as_str(), "auth0" | "email" | "sms"));
+    let mut sent = profile(&event.user);
+    if !sends_profile {
+        sent.retain(|key, _| matches!(key.as_str(), "email" | "email_verified"));
+    }
+    if event.user.user_id == known.user_id {
+        set_root_address(&mut user, &event.user);
+        sent.remove("email");
+        sent.remove("email_verified");
+        take_over(&mut user.rest, sent);
+    } else if let Some(used) = used
+        && let Some(linked) = user.identities.iter_mut().find(|it| it.key() == used.key())
+        && !sent.is_empty()
+    {
+        take_over(linked.profile_data.get_or_insert_default(), sent);
     }
     Cow::Owned(user)
+}
+
+/// An address without a word on whether it is verified is not verified. A word
+/// without an address takes the verification of the known address away, and
+/// never gives it one.
+fn set_root_address(user: &mut User, sent: &User) {
+    if sent.email.is_some() {
+        user.email.clone_from(&sent.email);
+        user.email_verified = sent.email_verified.clone();
+    } else if !sent.email_verified.is_absent() && !sent.email_verified.is_verified() {
+        user.email_verified = sent.email_verified.clone();
+    }
 }
 
 /// Whether it is the user's primary identity. An event in which it is not
 /// carries the primary's attributes, not the identity's.
 fn is_own(identity: &Identity, user: &User) -> bool {
     user.user_id.split_once('|') == Some((&identity.provider, &identity.user_id))
-}
-
-fn synchronise(user: &mut User, sent: &User) {
-    if sent.email.is_some() {
-        user.email.clone_from(&sent.email);
-        user.email_verified = sent.email_verified.clone();
-    }
-    let mut profile = profile(sent);
-    profile.remove("email");
-    profile.remove("email_verified");
-    take_over(&mut user.rest, profile);
 }
 
 /// What a provider has sent replaces what was there. An address or a number that
@@ -63,7 +77,7 @@ fn take_over(held: &mut Map<String, Value>, sent: Map<String, Value>) {
 #[cfg(test)]
 mod tests {
     use super::signed_in;
-    use crate::login::{LoginEvent, User};
+    use crate::login::{LoginEvent, User, Verification};
 
     fn user(text: &str) -> User {
         serde_json::from_str::<User>(text).unwrap().with_own_identity("")
@@ -134,10 +148,68 @@ mod tests {
     }
 
     #[test]
-    fn a_database_account_is_what_the_directory_says() {
-        let known = user(r#"{"user_id": "auth0|1", "email": "ada@example.com"}"#);
-        let event =
-            event(r#"{"user_id": "auth0|1", "email": "eve@example.com", "email_verified": true}"#, "db");
+    fn the_events_word_on_the_address_wins_whatever_the_kind_of_account() {
+        for id in ["auth0|1", "email|1", "sms|1", "google-oauth2|1"] {
+            let known = user(&format!(
+                r#"{{"user_id": "{id}", "email": "old@example.com", "email_verified": true, "name": "Ada"}}"#
+            ));
+            let event = event(
+                &format!(r#"{{"user_id": "{id}", "email": "new@example.com", "email_verified": false}}"#),
+                "any",
+            );
+            let user = signed_in(&event, Some(&known)).into_owned();
+            assert_eq!(user.email.as_deref(), Some("new@example.com"), "{id}");
+            assert_eq!(user.email_verified, Verification::Unverified, "{id}");
+            assert_eq!(user.rest["name"], "Ada", "{id}");
+        }
+    }
+
+    #[test]
+    fn a_database_account_keeps_the_rest_of_its_profile() {
+        let known = user(r#"{"user_id": "auth0|1", "name": "Ada", "given_name": "Ada"}"#);
+        let event = event(r#"{"user_id": "auth0|1", "name": "Eve", "given_name": "Eve"}"#, "db");
         assert_eq!(*signed_in(&event, Some(&known)), known);
+    }
+
+    #[test]
+    fn the_root_address_is_the_events_whichever_identity_logged_in() {
+        let identities = r#""identities": [
+            {"provider": "auth0", "user_id": "1", "connection": "db"},
+            {"provider": "google-oauth2", "user_id": "2", "connection": "google-oauth2",
+             "profileData": {"email": "g@example.com", "email_verified": true}}]"#;
+        let user_with = |email: &str| {
+            format!(r#"{{"user_id": "auth0|1", "email": "{email}", "email_verified": true, {identities}}}"#)
+        };
+        let (known, event) =
+            (user(&user_with("old@example.com")), event(&user_with("new@example.com"), "google-oauth2"));
+        let user = signed_in(&event, Some(&known)).into_owned();
+        assert_eq!(user.email.as_deref(), Some("new@example.com"));
+        assert_eq!(user.identities, known.identities);
+    }
+
+    #[test]
+    fn a_word_without_an_address_only_takes_a_verification_away() {
+        let of = |verified: &str| {
+            format!(r#"{{"user_id": "auth0|1", "email": "ada@example.com", "email_verified": {verified}}}"#)
+        };
+        let after = |known: &str, said: &str| {
+            let event = event(&format!(r#"{{"user_id": "auth0|1", "email_verified": {said}}}"#), "db");
+            signed_in(&event, Some(&user(&of(known)))).email_verified.is_verified()
+        };
+        assert!(!after("true", "false") && !after("true", "null") && !after("true", "\"true\""));
+        assert!(after("true", "true") && !after("false", "true"));
+    }
+
+    #[test]
+    fn an_event_without_attributes_leaves_the_directory_as_it_is() {
+        let known = user(
+            r#"{"user_id": "auth0|1", "email": "ada@example.com", "email_verified": true, "identities": [
+                {"provider": "auth0", "user_id": "1", "connection": "db"},
+                {"provider": "auth0", "user_id": "2", "connection": "other"}]}"#,
+        );
+        for (id, connection) in [("auth0|1", "db"), ("auth0|2", "other")] {
+            let event = event(&format!(r#"{{"user_id": "{id}"}}"#), connection);
+            assert_eq!(*signed_in(&event, Some(&known)), known, "{id}");
+        }
     }
 }

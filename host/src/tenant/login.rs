@@ -130,24 +130,7 @@ impl Tenant {
         let now = Timestamp::now();
         let event = self.event(proved, around, now);
         let event = arrive(&*self.directory, event, now).map_err(failed)?;
-        let event = self.with_proved_address(event, proved)?;
         self.decided(event, around, now)
-    }
-
-    /// Whoever logs in with a code that was mailed has the mailbox, whatever was
-    /// known of it when the user was made.
-    fn with_proved_address(&self, event: LoginEvent, proved: &Proved) -> Result<LoginEvent, NotLoggedIn> {
-        let account = event.account();
-        let is_own = account.user_id == proved.user.user_id && account.email == proved.user.email;
-        let Some(email) = proved.user.email.as_deref().filter(|_| proved.method == "email" && is_own) else {
-            return Ok(event);
-        };
-        if account.email_verified.is_verified() {
-            return Ok(event);
-        }
-        let verified = self.set_verified(&account.user_id, email);
-        let user = verified.and_then(|_| self.directory.get(&account.user_id));
-        user.map(|stored| event.of_user(stored.user)).map_err(|error| failed(error.into()))
     }
 
     /// Writes down that a user's address is theirs. True if the user still has

@@ -1,6 +1,7 @@
 //! One test a rule. Source, where not said otherwise: Auth0 Management API v2.
 
 pub(crate) mod accounts;
+pub(crate) mod arriving;
 pub(crate) mod credentials;
 pub(crate) mod importing;
 pub(crate) mod linking;
