@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::login::{LinkRequest, LoginEvent, Metadata, Proof, Reason, Timestamp, User, mask_addresses};
+use crate::login::{LoginEvent, Metadata, Proof, Reason, Timestamp, User, mask_addresses};
 
 /// An entry's id: a random UUID, so that a distributed engine can spread the
 /// entries.
@@ -270,23 +270,19 @@ pub struct MetadataChange {
 }
 
 impl Touched {
-    /// What this link changes of its primary.
+    /// What a link changes of its primary.
     #[must_use]
-    pub fn between(before: &User, after: &User, request: &LinkRequest) -> Self {
+    pub fn between(before: &User, after: &User) -> Self {
         let has_profile = |user: &User| user.identities.first().is_some_and(|own| own.profile_data.is_some());
-        let change = |patched: bool, before: &Option<Metadata>, after: &Option<Metadata>| {
-            patched.then(|| MetadataChange::between(before.as_ref(), after.as_ref()))
+        let change = |before: &Option<Metadata>, after: &Option<Metadata>| {
+            (before != after).then(|| MetadataChange::between(before.as_ref(), after.as_ref()))
         };
         Self {
             updated_at: before.updated_at,
             logins_count: before.logins_count,
             own_profile_added: has_profile(after) && !has_profile(before),
-            user_metadata: change(
-                request.user_metadata.is_some(),
-                &before.user_metadata,
-                &after.user_metadata,
-            ),
-            app_metadata: change(request.app_metadata.is_some(), &before.app_metadata, &after.app_metadata),
+            user_metadata: change(&before.user_metadata, &after.user_metadata),
+            app_metadata: change(&before.app_metadata, &after.app_metadata),
         }
     }
 }

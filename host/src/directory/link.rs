@@ -34,7 +34,7 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> Done<Arc<Us
     records.add_entry(&Arc::new(Entry {
         kept: Kept::Whole(Snapshot {
             secondary: secondary.user.clone(),
-            touched: Touched::between(&primary.user, &linked, request),
+            touched: Touched::between(&primary.user, &linked),
         }),
         reasons: request.reasons.clone(),
         ..Entry::new(Kind::Link, &request.primary, &request.secondary, provenance, *now)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::journal::{Entry, EntryId, JournalQuery, Kept, Kind, MetadataChange, Provenance, Snapshot};
 use super::records::{Done, Interrupted, Records, overtaken};
 use super::users::{change, first_version};
-use crate::login::{ApiError, Metadata, Timestamp, User, note_separation};
+use crate::login::{ApiError, Identity, Metadata, Timestamp, User, note_separation, without_carried};
 
 /// A link to take back.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,8 +170,10 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
     ));
 
     let mut secondary = User::clone(&secondary);
-    for (user, other) in [(&mut primary, &link.secondary), (&mut secondary, &link.primary)] {
-        if !note_separation(user, other, undo.now) {
+    let ids = |user: &User| user.identities.iter().map(Identity::as_user_id).collect::<Vec<_>>();
+    let (staying, separated) = (ids(&primary), ids(&secondary));
+    for (user, others) in [(&mut primary, separated), (&mut secondary, staying)] {
+        if !note_separation(user, others.iter().map(String::as_str), undo.now) {
             not_restored.push(format!(
                 "`app_metadata.linking` of {} is not of the documented form and was left alone: the pair may be linked \
                  again at the next login.",
@@ -257,16 +259,28 @@ fn where_is(records: &mut dyn Records, identity: &str, primary: &str) -> Result<
 }
 
 /// Takes a change of metadata back. Fails with the key that was changed again.
+/// Later logins and separations change `linking`, and what they wrote stays.
 fn restore(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), String> {
     let mut object = held.take().unwrap_or_default();
+    let mut restored = change.before.clone();
     for key in change.before.keys().chain(change.after.keys()) {
-        if object.get(key) != change.after.get(key) {
-            *held = Some(object);
-            return Err(key.clone());
+        let (now, before, after) = (object.get(key), change.before.get(key), change.after.get(key));
+        if now == after {
+            continue;
+        }
+        let linking = now.filter(|_| key == "linking").and_then(|now| without_carried(now, before, after));
+        match linking {
+            None => {
+                let key = key.clone();
+                *held = Some(object);
+                return Err(key);
+            }
+            Some(Value::Object(linking)) if linking.is_empty() && before.is_none() => {}
+            Some(linking) => drop(restored.insert(key.clone(), linking)),
         }
     }
     object.retain(|key, _| !change.after.contains_key(key));
-    object.extend(change.before.iter().map(|(key, value)| (key.clone(), value.clone())));
+    object.extend(restored);
     *held = (!(change.was_absent && object.is_empty())).then_some(object);
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::Unlink;
 use super::journal::{Entry, Kept, Kind};
 use super::records::{Done, Records, overtaken};
 use super::users::{change, claim, existing, first_version};
-use crate::login::{ApiError, User, note_separation, stand_alone};
+use crate::login::{ApiError, Identity, User, note_separation, stand_alone};
 
 pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<User>> {
     let Unlink { primary, provider, user_id, provenance, now } = unlink;
@@ -20,8 +20,9 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<Use
         Some(place) => rest.identities.remove(place),
     };
     let mut separated = stand_alone(&identity, *now);
-    note_separation(&mut rest, &separated.user_id, *now);
-    note_separation(&mut separated, primary, *now);
+    let staying: Vec<String> = rest.identities.iter().map(Identity::as_user_id).collect();
+    note_separation(&mut rest, [separated.user_id.as_str()], *now);
+    note_separation(&mut separated, staying.iter().map(String::as_str), *now);
     rest.updated_at = Some(*now);
 
     records.add_entry(&Arc::new(Entry {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Metadata, Reason, Timestamp, User, Verification, patch};
+use super::{Metadata, Reason, Timestamp, User, Verification, patch, separation};
 
 /// What a plugin asks to be linked.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,8 @@ const PROFILE: [&str; 9] = [
 
 /// The primary once the secondary's identities are its own: the primary's own
 /// identity first, the secondary's behind what was there, each with its
-/// profile. The secondary's metadata, roles and memberships are not taken over.
+/// profile. The secondary's metadata, roles and memberships are not taken over,
+/// but for the marks of what it was separated from.
 ///
 /// Source: Auth0 Management API v2, `POST /api/v2/users/{id}/identities`.
 #[must_use]
@@ -62,6 +63,7 @@ pub fn absorb(primary: &User, secondary: &User, request: &LinkRequest, now: Time
     if let Some(change) = &request.app_metadata {
         patch(&mut linked.app_metadata, change);
     }
+    separation::carry_over(&mut linked, secondary);
     linked.updated_at = Some(now);
     linked
 }

@@ -1,9 +1,11 @@
 //! Two users become one, and an identity a user again.
 
-use ligature_host::directory::{JournalQuery, Kind};
-use ligature_host::login::{ApiError, MetadataPatch};
+use ligature_host::directory::{CheckedLink, JournalQuery, Kind, Undo};
+use ligature_host::login::{ApiError, MetadataPatch, User};
 
-use super::super::users::{InFewWords, ada, at, google, kind, link, metadata, unlink, user};
+use super::super::users::{
+    InFewWords, ada, at, by, google, kind, link, metadata, unlink, user, without_mark,
+};
 use super::super::{Implementation, Test};
 use super::{tests, with};
 
@@ -15,6 +17,9 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_user_is_not_linked_to_itself
     a_login_through_a_linked_identity_is_its_primarys
     an_unlinked_identity_is_a_user_without_metadata
+    an_unlinked_identity_cools_down_from_each_that_stays
+    a_link_takes_the_secondarys_marks_along
+    an_undo_takes_back_the_marks_that_the_link_brought
     the_main_identity_cannot_be_unlinked
     unlinking_what_is_not_there_changes_nothing
     a_version_is_never_used_again
@@ -126,6 +131,62 @@ fn an_unlinked_identity_is_a_user_without_metadata(implementation: &Implementati
     assert_eq!(rest.app_metadata, Some(mark("google-oauth2|115")));
     let entries = directory.journal(&JournalQuery { user_id: None, limit: 1 }).unwrap();
     assert_eq!(entries[0].kind, Kind::Unlink);
+}
+
+/// Which user an identity belongs to changes; the cool-down is of identities.
+fn an_unlinked_identity_cools_down_from_each_that_stays(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    directory.link(&link("auth0|1", "sms|7")).unwrap();
+    let rest = directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
+    assert_eq!(marks(&directory.user("google-oauth2|115")), ["auth0|1", "sms|7"]);
+    assert_eq!(marks(&rest), ["google-oauth2|115"]);
+}
+
+fn a_link_takes_the_secondarys_marks_along(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    directory.link(&link("google-oauth2|115", "sms|7")).unwrap();
+    directory.unlink(&unlink("google-oauth2|115", "sms", "7")).unwrap();
+    let before = [directory.user("auth0|1"), directory.user("google-oauth2|115")];
+    directory.link(&CheckedLink { now: at(250), ..link("auth0|1", "google-oauth2|115") }).unwrap();
+    let first = directory.last_link().id;
+    assert_eq!(marks(&directory.user("auth0|1")), ["sms|7"]);
+
+    let dry = Undo { id: first.clone(), provenance: by("the test"), now: at(300), dry_run: true };
+    directory.undo(&dry).unwrap();
+    directory.undo_at(&first, 300).unwrap();
+    let apart = [directory.user("auth0|1"), directory.user("google-oauth2|115")];
+    assert_eq!(
+        (marks(&apart[0]), marks(&apart[1])),
+        (vec!["google-oauth2|115".to_owned()], vec!["sms|7".to_owned(), "auth0|1".to_owned()],)
+    );
+    assert_eq!(apart.map(without_mark), before.map(without_mark));
+}
+
+/// The marks that a later unlink has written are none of the link's.
+fn an_undo_takes_back_the_marks_that_the_link_brought(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    let marked = metadata(r#"{"linking": {"unlinked": [{"from": "github|9", "at": 5}]}}"#);
+    let patch = MetadataPatch::app(marked);
+    directory.patch_metadata("google-oauth2|115", None, &patch, at(50)).unwrap();
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let first = directory.last_link().id;
+    directory.link(&CheckedLink { now: at(150), ..link("auth0|1", "sms|7") }).unwrap();
+    directory.unlink(&unlink("auth0|1", "sms", "7")).unwrap();
+    assert_eq!(marks(&directory.user("auth0|1")), ["github|9", "sms|7"]);
+    directory.undo_at(&first, 300).unwrap();
+    assert_eq!(marks(&directory.user("auth0|1")), ["sms|7", "google-oauth2|115"]);
+    assert_eq!(marks(&directory.user("google-oauth2|115")), ["github|9", "auth0|1"]);
+}
+
+/// The identities that an account cools down from.
+fn marks(user: &User) -> Vec<String> {
+    let unlinked = user.app_metadata.as_ref().map(|it| &it["linking"]["unlinked"]);
+    let froms = unlinked.and_then(|it| it.as_array()).into_iter().flatten().map(|mark| mark["from"].as_str());
+    froms.map(|from| from.expect("a mark's identity").to_owned()).collect()
 }
 
 fn the_main_identity_cannot_be_unlinked(implementation: &Implementation) {

@@ -1,0 +1,185 @@
+//! The marks of separated accounts, for a policy to let them cool down:
+//! `app_metadata.linking.unlinked`, a list of `{"from": identity, "at": time}`.
+//!
+//! A mark is of an identity, not of a user: which user an identity belongs to
+//! changes with every link.
+
+use serde_json::{Map, Value, json};
+
+use super::{Timestamp, User};
+
+/// How many marks an account keeps; the oldest are forgotten.
+const REMEMBERED: usize = 50;
+
+/// Writes down that a user was separated from these identities. False if what
+/// stands there is not of the documented form, and was left alone.
+pub fn note_separation<'a>(user: &mut User, from: impl IntoIterator<Item = &'a str>, now: Timestamp) -> bool {
+    let Some(marks) = marks_of(user) else { return false };
+    for from in from {
+        marks.retain(|known| known["from"] != from);
+        marks.push(json!({ "from": from, "at": now.as_millis() }));
+    }
+    forget_surplus(marks);
+    true
+}
+
+/// Gives the marks of a user that was linked to the one that it was linked to,
+/// for each identity the latest. Marks of identities that are now the linked
+/// user's own are dropped. What is not of the documented form is left alone.
+pub(super) fn carry_over(linked: &mut User, secondary: &User) {
+    let carried: Vec<Value> =
+        held(secondary).into_iter().flatten().filter(|mark| is_mark(mark)).cloned().collect();
+    if carried.is_empty() && held(linked).is_none() {
+        return;
+    }
+    let own: Vec<String> = linked.identities.iter().map(super::Identity::as_user_id).collect();
+    let is_own = |mark: &Value| own.iter().any(|own| mark["from"] == own.as_str());
+    let stale = held(linked).into_iter().flatten().any(&is_own);
+    let carried: Vec<Value> = carried.into_iter().filter(|mark| !is_own(mark)).collect();
+    if carried.is_empty() && !stale {
+        return;
+    }
+    let Some(marks) = marks_of(linked) else { return };
+    marks.retain(|mark| !is_own(mark));
+    for mark in carried {
+        match marks.iter_mut().find(|known| known["from"] == mark["from"]) {
+            Some(known) if time(known) >= time(&mark) => {}
+            Some(known) => *known = mark,
+            None => marks.push(mark),
+        }
+    }
+    marks.sort_by_key(time);
+    forget_surplus(marks);
+}
+
+/// `linking` as it is without what a link did to its marks: the link's are
+/// gone, and those that it dropped are back. None if the link changed more than
+/// marks, or what stands there now is of another form.
+pub(crate) fn without_carried(now: &Value, before: Option<&Value>, after: Option<&Value>) -> Option<Value> {
+    let split = |linking: Option<&Value>| {
+        let mut rest = linking.map_or_else(|| Some(Map::new()), |it| it.as_object().cloned())?;
+        let marks = rest.remove("unlinked").map_or_else(|| Some(Vec::new()), |it| it.as_array().cloned())?;
+        Some((rest, marks))
+    };
+    let ((rest_before, before), (rest_after, after)) = (split(before)?, split(after)?);
+    let (mut rest, mut marks) = split(Some(now))?;
+    if rest_before != rest_after {
+        return None;
+    }
+    marks.retain(|mark| before.contains(mark) || !after.contains(mark));
+    let dropped: Vec<Value> = before
+        .into_iter()
+        .filter(|mark| !after.contains(mark) && !marks.iter().any(|known| known["from"] == mark["from"]))
+        .collect();
+    marks.extend(dropped);
+    marks.sort_by_key(time);
+    if !marks.is_empty() {
+        rest.insert("unlinked".to_owned(), marks.into());
+    }
+    Some(rest.into())
+}
+
+fn held(user: &User) -> Option<&Vec<Value>> {
+    user.app_metadata.as_ref()?.get("linking")?.get("unlinked")?.as_array()
+}
+
+/// The list of marks, made where there is none.
+fn marks_of(user: &mut User) -> Option<&mut Vec<Value>> {
+    let metadata = user.app_metadata.get_or_insert_default();
+    let linking = metadata.entry("linking").or_insert_with(|| Value::Object(Map::new()));
+    let unlinked = linking.as_object_mut()?.entry("unlinked").or_insert_with(|| Value::Array(Vec::new()));
+    unlinked.as_array_mut()
+}
+
+fn is_mark(mark: &Value) -> bool {
+    mark["from"].is_string() && mark["at"].is_u64()
+}
+
+fn time(mark: &Value) -> u64 {
+    mark["at"].as_u64().unwrap_or(0)
+}
+
+fn forget_surplus(marks: &mut Vec<Value>) {
+    let surplus = marks.len().saturating_sub(REMEMBERED);
+    marks.drain(..surplus);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{carry_over, note_separation, without_carried};
+    use crate::login::{Timestamp, User};
+
+    fn user(app_metadata: &Value, identities: &[&str]) -> User {
+        let identities: Vec<Value> = identities
+            .iter()
+            .filter_map(|id| id.split_once('|'))
+            .map(|(provider, id)| json!({ "provider": provider, "user_id": id }))
+            .collect();
+        let user = json!({ "user_id": "auth0|1", "app_metadata": app_metadata, "identities": identities });
+        serde_json::from_value(user).unwrap()
+    }
+
+    fn marked(marks: &[(&str, u64)]) -> Value {
+        let marks: Vec<Value> = marks.iter().map(|(from, at)| json!({ "from": from, "at": at })).collect();
+        json!({ "linking": { "unlinked": marks } })
+    }
+
+    #[test]
+    fn an_identity_is_remembered_once_and_not_for_ever() {
+        let mut user = User::default();
+        let now = Timestamp::now();
+        let ids: Vec<String> = (0..=55).map(|n| format!("auth0|{n}")).collect();
+        assert!(note_separation(&mut user, ["auth0|0"], now));
+        assert!(note_separation(&mut user, ids.iter().map(String::as_str), now));
+        let unlinked = &user.app_metadata.unwrap()["linking"]["unlinked"];
+        assert_eq!(unlinked.as_array().unwrap().len(), 50);
+        assert_eq!((&unlinked[0]["from"], &unlinked[49]["from"]), (&json!("auth0|6"), &json!("auth0|55")));
+    }
+
+    #[test]
+    fn what_is_of_another_form_is_left_alone() {
+        let no = json!({ "linking": "no" });
+        let mut left = user(&no, &[]);
+        assert!(!note_separation(&mut left, ["auth0|2"], Timestamp::now()));
+        carry_over(&mut left, &user(&marked(&[("sms|1", 1)]), &[]));
+        assert_eq!(left.app_metadata.unwrap()["linking"], "no");
+    }
+
+    #[test]
+    fn marks_are_carried_over_once_each_and_never_of_an_own_identity() {
+        let mut linked =
+            user(&marked(&[("sms|1", 5), ("github|3", 7), ("email|4", 8)]), &["auth0|1", "github|3"]);
+        carry_over(
+            &mut linked,
+            &user(&marked(&[("sms|1", 9), ("auth0|1", 3), ("email|4", 2), ("x|5", 4)]), &[]),
+        );
+        let expected = marked(&[("x|5", 4), ("email|4", 8), ("sms|1", 9)]);
+        assert_eq!(Value::from(linked.app_metadata.unwrap()), expected);
+    }
+
+    #[test]
+    fn who_has_no_marks_gets_none() {
+        let mut linked = user(&json!({ "linking": { "prompts": 1 } }), &["auth0|1"]);
+        let before = linked.clone();
+        for nothing in [json!({}), json!({ "linking": "no" }), json!({ "linking": { "unlinked": [{}] } })] {
+            carry_over(&mut linked, &user(&nothing, &[]));
+            assert_eq!(linked, before, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_was_carried_over_goes_and_what_came_since_stays() {
+        let (before, after) = (marked(&[("a|1", 1)]), marked(&[("b|2", 2)]));
+        let mut now = marked(&[("b|2", 2), ("c|3", 3)])["linking"].clone();
+        now["prompts"] = 4.into();
+        let restored = without_carried(&now, before.get("linking"), after.get("linking")).unwrap();
+        let expected = marked(&[("a|1", 1), ("c|3", 3)]);
+        assert_eq!(
+            (&restored["unlinked"], &restored["prompts"]),
+            (&expected["linking"]["unlinked"], &json!(4))
+        );
+        assert_eq!(without_carried(&json!(1), before.get("linking"), None), None);
+    }
+}
