@@ -8,6 +8,8 @@
 //! [`directory::arrive`]: ligature_host::directory::arrive
 
 mod bridge;
+pub mod policies;
+pub mod small_states;
 mod types;
 
 use std::sync::Arc;
