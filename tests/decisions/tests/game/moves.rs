@@ -213,7 +213,7 @@ impl Game {
 /// nothing.
 fn verify(world: &mut World, id: Id) {
     if let Some(claim) = world.claim(id).filter(|_| world.owner(id) == Some(id)) {
-        world.set_address(id, Some(Claim { verified: true, ..claim }));
+        world.set_claim(id, Claim { verified: true, ..claim });
     }
 }
 

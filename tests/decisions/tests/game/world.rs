@@ -152,11 +152,18 @@ impl World {
         if self.owner(id)? == id { self.address(id) } else { self.profile(id) }
     }
 
-    /// Replaces what is known of the identity's own address.
+    /// Replaces what is known of the identity's own address. As in every
+    /// directory, the `profileData` of an account's own identity follows the root
+    /// address that it repeats.
     pub(crate) fn set_claim(&mut self, id: Id, claim: Claim) {
-        let is_primary = self.owner(id) == Some(id);
-        let held = if is_primary { &mut self.root } else { &mut self.profile };
-        held[id as usize] = Some(claim);
+        if self.owner(id) != Some(id) {
+            self.profile[id as usize] = Some(claim);
+            return;
+        }
+        if self.profile(id).is_some() && self.profile(id) == self.address(id) {
+            self.profile[id as usize] = Some(claim);
+        }
+        self.root[id as usize] = Some(claim);
     }
 
     /// Whom the account was separated from.
