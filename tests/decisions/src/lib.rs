@@ -28,7 +28,7 @@ pub use bridge::Bridge;
 pub struct Login<'a> {
     /// The event, as the identity's provider sends it.
     pub event: &'a LoginEvent,
-    /// What came back after the user was asked, if this is the login going on.
+    /// The answer to a question, if this is the login going on after it.
     pub answer: Option<&'a Answer>,
     /// The policy.
     pub policy: &'a Policy,

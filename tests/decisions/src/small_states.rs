@@ -19,7 +19,7 @@ const DAY: u64 = 86_400_000;
 const ADDRESS: &str = "ada@example.com";
 const OTHER_ADDRESS: &str = "eve@elsewhere.example";
 
-/// What an identity is of.
+/// The kind of connection that an identity is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A database of the tenant.
@@ -34,7 +34,7 @@ pub enum Kind {
     Idp,
 }
 
-/// What an identity says of its address.
+/// An identity's word on its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Says {
     /// It is the one in question, and verified.
@@ -48,9 +48,9 @@ pub enum Says {
 /// An identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member {
-    /// What it is of.
+    /// Its kind of connection.
     pub kind: Kind,
-    /// What it says of its address.
+    /// Its word on its address.
     pub says: Says,
 }
 
@@ -150,7 +150,7 @@ impl State {
         }
     }
 
-    /// How many identities there are.
+    /// The number of identities.
     #[must_use]
     pub fn identities(&self) -> usize {
         self.0.iter().map(Vec::len).sum()
@@ -218,7 +218,7 @@ impl fmt::Display for State {
     }
 }
 
-/// What was decided, without who is asked about whom.
+/// A decision, without the accounts that the user is asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// `proceed`, `suggest` or `deny`, or the primary that all were linked into.
@@ -230,7 +230,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// What an outcome says, and which users there are after it.
+    /// The verdict of an outcome, after which these users are left.
     #[must_use]
     pub fn of(outcome: &Outcome, left: impl IntoIterator<Item = String>) -> Self {
         let what = match &outcome.decision {

@@ -38,7 +38,7 @@ fn of_three() -> Vec<(State, usize)> {
     states
 }
 
-/// What is to hold in a state, decided by one policy.
+/// A property of a state, decided by one policy.
 type Holds<'a, S> = &'a dyn Fn(&S, &dyn Fn(&State, &LoginEvent) -> Verdict) -> Result<(), String>;
 
 /// Checks every state under every policy.
@@ -93,8 +93,9 @@ fn i13_whichever_of_two_accounts_logs_in() {
     check(&OF_TWO, &states, &|state, decide| i13(state, (0, 1), &|event| decide(state, event)));
 }
 
-/// Where all are linked, all of them are weighed, whoever logs in. Where only
-/// the linked one is, it is no candidate at its own login.
+/// The policies that link all candidates weigh the same accounts, whoever logs
+/// in. `prefer_linked` does not: the one that it prefers is no candidate at its
+/// own login.
 #[test]
 fn i13_whichever_of_three_accounts_logs_in() {
     let all_are_linked = &OF_THREE[..2];

@@ -13,7 +13,7 @@ use crate::world::{Address, Claim, Id, Player, World};
 pub(crate) const NOW: u64 = 1_795_255_200_000;
 const DAY: u64 = 86_400_000;
 
-/// Which player's accounts are older.
+/// The player whose accounts are older.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Older {
     Attackers,

@@ -1,4 +1,4 @@
-//! What comes of a turn, worked out once for the accounts that it concerns.
+//! The results of turns, each worked out once for the accounts that it concerns.
 //!
 //! A login concerns its own account and those that have its address, for the
 //! guard looks up no other; a link its two sides. The same accounts stand in
@@ -13,7 +13,7 @@ use crate::world::{Address, Id, Player, World};
 pub(crate) struct Known<'a> {
     game: &'a Game,
     turns: HashMap<(World, Move), World>,
-    /// How many of them were logins that linked.
+    /// The number of them that were logins and linked.
     pub(crate) linked: usize,
 }
 
@@ -26,7 +26,7 @@ impl<'a> Known<'a> {
         self.game
     }
 
-    /// How many turns went through the directory.
+    /// The number of turns that went through the directory.
     pub(crate) fn len(&self) -> usize {
         self.turns.len()
     }
@@ -56,7 +56,7 @@ fn concerned(before: &World, what: Move) -> Option<Vec<Id>> {
     let held = |account: Id| before.address(account).map(|claim| claim.address);
     match what {
         Move::LogIn(by, sent) => Some(match (before.owner(by), sent) {
-            // What a provider says of the primary identity is the account's address.
+            // A provider's word on the primary identity becomes the account's.
             (own, Some(sent)) if own.is_none_or(|own| own == by) => with_address(own, Some(sent.address)),
             (own, _) => with_address(own, own.and_then(held)),
         }),

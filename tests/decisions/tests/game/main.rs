@@ -81,7 +81,7 @@ fn the_defaults_and_an_older_attacker() {
 
 #[test]
 fn the_defaults_and_an_older_victim() {
-    let game = game(DEFAULTS, Older::Victims, &[Id::OtherIdp]);
+    let game = game(DEFAULTS, Older::Victims, FEW);
     nobody_is_taken_over("the defaults, the victim is older", &game);
 }
 

@@ -1,4 +1,4 @@
-//! What the players may do, and what comes of it.
+//! The moves of the players, and the states that they lead to.
 
 use std::sync::Arc;
 
@@ -33,13 +33,14 @@ pub(crate) enum Move {
 }
 
 impl Move {
-    /// Whether the policy decides it.
+    /// Whether the policy decides the move.
     pub(crate) fn is_login(self) -> bool {
         matches!(self, Self::LogIn(..) | Self::Refresh(_))
     }
 }
 
-/// What is decided by which policy, and whose accounts are older.
+/// A game: the policy that decides logins, and the player whose accounts are
+/// older.
 #[derive(Debug, Clone)]
 pub(crate) struct Game {
     pub(crate) policy: Policy,
@@ -48,29 +49,30 @@ pub(crate) struct Game {
     pub(crate) without: &'static [Id],
 }
 
-/// What came of a move.
+/// A move that was made.
 pub(crate) struct Played {
     pub(crate) world: World,
-    /// What was decided, where it was a login.
+    /// The decision, where the move was a login.
     pub(crate) outcome: Option<Outcome>,
 }
 
 impl Played {
-    /// Whether it was a login that linked.
+    /// Whether the move was a login that linked.
     pub(crate) fn has_linked(&self) -> bool {
         self.outcome.as_ref().is_some_and(|outcome| matches!(outcome.decision, Decision::Linked { .. }))
     }
 }
 
-/// What providers of the attacker's own say of the address.
-const CLAIMS: [Claim; 3] = [
+/// The words of the attacker's own providers on the address.
+const CLAIMS: [Claim; 4] = [
     Claim { address: Address::Victims, verified: true },
     Claim { address: Address::Victims, verified: false },
     Claim { address: Address::Attackers, verified: true },
+    Claim { address: Address::Attackers, verified: false },
 ];
 
 impl Game {
-    /// What the player can do in this state.
+    /// The moves that the player has in this state.
     pub(crate) fn moves(&self, world: &World, player: Player) -> Vec<Move> {
         let mut moves = Vec::new();
         let ids = Id::ALL.into_iter().filter(|id| !self.without.contains(id));
@@ -119,7 +121,7 @@ fn sign_ups(world: &World, player: Player, id: Id) -> Vec<Move> {
     free.map(|address| Move::SignUp(id, *address)).collect()
 }
 
-/// What takes a mail to the player's own address.
+/// Moves that take a mail to the player's own address.
 fn by_mail(world: &World, player: Player) -> Vec<Move> {
     let mut moves = Vec::new();
     for id in Id::ALL.into_iter().filter(|id| id.is_database()) {
@@ -134,7 +136,7 @@ fn by_mail(world: &World, player: Player) -> Vec<Move> {
     moves
 }
 
-/// What takes a login to the accounts in question.
+/// Moves that take a login to the accounts in question.
 fn of_accounts(world: &World, player: Player) -> Vec<Move> {
     let mut moves = Vec::new();
     let own: Vec<Id> = world.accounts().filter(|account| world.can_enter(player, *account)).collect();
@@ -156,7 +158,7 @@ fn of_accounts(world: &World, player: Player) -> Vec<Move> {
 }
 
 impl Game {
-    /// What comes of a move. Logins run through the real directory, guard and
+    /// Makes a move. Logins run through the real directory, guard and
     /// policy, links and unlinks through the real directory; the rest is what the
     /// tenant does.
     pub(crate) fn play(&self, before: &World, player: Player, what: Move) -> Played {

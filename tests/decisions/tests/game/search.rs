@@ -9,7 +9,7 @@ use crate::moves::{Game, taken_over};
 use crate::story::Kind;
 use crate::world::{Player, World};
 
-/// How many moves each player makes.
+/// The number of moves that each player makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Moves {
     pub(crate) attacker: u8,
@@ -29,7 +29,7 @@ impl Moves {
     }
 }
 
-/// What a search has found.
+/// The result of a search.
 pub(crate) struct Found {
     /// The shortest play of each kind that ends with a take-over: the states that
     /// it goes through.
@@ -51,9 +51,9 @@ pub(crate) struct Found {
 struct Reached {
     world: u32,
     used: Moves,
-    /// Where the first way here comes from.
+    /// The state before it, on the first way here.
     from: u32,
-    /// How many plays come here.
+    /// The number of plays that come here.
     plays: u128,
 }
 
@@ -61,7 +61,7 @@ struct Search<'a> {
     known: Known<'a>,
     worlds: Vec<World>,
     places: HashMap<World, u32>,
-    /// What the turns of a player lead to, in one state.
+    /// The states that the turns of a player lead to, from each state.
     leads: HashMap<(u32, Player), Box<[u32]>>,
     reached: Vec<Reached>,
     reached_places: HashMap<(u32, Moves), u32>,

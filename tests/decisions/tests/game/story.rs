@@ -7,8 +7,8 @@ use ligature_host::login::{Decision, Outcome};
 use crate::moves::{Game, Move, taken_over};
 use crate::world::{Claim, Id, Player, World};
 
-/// What tells one way of taking an account over from another: who logs in, and
-/// which accounts are joined.
+/// A way of taking an account over: the identity that logs in, and the accounts
+/// that its login joins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind(String);
 

@@ -1,5 +1,5 @@
-//! A state of the game: who has which identity in which account, and what is
-//! known of its address. A few bytes, so that a million states can be kept.
+//! A state of the game: the accounts, their identities and addresses, and the
+//! passwords. It takes a few bytes, so that a million states can be kept.
 
 /// Identities that there can be.
 pub(crate) const IDENTITIES: usize = 10;
@@ -85,13 +85,13 @@ pub(crate) struct Claim {
 pub(crate) struct World {
     /// The primary identity of the account that has the identity.
     owner: [u8; IDENTITIES],
-    /// What the account's own address is, by its primary identity.
+    /// The account's address, by its primary identity.
     root: [Option<Claim>; IDENTITIES],
-    /// What the identity's `profileData` says.
+    /// The identity's `profileData`.
     profile: [Option<Claim>; IDENTITIES],
-    /// Whom the account was separated from.
+    /// The accounts that the account was separated from.
     apart: [u16; IDENTITIES],
-    /// Which identities of the database the victim has the password of.
+    /// The identities of the database whose password the victim has.
     victims: u16,
 }
 
@@ -127,7 +127,7 @@ impl World {
         Id::ALL.into_iter().filter(move |id| self.owner(*id) == Some(account))
     }
 
-    /// Gives an account an identity, with what the identity's profile says.
+    /// Gives an account an identity with this profile.
     pub(crate) fn put_identity(&mut self, account: Id, id: Id, profile: Option<Claim>) {
         self.owner[id as usize] = account as u8;
         self.profile[id as usize] = profile;
@@ -142,17 +142,17 @@ impl World {
         self.root[account as usize] = claim;
     }
 
-    /// What the identity's `profileData` says.
+    /// The identity's `profileData`.
     pub(crate) fn profile(&self, id: Id) -> Option<Claim> {
         self.profile[id as usize]
     }
 
-    /// What is known of the identity's own address.
+    /// The identity's own address, as it is known.
     pub(crate) fn claim(&self, id: Id) -> Option<Claim> {
         if self.owner(id)? == id { self.address(id) } else { self.profile(id) }
     }
 
-    /// Replaces what is known of the identity's own address. As in every
+    /// Replaces the identity's own address. As in every
     /// directory, the `profileData` of an account's own identity follows the root
     /// address that it repeats.
     pub(crate) fn set_claim(&mut self, id: Id, claim: Claim) {
@@ -166,7 +166,7 @@ impl World {
         self.root[id as usize] = Some(claim);
     }
 
-    /// Whom the account was separated from.
+    /// The accounts that the account was separated from.
     pub(crate) fn apart(&self, account: Id) -> impl Iterator<Item = Id> {
         let from = self.apart[account as usize];
         Id::ALL.into_iter().filter(move |id| from & id.bit() != 0)
@@ -176,7 +176,7 @@ impl World {
         self.apart[account as usize] |= from.bit();
     }
 
-    /// Who can log in with the identity.
+    /// The player who can log in with the identity.
     pub(crate) fn controller(&self, id: Id) -> Player {
         let is_victims = match id {
             VictimsGoogle | VictimsMailbox => true,
