@@ -250,6 +250,27 @@ fn what_is_exported_is_imported_the_same() {
     assert!(names.iter().all(|name| !name.to_string_lossy().ends_with(".part")), "{names:?}");
 }
 
+/// As the Actions editor and older exports spell them.
+#[test]
+fn no_token_of_a_provider_is_kept() {
+    let place = Place::empty();
+    let tokens =
+        r#""userId":"2","accessToken":"s3cret","refreshToken":"s3cret","access_token_secret":"s3cret""#;
+    let identity = r#""connection":"google-oauth2","isSocial":true"#;
+    let users = USERS.replace(identity, &format!("{identity},{tokens},\"profileData\":{{{tokens}}}"));
+    assert!(users.contains("s3cret"));
+    place.write("users.ndjson", users.as_bytes());
+    place.good(&["users", "import", "users.ndjson"]);
+    assert!(!place.users().contains("s3cret"));
+    let event = EVENT.replace(r#""email_verified":true"#, &format!(r#""email_verified":true,{tokens}"#));
+    place.write("event.json", event.as_bytes());
+    place.log_in(&[]);
+    let shown = place.good(&["journal", "show", &place.link_id(), "--json"]);
+    assert!(!place.users().contains("s3cret") && !shown.contains("s3cret"), "{shown}");
+    let bytes = fs::read(place.path().join("users.db")).expect("the database");
+    assert!(!String::from_utf8_lossy(&bytes).contains("s3cret"));
+}
+
 #[test]
 fn the_import_format_goes_in_and_out() {
     let place = Place::empty();

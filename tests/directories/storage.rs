@@ -28,6 +28,10 @@ pub(crate) const SQLITE: &[Test] = &[
     ("what_is_no_database_is_refused", what_is_no_database_is_refused),
     ("a_missing_file_is_not_made_unasked", a_missing_file_is_not_made_unasked),
     ("a_database_is_for_its_owners_eyes_only", a_database_is_for_its_owners_eyes_only),
+    (
+        "tokens_that_an_older_program_has_kept_are_not_read",
+        tokens_that_an_older_program_has_kept_are_not_read,
+    ),
     ("a_damaged_user_is_an_error_and_no_panic", a_damaged_user_is_an_error_and_no_panic),
     ("snapshots_are_encrypted_with_a_key", snapshots_are_encrypted_with_a_key),
     ("a_busy_database_is_waited_for", a_busy_database_is_waited_for),
@@ -280,6 +284,27 @@ fn a_damaged_user_is_an_error_and_no_panic(_: &Implementation) {
             "{damage}: {error}"
         );
     }
+}
+
+fn tokens_that_an_older_program_has_kept_are_not_read(_: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("users.db");
+    let directory = sqlite(&file);
+    directory.create(ada()).unwrap();
+    directory.create(google()).unwrap();
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    for (table, column, kind) in [("users", "document", "TEXT"), ("journal", "snapshot", "BLOB")] {
+        let old = r#""connection":"google-oauth2","#;
+        let with_token = format!(r#"{old}"accessToken":"s3cret","#);
+        let statement = format!(
+            "UPDATE {table} SET {column} = CAST(replace(CAST({column} AS TEXT), ?1, ?2) AS {kind}) \
+             WHERE instr(CAST({column} AS TEXT), ?1)"
+        );
+        assert_eq!(connection.execute(&statement, [old, &with_token]), Ok(1), "{table}");
+    }
+    let read = format!("{:?} {:?}", directory.user("auth0|1"), directory.last_link());
+    assert!(read.contains("google-oauth2") && !read.contains("s3cret"), "{read}");
 }
 
 fn snapshots_are_encrypted_with_a_key(_: &Implementation) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::open_object::open_object;
-use super::{Identity, Timestamp, User};
+use super::{Identity, Timestamp, User, provider_tokens};
 
 /// A post-login event, in Auth0's shape. Unknown fields are kept.
 ///
@@ -255,8 +255,8 @@ impl LoginEvent {
     }
 
     /// The rest of the event, as a plugin may see it: without the user, which
-    /// it gets anyway, the tenant's secrets, and what the browser sent, in
-    /// which codes and passwords can stand.
+    /// it gets anyway, the tenant's secrets, the tokens of identity providers,
+    /// and what the browser sent, in which codes and passwords can stand.
     #[must_use]
     pub fn context(&self) -> Map<String, Value> {
         let mut whole = match serde_json::to_value(self) {
@@ -269,6 +269,13 @@ impl LoginEvent {
             request.remove("body");
             request.remove("query");
         }
+        // Auth0's event describes its own refresh token in an object, by an id.
+        let mut described = whole.remove("refresh_token");
+        provider_tokens::drop_from(&mut whole);
+        if let Some(Value::Object(fields)) = &mut described {
+            provider_tokens::drop_from(fields);
+        }
+        whole.extend(described.filter(Value::is_object).map(|it| ("refresh_token".to_owned(), it)));
         whole
     }
 }
@@ -294,6 +301,21 @@ mod tests {
             context,
             r#"{"authorization":{"roles":["reader"]},"connection":{"metadata":{"a":"b"},"name":"google-oauth2","strategy":"google-oauth2"},"request":{"ip":"192.0.2.1"},"stats":{"logins_count":3}}"#
         );
+    }
+
+    #[test]
+    fn a_plugin_sees_no_token() {
+        let context = |refresh_token: &str| {
+            let event: LoginEvent = serde_json::from_str(&format!(
+                r#"{{"user": {{"user_id": "github|2"}}, "connection": {{"name": "github", "idToken": "s3cret"}},
+                    "session": {{"device": [{{"access_token": "s3cret"}}]}}, "refresh_token": {refresh_token}}}"#
+            ))
+            .unwrap();
+            serde_json::to_string(&event.context()).unwrap()
+        };
+        let text = context(r#"{"id": "rt_1", "token": "s3cret"}"#);
+        assert!(text.contains(r#""refresh_token":{"id":"rt_1"}"#) && !text.contains("s3cret"), "{text}");
+        assert!(!context(r#""s3cret""#).contains("refresh_token"));
     }
 
     #[test]

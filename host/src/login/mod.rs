@@ -9,6 +9,7 @@ mod management;
 mod metadata;
 mod open_object;
 mod outcome;
+mod provider_tokens;
 mod separation;
 mod sign_in;
 mod timestamp;

@@ -4,13 +4,14 @@
 //! file, and lets a key that stands twice pass.
 
 /// Implements `Deserialize` for a struct whose last field `rest` takes every
-/// key that is not listed. A field is `required` or takes its `Default`.
+/// key that is not listed. A field is `required` or takes its `Default`. A
+/// method of the struct may finish what was read.
 macro_rules! open_object {
     ($type:ident, $expecting:literal, {
         $($required:ident $required_key:literal,)*
     } {
         $($optional:ident $optional_key:literal,)*
-    }) => {
+    } $(, $finish:ident)?) => {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Visitor;
@@ -48,11 +49,13 @@ macro_rules! open_object {
                                 }
                             }
                         }
-                        Ok($type {
+                        let read = $type {
                             $($required: $required.ok_or_else(|| A::Error::missing_field($required_key))?,)*
                             $($optional: $optional.unwrap_or_default(),)*
                             rest,
-                        })
+                        };
+                        $(let read = read.$finish();)?
+                        Ok(read)
                     }
                 }
 

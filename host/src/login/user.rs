@@ -5,9 +5,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::open_object::open_object;
-use super::{Connection, Metadata, Timestamp, Verification};
+use super::{Connection, Metadata, Timestamp, Verification, provider_tokens};
 
-/// A user, as the Management API returns it. Unknown fields are kept.
+/// A user, as the Management API returns it. Unknown fields are kept, but for
+/// the tokens of identity providers.
 ///
 /// Source: Auth0 Management API v2, `GET /api/v2/users/{id}`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
@@ -87,13 +88,18 @@ open_object!(User, "a user object", {
     app_metadata "app_metadata",
     roles "roles",
     organizations "organizations",
-});
+}, without_tokens);
 
 impl User {
     /// Whether this key of the JSON object is a field of its own here, and so
     /// never among `rest`.
     pub(super) fn has_field(key: &str) -> bool {
         FIELDS.contains(&key)
+    }
+
+    fn without_tokens(mut self) -> Self {
+        provider_tokens::drop_from(&mut self.rest);
+        self
     }
 
     /// Names of the factors enrolled for MFA, from `enrolledFactors` (the
@@ -158,7 +164,8 @@ impl User {
     }
 }
 
-/// One way of logging in to a user. Unknown fields are kept.
+/// One way of logging in to a user. Unknown fields are kept, but for the tokens
+/// of identity providers.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Identity {
     /// The identity provider's type, such as `google-oauth2`.
@@ -197,7 +204,19 @@ open_object!(ReadIdentity, "an identity object", {
     connection "connection",
     is_social "isSocial",
     profile_data "profileData",
-});
+}, without_tokens);
+
+impl ReadIdentity {
+    fn without_tokens(mut self) -> Self {
+        provider_tokens::drop_from(&mut self.rest);
+        // The lifetime of a token that is not kept.
+        self.rest.retain(|key, _| !matches!(key.as_str(), "expires_in" | "expiresIn"));
+        if let Some(profile) = &mut self.profile_data {
+            provider_tokens::drop_from(profile);
+        }
+        self
+    }
+}
 
 impl<'de> Deserialize<'de> for Identity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -299,6 +318,21 @@ mod tests {
     fn a_numeric_id_is_text() {
         let identity: Identity = serde_json::from_str(r#"{"provider":"github","user_id":123}"#).unwrap();
         assert_eq!((identity.user_id.as_str(), identity.connection.as_str()), ("123", "github"));
+    }
+
+    #[test]
+    fn no_token_of_a_provider_is_kept() {
+        let user: User = serde_json::from_str(
+            r#"{"user_id": "github|1", "accessToken": "s3cret", "multifactor": [{"id_token": "s3cret"}],
+                "identities": [{"provider": "github", "user_id": 1, "access_token": "s3cret", "expires_in": 3600,
+                    "refreshToken": "s3cret", "userId": "1", "access_token_secret": "s3cret",
+                    "profileData": {"name": "Ada", "Refresh-Token": "s3cret", "deep": {"idToken": "s3cret"}}}],
+                "user_metadata": {"access_token": "the user's own affair"}}"#,
+        )
+        .unwrap();
+        let text = serde_json::to_string(&user).unwrap();
+        assert!(!text.contains("s3cret") && !text.contains("expires_in"), "{text}");
+        assert!(text.contains("userId") && text.contains("Ada") && text.contains("own affair"), "{text}");
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub(super) async fn link(
     }
     let body: LinkBody = body.read()?;
     let user = run(&tenant, move |tenant| linked(tenant, &caller, primary, body)).await?;
-    Ok((StatusCode::CREATED, Json(shown::identities(&user.identities, false))).into_response())
+    Ok((StatusCode::CREATED, Json(shown::identities(&user.identities))).into_response())
 }
 
 fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> Result<Arc<User>, Problem> {
@@ -221,7 +221,7 @@ pub(super) async fn unlink(
         return Err(Problem::uri(format!("Invalid request URI: there is no provider {provider}")));
     }
     let user = run(&tenant, move |tenant| unlinked(tenant, &caller, primary, provider, user_id)).await?;
-    Ok(Json(shown::identities(&user.identities, false)))
+    Ok(Json(shown::identities(&user.identities)))
 }
 
 fn unlinked(

@@ -5,10 +5,6 @@ use serde_json::{Map, Value};
 use super::problem::Problem;
 use crate::login::{Identity, User};
 
-/// What providers have given out for a user: shown to nobody without
-/// `read:user_idp_tokens`.
-const PROVIDER_TOKENS: [&str; 4] = ["access_token", "access_token_secret", "refresh_token", "expires_in"];
-
 /// What the directory keeps beside what this API shows.
 const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];
 
@@ -46,7 +42,7 @@ impl Fields {
 }
 
 /// A user.
-pub(super) fn user(user: &User, fields: &Fields, with_tokens: bool) -> Value {
+pub(super) fn user(user: &User, fields: &Fields) -> Value {
     let mut shown = match serde_json::to_value(user) {
         Ok(Value::Object(shown)) => shown,
         _ => Map::new(),
@@ -54,23 +50,11 @@ pub(super) fn user(user: &User, fields: &Fields, with_tokens: bool) -> Value {
     for key in NOT_SHOWN {
         shown.remove(key);
     }
-    shown.insert("identities".to_owned(), identities(&user.identities, with_tokens));
     fields.apply(&mut shown);
     Value::Object(shown)
 }
 
 /// A user's identities.
-pub(super) fn identities(identities: &[Identity], with_tokens: bool) -> Value {
-    let shown = identities.iter().map(|identity| {
-        let mut shown = serde_json::to_value(identity).unwrap_or_default();
-        if let Value::Object(fields) = &mut shown
-            && !with_tokens
-        {
-            for key in PROVIDER_TOKENS {
-                fields.remove(key);
-            }
-        }
-        shown
-    });
-    Value::Array(shown.collect())
+pub(super) fn identities(identities: &[Identity]) -> Value {
+    Value::Array(identities.iter().map(|it| serde_json::to_value(it).unwrap_or_default()).collect())
 }

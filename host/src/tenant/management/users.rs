@@ -104,11 +104,10 @@ pub(super) async fn list(
     Asked(asked): Asked<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
-    let with_tokens = caller.has("read:user_idp_tokens");
-    run(&tenant, move |tenant| found(tenant, &asked, with_tokens)).await.map(Json)
+    run(&tenant, move |tenant| found(tenant, &asked)).await.map(Json)
 }
 
-fn found(tenant: &Tenant, asked: &ListQuery, with_tokens: bool) -> Result<Value, Problem> {
+fn found(tenant: &Tenant, asked: &ListQuery) -> Result<Value, Problem> {
     let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
     let page = asked.page.unwrap_or(0) as usize;
     let per_page = asked.per_page.unwrap_or(50) as usize;
@@ -139,7 +138,7 @@ fn found(tenant: &Tenant, asked: &ListQuery, with_tokens: bool) -> Result<Value,
         _ => matching(tenant, query.as_ref(), sort.as_ref())?,
     };
     let users: Vec<Value> =
-        users.iter().skip(start).take(per_page).map(|user| shown::user(user, &fields, with_tokens)).collect();
+        users.iter().skip(start).take(per_page).map(|user| shown::user(user, &fields)).collect();
     if with_totals {
         return Ok(
             json!({ "start": start, "limit": per_page, "length": users.len(), "total": total, "users": users }),
@@ -231,9 +230,8 @@ pub(super) async fn get(
 ) -> Result<Json<Value>, Problem> {
     caller.require_for(&id, &["read:users", "read:user_idp_tokens"], "read:current_user")?;
     let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
-    let with_tokens = caller.has("read:user_idp_tokens");
     let stored = read(&tenant, move |tenant| tenant.directory.get(&id)).await?;
-    Ok(Json(shown::user(&stored.user, &fields, with_tokens)))
+    Ok(Json(shown::user(&stored.user, &fields)))
 }
 
 /// Find users by their address
@@ -251,10 +249,9 @@ pub(super) async fn by_email(
         return Err(Problem::query("Missing required property: email"));
     }
     let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
-    let with_tokens = caller.has("read:user_idp_tokens");
     let users =
         read(&tenant, move |tenant| tenant.directory.find_by_exact_email(&asked.email, RESULTS)).await?;
-    let users = users.iter().map(|stored| shown::user(&stored.user, &fields, with_tokens));
+    let users = users.iter().map(|stored| shown::user(&stored.user, &fields));
     Ok(Json(users.collect()))
 }
 
@@ -276,7 +273,7 @@ pub(super) async fn create(
     let new: NewUser = body.read()?;
     let user = run(&tenant, move |tenant| made(tenant, &issuer, new)).await?;
     tracing::info!(target: "audit", client = caller.client_id, "a user was created");
-    Ok((StatusCode::CREATED, Json(shown::user(&user, &Fields::default(), false))).into_response())
+    Ok((StatusCode::CREATED, Json(shown::user(&user, &Fields::default()))).into_response())
 }
 
 /// Change a user
@@ -312,7 +309,7 @@ pub(super) async fn update(
     }
     let change: UserChange = body.read()?;
     let user = run(&tenant, move |tenant| changed(tenant, &issuer, &id, &change)).await?;
-    Ok(Json(shown::user(&user, &Fields::default(), false)))
+    Ok(Json(shown::user(&user, &Fields::default())))
 }
 
 /// Remove a user

@@ -1,0 +1,80 @@
+//! Tokens that identity providers have given out for a user. They open other
+//! services in the user's name, no decision needs them, and so none is kept.
+
+use serde_json::{Map, Value};
+
+/// What ends the name of a token, in lower case and without `_` and `-`.
+const NAMES: [&str; 8] = [
+    "accesstoken",
+    "refreshtoken",
+    "idtoken",
+    "tokensecret",
+    "oauthtoken",
+    "authtoken",
+    "bearertoken",
+    "sessiontoken",
+];
+
+/// Whether a field of this name holds a token, or several: `access_token`,
+/// `accessToken`, `google-refresh-tokens`, `access_token_secret`, …
+pub(super) fn is_token(name: &str) -> bool {
+    let name = name.strip_suffix(['s', 'S']).unwrap_or(name);
+    let backwards = || {
+        let letters = name.bytes().rev().filter(|it| !matches!(it, b'_' | b'-'));
+        letters.map(|it| it.to_ascii_lowercase())
+    };
+    let ends_with = |ending: &str| {
+        let mut letters = backwards();
+        ending.bytes().rev().all(|it| letters.next() == Some(it))
+    };
+    NAMES.iter().any(|ending| ends_with(ending)) || backwards().eq("token".bytes().rev())
+}
+
+/// Drops the tokens from an object and all that it holds.
+pub(super) fn drop_from(object: &mut Map<String, Value>) {
+    object.retain(|name, _| !is_token(name));
+    object.values_mut().for_each(drop_within);
+}
+
+fn drop_within(value: &mut Value) {
+    match value {
+        Value::Object(object) => drop_from(object),
+        Value::Array(items) => items.iter_mut().for_each(drop_within),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{drop_from, is_token};
+
+    #[test]
+    fn a_token_is_known_in_any_spelling() {
+        for name in [
+            "access_token",
+            "accessToken",
+            "ACCESS-TOKEN",
+            "access_token_secret",
+            "refreshToken",
+            "id_token",
+            "idToken",
+            "google_access_tokens",
+            "oauth_token",
+            "token",
+        ] {
+            assert!(is_token(name), "{name}");
+        }
+        for name in ["token_type", "tokens_used", "user_id", "address", "broken", "s", "", "_"] {
+            assert!(!is_token(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_dropped_however_deep_they_lie() {
+        let mut object = json!({ "a": [{ "idToken": "x", "b": { "access_token": { "c": 1 }, "d": 2 } }] });
+        object.as_object_mut().map(drop_from);
+        assert_eq!(object, json!({ "a": [{ "b": { "d": 2 } }] }));
+    }
+}
