@@ -165,8 +165,8 @@ fn as_user(event: LoginEvent, known: &Stored) -> LoginEvent {
         }
     }
     let roles = &event.account().roles;
-    if user.roles.is_empty() && !roles.is_empty() {
-        Arc::make_mut(&mut user).roles.clone_from(roles);
+    if roles.iter().any(|role| !user.roles.contains(role)) {
+        Arc::make_mut(&mut user).add_roles(roles.iter().map(String::as_str));
     }
     event.of_user(user)
 }

@@ -83,15 +83,18 @@ impl From<ReadEvent> for LoginEvent {
 fn account(event: &ReadEvent) -> User {
     let mut user = event.user.clone().with_own_identity(&event.connection.name);
     user.assume_connection(&event.connection);
-    if user.roles.is_empty() {
-        let roles = event.rest.get("authorization").and_then(|it| it.get("roles")).and_then(Value::as_array);
-        user.roles = roles.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    }
+    let roles = event.rest.get("authorization").and_then(|it| it.get("roles")).and_then(Value::as_array);
+    user.add_roles(roles.into_iter().flatten().filter_map(role_name));
     if user.logins_count.is_none() {
         user.logins_count =
             event.rest.get("stats").and_then(|it| it.get("logins_count")).and_then(Value::as_u64);
     }
     user
+}
+
+/// A role's name, which is the role or stands in its `name`.
+fn role_name(role: &Value) -> Option<&str> {
+    role.as_str().or_else(|| role.get("name")?.as_str())
 }
 
 /// A connection.
@@ -325,6 +328,16 @@ mod tests {
         assert_eq!(account.roles, ["reader"]);
         assert_eq!(account.logins_count, Some(3));
         assert_eq!(account.identities[0].as_user_id(), "google-oauth2|2");
+    }
+
+    #[test]
+    fn the_events_roles_are_added_to_the_users() {
+        let event: LoginEvent = serde_json::from_str(
+            r#"{"user": {"user_id": "auth0|1", "roles": ["reader", "editor"]}, "connection": {"name": "db"},
+                "authorization": {"roles": ["editor", "admin", {"id": "rol_1", "name": "owner"}, {"id": "rol_2"}, 7]}}"#,
+        )
+        .unwrap();
+        assert_eq!(event.account().roles, ["reader", "editor", "admin", "owner"]);
     }
 
     #[test]

@@ -102,6 +102,15 @@ impl User {
         self
     }
 
+    /// Adds the roles that the user does not have yet.
+    pub(crate) fn add_roles<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        for name in names {
+            if self.roles.iter().all(|known| known != name) {
+                self.roles.push(name.to_owned());
+            }
+        }
+    }
+
     /// Names of the factors enrolled for MFA, from `enrolledFactors` (the
     /// event's) and `multifactor` (the user object's).
     #[must_use]

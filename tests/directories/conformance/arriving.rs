@@ -14,6 +14,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_login_that_cannot_move_is_told_and_nothing_changes
     a_linked_identitys_login_moves_with_its_profile
     an_own_profile_follows_the_root_address
+    a_login_has_the_roles_of_both_the_directory_and_the_event
 };
 
 /// Ada, who logs in with her address or as `ada`.
@@ -86,6 +87,17 @@ fn a_linked_identitys_login_moves_with_its_profile(implementation: &Implementati
     let profile = directory.user("google-oauth2|115").identities[1].profile_data.clone().unwrap();
     assert_eq!((&profile["email"], &profile["name"]), (&"new@example.com".into(), &"Ada".into()));
     assert_eq!(address_of_login(&**directory, "1").as_deref(), Some("new@example.com"));
+}
+
+fn a_login_has_the_roles_of_both_the_directory_and_the_event(implementation: &Implementation) {
+    let opened = signed_up(implementation);
+    let event = serde_json::from_str(
+        r#"{"user": {"user_id": "auth0|1"}, "connection": {"name": "auth0"},
+            "authorization": {"roles": [{"name": "admin"}, "reader"]}}"#,
+    );
+    let arrived = arrive(&*opened.directory, event.unwrap(), at(9)).unwrap();
+    assert_eq!(arrived.account().roles, ["reader", "admin"]);
+    assert_eq!(opened.directory.user("auth0|1"), ada(), "the event's stay the event's");
 }
 
 fn an_own_profile_follows_the_root_address(implementation: &Implementation) {
