@@ -5,13 +5,14 @@ use serde_json::json;
 use super::{AUTO, File, subject, tokens};
 use crate::http::{Response, state_of};
 use crate::tenants::{
-    CONFIG, DATABASE, PASSWORD, Tenant, authorize, by_google, by_password, claims, database_user, text,
+    CONFIG, DATABASE, PASSWORD, Tenant, authorize, by_google, by_password, claims, database_user, text, user,
 };
 
 crate::tests![
     a_verified_login_joins_the_account_there_is,
     an_unverified_login_does_not,
     a_suggestion_is_proved,
+    a_suggestion_says_nothing_of_the_other_account,
     a_suggestion_is_not_proved_by_another_account,
     a_suggestion_is_put_off,
     a_suggestion_that_is_required_is_declined,
@@ -77,9 +78,12 @@ fn asked(tenant: &Tenant, mode: &str) -> (crate::http::Browser, String) {
     let page = browser.get(&response.location());
     assert!(page.text().contains("Is this account yours, too?"), "{mode}: {}", page.text());
     assert!(page.text().contains("Not now"), "{mode}: {}", page.text());
-    // The ways to that account, and no others; its address is there already.
+    // The login's own address, and every way to log in: which of them leads to
+    // that account is nobody's to know before a proof.
     assert!(page.text().contains(r#"value="ada@example.com""#), "{mode}: {}", page.text());
-    assert!(!page.text().contains("Continue with"), "{mode}: {}", page.text());
+    for offered in ["google-oauth2", "email"] {
+        assert!(page.text().contains(&format!("Continue with {offered}")), "{mode}: {}", page.text());
+    }
     let state = state_of(&response);
     (browser, state)
 }
@@ -99,6 +103,26 @@ fn a_suggestion_is_proved() {
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"], "nothing is linked before the proof");
     assert_eq!(subject(&tenant, &prove(&mut browser, &state, "ada@example.com")), "auth0|ada");
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|1080"]);
+}
+
+/// Whoever has logged in has proved nothing of it.
+fn a_suggestion_says_nothing_of_the_other_account() {
+    let policy = File::with(r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"]}"#);
+    let page = |users: &str| {
+        let tenant = Tenant::started(users, &["--policy", policy.name()]);
+        let mut browser = tenant.browser();
+        let asked = by_google(&mut browser, "1080", &[]);
+        let text = browser.get(&asked.location()).text();
+        assert!(text.contains("Is this account yours, too?"), "{text}");
+        let nonce = text.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
+        text.replace(&nonce.unwrap_or_default(), "").replace(&state_of(&asked), "")
+    };
+    let of_database = page(&database_user("ada", "ada@example.com"));
+    for (id, email, connection) in
+        [("auth0|staff", "Ada@Example.com", "Staff"), ("email|5", "ada@example.com", "email")]
+    {
+        assert_eq!(page(&user(id, email, connection)), of_database, "{id}");
+    }
 }
 
 fn a_suggestion_is_not_proved_by_another_account() {

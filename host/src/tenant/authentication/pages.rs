@@ -156,11 +156,9 @@ fn login_forms(
     let state = params.get("state").unwrap_or_default();
     let authorization = &pending.authorization;
     let only = only.or_else(|| tenant.config.connection(authorization.connection.as_deref()?));
-    let wanted = |it: &&Connection| match &pending.asked {
-        // A question is about accounts that may be of other connections.
-        Some(question) => question.connections.contains(&it.name),
-        None => only.is_none_or(|only| only.name == it.name),
-    };
+    // A question is about an account that may be of another connection. Whoever
+    // is asked has proved nothing of it, so all are offered, whichever leads to it.
+    let wanted = |it: &&Connection| pending.asked.is_some() || only.is_none_or(|only| only.name == it.name);
     let href = |connection: &Connection| {
         let mut params = Params::default();
         params.set("state", state);

@@ -47,11 +47,9 @@ pub(super) struct Question {
     /// Their user.
     pub(super) current: String,
     pub(super) step: Step,
-    /// Accounts of which one is to be proved.
+    /// Accounts of which one is to be proved. Nothing of them is shown before.
     pub(super) candidates: Vec<String>,
-    /// Connections that lead to them.
-    pub(super) connections: Vec<String>,
-    /// The address that they share with the login.
+    /// The address of who has logged in.
     pub(super) email: Option<String>,
 }
 
@@ -171,7 +169,6 @@ impl<'a> Form<'a> {
                     proved: proved.clone(),
                     current: current.user_id.clone(),
                     step,
-                    connections: leading_to(tenant, &candidates),
                     candidates,
                     email: current.email.clone(),
                 };
@@ -289,17 +286,6 @@ impl Form<'_> {
             Err(why) => self.again(page, &why),
         }
     }
-}
-
-/// Connections by which one can log in to one of these users.
-fn leading_to(tenant: &Tenant, users: &[String]) -> Vec<String> {
-    let found = users.iter().filter_map(|user_id| tenant.directory.get(user_id).ok());
-    let mut connections: Vec<String> = found
-        .flat_map(|it| it.user.identities.iter().map(|own| own.connection.clone()).collect::<Vec<_>>())
-        .collect();
-    connections.sort_unstable();
-    connections.dedup();
-    connections
 }
 
 /// One that the configuration offers, or one that was typed.
