@@ -3,11 +3,11 @@
 
 use link_policy::{Mode, Policy};
 
+use crate::account::Account;
 use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict as Traced, Verification};
 use crate::metadata;
 use crate::reason::{Code, capped};
 use crate::rules::{self, Course, RULES, Stop, Verdict, Wish};
-use crate::account::Account;
 use crate::situation::Situation;
 
 pub use crate::situation::Input;

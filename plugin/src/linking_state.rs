@@ -23,8 +23,8 @@
 //! The host writes `unlinked`, `prompts` and `last_prompted_at`; the others are
 //! the tenant's. Times are milliseconds since 1970-01-01T00:00:00Z.
 
-use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::value::RawValue;
 
 use crate::bindings::Timestamp;
@@ -96,7 +96,8 @@ impl<'de> Deserialize<'de> for Authorization {
 
         let held = <&RawValue>::deserialize(deserializer)?.get();
         let is_object = held.starts_with('{');
-        let read = if is_object { serde_json::from_str(held).map_err(D::Error::custom)? } else { Held::default() };
+        let read =
+            if is_object { serde_json::from_str(held).map_err(D::Error::custom)? } else { Held::default() };
         Ok(Self { roles: read.roles })
     }
 }
@@ -228,7 +229,13 @@ mod tests {
         ] {
             assert!(LinkingState::read(Some(text)).opted_out(), "{text}");
         }
-        for text in [r#"{"no_link": false}"#, r#"{"linking": {"opt_out": null}}"#, r#"{"plan": "pro"}"#, r#"{"linking": null}"#, r#"{"linking": {}}"#] {
+        for text in [
+            r#"{"no_link": false}"#,
+            r#"{"linking": {"opt_out": null}}"#,
+            r#"{"plan": "pro"}"#,
+            r#"{"linking": null}"#,
+            r#"{"linking": {}}"#,
+        ] {
             assert!(!LinkingState::read(Some(text)).opted_out(), "{text}");
         }
     }

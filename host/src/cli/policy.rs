@@ -49,7 +49,11 @@ impl Args {
         match plugin.check_settings(&document.text) {
             Ok(Ok(())) => {
                 let warnings = plugin.settings_warnings(&document.text).map_err(|failure| {
-                    Exit::failed(anyhow!("plugin {} {failure}, while checking {}", plugin.name(), file.display()))
+                    Exit::failed(anyhow!(
+                        "plugin {} {failure}, while checking {}",
+                        plugin.name(),
+                        file.display()
+                    ))
                 })?;
                 print(&format!("{}: good, sha256 {}\n", file.display(), document.settings().sha256()))?;
                 warnings.iter().try_for_each(|warning| print(&in_words(warning)))

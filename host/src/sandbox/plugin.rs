@@ -257,10 +257,11 @@ impl Plugin {
         let told = self.login.instance_pre().instantiate(&mut store);
         let told = told.and_then(|instance| warnings.warn(&instance, &mut store, text));
         let told = told.map_err(|error| self.failure(&error, &store))?;
-        let too_long =
-            |it: &SettingsWarning| it.key.len() + it.message.len() > self.limits.text_bytes + 64;
+        let too_long = |it: &SettingsWarning| it.key.len() + it.message.len() > self.limits.text_bytes + 64;
         if told.len() > self.limits.reasons || told.iter().any(too_long) {
-            return Err(Failure::InvalidAnswer("its warnings about the settings are too many or too long".to_owned()));
+            return Err(Failure::InvalidAnswer(
+                "its warnings about the settings are too many or too long".to_owned(),
+            ));
         }
         Ok(told)
     }

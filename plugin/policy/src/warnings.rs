@@ -75,23 +75,43 @@ impl Policy {
         let about = |attack, message: &str| Some(warning("trusted_connections", attack, message));
         let detail = match trusted {
             TrustedConnection::Name(name) if name == "*" => {
-                return about("S-08", "`*` takes every connection's word on every address, that of a customer's own directory too.");
+                return about(
+                    "S-08",
+                    "`*` takes every connection's word on every address, that of a customer's own directory too.",
+                );
             }
             TrustedConnection::Name(_) => return None,
             TrustedConnection::Detailed(detail) => detail,
         };
         if let Some(strategy) = &detail.strategy {
             return match (is_enterprise(strategy), detail.domains.is_empty()) {
-                (true, true) => about("", &format!("`{strategy}` is listed without `domains`, which an enterprise connection needs: it is not trusted.")),
-                (true, false) => about("S-07", &format!("Every `{strategy}` connection may claim these domains, that of another customer too; list the connection by `name`.")),
-                (false, _) if strategy == "oauth2" => about("S-08", "Every custom social connection is trusted; list the connection by `name`."),
+                (true, true) => about(
+                    "",
+                    &format!(
+                        "`{strategy}` is listed without `domains`, which an enterprise connection needs: it is not trusted."
+                    ),
+                ),
+                (true, false) => about(
+                    "S-07",
+                    &format!(
+                        "Every `{strategy}` connection may claim these domains, that of another customer too; list the connection by `name`."
+                    ),
+                ),
+                (false, _) if strategy == "oauth2" => {
+                    about("S-08", "Every custom social connection is trusted; list the connection by `name`.")
+                }
                 (false, _) => None,
             };
         }
         let name = detail.name.as_deref().unwrap_or_default();
         let is_grouped = self.connection_groups.values().flatten().any(|it| it == name || it == "*");
         if !detail.domains.is_empty() && !is_grouped {
-            return about("", &format!("`{name}` is in none of `connection_groups`: an enterprise connection then links to no other."));
+            return about(
+                "",
+                &format!(
+                    "`{name}` is in none of `connection_groups`: an enterprise connection then links to no other."
+                ),
+            );
         }
         None
     }
@@ -122,9 +142,15 @@ mod tests {
         let cases = [
             (r#"{"trusted_connections": ["*"]}"#, "trusted_connections S-08"),
             (r#"{"trusted_connections": [{"strategy": "oauth2"}]}"#, "trusted_connections S-08"),
-            (r#"{"trusted_connections": [{"strategy": "waad", "domains": ["acme.com"]}]}"#, "trusted_connections S-07"),
+            (
+                r#"{"trusted_connections": [{"strategy": "waad", "domains": ["acme.com"]}]}"#,
+                "trusted_connections S-07",
+            ),
             (r#"{"trusted_connections": [{"strategy": "samlp"}]}"#, "trusted_connections "),
-            (r#"{"trusted_connections": [{"name": "acme", "domains": ["acme.com"]}]}"#, "trusted_connections "),
+            (
+                r#"{"trusted_connections": [{"name": "acme", "domains": ["acme.com"]}]}"#,
+                "trusted_connections ",
+            ),
             (r#"{"connection_groups": {"all": ["*"]}}"#, "connection_groups S-103"),
             (r#"{"linked_organizations": [["a", "b"]]}"#, "linked_organizations S-54"),
             (r#"{"local_part_case": "allow"}"#, "local_part_case S-21"),
@@ -161,9 +187,18 @@ mod tests {
         assert_eq!(
             warned(r#"{"preset": "auth0-rule"}"#),
             [
-                "trusted_connections S-08", "connection_groups S-103", "same_provider S-43", "two_databases S-44",
-                "never_logged_in S-57", "trojan_identity S-12", "on_multiple S-38", "primary S-40",
-                "allow_demote_with_identities S-47", "privileged S-51", "mfa S-53", "unlink_cooldown_days S-91",
+                "trusted_connections S-08",
+                "connection_groups S-103",
+                "same_provider S-43",
+                "two_databases S-44",
+                "never_logged_in S-57",
+                "trojan_identity S-12",
+                "on_multiple S-38",
+                "primary S-40",
+                "allow_demote_with_identities S-47",
+                "privileged S-51",
+                "mfa S-53",
+                "unlink_cooldown_days S-91",
             ]
         );
     }

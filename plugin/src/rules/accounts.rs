@@ -189,14 +189,16 @@ pub(super) fn trojan(s: &Situation, _: &Course) -> Verdict {
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     let does_not_prove = |claim: &&Claim| !claim.proves(s.current.email());
     for account in s.party().filter(|_| s.policy.trojan_identity == Caution::Suggest) {
-        let mut foreign = account.linked().iter().filter(does_not_prove).map(|claim| claim.connection).peekable();
+        let mut foreign =
+            account.linked().iter().filter(does_not_prove).map(|claim| claim.connection).peekable();
         if foreign.peek().is_none() {
             continue;
         }
         let whose = if account.id() == s.current.id() { "this login's account" } else { "the other account" };
         let foreign = foreign.take(10).collect::<Vec<_>>().join(", ");
-        let detail =
-            format!("A linked identity of {whose} does not prove the address by a trusted connection: {foreign}.");
+        let detail = format!(
+            "A linked identity of {whose} does not prove the address by a trusted connection: {foreign}."
+        );
         let reason = Code::TrojanIdentitySuspected.about(&[account.id()], detail);
         return ask(s, Step::Confirm, &ids, false, reason);
     }

@@ -68,11 +68,13 @@ pub(super) fn candidate_blocked(s: &Situation, _: &Course) -> Verdict {
 }
 
 pub(super) fn candidate_verified(s: &Situation, _: &Course) -> Verdict {
-    let detail = |id: &str, code: Code| match code {
+    let detail = |id: &str, code: Code| {
+        match code {
         Code::CandidateUnverified => unverified_in_words(s, id),
         Code::PendingEmailChange => "The other account has a change of its address waiting.".to_owned(),
         Code::VerificationStale => "The other account's address was changed after it was verified.".to_owned(),
         _ => "The other account has another address than the identity that it is made of, or one that this did not verify.".to_owned(),
+    }
     };
     let mut reasons: Vec<Reason> =
         s.barred.iter().map(|(id, code)| code.about(&[id], detail(id, *code))).collect();
@@ -101,7 +103,8 @@ fn unverified_in_words(s: &Situation, id: &str) -> String {
     let held = s.input.found.iter().find(|user| user.user_id == id).map(|user| &user.email_verified);
     match held {
         Some(Verification::Absent) => {
-            "The other account does not say whether its address is verified: `email_verified` is absent.".to_owned()
+            "The other account does not say whether its address is verified: `email_verified` is absent."
+                .to_owned()
         }
         Some(Verification::Null) => {
             "`email_verified` of the other account is null, which proves nothing.".to_owned()
@@ -109,7 +112,8 @@ fn unverified_in_words(s: &Situation, id: &str) -> String {
         Some(Verification::NotBoolean(held)) => {
             format!("`email_verified` of the other account is {}; only the boolean true counts.", cut(held))
         }
-        _ => "The other account has not verified the address; somebody else may have made it in advance.".to_owned(),
+        _ => "The other account has not verified the address; somebody else may have made it in advance."
+            .to_owned(),
     }
 }
 
@@ -118,8 +122,7 @@ pub(super) fn same_provider(s: &Situation, _: &Course) -> Verdict {
     let Some((_, other, provider)) = pairs.find_map(|(a, b)| known_twice(a, b).map(|it| (a, b, it))) else {
         return if s.eligible.is_empty() { Verdict::NotApplicable } else { passes("none does") };
     };
-    let detail =
-        format!("{provider} knows the accounts under two ids: the mailbox may have changed hands.");
+    let detail = format!("{provider} knows the accounts under two ids: the mailbox may have changed hands.");
     let reason = Code::SameProviderDifferentSubject.about(&[other.id()], detail);
     strictly(s, s.policy.same_provider, other, reason)
 }

@@ -63,7 +63,8 @@ pub(super) fn verified(s: &Situation, _: &Course) -> Verdict {
     let id = &[s.current.id()];
     let by_tenant = s.current.root().trust == Trust::ByTenantOnly;
     let unknown = |detail: &str| {
-        let hint = " `verified_by_tenant` does not stand in for it: the connection has to map `email_verified`.";
+        let hint =
+            " `verified_by_tenant` does not stand in for it: the connection has to map `email_verified`.";
         let detail = [detail, if by_tenant { hint } else { "" }].concat();
         no_op(Code::EmailVerifiedUnknown.about(id, detail))
     };
@@ -77,17 +78,23 @@ pub(super) fn verified(s: &Situation, _: &Course) -> Verdict {
         Verification::Absent => return unknown("The login does not say whether its address is verified."),
         Verification::Null => return unknown("`email_verified` of the login is null, which proves nothing."),
         Verification::NotBoolean(held) => {
-            let detail = format!("`email_verified` of the login is {}; only the boolean true counts.", cut(held));
+            let detail =
+                format!("`email_verified` of the login is {}; only the boolean true counts.", cut(held));
             return no_op(Code::EmailVerifiedNotBoolean.about(id, detail));
         }
     }
     let detail = match why_address_does_not_count(&s.current) {
         None => return passes("true"),
-        Some(code) => (code, match code {
-            Code::PendingEmailChange => "The login's account has a change of its address waiting.",
-            Code::VerificationStale => "The login's address was changed after it was verified.",
-            _ => "The login's account has another address than the identity that it is made of, or one that this did not verify.",
-        }),
+        Some(code) => (
+            code,
+            match code {
+                Code::PendingEmailChange => "The login's account has a change of its address waiting.",
+                Code::VerificationStale => "The login's address was changed after it was verified.",
+                _ => {
+                    "The login's account has another address than the identity that it is made of, or one that this did not verify."
+                }
+            },
+        ),
     };
     no_op(detail.0.about(id, detail.1))
 }
@@ -117,7 +124,8 @@ pub(super) fn domain_allowed(s: &Situation, _: &Course) -> Verdict {
         return passes("`blocked_domains` is empty");
     }
     let of_all = is_blocked("*").then_some(&s.current);
-    let of_one = || s.party().find(|account| account.claims().iter().any(|claim| is_blocked(claim.connection)));
+    let of_one =
+        || s.party().find(|account| account.claims().iter().any(|claim| is_blocked(claim.connection)));
     if let Some(account) = of_all.or_else(of_one) {
         let domain = email::domain(s.current.email());
         let detail = format!("Addresses at {domain} are in `blocked_domains`.");

@@ -10,8 +10,8 @@ use std::borrow::Cow;
 
 use link_policy::Strictness;
 
-use crate::bindings::{ApiError, Reason, Step};
 use crate::account::Account;
+use crate::bindings::{ApiError, Reason, Step};
 use crate::situation::Situation;
 
 pub(crate) use accounts::sides;
@@ -134,9 +134,7 @@ fn ask(s: &Situation, step: Step, candidates: &[&str], with_mfa: bool, reason: R
 fn strictly(s: &Situation, how: Strictness, candidate: &Account, reason: Reason) -> Verdict {
     match how {
         Strictness::Deny => no_op(reason),
-        Strictness::Suggest => {
-            ask(s, Step::ReauthenticateCandidate, &[candidate.id()], false, reason)
-        }
+        Strictness::Suggest => ask(s, Step::ReauthenticateCandidate, &[candidate.id()], false, reason),
         Strictness::Allow => passes("the policy allows it"),
     }
 }

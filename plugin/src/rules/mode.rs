@@ -4,9 +4,9 @@ use link_policy::Mode;
 
 use super::accounts::secondaries;
 use super::{Course, Stop, Verdict, Wish, ask, passes, passes_with, stop};
+use crate::account::Account;
 use crate::bindings::{Level, Step};
 use crate::reason::Code;
-use crate::account::Account;
 use crate::situation::Situation;
 
 pub(super) fn mode_asks(s: &Situation, _: &Course) -> Verdict {
