@@ -1,5 +1,6 @@
 //! What the plugin makes of logins, and what lasts of them.
 
+mod endings;
 mod plugins;
 mod reloading;
 mod sessions;
@@ -14,7 +15,7 @@ use crate::tenants::{Tenant, claims, redeem};
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [plugins::TESTS, reloading::TESTS, sessions::TESTS].concat()
+    [endings::TESTS, plugins::TESTS, reloading::TESTS, sessions::TESTS].concat()
 }
 
 /// Google's logins join the account that was there before.
