@@ -8,12 +8,13 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test fuzz bench bench-directory bench-tenant figures lint docs doc target clean
+.PHONY: help demo test fuzz game bench bench-directory bench-tenant figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
 	@echo 'make test     run every test'
 	@echo 'make fuzz     fuzz the decision for a minute'
+	@echo 'make game     play the take-over game, and print how much was explored'
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
@@ -43,6 +44,10 @@ fuzz: target
 	@mkdir -p target/fuzz/artifacts
 	target/fuzz/$(FUZZ_HOST)/debug/decide -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 		-artifact_prefix=target/fuzz/artifacts/ -print_final_stats=1 2>&1 | tail -12
+
+# Invariants 11 to 13, with what was explored.
+game: target
+	$(CARGO) test --quiet --locked -p decision-tests --test game --test small_states -- --nocapture
 
 bench: target
 	$(CARGO) run --release --quiet --locked --bin ligature -- bench examples/cases/verified-google-login.json

@@ -45,8 +45,15 @@ fn one(data: &mut Unstructured) -> Result<()> {
         trace: data.arbitrary()?,
     };
     let now = data.arbitrary()?;
-    let plan =
-        decide(&Input { event: &event, policy: &policy, found: &found, failed: None, proof: None, now });
+    let plan = decide(&Input {
+        event: &event,
+        policy: &policy,
+        found: &found,
+        failed: None,
+        proof: None,
+        exact_look_up: data.arbitrary()?,
+        now,
+    });
 
     assert!(!plan.reasons.is_empty(), "there is a reason");
     let known = |id: &String| *id == event.user.user_id || found.iter().any(|user| user.user_id == *id);

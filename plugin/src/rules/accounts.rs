@@ -8,7 +8,7 @@ use crate::bindings::{Step, User};
 use crate::metadata::{self, Sides};
 use crate::reason::Code;
 use crate::situation::Situation;
-use crate::trust::{Trust, group};
+use crate::trust::{Group, Trust, group};
 
 pub(super) fn organization(s: &Situation, _: &Course) -> Verdict {
     if s.meant.is_empty() {
@@ -34,14 +34,21 @@ pub(super) fn organization(s: &Situation, _: &Course) -> Verdict {
         }
     }
     let own = group(s.policy, s.current.root());
-    for account in s.party() {
-        if account.claims().iter().any(|claim| group(s.policy, claim) != own) {
-            let detail = "The accounts' connections are in different groups.";
-            let apart: Vec<&str> = s.party().map(Account::id).collect();
-            return no_op(Code::DifferentConnectionGroups.about(&apart, detail));
-        }
+    let claims = s.party().flat_map(Account::claims);
+    let other = claims.map(|claim| group(s.policy, claim)).find(|group| *group != own);
+    let Some(other) = other else { return passes("they do") };
+    let apart: Vec<&str> = s.party().map(Account::id).collect();
+    no_op(Code::DifferentConnectionGroups.about(&apart, groups_in_words(&own, &other)))
+}
+
+fn groups_in_words(a: &Group, b: &Group) -> String {
+    match (a, b) {
+        (Group::Own(connection), _) | (_, Group::Own(connection)) => format!(
+            "The accounts' connections are in different groups: `{connection}` is an enterprise connection, which is a \
+             group of its own unless `connection_groups` places it."
+        ),
+        _ => "The accounts' connections are in different groups of `connection_groups`.".to_owned(),
     }
-    passes("they do")
 }
 
 pub(super) fn managed(s: &Situation, _: &Course) -> Verdict {
