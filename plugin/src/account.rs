@@ -11,10 +11,8 @@ use crate::trust::{Trust, trust};
 pub(crate) struct Account<'a> {
     pub(crate) user: &'a User,
     pub(crate) state: LinkingState,
-    /// The place of the identity that the account's id is made of.
-    root: usize,
-    /// The root identity's claim first: the account has its id and its address
-    /// from it. Never empty.
+    /// The root identity's claim first, which the account has its id and its
+    /// address from. Never empty.
     claims: Vec<Claim<'a>>,
 }
 
@@ -30,7 +28,7 @@ pub(crate) struct Claim<'a> {
     /// The address: the account's for the root identity, its own for a linked
     /// one.
     pub(crate) address: &'a str,
-    /// Whether the provider calls the address verified.
+    /// Whether the provider calls the identity's own address verified.
     pub(crate) is_verified: bool,
     /// Whether the policy takes the connection's word on the address.
     pub(crate) trust: Trust,
@@ -52,18 +50,17 @@ impl Claim<'_> {
 impl<'a> Account<'a> {
     /// An account that a look-up has found.
     pub(crate) fn of(user: &'a User, policy: &Policy) -> Self {
-        let root = root_place(user);
+        let (root, linked) = match user.identities.split_first() {
+            Some((root, linked)) => (claim(root), linked),
+            None => (NO_CLAIM, &[][..]),
+        };
         let mut claims = Vec::with_capacity(user.identities.len() + 1);
-        claims.push(root_claim(user, user.identities.get(root)));
-        for (place, identity) in user.identities.iter().enumerate() {
-            if place != root {
-                claims.push(linked_claim(identity));
-            }
-        }
+        claims.push(Claim { address: user.email.as_deref().unwrap_or_default(), ..root });
+        claims.extend(linked.iter().map(claim));
         for claim in &mut claims {
             claim.trust = trust(policy, claim);
         }
-        Self { user, state: LinkingState::read(user.app_metadata.as_deref()), root, claims }
+        Self { user, state: LinkingState::read(user.app_metadata.as_deref()), claims }
     }
 
     /// The account of this login. A connection that none of its identities is
@@ -114,7 +111,7 @@ impl<'a> Account<'a> {
     /// address: it came with another one, or did not call it verified. The
     /// address is then nobody's word.
     pub(crate) fn root_contradicts_address(&self) -> bool {
-        let Some(root) = self.user.identities.get(self.root) else { return false };
+        let Some(root) = self.user.identities.first() else { return false };
         let Some(own) = root.email.as_deref() else { return false };
         let denies = matches!(root.email_verified, Verification::Unverified | Verification::NotBoolean(_));
         denies || !own.eq_ignore_ascii_case(self.email())
@@ -148,16 +145,8 @@ const NO_CLAIM: Claim<'static> = Claim {
     trust: Trust::Untrusted,
 };
 
-fn root_claim<'a>(user: &'a User, root: Option<&'a Identity>) -> Claim<'a> {
-    let address = user.email.as_deref().unwrap_or_default();
-    let is_verified = user.email_verified == Verification::Verified;
-    match root {
-        Some(root) => Claim { address, is_verified, ..linked_claim(root) },
-        None => Claim { address, is_verified, ..NO_CLAIM },
-    }
-}
-
-fn linked_claim(identity: &Identity) -> Claim<'_> {
+/// The claim of an identity of its own address.
+fn claim(identity: &Identity) -> Claim<'_> {
     Claim {
         connection: &identity.connection,
         strategy: &identity.provider,
@@ -166,12 +155,6 @@ fn linked_claim(identity: &Identity) -> Claim<'_> {
         is_verified: identity.email_verified == Verification::Verified,
         trust: Trust::Untrusted,
     }
-}
-
-/// The place of the identity that the user's id is made of: the first one, but
-/// for a list in another order.
-fn root_place(user: &User) -> usize {
-    user.identities.iter().position(|it| is_called(it, &user.user_id)).unwrap_or(0)
 }
 
 /// Whether a user of this id would have the identity as its root.
