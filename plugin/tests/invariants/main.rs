@@ -139,6 +139,22 @@ proptest! {
     }
 
     #[test]
+    fn i3_less_verification_of_a_linked_identity_is_never_nearer_to_a_link(
+        users in any_party(), policy in any_policy(), whose in 0_usize..4, which in 0_usize..3,
+    ) {
+        let before = plan(&event(&users[0]), &policy, &users[1..]);
+        for less in [Verification::Unverified, Verification::Absent, Verification::Null] {
+            let mut users = users.clone();
+            let whose = whose % users.len();
+            let linked = users[whose].identities.iter_mut().skip(1).nth(which);
+            let Some(identity) = linked else { return Ok(()) };
+            identity.email_verified = less;
+            let after = plan(&event(&users[0]), &policy, &users[1..]);
+            prop_assert!(nearness(&after) <= nearness(&before), "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
     fn i3_less_trust_is_never_nearer_to_a_link(users in any_party(), policy in any_policy()) {
         let event = event(&users[0]);
         let before = plan(&event, &policy, &users[1..]);
