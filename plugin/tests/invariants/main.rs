@@ -229,6 +229,16 @@ proptest! {
     }
 
     #[test]
+    fn i8_being_explained_changes_no_decision(users in any_party(), policy in any_policy()) {
+        let plain = plan(&event(&users[0]), &policy, &users[1..]);
+        let explained = LoginEvent { trace: true, ..event(&users[0]) };
+        let explained = plan(&explained, &policy, &users[1..]);
+        prop_assert_eq!(plain.decision, explained.decision);
+        prop_assert_eq!(plain.reasons, explained.reasons);
+        prop_assert_eq!(explained.trace.len(), 29);
+    }
+
+    #[test]
     fn i9_every_input_has_a_plan_with_a_reason(
         users in any_party(), policy in any_policy(), email in ".{0,40}", metadata in ".{0,40}", trace: bool,
     ) {

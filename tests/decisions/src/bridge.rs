@@ -13,10 +13,13 @@ pub struct Bridge {
     pub guard: Guard,
     /// The login's time.
     pub now: Timestamp,
+    /// How many look-ups and links were asked for.
+    pub calls: usize,
 }
 
 impl Host for Bridge {
     fn find_by_email(&mut self, email: &str) -> Result<Vec<User>, ApiError> {
+        self.calls += 1;
         let found = self.guard.find_by_email(email);
         found.map(|users| users.iter().map(|user| types::user(user)).collect()).map_err(types::error)
     }
@@ -26,6 +29,7 @@ impl Host for Bridge {
     }
 
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
+        self.calls += 1;
         let request: login::LinkRequest = types::link_request(request).map_err(ApiError::Invalid)?;
         self.guard.link(request).map(drop).map_err(types::error)
     }

@@ -52,7 +52,16 @@ pub enum Failure {
 ///
 /// When the login is nobody's, or the guard does not take the outcome.
 pub fn log_in(directory: &Arc<Memory>, login: Login) -> Result<Outcome, Failure> {
-    log_in_through(&**directory, directory.clone(), login)
+    log_in_through(&**directory, directory.clone(), login).map(|decided| decided.outcome)
+}
+
+/// What came of a login, and how many look-ups and links were asked for.
+#[derive(Debug)]
+pub struct Decided {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The number of calls.
+    pub calls: usize,
 }
 
 /// As [`log_in`], with a directory of its own for the guard, such as one that
@@ -65,7 +74,7 @@ pub fn log_in_through(
     arrived_in: &dyn Administration,
     guarded: Arc<dyn Directory>,
     login: Login,
-) -> Result<Outcome, Failure> {
+) -> Result<Decided, Failure> {
     let Login { event, answer, policy, now } = login;
     let event = arrive(arrived_in, event.clone(), now).map_err(Failure::NotArrived)?;
     let asked = types::event(&event);
@@ -76,7 +85,7 @@ pub fn log_in_through(
         plugin: Arc::new(PluginVersion { name: "native".to_owned(), sha256: String::new() }),
         policy_sha256: Arc::from(""),
     };
-    let mut bridge = Bridge { guard: Guard::new(guarded, guarded_login, &Limits::default()), now };
+    let mut bridge = Bridge { guard: Guard::new(guarded, guarded_login, &Limits::default()), now, calls: 0 };
     let outcome = match answer {
         None => on_login(&asked, policy, &mut bridge),
         Some(answer) => on_continue(&asked, &types::answer(answer), policy, &mut bridge),
@@ -87,5 +96,5 @@ pub fn log_in_through(
         // A prompt that is not counted is asked once more; the login goes on.
         let _ = bridge.guard.note_prompt();
     }
-    Ok(outcome)
+    Ok(Decided { outcome, calls: bridge.calls })
 }

@@ -1,5 +1,6 @@
 //! Every case in `tests/cases` and `examples/cases`, decided natively and held
-//! against the decision and the reasons of its snapshot: one named test each.
+//! against the decision, the reasons and the number of calls of its snapshot:
+//! one named test each.
 //!
 //! The snapshots are the component's (`ligature-tests`, suite `cases`). This
 //! suite builds no component, so that mutants of the policy are tried in
@@ -8,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use decision_tests::{Login, log_in_through};
+use decision_tests::{Decided, Login, log_in_through};
 use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::directory::Directory;
 use ligature_host::harness::{Case, Faulty, snapshot_path};
@@ -53,8 +54,9 @@ fn decided(case: &Case) -> Result<Value, Failed> {
     let memory = Arc::new(memory);
     let guarded: Arc<dyn Directory> = Arc::new(Faulty::new(memory.clone(), &case));
     let login = Login { event: &case.event, answer: case.answer.as_ref(), policy: &policy, now: case.now };
-    let outcome = log_in_through(&*memory, guarded, login).map_err(|failure| format!("{failure:?}"))?;
-    Ok(masked(json!({ "decision": outcome.decision, "reasons": outcome.reasons })))
+    let Decided { outcome, calls } =
+        log_in_through(&*memory, guarded, login).map_err(|failure| format!("{failure:?}"))?;
+    Ok(masked(json!({ "decision": outcome.decision, "reasons": outcome.reasons, "calls": calls })))
 }
 
 /// The decision and the reasons that stand in the case's snapshot.
@@ -64,7 +66,8 @@ fn expected(file: &Path) -> Result<Value, Failed> {
     let body = text.strip_prefix("---\n").and_then(|text| text.split_once("\n---\n"));
     let (_, body) = body.ok_or("a snapshot has a header")?;
     let mut report: Value = serde_json::from_str(body)?;
-    Ok(json!({ "decision": report["decision"].take(), "reasons": report["reasons"].take() }))
+    let calls = report["calls"].as_array().map_or(0, Vec::len);
+    Ok(json!({ "decision": report["decision"].take(), "reasons": report["reasons"].take(), "calls": calls }))
 }
 
 /// Snapshots hold no address that can belong to somebody.
