@@ -104,6 +104,12 @@ mod tests {
             assert_eq!(form(malformed), Form::Malformed, "{malformed:?}");
         }
         assert_eq!(form(&format!("{}@example.com", "a".repeat(320))), Form::Malformed);
+        let of_bytes = |bytes: usize| {
+            let label = "b".repeat(60);
+            format!("{}@{label}.{label}.{label}.{}.com", "a".repeat(60), "c".repeat(bytes - 248))
+        };
+        assert_eq!((of_bytes(254).len(), form(&of_bytes(254))), (254, Form::Plain));
+        assert_eq!(form(&of_bytes(255)), Form::Malformed);
         for beyond in [
             "mıke@example.com",
             "straße@example.com",

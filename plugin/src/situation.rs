@@ -93,7 +93,7 @@ impl<'a> Situation<'a> {
         }
         if matched == Match::Different {
             let own = self.current.email();
-            let has_address = |address: &str| !own.is_empty() && address.eq_ignore_ascii_case(own);
+            let has_address = |address: &str| address.eq_ignore_ascii_case(own);
             return Some(if has_address(account.email()) {
                 Code::CaseVariantOnly
             } else if account.linked().iter().any(|claim| has_address(claim.address) && !claim.is_verified) {

@@ -15,6 +15,8 @@ pub struct Bridge {
     pub now: Timestamp,
     /// How many look-ups and links were asked for.
     pub calls: usize,
+    /// The links that were asked for.
+    pub links: Vec<login::LinkRequest>,
 }
 
 impl Host for Bridge {
@@ -31,6 +33,7 @@ impl Host for Bridge {
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
         self.calls += 1;
         let request: login::LinkRequest = types::link_request(request).map_err(ApiError::Invalid)?;
+        self.links.push(request.clone());
         self.guard.link(request).map(drop).map_err(types::error)
     }
 

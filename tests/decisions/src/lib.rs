@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ligature_host::directory::{Administration, ArrivalError, Directory, Memory, PluginVersion, arrive};
 use ligature_host::guard::{self, Guard};
 use ligature_host::limits::Limits;
-use ligature_host::login::{Answer, Decision, LoginEvent, Outcome, Timestamp};
+use ligature_host::login::{Answer, Decision, LinkRequest, LoginEvent, Outcome, Timestamp};
 use link_policy::Policy;
 use link_users_by_email::carry_out::{on_continue, on_login};
 
@@ -62,6 +62,8 @@ pub struct Decided {
     pub outcome: Outcome,
     /// The number of calls.
     pub calls: usize,
+    /// The links that were asked for.
+    pub links: Vec<LinkRequest>,
 }
 
 /// As [`log_in`], with a directory of its own for the guard, such as one that
@@ -85,7 +87,12 @@ pub fn log_in_through(
         plugin: Arc::new(PluginVersion { name: "native".to_owned(), sha256: String::new() }),
         policy_sha256: Arc::from(""),
     };
-    let mut bridge = Bridge { guard: Guard::new(guarded, guarded_login, &Limits::default()), now, calls: 0 };
+    let mut bridge = Bridge {
+        guard: Guard::new(guarded, guarded_login, &Limits::default()),
+        now,
+        calls: 0,
+        links: Vec::new(),
+    };
     let outcome = match answer {
         None => on_login(&asked, policy, &mut bridge),
         Some(answer) => on_continue(&asked, &types::answer(answer), policy, &mut bridge),
@@ -96,5 +103,5 @@ pub fn log_in_through(
         // A prompt that is not counted is asked once more; the login goes on.
         let _ = bridge.guard.note_prompt();
     }
-    Ok(Decided { outcome, calls: bridge.calls })
+    Ok(Decided { outcome, calls: bridge.calls, links: bridge.links })
 }

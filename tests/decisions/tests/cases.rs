@@ -1,5 +1,5 @@
 //! Every case in `tests/cases` and `examples/cases`, decided natively and held
-//! against the decision, the reasons and the number of calls of its snapshot:
+//! against the decision, the reasons, the links and the number of calls of its snapshot:
 //! one named test each.
 //!
 //! The snapshots are the component's (`ligature-tests`, suite `cases`). This
@@ -13,7 +13,7 @@ use decision_tests::{Decided, Login, log_in_through};
 use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::directory::Directory;
 use ligature_host::harness::{Case, Faulty, snapshot_path};
-use ligature_host::login::mask_addresses;
+use ligature_host::login::{LinkRequest, mask_addresses};
 use link_policy::Policy;
 use serde_json::{Value, json};
 
@@ -54,20 +54,39 @@ fn decided(case: &Case) -> Result<Value, Failed> {
     let memory = Arc::new(memory);
     let guarded: Arc<dyn Directory> = Arc::new(Faulty::new(memory.clone(), &case));
     let login = Login { event: &case.event, answer: case.answer.as_ref(), policy: &policy, now: case.now };
-    let Decided { outcome, calls } =
+    let Decided { outcome, calls, links } =
         log_in_through(&*memory, guarded, login).map_err(|failure| format!("{failure:?}"))?;
-    Ok(masked(json!({ "decision": outcome.decision, "reasons": outcome.reasons, "calls": calls })))
+    let links: Vec<Value> = links.iter().map(link).collect();
+    let decided =
+        json!({ "decision": outcome.decision, "reasons": outcome.reasons, "calls": calls, "links": links });
+    Ok(masked(decided))
 }
 
-/// The decision and the reasons that stand in the case's snapshot.
+/// A link as it stands in a snapshot.
+fn link(request: &LinkRequest) -> Value {
+    let mut link = json!({ "primary": request.primary, "secondary": request.secondary });
+    for (key, patch) in [("user_metadata", &request.user_metadata), ("app_metadata", &request.app_metadata)] {
+        if let Some(patch) = patch {
+            link[key] = json!(patch);
+        }
+    }
+    link
+}
+
+/// The decision, the reasons and the calls that stand in the case's snapshot.
 fn expected(file: &Path) -> Result<Value, Failed> {
     let path = snapshot_path(file);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let body = text.strip_prefix("---\n").and_then(|text| text.split_once("\n---\n"));
     let (_, body) = body.ok_or("a snapshot has a header")?;
     let mut report: Value = serde_json::from_str(body)?;
-    let calls = report["calls"].as_array().map_or(0, Vec::len);
-    Ok(json!({ "decision": report["decision"].take(), "reasons": report["reasons"].take(), "calls": calls }))
+    let calls = report["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let links = calls.iter().filter(|call| call["call"] == "accounts.link");
+    let links: Vec<Value> = links.map(|call| call["request"].clone()).collect();
+    let calls = calls.len();
+    Ok(json!({
+        "decision": report["decision"].take(), "reasons": report["reasons"].take(), "calls": calls, "links": links
+    }))
 }
 
 /// Snapshots hold no address that can belong to somebody.

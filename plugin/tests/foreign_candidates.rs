@@ -1,0 +1,97 @@
+//! Accounts that a look-up should not have returned. The guard returns none of
+//! them; another host may.
+
+use link_policy::Policy;
+use link_users_by_email::bindings::ligature::login::types::Connection;
+use link_users_by_email::bindings::{Identity, LoginEvent, User, Verification};
+use link_users_by_email::decide::{Input, PlannedDecision, decide};
+
+fn identity(provider: &str, email: Option<&str>, email_verified: Verification) -> Identity {
+    Identity {
+        provider: provider.to_owned(),
+        user_id: "1".to_owned(),
+        connection: provider.to_owned(),
+        is_social: false,
+        email: email.map(str::to_owned),
+        email_verified,
+    }
+}
+
+fn user(provider: &str, email: &str) -> User {
+    User {
+        user_id: format!("{provider}|1"),
+        email: Some(email.to_owned()),
+        email_verified: Verification::Verified,
+        created_at: Some(1),
+        last_login: Some(1),
+        logins_count: Some(1),
+        blocked: false,
+        identities: vec![identity(provider, None, Verification::Absent)],
+        roles: Vec::new(),
+        organizations: Vec::new(),
+        mfa_factors: Vec::new(),
+        user_metadata: None,
+        app_metadata: None,
+    }
+}
+
+/// The deciding code of a login by `ada@example.com` for which this account was
+/// found.
+fn code(found: User, policy: &str) -> String {
+    let event = LoginEvent {
+        user: user("email", "ada@example.com"),
+        connection: Connection { name: "email".to_owned(), strategy: "email".to_owned() },
+        client_id: None,
+        organization_id: None,
+        protocol: None,
+        prompt: Vec::new(),
+        methods: Vec::new(),
+        settings: String::new(),
+        trace: false,
+    };
+    let policy = Policy::read(policy).expect("a policy");
+    let plan = decide(&Input {
+        event: &event,
+        policy: &policy,
+        found: &[found],
+        failed: None,
+        proof: None,
+        exact_look_up: false,
+        now: 1_000_000,
+    });
+    assert_eq!(plan.decision, PlannedDecision::Proceed);
+    plan.reasons[0].code.clone()
+}
+
+const AUTO: &str = r#"{"mode": "auto"}"#;
+
+#[test]
+fn an_account_with_another_address_is_ignored() {
+    assert_eq!(code(user("auth0", "eve@example.com"), AUTO), "FOREIGN_CANDIDATE");
+}
+
+#[test]
+fn an_account_without_an_address_is_ignored() {
+    assert_eq!(code(User { email: None, ..user("auth0", "") }, AUTO), "FOREIGN_CANDIDATE");
+}
+
+#[test]
+fn an_address_in_an_unverified_linked_identity_is_told() {
+    let found = |email: &str, verified: Verification| {
+        let mut found = user("auth0", "eve@example.com");
+        found.identities.push(identity("github", Some(email), verified));
+        found
+    };
+    let unverified = found("Ada@example.com", Verification::Unverified);
+    assert_eq!(code(unverified, AUTO), "MATCH_ON_UNVERIFIED_SECONDARY");
+    assert_eq!(code(found("ada@example.com", Verification::Verified), AUTO), "FOREIGN_CANDIDATE");
+    assert_eq!(code(found("bob@example.com", Verification::Unverified), AUTO), "FOREIGN_CANDIDATE");
+}
+
+#[test]
+fn another_case_is_told_where_it_is_not_ignored() {
+    let exact = r#"{"mode": "auto", "email_compare": "exact"}"#;
+    assert_eq!(code(user("auth0", "Ada@example.com"), exact), "CASE_VARIANT_ONLY");
+    let domain_only = r#"{"mode": "auto", "email_compare": "ascii_ci_domain_only"}"#;
+    assert_eq!(code(user("auth0", "Ada@example.com"), domain_only), "CASE_VARIANT_ONLY");
+}
