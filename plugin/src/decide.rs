@@ -129,9 +129,15 @@ fn links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkRequest> {
     let rules = &situation.policy.metadata;
     let mut taken = Taken::default();
     let mut links = Vec::new();
+    let mut first = situation.merged.get().cloned();
     for secondary in secondaries {
-        let user = metadata::merge(&taken.sides(primary, secondary, Which::User), &rules.user);
-        let app = metadata::merge(&taken.sides(primary, secondary, Which::App), &rules.app);
+        let [user, app] = match first.take() {
+            Some(merged) => *merged,
+            None => [
+                metadata::merge(&taken.sides(primary, secondary, Which::User), &rules.user),
+                metadata::merge(&taken.sides(primary, secondary, Which::App), &rules.app),
+            ],
+        };
         if app.drops {
             let detail = "Not all of the secondary's app_metadata was taken over.";
             reasons.push(Code::MetadataDropped.about(&[secondary.id()], detail));

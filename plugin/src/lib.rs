@@ -13,6 +13,7 @@ mod component;
 pub mod counterfactual;
 pub mod decide;
 pub mod email;
+mod json;
 pub mod linking_state;
 pub mod metadata;
 pub mod reason;

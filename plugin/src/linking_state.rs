@@ -28,6 +28,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::value::RawValue;
 
 use crate::bindings::Timestamp;
+use crate::json::{Odd, Reader, any_escape_or};
 use crate::role_names::RoleNames;
 
 /// The marks of one account. What is not there, or of the wrong type, is as if
@@ -114,11 +115,9 @@ impl<'de> Deserialize<'de> for Mark {
 }
 
 /// Most accounts have no marks, and then nothing has to be parsed. A key can
-/// only hide behind an escape.
+/// only hide behind an escape: then the keys are read.
 fn may_hold_marks(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let begins_key = |at: usize| {
-        let rest = bytes.get(at + 1..).unwrap_or_default();
+    let begins_mark = |rest: &[u8]| {
         let key: &[u8] = match rest.first() {
             Some(b'l') => b"linking\"",
             Some(b'n') => b"no_link\"",
@@ -129,7 +128,20 @@ fn may_hold_marks(text: &str) -> bool {
         };
         rest.starts_with(key)
     };
-    bytes.iter().enumerate().any(|(at, &byte)| byte == b'\\' || (byte == b'"' && begins_key(at)))
+    any_escape_or(text.as_bytes(), begins_mark) && has_mark_key(text).unwrap_or(true)
+}
+
+fn has_mark_key(text: &str) -> Result<bool, Odd> {
+    let mut reader = Reader::new(text);
+    let mut is_there = reader.open()?;
+    while is_there {
+        if matches!(reader.key.raw(), b"linking" | b"no_link" | b"privileged" | b"roles" | b"authorization") {
+            return Ok(true);
+        }
+        reader.skip()?;
+        is_there = reader.next()?;
+    }
+    reader.finish().map(|()| false)
 }
 
 impl LinkingState {
@@ -137,7 +149,9 @@ impl LinkingState {
     /// out: what it meant to forbid is not known.
     #[must_use]
     pub fn read(app_metadata: Option<&str>) -> Self {
-        let Some(text) = app_metadata.filter(|text| may_hold_marks(text)) else { return Self::default() };
+        let Some(text) = app_metadata.filter(|text| may_hold_marks(text)) else {
+            return Self::default();
+        };
         match serde_json::from_str::<Object<Self>>(text) {
             Ok(Object(read)) => read,
             Err(_) => Self { no_link: Mark(true), ..Self::default() },
@@ -237,6 +251,23 @@ mod tests {
             r#"{"linking": {}}"#,
         ] {
             assert!(!LinkingState::read(Some(text)).opted_out(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_escape_hides_no_mark_and_makes_none() {
+        for text in [
+            r#"{"a":"\n","no_link":true}"#,
+            r#"{"a\n":1,"no_link":true}"#,
+            r#"{"a":"\n","n\u006f_link":true}"#,
+            r#"{"a":"\n""#,
+            r#"{"aaaa":1,"aa":"","no_link":true}"#,
+        ] {
+            assert!(LinkingState::read(Some(text)).opted_out(), "{text}");
+        }
+        for text in [r#"{"a":"\n","b":{"no_link":true}}"#, r#"{"a":"\"no_link\""}"#, r#"{"no_link\n":true}"#]
+        {
+            assert_eq!(LinkingState::read(Some(text)), LinkingState::default(), "{text}");
         }
     }
 

@@ -1,10 +1,10 @@
 //! What becomes of the secondary's metadata.
 
-use std::borrow::Cow;
+mod union;
 
-use link_policy::members::{Members, Writer};
 use link_policy::{MetadataRule, MetadataRules};
-use serde_json::value::RawValue;
+
+use crate::json::{Each, Element, Key, Odd, Pair, Reader, canonical, pairs, same};
 
 /// One side's metadata, and whether it was written last.
 #[derive(Debug, Clone, Copy)]
@@ -18,143 +18,216 @@ pub struct Sides<'a> {
 }
 
 /// What the rules write to the primary.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Merged {
     /// A first-level patch for the primary, a JSON object; none if there is
     /// nothing to write.
     pub patch: Option<String>,
     /// Whether something of the secondary is lost.
     pub drops: bool,
+    /// The first key that must be equal and differs, if there is one.
+    pub conflict: Option<String>,
 }
+
+/// How deeply objects are merged below the first level. What lies deeper is the
+/// primary's: a plugin's stack is small, and metadata that deep is nobody's.
+const DEPTH: usize = 32;
 
 /// Merges by the rules.
 #[must_use]
 pub fn merge(sides: &Sides, rules: &MetadataRules) -> Merged {
     let Some(secondary) = sides.secondary.filter(|text| *text != "{}") else { return Merged::default() };
     if rules.default == MetadataRule::Drop && rules.keys.is_empty() {
-        return Merged { patch: None, drops: true };
+        return Merged { drops: true, ..Merged::default() };
     }
-    let (secondary, primary) = (Members::of(secondary), Members::of(sides.primary.unwrap_or_default()));
-    let mut patch = Writer::default();
-    let mut drops = false;
-    for (key, offered) in secondary.iter() {
-        // What the host and the policy keep there is about one account only.
-        if matches!(key, "linking" | "no_link" | "privileged") {
-            continue;
+    let newest =
+        if sides.secondary_is_newer { MetadataRule::SecondaryWins } else { MetadataRule::PrimaryWins };
+    let rule = |key: &Key| {
+        let by_key = if rules.keys.is_empty() { None } else { rules.keys.get(key.name().as_ref()) };
+        let rule = *by_key.unwrap_or(&rules.default);
+        if rule == MetadataRule::NewestWins { newest } else { rule }
+    };
+    let primary = sides.primary.unwrap_or("{}");
+    by_rule(primary, secondary, &rule)
+        .or_else(|Odd| by_rule(&canonical(primary, DEPTH), &canonical(secondary, DEPTH), &rule))
+        .unwrap_or_default()
+}
+
+fn by_rule(primary: &str, secondary: &str, rule: &dyn Fn(&Key) -> MetadataRule) -> Result<Merged, Odd> {
+    let (mut merged, mut patch) = (Merged::default(), Patch::default());
+    each_pair(primary, secondary, &mut |pair, kept, offered| {
+        match pair {
+            Pair::First(_) => {}
+            Pair::Second { .. } if is_own(&offered.key) => {}
+            Pair::Second { .. } if rule(&offered.key) == MetadataRule::Drop => merged.drops = true,
+            Pair::Second { member, .. } => patch.member(member),
+            Pair::Both => {
+                let key = kept.key;
+                let (rule, is_own) = (rule(&key), is_own(&key));
+                let are_arrays = kept.here() == b'[' && offered.here() == b'[';
+                if !is_own && (rule == MetadataRule::Deep || rule == MetadataRule::UnionArrays && are_arrays)
+                {
+                    patch.member(key.written);
+                    return patch.merged(kept, offered);
+                }
+                let (kept, offered) = (kept.value()?, offered.value()?);
+                if rule == MetadataRule::SecondaryWins && !is_own {
+                    patch.member(key.written);
+                    patch.text.extend_from_slice(offered);
+                } else if (rule == MetadataRule::MustEqual || !merged.drops) && !same(kept, offered) {
+                    merged.drops |= !is_own;
+                    if rule == MetadataRule::MustEqual && merged.conflict.is_none() {
+                        merged.conflict = Some(key.name().into_owned());
+                    }
+                }
+            }
         }
-        match written(rule(rules, key), primary.get(key), offered, sides.secondary_is_newer) {
-            Some(value) => patch.member(key, &value),
-            None => drops |= primary.get(key) != Some(offered),
-        }
-    }
-    Merged { patch: patch.finish(), drops }
+        Ok(())
+    })?;
+    merged.patch = patch.close()?;
+    Ok(merged)
+}
+
+/// What the host and the policy keep there is about one account only.
+fn is_own(key: &Key) -> bool {
+    matches!(key.raw(), b"linking" | b"no_link" | b"privileged")
 }
 
 /// An object with a patch's keys written over its own.
 #[must_use]
 pub fn patched(object: Option<&str>, patch: &str) -> String {
-    Members::overlay(&Members::of(object.unwrap_or_default()), &Members::of(patch))
+    let object = object.unwrap_or("{}");
+    overlaid(object, patch)
+        .or_else(|Odd| overlaid(&canonical(object, 0), &canonical(patch, 0)))
+        .unwrap_or_default()
+}
+
+fn overlaid(under: &str, over: &str) -> Result<String, Odd> {
+    let mut object = Patch::default();
+    each_pair(under, over, &mut |pair, under, over| {
+        match pair {
+            Pair::First(member) | Pair::Second { member, .. } => object.member(member),
+            Pair::Both => {
+                under.skip()?;
+                object.member(over.key.written);
+                object.text.extend_from_slice(over.value()?);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(object.close()?.unwrap_or_else(|| "{}".to_owned()))
 }
 
 /// The first key that must be equal and differs, if there is one.
 #[must_use]
 pub fn conflict(sides: &Sides, rules: &MetadataRules) -> Option<String> {
-    let any = rules.default == MetadataRule::MustEqual
-        || rules.keys.values().any(|it| *it == MetadataRule::MustEqual);
-    let (Some(primary), Some(secondary), true) = (sides.primary, sides.secondary, any) else { return None };
-    let (primary, secondary) = (Members::of(primary), Members::of(secondary));
-    let differs = |key: &str, offered: &str| {
-        rule(rules, key) == MetadataRule::MustEqual
-            && primary.get(key).is_some_and(|kept| !same(kept, offered))
-    };
-    secondary.iter().find(|(key, offered)| differs(key, offered)).map(|(key, _)| key.to_owned())
+    if can_conflict(rules) { merge(sides, rules).conflict } else { None }
 }
 
-fn rule(rules: &MetadataRules, key: &str) -> MetadataRule {
-    rules.keys.get(key).copied().unwrap_or(rules.default)
+/// Whether a key must be equal by these rules.
+#[must_use]
+pub fn can_conflict(rules: &MetadataRules) -> bool {
+    rules.default == MetadataRule::MustEqual
+        || rules.keys.values().any(|rule| *rule == MetadataRule::MustEqual)
 }
 
-/// What the rule writes over what the primary has, if anything.
-fn written<'a>(
-    rule: MetadataRule,
-    kept: Option<&str>,
-    offered: &'a str,
-    secondary_is_newer: bool,
-) -> Option<Cow<'a, str>> {
-    let taken = Some(Cow::Borrowed(offered));
-    let Some(kept) = kept else {
-        return if rule == MetadataRule::Drop { None } else { taken };
-    };
-    match rule {
-        MetadataRule::Drop | MetadataRule::PrimaryWins | MetadataRule::MustEqual => None,
-        MetadataRule::SecondaryWins => taken,
-        MetadataRule::NewestWins => taken.filter(|_| secondary_is_newer),
-        MetadataRule::UnionArrays => joined(kept, offered).map(Cow::Owned),
-        MetadataRule::Deep => Some(Cow::Owned(deep(kept, offered, DEPTH))),
-    }
+/// Reads two whole texts side by side.
+fn each_pair<'a>(first: &'a str, second: &'a str, each: Each<'_, 'a>) -> Result<(), Odd> {
+    let (mut first, mut second) = (Reader::new(first), Reader::new(second));
+    pairs(&mut first, &mut second, each)?;
+    first.finish()?;
+    second.finish()
 }
 
-/// How deeply objects are merged; what lies below is the primary's. A plugin's
-/// stack is small, and metadata that deep is nobody's.
-const DEPTH: usize = 32;
+/// A patch that is being written.
+#[derive(Default)]
+struct Patch<'a> {
+    text: Vec<u8>,
+    /// Up to where the primary's text has been copied.
+    copied: usize,
+    /// The elements of two arrays that are being joined; kept for the next two.
+    elements: [Vec<Element<'a>>; 2],
+}
 
-/// Source: the rule "link users by email with metadata", as it meant to merge:
-/// lodash 3's `merge` with arrays concatenated, the primary's first.
-fn deep(kept: &str, offered: &str, depth: usize) -> String {
-    if let Some(joined) = joined(kept, offered) {
-        return joined;
+impl<'a> Patch<'a> {
+    /// Writes a member, or its key only.
+    fn member(&mut self, text: &[u8]) {
+        self.text.push(if self.text.is_empty() { b'{' } else { b',' });
+        self.text.extend_from_slice(text);
     }
-    if depth == 0 || !(kept.starts_with('{') && offered.starts_with('{')) {
-        return kept.to_owned();
+
+    /// The object; none if nothing was written.
+    fn close(mut self) -> Result<Option<String>, Odd> {
+        if self.text.is_empty() {
+            return Ok(None);
+        }
+        self.text.push(b'}');
+        String::from_utf8(self.text).map(Some).map_err(|_| Odd)
     }
-    let (kept, offered) = (Members::of(kept), Members::of(offered));
-    let mut merged = Writer::default();
-    for (key, value) in kept.iter() {
-        match offered.get(key) {
-            Some(offered) => merged.member(key, &deep(value, offered, depth - 1)),
-            None => merged.member(key, value),
+
+    /// Writes two values merged deeply: the primary's, with what is only the
+    /// secondary's put in.
+    ///
+    /// Source: the rule "link users by email with metadata", as it meant to merge:
+    /// lodash 3's `merge` with arrays concatenated, the primary's first.
+    fn merged(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>) -> Result<(), Odd> {
+        self.copied = kept.at;
+        self.deep(kept, offered, DEPTH)?;
+        self.copy(kept, kept.at);
+        Ok(())
+    }
+
+    fn copy(&mut self, kept: &Reader<'a>, to: usize) {
+        self.text.extend_from_slice(kept.text.get(self.copied..to).unwrap_or_default());
+        self.copied = to;
+    }
+
+    fn deep(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>, levels: usize) -> Result<(), Odd> {
+        match (kept.here(), offered.here()) {
+            (b'[', b'[') => self.joined(kept, offered),
+            (b'{', b'{') if levels > 0 => pairs(kept, offered, &mut |pair, kept, offered| {
+                match pair {
+                    Pair::First(_) => {}
+                    Pair::Both => return self.deep(kept, offered, levels - 1),
+                    Pair::Second { member, place, is_last } => {
+                        self.copy(kept, place);
+                        // No member ends with an opening brace.
+                        if is_last && !self.text.ends_with(b"{") {
+                            self.text.push(b',');
+                        }
+                        self.text.extend_from_slice(member);
+                        if !is_last {
+                            self.text.push(b',');
+                        }
+                    }
+                }
+                Ok(())
+            }),
+            _ => {
+                kept.skip()?;
+                offered.skip()
+            }
         }
     }
-    for (key, value) in offered.iter().filter(|(key, _)| kept.get(key).is_none()) {
-        merged.member(key, value);
-    }
-    merged.finish().unwrap_or_else(|| "{}".to_owned())
-}
 
-/// The primary's values first, each once; none if they are not both arrays.
-fn joined(kept: &str, offered: &str) -> Option<String> {
-    if !(kept.starts_with('[') && offered.starts_with('[')) {
-        return None;
+    /// Puts the elements of the secondary that are not there yet behind the
+    /// primary's.
+    fn joined(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>) -> Result<(), Odd> {
+        let Self { text, copied, elements: [known, more] } = self;
+        kept.elements(known)?;
+        offered.elements(more)?;
+        let end = kept.at - 1;
+        union::each_new(known, more, &mut |element| {
+            text.extend_from_slice(kept.text.get(*copied..end).unwrap_or_default());
+            *copied = end;
+            // No element ends with an opening bracket.
+            if !text.ends_with(b"[") {
+                text.push(b',');
+            }
+            text.extend_from_slice(element);
+        });
+        Ok(())
     }
-    let (mut values, more): (Vec<&RawValue>, Vec<&RawValue>) =
-        (serde_json::from_str(kept).ok()?, serde_json::from_str(offered).ok()?);
-    for value in more {
-        if !values.iter().any(|known| same(known.get(), value.get())) {
-            values.push(value);
-        }
-    }
-    let texts: Vec<&str> = values.iter().map(|value| value.get()).collect();
-    Some(format!("[{}]", texts.join(",")))
-}
-
-/// Whether two JSON texts are one but for white space.
-fn same(a: &str, b: &str) -> bool {
-    a == b || compact(a) == compact(b)
-}
-
-fn compact(text: &str) -> String {
-    let (mut in_text, mut escaped) = (false, false);
-    let kept = |c: &char| {
-        let keep = in_text || !c.is_ascii_whitespace();
-        (in_text, escaped) = match *c {
-            _ if escaped => (in_text, false),
-            '\\' => (in_text, in_text),
-            '"' => (!in_text, false),
-            _ => (in_text, false),
-        };
-        keep
-    };
-    text.chars().filter(kept).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The state that a decision rests on, worked out once: the candidates, those
 //! that may be weighed, those that are meant, and the account that would stay.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 
 use link_policy::{OnMultiple, Policy, Primary};
@@ -8,6 +9,7 @@ use link_policy::{OnMultiple, Policy, Primary};
 use crate::account::{Account, Claim};
 use crate::bindings::{ApiError, LoginEvent, Proof, Timestamp, User, Verification};
 use crate::email::{self, Match};
+use crate::metadata::Merged;
 use crate::reason::Code;
 
 /// Everything that a decision rests on.
@@ -50,6 +52,9 @@ pub(crate) struct Situation<'a> {
     pub(crate) meant: Vec<usize>,
     /// The place of the one that stays in the party, and why it does.
     primary: (usize, Code),
+    /// The `user_metadata` and the `app_metadata` of the primary and the first
+    /// secondary, once merged to find whether they differ.
+    pub(crate) merged: OnceCell<Box<[Merged; 2]>>,
 }
 
 impl<'a> Situation<'a> {
@@ -63,6 +68,7 @@ impl<'a> Situation<'a> {
             eligible: Vec::new(),
             meant: Vec::new(),
             primary: (0, Code::PrimaryByUserId),
+            merged: OnceCell::new(),
         };
         for user in input.found {
             situation.sort_in(user);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::members::Members;
+use crate::members::overlay;
 use crate::{Policy, Primary, TrustedConnection};
 
 /// Why a policy document is no policy.
@@ -47,8 +47,9 @@ impl Policy {
         }
         let read: Self = serde_json::from_str(text).map_err(|error| Unreadable::from(&error))?;
         let Some(preset) = read.preset else { return Ok(read) };
-        let text = Members::overlay(&Members::of(preset.document()), &Members::of(text));
-        serde_json::from_str(&text).map_err(|error| Unreadable::from(&error))
+        overlay(preset.document(), text)
+            .and_then(|text| serde_json::from_str(&text))
+            .map_err(|error| Unreadable::from(&error))
     }
 
     /// Reads a document and finds what contradicts itself in it.

@@ -84,21 +84,20 @@ pub(super) fn metadata_equal(s: &Situation, _: &Course) -> Verdict {
     if s.meant.is_empty() {
         return Verdict::NotApplicable;
     }
-    let primary = s.primary().0;
+    let (primary, rules) = (s.primary().0, &s.policy.metadata);
+    if !metadata::can_conflict(&rules.user) && !metadata::can_conflict(&rules.app) {
+        return passes("it is");
+    }
     for secondary in secondaries(s) {
-        let user = metadata::conflict(
-            &sides(primary, secondary, |it| it.user_metadata.as_deref()),
-            &s.policy.metadata.user,
-        );
-        let app = metadata::conflict(
-            &sides(primary, secondary, |it| it.app_metadata.as_deref()),
-            &s.policy.metadata.app,
-        );
-        if let Some(key) = user.or(app) {
+        let user = metadata::merge(&sides(primary, secondary, |it| it.user_metadata.as_deref()), &rules.user);
+        let app = metadata::merge(&sides(primary, secondary, |it| it.app_metadata.as_deref()), &rules.app);
+        if let Some(key) = user.conflict.as_ref().or(app.conflict.as_ref()) {
             let key: String = key.chars().take(100).collect();
             let detail = format!("The key `{key}` must be equal and differs.");
             return no_op(Code::MetadataConflict.about(&[primary.id(), secondary.id()], detail));
         }
+        // Kept for the first secondary: before other links, nothing changes it.
+        s.merged.get_or_init(|| Box::new([user, app]));
     }
     passes("it is")
 }

@@ -1,0 +1,194 @@
+//! Finding the ends of values and names in JSON text.
+//!
+//! Fuel is counted by the instruction, and eight bytes at once cost what one
+//! does.
+
+use std::cmp::Ordering;
+
+use super::Odd;
+
+/// The bytes of two texts that differ, in the order of their first difference.
+pub(super) fn order_of_eight(ours: u64, theirs: u64) -> Ordering {
+    let place = (ours ^ theirs).trailing_zeros() & !7;
+    (ours >> place & 0xff).cmp(&(theirs >> place & 0xff))
+}
+
+/// Eight bytes from this place on, zeros after the end.
+pub(super) fn eight(bytes: &[u8], at: usize) -> u64 {
+    if let Some([a, b, c, d, e, f, g, h, ..]) = bytes.get(at..) {
+        return u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    match bytes.last_chunk() {
+        Some(last) if !rest.is_empty() => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        _ => rest.iter().rev().fold(0, |eight, byte| eight << 8 | u64::from(*byte)),
+    }
+}
+
+/// Whether two texts are one.
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() < 8 {
+        return a == b;
+    }
+    let mut at = 0;
+    while at < a.len() && eight(a, at) == eight(b, at) {
+        at += 8;
+    }
+    a.len() == b.len() && at >= a.len()
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Marks the lowest byte of this value by its highest bit; zero if there is
+/// none. Marks above the lowest may be wrong.
+fn marked(eight: u64, byte: u8) -> u64 {
+    let zero_where_found = eight ^ (ONES * u64::from(byte));
+    zero_where_found.wrapping_sub(ONES) & !zero_where_found & (ONES << 7)
+}
+
+/// Marks the lowest byte that is a quote or a backslash.
+pub(super) fn quotes(eight: u64) -> u64 {
+    marked(eight, b'"') | marked(eight, b'\\')
+}
+
+/// Whether there is a backslash, or a text that begins with a small letter and
+/// is accepted; the test is given what follows the quote.
+pub(crate) fn any_escape_or(bytes: &[u8], accepts: impl Fn(&[u8]) -> bool) -> bool {
+    // Of eight bytes, the last is looked at again, with its follower.
+    (0..bytes.len()).step_by(7).any(|at| {
+        let eight = eight(bytes, at);
+        let small_letters = eight << 1 & eight << 2;
+        let mut found = marked(eight, b'"') & small_letters >> 8;
+        while found != 0 {
+            let place = at + found.trailing_zeros() as usize / 8;
+            if bytes[place] == b'"' && accepts(&bytes[place + 1..]) {
+                return true;
+            }
+            found &= found - 1;
+        }
+        marked(eight, b'\\') != 0
+    })
+}
+
+/// How many bytes come before the next quote or backslash.
+pub(super) fn plain(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while at < bytes.len() {
+        let found = quotes(eight(bytes, at));
+        if found != 0 {
+            return at - from + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    bytes.len().saturating_sub(from)
+}
+
+#[inline(always)]
+pub(super) fn after_value(bytes: &[u8], at: usize) -> Result<usize, Odd> {
+    match KIND[usize::from(*bytes.get(at).ok_or(Odd)?)] {
+        QUOTE => after_text(bytes, at + 1),
+        OPENS => after_brackets(bytes, at),
+        SCALAR => {
+            let mut end = at + 1;
+            while KIND[usize::from(*bytes.get(end).ok_or(Odd)?)] == SCALAR {
+                end += 1;
+            }
+            Ok(end)
+        }
+        _ => Err(Odd),
+    }
+}
+
+fn after_text(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
+    loop {
+        at += plain(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(_) => at += 2,
+            None => return Err(Odd),
+        }
+    }
+}
+
+/// What a byte is outside of texts.
+const KIND: [u8; 256] = {
+    let mut kinds = [ODD; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'0'..=b'9' | b'a'..=b'z' | b'-' | b'.' | b'+' | b'E' => SCALAR,
+            b',' | b':' => SEPARATOR,
+            b'"' => QUOTE,
+            b'{' | b'[' => OPENS,
+            b'}' | b']' => CLOSES,
+            _ => ODD,
+        };
+        byte += 1;
+    }
+    kinds
+};
+const SCALAR: u8 = 0;
+const SEPARATOR: u8 = 1;
+const QUOTE: u8 = 2;
+const OPENS: u8 = 3;
+const CLOSES: u8 = 4;
+const ODD: u8 = 5;
+
+fn after_brackets(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
+    let mut depth = 0_usize;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match KIND[usize::from(*byte)] {
+            SCALAR | SEPARATOR => {}
+            QUOTE => at = after_text(bytes, at)?,
+            OPENS => depth += 1,
+            CLOSES if depth == 1 => return Ok(at),
+            CLOSES => depth -= 1,
+            _ => return Err(Odd),
+        }
+    }
+    Err(Odd)
+}
+
+/// The byte that an escape stands for, and the escape's length. Other escapes
+/// than serde_json's own are odd: one key could be written in two ways.
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    let byte = match text.get(1)? {
+        b'b' => 8,
+        b't' => b'\t',
+        b'n' => b'\n',
+        b'f' => 12,
+        b'r' => b'\r',
+        same @ (b'"' | b'\\') => *same,
+        b'u' => {
+            let digits = text.get(2..6)?;
+            let low = match digits[3] {
+                digit @ b'0'..=b'9' => digit - b'0',
+                digit @ b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            let byte = low + if digits[2] == b'1' { 16 } else { 0 };
+            let is_shortest = !matches!(byte, 8 | b'\t' | b'\n' | 12 | b'\r');
+            let is_control = digits.starts_with(b"000") || digits.starts_with(b"001");
+            return (is_control && is_shortest).then_some((byte, 6));
+        }
+        _ => return None,
+    };
+    Some((byte, 2))
+}
+
+/// The byte that a name goes on with, and what it takes.
+pub(super) fn unescaped(text: &[u8]) -> Option<(u8, usize)> {
+    match text.first()? {
+        b'\\' => escape(text),
+        byte => Some((*byte, 1)),
+    }
+}
+
+pub(super) fn all_unescaped(mut text: &[u8]) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let (byte, length) = unescaped(text)?;
+        text = text.get(length..)?;
+        Some(byte)
+    })
+}
