@@ -285,7 +285,8 @@ impl Guard {
             Err(error) => return Err(error),
         };
         let user = &stored.user;
-        if user.blocked {
+        let is_blocked_by_event = self.login.event.user.blocked && user_id == self.user_id;
+        if user.blocked || is_blocked_by_event {
             return self.refuse(call, &format!("the {side} is blocked"));
         }
         if !user.email_verified.is_verified() {

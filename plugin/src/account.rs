@@ -35,15 +35,9 @@ pub(crate) struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    /// Whether the claim is about this address.
+    /// Whether the claim is about this address, in whatever case.
     pub(crate) fn is_of(&self, address: &str) -> bool {
         self.address.eq_ignore_ascii_case(address)
-    }
-
-    /// Whether the identity proves this address: its connection is trusted and
-    /// calls just this address verified.
-    pub(crate) fn proves(&self, address: &str) -> bool {
-        self.is_verified && self.trust == Trust::Trusted && self.is_of(address)
     }
 }
 
@@ -68,7 +62,15 @@ impl<'a> Account<'a> {
     pub(crate) fn of_login(event: &'a LoginEvent, policy: &Policy) -> Self {
         let mut account = Self::of(&event.user, policy);
         let (connection, strategy) = (event.connection.name.as_str(), event.connection.strategy.as_str());
-        if account.claims.iter().all(|claim| claim.connection != connection) {
+        let mut is_known = false;
+        for claim in account.claims.iter_mut().filter(|claim| claim.connection == connection) {
+            is_known = true;
+            // An identity of another kind than its connection is of none.
+            if !strategy.is_empty() && claim.strategy != strategy {
+                claim.trust = Trust::Untrusted;
+            }
+        }
+        if !is_known {
             let unknown = Claim { connection, strategy, ..NO_CLAIM };
             account.claims.push(unknown);
         }
@@ -112,9 +114,14 @@ impl<'a> Account<'a> {
     /// address is then nobody's word.
     pub(crate) fn root_contradicts_address(&self) -> bool {
         let Some(root) = self.user.identities.first() else { return false };
-        let Some(own) = root.email.as_deref() else { return false };
         let denies = matches!(root.email_verified, Verification::Unverified | Verification::NotBoolean(_));
-        denies || !own.eq_ignore_ascii_case(self.email())
+        denies || root.email.as_deref().is_some_and(|own| !own.eq_ignore_ascii_case(self.email()))
+    }
+
+    /// The address that the root identity itself came with; the account's where
+    /// nothing is known of it.
+    pub(crate) fn root_address(&self) -> &'a str {
+        self.user.identities.first().and_then(|root| root.email.as_deref()).unwrap_or(self.email())
     }
 
     /// Whether this id is the account's or that of one of its identities.

@@ -111,7 +111,11 @@ fn decide_and_do(
     let plan = decide(&input);
     let counterfactual = event.trace.then(|| counterfactual::of(&input, &plan)).flatten();
     let trace = plan.trace.clone();
+    let was_to_link = matches!(plan.decision, PlannedDecision::Link(_));
     let done = carry_out(plan, policy, host);
+    // A link that was not made would not be undone by another decision.
+    let is_linked = matches!(done.decision, Decision::Linked(_));
+    let counterfactual = counterfactual.filter(|_| was_to_link == is_linked);
     Outcome { trace, counterfactual, ..done }
 }
 

@@ -6,7 +6,8 @@ use link_policy::{
     Strictness, TrustedConnection,
 };
 
-use crate::bindings::{LoginEvent, User, Verification};
+use crate::bindings::ligature::login::types::AuthenticationMethod;
+use crate::bindings::{LoginEvent, Timestamp, User, Verification};
 use crate::decide::{Input, Plan, PlannedDecision, decide, needs_look_up};
 
 /// One change, the smallest first.
@@ -20,6 +21,7 @@ struct World {
     event: LoginEvent,
     policy: Policy,
     found: Vec<User>,
+    now: Timestamp,
 }
 
 /// Changes that could turn a decision towards a link.
@@ -54,6 +56,20 @@ const TOWARDS: &[Change] = &[
             each(w, |it| it.roles.clear());
         },
     },
+    Change {
+        words: "this login had passed a second factor just now",
+        apply: |w| {
+            let factor = AuthenticationMethod { name: "mfa".to_owned(), factor: None, at: Some(w.now) };
+            w.event.methods.push(factor);
+        },
+    },
+    Change {
+        words: "no account had linked identities that do not prove the address",
+        apply: |w| {
+            w.event.user.identities.truncate(1);
+            each(w, |it| it.identities.truncate(1));
+        },
+    },
     Change { words: "the policy's `mode` were `auto`", apply: |w| w.policy.mode = Mode::Auto },
     Change {
         words: "`excluded_connections`, `excluded_clients` and `excluded_organizations` did not name this login",
@@ -68,7 +84,7 @@ const TOWARDS: &[Change] = &[
         apply: |w| w.policy.blocked_domains.clear(),
     },
     Change {
-        words: "the connections were in `trusted_connections`",
+        words: "`trusted_connections` took the word of every connection concerned on this address (an enterprise one's with its domain), and `verified_by_tenant` named none",
         apply: |w| {
             w.policy.trusted_connections = vec![TrustedConnection::Name("*".to_owned())];
             w.policy.verified_by_tenant.clear();
@@ -159,7 +175,8 @@ pub fn of(input: &Input, plan: &Plan) -> Option<String> {
     let changed = |change: &Change| -> Option<&'static str> {
         let mut event = input.event.clone();
         event.trace = false;
-        let mut world = World { event, policy: input.policy.clone(), found: input.found.to_vec() };
+        let mut world =
+            World { event, policy: input.policy.clone(), found: input.found.to_vec(), now: input.now };
         (change.apply)(&mut world);
         if !looked_up {
             return needs_look_up(&world.event, &world.policy).then_some(LOOKED_UP);

@@ -205,7 +205,9 @@ pub(crate) struct Element<'a> {
 
 impl Element<'_> {
     pub(crate) fn same(&self, other: &Self) -> bool {
-        self.head == other.head && (self.text.len() <= 8 || same(self.text, other.text))
+        self.head == other.head
+            && self.text.len() == other.text.len()
+            && (self.text.len() <= 8 || same(self.text, other.text))
     }
 
     pub(crate) fn hash(&self) -> u64 {

@@ -283,7 +283,9 @@ mod tests {
     #[test]
     fn roles_stand_in_several_places_and_forms() {
         let of = |text| LinkingState::read(Some(text)).roles().map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(of(r#"{"roles": ["admin", {"name": "owner"}]}"#), ["admin", "owner"]);
+        assert_eq!(of(r#"{"roles": ["admin", {"name": "owner"}]}"#), ["admin", "name", "owner"]);
+        assert_eq!(of(r#"{"roles": {"name": "admin"}}"#), ["name", "admin"]);
+        assert_eq!(of(r#"{"roles": [["user, admin"], " owner "]}"#), ["user", "admin", "owner"]);
         assert_eq!(of(r#"{"authorization": {"groups": [], "roles": ["admin"]}}"#), ["admin"]);
         assert_eq!(of(r#"{"roles": "admin", "authorization": []}"#), ["admin"]);
         assert_eq!(of(r#"{"roles": {"admin": true}}"#), ["admin"]);

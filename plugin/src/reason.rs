@@ -85,7 +85,7 @@ codes! {
     "State of the accounts" {
         CurrentBlocked "CURRENT_BLOCKED" Info "The account that logs in is blocked.", "Nothing: the tenant denies the login.";
         CandidateBlocked "CANDIDATE_BLOCKED" Finding "The other account is blocked; linking would let its owner in.", "Unblock the account if that is right.";
-        OptedOut "OPTED_OUT" Info "An account is excepted by `app_metadata.no_link` or `app_metadata.linking.opt_out`.", "Remove the mark if the account may be linked.";
+        OptedOut "OPTED_OUT" Info "An account is excepted by `app_metadata.no_link` or `app_metadata.linking.opt_out`, or its marks there are of another type than documented.", "Remove or mend the mark if the account may be linked.";
         PrivilegedAccount "PRIVILEGED_ACCOUNT" Finding "An account has power (a role, a mark, or it is listed).", "Link by hand, or let the user prove both accounts with a second factor.";
         MfaDowngrade "MFA_DOWNGRADE" Finding "An account has MFA, and this login has passed no second factor, or the account that would stay has none.", "Let the user pass a second factor, or enrol one for the account that stays.";
         TrojanIdentitySuspected "TROJAN_IDENTITY_SUSPECTED" Finding "An account has a linked identity that does not itself prove the address by a trusted connection.", "Look at its identities and unlink what is not the owner's.";
@@ -120,7 +120,7 @@ codes! {
         RolesNotCopied "ROLES_NOT_COPIED" Finding "The secondary had roles; the primary does not get them.", "Give the primary the roles that it should have.";
     }
     "Asking the user" {
-        Suggested "SUGGESTED" Info "The user is asked to log in to the other account too.", "Nothing.";
+        Suggested "SUGGESTED" Info "The policy has the user log in to the other account too.", "Nothing.";
         NonInteractive "NON_INTERACTIVE" Info "The user would be asked, but nobody is there to answer.", "Nothing: the next interactive login asks.";
         PromptsExhausted "PROMPTS_EXHAUSTED" Info "The user has been asked as often as allowed.", "Raise `prompts.max`.";
         AskedRecently "ASKED_RECENTLY" Info "The user was asked not long ago.", "Nothing: it is asked again after `prompts.ask_again_after_days`.";

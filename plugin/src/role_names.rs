@@ -3,10 +3,10 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Names from a text, a list of texts or of objects with a `name`, or the keys
-/// of an object. Anything else names no role.
+/// Every word in a value: of texts, of the keys of objects, however deep. A
+/// word too many asks the user once; one too few hides an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct RoleNames(Vec<String>);
 
@@ -19,18 +19,14 @@ impl RoleNames {
 impl<'de> Deserialize<'de> for RoleNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut names = Vec::new();
-        deserializer.deserialize_any(Roles { names: &mut names, in_list: false })?;
+        Words(&mut names).deserialize(deserializer)?;
         Ok(Self(names))
     }
 }
 
-/// One value that names roles, or an element of a list of them.
-struct Roles<'a> {
-    names: &'a mut Vec<String>,
-    in_list: bool,
-}
+struct Words<'a>(&'a mut Vec<String>);
 
-impl<'de> serde::de::DeserializeSeed<'de> for Roles<'_> {
+impl<'de> DeserializeSeed<'de> for Words<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -38,37 +34,27 @@ impl<'de> serde::de::DeserializeSeed<'de> for Roles<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Roles<'_> {
+impl<'de> Visitor<'de> for Words<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("names of roles")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<(), E> {
-        self.names.push(name.to_owned());
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        let words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|'));
+        self.0.extend(words.filter(|word| !word.is_empty()).map(str::to_owned));
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        if self.in_list {
-            while list.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(());
-        }
-        while list.next_element_seed(Roles { names: self.names, in_list: true })?.is_some() {}
+        while list.next_element_seed(Words(self.0))?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
-        while let Some(key) = object.next_key::<String>()? {
-            if !self.in_list {
-                object.next_value::<IgnoredAny>()?;
-                self.names.push(key);
-            } else if key == "name" {
-                object.next_value_seed(Roles { names: self.names, in_list: true })?;
-            } else {
-                object.next_value::<IgnoredAny>()?;
-            }
+        while object.next_key_seed(Words(self.0))?.is_some() {
+            object.next_value_seed(Words(self.0))?;
         }
         Ok(())
     }

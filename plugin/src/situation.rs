@@ -4,13 +4,14 @@
 use std::cell::OnceCell;
 use std::cmp::Reverse;
 
-use link_policy::{OnMultiple, Policy, Primary};
+use link_policy::{Caution, OnMultiple, Policy, Primary};
 
 use crate::account::{Account, Claim};
 use crate::bindings::{ApiError, LoginEvent, Proof, Timestamp, User, Verification};
 use crate::email::{self, Match};
 use crate::metadata::Merged;
 use crate::reason::Code;
+use crate::trust::Trust;
 
 /// Everything that a decision rests on.
 #[derive(Debug, Clone, Copy)]
@@ -228,6 +229,23 @@ impl<'a> Situation<'a> {
         account.state.managed() || account.connection_in(&self.policy.managed_connections).is_some()
     }
 
+    /// Whether the policy takes two addresses for one without asking.
+    pub(crate) fn is_one_address(&self, a: &str, b: &str) -> bool {
+        match email::compare(a, b, self.policy.email_compare) {
+            Match::Same => true,
+            Match::LocalPartCase => self.policy.local_part_case == Caution::Allow,
+            Match::Different => false,
+        }
+    }
+
+    /// Whether an identity proves the login's address: its connection is trusted
+    /// and calls just this address verified.
+    pub(crate) fn is_proved_by(&self, claim: &Claim) -> bool {
+        claim.is_verified
+            && claim.trust == Trust::Trusted
+            && self.is_one_address(claim.address, self.current.email())
+    }
+
     /// Whether this login itself has proved something by this method, and not
     /// longer ago than a proof counts. A refresh, a silent login or a token of
     /// an earlier login carries old proofs along and proves nothing anew.
@@ -240,7 +258,7 @@ impl<'a> Situation<'a> {
         ];
         let event = self.input.event;
         let protocol = event.protocol.as_deref().unwrap_or_default();
-        if CARRIED_ALONG.contains(&protocol) || event.prompt.iter().any(|prompt| prompt == "none") {
+        if CARRIED_ALONG.iter().any(|it| it.eq_ignore_ascii_case(protocol)) || is_silent(event) {
             return false;
         }
         let given = event.methods.iter().filter(|it| it.name == method).filter_map(|it| it.at);
@@ -257,11 +275,17 @@ impl<'a> Situation<'a> {
     pub(crate) fn proves_mailbox(&self) -> bool {
         let (used, own) = (&self.input.event.connection.name, self.current.email());
         let of_used = |claim: &&Claim| claim.connection == used;
-        let is_own_mailbox = |claim: &Claim| claim.strategy == "email" && claim.is_of(own);
+        let is_own_mailbox =
+            |claim: &Claim| claim.strategy == "email" && self.is_one_address(claim.address, own);
         self.proves_now("email")
             && self.current.claims().iter().any(|claim| of_used(&claim))
             && self.current.claims().iter().filter(of_used).all(is_own_mailbox)
     }
+}
+
+/// Whether nobody may be asked in this login.
+pub(crate) fn is_silent(event: &LoginEvent) -> bool {
+    event.prompt.iter().any(|prompt| prompt.eq_ignore_ascii_case("none"))
 }
 
 /// The reason why a verified address of an account does not count, if there is

@@ -28,10 +28,15 @@ pub(crate) fn trust(policy: &Policy, claim: &Claim) -> Trust {
     if matches!(strategy, "auth0" | "email") {
         return Trust::Trusted;
     }
+    // What is said of the connection itself counts before what is said of all.
     let mut trust = Trust::Untrusted;
+    let mut are_all_trusted = false;
     for entry in &policy.trusted_connections {
         let domains = match entry {
-            TrustedConnection::Name(name) if name == "*" => return Trust::Trusted,
+            TrustedConnection::Name(name) if name == "*" => {
+                are_all_trusted = true;
+                continue;
+            }
             TrustedConnection::Name(name) if name == connection => &[][..],
             TrustedConnection::Detailed(it)
                 if it.name.as_deref() == Some(connection) || it.strategy.as_deref() == Some(strategy) =>
@@ -51,7 +56,7 @@ pub(crate) fn trust(policy: &Policy, claim: &Claim) -> Trust {
             _ => trust = Trust::DomainNotOwned,
         }
     }
-    trust
+    if are_all_trusted && trust != Trust::DomainNotOwned { Trust::Trusted } else { trust }
 }
 
 /// The connections that link to one another.

@@ -201,6 +201,24 @@ fn keys_have_the_order_of_what_their_escapes_stand_for() {
 }
 
 #[test]
+fn long_keys_differ_wherever_they_do() {
+    let names =
+        ["aaaaaa", "aaaaaaa", "aaaaaaaa", "aaaaaaab", "aaaaaab", "aaaaaabaaaaaaaa", "aaaaaabaaaaaaaab"];
+    let object = |names: &[&str], value: u8| {
+        let members: Vec<String> = names.iter().map(|name| format!("\"{name}\":{value}")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    for (place, _) in names.iter().enumerate() {
+        let mut others = names.to_vec();
+        let name = others.remove(place);
+        assert_eq!(
+            merged(MetadataRule::PrimaryWins, &object(&others, 1), &object(&names, 2)),
+            Some(object(&[name], 2))
+        );
+    }
+}
+
+#[test]
 fn what_is_about_one_account_cannot_hide_behind_an_escape() {
     assert_eq!(
         merged(MetadataRule::SecondaryWins, "{}", r#"{"no\u005flink":true,"priv\u0069leged":1}"#),
@@ -263,6 +281,8 @@ fn members_are_put_in_wherever_they_belong() {
             r#"{"a":[1],"b":[[],{}],"c":1}"#,
         ),
         ("[1,1]", "[]", "[1,1]"),
+        ("[12345678]", "[123456789,1234567,12345678]", "[12345678,123456789,1234567]"),
+        ("[123456789]", "[12345678,123456780]", "[123456789,12345678,123456780]"),
         ("[]", "[]", "[]"),
     ];
     for (kept, offered, expected) in cases {

@@ -1,8 +1,8 @@
 //! A login arrives: whose it is.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
+use super::said::as_user;
 use super::{Administration, Credential, Stored};
 use crate::login::{ApiError, Identity, LoginEvent, Timestamp, User, signed_in};
 
@@ -60,7 +60,7 @@ pub fn arrive(
     let known = match directory.owner(identity.key())? {
         Some(known) => known,
         None => match directory.create(first_user(&event, now)) {
-            Ok(made) => return Ok(as_user(event, &made)),
+            Ok(made) => return Ok(as_user(event, &made.user)),
             Err(error @ (ApiError::Invalid(_) | ApiError::AlreadyLinked(_))) => {
                 directory.owner(identity.key())?.ok_or(error)?
             }
@@ -76,7 +76,7 @@ pub fn arrive(
         });
     }
     let known = synchronised(directory, &event, known, now)?;
-    Ok(as_user(event, &known))
+    Ok(as_user(event, &known.user))
 }
 
 /// The user that the first login of an identity makes.
@@ -154,19 +154,4 @@ fn address_of<'a>(user: &'a User, identity: &Identity) -> Option<&'a str> {
     }
     let known = user.identities.iter().find(|it| it.key() == identity.key());
     known?.profile_data.as_ref()?.get("email")?.as_str()
-}
-
-/// The login as this user's, with what only the event knows of it.
-fn as_user(event: LoginEvent, known: &Stored) -> LoginEvent {
-    let mut user = known.user.clone();
-    for key in ["enrolledFactors", "multifactor"] {
-        if let Some(value) = event.user.rest.get(key).filter(|_| !user.rest.contains_key(key)) {
-            Arc::make_mut(&mut user).rest.insert(key.to_owned(), value.clone());
-        }
-    }
-    let roles = &event.account().roles;
-    if roles.iter().any(|role| !user.roles.contains(role)) {
-        Arc::make_mut(&mut user).add_roles(roles.iter().map(String::as_str));
-    }
-    event.of_user(user)
 }

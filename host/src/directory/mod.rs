@@ -15,6 +15,7 @@ mod link;
 mod memory;
 mod open;
 mod records;
+mod said;
 mod sql;
 mod undo;
 mod unlink;

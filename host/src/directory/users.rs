@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::records::{Done, Interrupted, Matching, Records, overtaken};
 use super::{Batch, Imported, Stored, credential};
-use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, patch, profile};
+use crate::login::{
+    ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, keep_marks, patch, profile,
+};
 
 pub(super) fn not_found(user_id: &str) -> Interrupted {
     ApiError::NotFound(user_id.to_owned()).into()
@@ -264,6 +266,7 @@ fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<
         return Ok(Imported::Added);
     }
     let before = records.user(&user.user_id)?.ok_or_else(|| overtaken(&user.user_id))?;
+    let user = Arc::new(keep_marks(User::clone(&user), &before.user));
     if before.user == user {
         return Ok(Imported::Same);
     }

@@ -3,9 +3,14 @@
 
 use serde_json::{Map, Value};
 
-/// What ends the name of a token, in lower case and without `_` and `-`.
-const NAMES: [&str; 8] = [
+/// What ends the name of a token, in lower case and without all but letters.
+const NAMES: [&str; 13] = [
     "accesstoken",
+    "apikey",
+    "bearer",
+    "clientsecret",
+    "identitytoken",
+    "jwt",
     "refreshtoken",
     "idtoken",
     "tokensecret",
@@ -18,9 +23,10 @@ const NAMES: [&str; 8] = [
 /// Whether a field of this name holds a token, or several: `access_token`,
 /// `accessToken`, `google-refresh-tokens`, `access_token_secret`, …
 pub(super) fn is_token(name: &str) -> bool {
+    let name = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
     let name = name.strip_suffix(['s', 'S']).unwrap_or(name);
     let backwards = || {
-        let letters = name.bytes().rev().filter(|it| !matches!(it, b'_' | b'-'));
+        let letters = name.bytes().rev().filter(u8::is_ascii_alphabetic);
         letters.map(|it| it.to_ascii_lowercase())
     };
     let ends_with = |ending: &str| {
@@ -62,6 +68,11 @@ mod tests {
             "idToken",
             "google_access_tokens",
             "oauth_token",
+            "Access Token",
+            "access.token",
+            "access_token\u{200b}",
+            "access_token_2",
+            "jwt",
             "token",
         ] {
             assert!(is_token(name), "{name}");

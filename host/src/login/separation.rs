@@ -23,6 +23,26 @@ pub fn note_separation<'a>(user: &mut User, from: impl IntoIterator<Item = &'a s
     true
 }
 
+/// The user with what the host has written into the `linking` of the one that it
+/// replaces: its separations, and how often it was asked. An export of another
+/// tenant knows nothing of them. What is not of the documented form is left
+/// alone.
+#[must_use]
+pub fn keep_marks(mut user: User, before: &User) -> User {
+    let counted = before.app_metadata.as_ref().and_then(|it| it.get("linking")).and_then(Value::as_object);
+    let Some(counted) = counted else { return user };
+    carry_over(&mut user, before);
+    for key in ["prompts", "last_prompted_at"] {
+        let Some(value) = counted.get(key) else { continue };
+        let metadata = user.app_metadata.get_or_insert_default();
+        let linking = metadata.entry("linking").or_insert_with(|| Value::Object(Map::new()));
+        if let Some(linking) = linking.as_object_mut() {
+            linking.entry(key).or_insert_with(|| value.clone());
+        }
+    }
+    user
+}
+
 /// Gives the marks of a user that was linked to the one that it was linked to,
 /// for each identity the latest. Marks of identities that are now the linked
 /// user's own are dropped. What is not of the documented form is left alone.
@@ -108,7 +128,7 @@ fn forget_surplus(marks: &mut Vec<Value>) {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{carry_over, note_separation, without_carried};
+    use super::{carry_over, keep_marks, note_separation, without_carried};
     use crate::login::{Timestamp, User};
 
     fn user(app_metadata: &Value, identities: &[&str]) -> User {
@@ -157,6 +177,21 @@ mod tests {
         );
         let expected = marked(&[("x|5", 4), ("email|4", 8), ("sms|1", 9)]);
         assert_eq!(Value::from(linked.app_metadata.unwrap()), expected);
+    }
+
+    #[test]
+    fn a_user_that_is_replaced_keeps_what_the_host_has_written() {
+        let before = user(
+            &json!({ "plan": "pro", "linking": { "prompts": 2, "opt_out": true,
+            "unlinked": [{ "from": "sms|1", "at": 5 }] } }),
+            &["auth0|1"],
+        );
+        let kept = keep_marks(user(&json!({ "plan": "free" }), &["auth0|1"]), &before);
+        let expected = json!({ "plan": "free",
+            "linking": { "prompts": 2, "unlinked": [{ "from": "sms|1", "at": 5 }] } });
+        assert_eq!(Value::from(kept.app_metadata.unwrap()), expected);
+        let nothing = user(&json!({ "plan": "free" }), &["auth0|1"]);
+        assert_eq!(keep_marks(nothing.clone(), &nothing), nothing);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Identity, LoginEvent, User, profile};
+use super::{Identity, LoginEvent, User, Verification, profile};
 
 /// The user as it is after this login: made from the event at the first one, when
 /// nobody is known; later as the directory has it, with what the event says.
@@ -45,14 +45,15 @@ pub fn signed_in<'a>(event: &'a LoginEvent, known: Option<&'a User>) -> Cow<'a, 
 }
 
 /// An address without a word on whether it is verified is not verified. A word
-/// without an address takes the verification of the known address away, and
-/// never gives it one.
+/// without an address is of no known address, and takes the verification of the
+/// known one away.
 fn set_root_address(user: &mut User, sent: &User) {
     if sent.email.is_some() {
         user.email.clone_from(&sent.email);
         user.email_verified = sent.email_verified.clone();
-    } else if !sent.email_verified.is_absent() && !sent.email_verified.is_verified() {
-        user.email_verified = sent.email_verified.clone();
+    } else if !sent.email_verified.is_absent() {
+        let is_denied = !sent.email_verified.is_verified();
+        user.email_verified = if is_denied { sent.email_verified.clone() } else { Verification::Absent };
     }
 }
 
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_an_address_only_takes_a_verification_away() {
+    fn a_word_without_an_address_takes_the_verification_away() {
         let of = |verified: &str| {
             format!(r#"{{"user_id": "auth0|1", "email": "ada@example.com", "email_verified": {verified}}}"#)
         };
@@ -197,7 +198,7 @@ mod tests {
             signed_in(&event, Some(&user(&of(known)))).email_verified.is_verified()
         };
         assert!(!after("true", "false") && !after("true", "null") && !after("true", "\"true\""));
-        assert!(after("true", "true") && !after("false", "true"));
+        assert!(!after("true", "true") && !after("false", "true"));
     }
 
     #[test]

@@ -112,20 +112,27 @@ impl User {
     }
 
     /// Names of the factors enrolled for MFA, from `enrolledFactors` (the
-    /// event's) and `multifactor` (the user object's).
+    /// event's), `multifactor` (the user object's) and `mfa_factors` (the import
+    /// format's). What is not of the documented form is a factor without a name.
     #[must_use]
     pub fn mfa_factors(&self) -> Vec<String> {
-        let list = |key| self.rest.get(key).and_then(Value::as_array).into_iter().flatten();
+        let list = |key| match self.rest.get(key) {
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(Value::Null | Value::Bool(false)) | None => &[],
+            Some(other) => std::slice::from_ref(other),
+        };
         let name = |factor: &Value| match factor {
             Value::String(name) => Some(name.clone()),
             Value::Object(fields) => {
                 let kind = fields.get("type").or_else(|| fields.get("method"));
-                Some(kind.and_then(Value::as_str).unwrap_or("unnamed").to_owned())
+                let kind = kind.and_then(Value::as_str).or(fields.keys().next().map(String::as_str));
+                Some(kind.unwrap_or("unnamed").to_owned())
             }
-            _ => None,
+            Value::Null | Value::Bool(false) => None,
+            _ => Some("unnamed".to_owned()),
         };
-        let mut names: Vec<String> =
-            list("enrolledFactors").chain(list("multifactor")).filter_map(name).collect();
+        let keys = ["enrolledFactors", "multifactor", "mfa_factors"];
+        let mut names: Vec<String> = keys.into_iter().flat_map(list).filter_map(name).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -349,6 +356,14 @@ mod tests {
         let text = r#"{"user_id":"a|1","multifactor":["guardian"],"enrolledFactors":[{"type":"otp"},{"method":"email"}]}"#;
         let user: User = serde_json::from_str(text).unwrap();
         assert_eq!(user.mfa_factors(), ["email", "guardian", "otp"]);
+        let factors = |fields: &str| {
+            let text = format!(r#"{{"user_id":"a|1",{fields}}}"#);
+            serde_json::from_str::<User>(&text).unwrap().mfa_factors()
+        };
+        assert_eq!(factors(r#""multifactor":"guardian""#), ["guardian"]);
+        assert_eq!(factors(r#""enrolledFactors":true,"multifactor":[1]"#), ["unnamed"]);
+        assert_eq!(factors(r#""mfa_factors":[{"totp":{}}]"#), ["totp"]);
+        assert!(factors(r#""multifactor":[],"enrolledFactors":null"#).is_empty());
     }
 
     #[test]

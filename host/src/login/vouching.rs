@@ -12,9 +12,9 @@ pub fn why_not_vouched_for(user: &User) -> Option<&'static str> {
     let is_own = |id: &str| id == user.user_id;
     let own = user.identities.iter().find(|it| is_own(&it.as_user_id())).or(user.identities.first())?;
     let profile: &Map<String, Value> = own.profile_data.as_ref()?;
-    let address = profile.get("email").and_then(Value::as_str)?;
     let root = user.email.as_deref().unwrap_or_default();
-    if !address.eq_ignore_ascii_case(root) {
+    let is_other = |held: &Value| !held.as_str().is_some_and(|address| address.eq_ignore_ascii_case(root));
+    if profile.get("email").filter(|held| !held.is_null()).is_some_and(is_other) {
         return Some("its own identity came with another address");
     }
     match profile.get("email_verified") {
@@ -42,6 +42,7 @@ mod tests {
         for profile in [
             "",
             r#", "profileData": {}"#,
+            r#", "profileData": {"email": null}"#,
             r#", "profileData": {"email": "Ada@Example.com"}"#,
             r#", "profileData": {"email": "ada@example.com", "email_verified": true}"#,
             r#", "profileData": {"email": "ada@example.com", "email_verified": null}"#,
@@ -56,6 +57,8 @@ mod tests {
             r#", "profileData": {"email": "eve@example.com", "email_verified": true}"#,
             r#", "profileData": {"email": "ada@example.com", "email_verified": false}"#,
             r#", "profileData": {"email": "ada@example.com", "email_verified": "true"}"#,
+            r#", "profileData": {"email": ["eve@example.com"]}"#,
+            r#", "profileData": {"email_verified": false}"#,
         ] {
             assert!(why_not_vouched_for(&user(profile)).is_some(), "{profile}");
         }

@@ -32,8 +32,17 @@ impl Policy {
 
     /// Whether each protection is given up, its key, the attack, and the loss.
     #[rustfmt::skip]
-    fn given_up(&self) -> [(bool, &'static str, &'static str, &'static str); 16] {
+    fn given_up(&self) -> [(bool, &'static str, &'static str, &'static str); 19] {
         let copies_by_default = !matches!(self.metadata.app.default, MetadataRule::Drop | MetadataRule::MustEqual);
+        let copies_roles = ["roles", "authorization", "permissions"]
+            .iter()
+            .any(|key| self.metadata.app.keys.get(*key).is_some_and(|rule| !matches!(rule, MetadataRule::Drop | MetadataRule::MustEqual)));
+        let lists = [
+            &self.excluded_connections, &self.excluded_clients, &self.excluded_organizations, &self.verified_by_tenant,
+            &self.non_unique_email_connections, &self.managed_connections, &self.connection_order,
+        ];
+        let has_star = lists.iter().any(|list| list.iter().any(|name| name == "*"));
+        let has_no_power = self.privileged.roles.as_ref().is_some_and(Vec::is_empty);
         let groups_all = self.connection_groups.values().flatten().any(|name| name == "*");
         [
             (groups_all, "connection_groups", "S-103",
@@ -60,6 +69,12 @@ impl Policy {
              "An account with linked identities becomes a part of another one without a question."),
             (self.privileged.decision == PrivilegedDecision::Ignore, "privileged", "S-51",
              "A login is linked to an administrator's account without a second factor."),
+            (has_no_power, "privileged", "S-51",
+             "No role gives power: administrators are linked like anybody else."),
+            (has_star, "*", "",
+             "`*` stands for all in `trusted_connections`, `connection_groups` and `blocked_domains` only; in another list it matches nothing."),
+            (copies_roles, "metadata", "S-59",
+             "Roles in the other account's `app_metadata` are taken over."),
             (self.mfa == Mfa::Ignore, "mfa", "S-53",
              "A login without a second factor gets into an account that has one."),
             (copies_by_default, "metadata", "S-59",
@@ -78,6 +93,14 @@ impl Policy {
                 return about(
                     "S-08",
                     "`*` takes every connection's word on every address, that of a customer's own directory too.",
+                );
+            }
+            TrustedConnection::Name(name) if is_enterprise(name) => {
+                return about(
+                    "",
+                    &format!(
+                        "`{name}` is the name of a strategy; a connection is listed by its own name, an enterprise one with its `domains`."
+                    ),
                 );
             }
             TrustedConnection::Name(_) => return None,
@@ -104,6 +127,12 @@ impl Policy {
             };
         }
         let name = detail.name.as_deref().unwrap_or_default();
+        if name == "*" {
+            return about(
+                "",
+                "`*` stands for all connections only where it is the whole entry; as a `name` it matches nothing.",
+            );
+        }
         let is_grouped = self.connection_groups.values().flatten().any(|it| it == name || it == "*");
         if !detail.domains.is_empty() && !is_grouped {
             return about(
@@ -167,6 +196,11 @@ mod tests {
             (r#"{"metadata": {"app": {"default": "deep"}}}"#, "metadata S-59"),
             (r#"{"unlink_cooldown_days": 0}"#, "unlink_cooldown_days S-91"),
             (r#"{"proof_max_age_s": 3601}"#, "proof_max_age_s S-109"),
+            (r#"{"privileged": {"roles": []}}"#, "privileged S-51"),
+            (r#"{"excluded_connections": ["*"]}"#, "* "),
+            (r#"{"metadata": {"app": {"keys": {"roles": "union_arrays"}}}}"#, "metadata S-59"),
+            (r#"{"trusted_connections": ["samlp"]}"#, "trusted_connections "),
+            (r#"{"trusted_connections": [{"name": "*"}]}"#, "trusted_connections "),
         ];
         for (policy, expected) in cases {
             assert_eq!(warned(policy), [expected], "{policy}");

@@ -140,7 +140,10 @@ pub(super) fn mfa(s: &Situation, _: &Course) -> Verdict {
         (true, false) => {
             (Step::ReauthenticateCandidate, "An account has MFA, and the account that would stay has none.")
         }
-        (false, _) => (Step::StepUpMfa, "An account has MFA, and this login has passed no second factor."),
+        (false, _) => (
+            Step::StepUpMfa,
+            "An account has MFA, and this login has passed no second factor that still counts.",
+        ),
     };
     let reason = Code::MfaDowngrade.about(&[account.id()], detail);
     match s.policy.mfa {
@@ -193,7 +196,7 @@ pub(super) fn trojan(s: &Situation, _: &Course) -> Verdict {
         return Verdict::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    let does_not_prove = |claim: &&Claim| !claim.proves(s.current.email());
+    let does_not_prove = |claim: &&Claim| !s.is_proved_by(claim);
     for account in s.party().filter(|_| s.policy.trojan_identity == Caution::Suggest) {
         let mut foreign =
             account.linked().iter().filter(does_not_prove).map(|claim| claim.connection).peekable();

@@ -22,7 +22,9 @@ pub(super) fn dropped(s: &Situation, _: &Course) -> Verdict {
             "The address of the account found differs in case, which `email_compare` does not ignore."
         }
         Code::CandidateGone => "The account with this address is deleted or being deleted.",
-        Code::OptedOut => "The account with this address is excepted from linking.",
+        Code::OptedOut => {
+            "The account with this address is excepted from linking, or its marks in `app_metadata` cannot be read."
+        }
         _ => "The two accounts were unlinked not long ago and stay apart.",
     };
     let mut reasons: Vec<Reason> =
@@ -161,8 +163,13 @@ pub(super) fn ambiguous(s: &Situation, _: &Course) -> Verdict {
             return verdict;
         }
     }
-    let variants: Vec<&str> =
-        s.meant().filter(|it| it.matched == Match::LocalPartCase).map(|it| it.account.id()).collect();
+    let is_variant = |account: &Account| !s.is_one_address(account.root_address(), s.current.email());
+    let of_current = is_variant(&s.current);
+    let variants: Vec<&str> = s
+        .meant()
+        .filter(|it| of_current || it.matched == Match::LocalPartCase || is_variant(&it.account))
+        .map(|it| it.account.id())
+        .collect();
     if policy.local_part_case == Caution::Suggest && !variants.is_empty() {
         let detail = "The addresses differ in the case of the part before the `@`.";
         let reason = Code::CaseVariantOnly.about(&variants, detail);

@@ -30,7 +30,7 @@ pub(super) fn excluded(s: &Situation, _: &Course) -> Verdict {
         );
     }
     if s.current.state.opted_out() {
-        return no_op(Code::OptedOut.about(&[id], "The account that logs in is excepted from linking."));
+        return no_op(Code::OptedOut.about(&[id], "The account that logs in is excepted from linking, or its marks in `app_metadata` cannot be read."));
     }
     passes("no connection, neither application, organization nor account")
 }

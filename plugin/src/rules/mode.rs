@@ -7,14 +7,14 @@ use super::{Course, Stop, Verdict, Wish, ask, passes, passes_with, stop};
 use crate::account::Account;
 use crate::bindings::{Level, Step};
 use crate::reason::Code;
-use crate::situation::Situation;
+use crate::situation::{Situation, is_silent};
 
 pub(super) fn mode_asks(s: &Situation, _: &Course) -> Verdict {
     if !matches!(s.policy.mode, Mode::Suggest | Mode::Required) || s.meant.is_empty() {
         return Verdict::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    let reason = Code::Suggested.about(&ids, "The user is asked to log in to the other account too.");
+    let reason = Code::Suggested.about(&ids, "The policy has the user log in to the other account too.");
     ask(s, Step::ReauthenticateCandidate, &ids, false, reason)
 }
 
@@ -42,7 +42,7 @@ pub(super) fn can_ask(s: &Situation, course: &Course) -> Verdict {
     };
     let event = s.input.event;
     let protocol = event.protocol.as_deref().unwrap_or_default();
-    if NOT_INTERACTIVE.contains(&protocol) || event.prompt.iter().any(|prompt| prompt == "none") {
+    if NOT_INTERACTIVE.iter().any(|it| it.eq_ignore_ascii_case(protocol)) || is_silent(event) {
         return unasked(
             Code::NonInteractive,
             "The user would be asked, but nobody is there to answer.".to_owned(),

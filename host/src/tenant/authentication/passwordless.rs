@@ -27,12 +27,15 @@ use crate::tenant::{Shared, Tenant, passwordless_id, random, run};
 pub(super) fn send_code(tenant: &Tenant, connection: &Connection, address: &str) -> Result<(), Refused> {
     let address = checked(connection, address)?;
     let code = random::six_digits();
-    keep(tenant, connection, MailedCode::new(code.clone(), address, Params::default(), None));
-    mail(tenant, connection, address, Some(code), None);
+    keep(tenant, connection, MailedCode::new(code.clone(), &address, Params::default(), None));
+    mail(tenant, connection, &address, Some(code), None);
     Ok(())
 }
 
-fn checked<'a>(connection: &Connection, address: &'a str) -> Result<&'a str, Refused> {
+/// The number or address to send to. An address is in lower case, as the
+/// accounts of mailboxes are: a code that is mailed to another case is no proof
+/// of it.
+fn checked(connection: &Connection, address: &str) -> Result<String, Refused> {
     let address = address.trim();
     if connection.strategy == "sms" {
         if !is_phone_number(address) {
@@ -41,7 +44,7 @@ fn checked<'a>(connection: &Connection, address: &'a str) -> Result<&'a str, Ref
     } else if !EmailAddress::is_valid(address) || address.len() > 254 {
         return Err(Refused::request("email: this is no address"));
     }
-    Ok(address)
+    Ok(address.to_ascii_lowercase())
 }
 
 /// The new one takes the place of the one before.
@@ -99,7 +102,7 @@ fn started(
             if within.get("response_type").is_none() {
                 within.set("response_type", "token");
             }
-            let address = checked(connection, address)?;
+            let address = &checked(connection, address)?;
             let code = random::six_digits();
             let mut query = Params::default();
             query.set("connection", &connection.name);

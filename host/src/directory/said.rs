@@ -1,0 +1,224 @@
+//! The user of a login, between the directory's copy and what the event says.
+//!
+//! Either may be the older one. Of two words on what keeps accounts apart, the
+//! one that forbids counts; of other words, the event's.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::login::{LoginEvent, Metadata, User};
+
+/// The login as this user's, with all that the event says of the user.
+pub(super) fn as_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
+    let mut user = known.clone();
+    let said = event.account();
+    if said.blocked && !user.blocked {
+        Arc::make_mut(&mut user).blocked = true;
+    }
+    for key in ["enrolledFactors", "multifactor", "mfa_factors"] {
+        let Some(value) = said.rest.get(key).filter(|value| user.rest.get(key) != Some(*value)) else {
+            continue;
+        };
+        let rest = &mut Arc::make_mut(&mut user).rest;
+        let both = rest.get(key).map_or_else(|| value.clone(), |held| joined(held, value));
+        rest.insert(key.to_owned(), both);
+    }
+    if said.roles.iter().any(|role| !user.roles.contains(role)) {
+        Arc::make_mut(&mut user).add_roles(said.roles.iter().map(String::as_str));
+    }
+    if said.user_id == user.user_id {
+        add_organizations(&mut user, said);
+        add_identities(&mut user, said);
+        add_metadata(&mut user, said);
+    }
+    event.of_user(user)
+}
+
+fn add_organizations(user: &mut Arc<User>, said: &User) {
+    let new = said.organizations.iter().filter(|it| !user.organizations.contains(it));
+    let new: Vec<String> = new.cloned().collect();
+    if !new.is_empty() {
+        Arc::make_mut(user).organizations.extend(new);
+    }
+}
+
+/// Identities that the directory has not heard of lead into the account all the
+/// same; of those that it has, the event's word on the address counts.
+fn add_identities(user: &mut Arc<User>, said: &User) {
+    for identity in &said.identities {
+        let place = user.identities.iter().position(|known| known.key() == identity.key());
+        let Some(place) = place else {
+            Arc::make_mut(user).identities.push(identity.clone());
+            continue;
+        };
+        let Some(profile) = &identity.profile_data else { continue };
+        if user.identities[place].profile_data.as_ref() != Some(profile) {
+            let known = Arc::make_mut(user).identities[place].profile_data.get_or_insert_default();
+            known.extend(profile.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
+    }
+}
+
+fn add_metadata(user: &mut Arc<User>, said: &User) {
+    if let Some(metadata) = said.user_metadata.as_ref().filter(|it| user.user_metadata.as_ref() != Some(*it))
+    {
+        let held = Arc::make_mut(user).user_metadata.get_or_insert_default();
+        held.extend(metadata.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    let Some(metadata) = said.app_metadata.as_ref().filter(|it| user.app_metadata.as_ref() != Some(*it))
+    else {
+        return;
+    };
+    let user = Arc::make_mut(user);
+    let held: &mut Metadata = user.app_metadata.get_or_insert_default();
+    let mut roles = Vec::new();
+    for (key, value) in metadata {
+        match (key.as_str(), held.get_mut(key)) {
+            (_, None) => drop(held.insert(key.clone(), value.clone())),
+            (_, Some(held)) if held == value => {}
+            ("no_link" | "privileged", Some(held)) if is_mark(held) => {}
+            // What the other accounts have no part in is not joined, but weighed.
+            ("roles" | "authorization", Some(_)) => words(value, &mut roles),
+            ("linking", Some(held)) => add_marks(held, value),
+            (_, Some(held)) => held.clone_from(value),
+        }
+    }
+    user.add_roles(roles.iter().map(String::as_str));
+}
+
+/// Adds the marks of `linking`. A word on it that is no object forbids.
+fn add_marks(held: &mut Value, said: &Value) {
+    let (Value::Object(marks), Value::Object(said)) = (&mut *held, said) else {
+        if held.is_object() {
+            held.clone_from(said);
+        }
+        return;
+    };
+    for (key, value) in said {
+        match (key.as_str(), marks.get_mut(key)) {
+            (_, None) => drop(marks.insert(key.clone(), value.clone())),
+            ("unlinked", Some(known)) => *known = joined(known, value),
+            ("opt_out" | "deleted", Some(known)) if is_mark(known) => {}
+            // The host counts these.
+            ("prompts" | "last_prompted_at", Some(_)) => {}
+            (_, Some(known)) => known.clone_from(value),
+        }
+    }
+}
+
+fn is_mark(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false))
+}
+
+/// Both lists; what is no list is an element.
+fn joined(known: &Value, said: &Value) -> Value {
+    let list = |value: &Value| match value {
+        Value::Array(items) => items.clone(),
+        Value::Null => Vec::new(),
+        other => vec![other.clone()],
+    };
+    let mut both = list(known);
+    let new: Vec<Value> = list(said).into_iter().filter(|it| !both.contains(it)).collect();
+    both.extend(new);
+    Value::Array(both)
+}
+
+/// The texts in a value and the keys of its objects.
+fn words(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            found.extend(text.split(|c: char| c.is_whitespace() || c == ',').map(str::to_owned));
+        }
+        Value::Array(items) => items.iter().for_each(|item| words(item, found)),
+        Value::Object(fields) => {
+            let fields: &Map<String, Value> = fields;
+            fields.iter().for_each(|(key, value)| {
+                found.push(key.clone());
+                words(value, found);
+            });
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::as_user;
+    use crate::login::{LoginEvent, User};
+
+    /// The user of a login of which the event says the one, the directory the
+    /// other.
+    fn seen(said: &Value, known: &Value) -> Value {
+        let user = |more: &Value| {
+            let mut user = json!({ "user_id": "auth0|1", "identities": [
+                { "provider": "auth0", "user_id": "1", "connection": "db" }] });
+            user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            user
+        };
+        let event = json!({ "user": user(said), "connection": { "name": "db" } });
+        let event: LoginEvent = serde_json::from_value(event).unwrap();
+        let known: User = serde_json::from_value(user(known)).unwrap();
+        serde_json::to_value(&**as_user(event, &Arc::new(known)).account()).unwrap()
+    }
+
+    #[test]
+    fn what_forbids_counts_whoever_says_it() {
+        for (one, other) in [
+            (json!({ "blocked": true }), json!({})),
+            (json!({ "app_metadata": { "no_link": true } }), json!({ "app_metadata": { "no_link": false } })),
+            (
+                json!({ "app_metadata": { "linking": { "opt_out": 1 } } }),
+                json!({ "app_metadata": { "linking": {} } }),
+            ),
+            (
+                json!({ "app_metadata": { "linking": 7 } }),
+                json!({ "app_metadata": { "linking": { "prompts": 1 } } }),
+            ),
+        ] {
+            for (said, known) in [(&one, &other), (&other, &one)] {
+                let seen = seen(said, known);
+                let forbids = seen["blocked"] == true
+                    || seen["app_metadata"]["no_link"] == true
+                    || seen["app_metadata"]["linking"]["opt_out"] == 1
+                    || seen["app_metadata"]["linking"] == 7;
+                assert!(forbids, "{said} {known} {seen}");
+            }
+        }
+    }
+
+    #[test]
+    fn lists_are_joined() {
+        let marks = |from: &str| json!({ "app_metadata": { "linking": { "unlinked": [{ "from": from, "at": 1 }] } } });
+        let unlinked = seen(&marks("a|1"), &marks("b|2"))["app_metadata"]["linking"]["unlinked"].clone();
+        assert_eq!(unlinked.as_array().unwrap().len(), 2);
+        let roles = |role: &str| json!({ "app_metadata": { "roles": [role] } });
+        let seen = seen(&roles("admin"), &roles("reader"));
+        assert_eq!((&seen["roles"], &seen["app_metadata"]["roles"]), (&json!(["admin"]), &json!(["reader"])));
+    }
+
+    #[test]
+    fn identities_of_the_event_lead_into_the_account() {
+        let said = json!({ "identities": [
+            { "provider": "auth0", "user_id": "1", "connection": "db", "profileData": { "email": "e@x.com" } },
+            { "provider": "oauth2", "user_id": "9", "connection": "evil" }] });
+        let seen = seen(&said, &json!({}));
+        assert_eq!(seen["identities"][1]["connection"], "evil");
+        assert_eq!(seen["identities"][0]["profileData"]["email"], "e@x.com");
+    }
+
+    #[test]
+    fn what_is_newer_with_the_host_stays() {
+        let prompts =
+            |count: u64| json!({ "app_metadata": { "plan": count, "linking": { "prompts": count } } });
+        let seen = seen(&prompts(1), &prompts(3));
+        assert_eq!(
+            (&seen["app_metadata"]["plan"], &seen["app_metadata"]["linking"]["prompts"]),
+            (&json!(1), &json!(3))
+        );
+    }
+}
