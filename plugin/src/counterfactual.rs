@@ -84,9 +84,13 @@ const TOWARDS: &[Change] = &[
         apply: |w| w.policy.blocked_domains.clear(),
     },
     Change {
-        words: "`trusted_connections` took the word of every connection concerned on this address (an enterprise one's with its domain), and `verified_by_tenant` named none",
+        words: "`trusted_connections` trusted the connections for this address, an enterprise one with its domain",
+        apply: trust_all,
+    },
+    Change {
+        words: "`trusted_connections` trusted the connections for this address, and `verified_by_tenant` named none",
         apply: |w| {
-            w.policy.trusted_connections = vec![TrustedConnection::Name("*".to_owned())];
+            trust_all(w);
             w.policy.verified_by_tenant.clear();
         },
     },
@@ -159,6 +163,10 @@ const AWAY: &[Change] = &[
 
 fn each(world: &mut World, change: fn(&mut User)) {
     world.found.iter_mut().for_each(change);
+}
+
+fn trust_all(world: &mut World) {
+    world.policy.trusted_connections = vec![TrustedConnection::Name("*".to_owned())];
 }
 
 fn unmark(world: &mut World) {
