@@ -39,7 +39,7 @@ const LINKED_ON_PURPOSE: &[&str] = &[
     "S-45-at-the-limit", "S-45-id-of-128-characters", "S-91-other-pair", "S-91-to-the-day", "S-96-at-the-limit",
     "S-44-allow", "S-46", "S-53-mfa-passed", "S-54-linked-organizations", "S-57-allow", "S-59", "S-64",
     "S-74-auto", "S-91-cooled-down", "S-102-own-mailbox", "S-103-managed", "S-105-proving-identity",
-    "S-106-other-customer", "S-108-stays", "S-109-factor-of-own-age", "S-109-mailbox-at-the-limit",
+    "S-106-custom", "S-106-other-customer", "S-108-stays", "S-109-factor-of-own-age", "S-109-mailbox-at-the-limit",
     "S-110-allow", "S-112-new-address", "S-113-without-power",
 ];
 
