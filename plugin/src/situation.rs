@@ -165,9 +165,19 @@ impl<'a> Situation<'a> {
         std::iter::once(&self.current).chain(self.meant().map(|candidate| &candidate.account))
     }
 
-    /// The login's account with each one that may be linked, whichever is meant.
-    pub(crate) fn with_each_eligible(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
-        self.eligible.iter().map(|candidate| (&self.current, &candidate.account))
+    /// The login's account with each one that may be linked, whichever is meant,
+    /// and those that are meant with one another.
+    pub(crate) fn pairs_of_eligible(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
+        let with_current = self.eligible.iter().map(|candidate| (&self.current, &candidate.account));
+        with_current.chain(self.pairs_of_meant())
+    }
+
+    /// Every two of the candidates that are meant.
+    pub(crate) fn pairs_of_meant(&self) -> impl Iterator<Item = (&Account<'a>, &Account<'a>)> {
+        self.meant.iter().enumerate().flat_map(move |(place, &a)| {
+            let others = self.meant.iter().skip(place + 1);
+            others.map(move |&b| (&self.eligible[a].account, &self.eligible[b].account))
+        })
     }
 
     /// Every two accounts of the party.

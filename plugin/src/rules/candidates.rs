@@ -29,7 +29,7 @@ pub(super) fn dropped(s: &Situation, _: &Course) -> Verdict {
     };
     let mut reasons: Vec<Reason> =
         s.dropped.iter().map(|(id, code)| code.about(&[id], detail(*code))).collect();
-    if let Some((a, b)) = s.pairs().find(|(a, b)| s.stay_apart(a, b)) {
+    if let Some((a, b)) = s.pairs_of_meant().find(|(a, b)| s.stay_apart(a, b)) {
         return no_op(Code::UnlinkedByUser.about(&[a.id(), b.id()], detail(Code::UnlinkedByUser)));
     }
     if reasons.is_empty() {
@@ -120,8 +120,9 @@ fn unverified_in_words(s: &Situation, id: &str) -> String {
 }
 
 pub(super) fn same_provider(s: &Situation, _: &Course) -> Verdict {
-    let mut pairs = s.with_each_eligible().chain(s.pairs());
-    let Some((_, other, provider)) = pairs.find_map(|(a, b)| known_twice(a, b).map(|it| (a, b, it))) else {
+    let Some((_, other, provider)) =
+        s.pairs_of_eligible().find_map(|(a, b)| known_twice(a, b).map(|it| (a, b, it)))
+    else {
         return if s.eligible.is_empty() { Verdict::NotApplicable } else { passes("none does") };
     };
     let detail = format!("{provider} knows the accounts under two ids: the mailbox may have changed hands.");
@@ -155,7 +156,7 @@ pub(super) fn ambiguous(s: &Situation, _: &Course) -> Verdict {
         return no_op(reason);
     }
     let both_in_databases = |(a, b): &(&Account, &Account)| a.is_in_own_database() && b.is_in_own_database();
-    if let Some((a, b)) = s.with_each_eligible().chain(s.pairs()).find(both_in_databases) {
+    if let Some((a, b)) = s.pairs_of_eligible().find(both_in_databases) {
         let detail = "Both accounts are in databases of the tenant.";
         let reason = Code::TwoDatabaseAccounts.about(&[a.id(), b.id()], detail);
         let verdict = strictly(s, policy.two_databases, b, reason);
