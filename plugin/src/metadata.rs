@@ -38,7 +38,7 @@ const DEPTH: usize = 32;
 pub fn merge(sides: &Sides, rules: &MetadataRules) -> Merged {
     let Some(secondary) = sides.secondary.filter(|text| *text != "{}") else { return Merged::default() };
     if rules.default == MetadataRule::Drop && rules.keys.is_empty() {
-        return Merged { drops: true, ..Merged::default() };
+        return Merged { drops: holds_more_than_marks(secondary).unwrap_or(true), ..Merged::default() };
     }
     let newest =
         if sides.secondary_is_newer { MetadataRule::SecondaryWins } else { MetadataRule::PrimaryWins };
@@ -86,6 +86,19 @@ fn by_rule(primary: &str, secondary: &str, rule: &dyn Fn(&Key) -> MetadataRule) 
     })?;
     merged.patch = patch.close()?;
     Ok(merged)
+}
+
+fn holds_more_than_marks(text: &str) -> Result<bool, Odd> {
+    let mut reader = Reader::new(text);
+    let mut is_there = reader.open()?;
+    while is_there {
+        if !is_own(&reader.key) {
+            return Ok(true);
+        }
+        reader.skip()?;
+        is_there = reader.next()?;
+    }
+    Ok(false)
 }
 
 /// What the host and the policy keep there is about one account only.
@@ -289,6 +302,16 @@ mod tests {
     fn what_is_about_one_account_stays_there() {
         let marks = r#"{"linking":{"prompts":1},"no_link":false,"privileged":false,"x":1}"#;
         assert_eq!(patched(MetadataRule::SecondaryWins, "{}", marks).as_deref(), Some(r#"{"x":1}"#));
+    }
+
+    #[test]
+    fn marks_are_not_dropped_for_they_stay_with_their_account() {
+        let drops = |secondary| {
+            let sides = Sides { primary: None, secondary: Some(secondary), secondary_is_newer: true };
+            merge(&sides, &rules(MetadataRule::Drop)).drops
+        };
+        assert!(!drops(r#"{"linking":{"prompts":1},"no_link":false}"#));
+        assert!(drops(r#"{"linking":{},"plan":"pro"}"#) && drops("{ }") && drops("[]"));
     }
 
     #[test]
