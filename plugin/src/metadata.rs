@@ -101,7 +101,7 @@ fn holds_more_than_marks(text: &str) -> Result<bool, Odd> {
     Ok(false)
 }
 
-/// What the host and the policy keep there is about one account only.
+/// Keys that the host and the policy keep there, each about one account only.
 fn is_own(key: &Key) -> bool {
     matches!(key.raw(), b"linking" | b"no_link" | b"privileged")
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What has a row, each in exactly one. `S-` ids have gaps, which
+/// Ids of the attacks, each of which has exactly one row. `S-` ids have gaps, which
 /// `tests/cases/README.md` lists.
 #[rustfmt::skip]
 const IDS: &[&str] = &[
@@ -23,7 +23,7 @@ const IDS: &[&str] = &[
     "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13",
 ];
 
-/// What leaves nothing to test, with the reason that its row gives.
+/// Attacks that leave nothing to test, with the reason that the row gives.
 const NOTHING_TO_TEST: &[(&str, &str)] = &[
     ("S-60", "whoever may update a user may unlink any identity but the main one"),
     ("S-73", "there is no second policy that could choose"),
@@ -145,7 +145,7 @@ fn check_row(row: &Row, tree: &Tree, problems: &mut Vec<String>) {
     }
 }
 
-/// What stands between backticks or quotes, the quotes kept, and what stands
+/// The texts between backticks or quotes, the quotes kept, and the text
 /// outside.
 fn references(cell: &str) -> (Vec<&str>, String) {
     let (mut found, mut outside, mut rest) = (Vec::new(), String::new(), cell);

@@ -36,7 +36,7 @@ pub enum ArrivalError {
         said: String,
         /// The address of its credential.
         known: String,
-        /// Why the credential cannot be changed.
+        /// The reason why the credential cannot be changed.
         why: String,
     },
     /// The directory failed.

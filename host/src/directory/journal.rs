@@ -270,7 +270,7 @@ pub struct MetadataChange {
 }
 
 impl Touched {
-    /// What a link changes of its primary.
+    /// The change that a link makes to its primary.
     #[must_use]
     pub fn between(before: &User, after: &User) -> Self {
         let has_profile = |user: &User| user.identities.first().is_some_and(|own| own.profile_data.is_some());

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-/// What ends the name of a token, in lower case and without all but letters.
+/// Endings of the names of tokens: letters only, in lower case.
 const NAMES: [&str; 13] = [
     "accesstoken",
     "apikey",

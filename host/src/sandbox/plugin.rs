@@ -244,8 +244,8 @@ impl Plugin {
         checked.map_err(|error| self.failure(&error, &store))
     }
 
-    /// What a policy document that the plugin takes gives up; nothing where the
-    /// plugin does not tell.
+    /// The protections that a policy document gives up, if the plugin takes it;
+    /// none where the plugin does not tell.
     ///
     /// # Errors
     ///

@@ -110,7 +110,7 @@ fn after_text(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
     }
 }
 
-/// What a byte is outside of texts.
+/// The kind of a byte outside of texts.
 const KIND: [u8; 256] = {
     let mut kinds = [ODD; 256];
     let mut byte = 0;

@@ -36,7 +36,7 @@ pub struct Login<'a> {
     pub now: Timestamp,
 }
 
-/// Why a login came to no decision.
+/// The reason why a login came to no decision.
 #[derive(Debug)]
 pub enum Failure {
     /// The login is nobody's.
@@ -55,7 +55,7 @@ pub fn log_in(directory: &Arc<Memory>, login: Login) -> Result<Outcome, Failure>
     log_in_through(&**directory, directory.clone(), login).map(|decided| decided.outcome)
 }
 
-/// What came of a login, and how many look-ups and links were asked for.
+/// The result of a login, and the look-ups and links that were asked for.
 #[derive(Debug)]
 pub struct Decided {
     /// The outcome.
