@@ -16,6 +16,7 @@ crate::tests![
     a_code_for_another_address,
     a_refresh_token_that_comes_twice,
     a_refresh_token_of_another_client,
+    a_code_goes_to_the_address_in_lower_case,
     a_login_ticket_that_comes_twice,
     a_login_ticket_of_another_browser_or_client,
     a_one_time_password_that_comes_twice,
@@ -182,6 +183,27 @@ fn mailed(tenant: &Tenant, address: &str) -> String {
     let outbox = tenant.send(&Request::get("/dev/outbox")).json();
     let mine = outbox.as_array().expect("a list").iter().find(|it| it["to"] == address);
     text(&mine.expect("a mail")["code"])
+}
+
+/// Another case can be another mailbox, and accounts of mailboxes have lower case.
+fn a_code_goes_to_the_address_in_lower_case() {
+    let tenant = Tenant::with("");
+    let start = [
+        ("client_id", "web"),
+        ("client_secret", "the secret of the web application"),
+        ("connection", "email"),
+        ("send", "code"),
+        ("email", "Yan@Example.com"),
+    ];
+    assert_eq!(tenant.send(&Request::post("/passwordless/start").form(&start)).status, 200);
+    let outbox = tenant.send(&Request::get("/dev/outbox")).json();
+    let mails = outbox.as_array().expect("a list");
+    assert_eq!((mails.len(), text(&mails[0]["to"]).as_str()), (1, "yan@example.com"));
+
+    let tokens = by_code(&tenant, "Yan@Example.com", &text(&mails[0]["code"])).json();
+    let token = text(&tokens["access_token"]);
+    let user = tenant.send(&Request::get("/userinfo").bearer(&token)).json();
+    assert_eq!(user["sub"].as_str().map(|sub| sub.starts_with("email|")), Some(true), "{user}");
 }
 
 fn by_code(tenant: &Tenant, address: &str, code: &str) -> Response {
