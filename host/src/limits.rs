@@ -1,20 +1,33 @@
-//! What one login may use up.
+//! What one login may use up, and what a plugin's file may cost.
 
 use std::time::Duration;
 
-/// What one login of one plugin may use up. Everything is deny-by-default: a
-/// plugin that needs more is given more by the operator, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use serde::Deserialize;
+
+/// What one login of one plugin may use up, and what compiling the plugin may
+/// cost: the table `[limits]` of a limits file or of `tenant.toml`. A plugin
+/// that needs more is given more by the operator, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Instructions, in wasmtime's units of fuel. A spinning plugin is stopped
-    /// after some 2 ms. Default 50,000,000.
+    /// Instructions, in wasmtime's units of fuel. The host's own work for the
+    /// plugin (random bytes, output) is charged as well. A spinning plugin is
+    /// stopped after some 2 ms. Default 50,000,000.
     pub fuel: u64,
-    /// Linear memory, in bytes. Default 16 MiB.
+    /// Linear memory over all memories, in bytes. Default 16 MiB.
     pub memory_bytes: usize,
-    /// Tables. Default 4.
+    /// Linear memories. Default 8.
+    pub memories: usize,
+    /// Tables. Default 16.
     pub tables: usize,
-    /// Core instances. Default 10.
+    /// Elements over all tables. Default 20,000.
+    pub table_elements: usize,
+    /// Core instances. Default 64.
     pub instances: usize,
+    /// Functions over all core instances. Default 200,000.
+    pub functions: usize,
+    /// The stack of WebAssembly code, in bytes. Default 512 KiB.
+    pub stack_bytes: usize,
     /// What the host takes out of the plugin in one call, in bytes. Default
     /// 1 MiB.
     pub lifted_bytes: usize,
@@ -27,19 +40,66 @@ pub struct Limits {
     pub candidates: u32,
     /// Links. Default 2.
     pub links: u32,
+    /// The metadata that one link may write, in bytes of JSON: `user_metadata`
+    /// and `app_metadata` each. Default 32 KiB.
+    pub link_metadata_bytes: usize,
+    /// The first-level keys of metadata that a link may write. Default: every
+    /// key but the marks of the host.
+    pub link_metadata_keys: Option<Vec<String>>,
     /// Log lines; later ones are counted, not kept. Default 100.
     pub log_lines: usize,
     /// One log line, in bytes; longer ones are cut. Default 1 KiB.
     pub log_line_bytes: usize,
-    /// Standard error, in bytes; what comes after is dropped. Default 8 KiB.
-    pub stderr_bytes: usize,
+    /// Standard output and standard error, in bytes each; what comes after is
+    /// dropped. Default 8 KiB.
+    pub output_bytes: usize,
     /// One text in an outcome, in bytes: a detail, a message. Default 1 KiB.
     pub text_bytes: usize,
     /// Reasons in an outcome, and verdicts in its trace. Default 100 each.
     pub reasons: usize,
-    /// From the start of the login to its decision, host calls included.
-    /// Default 2 s.
-    pub deadline: Duration,
+    /// From the start of the login to its decision, host calls included, in
+    /// milliseconds. Default 2,000.
+    pub deadline_ms: u64,
+    /// The plugin's file, in bytes. Default 64 MiB.
+    pub component_bytes: usize,
+    /// The time that compiling the plugin may take, in milliseconds. Default
+    /// 12,000.
+    pub compile_ms: u64,
+    /// The memory that compiling the plugin may take, in bytes. Default
+    /// 512 MiB.
+    pub compile_memory_bytes: u64,
+}
+
+impl Limits {
+    /// Whether the limits can be met.
+    ///
+    /// # Errors
+    ///
+    /// The key whose value cannot be, and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        let between = |key: &str, value: u64, least: u64, most: u64| {
+            let fits = (least..=most).contains(&value);
+            if fits { Ok(()) } else { Err(format!("`{key}` is {value}; expected {least} to {most}")) }
+        };
+        between("fuel", self.fuel, 1, 1 << 50)?;
+        between("memory_bytes", self.memory_bytes as u64, 1 << 16, 4 << 30)?;
+        between("memories", self.memories as u64, 1, 100)?;
+        between("tables", self.tables as u64, 1, 1_000)?;
+        between("table_elements", self.table_elements as u64, 1, 10_000_000)?;
+        between("instances", self.instances as u64, 1, 10_000)?;
+        between("functions", self.functions as u64, 1, 10_000_000)?;
+        between("stack_bytes", self.stack_bytes as u64, 1 << 14, 1 << 21)?;
+        between("deadline_ms", self.deadline_ms, 1, 60_000)?;
+        between("component_bytes", self.component_bytes as u64, 1, 1 << 30)?;
+        between("compile_ms", self.compile_ms, 1, 600_000)?;
+        between("compile_memory_bytes", self.compile_memory_bytes, 64 << 20, 64 << 30)
+    }
+
+    /// From the start of the login to its decision.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
 }
 
 impl Default for Limits {
@@ -47,19 +107,28 @@ impl Default for Limits {
         Self {
             fuel: 50_000_000,
             memory_bytes: 16 << 20,
-            tables: 4,
-            instances: 10,
+            memories: 8,
+            tables: 16,
+            table_elements: 20_000,
+            instances: 64,
+            functions: 200_000,
+            stack_bytes: 512 << 10,
             lifted_bytes: 1 << 20,
             handles: 100,
             look_ups: 8,
             candidates: 1_000,
             links: 2,
+            link_metadata_bytes: 32 << 10,
+            link_metadata_keys: None,
             log_lines: 100,
             log_line_bytes: 1 << 10,
-            stderr_bytes: 8 << 10,
+            output_bytes: 8 << 10,
             text_bytes: 1 << 10,
             reasons: 100,
-            deadline: Duration::from_secs(2),
+            deadline_ms: 2_000,
+            component_bytes: 64 << 20,
+            compile_ms: 12_000,
+            compile_memory_bytes: 512 << 20,
         }
     }
 }

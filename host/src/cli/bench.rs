@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::plugin::{PluginArgs, checked_case};
 use super::{Exit, Outcome, print};
 use crate::harness::{BenchError, bench, thousands};
+use crate::limits::Limits;
 use crate::sandbox::Allocator;
 
 /// Measures how fast a case's login is decided: each in a fresh instance, with
@@ -44,7 +45,7 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 impl Args {
     pub(super) fn execute(self) -> Outcome {
         let allocator = if self.on_demand { Allocator::OnDemand } else { Allocator::Pool };
-        let sandbox = self.plugin.server_sandbox(allocator, self.threads.into())?;
+        let sandbox = self.plugin.server_sandbox(allocator, self.threads.into(), Limits::default())?;
         let plugin = self.plugin.load(&sandbox)?;
         let case = checked_case(&self.case, &plugin)?;
         let time = Duration::from_secs_f64(self.seconds);

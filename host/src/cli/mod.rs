@@ -4,6 +4,7 @@ mod bench;
 mod directory;
 mod inspect;
 mod journal;
+mod limits_file;
 mod plugin;
 mod policy;
 mod run;

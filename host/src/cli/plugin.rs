@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
-use super::Exit;
+use super::{Exit, limits_file};
 use crate::harness::{Case, Document};
 use crate::limits::Limits;
 use crate::sandbox::{Allocator, LoadError, Options, Plugin, Sandbox, Wasi};
@@ -21,12 +21,18 @@ pub(super) struct PluginArgs {
     /// JavaScript or Python: all of it is there, with nothing behind it
     #[arg(long, value_enum, default_value_t = WasiArg::Minimal)]
     wasi: WasiArg,
-    /// Fuel that one login may use
-    #[arg(long, value_name = "UNITS", default_value_t = Limits::default().fuel)]
-    fuel: u64,
-    /// Memory that one login may use, in MiB
-    #[arg(long, value_name = "MIB", default_value_t = Limits::default().memory_bytes >> 20, value_parser = parse_mib)]
-    memory: usize,
+    /// What one login may use up, and what compiling may cost: a TOML file with
+    /// a table `[limits]`
+    #[arg(long, value_name = "FILE")]
+    limits: Option<PathBuf>,
+    /// Fuel that one login may use; 50000000 where neither this nor the limits
+    /// file says
+    #[arg(long, value_name = "UNITS")]
+    fuel: Option<u64>,
+    /// Memory that one login may use, in MiB; 16 where neither this nor the
+    /// limits file says
+    #[arg(long, value_name = "MIB", value_parser = parse_mib)]
+    memory: Option<usize>,
 }
 
 fn parse_mib(text: &str) -> Result<usize, String> {
@@ -45,33 +51,40 @@ enum WasiArg {
 impl PluginArgs {
     /// A sandbox for a command that decides a few logins at most.
     pub(super) fn sandbox(&self) -> Result<Sandbox, Exit> {
-        self.start(Allocator::OnDemand, 1, false)
+        let few = Options { optimise: false, concurrent_logins: 1, ..Options::default() };
+        self.start(few)
     }
 
-    /// A sandbox as a server has it.
+    /// A sandbox as a server has it; `limits` are those of its configuration.
     pub(super) fn server_sandbox(
         &self,
         allocator: Allocator,
         concurrent_logins: u32,
+        limits: Limits,
     ) -> Result<Sandbox, Exit> {
-        self.start(allocator, concurrent_logins, true)
+        self.start(Options { allocator, concurrent_logins, limits, ..Options::default() })
     }
 
-    fn start(&self, allocator: Allocator, concurrent_logins: u32, optimise: bool) -> Result<Sandbox, Exit> {
-        let limits = Limits { fuel: self.fuel, memory_bytes: self.memory << 20, ..Limits::default() };
+    /// The limits in force: the base, the limits file over it, the flags over
+    /// both.
+    fn limits(&self, base: Limits) -> Result<Limits, Exit> {
+        let mut limits = match &self.limits {
+            Some(file) => limits_file::read(file).map_err(Exit::unreadable)?,
+            None => base,
+        };
+        limits.fuel = self.fuel.unwrap_or(limits.fuel);
+        limits.memory_bytes = self.memory.map_or(limits.memory_bytes, |mib| mib << 20);
+        Ok(limits)
+    }
+
+    fn start(&self, options: Options) -> Result<Sandbox, Exit> {
+        let limits = self.limits(options.limits)?;
         let wasi = match self.wasi {
             WasiArg::Minimal => Wasi::Minimal,
             WasiArg::Virtual => Wasi::Virtual,
         };
-        Sandbox::start(Options {
-            limits,
-            wasi,
-            allocator,
-            optimise,
-            concurrent_logins,
-            cache: cache_directory(),
-        })
-        .map_err(Exit::failed)
+        let cache = cache_directory();
+        Sandbox::start(Options { limits, wasi, cache, ..options }).map_err(Exit::failed)
     }
 
     /// The file given with `--plugin`, if one was.

@@ -102,7 +102,8 @@ impl Args {
             Some(directory) => self.journal.open(directory, Open::Create)?,
             None => Arc::new(Memory::default()),
         };
-        let sandbox = self.plugin.server_sandbox(Allocator::Pool, CONCURRENT_LOGINS)?;
+        let sandbox =
+            self.plugin.server_sandbox(Allocator::Pool, CONCURRENT_LOGINS, config.limits.clone())?;
         let sources = Sources { plugin: self.plugin.file().map(Path::to_owned), policy: self.policy.clone() };
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;

@@ -134,7 +134,7 @@ impl Sandbox {
             wasi,
             size: bytes.len(),
             turnstile: self.turnstile.clone(),
-            limits: self.options.limits,
+            limits: self.options.limits.clone(),
             version: Arc::new(PluginVersion { name: name.to_owned(), sha256: sha256(bytes) }),
             login,
             settings,

@@ -39,7 +39,7 @@ impl State {
             now,
             table: ResourceTable::new(),
             slept_ns: 0,
-            stderr: MemoryOutputPipe::new(limits.stderr_bytes),
+            stderr: MemoryOutputPipe::new(limits.output_bytes),
             api,
             log: Log {
                 lines: Vec::new(),
@@ -48,7 +48,7 @@ impl State {
                 max_bytes: limits.log_line_bytes,
             },
             memory: Memory::new(limits),
-            deadline: Deadline { at: Instant::now() + limits.deadline, limit: limits.deadline },
+            deadline: Deadline { at: Instant::now() + limits.deadline(), limit: limits.deadline() },
             host_calls: 0,
         }
     }

@@ -15,6 +15,7 @@ pub use connection::{Account, Connection, SeedUser};
 pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
 
+use crate::limits::Limits;
 use connection::derived_id;
 
 /// What `ligature serve --init` writes; `{secret}` stands for a random one.
@@ -46,6 +47,9 @@ pub struct Config {
     /// How long things last.
     #[serde(default)]
     pub lifetimes: Lifetimes,
+    /// What one login of the plugin may use up.
+    #[serde(default)]
+    pub limits: Limits,
     /// Applications.
     #[serde(default)]
     pub clients: Vec<Client>,
@@ -188,6 +192,7 @@ impl Config {
         {
             return Err(format!("lifetimes: {name} is not between a second and ten years"));
         }
+        self.limits.check().map_err(|why| format!("limits: {why}"))?;
         let PasswordHash { memory_kib, iterations, lanes } = self.password_hash;
         if argon2::Params::new(memory_kib, iterations, lanes, None).is_err() {
             return Err("password_hash: Argon2 does not take these parameters".to_owned());
