@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::directory::Directory;
 use crate::guard::{Guard, Login, Refusal};
 use crate::login::{Decision, Level, ManagementApi, Outcome, Reason};
-use crate::sandbox::{Failure, Finished, LogLine, Plugin, Question, Used};
+use crate::sandbox::{Failure, Finished, LogLine, Plugin, PluginOutput, Question, Used};
 
 /// One login's decision, and everything that belongs to it.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Decided<A> {
     pub refusals: Vec<Refusal>,
     /// What the plugin wrote to its log.
     pub log: Vec<LogLine>,
+    /// The plugin's standard output and standard error.
+    pub output: PluginOutput,
     /// What the plugin used up.
     pub used: Used,
     /// What stood around the guard.
@@ -78,7 +80,7 @@ pub fn decide_around<A: AroundGuard>(
     around: A,
     on_failure: OnFailure,
 ) -> Decided<A> {
-    let Finished { answer, log, used, api } = plugin.ask(question, around);
+    let Finished { answer, log, output, used, api } = plugin.ask(question, around);
     let guard = api.guard();
     let checked = answer.and_then(|outcome| match guard.check(&outcome) {
         Ok(()) => Ok(outcome),
@@ -99,7 +101,7 @@ pub fn decide_around<A: AroundGuard>(
         });
     }
     let refusals = guard.audit().to_vec();
-    Decided { outcome, failure, refusals, log, used, api }
+    Decided { outcome, failure, refusals, log, output, used, api }
 }
 
 /// The login goes on as what the directory now says it is: a link that was made

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What one login of one plugin may use up, and what compiling the plugin may
 /// cost: the table `[limits]` of a limits file or of `tenant.toml`. A plugin
 /// that needs more is given more by the operator, by name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Instructions, in wasmtime's units of fuel. The host's own work for the

@@ -36,7 +36,7 @@ impl Args {
             self.plugin.use_file(file);
         }
         let sandbox = self.plugin.sandbox()?;
-        let (name, bytes) = self.plugin.read()?;
+        let (name, bytes) = self.plugin.read(sandbox.limits())?;
         let inspection = sandbox.inspect(&name, &bytes).map_err(|error| unloadable(&name, &error))?;
         if self.json {
             let json = serde_json::to_string_pretty(&inspection).map_err(Exit::failed)?;

@@ -1,6 +1,7 @@
 //! The program `ligature`: one file per command, and nothing of its own.
 
 mod bench;
+mod compile_plugin;
 mod directory;
 mod inspect;
 mod journal;
@@ -16,6 +17,8 @@ mod users;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::sandbox::COMPILE_COMMAND;
 
 /// Decides, at login, whether two accounts belong to one person, and links
 /// them safely.
@@ -55,6 +58,9 @@ enum Command {
     Bench(bench::Args),
     /// Print the JSON Schema of what Ligature reads and writes
     Schema(schema::Args),
+    /// Compile a plugin for the process that started this one
+    #[command(hide = true, name = COMPILE_COMMAND)]
+    CompilePlugin,
 }
 
 /// The plugin or the directory failed, or a snapshot differs.
@@ -101,6 +107,7 @@ impl Cli {
             Command::Inspect(args) => args.execute(),
             Command::Bench(args) => args.execute(),
             Command::Schema(args) => args.execute(),
+            Command::CompilePlugin => compile_plugin::execute(),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,

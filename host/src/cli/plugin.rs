@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::{Exit, limits_file};
 use crate::harness::{Case, Document};
 use crate::limits::Limits;
-use crate::sandbox::{Allocator, LoadError, Options, Plugin, Sandbox, Wasi};
+use crate::sandbox::{Allocator, Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
 use crate::{PLUGIN, PLUGIN_NAME};
 
 /// Which plugin decides, and how it is run.
@@ -84,7 +84,8 @@ impl PluginArgs {
             WasiArg::Virtual => Wasi::Virtual,
         };
         let cache = cache_directory();
-        Sandbox::start(Options { limits, wasi, cache, ..options }).map_err(Exit::failed)
+        let compiler = Compiler::Child(this_program());
+        Sandbox::start(Options { limits, wasi, cache, compiler, ..options }).map_err(Exit::failed)
     }
 
     /// The file given with `--plugin`, if one was.
@@ -98,16 +99,20 @@ impl PluginArgs {
     }
 
     pub(super) fn load(&self, sandbox: &Sandbox) -> Result<Plugin, Exit> {
-        let (name, bytes) = self.read()?;
-        sandbox.load(&name, &bytes).map_err(|error| unloadable(&name, &error))
+        let (name, bytes) = self.read(sandbox.limits())?;
+        let loaded = match self.plugin {
+            None => sandbox.load_trusted(&name, &bytes),
+            Some(_) => sandbox.load(&name, &bytes),
+        };
+        loaded.map_err(|error| unloadable(&name, &error))
     }
 
     /// The plugin's name in messages, and its bytes.
-    pub(super) fn read(&self) -> Result<(String, std::borrow::Cow<'static, [u8]>), Exit> {
+    pub(super) fn read(&self, limits: &Limits) -> Result<(String, std::borrow::Cow<'static, [u8]>), Exit> {
         match &self.plugin {
             None => Ok((PLUGIN_NAME.to_owned(), PLUGIN.into())),
             Some(file) => {
-                let bytes = std::fs::read(file).map_err(|error| {
+                let bytes = read_component(file, limits).map_err(|error| {
                     let why = crate::harness::cannot_be_read(&error);
                     Exit::unreadable(anyhow!("{}: {why}", file.display()))
                 })?;
@@ -139,6 +144,13 @@ pub(super) fn checked(policy: Document, plugin: &Plugin) -> Result<Document, Exi
             policy.file.display()
         ))),
     }
+}
+
+/// This program, for the child that compiles: also where its file was replaced
+/// by an update.
+fn this_program() -> PathBuf {
+    let image = Path::new("/proc/self/exe");
+    if image.exists() { image.to_owned() } else { std::env::current_exe().unwrap_or_default() }
 }
 
 /// Where compiled plugins are kept: the user's own cache directory, if there is

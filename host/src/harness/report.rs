@@ -9,7 +9,7 @@ use super::changes::Change;
 use super::recorder::Call;
 use crate::guard::Refusal;
 use crate::login::{Decision, Outcome, Reason, Verdict, mask_addresses};
-use crate::sandbox::LogLine;
+use crate::sandbox::{LogLine, PluginOutput};
 
 /// What came of a case. Addresses are masked unless they can belong to nobody
 /// (`example.com` and the like).
@@ -36,6 +36,9 @@ pub struct Report {
     pub calls: Vec<Call>,
     /// What the plugin wrote to its log.
     pub log: Vec<LogLine>,
+    /// The plugin's standard output and standard error.
+    #[serde(default, skip_serializing_if = "PluginOutput::is_empty")]
+    pub output: PluginOutput,
     /// What differs in the directory afterwards.
     pub changes: Vec<Change>,
     /// SHA-256 of the policy document. Not in snapshots.
@@ -85,6 +88,7 @@ impl Report {
             refusals: Vec::new(),
             calls: Vec::new(),
             log: Vec::new(),
+            output: PluginOutput::default(),
             changes: Vec::new(),
             policy_sha256: None,
             plugin: None,
@@ -115,6 +119,7 @@ impl Report {
             trace: Vec::new(),
             calls: Vec::new(),
             log: Vec::new(),
+            output: PluginOutput::default(),
             changes: Vec::new(),
             ..self
         })

@@ -102,6 +102,7 @@ fn decided(plugin: &Plugin, case: &Case, directory: Arc<dyn Directory>, trace: b
         refusals: decided.refusals,
         calls: decided.api.calls,
         log: decided.log,
+        output: decided.output,
         policy_sha256: Some(settings.sha256().to_string()),
         plugin: Some(PluginInfo {
             name: plugin.name().to_owned(),

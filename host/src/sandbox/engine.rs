@@ -2,13 +2,33 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+use wasmparser::WasmFeatures;
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
 use super::Wasi;
+use super::compiler::Compiler;
 use super::turnstile::Turnstile;
 use crate::limits::Limits;
+
+/// The proposals of WebAssembly that a plugin may use: those of the standard
+/// that need neither threads nor a garbage collector. A later engine does not
+/// add to them by itself.
+pub(super) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
+    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
+    .union(WasmFeatures::SIGN_EXTENSION)
+    .union(WasmFeatures::REFERENCE_TYPES)
+    .union(WasmFeatures::MULTI_VALUE)
+    .union(WasmFeatures::BULK_MEMORY)
+    .union(WasmFeatures::SIMD)
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::FLOATS)
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::COMPONENT_MODEL);
 
 /// How plugins are run.
 #[derive(Debug, Clone)]
@@ -27,6 +47,8 @@ pub struct Options {
     /// Where compiled code is kept from one process to the next; none keeps
     /// nothing. What lies there is trusted: it must be the operator's own.
     pub cache: Option<PathBuf>,
+    /// Where plugins are compiled.
+    pub compiler: Compiler,
 }
 
 impl Default for Options {
@@ -38,12 +60,13 @@ impl Default for Options {
             optimise: true,
             concurrent_logins: 64,
             cache: None,
+            compiler: Compiler::default(),
         }
     }
 }
 
 /// Where instances live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Allocator {
     /// Mapped for each login: nothing is reserved. For few logins.
     OnDemand,
@@ -64,7 +87,6 @@ pub struct Sandbox {
     pub(super) engine: Engine,
     pub(super) options: Options,
     pub(super) turnstile: Turnstile,
-    pooled: bool,
 }
 
 impl Sandbox {
@@ -73,36 +95,32 @@ impl Sandbox {
     /// # Errors
     ///
     /// When the machine cannot run it, or the limits contradict each other.
-    pub fn start(options: Options) -> Result<Self, StartError> {
-        let pooled =
-            options.allocator == Allocator::Pool && PoolingAllocationConfig::is_pagemap_scan_available();
-        let mut config = Config::new();
-        config
-            // Fuel is deterministic and needs no ticker that somebody forgets.
-            .consume_fuel(true)
-            .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-            // A backtrace holds addresses; snapshots of failures must not.
-            .wasm_backtrace_max_frames(None);
-        if !options.optimise {
-            config.cranelift_opt_level(OptLevel::None);
+    pub fn start(mut options: Options) -> Result<Self, StartError> {
+        if !PoolingAllocationConfig::is_pagemap_scan_available() {
+            options.allocator = Allocator::OnDemand;
         }
-        if pooled {
-            config.allocation_strategy(pool(&options)).memory_reservation_for_growth(0);
-            config.memory_reservation(options.limits.memory_bytes as u64).memory_guard_size(64 << 10);
-        }
-        // Without a cache everything works, only later: that is no failure.
-        if let Some(cache) = options.cache.as_ref().and_then(|directory| open_cache(directory.clone())) {
-            config.cache(Some(cache));
+        let mut config = config(&options);
+        if options.allocator == Allocator::Pool {
+            config.allocation_strategy(pool(&options));
         }
         let engine = Engine::new(&config).map_err(|error| StartError(format!("{error:#}")))?;
+        let pooled = options.allocator == Allocator::Pool;
         let turnstile = Turnstile::new(if pooled { options.concurrent_logins } else { u32::MAX });
-        Ok(Self { engine, options, turnstile, pooled })
+        Ok(Self { engine, options, turnstile })
+    }
+
+    /// An engine that compiles for such a sandbox and runs nothing.
+    pub(super) fn start_compiler(options: &Options) -> Result<Engine, StartError> {
+        Engine::new(&config(options)).map_err(|error| StartError(format!("{error:#}")))
     }
 
     /// The allocator in use, in words.
     #[must_use]
     pub fn allocator(&self) -> &'static str {
-        if self.pooled { "pool with pagemap_scan" } else { "on demand" }
+        match self.options.allocator {
+            Allocator::Pool => "pool with pagemap_scan",
+            Allocator::OnDemand => "on demand",
+        }
     }
 
     /// What one login may use up.
@@ -112,20 +130,59 @@ impl Sandbox {
     }
 }
 
+/// Everything that compiled code depends on.
+fn config(options: &Options) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_features(FEATURES.complement(), false)
+        .wasm_features(FEATURES, true)
+        // Fuel is deterministic and needs no ticker that somebody forgets.
+        .consume_fuel(true)
+        // The same bits on every processor.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .max_wasm_stack(options.limits.stack_bytes)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        // A backtrace holds addresses; snapshots of failures must not.
+        .wasm_backtrace_max_frames(None);
+    if !options.optimise {
+        config.cranelift_opt_level(OptLevel::None);
+    }
+    if options.allocator == Allocator::Pool {
+        config
+            .memory_reservation(options.limits.memory_bytes as u64)
+            .memory_guard_size(64 << 10)
+            .memory_reservation_for_growth(0);
+    }
+    // Without a cache everything works, only later: that is no failure.
+    if let Some(cache) = options.cache.as_ref().and_then(|directory| open_cache(directory.clone())) {
+        config.cache(Some(cache));
+    }
+    config
+}
+
 fn pool(options: &Options) -> PoolingAllocationConfig {
     let logins = options.concurrent_logins.max(1);
     let limits = &options.limits;
-    let instances = u32::try_from(limits.instances).unwrap_or(u32::MAX);
-    let tables = u32::try_from(limits.tables).unwrap_or(u32::MAX);
+    let count = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
+    let (instances, tables) = (count(limits.instances), count(limits.tables));
+    let memories = count(limits.memories);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(logins)
         .total_core_instances(logins.saturating_mul(instances))
-        .total_memories(logins)
+        .total_memories(logins.saturating_mul(memories))
         .total_tables(logins.saturating_mul(tables))
-        .max_core_instances_per_component(instances)
-        .max_tables_per_component(tables)
-        .max_memories_per_component(1)
+        // The limits are checked before the pool is asked, the same for both
+        // allocators: the pool's own are never the first to say no.
+        .max_core_instances_per_component(u32::MAX)
+        .max_tables_per_component(u32::MAX)
+        .max_memories_per_component(u32::MAX)
+        .max_tables_per_module(tables)
+        .max_memories_per_module(memories)
+        .max_component_instance_size(usize::MAX >> 1)
+        .max_core_instance_size(usize::MAX >> 1)
         .max_memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
 use super::CONTRACT;
-use super::state::{OutOfMemory, Passed};
+use super::state::{BeyondLimit, Passed, SpentOnHost};
+use crate::limits::Limits;
 use crate::login::ApiError;
 
 /// Why a plugin did not load.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum LoadError {
     /// The file has nothing in it.
     #[error("is empty; expected a WebAssembly component")]
@@ -27,6 +29,53 @@ pub enum LoadError {
     /// The file is broken.
     #[error("is damaged or cut off: {0}")]
     Damaged(String),
+    /// The file is larger than allowed.
+    #[error("is larger than {limit} bytes (the limit is `component_bytes`)")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The file is good WebAssembly, and uses proposals that are not supported.
+    #[error("uses {proposals} of WebAssembly, which this host does not support: {message}")]
+    Unsupported {
+        /// The proposals.
+        proposals: String,
+        /// Where, and which instruction or type.
+        message: String,
+    },
+    /// The file is good WebAssembly that this host's compiler refuses.
+    #[error("cannot be compiled by this host: {0}")]
+    NotCompiled(String),
+    /// One instance takes more than a login may.
+    #[error("takes {wanted} {what} at the least; a login may take {limit} (the limit is `{key}`)")]
+    BeyondLimit {
+        /// The resource.
+        what: String,
+        /// How much of it the plugin declares.
+        wanted: u64,
+        /// How much of it there may be.
+        limit: u64,
+        /// The limit's key.
+        key: String,
+    },
+    /// Compiling takes too long.
+    #[error("takes longer than {limit_ms} ms to compile (the limit is `compile_ms`)")]
+    CompilesTooLong {
+        /// The limit, in milliseconds.
+        limit_ms: u64,
+    },
+    /// Compiling takes too much memory.
+    #[error("takes more than {limit} bytes of memory to compile (the limit is `compile_memory_bytes`)")]
+    CompilesTooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The process that compiles plugins does not work.
+    #[error("could not be compiled: {0}")]
+    NoCompiler(String),
+    /// The file was replaced while it was compiled.
+    #[error("was replaced while it was compiled")]
+    Superseded,
     /// The plugin is made for another version of the contract.
     #[error("is made for {found}; this host offers {CONTRACT}")]
     OtherVersion {
@@ -56,28 +105,38 @@ pub enum Failure {
     #[error("panicked: {0}")]
     Panicked(String),
     /// It computed for too long.
-    #[error("ran out of fuel: it may use {limit} (the setting is `fuel`)")]
+    #[error("ran out of fuel: it may use {limit} (the limit is `fuel`)")]
     OutOfFuel {
         /// The limit.
         limit: u64,
     },
     /// It wanted too much memory.
-    #[error("ran out of memory: it may use {limit} bytes (the setting is `memory`)")]
+    #[error("ran out of memory: it may use {limit} bytes (the limit is `memory_bytes`)")]
     OutOfMemory {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// It wanted more than it may have of something else.
+    #[error("wanted more than {limit} {what} (the limit is `{key}`)")]
+    BeyondLimit {
+        /// The resource.
+        what: &'static str,
+        /// How much of it there may be.
+        limit: usize,
+        /// The limit's key.
+        key: &'static str,
+    },
     /// Its calls nested too deeply.
-    #[error("ran out of stack: its calls are nested too deeply")]
+    #[error("ran out of stack: its calls are nested too deeply (the limit is `stack_bytes`)")]
     OutOfStack,
     /// It handed the host too much data in one call.
-    #[error("handed over more than {limit} bytes in one call")]
+    #[error("handed over more than {limit} bytes in one call (the limit is `lifted_bytes`)")]
     TooMuchData {
         /// The limit, in bytes.
         limit: usize,
     },
     /// The login's time was up.
-    #[error("did not answer within {} ms; the time was up in {during}", limit.as_millis())]
+    #[error("did not answer within {} ms; the time was up in {during} (the limit is `deadline_ms`)", limit.as_millis())]
     Deadline {
         /// The limit.
         limit: Duration,
@@ -98,21 +157,20 @@ pub enum Failure {
     GaveUp(ApiError),
 }
 
-/// The limits that a failure names.
-pub(super) struct InForce {
-    pub(super) fuel: u64,
-    pub(super) memory_bytes: usize,
-    pub(super) lifted_bytes: usize,
-}
-
 impl Failure {
     /// What an error of wasmtime's means; `stderr` is what the plugin wrote.
-    pub(super) fn of(error: &wasmtime::Error, stderr: &str, limits: &InForce) -> Self {
+    pub(super) fn of(error: &wasmtime::Error, stderr: &str, limits: &Limits) -> Self {
         if let Some(passed) = error.downcast_ref::<Passed>() {
             return Self::Deadline { limit: passed.limit, during: passed.during };
         }
-        if error.downcast_ref::<OutOfMemory>().is_some() {
-            return Self::OutOfMemory { limit: limits.memory_bytes };
+        if error.downcast_ref::<SpentOnHost>().is_some() {
+            return Self::OutOfFuel { limit: limits.fuel };
+        }
+        if let Some(&BeyondLimit { what, limit, key }) = error.downcast_ref::<BeyondLimit>() {
+            return match key {
+                "memory_bytes" => Self::OutOfMemory { limit },
+                _ => Self::BeyondLimit { what, limit, key },
+            };
         }
         if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
             return Self::Exited(*status);
@@ -128,11 +186,25 @@ impl Failure {
                 Some(message) => Self::Panicked(message),
                 None => Self::Trapped(trap.to_string().trim_start_matches("wasm trap: ").to_owned()),
             },
-            // wasmtime has no type for this one.
-            None if format!("{error:#}").contains("fuel allocated for hostcalls") => {
-                Self::TooMuchData { limit: limits.lifted_bytes }
-            }
-            None => Self::Trapped(format!("{error:#}")),
+            None => Self::of_text(format!("{error:#}"), limits),
+        }
+    }
+
+    /// Errors for which wasmtime has a text and no type.
+    fn of_text(text: String, limits: &Limits) -> Self {
+        let beyond = |what, limit, key| Self::BeyondLimit { what, limit, key };
+        if text.contains("fuel allocated for hostcalls") {
+            Self::TooMuchData { limit: limits.lifted_bytes }
+        } else if text.contains("instance count too high") {
+            beyond("core instances", limits.instances, "instances")
+        } else if text.contains("memory count too high") {
+            beyond("memories", limits.memories, "memories")
+        } else if text.contains("table count too high") {
+            beyond("tables", limits.tables, "tables")
+        } else if text.contains("no free keys") || text.contains("handle limit exceeded") {
+            beyond("handles", limits.handles, "handles")
+        } else {
+            Self::Trapped(text)
         }
     }
 }

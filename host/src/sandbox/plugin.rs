@@ -7,11 +7,13 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
+use super::compile::{Prepared, prepare};
+use super::compiler::{Cancel, Compiler, prepare_in_child};
 use super::engine::Sandbox;
-use super::failure::{Failure, InForce, LoadError};
-use super::state::{LogLine, State, Used};
+use super::failure::{Failure, LoadError};
+use super::state::{LogLine, PluginOutput, State, Used, settle};
 use super::turnstile::Turnstile;
-use super::{inspect, v0_1};
+use super::v0_1;
 use crate::directory::PluginVersion;
 use crate::limits::Limits;
 use crate::login::{
@@ -21,7 +23,6 @@ use crate::login::{
 /// A plugin that fits the contract and the WASI profile.
 pub struct Plugin {
     pub(super) engine: Engine,
-    pub(super) component: Component,
     pub(super) wasi: super::Wasi,
     pub(super) size: usize,
     turnstile: Turnstile,
@@ -83,6 +84,8 @@ pub struct Finished<A> {
     pub answer: Result<Outcome, Failure>,
     /// What was written to the log, as far as the limits keep it.
     pub log: Vec<LogLine>,
+    /// Standard output and standard error, as far as the limits keep them.
+    pub output: PluginOutput,
     /// What it took.
     pub used: Used,
     /// The host calls' other end.
@@ -114,23 +117,56 @@ pub struct SettingsWarning {
 }
 
 impl Sandbox {
-    /// Compiles a plugin and checks that it fits. `name` is what it is called
-    /// in messages.
+    /// Compiles a plugin and checks that it fits. `name` is its name in
+    /// messages.
     ///
     /// # Errors
     ///
-    /// When the bytes are no component, or one that wants what is not offered.
+    /// When the bytes are no component, one that wants what is not offered, or
+    /// one that takes more than the limits allow.
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        let component = compile(&self.engine, bytes)?;
+        self.load_unless(name, bytes, &Cancel::default())
+    }
+
+    /// The same, until it is cancelled. Only a child process ends early.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`], and [`LoadError::Superseded`].
+    pub fn load_unless(&self, name: &str, bytes: &[u8], cancel: &Cancel) -> Result<Plugin, LoadError> {
+        let component = self.prepare_unless(bytes, cancel).component?;
+        self.link(name, bytes, component)
+    }
+
+    /// Compiles a plugin that is trusted, in this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`].
+    pub fn load_trusted(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        let component = prepare(&self.engine, &self.options, bytes).component?;
+        self.link(name, bytes, component)
+    }
+
+    pub(super) fn prepare(&self, bytes: &[u8]) -> Prepared<Component> {
+        self.prepare_unless(bytes, &Cancel::default())
+    }
+
+    fn prepare_unless(&self, bytes: &[u8], cancel: &Cancel) -> Prepared<Component> {
+        match &self.options.compiler {
+            Compiler::InProcess => prepare(&self.engine, &self.options, bytes),
+            Compiler::Child(program) => prepare_in_child(self, program, bytes, cancel),
+        }
+    }
+
+    pub(super) fn link(&self, name: &str, bytes: &[u8], component: Component) -> Result<Plugin, LoadError> {
         let wasi = self.options.wasi;
-        inspect::check_offered(&component, &self.engine, wasi)?;
         let pre = link(&self.engine, &component, wasi)?;
         let settings = v0_1::Settings::of(&pre).map_err(mismatch)?;
         let warnings = v0_1::SettingsWarnings::of(&pre).map_err(mismatch)?;
         let login = v0_1::PluginPre::new(pre).map_err(mismatch)?;
         Ok(Plugin {
             engine: self.engine.clone(),
-            component,
             wasi,
             size: bytes.len(),
             turnstile: self.turnstile.clone(),
@@ -150,18 +186,6 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 
 fn mismatch(error: wasmtime::Error) -> LoadError {
     LoadError::Mismatch(format!("{error:#}"))
-}
-
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
-    // Magic, then the version and layer: 1 and 0 for a core module, 13 and 1
-    // for a component.
-    match bytes {
-        [] => return Err(LoadError::Empty),
-        [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => return Err(LoadError::CoreModule),
-        [b'\0', b'a', b's', b'm', ..] => {}
-        _ => return Err(LoadError::NotWasm),
-    }
-    Component::from_binary(engine, bytes).map_err(|error| LoadError::Damaged(format!("{error:#}")))
 }
 
 fn link(engine: &Engine, component: &Component, wasi: super::Wasi) -> Result<InstancePre<State>, LoadError> {
@@ -270,6 +294,7 @@ impl Plugin {
         let limits = &self.limits;
         let mut store = Store::new(&self.engine, State::new(limits, now, api));
         store.limiter(|state| &mut state.memory);
+        store.call_hook(settle);
         // Fails only where fuel is off, and it is on; then nothing runs at all.
         let _ = store.set_fuel(limits.fuel);
         store.set_hostcall_fuel(limits.lifted_bytes);
@@ -278,16 +303,12 @@ impl Plugin {
     }
 
     fn failure(&self, error: &wasmtime::Error, store: &Store<State>) -> Failure {
-        let limits = InForce {
-            fuel: self.limits.fuel,
-            memory_bytes: self.limits.memory_bytes,
-            lifted_bytes: self.limits.lifted_bytes,
-        };
-        Failure::of(error, &String::from_utf8_lossy(&store.data().stderr.contents()), &limits)
+        Failure::of(error, &store.data().output().stderr, &self.limits)
     }
 
     fn finish<A: ManagementApi>(&self, store: Store<State>, answer: Result<Outcome, Failure>) -> Finished<A> {
         let fuel = self.limits.fuel - store.get_fuel().unwrap_or(0).min(self.limits.fuel);
+        let output = store.data().output();
         let State { api, log, memory, host_calls, .. } = store.into_data();
         let api: Box<dyn Any> = api;
         // The box is the one that `on_login` made of an `A`.
@@ -295,6 +316,7 @@ impl Plugin {
         Finished {
             answer,
             log: log.finish(),
+            output,
             used: Used { fuel, memory_bytes: memory.peak, host_calls },
             api: *api,
         }

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::ResourceTable;
-use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{CallHook, ResourceLimiter, StoreContextMut};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::cli::{WasiCliCtx, WasiCliCtxView};
 use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 
+use super::output::Output;
 use super::wasi;
 use crate::limits::Limits;
 use crate::login::{ManagementApi, Timestamp};
@@ -21,9 +21,19 @@ pub(super) struct State {
     nothing: Option<Box<WasiCtx>>,
     pub(super) now: Timestamp,
     pub(super) table: ResourceTable,
-    /// What the virtual profile's monotonic clock shows, in nanoseconds.
+    /// The time of the virtual profile's monotonic clock, in nanoseconds.
     pub(super) slept_ns: u64,
-    pub(super) stderr: MemoryOutputPipe,
+    pub(super) random: fastrand::Rng,
+    stdout: Option<Output>,
+    stderr: Option<Output>,
+    output_bytes: usize,
+    /// Fuel for the host's work that was not yet charged.
+    uncharged: u64,
+    /// A link was made by the call that now returns: that is told, however late
+    /// it is.
+    pub(super) has_linked: bool,
+    /// The longest list of random bytes.
+    pub(super) lifted_bytes: usize,
     pub(super) api: Box<dyn ManagementApi>,
     pub(super) log: Log,
     pub(super) memory: Memory,
@@ -33,13 +43,21 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(limits: &Limits, now: Timestamp, api: Box<dyn ManagementApi>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
         Self {
             cli: WasiCliCtx::default(),
             nothing: None,
             now,
-            table: ResourceTable::new(),
+            table,
             slept_ns: 0,
-            stderr: MemoryOutputPipe::new(limits.output_bytes),
+            random: wasi::seeded(),
+            stdout: None,
+            stderr: None,
+            output_bytes: limits.output_bytes,
+            uncharged: 0,
+            has_linked: false,
+            lifted_bytes: limits.lifted_bytes,
             api,
             log: Log {
                 lines: Vec::new(),
@@ -68,6 +86,33 @@ impl State {
         Nothing { ctx, table: &mut self.table }
     }
 
+    pub(super) fn stdout(&mut self) -> Output {
+        self.stdout.get_or_insert_with(|| Output::new(self.output_bytes)).clone()
+    }
+
+    pub(super) fn stderr(&mut self) -> Output {
+        self.stderr.get_or_insert_with(|| Output::new(self.output_bytes)).clone()
+    }
+
+    /// The plugin's standard output and standard error.
+    pub(super) fn output(&self) -> PluginOutput {
+        let text = |stream: &Option<Output>| stream.as_ref().map(Output::text).unwrap_or_default();
+        PluginOutput { stdout: text(&self.stdout), stderr: text(&self.stderr) }
+    }
+
+    /// Charges the plugin for work that the host does for it.
+    pub(super) fn charge(&mut self, fuel: u64) {
+        self.uncharged = self.uncharged.saturating_add(fuel);
+    }
+
+    /// The fuel for the host's work since the last call.
+    fn take_uncharged(&mut self) -> u64 {
+        let streams = [&self.stdout, &self.stderr].into_iter().flatten();
+        let written: u64 = streams.map(Output::take_uncharged).sum();
+        let work = std::mem::take(&mut self.uncharged);
+        work.saturating_add(written.saturating_mul(COPIED_BYTE)).saturating_add(HOST_CALL)
+    }
+
     /// Counts a host call, unless the login's time is up.
     pub(super) fn enter(&mut self, call: &'static str) -> Result<(), Passed> {
         self.host_calls += 1;
@@ -75,9 +120,59 @@ impl State {
     }
 }
 
+/// Fuel for a byte that the host copies for a plugin.
+pub(super) const COPIED_BYTE: u64 = 2;
+/// Fuel for a byte that the host makes for a plugin: random, or JSON.
+pub(super) const MADE_BYTE: u64 = 20;
+/// Fuel for each call of the host.
+const HOST_CALL: u64 = 1_000;
+
+/// After every call of the host, whichever interface it is of: the host's work
+/// is taken from the plugin's fuel, and the login's deadline is looked at.
+pub(super) fn settle(mut store: StoreContextMut<'_, State>, hook: CallHook) -> wasmtime::Result<()> {
+    if !matches!(hook, CallHook::ReturningFromHost) {
+        return Ok(());
+    }
+    let work = store.data_mut().take_uncharged();
+    let left = store.get_fuel()?.checked_sub(work);
+    store.set_fuel(left.unwrap_or(0))?;
+    if left.is_none() {
+        return Err(SpentOnHost.into());
+    }
+    if std::mem::take(&mut store.data_mut().has_linked) {
+        return Ok(());
+    }
+    Ok(store.data().deadline.check("a call of the host")?)
+}
+
+/// The host's work for the plugin took the rest of its fuel.
+#[derive(Debug, thiserror::Error)]
+#[error("the host's work took the rest of the fuel")]
+pub(super) struct SpentOnHost;
+
+/// Standard output and standard error of a plugin, as far as the limits keep
+/// them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PluginOutput {
+    /// Standard output.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stdout: String,
+    /// Standard error.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+}
+
+impl PluginOutput {
+    /// Whether the plugin wrote nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stdout.is_empty() && self.stderr.is_empty()
+    }
+}
+
 /// The contexts behind the virtual profile's interfaces.
 pub(super) struct Nothing<'a> {
-    pub(super) ctx: &'a mut WasiCtx,
+    ctx: &'a mut WasiCtx,
     table: &'a mut ResourceTable,
 }
 
@@ -143,6 +238,8 @@ impl Log {
             message.truncate(message.floor_char_boundary(self.max_bytes));
             message.push('…');
         }
+        // The limit is on the memory, not only on the text in it.
+        message.shrink_to_fit();
         self.lines.push(LogLine { level, message });
     }
 
@@ -177,49 +274,68 @@ impl Deadline {
     }
 }
 
-/// Watches what a plugin takes of memory, tables and instances.
+/// Counts the memory, tables and instances of one login.
 pub(super) struct Memory {
-    limits: StoreLimits,
     max_bytes: usize,
+    max_elements: usize,
+    max_instances: usize,
+    max_tables: usize,
+    max_memories: usize,
     used: usize,
+    elements: usize,
     pub(super) peak: usize,
 }
 
-/// The plugin wanted more memory than there is for it.
-#[derive(Debug, thiserror::Error)]
-#[error("out of memory")]
-pub(super) struct OutOfMemory;
+/// The plugin wanted more of something than there is for it. A trap, not a
+/// refusal: a plugin that does without memory it needs panics anyway, and this
+/// tells the limit.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("wanted more than {limit} {what}")]
+pub(super) struct BeyondLimit {
+    pub(super) what: &'static str,
+    pub(super) limit: usize,
+    pub(super) key: &'static str,
+}
 
 impl Memory {
     fn new(limits: &Limits) -> Self {
-        let store = StoreLimitsBuilder::new()
-            .memory_size(limits.memory_bytes)
-            .instances(limits.instances)
-            .tables(limits.tables)
-            .memories(1)
-            .build();
-        Self { limits: store, max_bytes: limits.memory_bytes, used: 0, peak: 0 }
+        Self {
+            max_bytes: limits.memory_bytes,
+            max_elements: limits.table_elements,
+            max_instances: limits.instances,
+            max_tables: limits.tables,
+            max_memories: limits.memories,
+            used: 0,
+            elements: 0,
+            peak: 0,
+        }
     }
 }
 
+/// The sum after one of its parts has grown, if the limit allows it.
+fn grown(sum: usize, current: usize, desired: usize, limit: usize) -> Option<usize> {
+    let grown = sum.saturating_sub(current).saturating_add(desired);
+    (grown <= limit).then_some(grown)
+}
+
 impl ResourceLimiter for Memory {
+    // The limit comes before the maximum: the pool's memories and tables have a
+    // maximum that those on demand do not have.
     fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // A trap, not a refusal: what a plugin does without memory it needs is
-        // a panic anyway, and this one says why.
-        if desired > self.max_bytes {
-            return Err(OutOfMemory.into());
+        let limit = self.max_bytes;
+        let beyond = BeyondLimit { what: "bytes of memory", limit, key: "memory_bytes" };
+        let used = grown(self.used, current, desired, limit).ok_or(beyond)?;
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
         }
-        let granted = self.limits.memory_growing(current, desired, maximum)?;
-        if granted {
-            self.used = self.used.saturating_sub(current).saturating_add(desired);
-            self.peak = self.peak.max(self.used);
-        }
-        Ok(granted)
+        self.used = used;
+        self.peak = self.peak.max(self.used);
+        Ok(true)
     }
 
     fn table_growing(
@@ -228,18 +344,25 @@ impl ResourceLimiter for Memory {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.limits.table_growing(current, desired, maximum)
+        let limit = self.max_elements;
+        let beyond = BeyondLimit { what: "table elements", limit, key: "table_elements" };
+        let elements = grown(self.elements, current, desired, limit).ok_or(beyond)?;
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.elements = elements;
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
-        self.limits.instances()
+        self.max_instances
     }
 
     fn tables(&self) -> usize {
-        self.limits.tables()
+        self.max_tables
     }
 
     fn memories(&self) -> usize {
-        self.limits.memories()
+        self.max_memories
     }
 }

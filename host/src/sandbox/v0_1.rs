@@ -6,7 +6,7 @@ use wasmtime::Store;
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 
 use super::plugin::{Question, SettingsError, SettingsWarning};
-use super::state::{LogLevel, State};
+use super::state::{COPIED_BYTE, LogLevel, MADE_BYTE, State};
 use crate::limits::Limits;
 use crate::login::{
     self, Decision, Identity, Level, LinkRequest, Outcome, Reason, Step, User, Verdict, Verification,
@@ -197,34 +197,39 @@ impl accounts::Host for State {
     fn link(&mut self, request: types::LinkRequest) -> wasmtime::Result<Result<(), types::ApiError>> {
         const CALL: &str = "accounts.link";
         self.enter(CALL)?;
-        // No check of the time afterwards: a link that was made is told.
-        Ok(match link_request(request) {
+        let linked = match link_request(request) {
             Ok(request) => self.api.link(request).map(|_| ()).map_err(Into::into),
             Err(what) => Err(types::ApiError::Invalid(what)),
-        })
+        };
+        self.has_linked = linked.is_ok();
+        Ok(linked)
     }
 }
 
 impl raw::Host for State {
     fn event(&mut self) -> wasmtime::Result<String> {
         self.enter("raw.event")?;
-        Ok(object_text(&self.api.event_context()))
+        let text = object_text(&self.api.event_context());
+        self.charge((text.len() as u64).saturating_mul(MADE_BYTE));
+        Ok(text)
     }
 
     fn user(&mut self, id: String) -> wasmtime::Result<Result<String, types::ApiError>> {
         self.enter("raw.user")?;
         let user = self.api.shown(&id);
-        Ok(user
-            .and_then(|user| {
-                serde_json::to_string(&*user).map_err(|error| login::ApiError::Other(error.to_string()))
-            })
-            .map_err(Into::into))
+        let text = user.and_then(|user| {
+            serde_json::to_string(&*user).map_err(|error| login::ApiError::Other(error.to_string()))
+        });
+        let length = text.as_ref().map_or(0, String::len);
+        self.charge((length as u64).saturating_mul(MADE_BYTE));
+        Ok(text.map_err(Into::into))
     }
 }
 
 impl log::Host for State {
     fn write(&mut self, level: log::LogLevel, message: String) -> wasmtime::Result<()> {
         self.enter("log.write")?;
+        self.charge((message.len() as u64).saturating_mul(COPIED_BYTE));
         let level = match level {
             log::LogLevel::Debug => LogLevel::Debug,
             log::LogLevel::Info => LogLevel::Info,

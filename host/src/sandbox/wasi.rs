@@ -3,20 +3,21 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::component::{HasData, HasSelf, Linker, Resource, ResourceTable};
+use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::cli::WasiCli;
 use wasmtime_wasi::filesystem::WasiFilesystem;
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets, sync};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::p2::{DynOutputStream, DynPollable, subscribe};
-use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::sockets::WasiSockets;
-use wasmtime_wasi::{Deterministic, WasiCtx};
 
-use super::state::State;
+use super::state::{BeyondLimit, MADE_BYTE, State};
 
-/// What of WASI a plugin finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The part of WASI that a plugin finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Wasi {
     /// An empty environment, captured standard error, and the login's time.
     #[default]
@@ -60,7 +61,10 @@ const MINIMAL: &[Interface] = &[
     },
     Interface { name: "wasi:cli/exit", link: |l| cli::exit::add_to_linker::<_, WasiCli>(l, State::cli) },
     Interface { name: "wasi:cli/stdin", link: |l| cli::stdin::add_to_linker::<_, WasiCli>(l, State::cli) },
-    Interface { name: "wasi:cli/stdout", link: |l| cli::stdout::add_to_linker::<_, WasiCli>(l, State::cli) },
+    Interface {
+        name: "wasi:cli/stdout",
+        link: |l| cli::stdout::add_to_linker::<_, HasSelf<State>>(l, |s| s),
+    },
     Interface {
         name: "wasi:cli/stderr",
         link: |l| cli::stderr::add_to_linker::<_, HasSelf<State>>(l, |s| s),
@@ -117,15 +121,15 @@ const VIRTUAL: &[Interface] = &[
     },
     Interface {
         name: "wasi:random/random",
-        link: |l| random::random::add_to_linker::<_, WasiRandom>(l, |s| s.nothing().ctx.random()),
+        link: |l| random::random::add_to_linker::<_, HasSelf<State>>(l, |s| s),
     },
     Interface {
         name: "wasi:random/insecure",
-        link: |l| random::insecure::add_to_linker::<_, WasiRandom>(l, |s| s.nothing().ctx.random()),
+        link: |l| random::insecure::add_to_linker::<_, HasSelf<State>>(l, |s| s),
     },
     Interface {
         name: "wasi:random/insecure-seed",
-        link: |l| random::insecure_seed::add_to_linker::<_, WasiRandom>(l, |s| s.nothing().ctx.random()),
+        link: |l| random::insecure_seed::add_to_linker::<_, HasSelf<State>>(l, |s| s),
     },
     Interface {
         name: "wasi:sockets/instance-network",
@@ -181,31 +185,71 @@ impl clocks::wall_clock::Host for State {
     }
 }
 
-/// Standard error is kept, to tell a panic's message.
+/// Standard error is kept: a panic's message, a script's backtrace.
 impl cli::stderr::Host for State {
     fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
-        let stream: DynOutputStream = Box::new(self.stderr.clone());
+        let stream: DynOutputStream = Box::new(self.stderr());
         Ok(self.table.push(stream)?)
     }
 }
 
-/// What stands behind the virtual profile's interfaces: nothing. Made only for
-/// a plugin that asks.
+/// Standard output is kept for the author of a plugin.
+impl cli::stdout::Host for State {
+    fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
+        let stream: DynOutputStream = Box::new(self.stdout());
+        Ok(self.table.push(stream)?)
+    }
+}
+
+/// The context of the virtual profile's interfaces: no files, no network. Made
+/// only for a plugin that asks.
 pub(super) fn nothing() -> WasiCtx {
-    WasiCtx::builder()
-        .secure_random(seeded())
-        .insecure_random(seeded())
-        .insecure_random_seed(0)
-        .allow_tcp(false)
-        .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .build()
+    WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build()
 }
 
 /// The same numbers in every login: a decision must not depend on chance, and a
 /// plugin has no secret to keep.
-fn seeded() -> Deterministic {
-    Deterministic::new(b"ligature".to_vec())
+pub(super) fn seeded() -> fastrand::Rng {
+    fastrand::Rng::with_seed(0x6c69_6761_7475_7265)
+}
+
+impl State {
+    /// Random bytes, charged by their number before they are made.
+    fn random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        let limit = self.lifted_bytes;
+        let length = usize::try_from(length).ok().filter(|length| *length <= limit);
+        let beyond = BeyondLimit { what: "random bytes in one call", limit, key: "lifted_bytes" };
+        let mut bytes = vec![0; length.ok_or(beyond)?];
+        self.charge((bytes.len() as u64).saturating_mul(MADE_BYTE));
+        self.random.fill(&mut bytes);
+        Ok(bytes)
+    }
+}
+
+impl random::random::Host for State {
+    fn get_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        self.random_bytes(length)
+    }
+
+    fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.random.u64(..))
+    }
+}
+
+impl random::insecure::Host for State {
+    fn get_insecure_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        self.random_bytes(length)
+    }
+
+    fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.random.u64(..))
+    }
+}
+
+impl random::insecure_seed::Host for State {
+    fn insecure_seed(&mut self) -> wasmtime::Result<(u64, u64)> {
+        Ok((0, 0))
+    }
 }
 
 /// The monotonic clock of the virtual profile. wasmtime-wasi's would let a

@@ -1,6 +1,8 @@
 //! A plugin that tries everything a plugin may not do. Which attack is made is
 //! told by the name of the login's connection.
 
+mod resources;
+
 mod bindings {
     #![allow(unsafe_code, missing_docs, unreachable_pub, reason = "generated code")]
 
@@ -117,10 +119,12 @@ fn attack(event: &LoginEvent) -> Result<Outcome, ApiError> {
                 Suggestion { step: Step::Confirm, candidates: vec!["auth0|stranger".to_owned()] };
             return Ok(outcome(Decision::Suggest(suggestion), "it guesses"));
         }
-        #[cfg(feature = "worldly")]
-        worldly => worldly::attack(worldly),
-        #[cfg(not(feature = "worldly"))]
-        other => panic!("there is no attack `{other}`"),
+        other => {
+            let told = resources::attack(other, event);
+            #[cfg(feature = "worldly")]
+            let told = told.or_else(|| worldly::attack(other));
+            told.unwrap_or_else(|| panic!("there is no attack `{other}`"))
+        }
     };
     Ok(outcome(Decision::Proceed, &told))
 }
@@ -130,8 +134,8 @@ fn attack(event: &LoginEvent) -> Result<Outcome, ApiError> {
 mod worldly {
     use std::time::{Duration, Instant};
 
-    pub(crate) fn attack(name: &str) -> String {
-        match name {
+    pub(crate) fn attack(name: &str) -> Option<String> {
+        let told = match name {
             "read-a-file" => format!("{:?}", std::fs::read_to_string("/etc/passwd")),
             "list-files" => format!("{:?}", std::fs::read_dir("/").map(Iterator::count)),
             "open-a-connection" => format!("{:?}", std::net::TcpStream::connect("127.0.0.1:22").map(drop)),
@@ -150,8 +154,9 @@ mod worldly {
                 use std::hash::{BuildHasher, RandomState};
                 format!("{:x}", RandomState::new().hash_one(1))
             }
-            other => panic!("there is no attack `{other}`"),
-        }
+            _ => return None,
+        };
+        Some(told)
     }
 }
 

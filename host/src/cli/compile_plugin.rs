@@ -1,0 +1,12 @@
+//! `ligature compile-plugin`: the child of another command.
+
+use anyhow::anyhow;
+
+use super::{Exit, Outcome};
+use crate::sandbox::compile_for_parent;
+
+pub(super) fn execute() -> Outcome {
+    compile_for_parent().map_err(|error| {
+        Exit::unreadable(anyhow!("this command is for other commands of this program: {error}"))
+    })
+}

@@ -1,0 +1,366 @@
+//! The structure of a component: its imports and exports, and the resources
+//! that an instance of it takes at the least. Nothing is compiled.
+
+use serde::{Deserialize, Serialize};
+use wasmparser::component_types::ComponentEntityType;
+use wasmparser::types::TypesRef;
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Encoding, Error,
+    FunctionBody, Instance, Parser, Payload, ValType, Validator, WasmFeatures,
+};
+
+/// The structure of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Anatomy {
+    pub(super) imports: Vec<Named>,
+    pub(super) exports: Vec<Named>,
+    pub(super) needs: Needs,
+}
+
+/// One import or export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Named {
+    /// Its name, with its version: `ligature:login/users@0.1.0`.
+    pub(super) name: String,
+    /// The names of its functions; none where it is no interface.
+    pub(super) functions: Option<Vec<String>>,
+}
+
+impl Named {
+    /// Whether it is an interface that holds types only: it asks for nothing.
+    pub(super) fn is_types_only(&self) -> bool {
+        self.functions.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+/// The resources that one instance of a component takes at the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Needs {
+    /// Core instances.
+    pub instances: u64,
+    /// Linear memories.
+    pub memories: u64,
+    /// Linear memory over all memories, in bytes.
+    pub memory_bytes: u64,
+    /// Tables.
+    pub tables: u64,
+    /// Elements over all tables.
+    pub table_elements: u64,
+    /// Functions over all core instances.
+    pub functions: u64,
+    /// The locals of the function that has most of them, in bytes.
+    pub stack_bytes: u64,
+}
+
+impl Needs {
+    fn add(&mut self, other: &Self) {
+        self.instances = self.instances.saturating_add(other.instances);
+        self.memories = self.memories.saturating_add(other.memories);
+        self.memory_bytes = self.memory_bytes.saturating_add(other.memory_bytes);
+        self.tables = self.tables.saturating_add(other.tables);
+        self.table_elements = self.table_elements.saturating_add(other.table_elements);
+        self.functions = self.functions.saturating_add(other.functions);
+        self.stack_bytes = self.stack_bytes.max(other.stack_bytes);
+    }
+}
+
+impl Anatomy {
+    /// Reads the structure of a component. The bodies of its functions are read
+    /// and not validated: compiling does that.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no component with these features.
+    pub(super) fn read(bytes: &[u8], features: WasmFeatures) -> Result<Self, Error> {
+        let mut parser = Parser::new(0);
+        parser.set_features(features);
+        let mut validator = Validator::new_with_features(features);
+        let mut reader = Reader::default();
+        for payload in parser.parse_all(bytes) {
+            let payload = payload?;
+            validator.payload(&payload)?;
+            if let Some(types) = validator.types(0) {
+                reader.read(&payload, types)?;
+            } else {
+                reader.close();
+            }
+        }
+        let Reader { imports, exports, root, .. } = reader;
+        Ok(Self { imports, exports, needs: root })
+    }
+}
+
+/// A module or component that is being read: definitions are counted when they
+/// are made, needs when they are instantiated.
+#[derive(Default)]
+struct Frame {
+    is_component: bool,
+    modules: Vec<Needs>,
+    components: Vec<Needs>,
+    needs: Needs,
+}
+
+#[derive(Default)]
+struct Reader {
+    frames: Vec<Frame>,
+    imports: Vec<Named>,
+    exports: Vec<Named>,
+    root: Needs,
+}
+
+impl Reader {
+    fn read(&mut self, payload: &Payload<'_>, types: TypesRef<'_>) -> Result<(), Error> {
+        if let Payload::Version { encoding, .. } = payload {
+            let is_component = *encoding == Encoding::Component;
+            self.frames.push(Frame { is_component, ..Frame::default() });
+            return Ok(());
+        }
+        if matches!(payload, Payload::End(_)) {
+            self.close();
+            return Ok(());
+        }
+        let is_root = self.frames.len() == 1;
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section.clone() {
+                    let import = import?;
+                    self.define_import(import.ty.kind());
+                    if is_root {
+                        let entity = types.component_item_for_import(import.name.name);
+                        self.imports.push(named(import.name.name, entity.map(|it| it.ty), types));
+                    }
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section.clone() {
+                    let export = export?;
+                    self.define_again(export.kind, export.index);
+                    if is_root {
+                        let entity = types.component_item_for_export(export.name.name);
+                        self.exports.push(named(export.name.name, entity.map(|it| it.ty), types));
+                    }
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section.clone() {
+                    self.define_alias(&alias?);
+                }
+            }
+            Payload::InstanceSection(section) => {
+                for instance in section.clone() {
+                    if let Instance::Instantiate { module_index, .. } = instance? {
+                        self.instantiate(|frame| &frame.modules, module_index);
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section.clone() {
+                    if let ComponentInstance::Instantiate { component_index, .. } = instance? {
+                        self.instantiate(|frame| &frame.components, component_index);
+                    }
+                }
+            }
+            _ => {
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.needs.add(&declared(payload)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An import of a module or component. None is offered, so such a component
+    /// does not load; its place among the definitions is kept all the same.
+    fn define_import(&mut self, kind: ComponentExternalKind) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        match kind {
+            ComponentExternalKind::Module => frame.modules.push(Needs::default()),
+            ComponentExternalKind::Component => frame.components.push(Needs::default()),
+            _ => {}
+        }
+    }
+
+    /// An export, which defines its item once more.
+    fn define_again(&mut self, kind: ComponentExternalKind, index: u32) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        let definitions = match kind {
+            ComponentExternalKind::Module => &mut frame.modules,
+            ComponentExternalKind::Component => &mut frame.components,
+            _ => return,
+        };
+        let needs = definitions.get(index as usize).copied().unwrap_or_default();
+        definitions.push(needs);
+    }
+
+    fn define_alias(&mut self, alias: &ComponentAlias<'_>) {
+        match *alias {
+            // The instance's own needs were counted when it was made. A module
+            // that it hands out is counted as the costliest that there is.
+            ComponentAlias::InstanceExport { kind: ComponentExternalKind::Module, .. } => {
+                let needs = self.costliest(|frame| &frame.modules);
+                self.define(|frame| &mut frame.modules, needs);
+            }
+            ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
+                let needs = self.costliest(|frame| &frame.components);
+                self.define(|frame| &mut frame.components, needs);
+            }
+            ComponentAlias::Outer { kind, count, index } => {
+                let outer = self.frames.iter().rev().nth(count as usize);
+                let at = |list: fn(&Frame) -> &Vec<Needs>| {
+                    outer.and_then(|frame| list(frame).get(index as usize)).copied().unwrap_or_default()
+                };
+                match kind {
+                    ComponentOuterAliasKind::CoreModule => {
+                        let needs = at(|frame| &frame.modules);
+                        self.define(|frame| &mut frame.modules, needs);
+                    }
+                    ComponentOuterAliasKind::Component => {
+                        let needs = at(|frame| &frame.components);
+                        self.define(|frame| &mut frame.components, needs);
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn define(&mut self, list: fn(&mut Frame) -> &mut Vec<Needs>, needs: Needs) {
+        if let Some(frame) = self.frames.last_mut() {
+            list(frame).push(needs);
+        }
+    }
+
+    fn costliest(&self, list: fn(&Frame) -> &Vec<Needs>) -> Needs {
+        let mut costliest = Needs::default();
+        for needs in self.frames.iter().flat_map(list) {
+            costliest.instances = costliest.instances.max(needs.instances);
+            costliest.memories = costliest.memories.max(needs.memories);
+            costliest.memory_bytes = costliest.memory_bytes.max(needs.memory_bytes);
+            costliest.tables = costliest.tables.max(needs.tables);
+            costliest.table_elements = costliest.table_elements.max(needs.table_elements);
+            costliest.functions = costliest.functions.max(needs.functions);
+            costliest.stack_bytes = costliest.stack_bytes.max(needs.stack_bytes);
+        }
+        costliest
+    }
+
+    fn instantiate(&mut self, list: fn(&Frame) -> &Vec<Needs>, index: u32) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        let needs = list(frame).get(index as usize).copied().unwrap_or_default();
+        frame.needs.add(&needs);
+    }
+
+    /// The end of a module or component: it becomes a definition of the one
+    /// around it.
+    fn close(&mut self) {
+        let Some(mut frame) = self.frames.pop() else { return };
+        if !frame.is_component {
+            frame.needs.instances = 1;
+        }
+        match self.frames.last_mut() {
+            Some(outer) if frame.is_component => outer.components.push(frame.needs),
+            Some(outer) => outer.modules.push(frame.needs),
+            None => self.root = frame.needs,
+        }
+    }
+}
+
+/// The needs that one section of a core module declares.
+fn declared(payload: &Payload<'_>) -> Result<Needs, Error> {
+    let mut needs = Needs::default();
+    match payload {
+        Payload::FunctionSection(section) => needs.functions = section.count().into(),
+        Payload::MemorySection(section) => {
+            for memory in section.clone() {
+                let memory = memory?;
+                let page = 1_u64 << memory.page_size_log2.unwrap_or(16);
+                needs.memories += 1;
+                needs.memory_bytes = needs.memory_bytes.saturating_add(memory.initial.saturating_mul(page));
+            }
+        }
+        Payload::TableSection(section) => {
+            for table in section.clone() {
+                needs.tables += 1;
+                needs.table_elements = needs.table_elements.saturating_add(table?.ty.initial);
+            }
+        }
+        Payload::CodeSectionEntry(body) => needs.stack_bytes = locals(body)?,
+        _ => {}
+    }
+    Ok(needs)
+}
+
+/// The size of a function's locals, in bytes.
+fn locals(body: &FunctionBody<'_>) -> Result<u64, Error> {
+    let mut bytes: u64 = 0;
+    for locals in body.get_locals_reader()? {
+        let (count, kind) = locals?;
+        let size = if kind == ValType::V128 { 16 } else { 8 };
+        bytes = bytes.saturating_add(u64::from(count) * size);
+    }
+    Ok(bytes)
+}
+
+fn named(name: &str, entity: Option<ComponentEntityType>, types: TypesRef<'_>) -> Named {
+    let functions = match entity {
+        Some(ComponentEntityType::Instance(id)) => {
+            let exports = types[id].exports.iter();
+            let functions = exports.filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
+            Some(functions.map(|(name, _)| name.clone()).collect())
+        }
+        _ => None,
+    };
+    Named { name: name.to_owned(), functions }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Anatomy, Needs};
+    use crate::sandbox::engine::FEATURES;
+
+    fn needs(text: &str) -> Needs {
+        let bytes = wat::parse_str(text).unwrap();
+        Anatomy::read(&bytes, FEATURES).unwrap().needs
+    }
+
+    #[test]
+    fn a_definition_costs_nothing_until_it_is_instantiated() {
+        let module = "(core module $m (memory 2) (memory 1) (table 7 funcref) (func))";
+        assert_eq!(needs(&format!("(component {module})")), Needs::default());
+        let twice = needs(&format!(
+            "(component {module} (core instance (instantiate $m)) (core instance (instantiate $m)))"
+        ));
+        assert_eq!((twice.instances, twice.memories, twice.memory_bytes), (2, 4, 6 << 16));
+        assert_eq!((twice.tables, twice.table_elements, twice.functions), (2, 14, 2));
+    }
+
+    #[test]
+    fn nested_components_multiply() {
+        let text = r#"(component
+            (core module $m (table 10 funcref))
+            (component $a (alias outer 1 $m (core module $n))
+                (core instance (instantiate $n)) (core instance (instantiate $n)))
+            (component $b (alias outer 1 $a (component $c))
+                (instance (instantiate $c)) (instance (instantiate $c)))
+            (instance (instantiate $b)) (instance (instantiate $b)))"#;
+        let needs = needs(text);
+        assert_eq!((needs.instances, needs.tables, needs.table_elements), (8, 8, 80));
+    }
+
+    #[test]
+    fn an_exported_definition_can_be_instantiated_by_its_new_index() {
+        let text = r#"(component
+            (core module $m (table 5 funcref))
+            (export $e "m" (core module $m))
+            (core instance (instantiate $e)))"#;
+        assert_eq!(needs(text).table_elements, 5);
+    }
+
+    #[test]
+    fn locals_take_stack() {
+        let text =
+            "(component (core module $m (func (local i32 i64 v128))) (core instance (instantiate $m)))";
+        assert_eq!(needs(text).stack_bytes, 32);
+    }
+}

@@ -1,0 +1,145 @@
+//! The interfaces and limits that the host offers, held against what a
+//! component asks for.
+
+use super::anatomy::{Anatomy, Named, Needs};
+use super::failure::LoadError;
+use super::{CONTRACT, Wasi, wasi};
+use crate::limits::Limits;
+
+/// The functions of the contract that the host offers.
+const OFFERED: [(&str, &[&str]); 5] = [
+    ("ligature:login/types", &[]),
+    ("ligature:login/users", &["find-by-email", "ignores-case", "get"]),
+    ("ligature:login/accounts", &["link"]),
+    ("ligature:login/raw", &["event", "user"]),
+    ("ligature:login/log", &["write"]),
+];
+
+/// The interfaces of a plugin that the host calls.
+const USED: [&str; 3] =
+    ["ligature:login/handler@", "ligature:login/settings@", "ligature:login/settings-warnings@"];
+
+/// Refuses a component that asks for what is not offered, takes more than the
+/// limits allow, or does not answer logins, before it is compiled.
+pub(super) fn check(anatomy: &Anatomy, profile: Wasi, limits: &Limits) -> Result<(), LoadError> {
+    for name in anatomy.imports.iter().chain(&anatomy.exports).map(|it| it.name.as_str()) {
+        if let Some(contract) = contract_of(name)
+            && !is_compatible(&contract, CONTRACT)
+        {
+            return Err(LoadError::OtherVersion { found: contract });
+        }
+    }
+    for import in &anatomy.imports {
+        if import.is_types_only() {
+            continue;
+        }
+        if !is_offered(&import.name, profile) {
+            return Err(LoadError::NotOffered {
+                name: import.name.clone(),
+                offered: offered_instead(&import.name, profile),
+            });
+        }
+        if let Some(function) = functions_not_offered(import).next() {
+            let (_, functions) =
+                OFFERED.iter().find(|it| is_named(&import.name, it.0)).unwrap_or(&OFFERED[0]);
+            return Err(LoadError::NotOffered {
+                name: format!("{}#{function}", import.name),
+                offered: format!("of that interface this host offers {}", functions.join(", ")),
+            });
+        }
+    }
+    if !anatomy.exports.iter().any(|it| it.name.starts_with("ligature:login/handler@")) {
+        return Err(LoadError::NoHandler);
+    }
+    check_needs(&anatomy.needs, limits)
+}
+
+fn check_needs(needs: &Needs, limits: &Limits) -> Result<(), LoadError> {
+    let within = |what: &str, wanted: u64, limit: usize, key: &str| {
+        if wanted <= limit as u64 {
+            return Ok(());
+        }
+        Err(LoadError::BeyondLimit {
+            what: what.to_owned(),
+            wanted,
+            limit: limit as u64,
+            key: key.to_owned(),
+        })
+    };
+    within("core instances", needs.instances, limits.instances, "instances")?;
+    within("memories", needs.memories, limits.memories, "memories")?;
+    within("bytes of memory", needs.memory_bytes, limits.memory_bytes, "memory_bytes")?;
+    within("tables", needs.tables, limits.tables, "tables")?;
+    within("table elements", needs.table_elements, limits.table_elements, "table_elements")?;
+    within("functions", needs.functions, limits.functions, "functions")?;
+    within("bytes of stack for one function", needs.stack_bytes, limits.stack_bytes, "stack_bytes")
+}
+
+/// `ligature:login@0.1.0` of `ligature:login/users@0.1.0`.
+pub(super) fn contract_of(name: &str) -> Option<String> {
+    let (_, version) = name.strip_prefix("ligature:login/")?.split_once('@')?;
+    Some(format!("ligature:login@{version}"))
+}
+
+/// Whether two versioned names differ in nothing but the patch version.
+fn is_compatible(a: &str, b: &str) -> bool {
+    fn minor(name: &str) -> Option<(&str, &str)> {
+        let (_, version) = name.rsplit_once('@')?;
+        let mut numbers = version.split('.');
+        Some((numbers.next()?, numbers.next()?))
+    }
+    minor(a) == minor(b)
+}
+
+fn is_named(name: &str, interface: &str) -> bool {
+    name.split_once('@').is_some_and(|(it, _)| it == interface)
+}
+
+/// Whether the host offers this interface, in a version that is compatible.
+pub(super) fn is_offered(name: &str, profile: Wasi) -> bool {
+    match name.split_once('@') {
+        Some((interface, _)) if interface.starts_with("ligature:login/") => {
+            is_compatible(name, CONTRACT) && OFFERED.iter().any(|(offered, _)| *offered == interface)
+        }
+        Some((interface, version)) => {
+            version.strip_prefix(wasi::VERSION).is_some_and(|rest| rest.starts_with('.'))
+                && profile.interfaces().any(|offered| offered.name == interface)
+        }
+        None => false,
+    }
+}
+
+/// The functions of an interface of the contract that a later version of the
+/// contract has and this host does not.
+pub(super) fn functions_not_offered(import: &Named) -> impl Iterator<Item = &str> {
+    let offered = OFFERED.iter().find(|(interface, _)| is_named(&import.name, interface));
+    let functions = import.functions.iter().flatten().map(String::as_str);
+    functions.filter(move |function| offered.is_some_and(|(_, offered)| !offered.contains(function)))
+}
+
+/// Whether the host calls this interface of a plugin.
+pub(super) fn is_used(name: &str) -> bool {
+    is_compatible(name, CONTRACT) && USED.iter().any(|used| name.starts_with(used))
+}
+
+fn offered_instead(name: &str, profile: Wasi) -> String {
+    let interface = name.split_once('@').map_or(name, |(interface, _)| interface);
+    let in_virtual = Wasi::Virtual.interfaces().any(|offered| offered.name == interface);
+    if profile == Wasi::Minimal && in_virtual {
+        return "the profile `minimal` offers of WASI only cli, io and clocks/wall-clock \
+                (with `--wasi virtual` it is there, with nothing behind it)"
+            .to_owned();
+    }
+    match profile {
+        Wasi::Minimal => {
+            "the host offers ligature:login/{users, accounts, raw, log} and of WASI only cli, io and \
+                          clocks/wall-clock"
+                .to_owned()
+        }
+        Wasi::Virtual => {
+            "the host offers ligature:login/{users, accounts, raw, log} and of WASI 0.2 only cli, io, \
+                          clocks, random, filesystem and sockets"
+                .to_owned()
+        }
+    }
+}
