@@ -12,6 +12,7 @@
 //! | [`harness`] | case files, the printed page, snapshots, benches |
 //! | [`tenant`] | the HTTP server that Auth0's clients accept for Auth0 |
 //! | [`cli`] | the program `ligature` |
+//! | [`terminal`] | the way out for every text that a person reads |
 //!
 //! The feature `built-in` embeds the policy `link-users-by-email`. Without it,
 //! the program and the tenant are not there.
@@ -32,6 +33,7 @@ pub mod login;
 pub mod sandbox;
 #[cfg(feature = "built-in")]
 pub mod tenant;
+pub mod terminal;
 pub mod transfer;
 
 /// The plugin `link-users-by-email`, built with this host.

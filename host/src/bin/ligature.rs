@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// A login is many small allocations that live for microseconds: measured, the
 /// system's allocator was a quarter of one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    ligature_host::cli::Cli::parse().execute()
+    ligature_host::cli::run()
 }

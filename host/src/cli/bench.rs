@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::plugin::{PluginArgs, checked_case};
-use super::{Exit, Outcome, print};
+use super::{Exit, Outcome, print, print_json};
 use crate::harness::{BenchError, bench, thousands};
 use crate::limits::Limits;
 use crate::sandbox::Allocator;
+use crate::terminal::{Json, Text};
 
 /// Measures how fast a case's login is decided: each in a fresh instance, with
 /// a fresh directory in memory, nothing recorded.
@@ -55,8 +56,7 @@ impl Args {
             error => Exit::failed(error),
         })?;
         if self.json {
-            let json = serde_json::to_string_pretty(&bench).map_err(Exit::failed)?;
-            return print(&format!("{json}\n"));
+            return print_json(&Json::pretty(&bench).map_err(Exit::failed)?);
         }
         #[allow(
             clippy::cast_possible_truncation,
@@ -64,17 +64,17 @@ impl Args {
             reason = "a rate, rounded for people"
         )]
         let per_second = thousands(bench.logins_per_s.round() as u64);
-        print(&format!(
-            "p50          {:.1} µs\np99          {:.1} µs\nlogins       {per_second}/s with {} thread(s), {} measured\n\
-             fuel         {}\nmemory       {} bytes at its largest\nhost calls   {}\nallocator    {}\n",
-            bench.p50_us,
-            bench.p99_us,
-            bench.threads,
-            thousands(bench.logins as u64),
-            thousands(bench.fuel),
-            thousands(bench.peak_memory_bytes as u64),
-            bench.host_calls,
-            bench.allocator,
-        ))
+        let mut text = Text::default();
+        let mut figure = |name: &str, value: String| text.line(format!("{name:<12} {value}"));
+        figure("p50", format!("{:.1} µs", bench.p50_us));
+        figure("p99", format!("{:.1} µs", bench.p99_us));
+        let measured = thousands(bench.logins as u64);
+        figure("logins", format!("{per_second}/s with {} thread(s), {measured} measured", bench.threads));
+        figure("fuel", thousands(bench.fuel));
+        let memory = thousands(bench.peak_memory_bytes as u64);
+        figure("memory", format!("{memory} bytes at its largest"));
+        figure("host calls", bench.host_calls.to_string());
+        figure("allocator", bench.allocator.to_owned());
+        print(&text)
     }
 }

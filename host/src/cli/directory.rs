@@ -29,11 +29,11 @@ pub(super) const DIRECTORY: &str = "LIGATURE_DIRECTORY";
 pub(super) struct JournalArgs {
     /// File of the key that encrypts what the journal keeps of users: 64
     /// hexadecimal digits
-    #[arg(long, value_name = "FILE", env = "LIGATURE_JOURNAL_KEY_FILE")]
+    #[arg(long, value_name = "FILE", env = "LIGATURE_JOURNAL_KEY_FILE", hide_env_values = true)]
     journal_key: Option<PathBuf>,
     /// Erase from the journal what it keeps of users after so many days; such
     /// links can no longer be undone. For ever if left out
-    #[arg(long, value_name = "DAYS", env = "LIGATURE_JOURNAL_DAYS")]
+    #[arg(long, value_name = "DAYS", env = "LIGATURE_JOURNAL_DAYS", hide_env_values = true)]
     journal_days: Option<u32>,
 }
 

@@ -1,14 +1,12 @@
 //! `ligature inspect`.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
-use anstyle::{AnsiColor, Style};
-
 use super::plugin::{PluginArgs, unloadable};
-use super::{Exit, Outcome, print};
+use super::{Exit, Outcome, print, print_json};
 use crate::harness::thousands;
 use crate::sandbox::{CONTRACT, Direction, Inspection};
+use crate::terminal::{Json, Text, bad, dim, good, head, line};
 
 /// Shows what a plugin imports and exports, held against what this host offers
 /// and uses, and whether it would load.
@@ -25,11 +23,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-const HEAD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-
 impl Args {
     pub(super) fn execute(mut self) -> Outcome {
         if let Some(file) = self.file.take() {
@@ -39,8 +32,7 @@ impl Args {
         let (name, bytes) = self.plugin.read(sandbox.limits())?;
         let inspection = sandbox.inspect(&name, &bytes).map_err(|error| unloadable(&name, &error))?;
         if self.json {
-            let json = serde_json::to_string_pretty(&inspection).map_err(Exit::failed)?;
-            print(&format!("{json}\n"))?;
+            print_json(&Json::pretty(&inspection).map_err(Exit::failed)?)?;
         } else {
             print(&table(&inspection))?;
         }
@@ -48,33 +40,28 @@ impl Args {
     }
 }
 
-fn table(inspection: &Inspection) -> String {
-    let mut text = String::new();
-    let mut line = |args: std::fmt::Arguments| {
-        let _ = writeln!(text, "{args}");
-    };
-    line(format_args!("{HEAD}{}{HEAD:#}", inspection.name));
-    line(format_args!(
-        "  contract  {} {DIM}(this host: {CONTRACT}){DIM:#}",
-        inspection.contract.as_deref().unwrap_or("none")
-    ));
-    line(format_args!("  size      {} bytes", thousands(inspection.size_bytes as u64)));
-    line(format_args!("  sha256    {}", inspection.sha256));
+fn table(inspection: &Inspection) -> Text {
+    let mut text = Text::one(head(&inspection.name));
+    let contract = inspection.contract.as_deref().unwrap_or("none");
+    text.line(line!["  contract  ", contract, " ", dim(format!("(this host: {CONTRACT})"))]);
+    text.line(format!("  size      {} bytes", thousands(inspection.size_bytes as u64)));
+    text.line(format!("  sha256    {}", inspection.sha256));
     for (direction, title) in [(Direction::Import, "Imports"), (Direction::Export, "Exports")] {
-        line(format_args!("\n{HEAD}{title}{HEAD:#}"));
+        text.head(title);
         for item in inspection.items.iter().filter(|item| item.direction == direction) {
-            let (style, word) = match (direction, item.met) {
-                (Direction::Import, true) => (GOOD, "offered"),
-                (Direction::Import, false) => (BAD, "not offered"),
-                (Direction::Export, true) => (GOOD, "used"),
-                (Direction::Export, false) => (DIM, "not used"),
+            let met = match (direction, item.met) {
+                (Direction::Import, true) => good("offered"),
+                (Direction::Import, false) => bad("not offered"),
+                (Direction::Export, true) => good("used"),
+                (Direction::Export, false) => dim("not used"),
             };
-            line(format_args!("  {:<44} {style}{word}{style:#}", item.name));
+            text.line(line![format!("  {:<44} ", item.name), met]);
         }
     }
-    match &inspection.refused {
-        None => line(format_args!("\n{GOOD}it loads{GOOD:#}")),
-        Some(why) => line(format_args!("\n{BAD}it does not load{BAD:#}: it {why}")),
-    }
+    text.line("");
+    text.line(match &inspection.refused {
+        None => line![good("it loads")],
+        Some(why) => line![bad("it does not load"), ": it ", why],
+    });
     text
 }

@@ -1,16 +1,15 @@
 //! `ligature journal` and `ligature undo`.
 
-use std::fmt::Write;
-
 use anyhow::anyhow;
 
 use super::directory::{DirectoryArgs, failed, operator};
-use super::{Exit, Outcome, print};
+use super::{Exit, Outcome, print, print_json, print_line};
 use crate::directory::{
     Actor, Entry, EntryId, Forget, JournalQuery, Kept, Kind, MetadataChange, Open, Undo, UndoError,
 };
 use crate::harness::thousands;
-use crate::login::{Timestamp, mask_addresses};
+use crate::login::{Timestamp, User, mask_addresses};
+use crate::terminal::{Json, Text};
 
 /// What was linked and unlinked, by whom and why.
 #[derive(Debug, clap::Args)]
@@ -110,25 +109,24 @@ impl ListArgs {
         let directory = self.directory.open(Open::Existing)?;
         let query = JournalQuery { user_id: self.user, limit: self.limit as usize };
         let entries = directory.journal(&query).map_err(failed)?;
-        let mut text = String::new();
-        for entry in &entries {
-            if self.json {
-                text.push_str(&serde_json::to_string(entry).map_err(Exit::failed)?);
-                text.push('\n');
-            } else {
-                text.push_str(&line(entry));
-            }
+        if self.json {
+            let each = |entry| print_json(&Json::compact(entry).map_err(Exit::failed)?);
+            return entries.iter().try_for_each(each);
         }
-        if entries.is_empty() && !self.json {
-            text.push_str("the journal has no such entries\n");
+        let mut text = Text::default();
+        for entry in &entries {
+            text.line(row(entry));
+        }
+        if entries.is_empty() {
+            text.line("the journal has no such entries");
         }
         print(&text)
     }
 }
 
-fn line(entry: &Entry) -> String {
+fn row(entry: &Entry) -> String {
     let undone = if entry.undone.is_some() { ", undone" } else { "" };
-    format!("{}  {}  {}{undone}\n", entry.id, entry.at, mask_addresses(&what(entry)))
+    format!("{}  {}  {}{undone}", entry.id, entry.at, mask_addresses(&what(entry)))
 }
 
 fn what(entry: &Entry) -> String {
@@ -145,18 +143,17 @@ impl ShowArgs {
         let directory = self.directory.open(Open::Existing)?;
         let entry = directory.journal_entry(&self.id).map_err(failed)?;
         if self.json {
-            let json = serde_json::to_string_pretty(&entry).map_err(Exit::failed)?;
-            return print(&format!("{json}\n"));
+            return print_json(&Json::pretty(&entry).map_err(Exit::failed)?);
         }
-        print(&mask_addresses(&page(&entry)))
+        print(&page(&entry))
     }
 }
 
-fn page(entry: &Entry) -> String {
-    let mut page = format!("{}\n", what(entry));
+/// Addresses are masked.
+fn page(entry: &Entry) -> Text {
+    let mut page = Text::one(mask_addresses(&what(entry)));
     let mut field = |name: &str, value: String| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(page, "  {name:<12} {value}");
+        page.line(mask_addresses(&format!("  {name:<12} {value}")));
     };
     field("id", entry.id.to_string());
     field("at", entry.at.to_string());
@@ -248,7 +245,7 @@ impl PruneArgs {
         };
         let directory = self.directory.open(Open::Existing)?;
         let erased = directory.forget_snapshots(&which).map_err(failed)?;
-        print(&format!("{} snapshots erased\n", thousands(erased)))
+        print_line(format!("{} snapshots erased", thousands(erased)))
     }
 }
 
@@ -263,18 +260,19 @@ impl UndoArgs {
             UndoError::Directory(error) => failed(error),
         })?;
         let (is, are) = if self.dry_run { ("would be", "would be") } else { ("is", "are") };
-        let ids = |user: &crate::login::User| {
-            user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>().join(", ")
-        };
-        let mut text = format!("{} {is} a user of its own again\n", undoing.secondary.user_id);
-        let _ = writeln!(text, "  its identities {are} {}", ids(&undoing.secondary));
-        let _ = writeln!(text, "  those of {} {are} {}", undoing.primary.user_id, ids(&undoing.primary));
+        let ids =
+            |user: &User| user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>().join(", ");
+        let mut text = Text::default();
+        let mut line = |told: String| text.line(mask_addresses(&told));
+        line(format!("{} {is} a user of its own again", undoing.secondary.user_id));
+        line(format!("  its identities {are} {}", ids(&undoing.secondary)));
+        line(format!("  those of {} {are} {}", undoing.primary.user_id, ids(&undoing.primary)));
         for note in &undoing.not_restored {
-            let _ = writeln!(text, "  note: {note}");
+            line(format!("  note: {note}"));
         }
         if self.dry_run {
-            text.push_str("nothing was changed (--dry-run)\n");
+            text.line("nothing was changed (--dry-run)");
         }
-        print(&mask_addresses(&text))
+        print(&text)
     }
 }

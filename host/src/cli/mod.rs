@@ -6,12 +6,14 @@ mod directory;
 mod inspect;
 mod journal;
 mod limits_file;
+mod log;
 mod plugin;
 mod policy;
 mod run;
 mod schema;
 mod serve;
 mod test;
+mod usage;
 mod users;
 
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::sandbox::COMPILE_COMMAND;
+use crate::terminal::{Json, Line, Text, bad, line};
 
 /// Decides, at login, whether two accounts belong to one person, and links
 /// them safely.
@@ -26,8 +29,8 @@ use crate::sandbox::COMPILE_COMMAND;
 /// The decision is a WebAssembly component; without --plugin it is the built-in
 /// policy `link-users-by-email`.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
-pub struct Cli {
+#[command(version, bin_name = "ligature", max_term_width = 100, after_help = AFTER_HELP)]
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -92,10 +95,17 @@ impl Exit {
     }
 }
 
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    match usage::parse() {
+        Ok(cli) => cli.execute(),
+        Err(code) => code,
+    }
+}
+
 impl Cli {
-    /// Does what the command line says.
-    #[must_use]
-    pub fn execute(self) -> ExitCode {
+    fn execute(self) -> ExitCode {
         let done = match self.command {
             Command::Run(args) => args.execute(),
             Command::Test(args) => args.execute(),
@@ -113,7 +123,7 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(Exit { code, error }) => {
                 if let Some(error) = error {
-                    anstream::eprintln!("{}error:{:#} {error:#}", ERROR, ERROR);
+                    print_error(&Text::one(line![bad("error:").bold(), " ", format!("{error:#}")]));
                 }
                 ExitCode::from(code)
             }
@@ -121,11 +131,29 @@ impl Cli {
     }
 }
 
-const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
-
 /// Prints to standard output. A reader that has gone away (`| head`) is no
 /// error.
-fn print(text: &str) -> Outcome {
+fn print(text: &Text) -> Outcome {
+    write(&text.with_styles())
+}
+
+/// Prints one line.
+fn print_line(line: impl Into<Line>) -> Outcome {
+    print(&Text::one(line))
+}
+
+/// Prints JSON, and ends the line.
+fn print_json(json: &Json) -> Outcome {
+    write(&format!("{json}\n"))
+}
+
+/// Prints to standard error, where nothing can be told of its failing.
+fn print_error(text: &Text) {
+    anstream::eprint!("{}", text.with_styles());
+}
+
+/// Only for what has come through [`terminal`](crate::terminal).
+fn write(text: &str) -> Outcome {
     use std::io::Write;
     match anstream::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Exit::failed(error)),

@@ -9,6 +9,7 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print};
 use crate::harness::Document;
 use crate::sandbox::SettingsWarning;
+use crate::terminal::Text;
 
 /// Works with policy files: the JSON document that tells a plugin when to link.
 #[derive(Debug, clap::Args)]
@@ -37,7 +38,7 @@ enum Command {
 fn in_words(warning: &SettingsWarning) -> String {
     let SettingsWarning { key, attack, message } = warning;
     let attack = attack.as_ref().map(|id| format!(" ({id} in docs/security.md)")).unwrap_or_default();
-    format!("warning: `{key}`: {message}{attack}\n")
+    format!("warning: `{key}`: {message}{attack}")
 }
 
 impl Args {
@@ -55,8 +56,12 @@ impl Args {
                         file.display()
                     ))
                 })?;
-                print(&format!("{}: good, sha256 {}\n", file.display(), document.settings().sha256()))?;
-                warnings.iter().try_for_each(|warning| print(&in_words(warning)))
+                let sha256 = document.settings().sha256().clone();
+                let mut text = Text::one(format!("{}: good, sha256 {sha256}", file.display()));
+                for warning in &warnings {
+                    text.line(in_words(warning));
+                }
+                print(&text)
             }
             Ok(Err(error)) => Err(Exit::unreadable(document.error(&error))),
             Err(failure) => Err(Exit::failed(anyhow!(

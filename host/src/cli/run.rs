@@ -7,11 +7,12 @@ use anyhow::anyhow;
 
 use super::directory::{DIRECTORY, JournalArgs, failed};
 use super::plugin::{PluginArgs, checked, checked_case};
-use super::{Exit, Outcome, print};
+use super::{Exit, Outcome, print, print_json};
 use crate::directory::{ArrivalError, Open, arrive};
 use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run, run_on};
 use crate::login::{Timestamp, mask_addresses};
 use crate::sandbox::Plugin;
+use crate::terminal::Json;
 
 /// Decides one login: that of a case, in a directory of its own, or that of an
 /// event, in a real directory.
@@ -72,12 +73,14 @@ impl Args {
             (None, None) => return Ok(()),
         };
         if self.json {
-            print(&format!("{}\n", report.to_json()))?;
+            print_json(&Json::pretty(&report).map_err(Exit::failed)?)?;
         } else {
-            print(&page(&case, &report, plugin.limits()))?;
+            let mut page = page(&case, &report, plugin.limits());
             if self.dry_run {
-                print("\nNothing was written (--dry-run)\n")?;
+                page.line("");
+                page.line("Nothing was written (--dry-run)");
             }
+            print(&page)?;
         }
         counted?;
         match report.failure {

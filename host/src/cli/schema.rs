@@ -4,9 +4,10 @@ use anyhow::anyhow;
 use clap::ValueEnum;
 
 use super::plugin::PluginArgs;
-use super::{Exit, Outcome, print};
+use super::{Exit, Outcome, print_json};
 use crate::harness::{Report, case_schema};
 use crate::login::LoginEvent;
+use crate::terminal::Json;
 
 /// Prints a JSON Schema (2020-12), made from the types that do the reading and
 /// writing. Editors use it to complete and check files.
@@ -39,10 +40,10 @@ impl Args {
             What::Outcome => pretty(&schemars::schema_for!(Report)),
             What::Policy => self.policy(),
         }?;
-        print(&format!("{schema}\n"))
+        print_json(&schema)
     }
 
-    fn policy(&self) -> Result<String, Exit> {
+    fn policy(&self) -> Result<Json, Exit> {
         let sandbox = self.plugin.sandbox()?;
         let plugin = self.plugin.load(&sandbox)?;
         let name = plugin.name();
@@ -61,6 +62,6 @@ impl Args {
     }
 }
 
-fn pretty(schema: &impl serde::Serialize) -> Result<String, Exit> {
-    serde_json::to_string_pretty(schema).map_err(Exit::failed)
+fn pretty(schema: &impl serde::Serialize) -> Result<Json, Exit> {
+    Json::pretty(schema).map_err(Exit::failed)
 }

@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
 
 use super::directory::{DIRECTORY, JournalArgs};
 use super::plugin::PluginArgs;
-use super::{Exit, Outcome, print};
+use super::{Exit, Outcome, log, print_line};
 use crate::directory::{Administration, Memory, Open};
 use crate::sandbox::Allocator;
 use crate::tenant::{Config, Opening, Ports, Ready, ServeError, Sources, StateDir, random_secret, serve};
@@ -54,21 +52,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 4481)]
     tls_port: u16,
     /// Where keys and certificates are kept [default: ~/.local/state/ligature]
-    #[arg(long, value_name = "FOLDER", env = "LIGATURE_STATE")]
+    #[arg(long, value_name = "FOLDER", env = "LIGATURE_STATE", hide_env_values = true)]
     state: Option<PathBuf>,
     /// Sign with a new key from now on; tokens of the one before stay good
     #[arg(long)]
     rotate_key: bool,
     /// How the log is written, to standard error. LIGATURE_LOG says what of it:
     /// `info` if left out, `debug` for every request
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
+    #[arg(long, value_enum, default_value_t = log::Format::Text)]
+    log_format: log::Format,
 }
 
 impl Args {
@@ -76,7 +68,7 @@ impl Args {
         if self.init {
             return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")));
         }
-        log(self.log_format);
+        log::start(self.log_format);
         let state = self.state()?;
         let (file, text) = match &self.config {
             Some(file) => {
@@ -145,8 +137,8 @@ fn init(file: &Path) -> Outcome {
         .open(file)
         .and_then(|mut opened| opened.write_all(Config::template(random_secret).as_bytes()));
     match written {
-        Ok(()) => print(&format!(
-            "{0} is written, with random secrets; `ligature serve --config {0}` serves it\n",
+        Ok(()) => print_line(format!(
+            "{0} is written, with random secrets; `ligature serve --config {0}` serves it",
             file.display()
         )),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -156,23 +148,10 @@ fn init(file: &Path) -> Outcome {
     }
 }
 
-fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("LIGATURE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Fails where there is a log already.
-    let _ = match format {
-        LogFormat::Text => {
-            let colours = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-            log.with_ansi(colours).try_init()
-        }
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
-}
-
 /// One line for programs; for people, how to go on.
 fn tell(ready: &Ready, config: &Path, in_memory: bool) {
     let ca = ready.ca.display();
-    let _ = print(&format!("ligature: ready {} {} ca={ca}\n", ready.http, ready.https));
+    let _ = print_line(format!("ligature: ready {} {} ca={ca}", ready.http, ready.https));
     tracing::info!(config = %config.display(), "clients and their secrets");
     if in_memory {
         tracing::info!(

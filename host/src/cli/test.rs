@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anstyle::{AnsiColor, Style};
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
 
 use super::plugin::{PluginArgs, checked_case};
-use super::{Exit, Outcome, UNREADABLE, print};
+use super::{Exit, Outcome, UNREADABLE, print, print_line};
 use crate::harness::{InputError, Snapshot, Verdict, cannot_be_read, run};
 use crate::sandbox::Plugin;
+use crate::terminal::{Line, Text, bad, care, dim, good, line};
 
 /// Decides cases and holds each against its snapshot, `snapshots/NAME.snap`
 /// beside the case.
@@ -29,11 +29,6 @@ pub(super) struct Args {
     #[arg(long)]
     accept: bool,
 }
-
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const CARE: Style = AnsiColor::Yellow.on_default();
-const DIM: Style = Style::new().dimmed();
 
 #[derive(Default)]
 struct Tally {
@@ -58,7 +53,10 @@ impl Args {
         if tally.accepted > 0 {
             summary.push_str(&format!(" ({} snapshot(s) written)", tally.accepted));
         }
-        print(&format!("\n{summary} {DIM}in {} ms{DIM:#}\n", start.elapsed().as_millis()))?;
+        let took = dim(format!("in {} ms", start.elapsed().as_millis()));
+        let mut text = Text::one("");
+        text.line(line![summary, " ", took]);
+        print(&text)?;
         match tally {
             Tally { unreadable: 1.., .. } => Err(Exit { code: UNREADABLE, error: None }),
             Tally { different: 1.., .. } => Err(Exit::silently_failed()),
@@ -76,66 +74,80 @@ impl Args {
             // One bad file does not hide what the others say.
             Err(exit) if exit.code == UNREADABLE => {
                 tally.unreadable += 1;
-                let error = exit.error.unwrap_or_else(|| anyhow!("it cannot be read"));
-                return print(&format!("{BAD}✗ {}{BAD:#}\n  {error:#}\n", file.display()));
+                let mut text = Text::one(bad(format!("✗ {}", file.display())));
+                text.line(format!("  {}", without_file(exit.error, file)));
+                return print(&text);
             }
             Err(exit) => return Err(exit),
         };
         let snapshot = Snapshot::of(file).map_err(Exit::unreadable)?;
-        let name = format!("{} {DIM}{}{DIM:#}", file.display(), case.title);
+        let name = line![format!(" {} ", file.display()), dim(&case.title)];
         let write =
             |error| Exit::failed(anyhow::Error::new(error).context(format!("{}", snapshot.path().display())));
+        let leave = || snapshot.leave_pending(&case.title, &report).map_err(write);
         match snapshot.compare(&report) {
             Verdict::Same => {
                 tally.same += 1;
                 snapshot.clear_pending().map_err(write)?;
-                print(&format!("{GOOD}✓{GOOD:#} {name}\n"))
+                print_line(line![good("✓")].then(name))
             }
             _ if self.accept => {
                 tally.accepted += 1;
                 snapshot.accept(&case.title, &report).map_err(write)?;
-                print(&format!("{CARE}+{CARE:#} {name}\n"))
+                print_line(line![care("+")].then(name))
             }
             Verdict::New => {
                 tally.different += 1;
-                let pending = snapshot.leave_pending(&case.title, &report).map_err(write)?;
-                print(&format!(
-                    "{BAD}✗{BAD:#} {name}\n  there is no snapshot yet; it was left for review in {}\n{}",
-                    pending.display(),
-                    diff("", &report)
-                ))
+                let pending = leave()?.display().to_string();
+                let how = format!("  there is no snapshot yet; it was left for review in {pending}");
+                print(&differing(name, &how, ("", &report)))
             }
             Verdict::Differs { held } => {
                 tally.different += 1;
-                let pending = snapshot.leave_pending(&case.title, &report).map_err(write)?;
-                print(&format!(
-                    "{BAD}✗{BAD:#} {name}\n  differs from {}; left for review in {}\n{}",
-                    snapshot.path().display(),
-                    pending.display(),
-                    diff(&held, &report)
-                ))
+                let (path, pending) = (snapshot.path().display(), leave()?);
+                let how = format!("  differs from {path}; left for review in {}", pending.display());
+                print(&differing(name, &how, (&held, &report)))
             }
         }
     }
 }
 
+/// The error without the name of the file, which stands before it.
+fn without_file(error: Option<anyhow::Error>, file: &Path) -> String {
+    let Some(error) = error else { return "it cannot be read".to_owned() };
+    match error.downcast_ref::<InputError>() {
+        Some(error) if error.file == file.display().to_string() => error.within_file(),
+        _ => format!("{error:#}"),
+    }
+}
+
+fn differing(name: Line, how: &str, (held, report): (&str, &str)) -> Text {
+    let mut text = Text::one(line![bad("✗")].then(name));
+    text.line(how);
+    text.append(diff(held, report));
+    text
+}
+
 /// A unified diff with three lines around each change.
-fn diff(held: &str, report: &str) -> String {
+fn diff(held: &str, report: &str) -> Text {
     let (held, report) = (format!("{}\n", held.trim_end()), format!("{}\n", report.trim_end()));
     let held = if held == "\n" { String::new() } else { held };
     let diff = TextDiff::from_lines(&held, &report);
-    let mut text = String::new();
+    let mut text = Text::default();
     for (index, group) in diff.grouped_ops(3).iter().enumerate() {
         if index > 0 {
-            text.push_str(&format!("    {DIM}⋯{DIM:#}\n"));
+            text.line(line!["    ", dim("⋯")]);
         }
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let (style, sign) = match change.tag() {
-                ChangeTag::Delete => (BAD, '-'),
-                ChangeTag::Insert => (GOOD, '+'),
-                ChangeTag::Equal => (DIM, ' '),
-            };
-            text.push_str(&format!("    {style}{sign} {}{style:#}\n", change.value().trim_end_matches('\n')));
+            let value = change.value().trim_end_matches('\n');
+            text.line(line![
+                "    ",
+                match change.tag() {
+                    ChangeTag::Delete => bad(format!("- {value}")),
+                    ChangeTag::Insert => good(format!("+ {value}")),
+                    ChangeTag::Equal => dim(format!("  {value}")),
+                }
+            ]);
         }
     }
     text

@@ -10,10 +10,11 @@ use flate2::write::GzEncoder;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::directory::{DirectoryArgs, failed};
-use super::{Exit, Outcome, print};
+use super::{Exit, Outcome, print, print_json, print_line};
 use crate::directory::Open;
 use crate::harness::thousands;
 use crate::login::mask_addresses;
+use crate::terminal::{Json, Text};
 use crate::transfer::{self, Format, Import, Summary, UsersFile};
 
 /// Users of a directory: in, out, one by one.
@@ -131,12 +132,9 @@ impl ImportArgs {
 }
 
 /// What came of an import, for people.
-fn told(summary: &Summary, whole: bool) -> String {
-    let mut told = String::new();
-    let mut line = |text: String| {
-        told.push_str(&text);
-        told.push('\n');
-    };
+fn told(summary: &Summary, whole: bool) -> Text {
+    let mut told = Text::default();
+    let mut line = |text: String| told.line(text);
     if summary.resumed_behind > 0 {
         line(format!(
             "went on behind line {}, where an earlier import stopped",
@@ -220,7 +218,7 @@ impl ExportArgs {
             0 => String::new(),
             users => format!("; {} are no database users and were left out", thousands(users)),
         };
-        print(&format!("{} users written to {}{left_out}\n", thousands(exported.users), file.display()))
+        print_line(format!("{} users written to {}{left_out}", thousands(exported.users), file.display()))
     }
 }
 
@@ -256,8 +254,7 @@ impl ShowArgs {
             }
             error => failed(error),
         })?;
-        let json = serde_json::to_string_pretty(&*stored.user).map_err(Exit::failed)?;
-        print(&format!("{json}\n"))
+        print_json(&Json::pretty(&*stored.user).map_err(Exit::failed)?)
     }
 }
 

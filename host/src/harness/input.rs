@@ -21,6 +21,15 @@ impl InputError {
     pub fn whole(file: &Path, message: impl Into<String>) -> Self {
         Self { file: file.display().to_string(), place: None, message: message.into() }
     }
+
+    /// The error for a reader who knows which file it is about.
+    #[must_use]
+    pub fn within_file(&self) -> String {
+        match self.place {
+            Some((line, column)) => format!("line {line}, column {column}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
 }
 
 impl fmt::Display for InputError {

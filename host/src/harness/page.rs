@@ -1,8 +1,5 @@
 //! One readable page about one login.
 
-use std::fmt::Write;
-
-use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::case::Case;
@@ -11,20 +8,14 @@ use super::recorder::Call;
 use super::report::Report;
 use crate::limits::Limits;
 use crate::login::{Decision, Level, Step, Verdict, Verification, mask_addresses};
+use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 
-const HEAD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const CARE: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-
-/// The page, with ANSI colours; whoever prints it strips them where they are
-/// not wanted.
+/// The page.
 #[must_use]
-pub fn page(case: &Case, report: &Report, limits: &Limits) -> String {
-    let mut page = Page(String::new());
-    page.line(format_args!("{HEAD}{}{HEAD:#}", case.title));
-    page.line(format_args!("{DIM}{}{DIM:#}", case.file.display()));
+pub fn page(case: &Case, report: &Report, limits: &Limits) -> Text {
+    let mut page = Text::default();
+    page.line(head(&case.title));
+    page.line(dim(case.file.display()));
     login(&mut page, case);
     calls(&mut page, &report.calls);
     decision(&mut page, report);
@@ -32,33 +23,20 @@ pub fn page(case: &Case, report: &Report, limits: &Limits) -> String {
     changes(&mut page, &report.changes);
     log(&mut page, report);
     cost(&mut page, report, limits);
-    page.0
+    page
 }
 
-struct Page(String);
-
-impl Page {
-    fn line(&mut self, text: std::fmt::Arguments) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.0, "{text}");
-    }
-
-    fn head(&mut self, title: &str) {
-        self.line(format_args!("\n{HEAD}{title}{HEAD:#}"));
-    }
-
-    fn field(&mut self, name: &str, value: std::fmt::Arguments) {
-        self.line(format_args!("  {DIM}{name:<12}{DIM:#} {value}"));
-    }
+fn field(page: &mut Text, name: &str, value: impl Into<Line>) {
+    page.line(line!["  ", dim(format!("{name:<12}")), " "].then(value));
 }
 
-fn login(page: &mut Page, case: &Case) {
+fn login(page: &mut Text, case: &Case) {
     let event = &case.event;
     let user = &event.user;
     page.head("Login");
     let name =
         user.rest.get("name").and_then(Value::as_str).map(|name| format!(" ({name})")).unwrap_or_default();
-    page.field("who", format_args!("{}{}", mask_addresses(&user.user_id), mask_addresses(&name)));
+    field(page, "who", line![mask_addresses(&user.user_id), mask_addresses(&name)]);
     let address = user.email.as_deref().map_or("none".into(), mask_addresses);
     let verified = match &user.email_verified {
         Verification::Verified => "verified".to_owned(),
@@ -67,27 +45,27 @@ fn login(page: &mut Page, case: &Case) {
         Verification::Null => "verified: null".to_owned(),
         Verification::NotBoolean(value) => format!("verified: {value}"),
     };
-    page.field("address", format_args!("{address}, {verified}"));
+    field(page, "address", line![address, ", ", verified]);
     let connection = &event.connection;
-    page.field("through", format_args!("{} {DIM}({}){DIM:#}", connection.name, connection.strategy));
+    field(page, "through", line![&connection.name, " ", dim(format!("({})", connection.strategy))]);
     if let Some(client) = &event.client {
         let name = if client.name.is_empty() { &client.client_id } else { &client.name };
-        page.field("application", format_args!("{name}"));
+        field(page, "application", name);
     }
     if let Some(organization) = &event.organization {
-        page.field("organization", format_args!("{}", organization.id));
+        field(page, "organization", &organization.id);
     }
-    page.field("at", format_args!("{}", case.now));
+    field(page, "at", case.now);
 }
 
-fn calls(page: &mut Page, calls: &[Call]) {
+fn calls(page: &mut Text, calls: &[Call]) {
     page.head("Host calls");
     if calls.is_empty() {
-        page.line(format_args!("  none"));
+        page.line("  none");
     }
     for (index, call) in calls.iter().enumerate() {
-        page.line(format_args!("  {}  {:<20} {}", index + 1, call.call, asked(call)));
-        page.line(format_args!("     {}", answered(&call.answer)));
+        page.line(format!("  {}  {:<20} {}", index + 1, call.call, asked(call)));
+        page.line(line!["     "].then(answered(&call.answer)));
     }
 }
 
@@ -97,18 +75,16 @@ fn asked(call: &Call) -> String {
         "users.find-by-email" => text("email").to_owned(),
         "users.get" => text("user_id").to_owned(),
         _ => {
-            let mut asked = format!("{} into {}", text("secondary"), text("primary"));
-            for key in ["user_metadata", "app_metadata"] {
-                if let Some(metadata) = call.request.get(key) {
-                    let _ = write!(asked, ", writing {key} {metadata}");
-                }
-            }
-            asked
+            let written = ["user_metadata", "app_metadata"].map(|key| match call.request.get(key) {
+                Some(metadata) => format!(", writing {key} {metadata}"),
+                None => String::new(),
+            });
+            format!("{} into {}{}", text("secondary"), text("primary"), written.concat())
         }
     }
 }
 
-fn answered(answer: &Value) -> String {
+fn answered(answer: &Value) -> Line {
     let list = |ids: &Value| {
         let ids = ids.as_array().into_iter().flatten().filter_map(Value::as_str);
         ids.collect::<Vec<_>>().join(", ")
@@ -116,19 +92,19 @@ fn answered(answer: &Value) -> String {
     let count = |ids: &Value| ids.as_array().map_or(0, Vec::len);
     if let Some(users) = answer.get("users") {
         return match count(users) {
-            0 => format!("{DIM}→ nobody{DIM:#}"),
-            1 => format!("→ 1 user: {}", list(users)),
-            many => format!("→ {many} users: {}", list(users)),
+            0 => dim("→ nobody").into(),
+            1 => format!("→ 1 user: {}", list(users)).into(),
+            many => format!("→ {many} users: {}", list(users)).into(),
         };
     }
     if let Some(identities) = answer.get("identities") {
-        return format!("{GOOD}→ linked:{GOOD:#} its identities are now {}", list(identities));
+        return line![good("→ linked:"), " its identities are now ", list(identities)];
     }
     if let Some(user) = answer.get("user").and_then(Value::as_str) {
-        return format!("→ {user}");
+        return format!("→ {user}").into();
     }
     let error = answer.get("error").cloned().unwrap_or_default();
-    format!("{BAD}→ {}{BAD:#}", error_words(&error))
+    bad(format!("→ {}", error_words(&error))).into()
 }
 
 fn error_words(error: &Value) -> String {
@@ -142,31 +118,28 @@ fn error_words(error: &Value) -> String {
     }
 }
 
-fn decision(page: &mut Page, report: &Report) {
+fn decision(page: &mut Text, report: &Report) {
     page.head("Decision");
-    match &report.decision {
-        Decision::Proceed => page.line(format_args!("  the login goes on as it is")),
+    page.line(match &report.decision {
+        Decision::Proceed => line!["  the login goes on as it is"],
         Decision::Linked { primary } => {
-            page.line(format_args!("  {GOOD}linked{GOOD:#}: the login goes on as {HEAD}{primary}{HEAD:#}"));
+            line!["  ", good("linked"), ": the login goes on as ", head(primary)]
         }
         Decision::Suggest { step, candidates } => {
-            page.line(format_args!(
-                "  {CARE}asks the user{CARE:#} {} {}",
-                step_words(*step),
-                candidates.join(", ")
-            ));
+            line!["  ", care("asks the user"), " ", step_words(*step), " ", candidates.join(", ")]
         }
-        Decision::Deny { message } => page.line(format_args!("  {BAD}denied{BAD:#}: {message}")),
-    }
+        Decision::Deny { message } => line!["  ", bad("denied"), ": ", message],
+    });
     for reason in &report.reasons {
-        let (style, mark) = match reason.level {
-            Level::Info => (GOOD, "·"),
-            Level::Finding | Level::Conflict => (CARE, "!"),
-            Level::Error => (BAD, "✗"),
+        let code = &reason.code;
+        let code = match reason.level {
+            Level::Info => good(format!("· {code}")),
+            Level::Finding | Level::Conflict => care(format!("! {code}")),
+            Level::Error => bad(format!("✗ {code}")),
         };
-        page.line(format_args!("  {style}{mark} {}{style:#}  {}", reason.code, reason.detail));
+        page.line(line!["  ", code, "  ", &reason.detail]);
         if !reason.subject.is_empty() {
-            page.line(format_args!("    {DIM}{}{DIM:#}", reason.subject.join(", ")));
+            page.line(line!["    ", dim(reason.subject.join(", "))]);
         }
     }
     for refusal in &report.refusals {
@@ -175,11 +148,12 @@ fn decision(page: &mut Page, report: &Report) {
         } else {
             String::new()
         };
-        page.line(format_args!("  {BAD}✗ the guard refused{BAD:#} {}: {}{times}", refusal.call, refusal.why));
+        let refused = format!(" {}: {}{times}", refusal.call, refusal.why);
+        page.line(line!["  ", bad("✗ the guard refused"), refused]);
     }
 }
 
-fn explanation(page: &mut Page, report: &Report) {
+fn explanation(page: &mut Text, report: &Report) {
     if report.trace.is_empty() && report.counterfactual.is_none() {
         return;
     }
@@ -189,17 +163,22 @@ fn explanation(page: &mut Page, report: &Report) {
     };
     let (rules, verdicts) = (widest(|it| &it.rule), widest(|it| &it.verdict));
     for Verdict { rule, verdict, evidence } in &report.trace {
-        let style = match verdict.as_str() {
-            "decides" | "overrules" => CARE,
-            "not applicable" => DIM,
-            _ => Style::new(),
+        let said = if evidence.is_empty() {
+            format!("{rule:<rules$}  {verdict}")
+        } else {
+            format!("{rule:<rules$}  {verdict:<verdicts$}")
         };
-        let line = format!("  {style}{rule:<rules$}  {verdict:<verdicts$}{style:#}  {evidence}");
-        page.line(format_args!("{}", line.trim_end()));
+        let said = match verdict.as_str() {
+            "decides" | "overrules" => care(said),
+            "not applicable" => dim(said),
+            _ => Span::from(said),
+        };
+        let evidence = if evidence.is_empty() { String::new() } else { format!("  {evidence}") };
+        page.line(line!["  ", said, evidence]);
     }
-    let counterfactual =
-        report.counterfactual.as_deref().unwrap_or("No single change that was tried would change it.");
-    page.line(format_args!("  {HEAD}What would change it:{HEAD:#} {counterfactual}"));
+    // Whether a plugin has tried any, it alone knows.
+    let counterfactual = report.counterfactual.as_deref().unwrap_or("the plugin tells of no change");
+    page.line(line!["  ", head("What would change it:"), " ", counterfactual]);
 }
 
 fn step_words(step: Step) -> &'static str {
@@ -212,22 +191,23 @@ fn step_words(step: Step) -> &'static str {
     }
 }
 
-fn changes(page: &mut Page, changes: &[Change]) {
+fn changes(page: &mut Text, changes: &[Change]) {
     page.head("Changes in the directory");
     if changes.is_empty() {
-        page.line(format_args!("  none"));
+        page.line("  none");
     }
     for change in changes {
         match change {
-            Change::Added { user_id } => page.line(format_args!("  {GOOD}+ {user_id}{GOOD:#}")),
+            Change::Added { user_id } => page.line(line!["  ", good(format!("+ {user_id}"))]),
             Change::Removed { user_id } => {
-                page.line(format_args!("  {BAD}- {user_id}{BAD:#}  is no longer a user of its own"));
+                page.line(line!["  ", bad(format!("- {user_id}")), "  is no longer a user of its own"]);
             }
             Change::Changed { field, .. } if field == "updated_at" => {}
             Change::Changed { user_id, field, before, after } => {
                 let was =
                     if before.is_null() { String::new() } else { format!("{} → ", value_words(before)) };
-                page.line(format_args!("  {CARE}~ {user_id}{CARE:#}  {field}: {was}{}", value_words(after)));
+                let changed = format!("  {field}: {was}{}", value_words(after));
+                page.line(line!["  ", care(format!("~ {user_id}")), changed]);
             }
         }
     }
@@ -243,40 +223,30 @@ fn value_words(value: &Value) -> String {
     }
 }
 
-fn log(page: &mut Page, report: &Report) {
+fn log(page: &mut Text, report: &Report) {
     if report.log.is_empty() {
         return;
     }
     page.head("Log of the plugin");
-    for line in &report.log {
-        page.line(format_args!(
-            "  {DIM}{}{DIM:#} {}",
-            format!("{:?}", line.level).to_lowercase(),
-            line.message
-        ));
+    for logged in &report.log {
+        let level = format!("{:?}", logged.level).to_lowercase();
+        page.line(line!["  ", dim(level), " ", &logged.message]);
     }
 }
 
-fn cost(page: &mut Page, report: &Report, limits: &Limits) {
+fn cost(page: &mut Text, report: &Report, limits: &Limits) {
     page.head("Cost");
     if let Some(cost) = &report.cost {
-        page.field("fuel", format_args!("{} of {}", thousands(cost.fuel), thousands(limits.fuel)));
-        page.field(
-            "memory",
-            format_args!(
-                "{} of {} KiB",
-                thousands((cost.memory_bytes / 1024) as u64),
-                thousands((limits.memory_bytes / 1024) as u64)
-            ),
-        );
-        page.field("host calls", format_args!("{}", cost.host_calls));
-        page.field("time", format_args!("{} µs", thousands(cost.time_us)));
+        field(page, "fuel", format!("{} of {}", thousands(cost.fuel), thousands(limits.fuel)));
+        let kib = |bytes: usize| thousands((bytes / 1024) as u64);
+        let memory = format!("{} of {} KiB", kib(cost.memory_bytes), kib(limits.memory_bytes));
+        field(page, "memory", memory);
+        field(page, "host calls", cost.host_calls);
+        field(page, "time", format!("{} µs", thousands(cost.time_us)));
     }
     if let Some(plugin) = &report.plugin {
-        page.field(
-            "plugin",
-            format_args!("{}, {}, sha256 {}…", plugin.name, plugin.contract, &plugin.sha256[..12]),
-        );
+        let plugin = format!("{}, {}, sha256 {}…", plugin.name, plugin.contract, &plugin.sha256[..12]);
+        field(page, "plugin", plugin);
     }
 }
 

@@ -10,6 +10,7 @@ use super::recorder::Call;
 use crate::guard::Refusal;
 use crate::login::{Decision, Outcome, Reason, Verdict, mask_addresses};
 use crate::sandbox::{LogLine, PluginOutput};
+use crate::terminal::Json;
 
 /// What came of a case. Addresses are masked unless they can belong to nobody
 /// (`example.com` and the like).
@@ -96,11 +97,11 @@ impl Report {
         }
     }
 
-    /// The report as JSON, for people and programs.
+    /// The report as JSON, for people and programs, and harmless in a terminal.
     #[must_use]
     pub fn to_json(&self) -> String {
         // Every map in a report has text keys, so it is always JSON.
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        Json::pretty(self).map(String::from).unwrap_or_default()
     }
 
     /// What a snapshot holds: everything that the same inputs give again.

@@ -2,10 +2,13 @@
 //! review` and insta's macros work on the same files.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::InputError;
+use crate::terminal::escape;
 
 /// Where a case's snapshot lies: `snapshots/<name>.snap` beside the case.
 #[must_use]
@@ -45,8 +48,7 @@ impl Snapshot {
     pub fn of(case_file: &Path) -> Result<Self, InputError> {
         let path = snapshot_path(case_file);
         let held = if path.exists() {
-            let snapshot = insta::Snapshot::from_file(&path)
-                .map_err(|error| InputError::whole(&path, format!("this is no snapshot: {error}")))?;
+            let snapshot = read(&path)?;
             let text = snapshot.as_text().map(ToString::to_string);
             Some(text.ok_or_else(|| InputError::whole(&path, "this is a binary snapshot; expected text"))?)
         } else {
@@ -116,12 +118,29 @@ impl Snapshot {
         }
         let header = fs::read_to_string(&self.path).ok().and_then(|text| header_of(&text).map(str::to_owned));
         let header = header.unwrap_or_else(|| {
-            // JSON text is YAML text.
-            let quoted = serde_json::Value::from(title).to_string();
+            // JSON text is YAML text, but for pairs of surrogates.
+            let quoted = Value::from(escape(title)).to_string();
             format!("---\nsource: ligature test\ndescription: {quoted}\n---\n")
         });
         fs::write(path, format!("{header}{}\n", report.trim_end()))
     }
+}
+
+/// Reads a snapshot with insta. Of one in a format of long ago, insta would say
+/// so on standard error, in words of its own.
+fn read(path: &Path) -> Result<insta::Snapshot, InputError> {
+    let no_snapshot = |why: &str| InputError::whole(path, format!("this is no snapshot: {why}"));
+    let begins = fs::File::open(path).and_then(|mut file| {
+        let mut first = [0; 3];
+        file.read_exact(&mut first).map(|()| first == *b"---")
+    });
+    if !matches!(begins, Ok(true)) {
+        return Err(no_snapshot("it does not begin with a line `---`"));
+    }
+    insta::Snapshot::from_file(path).map_err(|error| {
+        // The file is named already.
+        no_snapshot(&error.to_string().replace(&format!(" from {:?}", path.display().to_string()), ""))
+    })
 }
 
 /// The lines from the first `---` to the second, both with it.

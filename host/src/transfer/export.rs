@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::user::to_import;
 use crate::directory::Administration;
 use crate::login::ApiError;
+use crate::terminal::write_json;
 
 /// Users read at a time.
 const PAGE: usize = 1_000;
@@ -62,13 +63,13 @@ pub fn export(
         for stored in &page {
             match format {
                 Format::Export => {
-                    serde_json::to_writer(&mut *out, stored.user.as_ref()).map_err(io::Error::from)?;
+                    write_json(&mut *out, stored.user.as_ref()).map_err(io::Error::from)?;
                     out.write_all(b"\n")?;
                 }
                 Format::Import => match to_import(&stored.user) {
                     Some(user) => {
                         out.write_all(if exported.users == 0 { b"\n" } else { b",\n" })?;
-                        serde_json::to_writer(&mut *out, &user).map_err(io::Error::from)?;
+                        write_json(&mut *out, &user).map_err(io::Error::from)?;
                     }
                     None => {
                         exported.left_out += 1;

@@ -119,6 +119,7 @@ fn attack(event: &LoginEvent) -> Result<Outcome, ApiError> {
                 Suggestion { step: Step::Confirm, candidates: vec!["auth0|stranger".to_owned()] };
             return Ok(outcome(Decision::Suggest(suggestion), "it guesses"));
         }
+        name if texts::ATTACKS.contains(&name) => return texts::attack(name, event),
         other => {
             let told = resources::attack(other, event);
             #[cfg(feature = "worldly")]
@@ -231,3 +232,5 @@ fn outcome(decision: Decision, told: &str) -> Outcome {
         Reason { code: "EVIL".to_owned(), level: Level::Info, subject: Vec::new(), detail: told.to_owned() };
     Outcome { decision, reasons: vec![reason], trace: Vec::new(), counterfactual: None }
 }
+
+mod texts;

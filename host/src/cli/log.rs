@@ -1,0 +1,66 @@
+//! The log of `ligature serve`, on standard error: one event, one line.
+
+use std::fmt::{self, Debug};
+use std::io::{self, Write};
+
+use anstyle::Style;
+use clap::ValueEnum;
+use tracing::field::Field;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{self, Writer};
+
+use crate::terminal::{escape, escape_json};
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Format {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Begins to log.
+pub(super) fn start(format: Format) {
+    let filter = EnvFilter::try_from_env("LIGATURE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter);
+    // Fails where there is a log already.
+    let _ = match format {
+        Format::Text => {
+            let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+            let fields = format::debug_fn(field).delimited(" ");
+            log.with_ansi(colours).fmt_fields(fields).with_writer(io::stderr).try_init()
+        }
+        Format::Json => log.json().flatten_event(true).with_writer(|| JsonLines).try_init(),
+    };
+}
+
+/// One field of an event or a span. What else is in a line, names and targets,
+/// stands in the program.
+fn field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    let value = format!("{value:?}");
+    let value = escape(&value);
+    if field.name() == "message" {
+        return out.write_str(&value);
+    }
+    let styled = |style: Style| if out.has_ansi_escapes() { style } else { Style::new() };
+    let (name, equals) = (styled(Style::new().italic()), styled(Style::new().dimmed()));
+    write!(out, "{name}{}{name:#}{equals}={equals:#}{value}", field.name())
+}
+
+/// Standard error, to which whole lines of JSON are written.
+struct JsonLines;
+
+impl Write for JsonLines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut escaped = Vec::with_capacity(line.len());
+        escape_json(&mut escaped, &String::from_utf8_lossy(line))?;
+        io::stderr().write_all(&escaped)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
