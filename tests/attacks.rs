@@ -291,3 +291,14 @@ fn plugin_without_settings_takes_every_policy() {
     assert_eq!(minimal.check_settings("{\"whatever\": 1}"), Ok(Ok(())));
     assert_eq!(minimal.settings_schema(), Ok(None));
 }
+
+/// Pages would show it as an explanation that somebody asked for.
+#[test]
+fn a_trace_that_nobody_asked_for_is_dropped() {
+    let told = |trace| run(&MINIMAL.evil, &case("unasked-trace"), trace).expect("the login arrives");
+    let asked = told(true);
+    assert_eq!(asked.trace.len(), 1);
+    assert!(asked.counterfactual.is_some());
+    let unasked = told(false);
+    assert_eq!((unasked.trace.as_slice(), unasked.counterfactual), (&[][..], None));
+}

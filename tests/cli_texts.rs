@@ -297,3 +297,15 @@ fn an_import_of_an_inspected_file_is_told_harmlessly() {
         place.bad(&["run", "case.json", "--plugin", "hostile.wasm"]);
     });
 }
+
+/// Whether a plugin has tried a change, it alone knows.
+#[test]
+fn an_explanation_claims_nothing_that_the_plugin_did_not_say() {
+    let place = Place::new(false);
+    place.write("case.json", case("no-counterfactual"));
+    let page = place.good(&["run", "case.json", "--explain", "--plugin", test_guests::EVIL_FILE]);
+    assert!(page.contains("What would change it: the plugin tells of no change\n"), "{page}");
+    place.write("case.json", case("unasked-trace"));
+    let page = place.good(&["run", "case.json", "--plugin", test_guests::EVIL_FILE]);
+    assert!(!page.contains("Explanation") && !page.contains("nobody asked"), "{page}");
+}

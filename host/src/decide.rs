@@ -87,6 +87,10 @@ pub fn decide_around<A: AroundGuard>(
         Err(what) => Err(Failure::InvalidAnswer(what)),
     });
     let (mut outcome, failure) = match checked {
+        // Whoever did not ask takes a trace for one that was asked for.
+        Ok(outcome) if !question.trace => {
+            (Outcome { trace: Vec::new(), counterfactual: None, ..outcome }, None)
+        }
         Ok(outcome) => (outcome, None),
         Err(failure) => (after_failure(&failure, guard, on_failure), Some(failure)),
     };
