@@ -161,11 +161,15 @@ impl Code {
     }
 }
 
-/// Cut to what the contract allows: names of connections and keys, which
-/// stand in the texts, have no limit of their own.
+/// Cut to what the contract allows, without control characters: names of
+/// connections and keys, which stand in the texts, are of any form.
 #[must_use]
 pub fn capped(mut text: String) -> String {
     const BYTES: usize = 1000;
+    // The two bytes of U+0080 to U+009F begin with 0xC2.
+    if text.bytes().any(|it| it < b' ' || it == 0x7f || it == 0xc2) {
+        text = text.replace(char::is_control, "�");
+    }
     if text.len() > BYTES {
         text.truncate(text.floor_char_boundary(BYTES));
         text.push('…');
@@ -203,6 +207,12 @@ mod tests {
     fn no_text_is_longer_than_the_contract_allows() {
         let reason = super::Code::ConnectionExcluded.about(&[], "é".repeat(5_000));
         assert!(reason.detail.len() <= 1024 && reason.detail.ends_with('…'));
+    }
+
+    #[test]
+    fn no_text_controls_a_terminal() {
+        let reason = super::Code::ConnectionExcluded.about(&[], "a\n\u{1b}[2J\u{9b}é\u{7f}");
+        assert_eq!(reason.detail, "a��[2J�é�");
     }
 
     #[test]
