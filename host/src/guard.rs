@@ -5,6 +5,10 @@
 //! user with a user that a look-up of this login returned, and believes only
 //! its own fresh copies. What it refuses, it writes down.
 
+mod answer;
+mod audit;
+mod patch;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,9 +17,12 @@ use serde_json::Value;
 use crate::directory::{Actor, CheckedLink, Directory, Evidence, PluginVersion, Provenance, Stored};
 use crate::limits::Limits;
 use crate::login::{
-    Addresses, ApiError, Decision, LinkRequest, LoginEvent, ManagementApi, Metadata, MetadataPatch, Outcome,
-    Proof, Timestamp, User, why_not_vouched_for,
+    Addresses, ApiError, LinkRequest, LoginEvent, ManagementApi, Metadata, MetadataPatch, Proof, Timestamp,
+    User, why_not_vouched_for,
 };
+
+use audit::Audit;
+pub use audit::Refusal;
 
 /// One login's way to the directory.
 pub struct Guard {
@@ -27,12 +34,13 @@ pub struct Guard {
     /// up then.
     addresses: Option<Addresses>,
     budget: Budget,
-    /// What the plugin has been shown, at which version.
+    /// What the plugin has been shown, at which version: at most what its
+    /// look-ups may find.
     seen: BTreeMap<String, Stored>,
     /// The primary of the last link, which the login goes on as.
     linked: Option<String>,
     closed: bool,
-    audit: Vec<Refusal>,
+    audit: Audit,
 }
 
 /// The login that is guarded.
@@ -68,17 +76,8 @@ struct Budget {
     links: u32,
     links_left: u32,
     candidates: u32,
-}
-
-/// Something that a plugin tried and the guard did not allow.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-pub struct Refusal {
-    /// The host call.
-    pub call: String,
-    /// Why it was refused.
-    pub why: String,
-    /// How often the same was tried.
-    pub times: u32,
+    /// First-level keys of metadata; none if any.
+    metadata_keys: Option<Vec<String>>,
 }
 
 impl Guard {
@@ -101,56 +100,26 @@ impl Guard {
                 links: limits.links,
                 links_left: limits.links,
                 candidates: limits.candidates,
+                metadata_keys: limits.link_metadata_keys.clone(),
             },
             seen: BTreeMap::new(),
             linked: None,
             closed: false,
-            audit: Vec::new(),
+            audit: Audit::default(),
         }
     }
 
-    /// What was refused, each thing once, in the order of the first time.
+    /// What was refused, each thing once, in the order of the first time. Beyond
+    /// a hundred of them, the last tells how many more there were.
     #[must_use]
     pub fn audit(&self) -> &[Refusal] {
-        &self.audit
+        self.audit.refusals()
     }
 
     /// The primary that the login's user was linked into, if it was.
     #[must_use]
     pub fn linked(&self) -> Option<&str> {
         self.linked.as_deref()
-    }
-
-    /// Whether an outcome says what has happened and names nobody whom the
-    /// plugin has not been shown.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it.
-    pub fn check(&self, outcome: &Outcome) -> Result<(), String> {
-        match (&outcome.decision, self.linked()) {
-            (Decision::Linked { primary }, Some(linked)) if primary == linked => {}
-            (Decision::Linked { .. }, Some(linked)) => {
-                return Err(format!("it says that the login was linked into another user than {linked}"));
-            }
-            (Decision::Linked { .. }, None) => {
-                return Err("it says `linked`, and nothing was linked".to_owned());
-            }
-            (Decision::Deny { .. }, _) | (_, None) => {}
-            (_, Some(linked)) => {
-                return Err(format!("it has linked the login into {linked} and does not say so"));
-            }
-        }
-        if let Decision::Suggest { candidates, .. } = &outcome.decision
-            && candidates.iter().any(|id| !self.knows(id))
-        {
-            return Err("it suggests a user that no look-up of this login returned".to_owned());
-        }
-        let named = outcome.reasons.iter().flat_map(|reason| &reason.subject);
-        if named.into_iter().any(|id| !self.knows(id)) {
-            return Err("a reason names a user that no look-up of this login returned".to_owned());
-        }
-        Ok(())
     }
 
     /// Writes down that the login's user is being asked, for the policy to
@@ -173,11 +142,6 @@ impl Guard {
         self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
     }
 
-    /// The login's own user, its primary, or one that was looked up.
-    fn knows(&self, user_id: &str) -> bool {
-        user_id == self.user_id || user_id == self.login.event.user.user_id || self.seen.contains_key(user_id)
-    }
-
     /// The plugin tried what no honest plugin does: this and every later call
     /// of the login is refused.
     fn violation<T>(&mut self, call: &'static str, why: &str) -> Result<T, ApiError> {
@@ -191,10 +155,7 @@ impl Guard {
     }
 
     fn note(&mut self, call: &'static str, why: &str) {
-        match self.audit.iter_mut().find(|refusal| refusal.call == call && refusal.why == why) {
-            Some(known) => known.times = known.times.saturating_add(1),
-            None => self.audit.push(Refusal { call: call.to_owned(), why: why.to_owned(), times: 1 }),
-        }
+        self.audit.note(call, why);
     }
 
     fn check_open(&mut self, call: &'static str) -> Result<(), ApiError> {
@@ -389,6 +350,12 @@ impl ManagementApi for Guard {
         if !self.seen.contains_key(other) {
             return self.violation(LINK, "one side was never looked up in this login");
         }
+        if let Some(why) = self.stranger_of(&request.reasons) {
+            return self.refuse(LINK, &why);
+        }
+        if let Some(why) = patch::why_not(&request, self.budget.metadata_keys.as_deref()) {
+            return self.refuse(LINK, &why);
+        }
         self.spend_link(LINK)?;
         let primary = self.fresh(LINK, "primary", &request.primary);
         let secondary = self.fresh(LINK, "secondary", &request.secondary);
@@ -415,5 +382,9 @@ impl ManagementApi for Guard {
         self.linked = Some(link.request.primary.clone());
         self.user_id = link.request.primary;
         Ok(linked)
+    }
+    fn reject_link(&mut self, _: &str, _: &str, why: String) -> ApiError {
+        self.note(LINK, &why);
+        ApiError::Invalid(why)
     }
 }

@@ -64,7 +64,9 @@ fn calls(page: &mut Text, calls: &[Call]) {
         page.line("  none");
     }
     for (index, call) in calls.iter().enumerate() {
-        page.line(format!("  {}  {:<20} {}", index + 1, call.call, asked(call)));
+        let times =
+            if call.times > 1 { format!(" ({} times)", thousands(call.times.into())) } else { String::new() };
+        page.line(format!("  {}  {:<20} {}{times}", index + 1, call.call, asked(call)));
         page.line(line!["     "].then(answered(&call.answer)));
     }
 }
@@ -74,6 +76,7 @@ fn asked(call: &Call) -> String {
     match call.call.as_str() {
         "users.find-by-email" => text("email").to_owned(),
         "users.get" => text("user_id").to_owned(),
+        "more calls" => String::new(),
         _ => {
             let written = ["user_metadata", "app_metadata"].map(|key| match call.request.get(key) {
                 Some(metadata) => format!(", writing {key} {metadata}"),
@@ -102,6 +105,9 @@ fn answered(answer: &Value) -> Line {
     }
     if let Some(user) = answer.get("user").and_then(Value::as_str) {
         return format!("→ {user}").into();
+    }
+    if let Some(limit) = answer.get("limit").and_then(Value::as_str) {
+        return dim(format!("→ {limit}")).into();
     }
     let error = answer.get("error").cloned().unwrap_or_default();
     bad(format!("→ {}", error_words(&error))).into()

@@ -100,7 +100,7 @@ fn decided(plugin: &Plugin, case: &Case, directory: Arc<dyn Directory>, trace: b
     Report {
         failure: decided.failure.map(|failure| failure.to_string()),
         refusals: decided.refusals,
-        calls: decided.api.calls,
+        calls: decided.api.finish(),
         log: decided.log,
         output: decided.output,
         policy_sha256: Some(settings.sha256().to_string()),

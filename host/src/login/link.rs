@@ -13,7 +13,8 @@ pub struct LinkRequest {
     pub primary: String,
     /// The user that becomes identities of the primary.
     pub secondary: String,
-    /// A first-level patch of the primary's `user_metadata`.
+    /// A first-level patch of the primary's `user_metadata`. An empty one
+    /// changes nothing.
     pub user_metadata: Option<Metadata>,
     /// The same for `app_metadata`.
     pub app_metadata: Option<Metadata>,
@@ -57,10 +58,11 @@ pub fn absorb(primary: &User, secondary: &User, request: &LinkRequest, now: Time
         own.profile_data = Some(profile(secondary));
     }
     linked.identities.extend(moved);
-    if let Some(change) = &request.user_metadata {
+    // To the Management API an empty patch clears everything; a link adds.
+    if let Some(change) = request.user_metadata.as_ref().filter(|change| !change.is_empty()) {
         patch(&mut linked.user_metadata, change);
     }
-    if let Some(change) = &request.app_metadata {
+    if let Some(change) = request.app_metadata.as_ref().filter(|change| !change.is_empty()) {
         patch(&mut linked.app_metadata, change);
     }
     separation::carry_over(&mut linked, secondary);

@@ -37,6 +37,10 @@ pub trait ManagementApi: Any + Send {
     /// Links two users and writes the metadata, together or not at all. Returns
     /// the primary as it is now.
     fn link(&mut self, request: LinkRequest) -> Result<Arc<User>, ApiError>;
+
+    /// Answers a request to link these two users that was not understood, or
+    /// that breaks the contract, and writes down why.
+    fn reject_link(&mut self, primary: &str, secondary: &str, why: String) -> ApiError;
 }
 
 /// Why a host call did not do as asked. In JSON as in WIT: `"timed-out"`, or

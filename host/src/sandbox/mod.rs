@@ -2,6 +2,7 @@
 //! the contract and the WASI profile give. Knows no policy.
 
 mod anatomy;
+mod check;
 mod compile;
 mod compiler;
 mod engine;

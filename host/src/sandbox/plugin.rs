@@ -13,7 +13,7 @@ use super::engine::Sandbox;
 use super::failure::{Failure, LoadError};
 use super::state::{LogLine, PluginOutput, State, Used, settle};
 use super::turnstile::Turnstile;
-use super::v0_1;
+use super::{check, v0_1};
 use crate::directory::PluginVersion;
 use crate::limits::Limits;
 use crate::login::{
@@ -281,12 +281,7 @@ impl Plugin {
         let told = self.login.instance_pre().instantiate(&mut store);
         let told = told.and_then(|instance| warnings.warn(&instance, &mut store, text));
         let told = told.map_err(|error| self.failure(&error, &store))?;
-        let too_long = |it: &SettingsWarning| it.key.len() + it.message.len() > self.limits.text_bytes + 64;
-        if told.len() > self.limits.reasons || told.iter().any(too_long) {
-            return Err(Failure::InvalidAnswer(
-                "its warnings about the settings are too many or too long".to_owned(),
-            ));
-        }
+        check::Contract::of(&self.limits).warnings(&told).map_err(Failure::InvalidAnswer)?;
         Ok(told)
     }
 
@@ -303,7 +298,7 @@ impl Plugin {
     }
 
     fn failure(&self, error: &wasmtime::Error, store: &Store<State>) -> Failure {
-        Failure::of(error, &store.data().output().stderr, &self.limits)
+        check::failure(Failure::of(error, &store.data().output().stderr, &self.limits))
     }
 
     fn finish<A: ManagementApi>(&self, store: Store<State>, answer: Result<Outcome, Failure>) -> Finished<A> {
@@ -351,5 +346,8 @@ impl ManagementApi for NoDirectory {
 
     fn link(&mut self, _: LinkRequest) -> Result<Arc<User>, ApiError> {
         Err(ApiError::Refused(NO_LOGIN.to_owned()))
+    }
+    fn reject_link(&mut self, _: &str, _: &str, _: String) -> ApiError {
+        ApiError::Refused(NO_LOGIN.to_owned())
     }
 }

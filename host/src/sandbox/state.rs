@@ -10,6 +10,7 @@ use wasmtime_wasi::cli::{WasiCliCtx, WasiCliCtxView};
 use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
 use wasmtime_wasi::sockets::WasiSocketsCtxView;
 
+use super::check::Contract;
 use super::output::Output;
 use super::wasi;
 use crate::limits::Limits;
@@ -39,6 +40,7 @@ pub(super) struct State {
     pub(super) memory: Memory,
     pub(super) deadline: Deadline,
     pub(super) host_calls: u32,
+    pub(super) contract: Contract,
 }
 
 impl State {
@@ -68,6 +70,7 @@ impl State {
             memory: Memory::new(limits),
             deadline: Deadline { at: Instant::now() + limits.deadline(), limit: limits.deadline() },
             host_calls: 0,
+            contract: Contract::of(limits),
         }
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 
+use super::check::{self, Contract};
 use super::plugin::{Question, SettingsError, SettingsWarning};
 use super::state::{COPIED_BYTE, LogLevel, MADE_BYTE, State};
 use crate::limits::Limits;
@@ -131,7 +132,7 @@ impl Settings {
         Ok(checked.map_err(|error| SettingsError {
             line: error.line as usize,
             column: error.column as usize,
-            message: error.message,
+            message: check::told(&error.message),
         }))
     }
 }
@@ -197,12 +198,12 @@ impl accounts::Host for State {
     fn link(&mut self, request: types::LinkRequest) -> wasmtime::Result<Result<(), types::ApiError>> {
         const CALL: &str = "accounts.link";
         self.enter(CALL)?;
-        let linked = match link_request(request) {
-            Ok(request) => self.api.link(request).map(|_| ()).map_err(Into::into),
-            Err(what) => Err(types::ApiError::Invalid(what)),
+        let linked = match link_request(&request, self.contract) {
+            Ok(request) => self.api.link(request).map(|_| ()),
+            Err(what) => Err(self.api.reject_link(&request.primary, &request.secondary, what)),
         };
         self.has_linked = linked.is_ok();
-        Ok(linked)
+        Ok(linked.map_err(Into::into))
     }
 }
 
@@ -321,22 +322,20 @@ fn object_text(object: &Map<String, Value>) -> String {
     serde_json::to_string(object).unwrap_or_else(|_| "{}".to_owned())
 }
 
-fn link_request(request: types::LinkRequest) -> Result<LinkRequest, String> {
+/// What the plugin asks to be linked, if it keeps to the contract.
+fn link_request(request: &types::LinkRequest, contract: Contract) -> Result<LinkRequest, String> {
+    let object = |field: &str, text: &Option<String>| {
+        text.as_deref().map(|text| contract.metadata(field, text)).transpose()
+    };
+    let reasons: Vec<Reason> = request.reasons.iter().cloned().map(Into::into).collect();
+    contract.check_reasons(&reasons).map_err(|what| format!("`reasons`: {what}"))?;
     Ok(LinkRequest {
-        user_metadata: request
-            .user_metadata
-            .as_deref()
-            .map(|text| object("user-metadata", text))
-            .transpose()?,
-        app_metadata: request.app_metadata.as_deref().map(|text| object("app-metadata", text)).transpose()?,
-        primary: request.primary,
-        secondary: request.secondary,
-        reasons: request.reasons.into_iter().map(Into::into).collect(),
+        user_metadata: object("user-metadata", &request.user_metadata)?,
+        app_metadata: object("app-metadata", &request.app_metadata)?,
+        primary: request.primary.clone(),
+        secondary: request.secondary.clone(),
+        reasons: reasons.into(),
     })
-}
-
-fn object(name: &str, text: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(text).map_err(|error| format!("`{name}` is not a JSON object: {error}"))
 }
 
 /// The plugin's outcome, if it keeps to the contract.
@@ -358,41 +357,8 @@ pub(super) fn outcome(outcome: types::Outcome, limits: &Limits) -> Result<Outcom
             .collect(),
         counterfactual: outcome.counterfactual,
     };
-    check(&outcome, limits)?;
+    Contract::of(limits).outcome(&outcome)?;
     Ok(outcome)
-}
-
-fn check(outcome: &Outcome, limits: &Limits) -> Result<(), String> {
-    if outcome.reasons.is_empty() {
-        return Err("it gives no reason".to_owned());
-    }
-    if outcome.reasons.len() > limits.reasons || outcome.trace.len() > limits.reasons {
-        return Err(format!("it gives more than {} reasons or verdicts", limits.reasons));
-    }
-    for reason in &outcome.reasons {
-        let code = &reason.code;
-        let well_formed = !code.is_empty()
-            && code.len() <= 64
-            && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-        if !well_formed {
-            return Err("a reason's code is not of capitals, digits and `_`, at most 64 of them".to_owned());
-        }
-    }
-    let details = outcome.reasons.iter().map(|reason| reason.detail.as_str());
-    let traces = outcome.trace.iter().flat_map(|it| [it.rule.as_str(), &it.verdict, &it.evidence]);
-    let message = match &outcome.decision {
-        Decision::Deny { message } => Some(message.as_str()),
-        _ => None,
-    };
-    let too_long = details
-        .chain(traces)
-        .chain(message)
-        .chain(outcome.counterfactual.as_deref())
-        .any(|text| text.len() > limits.text_bytes);
-    if too_long {
-        return Err(format!("one of its texts is longer than {} bytes", limits.text_bytes));
-    }
-    Ok(())
 }
 
 impl From<types::Reason> for Reason {
@@ -445,7 +411,7 @@ impl From<login::ApiError> for types::ApiError {
 impl From<types::ApiError> for login::ApiError {
     fn from(error: types::ApiError) -> Self {
         use types::ApiError as E;
-        match error {
+        check::error_told(match error {
             E::Refused(why) => Self::Refused(why),
             E::BudgetSpent(which) => Self::BudgetSpent(which),
             E::NotFound(what) => Self::NotFound(what),
@@ -457,6 +423,6 @@ impl From<types::ApiError> for login::ApiError {
             E::TooMany(limit) => Self::TooMany(limit),
             E::Invalid(what) => Self::Invalid(what),
             E::Other(what) => Self::Other(what),
-        }
+        })
     }
 }

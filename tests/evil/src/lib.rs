@@ -1,6 +1,7 @@
 //! A plugin that tries everything a plugin may not do. Which attack is made is
 //! told by the name of the login's connection.
 
+mod answers;
 mod resources;
 
 mod bindings {
@@ -37,6 +38,9 @@ impl Guest for Evil {
 }
 
 fn attack(event: &LoginEvent) -> Result<Outcome, ApiError> {
+    if let Some(answer) = answers::attack(&event.connection.name, event) {
+        return answer;
+    }
     let own = event.user.user_id.as_str();
     let told = match event.connection.name.as_str() {
         "panic" => panic!("boom on purpose"),

@@ -1,0 +1,117 @@
+//! The metadata that a link may write.
+
+use serde_json::Value;
+
+use super::answer::NAME;
+use crate::login::{LinkRequest, Metadata, on_one_line};
+
+/// Keys of `app_metadata` by which the host and the tenant keep accounts apart.
+/// Each is about one account, and the built-in policy leaves them where they
+/// are.
+const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
+
+/// Keys that change an object's prototype where JavaScript merges it into
+/// another one, as Auth0's clients do with metadata.
+const PROTOTYPE: [&str; 3] = ["__proto__", "constructor", "prototype"];
+
+/// Why the metadata of a link may not be written; none if it may. `allowed` are
+/// the first-level keys that the operator allows, if not every one.
+pub(super) fn why_not(request: &LinkRequest, allowed: Option<&[String]>) -> Option<String> {
+    let objects =
+        [("user_metadata", &request.user_metadata), ("app_metadata", &request.app_metadata)].into_iter();
+    let mut written = objects.filter_map(|(name, object)| Some((name, object.as_ref()?)));
+    written.find_map(|(name, object)| {
+        why_not_keys(name, object, allowed).or_else(|| why_not_prototype(name, object))
+    })
+}
+
+fn why_not_keys(name: &str, object: &Metadata, allowed: Option<&[String]>) -> Option<String> {
+    let is_mark = |key: &str| name == "app_metadata" && MARKS.contains(&key);
+    object.keys().find_map(|key| {
+        let shown = on_one_line(key, NAME);
+        if is_mark(key) {
+            return Some(format!("`{name}.{shown}` is a mark, which no link writes or removes"));
+        }
+        let is_allowed = allowed.is_none_or(|allowed| allowed.iter().any(|it| it == key));
+        (!is_allowed).then(|| {
+            format!("`{name}.{shown}` is not among the keys that a link may write (the setting is `link_metadata_keys`)")
+        })
+    })
+}
+
+fn why_not_prototype(name: &str, object: &Metadata) -> Option<String> {
+    let key = object.iter().find_map(|(key, value)| prototype_in(key, value))?;
+    Some(format!("`{name}` holds the key `{key}`, which no link writes"))
+}
+
+fn prototype_in(key: &str, value: &Value) -> Option<&'static str> {
+    PROTOTYPE.into_iter().find(|it| *it == key).or_else(|| prototype_below(value))
+}
+
+fn prototype_below(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Array(items) => items.iter().find_map(prototype_below),
+        Value::Object(fields) => fields.iter().find_map(|(key, value)| prototype_in(key, value)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::why_not;
+    use crate::login::LinkRequest;
+
+    fn refused(user: serde_json::Value, app: serde_json::Value, allowed: Option<&[&str]>) -> Option<String> {
+        let request = LinkRequest {
+            primary: "auth0|1".to_owned(),
+            secondary: "auth0|2".to_owned(),
+            user_metadata: serde_json::from_value(user).unwrap(),
+            app_metadata: serde_json::from_value(app).unwrap(),
+            reasons: [].into(),
+        };
+        let allowed: Option<Vec<String>> =
+            allowed.map(|keys| keys.iter().map(|key| (*key).to_owned()).collect());
+        why_not(&request, allowed.as_deref())
+    }
+
+    #[test]
+    fn a_mark_is_refused_whatever_its_value() {
+        for key in ["linking", "no_link", "privileged"] {
+            for value in [json!(null), json!(false), json!(true), json!({}), json!({ "prompts": -5 })] {
+                let why = refused(json!(null), json!({ "plan": "pro", key: value }), None);
+                assert_eq!(
+                    why.unwrap(),
+                    format!("`app_metadata.{key}` is a mark, which no link writes or removes")
+                );
+            }
+        }
+        assert_eq!(refused(json!({ "linking": "a hobby" }), json!({ "plan": { "linking": 1 } }), None), None);
+    }
+
+    #[test]
+    fn a_key_of_the_prototype_is_refused_at_any_depth() {
+        for object in [
+            json!({ "__proto__": 1 }),
+            json!({ "a": { "constructor": null } }),
+            json!({ "a": [1, [{ "b": { "prototype": {} } }]] }),
+        ] {
+            assert!(refused(object.clone(), json!(null), None).is_some(), "{object}");
+            assert!(refused(json!(null), object.clone(), None).is_some(), "{object}");
+        }
+        assert_eq!(refused(json!({ "a": "__proto__", "Prototype": 1 }), json!(null), None), None);
+    }
+
+    #[test]
+    fn the_operators_list_is_of_first_level_keys() {
+        let allowed: Option<&[&str]> = Some(&["theme", "linking"]);
+        assert_eq!(refused(json!({ "theme": { "dark": true } }), json!({}), allowed), None);
+        assert_eq!(
+            refused(json!({ "theme": 1 }), json!({ "roles": null }), allowed).unwrap(),
+            "`app_metadata.roles` is not among the keys that a link may write (the setting is `link_metadata_keys`)"
+        );
+        assert!(refused(json!(null), json!({ "linking": {} }), allowed).unwrap().contains("is a mark"));
+        assert!(refused(json!({ "theme": 1 }), json!(null), Some(&[])).is_some());
+    }
+}

@@ -1,0 +1,66 @@
+//! Text that somebody else wrote, made fit for one line of a terminal, a log or
+//! a page.
+
+use std::borrow::Cow;
+
+/// Controls the direction in which text runs. Text that holds one can be read
+/// as something that it does not say.
+///
+/// Source: Unicode Character Database, property `Bidi_Control`.
+#[must_use]
+pub fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text on one line: control characters (C0, DEL, C1), bidi controls and
+/// line separators are escaped as Rust writes them, such as `\u{1b}`. Cut with
+/// `…` where it would be longer than this many bytes.
+#[must_use]
+pub fn on_one_line(text: &str, bytes: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(bytes));
+    for c in text.chars() {
+        let before = shown.len();
+        if c.is_control() || is_bidi_control(c) || matches!(c, '\u{2028}' | '\u{2029}') {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+        if shown.len() > bytes {
+            shown.truncate(before);
+            shown.push('…');
+            break;
+        }
+    }
+    shown
+}
+
+/// The text as it is, cut with `…` where it is longer than this many bytes.
+#[must_use]
+pub fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
+    if text.len() <= bytes {
+        return text.into();
+    }
+    [&text[..text.floor_char_boundary(bytes)], "…"].concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cut, on_one_line};
+
+    #[test]
+    fn what_controls_a_terminal_is_escaped() {
+        assert_eq!(
+            on_one_line("a\n\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{2028}ü", 100),
+            "a\\n\\u{1b}[2J\\u{7f}\\u{9b}\\u{202e}\\u{2028}ü"
+        );
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_between_characters() {
+        assert_eq!((cut("abc", 3), cut("aüü", 4)), ("abc".into(), "aü…".into()));
+        assert_eq!(on_one_line("abc", 3), "abc");
+        assert_eq!(on_one_line("abcd", 3), "abc…");
+        assert_eq!(on_one_line("aüü", 4), "aü…");
+        assert_eq!(on_one_line("a\u{1b}", 4), "a…");
+    }
+}

@@ -1,0 +1,82 @@
+//! The program `ligature` with a plugin that means harm to the program itself.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+/// A case in which the evil plugin makes this attack, and limits under which
+/// the machine's speed does not matter.
+fn prepare(attack: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let user = |id: &str| json!({"user_id": id, "email": "ada@example.com", "email_verified": true});
+    let case = json!({
+        "title": attack,
+        "now": "2026-11-21T10:00:00Z",
+        "users": [user("auth0|verified")],
+        "event": {
+            "user": user("google-oauth2|2"),
+            "connection": {"name": attack, "strategy": "google-oauth2"},
+        },
+    });
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("it is written");
+    write("attack.json", &case.to_string());
+    write("limits.toml", "[limits]\ndeadline_ms = 60000\n");
+    directory
+}
+
+/// The program with 512 MiB for its data: one that takes more is aborted.
+fn in_512_mib(directory: &Path, arguments: &str) -> Output {
+    let program = env!("CARGO_BIN_EXE_ligature");
+    let evil = test_guests::EVIL_FILE;
+    let command =
+        format!("ulimit -d 524288; exec '{program}' {arguments} --plugin '{evil}' --limits limits.toml");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &command]).current_dir(directory).output().expect("the program runs")
+}
+
+fn ran(attack: &str) -> Value {
+    let directory = prepare(attack);
+    let ran = in_512_mib(directory.path(), "run attack.json --json");
+    assert!(ran.status.success(), "{}: {}", ran.status, String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.stdout.len() < 2 << 20, "{} bytes", ran.stdout.len());
+    serde_json::from_slice(&ran.stdout).expect("it prints JSON")
+}
+
+#[test]
+fn a_record_of_1500_calls_of_a_megabyte_each_is_kept_within_limits() {
+    let report = ran("megabyte-look-ups");
+    let last = &report["calls"][100];
+    assert_eq!((&last["call"], &last["times"]), (&json!("more calls"), &json!(1_400)));
+    assert_eq!(last["answer"]["limit"], "100 calls of a login are kept, and 1024 KiB of them");
+}
+
+#[test]
+fn a_record_of_300_links_of_30_kb_each_is_kept_within_limits() {
+    let report = ran("other-links");
+    let calls = report["calls"].as_array().expect("a list");
+    let times = |call: &Value| call["times"].as_u64().unwrap_or(1);
+    assert_eq!(calls.iter().map(times).sum::<u64>(), 301);
+    assert_eq!(calls.last().map(|call| &call["call"]), Some(&json!("more calls")));
+}
+
+#[test]
+fn the_page_of_such_a_login_is_short() {
+    let directory = prepare("megabyte-look-ups");
+    let ran = in_512_mib(directory.path(), "run attack.json");
+    let page = String::from_utf8(ran.stdout).expect("it prints UTF-8");
+    assert!(ran.status.success() && page.len() < 1 << 20, "{}: {} bytes", ran.status, page.len());
+    assert!(page.contains("more calls") && page.contains("(1,400 times)"), "{page}");
+}
+
+#[test]
+fn the_snapshot_of_such_a_login_is_kept_within_limits() {
+    let directory = prepare("megabyte-look-ups");
+    let first = in_512_mib(directory.path(), "test attack.json --accept");
+    assert!(first.status.success(), "{}: {}", first.status, String::from_utf8_lossy(&first.stderr));
+    let snapshot = fs::metadata(directory.path().join("snapshots/attack.snap")).expect("it is written");
+    assert!(snapshot.len() < 2 << 20, "{} bytes", snapshot.len());
+    let again = in_512_mib(directory.path(), "test attack.json");
+    assert!(again.status.success(), "{}: {}", again.status, String::from_utf8_lossy(&again.stdout));
+}
