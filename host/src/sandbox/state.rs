@@ -14,7 +14,7 @@ use super::check::Contract;
 use super::output::Output;
 use super::wasi;
 use crate::limits::Limits;
-use crate::login::{ManagementApi, Timestamp};
+use crate::login::{ManagementApi, Timestamp, cut};
 
 /// One login's state.
 pub(super) struct State {
@@ -237,9 +237,9 @@ impl Log {
             self.dropped += 1;
             return;
         }
+        // A copy: what is cut off of the text itself would keep its room.
         if message.len() > self.max_bytes {
-            message.truncate(message.floor_char_boundary(self.max_bytes));
-            message.push('…');
+            message = cut(&message, self.max_bytes).into_owned();
         }
         // The limit is on the memory, not only on the text in it.
         message.shrink_to_fit();
