@@ -1,0 +1,108 @@
+//! Short ways to say what policies say.
+
+use crate::{
+    Decision, Level, LinkRequest, LoginEvent, Outcome, Reason, Step, Suggestion, User, Verification,
+};
+
+impl Outcome {
+    /// The login goes on as it is.
+    #[must_use]
+    pub fn proceed(code: &str, detail: impl Into<String>) -> Self {
+        Self::of(Decision::Proceed, code, detail.into())
+    }
+
+    /// The accounts were linked, and the login goes on as this primary user. To
+    /// be said after [`Host::link`](crate::Host::link), and only then.
+    #[must_use]
+    pub fn linked(primary: &str, code: &str, detail: impl Into<String>) -> Self {
+        Self::of(Decision::Linked(primary.to_owned()), code, detail.into())
+    }
+
+    /// The login goes on once the user has been asked about these accounts.
+    #[must_use]
+    pub fn suggest(step: Step, candidates: &[&str], code: &str, detail: impl Into<String>) -> Self {
+        Self::of(Decision::Suggest(Suggestion { step, candidates: owned(candidates) }), code, detail.into())
+    }
+
+    /// The login ends, with a message for the user.
+    #[must_use]
+    pub fn deny(message: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
+        Self::of(Decision::Deny(message.into()), code, detail.into())
+    }
+
+    /// The same, its first reason being about these users. A user of whom the
+    /// policy was not shown anything may not be named.
+    #[must_use]
+    pub fn about(mut self, users: &[&str]) -> Self {
+        if let Some(reason) = self.reasons.first_mut() {
+            reason.subject = owned(users);
+        }
+        self
+    }
+
+    /// The same, its first reason being of this level; it is
+    /// [`Level::Info`] otherwise.
+    #[must_use]
+    pub fn level(mut self, level: Level) -> Self {
+        if let Some(reason) = self.reasons.first_mut() {
+            reason.level = level;
+        }
+        self
+    }
+
+    fn of(decision: Decision, code: &str, detail: String) -> Self {
+        let reason = Reason { code: code.to_owned(), level: Level::Info, subject: Vec::new(), detail };
+        Self { decision, reasons: vec![reason], trace: Vec::new(), counterfactual: None }
+    }
+}
+
+fn owned(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+impl LinkRequest {
+    /// A link that writes no metadata. The primary stays, the secondary becomes
+    /// identities of it.
+    #[must_use]
+    pub fn new(primary: &str, secondary: &str) -> Self {
+        Self {
+            primary: primary.to_owned(),
+            secondary: secondary.to_owned(),
+            user_metadata: None,
+            app_metadata: None,
+            reasons: Vec::new(),
+        }
+    }
+
+    /// The same with these reasons for the journal.
+    #[must_use]
+    pub fn because(mut self, reasons: &[Reason]) -> Self {
+        self.reasons = reasons.to_vec();
+        self
+    }
+}
+
+impl Verification {
+    /// Whether `email_verified` held JSON `true`.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        matches!(self, Self::Verified)
+    }
+}
+
+impl User {
+    /// Whether the address is verified. False if there is none.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.email.is_some() && self.email_verified.is_verified()
+    }
+}
+
+impl LoginEvent {
+    /// The login's own address, if it is verified: the one address that may be
+    /// looked up.
+    #[must_use]
+    pub fn verified_email(&self) -> Option<&str> {
+        self.user.email.as_deref().filter(|_| self.user.email_verified.is_verified())
+    }
+}

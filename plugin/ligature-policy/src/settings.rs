@@ -1,0 +1,160 @@
+//! The policy document.
+
+mod nearest;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::{ApiError, SettingsError, Warning};
+
+/// A policy document, a JSON object: a serde type.
+///
+/// Give the type `#[serde(deny_unknown_fields, default)]`. Without the first,
+/// a misspelt key is no error and its default holds unnoticed; without the
+/// second, a document has to name every key.
+///
+/// ```
+/// use ligature_policy::{Invalid, Settings};
+///
+/// #[derive(serde::Deserialize, Default)]
+/// #[serde(deny_unknown_fields, default)]
+/// struct MySettings {
+///     domains: Vec<String>,
+/// }
+///
+/// impl Settings for MySettings {
+///     fn schema() -> String {
+///         r#"{"type": "object", "properties": {"domains": {"type": "array", "items": {"type": "string"}}}}"#.into()
+///     }
+///
+///     fn check(&self) -> Result<(), Invalid> {
+///         match self.domains.iter().find(|domain| !domain.contains('.')) {
+///             Some(domain) => Err(Invalid::new("domains", format!("`{domain}` is no domain"))),
+///             None => Ok(()),
+///         }
+///     }
+/// }
+///
+/// let error = MySettings::read_and_check("{\n  \"domain\": []\n}").err().unwrap();
+/// assert_eq!((error.line, error.column), (2, 10));
+/// assert_eq!(error.message, "unknown field `domain`, expected `domains`; did you mean `domains`?");
+/// let error = MySettings::read_and_check("{\n  \"domains\": [\"x\"]\n}").err().unwrap();
+/// assert_eq!((error.line, error.column, error.message.as_str()), (2, 3, "`domains`: `x` is no domain"));
+/// ```
+pub trait Settings: DeserializeOwned {
+    /// The JSON Schema (2020-12) of the document. With the feature `schema`,
+    /// `schema_of::<Self>()` makes it of the type.
+    fn schema() -> String;
+
+    /// Finds what no type can say, before any login uses the document.
+    ///
+    /// # Errors
+    ///
+    /// The key, and what is wrong with its value.
+    fn check(&self) -> Result<(), Invalid> {
+        Ok(())
+    }
+
+    /// The options in use that give a protection up or have no effect. At most
+    /// 100.
+    fn warnings(&self) -> Vec<Warning> {
+        Vec::new()
+    }
+
+    /// Reads a document, as every login does: without [`check`](Self::check).
+    ///
+    /// # Errors
+    ///
+    /// Where and why it is none.
+    fn read(document: &str) -> Result<Self, SettingsError> {
+        // serde would take a list for the values in their order.
+        if !document.trim_start().starts_with('{') {
+            return Err(error_at((1, 1), "the settings are an object: `{ … }`".to_owned()));
+        }
+        serde_json::from_str(document).map_err(|error| {
+            let text = error.to_string();
+            // serde_json appends the place, which is passed on its own.
+            let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+            error_at((error.line(), error.column()), nearest::with_nearest(message))
+        })
+    }
+
+    /// Reads a document and checks it.
+    ///
+    /// # Errors
+    ///
+    /// Where and why it is none.
+    fn read_and_check(document: &str) -> Result<Self, SettingsError> {
+        let settings = Self::read(document)?;
+        match settings.check() {
+            Ok(()) => Ok(settings),
+            Err(invalid) => {
+                let message = format!("`{}`: {}", invalid.key, invalid.message);
+                Err(error_at(place_of(document, &invalid.key), message))
+            }
+        }
+    }
+}
+
+/// A key of the document and what is wrong with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// The key.
+    pub key: String,
+    /// What is wrong with its value, and what is allowed.
+    pub message: String,
+}
+
+impl Invalid {
+    /// What is wrong with the value of this key.
+    #[must_use]
+    pub fn new(key: &str, message: impl Into<String>) -> Self {
+        Self { key: key.to_owned(), message: message.into() }
+    }
+}
+
+/// For policies that have nothing to set: only `{}` is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoSettings {}
+
+impl Settings for NoSettings {
+    fn schema() -> String {
+        r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","additionalProperties":false}"#
+            .to_owned()
+    }
+
+    // Without a JSON reader, which would be most of a small component.
+    fn read(document: &str) -> Result<Self, SettingsError> {
+        let within = document.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        match within {
+            Some(within) if within.trim().is_empty() => Ok(Self {}),
+            _ => Err(error_at((0, 0), "this policy has no settings; expected `{}`".to_owned())),
+        }
+    }
+}
+
+/// The JSON Schema of a type, for [`Settings::schema`].
+#[cfg(feature = "schema")]
+#[must_use]
+pub fn schema_of<T: schemars::JsonSchema>() -> String {
+    schemars::schema_for!(T).to_value().to_string()
+}
+
+/// The settings of a login, read from its document.
+pub(crate) fn for_login<S: Settings>(document: &str) -> Result<S, ApiError> {
+    S::read(document).map_err(|error| ApiError::Invalid(format!("the settings: {}", error.message)))
+}
+
+fn error_at((line, column): (usize, usize), message: String) -> SettingsError {
+    let number = |place| u32::try_from(place).unwrap_or(0);
+    SettingsError { line: number(line), column: number(column), message }
+}
+
+/// Where a key stands first, from 1; 0 if it does not.
+fn place_of(document: &str, key: &str) -> (usize, usize) {
+    let Some(at) = document.find(&format!("\"{key}\"")) else { return (0, 0) };
+    let before = &document[..at];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, at - line_start + 1)
+}

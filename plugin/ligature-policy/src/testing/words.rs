@@ -1,0 +1,73 @@
+//! Users and logins in few words, and errors in words.
+
+use crate::{ApiError, Connection, Identity, LoginEvent, User, Verification};
+
+/// A user with this id and this address, verified, of a connection that is
+/// called as its provider. What differs is set afterwards:
+/// `User { blocked: true, ..user("auth0|1", "ada@example.com") }`.
+#[must_use]
+pub fn user(id: &str, email: &str) -> User {
+    let (provider, own_id) = id.split_once('|').unwrap_or((id, ""));
+    let identity = Identity {
+        provider: provider.to_owned(),
+        user_id: own_id.to_owned(),
+        connection: provider.to_owned(),
+        is_social: !matches!(provider, "auth0" | "email" | "sms"),
+        email: None,
+        email_verified: Verification::Absent,
+    };
+    User {
+        user_id: id.to_owned(),
+        email: Some(email.to_owned()),
+        email_verified: Verification::Verified,
+        created_at: None,
+        last_login: None,
+        logins_count: None,
+        blocked: false,
+        identities: vec![identity],
+        roles: Vec::new(),
+        organizations: Vec::new(),
+        mfa_factors: Vec::new(),
+        user_metadata: None,
+        app_metadata: None,
+    }
+}
+
+/// A login of this user through the connection of its own identity.
+#[must_use]
+pub fn login(user: User) -> LoginEvent {
+    let own = user.identities.first();
+    let connection = Connection {
+        name: own.map(|it| it.connection.clone()).unwrap_or_default(),
+        strategy: own.map(|it| it.provider.clone()).unwrap_or_default(),
+    };
+    LoginEvent {
+        user,
+        connection,
+        client_id: None,
+        organization_id: None,
+        protocol: None,
+        prompt: Vec::new(),
+        methods: Vec::new(),
+        settings: "{}".to_owned(),
+        trace: false,
+    }
+}
+
+/// An error, as the host words it.
+pub(super) fn of(error: &ApiError) -> String {
+    match error {
+        ApiError::Refused(why) => format!("refused: {why}"),
+        ApiError::BudgetSpent(which) => format!("budget spent: {which}"),
+        ApiError::NotFound(what) => format!("not found: {what}"),
+        ApiError::AlreadyLinked(what) => format!("already linked: {what}"),
+        ApiError::StateChanged(what) => format!("state changed: {what}"),
+        ApiError::RateLimited(Some(seconds)) => format!("rate-limited: wait {seconds} s"),
+        ApiError::RateLimited(None) => "rate-limited".to_owned(),
+        ApiError::TimedOut => "timed out".to_owned(),
+        ApiError::Unavailable(how) => format!("unavailable: {how}"),
+        ApiError::TooMany(limit) => format!("more than {limit} users"),
+        ApiError::Invalid(what) => format!("invalid: {what}"),
+        ApiError::Other(what) => what.clone(),
+    }
+}
