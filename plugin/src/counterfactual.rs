@@ -6,7 +6,7 @@ use link_policy::{
     Strictness, TrustedConnection,
 };
 
-use crate::bindings::ligature::login::types::AuthenticationMethod;
+use crate::bindings::AuthenticationMethod;
 use crate::bindings::{LoginEvent, Timestamp, User, Verification};
 use crate::decide::{Input, Plan, PlannedDecision, decide, needs_look_up};
 

@@ -2,7 +2,7 @@
 //! them; another host may.
 
 use link_policy::Policy;
-use link_users_by_email::bindings::ligature::login::types::Connection;
+use link_users_by_email::bindings::Connection;
 use link_users_by_email::bindings::{Identity, LoginEvent, User, Verification};
 use link_users_by_email::decide::{Input, PlannedDecision, decide};
 

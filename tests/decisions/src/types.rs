@@ -2,8 +2,8 @@
 //! `ligature:login@0.1.0` translates them.
 
 use ligature_host::login::{self, Timestamp};
-use link_users_by_email::bindings::ligature::login::types::{AuthenticationMethod, Connection};
 use link_users_by_email::bindings::{self as plugin, Response};
+use link_users_by_email::bindings::{AuthenticationMethod, Connection};
 use serde_json::{Map, Value};
 
 pub(crate) fn event(event: &login::LoginEvent) -> plugin::LoginEvent {
