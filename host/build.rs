@@ -1,13 +1,19 @@
 //! Builds the policy plugin and hands it to the host, which embeds it: the
-//! program `ligature` is one file that works.
+//! program `ligature` is one file that works. Embeds the files of `ligature
+//! new` too.
+
+#[cfg(feature = "built-in")]
+#[path = "build/scaffold.rs"]
+mod scaffold;
 
 #[cfg(feature = "built-in")]
 fn main() {
-    let workspace = std::path::PathBuf::from(
+    let host = std::path::PathBuf::from(
         std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"),
     );
-    let workspace = workspace.parent().expect("the host lies in the workspace");
+    let workspace = host.parent().expect("the host lies in the workspace");
     build_guest::Guest::package("link-users-by-email").build(workspace, "link_users_by_email.wasm");
+    scaffold::embed(&host.join("src/scaffold/templates"), workspace);
 }
 
 #[cfg(not(feature = "built-in"))]

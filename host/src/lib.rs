@@ -11,6 +11,7 @@
 //! | [`decide`] | one login, from the question to the checked answer |
 //! | [`harness`] | case files, the printed page, snapshots, benches |
 //! | [`tenant`] | the HTTP server that Auth0's clients accept for Auth0 |
+//! | `scaffold` | the first files of a policy of one's own |
 //! | [`cli`] | the program `ligature` |
 //! | [`terminal`] | the way out for every text that a person reads |
 //!
@@ -31,6 +32,8 @@ pub mod harness;
 pub mod limits;
 pub mod login;
 pub mod sandbox;
+#[cfg(feature = "built-in")]
+mod scaffold;
 #[cfg(feature = "built-in")]
 pub mod tenant;
 pub mod terminal;

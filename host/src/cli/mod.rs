@@ -7,6 +7,7 @@ mod inspect;
 mod journal;
 mod limits_file;
 mod log;
+mod new;
 mod plugin;
 mod policy;
 mod run;
@@ -43,6 +44,8 @@ const AFTER_HELP: &str = "Exit codes: 0 done · 1 the plugin or the directory fa
 enum Command {
     /// Decide one login and print what happened on one page
     Run(run::Args),
+    /// Write the first files of a policy of one's own
+    New(new::Args),
     /// Decide cases and hold each against its snapshot
     Test(test::Args),
     /// Serve a local tenant that Auth0's clients accept for Auth0
@@ -108,6 +111,7 @@ impl Cli {
     fn execute(self) -> ExitCode {
         let done = match self.command {
             Command::Run(args) => args.execute(),
+            Command::New(args) => args.execute(),
             Command::Test(args) => args.execute(),
             Command::Serve(args) => args.execute(),
             Command::Users(args) => args.execute(),

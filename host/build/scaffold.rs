@@ -1,0 +1,57 @@
+//! Lists the files of `ligature new` for the room `scaffold`, which includes
+//! the list and so the files.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Folders of the workspace that a project gets a copy of: which template takes
+/// it (`shared` is all), the folder in the workspace, the folder in the project.
+const VENDORED: &[(&str, &str, &str)] = &[("shared", "wit", "wit")];
+
+/// Writes `OUT_DIR/templates.rs`: a slice of (template, path in the project,
+/// text), where `templates` has a folder for each template.
+///
+/// # Panics
+///
+/// When a file cannot be read: that is how a build script reports failure.
+pub(crate) fn embed(templates: &Path, workspace: &Path) {
+    println!("cargo::rerun-if-changed={}", templates.display());
+    let mut list = String::from("&[\n");
+    for template in entries(templates).into_iter().filter(|path| path.is_dir()) {
+        add(&mut list, &file_name(&template), &template, "");
+    }
+    for (template, folder, place) in VENDORED {
+        let folder = workspace.join(folder);
+        println!("cargo::rerun-if-changed={}", folder.display());
+        add(&mut list, template, &folder, &format!("{place}/"));
+    }
+    list.push_str("]\n");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("templates.rs");
+    fs::write(&out, list).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+}
+
+/// Adds every file below a folder.
+fn add(list: &mut String, template: &str, folder: &Path, place: &str) {
+    for path in entries(folder) {
+        let name = format!("{place}{}", file_name(&path));
+        if path.is_dir() {
+            add(list, template, &path, &format!("{name}/"));
+        } else {
+            let path = path.to_str().expect("a path in UTF-8");
+            writeln!(list, "    ({template:?}, {name:?}, include_str!({path:?})),").expect("a text takes it");
+        }
+    }
+}
+
+/// What a folder holds, in the order of the names.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let read = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<_> = read.map(|entry| entry.expect("an entry of a folder").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().and_then(|name| name.to_str()).expect("a name in UTF-8").to_owned()
+}

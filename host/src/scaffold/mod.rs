@@ -1,0 +1,134 @@
+//! Writing the first files of a policy of one's own: `ligature new`.
+//!
+//! A project is made of templates, folders within `templates/`, whose files are
+//! part of the program:
+//!
+//! | folder | whose files are written |
+//! |---|---|
+//! | `shared/` | in every project: two cases with their snapshots |
+//! | `rust/`, `js/`, `python/`, `c/` | in a project of that language |
+//!
+//! `host/build/scaffold.rs` adds folders of the workspace, such as `wit/`, so
+//! that a project's copy is the contract of the program that wrote it. Where two
+//! files have the same path, the language's is taken.
+//!
+//! The rules of a template:
+//!
+//! * A file is UTF-8, and lies where it comes to lie in the project.
+//! * The ending `.in` of a name is left out. It is for names that cargo or git
+//!   would take for their own here: `Cargo.toml.in`, `.gitignore.in`.
+//! * In the text, `{{name}}` becomes the project's name (`my-policy`) and
+//!   `{{snake_name}}` the same with underscores (`my_policy`). There is no other
+//!   placeholder, and no escape: a `{{` that neither follows stays as it is,
+//!   such as `${{ matrix.os }}` of a CI file. Paths have no placeholders.
+//! * `README.md` has one block of ```` ```sh ````, the first one, whose commands
+//!   build the project and hold its cases against their snapshots. `ligature new`
+//!   prints them, and the tests run them, line by line.
+
+mod name;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub(crate) use name::ProjectName;
+
+/// The files of every template: the template, the path in the project, the text.
+const TEMPLATES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+
+/// A language that there is a template for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Language {
+    /// Rust
+    Rust,
+    /// JavaScript
+    #[value(alias = "javascript")]
+    Js,
+    /// Python
+    #[value(alias = "py")]
+    Python,
+    /// C
+    C,
+}
+
+impl Language {
+    /// The template's folder.
+    fn template(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Js => "js",
+            Self::Python => "python",
+            Self::C => "c",
+        }
+    }
+}
+
+/// A project that is not written yet.
+#[derive(Debug)]
+pub(crate) struct Project {
+    name: ProjectName,
+    language: Language,
+}
+
+/// Why a project was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ScaffoldError {
+    /// Something of that name is there.
+    #[error("{} is there already; nothing was written", .0.display())]
+    Exists(PathBuf),
+    /// A file or folder could not be written.
+    #[error("{} could not be written", path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Project {
+    pub(crate) fn new(name: ProjectName, language: Language) -> Self {
+        Self { name, language }
+    }
+
+    /// Writes the project into a new folder of its name.
+    ///
+    /// # Errors
+    ///
+    /// When there is something of that name, or a file cannot be written.
+    pub(crate) fn write(&self, parent: &Path) -> Result<(), ScaffoldError> {
+        let folder = parent.join(self.name.kebab());
+        fs::create_dir(&folder).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => ScaffoldError::Exists(folder.clone()),
+            _ => ScaffoldError::Unwritable { path: folder.clone(), source },
+        })?;
+        for (path, text) in self.files() {
+            let path = folder.join(path);
+            let unwritable = |source| ScaffoldError::Unwritable { path: path.clone(), source };
+            fs::create_dir_all(path.parent().unwrap_or(&folder)).map_err(unwritable)?;
+            fs::write(&path, text).map_err(unwritable)?;
+        }
+        Ok(())
+    }
+
+    /// The commands of the README that build the project and test it.
+    pub(crate) fn commands(&self) -> String {
+        let readme = self.files().into_iter().find(|(path, _)| path == "README.md");
+        let text = readme.map(|(_, text)| text).unwrap_or_default();
+        let block = text.split_once("```sh\n").and_then(|(_, rest)| rest.split_once("```"));
+        block.map(|(commands, _)| commands.to_owned()).unwrap_or_default()
+    }
+
+    /// Each file's path in the project, and its text.
+    fn files(&self) -> Vec<(String, String)> {
+        let of = |wanted| TEMPLATES.iter().filter(move |(template, ..)| *template == wanted);
+        of("shared")
+            .chain(of(self.language.template()))
+            .map(|(_, path, text)| (path.strip_suffix(".in").unwrap_or(path).to_owned(), self.filled(text)))
+            .collect()
+    }
+
+    fn filled(&self, text: &str) -> String {
+        text.replace("{{name}}", self.name.kebab()).replace("{{snake_name}}", &self.name.snake())
+    }
+}

@@ -1,0 +1,78 @@
+//! A project's name.
+
+/// A name that is a folder, a package and a component: lower-case ASCII letters,
+/// digits and single hyphens between them, a letter first; at most 64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProjectName(String);
+
+const LONGEST: usize = 64;
+
+impl ProjectName {
+    /// # Errors
+    ///
+    /// A sentence that says what is allowed.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let is_word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        let begins_with_letter = text.starts_with(|first: char| first.is_ascii_lowercase());
+        if text.len() <= LONGEST && begins_with_letter && text.split('-').all(is_word) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!(
+            "expected a name such as `my-policy`: lower-case letters from a to z, digits, and single hyphens \
+             between them; a letter first, at most {LONGEST} characters, and no path"
+        ))
+    }
+
+    /// Such as `my-policy`.
+    pub(crate) fn kebab(&self) -> &str {
+        &self.0
+    }
+
+    /// Such as `my_policy`.
+    pub(crate) fn snake(&self) -> String {
+        self.0.replace('-', "_")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ProjectName;
+
+    #[test]
+    fn a_kebab_case_name_is_one() {
+        for name in ["a", "my-policy", "policy2", "a-1-b", &"a".repeat(64)] {
+            assert!(ProjectName::parse(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        let too_long = "a".repeat(65);
+        let none = [
+            "",
+            "-",
+            "a-",
+            "-a",
+            "a--b",
+            "1a",
+            "My-Policy",
+            "my_policy",
+            "my policy",
+            "ä",
+            "a/b",
+            "..",
+            ".",
+            "/",
+            "a\\b",
+            "a.b",
+            "a\n",
+            "--lang",
+            &too_long,
+        ];
+        for name in none {
+            assert!(ProjectName::parse(name).is_err(), "{name}");
+        }
+    }
+}
