@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::plugin::{PluginArgs, unloadable};
 use super::{Exit, Outcome, print, print_json};
 use crate::harness::thousands;
+use crate::limits::Limits;
 use crate::sandbox::{CONTRACT, Direction, Inspection};
 use crate::terminal::{Json, Text, bad, dim, good, head, line};
 
@@ -34,13 +35,13 @@ impl Args {
         if self.json {
             print_json(&Json::pretty(&inspection).map_err(Exit::failed)?)?;
         } else {
-            print(&table(&inspection))?;
+            print(&table(&inspection, sandbox.limits()))?;
         }
         if inspection.refused.is_some() { Err(Exit { code: super::UNREADABLE, error: None }) } else { Ok(()) }
     }
 }
 
-fn table(inspection: &Inspection) -> Text {
+fn table(inspection: &Inspection, limits: &Limits) -> Text {
     let mut text = Text::one(head(&inspection.name));
     let contract = inspection.contract.as_deref().unwrap_or("none");
     text.line(line!["  contract  ", contract, " ", dim(format!("(this host: {CONTRACT})"))]);
@@ -55,8 +56,26 @@ fn table(inspection: &Inspection) -> Text {
                 (Direction::Export, true) => good("used"),
                 (Direction::Export, false) => dim("not used"),
             };
-            text.line(line![format!("  {:<44} ", item.name), met]);
+            let functions = match item.not_offered.as_slice() {
+                [] => String::new(),
+                functions => format!(": {}", functions.join(", ")),
+            };
+            text.line(line![format!("  {:<44} ", item.name), met, functions]);
         }
+    }
+    text.head("Takes at the least");
+    let needs = &inspection.needs;
+    for (what, wanted, limit) in [
+        ("instances", needs.instances, limits.instances),
+        ("memories", needs.memories, limits.memories),
+        ("memory_bytes", needs.memory_bytes, limits.memory_bytes),
+        ("tables", needs.tables, limits.tables),
+        ("table_elements", needs.table_elements, limits.table_elements),
+        ("functions", needs.functions, limits.functions),
+        ("stack_bytes", needs.stack_bytes, limits.stack_bytes),
+    ] {
+        let row = format!("  {what:<16}{} of {}", thousands(wanted), thousands(limit as u64));
+        text.line(if wanted > limit as u64 { line![bad(row)] } else { line![row] });
     }
     text.line("");
     text.line(match &inspection.refused {

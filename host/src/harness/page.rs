@@ -8,6 +8,7 @@ use super::recorder::Call;
 use super::report::Report;
 use crate::limits::Limits;
 use crate::login::{Decision, Level, Step, Verdict, Verification, mask_addresses};
+use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 
 /// The page.
@@ -22,6 +23,7 @@ pub fn page(case: &Case, report: &Report, limits: &Limits) -> Text {
     explanation(&mut page, report);
     changes(&mut page, &report.changes);
     log(&mut page, report);
+    output(&mut page, &report.output);
     cost(&mut page, report, limits);
     page
 }
@@ -237,6 +239,20 @@ fn log(page: &mut Text, report: &Report) {
     for logged in &report.log {
         let level = format!("{:?}", logged.level).to_lowercase();
         page.line(line!["  ", dim(level), " ", &logged.message]);
+    }
+}
+
+fn output(page: &mut Text, output: &PluginOutput) {
+    for (title, stream) in
+        [("Standard output of the plugin", &output.stdout), ("Standard error of the plugin", &output.stderr)]
+    {
+        if stream.is_empty() {
+            continue;
+        }
+        page.head(title);
+        for written in stream.trim_matches('\n').lines() {
+            page.line(line!["  ", written]);
+        }
     }
 }
 
