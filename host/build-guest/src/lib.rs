@@ -11,10 +11,11 @@ use std::process::Command;
 /// The target that guests are built for.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// A guest to build: a package of this workspace.
+/// A guest to build: a package of a workspace.
 #[derive(Debug, Clone)]
 pub struct Guest {
     package: String,
+    profile: String,
     features: Vec<String>,
 }
 
@@ -22,7 +23,14 @@ impl Guest {
     /// The guest that is the package of this name.
     #[must_use]
     pub fn package(name: &str) -> Self {
-        Self { package: name.to_owned(), features: Vec::new() }
+        Self { package: name.to_owned(), profile: "guest".to_owned(), features: Vec::new() }
+    }
+
+    /// Builds with this profile in place of `guest`, which this workspace has.
+    #[must_use]
+    pub fn profile(mut self, name: &str) -> Self {
+        self.profile = name.to_owned();
+        self
     }
 
     /// Builds with this feature of the package too.
@@ -35,7 +43,7 @@ impl Guest {
     /// Builds the guest and copies the component to `OUT_DIR/<file>`. Tells
     /// cargo to run the build script again when a source of the guest changes.
     ///
-    /// `workspace` is the workspace's root.
+    /// `workspace` is the root of the workspace that the package is in.
     ///
     /// # Panics
     ///
@@ -48,7 +56,6 @@ impl Guest {
 
         println!("cargo::rerun-if-changed={}", manifest.display());
         println!("cargo::rerun-if-changed={}", workspace.join("Cargo.lock").display());
-        println!("cargo::rerun-if-changed={}", workspace.join("wit").display());
 
         let status = self.cargo(&manifest, &target_dir).status();
         match status {
@@ -62,7 +69,7 @@ impl Guest {
             Err(error) => panic!("\n\ncargo could not be run to build `{}`: {error}\n\n", self.package),
         }
 
-        let built = target_dir.join(TARGET).join("guest");
+        let built = target_dir.join(TARGET).join(&self.profile);
         let name = self.package.replace('-', "_");
         rerun_if_sources_change(&built.join(format!("{name}.d")));
         let component = out_dir.join(file);
@@ -75,7 +82,7 @@ impl Guest {
     fn cargo(&self, manifest: &Path, target_dir: &Path) -> Command {
         let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
         cargo
-            .args(["build", "--locked", "--lib", "--profile", "guest", "--target", TARGET])
+            .args(["build", "--locked", "--lib", "--profile", &self.profile, "--target", TARGET])
             .args(["--package", &self.package])
             .arg("--manifest-path")
             .arg(manifest)
