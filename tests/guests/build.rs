@@ -9,6 +9,7 @@ fn main() {
     let workspace = package.ancestors().nth(2).expect("the tests lie in the workspace");
     Guest::package("evil").build(workspace, "evil.wasm");
     Guest::package("evil").feature("worldly").build(workspace, "worldly.wasm");
+    Guest::package("pinned").build(workspace, "pinned.wasm");
     let example = workspace.join("examples/minimal-plugin");
     Guest::package("minimal-plugin").profile("release").build(&example, "minimal_plugin.wasm");
 }

@@ -14,3 +14,6 @@ pub const MINIMAL_FILE: &str = concat!(env!("OUT_DIR"), "/minimal_plugin.wasm");
 
 /// Where [`EVIL`] lies, for programs that read it.
 pub const EVIL_FILE: &str = concat!(env!("OUT_DIR"), "/evil.wasm");
+
+/// Built against the contract as it was first released.
+pub const PINNED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pinned.wasm"));
