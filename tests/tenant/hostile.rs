@@ -2,6 +2,7 @@
 
 mod browsers;
 mod grants;
+mod logs;
 mod pages;
 mod wire;
 
@@ -11,7 +12,7 @@ use crate::tenants::{Tenant, database_user, shared, user};
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [browsers::TESTS, grants::TESTS, pages::TESTS, wire::TESTS].concat()
+    [browsers::TESTS, grants::TESTS, logs::TESTS, pages::TESTS, wire::TESTS].concat()
 }
 
 fn tenant() -> Arc<Tenant> {

@@ -76,6 +76,13 @@ impl Tenant {
         Self { running: serving::Tenant::start(folder, config, &args), _folder: None }
     }
 
+    /// As `args` say, its log's format too.
+    pub(crate) fn logging(config: &str, args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let running = serving::Tenant::start(folder.path(), config, args);
+        Self { running, _folder: Some(folder) }
+    }
+
     pub(crate) fn http(&self) -> &str {
         &self.running.http
     }

@@ -64,3 +64,37 @@ impl Write for JsonLines {
         io::stderr().flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tracing_subscriber::field::MakeExt;
+    use tracing_subscriber::fmt::format;
+
+    use super::field;
+
+    #[test]
+    fn only_our_own_styles_are_in_a_coloured_line() {
+        let written = tempfile::NamedTempFile::new().expect("a file");
+        let log = tracing_subscriber::fmt()
+            .with_ansi(true)
+            .without_time()
+            .fmt_fields(format::debug_fn(field).delimited(" "))
+            .with_writer(Arc::new(written.reopen().expect("the file")))
+            .finish();
+        let hostile = "\u{1b}[31m\n\u{9b}2J\u{202e}";
+        tracing::subscriber::with_default(log, || {
+            let _inside = tracing::info_span!("login", user = %hostile).entered();
+            tracing::warn!(target: "audit", failure = %hostile, user = hostile, "it says {hostile}");
+        });
+        let line = std::fs::read_to_string(written.path()).expect("text");
+        let plain = anstream::adapter::strip_str(&line).to_string();
+        let shown = r"\u{1b}[31m\n\u{9b}2J\u{202e}";
+        assert_eq!(
+            plain,
+            format!(" WARN login{{user={shown}}}: audit: it says {shown} failure={shown} user=\"{shown}\"\n")
+        );
+        assert!(line.contains("\u{1b}[3mfailure\u{1b}[0m"), "{line:?}");
+    }
+}

@@ -203,9 +203,10 @@ impl Tenant {
         self.metrics.decided(&decided);
         if let Some(failure) = &decided.failure {
             let failure = failure.to_string();
+            let failure = mask_addresses(&failure);
             tracing::error!(
                 target: "audit", user = %masked(&user), plugin = in_force.plugin.name(),
-                failure = %mask_addresses(&failure), on_failure = ?self.config.on_failure, "the plugin failed"
+                failure = %shortened(&failure), on_failure = ?self.config.on_failure, "the plugin failed"
             );
         }
         for refusal in &decided.refusals {
@@ -283,6 +284,16 @@ fn one(key: &str, value: Value) -> Map<String, Value> {
 
 fn masked(user: &User) -> std::borrow::Cow<'_, str> {
     mask_addresses(&user.user_id)
+}
+
+/// What a log line keeps of a failure, in bytes. A panic may say much more.
+const FAILURE: usize = 1 << 10;
+
+fn shortened(text: &str) -> String {
+    match text.floor_char_boundary(FAILURE) {
+        end if end < text.len() => format!("{}…", &text[..end]),
+        _ => text.to_owned(),
+    }
 }
 
 pub(super) fn word(decision: &Decision) -> &'static str {
