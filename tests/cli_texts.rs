@@ -196,14 +196,11 @@ fn a_case_that_is_none_is_told_in_one_line() {
             json!({ HOSTILE: 1 }).to_string(),
             json!({ "title": HOSTILE, "now": HOSTILE }).to_string(),
             case("google-oauth2").replace("\"auth0|1\"", &json!(HOSTILE).to_string()),
-            case("google-oauth2").replace(
-                "\"policy\":{}",
-                &json!({"policy": {HOSTILE: 1}}).to_string()[1..].trim_end_matches('}').to_owned().as_str(),
-            ),
+            case("google-oauth2").replace("\"policy\":{}", &format!("\"policy\":{}", json!({ HOSTILE: 1 }))),
         ] {
             place.write("case.json", text);
-            place.run(&["run", "case.json"]);
-            place.run(&["test", "case.json"]);
+            place.bad(&["run", "case.json"]);
+            assert_eq!(place.run(&["test", "case.json"]).code, Some(2));
         }
         place.write("policy.json", json!({ HOSTILE: 1 }).to_string());
         place.bad(&["policy", "check", "policy.json"]);
@@ -308,4 +305,40 @@ fn an_explanation_claims_nothing_that_the_plugin_did_not_say() {
     place.write("case.json", case("unasked-trace"));
     let page = place.good(&["run", "case.json", "--plugin", test_guests::EVIL_FILE]);
     assert!(!page.contains("Explanation") && !page.contains("nobody asked"), "{page}");
+}
+
+#[test]
+fn a_place_and_a_mistaken_value_are_told_once() {
+    let place = Place::new(false);
+    place.write("a.json", "{\"title\": 7}");
+    let told = place.run(&["test", "a.json"]).stdout;
+    let lines: Vec<_> = told.lines().take(2).collect();
+    assert_eq!(
+        lines,
+        ["✗ a.json", "  line 1, column 11: `title`: invalid type: integer `7`, expected a string"]
+    );
+
+    place.write("b.json", case("google-oauth2"));
+    let snapshots = place.path().join("snapshots");
+    fs::create_dir(&snapshots).expect("a folder");
+    for (held, why) in [
+        ("---\n\t: {\n---\n", "this is no snapshot: Failed parsing the YAML"),
+        ("Expression: x\n\n", "this is no snapshot: it does not begin with a line `---`"),
+    ] {
+        fs::write(snapshots.join("b.snap"), held).expect("a file is written");
+        assert_eq!(place.bad(&["test", "b.json"]), format!("error: snapshots/b.snap: {why}\n"));
+    }
+
+    let told = place.run(&["journal", "show", "nowhere"]).stderr;
+    let line = told.lines().next();
+    assert_eq!(
+        line,
+        Some(
+            "error: invalid value for '<LINK-ID>': `nowhere` is not a LINK-ID; `ligature journal list` prints them"
+        )
+    );
+    let told = place.run(&["bench", "b.json", "--seconds", "many"]).stderr;
+    let line = told.lines().next();
+    let bad_number = "error: invalid value 'many' for '--seconds <SECONDS>': expected a number of seconds from 0.01 to 600";
+    assert_eq!(line, Some(bad_number));
 }

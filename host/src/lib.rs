@@ -31,6 +31,7 @@ pub mod guard;
 pub mod harness;
 pub mod limits;
 pub mod login;
+mod place;
 pub mod sandbox;
 #[cfg(feature = "built-in")]
 mod scaffold;

@@ -127,12 +127,23 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(Exit { code, error }) => {
                 if let Some(error) = error {
-                    print_error(&Text::one(line![bad("error:").bold(), " ", format!("{error:#}")]));
+                    print_error(&Text::one(line![bad("error:").bold(), " ", sentence(&error)]));
                 }
                 ExitCode::from(code)
             }
         }
     }
+}
+
+/// An error and its causes. One that an error names itself is told once.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 /// Prints to standard output. A reader that has gone away (`| head`) is no
@@ -162,5 +173,21 @@ fn write(text: &str) -> Outcome {
     match anstream::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Exit::failed(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::sentence;
+    use crate::tenant::ServeError;
+
+    #[test]
+    fn a_cause_that_an_error_names_itself_is_told_once() {
+        let why = || std::io::Error::other("no power");
+        assert_eq!(sentence(&ServeError::Stopped(why()).into()), "the server stopped: no power");
+        let error = Err::<(), _>(why()).context("case.json").unwrap_err();
+        assert_eq!(sentence(&error), "case.json: no power");
     }
 }

@@ -138,11 +138,14 @@ pub(super) fn checked(policy: Document, plugin: &Plugin) -> Result<Document, Exi
     match policy.check(plugin) {
         Ok(Ok(())) => Ok(policy),
         Ok(Err(error)) => Err(Exit::unreadable(error)),
-        Err(failure) => Err(Exit::failed(anyhow!(
-            "plugin {} {failure}, while checking the policy of {}",
-            plugin.name(),
-            policy.file.display()
-        ))),
+        Err(failure) => {
+            let which =
+                policy.origin.as_ref().map_or("`{}`".to_owned(), |it| format!("of {}", it.file.display()));
+            Err(Exit::failed(anyhow!(
+                "plugin {} {failure}, while checking the policy {which}",
+                plugin.name()
+            )))
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl Args {
                 }
                 print(&text)
             }
-            Ok(Err(error)) => Err(Exit::unreadable(document.error(&error))),
+            Ok(Err(error)) => Err(Exit::unreadable(document.error(plugin.name(), &error))),
             Err(failure) => Err(Exit::failed(anyhow!(
                 "plugin {} {failure}, while checking {}",
                 plugin.name(),

@@ -101,7 +101,7 @@ impl Args {
         let event = read_event(&file).map_err(Exit::unreadable)?;
         let policy = match &self.policy {
             Some(policy) => Document::read(policy).map_err(Exit::unreadable)?,
-            None => Document::empty(&file),
+            None => Document::default(),
         };
         let policy = checked(policy, plugin)?;
         let how = if self.dry_run { Open::DryRun } else { Open::Create };

@@ -7,8 +7,8 @@ use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
 
 use super::plugin::{PluginArgs, checked_case};
-use super::{Exit, Outcome, UNREADABLE, print, print_line};
-use crate::harness::{InputError, Snapshot, Verdict, cannot_be_read, run};
+use super::{Exit, Outcome, UNREADABLE, print, print_line, sentence};
+use crate::harness::{InputError, PolicyError, Snapshot, Verdict, cannot_be_read, run};
 use crate::sandbox::Plugin;
 use crate::terminal::{Line, Text, bad, care, dim, good, line};
 
@@ -115,9 +115,13 @@ impl Args {
 /// The error without the name of the file, which stands before it.
 fn without_file(error: Option<anyhow::Error>, file: &Path) -> String {
     let Some(error) = error else { return "it cannot be read".to_owned() };
-    match error.downcast_ref::<InputError>() {
+    let in_file = match error.downcast_ref::<PolicyError>() {
+        Some(PolicyError::InFile(error)) => Some(error),
+        _ => error.downcast_ref::<InputError>(),
+    };
+    match in_file {
         Some(error) if error.file == file.display().to_string() => error.within_file(),
-        _ => format!("{error:#}"),
+        _ => sentence(&error),
     }
 }
 

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::document::{Document, Origin};
 use super::faults::Fault;
-use super::input::{InputError, key_before, place_behind, read_json, read_text, with_suggestion};
+use super::input::{InputError, place_behind, read_json, read_text};
 use crate::directory::{Directory, Memory, arrive, first_user};
 use crate::login::{Answer, LoginEvent, Timestamp, User, mask_addresses};
-use crate::sandbox::{Failure, Plugin, Settings, SettingsError};
 
 /// One login to decide.
 #[derive(Debug, Clone)]
@@ -37,17 +37,6 @@ pub struct Case {
     pub faults: Vec<Fault>,
     /// Whether the directory finds addresses in exactly their case only.
     pub exact_look_up: bool,
-}
-
-/// A JSON object in a file, as it stands there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
-    /// The file.
-    pub file: PathBuf,
-    /// Its text.
-    pub text: String,
-    /// Line and column of its beginning in the file, from 1.
-    pub place: (usize, usize),
 }
 
 /// A case, as it is written. Events and users are in Auth0's own shapes: an
@@ -120,11 +109,15 @@ impl Case {
         let read: CaseFile = read_json(file, text)?;
         let policy = match read.policy {
             Some(raw) => Document {
-                file: file.to_owned(),
                 text: raw.get().to_owned(),
-                place: place_behind(&text.as_bytes()[..raw.get().as_ptr() as usize - text.as_ptr() as usize]),
+                origin: Some(Origin {
+                    file: file.to_owned(),
+                    place: place_behind(
+                        &text.as_bytes()[..raw.get().as_ptr() as usize - text.as_ptr() as usize],
+                    ),
+                }),
             },
-            None => Document::empty(file),
+            None => Document::default(),
         };
         let case = Self {
             file: file.to_owned(),
@@ -195,62 +188,5 @@ impl Case {
         let event = arrive(&directory, LoginEvent::clone(&self.event), self.now)
             .map_err(|error| InputError::whole(&self.file, mask_addresses(&error.to_string())))?;
         Ok((directory, Self { event: Arc::new(event), ..self.clone() }))
-    }
-}
-
-impl Document {
-    /// Reads a file that is a JSON object as a whole.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read or is not a JSON object, with the place in it.
-    pub fn read(file: &Path) -> Result<Self, InputError> {
-        let text = read_text(file)?;
-        read_json::<Map<String, Value>>(file, &text)?;
-        Ok(Self { file: file.to_owned(), text, place: (1, 1) })
-    }
-
-    /// The document of which every key has its default; `file` is what it goes
-    /// with.
-    #[must_use]
-    pub fn empty(file: &Path) -> Self {
-        Self { file: file.to_owned(), text: "{}".to_owned(), place: (1, 1) }
-    }
-
-    /// Whether the plugin takes it as its policy.
-    ///
-    /// # Errors
-    ///
-    /// The outer one when the plugin fails, the inner one when it does not.
-    pub fn check(&self, plugin: &Plugin) -> Result<Result<(), InputError>, Failure> {
-        let checked = plugin.check_settings(&self.text)?;
-        Ok(checked.map_err(|error| self.error(&error)))
-    }
-
-    /// The text as a plugin's settings.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
-        Settings::new(self.text.as_str())
-    }
-
-    /// An error in the document, at its place in the file.
-    #[must_use]
-    pub fn error(&self, error: &SettingsError) -> InputError {
-        let (first_line, first_column) = self.place;
-        let place = match (error.line, error.column) {
-            (0, _) => self.place,
-            (1, column) => (first_line, first_column + column.max(1) - 1),
-            (line, column) => (first_line + line - 1, column.max(1)),
-        };
-        let message = with_suggestion(&error.message);
-        let key = key_before(&self.text, error.line, error.column)
-            // A message that begins with a key names its own.
-            .filter(|key| !message.starts_with('`') && !message.contains(&format!("`{key}`")));
-        let key = key.map(|key| format!("`{key}`: ")).unwrap_or_default();
-        InputError {
-            file: self.file.display().to_string(),
-            place: Some(place),
-            message: format!("the policy: {key}{message}"),
-        }
     }
 }

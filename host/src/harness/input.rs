@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::place::without_place;
+
 /// Something in a file is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputError {
@@ -86,8 +88,12 @@ pub fn read_json<'a, T: Deserialize<'a>>(file: &Path, text: &'a str) -> Result<T
         error.into_inner()
     });
     let value = read.and_then(|value| json.end().map(|()| value)).map_err(|error| {
-        let message = with_suggestion(without_place(&error.to_string()));
-        let at = if path.is_empty() || path == "." { String::new() } else { format!("`{path}`: ") };
+        let message = error.to_string();
+        let message = with_suggestion(without_place(&message, error.line(), error.column()));
+        let at = match without_unknown_key(&path, &message) {
+            "" | "." => String::new(),
+            path => format!("`{path}`: "),
+        };
         InputError {
             file: file.display().to_string(),
             place: (error.line() > 0).then(|| (error.line(), error.column().max(1))),
@@ -97,9 +103,13 @@ pub fn read_json<'a, T: Deserialize<'a>>(file: &Path, text: &'a str) -> Result<T
     Ok(value)
 }
 
-/// serde_json's message without the place, which is told on its own.
-fn without_place(message: &str) -> &str {
-    message.rsplit_once(" at line ").map_or(message, |(what, _)| what)
+/// The path without the key that the message is about, and names.
+fn without_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {
+    let key = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")).map(|it| it.0);
+    match key.and_then(|key| path.strip_suffix(key)) {
+        Some(parent) => parent.strip_suffix('.').unwrap_or(parent),
+        None => path,
+    }
 }
 
 /// serde's message about an unknown key or value, with the nearest known one.
@@ -149,6 +159,21 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "a.json, line 2, column 4: `[1]`: invalid type: string \"x\", expected u8"
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_once() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "only read")]
+        struct Inner {
+            key: u8,
+        }
+        let error = read_json::<Vec<Inner>>(Path::new("a.json"), "[{\"kez\": 1}]").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a.json, line 1, column 7: `[0]`: unknown field `kez`, expected `key`; did you mean `key`?"
         );
     }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod case;
 mod changes;
+mod document;
 mod faults;
 mod input;
 mod page;
@@ -12,8 +13,9 @@ mod run;
 mod snapshot;
 
 pub use bench::{Bench, BenchError, bench};
-pub use case::{Case, Document, case_schema, read_event};
+pub use case::{Case, case_schema, read_event};
 pub use changes::Change;
+pub use document::{Document, Origin, PolicyError};
 pub use faults::{Fault, Faulty};
 pub(crate) use input::cannot_be_read;
 pub use input::{InputError, read_json};

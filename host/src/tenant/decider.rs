@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 
+use crate::place::without_place;
 use crate::sandbox::{Failure, LoadError, Plugin, Sandbox, Settings, SettingsError};
 
 /// Where plugin and policy come from.
@@ -54,12 +55,20 @@ pub enum SourceError {
         why: LoadError,
     },
     /// The policy is wrong.
-    #[error("{}:{}:{}: {}", file.display(), why.line, why.column, why.message)]
+    #[error("{}: {}", place(file, why), without_place(&why.message, why.line, why.column))]
     Policy {
         /// The file.
         file: PathBuf,
         /// Where, and what.
         why: SettingsError,
+    },
+    /// The plugin does without no policy.
+    #[error("plugin {name} does not take the policy `{{}}`, which is used where none is given: {why}")]
+    NoDefault {
+        /// What it is called.
+        name: String,
+        /// Why.
+        why: String,
     },
     /// The plugin fails on the policy.
     #[error("plugin {name} {why}, while checking the policy")]
@@ -69,6 +78,14 @@ pub enum SourceError {
         /// Why.
         why: Failure,
     },
+}
+
+/// File, line and column, as far as there are any.
+fn place(file: &Path, why: &SettingsError) -> String {
+    match why.line {
+        0 => file.display().to_string(),
+        line => format!("{}:{line}:{}", file.display(), why.column),
+    }
 }
 
 impl Decider {
@@ -127,9 +144,28 @@ fn load(sandbox: &Sandbox, sources: &Sources, before: Option<&InForce>) -> Resul
     };
     match plugin.check_settings(&text) {
         Ok(Ok(())) => Ok(InForce { plugin, settings: Settings::new(text), hash }),
-        Ok(Err(why)) => {
-            Err(SourceError::Policy { file: sources.policy.clone().unwrap_or_else(|| "{}".into()), why })
-        }
+        Ok(Err(why)) => Err(match &sources.policy {
+            Some(file) => SourceError::Policy { file: file.clone(), why },
+            None => {
+                let why = without_place(&why.message, why.line, why.column).to_owned();
+                SourceError::NoDefault { name, why }
+            }
+        }),
         Err(why) => Err(SourceError::Failed { name, why }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SettingsError, SourceError};
+
+    #[test]
+    fn a_place_is_told_once_and_only_where_there_is_one() {
+        let told = |line, column, message: &str| {
+            let why = SettingsError { line, column, message: message.to_owned() };
+            SourceError::Policy { file: "policy.json".into(), why }.to_string()
+        };
+        assert_eq!(told(0, 0, "it is bad"), "policy.json: it is bad");
+        assert_eq!(told(3, 1, "it is bad at line 3 column 1"), "policy.json:3:1: it is bad");
     }
 }

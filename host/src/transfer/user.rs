@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::login::{Identity, User};
+use crate::place::without_place;
 
 /// The connection of database users that name none: Auth0's own default.
 pub(super) const DATABASE: &str = "Username-Password-Authentication";
@@ -54,7 +55,7 @@ fn exported(json: &str) -> Result<User, String> {
 /// What serde_json says. Its line is that within the user, which nobody counts.
 fn words(error: &serde_json::Error) -> String {
     let words = error.to_string();
-    let what = words.rsplit_once(" at line ").map_or(words.as_str(), |(what, _)| what);
+    let what = without_place(&words, error.line(), error.column());
     if error.line() == 1 { format!("{what}, column {}", error.column()) } else { what.to_owned() }
 }
 
