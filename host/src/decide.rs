@@ -1,16 +1,42 @@
-//! One login, from the question to the checked answer: the plugin in its
-//! sandbox, the guard before the directory.
+//! One login, from the question to the checked answer: each policy's plugin in
+//! its sandbox, the guard before the directory.
 
 use std::sync::Arc;
 
 use crate::directory::Directory;
 use crate::guard::{Guard, Login, Refusal};
-use crate::login::{Decision, Level, ManagementApi, Outcome, Reason};
-use crate::sandbox::{Failure, Finished, LogLine, Plugin, PluginOutput, Question, Used};
+use crate::login::{Answer, Decision, Level, LoginEvent, ManagementApi, Outcome, Reason, Timestamp, Verdict};
+use crate::sandbox::{Failure, Finished, LogLine, Plugin, PluginOutput, Question, Settings, Used};
 
-/// One login's decision, and everything that belongs to it.
+/// One policy of a login: a plugin and its settings.
+#[derive(Clone, Copy)]
+pub struct Policy<'a> {
+    /// Its name in messages and in the trace.
+    pub name: &'a str,
+    /// The plugin.
+    pub plugin: &'a Plugin,
+    /// Its settings.
+    pub settings: &'a Settings,
+}
+
+/// A login that is to be decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Undecided<'a> {
+    /// The event.
+    pub event: &'a Arc<LoginEvent>,
+    /// The login's time.
+    pub now: Timestamp,
+    /// Whether the trace is wanted.
+    pub trace: bool,
+    /// The answer of the user who was asked; none at first.
+    pub answer: Option<&'a Answer>,
+}
+
+/// One policy's decision, and everything that belongs to it.
 #[derive(Debug)]
 pub struct Decided<A> {
+    /// The policy's name.
+    pub policy: String,
     /// What becomes of the login. Where the plugin failed, what the operator
     /// has chosen for that, with the reason `PLUGIN_FAILED`.
     pub outcome: Outcome,
@@ -50,19 +76,90 @@ impl AroundGuard for Guard {
     }
 }
 
-/// Decides one login with this directory.
+/// A login's decision: that of the first policy that does not let it proceed.
+#[derive(Debug)]
+pub struct DecidedInOrder<A> {
+    /// The end of the login. The deciding policy's reasons come first, then
+    /// those of the policies before it.
+    pub outcome: Outcome,
+    /// The policies that were asked, in order; the last one has decided.
+    pub steps: Vec<Decided<A>>,
+}
+
+/// Asks policies in order until one does not let the login proceed. One that
+/// fails ends the row as well: no later policy acts on a login that an earlier
+/// one has not judged. `around` puts something around each policy's guard.
+pub fn decide_in_order<A: AroundGuard>(
+    policies: &[Policy],
+    login: Undecided,
+    around: impl Fn(Guard) -> A,
+    on: On,
+) -> DecidedInOrder<A> {
+    let mut steps: Vec<Decided<A>> = Vec::with_capacity(policies.len());
+    for policy in policies {
+        // The answer is to the policy that has asked.
+        let asked = login.answer.filter(|answer| match &answer.policy {
+            Some(name) => name == policy.name,
+            None => steps.is_empty(),
+        });
+        let Undecided { event, now, trace, .. } = login;
+        let question = Question { event, settings: policy.settings, now, trace, answer: asked };
+        let guard = guard(policy.plugin, &question, on.directory.clone());
+        let decided = decide_around(*policy, &question, around(guard), on.failure);
+        let is_last = decided.failure.is_some() || !matches!(decided.outcome.decision, Decision::Proceed);
+        steps.push(decided);
+        if is_last {
+            break;
+        }
+    }
+    DecidedInOrder { outcome: merge(&steps), steps }
+}
+
+/// The directory of a login, and the end of a login whose plugin fails.
+#[derive(Clone)]
+pub struct On {
+    /// The directory.
+    pub directory: Arc<dyn Directory>,
+    /// The end of a login whose plugin fails.
+    pub failure: OnFailure,
+}
+
+fn merge<A>(steps: &[Decided<A>]) -> Outcome {
+    let Some((last, before)) = steps.split_last() else {
+        return Outcome {
+            decision: Decision::Proceed,
+            reasons: Vec::new(),
+            trace: Vec::new(),
+            counterfactual: None,
+        };
+    };
+    let mut outcome = last.outcome.clone();
+    if before.is_empty() {
+        return outcome;
+    }
+    outcome.reasons.extend(before.iter().flat_map(|step| step.outcome.reasons.iter().cloned()));
+    let named = |step: &Decided<A>| {
+        let name = step.policy.clone();
+        let verdicts = step.outcome.trace.clone().into_iter();
+        verdicts.map(move |verdict| Verdict { rule: format!("{name}: {}", verdict.rule), ..verdict })
+    };
+    outcome.trace = steps.iter().flat_map(named).collect();
+    outcome
+}
+
+/// Decides one login by one plugin.
 pub fn decide(
     plugin: &Plugin,
     question: &Question,
     directory: Arc<dyn Directory>,
     on_failure: OnFailure,
 ) -> Decided<Guard> {
-    decide_around(plugin, question, guard(plugin, question, directory), on_failure)
+    let policy = Policy { name: plugin.name(), plugin, settings: question.settings };
+    decide_around(policy, question, guard(plugin, question, directory), on_failure)
 }
 
 /// The guard of one login.
-#[must_use]
-pub fn guard(plugin: &Plugin, question: &Question, directory: Arc<dyn Directory>) -> Guard {
+fn guard(plugin: &Plugin, question: &Question, directory: Arc<dyn Directory>) -> Guard {
     let login = Login {
         event: question.event.clone(),
         now: question.now,
@@ -73,14 +170,14 @@ pub fn guard(plugin: &Plugin, question: &Question, directory: Arc<dyn Directory>
     Guard::new(directory, login, plugin.limits())
 }
 
-/// Decides one login, with something around its guard.
-pub fn decide_around<A: AroundGuard>(
-    plugin: &Plugin,
+/// Asks one policy, with something around its guard.
+fn decide_around<A: AroundGuard>(
+    policy: Policy,
     question: &Question,
     around: A,
     on_failure: OnFailure,
 ) -> Decided<A> {
-    let Finished { answer, log, output, used, api } = plugin.ask(question, around);
+    let Finished { answer, log, output, used, api } = policy.plugin.ask(question, around);
     let guard = api.guard();
     let checked = answer.and_then(|outcome| match guard.check(&outcome) {
         Ok(()) => Ok(outcome),
@@ -105,7 +202,7 @@ pub fn decide_around<A: AroundGuard>(
         });
     }
     let refusals = guard.audit().to_vec();
-    Decided { outcome, failure, refusals, log, output, used, api }
+    Decided { policy: policy.name.to_owned(), outcome, failure, refusals, log, output, used, api }
 }
 
 /// The login goes on as what the directory now says it is: a link that was made

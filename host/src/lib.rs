@@ -32,6 +32,8 @@ pub mod harness;
 pub mod limits;
 pub mod login;
 mod place;
+#[cfg(feature = "built-in")]
+pub mod policies;
 pub mod sandbox;
 #[cfg(feature = "built-in")]
 mod scaffold;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::plugin::{PluginArgs, checked_case};
+use super::plugin::{PluginArgs, checked};
 use super::{Exit, Outcome, print, print_json};
-use crate::harness::{BenchError, bench, thousands};
+use crate::harness::{BenchError, Case, bench, thousands};
 use crate::limits::Limits;
 use crate::sandbox::Allocator;
 use crate::terminal::{Json, Text};
@@ -48,7 +48,8 @@ impl Args {
         let allocator = if self.on_demand { Allocator::OnDemand } else { Allocator::Pool };
         let sandbox = self.plugin.server_sandbox(allocator, self.threads.into(), Limits::default())?;
         let plugin = self.plugin.load(&sandbox)?;
-        let case = checked_case(&self.case, &plugin)?;
+        let case = Case::read(&self.case).map_err(Exit::unreadable)?;
+        checked(case.policy.clone(), &plugin)?;
         let time = Duration::from_secs_f64(self.seconds);
         let bench = bench(&sandbox, &plugin, &case, self.threads.into(), time);
         let bench = bench.map_err(|error| match error {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod compile_plugin;
+mod deciding;
 mod directory;
 mod inspect;
 mod journal;

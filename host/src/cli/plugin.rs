@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::{Exit, limits_file};
-use crate::harness::{Case, Document};
+use crate::harness::Document;
 use crate::limits::Limits;
 use crate::sandbox::{Allocator, Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
 use crate::{PLUGIN, PLUGIN_NAME};
@@ -51,8 +51,7 @@ enum WasiArg {
 impl PluginArgs {
     /// A sandbox for a command that decides a few logins at most.
     pub(super) fn sandbox(&self) -> Result<Sandbox, Exit> {
-        let few = Options { optimise: false, concurrent_logins: 1, ..Options::default() };
-        self.start(few)
+        self.start(few_logins())
     }
 
     /// A sandbox as a server has it; `limits` are those of its configuration.
@@ -77,15 +76,23 @@ impl PluginArgs {
         Ok(limits)
     }
 
-    fn start(&self, options: Options) -> Result<Sandbox, Exit> {
+    pub(super) fn start(&self, options: Options) -> Result<Sandbox, Exit> {
+        Sandbox::start(self.options(options)?).map_err(Exit::failed)
+    }
+
+    /// The options of every sandbox, with the limits of the flags.
+    pub(super) fn options(&self, options: Options) -> Result<Options, Exit> {
         let limits = self.limits(options.limits)?;
-        let wasi = match self.wasi {
+        let wasi = self.wasi();
+        let compiler = Compiler::Child(this_program());
+        Ok(Options { limits, wasi, cache: cache_directory(), compiler, ..options })
+    }
+
+    pub(super) fn wasi(&self) -> Wasi {
+        match self.wasi {
             WasiArg::Minimal => Wasi::Minimal,
             WasiArg::Virtual => Wasi::Virtual,
-        };
-        let cache = cache_directory();
-        let compiler = Compiler::Child(this_program());
-        Sandbox::start(Options { limits, wasi, cache, compiler, ..options }).map_err(Exit::failed)
+        }
     }
 
     /// The file given with `--plugin`, if one was.
@@ -126,13 +133,6 @@ pub(super) fn unloadable(name: &str, error: &LoadError) -> Exit {
     Exit::unreadable(anyhow!("plugin {name} {error}"))
 }
 
-/// Reads a case and lets the plugin check its policy, before any login.
-pub(super) fn checked_case(file: &Path, plugin: &Plugin) -> Result<Case, Exit> {
-    let case = Case::read(file).map_err(Exit::unreadable)?;
-    let policy = checked(case.policy.clone(), plugin)?;
-    Ok(Case { policy, ..case })
-}
-
 /// The policy document, if the plugin takes it.
 pub(super) fn checked(policy: Document, plugin: &Plugin) -> Result<Document, Exit> {
     match policy.check(plugin) {
@@ -147,6 +147,11 @@ pub(super) fn checked(policy: Document, plugin: &Plugin) -> Result<Document, Exi
             )))
         }
     }
+}
+
+/// The options of a command that decides a few logins at most.
+pub(super) fn few_logins() -> Options {
+    Options { optimise: false, concurrent_logins: 1, ..Options::default() }
 }
 
 /// This program, for the child that compiles: also where its file was replaced

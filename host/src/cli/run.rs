@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
+use super::deciding::{Deciding, PoliciesArgs};
 use super::directory::{DIRECTORY, JournalArgs, failed};
-use super::plugin::{PluginArgs, checked, checked_case};
+use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
 use crate::directory::{ArrivalError, Open, arrive};
-use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run, run_on};
+use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run_in_order, run_on};
 use crate::login::{Timestamp, mask_addresses};
-use crate::sandbox::Plugin;
+use crate::policies::Policy;
 use crate::terminal::Json;
 
 /// Decides one login: that of a case, in a directory of its own, or that of an
@@ -40,7 +41,7 @@ pub(super) struct Args {
     #[command(flatten)]
     journal: JournalArgs,
     /// The policy document; the plugin's defaults if left out
-    #[arg(long, value_name = "FILE", requires = "event")]
+    #[arg(long, value_name = "FILE", requires = "event", conflicts_with = "policies")]
     policy: Option<PathBuf>,
     /// The login's time, such as 2026-11-21T10:00:00Z; now if left out
     #[arg(long, value_name = "TIME", requires = "event")]
@@ -50,6 +51,8 @@ pub(super) struct Args {
     dry_run: bool,
     #[command(flatten)]
     plugin: PluginArgs,
+    #[command(flatten)]
+    several: PoliciesArgs,
     /// Print JSON instead of a page
     #[arg(long)]
     json: bool,
@@ -60,22 +63,22 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn execute(self) -> Outcome {
-        let sandbox = self.plugin.sandbox()?;
-        let plugin = self.plugin.load(&sandbox)?;
+        let deciding = Deciding::load(&self.plugin, &self.several)?;
         let (case, report, counted) = match (&self.case, &self.event) {
             (Some(file), _) => {
-                let case = checked_case(file, &plugin)?;
-                let report = run(&plugin, &case, self.explain).map_err(Exit::unreadable)?;
+                let (case, policies) = deciding.case(file)?;
+                let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+                let report = run_in_order(&policies, &case, self.explain).map_err(Exit::unreadable)?;
                 (case, report, Ok(()))
             }
-            (None, Some(event)) => self.in_directory(event.clone(), &plugin)?,
+            (None, Some(event)) => self.in_directory(event.clone(), &deciding)?,
             // clap asks for one of them.
             (None, None) => return Ok(()),
         };
         if self.json {
             print_json(&Json::pretty(&report).map_err(Exit::failed)?)?;
         } else {
-            let mut page = page(&case, &report, plugin.limits());
+            let mut page = page(&case, &report, &deciding.limits());
             if self.dry_run {
                 page.line("");
                 page.line("Nothing was written (--dry-run)");
@@ -87,7 +90,7 @@ impl Args {
             None => Ok(()),
             Some(failure) => Err(Exit::failed(anyhow!(
                 "plugin {} ({}) {failure}, in the login of {} ({})",
-                plugin.name(),
+                report.plugin.map(|it| it.name).unwrap_or_default(),
                 crate::sandbox::CONTRACT,
                 mask_addresses(&case.event.user.user_id),
                 case.file.display(),
@@ -97,13 +100,10 @@ impl Args {
 
     /// Decides the login in the directory, and counts it. That it could not be
     /// counted is told once what was decided has been printed.
-    fn in_directory(&self, file: PathBuf, plugin: &Plugin) -> Result<(Case, Report, Outcome), Exit> {
+    fn in_directory(&self, file: PathBuf, deciding: &Deciding) -> Result<(Case, Report, Outcome), Exit> {
         let event = read_event(&file).map_err(Exit::unreadable)?;
-        let policy = match &self.policy {
-            Some(policy) => Document::read(policy).map_err(Exit::unreadable)?,
-            None => Document::default(),
-        };
-        let policy = checked(policy, plugin)?;
+        let document = self.policy.as_deref().map(Document::read).transpose().map_err(Exit::unreadable)?;
+        let policies = deciding.policies(document)?;
         let how = if self.dry_run { Open::DryRun } else { Open::Create };
         let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how)?;
         let now = self.now.unwrap_or_else(Timestamp::now);
@@ -116,14 +116,17 @@ impl Args {
             title: format!("The login of {}", mask_addresses(&event.user.user_id)),
             file,
             now,
-            policy,
+            policy: Document::default(),
+            policies: Vec::new(),
             users: Vec::new(),
             event: Arc::new(event),
             answer: None,
             faults: Vec::new(),
             exact_look_up: false,
         };
-        let LoggedIn { report, user_id } = run_on(plugin, &case, &directory, self.explain).map_err(failed)?;
+        let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+        let LoggedIn { report, user_id } =
+            run_on(&policies, &case, &directory, self.explain).map_err(failed)?;
         let counted = user_id.map_or(Ok(()), |user_id| directory.count_login(&user_id, now).map_err(failed));
         Ok((case, report, counted))
     }

@@ -9,8 +9,9 @@ use super::directory::{DIRECTORY, JournalArgs};
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, log, print_line};
 use crate::directory::{Administration, Memory, Open};
-use crate::sandbox::Allocator;
-use crate::tenant::{Config, Opening, Ports, Ready, ServeError, Sources, StateDir, random_secret, serve};
+use crate::policies::{PolicyEntry, Source};
+use crate::sandbox::{Allocator, Options};
+use crate::tenant::{Config, Opening, Ports, Ready, ServeError, StateDir, random_secret, serve};
 
 /// Logins that are decided at a time; others wait.
 const CONCURRENT_LOGINS: u32 = 64;
@@ -94,14 +95,11 @@ impl Args {
             Some(directory) => self.journal.open(directory, Open::Create)?,
             None => Arc::new(Memory::default()),
         };
-        let sandbox =
-            self.plugin.server_sandbox(Allocator::Pool, CONCURRENT_LOGINS, config.limits.clone())?;
-        let sources = Sources { plugin: self.plugin.file().map(Path::to_owned), policy: self.policy.clone() };
+        let sources = self.sources(&mut config, &file)?;
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
         let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
-        let opening =
-            Opening { config, directory, is_remote, sandbox, sources, state: &state, ports, rotate_key };
+        let opening = Opening { config, directory, is_remote, sources, state: &state, ports, rotate_key };
         let served = serve(opening, |ready| tell(ready, &file, self.directory.is_none()));
         served.map_err(|error| match error {
             ServeError::Port { .. } | ServeError::Seed(_) | ServeError::Stopped(_) => Exit::failed(error),
@@ -110,6 +108,33 @@ impl Args {
             | ServeError::Certificate(_)
             | ServeError::State(_) => Exit::unreadable(error),
         })
+    }
+
+    /// The policies of the configuration, or the one of the command line.
+    fn sources(&self, config: &mut Config, file: &Path) -> Result<Vec<Source>, Exit> {
+        let mut entries = std::mem::take(&mut config.policy);
+        let named = self.plugin.file().or(self.policy.as_deref());
+        if let (Some(named), false) = (named, entries.is_empty()) {
+            return Err(Exit::unreadable(anyhow!(
+                "{} has its own [[policy]]; leave {} out, or the tables",
+                file.display(),
+                named.display()
+            )));
+        }
+        let folder = file.parent().unwrap_or(Path::new(""));
+        entries.iter_mut().for_each(|entry| entry.resolve(folder));
+        if entries.is_empty() {
+            let plugin = self.plugin.file().map(Path::to_owned);
+            entries.push(PolicyEntry::of_files(plugin, self.plugin.wasi(), self.policy.clone()));
+        }
+        let options = self.plugin.options(Options {
+            allocator: Allocator::Pool,
+            concurrent_logins: CONCURRENT_LOGINS,
+            limits: config.limits.clone(),
+            ..Options::default()
+        })?;
+        let sources = entries.into_iter().map(|entry| Source::new(entry, &options));
+        sources.collect::<Result<_, _>>().map_err(Exit::unreadable)
     }
 
     fn state(&self) -> Result<StateDir, Exit> {

@@ -6,10 +6,11 @@ use std::time::Instant;
 use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
 
-use super::plugin::{PluginArgs, checked_case};
+use super::deciding::{Deciding, PoliciesArgs};
+use super::plugin::PluginArgs;
 use super::{Exit, Outcome, UNREADABLE, print, print_line, sentence};
-use crate::harness::{InputError, PolicyError, Snapshot, Verdict, cannot_be_read, run};
-use crate::sandbox::Plugin;
+use crate::harness::{InputError, PolicyError, Snapshot, Verdict, cannot_be_read, run_in_order};
+use crate::policies::Policy;
 use crate::terminal::{Line, Text, bad, care, dim, good, line};
 
 /// Decides cases and holds each against its snapshot, `snapshots/NAME.snap`
@@ -25,6 +26,8 @@ pub(super) struct Args {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     plugin: PluginArgs,
+    #[command(flatten)]
+    several: PoliciesArgs,
     /// Make what the plugin decides now the snapshot
     #[arg(long)]
     accept: bool,
@@ -42,11 +45,10 @@ impl Args {
     pub(super) fn execute(self) -> Outcome {
         let start = Instant::now();
         let files = case_files(&self.paths)?;
-        let sandbox = self.plugin.sandbox()?;
-        let plugin = self.plugin.load(&sandbox)?;
+        let deciding = Deciding::load(&self.plugin, &self.several)?;
         let mut tally = Tally::default();
         for file in &files {
-            self.test(file, &plugin, &mut tally)?;
+            self.test(file, &deciding, &mut tally)?;
         }
         let mut summary =
             format!("{} passed, {} failed", tally.same + tally.accepted, tally.different + tally.unreadable);
@@ -64,9 +66,10 @@ impl Args {
         }
     }
 
-    fn test(&self, file: &Path, plugin: &Plugin, tally: &mut Tally) -> Outcome {
-        let decided = checked_case(file, plugin).and_then(|case| {
-            let report = run(plugin, &case, false).map_err(Exit::unreadable)?;
+    fn test(&self, file: &Path, deciding: &Deciding, tally: &mut Tally) -> Outcome {
+        let decided = deciding.case(file).and_then(|(case, policies)| {
+            let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
+            let report = run_in_order(&policies, &case, false).map_err(Exit::unreadable)?;
             Ok((case, report.to_snapshot()))
         });
         let (case, report) = match decided {

@@ -26,6 +26,9 @@ pub struct Case {
     pub now: Timestamp,
     /// The policy document.
     pub policy: Document,
+    /// The policies that decide, in order, where there are several; all of them
+    /// if it names none.
+    pub policies: Vec<NamedPolicy>,
     /// The users there are before the login. The event's user is made at the
     /// login if it is not among them.
     pub users: Vec<User>,
@@ -56,6 +59,10 @@ struct CaseFile<'a> {
     #[serde(borrow, default)]
     #[schemars(with = "Option<Map<String, Value>>")]
     policy: Option<&'a RawValue>,
+    /// The policies that decide, in order, by their names in the policies file;
+    /// all of that file if left out.
+    #[serde(borrow, default)]
+    policies: Vec<NamedPolicyFile<'a>>,
     /// The users there are. The event's user is made at the login, as at a
     /// first one, if it is not among them.
     #[serde(default)]
@@ -73,6 +80,28 @@ struct CaseFile<'a> {
     /// Auth0's does. Otherwise it ignores the case of ASCII letters.
     #[serde(default)]
     exact_look_up: bool,
+}
+
+/// One of several policies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedPolicy {
+    /// Its name in the policies file.
+    pub name: String,
+    /// Its policy document; that of the policies file where there is none.
+    pub settings: Option<Document>,
+}
+
+/// One of several policies, as it is written.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "NamedPolicy")]
+struct NamedPolicyFile<'a> {
+    /// Its name in the policies file.
+    name: String,
+    /// Its policy document; that of the policies file if left out.
+    #[serde(borrow, default)]
+    #[schemars(with = "Option<Map<String, Value>>")]
+    settings: Option<&'a RawValue>,
 }
 
 /// The JSON Schema of a case file.
@@ -107,23 +136,23 @@ impl Case {
     /// When it is not a case, with the place in it.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
         let read: CaseFile = read_json(file, text)?;
-        let policy = match read.policy {
-            Some(raw) => Document {
-                text: raw.get().to_owned(),
-                origin: Some(Origin {
-                    file: file.to_owned(),
-                    place: place_behind(
-                        &text.as_bytes()[..raw.get().as_ptr() as usize - text.as_ptr() as usize],
-                    ),
-                }),
-            },
-            None => Document::default(),
+        let document = |raw: &RawValue| Document {
+            text: raw.get().to_owned(),
+            origin: Some(Origin {
+                file: file.to_owned(),
+                place: place_behind(&text.as_bytes()[..raw.get().as_ptr() as usize - text.as_ptr() as usize]),
+            }),
         };
+        let policy = read.policy.map(document).unwrap_or_default();
+        let policies = read.policies.into_iter();
+        let policies =
+            policies.map(|it| NamedPolicy { name: it.name, settings: it.settings.map(document) }).collect();
         let case = Self {
             file: file.to_owned(),
             title: read.title,
             now: read.now,
             policy,
+            policies,
             users: read.users,
             event: Arc::new(read.event),
             answer: read.answer,

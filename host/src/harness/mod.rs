@@ -13,7 +13,7 @@ mod run;
 mod snapshot;
 
 pub use bench::{Bench, BenchError, bench};
-pub use case::{Case, case_schema, read_event};
+pub use case::{Case, NamedPolicy, case_schema, read_event};
 pub use changes::Change;
 pub use document::{Document, Origin, PolicyError};
 pub use faults::{Fault, Faulty};
@@ -21,6 +21,6 @@ pub(crate) use input::cannot_be_read;
 pub use input::{InputError, read_json};
 pub use page::{page, thousands};
 pub use recorder::Call;
-pub use report::{Cost, PluginInfo, Report};
-pub use run::{LoggedIn, run, run_on};
+pub use report::{Cost, PluginInfo, PolicyVerdict, Report};
+pub use run::{LoggedIn, run, run_in_order, run_on};
 pub use snapshot::{Snapshot, Verdict, snapshot_path};

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::case::Case;
 use super::changes::Change;
 use super::recorder::Call;
-use super::report::Report;
+use super::report::{PolicyVerdict, Report};
 use crate::limits::Limits;
 use crate::login::{Decision, Level, Step, Verdict, Verification, mask_addresses};
 use crate::sandbox::PluginOutput;
@@ -19,6 +19,7 @@ pub fn page(case: &Case, report: &Report, limits: &Limits) -> Text {
     page.line(dim(case.file.display()));
     login(&mut page, case);
     calls(&mut page, &report.calls);
+    policies(&mut page, &report.policies);
     decision(&mut page, report);
     explanation(&mut page, report);
     changes(&mut page, &report.changes);
@@ -158,6 +159,17 @@ fn decision(page: &mut Text, report: &Report) {
         };
         let refused = format!(" {}: {}{times}", refusal.call, refusal.why);
         page.line(line!["  ", bad("✗ the guard refused"), refused]);
+    }
+}
+
+/// The policies that were asked, where there are several.
+fn policies(page: &mut Text, policies: &[PolicyVerdict]) {
+    if policies.is_empty() {
+        return;
+    }
+    page.head("Policies");
+    for PolicyVerdict { name, decision, codes } in policies {
+        page.line(line!["  ", name, "  ", head(decision), "  ", dim(codes.join(", "))]);
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::changes::Change;
 use super::recorder::Call;
+use crate::decide::Decided;
 use crate::guard::Refusal;
 use crate::login::{Decision, Outcome, Reason, Verdict, mask_addresses};
 use crate::sandbox::{LogLine, PluginOutput};
@@ -35,6 +36,10 @@ pub struct Report {
     pub refusals: Vec<Refusal>,
     /// The host calls, in order.
     pub calls: Vec<Call>,
+    /// The policies that were asked, in order, where there are several; the last
+    /// one has decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyVerdict>,
     /// What the plugin wrote to its log.
     pub log: Vec<LogLine>,
     /// The plugin's standard output and standard error.
@@ -53,6 +58,27 @@ pub struct Report {
     pub cost: Option<Cost>,
 }
 
+/// One policy's part in a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyVerdict {
+    /// The policy's name.
+    pub name: String,
+    /// Its decision: `proceed`, `linked`, `suggest` or `deny`.
+    pub decision: String,
+    /// The codes of its reasons.
+    pub codes: Vec<String>,
+}
+
+impl PolicyVerdict {
+    pub(super) fn of<A>(step: &Decided<A>) -> Self {
+        Self {
+            name: step.policy.clone(),
+            decision: step.outcome.decision.kind().to_owned(),
+            codes: step.outcome.reasons.iter().map(|reason| reason.code.clone()).collect(),
+        }
+    }
+}
+
 /// A plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PluginInfo {
@@ -65,7 +91,7 @@ pub struct PluginInfo {
 }
 
 /// What one login took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// Fuel: the same on every machine.
     pub fuel: u64,
@@ -87,6 +113,7 @@ impl Report {
             counterfactual: outcome.counterfactual,
             failure: None,
             refusals: Vec::new(),
+            policies: Vec::new(),
             calls: Vec::new(),
             log: Vec::new(),
             output: PluginOutput::default(),

@@ -8,11 +8,11 @@ use super::changes::changes;
 use super::faults::Faulty;
 use super::input::InputError;
 use super::recorder::Recorder;
-use super::report::{Cost, PluginInfo, Report};
-use crate::decide::{OnFailure, decide_around, guard};
+use super::report::{Cost, PluginInfo, PolicyVerdict, Report};
+use crate::decide::{DecidedInOrder, On, OnFailure, Policy, Undecided, decide_in_order};
 use crate::directory::{Administration, Directory};
 use crate::login::{ApiError, Decision, User};
-use crate::sandbox::{CONTRACT, Plugin, Question};
+use crate::sandbox::{CONTRACT, Plugin};
 
 /// Decides a case's login in a directory of its own, at which it arrives as at
 /// any other, and tells what happened from then on.
@@ -21,11 +21,21 @@ use crate::sandbox::{CONTRACT, Plugin, Question};
 ///
 /// When the login does not arrive.
 pub fn run(plugin: &Plugin, case: &Case, trace: bool) -> Result<Report, InputError> {
+    let settings = case.policy.settings();
+    run_in_order(&[Policy { name: plugin.name(), plugin, settings: &settings }], case, trace)
+}
+
+/// The same by policies in order. The case's own policy does not matter.
+///
+/// # Errors
+///
+/// When the login does not arrive.
+pub fn run_in_order(policies: &[Policy], case: &Case, trace: bool) -> Result<Report, InputError> {
     let (memory, case) = case.arrived()?;
     let memory = Arc::new(memory);
     let before = memory.users();
     let directory = Arc::new(Faulty::new(memory.clone(), &case));
-    let report = decided(plugin, &case, directory, trace);
+    let report = decided(policies, &case, directory, trace);
     Ok(Report { changes: changes(&before, &memory.users()), ..report }.masked())
 }
 
@@ -45,7 +55,7 @@ pub struct LoggedIn {
 ///
 /// When the directory cannot be read before or afterwards.
 pub fn run_on(
-    plugin: &Plugin,
+    policies: &[Policy],
     case: &Case,
     directory: &Arc<dyn Administration>,
     trace: bool,
@@ -60,7 +70,7 @@ pub fn run_on(
     }
     let before: Vec<Arc<User>> = concerned.into_iter().map(|stored| stored.user).collect();
 
-    let report = decided(plugin, case, directory.clone(), trace);
+    let report = decided(policies, case, directory.clone(), trace);
 
     let mut after = Vec::new();
     for user in &before {
@@ -82,39 +92,36 @@ pub fn run_on(
 /// Users of one address whose changes are told.
 const CONCERNED: usize = 100;
 
-fn decided(plugin: &Plugin, case: &Case, directory: Arc<dyn Directory>, trace: bool) -> Report {
-    let settings = case.policy.settings();
-    let question = Question {
-        event: &case.event,
-        settings: &settings,
-        now: case.now,
-        trace,
-        answer: case.answer.as_ref(),
-    };
-    let recorder = Recorder::around(guard(plugin, &question, directory));
+fn decided(policies: &[Policy], case: &Case, directory: Arc<dyn Directory>, trace: bool) -> Report {
+    let login = Undecided { event: &case.event, now: case.now, trace, answer: case.answer.as_ref() };
+    let on = On { directory, failure: OnFailure::Proceed };
 
     let start = Instant::now();
-    let decided = decide_around(plugin, &question, recorder, OnFailure::Proceed);
+    let DecidedInOrder { outcome, steps } = decide_in_order(policies, login, Recorder::around, on);
     let time = start.elapsed();
 
-    Report {
-        failure: decided.failure.map(|failure| failure.to_string()),
-        refusals: decided.refusals,
-        calls: decided.api.finish(),
-        log: decided.log,
-        output: decided.output,
-        policy_sha256: Some(settings.sha256().to_string()),
-        plugin: Some(PluginInfo {
-            name: plugin.name().to_owned(),
+    let deciding = steps.len().checked_sub(1).and_then(|last| policies.get(last));
+    let mut report = Report {
+        policies: if policies.len() > 1 { steps.iter().map(PolicyVerdict::of).collect() } else { Vec::new() },
+        policy_sha256: deciding.map(|it| it.settings.sha256().to_string()),
+        plugin: deciding.map(|it| PluginInfo {
+            name: it.plugin.name().to_owned(),
             contract: CONTRACT.to_owned(),
-            sha256: plugin.sha256().to_owned(),
+            sha256: it.plugin.sha256().to_owned(),
         }),
-        cost: Some(Cost {
-            fuel: decided.used.fuel,
-            memory_bytes: decided.used.memory_bytes,
-            host_calls: decided.used.host_calls,
-            time_us: u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
-        }),
-        ..Report::of(decided.outcome)
+        ..Report::of(outcome)
+    };
+    let mut cost = Cost { time_us: u64::try_from(time.as_micros()).unwrap_or(u64::MAX), ..Cost::default() };
+    for step in steps {
+        cost.fuel += step.used.fuel;
+        cost.memory_bytes = cost.memory_bytes.max(step.used.memory_bytes);
+        cost.host_calls += step.used.host_calls;
+        report.failure = step.failure.map(|failure| failure.to_string());
+        report.refusals.extend(step.refusals);
+        report.calls.extend(step.api.finish());
+        report.log.extend(step.log);
+        report.output.stdout.push_str(&step.output.stdout);
+        report.output.stderr.push_str(&step.output.stderr);
     }
+    Report { cost: Some(cost), ..report }
 }

@@ -16,6 +16,9 @@ pub struct Answer {
     /// declined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// The name of the policy that had asked; the first one if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// Evidence that one person controls both accounts.

@@ -43,6 +43,19 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// Its kind, as in JSON.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Proceed => "proceed",
+            Self::Linked { .. } => "linked",
+            Self::Suggest { .. } => "suggest",
+            Self::Deny { .. } => "deny",
+        }
+    }
+}
+
 /// What has to happen before two accounts may be linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -82,6 +82,9 @@ pub(super) fn prepare_in_child(
     if let Err(error) = check_file(bytes, limits.component_bytes) {
         return error.into();
     }
+    if cancel.is_cancelled() {
+        return LoadError::Superseded.into();
+    }
     let (answer, code) = match ask_child(&sandbox.options, program, bytes, cancel) {
         Ok(answered) => answered,
         Err(error) => return error.into(),

@@ -6,13 +6,15 @@ use serde_json::{Map, Value, json};
 
 use super::Tenant;
 use super::config::{Client, Connection, OnFailure};
-use crate::decide::{self, decide};
+use crate::decide::{self, Decided, On, Undecided, decide_in_order};
 use crate::directory::{ArrivalError, arrive};
+use crate::guard::Guard;
 use crate::login::{
     self, Answer, ApiError, Authentication, AuthenticationMethod, Decision, Identity, IdentityKey,
-    LoginEvent, Step, Timestamp, Transaction, User, Verification, mask_addresses,
+    LoginEvent, Step, Timestamp, Transaction, User, Verification, cut, mask_addresses,
 };
-use crate::sandbox::Question;
+use crate::policies::Policy;
+use crate::sandbox::{LogLevel, LogLine};
 
 /// The identity that somebody has proved to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +93,8 @@ pub(super) enum LoggedIn {
         step: Step,
         /// The other accounts.
         candidates: Vec<String>,
+        /// The policy that asks.
+        policy: String,
     },
 }
 
@@ -186,43 +190,31 @@ impl Tenant {
             return Err(NotLoggedIn::Blocked);
         }
         let in_force = self.decider.in_force();
+        let policies: Vec<_> = in_force.iter().map(Policy::borrowed).collect();
         let event = Arc::new(event);
-        let question = Question {
-            event: &event,
-            settings: &in_force.settings,
-            now,
-            trace: false,
-            answer: around.answer,
-        };
-        let on_failure = match self.config.on_failure {
+        let login = Undecided { event: &event, now, trace: false, answer: around.answer };
+        let failure = match self.config.on_failure {
             OnFailure::Proceed => decide::OnFailure::Proceed,
             OnFailure::Deny => decide::OnFailure::Deny,
         };
-        let decided = decide(&in_force.plugin, &question, self.directory.clone(), on_failure);
+        let on = On { directory: self.directory.clone(), failure };
+        let decided = decide_in_order(&policies, login, |guard| guard, on);
 
+        for step in &decided.steps {
+            self.tell(step, &masked(&user));
+        }
         self.metrics.decided(&decided);
-        if let Some(failure) = &decided.failure {
-            let failure = failure.to_string();
-            let failure = mask_addresses(&failure);
-            tracing::error!(
-                target: "audit", user = %masked(&user), plugin = in_force.plugin.name(),
-                failure = %shortened(&failure), on_failure = ?self.config.on_failure, "the plugin failed"
-            );
-        }
-        for refusal in &decided.refusals {
-            let refusal = serde_json::to_string(refusal).unwrap_or_default();
-            tracing::warn!(target: "audit", user = %masked(&user), refusal = %mask_addresses(&refusal), "the guard refused");
-        }
         let codes: Vec<&str> = decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        let policy = decided.steps.last().map(|step| step.policy.clone()).unwrap_or_default();
         tracing::info!(
             target: "login", user = %masked(&user), client = around.client.client_id, protocol = around.protocol,
-            decision = word(&decided.outcome.decision), reasons = codes.join(" "), "login decided"
+            policy, decision = decided.outcome.decision.kind(), reasons = codes.join(" "), "login decided"
         );
 
         let user = match decided.outcome.decision {
             Decision::Deny { message } => return Err(NotLoggedIn::Denied(message)),
             Decision::Suggest { step, candidates } if around.interactive => {
-                return Ok(LoggedIn::Asked { current: user, step, candidates });
+                return Ok(LoggedIn::Asked { current: user, step, candidates, policy });
             }
             Decision::Proceed | Decision::Suggest { .. } => user,
             Decision::Linked { primary } => {
@@ -237,6 +229,39 @@ impl Tenant {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         Ok(LoggedIn::As(user))
+    }
+
+    /// Tells the operator what one policy did: its failure, its refusals, its own
+    /// log and output.
+    fn tell(&self, step: &Decided<Guard>, user: &str) {
+        let policy = step.policy.as_str();
+        if let Some(failure) = &step.failure {
+            let failure = failure.to_string();
+            tracing::error!(
+                target: "audit", user, policy, failure = %cut(&mask_addresses(&failure), FAILURE),
+                on_failure = ?self.config.on_failure, "the plugin failed"
+            );
+        }
+        for refusal in &step.refusals {
+            let refusal = serde_json::to_string(refusal).unwrap_or_default();
+            tracing::warn!(
+                target: "audit", user, policy, refusal = %mask_addresses(&refusal), "the guard refused"
+            );
+        }
+        for LogLine { level, message } in &step.log {
+            let message = mask_addresses(message);
+            match level {
+                LogLevel::Debug => tracing::debug!(target: "plugin", user, policy, "{message}"),
+                LogLevel::Info => tracing::info!(target: "plugin", user, policy, "{message}"),
+                LogLevel::Warn => tracing::warn!(target: "plugin", user, policy, "{message}"),
+                LogLevel::Error => tracing::error!(target: "plugin", user, policy, "{message}"),
+            }
+        }
+        for (stream, written) in [("stdout", &step.output.stdout), ("stderr", &step.output.stderr)] {
+            for line in written.lines().filter(|line| !line.trim().is_empty()) {
+                tracing::info!(target: "plugin", user, policy, stream, "{}", mask_addresses(line));
+            }
+        }
     }
 
     fn event(&self, proved: &Proved, around: &Around<'_>, now: Timestamp) -> LoginEvent {
@@ -288,22 +313,6 @@ fn masked(user: &User) -> std::borrow::Cow<'_, str> {
 
 /// What a log line keeps of a failure, in bytes. A panic may say much more.
 const FAILURE: usize = 1 << 10;
-
-fn shortened(text: &str) -> String {
-    match text.floor_char_boundary(FAILURE) {
-        end if end < text.len() => format!("{}…", &text[..end]),
-        _ => text.to_owned(),
-    }
-}
-
-pub(super) fn word(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Proceed => "proceed",
-        Decision::Linked { .. } => "linked",
-        Decision::Suggest { .. } => "suggest",
-        Decision::Deny { .. } => "deny",
-    }
-}
 
 fn failed(error: ArrivalError) -> NotLoggedIn {
     let error = error.to_string();

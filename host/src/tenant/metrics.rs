@@ -8,8 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::login::word;
-use crate::decide::Decided;
+use crate::decide::DecidedInOrder;
 
 /// What the tenant counts.
 pub(super) struct Metrics {
@@ -64,10 +63,12 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    pub(super) fn decided<A>(&self, decided: &Decided<A>) {
-        self.decisions.get_or_create(&Named { kind: word(&decided.outcome.decision) }).inc();
-        self.failures.inc_by(u64::from(decided.failure.is_some()));
-        self.refusals.inc_by(decided.refusals.len() as u64);
+    pub(super) fn decided<A>(&self, decided: &DecidedInOrder<A>) {
+        self.decisions.get_or_create(&Named { kind: decided.outcome.decision.kind() }).inc();
+        for step in &decided.steps {
+            self.failures.inc_by(u64::from(step.failure.is_some()));
+            self.refusals.inc_by(step.refusals.len() as u64);
+        }
     }
 
     pub(super) fn token(&self, grant: &'static str) {

@@ -48,7 +48,6 @@ pub use config::{
     Account, Api, Client, Config, ConfigError, Connection, Lifetimes, OnFailure, PasswordHash, RateLimit,
     RateLimits, SeedUser,
 };
-pub use decider::{SourceError, Sources};
 pub use keys::KeysError;
 pub use server::{Opening, Ports, Ready, ServeError, serve};
 pub use state_dir::{StateDir, StateError};

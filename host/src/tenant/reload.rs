@@ -10,6 +10,8 @@ use std::time::Duration;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::Shared;
+use crate::policies::SourceError;
+use crate::sandbox::LoadError;
 
 /// Editors and compilers write a file in several steps.
 const SETTLED: Duration = Duration::from_millis(200);
@@ -51,7 +53,12 @@ pub(super) fn watch(tenant: &Shared) -> notify::Result<Option<RecommendedWatcher
             }
             while !matches!(changes.recv_timeout(SETTLED), Err(RecvTimeoutError::Timeout)) {}
             let Some(tenant) = tenant.upgrade() else { return };
-            reload(&tenant);
+            // On a thread of its own: a later change ends one that still
+            // compiles.
+            let reloading = std::thread::Builder::new().name("compile".to_owned());
+            if let Err(error) = reloading.spawn(move || reload(&tenant)) {
+                tracing::error!(%error, "not reloaded: there is no thread for it");
+            }
         }
     })?;
     Ok(Some(watcher))
@@ -61,15 +68,20 @@ pub(super) fn watch(tenant: &Shared) -> notify::Result<Option<RecommendedWatcher
 pub(super) fn reload(tenant: &Shared) {
     match tenant.decider.reload() {
         Ok(true) => {
-            let in_force = tenant.decider.in_force();
-            tracing::info!(
-                plugin = in_force.plugin.name(),
-                sha256 = in_force.plugin.sha256(),
-                policy_sha256 = %in_force.settings.sha256(),
-                "plugin and policy reloaded"
-            );
+            for policy in tenant.decider.in_force().iter() {
+                tracing::info!(
+                    policy = &*policy.name,
+                    plugin = policy.plugin.name(),
+                    sha256 = policy.plugin.sha256(),
+                    policy_sha256 = %policy.settings.sha256(),
+                    "plugin and policy reloaded"
+                );
+            }
         }
         Ok(false) => {}
+        Err(SourceError::Unloadable { name, why: LoadError::Superseded }) => {
+            tracing::info!(plugin = name, "a later file takes the place of the one that was compiled");
+        }
         Err(error) => tracing::error!(%error, "not reloaded: what was in force stays"),
     }
 }

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioTimer;
 use super::authentication::Flows;
 use super::certificates::{self, CertificateError};
 use super::config::Config;
-use super::decider::{Decider, SourceError, Sources};
+use super::decider::Decider;
 use super::issuer::{Hosts, Scheme};
 use super::keys::{Keys, KeysError};
 use super::metrics::Metrics;
@@ -29,7 +29,7 @@ use super::verification::Verified;
 use super::{Shared, Tenant, reload, routes};
 use crate::directory::Administration;
 use crate::login::ApiError;
-use crate::sandbox::Sandbox;
+use crate::policies::{Source, SourceError};
 
 /// How long headers may take.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -95,10 +95,8 @@ pub struct Opening<'a> {
     pub directory: Arc<dyn Administration>,
     /// Whether it is asked over a network.
     pub is_remote: bool,
-    /// What plugins run in.
-    pub sandbox: Sandbox,
-    /// Plugin and policy.
-    pub sources: Sources,
+    /// Where the policies come from, in order.
+    pub sources: Vec<Source>,
     /// Where keys and certificates are.
     pub state: &'a StateDir,
     /// Where it listens.
@@ -114,7 +112,7 @@ pub struct Opening<'a> {
 ///
 /// When it does not start, or stops unasked.
 pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
-    let Opening { config, directory, is_remote, sandbox, sources, state, ports, rotate_key } = opening;
+    let Opening { config, directory, is_remote, sources, state, ports, rotate_key } = opening;
     let http = listeners(ports.http)?;
     let https = listeners(ports.https)?;
     let port =
@@ -130,7 +128,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         hosts: Hosts::new(&config.hosts, http_port, https_port),
         directory,
         is_remote,
-        decider: Decider::new(sandbox, sources)?,
+        decider: Decider::new(sources)?,
         keys,
         verified: Verified::new(),
         sessions: Sessions::open(state, config.lifetimes.session)?,

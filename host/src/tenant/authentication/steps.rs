@@ -51,6 +51,8 @@ pub(super) struct Question {
     pub(super) candidates: Vec<String>,
     /// The address of who has logged in.
     pub(super) email: Option<String>,
+    /// The policy that asks.
+    pub(super) policy: String,
 }
 
 /// One form, and the login it belongs to.
@@ -139,7 +141,7 @@ impl<'a> Form<'a> {
             proved_at: second.at,
             methods: vec![second.method.to_owned()],
         };
-        let answer = Answer { step: question.step, proof: Some(proof) };
+        let answer = Answer { step: question.step, proof: Some(proof), policy: Some(question.policy) };
         self.log_in(&question.proved, Some(&answer))
     }
 
@@ -164,13 +166,14 @@ impl<'a> Form<'a> {
                 let session = self.asked.browser.begin_session(tenant, proved);
                 self.asked.finish(authorization, &user, proved, Some(&session))
             }
-            Ok(LoggedIn::Asked { current, step, candidates }) => {
+            Ok(LoggedIn::Asked { current, step, candidates, policy }) => {
                 let question = Question {
                     proved: proved.clone(),
                     current: current.user_id.clone(),
                     step,
                     candidates,
                     email: current.email.clone(),
+                    policy,
                 };
                 let pending = Pending { asked: Some(question), ..Pending::clone(&self.pending) };
                 tenant.flows.pending.put_as(self.name.clone(), Arc::new(pending));
@@ -272,7 +275,7 @@ step!(
         match form.pending.asked.clone() {
             None => pages::error(StatusCode::BAD_REQUEST, "There is nothing to skip."),
             Some(question) => {
-                let answer = Answer { step: question.step, proof: None };
+                let answer = Answer { step: question.step, proof: None, policy: Some(question.policy.clone()) };
                 form.log_in(&question.proved, Some(&answer))
             }
         }

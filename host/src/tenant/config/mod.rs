@@ -16,6 +16,7 @@ pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
 
 use crate::limits::Limits;
+use crate::policies::PolicyEntry;
 use connection::derived_id;
 
 /// What `ligature serve --init` writes; `{secret}` stands for a random one.
@@ -47,9 +48,13 @@ pub struct Config {
     /// How long things last.
     #[serde(default)]
     pub lifetimes: Lifetimes,
-    /// What one login of the plugin may use up.
+    /// What one login of a policy's plugin may use up.
     #[serde(default)]
     pub limits: Limits,
+    /// The policies that decide a login, in order; that of the command line
+    /// where there is none.
+    #[serde(default)]
+    pub policy: Vec<PolicyEntry>,
     /// Applications.
     #[serde(default)]
     pub clients: Vec<Client>,
@@ -193,6 +198,7 @@ impl Config {
             return Err(format!("lifetimes: {name} is not between a second and ten years"));
         }
         self.limits.check().map_err(|why| format!("limits: {why}"))?;
+        PolicyEntry::check_all(&self.policy, &self.limits)?;
         let PasswordHash { memory_kib, iterations, lanes } = self.password_hash;
         if argon2::Params::new(memory_kib, iterations, lanes, None).is_err() {
             return Err("password_hash: Argon2 does not take these parameters".to_owned());

@@ -1,0 +1,135 @@
+//! The policies that decide the logins of a command.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::anyhow;
+
+use super::Exit;
+use super::plugin::{PluginArgs, checked, few_logins};
+use crate::harness::{Case, Document};
+use crate::limits::Limits;
+use crate::policies::{PoliciesFile, Policy, Source, SourceError};
+use crate::sandbox::{Cancel, Options, Plugin};
+
+/// Several policies instead of one.
+#[derive(Debug, clap::Args)]
+pub(super) struct PoliciesArgs {
+    /// Several policies in order, instead of one plugin: a TOML file with tables
+    /// `[[policy]]`. The first that does not let the login proceed decides
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plugin", "limits", "wasi"])]
+    policies: Option<PathBuf>,
+}
+
+/// The policies that decide, loaded once for all logins of a command.
+pub(super) enum Deciding {
+    /// One plugin, with each case's own policy document.
+    Plugin(Arc<Plugin>),
+    /// Those of a policies file.
+    InOrder(Vec<Policy>),
+}
+
+impl Deciding {
+    /// Loads the policies that the flags name.
+    pub(super) fn load(args: &PluginArgs, several: &PoliciesArgs) -> Result<Self, Exit> {
+        let options = few_logins();
+        let Some(file) = &several.policies else {
+            let sandbox = args.start(options)?;
+            return Ok(Self::Plugin(Arc::new(args.load(&sandbox)?)));
+        };
+        let PoliciesFile { limits, policy } = read(file)?;
+        if policy.is_empty() {
+            return Err(Exit::unreadable(anyhow!("{}: there is no [[policy]] in it", file.display())));
+        }
+        let options = args.options(Options { limits, ..options })?;
+        let load = |entry| Source::new(entry, &options)?.load(None, &Cancel::default());
+        let loaded: Result<_, _> = policy.into_iter().map(load).collect();
+        loaded.map(Self::InOrder).map_err(refused)
+    }
+
+    /// The limits that a page about a login shows.
+    pub(super) fn limits(&self) -> Limits {
+        match self {
+            Self::Plugin(plugin) => plugin.limits().clone(),
+            Self::InOrder(policies) => {
+                policies.first().map(|it| it.plugin.limits().clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Reads a case, and finds the policies that decide it. Each has taken its
+    /// policy document.
+    pub(super) fn case(&self, file: &Path) -> Result<(Case, Vec<Policy>), Exit> {
+        let case = Case::read(file).map_err(Exit::unreadable)?;
+        let policies = self.policies_of(&case)?;
+        Ok((case, policies))
+    }
+
+    fn policies_of(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
+        let file = case.file.display();
+        match self {
+            Self::Plugin(plugin) => match case.policies.first() {
+                None => Ok(vec![with_policy(plugin, case.policy.clone())?]),
+                Some(named) => Err(Exit::unreadable(anyhow!(
+                    "{file}: it names the policy `{}`; --policies FILE says which plugin that is",
+                    named.name
+                ))),
+            },
+            Self::InOrder(_) if case.policy.origin.is_some() => Err(Exit::unreadable(anyhow!(
+                "{file}: it has a `policy`; with --policies it is to say under `policies` whose settings they are"
+            ))),
+            Self::InOrder(all) if case.policies.is_empty() => Ok(all.clone()),
+            Self::InOrder(all) => {
+                let find = |name: &str| {
+                    let found = all.iter().find(|policy| &*policy.name == name);
+                    found.cloned().ok_or_else(|| {
+                        let names: Vec<&str> = all.iter().map(|policy| &*policy.name).collect();
+                        let names = names.join("`, `");
+                        Exit::unreadable(anyhow!(
+                            "{file}: there is no policy `{name}`; the policies file has `{names}`"
+                        ))
+                    })
+                };
+                let chosen = case.policies.iter().map(|named| {
+                    let policy = find(&named.name)?;
+                    match &named.settings {
+                        None => Ok(policy),
+                        Some(document) => {
+                            let settings = checked(document.clone(), &policy.plugin)?.settings();
+                            Ok(Policy { settings, ..policy })
+                        }
+                    }
+                });
+                chosen.collect()
+            }
+        }
+    }
+
+    /// The policies of a login outside of a case. The document is for the one
+    /// plugin; the policies of a file have their own.
+    pub(super) fn policies(&self, document: Option<Document>) -> Result<Vec<Policy>, Exit> {
+        match self {
+            Self::Plugin(plugin) => Ok(vec![with_policy(plugin, document.unwrap_or_default())?]),
+            Self::InOrder(all) => Ok(all.clone()),
+        }
+    }
+}
+
+fn with_policy(plugin: &Arc<Plugin>, document: Document) -> Result<Policy, Exit> {
+    let settings = checked(document, plugin)?.settings();
+    Ok(Policy { name: plugin.name().into(), plugin: plugin.clone(), settings })
+}
+
+fn read(file: &Path) -> Result<PoliciesFile, Exit> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Exit::unreadable(anyhow!("{}: {}", file.display(), crate::harness::cannot_be_read(&error)))
+    })?;
+    PoliciesFile::parse(file, &text).map_err(|why| Exit::unreadable(anyhow!("{}: {why}", file.display())))
+}
+
+fn refused(error: SourceError) -> Exit {
+    match error {
+        SourceError::Failed { .. } | SourceError::Sandbox { .. } => Exit::failed(error),
+        error => Exit::unreadable(error),
+    }
+}

@@ -1,0 +1,181 @@
+//! The table `[[policy]]`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::limits::Limits;
+use crate::sandbox::Wasi;
+
+/// One policy, as `[[policy]]` of `tenant.toml` or of a policies file has it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyEntry {
+    /// Its name in messages and in the trace; the plugin's file name, without
+    /// its ending, where left out.
+    pub name: Option<String>,
+    /// The component; the built-in policy where left out.
+    pub plugin: Option<PathBuf>,
+    /// The part of WASI that the plugin finds.
+    #[serde(default)]
+    pub wasi: Wasi,
+    /// The policy document; `{}` where left out.
+    pub settings: Option<EntrySettings>,
+    /// SHA-256 of the component, in hexadecimal. Another file is refused.
+    pub sha256: Option<String>,
+    /// Limits that differ from those of `[limits]`.
+    #[serde(default)]
+    pub limits: toml::Table,
+}
+
+/// A policy document: a JSON file, or a table of its keys.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum EntrySettings {
+    /// The file.
+    File(PathBuf),
+    /// The keys.
+    Keys(toml::Table),
+}
+
+/// A policies file: limits for all policies, and the policies in order.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PoliciesFile {
+    /// The limits of every policy.
+    pub limits: Limits,
+    /// The policies, in order.
+    pub policy: Vec<PolicyEntry>,
+}
+
+/// The most policies that a login asks: each has a deadline of its own.
+const MOST: usize = 16;
+
+impl PoliciesFile {
+    /// Reads a policies file. Paths in it are relative to its folder.
+    ///
+    /// # Errors
+    ///
+    /// With the line where the text is no policies file; with the name of the
+    /// policy whose entry cannot be.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, String> {
+        let mut read: Self = toml::from_str(text).map_err(|error| {
+            let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
+            format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+        })?;
+        read.limits.check().map_err(|why| format!("limits: {why}"))?;
+        PolicyEntry::check_all(&read.policy, &read.limits)?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        read.policy.iter_mut().for_each(|entry| entry.resolve(folder));
+        Ok(read)
+    }
+}
+
+impl PolicyEntry {
+    /// The entry of one plugin with one policy document, as flags name them.
+    #[must_use]
+    pub fn of_files(plugin: Option<PathBuf>, wasi: Wasi, settings: Option<PathBuf>) -> Self {
+        let settings = settings.map(EntrySettings::File);
+        Self { name: None, plugin, wasi, settings, sha256: None, limits: toml::Table::new() }
+    }
+
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let of_file = self.plugin.as_ref().and_then(|file| file.file_stem());
+        match (&self.name, of_file) {
+            (Some(name), _) => name.clone(),
+            (None, Some(stem)) => stem.to_string_lossy().into_owned(),
+            (None, None) => crate::PLUGIN_NAME.to_owned(),
+        }
+    }
+
+    /// The limits of this policy: its own over those of all.
+    ///
+    /// # Errors
+    ///
+    /// The key that is none, or whose value cannot be.
+    pub fn limits(&self, of_all: &Limits) -> Result<Limits, String> {
+        let mut merged = toml::Table::try_from(of_all).map_err(|error| error.to_string())?;
+        merged.extend(self.limits.clone());
+        let limits: Limits = merged.try_into().map_err(|error| error.message().to_owned())?;
+        limits.check()?;
+        Ok(limits)
+    }
+
+    /// Whether these entries can be the policies of one login.
+    ///
+    /// # Errors
+    ///
+    /// The policy that cannot be, and why.
+    pub fn check_all(entries: &[Self], of_all: &Limits) -> Result<(), String> {
+        if entries.len() > MOST {
+            return Err(format!("there are {} policies; at most {MOST} are asked", entries.len()));
+        }
+        for (index, entry) in entries.iter().enumerate() {
+            let name = entry.name();
+            if name.is_empty() || entries[..index].iter().any(|other| other.name() == name) {
+                return Err(format!("policy `{name}`: each policy needs a `name` of its own"));
+            }
+            entry.limits(of_all).map_err(|why| format!("policy `{name}`: limits: {why}"))?;
+            let is_hash = |it: &str| it.len() == 64 && it.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if entry.sha256.as_deref().is_some_and(|hash| !is_hash(hash)) {
+                return Err(format!("policy `{name}`: sha256 is not 64 hexadecimal digits"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the entry's paths relative to a folder.
+    pub fn resolve(&mut self, folder: &Path) {
+        if let Some(file) = &mut self.plugin {
+            *file = folder.join(&*file);
+        }
+        if let Some(EntrySettings::File(file)) = &mut self.settings {
+            *file = folder.join(&*file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::PoliciesFile;
+
+    fn parse(text: &str) -> Result<PoliciesFile, String> {
+        PoliciesFile::parse(Path::new("conf/policies.toml"), text)
+    }
+
+    #[test]
+    fn limits_of_a_policy_stand_over_those_of_all() {
+        let text =
+            "[limits]\nfuel = 7\n[[policy]]\n[[policy]]\nplugin = \"a.wasm\"\nlimits = { tables = 3 }\n";
+        let file = parse(text).unwrap();
+        let limits = file.policy[1].limits(&file.limits).unwrap();
+        assert_eq!((limits.fuel, limits.tables), (7, 3));
+        assert_eq!(file.policy[1].plugin.as_deref(), Some(Path::new("conf/a.wasm")));
+        assert_eq!((file.policy[0].name(), file.policy[1].name()), (crate::PLUGIN_NAME.into(), "a".into()));
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        let refusal = |text| parse(text).unwrap_err();
+        assert_eq!(
+            refusal("[[policy]]\n[[policy]]\n"),
+            "policy `link-users-by-email`: each policy needs a `name` of its own"
+        );
+        assert_eq!(
+            refusal("[[policy]]\nsha256 = \"abc\"\n"),
+            "policy `link-users-by-email`: sha256 is not 64 hexadecimal digits"
+        );
+        assert!(refusal("[[policy]]\nlimits = { feul = 3 }\n").starts_with(
+            "policy `link-users-by-email`: limits: unknown field `feul`, expected one of `fuel`"
+        ));
+        assert_eq!(
+            refusal("[[policy]]\nlimits = { fuel = 0 }\n"),
+            "policy `link-users-by-email`: limits: `fuel` is 0; expected 1 to 1125899906842624"
+        );
+        assert!(refusal("[[policy]]\nplugni = \"a\"\n").starts_with("line 2: unknown field `plugni`"));
+    }
+}

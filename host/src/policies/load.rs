@@ -1,0 +1,184 @@
+//! From a policy's files to the policy.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+
+use super::{EntrySettings, Policy, PolicyEntry};
+use crate::harness::{Document, Origin};
+use crate::sandbox::{Cancel, Failure, LoadError, Options, Plugin, Sandbox, StartError, read_component};
+
+/// Where one policy comes from, and the sandbox that it runs in.
+#[derive(Clone)]
+pub struct Source {
+    entry: PolicyEntry,
+    name: Arc<str>,
+    sandbox: Sandbox,
+}
+
+/// Why a policy is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Its sandbox does not start.
+    #[error("policy {name}: {why}")]
+    Sandbox {
+        /// The policy.
+        name: String,
+        /// Why.
+        why: StartError,
+    },
+    /// Its limits cannot be.
+    #[error("policy {name}: limits: {why}")]
+    Limits {
+        /// The policy.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// A file cannot be read.
+    #[error("{}: {why}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The plugin does not load.
+    #[error("plugin {name} {why}")]
+    Unloadable {
+        /// Its file, or its name.
+        name: String,
+        /// Why.
+        why: LoadError,
+    },
+    /// The plugin is another file than the one that is pinned.
+    #[error("plugin {name} is not the one that is pinned: its sha256 is {found}, expected {pinned}")]
+    NotPinned {
+        /// Its file, or its name.
+        name: String,
+        /// SHA-256 of the file.
+        found: String,
+        /// SHA-256 that the entry pins.
+        pinned: String,
+    },
+    /// The policy document is wrong.
+    #[error("{0}")]
+    Settings(String),
+    /// The plugin fails on the policy document.
+    #[error("plugin {name} {why}, while checking its policy")]
+    Failed {
+        /// Its file, or its name.
+        name: String,
+        /// Why.
+        why: Failure,
+    },
+}
+
+impl Source {
+    /// The source of an entry. `options` are those of all policies; the limits
+    /// and the profile of WASI are the entry's.
+    ///
+    /// # Errors
+    ///
+    /// When the limits cannot be, or the sandbox does not start.
+    pub fn new(entry: PolicyEntry, options: &Options) -> Result<Self, SourceError> {
+        let name = entry.name();
+        let limits = match entry.limits(&options.limits) {
+            Ok(limits) => limits,
+            Err(why) => return Err(SourceError::Limits { name, why }),
+        };
+        let options = Options { limits, wasi: entry.wasi, ..options.clone() };
+        match Sandbox::start(options) {
+            Ok(sandbox) => Ok(Self { entry, name: name.into(), sandbox }),
+            Err(why) => Err(SourceError::Sandbox { name, why }),
+        }
+    }
+
+    /// The files to watch.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let settings = match &self.entry.settings {
+            Some(EntrySettings::File(file)) => Some(file),
+            _ => None,
+        };
+        self.entry.plugin.iter().chain(settings).map(PathBuf::as_path)
+    }
+
+    /// Loads the policy. A plugin whose file is as it was is not compiled
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, the plugin does not load or is not the one
+    /// that is pinned, or it does not take its settings.
+    pub fn load(&self, before: Option<&Policy>, cancel: &Cancel) -> Result<Policy, SourceError> {
+        let document = self.document()?;
+        let plugin = self.plugin(before, cancel)?;
+        let name = plugin.name().to_owned();
+        match document.check(&plugin) {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => return Err(SourceError::Settings(why.to_string())),
+            Err(why) => return Err(SourceError::Failed { name, why }),
+        }
+        Ok(Policy { name: self.name.clone(), plugin, settings: document.settings() })
+    }
+
+    fn plugin(&self, before: Option<&Policy>, cancel: &Cancel) -> Result<Arc<Plugin>, SourceError> {
+        let (name, bytes) = match &self.entry.plugin {
+            None => (crate::PLUGIN_NAME.to_owned(), Cow::Borrowed(crate::PLUGIN)),
+            Some(file) => {
+                let bytes = read_component(file, self.sandbox.limits()).map_err(|error| {
+                    let why = crate::harness::cannot_be_read(&error);
+                    SourceError::Unreadable { file: file.clone(), why }
+                })?;
+                (file.display().to_string(), Cow::Owned(bytes))
+            }
+        };
+        let found = hexadecimal(&bytes);
+        if let Some(pinned) = &self.entry.sha256
+            && !pinned.eq_ignore_ascii_case(&found)
+        {
+            return Err(SourceError::NotPinned { name, found, pinned: pinned.clone() });
+        }
+        if let Some(before) = before
+            && before.plugin.sha256() == found
+        {
+            return Ok(before.plugin.clone());
+        }
+        let loaded = match &self.entry.plugin {
+            None => self.sandbox.load_trusted(&name, &bytes),
+            Some(_) => self.compile(&name, &bytes, cancel),
+        };
+        loaded.map(Arc::new).map_err(|why| SourceError::Unloadable { name, why })
+    }
+
+    fn compile(&self, name: &str, bytes: &[u8], cancel: &Cancel) -> Result<Plugin, LoadError> {
+        tracing::info!(plugin = name, bytes = bytes.len(), "compiling a plugin");
+        let start = Instant::now();
+        let loaded = self.sandbox.load_unless(name, bytes, cancel);
+        let ms = start.elapsed().as_millis();
+        tracing::info!(plugin = name, is_loaded = loaded.is_ok(), ms = u64::try_from(ms).ok(), "compiled");
+        loaded
+    }
+
+    fn document(&self) -> Result<Document, SourceError> {
+        match &self.entry.settings {
+            None => Ok(Document::default()),
+            Some(EntrySettings::File(file)) => {
+                Document::read(file).map_err(|error| SourceError::Settings(error.to_string()))
+            }
+            Some(EntrySettings::Keys(keys)) => {
+                let text = serde_json::to_string(keys);
+                let text = text.map_err(|error| SourceError::Settings(error.to_string()))?;
+                let file = format!("the settings of policy `{}`", self.name).into();
+                Ok(Document { text, origin: Some(Origin { file, place: (1, 1) }) })
+            }
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
