@@ -7,7 +7,7 @@
 //! use ligature_policy::{ApiError, Host, LinkRequest, LoginEvent, NoSettings, Outcome, Policy, User};
 //!
 //! struct OneOther;
-//! ligature_policy::export!(OneOther);
+//! ligature_policy::export!(OneOther without settings);
 //!
 //! impl Policy for OneOther {
 //!     type Settings = NoSettings;
@@ -66,8 +66,21 @@ pub use policy::Policy;
 pub use settings::schema_of;
 pub use settings::{Invalid, NoSettings, Settings};
 
-/// Makes a component of a type that implements [`Policy`]: the world
-/// `warning-plugin`. For native targets it does nothing.
+/// Makes a component of a type that implements [`Policy`]: of the world
+/// `warning-plugin`, or, `without settings`, of the world `plugin`. For native
+/// targets it does nothing.
+///
+/// ```
+/// # use ligature_policy::{ApiError, Host, LoginEvent, NoSettings, Outcome, Policy};
+/// struct MyPolicy;
+/// ligature_policy::export!(MyPolicy without settings);
+/// # impl Policy for MyPolicy {
+/// #     type Settings = NoSettings;
+/// #     fn on_login(_: &LoginEvent, _: &NoSettings, _: &mut impl Host) -> Result<Outcome, ApiError> {
+/// #         Ok(Outcome::proceed("NOTHING", "Nothing is linked."))
+/// #     }
+/// # }
+/// ```
 #[macro_export]
 macro_rules! export {
     ($policy:ident) => {
@@ -79,6 +92,17 @@ macro_rules! export {
             $crate::bindings::export_settings_warnings!(
                 Component with_types_in $crate::bindings::settings_warnings
             );
+        };
+    };
+    ($policy:ident without settings) => {
+        const _: fn() = || {
+            fn has_no_settings<P: $crate::Policy<Settings = $crate::NoSettings>>() {}
+            has_no_settings::<$policy>();
+        };
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            type Component = $crate::Component<$policy>;
+    $crate::bindings::export_handler!(Component with_types_in $crate::bindings::handler);
         };
     };
 }

@@ -22,12 +22,6 @@ pub(super) struct Directory {
 impl Directory {
     pub(super) fn put(&mut self, user: User) {
         let version = self.users.get(&user.user_id).map_or(1, |stored| stored.version + 1);
-        // Whoever has had its identities before has them no more.
-        for stored in self.users.values_mut().filter(|it| it.user.user_id != user.user_id) {
-            let known = stored.user.identities.len();
-            stored.user.identities.retain(|it| !user.identities.iter().any(|own| is_same(own, it)));
-            stored.version += u64::from(stored.user.identities.len() != known);
-        }
         self.users.insert(user.user_id.clone(), Stored { user, version });
     }
 

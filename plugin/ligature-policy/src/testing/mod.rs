@@ -27,8 +27,9 @@
 //! what was done. The workspace's tests hold them against the real guard.
 //!
 //! Not as in the real host: the login's user is taken as the event has it, log
-//! lines are all kept, there is no limit of fuel, memory or time, and a link
-//! does not carry over the marks of accounts that were separated.
+//! lines are all kept, there is no limit of fuel, memory or time, and the host's
+//! own marks in `app_metadata` (that a user was asked, or separated) are not
+//! written.
 
 mod calls;
 mod check;
