@@ -72,7 +72,7 @@ lint: target
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) clippy --target $(TARGET) --locked -p link-users-by-email -p ligature-policy -p evil -p pinned --target-dir target/guest -- -D warnings
+	$(CARGO) clippy --target $(TARGET) --locked -p link-users-by-email -p ligature-policy -p evil -p pinned -p probe --target-dir target/guest -- -D warnings
 	@for example in $(EXAMPLES); do (cd $$example && $(CARGO) fmt --check && \
 		$(CARGO) clippy --locked --target-dir "$(CURDIR)/target/guest" -- -D warnings) || exit 1; done
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --all-features check; \

@@ -10,6 +10,7 @@ fn main() {
     Guest::package("evil").build(workspace, "evil.wasm");
     Guest::package("evil").feature("worldly").build(workspace, "worldly.wasm");
     Guest::package("pinned").build(workspace, "pinned.wasm");
+    Guest::package("probe").build(workspace, "probe.wasm");
     let example = workspace.join("examples/minimal-plugin");
     Guest::package("minimal-plugin").profile("release").build(&example, "minimal_plugin.wasm");
 }

@@ -10,7 +10,7 @@
 mod bridge;
 pub mod policies;
 pub mod small_states;
-mod types;
+pub mod types;
 
 use std::sync::Arc;
 

@@ -6,7 +6,9 @@ use link_users_by_email::bindings::{self as plugin, Response};
 use link_users_by_email::bindings::{AuthenticationMethod, Connection};
 use serde_json::{Map, Value};
 
-pub(crate) fn event(event: &login::LoginEvent) -> plugin::LoginEvent {
+/// The event, with empty settings and without a trace.
+#[must_use]
+pub fn event(event: &login::LoginEvent) -> plugin::LoginEvent {
     let methods = event.authentication.iter().flat_map(|authentication| &authentication.methods);
     let transaction = event.transaction.as_ref();
     plugin::LoginEvent {
@@ -32,7 +34,9 @@ pub(crate) fn event(event: &login::LoginEvent) -> plugin::LoginEvent {
     }
 }
 
-pub(crate) fn user(user: &login::User) -> plugin::User {
+/// A user.
+#[must_use]
+pub fn user(user: &login::User) -> plugin::User {
     plugin::User {
         user_id: user.user_id.clone(),
         email: user.email.clone(),
@@ -76,7 +80,9 @@ fn verification(verification: &login::Verification) -> plugin::Verification {
     }
 }
 
-pub(crate) fn answer(answer: &login::Answer) -> plugin::Answer {
+/// An answer.
+#[must_use]
+pub fn answer(answer: &login::Answer) -> plugin::Answer {
     plugin::Answer {
         step: match answer.step {
             login::Step::ReauthenticateCandidate => plugin::Step::ReauthenticateCandidate,
@@ -107,7 +113,9 @@ pub(crate) fn link_request(request: &plugin::LinkRequest) -> Result<login::LinkR
     })
 }
 
-pub(crate) fn outcome(outcome: plugin::Outcome) -> login::Outcome {
+/// An outcome, without its trace.
+#[must_use]
+pub fn outcome(outcome: plugin::Outcome) -> login::Outcome {
     login::Outcome {
         decision: match outcome.decision {
             plugin::Decision::Proceed => login::Decision::Proceed,
@@ -147,7 +155,9 @@ fn reason(reason: plugin::Reason) -> login::Reason {
     }
 }
 
-pub(crate) fn error(error: login::ApiError) -> plugin::ApiError {
+/// An error.
+#[must_use]
+pub fn error(error: login::ApiError) -> plugin::ApiError {
     use login::ApiError as E;
     match error {
         E::Refused(why) => plugin::ApiError::Refused(why),

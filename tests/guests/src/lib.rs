@@ -17,3 +17,6 @@ pub const EVIL_FILE: &str = concat!(env!("OUT_DIR"), "/evil.wasm");
 
 /// Built against the contract as it was first released.
 pub const PINNED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pinned.wasm"));
+
+/// Makes the calls that its settings name.
+pub const PROBE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.wasm"));

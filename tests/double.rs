@@ -1,0 +1,425 @@
+//! The test double of `ligature-policy` against the real guard: one policy makes
+//! the same calls in both, and is answered the same.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use decision_tests::types;
+use ligature_host::decide::{OnFailure, decide};
+use ligature_host::harness::{Case, Faulty};
+use ligature_host::login;
+use ligature_host::sandbox::{Plugin, Question};
+use ligature_policy::testing::{self, Call, Fault};
+use ligature_policy::{ApiError, User};
+use ligature_tests::SANDBOX;
+use probe::Probe;
+use serde_json::{Value, json};
+
+static PROBE: LazyLock<Plugin> =
+    LazyLock::new(|| SANDBOX.load("probe", test_guests::PROBE).expect("the probe loads"));
+
+/// A login with a verified address, and its one candidate.
+const OWN: &str = "google-oauth2|2";
+const OTHER: &str = "auth0|1";
+const ADDRESS: &str = "ada@example.com";
+
+/// The answers to one login.
+#[derive(Debug, PartialEq)]
+struct Answers {
+    outcome: Result<login::Outcome, String>,
+    linked: Option<String>,
+    /// Call, reason, times.
+    refusals: Vec<(String, String, u32)>,
+    log: Vec<String>,
+    users: Vec<User>,
+}
+
+/// A situation: a case, and the same faults in the double's words.
+struct Situation {
+    case: Value,
+    faults: Vec<Fault>,
+}
+
+fn account(id: &str, email: &str) -> Value {
+    json!({ "user_id": id, "email": email, "email_verified": true, "created_at": "2024-01-01T00:00:00Z" })
+}
+
+/// The calls of a login of Ada's, who has one other account, and a stranger.
+fn situation(calls: &Value) -> Situation {
+    let case = json!({
+        "title": "a login",
+        "now": "2026-11-21T10:00:00Z",
+        "policy": { "calls": calls },
+        "users": [account(OTHER, ADDRESS), account("auth0|stranger", "eve@example.com")],
+        "event": {
+            "user": account(OWN, ADDRESS),
+            "connection": { "name": "google-oauth2", "strategy": "google-oauth2" },
+        },
+    });
+    Situation { case, faults: Vec::new() }
+}
+
+impl Situation {
+    /// With this value at this place of the case.
+    fn with(mut self, pointer: &str, value: Value) -> Self {
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        let parent = self.case.pointer_mut(parent).expect("the place is there");
+        match parent {
+            Value::Array(items) => items.push(value),
+            parent => parent[key] = value,
+        }
+        self
+    }
+
+    /// With a user that somebody else writes before the guard looks at both
+    /// sides of the link.
+    fn changed_before_link(self, user: Value) -> Self {
+        let read: login::User = serde_json::from_value(user.clone()).expect("a user");
+        let user = json!([{ "call": "users.get", "nth": 1, "meanwhile": [user] }]);
+        let mut changed = self.with("/faults", user);
+        changed.faults.push(Fault::changed(Call::Link, types::user(&read.with_own_identity(""))));
+        changed
+    }
+
+    fn case(&self) -> Case {
+        Case::parse(Path::new("situation.json"), &self.case.to_string()).expect("a well-formed case")
+    }
+
+    /// In the sandbox, behind the real guard.
+    fn in_the_real_host(&self) -> Answers {
+        let (memory, case) = self.case().arrived().expect("the login arrives");
+        let memory = Arc::new(memory);
+        let directory = Arc::new(Faulty::new(memory.clone(), &case));
+        let settings = case.policy.settings();
+        let question = Question {
+            event: &case.event,
+            settings: &settings,
+            now: case.now,
+            trace: false,
+            answer: case.answer.as_ref(),
+        };
+        let decided = decide(&PROBE, &question, directory, OnFailure::Proceed);
+        let outcome = match &decided.failure {
+            Some(failure) => Err(failure.to_string()),
+            None => Ok(decided.outcome),
+        };
+        let is_gone = outcome.is_err();
+        let is_asked = matches!(&outcome, Ok(it) if matches!(it.decision, login::Decision::Suggest { .. }));
+        let user = |user: &login::User| match types::user(user) {
+            // The host writes down that the user is asked, the double does not.
+            own if is_asked && own.user_id == OWN => User { app_metadata: None, ..own },
+            other => other,
+        };
+        Answers {
+            linked: decided.api.linked().filter(|_| !is_gone).map(str::to_owned),
+            refusals: refusals(is_gone, decided.refusals.iter().map(|it| (&it.call, &it.why, it.times))),
+            log: decided.log.into_iter().filter(|_| !is_gone).map(|line| line.message).collect(),
+            users: memory.users().iter().filter(|_| !is_gone).map(|it| user(it)).collect(),
+            outcome,
+        }
+    }
+
+    /// In the double.
+    fn in_the_double(&self) -> Answers {
+        let (memory, case) = self.case().arrived().expect("the login arrives");
+        let mut host = testing::Host::new().now(case.now.as_millis());
+        for user in memory.users() {
+            host = host.user(types::user(&user));
+        }
+        for fault in &self.faults {
+            host = host.fault(fault.clone());
+        }
+        if case.exact_look_up {
+            host = host.exact_look_up();
+        }
+        let decided = host.login::<Probe>(&types::event(&case.event), case.policy.settings().text());
+        match decided {
+            Err(failure) => Answers {
+                outcome: Err(failure.to_string()),
+                linked: None,
+                refusals: Vec::new(),
+                log: Vec::new(),
+                users: Vec::new(),
+            },
+            Ok(decided) => Answers {
+                outcome: Ok(types::outcome(decided.outcome)),
+                linked: decided.linked,
+                refusals: refusals(false, decided.refusals.iter().map(|it| (&it.call, &it.why, it.times))),
+                log: decided.log.into_iter().map(|(_, line)| line).collect(),
+                users: decided.users,
+            },
+        }
+    }
+
+    /// Asserts that both are answered the same, and says how.
+    fn answers(&self) -> String {
+        let real = self.in_the_real_host();
+        assert_eq!(self.in_the_double(), real, "the double (left) and the real host (right)");
+        match real.outcome {
+            Err(failure) => failure,
+            Ok(outcome) => {
+                outcome.reasons[1..].iter().map(|it| it.detail.as_str()).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+}
+
+/// The double does not tell them where the policy fails.
+fn refusals<'a>(
+    is_gone: bool,
+    refusals: impl Iterator<Item = (&'a String, &'a String, u32)>,
+) -> Vec<(String, String, u32)> {
+    refusals.filter(|_| !is_gone).map(|(call, why, times)| (call.clone(), why.clone(), times)).collect()
+}
+
+/// A look-up of the own address and a link into the account found, and what is
+/// answered to the link.
+fn link_after(change: impl FnOnce(Situation) -> Situation) -> String {
+    let calls = json!([{ "find": ADDRESS }, { "link": [OTHER, OWN] }]);
+    let answers = change(situation(&calls)).answers();
+    answers.split_once("; ").expect("two answers").1.to_owned()
+}
+
+#[test]
+fn a_link_of_the_login_with_an_account_looked_up() {
+    let linked = situation(&json!([{ "find": ADDRESS }, { "link": [OTHER, OWN] }]))
+        .with("/policy/decision", json!({ "linked": OTHER }))
+        .with("/policy/about", json!([OTHER, OWN]));
+    assert_eq!(linked.answers(), "found 1: auth0|1; linked");
+    assert_eq!(linked.in_the_real_host().linked.as_deref(), Some(OTHER));
+}
+
+#[test]
+fn a_link_that_writes_metadata() {
+    let writing = |metadata: &str| {
+        let calls = json!([{ "find": ADDRESS }, { "link_writing": [OTHER, OWN, metadata] }]);
+        situation(&calls).with("/policy/decision", json!({ "linked": OTHER }))
+    };
+    let with_metadata = |metadata: &str| {
+        let mut other = account(OTHER, ADDRESS);
+        other["app_metadata"] = json!({ "plan": "free", "seats": 3 });
+        writing(metadata).with("/users", json!([other]))
+    };
+    assert_eq!(with_metadata(r#"{"plan":"pro","seats":null}"#).answers(), "found 1: auth0|1; linked");
+    assert_eq!(with_metadata("{}").answers(), "found 1: auth0|1; linked");
+    assert_eq!(writing(r#"{"plan":"pro"}"#).answers(), "found 1: auth0|1; linked");
+    let no_object = writing("[1, 2").with("/policy/decision", json!("proceed")).answers();
+    assert!(no_object.contains("`app-metadata` is not a JSON object"), "{no_object}");
+}
+
+#[test]
+fn a_look_up_of_another_address() {
+    let calls = json!([{ "find": "eve@example.com" }, { "find": ADDRESS }, { "get": OWN }, { "raw": OWN },
+                       { "link": [OTHER, OWN] }, "ignores_case", "now", { "log": "after that" }]);
+    let answers = situation(&calls).answers();
+    assert!(answers.starts_with("ApiError::Refused(\"the address is not this login's\")"), "{answers}");
+    assert!(answers.contains("an earlier call of this login was refused"), "{answers}");
+}
+
+#[test]
+fn a_look_up_by_a_login_without_a_verified_address() {
+    for unverified in [json!(false), json!(null), json!("true")] {
+        let answers =
+            situation(&json!([{ "find": ADDRESS }])).with("/event/user/email_verified", unverified).answers();
+        assert_eq!(answers, "ApiError::Refused(\"this login has no verified address\")");
+    }
+}
+
+#[test]
+fn a_look_up_in_another_case() {
+    let calls = |forms: &[&str]| json!(forms.iter().map(|form| json!({ "find": form })).collect::<Vec<_>>());
+    let ada = |calls: &Value| situation(calls).with("/event/user/email", json!("Ada@Example.com"));
+    let both = calls(&["Ada@Example.com", ADDRESS]);
+    assert_eq!(ada(&both).answers(), "found 1: auth0|1; found 1: auth0|1");
+    let exact = ada(&both).with("/exact_look_up", json!(true));
+    assert_eq!(exact.answers(), "found 0: ; found 1: auth0|1");
+    assert!(ada(&calls(&["ADA@EXAMPLE.COM"])).answers().contains("is not this login's"));
+    let asked = situation(&json!(["ignores_case"])).with("/exact_look_up", json!(true)).answers();
+    assert_eq!(asked, "false");
+}
+
+#[test]
+fn users_that_were_and_were_not_looked_up() {
+    let answers = |calls: Value| situation(&calls).answers();
+    assert_eq!(answers(json!([{ "get": OWN }, { "raw": OWN }])), "google-oauth2|2; its JSON");
+    let found = json!([{ "find": ADDRESS }, { "get": OTHER }, { "raw": OTHER }]);
+    assert_eq!(answers(found), "found 1: auth0|1; auth0|1; its JSON");
+    for call in ["get", "raw"] {
+        let refused = answers(json!([{ call: OTHER }, { "find": ADDRESS }]));
+        assert!(refused.contains("neither this login's nor one that it has looked up"), "{refused}");
+    }
+}
+
+#[test]
+fn a_link_of_two_that_may_not_be_linked() {
+    let after_look_up = |primary: &str, secondary: &str| {
+        situation(&json!([{ "find": ADDRESS }, { "link": [primary, secondary] }, { "find": ADDRESS }]))
+            .answers()
+    };
+    assert!(after_look_up(OTHER, "auth0|stranger").contains("neither side is this login's user"));
+    assert!(after_look_up(OWN, OWN).contains("both sides are the same user"));
+    assert!(after_look_up("auth0|stranger", OWN).contains("one side was never looked up"));
+    let unseen = situation(&json!([{ "link": [OTHER, OWN] }])).answers();
+    assert!(unseen.contains("one side was never looked up"), "{unseen}");
+}
+
+#[test]
+fn a_side_that_may_not_be_linked() {
+    let blocked = link_after(|it| it.with("/users/0/blocked", json!(true)));
+    assert!(blocked.contains("the primary is blocked"), "{blocked}");
+    let own = link_after(|it| it.with("/event/user/blocked", json!(true)));
+    assert!(own.contains("the secondary is blocked"), "{own}");
+    for unverified in [json!(false), json!(null), json!("true")] {
+        let answer = link_after(|it| it.with("/users/0/email_verified", unverified));
+        assert!(answer.contains("the primary's address is not verified"), "{answer}");
+    }
+}
+
+#[test]
+fn a_side_that_nobody_vouches_for() {
+    let linked = |profile: Value| {
+        json!([{ "provider": "auth0", "user_id": "1", "connection": "db", "profileData": profile },
+               { "provider": "oauth2", "user_id": "idp|1", "connection": "idp", "profileData": {
+                     "email": ADDRESS, "email_verified": true } }])
+    };
+    let answer = |profile: Value| link_after(|it| it.with("/users/0/identities", linked(profile)));
+    let other = answer(json!({ "email": "eve@example.com", "email_verified": true }));
+    assert!(other.contains("its own identity came with another address"), "{other}");
+    for unverified in [json!(false), json!("true")] {
+        let answer = answer(json!({ "email": ADDRESS, "email_verified": unverified }));
+        assert!(answer.contains("its own identity did not verify it"), "{answer}");
+    }
+    for vouched in
+        [json!({ "email": ADDRESS }), json!({ "email": "Ada@example.com", "email_verified": true })]
+    {
+        let situation = situation(&json!([{ "find": ADDRESS }, { "link": [OTHER, OWN] }]))
+            .with("/users/0/identities", linked(vouched))
+            .with("/policy/decision", json!({ "linked": OTHER }));
+        assert_eq!(situation.answers(), "found 1: auth0|1; linked");
+    }
+}
+
+#[test]
+fn a_side_that_changes_before_the_link() {
+    let mut changed = account(OTHER, ADDRESS);
+    changed["app_metadata"] = json!({ "plan": "pro" });
+    let answer = link_after(|it| it.changed_before_link(changed.clone()));
+    assert!(answer.contains("StateChanged(\"auth0|1 was changed\")"), "{answer}");
+    changed["blocked"] = json!(true);
+    let answer = link_after(|it| it.changed_before_link(changed));
+    assert!(answer.contains("the primary is blocked"), "{answer}");
+    let moved = account(OTHER, "ada@example.org");
+    let answer = link_after(|it| it.changed_before_link(moved));
+    assert!(answer.contains("does not have this login's verified address"), "{answer}");
+}
+
+#[test]
+fn a_side_that_is_gone_before_the_link() {
+    let removed = |situation: Situation| {
+        let fault = json!([{ "call": "users.get", "nth": 1, "meanwhile_deleted": [OTHER] }]);
+        let mut removed = situation.with("/faults", fault);
+        removed.faults.push(Fault::removed(Call::Link, OTHER));
+        removed
+    };
+    assert_eq!(link_after(removed), "ApiError::StateChanged(\"auth0|1 is gone\")");
+}
+
+#[test]
+fn a_side_that_another_login_links_first() {
+    let mut grown = account("sms|3", "ada@example.org");
+    grown["identities"] = json!([{ "provider": "sms", "user_id": "3", "connection": "sms" },
+                                 { "provider": "auth0", "user_id": "1", "connection": "auth0" }]);
+    let linked_elsewhere = |situation: Situation| {
+        let mut linked =
+            situation.changed_before_link(grown).with("/faults/0/meanwhile_deleted", json!([OTHER]));
+        linked.faults.push(Fault::removed(Call::Link, OTHER));
+        linked
+    };
+    let answer = link_after(linked_elsewhere);
+    assert_eq!(answer, "ApiError::AlreadyLinked(\"auth0|1 is already an identity of sms|3\")");
+}
+
+#[test]
+fn an_own_user_that_has_grown_since_the_login_began() {
+    let mut grown = account(OWN, ADDRESS);
+    grown["identities"] = json!([{ "provider": "google-oauth2", "user_id": "2", "connection": "google-oauth2" },
+                                 { "provider": "sms", "user_id": "3", "connection": "sms" }]);
+    let read: login::User = serde_json::from_value(grown.clone()).expect("a user");
+    let fault = json!([{ "call": "users.find-by-email", "nth": 1, "meanwhile": [grown] }]);
+    let mut situation = situation(&json!([{ "find": ADDRESS }])).with("/faults", fault);
+    situation.faults.push(Fault::changed(Call::FindByEmail, types::user(&read)));
+    let answers = situation.answers();
+    assert!(answers.contains("has got another identity since the login began"), "{answers}");
+}
+
+#[test]
+fn a_directory_that_fails() {
+    let failing = |call: &str, double: Call, error: (Value, ApiError)| {
+        let calls = json!([{ "find": ADDRESS }, { "get": OTHER }, { "link": [OTHER, OWN] }]);
+        let fault = json!([{ "call": call, "nth": 1, "error": error.0 }]);
+        let mut failing = situation(&calls).with("/faults", fault);
+        failing.faults.push(Fault::answer(double, error.1));
+        failing.answers()
+    };
+    let limited = || (json!({ "rate-limited": { "retry_after_s": 3 } }), ApiError::RateLimited(Some(3)));
+    assert!(
+        failing("users.find-by-email", Call::FindByEmail, limited()).starts_with("ApiError::RateLimited")
+    );
+    let state = || (json!({ "state-changed": "x" }), ApiError::StateChanged("x".to_owned()));
+    assert!(failing("accounts.link", Call::Link, state()).ends_with("ApiError::StateChanged(\"x\")"));
+}
+
+#[test]
+fn calls_beyond_the_budget() {
+    let look_ups = situation(&json!(vec![json!({ "find": ADDRESS }); 10])).answers();
+    assert!(look_ups.contains("ApiError::BudgetSpent(\"8 look-ups in a login\")"), "{look_ups}");
+    let gets = situation(&json!(vec![json!({ "get": OWN }); 9])).answers();
+    assert!(gets.contains("8 look-ups"), "{gets}");
+    let links =
+        situation(&json!([{ "find": ADDRESS }, { "link": [OTHER, OWN] }, { "link": [OTHER, "auth0|3"] },
+                                  { "link": [OTHER, "auth0|4"] }]))
+        .with("/users/", account("auth0|3", ADDRESS))
+        .with("/users/", account("auth0|4", ADDRESS))
+        .with("/policy/decision", json!({ "linked": OTHER }));
+    assert!(links.answers().contains("ApiError::BudgetSpent(\"2 links in a login\")"), "{}", links.answers());
+}
+
+#[test]
+fn more_users_than_are_passed_on() {
+    let users = |count: usize| {
+        let users = (0..count).map(|n| account(&format!("auth0|{n}"), ADDRESS)).collect::<Vec<_>>();
+        situation(&json!([{ "find": ADDRESS }])).with("/users", json!(users)).answers()
+    };
+    assert_eq!(users(1_000), "ApiError::TooMany(1000)");
+    assert!(users(999).starts_with("found 999"));
+}
+
+#[test]
+fn an_answer_that_does_not_say_what_was_done() {
+    let answered =
+        |calls: Value, decision: Value| situation(&calls).with("/policy/decision", decision).answers();
+    let link = || json!([{ "find": ADDRESS }, { "link": [OTHER, OWN] }]);
+    let failed = [
+        answered(json!([]), json!({ "linked": OTHER })),
+        answered(link(), json!("proceed")),
+        answered(link(), json!({ "linked": OWN })),
+        answered(link(), json!({ "suggest": [OTHER] })),
+        answered(json!([]), json!({ "suggest": [OTHER] })),
+        answered(json!([]), json!("without_reason")),
+        answered(json!([]), json!({ "with_code": "no capitals" })),
+        answered(json!([]), json!({ "deny": "x".repeat(1025) })),
+        situation(&json!([])).with("/policy/about", json!(["auth0|stranger"])).answers(),
+    ];
+    for failure in &failed {
+        assert!(failure.starts_with("gave an invalid answer: "), "{failure}");
+    }
+    assert_eq!(answered(link(), json!({ "deny": "no" })), "found 1: auth0|1; linked");
+    let named = answered(json!([{ "find": ADDRESS }]), json!({ "suggest": [OTHER] }));
+    assert_eq!(named, "found 1: auth0|1");
+}
+
+#[test]
+fn a_policy_that_gives_up() {
+    let gives_up = situation(&json!([{ "find": "eve@example.com" }])).with("/policy/gives_up", json!(true));
+    assert_eq!(gives_up.answers(), "gave up: refused: the address is not this login's");
+}
