@@ -40,7 +40,7 @@ pub(crate) fn attack(name: &str, event: &LoginEvent) -> Result<Outcome, ApiError
                 subject: vec![event.user.user_id.clone()],
                 detail: format!("reason {HOSTILE}"),
             };
-            let metadata = format!("{{\"theme \u{7f}\u{202e}\": \"\\u001b[2J\\n\u{9d}\u{200b}\"}}");
+            let metadata = "{\"theme \u{7f}\u{202e}\": \"\\u001b[2J\\n\u{9d}\u{200b}\"}".to_owned();
             let asked = LinkRequest {
                 user_metadata: Some(metadata),
                 reasons: vec![reason],
