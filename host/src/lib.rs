@@ -22,6 +22,8 @@
     not(feature = "built-in"),
     allow(dead_code, unused_imports, reason = "the program and the tenant use them")
 )]
+// Every text leaves through `terminal`.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "built-in")]
 pub mod cli;

@@ -9,6 +9,8 @@ mod journal;
 mod limits_file;
 mod log;
 mod new;
+mod output;
+mod panics;
 mod plugin;
 mod policy;
 mod run;
@@ -22,8 +24,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::output::{print, print_error, print_json, print_line};
 use crate::sandbox::COMPILE_COMMAND;
-use crate::terminal::{Json, Line, Text, bad, line};
+use crate::terminal::{Text, bad, line};
 
 /// Decides, at login, whether two accounts belong to one person, and links
 /// them safely.
@@ -102,6 +105,7 @@ impl Exit {
 /// Does what the command line says.
 #[must_use]
 pub fn run() -> ExitCode {
+    panics::tell();
     match usage::parse() {
         Ok(cli) => cli.execute(),
         Err(code) => code,
@@ -145,36 +149,6 @@ fn sentence(error: &anyhow::Error) -> String {
         }
     }
     told
-}
-
-/// Prints to standard output. A reader that has gone away (`| head`) is no
-/// error.
-fn print(text: &Text) -> Outcome {
-    write(&text.with_styles())
-}
-
-/// Prints one line.
-fn print_line(line: impl Into<Line>) -> Outcome {
-    print(&Text::one(line))
-}
-
-/// Prints JSON, and ends the line.
-fn print_json(json: &Json) -> Outcome {
-    write(&format!("{json}\n"))
-}
-
-/// Prints to standard error, where nothing can be told of its failing.
-fn print_error(text: &Text) {
-    anstream::eprint!("{}", text.with_styles());
-}
-
-/// Only for what has come through [`terminal`](crate::terminal).
-fn write(text: &str) -> Outcome {
-    use std::io::Write;
-    match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Exit::failed(error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]
