@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::format::{self, Writer};
 
 use crate::terminal::{escape, escape_json};
 
-/// How the log is written.
+/// The form of a line.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Format {
     /// A line for people.

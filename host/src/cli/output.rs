@@ -1,5 +1,5 @@
-//! What the program prints: nothing but what has come through the room
-//! `terminal`.
+//! The way to standard output and error: nothing goes there but texts that have
+//! come through the room `terminal`.
 
 use std::io::Write;
 

@@ -1,9 +1,9 @@
 //! The command line, and what is told of one that is wrong.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::{Cli, UNREADABLE, print_error};
@@ -31,6 +31,10 @@ fn told(mut error: clap::Error) -> Text {
     }
     let repeated: Vec<(ContextKind, ContextValue)> =
         error.context().filter_map(|(kind, value)| Some((kind, escaped(value)?))).collect();
+    if !repeated.is_empty() {
+        // Tips repeat the argument in a text of clap's own, which may have lines.
+        error.remove(ContextKind::Suggested);
+    }
     for (kind, value) in repeated {
         error.insert(kind, value);
     }
@@ -62,16 +66,14 @@ fn invalid_value(error: &clap::Error) -> Option<Text> {
     Some(text)
 }
 
-/// None where there is nothing foreign in it.
+/// None where nothing in it has to be escaped.
 fn escaped(value: &ContextValue) -> Option<ContextValue> {
-    let one = |text: &str| escape(text).into_owned();
-    Some(match value {
-        ContextValue::String(text) => ContextValue::String(one(text)),
-        ContextValue::Strings(texts) => ContextValue::Strings(texts.iter().map(|it| one(it)).collect()),
-        // Tips, which repeat arguments too. The usage is a single one.
-        ContextValue::StyledStrs(texts) => {
-            ContextValue::StyledStrs(texts.iter().map(|it| StyledStr::from(one(&it.to_string()))).collect())
+    let changed = |text: &String| matches!(escape(text), Cow::Owned(_));
+    match value {
+        ContextValue::String(text) if changed(text) => Some(ContextValue::String(escape(text).into_owned())),
+        ContextValue::Strings(texts) if texts.iter().any(changed) => {
+            Some(ContextValue::Strings(texts.iter().map(|it| escape(it).into_owned()).collect()))
         }
-        _ => return None,
-    })
+        _ => None,
+    }
 }

@@ -26,7 +26,7 @@ pub struct Origin {
     pub place: (usize, usize),
 }
 
-/// Why a plugin does not take a policy document.
+/// A plugin does not take a policy document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// Something in a file is not as expected.
@@ -35,9 +35,9 @@ pub enum PolicyError {
     /// There is no file to blame.
     #[error("plugin {plugin} does not take the policy `{{}}`, which is used where none is given: {message}")]
     Default {
-        /// What the plugin is called.
+        /// The plugin's name in messages.
         plugin: String,
-        /// What is wrong.
+        /// The plugin's words.
         message: String,
     },
 }

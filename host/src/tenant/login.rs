@@ -311,7 +311,7 @@ fn masked(user: &User) -> std::borrow::Cow<'_, str> {
     mask_addresses(&user.user_id)
 }
 
-/// What a log line keeps of a failure, in bytes. A panic may say much more.
+/// The bytes that a log line keeps of a failure. A panic may say much more.
 const FAILURE: usize = 1 << 10;
 
 fn failed(error: ArrivalError) -> NotLoggedIn {

@@ -81,8 +81,8 @@ pub(crate) fn escape_json(out: &mut (impl Write + ?Sized), json: &str) -> io::Re
     out.write_all(rest.as_bytes())
 }
 
-/// What JSON allows between its tokens. In its strings the serialiser has
-/// written it as an escape already.
+/// White space that JSON allows between its tokens. In its strings the
+/// serialiser has written it as an escape already.
 fn is_white_space(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\t')
 }

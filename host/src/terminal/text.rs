@@ -30,22 +30,22 @@ pub fn head(words: impl Display) -> Span {
     Span::styled(words, Style::new().bold())
 }
 
-/// What is said beside.
+/// A remark, dimmed.
 pub fn dim(words: impl Display) -> Span {
     Span::styled(words, Style::new().dimmed())
 }
 
-/// What went well.
+/// Good news, in green.
 pub fn good(words: impl Display) -> Span {
     Span::styled(words, AnsiColor::Green.on_default())
 }
 
-/// What to look at.
+/// A warning, in yellow.
 pub fn care(words: impl Display) -> Span {
     Span::styled(words, AnsiColor::Yellow.on_default())
 }
 
-/// What went wrong.
+/// Bad news, in red.
 pub fn bad(words: impl Display) -> Span {
     Span::styled(words, AnsiColor::Red.on_default())
 }

@@ -9,7 +9,7 @@ const ATTACKS: [&str; 3] = ["hostile-texts", "hostile-panic", "hostile-end"];
 /// No identity may have a control character. Marks are allowed.
 const MARKS: &str = "\u{202e}\u{200b}";
 
-/// What a tenant logs at logins of a hostile user, with a plugin that means harm.
+/// The log of a tenant at logins of a hostile user, with a plugin that means harm.
 fn log(format: &str) -> String {
     let connections = ATTACKS.map(|name| {
         format!(
