@@ -73,6 +73,11 @@ answers! {
 }
 
 #[test]
+fn log_line_that_controls_the_terminal() {
+    assert_snapshot!(MINIMAL.fails("log-that-controls").log[0].message, @r"one\n\u{1b}[2J\u{202e}two");
+}
+
+#[test]
 fn link_with_empty_metadata_wipes_nothing() {
     let report = MINIMAL.attack("link-metadata-empty");
     let changes = serde_json::to_string(&report.changes).expect("a report is JSON");

@@ -14,7 +14,7 @@ use super::check::Contract;
 use super::output::Output;
 use super::wasi;
 use crate::limits::Limits;
-use crate::login::{ManagementApi, Timestamp, cut};
+use crate::login::{ManagementApi, Timestamp, on_one_line};
 
 /// One login's state.
 pub(super) struct State {
@@ -232,15 +232,13 @@ pub enum LogLevel {
 }
 
 impl Log {
-    pub(super) fn write(&mut self, level: LogLevel, mut message: String) {
+    pub(super) fn write(&mut self, level: LogLevel, message: String) {
         if self.lines.len() >= self.max_lines {
             self.dropped += 1;
             return;
         }
         // A copy: what is cut off of the text itself would keep its room.
-        if message.len() > self.max_bytes {
-            message = cut(&message, self.max_bytes).into_owned();
-        }
+        let mut message = on_one_line(&message, self.max_bytes);
         // The limit is on the memory, not only on the text in it.
         message.shrink_to_fit();
         self.lines.push(LogLine { level, message });

@@ -1,10 +1,11 @@
 //! Attacks by what a plugin says: texts, codes, users, metadata, and many
 //! calls.
 
+use crate::bindings::ligature::login::log::LogLevel;
 use crate::bindings::ligature::login::types::{
     ApiError, Decision, Level, LinkRequest, LoginEvent, Outcome, Reason, Step, Suggestion, Verdict,
 };
-use crate::bindings::ligature::login::{accounts, users};
+use crate::bindings::ligature::login::{accounts, log, users};
 use crate::{outcome, own_address, request, words};
 
 /// The answer of an attack; none if there is no such attack.
@@ -35,6 +36,10 @@ pub(crate) fn attack(name: &str, event: &LoginEvent) -> Option<Result<Outcome, A
             suggest(vec!["auth0|verified".to_owned(); 2])
         }
         "suggest-without-end" => suggest((0..1_001).map(|n| format!("auth0|{n}")).collect()),
+        "log-that-controls" => {
+            log::write(LogLevel::Warn, "one\n\u{1b}[2J\u{202e}two");
+            said("it has logged")
+        }
         "give-up-in-900-kb" => return Some(Err(ApiError::Other("\u{1b}[2J".repeat(225_000)))),
         "panic-in-900-kb" => panic!("{}", "\u{1b}[2J".repeat(225_000)),
         "panic-that-controls" => panic!("one\n\u{1b}[2Jtwo"),
