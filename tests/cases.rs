@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use insta::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
+use ligature_host::decide::Policy;
 use ligature_host::directory::{Administration, Batch, Imported, Memory, arrive};
 use ligature_host::harness::{Case, run, run_on, snapshot_path};
 use ligature_host::login::{LoginEvent, Timestamp, User};
@@ -57,7 +58,9 @@ fn check_as_event(file: &Path) -> Result<(), Failed> {
     let event: LoginEvent = serde_json::from_value(whole["event"].clone())?;
     let event = Arc::new(arrive(&*directory, event, case.now)?);
     let arrived = Case { event, ..case.clone() };
-    let in_directory = run_on(&POLICY, &arrived, &directory, false)?.report;
+    let settings = case.policy.settings();
+    let policy = Policy { name: POLICY.name(), plugin: &POLICY, settings: &settings };
+    let in_directory = run_on(&[policy], &arrived, &directory, false)?.report;
 
     let alone = run(&POLICY, &case, false)?;
     assert_eq!(in_directory.decision, alone.decision);
