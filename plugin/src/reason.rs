@@ -134,7 +134,7 @@ codes! {
         LinkFailed "LINK_FAILED" Error "The link failed; nothing was changed.", "Look into the directory; the next login decides again.";
         RaceLost "RACE_LOST" Info "Another login linked or removed an account first.", "Nothing: the next login finds the accounts linked.";
         StateChanged "STATE_CHANGED" Error "An account changed while the login was being decided.", "Nothing: the next login decides again.";
-        PlanRejected "PLAN_REJECTED" Error "The host would not carry the link out.", "Report it: policy and host disagree.";
+        PlanRejected "PLAN_REJECTED" Error "The host would not carry the link out.", "Look at what the detail says. If it names a key of the metadata, let the policy's `metadata` drop the key, or list it in the host's `link_metadata_keys`; anything else is worth a report.";
         LinkedVerifiedBoth "LINKED_VERIFIED_BOTH" Info "Both accounts have verified the same address: they were linked.", "Nothing.";
         LinkedByProof "LINKED_BY_PROOF" Info "The user has proved both accounts: they were linked.", "Nothing.";
         WouldLink "WOULD_LINK" Info "In mode `auto` the accounts would have been linked.", "Set `mode` when you have seen enough.";

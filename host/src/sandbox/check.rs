@@ -241,8 +241,63 @@ fn is_deeper_than(value: &Value, levels: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Contract;
+    use super::{Contract, error_told, failure};
     use crate::limits::Limits;
+    use crate::login::ApiError;
+    use crate::sandbox::{Failure, SettingsWarning};
+
+    #[test]
+    fn warnings_keep_to_the_contract() {
+        let contract = Contract::of(&Limits::default());
+        let warning = |key: &str, attack: &str, message: &str| SettingsWarning {
+            key: key.to_owned(),
+            attack: Some(attack.to_owned()),
+            message: message.to_owned(),
+        };
+        assert_eq!(contract.warnings(&vec![warning("mode", "S-01", &"x".repeat(1024)); 100]), Ok(()));
+        let wrong = |warnings: &[SettingsWarning]| contract.warnings(warnings).unwrap_err();
+        assert_eq!(
+            wrong(&[warning("a\u{1b}", "", "")]),
+            "the key `a\\u{1b}` of a warning holds the control character U+001B"
+        );
+        assert_eq!(
+            wrong(&[warning("mode", "\n", "")]),
+            "the attack of the warning about `mode` holds the control character U+000A"
+        );
+        assert_eq!(
+            wrong(&[warning("mode", "", &"x".repeat(1025))]),
+            "the warning about `mode` is longer than 1024 bytes (the setting is `text_bytes`)"
+        );
+        assert_eq!(
+            wrong(&vec![warning("mode", "", ""); 101]),
+            "it gives 101 warnings; at most 100 are taken (the setting is `reasons`)"
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_on_one_line_whatever_it_is_of() {
+        let text = "one\n\u{1b}[2J".repeat(200_000);
+        let failures =
+            [Failure::Panicked, Failure::Trapped, Failure::InvalidAnswer].map(|of| of(text.clone()));
+        let errors = [
+            ApiError::Refused,
+            ApiError::BudgetSpent,
+            ApiError::NotFound,
+            ApiError::AlreadyLinked,
+            ApiError::StateChanged,
+            ApiError::Unavailable,
+            ApiError::Invalid,
+            ApiError::Other,
+        ];
+        let errors = errors.map(|of| Failure::GaveUp(error_told(of(text.clone()))));
+        for told in failures.into_iter().chain(errors).map(|it| failure(it).to_string()) {
+            assert!(
+                told.len() < 1_100 && told.contains("one\\n\\u{1b}[2J") && told.ends_with('…'),
+                "{told:?}"
+            );
+            assert!(!told.chars().any(char::is_control));
+        }
+    }
 
     #[test]
     fn metadata_is_nested_64_levels_deep_at_most() {
