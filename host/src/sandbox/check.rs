@@ -6,6 +6,7 @@
 //! it would be lost otherwise.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde_json::Value;
 
@@ -89,7 +90,7 @@ impl Contract {
         self.check_reasons(&outcome.reasons)?;
         self.check_trace(&outcome.trace)?;
         if let Some(text) = &outcome.counterfactual {
-            self.check_text("the counterfactual", text)?;
+            self.check_text(format_args!("the counterfactual"), text)?;
         }
         match &outcome.decision {
             Decision::Deny { message } => self.check_message(message),
@@ -108,7 +109,7 @@ impl Contract {
         reasons.iter().try_for_each(|reason| {
             check_code(&reason.code)?;
             let code = &reason.code;
-            self.check_text(&format!("the detail of `{code}`"), &reason.detail)?;
+            self.check_text(format_args!("the detail of `{code}`"), &reason.detail)?;
             let subjects = reason.subject.len();
             if subjects > self.users {
                 return Err(format!("`{code}` is about {subjects} users; {}", self.most_users()));
@@ -121,15 +122,15 @@ impl Contract {
         self.check_count("verdicts", trace.len())?;
         trace.iter().try_for_each(|Verdict { rule, verdict, evidence }| {
             let name = on_one_line(rule, NAME);
-            self.check_text(&format!("the rule `{name}`"), rule)?;
-            self.check_text(&format!("the verdict of the rule `{name}`"), verdict)?;
-            self.check_text(&format!("the evidence of the rule `{name}`"), evidence)
+            self.check_text(format_args!("the rule `{name}`"), rule)?;
+            self.check_text(format_args!("the verdict of the rule `{name}`"), verdict)?;
+            self.check_text(format_args!("the evidence of the rule `{name}`"), evidence)
         })
     }
 
     /// End users see the message: nothing in it may make it say something else.
     fn check_message(self, message: &str) -> Result<(), String> {
-        self.check_text("the message of `deny`", message)?;
+        self.check_text(format_args!("the message of `deny`"), message)?;
         match message.chars().find(|c| is_bidi_control(*c)) {
             Some(c) => Err(format!("the message of `deny` holds the bidi control {}", code_point(c))),
             None => Ok(()),
@@ -181,12 +182,12 @@ impl Contract {
         self.check_count("warnings", warnings.len())?;
         warnings.iter().try_for_each(|SettingsWarning { key, attack, message }| {
             let name = on_one_line(key, NAME);
-            self.check_text(&format!("the key `{name}` of a warning"), key)?;
+            self.check_text(format_args!("the key `{name}` of a warning"), key)?;
             self.check_text(
-                &format!("the attack of the warning about `{name}`"),
+                format_args!("the attack of the warning about `{name}`"),
                 attack.as_deref().unwrap_or_default(),
             )?;
-            self.check_text(&format!("the warning about `{name}`"), message)
+            self.check_text(format_args!("the warning about `{name}`"), message)
         })
     }
 
@@ -200,7 +201,7 @@ impl Contract {
         Ok(())
     }
 
-    fn check_text(self, what: &str, text: &str) -> Result<(), String> {
+    fn check_text(self, what: fmt::Arguments, text: &str) -> Result<(), String> {
         if text.len() > self.text_bytes {
             let most = self.text_bytes;
             return Err(format!("{what} is longer than {most} bytes (the setting is `text_bytes`)"));
