@@ -1,5 +1,7 @@
 //! Every reason code, in one list: `docs/reasons.md` is made from it.
 
+use std::borrow::Cow;
+
 use crate::bindings::{Level, Reason};
 
 macro_rules! codes {
@@ -149,14 +151,18 @@ codes! {
 }
 
 impl Code {
-    /// A reason with this code, about these users, in one plain sentence.
+    /// A reason with this code, about these users, in one plain sentence. What
+    /// is the policy's own text needs no look.
     #[must_use]
-    pub fn about(self, subject: &[&str], detail: impl Into<String>) -> Reason {
+    pub fn about(self, subject: &[&str], detail: impl Into<Cow<'static, str>>) -> Reason {
         Reason {
             code: self.as_str().to_owned(),
             level: self.level(),
             subject: subject.iter().map(|&id| id.to_owned()).collect(),
-            detail: capped(detail.into()),
+            detail: match detail.into() {
+                Cow::Borrowed(own) => own.to_owned(),
+                Cow::Owned(text) => capped(text),
+            },
         }
     }
 }
@@ -211,7 +217,7 @@ mod tests {
 
     #[test]
     fn no_text_controls_a_terminal() {
-        let reason = super::Code::ConnectionExcluded.about(&[], "a\n\u{1b}[2J\u{9b}é\u{7f}");
+        let reason = super::Code::ConnectionExcluded.about(&[], "a\n\u{1b}[2J\u{9b}é\u{7f}".to_owned());
         assert_eq!(reason.detail, "a��[2J�é�");
     }
 

@@ -74,7 +74,7 @@ pub(super) fn observes(s: &Situation, course: &Course) -> Verdict {
     if s.policy.mode != Mode::Observe {
         return Verdict::NotApplicable;
     }
-    let would = |code: Code, subject: &[&str], detail: &str| {
+    let would = |code: Code, subject: &[&str], detail: &'static str| {
         Verdict::Replaces(Stop { wish: Wish::Proceed, reason: code.about(subject, detail) })
     };
     let Some(stop) = course else {
