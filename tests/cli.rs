@@ -222,12 +222,12 @@ fn a_plugin_that_fails_is_exit_1_and_one_sentence() {
 fn limits_are_settings() {
     let ran = ligature(&["run", DEMO, "--fuel", "1000"]);
     assert!(
-        sentence(&ran).contains("ran out of fuel: it may use 1000 (the setting is `fuel`)"),
+        sentence(&ran).contains("ran out of fuel: it may use 1000 (the limit is `fuel`)"),
         "{}",
         ran.stderr
     );
     let ran = ligature(&["run", DEMO, "--memory", "1"]);
-    assert!(ran.stderr.contains("(the setting is `memory`)"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("(the limit is `memory`)"), "{}", ran.stderr);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn why_not_keys(name: &str, object: &Metadata, allowed: Option<&[String]>) -> Op
         }
         let is_allowed = allowed.is_none_or(|allowed| allowed.iter().any(|it| it == key));
         (!is_allowed).then(|| {
-            format!("`{name}.{shown}` is not among the keys that a link may write (the setting is `link_metadata_keys`)")
+            format!("`{name}.{shown}` is not among the keys that a link may write (the limit is `link_metadata_keys`)")
         })
     })
 }
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(refused(json!({ "theme": { "dark": true } }), json!({}), allowed), None);
         assert_eq!(
             refused(json!({ "theme": 1 }), json!({ "roles": null }), allowed).unwrap(),
-            "`app_metadata.roles` is not among the keys that a link may write (the setting is `link_metadata_keys`)"
+            "`app_metadata.roles` is not among the keys that a link may write (the limit is `link_metadata_keys`)"
         );
         assert!(refused(json!(null), json!({ "linking": {} }), allowed).unwrap().contains("is a mark"));
         assert!(refused(json!({ "theme": 1 }), json!(null), Some(&[])).is_some());

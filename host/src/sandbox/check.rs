@@ -160,7 +160,7 @@ impl Contract {
         let most = self.metadata_bytes;
         if text.len() > most {
             return Err(format!(
-                "`{field}` is {} bytes long; a link writes at most {most} (the setting is `link_metadata_bytes`)",
+                "`{field}` is {} bytes long; a link writes at most {most} (the limit is `link_metadata_bytes`)",
                 text.len()
             ));
         }
@@ -195,7 +195,7 @@ impl Contract {
         if count > self.reasons {
             let most = self.reasons;
             return Err(format!(
-                "it gives {count} {what}; at most {most} are taken (the setting is `reasons`)"
+                "it gives {count} {what}; at most {most} are taken (the limit is `reasons`)"
             ));
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Contract {
     fn check_text(self, what: fmt::Arguments, text: &str) -> Result<(), String> {
         if text.len() > self.text_bytes {
             let most = self.text_bytes;
-            return Err(format!("{what} is longer than {most} bytes (the setting is `text_bytes`)"));
+            return Err(format!("{what} is longer than {most} bytes (the limit is `text_bytes`)"));
         }
         match text.chars().find(|c| c.is_control()) {
             Some(c) => Err(format!("{what} holds the control character {}", code_point(c))),
@@ -213,7 +213,7 @@ impl Contract {
     }
 
     fn most_users(self) -> String {
-        format!("at most {} are taken (the setting is `candidates`)", self.users)
+        format!("at most {} are taken (the limit is `candidates`)", self.users)
     }
 }
 
@@ -267,11 +267,11 @@ mod tests {
         );
         assert_eq!(
             wrong(&[warning("mode", "", &"x".repeat(1025))]),
-            "the warning about `mode` is longer than 1024 bytes (the setting is `text_bytes`)"
+            "the warning about `mode` is longer than 1024 bytes (the limit is `text_bytes`)"
         );
         assert_eq!(
             wrong(&vec![warning("mode", "", ""); 101]),
-            "it gives 101 warnings; at most 100 are taken (the setting is `reasons`)"
+            "it gives 101 warnings; at most 100 are taken (the limit is `reasons`)"
         );
     }
 
@@ -316,7 +316,7 @@ mod tests {
         assert!(contract.metadata("user-metadata", r#"{"a":"b"}"#).is_ok());
         assert_eq!(
             contract.metadata("user-metadata", r#"{"a":"bc"}"#).unwrap_err(),
-            "`user-metadata` is 10 bytes long; a link writes at most 9 (the setting is `link_metadata_bytes`)"
+            "`user-metadata` is 10 bytes long; a link writes at most 9 (the limit is `link_metadata_bytes`)"
         );
     }
 }
