@@ -227,7 +227,20 @@ fn limits_are_settings() {
         ran.stderr
     );
     let ran = ligature(&["run", DEMO, "--memory", "1"]);
-    assert!(ran.stderr.contains("(the limit is `memory`)"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("(the limit is `memory_bytes`)"), "{}", ran.stderr);
+}
+
+#[test]
+fn every_limit_is_a_key_of_a_file() {
+    let text = demo_case();
+    let in_file = |limits: &str| {
+        let directory = directory_with(&[("case.json", &text), ("limits.toml", limits)]);
+        sentence(&ligature_in(directory.path(), &["run", "case.json", "--limits", "limits.toml"]))
+    };
+    assert!(in_file("[limits]\nfuel = 1000\n").contains("(the limit is `fuel`)"));
+    assert!(in_file("[limits]\ninstances = 1\n").contains("(the limit is `instances`)"));
+    assert!(in_file("[limits]\nlook_ups = 0\nfuel = 0\n").contains("`fuel` is 0; expected 1 to"));
+    assert_snapshot!(in_file("[limits]\nfuel = 1\nfeul = 2\n"));
 }
 
 #[test]
@@ -236,6 +249,10 @@ fn inspect_shows_imports_and_exports() {
     assert_eq!(ran.code, Some(0));
     let table: Vec<&str> =
         ran.stdout.lines().filter(|line| !line.contains("sha256") && !line.contains("size")).collect();
+    // Its needs are the build's.
+    let is_need = |line: &&str| line.starts_with("  ") && line.contains(" of ");
+    let (needs, table): (Vec<&str>, Vec<&str>) = table.into_iter().partition(is_need);
+    assert_eq!(needs.len(), 7, "{needs:?}");
     assert_snapshot!(table.join("\n"));
 }
 

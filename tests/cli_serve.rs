@@ -70,7 +70,12 @@ fn a_policy_that_is_wrong_is_told_with_its_place() {
     let (code, said) =
         said(&[("policy.json", "{\n  \"mode\": \"sometimes\"\n}")], &["--policy", "policy.json"]);
     assert_eq!(code, Some(2));
-    assert!(said.starts_with("error: policy.json:3:1: unknown variant `sometimes`"), "{said}");
+    assert!(
+        said.starts_with(
+            "error: policy.json, line 3, column 1: the policy: `mode`: unknown variant `sometimes`"
+        ),
+        "{said}"
+    );
 }
 
 #[test]

@@ -146,13 +146,13 @@ fn a_page_holds_only_its_own_controls() {
             place.write("case.json", case(attack));
             let evil = ["run", "case.json", "--plugin", test_guests::EVIL_FILE];
             let page = place.good(&evil);
-            assert!(page.contains(r"detail \u{1b}]52;c;ZXZpbA==\u{7}\n\r\u{1b}[2J"), "{page}");
+            assert!(page.contains(r"detail \u{202e}\u{200b}\u{e0041}"), "{page}");
             assert!(page.contains(r"(x\u{1b}]52;"), "the name is told: {page}");
             place.good(&[&evil[..], &["--explain"]].concat());
             let report: Value =
                 serde_json::from_str(&place.good(&[&evil[..], &["--json"]].concat())).expect("JSON");
             let detail = report["reasons"][0]["detail"].as_str().expect("a detail");
-            assert!(detail.contains("\u{9d}0;evil\u{9c}\u{7f}\u{202e}\u{200b}\u{e0041}"), "{detail:?}");
+            assert!(detail.contains("\u{202e}\u{200b}\u{e0041}"), "{detail:?}");
         }
         place.write("case.json", case(HOSTILE));
         place.good(&["run", "case.json", "--explain"]);
@@ -168,7 +168,13 @@ fn a_failure_is_one_line() {
             let ran = place.run(&["run", "case.json", "--plugin", test_guests::EVIL_FILE]);
             assert_eq!(ran.code, Some(1));
             assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
-            assert!(ran.stdout.lines().count() < 60, "{}", ran.stdout);
+            let (page, output) =
+                ran.stdout.split_once("Standard error of the plugin").unwrap_or((&ran.stdout, ""));
+            assert!(page.lines().count() < 60, "{page}");
+            // Output is shown in lines, each of which begins with the host's own
+            // spaces.
+            let lines = output.split("\n\n").next().unwrap_or_default().lines().skip(1);
+            assert!(lines.into_iter().all(|line| line.starts_with("  ")), "{output}");
         }
     });
 }
@@ -252,7 +258,7 @@ fn a_directory_of_hostile_users_is_told_harmlessly() {
         assert!(entry["secondary"].as_str().is_some_and(|id| id.contains('\u{202e}')), "{entry}");
         let id = entry["id"].as_str().expect("an id");
         let shown = place.good(&["journal", "show", id]);
-        assert!(shown.contains(r"reason \u{1b}]52;"), "{shown}");
+        assert!(shown.contains(r"reason \u{202e}"), "{shown}");
         place.good(&["journal", "show", id, "--json"]);
 
         let user: Value = serde_json::from_str(&place.good(&["users", "show", "auth0|1"])).expect("JSON");

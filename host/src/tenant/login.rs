@@ -258,8 +258,15 @@ impl Tenant {
             }
         }
         for (stream, written) in [("stdout", &step.output.stdout), ("stderr", &step.output.stderr)] {
-            for line in written.lines().filter(|line| !line.trim().is_empty()) {
-                tracing::info!(target: "plugin", user, policy, stream, "{}", mask_addresses(line));
+            let lines: Vec<&str> = written.lines().filter(|line| !line.trim().is_empty()).collect();
+            let (left_out, last) = lines.split_at(lines.len().saturating_sub(OUTPUT_LINES));
+            if !left_out.is_empty() {
+                let left_out = left_out.len();
+                tracing::info!(target: "plugin", user, policy, stream, left_out, "earlier lines are left out");
+            }
+            for line in last {
+                let line = mask_addresses(line);
+                tracing::info!(target: "plugin", user, policy, stream, "{}", cut(&line, OUTPUT_LINE));
             }
         }
     }
@@ -313,6 +320,13 @@ fn masked(user: &User) -> std::borrow::Cow<'_, str> {
 
 /// The bytes that a log line keeps of a failure. A panic may say much more.
 const FAILURE: usize = 1 << 10;
+
+/// Lines of a plugin's output that one login writes to the log: the last ones,
+/// where an exception is told.
+const OUTPUT_LINES: usize = 20;
+
+/// One of them, in bytes.
+const OUTPUT_LINE: usize = 1 << 10;
 
 fn failed(error: ArrivalError) -> NotLoggedIn {
     let error = error.to_string();

@@ -11,6 +11,10 @@ use super::{LogLevel, outcome, own_address, request};
 const HOSTILE: &str =
     "\u{1b}]52;c;ZXZpbA==\u{7}\n\r\u{1b}[2J\u{9d}0;evil\u{9c}\u{7f}\u{202e}\u{200b}\u{e0041}";
 
+/// What of it an outcome may hold: no control character, which would make the
+/// answer an invalid one.
+const MARKS: &str = "\u{202e}\u{200b}\u{e0041}";
+
 /// The attacks of this file.
 pub(crate) const ATTACKS: &[&str] =
     &["hostile-texts", "hostile-panic", "hostile-end", "hostile-link", "unasked-trace", "no-counterfactual"];
@@ -22,12 +26,12 @@ pub(crate) fn attack(name: &str, event: &LoginEvent) -> Result<Outcome, ApiError
             let _ = users::find_by_email(HOSTILE);
             Ok(Outcome {
                 trace: vec![Verdict {
-                    rule: format!("rule {HOSTILE}"),
-                    verdict: format!("verdict {HOSTILE}"),
-                    evidence: format!("evidence {HOSTILE}"),
+                    rule: format!("rule {MARKS}"),
+                    verdict: format!("verdict {MARKS}"),
+                    evidence: format!("evidence {MARKS}"),
                 }],
-                counterfactual: Some(format!("counterfactual {HOSTILE}")),
-                ..outcome(Decision::Deny(format!("denied {HOSTILE}")), &format!("detail {HOSTILE}"))
+                counterfactual: Some(format!("counterfactual {MARKS}")),
+                ..outcome(Decision::Deny("denied \u{200b}\u{e0041}".to_owned()), &format!("detail {MARKS}"))
             })
         }
         "hostile-panic" => panic!("{HOSTILE}{}", "a line\n".repeat(1_999)),
@@ -38,7 +42,7 @@ pub(crate) fn attack(name: &str, event: &LoginEvent) -> Result<Outcome, ApiError
                 code: "HOSTILE".to_owned(),
                 level: Level::Info,
                 subject: vec![event.user.user_id.clone()],
-                detail: format!("reason {HOSTILE}"),
+                detail: format!("reason {MARKS}"),
             };
             let metadata = "{\"theme \u{7f}\u{202e}\": \"\\u001b[2J\\n\u{9d}\u{200b}\"}".to_owned();
             let asked = LinkRequest {
@@ -50,7 +54,7 @@ pub(crate) fn attack(name: &str, event: &LoginEvent) -> Result<Outcome, ApiError
                 Ok(()) => Decision::Linked("auth0|1".to_owned()),
                 Err(_) => Decision::Proceed,
             };
-            Ok(outcome(decision, &format!("detail {HOSTILE}")))
+            Ok(outcome(decision, &format!("detail {MARKS}")))
         }
         "unasked-trace" => Ok(Outcome {
             trace: vec![Verdict {
