@@ -2,6 +2,7 @@
 
 mod bench;
 mod compile_plugin;
+mod component;
 mod deciding;
 mod directory;
 mod inspect;
@@ -50,6 +51,8 @@ enum Command {
     Run(run::Args),
     /// Write the first files of a policy of one's own
     New(new::Args),
+    /// Make a component of a core module, such as C compiles to
+    Component(component::Args),
     /// Decide cases and hold each against its snapshot
     Test(test::Args),
     /// Serve a local tenant that Auth0's clients accept for Auth0
@@ -116,6 +119,7 @@ impl Cli {
     fn execute(self) -> ExitCode {
         let done = match self.command {
             Command::Run(args) => args.execute(),
+            Command::Component(args) => args.execute(),
             Command::New(args) => args.execute(),
             Command::Test(args) => args.execute(),
             Command::Serve(args) => args.execute(),
