@@ -3,6 +3,9 @@
 //! new` too.
 
 #[cfg(feature = "built-in")]
+#[path = "build/c_bindings.rs"]
+mod c_bindings;
+#[cfg(feature = "built-in")]
 #[path = "build/scaffold.rs"]
 mod scaffold;
 

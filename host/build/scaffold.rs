@@ -5,12 +5,14 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use crate::c_bindings;
+
 /// Folders of the workspace that a project gets a copy of: which template takes
 /// it (`shared` is all), the folder in the workspace, the folder in the project.
 const VENDORED: &[(&str, &str, &str)] = &[("shared", "wit", "wit")];
 
 /// Writes `OUT_DIR/templates.rs`: a slice of (template, path in the project,
-/// text), where `templates` has a folder for each template.
+/// bytes), where `templates` has a folder for each template.
 ///
 /// # Panics
 ///
@@ -26,8 +28,12 @@ pub(crate) fn embed(templates: &Path, workspace: &Path) {
         println!("cargo::rerun-if-changed={}", folder.display());
         add(&mut list, template, &folder, &format!("{place}/"));
     }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let bindings = out.join("c_bindings");
+    c_bindings::generate(&workspace.join("wit"), "configurable-plugin", &bindings);
+    add(&mut list, "c", &bindings, "bindings/");
     list.push_str("]\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("templates.rs");
+    let out = out.join("templates.rs");
     fs::write(&out, list).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
 }
 
@@ -39,7 +45,8 @@ fn add(list: &mut String, template: &str, folder: &Path, place: &str) {
             add(list, template, &path, &format!("{name}/"));
         } else {
             let path = path.to_str().expect("a path in UTF-8");
-            writeln!(list, "    ({template:?}, {name:?}, include_str!({path:?})),").expect("a text takes it");
+            writeln!(list, "    ({template:?}, {name:?}, include_bytes!({path:?})),")
+                .expect("a text takes it");
         }
     }
 }

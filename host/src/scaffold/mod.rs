@@ -8,13 +8,14 @@
 //! | `shared/` | in every project: two cases with their snapshots |
 //! | `rust/`, `js/`, `python/`, `c/` | in a project of that language |
 //!
-//! `host/build/scaffold.rs` adds folders of the workspace, such as `wit/`, so
-//! that a project's copy is the contract of the program that wrote it. Where two
-//! files have the same path, the language's is taken.
+//! `host/build/scaffold.rs` adds folders of the workspace, such as `wit/`, and
+//! the C bindings of the contract, so that a project's copy is of the program
+//! that wrote it. Where two files have the same path, the language's is taken.
 //!
 //! The rules of a template:
 //!
-//! * A file is UTF-8, and lies where it comes to lie in the project.
+//! * A file lies where it comes to lie in the project. One that is not UTF-8 is
+//!   written as it is.
 //! * The ending `.in` of a name is left out. It is for names that cargo or git
 //!   would take for their own here: `Cargo.toml.in`, `.gitignore.in`.
 //! * In the text, `{{name}}` becomes the project's name (`my-policy`) and
@@ -33,8 +34,9 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use name::ProjectName;
 
-/// The files of every template: the template, the path in the project, the text.
-const TEMPLATES: &[(&str, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+/// The files of every template: the template, the path in the project, the
+/// bytes.
+const TEMPLATES: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 /// A language that there is a template for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -102,11 +104,11 @@ impl Project {
             io::ErrorKind::AlreadyExists => ScaffoldError::Exists(folder.clone()),
             _ => ScaffoldError::Unwritable { path: folder.clone(), source },
         })?;
-        for (path, text) in self.files() {
+        for (path, bytes) in self.files() {
             let path = folder.join(path);
             let unwritable = |source| ScaffoldError::Unwritable { path: path.clone(), source };
             fs::create_dir_all(path.parent().unwrap_or(&folder)).map_err(unwritable)?;
-            fs::write(&path, text).map_err(unwritable)?;
+            fs::write(&path, bytes).map_err(unwritable)?;
         }
         Ok(())
     }
@@ -114,21 +116,23 @@ impl Project {
     /// The commands of the README that build the project and test it.
     pub(crate) fn commands(&self) -> String {
         let readme = self.files().into_iter().find(|(path, _)| path == "README.md");
-        let text = readme.map(|(_, text)| text).unwrap_or_default();
+        let text = readme.map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let block = text.split_once("```sh\n").and_then(|(_, rest)| rest.split_once("```"));
         block.map(|(commands, _)| commands.to_owned()).unwrap_or_default()
     }
 
-    /// Each file's path in the project, and its text.
-    fn files(&self) -> Vec<(String, String)> {
+    /// Each file's path in the project, and its bytes.
+    fn files(&self) -> Vec<(String, Vec<u8>)> {
         let of = |wanted| TEMPLATES.iter().filter(move |(template, ..)| *template == wanted);
         of("shared")
             .chain(of(self.language.template()))
-            .map(|(_, path, text)| (path.strip_suffix(".in").unwrap_or(path).to_owned(), self.filled(text)))
+            .map(|(_, path, bytes)| (path.strip_suffix(".in").unwrap_or(path).to_owned(), self.filled(bytes)))
             .collect()
     }
 
-    fn filled(&self, text: &str) -> String {
-        text.replace("{{name}}", self.name.kebab()).replace("{{snake_name}}", &self.name.snake())
+    fn filled(&self, bytes: &[u8]) -> Vec<u8> {
+        let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_owned() };
+        let text = text.replace("{{name}}", self.name.kebab());
+        text.replace("{{snake_name}}", &self.name.snake()).into_bytes()
     }
 }

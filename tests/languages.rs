@@ -1,0 +1,66 @@
+//! `ligature new` in every language: what the README of a project says builds
+//! it and passes its cases. In the same project, the example policy
+//! `domain-allow-list` of the language passes the cases that all languages
+//! share, and refuses the same settings with the same words.
+
+#[path = "languages/project.rs"]
+mod project;
+
+use project::{Project, ligature};
+
+#[test]
+fn javascript() {
+    let Some(project) = Project::built("js") else { return };
+    project.decides_as_the_example();
+    let source = project.text("policy.js");
+    project.write("policy.js", &source.replacen("const me = event.user;", "const me = null.user;", 1));
+    project.fails_with("cannot read property 'user' of null");
+}
+
+#[test]
+fn python() {
+    let Some(project) = Project::built("python") else { return };
+    project.decides_as_the_example();
+    let source = project.text("policy.py");
+    project.write("policy.py", &source.replacen("me = event.user", "me = event.nobody", 1));
+    project.fails_with("Python function threw an unexpected exception");
+}
+
+#[test]
+fn c() {
+    let Some(project) = Project::built("c") else { return };
+    project.decides_as_the_example();
+}
+
+#[test]
+fn a_folder_that_is_there_is_left_alone() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let file = place.path().join("mine");
+    std::fs::write(&file, "mine").expect("a file is written");
+    let (code, _, stderr) = ligature(place.path(), &["new", "mine", "--lang", "c"]);
+    assert_eq!((code, stderr.as_str()), (2, "error: mine is there already; nothing was written\n"));
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), "mine");
+}
+
+#[test]
+fn a_name_that_is_a_path_is_told_what_names_are() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (code, _, stderr) = ligature(place.path(), &["new", "../mine", "--lang", "js"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("expected a name such as `my-policy`: lower-case letters"), "{stderr}");
+    assert_eq!(std::fs::read_dir(place.path()).expect("the folder").count(), 0);
+}
+
+#[test]
+fn no_component_is_made_of_what_is_no_module() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(place.path().join("text.wasm"), "no module").expect("a file is written");
+    for (file, why) in
+        [("text.wasm", "text.wasm: no component can be made of it"), ("none.wasm", "no such file")]
+    {
+        let (code, _, stderr) = ligature(place.path(), &["component", file, "--output", "policy.wasm"]);
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains(why), "{stderr}");
+        assert!(!place.path().join("policy.wasm").exists());
+    }
+}

@@ -1,0 +1,179 @@
+//! A project that `ligature new` wrote, and the commands of its README.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The folder of the example policy.
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/policies/domain-allow-list");
+
+/// A project that is built.
+pub(crate) struct Project {
+    folder: PathBuf,
+    language: &'static str,
+    commands: Vec<String>,
+}
+
+impl Project {
+    /// A new project of the language, built and tested as its README says.
+    /// `None`: said why the machine cannot build it.
+    pub(crate) fn built(language: &'static str) -> Option<Self> {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
+        let place = target.join("languages").join(language);
+        let _ = fs::remove_dir_all(&place);
+        fs::create_dir_all(&place).expect("a folder");
+        let (code, stdout, stderr) = ligature(&place, &["new", "my-policy", "--lang", language]);
+        assert_eq!(code, 0, "{stderr}");
+        let folder = place.join("my-policy");
+        let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
+        let block = readme.split_once("```sh\n").and_then(|(_, rest)| rest.split_once("```"));
+        let commands: Vec<String> =
+            block.expect("a block of commands").0.lines().map(str::to_owned).collect();
+        let ci = fs::read_to_string(folder.join(".github/workflows/ci.yml")).expect("a CI file");
+        for command in &commands {
+            assert!(stdout.contains(command), "`ligature new` does not print `{command}`");
+            assert!(ci.contains(&format!("- run: {command}\n")), "CI does not run `{command}`");
+        }
+        assert_filled(&folder);
+        let project = Self { folder, language, commands };
+        if let Err(why) = project.install() {
+            let why = format!("languages: {language} was not built: {why}");
+            let required = std::env::var("LIGATURE_REQUIRE").unwrap_or_default();
+            assert!(!required.split([',', ' ']).any(|name| name == "languages"), "{why}");
+            // Not `eprintln!`, which nobody sees of a test that passes.
+            let _ = writeln!(std::io::stderr(), "{why}");
+            return None;
+        }
+        let said = project.build_and_test();
+        assert!(said.contains("\n2 passed, 0 failed"), "{said}");
+        assert!(said.ends_with("it loads\n"), "{said}");
+        Some(project)
+    }
+
+    /// Puts the example policy in the place of the project's own, and holds it
+    /// against the cases and the settings that are shared.
+    pub(crate) fn decides_as_the_example(&self) {
+        copy(&Path::new(EXAMPLE).join(self.language), &self.folder);
+        fs::remove_dir_all(self.folder.join("cases")).expect("the project's own cases");
+        copy(&Path::new(EXAMPLE).join("cases"), &self.folder.join("cases"));
+        let cases = fs::read_dir(Path::new(EXAMPLE).join("cases")).expect("the cases");
+        let count = cases.filter(|file| file.as_ref().is_ok_and(|file| file.path().is_file())).count();
+        let said = self.build_and_test();
+        assert!(said.contains(&format!("\n{count} passed, 0 failed")), "{said}");
+
+        let inspect = self.commands.last().expect("a command");
+        let plugin: Vec<&str> = inspect.strip_prefix("ligature inspect ").expect("it").split(' ').collect();
+        let refused = Path::new(EXAMPLE).join("refused");
+        let expected = fs::read_to_string(refused.join("expected.txt")).expect("what is expected");
+        for (file, message) in expected.lines().map(|line| line.split_once(": ").expect("a line")) {
+            let file = refused.join(file);
+            let check = ["policy", "check", file.to_str().expect("a path"), "--plugin"];
+            let (code, _, stderr) = ligature(&self.folder, &[&check[..], &plugin[..]].concat());
+            let said = stderr.trim_end().split_once(": the policy: ").map(|(_, said)| said);
+            assert_eq!((code, said), (2, Some(message)), "{}: {stderr}", file.display());
+        }
+        let expected = expected.lines().count();
+        assert_eq!(
+            fs::read_dir(refused).expect("the settings").count(),
+            expected + 1,
+            "a file is not expected"
+        );
+    }
+
+    /// Builds the project anew; its first case then fails, and the page says so.
+    pub(crate) fn fails_with(&self, message: &str) {
+        for command in self.commands.iter().filter(|command| !self.is_installing(command)) {
+            if command.starts_with("ligature test") || command.starts_with("npm test") {
+                break;
+            }
+            self.sh(command).unwrap_or_else(|said| panic!("{command}\n{said}"));
+        }
+        let inspect = self.commands.last().expect("a command");
+        let plugin: Vec<&str> = inspect.strip_prefix("ligature inspect ").expect("it").split(' ').collect();
+        let run = ["run", "cases/allowed-and-alone.json", "--plugin"];
+        let (code, _, stderr) = ligature(&self.folder, &[&run[..], &plugin[..]].concat());
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains(message), "{stderr}");
+    }
+
+    pub(crate) fn text(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.join(file)).expect("a file of the project")
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        assert_ne!(self.text(file), text, "nothing was replaced");
+        fs::write(self.folder.join(file), text).expect("a file is written");
+    }
+
+    /// Runs the commands that bring the tools; they need programs and registries.
+    fn install(&self) -> Result<(), String> {
+        for command in self.commands.iter().filter(|command| self.is_installing(command)) {
+            self.sh(command).map_err(|said| {
+                let error = said.lines().find(|line| line.contains("rror")).or(said.lines().last());
+                format!("{command}: {}", error.unwrap_or("it failed"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Runs the other commands; what they print.
+    fn build_and_test(&self) -> String {
+        let commands = self.commands.iter().filter(|command| !self.is_installing(command));
+        let run = |command: &String| self.sh(command).unwrap_or_else(|said| panic!("{command}\n{said}"));
+        commands.map(run).collect()
+    }
+
+    fn is_installing(&self, command: &str) -> bool {
+        ["npm ci", "python3 -m venv", ".venv/bin/pip "].iter().any(|begin| command.starts_with(begin))
+    }
+
+    /// Runs a command of the README as a person would; what it prints, on both
+    /// streams.
+    fn sh(&self, command: &str) -> Result<String, String> {
+        let programs = Path::new(env!("CARGO_BIN_EXE_ligature")).parent().expect("a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths([programs].into_iter().chain(std::env::split_paths(&path)));
+        let mut sh = Command::new("sh");
+        sh.args(["-c", &format!("{{ {command}\n}} 2>&1")]).current_dir(&self.folder);
+        sh.env("PATH", path.expect("a PATH")).env("PYTHONDONTWRITEBYTECODE", "1").env_remove("VIRTUAL_ENV");
+        let ran = sh.stdin(Stdio::null()).output().expect("sh runs");
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+        if ran.status.success() { Ok(said) } else { Err(said) }
+    }
+}
+
+/// Runs the program; its exit code and what it prints.
+pub(crate) fn ligature(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ligature"));
+    let ran = command.args(arguments).current_dir(folder).output().expect("ligature runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (ran.status.code().expect("an exit code"), text(&ran.stdout), text(&ran.stderr))
+}
+
+/// No placeholder is left in any file, and no ending in a name.
+fn assert_filled(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            assert_filled(&entry);
+            continue;
+        }
+        let bytes = fs::read(&entry).expect("a file");
+        let text = String::from_utf8_lossy(&bytes);
+        let is_left = ["{{name}}", "{{snake_name}}"].iter().any(|placeholder| text.contains(placeholder));
+        assert!(!is_left, "{}: a placeholder is left", entry.display());
+        assert!(entry.extension().is_none_or(|extension| extension != "in"), "{}", entry.display());
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        let copy_of = to.join(entry.file_name().expect("a name"));
+        if entry.is_dir() {
+            copy(&entry, &copy_of);
+        } else {
+            fs::copy(&entry, &copy_of).expect("a copy");
+        }
+    }
+}
