@@ -42,8 +42,10 @@ use crate::{ApiError, SettingsError, Warning};
 /// assert_eq!((error.line, error.column, error.message.as_str()), (2, 3, "`domains`: `x` is no domain"));
 /// ```
 pub trait Settings: DeserializeOwned {
-    /// The JSON Schema (2020-12) of the document. With the feature `schema`,
-    /// `schema_of::<Self>()` makes it of the type.
+    /// The JSON Schema (2020-12) of the document: a text that lies beside the
+    /// type, which `testing::assert_schema` writes and holds against the type
+    /// (feature `schema`). `schema_of::<Self>()` makes it anew each time, which
+    /// takes 75 KB of the component.
     fn schema() -> String;
 
     /// Finds what no type can say, before any login uses the document.
@@ -137,7 +139,7 @@ pub fn schema_of<T: schemars::JsonSchema>() -> String {
 
 /// The settings of a login, read from its document.
 pub(crate) fn for_login<S: Settings>(document: &str) -> Result<S, ApiError> {
-    S::read(document).map_err(|error| ApiError::Invalid(format!("the settings: {}", error.message)))
+    S::read(document).map_err(|error| ApiError::Invalid(error.message))
 }
 
 fn error_at((line, column): (usize, usize), message: String) -> SettingsError {

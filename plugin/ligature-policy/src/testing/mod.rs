@@ -35,6 +35,8 @@ mod calls;
 mod check;
 mod directory;
 mod guard;
+#[cfg(feature = "schema")]
+mod schema;
 mod words;
 
 use std::collections::BTreeMap;
@@ -47,6 +49,8 @@ use guard::Guard;
 
 pub use calls::{Call, Fault};
 pub use guard::Refusal;
+#[cfg(feature = "schema")]
+pub use schema::assert_schema;
 pub use words::{login, user};
 
 /// A host with users, for one login.
