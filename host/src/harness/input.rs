@@ -118,6 +118,8 @@ pub(super) fn with_suggestion(message: &str) -> String {
         .replace("expected u32", "expected a whole number from 0")
         .replace("expected u64", "expected a whole number from 0");
     let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    // A plugin may have told it already, as the contract wants it.
+    let is_unknown = is_unknown && !message.contains("did you mean");
     let mut quoted = message.split('`').skip(1).step_by(2);
     let Some(given) = quoted.next().filter(|_| is_unknown) else { return message.to_owned() };
     let nearest = quoted.min_by_key(|known| strsim::damerau_levenshtein(given, known));
@@ -191,5 +193,7 @@ mod tests {
         );
         assert!(!with_suggestion("unknown field `zzzzzz`, expected `mode`").contains("did you mean"));
         assert_eq!(with_suggestion("missing field `x`"), "missing field `x`");
+        let told = "unknown field `mod`, expected `mode` or `now`; did you mean `mode`?";
+        assert_eq!(with_suggestion(told), told);
     }
 }
