@@ -68,7 +68,7 @@ pub use settings::{Invalid, NoSettings, Settings};
 
 /// Makes a component of a type that implements [`Policy`]: of the world
 /// `warning-plugin`, or, `without settings`, of the world `plugin`. For native
-/// targets it does nothing.
+/// targets it only checks that the type is a policy.
 ///
 /// ```
 /// # use ligature_policy::{ApiError, Host, LoginEvent, NoSettings, Outcome, Policy};
@@ -84,6 +84,10 @@ pub use settings::{Invalid, NoSettings, Settings};
 #[macro_export]
 macro_rules! export {
     ($policy:ident) => {
+        const _: fn() = || {
+            fn is_policy<P: $crate::Policy>() {}
+            is_policy::<$policy>();
+        };
         #[cfg(target_family = "wasm")]
         const _: () = {
             type Component = $crate::Component<$policy>;
