@@ -9,7 +9,8 @@ use crate::c_bindings;
 
 /// Folders of the workspace that a project gets a copy of: which template takes
 /// it (`shared` is all), the folder in the workspace, the folder in the project.
-const VENDORED: &[(&str, &str, &str)] = &[("shared", "wit", "wit")];
+const VENDORED: &[(&str, &str, &str)] =
+    &[("shared", "wit", "wit"), ("rust", "plugin/ligature-policy", "ligature-policy")];
 
 /// Writes `OUT_DIR/templates.rs`: a slice of (template, path in the project,
 /// bytes), where `templates` has a folder for each template.

@@ -1,0 +1,55 @@
+//! The policy document. The doc comments are the descriptions in its JSON Schema.
+
+use serde::Deserialize;
+
+/// Settings of {{name}}
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// What the policy does where two accounts may be linked.
+    pub(crate) mode: Mode,
+}
+
+/// What the policy does where two accounts may be linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    /// Only tells what `link` would do.
+    #[default]
+    Observe,
+    /// Links them.
+    Link,
+}
+
+impl ligature_policy::Settings for Settings {
+    fn schema() -> String {
+        include_str!("../settings.schema.json").to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ligature_policy::Settings as _;
+
+    use super::{Mode, Settings};
+
+    /// `UPDATE_SCHEMA=1 cargo test` writes the file anew.
+    #[test]
+    fn the_schema_is_of_the_settings() {
+        ligature_policy::testing::assert_schema::<Settings>("settings.schema.json");
+    }
+
+    #[test]
+    fn the_default_links_nothing() {
+        assert_eq!(Settings::read_and_check("{}").unwrap().mode, Mode::Observe);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_told_at_its_place() {
+        let error = Settings::read_and_check("{\n  \"mdoe\": \"link\"\n}").unwrap_err();
+        assert_eq!((error.line, error.column), (2, 8));
+        assert_eq!(error.message, "unknown field `mdoe`, expected `mode`; did you mean `mode`?");
+    }
+}
