@@ -9,6 +9,16 @@ mod project;
 use project::{Project, ligature};
 
 #[test]
+fn rust() {
+    let Some(project) = Project::built("rust") else { return };
+    project.decides_as_the_example();
+    let source = project.text("src/lib.rs");
+    let panics = "if !cfg!(test) {\n            panic!(\"on purpose\");\n        }\n        let me = ";
+    project.write("src/lib.rs", &source.replacen("let me = ", panics, 1));
+    project.fails_with("panicked: on purpose");
+}
+
+#[test]
 fn javascript() {
     let Some(project) = Project::built("js") else { return };
     project.decides_as_the_example();
