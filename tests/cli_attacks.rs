@@ -80,3 +80,70 @@ fn the_snapshot_of_such_a_login_is_kept_within_limits() {
     let again = in_512_mib(directory.path(), "test attack.json");
     assert!(again.status.success(), "{}: {}", again.status, String::from_utf8_lossy(&again.stdout));
 }
+
+/// The program's answer to a file that its compiler would work on for minutes.
+fn inspected(limits: &str) -> (Option<i32>, String) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let bomb = test_guests::with_module(test_guests::MINIMAL, &test_guests::slow_to_compile());
+    fs::write(directory.path().join("bomb.wasm"), bomb).expect("it is written");
+    fs::write(directory.path().join("limits.toml"), format!("[limits]\n{limits}\n")).expect("it is written");
+    let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .args(["inspect", "bomb.wasm", "--limits", "limits.toml"])
+        .current_dir(directory.path())
+        .output()
+        .expect("the program runs");
+    (ran.status.code(), String::from_utf8(ran.stderr).expect("UTF-8"))
+}
+
+#[test]
+fn compiling_ends_at_its_limit_of_time() {
+    let (code, said) = inspected("compile_ms = 300");
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        said,
+        "error: plugin bomb.wasm takes longer than 300 ms to compile (the limit is `compile_ms`)\n"
+    );
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "only Linux limits the memory of a process")]
+fn compiling_ends_at_its_limit_of_memory() {
+    let (code, said) = inspected("compile_ms = 600000\ncompile_memory_bytes = 67108864");
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        said,
+        "error: plugin bomb.wasm takes more than 67108864 bytes of memory to compile (the limit is \
+         `compile_memory_bytes`)\n"
+    );
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_read_whole() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = fs::File::create(directory.path().join("huge.wasm")).expect("a file");
+    file.set_len(1 << 40).expect("a file with nothing in it");
+    let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .args(["inspect", "huge.wasm"])
+        .current_dir(directory.path())
+        .output()
+        .expect("the program runs");
+    assert_eq!(ran.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8_lossy(&ran.stderr),
+        "error: plugin huge.wasm is larger than 67108864 bytes (the limit is `component_bytes`)\n"
+    );
+}
+
+#[test]
+fn the_child_alone_says_for_whom_it_is() {
+    let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .arg("compile-plugin")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("the program runs");
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&ran.stderr)
+            .starts_with("error: this command is for other commands of this program")
+    );
+}

@@ -11,54 +11,7 @@ use super::{decided, sandbox};
 
 /// A good plugin with one more core module, which is instantiated with it.
 fn with_module(text: &str) -> Vec<u8> {
-    let module = wat::parse_str(text).expect("well-formed text");
-    let mut bytes = EVIL.to_vec();
-    let modules = sections(EVIL).filter(|id| *id == CORE_MODULE).count();
-    section(&mut bytes, CORE_MODULE, &module);
-    let instantiate = [&[1, 0][..], &leb128(modules), &[0]].concat();
-    section(&mut bytes, CORE_INSTANCE, &instantiate);
-    bytes
-}
-
-const CORE_MODULE: u8 = 1;
-const CORE_INSTANCE: u8 = 2;
-
-fn section(to: &mut Vec<u8>, id: u8, content: &[u8]) {
-    to.push(id);
-    to.extend(leb128(content.len()));
-    to.extend(content);
-}
-
-fn leb128(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = u8::try_from(number & 0x7f).expect("seven bits");
-        number >>= 7;
-        bytes.push(if number == 0 { low } else { low | 0x80 });
-        if number == 0 {
-            return bytes;
-        }
-    }
-}
-
-/// The ids of a component's sections.
-fn sections(bytes: &[u8]) -> impl Iterator<Item = u8> {
-    let mut rest = &bytes[8..];
-    std::iter::from_fn(move || {
-        let (&id, mut after) = rest.split_first()?;
-        let (mut length, mut shift) = (0_usize, 0);
-        loop {
-            let (&byte, next) = after.split_first()?;
-            after = next;
-            length |= usize::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        rest = after.get(length..)?;
-        Some(id)
-    })
+    test_guests::with_module(EVIL, &wat::parse_str(text).expect("well-formed text"))
 }
 
 /// The host's answer to a file, the same with both allocators: why it is not
@@ -152,10 +105,7 @@ fn instances_that_multiply_are_refused_before_they_are_compiled() {
     }
     let bomb =
         wat::parse_str(format!("(component {text} (instance (instantiate $c30)))")).expect("a component");
-    let mut bytes = EVIL.to_vec();
-    section(&mut bytes, 4, &bomb);
-    let components = sections(EVIL).filter(|id| *id == 4).count();
-    section(&mut bytes, 5, &[&[1, 0][..], &leb128(components), &[0]].concat());
+    let bytes = test_guests::with_component(EVIL, &bomb);
     assert_snapshot!(answer_within(&bytes, &Limits::default()));
 }
 

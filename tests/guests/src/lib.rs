@@ -1,5 +1,9 @@
 //! The components that the tests run, built with them.
 
+mod enlarged;
+
+pub use enlarged::{slow_to_compile, with_component, with_module};
+
 /// Tries everything a plugin may not do.
 pub const EVIL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/evil.wasm"));
 

@@ -10,6 +10,7 @@ crate::tests![
     another_policy_is_taken,
     a_broken_policy_is_not,
     another_plugin_is_taken_and_a_broken_one_is_not,
+    a_later_file_takes_the_place_of_one_that_still_compiles,
     a_hang_up_reads_again,
 ];
 
@@ -93,6 +94,20 @@ fn another_plugin_is_taken_and_a_broken_one_is_not() {
     plugin.write(ligature_host::PLUGIN);
     wait(&tenant, RELOADED, 1);
     assert!(!is_linked(&tenant, "three"));
+}
+
+fn a_later_file_takes_the_place_of_one_that_still_compiles() {
+    let plugin = File::with(test_guests::MINIMAL);
+    let limits = File::with("[limits]\ncompile_ms = 600000\n");
+    let tenant = started(&["--plugin", plugin.name(), "--limits", limits.name()]);
+    plugin.write(test_guests::with_module(test_guests::MINIMAL, &test_guests::slow_to_compile()));
+    // One at the start, and the one that goes on and on.
+    wait(&tenant, "compiling a plugin", 2);
+    assert!(is_linked(&tenant, "one"), "logins go on meanwhile");
+    plugin.write(ligature_host::PLUGIN);
+    wait(&tenant, RELOADED, 1);
+    assert!(!is_linked(&tenant, "two"), "the later file is in force");
+    wait(&tenant, "a later file takes the place of the one that was compiled", 1);
 }
 
 /// A file behind a link: nothing changes in the folder that is watched.
