@@ -189,22 +189,52 @@ fn a_link_of_the_login_with_an_account_looked_up() {
     assert_eq!(linked.in_the_real_host().linked.as_deref(), Some(OTHER));
 }
 
+fn writing(user_metadata: &str, app_metadata: &str) -> Situation {
+    let writing = json!({ "link_writing": [OTHER, OWN, [user_metadata, app_metadata]] });
+    situation(&json!([{ "find": ADDRESS }, writing]))
+}
+
 #[test]
 fn a_link_that_writes_metadata() {
-    let writing = |metadata: &str| {
-        let calls = json!([{ "find": ADDRESS }, { "link_writing": [OTHER, OWN, metadata] }]);
-        situation(&calls).with("/policy/decision", json!({ "linked": OTHER }))
+    let linked = |user_metadata: &str, app_metadata: &str| {
+        writing(user_metadata, app_metadata).with("/policy/decision", json!({ "linked": OTHER }))
     };
-    let with_metadata = |metadata: &str| {
-        let mut other = account(OTHER, ADDRESS);
-        other["app_metadata"] = json!({ "plan": "free", "seats": 3 });
-        writing(metadata).with("/users", json!([other]))
+    let mut other = account(OTHER, ADDRESS);
+    other["app_metadata"] = json!({ "plan": "free", "seats": 3 });
+    for app_metadata in [r#"{"plan":"pro","seats":null}"#, "{}", r#"{"a":{"linking":1}}"#] {
+        let situation = linked("{}", app_metadata);
+        assert_eq!(situation.answers(), "found 1: auth0|1; linked");
+        let situation = situation.with("/users", json!([other]));
+        assert_eq!(situation.answers(), "found 1: auth0|1; linked");
+    }
+    assert_eq!(linked(r#"{"linking":"a hobby"}"#, "{}").answers(), "found 1: auth0|1; linked");
+}
+
+#[test]
+fn a_link_that_writes_metadata_that_it_may_not() {
+    let answer = |user_metadata: &str, app_metadata: &str| writing(user_metadata, app_metadata).answers();
+    let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
+    for (answer, why) in [
+        (answer("{}", "[1, 2"), "`app-metadata` is not a JSON object"),
+        (answer(&"x".repeat((32 << 10) + 1), "{}"), "a link writes at most 32768"),
+        (answer(&nested(65), "{}"), "`user-metadata` is nested more than 64 levels deep"),
+        (answer("{}", r#"{"plan":1,"linking":null}"#), "`app_metadata.linking` is a mark"),
+        (answer("{}", r#"{"no_link":false}"#), "`app_metadata.no_link` is a mark"),
+        (answer(r#"{"a":[{"__proto__":1}]}"#, "{}"), "`user_metadata` holds the key `__proto__`"),
+    ] {
+        assert!(answer.contains(why), "{answer}");
+    }
+}
+
+#[test]
+fn a_link_whose_reason_is_none() {
+    let answer = |code: &str, about: &str| {
+        let because = json!({ "link_because": [OTHER, OWN, [code, about]] });
+        situation(&json!([{ "find": ADDRESS }, because])).answers()
     };
-    assert_eq!(with_metadata(r#"{"plan":"pro","seats":null}"#).answers(), "found 1: auth0|1; linked");
-    assert_eq!(with_metadata("{}").answers(), "found 1: auth0|1; linked");
-    assert_eq!(writing(r#"{"plan":"pro"}"#).answers(), "found 1: auth0|1; linked");
-    let no_object = writing("[1, 2").with("/policy/decision", json!("proceed")).answers();
-    assert!(no_object.contains("`app-metadata` is not a JSON object"), "{no_object}");
+    assert!(answer("no capitals", OTHER).contains("`reasons`: the code `no capitals`"));
+    let stranger = answer("LINKED", "auth0|\u{1b}");
+    assert!(stranger.contains("is about `auth0|") && stranger.contains("no look-up"), "{stranger}");
 }
 
 #[test]
@@ -405,9 +435,16 @@ fn an_answer_that_does_not_say_what_was_done() {
         answered(link(), json!({ "linked": OWN })),
         answered(link(), json!({ "suggest": [OTHER] })),
         answered(json!([]), json!({ "suggest": [OTHER] })),
+        answered(json!([]), json!({ "suggest": [] })),
+        answered(json!([]), json!({ "suggest": [OWN] })),
+        answered(json!([]), json!({ "suggest": ["a\u{1b}|1"] })),
+        answered(json!([{ "find": ADDRESS }]), json!({ "suggest": [OTHER, OTHER] })),
         answered(json!([]), json!("without_reason")),
         answered(json!([]), json!({ "with_code": "no capitals" })),
+        answered(json!([]), json!({ "with_code": "X".repeat(65) })),
         answered(json!([]), json!({ "deny": "x".repeat(1025) })),
+        answered(json!([]), json!({ "deny": "a\u{7}" })),
+        answered(json!([]), json!({ "deny": "a\u{202e}" })),
         situation(&json!([])).with("/policy/about", json!(["auth0|stranger"])).answers(),
     ];
     for failure in &failed {

@@ -41,8 +41,10 @@ pub enum Call {
     Raw(String),
     /// `link` of a primary and a secondary.
     Link(String, String),
-    /// `link` that writes this `app_metadata`.
-    LinkWriting(String, String, String),
+    /// `link` that writes this `user_metadata` and this `app_metadata`.
+    LinkWriting(String, String, [String; 2]),
+    /// `link` with a reason of this code about this user.
+    LinkBecause(String, String, [String; 2]),
     /// `ignores_case`.
     IgnoresCase,
     /// `now`.
@@ -112,9 +114,15 @@ fn made(call: &Call, host: &mut impl Host) -> Result<String, ApiError> {
         Call::Link(primary, secondary) => {
             host.link(&LinkRequest::new(primary, secondary)).map(|()| "linked".to_owned())?
         }
-        Call::LinkWriting(primary, secondary, app_metadata) => {
+        Call::LinkWriting(primary, secondary, [user_metadata, app_metadata]) => {
+            let (user_metadata, app_metadata) = (Some(user_metadata.clone()), Some(app_metadata.clone()));
             let request = LinkRequest::new(primary, secondary);
-            host.link(&LinkRequest { app_metadata: Some(app_metadata.clone()), ..request })?;
+            host.link(&LinkRequest { user_metadata, app_metadata, ..request })?;
+            "linked".to_owned()
+        }
+        Call::LinkBecause(primary, secondary, [code, about]) => {
+            let because = Reason { subject: vec![about.clone()], ..reason(code, "Linked.".to_owned()) };
+            host.link(&LinkRequest::new(primary, secondary).because(&[because]))?;
             "linked".to_owned()
         }
         Call::IgnoresCase => host.ignores_case().to_string(),

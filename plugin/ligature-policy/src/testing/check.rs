@@ -1,52 +1,34 @@
-//! Whether an outcome keeps to the contract, says what was done, and names
-//! nobody whom the policy has not been shown.
+//! Whether an outcome says what was done, and names nobody whom the policy has
+//! not been shown.
 
+use super::contract::check_outcome;
 use super::guard::Guard;
+use super::words::{NAME, on_one_line};
 use crate::{Decision, Outcome};
 
-/// The host's defaults.
-const REASONS: usize = 100;
-const TEXT_BYTES: usize = 1 << 10;
-
 pub(super) fn outcome(outcome: &Outcome, guard: &Guard) -> Result<(), String> {
-    check_form(outcome)?;
+    check_outcome(outcome)?;
     check_links(outcome, guard)?;
-    if let Decision::Suggest(suggestion) = &outcome.decision
-        && suggestion.candidates.iter().any(|id| !guard.knows(id))
-    {
-        return Err("it suggests a user that no look-up of this login returned".to_owned());
+    if let Decision::Suggest(suggestion) = &outcome.decision {
+        check_candidates(&suggestion.candidates, guard)?;
     }
-    if outcome.reasons.iter().flat_map(|reason| &reason.subject).any(|id| !guard.knows(id)) {
-        return Err("a reason names a user that no look-up of this login returned".to_owned());
+    match guard.stranger_of(&outcome.reasons) {
+        Some(why) => Err(why),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn check_form(outcome: &Outcome) -> Result<(), String> {
-    if outcome.reasons.is_empty() {
-        return Err("it gives no reason".to_owned());
+fn check_candidates(candidates: &[String], guard: &Guard) -> Result<(), String> {
+    if candidates.iter().any(|id| guard.is_own(id)) {
+        return Err("it suggests the login's own user".to_owned());
     }
-    if outcome.reasons.len() > REASONS || outcome.trace.len() > REASONS {
-        return Err(format!("it gives more than {REASONS} reasons or verdicts"));
+    match candidates.iter().find(|id| !guard.knows(id)) {
+        Some(id) => {
+            let id = on_one_line(id, NAME);
+            Err(format!("it suggests `{id}`, a user that no look-up of this login returned"))
+        }
+        None => Ok(()),
     }
-    let is_code = |code: &str| {
-        (1..=64).contains(&code.len())
-            && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-    };
-    if outcome.reasons.iter().any(|reason| !is_code(&reason.code)) {
-        return Err("a reason's code is not of capitals, digits and `_`, at most 64 of them".to_owned());
-    }
-    let details = outcome.reasons.iter().map(|reason| reason.detail.as_str());
-    let traces = outcome.trace.iter().flat_map(|it| [it.rule.as_str(), &it.verdict, &it.evidence]);
-    let message = match &outcome.decision {
-        Decision::Deny(message) => Some(message.as_str()),
-        _ => None,
-    };
-    let mut texts = details.chain(traces).chain(message).chain(outcome.counterfactual.as_deref());
-    if texts.any(|text| text.len() > TEXT_BYTES) {
-        return Err(format!("one of its texts is longer than {TEXT_BYTES} bytes"));
-    }
-    Ok(())
 }
 
 fn check_links(outcome: &Outcome, guard: &Guard) -> Result<(), String> {

@@ -79,14 +79,12 @@ fn note_address(user: &mut User) {
     }
 }
 
-/// Merges on the first level; `null` removes a key. Both texts are JSON objects.
+/// Merges on the first level; `null` removes a key, and an empty object leaves
+/// all be. Both texts are JSON objects.
 fn merge(target: &mut Option<String>, patch: Option<&str>) {
     let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
-    let Some(patch) = patch.map(object) else { return };
+    let Some(patch) = patch.map(object).filter(|patch| !patch.is_empty()) else { return };
     let mut merged = target.as_deref().map(object).unwrap_or_default();
-    if patch.is_empty() {
-        merged.clear();
-    }
     for (key, value) in patch {
         if value.is_null() {
             merged.remove(&key);

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::calls::Call;
+use super::contract::check_request;
 use super::directory::{Directory, Stored, is_same};
-use super::{Decided, Host};
-use crate::{ApiError, LinkRequest, LogLevel, LoginEvent, Outcome, Timestamp, User, Verification};
+use super::words::{NAME, on_one_line};
+use super::{Decided, Host, patch};
+use crate::{ApiError, LinkRequest, LogLevel, LoginEvent, Outcome, Reason, Timestamp, User, Verification};
 
 /// The host's defaults.
 const LOOK_UPS: u32 = 8;
@@ -77,7 +79,21 @@ impl Guard {
 
     /// The login's own user, its primary, or one that was looked up.
     pub(super) fn knows(&self, id: &str) -> bool {
-        id == self.user_id || id == self.login.user.user_id || self.seen.contains_key(id)
+        self.is_own(id) || self.seen.contains_key(id)
+    }
+
+    pub(super) fn is_own(&self, id: &str) -> bool {
+        id == self.user_id || id == self.login.user.user_id
+    }
+
+    /// What is wrong if a reason is about a user that the policy has not been
+    /// shown.
+    pub(super) fn stranger_of(&self, reasons: &[Reason]) -> Option<String> {
+        reasons.iter().find_map(|reason| {
+            let stranger = reason.subject.iter().find(|id| !self.knows(id))?;
+            let (code, id) = (on_one_line(&reason.code, NAME), on_one_line(stranger, NAME));
+            Some(format!("`{code}` is about `{id}`, a user that no look-up of this login returned"))
+        })
     }
 
     /// The policy tried what no honest policy does: this and every later call of
@@ -212,6 +228,9 @@ impl Guard {
         if !self.seen.contains_key(other) {
             return self.violation(LINK, "one side was never looked up in this login");
         }
+        if let Some(why) = self.stranger_of(&request.reasons).or_else(|| patch::why_not(request)) {
+            return self.refuse(LINK, &why);
+        }
         match self.links_left.checked_sub(1) {
             Some(left) => self.links_left = left,
             None => return self.spent(LINK, format!("{LINKS} links in a login")),
@@ -267,8 +286,10 @@ impl crate::Host for Guard {
     }
 
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
-        check_object("user-metadata", request.user_metadata.as_deref())?;
-        check_object("app-metadata", request.app_metadata.as_deref())?;
+        if let Err(why) = check_request(request) {
+            self.note(LINK, &why);
+            return Err(ApiError::Invalid(why));
+        }
         self.check_open(LINK)?;
         self.check_sides(request)?;
         let answer = self.faults(Call::Link);
@@ -325,11 +346,6 @@ fn why_not_vouched_for(user: &User) -> Option<&'static str> {
         Verification::Absent | Verification::Null | Verification::Verified => None,
         Verification::Unverified | Verification::NotBoolean(_) => Some("its own identity did not verify it"),
     }
-}
-
-fn check_object(name: &str, text: Option<&str>) -> Result<(), ApiError> {
-    let read = text.map(serde_json::from_str::<Map<String, Value>>).transpose();
-    read.map(drop).map_err(|error| ApiError::Invalid(format!("`{name}` is not a JSON object: {error}")))
 }
 
 fn raw_user(user: &User) -> String {

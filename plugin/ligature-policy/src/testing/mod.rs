@@ -23,8 +23,9 @@
 //! that a look-up of this login returned are linked, with the login's own; both
 //! sides must then be there, verified, not blocked, vouched for by their own
 //! identity, and as the policy last saw them; calls are counted; after a call
-//! that no honest policy makes, every other is refused; and the outcome must say
-//! what was done. The workspace's tests hold them against the real guard.
+//! that no honest policy makes, every other is refused; what a link writes and
+//! what an outcome says is limited; and the outcome must say what was done. The
+//! workspace's tests hold them against the real guard.
 //!
 //! Not as in the real host: the login's user is taken as the event has it, log
 //! lines are all kept, there is no limit of fuel, memory or time, and the host's
@@ -33,8 +34,10 @@
 
 mod calls;
 mod check;
+mod contract;
 mod directory;
 mod guard;
+mod patch;
 #[cfg(feature = "schema")]
 mod schema;
 mod words;
@@ -97,7 +100,7 @@ impl fmt::Display for Failure {
                 write!(f, "the settings, line {line}, column {column}: {message}")
             }
             Self::GaveUp(error) => write!(f, "gave up: {}", words::of(error)),
-            Self::InvalidAnswer(what) => write!(f, "gave an invalid answer: {what}"),
+            Self::InvalidAnswer(what) => write!(f, "gave an invalid answer: {}", words::told(what)),
         }
     }
 }

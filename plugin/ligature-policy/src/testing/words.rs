@@ -54,20 +54,55 @@ pub fn login(user: User) -> LoginEvent {
     }
 }
 
+/// A name within a message, in bytes.
+pub(super) const NAME: usize = 100;
+
+/// A message that is only told, in bytes.
+const TOLD: usize = 1 << 10;
+
 /// An error, as the host words it.
 pub(super) fn of(error: &ApiError) -> String {
     match error {
-        ApiError::Refused(why) => format!("refused: {why}"),
-        ApiError::BudgetSpent(which) => format!("budget spent: {which}"),
-        ApiError::NotFound(what) => format!("not found: {what}"),
-        ApiError::AlreadyLinked(what) => format!("already linked: {what}"),
-        ApiError::StateChanged(what) => format!("state changed: {what}"),
+        ApiError::Refused(why) => format!("refused: {}", told(why)),
+        ApiError::BudgetSpent(which) => format!("budget spent: {}", told(which)),
+        ApiError::NotFound(what) => format!("not found: {}", told(what)),
+        ApiError::AlreadyLinked(what) => format!("already linked: {}", told(what)),
+        ApiError::StateChanged(what) => format!("state changed: {}", told(what)),
         ApiError::RateLimited(Some(seconds)) => format!("rate-limited: wait {seconds} s"),
         ApiError::RateLimited(None) => "rate-limited".to_owned(),
         ApiError::TimedOut => "timed out".to_owned(),
-        ApiError::Unavailable(how) => format!("unavailable: {how}"),
+        ApiError::Unavailable(how) => format!("unavailable: {}", told(how)),
         ApiError::TooMany(limit) => format!("more than {limit} users"),
-        ApiError::Invalid(what) => format!("invalid: {what}"),
-        ApiError::Other(what) => what.clone(),
+        ApiError::Invalid(what) => format!("invalid: {}", told(what)),
+        ApiError::Other(what) => told(what),
     }
+}
+
+/// A message as people are told it.
+pub(super) fn told(text: &str) -> String {
+    on_one_line(text, TOLD)
+}
+
+pub(super) fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with what controls a terminal escaped, cut with `…` where it would
+/// be longer than this many bytes.
+pub(super) fn on_one_line(text: &str, bytes: usize) -> String {
+    let mut shown = String::new();
+    for c in text.chars() {
+        let before = shown.len();
+        if c.is_control() || is_bidi_control(c) || matches!(c, '\u{2028}' | '\u{2029}') {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+        if shown.len() > bytes {
+            shown.truncate(before);
+            shown.push('…');
+            break;
+        }
+    }
+    shown
 }
