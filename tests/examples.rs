@@ -1,4 +1,4 @@
-//! The example for newcomers builds where they copy it to.
+//! The example for newcomers builds where they copy it to, with our toolchain.
 
 use std::path::Path;
 use std::process::Command;
@@ -45,5 +45,22 @@ fn copy_sources(from: &Path, to: &Path) {
         } else if entry.file_name() != "target" {
             copy_sources(&from, &to);
         }
+    }
+}
+
+/// rustup would bring another toolchain than the one that is tested.
+#[test]
+fn every_toolchain_file_names_the_same_toolchain() {
+    let channel = |file: &str| {
+        let text = std::fs::read_to_string(workspace().join(file)).expect("a toolchain file");
+        text.lines().find(|line| line.starts_with("channel")).map(str::to_owned)
+    };
+    let own = channel("rust-toolchain.toml");
+    assert!(own.is_some());
+    for file in [
+        "examples/minimal-plugin/rust-toolchain.toml",
+        "host/src/scaffold/templates/rust/rust-toolchain.toml.in",
+    ] {
+        assert_eq!(channel(file), own, "{file}");
     }
 }
