@@ -63,14 +63,27 @@ fn a_name_that_is_a_path_is_told_what_names_are() {
 
 #[test]
 fn no_component_is_made_of_what_is_no_module() {
+    no_component_is_made_of(Some(b"no module"), "policy.core.wasm: no component can be made of it");
+}
+
+#[test]
+fn no_component_is_made_of_a_module_without_a_world() {
+    no_component_is_made_of(Some(b"\0asm\x01\0\0\0"), "no world is in it");
+}
+
+#[test]
+fn no_component_is_made_of_a_file_that_is_not_there() {
+    no_component_is_made_of(None, "policy.core.wasm: there is no such file");
+}
+
+fn no_component_is_made_of(module: Option<&[u8]>, why: &str) {
     let place = tempfile::tempdir().expect("a temporary folder");
-    std::fs::write(place.path().join("text.wasm"), "no module").expect("a file is written");
-    for (file, why) in
-        [("text.wasm", "text.wasm: no component can be made of it"), ("none.wasm", "no such file")]
-    {
-        let (code, _, stderr) = ligature(place.path(), &["component", file, "--output", "policy.wasm"]);
-        assert_eq!(code, 2, "{stderr}");
-        assert!(stderr.contains(why), "{stderr}");
-        assert!(!place.path().join("policy.wasm").exists());
+    if let Some(bytes) = module {
+        std::fs::write(place.path().join("policy.core.wasm"), bytes).expect("a file is written");
     }
+    let arguments = ["component", "policy.core.wasm", "--output", "policy.wasm"];
+    let (code, _, stderr) = ligature(place.path(), &arguments);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains(why), "{stderr}");
+    assert!(!place.path().join("policy.wasm").exists());
 }

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
-use wit_component::ComponentEncoder;
+use anyhow::{Context, anyhow, bail};
+use wit_component::{ComponentEncoder, metadata};
 
 use super::{Exit, Outcome, print_line};
 use crate::harness::cannot_be_read;
@@ -39,5 +39,14 @@ impl Args {
 }
 
 fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
-    ComponentEncoder::default().validate(true).module(module)?.encode()
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true).module(module)?;
+    let (_, bindings) = metadata::decode(module)?;
+    // Of a module without a world a component is made that nothing can use.
+    if bindings.resolve.worlds[bindings.world].exports.is_empty() {
+        bail!(
+            "no world is in it; the object file of the bindings, *_component_type.o, has to be linked into it"
+        );
+    }
+    encoder.encode()
 }
