@@ -2,8 +2,8 @@
 the same address, if the settings say so.
 
 A fresh copy of this module decides each login: what it keeps in variables is
-gone afterwards. What it prints is kept for the operator only if it fails; use
-`log.write`.
+gone afterwards, and so is what it printed and did not flush. `log.write` is for
+the operator.
 """
 
 import json
