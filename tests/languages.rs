@@ -13,9 +13,9 @@ fn rust() {
     let Some(project) = Project::built("rust") else { return };
     project.decides_as_the_example();
     let source = project.text("src/lib.rs");
-    let panics = "if !cfg!(test) {\n            panic!(\"on purpose\");\n        }\n        let me = ";
-    project.write("src/lib.rs", &source.replacen("let me = ", panics, 1));
-    project.fails_with("panicked: on purpose");
+    let panic = "login.user.user_id.strip_prefix(\"nobody\").expect(\"somebody else\")";
+    project.write("src/lib.rs", &source.replacen("login.user.user_id.as_str()", panic, 1));
+    project.fails_with("somebody else");
 }
 
 #[test]
