@@ -72,24 +72,29 @@ impl Project {
         let count = cases.filter(|file| file.as_ref().is_ok_and(|file| file.path().is_file())).count();
         let said = self.build_and_test();
         assert!(said.contains(&format!("\n{count} passed, 0 failed")), "{said}");
+        self.has_the_shared_schema();
+        self.refuses_the_shared_settings();
+    }
 
-        let inspect = self.commands.last().expect("a command");
-        let plugin: Vec<&str> = inspect.strip_prefix("ligature inspect ").expect("it").split(' ').collect();
+    fn has_the_shared_schema(&self) {
+        let (_, schema, stderr) = self.ligature(&["schema", "policy"]);
+        // C has it as a file.
+        let expected = fs::read_to_string(Path::new(EXAMPLE).join("c/schema.json")).expect("the schema");
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(json(&schema), json(&expected), "{stderr}");
+    }
+
+    fn refuses_the_shared_settings(&self) {
         let refused = Path::new(EXAMPLE).join("refused");
         let expected = fs::read_to_string(refused.join("expected.txt")).expect("what is expected");
         for (file, message) in expected.lines().map(|line| line.split_once(": ").expect("a line")) {
             let file = refused.join(file);
-            let check = ["policy", "check", file.to_str().expect("a path"), "--plugin"];
-            let (code, _, stderr) = ligature(&self.folder, &[&check[..], &plugin[..]].concat());
+            let (code, _, stderr) = self.ligature(&["policy", "check", file.to_str().expect("a path")]);
             let said = stderr.trim_end().split_once(": the policy: ").map(|(_, said)| said);
             assert_eq!((code, said), (2, Some(message)), "{}: {stderr}", file.display());
         }
-        let expected = expected.lines().count();
-        assert_eq!(
-            fs::read_dir(refused).expect("the settings").count(),
-            expected + 1,
-            "a file is not expected"
-        );
+        let files = fs::read_dir(refused).expect("the settings").count();
+        assert_eq!(files, expected.lines().count() + 1, "a file has no line in expected.txt");
     }
 
     /// Builds the project anew; its first case then fails, and the page says so.
@@ -101,12 +106,16 @@ impl Project {
                 self.sh(command).unwrap_or_else(|said| panic!("{command}\n{said}"));
             }
         }
-        let inspect = self.commands.last().expect("a command");
-        let plugin: Vec<&str> = inspect.strip_prefix("ligature inspect ").expect("it").split(' ').collect();
-        let run = ["run", "cases/allowed-and-alone.json", "--plugin"];
-        let (code, _, stderr) = ligature(&self.folder, &[&run[..], &plugin[..]].concat());
+        let (code, _, stderr) = self.ligature(&["run", "cases/allowed-and-alone.json"]);
         assert_eq!(code, 1, "{stderr}");
         assert!(stderr.contains(message), "{stderr}");
+    }
+
+    /// Runs the program with the project's plugin, as the README has it.
+    fn ligature(&self, command: &[&str]) -> (i32, String, String) {
+        let inspect = self.commands.last().expect("a command");
+        let plugin: Vec<&str> = inspect.strip_prefix("ligature inspect ").expect("it").split(' ').collect();
+        ligature(&self.folder, &[command, &["--plugin"], &plugin].concat())
     }
 
     pub(crate) fn text(&self, file: &str) -> String {
