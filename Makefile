@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test fuzz game bench bench-directory bench-tenant figures lint docs doc target clean
+.PHONY: help demo test fuzz game bench bench-directory bench-tenant bench-languages figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -18,6 +18,7 @@ help:
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
+	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
 	@echo 'make figures  print every figure that the notes quote (release build)'
 	@echo 'make docs     write docs/reasons.md anew from the list in the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
@@ -60,6 +61,10 @@ bench-tenant: target
 	$(CARGO) build --release --quiet --locked --bin ligature
 	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
 		$(CARGO) bench --quiet --locked -p ligature-tests --bench tenant -- $(FIGURES)
+
+bench-languages: target
+	$(CARGO) build --release --quiet --locked --bin ligature
+	@sh examples/policies/measure.sh "$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature"
 
 figures: target
 	$(CARGO) build --release --quiet --locked
