@@ -59,7 +59,19 @@ impl Project {
         let said = project.build_and_test();
         assert!(said.contains("\n2 passed, 0 failed"), "{said}");
         assert!(said.ends_with("it loads\n"), "{said}");
+        project.checks_its_settings();
         Some(project)
+    }
+
+    fn checks_its_settings(&self) {
+        for (settings, why) in
+            [(r#"{ "mdoe": "link" }"#, "did you mean `mode`?"), (r#"{ "mode": 1 }"#, "`mode`: ")]
+        {
+            fs::write(self.folder.join("settings.json"), settings).expect("a file is written");
+            let (code, _, stderr) = self.ligature(&["policy", "check", "settings.json"]);
+            assert_eq!(code, 2, "{stderr}");
+            assert_eq!(stderr.matches(why).count(), 1, "{stderr}");
+        }
     }
 
     /// Puts the example policy in the place of the project's own, and holds it

@@ -54,7 +54,7 @@ function read(text) {
 }
 
 function decide(event) {
-  const { mode } = read(event.settings);
+  const { mode } = settingsOf(event);
   const me = event.user;
   if (me.email === undefined || me.emailVerified.tag !== 'verified') {
     return proceed('NOT_VERIFIED', 'info', [me], 'This login proves no address.');
@@ -86,6 +86,16 @@ function decide(event) {
     return proceed('LINK_FAILED', 'error', [me, other], detail);
   }
   return outcome({ tag: 'linked', val: other.userId }, linked);
+}
+
+// `check` has refused such settings before; the host hears of them all the same.
+function settingsOf(event) {
+  try {
+    return read(event.settings);
+  } catch (error) {
+    if (error instanceof SettingsError) throw { tag: 'invalid', val: error.message };
+    throw error;
+  }
 }
 
 function proceed(code, level, users, detail) {

@@ -13,6 +13,7 @@ from wit_world import exports
 from wit_world.exports.settings import SettingsError
 from wit_world.imports import accounts, users
 from wit_world.imports.types import (
+    ApiError_Invalid,
     Decision,
     Decision_Linked,
     Decision_Proceed,
@@ -75,7 +76,10 @@ def read(text: str) -> str:
 
 
 def decide(event: LoginEvent) -> Outcome:
-    mode = read(event.settings)
+    try:
+        mode = read(event.settings)
+    except ValueError as error:
+        raise Err(ApiError_Invalid(str(error)))
     me = event.user
     if me.email is None or not is_verified(me):
         return proceed("NOT_VERIFIED", Level.INFO, [me], "This login proves no address.")
