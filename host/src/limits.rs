@@ -31,6 +31,9 @@ pub struct Limits {
     /// What the host takes out of the plugin in one call, in bytes. Default
     /// 1 MiB.
     pub lifted_bytes: usize,
+    /// Random bytes in one call. Default 64 KiB, as Web Crypto's
+    /// `getRandomValues` has it.
+    pub random_bytes: usize,
     /// Handles to host resources at a time. Default 100.
     pub handles: usize,
     /// Look-ups (`users.find-by-email` and `users.get` together). Default 8.
@@ -114,6 +117,7 @@ impl Default for Limits {
             functions: 200_000,
             stack_bytes: 512 << 10,
             lifted_bytes: 1 << 20,
+            random_bytes: 64 << 10,
             handles: 100,
             look_ups: 8,
             candidates: 1_000,

@@ -30,11 +30,12 @@ pub(super) struct State {
     output_bytes: usize,
     /// Fuel for the host's work that was not yet charged.
     uncharged: u64,
-    /// A link was made by the call that now returns: that is told, however late
-    /// it is.
+    /// The host's work since the clock was read.
+    since_clock: u64,
+    /// Whether a link was made by the call that now returns.
     pub(super) has_linked: bool,
-    /// The longest list of random bytes.
-    pub(super) lifted_bytes: usize,
+    /// The most random bytes in one call.
+    pub(super) random_bytes: usize,
     pub(super) api: Box<dyn ManagementApi>,
     pub(super) log: Log,
     pub(super) memory: Memory,
@@ -58,8 +59,9 @@ impl State {
             stderr: None,
             output_bytes: limits.output_bytes,
             uncharged: 0,
+            since_clock: 0,
             has_linked: false,
-            lifted_bytes: limits.lifted_bytes,
+            random_bytes: limits.random_bytes,
             api,
             log: Log {
                 lines: Vec::new(),
@@ -130,8 +132,12 @@ pub(super) const MADE_BYTE: u64 = 20;
 /// Fuel for each call of the host.
 const HOST_CALL: u64 = 1_000;
 
+/// The clock is read after so much work of the host: reading it takes longer than
+/// most calls of the engine's own.
+const CLOCK_EVERY: u64 = 32 * HOST_CALL;
+
 /// After every call of the host, whichever interface it is of: the host's work
-/// is taken from the plugin's fuel, and the login's deadline is looked at.
+/// is taken from the plugin's fuel, and now and then the deadline is looked at.
 pub(super) fn settle(mut store: StoreContextMut<'_, State>, hook: CallHook) -> wasmtime::Result<()> {
     if !matches!(hook, CallHook::ReturningFromHost) {
         return Ok(());
@@ -142,10 +148,14 @@ pub(super) fn settle(mut store: StoreContextMut<'_, State>, hook: CallHook) -> w
     if left.is_none() {
         return Err(SpentOnHost.into());
     }
-    if std::mem::take(&mut store.data_mut().has_linked) {
+    let state = store.data_mut();
+    state.since_clock = state.since_clock.saturating_add(work);
+    // A link that was made is told, however late it is.
+    if std::mem::take(&mut state.has_linked) || state.since_clock < CLOCK_EVERY {
         return Ok(());
     }
-    Ok(store.data().deadline.check("a call of the host")?)
+    state.since_clock = 0;
+    Ok(state.deadline.check("a call of the host")?)
 }
 
 /// The host's work for the plugin took the rest of its fuel.

@@ -215,10 +215,10 @@ pub(super) fn seeded() -> fastrand::Rng {
 
 impl State {
     /// Random bytes, charged by their number before they are made.
-    fn random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        let limit = self.lifted_bytes;
+    fn take_random(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        let limit = self.random_bytes;
         let length = usize::try_from(length).ok().filter(|length| *length <= limit);
-        let beyond = BeyondLimit { what: "random bytes in one call", limit, key: "lifted_bytes" };
+        let beyond = BeyondLimit { what: "random bytes in one call", limit, key: "random_bytes" };
         let mut bytes = vec![0; length.ok_or(beyond)?];
         self.charge((bytes.len() as u64).saturating_mul(MADE_BYTE));
         self.random.fill(&mut bytes);
@@ -228,7 +228,7 @@ impl State {
 
 impl random::random::Host for State {
     fn get_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        self.random_bytes(length)
+        self.take_random(length)
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
@@ -238,7 +238,7 @@ impl random::random::Host for State {
 
 impl random::insecure::Host for State {
     fn get_insecure_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        self.random_bytes(length)
+        self.take_random(length)
     }
 
     fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {

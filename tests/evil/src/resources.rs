@@ -48,7 +48,7 @@ pub(crate) fn attack(name: &str, event: &LoginEvent) -> Option<String> {
         }
         #[cfg(feature = "worldly")]
         "random-flood" => loop {
-            std::hint::black_box(wasi::random::random::get_random_bytes(900_000));
+            std::hint::black_box(wasi::random::random::get_random_bytes(64 << 10));
         },
         #[cfg(feature = "worldly")]
         "random-bytes-of-64-mib" => wasi::random::random::get_random_bytes(64 << 20).len().to_string(),
