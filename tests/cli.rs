@@ -231,19 +231,6 @@ fn limits_are_settings() {
 }
 
 #[test]
-fn every_limit_is_a_key_of_a_file() {
-    let text = demo_case();
-    let in_file = |limits: &str| {
-        let directory = directory_with(&[("case.json", &text), ("limits.toml", limits)]);
-        sentence(&ligature_in(directory.path(), &["run", "case.json", "--limits", "limits.toml"]))
-    };
-    assert!(in_file("[limits]\nfuel = 1000\n").contains("(the limit is `fuel`)"));
-    assert!(in_file("[limits]\ninstances = 1\n").contains("(the limit is `instances`)"));
-    assert!(in_file("[limits]\nlook_ups = 0\nfuel = 0\n").contains("`fuel` is 0; expected 1 to"));
-    assert_snapshot!(in_file("[limits]\nfuel = 1\nfeul = 2\n"));
-}
-
-#[test]
 fn inspect_shows_imports_and_exports() {
     let ran = ligature(&["inspect"]);
     assert_eq!(ran.code, Some(0));

@@ -52,7 +52,7 @@ fn add(list: &mut String, template: &str, folder: &Path, place: &str) {
     }
 }
 
-/// What a folder holds, in the order of the names.
+/// The entries of a folder, in the order of the names.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let read = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = read.map(|entry| entry.expect("an entry of a folder").path()).collect();

@@ -34,7 +34,7 @@ pub struct Guard {
     /// up then.
     addresses: Option<Addresses>,
     budget: Budget,
-    /// What the plugin has been shown, at which version: at most what its
+    /// The users that the plugin has been shown, at which version: at most what its
     /// look-ups may find.
     seen: BTreeMap<String, Stored>,
     /// The primary of the last link, which the login goes on as.
@@ -109,7 +109,7 @@ impl Guard {
         }
     }
 
-    /// What was refused, each thing once, in the order of the first time. Beyond
+    /// The refusals, each thing once, in the order of the first time. Beyond
     /// a hundred of them, the last tells how many more there were.
     #[must_use]
     pub fn audit(&self) -> &[Refusal] {

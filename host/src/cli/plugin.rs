@@ -21,7 +21,7 @@ pub(super) struct PluginArgs {
     /// JavaScript or Python: all of it is there, with nothing behind it
     #[arg(long, value_enum, default_value_t = WasiArg::Minimal)]
     wasi: WasiArg,
-    /// What one login may use up, and what compiling may cost: a TOML file with
+    /// The limits of a login, and of compiling the plugin: a TOML file with
     /// a table `[limits]`
     #[arg(long, value_name = "FILE")]
     limits: Option<PathBuf>,

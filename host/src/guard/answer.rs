@@ -12,7 +12,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The fault.
     pub fn check(&self, outcome: &Outcome) -> Result<(), String> {
         match (&outcome.decision, self.linked()) {
             (Decision::Linked { primary }, Some(linked)) if primary == linked => {}
@@ -52,7 +52,7 @@ impl Guard {
         }
     }
 
-    /// What is wrong if a reason is about a user that the plugin has not been
+    /// The fault, if a reason is about a user that the plugin has not been
     /// shown.
     pub(super) fn stranger_of(&self, reasons: &[Reason]) -> Option<String> {
         let strangers = |reason: &Reason| reason.subject.iter().find(|id| !self.knows(id)).cloned();

@@ -1,4 +1,4 @@
-//! What the guard refused.
+//! The record of what the guard refused.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Refusal {
     /// The host call.
     pub call: String,
-    /// Why it was refused.
+    /// The reason of the refusal.
     pub why: String,
     /// How often the same was tried.
     pub times: u32,

@@ -82,7 +82,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The fault.
     pub(super) fn outcome(self, outcome: &Outcome) -> Result<(), String> {
         if outcome.reasons.is_empty() {
             return Err("it gives no reason".to_owned());

@@ -27,7 +27,7 @@ const LINK: &str = "accounts.link";
 pub struct Refusal {
     /// The host call.
     pub call: String,
-    /// Why it was refused.
+    /// The reason of the refusal.
     pub why: String,
     /// How often the same was tried.
     pub times: u32,
@@ -86,7 +86,7 @@ impl Guard {
         id == self.user_id || id == self.login.user.user_id
     }
 
-    /// What is wrong if a reason is about a user that the policy has not been
+    /// The fault, if a reason is about a user that the policy has not been
     /// shown.
     pub(super) fn stranger_of(&self, reasons: &[Reason]) -> Option<String> {
         reasons.iter().find_map(|reason| {

@@ -15,7 +15,7 @@ fn folder(policies: &str, case: impl FnOnce(&mut Value)) -> tempfile::TempDir {
     fs::copy(test_guests::MINIMAL_FILE, folder.path().join("minimal.wasm")).expect("a copy");
     fs::copy(test_guests::EVIL_FILE, folder.path().join("evil.wasm")).expect("a copy");
     let mut demo: Value =
-        serde_json::from_str(include_str!("../examples/cases/verified-google-login.json")).expect("JSON");
+        serde_json::from_str(include_str!("../../examples/cases/verified-google-login.json")).expect("JSON");
     demo.as_object_mut().expect("an object").remove("policy");
     case(&mut demo);
     fs::write(folder.path().join("case.json"), demo.to_string()).expect("a file");
