@@ -196,7 +196,7 @@ impl Game {
         let login = Login { event: &event, answer: None, policy: &self.policy, now: now() };
         let outcome = log_in(&memory, login).expect("a login is decided");
         if let Decision::Suggest { step, .. } = outcome.decision {
-            let skipped = Answer { step, proof: None };
+            let skipped = Answer { step, proof: None, policy: None };
             log_in(&memory, Login { answer: Some(&skipped), ..login }).expect("a login goes on");
         }
         Played { world: world(&memory, before), outcome: Some(outcome) }
