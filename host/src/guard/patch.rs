@@ -28,12 +28,13 @@ pub(super) fn why_not(request: &LinkRequest, allowed: Option<&[String]>) -> Opti
 fn why_not_keys(name: &str, object: &Metadata, allowed: Option<&[String]>) -> Option<String> {
     let is_mark = |key: &str| name == "app_metadata" && MARKS.contains(&key);
     object.keys().find_map(|key| {
-        let shown = on_one_line(key, NAME);
+        let shown = || on_one_line(key, NAME);
         if is_mark(key) {
-            return Some(format!("`{name}.{shown}` is a mark, which no link writes or removes"));
+            return Some(format!("`{name}.{}` is a mark, which no link writes or removes", shown()));
         }
         let is_allowed = allowed.is_none_or(|allowed| allowed.iter().any(|it| it == key));
         (!is_allowed).then(|| {
+            let shown = shown();
             format!("`{name}.{shown}` is not among the keys that a link may write (the limit is `link_metadata_keys`)")
         })
     })

@@ -1,11 +1,13 @@
 //! The engine: compiled code, fuel, and where instances live.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
+    Cache, CacheConfig, Config, Enabled, Engine, OperatorCost, OptLevel, PoolingAllocationConfig,
+    WasmBacktraceDetails,
 };
 
 use super::Wasi;
@@ -104,6 +106,7 @@ impl Sandbox {
             config.allocation_strategy(pool(&options));
         }
         let engine = Engine::new(&config).map_err(|error| StartError(format!("{error:#}")))?;
+        start_clock(&engine)?;
         let pooled = options.allocator == Allocator::Pool;
         let turnstile = Turnstile::new(if pooled { options.concurrent_logins } else { u32::MAX });
         Ok(Self { engine, options, turnstile })
@@ -136,8 +139,11 @@ fn config(options: &Options) -> Config {
     config
         .wasm_features(FEATURES.complement(), false)
         .wasm_features(FEATURES, true)
-        // Fuel is deterministic and needs no ticker that somebody forgets.
+        // Fuel ends what a plugin computes, the same on every machine; a clock
+        // that ticks ends what the host does for it.
         .consume_fuel(true)
+        .operator_cost(costs())
+        .epoch_interruption(true)
         // The same bits on every processor.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
@@ -160,6 +166,29 @@ fn config(options: &Options) -> Config {
     }
     config
 }
+
+/// Growing is a call of the engine, and takes longer than an instruction.
+fn costs() -> OperatorCost {
+    OperatorCost { MemoryGrow: u8::MAX, TableGrow: u8::MAX, ..OperatorCost::new() }
+}
+
+/// Lets the engine's clock tick until the engine is gone.
+fn start_clock(engine: &Engine) -> Result<(), StartError> {
+    let engine = engine.weak();
+    let ticking = std::thread::Builder::new().name("clock".to_owned()).spawn(move || {
+        loop {
+            std::thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => return,
+            }
+        }
+    });
+    ticking.map(drop).map_err(|error| StartError(format!("no thread for its clock: {error}")))
+}
+
+/// How late a deadline is noticed at most.
+const TICK: Duration = Duration::from_millis(10);
 
 fn pool(options: &Options) -> PoolingAllocationConfig {
     let logins = options.concurrent_logins.max(1);

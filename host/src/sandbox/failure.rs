@@ -7,7 +7,8 @@ use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
 use super::CONTRACT;
-use super::state::{BeyondLimit, Passed, SpentOnHost};
+use super::state::{BeyondLimit, Passed};
+use super::work::SpentOnHost;
 use crate::limits::Limits;
 use crate::login::ApiError;
 

@@ -15,6 +15,7 @@ mod state;
 mod turnstile;
 mod v0_1;
 mod wasi;
+mod work;
 
 pub use anatomy::Needs;
 pub use compile::read_component;

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use wasmtime_wasi::async_trait;
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+
+use super::work::{COPIED_BYTE, Work};
 
 /// One stream of one login. Clones share it.
 #[derive(Clone)]
@@ -14,35 +16,31 @@ pub(super) struct Output(Arc<Mutex<Kept>>);
 struct Kept {
     text: Vec<u8>,
     limit: usize,
-    /// Bytes that were written and not yet charged.
-    uncharged: u64,
-    dropped: u64,
+    written: u64,
+    work: Work,
 }
 
 /// Bytes that may be written at once.
 const AT_ONCE: usize = 64 << 10;
 
 impl Output {
-    pub(super) fn new(limit: usize) -> Self {
-        Self(Arc::new(Mutex::new(Kept { text: Vec::new(), limit, uncharged: 0, dropped: 0 })))
-    }
-
-    /// The bytes written since the last call.
-    pub(super) fn take_uncharged(&self) -> u64 {
-        std::mem::take(&mut self.lock().uncharged)
+    /// A stream that keeps so many bytes, and charges for all.
+    pub(super) fn new(limit: usize, work: Work) -> Self {
+        Self(Arc::new(Mutex::new(Kept { text: Vec::new(), limit, written: 0, work })))
     }
 
     /// The text, as far as it was kept.
     pub(super) fn text(&self) -> String {
         let kept = self.lock();
         let mut text = String::from_utf8_lossy(&kept.text).into_owned();
-        if kept.dropped > 0 {
+        let dropped = kept.written - kept.text.len() as u64;
+        if dropped > 0 {
             if !text.ends_with('\n') {
                 text.push('\n');
             }
             text.push_str(&format!(
-                "{} more byte(s) were dropped (the limit is `output_bytes`: {})\n",
-                kept.dropped, kept.limit
+                "{dropped} more byte(s) were dropped (the limit is `output_bytes`: {})\n",
+                kept.limit
             ));
         }
         text
@@ -58,9 +56,9 @@ impl OutputStream for Output {
         let mut kept = self.lock();
         let room = kept.limit.saturating_sub(kept.text.len()).min(bytes.len());
         kept.text.extend_from_slice(&bytes[..room]);
-        kept.uncharged = kept.uncharged.saturating_add(bytes.len() as u64);
-        kept.dropped = kept.dropped.saturating_add((bytes.len() - room) as u64);
-        Ok(())
+        kept.written = kept.written.saturating_add(bytes.len() as u64);
+        kept.work.charge((bytes.len() as u64).saturating_mul(COPIED_BYTE));
+        kept.work.check().map_err(|spent| StreamError::Trap(spent.into()))
     }
 
     fn flush(&mut self) -> StreamResult<()> {

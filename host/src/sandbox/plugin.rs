@@ -11,7 +11,7 @@ use super::compile::{Prepared, prepare};
 use super::compiler::{Cancel, Compiler, prepare_in_child};
 use super::engine::Sandbox;
 use super::failure::{Failure, LoadError};
-use super::state::{LogLine, PluginOutput, State, Used, settle};
+use super::state::{LogLine, PluginOutput, State, Used, tick};
 use super::turnstile::Turnstile;
 use super::{check, v0_1};
 use crate::directory::PluginVersion;
@@ -289,7 +289,8 @@ impl Plugin {
         let limits = &self.limits;
         let mut store = Store::new(&self.engine, State::new(limits, now, api));
         store.limiter(|state| &mut state.memory);
-        store.call_hook(settle);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(tick);
         // Fails only where fuel is off, and it is on; then nothing runs at all.
         let _ = store.set_fuel(limits.fuel);
         store.set_hostcall_fuel(limits.lifted_bytes);
@@ -303,6 +304,15 @@ impl Plugin {
 
     fn finish<A: ManagementApi>(&self, store: Store<State>, answer: Result<Outcome, Failure>) -> Finished<A> {
         let fuel = self.limits.fuel - store.get_fuel().unwrap_or(0).min(self.limits.fuel);
+        let fuel = fuel.saturating_add(store.data().work.spent());
+        // The host's work may have taken what the plugin's own did not.
+        let answer = if fuel > self.limits.fuel && answer.is_ok() {
+            Err(Failure::OutOfFuel { limit: self.limits.fuel })
+        } else {
+            answer
+        };
+        // Where the engine's clock ended it, the work behind the limit is chance.
+        let fuel = fuel.min(self.limits.fuel);
         let output = store.data().output();
         let State { api, log, memory, host_calls, .. } = store.into_data();
         let api: Box<dyn Any> = api;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::ResourceTable;
-use wasmtime::{CallHook, ResourceLimiter, StoreContextMut};
+use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::cli::{WasiCliCtx, WasiCliCtxView};
 use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
@@ -13,6 +13,7 @@ use wasmtime_wasi::sockets::WasiSocketsCtxView;
 use super::check::Contract;
 use super::output::Output;
 use super::wasi;
+use super::work::{HOST_CALL, Work};
 use crate::limits::Limits;
 use crate::login::{ManagementApi, Timestamp, on_one_line};
 
@@ -28,12 +29,7 @@ pub(super) struct State {
     stdout: Option<Output>,
     stderr: Option<Output>,
     output_bytes: usize,
-    /// Fuel for the host's work that was not yet charged.
-    uncharged: u64,
-    /// The host's work since the clock was read.
-    since_clock: u64,
-    /// Whether a link was made by the call that now returns.
-    pub(super) has_linked: bool,
+    pub(super) work: Work,
     /// The most random bytes in one call.
     pub(super) random_bytes: usize,
     pub(super) api: Box<dyn ManagementApi>,
@@ -58,9 +54,7 @@ impl State {
             stdout: None,
             stderr: None,
             output_bytes: limits.output_bytes,
-            uncharged: 0,
-            since_clock: 0,
-            has_linked: false,
+            work: Work::new(limits.fuel),
             random_bytes: limits.random_bytes,
             api,
             log: Log {
@@ -77,26 +71,31 @@ impl State {
     }
 
     pub(super) fn table(&mut self) -> &mut ResourceTable {
+        self.work.charge(HOST_CALL);
         &mut self.table
     }
 
     /// An environment, arguments and standard input with nothing in them.
     pub(super) fn cli(&mut self) -> WasiCliCtxView<'_> {
+        self.work.charge(HOST_CALL);
         WasiCliCtxView { ctx: &mut self.cli, table: &mut self.table }
     }
 
     /// What stands behind the virtual profile.
     pub(super) fn nothing(&mut self) -> Nothing<'_> {
+        self.work.charge(HOST_CALL);
         let ctx = self.nothing.get_or_insert_with(|| Box::new(wasi::nothing()));
         Nothing { ctx, table: &mut self.table }
     }
 
     pub(super) fn stdout(&mut self) -> Output {
-        self.stdout.get_or_insert_with(|| Output::new(self.output_bytes)).clone()
+        self.work.charge(HOST_CALL);
+        self.stdout.get_or_insert_with(|| Output::new(self.output_bytes, self.work.clone())).clone()
     }
 
     pub(super) fn stderr(&mut self) -> Output {
-        self.stderr.get_or_insert_with(|| Output::new(self.output_bytes)).clone()
+        self.work.charge(HOST_CALL);
+        self.stderr.get_or_insert_with(|| Output::new(self.output_bytes, self.work.clone())).clone()
     }
 
     /// The plugin's standard output and standard error.
@@ -105,63 +104,24 @@ impl State {
         PluginOutput { stdout: text(&self.stdout), stderr: text(&self.stderr) }
     }
 
-    /// Charges the plugin for work that the host does for it.
-    pub(super) fn charge(&mut self, fuel: u64) {
-        self.uncharged = self.uncharged.saturating_add(fuel);
-    }
-
-    /// The fuel for the host's work since the last call.
-    fn take_uncharged(&mut self) -> u64 {
-        let streams = [&self.stdout, &self.stderr].into_iter().flatten();
-        let written: u64 = streams.map(Output::take_uncharged).sum();
-        let work = std::mem::take(&mut self.uncharged);
-        work.saturating_add(written.saturating_mul(COPIED_BYTE)).saturating_add(HOST_CALL)
-    }
-
-    /// Counts a host call, unless the login's time is up.
-    pub(super) fn enter(&mut self, call: &'static str) -> Result<(), Passed> {
+    /// Counts a call of the contract, unless fuel or time is up.
+    pub(super) fn enter(&mut self, call: &'static str) -> wasmtime::Result<()> {
         self.host_calls += 1;
-        self.deadline.check(call)
+        self.work.charge(HOST_CALL);
+        self.work.check()?;
+        Ok(self.deadline.check(call)?)
     }
 }
 
-/// Fuel for a byte that the host copies for a plugin.
-pub(super) const COPIED_BYTE: u64 = 2;
-/// Fuel for a byte that the host makes for a plugin: random, or JSON.
-pub(super) const MADE_BYTE: u64 = 20;
-/// Fuel for each call of the host.
-const HOST_CALL: u64 = 1_000;
-
-/// The clock is read after so much work of the host: reading it takes longer than
-/// most calls of the engine's own.
-const CLOCK_EVERY: u64 = 32 * HOST_CALL;
-
-/// After every call of the host, whichever interface it is of: the host's work
-/// is taken from the plugin's fuel, and now and then the deadline is looked at.
-pub(super) fn settle(mut store: StoreContextMut<'_, State>, hook: CallHook) -> wasmtime::Result<()> {
-    if !matches!(hook, CallHook::ReturningFromHost) {
-        return Ok(());
-    }
-    let work = store.data_mut().take_uncharged();
-    let left = store.get_fuel()?.checked_sub(work);
-    store.set_fuel(left.unwrap_or(0))?;
-    if left.is_none() {
-        return Err(SpentOnHost.into());
-    }
-    let state = store.data_mut();
-    state.since_clock = state.since_clock.saturating_add(work);
-    // A link that was made is told, however late it is.
-    if std::mem::take(&mut state.has_linked) || state.since_clock < CLOCK_EVERY {
-        return Ok(());
-    }
-    state.since_clock = 0;
-    Ok(state.deadline.check("a call of the host")?)
+/// At every tick of the engine's clock, wherever the plugin is: fuel for the
+/// host's work, and the login's deadline. Work that costs no fuel, such as
+/// transcoding a text between two parts of a plugin, is ended by it as well.
+pub(super) fn tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data();
+    state.work.check()?;
+    state.deadline.check("its own work")?;
+    Ok(UpdateDeadline::Continue(1))
 }
-
-/// The host's work for the plugin took the rest of its fuel.
-#[derive(Debug, thiserror::Error)]
-#[error("the host's work took the rest of the fuel")]
-pub(super) struct SpentOnHost;
 
 /// Standard output and standard error of a plugin, as far as the limits keep
 /// them.

@@ -7,7 +7,8 @@ use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 
 use super::check::{self, Contract};
 use super::plugin::{Question, SettingsError, SettingsWarning};
-use super::state::{COPIED_BYTE, LogLevel, MADE_BYTE, State};
+use super::state::{LogLevel, State};
+use super::work::{COPIED_BYTE, MADE_BYTE};
 use crate::limits::Limits;
 use crate::login::{
     self, Decision, Identity, Level, LinkRequest, Outcome, Reason, Step, User, Verdict, Verification,
@@ -198,11 +199,11 @@ impl accounts::Host for State {
     fn link(&mut self, request: types::LinkRequest) -> wasmtime::Result<Result<(), types::ApiError>> {
         const CALL: &str = "accounts.link";
         self.enter(CALL)?;
+        // No check of the time afterwards: a link that was made is told.
         let linked = match link_request(&request, self.contract) {
             Ok(request) => self.api.link(request).map(|_| ()),
             Err(what) => Err(self.api.reject_link(&request.primary, &request.secondary, what)),
         };
-        self.has_linked = linked.is_ok();
         Ok(linked.map_err(Into::into))
     }
 }
@@ -211,7 +212,7 @@ impl raw::Host for State {
     fn event(&mut self) -> wasmtime::Result<String> {
         self.enter("raw.event")?;
         let text = object_text(&self.api.event_context());
-        self.charge((text.len() as u64).saturating_mul(MADE_BYTE));
+        self.work.charge((text.len() as u64).saturating_mul(MADE_BYTE));
         Ok(text)
     }
 
@@ -222,7 +223,7 @@ impl raw::Host for State {
             serde_json::to_string(&*user).map_err(|error| login::ApiError::Other(error.to_string()))
         });
         let length = text.as_ref().map_or(0, String::len);
-        self.charge((length as u64).saturating_mul(MADE_BYTE));
+        self.work.charge((length as u64).saturating_mul(MADE_BYTE));
         Ok(text.map_err(Into::into))
     }
 }
@@ -230,7 +231,7 @@ impl raw::Host for State {
 impl log::Host for State {
     fn write(&mut self, level: log::LogLevel, message: String) -> wasmtime::Result<()> {
         self.enter("log.write")?;
-        self.charge((message.len() as u64).saturating_mul(COPIED_BYTE));
+        self.work.charge((message.len() as u64).saturating_mul(COPIED_BYTE));
         let level = match level {
             log::LogLevel::Debug => LogLevel::Debug,
             log::LogLevel::Info => LogLevel::Info,

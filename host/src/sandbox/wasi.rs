@@ -13,7 +13,8 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::p2::{DynOutputStream, DynPollable, subscribe};
 use wasmtime_wasi::sockets::WasiSockets;
 
-use super::state::{BeyondLimit, MADE_BYTE, State};
+use super::state::{BeyondLimit, State};
+use super::work::{HOST_CALL, MADE_BYTE};
 
 /// The part of WASI that a plugin finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -176,6 +177,8 @@ impl HasData for Io {
 /// The login's time, frozen.
 impl clocks::wall_clock::Host for State {
     fn now(&mut self) -> wasmtime::Result<clocks::wall_clock::Datetime> {
+        self.work.charge(HOST_CALL);
+        self.work.check()?;
         let now = Duration::from_millis(self.now.as_millis());
         Ok(clocks::wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
     }
@@ -219,8 +222,10 @@ impl State {
         let limit = self.random_bytes;
         let length = usize::try_from(length).ok().filter(|length| *length <= limit);
         let beyond = BeyondLimit { what: "random bytes in one call", limit, key: "random_bytes" };
-        let mut bytes = vec![0; length.ok_or(beyond)?];
-        self.charge((bytes.len() as u64).saturating_mul(MADE_BYTE));
+        let length = length.ok_or(beyond)?;
+        self.work.charge(HOST_CALL.saturating_add((length as u64).saturating_mul(MADE_BYTE)));
+        self.work.check()?;
+        let mut bytes = vec![0; length];
         self.random.fill(&mut bytes);
         Ok(bytes)
     }
@@ -232,6 +237,8 @@ impl random::random::Host for State {
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
+        self.work.charge(HOST_CALL);
+        self.work.check()?;
         Ok(self.random.u64(..))
     }
 }
@@ -242,6 +249,8 @@ impl random::insecure::Host for State {
     }
 
     fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
+        self.work.charge(HOST_CALL);
+        self.work.check()?;
         Ok(self.random.u64(..))
     }
 }
@@ -268,6 +277,7 @@ pub(super) struct StillClock<'a> {
 
 impl StillClock<'_> {
     fn of(state: &mut State) -> StillClock<'_> {
+        state.work.charge(HOST_CALL);
         StillClock { now: &mut state.slept_ns, table: &mut state.table }
     }
 }
