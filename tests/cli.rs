@@ -230,6 +230,23 @@ fn limits_are_settings() {
     assert!(ran.stderr.contains("(the limit is `memory_bytes`)"), "{}", ran.stderr);
 }
 
+/// A snapshot of a crash would be green for ever.
+#[test]
+fn the_failure_of_a_plugin_is_not_accepted_unasked() {
+    let text = demo_case().replace("\"name\": \"google-oauth2\"", "\"name\": \"panic\"");
+    let directory = directory_with(&[("case.json", &text)]);
+    let test = |more: &[&str]| {
+        let arguments = [&["test", "case.json", "--plugin", test_guests::EVIL_FILE], more].concat();
+        ligature_in(directory.path(), &arguments)
+    };
+    let ran = test(&["--accept"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stdout.contains("--accept-failures accepts it"), "{}", ran.stdout);
+    assert!(!directory.path().join("snapshots").exists());
+    assert_eq!(test(&["--accept", "--accept-failures"]).code, Some(0));
+    assert_eq!(test(&[]).code, Some(0));
+}
+
 #[test]
 fn inspect_shows_imports_and_exports() {
     let ran = ligature(&["inspect"]);
@@ -239,7 +256,7 @@ fn inspect_shows_imports_and_exports() {
     // Its needs are the build's.
     let is_need = |line: &&str| line.starts_with("  ") && line.contains(" of ");
     let (needs, table): (Vec<&str>, Vec<&str>) = table.into_iter().partition(is_need);
-    assert_eq!(needs.len(), 7, "{needs:?}");
+    assert_eq!(needs.len(), 9, "{needs:?}");
     assert_snapshot!(table.join("\n"));
 }
 

@@ -246,6 +246,15 @@ fn a_look_up_of_another_address() {
     assert!(answers.contains("an earlier call of this login was refused"), "{answers}");
 }
 
+/// Accounts without an address do not have it in common.
+#[test]
+fn a_look_up_of_a_text_that_is_no_address() {
+    for text in ["", "@", "ada", "ada@"] {
+        let answers = situation(&json!([{ "find": text }])).with("/event/user/email", json!(text)).answers();
+        assert_eq!(answers, "ApiError::Refused(\"this login has no verified address\")", "{text:?}");
+    }
+}
+
 #[test]
 fn a_look_up_by_a_login_without_a_verified_address() {
     for unverified in [json!(false), json!(null), json!("true")] {
@@ -402,7 +411,10 @@ fn a_directory_that_fails() {
 #[test]
 fn calls_beyond_the_budget() {
     let look_ups = situation(&json!(vec![json!({ "find": ADDRESS }); 10])).answers();
-    assert!(look_ups.contains("ApiError::BudgetSpent(\"8 look-ups in a login\")"), "{look_ups}");
+    assert!(
+        look_ups.contains("ApiError::BudgetSpent(\"8 look-ups in a login (the limit is `look_ups`)\")"),
+        "{look_ups}"
+    );
     let gets = situation(&json!(vec![json!({ "get": OWN }); 9])).answers();
     assert!(gets.contains("8 look-ups"), "{gets}");
     let links =
@@ -411,7 +423,11 @@ fn calls_beyond_the_budget() {
         .with("/users/", account("auth0|3", ADDRESS))
         .with("/users/", account("auth0|4", ADDRESS))
         .with("/policy/decision", json!({ "linked": OTHER }));
-    assert!(links.answers().contains("ApiError::BudgetSpent(\"2 links in a login\")"), "{}", links.answers());
+    assert!(
+        links.answers().contains("ApiError::BudgetSpent(\"2 links in a login (the limit is `links`)\")"),
+        "{}",
+        links.answers()
+    );
 }
 
 #[test]

@@ -106,7 +106,10 @@ pub fn decide_in_order<A: AroundGuard>(
         let question = Question { event, settings: policy.settings, now, trace, answer: asked };
         let guard = guard(policy.plugin, &question, on.directory.clone());
         let decided = decide_around(*policy, &question, around(guard), on.failure);
-        let is_last = decided.failure.is_some() || !matches!(decided.outcome.decision, Decision::Proceed);
+        // Neither does one act where the policy before it met an error: the
+        // directory did not answer, or a link was not made.
+        let met_error = decided.outcome.reasons.iter().any(|reason| reason.level == Level::Error);
+        let is_last = met_error || !matches!(decided.outcome.decision, Decision::Proceed);
         steps.push(decided);
         if is_last {
             break;

@@ -86,7 +86,7 @@ impl Guard {
     pub fn new(directory: Arc<dyn Directory>, login: Login, limits: &Limits) -> Self {
         let user = &login.event.user;
         let addresses = match &user.email {
-            Some(email) if user.email_verified.is_verified() => Some(Addresses::of(email)),
+            Some(email) if user.email_verified.is_verified() => Addresses::of(email),
             _ => None,
         };
         Self {
@@ -171,7 +171,10 @@ impl Guard {
                 self.budget.look_ups_left = left;
                 Ok(())
             }
-            None => self.spent(call, format!("{} look-ups in a login", self.budget.look_ups)),
+            None => self.spent(
+                call,
+                format!("{} look-ups in a login (the limit is `look_ups`)", self.budget.look_ups),
+            ),
         }
     }
 
@@ -181,7 +184,9 @@ impl Guard {
                 self.budget.links_left = left;
                 Ok(())
             }
-            None => self.spent(call, format!("{} links in a login", self.budget.links)),
+            None => {
+                self.spent(call, format!("{} links in a login (the limit is `links`)", self.budget.links))
+            }
         }
     }
 

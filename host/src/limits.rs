@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What one login of one plugin may use up, and what compiling the plugin may
 /// cost: the table `[limits]` of a limits file or of `tenant.toml`. A plugin
 /// that needs more is given more by the operator, by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Instructions, in wasmtime's units of fuel. The host's own work for the
@@ -22,10 +22,14 @@ pub struct Limits {
     pub tables: usize,
     /// Elements over all tables. Default 20,000.
     pub table_elements: usize,
-    /// Core instances. Default 64.
+    /// Instances, of components and of core modules. Default 64.
     pub instances: usize,
     /// Functions over all core instances. Default 200,000.
     pub functions: usize,
+    /// Globals and imports over all core instances. Default 50,000.
+    pub globals: usize,
+    /// Interfaces that are imported and exported. Default 1,000.
+    pub interfaces: usize,
     /// The stack of WebAssembly code, in bytes. Default 512 KiB.
     pub stack_bytes: usize,
     /// What the host takes out of the plugin in one call, in bytes. Default
@@ -91,7 +95,9 @@ impl Limits {
         between("table_elements", self.table_elements as u64, 1, 10_000_000)?;
         between("instances", self.instances as u64, 1, 10_000)?;
         between("functions", self.functions as u64, 1, 10_000_000)?;
-        between("stack_bytes", self.stack_bytes as u64, 1 << 14, 1 << 21)?;
+        between("stack_bytes", self.stack_bytes as u64, 1 << 14, 1 << 20)?;
+        between("globals", self.globals as u64, 1, 10_000_000)?;
+        between("interfaces", self.interfaces as u64, 1, 1_000)?;
         between("deadline_ms", self.deadline_ms, 1, 60_000)?;
         between("component_bytes", self.component_bytes as u64, 1, 1 << 30)?;
         between("compile_ms", self.compile_ms, 1, 600_000)?;
@@ -115,6 +121,8 @@ impl Default for Limits {
             table_elements: 20_000,
             instances: 64,
             functions: 200_000,
+            globals: 50_000,
+            interfaces: 1_000,
             stack_bytes: 512 << 10,
             lifted_bytes: 1 << 20,
             random_bytes: 64 << 10,

@@ -5,6 +5,7 @@ use link_policy::{Mode, Policy};
 
 use crate::account::Account;
 use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict as Traced, Verification};
+use crate::email;
 use crate::metadata;
 use crate::reason::{Code, capped};
 use crate::rules::{self, Course, RULES, Stop, Verdict, Wish};
@@ -88,7 +89,7 @@ pub fn needs_look_up(event: &LoginEvent, policy: &Policy) -> bool {
     policy.mode != Mode::Off
         && !user.blocked
         && user.email_verified == Verification::Verified
-        && user.email.as_deref().is_some_and(|email| !email.is_empty())
+        && user.email.as_deref().is_some_and(email::may_be_looked_up)
         && !leads_through_excluded_connection(event, policy)
         && !event.client_id.as_ref().is_some_and(|client| policy.excluded_clients.contains(client))
         && !event.organization_id.as_ref().is_some_and(|org| policy.excluded_organizations.contains(org))

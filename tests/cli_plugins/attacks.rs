@@ -134,6 +134,61 @@ fn a_file_that_is_too_large_is_not_read_whole() {
     );
 }
 
+/// Nobody writes to it: it would be waited for without end.
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_not_waited_for() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pipe = directory.path().join("pipe.wasm");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
+    let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .args(["inspect", "pipe.wasm"])
+        .current_dir(directory.path())
+        .output()
+        .expect("the program runs");
+    assert_eq!(ran.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(said.starts_with("error: pipe.wasm: ") && said.contains("it is not a regular file"), "{said}");
+}
+
+/// Compiled code is run as it lies in the cache.
+#[test]
+#[cfg(unix)]
+fn a_cache_that_others_can_write_to_is_not_used() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let cache = directory.path().join("ligature");
+    let entries = |mode| {
+        fs::create_dir_all(&cache).expect("a folder");
+        fs::set_permissions(&cache, fs::Permissions::from_mode(mode)).expect("its mode");
+        let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
+            .args(["inspect", test_guests::MINIMAL_FILE])
+            .env("XDG_CACHE_HOME", directory.path())
+            .output()
+            .expect("the program runs");
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        fs::read_dir(&cache).expect("a folder").count()
+    };
+    assert_eq!(entries(0o777), 0);
+    assert!(entries(0o700) > 0);
+}
+
+#[test]
+fn an_interface_with_long_names_is_told_in_short() {
+    let name = "n".repeat(50_000);
+    let functions: String = (0..20).map(|it| format!("(export \"{name}{it}\" (func))")).collect();
+    let text = format!("(component (import \"ligature:login/users@0.1.0\" (instance {functions})))");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    fs::write(directory.path().join("long.wasm"), wat::parse_str(text).expect("a component"))
+        .expect("it is written");
+    let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .args(["inspect", "long.wasm"])
+        .current_dir(directory.path())
+        .output()
+        .expect("the program runs");
+    assert!(ran.stdout.len() < 20_000, "{} bytes", ran.stdout.len());
+}
+
 #[test]
 fn the_child_alone_says_for_whom_it_is() {
     let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))

@@ -93,6 +93,35 @@ fn one_that_fails_ends_the_row() {
     assert_snapshot!(outcome);
 }
 
+/// The first would have asked or linked by its own rules: a laxer one does not
+/// step in for it.
+#[test]
+fn an_outage_ends_the_row() {
+    let policies = r#"
+        [[policy]]
+        name = "strict"
+        settings = { mode = "auto", trusted_connections = ["google-oauth2", "Username-Password-Authentication"] }
+        [[policy]]
+        name = "minimal"
+        plugin = "minimal.wasm"
+    "#;
+    let outcome = outcome(policies, |case| {
+        case["faults"] =
+            json!([{ "call": "users.find-by-email", "nth": 1, "error": { "unavailable": "it is down" } }]);
+    });
+    let outcome: Value = serde_json::from_str(&outcome).expect("JSON");
+    assert_eq!(outcome["decision"]["kind"], "proceed");
+    assert_eq!(outcome["policies"][1]["decision"], "not asked", "{outcome}");
+}
+
+#[test]
+fn a_policy_that_is_named_twice_is_refused() {
+    let refusal = refusal(OBSERVE_THEN_MINIMAL, |case| {
+        case["policies"] = json!([{ "name": "minimal" }, { "name": "minimal" }]);
+    });
+    assert_eq!(refusal, "error: case.json: it names the policy `minimal` twice\n");
+}
+
 #[test]
 fn a_case_names_the_policies_that_decide_it() {
     let outcome = outcome(OBSERVE_THEN_MINIMAL, |case| {
@@ -182,7 +211,7 @@ fn a_file_without_a_policy_is_refused() {
 fn a_misspelt_key_is_told_with_its_line() {
     assert!(
         refusal("[[policy]]\nplugni = \"a.wasm\"\n", |_| {})
-            .contains("policies.toml: line 2: unknown field `plugni`")
+            .contains("policies.toml, line 2: unknown field `plugni`, expected one of `name`, `plugin`")
     );
 }
 

@@ -110,6 +110,41 @@ fn instances_that_multiply_are_refused_before_they_are_compiled() {
 }
 
 #[test]
+fn globals_and_imports_are_counted() {
+    let globals = "(global i32 (i32.const 0))".repeat(50_001);
+    assert!(
+        answer(&format!("(module {globals})"))
+            .contains("globals and imports at the least; a login may take 50000")
+    );
+}
+
+/// A component without anything in it takes tables of the host's all the same.
+#[test]
+fn instances_of_empty_components_are_counted() {
+    let mut text = "(component $c0)".to_owned();
+    for level in 1..=20 {
+        text.push_str(&format!(
+            "(component $c{level} (alias outer 1 $c{before} (component $c)) (instance (instantiate $c)) (instance (instantiate $c)))",
+            before = level - 1
+        ));
+    }
+    let bomb =
+        wat::parse_str(format!("(component {text} (instance (instantiate $c20)))")).expect("a component");
+    let answer = answer_within(&test_guests::with_component(EVIL, &bomb), &Limits::default());
+    assert!(
+        answer.contains("instances at the least; a login may take 64 (the limit is `instances`)"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_function_beyond_the_parsers_limits_is_whole_all_the_same() {
+    let blocks = "(nop)".repeat(7_700_000);
+    let refused = answer(&format!("(module (func {blocks}))"));
+    assert!(refused.contains("goes beyond a limit of this host's WebAssembly parser"), "{refused}");
+}
+
+#[test]
 fn a_limit_that_is_raised_is_in_force() {
     let limits = Limits { table_elements: 40_000, ..Limits::default() };
     let bytes = with_module("(module (table 30000 funcref))");

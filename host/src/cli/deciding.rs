@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::Exit;
 use super::plugin::{PluginArgs, checked, few_logins};
-use crate::harness::{Case, Document};
+use crate::harness::{Case, Document, NamedPolicy};
 use crate::limits::Limits;
 use crate::policies::{PoliciesFile, Policy, Source, SourceError};
 use crate::sandbox::{Cancel, Options, Plugin};
@@ -79,6 +79,10 @@ impl Deciding {
                 "{file}: it has a `policy`; with --policies it is to say under `policies` whose settings they are"
             ))),
             Self::InOrder(all) if case.policies.is_empty() => Ok(all.clone()),
+            Self::InOrder(_) if twice(&case.policies).is_some() => Err(Exit::unreadable(anyhow!(
+                "{file}: it names the policy `{}` twice",
+                twice(&case.policies).unwrap_or_default()
+            ))),
             Self::InOrder(all) => {
                 let find = |name: &str| {
                     let found = all.iter().find(|policy| &*policy.name == name);
@@ -115,6 +119,13 @@ impl Deciding {
     }
 }
 
+/// The first name that stands there a second time.
+fn twice(named: &[NamedPolicy]) -> Option<&str> {
+    let is_again =
+        |(index, it): &(usize, &NamedPolicy)| named[..*index].iter().any(|before| before.name == it.name);
+    named.iter().enumerate().find(is_again).map(|(_, it)| it.name.as_str())
+}
+
 fn with_policy(plugin: &Arc<Plugin>, document: Document) -> Result<Policy, Exit> {
     let settings = checked(document, plugin)?.settings();
     Ok(Policy { name: plugin.name().into(), plugin: plugin.clone(), settings })
@@ -124,7 +135,7 @@ fn read(file: &Path) -> Result<PoliciesFile, Exit> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Exit::unreadable(anyhow!("{}: {}", file.display(), crate::harness::cannot_be_read(&error)))
     })?;
-    PoliciesFile::parse(file, &text).map_err(|why| Exit::unreadable(anyhow!("{}: {why}", file.display())))
+    PoliciesFile::parse(file, &text).map_err(|why| Exit::unreadable(anyhow!("{}, {why}", file.display())))
 }
 
 fn refused(error: SourceError) -> Exit {

@@ -72,6 +72,8 @@ fn table(inspection: &Inspection, limits: &Limits) -> Text {
         ("tables", needs.tables, limits.tables),
         ("table_elements", needs.table_elements, limits.table_elements),
         ("functions", needs.functions, limits.functions),
+        ("globals", needs.globals, limits.globals),
+        ("interfaces", needs.interfaces, limits.interfaces),
         ("stack_bytes", needs.stack_bytes, limits.stack_bytes),
     ] {
         let row = format!("  {what:<16}{} of {}", thousands(wanted), thousands(limit as u64));

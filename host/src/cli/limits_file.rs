@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use serde::Deserialize;
 
-use crate::harness::cannot_be_read;
+use crate::harness::{cannot_be_read, with_suggestion};
 use crate::limits::Limits;
 
 #[derive(Deserialize)]
@@ -25,7 +25,12 @@ pub(super) fn read(file: &Path) -> anyhow::Result<Limits> {
         .map_err(|error| anyhow!("{}: {}", file.display(), cannot_be_read(&error)))?;
     let read = toml::from_str::<LimitsFile>(&text).map_err(|error| {
         let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
-        anyhow!("{}, line {}: {}", file.display(), before.matches('\n').count() + 1, error.message())
+        anyhow!(
+            "{}, line {}: {}",
+            file.display(),
+            before.matches('\n').count() + 1,
+            with_suggestion(error.message())
+        )
     })?;
     read.limits.check().map_err(|why| anyhow!("{}: limits: {why}", file.display()))?;
     Ok(read.limits)

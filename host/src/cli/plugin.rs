@@ -73,6 +73,7 @@ impl PluginArgs {
         };
         limits.fuel = self.fuel.unwrap_or(limits.fuel);
         limits.memory_bytes = self.memory.map_or(limits.memory_bytes, |mib| mib << 20);
+        limits.check().map_err(|why| Exit::unreadable(anyhow!("limits: {why}")))?;
         Ok(limits)
     }
 

@@ -57,7 +57,14 @@ impl Args {
                     ))
                 })?;
                 let sha256 = document.settings().sha256().clone();
-                let mut text = Text::one(format!("{}: good, sha256 {sha256}", file.display()));
+                let said = if plugin.has_settings() { "good" } else { "a JSON object" };
+                let mut text = Text::one(format!("{}: {said}, sha256 {sha256}", file.display()));
+                if !plugin.has_settings() {
+                    text.line(format!(
+                        "warning: plugin {} does not describe its settings: nothing in it was checked",
+                        plugin.name()
+                    ));
+                }
                 for warning in &warnings {
                     text.line(in_words(warning));
                 }

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print_json};
 use crate::harness::{Report, case_schema};
+use crate::limits::Limits;
 use crate::login::LoginEvent;
 use crate::terminal::Json;
 
@@ -30,6 +31,8 @@ enum What {
     Event,
     /// What `run --json` prints
     Outcome,
+    /// The table `[limits]` of `tenant.toml` and of the file of --limits
+    Limits,
 }
 
 impl Args {
@@ -38,6 +41,7 @@ impl Args {
             What::Case => pretty(&case_schema()),
             What::Event => pretty(&schemars::schema_for!(LoginEvent)),
             What::Outcome => pretty(&schemars::schema_for!(Report)),
+            What::Limits => pretty(&schemars::schema_for!(Limits)),
             What::Policy => self.policy(),
         }?;
         print_json(&schema)

@@ -10,7 +10,7 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, log, print_line};
 use crate::directory::{Administration, Memory, Open};
 use crate::policies::{PolicyEntry, Source};
-use crate::sandbox::{Allocator, Options};
+use crate::sandbox::{Allocator, Options, Wasi};
 use crate::tenant::{Config, Opening, Ports, Ready, ServeError, StateDir, random_secret, serve};
 
 /// Logins that are decided at a time; others wait.
@@ -113,12 +113,15 @@ impl Args {
     /// The policies of the configuration, or the one of the command line.
     fn sources(&self, config: &mut Config, file: &Path) -> Result<Vec<Source>, Exit> {
         let mut entries = std::mem::take(&mut config.policy);
-        let named = self.plugin.file().or(self.policy.as_deref());
-        if let (Some(named), false) = (named, entries.is_empty()) {
+        let named = [
+            ("--plugin", self.plugin.file().is_some()),
+            ("--policy", self.policy.is_some()),
+            ("--wasi", self.plugin.wasi() != Wasi::Minimal),
+        ];
+        if let (Some((named, _)), false) = (named.iter().find(|it| it.1), entries.is_empty()) {
             return Err(Exit::unreadable(anyhow!(
-                "{} has its own [[policy]]; leave {} out, or the tables",
-                file.display(),
-                named.display()
+                "{} has its own [[policy]], which say that themselves; leave {named} out, or the tables",
+                file.display()
             )));
         }
         let folder = file.parent().unwrap_or(Path::new(""));

@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// Make what the plugin decides now the snapshot
     #[arg(long)]
     accept: bool,
+    /// With --accept, take the failure of a plugin for a decision too
+    #[arg(long, requires = "accept")]
+    accept_failures: bool,
 }
 
 #[derive(Default)]
@@ -70,9 +73,9 @@ impl Args {
         let decided = deciding.case(file).and_then(|(case, policies)| {
             let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
             let report = run_in_order(&policies, &case, false).map_err(Exit::unreadable)?;
-            Ok((case, report.to_snapshot()))
+            Ok((case, report.failure.is_some(), report.to_snapshot()))
         });
-        let (case, report) = match decided {
+        let (case, is_failure, report) = match decided {
             Ok(decided) => decided,
             // One bad file does not hide what the others say.
             Err(exit) if exit.code == UNREADABLE => {
@@ -93,6 +96,12 @@ impl Args {
                 tally.same += 1;
                 snapshot.clear_pending().map_err(write)?;
                 print_line(line![good("✓")].then(name))
+            }
+            _ if self.accept && is_failure && !self.accept_failures => {
+                tally.different += 1;
+                let how =
+                    "  the plugin failed, so its snapshot is not accepted; --accept-failures accepts it";
+                print(&differing(name, how, ("", &report)))
             }
             _ if self.accept => {
                 tally.accepted += 1;

@@ -113,7 +113,7 @@ fn without_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {
 }
 
 /// serde's message about an unknown key or value, with the nearest known one.
-pub(super) fn with_suggestion(message: &str) -> String {
+pub(crate) fn with_suggestion(message: &str) -> String {
     let message = &message
         .replace("expected u32", "expected a whole number from 0")
         .replace("expected u64", "expected a whole number from 0");

@@ -36,8 +36,8 @@ pub struct Report {
     pub refusals: Vec<Refusal>,
     /// The host calls, in order.
     pub calls: Vec<Call>,
-    /// The policies that were asked, in order, where there are several; the last
-    /// one has decided.
+    /// The policies in order, where there are several; the last that was asked
+    /// has decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<PolicyVerdict>,
     /// What the plugin wrote to its log.
@@ -63,17 +63,25 @@ pub struct Report {
 pub struct PolicyVerdict {
     /// The policy's name.
     pub name: String,
-    /// Its decision: `proceed`, `linked`, `suggest` or `deny`.
+    /// Its decision: `proceed`, `linked`, `suggest` or `deny`; `failed` where it
+    /// gave none, `not asked` behind the one that has decided.
     pub decision: String,
     /// The codes of its reasons.
     pub codes: Vec<String>,
 }
 
 impl PolicyVerdict {
+    pub(super) fn not_asked(name: &str) -> Self {
+        Self { name: name.to_owned(), decision: "not asked".to_owned(), codes: Vec::new() }
+    }
+
     pub(super) fn of<A>(step: &Decided<A>) -> Self {
         Self {
             name: step.policy.clone(),
-            decision: step.outcome.decision.kind().to_owned(),
+            decision: match step.failure {
+                Some(_) => "failed".to_owned(),
+                None => step.outcome.decision.kind().to_owned(),
+            },
             codes: step.outcome.reasons.iter().map(|reason| reason.code.clone()).collect(),
         }
     }

@@ -9,7 +9,7 @@ use super::faults::Faulty;
 use super::input::InputError;
 use super::recorder::Recorder;
 use super::report::{Cost, PluginInfo, PolicyVerdict, Report};
-use crate::decide::{DecidedInOrder, On, OnFailure, Policy, Undecided, decide_in_order};
+use crate::decide::{Decided, DecidedInOrder, On, OnFailure, Policy, Undecided, decide_in_order};
 use crate::directory::{Administration, Directory};
 use crate::login::{ApiError, Decision, User};
 use crate::sandbox::{CONTRACT, Plugin};
@@ -102,7 +102,7 @@ fn decided(policies: &[Policy], case: &Case, directory: Arc<dyn Directory>, trac
 
     let deciding = steps.len().checked_sub(1).and_then(|last| policies.get(last));
     let mut report = Report {
-        policies: if policies.len() > 1 { steps.iter().map(PolicyVerdict::of).collect() } else { Vec::new() },
+        policies: verdicts(policies, &steps),
         policy_sha256: deciding.map(|it| it.settings.sha256().to_string()),
         plugin: deciding.map(|it| PluginInfo {
             name: it.plugin.name().to_owned(),
@@ -124,4 +124,14 @@ fn decided(policies: &[Policy], case: &Case, directory: Arc<dyn Directory>, trac
         report.output.stderr.push_str(&step.output.stderr);
     }
     Report { cost: Some(cost), ..report }
+}
+
+/// The part of each policy, where there are several.
+fn verdicts(policies: &[Policy], steps: &[Decided<Recorder>]) -> Vec<PolicyVerdict> {
+    if policies.len() < 2 {
+        return Vec::new();
+    }
+    let asked = steps.iter().map(PolicyVerdict::of);
+    let rest = policies.iter().skip(steps.len()).map(|policy| PolicyVerdict::not_asked(policy.name));
+    asked.chain(rest).collect()
 }

@@ -12,10 +12,13 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// The forms of this address.
+    /// The forms of this address; none of a text that is none: all accounts
+    /// without an address would have it in common.
     #[must_use]
-    pub fn of(email: &str) -> Self {
-        Self { literal: email.to_owned(), lower: email.to_ascii_lowercase() }
+    pub fn of(email: &str) -> Option<Self> {
+        let (local, domain) = email.rsplit_once('@')?;
+        let is_address = !local.is_empty() && !domain.is_empty();
+        is_address.then(|| Self { literal: email.to_owned(), lower: email.to_ascii_lowercase() })
     }
 
     /// Whether the login may look this address up.
@@ -96,22 +99,34 @@ fn belongs_to_nobody(domain: &str) -> bool {
 mod tests {
     use super::{Addresses, mask_addresses};
 
+    fn addresses(email: &str) -> Addresses {
+        Addresses::of(email).unwrap()
+    }
+
     #[test]
     fn the_literal_and_the_lower_cased_address_may_be_looked_up() {
-        let addresses = Addresses::of("Ada@Example.com");
-        assert!(addresses.contain("Ada@Example.com") && addresses.contain("ada@example.com"));
-        assert!(!addresses.contain("ADA@EXAMPLE.COM"));
-        assert!(!Addresses::of("mıke@example.com").contain("mike@example.com"));
+        let mixed = addresses("Ada@Example.com");
+        assert!(mixed.contain("Ada@Example.com") && mixed.contain("ada@example.com"));
+        assert!(!mixed.contain("ADA@EXAMPLE.COM"));
+        assert!(!addresses("mıke@example.com").contain("mike@example.com"));
     }
 
     #[test]
     fn a_stored_address_is_the_logins_whatever_the_case_of_ascii_letters() {
-        let addresses = Addresses::of("Ada@example.com");
+        let own = addresses("Ada@example.com");
         for stored in ["Ada@example.com", "ada@example.com", "ADA@Example.COM"] {
-            assert!(addresses.are_of(stored), "{stored}");
+            assert!(own.are_of(stored), "{stored}");
         }
-        assert!(!addresses.are_of("ada@example.org"));
-        assert!(!Addresses::of("mike@example.com").are_of("mıke@example.com"));
+        assert!(!own.are_of("ada@example.org"));
+        assert!(!addresses("mike@example.com").are_of("mıke@example.com"));
+    }
+
+    /// Every account without an address would be an account with the same one.
+    #[test]
+    fn a_text_that_is_no_address_is_nobodys() {
+        for text in ["", " ", "@", "ada", "@example.com", "ada@"] {
+            assert_eq!(Addresses::of(text), None, "{text:?}");
+        }
     }
 
     #[test]

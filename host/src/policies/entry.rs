@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::harness::with_suggestion;
 use crate::limits::Limits;
 use crate::sandbox::Wasi;
 
@@ -61,7 +62,7 @@ impl PoliciesFile {
     pub fn parse(file: &Path, text: &str) -> Result<Self, String> {
         let mut read: Self = toml::from_str(text).map_err(|error| {
             let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
-            format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+            format!("line {}: {}", before.matches('\n').count() + 1, with_suggestion(error.message()))
         })?;
         read.limits.check().map_err(|why| format!("limits: {why}"))?;
         PolicyEntry::check_all(&read.policy, &read.limits)?;
@@ -98,7 +99,7 @@ impl PolicyEntry {
     pub fn limits(&self, of_all: &Limits) -> Result<Limits, String> {
         let mut merged = toml::Table::try_from(of_all).map_err(|error| error.to_string())?;
         merged.extend(self.limits.clone());
-        let limits: Limits = merged.try_into().map_err(|error| error.message().to_owned())?;
+        let limits: Limits = merged.try_into().map_err(|error| with_suggestion(error.message()))?;
         limits.check()?;
         Ok(limits)
     }

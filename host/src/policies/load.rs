@@ -136,6 +136,10 @@ impl Source {
                 (file.display().to_string(), Cow::Owned(bytes))
             }
         };
+        let limit = self.sandbox.limits().component_bytes;
+        if bytes.len() > limit {
+            return Err(SourceError::Unloadable { name, why: LoadError::TooLarge { limit } });
+        }
         let found = hexadecimal(&bytes);
         if let Some(pinned) = &self.entry.sha256
             && !pinned.eq_ignore_ascii_case(&found)

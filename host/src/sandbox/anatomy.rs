@@ -9,6 +9,8 @@ use wasmparser::{
     FunctionBody, Instance, Parser, Payload, ValType, Validator, WasmFeatures,
 };
 
+use crate::login::cut;
+
 /// The structure of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Anatomy {
@@ -36,8 +38,10 @@ impl Named {
 /// The resources that one instance of a component takes at the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Needs {
-    /// Core instances.
+    /// Instances, of components and of core modules.
     pub instances: u64,
+    /// Interfaces that are imported and exported.
+    pub interfaces: u64,
     /// Linear memories.
     pub memories: u64,
     /// Linear memory over all memories, in bytes.
@@ -48,6 +52,8 @@ pub struct Needs {
     pub table_elements: u64,
     /// Functions over all core instances.
     pub functions: u64,
+    /// Globals and imports over all core instances.
+    pub globals: u64,
     /// The locals of the function that has most of them, in bytes.
     pub stack_bytes: u64,
 }
@@ -60,6 +66,7 @@ impl Needs {
         self.tables = self.tables.saturating_add(other.tables);
         self.table_elements = self.table_elements.saturating_add(other.table_elements);
         self.functions = self.functions.saturating_add(other.functions);
+        self.globals = self.globals.saturating_add(other.globals);
         self.stack_bytes = self.stack_bytes.max(other.stack_bytes);
     }
 }
@@ -85,8 +92,8 @@ impl Anatomy {
                 reader.close();
             }
         }
-        let Reader { imports, exports, root, .. } = reader;
-        Ok(Self { imports, exports, needs: root })
+        let Reader { imports, exports, interfaces, root, .. } = reader;
+        Ok(Self { imports, exports, needs: Needs { interfaces, ..root } })
     }
 }
 
@@ -105,8 +112,15 @@ struct Reader {
     frames: Vec<Frame>,
     imports: Vec<Named>,
     exports: Vec<Named>,
+    interfaces: u64,
     root: Needs,
 }
+
+/// Interfaces, and functions of one, whose names are kept.
+const NAMES: usize = 1_000;
+
+/// A name that is kept, in bytes.
+const NAME: usize = 200;
 
 impl Reader {
     fn read(&mut self, payload: &Payload<'_>, types: TypesRef<'_>) -> Result<(), Error> {
@@ -127,7 +141,10 @@ impl Reader {
                     self.define_import(import.ty.kind());
                     if is_root {
                         let entity = types.component_item_for_import(import.name.name);
-                        self.imports.push(named(import.name.name, entity.map(|it| it.ty), types));
+                        self.interfaces += 1;
+                        if self.imports.len() < NAMES {
+                            self.imports.push(named(import.name.name, entity.map(|it| it.ty), types));
+                        }
                     }
                 }
             }
@@ -137,7 +154,10 @@ impl Reader {
                     self.define_again(export.kind, export.index);
                     if is_root {
                         let entity = types.component_item_for_export(export.name.name);
-                        self.exports.push(named(export.name.name, entity.map(|it| it.ty), types));
+                        self.interfaces += 1;
+                        if self.exports.len() < NAMES {
+                            self.exports.push(named(export.name.name, entity.map(|it| it.ty), types));
+                        }
                     }
                 }
             }
@@ -157,16 +177,22 @@ impl Reader {
                 for instance in section.clone() {
                     if let ComponentInstance::Instantiate { component_index, .. } = instance? {
                         self.instantiate(|frame| &frame.components, component_index);
+                        // It has tables of its own, be there nothing else in it.
+                        self.define_needs(&Needs { instances: 1, ..Needs::default() });
                     }
                 }
             }
             _ => {
-                if let Some(frame) = self.frames.last_mut() {
-                    frame.needs.add(&declared(payload)?);
-                }
+                self.define_needs(&declared(payload)?);
             }
         }
         Ok(())
+    }
+
+    fn define_needs(&mut self, needs: &Needs) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.needs.add(needs);
+        }
     }
 
     /// An import of a module or component. None is offered, so such a component
@@ -240,6 +266,7 @@ impl Reader {
             costliest.tables = costliest.tables.max(needs.tables);
             costliest.table_elements = costliest.table_elements.max(needs.table_elements);
             costliest.functions = costliest.functions.max(needs.functions);
+            costliest.globals = costliest.globals.max(needs.globals);
             costliest.stack_bytes = costliest.stack_bytes.max(needs.stack_bytes);
         }
         costliest
@@ -271,6 +298,8 @@ fn declared(payload: &Payload<'_>) -> Result<Needs, Error> {
     let mut needs = Needs::default();
     match payload {
         Payload::FunctionSection(section) => needs.functions = section.count().into(),
+        Payload::GlobalSection(section) => needs.globals = section.count().into(),
+        Payload::ImportSection(section) => needs.globals = section.count().into(),
         Payload::MemorySection(section) => {
             for memory in section.clone() {
                 let memory = memory?;
@@ -307,11 +336,11 @@ fn named(name: &str, entity: Option<ComponentEntityType>, types: TypesRef<'_>) -
         Some(ComponentEntityType::Instance(id)) => {
             let exports = types[id].exports.iter();
             let functions = exports.filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
-            Some(functions.map(|(name, _)| name.clone()).collect())
+            Some(functions.take(NAMES).map(|(name, _)| cut(name, NAME).into_owned()).collect())
         }
         _ => None,
     };
-    Named { name: name.to_owned(), functions }
+    Named { name: cut(name, NAME).into_owned(), functions }
 }
 
 #[cfg(test)]
@@ -345,7 +374,7 @@ mod tests {
                 (instance (instantiate $c)) (instance (instantiate $c)))
             (instance (instantiate $b)) (instance (instantiate $b)))"#;
         let needs = needs(text);
-        assert_eq!((needs.instances, needs.tables, needs.table_elements), (8, 8, 80));
+        assert_eq!((needs.instances, needs.tables, needs.table_elements), (14, 8, 80));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use wasmparser::{Validator, WasmFeatures};
+use wasmparser::Validator;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -49,6 +49,10 @@ pub(super) fn prepare(engine: &Engine, options: &Options, bytes: &[u8]) -> Prepa
 ///
 /// When it cannot be read.
 pub fn read_component(file: &Path, limits: &Limits) -> io::Result<Vec<u8>> {
+    // A pipe would be waited for.
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     let mut bytes = Vec::new();
     File::open(file)?.take(limits.component_bytes as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -78,30 +82,29 @@ fn read(bytes: &[u8], options: &Options) -> Result<Anatomy, LoadError> {
     })
 }
 
-/// Why a component is not compiled: broken, not supported, or something that
-/// only the compiler knows.
+/// The reason why a component is not compiled: it is broken, not supported, or
+/// beyond a limit of the parser; or the compiler's own.
 fn not_compiled(bytes: &[u8], compiler: &str) -> LoadError {
-    let Err(error) = Validator::new_with_features(FEATURES).validate_all(bytes) else {
-        return LoadError::NotCompiled(compiler.to_owned());
-    };
-    let validates = |features| Validator::new_with_features(features).validate_all(bytes);
-    if let Err(broken) = validates(WasmFeatures::all()) {
-        return LoadError::Damaged(broken.to_string());
-    }
-    // Every proposal without which it is refused.
-    let mut features = WasmFeatures::all();
-    for proposal in FEATURES.complement().iter() {
-        let without = features.difference(proposal);
-        if validates(without).is_ok() {
-            features = without;
+    let mut features = FEATURES;
+    let mut first = None;
+    // Each proposal that it uses is found by the one before it being allowed.
+    loop {
+        let Err(error) = Validator::new_with_features(features).validate_all(bytes) else { break };
+        let missing = error.missing_wasm_feature().filter(|missing| !features.contains(*missing));
+        let message = first.get_or_insert_with(|| error.to_string());
+        match missing {
+            Some(missing) => features = features.union(missing),
+            None if features != FEATURES => break,
+            None if message.contains("exceeds") || message.contains("out of bounds: ") => {
+                return LoadError::BeyondParser(message.clone());
+            }
+            None => return LoadError::Damaged(message.clone()),
         }
     }
+    let Some(message) = first else { return LoadError::NotCompiled(compiler.to_owned()) };
     let names: Vec<_> = features.difference(FEATURES).iter_names().map(|(name, _)| in_words(name)).collect();
     let proposals = if names.len() == 1 { "the proposal" } else { "the proposals" };
-    LoadError::Unsupported {
-        proposals: format!("{proposals} {}", names.join(" and ")),
-        message: error.to_string(),
-    }
+    LoadError::Unsupported { proposals: format!("{proposals} {}", names.join(" and ")), message }
 }
 
 /// `EXCEPTIONS` as `exceptions`, `CM_ASYNC` as `component-model async`.

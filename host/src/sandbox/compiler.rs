@@ -138,15 +138,15 @@ fn ask_child(
             }
             kept
         });
+        let most = most_code(&options.limits);
         scope.spawn(move || {
-            let mut told = Vec::new();
-            let read = stdout.map(|mut stdout| stdout.read_to_end(&mut told)).transpose();
-            let _ = finished.send(read.map(|_| told));
+            let answered = stdout.map(|mut stdout| receive(&mut stdout, most)).transpose();
+            let _ = finished.send(answered.map(Option::flatten));
         });
         let told = loop {
             match answers.recv_timeout(PATIENCE) {
                 Ok(told) => break told.map_err(no_compiler),
-                Err(RecvTimeoutError::Disconnected) => break Ok(Vec::new()),
+                Err(RecvTimeoutError::Disconnected) => break Ok(None),
                 Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => break Err(LoadError::Superseded),
                 Err(RecvTimeoutError::Timeout) if Instant::now() > ends_at => {
                     break Err(LoadError::CompilesTooLong { limit_ms: options.limits.compile_ms });
@@ -155,13 +155,20 @@ fn ask_child(
             }
         };
         // The threads end with the child's pipes.
-        if told.is_err() {
+        let is_too_large =
+            matches!(&told, Ok(Some((_, code))) if code.len() as u64 > most_code(&options.limits));
+        if told.is_err() || is_too_large {
             let _ = child.kill();
         }
         let status = child.wait().map_err(no_compiler)?;
         let complaint = complaint.join().unwrap_or_default();
-        let told = told?;
-        receive(&told).ok_or_else(|| died(status, &complaint, &options.limits))
+        match told? {
+            None => Err(died(status, &complaint, &options.limits)),
+            Some((_, code)) if code.len() as u64 > most_code(&options.limits) => {
+                Err(LoadError::CompilesTooLarge { limit: options.limits.compile_memory_bytes })
+            }
+            Some(answered) => Ok(answered),
+        }
     })
 }
 
@@ -210,11 +217,26 @@ fn send(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> io::Result<(
     to.flush()
 }
 
-fn receive(told: &[u8]) -> Option<(Answer, Vec<u8>)> {
-    let (length, rest) = told.split_first_chunk::<4>()?;
-    let head = rest.get(..u32::from_le_bytes(*length) as usize)?;
-    let answer = serde_json::from_slice(head).ok()?;
-    Some((answer, rest[head.len()..].to_vec()))
+/// The answer, and the compiled code, of which one byte more is read than there
+/// may be. None from a child that has ended before.
+fn receive(from: &mut impl Read, most: u64) -> io::Result<Option<(Answer, Vec<u8>)>> {
+    let mut length = [0; 4];
+    if from.read_exact(&mut length).is_err() {
+        return Ok(None);
+    }
+    let mut head = Vec::new();
+    from.take(u32::from_le_bytes(length).into()).read_to_end(&mut head)?;
+    let Ok(answer) = serde_json::from_slice(&head) else { return Ok(None) };
+    drop(head);
+    let mut code = Vec::new();
+    from.take(most.saturating_add(1)).read_to_end(&mut code)?;
+    Ok(Some((answer, code)))
+}
+
+/// The compiled code that is taken, in bytes: child and parent have it at the
+/// same time.
+fn most_code(limits: &Limits) -> u64 {
+    limits.compile_memory_bytes / 5
 }
 
 /// The child's part: reads an order and a component from standard input, and
@@ -259,6 +281,11 @@ pub fn compile_for_parent() -> io::Result<()> {
 #[cfg(unix)]
 fn limit_this_process(limits: &Limits) {
     use rustix::process::{Resource, Rlimit, setrlimit};
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    }
     let most = |value| Rlimit { current: Some(value), maximum: Some(value) };
     // Fails where the operator's own limit is lower still.
     let _ = setrlimit(Resource::Data, most(limits.compile_memory_bytes));

@@ -1,6 +1,6 @@
 //! The engine: compiled code, fuel, and where instances live.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -218,8 +218,26 @@ fn pool(options: &Options) -> PoolingAllocationConfig {
     pool
 }
 
+/// Compiled code is run as it lies there: a folder that somebody else can write
+/// to is not used.
 fn open_cache(directory: PathBuf) -> Option<Cache> {
+    if !is_our_own(&directory) {
+        return None;
+    }
     let mut config = CacheConfig::new();
     config.with_directory(directory);
     Cache::new(config).ok()
+}
+
+#[cfg(unix)]
+fn is_our_own(directory: &Path) -> bool {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    let metadata = made.and_then(|()| std::fs::metadata(directory));
+    metadata.is_ok_and(|it| it.uid() == rustix::process::geteuid().as_raw() && it.mode() & 0o022 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_our_own(_: &Path) -> bool {
+    true
 }

@@ -44,6 +44,9 @@ pub enum LoadError {
         /// Where, and which instruction or type.
         message: String,
     },
+    /// The file goes beyond a limit of the parser.
+    #[error("goes beyond a limit of this host's WebAssembly parser: {0}")]
+    BeyondParser(String),
     /// The file is good WebAssembly that this host's compiler refuses.
     #[error("cannot be compiled by this host: {0}")]
     NotCompiled(String),
@@ -214,12 +217,41 @@ impl Failure {
 /// Another language's last words otherwise.
 fn panic_message(stderr: &str) -> Option<String> {
     let stderr = stderr.trim();
+    if let Some(exception) = python_exception(stderr) {
+        return Some(exception);
+    }
     if let Some((_, panic)) = stderr.split_once("panicked at ") {
         let (place, message) = panic.split_once('\n').unwrap_or((panic, ""));
         let message = message.split("\nnote: run with `RUST_BACKTRACE").next().unwrap_or_default().trim();
         return Some(format!("{message}, at {}", place.trim_end_matches(':')));
     }
-    stderr.lines().last().map(str::to_owned)
+    // StarlingMonkey's last words are about itself.
+    let mut lines = stderr.lines().filter(|line| !line.contains("mozalloc_abort"));
+    lines.next_back().map(str::to_owned)
+}
+
+/// The exception of a Python traceback, with the place that it names last:
+/// `KeyError: 'x', at policy.py, line 7`. The panic behind it is the runtime's.
+fn python_exception(stderr: &str) -> Option<String> {
+    let (_, traceback) = stderr.split_once("Traceback (most recent call last):\n")?;
+    let mut place = None;
+    for line in traceback.lines() {
+        match line.strip_prefix("  File \"").and_then(|rest| rest.split_once("\", line ")) {
+            Some((file, rest)) => {
+                let name = file.rsplit('/').next().unwrap_or(file);
+                let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                place = Some(format!("{name}, line {number}"));
+            }
+            None if line.starts_with(' ') || line.is_empty() => {}
+            None => {
+                return Some(match place {
+                    Some(place) => format!("{line}, at {place}"),
+                    None => line.to_owned(),
+                });
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -236,5 +268,14 @@ mod tests {
     fn other_languages_have_last_words_too() {
         assert_eq!(panic_message("Traceback\nValueError: no\n").as_deref(), Some("ValueError: no"));
         assert_eq!(panic_message("  \n"), None);
+        let starling = "TypeError: no\nRedirecting call to abort() to mozalloc_abort\n";
+        assert_eq!(panic_message(starling).as_deref(), Some("TypeError: no"));
+    }
+
+    #[test]
+    fn a_python_exception_is_told_instead_of_the_runtimes_panic() {
+        let stderr = "Traceback (most recent call last):\n  File \"/0/policy.py\", line 7, in on_login\n    x\n\
+                      KeyError: 'x'\n\nthread '<unnamed>' panicked at runtime/src/lib.rs:1:2:\nPython function\n";
+        assert_eq!(panic_message(stderr).as_deref(), Some("KeyError: 'x', at policy.py, line 7"));
     }
 }

@@ -22,6 +22,15 @@ const USED: [&str; 3] =
 /// Refuses a component that asks for what is not offered, takes more than the
 /// limits allow, or does not answer logins, before it is compiled.
 pub(super) fn check(anatomy: &Anatomy, profile: Wasi, limits: &Limits) -> Result<(), LoadError> {
+    let interfaces = anatomy.needs.interfaces;
+    if interfaces > limits.interfaces as u64 {
+        return Err(LoadError::BeyondLimit {
+            what: "imports and exports".to_owned(),
+            wanted: interfaces,
+            limit: limits.interfaces as u64,
+            key: "interfaces".to_owned(),
+        });
+    }
     for name in anatomy.imports.iter().chain(&anatomy.exports).map(|it| it.name.as_str()) {
         if let Some(contract) = contract_of(name)
             && !is_compatible(&contract, CONTRACT)
@@ -66,12 +75,13 @@ fn check_needs(needs: &Needs, limits: &Limits) -> Result<(), LoadError> {
             key: key.to_owned(),
         })
     };
-    within("core instances", needs.instances, limits.instances, "instances")?;
+    within("instances", needs.instances, limits.instances, "instances")?;
     within("memories", needs.memories, limits.memories, "memories")?;
     within("bytes of memory", needs.memory_bytes, limits.memory_bytes, "memory_bytes")?;
     within("tables", needs.tables, limits.tables, "tables")?;
     within("table elements", needs.table_elements, limits.table_elements, "table_elements")?;
     within("functions", needs.functions, limits.functions, "functions")?;
+    within("globals and imports", needs.globals, limits.globals, "globals")?;
     within("bytes of stack for one function", needs.stack_bytes, limits.stack_bytes, "stack_bytes")
 }
 
@@ -127,7 +137,8 @@ fn offered_instead(name: &str, profile: Wasi) -> String {
     let in_virtual = Wasi::Virtual.interfaces().any(|offered| offered.name == interface);
     if profile == Wasi::Minimal && in_virtual {
         return "the profile `minimal` offers of WASI only cli, io and clocks/wall-clock \
-                (with `--wasi virtual` it is there, with nothing behind it)"
+                (with the profile `virtual` it is there, with nothing behind it: `--wasi virtual`, or \
+                `wasi = \"virtual\"` in its [[policy]])"
             .to_owned();
     }
     match profile {

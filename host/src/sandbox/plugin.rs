@@ -239,6 +239,12 @@ impl Plugin {
         self.finish(store, answer)
     }
 
+    /// Whether the plugin checks its policy document.
+    #[must_use]
+    pub fn has_settings(&self) -> bool {
+        self.settings.is_some()
+    }
+
     /// The JSON Schema of the plugin's policy document; none if it has none.
     ///
     /// # Errors

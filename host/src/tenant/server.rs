@@ -105,6 +105,10 @@ pub struct Opening<'a> {
     pub rotate_key: bool,
 }
 
+/// The stack of a thread: that of the host, and the most that `stack_bytes` gives
+/// a plugin.
+const THREAD_STACK: usize = 4 << 20;
+
 /// Serves until the process is asked to end. `ready` is told once requests are
 /// answered.
 ///
@@ -157,7 +161,11 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         https: url("https", https_port),
         ca: state.file(certificates::CA),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("tenant").build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tenant")
+        .thread_stack_size(THREAD_STACK)
+        .build()?;
     runtime.block_on(listen(tenant, http, https, tls, || ready(&where_it_is)))?;
     // Whoever still waits for a disk is not waited for any longer.
     runtime.shutdown_timeout(Duration::from_secs(1));

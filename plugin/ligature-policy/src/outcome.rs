@@ -103,6 +103,10 @@ impl LoginEvent {
     /// looked up.
     #[must_use]
     pub fn verified_email(&self) -> Option<&str> {
-        self.user.email.as_deref().filter(|_| self.user.email_verified.is_verified())
+        let is_address = |email: &str| {
+            email.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+        };
+        let email = self.user.email.as_deref().filter(|email| is_address(email));
+        email.filter(|_| self.user.email_verified.is_verified())
     }
 }

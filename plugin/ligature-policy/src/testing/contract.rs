@@ -90,7 +90,7 @@ fn check_metadata(field: &str, text: Option<&str>) -> Result<(), String> {
     let Some(text) = text else { return Ok(()) };
     if text.len() > METADATA_BYTES {
         return Err(format!(
-            "`{field}` is {} bytes long; a link writes at most {METADATA_BYTES} (the setting is `link_metadata_bytes`)",
+            "`{field}` is {} bytes long; a link writes at most {METADATA_BYTES} (the limit is `link_metadata_bytes`)",
             text.len()
         ));
     }
@@ -105,16 +105,14 @@ fn check_metadata(field: &str, text: Option<&str>) -> Result<(), String> {
 
 fn check_count(what: &str, count: usize) -> Result<(), String> {
     if count > REASONS {
-        return Err(format!(
-            "it gives {count} {what}; at most {REASONS} are taken (the setting is `reasons`)"
-        ));
+        return Err(format!("it gives {count} {what}; at most {REASONS} are taken (the limit is `reasons`)"));
     }
     Ok(())
 }
 
 fn check_text(what: &str, text: &str) -> Result<(), String> {
     if text.len() > TEXT_BYTES {
-        return Err(format!("{what} is longer than {TEXT_BYTES} bytes (the setting is `text_bytes`)"));
+        return Err(format!("{what} is longer than {TEXT_BYTES} bytes (the limit is `text_bytes`)"));
     }
     match text.chars().find(|c| c.is_control()) {
         Some(c) => Err(format!("{what} holds the control character {}", code_point(c))),
@@ -132,7 +130,7 @@ fn check_code(code: &str) -> Result<(), String> {
 }
 
 fn most_users() -> String {
-    format!("at most {USERS} are taken (the setting is `candidates`)")
+    format!("at most {USERS} are taken (the limit is `candidates`)")
 }
 
 fn code_point(c: char) -> String {

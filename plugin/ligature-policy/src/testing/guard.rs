@@ -125,7 +125,9 @@ impl Guard {
     fn spend_look_up(&mut self, call: &'static str) -> Result<(), ApiError> {
         match self.look_ups_left.checked_sub(1) {
             Some(left) => self.look_ups_left = left,
-            None => return self.spent(call, format!("{LOOK_UPS} look-ups in a login")),
+            None => {
+                return self.spent(call, format!("{LOOK_UPS} look-ups in a login (the limit is `look_ups`)"));
+            }
         }
         Ok(())
     }
@@ -233,7 +235,7 @@ impl Guard {
         }
         match self.links_left.checked_sub(1) {
             Some(left) => self.links_left = left,
-            None => return self.spent(LINK, format!("{LINKS} links in a login")),
+            None => return self.spent(LINK, format!("{LINKS} links in a login (the limit is `links`)")),
         }
         Ok(())
     }
