@@ -57,7 +57,8 @@ impl Guard {
     pub(super) fn stranger_of(&self, reasons: &[Reason]) -> Option<String> {
         let strangers = |reason: &Reason| reason.subject.iter().find(|id| !self.knows(id)).cloned();
         reasons.iter().find_map(|reason| {
-            let (code, id) = (on_one_line(&reason.code, NAME), on_one_line(&strangers(reason)?, NAME));
+            let stranger = strangers(reason)?;
+            let (code, id) = (on_one_line(&reason.code, NAME), on_one_line(&stranger, NAME));
             Some(format!("`{code}` is about `{id}`, a user that no look-up of this login returned"))
         })
     }
