@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::Exit;
-use super::plugin::{PluginArgs, checked, few_logins};
+use super::plugin::{PluginArgs, checked, few_logins, while_compiling};
 use crate::harness::{Case, Document, NamedPolicy};
 use crate::limits::Limits;
 use crate::policies::{PoliciesFile, Policy, Source, SourceError};
@@ -43,7 +43,7 @@ impl Deciding {
         }
         let options = args.options(Options { limits, ..options })?;
         let load = |entry| Source::new(entry, &options)?.load(None, &Cancel::default());
-        let loaded: Result<_, _> = policy.into_iter().map(load).collect();
+        let loaded: Result<_, _> = while_compiling("the policies", || policy.into_iter().map(load).collect());
         loaded.map(Self::InOrder).map_err(refused)
     }
 

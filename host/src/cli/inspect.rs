@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::plugin::{PluginArgs, unloadable};
+use super::plugin::{PluginArgs, unloadable, while_compiling};
 use super::{Exit, Outcome, print, print_json};
 use crate::harness::thousands;
 use crate::limits::Limits;
@@ -31,7 +31,8 @@ impl Args {
         }
         let sandbox = self.plugin.sandbox()?;
         let (name, bytes) = self.plugin.read(sandbox.limits())?;
-        let inspection = sandbox.inspect(&name, &bytes).map_err(|error| unloadable(&name, &error))?;
+        let inspection = while_compiling(&name, || sandbox.inspect(&name, &bytes))
+            .map_err(|error| unloadable(&name, &error))?;
         if self.json {
             print_json(&Json::pretty(&inspection).map_err(Exit::failed)?)?;
         } else {

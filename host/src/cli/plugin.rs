@@ -1,6 +1,7 @@
 //! Which plugin, and how it is run: options that several commands have.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
@@ -9,6 +10,7 @@ use super::{Exit, limits_file};
 use crate::harness::Document;
 use crate::limits::Limits;
 use crate::sandbox::{Allocator, Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
+use crate::terminal::escape;
 use crate::{PLUGIN, PLUGIN_NAME};
 
 /// Which plugin decides, and how it is run.
@@ -110,7 +112,7 @@ impl PluginArgs {
         let (name, bytes) = self.read(sandbox.limits())?;
         let loaded = match self.plugin {
             None => sandbox.load_trusted(&name, &bytes),
-            Some(_) => sandbox.load(&name, &bytes),
+            Some(_) => while_compiling(&name, || sandbox.load(&name, &bytes)),
         };
         loaded.map_err(|error| unloadable(&name, &error))
     }
@@ -128,6 +130,17 @@ impl PluginArgs {
             }
         }
     }
+}
+
+/// Tells on a terminal that a plugin is compiled: a script's runtime takes some
+/// seconds, the first time.
+pub(super) fn while_compiling<T>(name: &str, compile: impl FnOnce() -> T) -> T {
+    let spinner = indicatif::ProgressBar::new_spinner();
+    spinner.set_message(format!("compiling {}", escape(name)));
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let compiled = compile();
+    spinner.finish_and_clear();
+    compiled
 }
 
 pub(super) fn unloadable(name: &str, error: &LoadError) -> Exit {

@@ -88,8 +88,7 @@ fn not_compiled(bytes: &[u8], compiler: &str) -> LoadError {
     let mut features = FEATURES;
     let mut first = None;
     // Each proposal that it uses is found by the one before it being allowed.
-    loop {
-        let Err(error) = Validator::new_with_features(features).validate_all(bytes) else { break };
+    while let Err(error) = Validator::new_with_features(features).validate_all(bytes) {
         let missing = error.missing_wasm_feature().filter(|missing| !features.contains(*missing));
         let message = first.get_or_insert_with(|| error.to_string());
         match missing {
