@@ -53,6 +53,47 @@ fn a_folder_that_is_there_is_left_alone() {
 }
 
 #[test]
+fn a_name_that_no_crate_can_have_is_refused_for_rust() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let why = [
+        ("ligature-policy", "the project needs a crate of that name"),
+        ("serde-json", "the project needs a crate of that name"),
+        ("proc-macro", "a crate of that name comes with Rust"),
+        ("self", "it is a keyword of Rust"),
+    ];
+    for (name, why) in why {
+        let (code, _, stderr) = ligature(place.path(), &["new", name, "--lang", "rust"]);
+        let expected =
+            format!("error: `{name}` cannot be the name of a project in Rust: {why}; nothing was written\n");
+        assert_eq!((code, stderr), (2, expected));
+    }
+    assert_eq!(std::fs::read_dir(place.path()).expect("the folder").count(), 0);
+    let (code, _, stderr) = ligature(place.path(), &["new", "self", "--lang", "js"]);
+    assert_eq!(code, 0, "{stderr}");
+}
+
+#[test]
+fn a_command_without_a_language_is_told_which_there_are() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (code, _, stderr) = ligature(place.path(), &["new", "mine"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("--lang <rust|js|python|c>"), "{stderr}");
+    let (code, _, stderr) = ligature(place.path(), &["new", "mine", "--lang", "javascript"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("[possible values: rust, js, python, c]"), "{stderr}");
+}
+
+#[test]
+fn every_file_that_a_readme_names_is_there() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    for language in ["rust", "js", "python", "c"] {
+        let (code, _, stderr) = ligature(place.path(), &["new", language, "--lang", language]);
+        assert_eq!(code, 0, "{stderr}");
+        project::assert_named_files(&place.path().join(language));
+    }
+}
+
+#[test]
 fn a_name_that_is_a_path_is_told_what_names_are() {
     let place = tempfile::tempdir().expect("a temporary folder");
     let (code, _, stderr) = ligature(place.path(), &["new", "../mine", "--lang", "js"]);
@@ -63,7 +104,17 @@ fn a_name_that_is_a_path_is_told_what_names_are() {
 
 #[test]
 fn no_component_is_made_of_what_is_no_module() {
-    no_component_is_made_of(Some(b"no module"), "policy.core.wasm: no component can be made of it");
+    let why = "policy.core.wasm: no component can be made of it: this is no core module: it does not begin with \
+               `\\0asm` and the version 1\n";
+    no_component_is_made_of(Some(b"no module"), why);
+    no_component_is_made_of(Some(b""), why);
+    no_component_is_made_of(Some(b"\0asm\x02\0\0\0"), why);
+}
+
+#[test]
+fn no_component_is_made_of_a_component() {
+    let why = "policy.core.wasm: no component can be made of it: this is a component already\n";
+    no_component_is_made_of(Some(b"\0asm\x0d\0\x01\0"), why);
 }
 
 #[test]

@@ -196,7 +196,24 @@ fn keep_target(kept: &Path, project: &Path) {
     let _ = project;
 }
 
-/// No placeholder is left in any file, and no ending in a name.
+/// The files and folders that the README names are there: each word in
+/// backticks that has a dot or a slash.
+pub(crate) fn assert_named_files(folder: &Path) {
+    // A build writes the first; the others are no files.
+    let others = ["Cargo.lock", "owner/name", "console.log"];
+    let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
+    let (before, rest) = readme.split_once("```sh\n").expect("a block of commands");
+    let text = format!("{before}{}", rest.split_once("```").expect("its end").1);
+    let is_file = |word: &&str| word.contains(['.', '/']) && !word.contains([' ', '\n']);
+    let named: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_file).collect();
+    assert!(named.len() > 3, "{named:?}");
+    for name in named.into_iter().filter(|name| !others.contains(name)) {
+        assert!(folder.join(name).exists(), "{name} is not in {}", folder.display());
+    }
+}
+
+/// No placeholder is left in any file, and no ending `.in` but that of pip's
+/// list.
 fn assert_filled(folder: &Path) {
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
         if entry.is_dir() {
@@ -207,7 +224,8 @@ fn assert_filled(folder: &Path) {
         let text = String::from_utf8_lossy(&bytes);
         let is_left = ["{{name}}", "{{snake_name}}"].iter().any(|placeholder| text.contains(placeholder));
         assert!(!is_left, "{}: a placeholder is left", entry.display());
-        assert!(entry.extension().is_none_or(|extension| extension != "in"), "{}", entry.display());
+        let is_renamed = entry.extension().is_none_or(|extension| extension != "in");
+        assert!(is_renamed || entry.ends_with("requirements.in"), "{}", entry.display());
     }
 }
 

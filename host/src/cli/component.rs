@@ -38,7 +38,18 @@ impl Args {
     }
 }
 
+/// The first eight bytes: `\\0asm`, the version, and the layer, which is 0 for a
+/// core module and 1 for a component.
+const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+const COMPONENT_LAYER: &[u8] = b"\x01\0";
+
 fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+    if module.starts_with(b"\0asm") && module.get(6..8) == Some(COMPONENT_LAYER) {
+        bail!("this is a component already");
+    }
+    if !module.starts_with(CORE_MODULE) {
+        bail!("this is no core module: it does not begin with `\\0asm` and the version 1");
+    }
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(module)?;
     let (_, bindings) = metadata::decode(module)?;

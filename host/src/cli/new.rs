@@ -16,14 +16,14 @@ pub(super) struct Args {
     #[arg(value_parser = ProjectName::parse)]
     name: ProjectName,
     /// The language to write it in
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "rust|js|python|c")]
     lang: Language,
 }
 
 impl Args {
     pub(super) fn execute(self) -> Outcome {
         let name = self.name.kebab().to_owned();
-        let project = Project::new(self.name, self.lang);
+        let project = Project::new(self.name, self.lang).map_err(Exit::unreadable)?;
         project.write(Path::new("")).map_err(Exit::unreadable)?;
         let mut text = Text::one(format!("{name}/ is written. Next, as its README.md says:"));
         text.line("");

@@ -16,8 +16,9 @@
 //!
 //! * A file lies where it comes to lie in the project. One that is not UTF-8 is
 //!   written as it is.
-//! * The ending `.in` of a name is left out. It is for names that cargo or git
-//!   would take for their own here: `Cargo.toml.in`, `.gitignore.in`.
+//! * The names that cargo, rustup, rustfmt or git would take for their own here
+//!   have the ending `.in`, which is left out in a project: see `RENAMED`. Any
+//!   other name stays as it is, such as `requirements.in`.
 //! * In the text, `{{name}}` becomes the project's name (`my-policy`) and
 //!   `{{snake_name}}` the same with underscores (`my_policy`). There is no other
 //!   placeholder, and no escape: a `{{` that neither follows stays as it is,
@@ -38,16 +39,17 @@ pub(crate) use name::ProjectName;
 /// bytes.
 const TEMPLATES: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
+/// The files whose ending `.in` is left out.
+const RENAMED: &[&str] = &["Cargo.toml.in", "rust-toolchain.toml.in", "rustfmt.toml.in", ".gitignore.in"];
+
 /// A language that there is a template for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Language {
     /// Rust
     Rust,
     /// JavaScript
-    #[value(alias = "javascript")]
     Js,
     /// Python
-    #[value(alias = "py")]
     Python,
     /// C
     C,
@@ -78,6 +80,9 @@ pub(crate) enum ScaffoldError {
     /// Something of that name is there.
     #[error("{} is there already; nothing was written", .0.display())]
     Exists(PathBuf),
+    /// A crate of that name would be mistaken for another, or cannot be named.
+    #[error("`{0}` cannot be the name of a project in Rust: {1}; nothing was written")]
+    Reserved(String, &'static str),
     /// A file or folder could not be written.
     #[error("{} could not be written", path.display())]
     Unwritable {
@@ -89,8 +94,16 @@ pub(crate) enum ScaffoldError {
 }
 
 impl Project {
-    pub(crate) fn new(name: ProjectName, language: Language) -> Self {
-        Self { name, language }
+    /// # Errors
+    ///
+    /// When the language keeps the name for something else.
+    pub(crate) fn new(name: ProjectName, language: Language) -> Result<Self, ScaffoldError> {
+        if language == Language::Rust
+            && let Some(why) = name.reserved_in_rust()
+        {
+            return Err(ScaffoldError::Reserved(name.kebab().to_owned(), why));
+        }
+        Ok(Self { name, language })
     }
 
     /// Writes the project into a new folder of its name.
@@ -126,7 +139,7 @@ impl Project {
         let of = |wanted| TEMPLATES.iter().filter(move |(template, ..)| *template == wanted);
         of("shared")
             .chain(of(self.language.template()))
-            .map(|(_, path, bytes)| (path.strip_suffix(".in").unwrap_or(path).to_owned(), self.filled(bytes)))
+            .map(|(_, path, bytes)| (place_of(path).to_owned(), self.filled(bytes)))
             .collect()
     }
 
@@ -135,4 +148,11 @@ impl Project {
         let text = text.replace("{{name}}", self.name.kebab());
         text.replace("{{snake_name}}", &self.name.snake()).into_bytes()
     }
+}
+
+/// Where a template's file comes to lie in the project.
+fn place_of(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let renamed = path.strip_suffix(".in").filter(|_| RENAMED.contains(&name));
+    renamed.unwrap_or(path)
 }

@@ -7,6 +7,22 @@ pub(crate) struct ProjectName(String);
 
 const LONGEST: usize = 64;
 
+/// What a Rust project depends on, with underscores.
+const DEPENDENCIES: &[&str] = &["ligature_policy", "schemars", "serde", "serde_json", "wit_bindgen"];
+
+/// The compiler's own crates.
+const COMPILER_CRATES: &[&str] = &["alloc", "core", "proc_macro", "std", "test"];
+
+/// The keywords of Rust 2024 that a name can be, those that are kept for later
+/// among them.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
+    "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while", "yield",
+];
+
 impl ProjectName {
     /// # Errors
     ///
@@ -33,6 +49,22 @@ impl ProjectName {
     /// Such as `my_policy`.
     pub(crate) fn snake(&self) -> String {
         self.0.replace('-', "_")
+    }
+
+    /// The reason why no crate should have this name; none if one may. Some build
+    /// all the same, until the project names its own crate or the other one.
+    pub(crate) fn reserved_in_rust(&self) -> Option<&'static str> {
+        let name = self.snake();
+        let is_in = |names: &[&str]| names.contains(&name.as_str());
+        if is_in(DEPENDENCIES) {
+            Some("the project needs a crate of that name")
+        } else if is_in(COMPILER_CRATES) {
+            Some("a crate of that name comes with Rust")
+        } else if is_in(KEYWORDS) {
+            Some("it is a keyword of Rust")
+        } else {
+            None
+        }
     }
 }
 
