@@ -1,5 +1,6 @@
 // The policy domain-allow-list: who has a verified address of a listed domain
-// logs in, and is linked to the one other account with that address.
+// logs in, and is linked to the one other account with that address, unless the
+// settings leave that to other policies.
 //
 // A fresh instance decides each login: what it keeps in variables is gone
 // afterwards, and memory need not be freed. What is handed to the host must come
@@ -77,6 +78,7 @@ struct settings {
   struct text *domains;
   size_t count;
   struct text message;
+  bool link;
 };
 
 static bool is_label(const char *bytes, size_t length) {
@@ -136,11 +138,20 @@ static bool read_message(struct json *json, struct settings *settings, string_t 
   return good;
 }
 
+static bool read_link(struct json *json, struct settings *settings, string_t *problem) {
+  char first = json_next(json);
+  json_skip(json);
+  settings->link = first == 't';
+  bool good = !json->broken && (first == 't' || first == 'f');
+  if (!good) *problem = string("`link`: expected true or false");
+  return good;
+}
+
 // Reads the settings; `problem` gets a message where they are not as expected.
 // The host adds the nearest known key to the message about an unknown one.
 static bool read_settings(const string_t *text, struct settings *settings, string_t *problem) {
   struct json json = json_of(text->ptr, text->len);
-  *settings = (struct settings){.message = {.bytes = MESSAGE, .length = sizeof MESSAGE - 1}};
+  *settings = (struct settings){.message = {.bytes = MESSAGE, .length = sizeof MESSAGE - 1}, .link = true};
   for (bool more = json_first(&json, '{'); more; more = json_another(&json, '}')) {
     struct text key = json_key(&json);
     if (json.broken) break;
@@ -148,8 +159,10 @@ static bool read_settings(const string_t *text, struct settings *settings, strin
       if (!read_domains(&json, settings, problem)) return false;
     } else if (text_is(key, "message")) {
       if (!read_message(&json, settings, problem)) return false;
+    } else if (text_is(key, "link")) {
+      if (!read_link(&json, settings, problem)) return false;
     } else {
-      *problem = joined("unknown field `", key, "`, expected `domains` or `message`");
+      *problem = joined("unknown field `", key, "`, expected one of `domains`, `message`, `link`");
       return false;
     }
   }
@@ -275,6 +288,10 @@ bool exports_ligature_login_handler_on_login(event_t *event, outcome_t *ret, api
   if (!is_listed(domain_of(me->email.val), &settings)) {
     const char *detail = "Addresses of this domain may not log in.";
     *ret = deny(settings.message, reason("DOMAIN_NOT_ALLOWED", detail, me, NULL));
+    return true;
+  }
+  if (!settings.link) {
+    *ret = proceed(reason("ALLOWED", "The address is of an allowed domain.", me, NULL));
     return true;
   }
   ligature_login_users_list_user_t users;

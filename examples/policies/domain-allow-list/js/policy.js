@@ -1,5 +1,6 @@
 // The policy domain-allow-list: who has a verified address of a listed domain
-// logs in, and is linked to the one other account with that address.
+// logs in, and is linked to the one other account with that address, unless the
+// settings leave that to other policies.
 
 import { link } from 'ligature:login/accounts@0.1.0';
 import { findByEmail } from 'ligature:login/users@0.1.0';
@@ -28,6 +29,11 @@ const SCHEMA = {
       minLength: 1,
       maxLength: LONGEST_MESSAGE,
       default: MESSAGE,
+    },
+    link: {
+      description: 'Whether an allowed login is linked to the one other account with its address.',
+      type: 'boolean',
+      default: true,
     },
   },
 };
@@ -59,10 +65,11 @@ function read(text) {
   for (const [key, value] of Object.entries(given)) {
     if (key === 'domains') checkDomains(value);
     else if (key === 'message') checkMessage(value);
-    else throw new SettingsError(`unknown field \`${key}\`, expected \`domains\` or \`message\``);
+    else if (key === 'link') checkLink(value);
+    else throw new SettingsError(`unknown field \`${key}\`, expected one of \`domains\`, \`message\`, \`link\``);
   }
   if (given.domains === undefined) throw new SettingsError('missing field `domains`');
-  return { domains: given.domains, message: given.message ?? MESSAGE };
+  return { domains: given.domains, message: given.message ?? MESSAGE, links: given.link ?? true };
 }
 
 function checkDomains(domains) {
@@ -86,17 +93,26 @@ function checkMessage(message) {
   }
 }
 
+function checkLink(link) {
+  if (typeof link !== 'boolean') throw new SettingsError('`link`: expected true or false');
+}
+
 // ---- Decisions ----
 
 function decide(event) {
-  const { domains, message } = settingsOf(event);
+  const { domains, message, links } = settingsOf(event);
   const me = event.user;
-  if (me.email === undefined || me.emailVerified.tag !== 'verified') {
+  // An option that is absent is `null`.
+  if (me.email == null || me.emailVerified.tag !== 'verified') {
     return proceed(reason('NOT_VERIFIED', 'info', [me], 'This login proves no address.'));
   }
   if (!isListed(domainOf(me.email), domains)) {
     const detail = 'Addresses of this domain may not log in.';
     return outcome({ tag: 'deny', val: message }, reason('DOMAIN_NOT_ALLOWED', 'info', [me], detail));
+  }
+
+  if (!links) {
+    return proceed(reason('ALLOWED', 'info', [me], 'The address is of an allowed domain.'));
   }
 
   // What a look-up throws ends the decision: the host hears of it.

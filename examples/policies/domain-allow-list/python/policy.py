@@ -1,5 +1,6 @@
 """The policy domain-allow-list: who has a verified address of a listed domain
-logs in, and is linked to the one other account with that address."""
+logs in, and is linked to the one other account with that address, unless the
+settings leave that to other policies."""
 
 import json
 import re
@@ -52,6 +53,11 @@ SCHEMA = {
             "maxLength": LONGEST_MESSAGE,
             "default": MESSAGE,
         },
+        "link": {
+            "description": "Whether an allowed login is linked to the one other account with its address.",
+            "type": "boolean",
+            "default": True,
+        },
     },
 }
 
@@ -78,20 +84,22 @@ class Handler(exports.Handler):
 # ---- Settings ----
 
 
-def read(text: str) -> tuple[list[str], str]:
-    """The domains and the message. The host adds the nearest known key to the
-    message about an unknown one."""
+def read(text: str) -> tuple[list[str], str, bool]:
+    """The domains, the message, and whether to link. The host adds the nearest
+    known key to the message about an unknown one."""
     given = json.loads(text)
     for key, value in given.items():
         if key == "domains":
             check_domains(value)
         elif key == "message":
             check_message(value)
+        elif key == "link":
+            check_link(value)
         else:
-            raise ValueError(f"unknown field `{key}`, expected `domains` or `message`")
+            raise ValueError(f"unknown field `{key}`, expected one of `domains`, `message`, `link`")
     if "domains" not in given:
         raise ValueError("missing field `domains`")
-    return given["domains"], given.get("message", MESSAGE)
+    return given["domains"], given.get("message", MESSAGE), given.get("link", True)
 
 
 def check_domains(domains: object) -> None:
@@ -112,12 +120,17 @@ def check_message(message: object) -> None:
         raise ValueError(f"`message`: expected a text of 1 to {LONGEST_MESSAGE} characters")
 
 
+def check_link(link: object) -> None:
+    if not isinstance(link, bool):
+        raise ValueError("`link`: expected true or false")
+
+
 # ---- Decisions ----
 
 
 def decide(event: LoginEvent) -> Outcome:
     try:
-        domains, message = read(event.settings)
+        domains, message, links = read(event.settings)
     except ValueError as error:
         raise Err(ApiError_Invalid(str(error)))
     me = event.user
@@ -126,6 +139,8 @@ def decide(event: LoginEvent) -> Outcome:
     if not is_listed(domain_of(me.email), domains):
         detail = "Addresses of this domain may not log in."
         return outcome(Decision_Deny(message), reason("DOMAIN_NOT_ALLOWED", Level.INFO, [me], detail))
+    if not links:
+        return proceed(reason("ALLOWED", Level.INFO, [me], "The address is of an allowed domain."))
 
     # What a look-up raises ends the decision: the host hears of it.
     found = users.find_by_email(me.email)

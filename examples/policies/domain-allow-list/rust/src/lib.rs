@@ -1,5 +1,6 @@
 //! The policy domain-allow-list: who has a verified address of a listed domain
-//! logs in, and is linked to the one other account with that address.
+//! logs in, and is linked to the one other account with that address, unless the
+//! settings leave that to other policies.
 
 mod settings;
 #[cfg(test)]
@@ -23,6 +24,9 @@ impl Policy for DomainAllowList {
         if !settings.list(email) {
             let detail = "Addresses of this domain may not log in.";
             return Ok(Outcome::deny(&settings.message, "DOMAIN_NOT_ALLOWED", detail).about(&[me]));
+        }
+        if !settings.link {
+            return Ok(Outcome::proceed("ALLOWED", "The address is of an allowed domain.").about(&[me]));
         }
 
         // A look-up that fails ends the decision: the host hears of it.

@@ -1,4 +1,5 @@
-//! The policy document: domains, and what is told to those of others.
+//! The policy document: domains, what is told to those of others, and whether to
+//! link.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny};
@@ -10,6 +11,8 @@ pub(crate) struct Settings {
     domains: Vec<String>,
     #[serde(deserialize_with = "message", default = "default_message")]
     pub(crate) message: String,
+    #[serde(deserialize_with = "link", default = "default_link")]
+    pub(crate) link: bool,
 }
 
 impl ligature_policy::Settings for Settings {
@@ -35,6 +38,10 @@ fn default_message() -> String {
     "This address may not be used here.".to_owned()
 }
 
+fn default_link() -> bool {
+    true
+}
+
 /// A value that ought to be of a type, so that another one is told in our words.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -47,6 +54,13 @@ fn message<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     match Given::<String>::deserialize(deserializer)? {
         Given::Wanted(text) if (1..=255).contains(&text.chars().count()) => Ok(text),
         _ => Err(D::Error::custom("`message`: expected a text of 1 to 255 characters")),
+    }
+}
+
+fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match Given::deserialize(deserializer)? {
+        Given::Wanted(link) => Ok(link),
+        Given::Other(_) => Err(D::Error::custom("`link`: expected true or false")),
     }
 }
 
