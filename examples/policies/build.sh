@@ -4,6 +4,10 @@
 # Usage: build.sh LIGATURE LANGUAGE FOLDER, where FOLDER gets the project
 # `domain-allow-list` and must not have one.
 set -eu
+if ! [ -f "$1" ] || ! [ -x "$1" ]; then
+    echo "$1 is not the program; \`cargo build --release\` makes target/release/ligature" >&2
+    exit 2
+fi
 ligature=$1 language=$2 folder=$3
 example=$(cd "$(dirname "$0")/domain-allow-list" && pwd)
 # The README calls it `ligature`, whatever the file's name.

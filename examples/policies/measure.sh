@@ -4,6 +4,10 @@
 # [LANGUAGE…], where LIGATURE is a release build. It builds the policies first,
 # in a temporary folder, and so takes the languages' tools.
 set -eu
+if ! [ -f "$1" ] || ! [ -x "$1" ]; then
+    echo "$1 is not the program; \`cargo build --release\` makes target/release/ligature" >&2
+    exit 2
+fi
 ligature=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
 here=$(cd "$(dirname "$0")" && pwd)
