@@ -11,6 +11,8 @@ use project::{Project, ligature};
 #[test]
 fn rust() {
     let Some(project) = Project::built("rust") else { return };
+    let line = "host.log(ligature_policy::LogLevel::Info, \"a line\");";
+    project.logs("src/lib.rs", &[(&format!("// A line for the operator: {line}"), line)]);
     project.decides_as_the_example();
     let source = project.text("src/lib.rs");
     let panic = "login.user.user_id.strip_prefix(\"nobody\").expect(\"somebody else\")";
@@ -21,6 +23,10 @@ fn rust() {
 #[test]
 fn javascript() {
     let Some(project) = Project::built("js") else { return };
+    let line = "write('info', 'a line');";
+    let call = format!("{line}\n  const me = event.user;");
+    let import = format!("{line}\n// import {{ write }}");
+    project.logs("policy.js", &[(&import, "\nimport { write }"), ("const me = event.user;", &call)]);
     project.decides_as_the_example();
     let source = project.text("policy.js");
     project.write("policy.js", &source.replacen("const me = event.user;", "const me = null.user;", 1));
@@ -30,6 +36,10 @@ fn javascript() {
 #[test]
 fn python() {
     let Some(project) = Project::built("python") else { return };
+    let line = "log.write(log.LogLevel.INFO, \"a line\")";
+    let call = format!("{line}\n    me = event.user");
+    let import = format!("{line}\n# from wit_world");
+    project.logs("policy.py", &[(&import, "\nfrom wit_world"), ("me = event.user", &call)]);
     project.decides_as_the_example();
     let source = project.text("policy.py");
     project.write("policy.py", &source.replacen("me = event.user", "me = event.nobody", 1));
@@ -39,6 +49,10 @@ fn python() {
 #[test]
 fn c() {
     let Some(project) = Project::built("c") else { return };
+    project.logs(
+        "policy.c",
+        &[("// string_t line", "string_t line"), ("// ligature_login_log", "ligature_login_log")],
+    );
     project.decides_as_the_example();
 }
 

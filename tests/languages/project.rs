@@ -64,9 +64,10 @@ impl Project {
     }
 
     fn checks_its_settings(&self) {
-        for (settings, why) in
-            [(r#"{ "mdoe": "link" }"#, "did you mean `mode`?"), (r#"{ "mode": 1 }"#, "`mode`: ")]
-        {
+        for (settings, why) in [
+            (r#"{ "mdoe": "link" }"#, "did you mean `mode`?"),
+            (r#"{ "mode": null }"#, "`mode`: expected \"observe\" or \"link\""),
+        ] {
             fs::write(self.folder.join("settings.json"), settings).expect("a file is written");
             let (code, _, stderr) = self.ligature(&["policy", "check", "settings.json"]);
             assert_eq!(code, 2, "{stderr}");
@@ -109,8 +110,30 @@ impl Project {
         assert_eq!(files, expected.lines().count() + 1, "a file has no line in expected.txt");
     }
 
+    /// Makes code of the comment that says how to log; the page then has the line.
+    pub(crate) fn logs(&self, file: &str, changes: &[(&str, &str)]) {
+        let template = self.text(file);
+        let changed = changes.iter().fold(template.clone(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replacen(from, to, 1)
+        });
+        self.write(file, &changed);
+        self.build();
+        let (code, page, stderr) = self.ligature(&["run", "cases/verified-login-joins.json"]);
+        assert_eq!(code, 0, "{stderr}");
+        assert!(page.contains("\nLog of the plugin\n  info a line\n"), "{page}");
+        self.write(file, &template);
+    }
+
     /// Builds the project anew; its first case then fails, and the page says so.
     pub(crate) fn fails_with(&self, message: &str) {
+        self.build();
+        let (code, _, stderr) = self.ligature(&["run", "cases/allowed-and-alone.json"]);
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains(message), "{stderr}");
+    }
+
+    fn build(&self) {
         for command in self.commands.iter().filter(|command| !self.is_installing(command)) {
             let is_test =
                 ["ligature test", "npm test", "cargo test"].iter().any(|test| command.starts_with(test));
@@ -118,9 +141,6 @@ impl Project {
                 self.sh(command).unwrap_or_else(|said| panic!("{command}\n{said}"));
             }
         }
-        let (code, _, stderr) = self.ligature(&["run", "cases/allowed-and-alone.json"]);
-        assert_eq!(code, 1, "{stderr}");
-        assert!(stderr.contains(message), "{stderr}");
     }
 
     /// Runs the program with the project's plugin, as the README has it.
@@ -200,7 +220,7 @@ fn keep_target(kept: &Path, project: &Path) {
 /// backticks that has a dot or a slash.
 pub(crate) fn assert_named_files(folder: &Path) {
     // A build writes the first; the others are no files.
-    let others = ["Cargo.lock", "owner/name", "console.log"];
+    let others = ["Cargo.lock", "owner/name", "Level.INFO"];
     let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
     let (before, rest) = readme.split_once("```sh\n").expect("a block of commands");
     let text = format!("{before}{}", rest.split_once("```").expect("its end").1);

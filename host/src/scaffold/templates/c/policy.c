@@ -158,6 +158,9 @@ bool exports_ligature_login_handler_on_login(event_t *event, outcome_t *ret, api
     *err = (api_error_t){.tag = LIGATURE_LOGIN_TYPES_API_ERROR_INVALID, .val = {.invalid = problem}};
     return false;
   }
+  // A line for the operator:
+  // string_t line = string("a line");
+  // ligature_login_log_write(LIGATURE_LOGIN_LOG_LOG_LEVEL_INFO, &line);
   const user_t *me = &event->user;
   if (!me->email.is_some || !is_verified(me)) {
     *ret = proceed(reason("NOT_VERIFIED", "This login proves no address.", me, NULL));

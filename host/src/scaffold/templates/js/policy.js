@@ -2,10 +2,12 @@
 // the same address, if the settings say so.
 //
 // A fresh copy of this module decides each login: what it keeps in variables is
-// gone afterwards. There is no `console`; `write` of the log is for the operator.
+// gone afterwards.
 
 import { link } from 'ligature:login/accounts@0.1.0';
 import { findByEmail } from 'ligature:login/users@0.1.0';
+// Lines for the operator, in place of `console`: write('info', 'a line');
+// import { write } from 'ligature:login/log@0.1.0';
 
 const MODES = ['observe', 'link'];
 
@@ -56,7 +58,8 @@ function read(text) {
 function decide(event) {
   const { mode } = settingsOf(event);
   const me = event.user;
-  if (me.email === undefined || me.emailVerified.tag !== 'verified') {
+  // An option that is absent is `null`.
+  if (me.email == null || me.emailVerified.tag !== 'verified') {
     return proceed('NOT_VERIFIED', 'info', [me], 'This login proves no address.');
   }
 

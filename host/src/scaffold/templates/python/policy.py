@@ -2,8 +2,7 @@
 the same address, if the settings say so.
 
 A fresh copy of this module decides each login: what it keeps in variables is
-gone afterwards, and so is what it printed and did not flush. `log.write` is for
-the operator.
+gone afterwards, and so is what it printed and did not flush.
 """
 
 import json
@@ -12,6 +11,9 @@ from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.settings import SettingsError
 from wit_world.imports import accounts, users
+
+# Lines for the operator: log.write(log.LogLevel.INFO, "a line")
+# from wit_world.imports import log
 from wit_world.imports.types import (
     ApiError_Invalid,
     Decision,

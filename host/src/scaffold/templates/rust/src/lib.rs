@@ -19,6 +19,7 @@ impl Policy for OneOther {
     type Settings = Settings;
 
     fn on_login(login: &LoginEvent, settings: &Settings, host: &mut impl Host) -> Result<Outcome, ApiError> {
+        // A line for the operator: host.log(ligature_policy::LogLevel::Info, "a line");
         let me = login.user.user_id.as_str();
         let Some(email) = login.verified_email() else {
             return Ok(Outcome::proceed("NOT_VERIFIED", "This login proves no address.").about(&[me]));

@@ -1,6 +1,6 @@
 //! The policy document. The doc comments are the descriptions in its JSON Schema.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// Settings of {{name}}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -8,6 +8,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     /// What the policy does where two accounts may be linked.
+    #[serde(deserialize_with = "mode")]
     pub(crate) mode: Mode,
 }
 
@@ -21,6 +22,17 @@ pub(crate) enum Mode {
     Observe,
     /// Links them.
     Link,
+}
+
+/// Tells of any other value in the same words, be it a text or not.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`mode`: expected \"observe\" or \"link\"")]
+enum Given {
+    Mode(Mode),
+}
+
+fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
+    Given::deserialize(deserializer).map(|Given::Mode(mode)| mode)
 }
 
 impl ligature_policy::Settings for Settings {
@@ -50,6 +62,14 @@ mod tests {
     fn a_misspelt_key_is_told_at_its_place() {
         let error = Settings::read_and_check("{\n  \"mdoe\": \"link\"\n}").unwrap_err();
         assert_eq!((error.line, error.column), (2, 8));
-        assert_eq!(error.message, "unknown field `mdoe`, expected `mode`; did you mean `mode`?");
+        assert!(error.message.ends_with("; did you mean `mode`?"), "{}", error.message);
+    }
+
+    #[test]
+    fn any_other_mode_is_told_what_modes_are() {
+        for mode in ["\"lnk\"", "null", "7", "{}"] {
+            let error = Settings::read_and_check(&format!("{{ \"mode\": {mode} }}")).unwrap_err();
+            assert_eq!(error.message, "`mode`: expected \"observe\" or \"link\"", "{mode}");
+        }
     }
 }
