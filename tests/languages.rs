@@ -43,7 +43,7 @@ fn python() {
     project.decides_as_the_example();
     let source = project.text("policy.py");
     project.write("policy.py", &source.replacen("me = event.user", "me = event.nobody", 1));
-    project.fails_with("Python function threw an unexpected exception");
+    project.fails_with("object has no attribute 'nobody', at policy.py, line ");
 }
 
 #[test]

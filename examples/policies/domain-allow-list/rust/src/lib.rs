@@ -18,7 +18,9 @@ impl Policy for DomainAllowList {
 
     fn on_login(login: &LoginEvent, settings: &Settings, host: &mut impl Host) -> Result<Outcome, ApiError> {
         let me = login.user.user_id.as_str();
-        let Some(email) = login.verified_email() else {
+        // A verified text that is no address is of no listed domain.
+        let verified = login.user.email_verified.is_verified();
+        let Some(email) = login.user.email.as_deref().filter(|_| verified) else {
             return Ok(Outcome::proceed("NOT_VERIFIED", "This login proves no address.").about(&[me]));
         };
         if !settings.list(email) {
