@@ -90,6 +90,8 @@ fn inspected(limits: &str) -> (Option<i32>, String) {
     let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
         .args(["inspect", "bomb.wasm", "--limits", "limits.toml"])
         .current_dir(directory.path())
+        // Nobody has compiled it before.
+        .env("XDG_CACHE_HOME", directory.path())
         .output()
         .expect("the program runs");
     (ran.status.code(), String::from_utf8(ran.stderr).expect("UTF-8"))

@@ -64,6 +64,7 @@ struct Order {
 struct Answer {
     anatomy: Option<Anatomy>,
     error: Option<LoadError>,
+    code_bytes: u64,
 }
 
 /// How often the parent looks whether the child is still wanted.
@@ -156,7 +157,7 @@ fn ask_child(
         };
         // The threads end with the child's pipes.
         let is_too_large =
-            matches!(&told, Ok(Some((_, code))) if code.len() as u64 > most_code(&options.limits));
+            matches!(&told, Ok(Some((answer, _))) if answer.code_bytes > most_code(&options.limits));
         if told.is_err() || is_too_large {
             let _ = child.kill();
         }
@@ -164,7 +165,7 @@ fn ask_child(
         let complaint = complaint.join().unwrap_or_default();
         match told? {
             None => Err(died(status, &complaint, &options.limits)),
-            Some((_, code)) if code.len() as u64 > most_code(&options.limits) => {
+            Some((answer, _)) if answer.code_bytes > most_code(&options.limits) => {
                 Err(LoadError::CompilesTooLarge { limit: options.limits.compile_memory_bytes })
             }
             Some(answered) => Ok(answered),
@@ -217,8 +218,8 @@ fn send(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> io::Result<(
     to.flush()
 }
 
-/// The answer, and the compiled code, of which one byte more is read than there
-/// may be. None from a child that has ended before.
+/// The answer, and the compiled code, which is not read where it is too large.
+/// None from a child that has ended before.
 fn receive(from: &mut impl Read, most: u64) -> io::Result<Option<(Answer, Vec<u8>)>> {
     let mut length = [0; 4];
     if from.read_exact(&mut length).is_err() {
@@ -228,8 +229,12 @@ fn receive(from: &mut impl Read, most: u64) -> io::Result<Option<(Answer, Vec<u8
     from.take(u32::from_le_bytes(length).into()).read_to_end(&mut head)?;
     let Ok(answer) = serde_json::from_slice(&head) else { return Ok(None) };
     drop(head);
-    let mut code = Vec::new();
-    from.take(most.saturating_add(1)).read_to_end(&mut code)?;
+    let answer: Answer = answer;
+    if answer.code_bytes > most {
+        return Ok(Some((answer, Vec::new())));
+    }
+    let mut code = vec![0; usize::try_from(answer.code_bytes).unwrap_or(0)];
+    from.read_exact(&mut code)?;
     Ok(Some((answer, code)))
 }
 
@@ -273,7 +278,8 @@ pub fn compile_for_parent() -> io::Result<()> {
         Ok(code) => (None, code),
         Err(error) => (Some(error), Vec::new()),
     };
-    send(&mut io::stdout().lock(), &Answer { anatomy, error }, &code)
+    let code_bytes = code.len() as u64;
+    send(&mut io::stdout().lock(), &Answer { anatomy, error, code_bytes }, &code)
 }
 
 /// The memory of the child, and its processor time: should the parent be gone,

@@ -277,7 +277,8 @@ pub(super) struct StillClock<'a> {
 
 impl StillClock<'_> {
     fn of(state: &mut State) -> StillClock<'_> {
-        state.work.charge(HOST_CALL);
+        // A clock that is slept on is a handle that is made, polled and dropped.
+        state.work.charge(5 * HOST_CALL);
         StillClock { now: &mut state.slept_ns, table: &mut state.table }
     }
 }
