@@ -230,23 +230,6 @@ fn limits_are_settings() {
     assert!(ran.stderr.contains("(the limit is `memory_bytes`)"), "{}", ran.stderr);
 }
 
-/// A snapshot of a crash would be green for ever.
-#[test]
-fn the_failure_of_a_plugin_is_not_accepted_unasked() {
-    let text = demo_case().replace("\"name\": \"google-oauth2\"", "\"name\": \"panic\"");
-    let directory = directory_with(&[("case.json", &text)]);
-    let test = |more: &[&str]| {
-        let arguments = [&["test", "case.json", "--plugin", test_guests::EVIL_FILE], more].concat();
-        ligature_in(directory.path(), &arguments)
-    };
-    let ran = test(&["--accept"]);
-    assert_eq!(ran.code, Some(1));
-    assert!(ran.stdout.contains("--accept-failures accepts it"), "{}", ran.stdout);
-    assert!(!directory.path().join("snapshots").exists());
-    assert_eq!(test(&["--accept", "--accept-failures"]).code, Some(0));
-    assert_eq!(test(&[]).code, Some(0));
-}
-
 #[test]
 fn inspect_shows_imports_and_exports() {
     let ran = ligature(&["inspect"]);

@@ -1,11 +1,10 @@
-//! What one login may use up, and what a plugin's file may cost.
+//! The limits of one login, and of compiling a plugin's file.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What one login of one plugin may use up, and what compiling the plugin may
-/// cost: the table `[limits]` of a limits file or of `tenant.toml`. A plugin
+/// The limits of one login of one plugin, and of compiling the plugin: the table `[limits]` of a limits file or of `tenant.toml`. A plugin
 /// that needs more is given more by the operator, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -32,7 +31,7 @@ pub struct Limits {
     pub interfaces: usize,
     /// The stack of WebAssembly code, in bytes. Default 512 KiB.
     pub stack_bytes: usize,
-    /// What the host takes out of the plugin in one call, in bytes. Default
+    /// Bytes that the host takes out of the plugin in one call. Default
     /// 1 MiB.
     pub lifted_bytes: usize,
     /// Random bytes in one call. Default 64 KiB, as Web Crypto's

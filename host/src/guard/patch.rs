@@ -14,7 +14,7 @@ const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
 /// another one, as Auth0's clients do with metadata.
 const PROTOTYPE: [&str; 3] = ["__proto__", "constructor", "prototype"];
 
-/// Why the metadata of a link may not be written; none if it may. `allowed` are
+/// The reason why the metadata of a link may not be written; none if it may. `allowed` are
 /// the first-level keys that the operator allows, if not every one.
 pub(super) fn why_not(request: &LinkRequest, allowed: Option<&[String]>) -> Option<String> {
     let objects =

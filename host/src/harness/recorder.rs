@@ -17,9 +17,9 @@ use crate::login::{ApiError, Identity, LinkRequest, ManagementApi, Metadata, Use
 pub struct Call {
     /// The function; `more calls` for those beyond the limits.
     pub call: String,
-    /// What was asked. Texts of more than 1 KiB are cut.
+    /// The request. Texts of more than 1 KiB are cut.
     pub request: Value,
-    /// What was answered: `users`, `user`, `identities` or `error`. For `more
+    /// The answer: `users`, `user`, `identities` or `error`. For `more
     /// calls`: `limit`, why they are not kept.
     pub answer: Value,
     /// How often in a row; 1 if it is left out.

@@ -19,7 +19,7 @@ pub struct Source {
     sandbox: Sandbox,
 }
 
-/// Why a policy is not taken.
+/// The reason why a policy is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Its sandbox does not start.
@@ -27,7 +27,7 @@ pub enum SourceError {
     Sandbox {
         /// The policy.
         name: String,
-        /// Why.
+        /// The reason.
         why: StartError,
     },
     /// Its limits cannot be.
@@ -35,7 +35,7 @@ pub enum SourceError {
     Limits {
         /// The policy.
         name: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// A file cannot be read.
@@ -43,7 +43,7 @@ pub enum SourceError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The plugin does not load.
@@ -51,7 +51,7 @@ pub enum SourceError {
     Unloadable {
         /// Its file, or its name.
         name: String,
-        /// Why.
+        /// The reason.
         why: LoadError,
     },
     /// The plugin is another file than the one that is pinned.
@@ -72,7 +72,7 @@ pub enum SourceError {
     Failed {
         /// Its file, or its name.
         name: String,
-        /// Why.
+        /// The reason.
         why: Failure,
     },
 }

@@ -1,5 +1,5 @@
-//! The policies of a login, in order: where each comes from, which plugin with
-//! which settings and limits, and which file it must be.
+//! The policies of a login, in order: the plugin, settings, limits and pin of
+//! each.
 
 mod entry;
 mod load;

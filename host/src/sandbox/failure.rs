@@ -1,4 +1,4 @@
-//! Why a plugin did not load, or gave no decision, in words.
+//! The reasons why a plugin does not load, or gives no decision, in words.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::work::SpentOnHost;
 use crate::limits::Limits;
 use crate::login::ApiError;
 
-/// Why a plugin did not load.
+/// The reason why a plugin does not load.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum LoadError {
     /// The file has nothing in it.
@@ -102,7 +102,7 @@ pub enum LoadError {
     Mismatch(String),
 }
 
-/// Why a plugin gave no decision.
+/// The reason why a plugin gives no decision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// It panicked; its message.
