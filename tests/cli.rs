@@ -219,18 +219,6 @@ fn a_plugin_that_fails_is_exit_1_and_one_sentence() {
 }
 
 #[test]
-fn limits_are_settings() {
-    let ran = ligature(&["run", DEMO, "--fuel", "1000"]);
-    assert!(
-        sentence(&ran).contains("ran out of fuel: it may use 1000 (the limit is `fuel`)"),
-        "{}",
-        ran.stderr
-    );
-    let ran = ligature(&["run", DEMO, "--memory", "1"]);
-    assert!(ran.stderr.contains("(the limit is `memory_bytes`)"), "{}", ran.stderr);
-}
-
-#[test]
 fn inspect_shows_imports_and_exports() {
     let ran = ligature(&["inspect"]);
     assert_eq!(ran.code, Some(0));

@@ -47,3 +47,24 @@ fn a_limit_that_cannot_be_is_told_with_its_range() {
 fn a_misspelt_limit_is_told_with_its_line() {
     assert_snapshot!(refusal("[limits]\nfuel = 1\nfeul = 2\n"));
 }
+
+/// The error of the demo's login with these options.
+fn refusal_with(options: &[&str]) -> String {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/cases/verified-google-login.json");
+    let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .args(["run", demo])
+        .args(options)
+        .output()
+        .expect("the program runs");
+    assert_ne!(ran.status.code(), Some(0));
+    String::from_utf8(ran.stderr).expect("UTF-8")
+}
+
+#[test]
+fn limits_are_settings() {
+    let fuel = refusal_with(&["--fuel", "1000"]);
+    assert_eq!(fuel.lines().count(), 1, "one sentence: {fuel}");
+    assert!(fuel.contains("ran out of fuel: it may use 1000 (the limit is `fuel`)"), "{fuel}");
+    let memory = refusal_with(&["--memory", "1"]);
+    assert!(memory.contains("(the limit is `memory_bytes`)"), "{memory}");
+}

@@ -1,7 +1,7 @@
 //! Whether what a plugin says keeps to the contract, in one place for all that
 //! it can say: an outcome, a link request, a failure, and words about settings.
 //!
-//! What somebody acts on is refused if it does not. A message that only tells
+//! An answer that somebody acts on is refused if it does not. A message that only tells
 //! what went wrong (a failure, a settings error) is made to keep to it, because
 //! it would be lost otherwise.
 
@@ -103,7 +103,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// What is wrong with the first that may not.
+    /// The fault of the first that may not.
     pub(super) fn check_reasons(self, reasons: &[Reason]) -> Result<(), String> {
         self.check_count("reasons", reasons.len())?;
         reasons.iter().try_for_each(|reason| {
@@ -155,7 +155,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// Why it cannot be written.
+    /// The reason why it cannot be written.
     pub(super) fn metadata(self, field: &str, text: &str) -> Result<Metadata, String> {
         let most = self.metadata_bytes;
         if text.len() > most {
@@ -177,7 +177,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// What is wrong with the first that may not.
+    /// The fault of the first that may not.
     pub(super) fn warnings(self, warnings: &[SettingsWarning]) -> Result<(), String> {
         self.check_count("warnings", warnings.len())?;
         warnings.iter().try_for_each(|SettingsWarning { key, attack, message }| {

@@ -323,7 +323,7 @@ fn object_text(object: &Map<String, Value>) -> String {
     serde_json::to_string(object).unwrap_or_else(|_| "{}".to_owned())
 }
 
-/// What the plugin asks to be linked, if it keeps to the contract.
+/// The link that the plugin asks for, if it keeps to the contract.
 fn link_request(request: &types::LinkRequest, contract: Contract) -> Result<LinkRequest, String> {
     let object = |field: &str, text: &Option<String>| {
         text.as_deref().map(|text| contract.metadata(field, text)).transpose()

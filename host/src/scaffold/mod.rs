@@ -74,7 +74,7 @@ pub(crate) struct Project {
     language: Language,
 }
 
-/// Why a project was not written.
+/// The reason why a project was not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScaffoldError {
     /// Something of that name is there.
@@ -88,7 +88,7 @@ pub(crate) enum ScaffoldError {
     Unwritable {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The message of the system.
         source: io::Error,
     },
 }

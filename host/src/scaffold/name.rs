@@ -7,7 +7,7 @@ pub(crate) struct ProjectName(String);
 
 const LONGEST: usize = 64;
 
-/// What a Rust project depends on, with underscores.
+/// The crates that a Rust project depends on, with underscores.
 const DEPENDENCIES: &[&str] = &["ligature_policy", "schemars", "serde", "serde_json", "wit_bindgen"];
 
 /// The compiler's own crates.
