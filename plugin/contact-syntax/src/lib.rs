@@ -1,0 +1,107 @@
+//! The syntax of e-mail addresses and phone numbers: one for the policy that
+//! compares them and for the tenant that takes them, so that nobody signs up
+//! with an address that the policy reads otherwise.
+
+use email_address::{EmailAddress, Options};
+
+/// What an address is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// It can be compared.
+    Plain,
+    /// It has characters beyond ASCII.
+    NonAscii,
+    /// It is no address, or one of a kind that is not compared: quoted, with a
+    /// display name, with an IP literal, at a domain without a dot, too long,
+    /// with control characters.
+    Malformed,
+}
+
+/// Longest address, in bytes. Source: Auth0's OpenAPI document.
+const MAX_BYTES: usize = 254;
+
+/// Looks at an address.
+#[must_use]
+pub fn form(address: &str) -> Form {
+    if address.len() > MAX_BYTES || address.chars().any(char::is_control) {
+        return Form::Malformed;
+    }
+    if !address.is_ascii() {
+        return Form::NonAscii;
+    }
+    let options = Options::default().without_domain_literal().without_display_text().with_required_tld();
+    match EmailAddress::parse_with_options(address, options) {
+        Ok(_) if !address.contains('"') => Form::Plain,
+        _ => Form::Malformed,
+    }
+}
+
+/// Whether a tenant takes it for an address: one that the policy can compare.
+#[must_use]
+pub fn is_email_address(text: &str) -> bool {
+    form(text) == Form::Plain
+}
+
+/// Whether a tenant takes it for a phone number: `+` and up to 15 digits.
+///
+/// Source: Auth0's OpenAPI document, `phone_number`; the length is E.164's.
+#[must_use]
+pub fn is_phone_number(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (1..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Form, form, is_phone_number};
+
+    #[test]
+    fn only_plain_addresses_are_compared() {
+        assert_eq!(form("ada.lovelace+x@mail.example.com"), Form::Plain);
+        for malformed in [
+            "",
+            "undefined",
+            "ada",
+            "@example.com",
+            "ada@",
+            "a@b@example.com",
+            "ada@example.com.",
+            "ada@localhost",
+            "\"a b\"@example.com",
+            "ada@[192.0.2.1]",
+            "ada\n@example.com",
+            "ada@example..com",
+            "Ada <ada@example.com>",
+            " ada@example.com",
+        ] {
+            assert_eq!(form(malformed), Form::Malformed, "{malformed:?}");
+        }
+        assert_eq!(form(&format!("{}@example.com", "a".repeat(320))), Form::Malformed);
+        let of_bytes = |bytes: usize| {
+            let label = "b".repeat(60);
+            format!("{}@{label}.{label}.{label}.{}.com", "a".repeat(60), "c".repeat(bytes - 248))
+        };
+        assert_eq!((of_bytes(254).len(), form(&of_bytes(254))), (254, Form::Plain));
+        assert_eq!(form(&of_bytes(255)), Form::Malformed);
+        for beyond in [
+            "mıke@example.com",
+            "straße@example.com",
+            "ｊane@example.com",
+            "a@раypal.com",
+            "a\u{200b}@example.com",
+        ] {
+            assert_eq!(form(beyond), Form::NonAscii, "{beyond}");
+        }
+    }
+
+    #[test]
+    fn a_phone_number_is_a_plus_and_digits() {
+        for number in ["+1", "+15550100", "+123456789012345"] {
+            assert!(is_phone_number(number), "{number}");
+        }
+        for other in ["", "+", "15550100", "+1 555", "+1555x", "+1234567890123456", "+１５５"] {
+            assert!(!is_phone_number(other), "{other:?}");
+        }
+    }
+}
