@@ -148,7 +148,7 @@ fn updated(directory: &dyn Administration, user: User, known: &Stored) -> Result
 
 /// The address of one of the user's identities: the root one of its own, that of
 /// the profile of a linked one.
-fn address_of<'a>(user: &'a User, identity: &Identity) -> Option<&'a str> {
+pub(super) fn address_of<'a>(user: &'a User, identity: &Identity) -> Option<&'a str> {
     if identity.as_user_id() == user.user_id {
         return user.email.as_deref();
     }

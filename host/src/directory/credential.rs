@@ -7,7 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Stored;
-use super::records::{Done, Records, overtaken};
+use super::arrival::address_of;
+use super::records::{Done, Matching, Records, overtaken};
 use super::users::{create, no_such_connection, not_found, update};
 use crate::login::{ApiError, Identity, IdentityKey, User, mask_addresses};
 
@@ -155,7 +156,14 @@ pub(super) fn set(records: &mut dyn Records, credential: &Credential) -> Done<()
 /// Removed and added, as a change into a taken login would be an error of the
 /// database's. Whose identity it is must be settled.
 fn replace(records: &mut dyn Records, credential: &Credential) -> Done<()> {
-    let Credential { connection, user_id, .. } = credential;
+    let Credential { connection, user_id, email, .. } = credential;
+    let before = records.credential_of(connection, user_id)?;
+    let is_new = |email: &&String| before.as_ref().is_none_or(|before| before.email.as_ref() != Some(*email));
+    if let Some(email) = email.as_ref().filter(is_new)
+        && holders(records, connection, email)?.iter().any(|other| other.user_id != *user_id)
+    {
+        return Err(ApiError::Invalid(format!("the login {} is taken", mask_addresses(email))).into());
+    }
     records.remove_credential(connection, user_id)?;
     if records.add_credential(credential)? {
         return Ok(());
@@ -166,6 +174,76 @@ fn replace(records: &mut dyn Records, credential: &Credential) -> Done<()> {
         }
     }
     Err(overtaken(&credential.as_user_id()))
+}
+
+/// Whose an address is in a connection: the credential that has it; otherwise the
+/// identities with it that log in with no other, such as those of an import.
+/// Nobody else may take it: the mail for a forgotten password goes by the address.
+pub(super) fn holders(records: &mut dyn Records, connection: &str, email: &str) -> Done<Vec<Credential>> {
+    if let Some(known) = records.credential(connection, email)? {
+        return Ok(vec![known]);
+    }
+    let users = records.users_by_email(email, Matching::IgnoringCase, HOLDERS)?;
+    if users.len() == HOLDERS {
+        let why = format!("too many users have the address {}", mask_addresses(email));
+        return Err(ApiError::Invalid(why).into());
+    }
+    let mut holders = Vec::new();
+    for Stored { user, .. } in &users {
+        for identity in &user.identities {
+            let own = address_of(user, identity);
+            let is_of_it = identity.provider == PROVIDER
+                && identity.connection == connection
+                && own.is_some_and(|own| own.eq_ignore_ascii_case(email));
+            if !is_of_it {
+                continue;
+            }
+            let known = records.credential_of(connection, &identity.user_id)?;
+            let known = known.unwrap_or_else(|| Credential {
+                connection: connection.to_owned(),
+                user_id: identity.user_id.clone(),
+                email: None,
+                username: None,
+                password: None,
+            });
+            if known.email.is_none() {
+                holders.push(Credential { email: Some(email.to_owned()), ..known });
+            }
+        }
+    }
+    Ok(holders)
+}
+
+/// Users that are looked at for an address.
+const HOLDERS: usize = 1_000;
+
+/// Keeps the logins of imported identities for them that are not found by their
+/// user's address: usernames, and the addresses of linked identities. What
+/// somebody has already stays theirs.
+pub(super) fn reserve(records: &mut dyn Records, user: &User) -> Done<()> {
+    for identity in user.identities.iter().filter(|it| it.provider == PROVIDER) {
+        let is_own = identity.as_user_id() == user.user_id;
+        let attributes = if is_own { Some(&user.rest) } else { identity.profile_data.as_ref() };
+        let text = |name: &str| attributes.and_then(|it| it.get(name)).and_then(|it| it.as_str());
+        let wanted = Credential {
+            connection: identity.connection.clone(),
+            user_id: identity.user_id.clone(),
+            email: address_of(user, identity).filter(|_| !is_own).map(str::to_owned),
+            username: text("username").map(str::to_owned),
+            password: None,
+        };
+        // A text that is no login cannot be taken either.
+        let without_username = Credential { username: None, ..wanted.clone() };
+        let without_email = Credential { email: None, ..wanted.clone() };
+        let possible =
+            [wanted, without_username, without_email].into_iter().filter_map(|it| checked(&it).ok());
+        for credential in possible.filter(|it| it.logins().next().is_some()) {
+            if records.add_credential(&credential)? {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whoever gets these identities' ids later must not inherit a password. Only

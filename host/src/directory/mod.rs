@@ -194,14 +194,20 @@ pub trait Administration: Directory {
     /// the case of ASCII letters.
     fn credential(&self, connection: &str, login: &str) -> Result<Option<Credential>, ApiError>;
 
+    /// Whose an address is in this connection, but for the case of ASCII letters:
+    /// the credential that has it; otherwise, one for each identity with that
+    /// address that logs in with no other, such as those of an import.
+    fn holders(&self, connection: &str, email: &str) -> Result<Vec<Credential>, ApiError>;
+
     /// The credential of this connection's identity with this id (without
     /// `auth0|`), whichever user it is linked to.
     fn credential_of(&self, connection: &str, user_id: &str) -> Result<Option<Credential>, ApiError>;
 
     /// Adds a user, and the credential of one of its identities, in one
     /// transaction. As [`Administration::create`], and `invalid` if the address
-    /// or the username is taken in that connection, if the identity is none of
-    /// the user's, or if the credential cannot be kept.
+    /// or the username is taken in that connection (as [`Administration::holders`]
+    /// has it), if the identity is none of the user's, or if the credential cannot
+    /// be kept.
     ///
     /// Source: Auth0 Authentication API, `POST /dbconnections/signup`.
     fn sign_up(&self, user: User, credential: &Credential) -> Result<Stored, ApiError>;
@@ -221,7 +227,8 @@ pub trait Administration: Directory {
 
     /// Adds users, each of them wholly or not, and writes down how far the
     /// import has come, all in one transaction. Answers for every line.
-    /// Credentials stay as they are.
+    /// Credentials stay as they are; usernames, and addresses of linked
+    /// identities, are kept for the users that have them.
     fn import(&self, batch: &Batch<'_>) -> Result<Vec<Imported>, ApiError>;
 
     /// How many lines of this import are done.

@@ -203,6 +203,11 @@ impl<S: Store> Administration for S {
         self.read(|records| records.credential(connection, &login))
     }
 
+    fn holders(&self, connection: &str, email: &str) -> Result<Vec<Credential>, ApiError> {
+        let email = email.to_ascii_lowercase();
+        self.read(|records| credential::holders(records, connection, &email))
+    }
+
     fn credential_of(&self, connection: &str, user_id: &str) -> Result<Option<Credential>, ApiError> {
         self.read(|records| records.credential_of(connection, user_id))
     }

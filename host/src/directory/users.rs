@@ -263,6 +263,7 @@ fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<
                 return Ok(Imported::Refused(why.to_string()));
             }
         }
+        credential::reserve(records, &user)?;
         return Ok(Imported::Added);
     }
     let before = records.user(&user.user_id)?.ok_or_else(|| overtaken(&user.user_id))?;
@@ -294,5 +295,6 @@ fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<
             return Err(overtaken(&user.user_id));
         }
     }
+    credential::reserve(records, &user)?;
     Ok(Imported::Replaced)
 }

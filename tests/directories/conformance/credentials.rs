@@ -23,6 +23,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_login_changes_with_its_user_or_not_at_all
     a_password_goes_on_through_link_unlink_and_undo
     a_deleted_user_leaves_no_password
+    an_address_without_a_credential_is_taken
     an_import_leaves_passwords_alone
     users_are_counted
     of_two_sign_ups_of_one_address_one_wins
@@ -294,7 +295,51 @@ fn a_deleted_user_leaves_no_password(implementation: &Implementation) {
     assert!(password(&**directory, "3").is_some(), "others keep theirs");
     directory.create(ada()).unwrap();
     assert_eq!(directory.credential_of("auth0", "1").unwrap(), None, "nothing is inherited");
-    directory.sign_up(bob(), &credential("2", "ada@example.com", Some("bob"))).unwrap();
+    directory.sign_up(bob(), &credential("2", "bob@example.com", Some("ada"))).unwrap();
+}
+
+fn an_address_without_a_credential_is_taken(implementation: &Implementation) {
+    let opened = both(implementation);
+    let directory = &opened.directory;
+    let imported = r#"{"user_id": "auth0|9", "email": "Nina@example.com", "username": "nina", "identities": [
+        {"provider": "auth0", "user_id": "9", "connection": "auth0"},
+        {"provider": "auth0", "user_id": "10", "connection": "auth0", "profileData": {"email": "linked@example.com"}},
+        {"provider": "auth0", "user_id": "11", "connection": "staff", "profileData": {"email": "staff@example.com"}}]}"#;
+    assert_eq!(import(&**directory, &[(1, user(imported))], false, false), [Imported::Added]);
+    let new = |id: &str| user(&format!(r#"{{"user_id": "auth0|{id}"}}"#));
+    for (id, email, username) in [
+        ("3", "nina@EXAMPLE.com", None),
+        ("4", "linked@example.com", None),
+        ("5", "x@example.com", Some("Nina")),
+    ] {
+        let taken = directory.sign_up(new(id), &credential(id, email, username));
+        assert!(matches!(taken, Err(ApiError::Invalid(_))), "{email}: {taken:?}");
+        assert!(matches!(directory.get(&format!("auth0|{id}")), Err(ApiError::NotFound(_))));
+        let moved = directory.set_credential(&credential("2", email, username));
+        assert!(matches!(moved, Err(ApiError::Invalid(_))), "{email}: {moved:?}");
+    }
+    let holders = |email: &str| {
+        let holders = directory.holders("auth0", email).unwrap();
+        holders.into_iter().map(|it| (it.user_id, it.password)).collect::<Vec<_>>()
+    };
+    assert_eq!(holders("NINA@example.com"), [("9".to_owned(), None)]);
+    assert_eq!(holders("linked@example.com"), [("10".to_owned(), None)]);
+    assert_eq!(holders("ada@example.com"), [("1".to_owned(), Some("$argon2id$1".to_owned()))]);
+    assert_eq!(holders("staff@example.com"), []);
+    assert_eq!(holders("nobody@example.com"), []);
+
+    // Their own first password; the address of another connection is free.
+    directory.set_credential(&credential("9", "nina@example.com", Some("nina"))).unwrap();
+    directory.set_credential(&credential("10", "linked@example.com", None)).unwrap();
+    directory.sign_up(new("6"), &credential("6", "staff@example.com", None)).unwrap();
+    // Who has an address keeps it, though another with it is imported.
+    let twin = user(
+        r#"{"user_id": "auth0|12", "email": "ada@example.com", "identities": [
+        {"provider": "auth0", "user_id": "12", "connection": "auth0"}]}"#,
+    );
+    assert_eq!(import(&**directory, &[(1, twin)], false, false), [Imported::Added]);
+    let another = Credential { password: Some("$argon2id$new".to_owned()), ..adas() };
+    directory.set_credential(&another).unwrap();
 }
 
 fn an_import_leaves_passwords_alone(implementation: &Implementation) {
