@@ -4,6 +4,7 @@
 #[path = "../serving.rs"]
 mod serving;
 
+mod accounts;
 mod attacks;
 mod hostile;
 mod http;
@@ -26,7 +27,8 @@ use tests;
 
 fn main() -> std::process::ExitCode {
     let args = Arguments::from_args();
-    let modules: [(&str, Vec<Test>); 5] = [
+    let modules: [(&str, Vec<Test>); 6] = [
+        ("accounts", accounts::tests()),
         ("attacks", attacks::TESTS.to_vec()),
         ("hostile", hostile::tests()),
         ("legacy", legacy::TESTS.to_vec()),

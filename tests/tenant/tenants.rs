@@ -161,6 +161,7 @@ pub(crate) fn secret_of(client: &str) -> Option<&'static str> {
     match client {
         "web" => Some("the secret of the web application"),
         "other" => Some("the secret of another application"),
+        "administration" => Some("the secret of the administration"),
         _ => None,
     }
 }

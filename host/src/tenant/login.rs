@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Tenant;
 use super::config::{Client, Connection, OnFailure};
+use super::revocations::Moment;
+use super::weighed::Weighed;
 use crate::decide::{self, Decided, On, Undecided, decide_in_order};
 use crate::directory::{ArrivalError, arrive};
 use crate::guard::Guard;
@@ -27,11 +29,20 @@ pub(super) struct Proved {
     pub(super) method: &'static str,
     /// When.
     pub(super) at: Timestamp,
+    /// When, among the revocations.
+    pub(super) began: Moment,
+}
+
+impl Weighed for Proved {
+    fn bytes(&self) -> usize {
+        self.connection.len() + self.user.bytes()
+    }
 }
 
 impl Proved {
-    /// An identity of this connection, with no attributes yet.
-    pub(super) fn new(connection: &Connection, id: &str, method: &'static str, at: Timestamp) -> Self {
+    /// An identity of this connection that was proved now, with no attributes
+    /// yet.
+    pub(super) fn new(connection: &Connection, id: &str, method: &'static str) -> Self {
         let provider = connection.provider();
         let own = Identity {
             provider: provider.to_owned(),
@@ -41,7 +52,7 @@ impl Proved {
             ..Identity::default()
         };
         let user = User { user_id: format!("{provider}|{id}"), identities: vec![own], ..User::default() };
-        Self { connection: connection.name.clone(), user, method, at }
+        Self { connection: connection.name.clone(), user, method, at: Timestamp::now(), began: Moment::now() }
     }
 
     pub(super) fn key(&self) -> Option<IdentityKey<'_>> {
@@ -119,6 +130,10 @@ pub(super) enum NotLoggedIn {
     /// A session or a refresh token is of a user that is gone.
     #[error("the user is gone")]
     Gone,
+    /// The login began before the password or the address was changed, or the
+    /// user blocked or deleted.
+    #[error("the login was revoked")]
+    Revoked,
     /// The directory does not answer, or says that it is another tenant's.
     #[error("{0}")]
     Failed(String),
@@ -128,8 +143,8 @@ impl Tenant {
     /// Logs somebody in who has proved to be this identity: the user is found,
     /// or made, the plugin asked, the login counted.
     pub(super) fn log_in(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
-        if self.revocations.is_revoked(&proved.user.user_id, proved.at) {
-            return Err(NotLoggedIn::Gone);
+        if self.revocations.is_revoked(&proved.user.user_id, proved.began) {
+            return Err(NotLoggedIn::Revoked);
         }
         let now = Timestamp::now();
         let event = self.event(proved, around, now);
@@ -172,6 +187,7 @@ impl Tenant {
     pub(super) fn log_in_again(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
         let Some(key) = proved.key() else { return Err(NotLoggedIn::Gone) };
         match self.directory.owner(key) {
+            Ok(Some(owner)) if owner.user.blocked => Err(self.blocked(&owner.user)),
             Ok(Some(_)) => self.log_in(&proved.remembered(), around),
             Ok(None) | Err(ApiError::Invalid(_)) => Err(NotLoggedIn::Gone),
             Err(error) => Err(failed(error.into())),
@@ -186,8 +202,7 @@ impl Tenant {
     ) -> Result<LoggedIn, NotLoggedIn> {
         let user = event.account().clone();
         if user.blocked {
-            tracing::warn!(target: "audit", user = %masked(&user), "a blocked user was refused");
-            return Err(NotLoggedIn::Blocked);
+            return Err(self.blocked(&user));
         }
         let in_force = self.decider.in_force();
         let policies: Vec<_> = in_force.iter().map(Policy::borrowed).collect();
@@ -218,17 +233,24 @@ impl Tenant {
             }
             Decision::Proceed | Decision::Suggest { .. } => user,
             Decision::Linked { primary } => {
-                self.directory.get(&primary).map_err(|error| failed(error.into()))?.user
+                let merged = self.directory.get(&primary).map_err(|error| failed(error.into()))?.user;
+                self.end_refresh_tokens(moved(&user, &merged));
+                merged
             }
         };
         if user.blocked {
-            return Err(NotLoggedIn::Blocked);
+            return Err(self.blocked(&user));
         }
         // A count is not worth a login.
         if let Err(error) = self.directory.count_login(&user.user_id, now) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         Ok(LoggedIn::As(user))
+    }
+
+    fn blocked(&self, user: &User) -> NotLoggedIn {
+        tracing::warn!(target: "audit", user = %masked(user), "a blocked user was refused");
+        NotLoggedIn::Blocked
     }
 
     /// Tells the operator what one policy did: its failure, its refusals, its own
@@ -308,6 +330,16 @@ impl Tenant {
         });
         event
     }
+}
+
+/// The identities that a link has brought to another user: those of the user who
+/// logged in, or, where they stayed the primary, those of the other account.
+fn moved<'a>(before: &'a User, merged: &'a User) -> Vec<&'a Identity> {
+    if before.user_id != merged.user_id {
+        return before.identities.iter().collect();
+    }
+    let is_new = |it: &&Identity| !before.identities.iter().any(|known| known.key() == it.key());
+    merged.identities.iter().filter(is_new).collect()
 }
 
 fn one(key: &str, value: Value) -> Map<String, Value> {

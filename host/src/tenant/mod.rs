@@ -9,7 +9,8 @@
 //! | `login` | one login: the plugin is asked |
 //! | `decider`, `reload` | which plugin and policy, and their replacement |
 //! | `issuer`, `keys`, `tokens`, `verification` | who the tenant is, and what it signs |
-//! | `sessions`, `refresh_tokens`, `revocations`, `one_time`, `passwords`, `attempts` | what it remembers of people |
+//! | `sessions`, `refresh_tokens`, `revocations`, `passwords`, `attempts` | what it remembers of people |
+//! | `one_time`, `per_owner`, `weighed` | the stores, and how much they hold |
 //! | `outbox` | what would have been mailed |
 //! | `rate_limit`, `metrics` | how much is asked |
 //! | `json_object`, `random` | what bodies are read as, what nobody can guess |
@@ -29,6 +30,7 @@ mod metrics;
 mod one_time;
 mod outbox;
 mod passwords;
+mod per_owner;
 mod random;
 mod rate_limit;
 mod refresh_tokens;
@@ -40,6 +42,7 @@ mod sessions;
 mod state_dir;
 mod tokens;
 mod verification;
+mod weighed;
 
 use std::sync::Arc;
 
@@ -52,10 +55,11 @@ pub use keys::KeysError;
 pub use server::{Opening, Ports, Ready, ServeError, serve};
 pub use state_dir::{StateDir, StateError};
 
-use authentication::Flows;
+use authentication::{Flows, Verification};
 use decider::Decider;
 use issuer::{Hosts, Issuer};
 use keys::Keys;
+use management::SpentProofs;
 use metrics::Metrics;
 use outbox::{Kind, Message, Outbox};
 use passwords::Passwords;
@@ -66,7 +70,7 @@ use sessions::Sessions;
 use verification::Verified;
 
 use crate::directory::{Administration, Credential};
-use crate::login::{ApiError, IdentityKey, Timestamp};
+use crate::login::{ApiError, Identity, IdentityKey, Timestamp, User};
 
 /// A tenant.
 pub struct Tenant {
@@ -81,6 +85,7 @@ pub struct Tenant {
     sessions: Sessions,
     refresh_tokens: RefreshTokens,
     revocations: Revocations,
+    spent_proofs: SpentProofs,
     passwords: Passwords,
     flows: Flows,
     outbox: Outbox,
@@ -144,10 +149,38 @@ impl Tenant {
         Ok(())
     }
 
-    /// A login has another name or password: whoever knew the one before is out,
-    /// and whoever has the new one may try it.
-    fn login_changed(&self, credential: &Credential) {
-        self.revocations.revoke(&format!("auth0|{}", credential.user_id));
+    /// Ends what every identity of a user has: sessions, refresh tokens, codes
+    /// and tickets, whichever of them it was got by.
+    fn end_logins(&self, user: &User) {
+        self.revoke_logins(user);
+        for identity in user.identities.iter().map(Identity::as_user_id) {
+            self.sessions.end_of(&identity);
+            self.refresh_tokens.end_of(&identity);
+        }
+    }
+
+    /// The same, but for what a browser and an application keep: they are told
+    /// that the user is blocked, as long as that is so, and that the login is over
+    /// afterwards.
+    fn revoke_logins(&self, user: &User) {
+        for identity in user.identities.iter().map(Identity::as_user_id) {
+            self.revocations.revoke(&identity);
+        }
+    }
+
+    /// Ends the refresh tokens of these identities, which are another user's from
+    /// now on: one that was copied does not open more than it did. Sessions stay,
+    /// as the user's browser is still theirs; they follow the identity.
+    fn end_refresh_tokens<'a>(&self, identities: impl IntoIterator<Item = &'a Identity>) {
+        for identity in identities {
+            self.refresh_tokens.end_of(&identity.as_user_id());
+        }
+    }
+
+    /// A login has another name or password: whoever knew the one before is out
+    /// of the whole account, and whoever has the new one may try it.
+    fn login_changed(&self, credential: &Credential, owner: &User) {
+        self.end_logins(owner);
         for login in credential.email.iter().chain(&credential.username) {
             self.passwords.forgive(&login_name(&credential.connection, login));
         }
@@ -155,7 +188,10 @@ impl Tenant {
 
     /// Mails a link that verifies an address.
     fn send_verification(&self, issuer: &Issuer, connection: &Connection, user_id: &str, email: &str) {
-        let ticket = self.flows.verifications.put((user_id.to_owned(), email.to_owned()));
+        let ticket = self
+            .flows
+            .verifications
+            .put(Verification { user_id: user_id.to_owned(), email: email.to_owned() });
         self.outbox.send(Message {
             to: email.to_owned(),
             kind: Kind::Verify,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
-use super::attempts::{Attempts, TooMany};
+use super::attempts::{Attempt, Attempts, TooMany};
 use super::config::PasswordHash;
 use crate::directory::Credential;
 use crate::sandbox::{Inside, Turnstile};
@@ -80,23 +80,22 @@ impl Passwords {
         argon2.hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
     }
 
-    /// Whether it is this login's password. `login` is what was typed, with its
-    /// connection.
+    /// Whether it is this login's password.
     pub(super) fn check(
         &self,
-        login: &str,
+        attempt: Attempt<'_>,
         credential: Option<&Credential>,
         password: &str,
     ) -> Result<(), Wrong> {
-        self.attempts.begin(login).map_err(|TooMany| Wrong::TooManyAttempts)?;
+        self.attempts.begin(attempt).map_err(|TooMany| Wrong::TooManyAttempts)?;
         let hash = credential.and_then(|it| it.password.as_deref());
         // Whoever was not listened to has not guessed wrong.
-        let _one_of_few = self.one_of_few().inspect_err(|_| self.attempts.take_back(login))?;
+        let _one_of_few = self.one_of_few().inspect_err(|_| self.attempts.take_back(attempt))?;
         let is_right = password.len() <= MAX_LENGTH
             && phc::PasswordHash::new(hash.unwrap_or(&self.nobody))
                 .is_ok_and(|hash| self.argon2.verify_password(password.as_bytes(), &hash).is_ok());
         if is_right && hash.is_some() {
-            self.attempts.forgive(login);
+            self.attempts.succeed(attempt);
             return Ok(());
         }
         Err(Wrong::Password)

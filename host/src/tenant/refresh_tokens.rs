@@ -4,16 +4,20 @@
 //! Source: RFC 9700, 4.14.2; Auth0, "Refresh token rotation".
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
-use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::login::Proved;
+use super::per_owner::{Owned, PerOwner};
 use super::random::secret;
+use super::weighed::Weighed;
 use crate::login::Timestamp;
+
+/// Refresh tokens of one identity. Beyond, the oldest ends.
+///
+/// Source: Auth0, "Refresh token limits": 200 for a user and an application.
+const MOST: usize = 200;
 
 /// What a refresh token stands for.
 #[derive(Debug, Clone)]
@@ -29,12 +33,36 @@ pub(super) struct Grant {
 }
 
 /// The refresh tokens that are out.
-pub(super) struct RefreshTokens(Cache<String, Arc<Mutex<Family>>>);
+pub(super) struct RefreshTokens(PerOwner<Arc<Family>>);
 
+/// The tokens that follow from one login, of which the last is good.
 struct Family {
     grant: Grant,
     /// SHA-256 of the one that is good.
-    good: [u8; 32],
+    good: Mutex<[u8; 32]>,
+}
+
+/// In the place of a hash: the family is good for no token, whoever still holds
+/// it.
+const ENDED: [u8; 32] = [0; 32];
+
+impl Family {
+    fn end(&self) {
+        *self.good.lock().unwrap_or_else(PoisonError::into_inner) = ENDED;
+    }
+}
+
+impl Weighed for Family {
+    fn bytes(&self) -> usize {
+        let Grant { issuer, client_id, scope, audience, session, proved, at: _ } = &self.grant;
+        issuer.len() + client_id.len() + scope.len() + audience.bytes() + session.bytes() + proved.bytes()
+    }
+}
+
+impl Owned for Arc<Family> {
+    fn owner(&self) -> &str {
+        &self.grant.proved.user.user_id
+    }
 }
 
 /// Why a refresh token is not taken.
@@ -48,20 +76,13 @@ pub(super) enum NotTaken {
 
 impl RefreshTokens {
     pub(super) fn new(lifetime_s: u64) -> Self {
-        let idle = Duration::from_secs(lifetime_s);
-        Self(
-            Cache::builder()
-                .max_capacity(100_000)
-                .eviction_policy(EvictionPolicy::lru())
-                .time_to_idle(idle)
-                .build(),
-        )
+        Self(PerOwner::new(MOST, lifetime_s))
     }
 
     /// The first token of a family, whose name is returned with it.
     pub(super) fn issue(&self, grant: Grant) -> (String, String) {
         let (family, name) = (secret(), secret());
-        self.0.insert(family.clone(), Arc::new(Mutex::new(Family { grant, good: hash(&name) })));
+        self.0.put(&family, Arc::new(Family { grant, good: Mutex::new(hash(&name)) }));
         (format!("{family}.{name}"), family)
     }
 
@@ -69,34 +90,38 @@ impl RefreshTokens {
     pub(super) fn look(&self, token: &str, is_for: impl FnOnce(&Grant) -> bool) -> Result<Grant, NotTaken> {
         self.good(
             token,
-            |known| if is_for(&known.grant) { Ok(known.grant.clone()) } else { Err(NotTaken::Unknown) },
+            |known, _| {
+                if is_for(&known.grant) { Ok(known.grant.clone()) } else { Err(NotTaken::Unknown) }
+            },
         )
     }
 
-    /// The token that takes this one's place.
+    /// The token that takes this one's place. The family's time begins anew.
     pub(super) fn rotate(&self, token: &str) -> Result<String, NotTaken> {
-        self.good(token, |known| {
+        self.good(token, |known, good| {
+            let family = token.split_once('.').map_or("", |(family, _)| family);
             let next = secret();
-            known.good = hash(&next);
-            Ok(format!("{}.{next}", token.split_once('.').map_or("", |(family, _)| family)))
+            *good = hash(&next);
+            self.0.put(family, known.clone());
+            Ok(format!("{family}.{next}"))
         })
     }
 
     fn good<T>(
         &self,
         token: &str,
-        what: impl FnOnce(&mut Family) -> Result<T, NotTaken>,
+        what: impl FnOnce(&Arc<Family>, &mut [u8; 32]) -> Result<T, NotTaken>,
     ) -> Result<T, NotTaken> {
         let (family, name) = token.split_once('.').ok_or(NotTaken::Unknown)?;
         let known = self.0.get(family).ok_or(NotTaken::Unknown)?;
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        if bool::from(known.good.ct_eq(&hash(name))) {
-            return what(&mut known);
+        let mut good = known.good.lock().unwrap_or_else(PoisonError::into_inner);
+        if bool::from(good.ct_eq(&hash(name))) {
+            return what(&known, &mut good);
         }
-        self.0.invalidate(family);
-        // Whoever waits for the lock finds a family that is good for none.
-        known.good = [0; 32];
-        Err(NotTaken::Reused)
+        let is_over = *good == ENDED;
+        *good = ENDED;
+        self.0.end(family);
+        Err(if is_over { NotTaken::Unknown } else { NotTaken::Reused })
     }
 
     /// Ends the family of a token.
@@ -106,7 +131,23 @@ impl RefreshTokens {
 
     /// Ends a family.
     pub(super) fn revoke(&self, family: &str) {
-        self.0.invalidate(family);
+        if let Some(known) = self.0.get(family) {
+            known.end();
+        }
+        self.0.end(family);
+    }
+
+    /// Ends all that an identity has. Returns how many that were.
+    pub(super) fn end_of(&self, identity: &str) -> usize {
+        for (_, family) in self.0.of(identity) {
+            family.end();
+        }
+        self.0.end_of(identity)
+    }
+
+    /// What an identity has, the oldest first, with the families' names.
+    pub(super) fn of(&self, identity: &str) -> Vec<(String, Grant)> {
+        self.0.of(identity).into_iter().map(|(family, known)| (family, known.grant.clone())).collect()
     }
 }
 
@@ -119,6 +160,7 @@ mod tests {
     use super::{Grant, NotTaken, RefreshTokens};
     use crate::login::{Timestamp, User};
     use crate::tenant::login::Proved;
+    use crate::tenant::revocations::Moment;
 
     fn issued() -> (RefreshTokens, String) {
         let proved = Proved {
@@ -126,6 +168,7 @@ mod tests {
             user: User::default(),
             method: "pwd",
             at: Timestamp::default(),
+            began: Moment::default(),
         };
         let grant = Grant {
             issuer: "http://localhost/".to_owned(),

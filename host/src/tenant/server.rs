@@ -17,6 +17,7 @@ use super::config::Config;
 use super::decider::Decider;
 use super::issuer::{Hosts, Scheme};
 use super::keys::{Keys, KeysError};
+use super::management::SpentProofs;
 use super::metrics::Metrics;
 use super::outbox::Outbox;
 use super::passwords::Passwords;
@@ -137,7 +138,10 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         verified: Verified::new(),
         sessions: Sessions::open(state, config.lifetimes.session)?,
         refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token),
-        revocations: Revocations::new(config.lifetimes.session.max(config.lifetimes.refresh_token)),
+        revocations: Revocations::new(
+            config.lifetimes.all().into_iter().map(|(_, it)| it).max().unwrap_or_default(),
+        ),
+        spent_proofs: SpentProofs::new(config.lifetimes.id_token),
         passwords: Passwords::new(config.password_hash),
         flows: Flows::new(&config.lifetimes),
         outbox: Outbox::default(),

@@ -7,9 +7,10 @@ use axum_extra::extract::cookie::{Cookie, Key, SameSite, SignedCookieJar};
 use super::Tenant;
 use super::issuer::Issuer;
 use super::login::Proved;
-use super::one_time::OneTime;
+use super::per_owner::{Owned, PerOwner};
 use super::random;
 use super::state_dir::{StateDir, StateError};
+use super::weighed::Weighed;
 
 /// Somebody who is logged in to the tenant in a browser.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,10 +22,25 @@ pub(super) struct Session {
     pub(super) proved: Proved,
 }
 
+impl Weighed for Session {
+    fn bytes(&self) -> usize {
+        self.sid.len() + self.proved.bytes()
+    }
+}
+
+impl Owned for Session {
+    fn owner(&self) -> &str {
+        &self.proved.user.user_id
+    }
+}
+
+/// Sessions of one identity. Beyond, the oldest ends.
+const MOST: usize = 200;
+
 /// The sessions, and the key that signs the cookies they hang on.
 pub(super) struct Sessions {
     key: Key,
-    kept: OneTime<Session>,
+    kept: PerOwner<Session>,
     lifetime_s: u64,
 }
 
@@ -33,7 +49,17 @@ impl Sessions {
         let text = state.read_or_make("cookie.key", || [random::secret(), random::secret()].concat())?;
         let key = Key::try_from(text.trim().as_bytes())
             .map_err(|_| state.unusable("cookie.key", "it is too short; remove it to have a new one made"))?;
-        Ok(Self { key, kept: OneTime::new(lifetime_s), lifetime_s })
+        Ok(Self { key, kept: PerOwner::new(MOST, lifetime_s), lifetime_s })
+    }
+
+    /// What an identity has, the oldest first.
+    pub(super) fn of(&self, identity: &str) -> Vec<Session> {
+        self.kept.of(identity).into_iter().map(|(_, session)| session).collect()
+    }
+
+    /// Ends all that an identity has. Returns how many that were.
+    pub(super) fn end_of(&self, identity: &str) -> usize {
+        self.kept.end_of(identity)
     }
 }
 
@@ -91,7 +117,8 @@ impl Browser {
     pub(super) fn begin_session(&mut self, tenant: &Tenant, proved: &Proved) -> Session {
         self.forget_session(tenant);
         let session = Session { sid: random::secret(), proved: proved.remembered() };
-        let name = tenant.sessions.kept.put(session.clone());
+        let name = random::secret();
+        tenant.sessions.kept.put(&name, session.clone());
         self.write("session", name, Some(tenant.sessions.lifetime_s));
         session
     }
@@ -106,7 +133,7 @@ impl Browser {
 
     fn forget_session(&self, tenant: &Tenant) {
         if let Some(name) = self.read("session") {
-            tenant.sessions.kept.take(&name);
+            tenant.sessions.kept.end(&name);
         }
     }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Tenant;
 use super::tokens::seconds;
+use super::weighed::{Weighed, weight};
 use crate::login::Timestamp;
 
 /// What a token says that is ours.
@@ -32,6 +33,21 @@ pub(super) struct Claims {
     exp: u64,
     #[serde(default)]
     iat: Option<f64>,
+}
+
+impl Claims {
+    /// When it was issued, in seconds; 0 where it does not say.
+    pub(super) fn issued_at(&self) -> u64 {
+        // Saturates at both ends.
+        self.iat.unwrap_or_default() as u64
+    }
+}
+
+impl Weighed for Claims {
+    fn bytes(&self) -> usize {
+        let texts = [Some(&self.iss), self.azp.as_ref(), Some(&self.scope), self.gty.as_ref()];
+        texts.into_iter().flatten().map(String::len).sum::<usize>() + self.sub.bytes() + self.aud.bytes()
+    }
 }
 
 /// Why a token is not taken.
@@ -65,6 +81,9 @@ const LEEWAY: u64 = 5;
 /// as looking for a user.
 pub(super) struct Verified(Cache<[u8; 32], Arc<Known>>);
 
+/// The most that they take, in bytes.
+const BYTES: u64 = 16 << 20;
+
 struct Known {
     kid: String,
     claims: Arc<Claims>,
@@ -72,7 +91,14 @@ struct Known {
 
 impl Verified {
     pub(super) fn new() -> Self {
-        Self(Cache::builder().max_capacity(10_000).eviction_policy(EvictionPolicy::lru()).build())
+        let weigh = |_: &[u8; 32], known: &Arc<Known>| weight(&known.kid, &known.claims);
+        Self(
+            Cache::builder()
+                .max_capacity(BYTES)
+                .weigher(weigh)
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use crate::tenant::Tenant;
 use crate::tenant::config::Client;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::tokens::CURRENT_USER_SCOPES;
+use crate::tenant::weighed::Weighed;
 
 /// A login that an application asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,20 +178,6 @@ impl Authorization {
         })
     }
 
-    /// How large it is, about.
-    pub(super) fn bytes(&self) -> usize {
-        let optional = [
-            &self.state,
-            &self.nonce,
-            &self.challenge,
-            &self.connection,
-            &self.login_hint,
-            &self.login_ticket,
-        ];
-        let optional = optional.into_iter().flatten().map(String::len);
-        1024 + self.redirect_uri.len() + self.scope.len() + optional.sum::<usize>()
-    }
-
     /// As `transaction.protocol` calls it.
     pub(super) fn protocol(&self) -> &'static str {
         match self.wants {
@@ -198,6 +185,19 @@ impl Authorization {
             Wants { code: true, .. } => "oidc-hybrid-profile",
             _ => "oidc-implicit-profile",
         }
+    }
+}
+
+impl Weighed for Authorization {
+    fn bytes(&self) -> usize {
+        let Self { state, nonce, challenge, connection, login_hint, login_ticket, .. } = self;
+        let optional = [state, nonce, challenge, connection, login_hint, login_ticket];
+        let audience = match &self.audience {
+            Audience::Userinfo => 0,
+            Audience::Management(api) | Audience::Api(api) => api.len(),
+        };
+        let texts = self.client_id.len() + self.redirect_uri.len() + self.scope.len() + audience;
+        texts + optional.into_iter().map(Weighed::bytes).sum::<usize>()
     }
 }
 
@@ -303,7 +303,8 @@ impl Audience {
         Err(Refused::denied(format!("Service not found: {asked}")))
     }
 
-    /// Scopes that a user gets of those asked for.
+    /// Scopes that a user gets of those asked for, each once: what is granted is
+    /// kept with a refresh token, and is no longer than what there is to grant.
     pub(super) fn grant(&self, tenant: &Tenant, client: &Client, asked: &str) -> String {
         let is_granted = |scope: &&str| {
             let of_api = match self {
@@ -319,7 +320,13 @@ impl Audience {
                 OPENID_SCOPES.contains(scope) && (*scope != "offline_access" || client.may("refresh_token"));
             of_api || of_openid
         };
-        asked.split_whitespace().filter(is_granted).collect::<Vec<_>>().join(" ")
+        let mut granted: Vec<&str> = Vec::new();
+        for scope in asked.split_whitespace().filter(is_granted) {
+            if !granted.contains(&scope) {
+                granted.push(scope);
+            }
+        }
+        granted.join(" ")
     }
 }
 

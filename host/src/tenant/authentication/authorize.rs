@@ -142,7 +142,7 @@ impl Asked<'_> {
         let around = around(client, &authorization, self.from);
         match self.tenant.log_in_again(&session.proved, &around) {
             Ok(logged_in) => self.finish(&authorization, &logged_in.user(), &session.proved, Some(&session)),
-            Err(NotLoggedIn::Gone) => {
+            Err(NotLoggedIn::Gone | NotLoggedIn::Revoked) => {
                 self.browser.end_session(self.tenant);
                 if authorization.prompt == Prompt::Never {
                     return self.tell(&authorization, &login_required());
@@ -193,7 +193,10 @@ impl Asked<'_> {
     /// Tells the application why there is no login.
     pub(super) fn tell(self, authorization: &Authorization, why: &Refused) -> Response {
         let Authorization { redirect_uri, mode, state, .. } = authorization;
-        let response = answer::send(redirect_uri, *mode, state.as_deref(), of_error(why));
+        // As this endpoint calls it (RFC 6749, 4.1.2.1).
+        let error = if why.error == "invalid_grant" { "access_denied" } else { why.error };
+        let why = Refused { error, ..why.clone() };
+        let response = answer::send(redirect_uri, *mode, state.as_deref(), of_error(&why));
         (self.browser.into_cookies(), response).into_response()
     }
 }

@@ -12,9 +12,9 @@ use serde_json::json;
 use super::Ticket;
 use super::error::Refused;
 use super::params::Params;
-use super::prove::{by_code, by_password};
+use super::prove::{Typed, by_code, by_password};
 use crate::tenant::issuer::Issuer;
-use crate::tenant::login::Proved;
+use crate::tenant::login::{From, Proved};
 use crate::tenant::sessions::Browser;
 use crate::tenant::{Shared, Tenant, random, run};
 
@@ -22,10 +22,11 @@ use crate::tenant::{Shared, Tenant, random, run};
 pub(super) async fn authenticate(
     State(tenant): State<Shared>,
     issuer: Issuer,
+    from: From,
     headers: HeaderMap,
     params: Params,
 ) -> Response {
-    run(&tenant, move |tenant| match authenticated(tenant, &issuer, &headers, &params) {
+    run(&tenant, move |tenant| match authenticated(tenant, &issuer, &from, &headers, &params) {
         Ok(response) => response,
         Err(why) => why.into_response(),
     })
@@ -35,6 +36,7 @@ pub(super) async fn authenticate(
 fn authenticated(
     tenant: &Tenant,
     issuer: &Issuer,
+    from: &From,
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, Refused> {
@@ -45,7 +47,7 @@ fn authenticated(
         tracing::warn!(target: "audit", client = client.client_id, "a login from a foreign origin was refused");
         return Ok((StatusCode::FORBIDDEN, format!("Origin {origin} is not allowed.")).into_response());
     }
-    let proved = proved(tenant, params).map_err(|why| match why.error {
+    let proved = proved(tenant, from, params).map_err(|why| match why.error {
         // As this endpoint calls it.
         "invalid_grant" => Refused::denied(why.description),
         _ => why,
@@ -61,10 +63,14 @@ fn authenticated(
     Ok((browser.into_cookies(), Json(answer)).into_response())
 }
 
-fn proved(tenant: &Tenant, params: &Params) -> Result<Proved, Refused> {
+fn proved(tenant: &Tenant, from: &From, params: &Params) -> Result<Proved, Refused> {
     let config = &tenant.config;
     let realm = |name: &str| {
         config.connection(name).ok_or_else(|| Refused::request("realm: there is no such connection"))
+    };
+    let typed = |secret| {
+        let (login, secret) = (params.require("username")?, params.require(secret)?);
+        Ok::<_, Refused>(Typed { login, secret, sender: &from.ip })
     };
     match params.get("credential_type").unwrap_or_default() {
         "http://auth0.com/oauth/grant-type/passwordless/otp" => {
@@ -72,7 +78,7 @@ fn proved(tenant: &Tenant, params: &Params) -> Result<Proved, Refused> {
             if !connection.is_passwordless() {
                 return Err(Refused::request("realm: it is no passwordless connection"));
             }
-            by_code(tenant, connection, params.require("username")?, params.require("otp")?)
+            by_code(tenant, connection, typed("otp")?)
         }
         "http://auth0.com/oauth/grant-type/password-realm" | "password" => {
             let connection = match params.get("realm") {
@@ -81,7 +87,7 @@ fn proved(tenant: &Tenant, params: &Params) -> Result<Proved, Refused> {
                     .connection_of("auth0")
                     .ok_or_else(|| Refused::request("realm: there is no database"))?,
             };
-            by_password(tenant, connection, params.require("username")?, params.require("password")?)
+            by_password(tenant, connection, typed("password")?)
         }
         _ => Err(Refused::new(
             StatusCode::BAD_REQUEST,

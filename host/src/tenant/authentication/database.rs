@@ -4,21 +4,22 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use email_address::EmailAddress;
+use contact_syntax::is_email_address;
 use serde_json::{Value, json};
 
-use super::ResetTicket;
-use super::error::{OfDatabase, Refused};
+use super::error::{NOT_AN_ADDRESS, OfDatabase, Refused};
 use super::pages;
 use super::params::Params;
 use super::prove::unavailable;
+use super::{ResetTicket, Verification};
 use crate::directory::Credential;
-use crate::login::{ApiError, Metadata, Timestamp, Verification};
+use crate::login::{self, ApiError, IdentityKey, Metadata, Timestamp};
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;
 use crate::tenant::outbox::{Kind, Message};
 use crate::tenant::passwords::Wrong;
+use crate::tenant::revocations::Moment;
 use crate::tenant::{Shared, Tenant, random, run};
 
 /// Metadata that a sign-up may bring: fields, and characters in each.
@@ -38,8 +39,8 @@ pub(super) fn made(
         return bad("public_signup_disabled", "Public signup is disabled");
     }
     let (email, password) = (params.require("email")?.to_ascii_lowercase(), params.require("password")?);
-    if !EmailAddress::is_valid(&email) || email.len() > 254 {
-        return bad("invalid_request", "email: this is no address");
+    if !is_email_address(&email) {
+        return bad("invalid_request", NOT_AN_ADDRESS);
     }
     let username = params.owned("username");
     let is_name = |name: &String| {
@@ -57,7 +58,7 @@ pub(super) fn made(
     };
     let id = random::object_id();
     let now = Timestamp::now();
-    let mut user = Proved::new(connection, &id, "pwd", now).user;
+    let mut user = Proved::new(connection, &id, "pwd").user;
     let local = email.split_once('@').map_or("", |(local, _)| local);
     user.rest.insert("nickname".to_owned(), local.into());
     user.rest.insert("name".to_owned(), email.as_str().into());
@@ -68,7 +69,7 @@ pub(super) fn made(
     }
     user.user_metadata = metadata(params)?;
     user.email = Some(email.clone());
-    user.email_verified = Verification::Unverified;
+    user.email_verified = login::Verification::Unverified;
     (user.created_at, user.updated_at) = (Some(now), Some(now));
     let credential = Credential {
         connection: connection.name.clone(),
@@ -131,9 +132,11 @@ pub(super) async fn change_password(
         known_client(tenant, &params)?;
         let connection = named(tenant, &params)?;
         let email = params.require("email")?.to_ascii_lowercase();
-        if owner(tenant, connection, &email).map_err(unavailable)?.is_some() {
-            let (connection, at) = (connection.name.clone(), Timestamp::now());
-            let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), at };
+        // Drawn first: a password that is set meanwhile outdates the mail.
+        let (began, at) = (Moment::now(), Timestamp::now());
+        if holder(tenant, connection, &email).map_err(unavailable)?.is_some() {
+            let connection = connection.name.clone();
+            let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), began };
             let link = format!("{issuer}u/reset?ticket={}", tenant.flows.resets.put(ticket));
             let kind = Kind::Reset;
             tenant.outbox.send(Message { to: email, kind, connection, code: None, link: Some(link), at });
@@ -144,25 +147,11 @@ pub(super) async fn change_password(
     .await
 }
 
-/// The identity of this database with this address: by its password, or, of
-/// users that were imported without one, by their user's address.
-fn owner(tenant: &Tenant, connection: &Connection, email: &str) -> Result<Option<Credential>, ApiError> {
-    if let Some(known) = tenant.directory.credential(&connection.name, email)? {
-        return Ok(Some(known));
-    }
-    let users = tenant.directory.find_by_email(email, 10)?;
-    let mut own = users.iter().filter_map(|stored| {
-        stored.user.identities.first().filter(|it| it.provider == "auth0" && it.connection == connection.name)
-    });
-    let (Some(identity), None) = (own.next(), own.next()) else { return Ok(None) };
-    let known = tenant.directory.credential_of(&connection.name, &identity.user_id)?;
-    Ok(Some(known.unwrap_or_else(|| Credential {
-        connection: connection.name.clone(),
-        user_id: identity.user_id.clone(),
-        email: Some(email.to_owned()),
-        username: None,
-        password: None,
-    })))
+/// The one identity of this database with this address, imported users' included.
+fn holder(tenant: &Tenant, connection: &Connection, email: &str) -> Result<Option<Credential>, ApiError> {
+    let mut holders = tenant.directory.holders(&connection.name, email)?.into_iter();
+    // Of two, the mail would say of neither whose it is.
+    Ok(holders.next().filter(|_| holders.next().is_none()))
 }
 
 /// Sets a new password. Whoever has got the mail has the mailbox: the address is
@@ -178,17 +167,21 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
         Err(Wrong::Busy) => return Refused::busy().into_response(),
         Err(_) => return pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters.")),
     };
-    let Some(ResetTicket { connection, email, at }) = tenant.flows.resets.take(ticket) else { return used() };
+    let Some(ResetTicket { connection, email, began }) = tenant.flows.resets.take(ticket) else {
+        return used();
+    };
     let Some(connection) = tenant.config.connection(&connection) else { return used() };
-    let done = owner(tenant, connection, &email).and_then(|known| {
+    let done = holder(tenant, connection, &email).and_then(|known| {
         let Some(known) = known else { return Ok(false) };
         // An older mail than the password.
-        if tenant.revocations.is_revoked(&format!("auth0|{}", known.user_id), at) {
+        if tenant.revocations.is_revoked(&format!("auth0|{}", known.user_id), began) {
             return Ok(false);
         }
+        let key = IdentityKey { connection: &known.connection, provider: "auth0", user_id: &known.user_id };
+        let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
         let credential = Credential { password: Some(hash), ..known };
         tenant.directory.set_credential(&credential)?;
-        tenant.login_changed(&credential);
+        tenant.login_changed(&credential, &owner.user);
         tenant.set_verified(&format!("auth0|{}", credential.user_id), &email)?;
         Ok(true)
     });
@@ -204,7 +197,7 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
 
 /// Verifies the address of a mail.
 pub(super) fn verify(tenant: &Tenant, ticket: &str) -> Response {
-    let Some((user_id, email)) = tenant.flows.verifications.take(ticket) else {
+    let Some(Verification { user_id, email }) = tenant.flows.verifications.take(ticket) else {
         return pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.");
     };
     match tenant.set_verified(&user_id, &email) {

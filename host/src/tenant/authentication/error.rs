@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::tenant::login::NotLoggedIn;
 
+/// Of an address that the policy could not compare.
+pub(super) const NOT_AN_ADDRESS: &str = "email: expected an address such as ada@example.com";
+
 /// A refusal, as OAuth 2.0 has it.
 ///
 /// Source: RFC 6749, 5.2; the statuses are Auth0's (auth0/go-auth0, recordings).
@@ -61,7 +64,10 @@ impl From<NotLoggedIn> for Refused {
         match why {
             NotLoggedIn::Denied(message) => Self::denied(message),
             NotLoggedIn::Blocked => Self::new(StatusCode::FORBIDDEN, "unauthorized", "user is blocked"),
-            NotLoggedIn::Gone => Self::grant("Unknown or invalid refresh token."),
+            NotLoggedIn::Gone => Self::grant("The account is no longer there. Log in again."),
+            NotLoggedIn::Revoked => Self::grant(
+                "The password, the address or the account was changed since this login began. Log in again.",
+            ),
             NotLoggedIn::Failed(_) => Self::server(),
         }
     }

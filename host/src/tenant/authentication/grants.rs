@@ -13,6 +13,7 @@ use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;
 use crate::tenant::refresh_tokens::Grant;
 use crate::tenant::tokens::{AccessClaims, IdToken, seconds};
+use crate::tenant::weighed::Weighed;
 
 /// What an authorization code stands for.
 #[derive(Debug, Clone)]
@@ -21,6 +22,13 @@ pub(super) struct Code {
     pub(super) proved: Proved,
     pub(super) session: Option<String>,
     pub(super) issuer: Issuer,
+}
+
+impl Weighed for Code {
+    fn bytes(&self) -> usize {
+        let Self { authorization, proved, session, issuer } = self;
+        authorization.bytes() + proved.bytes() + session.bytes() + issuer.as_str().len()
+    }
 }
 
 /// Somebody who is logged in, and to what.

@@ -32,7 +32,7 @@ mod steps;
 mod token;
 mod userinfo;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -44,7 +44,8 @@ use super::attempts::Attempts;
 use super::config::Lifetimes;
 use super::login::Proved;
 use super::one_time::OneTime;
-use crate::login::Timestamp;
+use super::revocations::Moment;
+use super::weighed::Weighed;
 use grants::Code;
 use prove::MailedCode;
 use steps::Pending;
@@ -63,8 +64,8 @@ pub(super) struct Flows {
     attempts: Attempts,
     /// One-time passwords, by connection and address.
     mailed_codes: OneTime<Arc<MailedCode>>,
-    /// Links that verify an address: the user and the address.
-    pub(super) verifications: OneTime<(String, String)>,
+    /// Links that verify an address.
+    pub(super) verifications: OneTime<Verification>,
     /// Links to a page that asks for a new password.
     resets: OneTime<ResetTicket>,
 }
@@ -80,12 +81,37 @@ struct Ticket {
     brought: bool,
 }
 
+impl Weighed for Ticket {
+    fn bytes(&self) -> usize {
+        self.client_id.len() + self.proved.bytes() + self.browser.len()
+    }
+}
+
+/// What a link that verifies an address stands for.
+#[derive(Clone)]
+pub(super) struct Verification {
+    pub(super) user_id: String,
+    pub(super) email: String,
+}
+
+impl Weighed for Verification {
+    fn bytes(&self) -> usize {
+        self.user_id.len() + self.email.len()
+    }
+}
+
 /// What a link to a page that asks for a new password stands for.
 #[derive(Clone)]
 struct ResetTicket {
     connection: String,
     email: String,
-    at: Timestamp,
+    began: Moment,
+}
+
+impl Weighed for ResetTicket {
+    fn bytes(&self) -> usize {
+        self.connection.len() + self.email.len()
+    }
 }
 
 /// What came of a code.
@@ -97,17 +123,24 @@ struct Spent {
     replayed: bool,
 }
 
+impl Weighed for Mutex<Spent> {
+    fn bytes(&self) -> usize {
+        let spent = self.lock().unwrap_or_else(PoisonError::into_inner);
+        spent.family.bytes()
+    }
+}
+
 impl Flows {
     pub(super) fn new(lifetimes: &Lifetimes) -> Self {
         // Links in mails wait for people to read them.
         const MAIL_S: u64 = 86_400;
         Self {
-            pending: OneTime::weighed(lifetimes.code.max(600), |it| it.bytes()),
-            codes: OneTime::weighed(lifetimes.code, |it| it.authorization.bytes()),
+            pending: OneTime::new(lifetimes.code.max(600)),
+            codes: OneTime::new(lifetimes.code),
             spent_codes: OneTime::new(lifetimes.code),
             login_tickets: OneTime::new(lifetimes.code),
             attempts: Attempts::new(),
-            mailed_codes: OneTime::weighed(lifetimes.mailed_code, |it| it.params.bytes()),
+            mailed_codes: OneTime::new(lifetimes.mailed_code),
             verifications: OneTime::new(MAIL_S),
             resets: OneTime::new(MAIL_S),
         }

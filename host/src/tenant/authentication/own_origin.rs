@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::authorize::authorize;
 use super::error::Refused;
 use super::params::Params;
-use super::prove::by_password;
+use super::prove::{Typed, by_password};
 use super::{Ticket, answer, authorization};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;
@@ -31,10 +31,11 @@ struct Continue {
 pub(super) async fn login(
     State(tenant): State<Shared>,
     issuer: Issuer,
+    from: From,
     headers: HeaderMap,
     params: Params,
 ) -> Response {
-    run(&tenant, move |tenant| match checked(tenant, &issuer, &headers, &params) {
+    run(&tenant, move |tenant| match checked(tenant, &issuer, &from, &headers, &params) {
         Ok(response) => response,
         Err(why) => why.into_response(),
     })
@@ -44,6 +45,7 @@ pub(super) async fn login(
 fn checked(
     tenant: &Tenant,
     issuer: &Issuer,
+    from: &From,
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, Refused> {
@@ -56,11 +58,13 @@ fn checked(
         None => tenant.config.connection_of("auth0"),
     };
     let connection = connection.ok_or_else(|| Refused::request("connection: there is no such connection"))?;
-    let proved = by_password(tenant, connection, params.require("username")?, params.require("password")?)?;
+    let client = tenant.config.client(params.require("client_id")?);
+    let client = client.ok_or_else(|| Refused::request("the client was not found"))?;
+    let (login, secret) = (params.require("username")?, params.require("password")?);
+    let proved = by_password(tenant, connection, Typed { login, secret, sender: &from.ip })?;
     let mut browser = Browser::of(tenant, issuer, headers);
     let brought = browser.known_id().is_some();
-    let client_id = params.require("client_id")?.to_owned();
-    let ticket = Ticket { client_id, proved, browser: browser.id(), brought };
+    let ticket = Ticket { client_id: client.client_id.clone(), proved, browser: browser.id(), brought };
     let mut context = Params::default();
     for name in [
         "client_id",

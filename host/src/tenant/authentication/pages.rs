@@ -223,7 +223,7 @@ pub(super) async fn verification(State(tenant): State<Shared>, InQuery(params): 
     let ticket = params.get("ticket").unwrap_or_default();
     match tenant.flows.verifications.get(ticket) {
         None => error(StatusCode::BAD_REQUEST, "This link has expired, or was used already."),
-        Some((_, email)) => {
+        Some(super::Verification { email, .. }) => {
             let nonce = random::secret();
             shown(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
         }

@@ -12,6 +12,7 @@ use crate::tenant::Shared;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::json_object::Object;
 use crate::tenant::login::From;
+use crate::tenant::weighed::Weighed;
 
 /// Parameters of a request: each stands once, and one without a value does not
 /// stand.
@@ -21,11 +22,6 @@ use crate::tenant::login::From;
 pub(super) struct Params(Map<String, Value>);
 
 impl Params {
-    /// How large they are, about.
-    pub(super) fn bytes(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.as_str().map_or(64, str::len)).sum()
-    }
-
     /// From a query or a form.
     pub(super) fn of_form(text: &[u8]) -> Result<Self, Refused> {
         let mut params = Map::new();
@@ -69,12 +65,15 @@ impl Params {
         self.0.get(name)
     }
 
-    /// The parameters within one: `authParams`.
+    /// The parameters of a later `/authorize` within one: `authParams`. They are
+    /// kept until then: those that are known there, if they are texts.
     pub(super) fn within(&self, name: &str) -> Self {
-        match self.0.get(name) {
-            Some(Value::Object(params)) => Self(params.clone()),
-            _ => Self::default(),
-        }
+        let Some(Value::Object(params)) = self.0.get(name) else { return Self::default() };
+        let known = AUTHORIZE.into_iter().filter_map(|name| {
+            let text = params.get(name)?.as_str().filter(|text| text.len() <= LONGEST)?;
+            Some((name.to_owned(), text.into()))
+        });
+        Self(known.collect())
     }
 
     pub(super) fn set(&mut self, name: &str, value: &str) {
@@ -88,9 +87,33 @@ impl Params {
     }
 }
 
+impl Weighed for Params {
+    fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+/// Parameters of `/authorize` that a mail's link may go on with.
+const AUTHORIZE: [&str; 12] = [
+    "redirect_uri",
+    "response_type",
+    "response_mode",
+    "scope",
+    "audience",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "login_hint",
+    "max_age",
+    "prompt",
+];
+
+/// The longest parameter, in bytes.
+const LONGEST: usize = 8 << 10;
+
 /// What is kept of a request is kept for a while.
 fn check_length(key: &str, value: &str) -> Result<(), Refused> {
-    const LONGEST: usize = 8 << 10;
     if key.len() > 256 || value.len() > LONGEST {
         return Err(Refused::request("a parameter is longer than 8 KiB"));
     }

@@ -4,21 +4,20 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use email_address::EmailAddress;
+use contact_syntax::{is_email_address, is_phone_number};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::answer::refuse;
 use super::authorization::{Authorization, Unanswered};
 use super::authorize::Asked;
-use super::error::Refused;
+use super::error::{NOT_AN_ADDRESS, Refused};
 use super::params::{InQuery, Params};
-use super::prove::{MailedCode, by_code, code_name, mailed};
+use super::prove::{MailedCode, Typed, by_code, code_name, mailed};
 use crate::login::Timestamp;
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;
-use crate::tenant::management::is_phone_number;
 use crate::tenant::outbox::{Kind, Message};
 use crate::tenant::sessions::Browser;
 use crate::tenant::{Shared, Tenant, passwordless_id, random, run};
@@ -41,8 +40,8 @@ fn checked(connection: &Connection, address: &str) -> Result<String, Refused> {
         if !is_phone_number(address) {
             return Err(Refused::request("phone_number: expected one such as +15550100"));
         }
-    } else if !EmailAddress::is_valid(address) || address.len() > 254 {
-        return Err(Refused::request("email: this is no address"));
+    } else if !is_email_address(address) {
+        return Err(Refused::request(NOT_AN_ADDRESS));
     }
     Ok(address.to_ascii_lowercase())
 }
@@ -132,11 +131,15 @@ fn addressed<'a>(tenant: &'a Tenant, params: &'a Params) -> Result<(&'a Connecti
 }
 
 /// `/passwordless/verify`: whether a code is right, which it stays.
-pub(super) async fn verify(State(tenant): State<Shared>, params: Params) -> Result<Json<Value>, Refused> {
+pub(super) async fn verify(
+    State(tenant): State<Shared>,
+    from: From,
+    params: Params,
+) -> Result<Json<Value>, Refused> {
     run(&tenant, move |tenant| {
-        let (connection, address) = addressed(tenant, &params)?;
-        let code = params.require("verification_code")?;
-        mailed(tenant, connection, address, code)?;
+        let (connection, login) = addressed(tenant, &params)?;
+        let secret = params.require("verification_code")?;
+        mailed(tenant, connection, Typed { login, secret, sender: &from.ip })?;
         Ok(Json(json!({})))
     })
     .await
@@ -183,7 +186,8 @@ fn redirected(
     let known = browser.known_id();
     let in_session = known.is_some() && kept.is_some_and(|kept| kept.browser == known);
     let asked = Asked { tenant, issuer, from, browser };
-    match by_code(tenant, connection, address, params.require("verification_code")?) {
+    let secret = params.require("verification_code")?;
+    match by_code(tenant, connection, Typed { login: address, secret, sender: &from.ip }) {
         Ok(proved) => Ok(asked.proved(authorization, &proved, in_session)),
         Err(why) => Ok(asked.tell(&authorization, &why).into_response()),
     }

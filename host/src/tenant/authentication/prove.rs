@@ -7,12 +7,14 @@ use serde_json::{Map, Value};
 
 use super::error::Refused;
 use super::params::Params;
-use crate::login::{ApiError, Timestamp, Verification};
-use crate::tenant::attempts::TooMany;
+use crate::login::{ApiError, Verification};
+use crate::tenant::attempts::{Attempt, TooMany};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::login::Proved;
 use crate::tenant::passwords::Wrong;
+use crate::tenant::revocations::Moment;
 use crate::tenant::tokens::same_secret;
+use crate::tenant::weighed::Weighed;
 use crate::tenant::{Tenant, login_name, passwordless_id};
 
 /// A one-time password that was mailed.
@@ -38,23 +40,53 @@ impl MailedCode {
     }
 }
 
+impl Weighed for MailedCode {
+    fn bytes(&self) -> usize {
+        self.code.len() + self.address.len() + self.params.bytes() + self.browser.bytes()
+    }
+}
+
+/// A secret that somebody has typed, and whose it is said to be.
+#[derive(Clone, Copy)]
+pub(super) struct Typed<'a> {
+    /// An address, a username or a phone number.
+    pub(super) login: &'a str,
+    /// A password or a one-time password.
+    pub(super) secret: &'a str,
+    /// The network address that it came from.
+    pub(super) sender: &'a str,
+}
+
 /// By the password of a user of a database.
 pub(super) fn by_password(
     tenant: &Tenant,
     connection: &Connection,
-    login: &str,
-    password: &str,
+    typed: Typed<'_>,
 ) -> Result<Proved, Refused> {
     if !connection.is_database() {
         return Err(Refused::request(format!("the connection {} has no passwords", connection.name)));
     }
-    // Before it is looked at: whoever knows a password that is changed meanwhile
-    // is out.
-    let at = Timestamp::now();
-    let credential = tenant.directory.credential(&connection.name, login).map_err(unavailable)?;
-    let name = login_name(&connection.name, login);
-    match (tenant.passwords.check(&name, credential.as_ref(), password), credential) {
-        (Ok(()), Some(known)) => Ok(Proved::new(connection, &known.user_id, "pwd", at)),
+    let mut proved = checked_password(tenant, connection, typed);
+    for _ in 0..3 {
+        let Ok(it) = &proved else { break };
+        if !tenant.revocations.is_revoked(&it.user.user_id, it.began) {
+            break;
+        }
+        // Changed at this very moment: it may be the old one, or the new one.
+        proved = checked_password(tenant, connection, typed);
+    }
+    proved
+}
+
+fn checked_password(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) -> Result<Proved, Refused> {
+    // Drawn before it is looked at: whoever knows a password that is changed
+    // meanwhile is out.
+    let began = Moment::now();
+    let credential = tenant.directory.credential(&connection.name, typed.login).map_err(unavailable)?;
+    let name = login_name(&connection.name, typed.login);
+    let attempt = Attempt { login: &name, sender: typed.sender, exists: credential.is_some() };
+    match (tenant.passwords.check(attempt, credential.as_ref(), typed.secret), credential) {
+        (Ok(()), Some(known)) => Ok(Proved { began, ..Proved::new(connection, &known.user_id, "pwd") }),
         (Err(Wrong::TooManyAttempts), _) => {
             tracing::warn!(target: "audit", connection = connection.name, "a login is blocked: too many attempts");
             Err(Refused::too_many_attempts())
@@ -76,43 +108,39 @@ pub(super) fn code_name(connection: &Connection, address: &str) -> String {
 pub(super) fn mailed(
     tenant: &Tenant,
     connection: &Connection,
-    address: &str,
-    code: &str,
+    typed: Typed<'_>,
 ) -> Result<Arc<MailedCode>, Refused> {
     let wrong = || Refused::grant("Wrong email or verification code.");
-    let name = code_name(connection, address);
-    // Of the address, too: a new code must not bring new attempts.
-    tenant.flows.attempts.begin(&name).map_err(|TooMany| Refused::too_many_attempts())?;
+    let name = code_name(connection, typed.login);
+    // Where there is no code, there is nothing to guess, and nothing to count.
     let mailed = tenant.flows.mailed_codes.get(&name).ok_or_else(wrong)?;
+    // Of the address, too: a new code must not bring new attempts.
+    let attempt = Attempt { login: &name, sender: typed.sender, exists: true };
+    tenant.flows.attempts.begin(attempt).map_err(|TooMany| Refused::too_many_attempts())?;
     // Counted before it is compared: many at once get no more attempts.
     if mailed.failed.fetch_add(1, Ordering::SeqCst) >= ATTEMPTS {
         tenant.flows.mailed_codes.take(&name);
         tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
         return Err(wrong());
     }
-    if !same_secret(&mailed.code, code) {
+    if !same_secret(&mailed.code, typed.secret) {
         tracing::warn!(target: "audit", connection = connection.name, "a one-time password was wrong");
         return Err(wrong());
     }
     mailed.failed.store(0, Ordering::SeqCst);
-    tenant.flows.attempts.forgive(&name);
+    tenant.flows.attempts.succeed(attempt);
     Ok(mailed)
 }
 
 /// By a code that was mailed to an address, or sent to a phone.
-pub(super) fn by_code(
-    tenant: &Tenant,
-    connection: &Connection,
-    address: &str,
-    code: &str,
-) -> Result<Proved, Refused> {
-    let mailed = mailed(tenant, connection, address, code)?;
-    if tenant.flows.mailed_codes.take(&code_name(connection, address)).is_none() {
+pub(super) fn by_code(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) -> Result<Proved, Refused> {
+    let mailed = mailed(tenant, connection, typed)?;
+    if tenant.flows.mailed_codes.take(&code_name(connection, typed.login)).is_none() {
         return Err(Refused::grant("Wrong email or verification code."));
     }
     let address = mailed.address.as_str();
     let id = passwordless_id(connection, address);
-    let mut proved = Proved::new(connection, &id, connection_method(connection), Timestamp::now());
+    let mut proved = Proved::new(connection, &id, connection_method(connection));
     if connection.strategy == "sms" {
         proved.user.rest.insert("phone_number".to_owned(), address.into());
         proved.user.rest.insert("phone_verified".to_owned(), true.into());
@@ -131,7 +159,7 @@ fn connection_method(connection: &Connection) -> &'static str {
 /// By a provider that is played.
 pub(super) fn as_account(connection: &Connection, account: &Account) -> Proved {
     let id = connection.identity_id(&account.user_id);
-    let mut proved = Proved::new(connection, &id, "federated", Timestamp::now());
+    let mut proved = Proved::new(connection, &id, "federated");
     proved.user.email.clone_from(&account.email);
     proved.user.email_verified = match (account.email.is_some(), account.email_verified) {
         (true, Some(true)) => Verification::Verified,

@@ -12,14 +12,16 @@ use axum::response::{IntoResponse, Response};
 use super::answer::see_other;
 use super::authorization::Authorization;
 use super::authorize::{Asked, around};
-use super::error::Refused;
+use super::error::{NOT_AN_ADDRESS, Refused};
 use super::params::Params;
+use super::prove::Typed;
 use super::{database, pages, passwordless, prove};
-use crate::login::{Answer, Proof, Step, Timestamp};
+use crate::login::{Answer, Proof, Step};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{Around, From, LoggedIn, Proved};
 use crate::tenant::sessions::Browser;
+use crate::tenant::weighed::Weighed;
 use crate::tenant::{Shared, Tenant, run};
 
 /// A login whose page is open.
@@ -32,10 +34,9 @@ pub(super) struct Pending {
     pub(super) asked: Option<Question>,
 }
 
-impl Pending {
-    /// How large it is, about.
-    pub(super) fn bytes(&self) -> usize {
-        self.authorization.bytes() + 1024
+impl Weighed for Pending {
+    fn bytes(&self) -> usize {
+        self.authorization.bytes() + self.browser.len() + self.asked.bytes()
     }
 }
 
@@ -53,6 +54,13 @@ pub(super) struct Question {
     pub(super) email: Option<String>,
     /// The policy that asks.
     pub(super) policy: String,
+}
+
+impl Weighed for Question {
+    fn bytes(&self) -> usize {
+        let Self { proved, current, step: _, candidates, email, policy } = self;
+        proved.bytes() + current.len() + candidates.bytes() + email.bytes() + policy.len()
+    }
 }
 
 /// One form, and the login it belongs to.
@@ -90,6 +98,12 @@ impl<'a> Form<'a> {
 
     pub(super) fn tenant(&self) -> &'a Tenant {
         self.asked.tenant
+    }
+
+    /// What was typed into these fields.
+    fn typed(&self, login: &str, secret: &str) -> Result<Typed<'a>, Refused> {
+        let (login, secret) = (self.params.require(login)?, self.params.require(secret)?);
+        Ok(Typed { login, secret, sender: &self.asked.from.ip })
     }
 
     /// The connection that the form names, if it is one of this kind.
@@ -207,8 +221,7 @@ step!(
     /// With a password.
     by_password, form, {
         let proved = form.connection(Connection::is_database).and_then(|connection| {
-            let (login, password) = (form.params.require("username")?, form.params.require("password")?);
-            prove::by_password(form.tenant(), connection, login, password)
+            prove::by_password(form.tenant(), connection, form.typed("username", "password")?)
         });
         form.go_on("login", proved)
     }
@@ -221,7 +234,7 @@ step!(
         let proved = form.connection(Connection::is_database).and_then(|connection| {
             let user_id = database::made(form.tenant(), issuer, connection, form.params)?;
             let id = user_id.split_once('|').map_or("", |(_, id)| id);
-            Ok(Proved::new(connection, id, "pwd", Timestamp::now()))
+            Ok(Proved::new(connection, id, "pwd"))
         });
         form.go_on("login", proved)
     }
@@ -262,8 +275,7 @@ step!(
     /// With a code.
     by_code, form, {
         let proved = form.connection(Connection::is_passwordless).and_then(|connection| {
-            let (address, code) = (form.params.require("address")?, form.params.require("code")?);
-            prove::by_code(form.tenant(), connection, address, code)
+            prove::by_code(form.tenant(), connection, form.typed("address", "code")?)
         });
         form.go_on("code", proved)
     }
@@ -305,8 +317,8 @@ fn account(connection: &Connection, params: &Params) -> Result<Account, Refused>
         return Err(Refused::request("the id has spaces, or more than 255 characters"));
     }
     let email = params.owned("email");
-    if email.as_ref().is_some_and(|email| !email_address::EmailAddress::is_valid(email)) {
-        return Err(Refused::request("the address is none"));
+    if email.as_ref().is_some_and(|email| !contact_syntax::is_email_address(email)) {
+        return Err(Refused::request(NOT_AN_ADDRESS));
     }
     let mut rest = crate::login::Metadata::new();
     if let Some(name) = params.get("name") {

@@ -17,13 +17,12 @@ use super::client_auth;
 use super::error::Refused;
 use super::grants::Issued;
 use super::params::Params;
-use super::prove::{by_code, by_password, unavailable};
+use super::prove::{Typed, by_code, by_password, unavailable};
 use crate::login::Timestamp;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{Around, From, NotLoggedIn, Proved};
 use crate::tenant::refresh_tokens::{Grant, NotTaken};
-use crate::tenant::revocations::refresh_tokens_of;
 use crate::tenant::tokens::{AccessClaims, fits_challenge, seconds};
 use crate::tenant::{Shared, Tenant, read, run};
 
@@ -162,11 +161,11 @@ impl Request<'_> {
         // Whoever the identity belongs to by now: it may have been linked.
         let owner = code.proved.key().map(|key| tenant.directory.owner(key)).transpose();
         let owner = owner.map_err(unavailable)?.flatten().ok_or_else(invalid)?;
-        if tenant.revocations.is_revoked(&code.proved.user.user_id, code.proved.at) {
-            return Err(invalid());
-        }
         if owner.user.blocked {
             return Err(NotLoggedIn::Blocked.into());
+        }
+        if tenant.revocations.is_revoked(&code.proved.user.user_id, code.proved.began) {
+            return Err(NotLoggedIn::Revoked.into());
         }
         let issued = Issued {
             issuer: self.issuer,
@@ -209,22 +208,16 @@ impl Request<'_> {
             }
             None => grant.scope.clone(),
         };
-        // Whoever has been linked to another account keeps what is open in a
-        // browser, not what may have been copied from one.
-        let is_revoked =
-            tenant.revocations.is_revoked(&refresh_tokens_of(&grant.proved.user.user_id), grant.at);
         let user = match self.log_in(&grant.proved, "oauth2-refresh-token", &scope, true) {
-            Ok(user) if !is_revoked => user,
-            Ok(_) => {
-                tenant.refresh_tokens.revoke_token(token);
-                return Err(not_taken(NotTaken::Unknown));
-            }
+            Ok(user) => user,
+            // A directory that does not answer says nothing of the user.
+            Err(why @ NotLoggedIn::Failed(_)) => return Err(why.into()),
             Err(why) => {
-                // A directory that does not answer says nothing of the user.
-                if why.status != StatusCode::SERVICE_UNAVAILABLE {
-                    tenant.refresh_tokens.revoke_token(token);
-                }
-                return Err(why);
+                tenant.refresh_tokens.revoke_token(token);
+                return Err(match why {
+                    NotLoggedIn::Gone | NotLoggedIn::Revoked => not_taken(NotTaken::Unknown),
+                    why => why.into(),
+                });
             }
         };
         let next = tenant.refresh_tokens.rotate(token).map_err(not_taken)?;
@@ -248,8 +241,8 @@ impl Request<'_> {
             None => config.connection_of("auth0"),
         };
         let connection = connection.ok_or_else(|| Refused::request("realm: there is no such connection"))?;
-        let (login, password) = (self.params.require("username")?, self.params.require("password")?);
-        self.proved(&by_password(self.tenant, connection, login, password)?, "oauth2-password")
+        let typed = self.typed("password")?;
+        self.proved(&by_password(self.tenant, connection, typed)?, "oauth2-password")
     }
 
     fn by_one_time_password(&self) -> Result<Value, Refused> {
@@ -257,8 +250,14 @@ impl Request<'_> {
         let connection = connection
             .filter(|it| it.is_passwordless())
             .ok_or_else(|| Refused::request("realm: there is no such passwordless connection"))?;
-        let (address, code) = (self.params.require("username")?, self.params.require("otp")?);
-        self.proved(&by_code(self.tenant, connection, address, code)?, "oauth2-resource-owner")
+        let typed = self.typed("otp")?;
+        self.proved(&by_code(self.tenant, connection, typed)?, "oauth2-resource-owner")
+    }
+
+    /// The username, and the secret of this parameter.
+    fn typed(&self, secret: &str) -> Result<Typed<'_>, Refused> {
+        let (login, secret) = (self.params.require("username")?, self.params.require(secret)?);
+        Ok(Typed { login, secret, sender: &self.from.ip })
     }
 
     fn proved(&self, proved: &Proved, protocol: &'static str) -> Result<Value, Refused> {
@@ -285,7 +284,7 @@ impl Request<'_> {
         protocol: &'static str,
         scope: &str,
         again: bool,
-    ) -> Result<Arc<crate::login::User>, Refused> {
+    ) -> Result<Arc<crate::login::User>, NotLoggedIn> {
         let around = Around {
             client: self.client,
             protocol,

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::scopes::is_management_scope;
 use crate::login::Metadata;
 
 /// An application.
@@ -57,19 +58,6 @@ pub(in crate::tenant) const GRANTS: [&str; 7] = [
     "http://auth0.com/oauth/grant-type/passwordless/otp",
 ];
 
-/// Scopes of the Management API.
-const MANAGEMENT_SCOPES: [&str; 9] = [
-    "read:users",
-    "create:users",
-    "update:users",
-    "update:users_app_metadata",
-    "delete:users",
-    "read:user_idp_tokens",
-    "read:connections",
-    "read:signing_keys",
-    "update:signing_keys",
-];
-
 impl Client {
     pub(super) fn check(&self) -> Result<(), String> {
         for callback in self.callbacks.iter().chain(&self.logout_urls) {
@@ -88,8 +76,9 @@ impl Client {
         if let Some(grant) = self.grant_types.iter().find(|grant| !GRANTS.contains(&grant.as_str())) {
             return Err(format!("there is no grant type `{grant}`; there are {}", GRANTS.join(", ")));
         }
-        if let Some(scope) = self.scopes.iter().find(|scope| !MANAGEMENT_SCOPES.contains(&scope.as_str())) {
-            return Err(format!("there is no scope `{scope}`; there are {}", MANAGEMENT_SCOPES.join(", ")));
+        if let Some(scope) = self.scopes.iter().find(|scope| !is_management_scope(scope)) {
+            let why = "Auth0's Management API has no such scope; they are written as in `read:users`";
+            return Err(format!("`{scope}`: {why}"));
         }
         if self.client_secret.as_ref().is_some_and(|secret| secret.len() < 16) {
             return Err("a client_secret has 16 characters at least".to_owned());

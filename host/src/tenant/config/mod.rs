@@ -2,6 +2,7 @@
 
 mod client;
 mod connection;
+mod scopes;
 mod settings;
 mod strategies;
 

@@ -66,7 +66,7 @@ pub struct Lifetimes {
 
 impl Lifetimes {
     /// Each with its name.
-    pub(super) fn all(&self) -> [(&'static str, u64); 8] {
+    pub(in crate::tenant) fn all(&self) -> [(&'static str, u64); 8] {
         [
             ("access_token", self.access_token),
             ("management_token", self.management_token),

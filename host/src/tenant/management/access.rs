@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use crate::directory::{Actor, Provenance};
-use crate::login::User;
+use crate::login::{ApiError, User};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::verification::{Claims, TokenError};
-use crate::tenant::{Shared, Tenant};
+use crate::tenant::{Shared, Tenant, read};
 
 /// Whoever holds a token of the Management API.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub(super) struct Caller {
     /// The user whose token it is; none of a client's own.
     pub(super) user_id: Option<String>,
     scopes: Vec<String>,
+    /// The token's `iat`.
+    issued_at: u64,
 }
 
 /// What an ID token allows that is taken for an access token: it names no
@@ -63,6 +65,7 @@ impl Caller {
                 .filter(|scope| is_client || CURRENT_USER_SCOPES.contains(scope))
                 .map(str::to_owned)
                 .collect(),
+            issued_at: claims.issued_at(),
         })
     }
 
@@ -74,6 +77,7 @@ impl Caller {
             client_id: client_id.to_owned(),
             user_id: Some(claims.sub.as_ref()?.as_str()?.to_owned()),
             scopes: LEGACY_SCOPES.map(str::to_owned).into(),
+            issued_at: claims.issued_at(),
         })
     }
 
@@ -86,9 +90,28 @@ impl Caller {
         if scopes.iter().any(|scope| self.has(scope)) { Ok(()) } else { Err(self.lacks(scopes)) }
     }
 
-    /// Refuses a user's token once the user is blocked.
-    pub(super) fn require_active(&self, own: &User) -> Result<(), Problem> {
-        if self.user_id.as_ref() == Some(&own.user_id) && own.blocked {
+    /// Refuses a user's token once the user is blocked, and one from before their
+    /// password or address was changed. Whoever is gone is found missing by what
+    /// they ask for.
+    fn require_active(&self, tenant: &Tenant) -> Result<(), Problem> {
+        let Some(user_id) = &self.user_id else { return Ok(()) };
+        if tenant.revocations.is_token_revoked(user_id, self.issued_at) {
+            tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
+            tenant.metrics.refused_token("revoked");
+            return Err(Problem::token(
+                "The token was revoked: the password or the account was changed since.",
+            ));
+        }
+        match tenant.directory.get(user_id) {
+            Ok(own) => self.require_unblocked(&own.user),
+            Err(ApiError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Refuses what a user does with a blocked account.
+    pub(super) fn require_unblocked(&self, user: &User) -> Result<(), Problem> {
+        if user.blocked {
             tracing::warn!(target: "audit", client = self.client_id, "a blocked user's token was refused");
             return Err(Problem::blocked());
         }
@@ -179,7 +202,13 @@ impl FromRequestParts<Shared> for Caller {
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
         });
         match token {
-            Some(token) if !token.is_empty() => Self::of(tenant, token),
+            Some(token) if !token.is_empty() => {
+                let caller = Self::of(tenant, token)?;
+                if caller.user_id.is_none() {
+                    return Ok(caller);
+                }
+                read(tenant, move |tenant| caller.require_active(tenant).map(|()| caller)).await
+            }
             _ => {
                 let message = "Bad HTTP authentication header format";
                 Err(Problem { code: Some("Bearer"), ..Problem::bad(message, "Bearer") })

@@ -3,7 +3,7 @@
 //! Source: Auth0's OpenAPI document, `post_users` and `patch_users_by_id`;
 //! "Metadata field names and data types".
 
-use email_address::EmailAddress;
+use contact_syntax::{is_email_address, is_phone_number};
 use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
@@ -56,8 +56,7 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 pub(super) fn check_email(email: &str) -> Result<(), Problem> {
-    let local = email.rsplit_once('@').map_or(0, |(local, _)| local.len());
-    if EmailAddress::is_valid(email) && email.len() <= 254 && local <= 64 {
+    if is_email_address(email) {
         return Ok(());
     }
     Err(Problem::body("Object didn't pass validation for format email: on property email"))
@@ -68,12 +67,6 @@ pub(super) fn check_phone(number: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::body("String does not match pattern ^\\+[0-9]{1,15}$ on property phone_number"))
-}
-
-pub(in crate::tenant) fn is_phone_number(number: &str) -> bool {
-    number.strip_prefix('+').is_some_and(|digits| {
-        (1..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
-    })
 }
 
 pub(super) fn check_text(name: &str, text: &str) -> Result<(), Problem> {

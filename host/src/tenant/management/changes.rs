@@ -176,7 +176,14 @@ impl UserChange {
 
         let login_changes = self.email.is_some() || self.username.is_some() || hash.is_some();
         let Some(connection) = connection.filter(|it| it.is_database() && login_changes) else {
-            return Ok(tenant.directory.update(user, stored.version).map(|it| it.user));
+            let updated = tenant.directory.update(user, stored.version).map(|it| it.user);
+            // Unblocked again, nobody finds themselves logged in.
+            if let Ok(user) = updated.as_ref()
+                && user.blocked
+            {
+                tenant.revoke_logins(user);
+            }
+            return Ok(updated);
         };
         let known = tenant.directory.credential_of(&connection.name, &id)?;
         let mut credential = known.unwrap_or_else(|| Credential {
@@ -197,7 +204,7 @@ impl UserChange {
         }
         match tenant.directory.change_login(user, stored.version, &credential) {
             Ok(stored) => {
-                tenant.login_changed(&credential);
+                tenant.login_changed(&credential, &stored.user);
                 Ok(Ok(stored.user))
             }
             Err(error @ ApiError::StateChanged(_)) => Ok(Err(error)),

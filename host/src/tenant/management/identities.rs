@@ -94,10 +94,9 @@ pub(super) async fn link(
 }
 
 fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> Result<Arc<User>, Problem> {
-    let by_proof = body.link_with.is_some();
-    let secondary = match body {
+    let (secondary, proof) = match body {
         LinkBody { link_with: Some(token), provider: None, user_id: None, connection_id: None } => {
-            proved_user(tenant, caller, &token)?
+            (proved_user(tenant, caller, &token)?, Some(token))
         }
         LinkBody { link_with: Some(_), .. } => {
             return Err(Problem::body(
@@ -106,37 +105,71 @@ fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> 
         }
         // A user names an account and proves nothing: the hole of 2018.
         _ if !caller.has(ALL) => return Err(caller.lacks(&[ALL])),
-        by_id => named(tenant, &by_id)?,
+        by_id => (named(tenant, &by_id)?, None),
     };
-    let stored = tenant.directory.get(&primary)?;
-    caller.require_active(&stored.user)?;
-    if primary == secondary {
-        return Err(Problem::operation("Main identity and the new one are the same."));
+    let answer = linked_to(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
+    if let (Err(_), Some(token)) = (&answer, proof) {
+        tenant.spent_proofs.give_back(&token);
     }
-    let link = CheckedLink {
-        request: LinkRequest {
-            primary: primary.clone(),
-            secondary: secondary.clone(),
-            user_metadata: None,
-            app_metadata: None,
-            reasons: Arc::new([]),
-        },
-        primary_version: None,
-        secondary_version: None,
-        provenance: Arc::new(caller.provenance()),
-        now: Timestamp::now(),
-    };
-    let answer = tenant.directory.link(&link);
+    answer
+}
+
+/// The accounts of a link.
+struct Pair {
+    primary: String,
+    secondary: String,
+    /// Whether the user wants it, with a proof of the second account.
+    by_proof: bool,
+}
+
+fn linked_to(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, Problem> {
+    let Pair { primary, secondary, by_proof } = &pair;
+    let mut answer = Err(ApiError::StateChanged(primary.clone()));
+    let mut moved = Vec::new();
+    // Whoever changes an account at the same moment is not in the way for long.
+    for _ in 0..5 {
+        let first = tenant.directory.get(primary)?;
+        if primary == secondary {
+            return Err(Problem::operation("Main identity and the new one are the same."));
+        }
+        let second = match tenant.directory.get(secondary) {
+            Ok(stored) => Some(stored),
+            // The link says why not.
+            Err(ApiError::NotFound(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if *by_proof {
+            caller.require_unblocked(&first.user)?;
+            second.iter().try_for_each(|it| caller.require_unblocked(&it.user))?;
+        }
+        answer = tenant.directory.link(&CheckedLink {
+            request: LinkRequest {
+                primary: primary.clone(),
+                secondary: secondary.clone(),
+                user_metadata: None,
+                app_metadata: None,
+                reasons: Arc::new([]),
+            },
+            primary_version: second.as_ref().map(|_| first.version),
+            secondary_version: second.as_ref().map(|it| it.version),
+            provenance: Arc::new(caller.provenance()),
+            now: Timestamp::now(),
+        });
+        moved = second.map(|it| it.user.identities.clone()).unwrap_or_default();
+        if !matches!(answer, Err(ApiError::StateChanged(_))) {
+            break;
+        }
+    }
     if answer.is_ok() {
-        tenant.revocations.revoke_refresh_tokens(&secondary);
+        tenant.end_refresh_tokens(&moved);
     }
     tracing::info!(
-        target: "audit", client = caller.client_id, primary = %mask_addresses(&primary),
-        secondary = %mask_addresses(&secondary), done = answer.is_ok(), "link"
+        target: "audit", client = caller.client_id, primary = %mask_addresses(primary),
+        secondary = %mask_addresses(secondary), done = answer.is_ok(), "link"
     );
     answer.map_err(|error| match error {
-        ApiError::NotFound(who) if who == primary => Problem::no_user(),
-        ApiError::NotFound(_) if by_proof => Problem::operation("Provided secondary account not found."),
+        ApiError::NotFound(who) if who == *primary => Problem::no_user(),
+        ApiError::NotFound(_) if *by_proof => Problem::operation("Provided secondary account not found."),
         ApiError::NotFound(_) => Problem::operation("Linking to an inexistent identity is not allowed."),
         ApiError::StateChanged(_) => Problem::operation("Unable to link with the secondary account."),
         other => other.into(),
@@ -239,9 +272,7 @@ fn unlinked(
         provenance: Arc::new(caller.provenance()),
         now: Timestamp::now(),
     };
-    let stored = tenant.directory.get(&primary)?;
-    caller.require_active(&stored.user)?;
-    let before = stored.user.identities.len();
+    let before = tenant.directory.get(&primary)?.user.identities.len();
     let answer = tenant.directory.unlink(&unlink);
     let is_no_op = answer.as_ref().is_ok_and(|user| user.identities.len() == before);
     tracing::info!(

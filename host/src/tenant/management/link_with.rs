@@ -1,10 +1,17 @@
 //! Linking by proof: an ID token of the second account.
 
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::access::Caller;
 use super::problem::Problem;
+use crate::directory::{Entry, JournalQuery, Kind};
 use crate::tenant::Tenant;
+use crate::tenant::tokens::seconds;
 use crate::tenant::verification::TokenError;
 
 /// The user that an ID token proves, if the token is one that the caller's
@@ -13,21 +20,77 @@ use crate::tenant::verification::TokenError;
 /// Source of the messages: Auth0's OpenAPI document, `post_identities`, 400.
 /// Their order, and that an expired one is called invalid, are not documented.
 pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
-    proved(tenant, caller, token).map_err(|message| {
-        tracing::warn!(target: "audit", client = caller.client_id, why = message, "a link_with token was refused");
-        tenant.metrics.refused_token("link_with");
-        Problem::bad(message, "invalid_link_with")
-    })
+    let (user_id, issued_at) =
+        proved(tenant, caller, token).map_err(|message| refused(tenant, caller, message, message))?;
+    if tenant.revocations.is_token_revoked(&user_id, issued_at) {
+        return Err(refused(tenant, caller, INVALID, "its password or account was changed since"));
+    }
+    // Whoever has parted the accounts since does not mean this token.
+    if is_parted_since(tenant, &user_id, issued_at)? {
+        return Err(refused(tenant, caller, INVALID, "its account was unlinked since"));
+    }
+    if !tenant.spent_proofs.spend(token) {
+        return Err(refused(tenant, caller, INVALID, "it has linked before"));
+    }
+    Ok(user_id)
 }
 
-fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, &'static str> {
+const INVALID: &str = "Invalid token (link_with).";
+
+fn refused(tenant: &Tenant, caller: &Caller, message: &str, why: &str) -> Problem {
+    tracing::warn!(target: "audit", client = caller.client_id, why, "a link_with token was refused");
+    tenant.metrics.refused_token("link_with");
+    Problem::bad(message, "invalid_link_with")
+}
+
+/// Whether the account was unlinked, or its link undone, after this second.
+fn is_parted_since(tenant: &Tenant, user_id: &str, second: u64) -> Result<bool, Problem> {
+    const NEWEST: usize = 1_000;
+    let entries =
+        tenant.directory.journal(&JournalQuery { user_id: Some(user_id.to_owned()), limit: NEWEST })?;
+    let parts = |entry: &Entry| entry.kind != Kind::Link && entry.secondary == user_id;
+    Ok(entries.iter().any(|entry| parts(entry) && seconds(entry.at) > second))
+}
+
+/// Tokens that have linked, by their SHA-256: each links once.
+pub(in crate::tenant) struct SpentProofs(Cache<[u8; 32], ()>);
+
+impl SpentProofs {
+    /// `lifetime_s` is that of an ID token.
+    pub(in crate::tenant) fn new(lifetime_s: u64) -> Self {
+        // Until the clocks of all sides agree that it has expired.
+        let lifetime = Duration::from_secs(lifetime_s.saturating_add(60));
+        // Each entry stands for a link that was made: to push one out takes as
+        // many links.
+        let cache = Cache::builder().max_capacity(100_000).eviction_policy(EvictionPolicy::lru());
+        Self(cache.time_to_live(lifetime).build())
+    }
+
+    /// False if it was spent before.
+    fn spend(&self, token: &str) -> bool {
+        self.0.entry(hash(token)).or_insert(()).is_fresh()
+    }
+
+    /// The link was not made after all.
+    pub(in crate::tenant) fn give_back(&self, token: &str) {
+        self.0.invalidate(&hash(token));
+    }
+}
+
+/// Of what is signed: a signature may be written in several ways.
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.rsplit_once('.').map_or(token, |(signed, _)| signed)).into()
+}
+
+/// The token's user, and the second it was issued at.
+fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, u64), &'static str> {
     let verified = tenant.verify(token);
     let verified = verified
         .inspect_err(|error| tracing::warn!(target: "audit", %error, "a link_with token is not ours"));
     let claims = verified.map_err(|error| match error {
         TokenError::Algorithm => "JWT (link_with) must have an alg of RS256.",
         TokenError::Issuer => "JWT (link_with) must have the same issuer as the calling user.",
-        _ => "Invalid token (link_with).",
+        _ => INVALID,
     })?;
     if claims.iss != caller.issuer {
         return Err("JWT (link_with) must have the same issuer as the calling user.");
@@ -46,7 +109,7 @@ fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, &'sta
     }
     match &claims.sub {
         None => Err("JWT (link_with) must contains sub claim."),
-        Some(Value::String(sub)) if is_user_id(sub) => Ok(sub.clone()),
+        Some(Value::String(sub)) if is_user_id(sub) => Ok((sub.clone(), claims.issued_at())),
         Some(_) => Err("JWT (link_with) contains an invalid sub claim."),
     }
 }

@@ -5,6 +5,7 @@
 //! | `access` | who calls, and what they may do |
 //! | `users`, `new_user`, `changes`, `search` | users: shown, made, changed, found |
 //! | `identities`, `link_with` | linking and unlinking |
+//! | `logins` | what they are logged in by |
 //! | `connections`, `signing_keys` | what else clients look for |
 //! | `problem`, `body`, `shown`, `path` | how questions and answers are written |
 //! | `openapi`, `schemas` | the same for programs |
@@ -16,6 +17,7 @@ mod changes;
 mod connections;
 mod identities;
 mod link_with;
+mod logins;
 mod new_user;
 mod openapi;
 mod path;
@@ -32,7 +34,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(super) use attributes::is_phone_number;
+pub(super) use link_with::SpentProofs;
 pub(super) use problem::Problem;
 
 use super::Shared;
@@ -45,6 +47,8 @@ pub(super) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(users::by_email))
         .routes(routes!(identities::link))
         .routes(routes!(identities::unlink))
+        .routes(routes!(logins::sessions, logins::end_sessions))
+        .routes(routes!(logins::refresh_tokens, logins::end_refresh_tokens))
         .routes(routes!(connections::list))
         .routes(routes!(connections::get))
         .routes(routes!(signing_keys::list))

@@ -159,7 +159,7 @@ impl NewUser {
             ("username", self.username),
             ("phone_number", self.phone_number.clone()),
         ];
-        let mut user = Proved::new(connection, id, "", now).user;
+        let mut user = Proved::new(connection, id, "").user;
         user.rest.extend(
             attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))),
         );

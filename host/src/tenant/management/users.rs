@@ -340,6 +340,6 @@ fn deleted(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
         Err(error) => return Err(error),
     };
     tenant.directory.delete(id)?;
-    stored.user.identities.iter().for_each(|identity| tenant.revocations.revoke(&identity.as_user_id()));
+    tenant.end_logins(&stored.user);
     Ok(())
 }

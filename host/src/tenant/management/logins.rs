@@ -1,0 +1,202 @@
+//! What a user is logged in by: sessions in browsers, refresh tokens of
+//! applications.
+//!
+//! Source: Auth0's OpenAPI document, `get_sessions_for_user`,
+//! `get_refresh_tokens_for_user` and their deletions.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::access::Caller;
+use super::openapi::CommonRefusals;
+use super::path::{Asked, UserId};
+use super::problem::{Problem, ProblemBody};
+use crate::login::{Identity, Timestamp, User, mask_addresses};
+use crate::tenant::refresh_tokens::Grant;
+use crate::tenant::sessions::Session;
+use crate::tenant::{Shared, Tenant, run};
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// The id to go on behind.
+    from: Option<String>,
+    /// How many to take.
+    #[param(minimum = 1, maximum = 100)]
+    take: Option<usize>,
+}
+
+/// Sessions of a user.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub(super) struct SessionList {
+    #[schema(value_type = Vec<Object>)]
+    sessions: Vec<Value>,
+    /// Where to go on; none after the last.
+    next: Option<String>,
+}
+
+/// Refresh tokens of a user.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub(super) struct RefreshTokenList {
+    #[schema(value_type = Vec<Object>)]
+    tokens: Vec<Value>,
+    /// Where to go on; none after the last.
+    next: Option<String>,
+}
+
+/// List the sessions of a user
+#[utoipa::path(get, path = "/api/v2/users/{id}/sessions", operation_id = "get_sessions_for_user", tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), PageQuery),
+    security(("token" = ["read:sessions"])),
+    responses((status = 200, description = "The sessions, the oldest first", body = SessionList),
+              (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
+pub(super) async fn sessions(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    Asked(asked): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:sessions"])?;
+    run(&tenant, move |tenant| {
+        let user = tenant.directory.get(&id)?.user;
+        let all = identities(&user).flat_map(|it| tenant.sessions.of(&it)).collect::<Vec<_>>();
+        let shown = all.iter().filter(|it| is_good(tenant, it)).map(|it| session(tenant, &user, it));
+        page(shown.collect(), "sessions", &asked)
+    })
+    .await
+}
+
+/// End the sessions of a user
+#[utoipa::path(delete, path = "/api/v2/users/{id}/sessions", operation_id = "delete_sessions_for_user", tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")),
+    security(("token" = ["delete:sessions"])),
+    responses((status = 202, description = "They are ended"),
+              (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
+pub(super) async fn end_sessions(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["delete:sessions"])?;
+    run(&tenant, move |tenant| {
+        let user = tenant.directory.get(&id)?.user;
+        let ended: usize = identities(&user).map(|it| tenant.sessions.end_of(&it)).sum();
+        tracing::info!(
+            target: "audit", client = caller.client_id, user = %mask_addresses(&id), ended, "sessions were ended"
+        );
+        Ok(StatusCode::ACCEPTED)
+    })
+    .await
+}
+
+/// List the refresh tokens of a user
+#[utoipa::path(get, path = "/api/v2/users/{id}/refresh-tokens", operation_id = "get_refresh_tokens_for_user",
+    tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), PageQuery),
+    security(("token" = ["read:refresh_tokens"])),
+    responses((status = 200, description = "The refresh tokens, without their secrets", body = RefreshTokenList),
+              (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
+pub(super) async fn refresh_tokens(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    Asked(asked): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:refresh_tokens"])?;
+    run(&tenant, move |tenant| {
+        let user = tenant.directory.get(&id)?.user;
+        let all = identities(&user).flat_map(|it| tenant.refresh_tokens.of(&it));
+        let shown = all.map(|(family, grant)| refresh_token(tenant, &user, &family, &grant));
+        page(shown.collect(), "tokens", &asked)
+    })
+    .await
+}
+
+/// End the refresh tokens of a user
+#[utoipa::path(delete, path = "/api/v2/users/{id}/refresh-tokens", operation_id = "delete_refresh_tokens_for_user",
+    tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")),
+    security(("token" = ["delete:refresh_tokens"])),
+    responses((status = 202, description = "They are ended"),
+              (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
+pub(super) async fn end_refresh_tokens(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["delete:refresh_tokens"])?;
+    run(&tenant, move |tenant| {
+        let user = tenant.directory.get(&id)?.user;
+        tenant.end_refresh_tokens(&user.identities);
+        tracing::info!(
+            target: "audit", client = caller.client_id, user = %mask_addresses(&id), "refresh tokens were ended"
+        );
+        Ok(StatusCode::ACCEPTED)
+    })
+    .await
+}
+
+fn identities(user: &User) -> impl Iterator<Item = String> {
+    user.identities.iter().map(Identity::as_user_id)
+}
+
+fn is_good(tenant: &Tenant, session: &Session) -> bool {
+    !tenant.revocations.is_revoked(&session.proved.user.user_id, session.proved.began)
+}
+
+fn session(tenant: &Tenant, user: &User, session: &Session) -> Value {
+    let Session { sid, proved } = session;
+    json!({
+        "id": sid, "user_id": user.user_id, "created_at": proved.at, "authenticated_at": proved.at,
+        "expires_at": later(proved.at, tenant.config.lifetimes.session),
+        "authentication": { "methods": [{ "name": proved.method, "timestamp": proved.at }] },
+    })
+}
+
+fn refresh_token(tenant: &Tenant, user: &User, family: &str, grant: &Grant) -> Value {
+    let scopes: Vec<&str> = grant.scope.split(' ').filter(|it| !it.is_empty()).collect();
+    json!({
+        // Not the name of the family, which is half of the token.
+        "id": id_of(family), "user_id": user.user_id, "client_id": grant.client_id, "rotating": true,
+        "created_at": grant.at, "session_id": grant.session,
+        "idle_expires_at": later(grant.at, tenant.config.lifetimes.refresh_token),
+        "resource_servers": [{ "audience": grant.audience, "scopes": scopes }],
+    })
+}
+
+fn id_of(family: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(family).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn later(at: Timestamp, seconds: u64) -> Option<Timestamp> {
+    Timestamp::from_millis(at.as_millis().saturating_add(seconds.saturating_mul(1000)))
+}
+
+/// The next ones behind an id, and where to go on.
+fn page(all: Vec<Value>, name: &str, asked: &PageQuery) -> Result<Json<Value>, Problem> {
+    let take = asked.take.unwrap_or(50);
+    if !(1..=100).contains(&take) {
+        return Err(Problem::query("expected a number from 1 to 100 on property take"));
+    }
+    let start = match &asked.from {
+        None => 0,
+        // An id that has ended meanwhile is behind all.
+        Some(from) => all.iter().position(|it| it["id"] == from.as_str()).map_or(all.len(), |it| it + 1),
+    };
+    let shown: Vec<&Value> = all.iter().skip(start).take(take).collect();
+    let mut answer = json!({ name: shown });
+    if start + take < all.len()
+        && let Some(last) = shown.last()
+    {
+        answer["next"] = last["id"].clone();
+    }
+    Ok(Json(answer))
+}
