@@ -10,6 +10,7 @@ mod hostile;
 mod http;
 mod legacy;
 mod logins;
+mod paths;
 mod refusals;
 mod tenants;
 mod tokens;
@@ -27,12 +28,13 @@ use tests;
 
 fn main() -> std::process::ExitCode {
     let args = Arguments::from_args();
-    let modules: [(&str, Vec<Test>); 6] = [
+    let modules: [(&str, Vec<Test>); 7] = [
         ("accounts", accounts::tests()),
         ("attacks", attacks::TESTS.to_vec()),
         ("hostile", hostile::tests()),
         ("legacy", legacy::TESTS.to_vec()),
         ("logins", logins::tests()),
+        ("paths", paths::TESTS.to_vec()),
         ("refusals", refusals::TESTS.to_vec()),
     ];
     let trials = modules.into_iter().flat_map(|(module, tests)| {

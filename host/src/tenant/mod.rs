@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `config` | `tenant.toml`: clients, connections, who is there at first |
-//! | `server`, `routes` | listeners, and what lies where |
+//! | `server`, `routes`, `absent` | listeners, what lies where, and what does not |
 //! | `management` | the Management API v2 |
 //! | `authentication` | the Authentication API, and the pages that people see |
 //! | `login` | one login: the plugin is asked |
@@ -16,6 +16,7 @@
 //! | `json_object`, `random` | what bodies are read as, what nobody can guess |
 //! | `certificates`, `state_dir` | what it keeps between starts |
 
+mod absent;
 mod attempts;
 mod authentication;
 mod certificates;

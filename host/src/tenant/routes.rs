@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::issuer::{Issuer, Scheme, require_own_host};
 use super::management::Problem;
-use super::{Shared, authentication, management};
+use super::{Shared, absent, authentication, management};
 
 /// Auth0's limit for a body.
 const BODY_BYTES: usize = 1 << 20;
@@ -32,12 +32,10 @@ pub(super) fn router(tenant: &Shared) -> Router<Shared> {
     let (management, document) = management::router();
     let management = management
         .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_management))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(cors(tenant));
+        .layer(DefaultBodyLimit::max(BODY_BYTES));
     let authentication = authentication::router()
         .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
-        .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
-        .layer(cors(tenant));
+        .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES));
     Router::new()
         .merge(management)
         .merge(authentication)
@@ -45,7 +43,7 @@ pub(super) fn router(tenant: &Shared) -> Router<Shared> {
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .route("/dev/outbox", get(outbox))
-        .fallback(not_found)
+        .fallback(absent::answer)
 }
 
 /// The same as one listener serves it.
@@ -62,19 +60,34 @@ pub(super) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
         }))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST))
         .layer(middleware::from_fn_with_state(tenant.clone(), arrived))
+        .layer(cors(tenant))
         .layer(middleware::from_fn_with_state(tenant.clone(), watched))
         .with_state(tenant.clone())
 }
 
-/// Pages of the clients' origins may ask, cookies included; nobody else's.
+/// Pages of the clients' origins may ask, cookies included, and read every answer,
+/// refusals too; nobody else's. Pages for people and for the operator are read by
+/// no script.
+///
+/// Source: Auth0, "Allowed Origins (CORS)": the origins of callbacks are allowed.
 fn cors(tenant: &Shared) -> CorsLayer {
-    let origins: std::collections::HashSet<String> =
-        tenant.config.clients.iter().flat_map(|client| client.origins.clone()).collect();
+    let of_callback = |callback: &String| {
+        let origin = url::Url::parse(callback).ok()?.origin();
+        origin.is_tuple().then(|| origin.ascii_serialization())
+    };
+    let origins: std::collections::HashSet<String> = (tenant.config.clients.iter())
+        .flat_map(|client| {
+            client.origins.iter().cloned().chain(client.callbacks.iter().filter_map(of_callback))
+        })
+        .collect();
+    let is_for_people = |path: &str| {
+        path == "/" || path == "/metrics" || path.starts_with("/u/") || path.starts_with("/dev/")
+    };
     let exposed =
         ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"].map(HeaderName::from_static);
     CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(move |origin, _| {
-            origin.to_str().is_ok_and(|origin| origins.contains(origin))
+        .allow_origin(AllowOrigin::predicate(move |origin, request| {
+            !is_for_people(request.uri.path()) && origin.to_str().is_ok_and(|origin| origins.contains(origin))
         }))
         .allow_credentials(true)
         .allow_headers(AllowHeaders::mirror_request())
@@ -133,13 +146,6 @@ async fn limit_authentication(State(tenant): State<Shared>, request: Request, ne
             response
         }
     }
-}
-
-async fn not_found(request: Request) -> Response {
-    if request.uri().path().starts_with("/api/") {
-        return Problem::plain(StatusCode::NOT_FOUND).into_response();
-    }
-    (StatusCode::NOT_FOUND, "Not found.\n").into_response()
 }
 
 async fn healthz() -> &'static str {

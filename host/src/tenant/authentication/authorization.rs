@@ -2,6 +2,7 @@
 
 use super::error::Refused;
 use super::params::Params;
+use crate::login::cut;
 use crate::tenant::Tenant;
 use crate::tenant::config::Client;
 use crate::tenant::issuer::Issuer;
@@ -280,7 +281,8 @@ fn redirect_uri(
     tracing::warn!(target: "audit", client = client.client_id, tenant = tenant.config.name, "a redirect_uri was refused");
     let place = if mode.is_some_and(Mode::is_message) { "origins" } else { "callbacks" };
     Err(Refused::request(format!(
-        "Callback URL mismatch. The provided redirect_uri is not in the list of allowed {place} of the client `{}`.",
+        "Callback URL mismatch. {} is not in the list of allowed {place} of the client `{}` in tenant.toml.",
+        cut(asked, 500),
         client.client_id
     )))
 }

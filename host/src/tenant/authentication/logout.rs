@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::see_other;
 use super::pages;
 use super::params::{InQuery, Params};
+use crate::login::cut;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::sessions::Browser;
 use crate::tenant::{Shared, Tenant, run};
@@ -47,6 +48,20 @@ fn client_of(tenant: &Tenant, params: &Params) -> Option<String> {
     claims.aud.as_str().map(str::to_owned)
 }
 
+/// Whether an address to return to is one that the configuration allows, but for
+/// its query and fragment.
+///
+/// Source: Auth0, "Redirect users after logout": query strings and hashes are not
+/// taken into account.
+fn is_allowed(asked: &str, allowed: &str) -> bool {
+    let bare = |url: &str| url.split(['?', '#']).next().unwrap_or_default().to_owned();
+    asked == allowed || bare(asked) == bare(allowed)
+}
+
+/// Where nothing is asked for, the first of the client's `logout_urls` is where to
+/// return to.
+///
+/// Source: Auth0, "Redirect users after logout".
 fn ended(
     tenant: &Tenant,
     issuer: &Issuer,
@@ -59,21 +74,27 @@ fn ended(
     browser.end_session(tenant);
     let mut clients =
         tenant.config.clients.iter().filter(|client| client_id.is_none_or(|id| id == client.client_id));
-    let answer = match return_to {
+    let first = client_id.and_then(|id| tenant.config.client(id)?.logout_urls.first());
+    let answer = match return_to.or(first.map(String::as_str)) {
         None => pages::message("Logged out", "You are logged out."),
-        Some(url) if clients.any(|client| client.logout_urls.iter().any(|it| it == url)) => match state {
-            Some(state) => {
-                let joint = if url.contains('?') { '&' } else { '?' };
-                let mut params = Params::default();
-                params.set("state", state);
-                see_other(&format!("{url}{joint}{}", params.to_query()))
+        Some(url) if clients.any(|client| client.logout_urls.iter().any(|it| is_allowed(url, it))) => {
+            match state {
+                Some(state) => {
+                    let joint = if url.contains('?') { '&' } else { '?' };
+                    let mut params = Params::default();
+                    params.set("state", state);
+                    see_other(&format!("{url}{joint}{}", params.to_query()))
+                }
+                None => see_other(url),
             }
-            None => see_other(url),
-        },
-        Some(_) => {
+        }
+        Some(url) => {
             tracing::warn!(target: "audit", "a returnTo was refused");
-            let words = "You are logged out. The address to return to is not among the client's logout_urls.";
-            pages::error(StatusCode::BAD_REQUEST, words)
+            let words = format!(
+                "You are logged out. {} is not among the client's logout_urls in tenant.toml.",
+                cut(url, 500)
+            );
+            pages::error(StatusCode::BAD_REQUEST, &words)
         }
     };
     (browser.into_cookies(), answer).into_response()

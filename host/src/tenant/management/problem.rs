@@ -118,6 +118,13 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The same in other words.
+    pub(in crate::tenant) fn saying(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = ProblemBody {
