@@ -1,5 +1,8 @@
 //! One login, from the question to the checked answer: each policy's plugin in
-//! its sandbox, the guard before the directory.
+//! its sandbox, the guard before the directory, and once more whose the login
+//! is.
+
+mod overtaken;
 
 use std::sync::Arc;
 
@@ -7,6 +10,9 @@ use crate::directory::Directory;
 use crate::guard::{Guard, Login, Refusal};
 use crate::login::{Answer, Decision, Level, LoginEvent, ManagementApi, Outcome, Reason, Timestamp, Verdict};
 use crate::sandbox::{Failure, Finished, LogLine, Plugin, PluginOutput, Question, Settings, Used};
+
+pub use overtaken::GoesOnAs;
+use overtaken::{Afterwards, News, Overtaken, afterwards};
 
 /// One policy of a login: a plugin and its settings.
 #[derive(Clone, Copy)]
@@ -84,17 +90,64 @@ pub struct DecidedInOrder<A> {
     pub outcome: Outcome,
     /// The policies that were asked, in order; the last one has decided.
     pub steps: Vec<Decided<A>>,
+    /// The policies that were asked before, of accounts that are others by now.
+    pub overtaken: Vec<Decided<A>>,
+    /// The user that the login goes on as.
+    pub goes_on_as: GoesOnAs,
 }
+
+/// How often a login is decided again, where others keep overtaking it.
+const ROUNDS: u32 = 4;
 
 /// Asks policies in order until one does not let the login proceed. One that
 /// fails ends the row as well: no later policy acts on a login that an earlier
 /// one has not judged. `around` puts something around each policy's guard.
+///
+/// Then the directory is asked again whose the login is. If another login has
+/// linked the accounts meanwhile, this one is decided again as that of whoever
+/// has the identity now, and is `linked` if the policies let it proceed.
 pub fn decide_in_order<A: AroundGuard>(
     policies: &[Policy],
     login: Undecided,
     around: impl Fn(Guard) -> A,
     on: On,
 ) -> DecidedInOrder<A> {
+    let (mut overtaken, mut event, mut news) = (Vec::new(), login.event.clone(), None);
+    let mut rounds_left = ROUNDS;
+    loop {
+        // The answer was given before the accounts were others.
+        let answer = login.answer.filter(|_| news.is_none());
+        let steps = ask_in_order(policies, Undecided { event: &event, answer, ..login }, &around, &on);
+        let outcome = merge(&steps);
+        let is_denied = matches!(outcome.decision, Decision::Deny { .. });
+        let is_last = rounds_left == 0;
+        let (outcome, goes_on_as) = match afterwards(&event, &steps, &outcome, &*on.directory) {
+            Afterwards::Settled(GoesOnAs::Gone) => (overtaken::gone(&event), GoesOnAs::Gone),
+            Afterwards::Unlinked => (overtaken::unlinked(&event), GoesOnAs::Nobody),
+            Afterwards::Settled(goes_on_as) => (overtaken::tell(news.as_ref(), outcome), goes_on_as),
+            Afterwards::Overtaken(_) if is_last && is_denied => (outcome, GoesOnAs::Nobody),
+            Afterwards::Overtaken(_) if is_last => (overtaken::never_settled(&event), GoesOnAs::Nobody),
+            Afterwards::Overtaken(Overtaken { event: by_now, news: heard }) => {
+                overtaken.extend(steps);
+                (event, rounds_left) = (by_now, rounds_left - 1);
+                // That something was changed is no news of who has the identity.
+                news = match heard {
+                    News::Changed => news.or(Some(heard)),
+                    heard => Some(heard),
+                };
+                continue;
+            }
+        };
+        return DecidedInOrder { outcome, steps, overtaken, goes_on_as };
+    }
+}
+
+fn ask_in_order<A: AroundGuard>(
+    policies: &[Policy],
+    login: Undecided,
+    around: impl Fn(Guard) -> A,
+    on: &On,
+) -> Vec<Decided<A>> {
     let mut steps: Vec<Decided<A>> = Vec::with_capacity(policies.len());
     for policy in policies {
         // The answer is to the policy that has asked.
@@ -115,7 +168,7 @@ pub fn decide_in_order<A: AroundGuard>(
             break;
         }
     }
-    DecidedInOrder { outcome: merge(&steps), steps }
+    steps
 }
 
 /// The directory of a login, and the end of a login whose plugin fails.

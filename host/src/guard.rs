@@ -8,6 +8,7 @@
 mod answer;
 mod audit;
 mod patch;
+mod race;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Guard {
     seen: BTreeMap<String, Stored>,
     /// The primary of the last link, which the login goes on as.
     linked: Option<String>,
+    /// Accounts that another login was faster with.
+    lost: Vec<String>,
     closed: bool,
     audit: Audit,
 }
@@ -104,6 +107,7 @@ impl Guard {
             },
             seen: BTreeMap::new(),
             linked: None,
+            lost: Vec::new(),
             closed: false,
             audit: Audit::default(),
         }
@@ -200,44 +204,6 @@ impl Guard {
         stored.user
     }
 
-    /// The primary, if the link was made and only the answer was
-    /// lost: the secondary's own identity is among them.
-    fn linked_all_the_same(&self, request: &LinkRequest, secondary: &Stored) -> Option<Arc<User>> {
-        let moved = secondary.user.identities.first()?.as_user_id();
-        let primary = self.directory.get(&request.primary).ok()?;
-        let is_there = primary.user.identities.iter().any(|identity| identity.as_user_id() == moved);
-        is_there.then_some(primary.user)
-    }
-
-    /// Why a link is refused: if another login has linked one side meanwhile,
-    /// that, and not what followed from it.
-    fn race_lost(&mut self, request: &LinkRequest, why: Option<ApiError>) -> ApiError {
-        for user_id in [&request.secondary, &request.primary] {
-            if let Some(owner) = self.linked_elsewhere(user_id) {
-                self.note(LINK, "another login was faster");
-                return ApiError::AlreadyLinked(format!("{user_id} is already an identity of {owner}"));
-            }
-        }
-        why.unwrap_or(ApiError::StateChanged("the accounts have changed".to_owned()))
-    }
-
-    /// Whether the login's user has identities that the event does not know of:
-    /// whoever decides on the event alone would not see that all is done.
-    fn has_grown(&self, user: &User) -> bool {
-        let known = &self.login.event.account().identities;
-        self.linked.is_none()
-            && user.identities.iter().any(|it| !known.iter().any(|own| own.key() == it.key()))
-    }
-
-    /// Who has this user's identity, if it is another user by now.
-    fn linked_elsewhere(&self, user_id: &str) -> Option<String> {
-        let seen = self.seen.get(user_id).map(|seen| &seen.user);
-        let own = self.login.event.account();
-        let user = seen.or_else(|| (own.user_id == user_id).then_some(own))?;
-        let owner = self.directory.owner(user.identities.first()?.key()).ok()??;
-        (owner.user.user_id != user_id).then(|| owner.user.user_id.clone())
-    }
-
     /// The host's own fresh copy of one side, if it may be linked now. The
     /// version seen counts only for a user that the plugin was shown; the
     /// login's own may be linked unseen.
@@ -298,7 +264,10 @@ impl ManagementApi for Guard {
         let mut others = Vec::with_capacity(found.len());
         for stored in found {
             let user = self.show(stored);
-            if user.user_id == self.login.event.user.user_id && self.has_grown(&user) {
+            let is_own = user.user_id == self.login.event.user.user_id;
+            let grown = if is_own { self.grown(&user) } else { Vec::new() };
+            if !grown.is_empty() {
+                self.lost.extend(grown);
                 self.note(FIND, "another login was faster");
                 let what = format!("{} has got another identity since the login began", user.user_id);
                 return Err(ApiError::AlreadyLinked(what));
@@ -366,7 +335,10 @@ impl ManagementApi for Guard {
         let secondary = self.fresh(LINK, "secondary", &request.secondary);
         let (primary, secondary) = match (primary, secondary) {
             (Ok(primary), Ok(secondary)) => (primary, secondary),
-            (primary, secondary) => return Err(self.race_lost(&request, primary.err().or(secondary.err()))),
+            (primary, secondary) => {
+                let why = self.race_lost(&request, primary.err().or(secondary.err()));
+                return Err(self.not_linked(&request, why));
+            }
         };
         let link = CheckedLink {
             request,
@@ -380,7 +352,7 @@ impl ManagementApi for Guard {
             Err(error @ (ApiError::TimedOut | ApiError::Unavailable(_))) => {
                 self.linked_all_the_same(&link.request, &secondary).ok_or(error)?
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.not_linked(&link.request, error)),
         };
         // The login goes on as the primary. What it saw of both is outdated.
         self.seen.remove(&link.request.primary);

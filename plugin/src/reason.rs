@@ -192,8 +192,11 @@ pub fn page() -> String {
     let mut page = String::from(
         "# Reason codes of `link-users-by-email`\n\n\
          Made from `plugin/src/reason.rs` by `make docs`; CI checks that it is current. The codes are stable: \
-         tools may match on them. The host adds one of its own, `PLUGIN_FAILED`, where a plugin gives no valid \
-         answer.\n",
+         tools may match on them. The host adds two of its own: `PLUGIN_FAILED`, where a plugin gives no valid \
+         answer, and `PROMPT_NOT_COUNTED`, where the directory does not take down that the user was asked.\n\n\
+         A login whose accounts another login links while it is decided is decided again, as the user that \
+         has the identity by then. If the policy lets it proceed, the host says `linked`, by `RACE_LOST`; if the \
+         account is gone or the identity unlinked, the host says `deny`, by the same code.\n",
     );
     for (family, codes) in Code::FAMILIES {
         let _ = write!(page, "\n## {family}\n\n| code | level | meaning | what to do |\n|---|---|---|---|\n");

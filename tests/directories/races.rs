@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Barrier};
 
-use ligature_host::decide::{OnFailure, decide};
+use ligature_host::decide::Policy;
 use ligature_host::directory::{Administration, JournalQuery, Kind, arrive};
+use ligature_host::harness::{Case, Document, run_on};
 use ligature_host::login::{Decision, LoginEvent};
-use ligature_host::sandbox::{Question, Settings};
+use ligature_host::sandbox::Settings;
 use ligature_tests::POLICY;
 
 use super::users::{InFewWords, at, user};
@@ -16,21 +17,29 @@ pub(crate) const TESTS: &[Test] = &[("of_many_logins_one_links", of_many_logins_
 const THREADS: usize = 64;
 
 fn of_many_logins_one_links(implementation: &Implementation) {
+    for on_error in ["login_without_link", "deny"] {
+        let settings = format!(
+            r#"{{"mode": "auto", "trusted_connections": ["google-oauth2"], "on_error": "{on_error}"}}"#
+        );
+        race(implementation, &Settings::new(settings));
+    }
+}
+
+fn race(implementation: &Implementation, settings: &Settings) {
     let rounds =
-        std::env::var("LIGATURE_RACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(100);
+        std::env::var("LIGATURE_RACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(50);
     let opened = implementation.open();
     let directory = &opened.directory;
     let barrier = Barrier::new(THREADS);
-    let settings = Settings::new(r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#);
     for round in 0..rounds {
         for id in [format!("auth0|{round}"), format!("google-oauth2|{round}")] {
             directory.create(account(&id, round)).expect("the account is made");
         }
-        let answers: Vec<(String, String)> = std::thread::scope(|scope| {
+        let answers: Vec<Ended> = std::thread::scope(|scope| {
             let logins: Vec<_> = (0..THREADS)
                 .map(|thread| {
                     let provider = if thread % 2 == 0 { "auth0" } else { "google-oauth2" };
-                    let (barrier, settings) = (&barrier, &settings);
+                    let barrier = &barrier;
                     scope.spawn(move || {
                         barrier.wait();
                         log_in(directory, &format!("{provider}|{round}"), settings)
@@ -51,34 +60,63 @@ fn account(id: &str, round: usize) -> ligature_host::login::User {
     ))
 }
 
-/// What was decided, and the deciding reason.
-fn log_in(directory: &Arc<dyn Administration>, id: &str, settings: &Settings) -> (String, String) {
+/// What was decided, for which reasons, and whom the login goes on as.
+#[derive(Debug)]
+struct Ended {
+    decision: Decision,
+    codes: Vec<String>,
+    user_id: Option<String>,
+}
+
+/// As `ligature run --event` does it.
+fn log_in(directory: &Arc<dyn Administration>, id: &str, settings: &Settings) -> Ended {
     let provider = id.split('|').next().unwrap_or_default();
     let event: LoginEvent = serde_json::from_str(&format!(
         r#"{{"user": {{"user_id": "{id}"}}, "connection": {{"name": "{provider}", "strategy": "{provider}"}}}}"#
     ))
     .expect("an event");
-    let event = Arc::new(arrive(&**directory, event, at(1)).expect("the login arrives"));
-    let question = Question { event: &event, settings, now: at(1), trace: false, answer: None };
-    let decided = decide(&POLICY, &question, directory.clone(), OnFailure::Proceed);
-    assert_eq!(decided.failure, None);
-    let decision = match decided.outcome.decision {
-        Decision::Linked { primary } => format!("linked into {primary}"),
-        Decision::Proceed => "proceed".to_owned(),
-        other => format!("{other:?}"),
+    let event = arrive(&**directory, event, at(1)).expect("the login arrives");
+    let case = Case {
+        file: "race.json".into(),
+        title: String::new(),
+        now: at(1),
+        policy: Document::default(),
+        policies: Vec::new(),
+        users: Vec::new(),
+        event: Arc::new(event),
+        answer: None,
+        faults: Vec::new(),
+        exact_look_up: false,
     };
-    (decision, decided.outcome.reasons[0].code.clone())
+    let policy = Policy { name: POLICY.name(), plugin: &POLICY, settings };
+    let logged_in = run_on(&[policy], &case, directory, false).expect("the directory answers");
+    assert_eq!(logged_in.report.failure, None);
+    Ended {
+        decision: logged_in.report.decision,
+        codes: logged_in.report.reasons.into_iter().map(|reason| reason.code).collect(),
+        user_id: logged_in.user_id,
+    }
 }
 
-fn check(directory: &Arc<dyn Administration>, round: usize, answers: &[(String, String)]) {
+fn check(directory: &Arc<dyn Administration>, round: usize, answers: &[Ended]) {
     let primary = format!("auth0|{round}");
     let google = format!("google-oauth2|{round}");
-    let won = answers.iter().filter(|(decision, _)| *decision == format!("linked into {primary}")).count();
-    assert_eq!(won, 1, "exactly one login links: {answers:?}");
-    for (decision, code) in answers.iter().filter(|(decision, _)| !decision.starts_with("linked")) {
-        assert_eq!(decision, "proceed");
-        assert!(["RACE_LOST", "ALREADY_LINKED"].contains(&code.as_str()), "{code}");
+    let mut links = 0;
+    for Ended { decision, codes, user_id } in answers {
+        assert_eq!(user_id.as_ref(), Some(&primary), "{decision:?}: {codes:?}");
+        match decision {
+            Decision::Linked { primary: into } => {
+                assert_eq!(*into, primary);
+                let has_linked = codes[0] == "LINKED_VERIFIED_BOTH";
+                assert!(has_linked || codes[0] == "RACE_LOST", "{codes:?}");
+                links += usize::from(has_linked);
+            }
+            // It began when they were linked.
+            Decision::Proceed => assert_eq!(codes, &["ALREADY_LINKED"]),
+            other => panic!("{other:?}: {codes:?}"),
+        }
     }
+    assert_eq!(links, 1, "exactly one login links: {answers:?}");
     assert_eq!(directory.identities(&primary), [primary.as_str(), google.as_str()], "no identity is lost");
     assert!(directory.get(&google).is_err());
     let query = JournalQuery { user_id: Some(google), limit: 10 };

@@ -2,6 +2,7 @@
 
 mod endings;
 mod plugins;
+mod races;
 mod reloading;
 mod sessions;
 
@@ -15,7 +16,7 @@ use crate::tenants::{Tenant, claims, redeem};
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [endings::TESTS, plugins::TESTS, reloading::TESTS, sessions::TESTS].concat()
+    [endings::TESTS, plugins::TESTS, races::TESTS, reloading::TESTS, sessions::TESTS].concat()
 }
 
 /// Google's logins join the account that was there before.

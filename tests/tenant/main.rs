@@ -1,6 +1,9 @@
 //! `ligature serve` over HTTP: what it refuses, whom it withstands, and what
 //! the plugin makes of its logins.
 
+#[allow(dead_code, unreachable_pub, reason = "other suites use what this one does not")]
+#[path = "../postgres.rs"]
+mod postgres;
 #[path = "../serving.rs"]
 mod serving;
 

@@ -11,7 +11,7 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
 use crate::directory::{ArrivalError, Open, arrive};
 use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run_in_order, run_on};
-use crate::login::{Timestamp, mask_addresses};
+use crate::login::{ApiError, Timestamp, mask_addresses};
 use crate::policies::Policy;
 use crate::terminal::Json;
 
@@ -127,7 +127,11 @@ impl Args {
         let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
         let LoggedIn { report, user_id } =
             run_on(&policies, &case, &directory, self.explain).map_err(failed)?;
-        let counted = user_id.map_or(Ok(()), |user_id| directory.count_login(&user_id, now).map_err(failed));
+        let counted = match user_id.map(|user_id| directory.count_login(&user_id, now)) {
+            // Another login has linked the user since: it counts its own.
+            None | Some(Ok(()) | Err(ApiError::NotFound(_))) => Ok(()),
+            Some(Err(error)) => Err(failed(error)),
+        };
         Ok((case, report, counted))
     }
 }

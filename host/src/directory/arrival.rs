@@ -55,18 +55,46 @@ pub fn arrive(
     event: LoginEvent,
     now: Timestamp,
 ) -> Result<LoginEvent, ArrivalError> {
-    let identity = event.identity().ok_or_else(|| ArrivalError::NoIdentity(event.user.user_id.clone()))?;
     // Twice: of two first logins at a time, the second finds the first one's user.
-    let known = match directory.owner(identity.key())? {
+    let known = match owner(directory, &event)? {
         Some(known) => known,
         None => match directory.create(first_user(&event, now)) {
             Ok(made) => return Ok(as_user(event, &made.user)),
             Err(error @ (ApiError::Invalid(_) | ApiError::AlreadyLinked(_))) => {
-                directory.owner(identity.key())?.ok_or(error)?
+                owner(directory, &event)?.ok_or(error)?
             }
             Err(error) => return Err(error.into()),
         },
     };
+    as_known(directory, event, known, now)
+}
+
+/// The same of a login that makes no user. None if nobody has the identity.
+///
+/// # Errors
+///
+/// As of [`arrive`].
+pub fn arrive_again(
+    directory: &dyn Administration,
+    event: LoginEvent,
+    now: Timestamp,
+) -> Result<Option<LoginEvent>, ArrivalError> {
+    let Some(known) = owner(directory, &event)? else { return Ok(None) };
+    as_known(directory, event, known, now).map(Some)
+}
+
+fn owner(directory: &dyn Administration, event: &LoginEvent) -> Result<Option<Stored>, ArrivalError> {
+    let identity = event.identity().ok_or_else(|| ArrivalError::NoIdentity(event.user.user_id.clone()))?;
+    Ok(directory.owner(identity.key())?)
+}
+
+fn as_known(
+    directory: &dyn Administration,
+    event: LoginEvent,
+    known: Stored,
+    now: Timestamp,
+) -> Result<LoginEvent, ArrivalError> {
+    let identity = event.identity().ok_or_else(|| ArrivalError::NoIdentity(event.user.user_id.clone()))?;
     let is_own = identity.as_user_id() == event.user.user_id;
     if !is_own && known.user.user_id != event.user.user_id {
         return Err(ArrivalError::OtherUser {

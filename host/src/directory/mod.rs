@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::login::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
 
-pub use arrival::{ArrivalError, arrive, first_user};
+pub use arrival::{ArrivalError, arrive, arrive_again, first_user};
 pub use credential::Credential;
 pub use dry_run::DryRun;
 pub use journal::{
@@ -34,6 +34,7 @@ pub use journal::{
 };
 pub use memory::Memory;
 pub use open::{Location, Open, OpenError, open};
+pub(crate) use said::as_user;
 pub use sql::{KeyError, SealKey, SqlDirectory};
 pub use undo::{Undo, UndoError, Undoing};
 

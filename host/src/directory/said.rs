@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::login::{LoginEvent, Metadata, User};
 
 /// The login as this user's, with all that the event says of the user.
-pub(super) fn as_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
+pub(crate) fn as_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
     let mut user = known.clone();
     let said = event.account();
     if said.blocked && !user.blocked {

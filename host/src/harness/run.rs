@@ -9,9 +9,9 @@ use super::faults::Faulty;
 use super::input::InputError;
 use super::recorder::Recorder;
 use super::report::{Cost, PluginInfo, PolicyVerdict, Report};
-use crate::decide::{Decided, DecidedInOrder, On, OnFailure, Policy, Undecided, decide_in_order};
+use crate::decide::{Decided, DecidedInOrder, GoesOnAs, On, OnFailure, Policy, Undecided, decide_in_order};
 use crate::directory::{Administration, Directory};
-use crate::login::{ApiError, Decision, User};
+use crate::login::{ApiError, User, mask_addresses};
 use crate::sandbox::{CONTRACT, Plugin};
 
 /// Decides a case's login in a directory of its own, at which it arrives as at
@@ -35,7 +35,10 @@ pub fn run_in_order(policies: &[Policy], case: &Case, trace: bool) -> Result<Rep
     let memory = Arc::new(memory);
     let before = memory.users();
     let directory = Arc::new(Faulty::new(memory.clone(), &case));
-    let report = decided(policies, &case, directory, trace);
+    let (report, goes_on_as) = decided(policies, &case, directory, trace);
+    if let GoesOnAs::Unknown(error) = goes_on_as {
+        return Err(InputError::whole(&case.file, mask_addresses(&error.to_string())));
+    }
     Ok(Report { changes: changes(&before, &memory.users()), ..report }.masked())
 }
 
@@ -44,7 +47,8 @@ pub fn run_in_order(policies: &[Policy], case: &Case, trace: bool) -> Result<Rep
 pub struct LoggedIn {
     /// What happened.
     pub report: Report,
-    /// The user that the login goes on as; none if it was denied.
+    /// The user that the login goes on as; none if it was denied, or the user
+    /// is gone.
     pub user_id: Option<String>,
 }
 
@@ -66,11 +70,21 @@ pub fn run_on(
         None => Vec::new(),
     };
     if concerned.iter().all(|stored| stored.user.user_id != user.user_id) {
-        concerned.push(directory.get(&user.user_id)?);
+        match directory.get(&user.user_id) {
+            Ok(stored) => concerned.push(stored),
+            // Linked or removed since it arrived.
+            Err(ApiError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     let before: Vec<Arc<User>> = concerned.into_iter().map(|stored| stored.user).collect();
 
-    let report = decided(policies, case, directory.clone(), trace);
+    let (report, goes_on_as) = decided(policies, case, directory.clone(), trace);
+    let user_id = match goes_on_as {
+        GoesOnAs::User(user) => Some(user.user_id.clone()),
+        GoesOnAs::Nobody | GoesOnAs::Gone => None,
+        GoesOnAs::Unknown(error) => return Err(error),
+    };
 
     let mut after = Vec::new();
     for user in &before {
@@ -80,11 +94,6 @@ pub fn run_on(
             Err(error) => return Err(error),
         }
     }
-    let user_id = match &report.decision {
-        Decision::Deny { .. } => None,
-        Decision::Linked { primary } => Some(primary.clone()),
-        Decision::Proceed | Decision::Suggest { .. } => Some(user.user_id.clone()),
-    };
     let report = Report { changes: changes(&before, &after), ..report }.masked();
     Ok(LoggedIn { report, user_id })
 }
@@ -92,12 +101,18 @@ pub fn run_on(
 /// Users of one address whose changes are told.
 const CONCERNED: usize = 100;
 
-fn decided(policies: &[Policy], case: &Case, directory: Arc<dyn Directory>, trace: bool) -> Report {
+fn decided(
+    policies: &[Policy],
+    case: &Case,
+    directory: Arc<dyn Directory>,
+    trace: bool,
+) -> (Report, GoesOnAs) {
     let login = Undecided { event: &case.event, now: case.now, trace, answer: case.answer.as_ref() };
     let on = On { directory, failure: OnFailure::Proceed };
 
     let start = Instant::now();
-    let DecidedInOrder { outcome, steps } = decide_in_order(policies, login, Recorder::around, on);
+    let decided = decide_in_order(policies, login, Recorder::around, on);
+    let DecidedInOrder { outcome, steps, overtaken, goes_on_as } = decided;
     let time = start.elapsed();
 
     let deciding = steps.len().checked_sub(1).and_then(|last| policies.get(last));
@@ -112,7 +127,7 @@ fn decided(policies: &[Policy], case: &Case, directory: Arc<dyn Directory>, trac
         ..Report::of(outcome)
     };
     let mut cost = Cost { time_us: u64::try_from(time.as_micros()).unwrap_or(u64::MAX), ..Cost::default() };
-    for step in steps {
+    for step in overtaken.into_iter().chain(steps) {
         cost.fuel += step.used.fuel;
         cost.memory_bytes = cost.memory_bytes.max(step.used.memory_bytes);
         cost.host_calls += step.used.host_calls;
@@ -123,7 +138,7 @@ fn decided(policies: &[Policy], case: &Case, directory: Arc<dyn Directory>, trac
         report.output.stdout.push_str(&step.output.stdout);
         report.output.stderr.push_str(&step.output.stderr);
     }
-    Report { cost: Some(cost), ..report }
+    (Report { cost: Some(cost), ..report }, goes_on_as)
 }
 
 /// The part of each policy, where there are several.

@@ -35,6 +35,10 @@ pub struct LoginEvent {
     pub rest: Map<String, Value>,
     #[serde(skip)]
     account: Arc<User>,
+    /// The identity that has logged in, where the event was of another user
+    /// before: its provider and its id.
+    #[serde(skip)]
+    used: Option<(String, String)>,
 }
 
 /// An event as it is read, before its account is known.
@@ -75,6 +79,7 @@ impl From<ReadEvent> for LoginEvent {
             authentication: read.authentication,
             transaction: read.transaction,
             rest: read.rest,
+            used: None,
         }
     }
 }
@@ -245,13 +250,19 @@ impl LoginEvent {
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         let identities = &self.account.identities;
-        let used = identities.iter().find(|it| it.connection == self.connection.name);
+        let is_used = |it: &&Identity| match &self.used {
+            Some((provider, id)) => it.provider == *provider && it.user_id == *id,
+            None => it.connection == self.connection.name,
+        };
+        let used = identities.iter().find(is_used);
         used.or(identities.first())
     }
 
     /// The same login as this user's.
     #[must_use]
     pub fn of_user(mut self, user: Arc<User>) -> Self {
+        let used = self.identity().map(|it| (it.provider.clone(), it.user_id.clone()));
+        self.used = used;
         self.user = User::clone(&user);
         self.account = user;
         self

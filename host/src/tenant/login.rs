@@ -8,8 +8,8 @@ use super::Tenant;
 use super::config::{Client, Connection, OnFailure};
 use super::revocations::Moment;
 use super::weighed::Weighed;
-use crate::decide::{self, Decided, On, Undecided, decide_in_order};
-use crate::directory::{ArrivalError, arrive};
+use crate::decide::{self, Decided, GoesOnAs, On, Undecided, decide_in_order};
+use crate::directory::{ArrivalError, arrive, arrive_again};
 use crate::guard::Guard;
 use crate::login::{
     self, Answer, ApiError, Authentication, AuthenticationMethod, Decision, Identity, IdentityKey,
@@ -143,12 +143,13 @@ impl Tenant {
     /// Logs somebody in who has proved to be this identity: the user is found,
     /// or made, the plugin asked, the login counted.
     pub(super) fn log_in(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
-        if self.revocations.is_revoked(&proved.user.user_id, proved.began) {
-            return Err(NotLoggedIn::Revoked);
+        // Whoever has a password has a user, or had one.
+        if self.config.connection(&proved.connection).is_some_and(Connection::is_database) {
+            return self.log_in_known(proved, around);
         }
+        self.refuse_revoked(proved)?;
         let now = Timestamp::now();
-        let event = self.event(proved, around, now);
-        let event = arrive(&*self.directory, event, now).map_err(failed)?;
+        let event = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed)?;
         self.decided(event, around, now)
     }
 
@@ -183,14 +184,20 @@ impl Tenant {
     }
 
     /// The same without anybody there: a session or a refresh token stands for
-    /// the proof. Users that are gone do not come back by it.
+    /// the proof.
     pub(super) fn log_in_again(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
-        let Some(key) = proved.key() else { return Err(NotLoggedIn::Gone) };
-        match self.directory.owner(key) {
-            Ok(Some(owner)) if owner.user.blocked => Err(self.blocked(&owner.user)),
-            Ok(Some(_)) => self.log_in(&proved.remembered(), around),
-            Ok(None) | Err(ApiError::Invalid(_)) => Err(NotLoggedIn::Gone),
-            Err(error) => Err(failed(error.into())),
+        self.log_in_known(&proved.remembered(), around)
+    }
+
+    /// The same of somebody who has a user. Users that are gone do not come back
+    /// by it.
+    pub(super) fn log_in_known(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
+        self.refuse_revoked(proved)?;
+        let now = Timestamp::now();
+        match arrive_again(&*self.directory, self.event(proved, around, now), now) {
+            Ok(Some(event)) => self.decided(event, around, now),
+            Ok(None) | Err(ArrivalError::Directory(ApiError::Invalid(_))) => Err(NotLoggedIn::Gone),
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -215,7 +222,7 @@ impl Tenant {
         let on = On { directory: self.directory.clone(), failure };
         let decided = decide_in_order(&policies, login, |guard| guard, on);
 
-        for step in &decided.steps {
+        for step in decided.overtaken.iter().chain(&decided.steps) {
             self.tell(step, &masked(&user));
         }
         self.metrics.decided(&decided);
@@ -226,26 +233,37 @@ impl Tenant {
             policy, decision = decided.outcome.decision.kind(), reasons = codes.join(" "), "login decided"
         );
 
-        let user = match decided.outcome.decision {
-            Decision::Deny { message } => return Err(NotLoggedIn::Denied(message)),
-            Decision::Suggest { step, candidates } if around.interactive => {
-                return Ok(LoggedIn::Asked { current: user, step, candidates, policy });
-            }
-            Decision::Proceed | Decision::Suggest { .. } => user,
-            Decision::Linked { primary } => {
-                let merged = self.directory.get(&primary).map_err(|error| failed(error.into()))?.user;
-                self.end_refresh_tokens(moved(&user, &merged));
-                merged
-            }
-        };
-        if user.blocked {
-            return Err(self.blocked(&user));
+        if let GoesOnAs::User(by_now) = &decided.goes_on_as {
+            self.end_refresh_tokens(moved(&user, by_now));
         }
+        // Whoever has the identity now: nothing is issued on an older read.
+        let user = match (decided.goes_on_as, decided.outcome.decision) {
+            (GoesOnAs::User(user), _) if user.blocked => return Err(self.blocked(&user)),
+            (GoesOnAs::User(current), Decision::Suggest { step, candidates }) if around.interactive => {
+                return Ok(LoggedIn::Asked { current, step, candidates, policy });
+            }
+            (GoesOnAs::User(user), _) => user,
+            (GoesOnAs::Nobody, Decision::Deny { message }) => return Err(NotLoggedIn::Denied(message)),
+            (GoesOnAs::Nobody | GoesOnAs::Gone, _) => return Err(NotLoggedIn::Gone),
+            (GoesOnAs::Unknown(error), _) => return Err(failed(error.into())),
+        };
         // A count is not worth a login.
         if let Err(error) = self.directory.count_login(&user.user_id, now) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         Ok(LoggedIn::As(user))
+    }
+
+    /// Refuses a login that began before the password, the address or the account
+    /// was changed.
+    fn refuse_revoked(&self, proved: &Proved) -> Result<(), NotLoggedIn> {
+        if !self.revocations.is_revoked(&proved.user.user_id, proved.began) {
+            return Ok(());
+        }
+        match proved.key().map(|key| self.directory.owner(key)) {
+            Some(Ok(Some(owner))) if owner.user.blocked => Err(self.blocked(&owner.user)),
+            _ => Err(NotLoggedIn::Revoked),
+        }
     }
 
     fn blocked(&self, user: &User) -> NotLoggedIn {

@@ -65,7 +65,7 @@ impl Metrics {
 
     pub(super) fn decided<A>(&self, decided: &DecidedInOrder<A>) {
         self.decisions.get_or_create(&Named { kind: decided.outcome.decision.kind() }).inc();
-        for step in &decided.steps {
+        for step in decided.overtaken.iter().chain(&decided.steps) {
             self.failures.inc_by(u64::from(step.failure.is_some()));
             self.refusals.inc_by(step.refusals.len() as u64);
         }

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::{AUTO, File, subject, tokens};
-use crate::http::{Response, state_of};
+use crate::http::{Request, Response, state_of};
 use crate::tenants::{
-    CONFIG, DATABASE, PASSWORD, Tenant, authorize, by_google, by_password, claims, database_user, text, user,
+    CONFIG, DATABASE, PASSWORD, Tenant, authorize, by_google, by_id, by_password, claims, database_user,
+    text, user,
 };
 
 crate::tests![
@@ -16,6 +17,8 @@ crate::tests![
     a_suggestion_is_not_proved_by_another_account,
     a_suggestion_is_put_off,
     a_suggestion_that_is_required_is_declined,
+    a_suggestion_is_answered_when_the_accounts_are_linked,
+    a_suggestion_is_answered_when_the_account_is_gone,
     a_plugin_that_fails_lets_the_login_go_on,
     a_plugin_that_fails_ends_the_login,
     a_blocked_user,
@@ -157,6 +160,66 @@ fn a_suggestion_that_is_required_is_declined() {
     assert_eq!(answer["error"], "access_denied", "{answer:?}");
     assert_eq!(answer["state"], "the state");
     assert!(!browser.cookies.contains_key("ligature-session"));
+}
+
+/// By another tab, a phone, or an operator: whatever is answered then, the login
+/// is that of the one user that is left.
+fn a_suggestion_is_answered_when_the_accounts_are_linked() {
+    for mode in ["suggest", "required"] {
+        for (primary, provider, id) in
+            [("auth0|ada", "google-oauth2", "1080"), ("google-oauth2|1080", "auth0", "ada")]
+        {
+            for is_proved in [true, false] {
+                let tenant = suggesting(mode);
+                let (mut browser, state) = asked(&tenant, mode);
+                let target = format!("/api/v2/users/{}/identities", primary.replace('|', "%7C"));
+                let link = Request::post(target).json(&by_id(provider, id));
+                let linked = tenant.send(&link.bearer(&tenant.client_token("web")));
+                assert_eq!(linked.status, 201, "{}", linked.text());
+
+                let response = if is_proved {
+                    prove(&mut browser, &state, "ada@example.com")
+                } else {
+                    browser.submit("/u/skip", &[("state", &state)])
+                };
+                assert_eq!(subject(&tenant, &response), primary, "{mode}, proved: {is_proved}");
+                let silent = browser.get(&authorize(&[("prompt", "none")]));
+                assert_eq!(subject(&tenant, &silent), primary, "{mode}, proved: {is_proved}");
+            }
+        }
+    }
+}
+
+/// It does not come back by the answer.
+fn a_suggestion_is_answered_when_the_account_is_gone() {
+    for is_proved in [true, false] {
+        let client = "\n[[clients]]\nclient_id = \"admin\"\nname = \"An administrator\"\nclient_secret = \"the secret of an administrator\"\n\
+            grant_types = [\"client_credentials\"]\nscopes = [\"delete:users\"]\n";
+        let policy = File::with(r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"]}"#);
+        let tenant = Tenant::started(
+            &(client.to_owned() + &database_user("ada", "ada@example.com")),
+            &["--policy", policy.name()],
+        );
+        let (mut browser, state) = asked(&tenant, "suggest");
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("audience", &*tenant.audience()),
+            ("client_secret", "the secret of an administrator"),
+        ];
+        let token = text(&tenant.token("admin", &fields).json()["access_token"]);
+        let delete = Request::new("DELETE", "/api/v2/users/google-oauth2%7C1080").bearer(&token);
+        assert_eq!(tenant.send(&delete).status, 204);
+
+        let answer = if is_proved {
+            prove(&mut browser, &state, "ada@example.com")
+        } else {
+            browser.submit("/u/skip", &[("state", &state)])
+        };
+        let answer = answer.answer();
+        assert!(answer.contains_key("error") && !answer.contains_key("code"), "{answer:?}");
+        assert!(!browser.cookies.contains_key("ligature-session"));
+        assert_eq!(tenant.user("google-oauth2|1080").status, 404);
+    }
 }
 
 /// A tenant with a plugin that means harm: the connection's name says which.

@@ -22,7 +22,7 @@ fn started(args: &[&str]) -> Tenant {
 }
 
 /// Waits until the log has so many lines of this message.
-fn wait(tenant: &Tenant, message: &str, lines: usize) {
+pub(super) fn wait(tenant: &Tenant, message: &str, lines: usize) {
     let until = Instant::now() + Duration::from_mins(1);
     while tenant.log().iter().filter(|line| line["message"] == message).count() < lines {
         assert!(Instant::now() < until, "never {message:?}: {}", tenant.running.log());

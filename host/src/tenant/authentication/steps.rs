@@ -16,7 +16,7 @@ use super::error::{NOT_AN_ADDRESS, Refused};
 use super::params::Params;
 use super::prove::Typed;
 use super::{database, pages, passwordless, prove};
-use crate::login::{Answer, Proof, Step};
+use crate::login::{Answer, Identity, Proof, Step};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{Around, From, LoggedIn, Proved};
@@ -137,8 +137,22 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// Whether there is nothing to be asked any more: another login has linked
+    /// the accounts since, or the first one is gone.
+    fn is_settled(&self, question: &Question) -> Result<bool, Refused> {
+        let owner = question.proved.key().map(|key| self.tenant().directory.owner(key)).transpose();
+        let Some(owner) = owner.map_err(prove::unavailable)?.flatten() else { return Ok(true) };
+        let is_candidate = |it: &Identity| question.candidates.contains(&it.as_user_id());
+        Ok(owner.user.user_id != question.current || owner.user.identities.iter().any(is_candidate))
+    }
+
     /// Somebody has proved a second account.
     fn answered(self, question: Question, second: &Proved) -> Response {
+        match self.is_settled(&question) {
+            Ok(false) => {}
+            Ok(true) => return self.log_in(&question.proved, None),
+            Err(why) => return self.again("login", &why),
+        }
         let owner = second.key().map(|key| self.tenant().directory.owner(key));
         let candidate = match owner {
             Some(Ok(Some(owner))) => owner.user.user_id.clone(),
@@ -170,7 +184,11 @@ impl<'a> Form<'a> {
             answer,
             ..around(client, authorization, self.asked.from)
         };
-        let logged_in = tenant.log_in(proved, &around);
+        // Whoever was asked had a user by then.
+        let logged_in = match self.pending.asked {
+            None => tenant.log_in(proved, &around),
+            Some(_) => tenant.log_in_known(proved, &around),
+        };
         // Whoever sends the same form twice gets one answer.
         if tenant.flows.pending.take(&self.name).is_none() {
             return pages::error(StatusCode::BAD_REQUEST, "This page was used already.");
@@ -286,6 +304,9 @@ step!(
     skip, form, {
         match form.pending.asked.clone() {
             None => pages::error(StatusCode::BAD_REQUEST, "There is nothing to skip."),
+            Some(question) if matches!(form.is_settled(&question), Ok(true)) => {
+                form.log_in(&question.proved, None)
+            }
             Some(question) => {
                 let answer = Answer { step: question.step, proof: None, policy: Some(question.policy.clone()) };
                 form.log_in(&question.proved, Some(&answer))
