@@ -1,13 +1,17 @@
 //! What a tenant keeps from one start to the next besides its users: keys and
-//! certificates, readable for nobody else.
+//! certificates, readable for nobody else. One process has the folder at a time.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// A folder for secrets.
+/// A folder for secrets, kept from other tenants as long as this lives.
 #[derive(Debug, Clone)]
-pub struct StateDir(PathBuf);
+pub struct StateDir {
+    folder: PathBuf,
+    _locks: Arc<Vec<File>>,
+}
 
 /// A file of it cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,11 +22,11 @@ pub struct StateError {
 }
 
 impl StateDir {
-    /// Opens a folder, and makes it if it is not there.
+    /// Opens a folder for this process alone, and makes it if it is not there.
     ///
     /// # Errors
     ///
-    /// When it cannot be made.
+    /// When it cannot be made, or another process has it open.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let failed = |error: io::Error| StateError { file: path.to_owned(), why: error.to_string() };
         let mut builder = fs::DirBuilder::new();
@@ -30,14 +34,15 @@ impl StateDir {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path).map_err(failed)?;
-        let path = path.canonicalize().map_err(failed)?;
-        Ok(Self(path))
+        let folder = path.canonicalize().map_err(failed)?;
+        let locks = lock(&folder).map_err(|why| StateError { file: path.to_owned(), why })?;
+        Ok(Self { folder, _locks: Arc::new(locks) })
     }
 
     /// Where a file of it is.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.folder.join(name)
     }
 
     /// What a file holds; none if it is not there.
@@ -84,4 +89,64 @@ impl StateDir {
     pub(super) fn unusable(&self, name: &str, why: impl ToString) -> StateError {
         StateError { file: self.file(name), why: why.to_string() }
     }
+}
+
+/// The file that says which process has the folder.
+const LOCK: &str = "lock";
+
+/// Takes the folder for this process. The system lets go of a lock when the
+/// process ends, however it ends.
+///
+/// There are two locks. That of the folder itself holds where the file cannot be
+/// written, and when somebody removes it. That of the file holds where folders
+/// cannot be locked, as on NFS.
+fn lock(folder: &Path) -> Result<Vec<File>, String> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let (mut locks, mut reasons) = (Vec::new(), Vec::new());
+    for opened in [File::open(folder), options.open(folder.join(LOCK))] {
+        let locked = opened.map_err(TryLockError::Error).and_then(|file| file.try_lock().map(|()| file));
+        match locked {
+            Ok(file) => locks.push(file),
+            Err(TryLockError::WouldBlock) => return Err(taken(folder)),
+            Err(TryLockError::Error(why)) => reasons.push(why.to_string()),
+        }
+    }
+    if locks.is_empty() {
+        let why = reasons.join("; ");
+        tracing::warn!(
+            folder = %folder.display(), why,
+            "the state folder cannot be locked: see to it that no second tenant uses it"
+        );
+    }
+    tell_process(folder);
+    Ok(locks)
+}
+
+/// Writes down which process has the folder. It is for people: that it cannot be
+/// written changes nothing.
+fn tell_process(folder: &Path) {
+    let options = fs::OpenOptions::new().write(true).truncate(true).open(folder.join(LOCK));
+    let _ = options.and_then(|mut file| writeln!(file, "{}", std::process::id()));
+}
+
+fn taken(folder: &Path) -> String {
+    let (whose, end) = match process(folder) {
+        Some(process) => (format!("the tenant of process {process}"), "end that process"),
+        None => ("another tenant".to_owned(), "end that one"),
+    };
+    format!(
+        "{whose} uses this folder, which is for one at a time; {end}, or name another folder with --state"
+    )
+}
+
+/// The process that has the folder, where it is known.
+fn process(folder: &Path) -> Option<u32> {
+    let process = fs::read_to_string(folder.join(LOCK)).ok()?.trim().parse().ok()?;
+    // In another container, processes have other numbers.
+    let has_proc = Path::new("/proc/self").exists();
+    let is_there = !has_proc || Path::new("/proc").join(format!("{process}")).exists();
+    is_there.then_some(process)
 }
