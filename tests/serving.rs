@@ -31,6 +31,13 @@ impl Tenant {
     /// start.
     pub(crate) fn start(folder: &Path, config: &str, more: &[&str]) -> Self {
         fs::create_dir_all(folder).expect("a folder");
+        let log = File::create(folder.join("log")).expect("a log");
+        Self::logging_to(log, folder, config, more)
+    }
+
+    /// The same, with another place for its log.
+    pub(crate) fn logging_to(place: impl Into<Stdio>, folder: &Path, config: &str, more: &[&str]) -> Self {
+        fs::create_dir_all(folder).expect("a folder");
         let (file, log) = (folder.join("tenant.toml"), folder.join("log"));
         fs::write(&file, config).expect("a file is written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ligature"));
@@ -47,7 +54,7 @@ impl Tenant {
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log).expect("a log"))
+            .stderr(place)
             .spawn()
             .expect("the program runs");
         let mut printed = BufReader::new(server.stdout.take().expect("its output"));

@@ -4,6 +4,7 @@ mod browsers;
 mod grants;
 mod logs;
 mod pages;
+mod unwritten_logs;
 mod wire;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::tenants::{Tenant, database_user, shared, user};
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [browsers::TESTS, grants::TESTS, logs::TESTS, pages::TESTS, wire::TESTS].concat()
+    [browsers::TESTS, grants::TESTS, logs::TESTS, pages::TESTS, unwritten_logs::TESTS, wire::TESTS].concat()
 }
 
 fn tenant() -> Arc<Tenant> {

@@ -1,5 +1,7 @@
 //! The log of `ligature serve`, on standard error: one event, one line.
 
+mod lines;
+
 use std::fmt::{self, Debug};
 use std::io::{self, Write};
 
@@ -10,6 +12,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{self, Writer};
 
+use lines::Lines;
+
+use crate::login::Timestamp;
+use crate::tenant::MissingLines;
 use crate::terminal::{escape, escape_json};
 
 /// The form of a line.
@@ -21,19 +27,81 @@ pub(super) enum Format {
     Json,
 }
 
+/// A log. Its last lines are waited for when it is dropped.
+pub(super) struct Log {
+    lines: Option<Lines>,
+    missing: MissingLines,
+}
+
+impl Log {
+    /// The lines that could not be written.
+    pub(super) fn missing(&self) -> MissingLines {
+        self.missing.clone()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.lines.iter().for_each(Lines::flush);
+    }
+}
+
 /// Begins to log.
-pub(super) fn start(format: Format) {
-    let filter = EnvFilter::try_from_env("LIGATURE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter);
-    // Fails where there is a log already.
-    let _ = match format {
-        Format::Text => {
-            let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
-            let fields = format::debug_fn(field).delimited(" ");
-            log.with_ansi(colours).fmt_fields(fields).with_writer(io::stderr).try_init()
-        }
-        Format::Json => log.json().flatten_event(true).with_writer(|| JsonLines).try_init(),
+pub(super) fn start(format: Format) -> Log {
+    let missing = MissingLines::default();
+    let told = match format {
+        Format::Text => missing_text,
+        Format::Json => missing_json,
     };
+    // Without a thread there is no log, and a tenant all the same.
+    let lines = Lines::to(standard_error(), missing.clone(), told).ok();
+    if let Some(lines) = lines.clone() {
+        let filter = EnvFilter::try_from_env("LIGATURE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+        // What goes wrong with a line would be told on standard error.
+        let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+        // Fails where there is a log already.
+        let _ = match format {
+            Format::Text => {
+                let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+                let fields = format::debug_fn(field).delimited(" ");
+                log.with_ansi(colours).fmt_fields(fields).with_writer(move || lines.clone()).try_init()
+            }
+            Format::Json => {
+                log.json().flatten_event(true).with_writer(move || JsonLines(lines.clone())).try_init()
+            }
+        };
+    }
+    Log { lines, missing }
+}
+
+/// Standard error, without the lock that whoever prints an error at the end
+/// would wait for.
+#[cfg(unix)]
+fn standard_error() -> Box<dyn Write + Send> {
+    use std::os::fd::AsFd;
+    match io::stderr().as_fd().try_clone_to_owned() {
+        Ok(own) => Box::new(std::fs::File::from(own)),
+        Err(_) => Box::new(io::stderr()),
+    }
+}
+
+#[cfg(not(unix))]
+fn standard_error() -> Box<dyn Write + Send> {
+    Box::new(io::stderr())
+}
+
+const MISSING: &str = "lines of the log are missing here: it could not be written";
+
+fn missing_text(lines: u64) -> Vec<u8> {
+    format!("{}  WARN log: {MISSING} lines={lines}\n", Timestamp::now()).into_bytes()
+}
+
+fn missing_json(lines: u64) -> Vec<u8> {
+    let line = serde_json::json!({
+        "timestamp": Timestamp::now().to_string(), "level": "WARN", "message": MISSING, "lines": lines,
+        "target": "log",
+    });
+    format!("{line}\n").into_bytes()
 }
 
 /// One field of an event or a span. What else is in a line, names and targets,
@@ -49,19 +117,19 @@ fn field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result 
     write!(out, "{name}{}{name:#}{equals}={equals:#}{value}", field.name())
 }
 
-/// Standard error, to which whole lines of JSON are written.
-struct JsonLines;
+/// The log, to which whole lines of JSON are written.
+struct JsonLines(Lines);
 
 impl Write for JsonLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut escaped = Vec::with_capacity(line.len());
         escape_json(&mut escaped, &String::from_utf8_lossy(line))?;
-        io::stderr().write_all(&escaped)?;
+        self.0.put(escaped);
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }
 

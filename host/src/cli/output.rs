@@ -24,7 +24,7 @@ pub(super) fn print_json(json: &Json) -> Outcome {
 
 /// Prints to standard error, where nothing can be told of its failing.
 pub(super) fn print_error(text: &Text) {
-    anstream::eprint!("{}", text.with_styles());
+    let _ = anstream::stderr().write_all(text.with_styles().as_bytes());
 }
 
 fn write(text: &str) -> Outcome {

@@ -69,7 +69,7 @@ impl Args {
         if self.init {
             return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")));
         }
-        log::start(self.log_format);
+        let log = log::start(self.log_format);
         let state = self.state()?;
         let (file, text) = match &self.config {
             Some(file) => {
@@ -99,7 +99,17 @@ impl Args {
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
         let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
-        let opening = Opening { config, directory, is_remote, sources, state: &state, ports, rotate_key };
+        let missing_lines = log.missing();
+        let opening = Opening {
+            config,
+            directory,
+            is_remote,
+            sources,
+            state: &state,
+            ports,
+            rotate_key,
+            missing_lines,
+        };
         let served = serve(opening, |ready| tell(ready, &file, self.directory.is_none()));
         served.map_err(|error| match error {
             ServeError::Port { .. } | ServeError::Seed(_) | ServeError::Stopped(_) => Exit::failed(error),
@@ -179,7 +189,10 @@ fn init(file: &Path) -> Outcome {
 /// One line for programs; for people, how to go on.
 fn tell(ready: &Ready, config: &Path, in_memory: bool) {
     let ca = ready.ca.display();
-    let _ = print_line(format!("ligature: ready {} {} ca={ca}", ready.http, ready.https));
+    let line = format!("ligature: ready {} {} ca={ca}", ready.http, ready.https);
+    // Nobody may be reading.
+    let printing = std::thread::Builder::new().name("ready".to_owned()).spawn(move || print_line(line));
+    drop(printing);
     tracing::info!(config = %config.display(), "clients and their secrets");
     if in_memory {
         tracing::info!(

@@ -22,6 +22,23 @@ pub(super) struct Metrics {
     refused_tokens: Family<Named, Counter>,
 }
 
+/// Lines of the log that could not be written.
+#[derive(Debug, Clone, Default)]
+pub struct MissingLines(Counter);
+
+impl MissingLines {
+    /// Counts so many more.
+    pub fn add(&self, lines: u64) {
+        self.0.inc_by(lines);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.get()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     route: String,
@@ -35,7 +52,7 @@ struct Named {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(missing_lines: MissingLines) -> Self {
         let new = Self {
             registry: Registry::with_prefix("ligature"),
             requests: Family::default(),
@@ -54,6 +71,7 @@ impl Metrics {
         registry.register("plugin_failures", "Logins whose plugin failed", failures.clone());
         registry.register("guard_refusals", "What the guard refused plugins", refusals.clone());
         registry.register("tokens", "Answers of the token endpoint with tokens, by grant", tokens.clone());
+        registry.register("log_lines_missing", "Lines of the log that could not be written", missing_lines.0);
         registry.register("refused_tokens", "Tokens that were not taken, by reason", refused_tokens.clone());
         Self { registry, requests, seconds, decisions, failures, refusals, tokens, refused_tokens }
     }

@@ -53,6 +53,7 @@ pub use config::{
     RateLimits, SeedUser,
 };
 pub use keys::KeysError;
+pub use metrics::MissingLines;
 pub use server::{Opening, Ports, Ready, ServeError, serve};
 pub use state_dir::{StateDir, StateError};
 

@@ -18,7 +18,7 @@ use super::decider::Decider;
 use super::issuer::{Hosts, Scheme};
 use super::keys::{Keys, KeysError};
 use super::management::SpentProofs;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, MissingLines};
 use super::outbox::Outbox;
 use super::passwords::Passwords;
 use super::rate_limit::Limiter;
@@ -104,6 +104,8 @@ pub struct Opening<'a> {
     pub ports: Ports,
     /// Whether a new signing key is made first.
     pub rotate_key: bool,
+    /// Lines of the log that could not be written.
+    pub missing_lines: MissingLines,
 }
 
 /// The stack of a thread: that of the host, and the most that `stack_bytes` gives
@@ -117,7 +119,7 @@ const THREAD_STACK: usize = 4 << 20;
 ///
 /// When it does not start, or stops unasked.
 pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
-    let Opening { config, directory, is_remote, sources, state, ports, rotate_key } = opening;
+    let Opening { config, directory, is_remote, sources, state, ports, rotate_key, missing_lines } = opening;
     let http = listeners(ports.http)?;
     let https = listeners(ports.https)?;
     let port =
@@ -145,7 +147,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         passwords: Passwords::new(config.password_hash),
         flows: Flows::new(&config.lifetimes),
         outbox: Outbox::default(),
-        metrics: Metrics::new(),
+        metrics: Metrics::new(missing_lines),
         management_limit: Limiter::new(config.rate_limit.management),
         authentication_limit: Limiter::new(config.rate_limit.authentication),
         config,
