@@ -43,6 +43,11 @@ fn express_openid_connect_logs_in_and_links() {
 }
 
 #[test]
+fn passport_auth0_logs_in() {
+    node("passport-auth0.test.mjs");
+}
+
+#[test]
 fn auth0_python_logs_in_manages_users_and_links() {
     static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
     let packages = |folder: &Path| {

@@ -9,6 +9,7 @@ mod serving;
 
 mod accounts;
 mod attacks;
+mod bearers;
 mod hostile;
 mod http;
 mod legacy;
@@ -31,9 +32,10 @@ use tests;
 
 fn main() -> std::process::ExitCode {
     let args = Arguments::from_args();
-    let modules: [(&str, Vec<Test>); 7] = [
+    let modules: Vec<(&str, Vec<Test>)> = vec![
         ("accounts", accounts::tests()),
         ("attacks", attacks::TESTS.to_vec()),
+        ("bearers", bearers::TESTS.to_vec()),
         ("hostile", hostile::tests()),
         ("legacy", legacy::TESTS.to_vec()),
         ("logins", logins::tests()),

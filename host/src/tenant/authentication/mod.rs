@@ -7,13 +7,14 @@
 //! | `prove` | who they prove to be |
 //! | `answer` | how the application gets its answer |
 //! | `token`, `grants`, `client_auth` | the token endpoint |
-//! | `userinfo`, `discovery`, `logout` | the rest of OpenID Connect |
+//! | `userinfo`, `bearer`, `discovery`, `logout` | the rest of OpenID Connect |
 //! | `cross_origin`, `passwordless`, `database` | logins within the application's own pages |
 //! | `lock`, `own_origin`, `legacy` | what Lock and older clients ask for besides |
 
 mod answer;
 mod authorization;
 mod authorize;
+mod bearer;
 mod client_auth;
 mod cross_origin;
 mod database;

@@ -5,42 +5,48 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use super::bearer::{Bearer, Unauthorized, kept_by_nobody};
 use super::prove::unavailable;
-use crate::login::ApiError;
+use crate::login::{ApiError, mask_addresses};
 use crate::tenant::tokens::profile_claims;
 use crate::tenant::verification::Claims;
 use crate::tenant::{Shared, Tenant, read};
 
 /// The user of an access token, as its scopes let the client know them.
-pub(super) async fn userinfo(State(tenant): State<Shared>, headers: HeaderMap) -> Response {
-    read(&tenant, move |tenant| match claims(tenant, &headers) {
-        Some((sub, claims)) => match tenant.directory.get(&sub) {
-            Ok(stored) => {
-                let mut answer = profile_claims(&stored.user, &claims.scope);
-                answer.insert("sub".to_owned(), sub.into());
-                Json(Value::Object(answer)).into_response()
-            }
-            Err(ApiError::NotFound(_)) => unauthorized(),
-            Err(error) => unavailable(error).into_response(),
-        },
-        None => unauthorized(),
-    })
-    .await
+pub(super) async fn userinfo(State(tenant): State<Shared>, request: Request) -> Response {
+    let bearer = match Bearer::of(request, &tenant).await {
+        Ok(bearer) => bearer,
+        Err(why) => return why.into_response(),
+    };
+    let in_query = bearer.in_query;
+    let response = read(&tenant, move |tenant| answer(tenant, &bearer.token)).await;
+    if in_query { kept_by_nobody(response) } else { response }
 }
 
-fn claims(tenant: &Tenant, headers: &HeaderMap) -> Option<(String, Arc<Claims>)> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
+fn answer(tenant: &Tenant, token: &str) -> Response {
+    let Some((sub, claims)) = claims(tenant, token) else { return Unauthorized::Token.into_response() };
+    let user = match tenant.directory.get(&sub) {
+        Ok(stored) => stored.user,
+        Err(ApiError::NotFound(_)) => return Unauthorized::Token.into_response(),
+        Err(error) => return unavailable(error).into_response(),
+    };
+    if user.blocked {
+        let user = mask_addresses(&user.user_id);
+        tracing::warn!(target: "audit", user = %user, "a blocked user's token was refused");
+        return Unauthorized::Token.into_response();
     }
+    let mut answer = profile_claims(&user, &claims.scope);
+    answer.insert("sub".to_owned(), sub.into());
+    Json(Value::Object(answer)).into_response()
+}
+
+fn claims(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
     let claims = tenant
-        .verify(token.trim())
+        .verify(token)
         .inspect_err(|error| tracing::warn!(target: "audit", %error, "a bearer token was refused"))
         .ok()?;
     let is_own = |audience: &Value| {
@@ -59,9 +65,4 @@ fn claims(tenant: &Tenant, headers: &HeaderMap) -> Option<(String, Arc<Claims>)>
     }
     let sub = claims.sub.as_ref()?.as_str()?.to_owned();
     Some((sub, claims))
-}
-
-fn unauthorized() -> Response {
-    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")], "Unauthorized")
-        .into_response()
 }
