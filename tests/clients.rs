@@ -43,6 +43,11 @@ fn express_openid_connect_logs_in_and_links() {
 }
 
 #[test]
+fn auth0_server_js_logs_in_links_and_unlinks() {
+    node("auth0-server-js.test.mjs");
+}
+
+#[test]
 fn passport_auth0_logs_in() {
     node("passport-auth0.test.mjs");
 }

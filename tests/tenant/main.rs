@@ -13,6 +13,7 @@ mod bearers;
 mod hostile;
 mod http;
 mod legacy;
+mod linking;
 mod logins;
 mod paths;
 mod refusals;
@@ -38,6 +39,7 @@ fn main() -> std::process::ExitCode {
         ("bearers", bearers::TESTS.to_vec()),
         ("hostile", hostile::tests()),
         ("legacy", legacy::TESTS.to_vec()),
+        ("linking", linking::tests()),
         ("logins", logins::tests()),
         ("paths", paths::TESTS.to_vec()),
         ("refusals", refusals::TESTS.to_vec()),

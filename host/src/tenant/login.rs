@@ -9,7 +9,7 @@ use super::config::{Client, Connection, OnFailure};
 use super::revocations::Moment;
 use super::weighed::Weighed;
 use crate::decide::{self, Decided, GoesOnAs, On, Undecided, decide_in_order};
-use crate::directory::{ArrivalError, arrive, arrive_again};
+use crate::directory::{ArrivalError, Stored, arrive, arrive_again};
 use crate::guard::Guard;
 use crate::login::{
     self, Answer, ApiError, Authentication, AuthenticationMethod, Decision, Identity, IdentityKey,
@@ -151,6 +151,16 @@ impl Tenant {
         let now = Timestamp::now();
         let event = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed)?;
         self.decided(event, around, now)
+    }
+
+    /// The user of somebody who has proved to be this identity, found or made.
+    /// Nobody is logged in by it, and the plugin is not asked.
+    pub(super) fn arrived(&self, proved: &Proved, around: &Around<'_>) -> Result<Stored, NotLoggedIn> {
+        self.refuse_revoked(proved)?;
+        let now = Timestamp::now();
+        arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed)?;
+        let key = proved.key().ok_or(NotLoggedIn::Gone)?;
+        self.directory.owner(key).map_err(|error| failed(error.into()))?.ok_or(NotLoggedIn::Gone)
     }
 
     /// Writes down that a user's address is theirs. True if the user still has

@@ -1,6 +1,7 @@
 //! What an application asks for with `/authorize`, checked.
 
 use super::error::Refused;
+use super::linking::{self, Linking};
 use super::params::Params;
 use crate::login::cut;
 use crate::tenant::Tenant;
@@ -30,6 +31,8 @@ pub(super) struct Authorization {
     /// How old a login may be, in seconds.
     pub(super) max_age: Option<u64>,
     pub(super) login_ticket: Option<String>,
+    /// What is to be linked or unlinked by it.
+    pub(super) linking: Option<Linking>,
 }
 
 /// What is to come back.
@@ -125,7 +128,13 @@ impl Authorization {
         let mode =
             mode.ok_or_else(|| Refused::request("response_mode does not fit response_type")).map_err(told)?;
         wants.allow(client).map_err(told)?;
-        let audience = Audience::read(tenant, issuer, params.get("audience")).map_err(told)?;
+        let linking = Linking::read(tenant, issuer, client_id, params).map_err(told)?;
+        let audience = params.get("audience");
+        let audience = match Audience::read(tenant, issuer, audience) {
+            // Nothing is behind it but the link.
+            Err(_) if linking.is_some() && audience == Some(linking::AUDIENCE) => Audience::Userinfo,
+            audience => audience.map_err(told)?,
+        };
         let scope = audience.grant(tenant, client, params.get("scope").unwrap_or_default());
         // Until 2018, an access token came with an ID token.
         if tenant.config.legacy_id_tokens && wants.token && scope.split(' ').any(|it| it == "openid") {
@@ -173,6 +182,7 @@ impl Authorization {
             prompt,
             login_hint: params.owned("login_hint"),
             login_ticket: params.owned("login_ticket"),
+            linking,
             names_redirect_uri: params.get("redirect_uri").is_some(),
             redirect_uri,
             state,
@@ -198,7 +208,7 @@ impl Weighed for Authorization {
             Audience::Management(api) | Audience::Api(api) => api.len(),
         };
         let texts = self.client_id.len() + self.redirect_uri.len() + self.scope.len() + audience;
-        texts + optional.into_iter().map(Weighed::bytes).sum::<usize>()
+        texts + optional.into_iter().map(Weighed::bytes).sum::<usize>() + self.linking.bytes()
     }
 }
 
@@ -333,7 +343,7 @@ impl Audience {
 }
 
 impl Prompt {
-    fn read(text: Option<&str>) -> Result<Self, Refused> {
+    pub(super) fn read(text: Option<&str>) -> Result<Self, Refused> {
         let mut prompt = Self::IfNeeded;
         let words: Vec<&str> = text.unwrap_or_default().split_whitespace().collect();
         for word in &words {

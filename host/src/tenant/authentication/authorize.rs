@@ -13,6 +13,7 @@ use super::answer::{self, of_error, refuse, see_other};
 use super::authorization::{Authorization, Prompt, Told, Unanswered};
 use super::error::Refused;
 use super::grants;
+use super::linking::{self, LinkStep, login_required};
 use super::params::{InQuery, Params};
 use super::steps::Pending;
 use crate::login::{Timestamp, User};
@@ -76,6 +77,9 @@ pub(super) fn authorize(
 
 impl Asked<'_> {
     fn authorize(self, authorization: Authorization) -> Response {
+        if let Some(linking) = authorization.linking.clone() {
+            return self.begin_linking(authorization, &linking);
+        }
         if let Some(name) = &authorization.login_ticket {
             return match self.by_ticket(name, &authorization) {
                 Ok((proved, is_same_browser)) => self.proved(authorization, &proved, is_same_browser),
@@ -89,7 +93,7 @@ impl Asked<'_> {
             return self.remembered(authorization, session);
         }
         if authorization.prompt == Prompt::Never {
-            return self.tell(&authorization, &login_required());
+            return self.tell(&authorization, &login_required("Login required"));
         }
         self.show_login(authorization)
     }
@@ -121,6 +125,11 @@ impl Asked<'_> {
         let Some(client) = self.tenant.config.client(&authorization.client_id) else {
             return Refused::client().into_response();
         };
+        if authorization.linking.is_some() {
+            let why = Refused::request("scope: a link needs the login page");
+            let why = linking::told(&authorization.client_id, why);
+            return self.tell(&authorization, &why);
+        }
         let around = around(client, &authorization, self.from);
         match self.tenant.log_in(proved, &around) {
             Ok(logged_in) => {
@@ -145,7 +154,7 @@ impl Asked<'_> {
             Err(NotLoggedIn::Gone | NotLoggedIn::Revoked) => {
                 self.browser.end_session(self.tenant);
                 if authorization.prompt == Prompt::Never {
-                    return self.tell(&authorization, &login_required());
+                    return self.tell(&authorization, &login_required("Login required"));
                 }
                 self.show_login(authorization)
             }
@@ -153,15 +162,27 @@ impl Asked<'_> {
         }
     }
 
-    fn show_login(mut self, authorization: Authorization) -> Response {
-        let connection = authorization.connection.clone();
+    fn show_login(self, authorization: Authorization) -> Response {
+        self.show(authorization, None)
+    }
+
+    /// The page of a step of a link.
+    pub(super) fn show_step(self, authorization: Authorization, step: LinkStep) -> Response {
+        self.show(authorization, Some(step))
+    }
+
+    fn show(mut self, authorization: Authorization, linking: Option<LinkStep>) -> Response {
+        let connection = match &linking {
+            Some(step) => step.only().map(str::to_owned),
+            None => authorization.connection.clone(),
+        };
         let connection = connection.and_then(|name| self.tenant.config.connection(&name));
         let page = match connection {
             Some(it) if !it.is_database() && !it.is_passwordless() => "stand-in",
             Some(it) if it.is_passwordless() => "code",
             _ => "login",
         };
-        let pending = Pending { authorization, browser: self.browser.id(), asked: None };
+        let pending = Pending { authorization, browser: self.browser.id(), asked: None, linking };
         let name = self.tenant.flows.pending.put(Arc::new(pending));
         let mut params = Params::default();
         params.set("state", &name);
@@ -208,15 +229,11 @@ pub(super) fn around<'a>(client: &'a Client, authorization: &'a Authorization, f
 }
 
 /// Whether a session is as fresh as asked for, and of the connection asked for.
-fn is_fit(session: &Session, authorization: &Authorization) -> bool {
+pub(super) fn is_fit(session: &Session, authorization: &Authorization) -> bool {
     let age = seconds(Timestamp::now()).saturating_sub(seconds(session.proved.at));
     let is_fresh = authorization.max_age.is_none_or(|max| age < max);
     let is_of = authorization.connection.as_ref().is_none_or(|name| *name == session.proved.connection);
     is_fresh && is_of
-}
-
-fn login_required() -> Refused {
-    Refused::new(axum::http::StatusCode::BAD_REQUEST, "login_required", "Login required")
 }
 
 /// A refusal that the application is told of.

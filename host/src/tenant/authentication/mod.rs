@@ -6,6 +6,7 @@
 //! | `pages`, `steps` | what people see and send while they log in |
 //! | `prove` | who they prove to be |
 //! | `answer` | how the application gets its answer |
+//! | `linking`, `link_steps`, `linked` | a link that an application asks for |
 //! | `token`, `grants`, `client_auth` | the token endpoint |
 //! | `userinfo`, `bearer`, `discovery`, `logout` | the rest of OpenID Connect |
 //! | `cross_origin`, `passwordless`, `database` | logins within the application's own pages |
@@ -22,6 +23,9 @@ mod discovery;
 mod error;
 mod grants;
 mod legacy;
+mod link_steps;
+mod linked;
+mod linking;
 mod lock;
 mod logout;
 mod own_origin;

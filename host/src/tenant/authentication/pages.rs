@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::error::Refused;
+use super::linking::{Does, LinkStep};
 use super::params::{InQuery, Params};
 use super::steps::{Form, Pending, Question};
 use crate::tenant::config::Connection;
@@ -21,6 +22,8 @@ struct Login<'a> {
     state: &'a str,
     client: &'a str,
     asked: Option<&'a Question>,
+    linking: Option<String>,
+    may_sign_up: bool,
     error: Option<&'a str>,
     username: &'a str,
     databases: Vec<&'a Connection>,
@@ -38,6 +41,7 @@ struct StandIn<'a> {
     nonce: &'a str,
     state: &'a str,
     connection: &'a str,
+    linking: Option<String>,
     error: Option<&'a str>,
     accounts: Vec<Offered<'a>>,
 }
@@ -53,6 +57,7 @@ struct Code<'a> {
     nonce: &'a str,
     state: &'a str,
     connection: &'a str,
+    linking: Option<String>,
     what: &'a str,
     hint: &'a str,
     sent_to: &'a str,
@@ -95,7 +100,8 @@ pub(super) fn login_page(
     let state = params.get("state").unwrap_or_default();
     let status = error.map_or(StatusCode::OK, |error| error.status);
     let error = error.map(|error| error.description.as_str());
-    let connection = params.get("connection").and_then(|name| tenant.config.connection(name));
+    let only = pending.linking.as_ref().and_then(LinkStep::only);
+    let connection = only.or(params.get("connection")).and_then(|name| tenant.config.connection(name));
     let hint = pending.asked.as_ref().map_or(&pending.authorization.login_hint, |question| &question.email);
     let hint =
         hint.as_deref().filter(|_| connection.is_none_or(|it| it.strategy != "sms")).unwrap_or_default();
@@ -105,6 +111,7 @@ pub(super) fn login_page(
                 nonce: &nonce,
                 state,
                 connection: &connection.name,
+                linking: linking_words(tenant, pending),
                 error,
                 accounts: connection
                     .accounts
@@ -134,6 +141,7 @@ pub(super) fn login_page(
             nonce: &nonce,
             state,
             connection: &connection.name,
+            linking: linking_words(tenant, pending),
             what: if connection.strategy == "sms" { "Phone number" } else { "Email" },
             hint,
             sent_to: params.get("address").unwrap_or_default(),
@@ -143,6 +151,25 @@ pub(super) fn login_page(
         _ => login_forms(tenant, pending, connection, params, &nonce, error),
     };
     shown(status, body, &nonce)
+}
+
+/// What a login is for that an application has asked to link or unlink by.
+fn linking_words(tenant: &Tenant, pending: &Pending) -> Option<String> {
+    let (step, linking) = (pending.linking.as_ref()?, pending.authorization.linking.as_ref()?);
+    let client = tenant.config.client(&pending.authorization.client_id)?;
+    let client = if client.name.is_empty() { &client.client_id } else { &client.name };
+    let connection = &linking.connection;
+    Some(match (step, linking.does) {
+        (LinkStep::Owner { .. }, Does::Link) => format!(
+            "{client} asks to link an account of {connection} to yours. Log in to the account that you use there."
+        ),
+        (LinkStep::Owner { .. }, Does::Unlink) => format!(
+            "{client} asks to take the account of {connection} away from yours. Log in once more, if you want that."
+        ),
+        (LinkStep::Account { owner, .. }, _) => format!(
+            "Log in to the account of {connection} that is to be linked to {owner}. From then on both lead to one account."
+        ),
+    })
 }
 
 fn login_forms(
@@ -175,6 +202,8 @@ fn login_forms(
         state,
         client,
         asked: pending.asked.as_ref(),
+        linking: linking_words(tenant, pending),
+        may_sign_up: pending.asked.is_none() && pending.linking.as_ref().is_none_or(LinkStep::may_sign_up),
         error,
         username: params.get("username").or(hint.as_deref()).unwrap_or_default(),
         databases: connections().filter(|it| it.is_database()).collect(),

@@ -13,6 +13,7 @@ use super::answer::see_other;
 use super::authorization::Authorization;
 use super::authorize::{Asked, around};
 use super::error::{NOT_AN_ADDRESS, Refused};
+use super::linking::LinkStep;
 use super::params::Params;
 use super::prove::Typed;
 use super::{database, pages, passwordless, prove};
@@ -32,11 +33,13 @@ pub(super) struct Pending {
     pub(super) browser: String,
     /// What the plugin wants to know first.
     pub(super) asked: Option<Question>,
+    /// The step of a link that an application has asked for.
+    pub(super) linking: Option<LinkStep>,
 }
 
 impl Weighed for Pending {
     fn bytes(&self) -> usize {
-        self.authorization.bytes() + self.browser.len() + self.asked.bytes()
+        self.authorization.bytes() + self.browser.len() + self.asked.bytes() + self.linking.bytes()
     }
 }
 
@@ -65,8 +68,8 @@ impl Weighed for Question {
 
 /// One form, and the login it belongs to.
 pub(super) struct Form<'a> {
-    asked: Asked<'a>,
-    name: String,
+    pub(super) asked: Asked<'a>,
+    pub(super) name: String,
     pub(super) pending: Arc<Pending>,
     pub(super) params: &'a Params,
 }
@@ -113,6 +116,8 @@ impl<'a> Form<'a> {
             Some(name) => self.tenant().config.connection(name),
             None => self.tenant().config.connections.iter().find(|it| is_fit(it)),
         };
+        let only = self.pending.linking.as_ref().and_then(LinkStep::only);
+        let found = found.filter(|it| only.is_none_or(|only| it.name == only));
         found.filter(|it| is_fit(it)).ok_or_else(|| Refused::request("the connection was not found"))
     }
 
@@ -131,6 +136,10 @@ impl<'a> Form<'a> {
 
     /// Goes on with somebody who has proved who they are.
     fn proved(self, proved: Proved) -> Response {
+        let pending = self.pending.clone();
+        if let (Some(linking), Some(step)) = (&pending.authorization.linking, &pending.linking) {
+            return self.link_step(linking, step, &proved);
+        }
         match self.pending.asked.clone() {
             None => self.log_in(&proved, None),
             Some(question) => self.answered(question, &proved),
@@ -249,7 +258,11 @@ step!(
     /// With a new account.
     sign_up, form, {
         let issuer = form.asked.issuer;
+        let may_sign_up = form.pending.linking.as_ref().is_none_or(LinkStep::may_sign_up);
         let proved = form.connection(Connection::is_database).and_then(|connection| {
+            if !may_sign_up {
+                return Err(Refused::denied("Log in to the account that you have."));
+            }
             let user_id = database::made(form.tenant(), issuer, connection, form.params)?;
             let id = user_id.split_once('|').map_or("", |(_, id)| id);
             Ok(Proved::new(connection, id, "pwd"))
@@ -303,6 +316,7 @@ step!(
     /// Without an answer to what the plugin wants to know.
     skip, form, {
         match form.pending.asked.clone() {
+            None if form.pending.linking.is_some() => form.cancel_link(),
             None => pages::error(StatusCode::BAD_REQUEST, "There is nothing to skip."),
             Some(question) if matches!(form.is_settled(&question), Ok(true)) => {
                 form.log_in(&question.proved, None)

@@ -16,6 +16,7 @@ use super::authorization::Audience;
 use super::client_auth;
 use super::error::Refused;
 use super::grants::Issued;
+use super::linking;
 use super::params::Params;
 use super::prove::{Typed, by_code, by_password, unavailable};
 use crate::login::Timestamp;
@@ -77,6 +78,10 @@ fn granted(
         return Err(Refused::unauthorized_client(format!(
             "Grant type '{grant}' not allowed for the client."
         )));
+    }
+    if grant != "client_credentials" {
+        let refused = linking::refuse_elsewhere(params.get("scope"));
+        refused.map_err(|why| linking::told(&client.client_id, why))?;
     }
     let request = Request { tenant, issuer, from, client, params };
     let answer = match grant {

@@ -1,0 +1,360 @@
+//! Whoever is not the owner of both accounts links nothing.
+
+use serde_json::{Value, json};
+
+use super::{
+    as_google, as_password, ask_link, ask_unlink, audited, google, id_token, identities, tokens, users,
+};
+use crate::http::{Browser, Request, Response, state_of};
+use crate::tenants::{CALLBACK, DATABASE, PASSWORD, Tenant, by_id, by_password, claims, text};
+use crate::tokens::{Forger, id_claims};
+
+crate::tests![
+    a_stolen_hint_without_the_owners_login,
+    a_hint_of_somebody_else_than_who_is_logged_in,
+    a_page_that_is_finished_in_another_browser,
+    a_page_that_another_site_sends,
+    a_page_that_is_sent_twice,
+    a_hint_that_is_used_twice,
+    an_account_of_another_connection,
+    an_account_of_somebody_else,
+    an_owner_who_was_linked_away,
+    an_owner_who_is_deleted,
+    whoever_is_blocked,
+    an_owner_who_logs_out_meanwhile,
+    an_owner_whose_password_changes_meanwhile,
+    somebody_who_gives_up,
+    an_unlink_by_somebody_else,
+    an_unlink_by_another_identity,
+    an_unlink_of_what_is_not_linked,
+];
+
+/// Ada and Eve, and Eve's account at Google.
+fn tenant() -> Tenant {
+    Tenant::with(
+        &(users(&["ada", "eve"]) + &google("7", "lovelace@example.com") + &google("666", "eve@example.net")),
+    )
+}
+
+/// What the application is told, and the operator.
+fn denied(tenant: &Tenant, response: &Response, error: &str, words: &str) {
+    assert!(response.location().starts_with(CALLBACK), "{}", response.location());
+    let answer = response.answer();
+    assert_eq!((answer["error"].as_str(), answer["error_description"].as_str()), (error, words));
+    assert!(!answer.contains_key("code"));
+    let line = json!({ "message": "a link that an application asked for was refused", "error": error, "why": words });
+    assert!(audited(tenant, &line), "{words}");
+}
+
+fn untouched(tenant: &Tenant) {
+    for user in ["auth0|ada", "auth0|eve", "google-oauth2|7", "google-oauth2|666"] {
+        assert_eq!(identities(tenant, user), [user]);
+    }
+}
+
+fn management(tenant: &Tenant, request: Request) -> Response {
+    tenant.send(&request.bearer(&tenant.client_token("web")))
+}
+
+fn block(tenant: &Tenant, user_id: &str, blocked: bool) {
+    let patch =
+        Request::new("PATCH", format!("/api/v2/users/{user_id}")).json(&json!({ "blocked": blocked }));
+    assert_eq!(management(tenant, patch).status, 200);
+}
+
+const ANOTHER: &str = "This is another account than the one of id_token_hint.";
+
+fn a_stolen_hint_without_the_owners_login() {
+    let tenant = tenant();
+    let hint = id_token(&tenant, &mut tenant.browser(), "ada@example.com");
+    let log_in: [fn(&mut Browser, &str) -> Response; 3] = [
+        |browser, state| as_password(browser, state, "eve@example.com"),
+        |browser, state| as_google(browser, state, "666"),
+        // Nobody is made by it, either.
+        |browser, state| as_google(browser, state, "new"),
+    ];
+    for log_in in log_in {
+        let mut eve = tenant.browser();
+        let page = ask_link(&mut eve, &hint, "google-oauth2");
+        assert!(page.location().contains("/u/login?"), "{}", page.location());
+        let answer = log_in(&mut eve, &state_of(&page));
+        denied(&tenant, &answer, "access_denied", ANOTHER);
+        untouched(&tenant);
+    }
+    assert_eq!(tenant.user("google-oauth2|new").status, 404);
+    // Nor by signing up.
+    let mut eve = tenant.browser();
+    let state = state_of(&ask_link(&mut eve, &hint, "google-oauth2"));
+    let fields = [
+        ("state", state.as_str()),
+        ("connection", DATABASE),
+        ("email", "another@example.com"),
+        ("password", PASSWORD),
+    ];
+    assert_eq!(eve.submit("/u/sign-up", &fields).status, 403);
+    let made = Request::get("/api/v2/users-by-email?email=another@example.com");
+    assert_eq!(management(&tenant, made).json(), json!([]));
+}
+
+fn a_hint_of_somebody_else_than_who_is_logged_in() {
+    let tenant = tenant();
+    let hint = id_token(&tenant, &mut tenant.browser(), "ada@example.com");
+    let mut eve = tenant.browser();
+    id_token(&tenant, &mut eve, "eve@example.com");
+    let words = "The user of id_token_hint is not the one who is logged in here. Log out and in again.";
+    denied(&tenant, &ask_link(&mut eve, &hint, "google-oauth2"), "access_denied", words);
+    // The same the other way round: Eve's link, sent to Ada.
+    let hint = id_token(&tenant, &mut tenant.browser(), "eve@example.com");
+    let mut ada = tenant.browser();
+    id_token(&tenant, &mut ada, "ada@example.com");
+    denied(&tenant, &ask_link(&mut ada, &hint, "google-oauth2"), "access_denied", words);
+    untouched(&tenant);
+}
+
+/// Eve opens the page and has Ada finish it, or the other way round.
+fn a_page_that_is_finished_in_another_browser() {
+    let tenant = tenant();
+    let mut eve = tenant.browser();
+    let hint = id_token(&tenant, &mut eve, "eve@example.com");
+    let page = ask_link(&mut eve, &hint, "google-oauth2");
+    let mut ada = tenant.browser();
+    id_token(&tenant, &mut ada, "ada@example.com");
+    assert_eq!(ada.get(&page.location()).status, 403);
+    assert_eq!(as_google(&mut ada, &state_of(&page), "7").status, 403);
+    untouched(&tenant);
+    // In the browser that it was shown to, it is good still.
+    assert!(as_google(&mut eve, &state_of(&page), "666").answer().contains_key("code"));
+}
+
+fn a_page_that_another_site_sends() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let state = state_of(&ask_link(&mut ada, &hint, "google-oauth2"));
+    let fields = [("state", state.as_str()), ("connection", "google-oauth2"), ("account", "1080")];
+    for origin in ["http://evil.test", "null", "http://localhost:3000"] {
+        let response = ada.send(Request::post("/u/stand-in").form(&fields).header("origin", origin));
+        assert_eq!(response.status, 403, "{origin}");
+    }
+    untouched(&tenant);
+}
+
+fn a_page_that_is_sent_twice() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    assert!(as_google(&mut ada, &state_of(&page), "7").answer().contains_key("code"));
+    let again = as_google(&mut ada, &state_of(&page), "666");
+    assert_eq!(again.status, 400, "{}", again.text());
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);
+    // Nor after the link is taken back.
+    let unlink = Request::new("DELETE", "/api/v2/users/auth0|ada/identities/google-oauth2/7");
+    assert_eq!(management(&tenant, unlink).status, 200);
+    assert_eq!(as_google(&mut ada, &state_of(&page), "7").status, 400);
+    untouched(&tenant);
+}
+
+/// It is no proof of anything: both accounts are proved anew each time.
+fn a_hint_that_is_used_twice() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let state = state_of(&ask_link(&mut ada, &hint, "google-oauth2"));
+    assert!(as_google(&mut ada, &state, "7").answer().contains_key("code"));
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    assert!(page.location().contains("/u/stand-in?"), "the account is asked for again: {}", page.location());
+    let elsewhere = ask_link(&mut tenant.browser(), &hint, "google-oauth2");
+    assert!(elsewhere.location().contains("/u/login?"), "so is the owner: {}", elsewhere.location());
+}
+
+fn an_account_of_another_connection() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let state = state_of(&ask_link(&mut ada, &hint, "google-oauth2"));
+    let by_password = as_password(&mut ada, &state, "eve@example.com");
+    assert_eq!(by_password.status, 400, "{}", by_password.text());
+    let sent = ada
+        .submit("/u/code/start", &[("state", &state), ("connection", "email"), ("address", "x@example.com")]);
+    assert_eq!(sent.status, 400, "{}", sent.text());
+    // A page of another connection is this one's.
+    let shown = ada.get(&format!("/u/login?state={state}&connection={DATABASE}")).text();
+    assert!(shown.contains("google-oauth2") && !shown.contains("password"), "{shown}");
+    untouched(&tenant);
+}
+
+fn an_account_of_somebody_else() {
+    let tenant = tenant();
+    let link = Request::post("/api/v2/users/auth0|eve/identities").json(&by_id("google-oauth2", "666"));
+    assert_eq!(management(&tenant, link).status, 201);
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let state = state_of(&ask_link(&mut ada, &hint, "google-oauth2"));
+    let answer = as_google(&mut ada, &state, "666");
+    denied(&tenant, &answer, "access_denied", "The account is linked to another user already.");
+    assert_eq!(identities(&tenant, "auth0|eve"), ["auth0|eve", "google-oauth2|666"]);
+    // One's own is no other account.
+    let state = state_of(&ask_link(&mut ada, &hint, DATABASE));
+    let answer = as_password(&mut ada, &state, "ada@example.com");
+    denied(&tenant, &answer, "access_denied", "Main identity and the new one are the same.");
+}
+
+const GONE: &str =
+    "The user of id_token_hint is there no longer: it was deleted, or linked to another account.";
+
+fn an_owner_who_was_linked_away() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    let link = Request::post("/api/v2/users/auth0|eve/identities").json(&by_id("auth0", "ada"));
+    assert_eq!(management(&tenant, link).status, 201);
+    denied(&tenant, &as_google(&mut ada, &state_of(&page), "7"), "access_denied", GONE);
+    for ask in [ask_link, ask_unlink] {
+        denied(&tenant, &ask(&mut ada, &hint, "google-oauth2"), "access_denied", GONE);
+        denied(&tenant, &ask(&mut tenant.browser(), &hint, "google-oauth2"), "access_denied", GONE);
+    }
+    assert_eq!(identities(&tenant, "auth0|eve"), ["auth0|eve", "auth0|ada"]);
+    assert_eq!(identities(&tenant, "google-oauth2|7"), ["google-oauth2|7"]);
+}
+
+fn an_owner_who_is_deleted() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let nobody = Forger::of(&tenant).sign(&id_claims(&tenant, "auth0|nobody"));
+    denied(&tenant, &ask_link(&mut ada, &nobody, "google-oauth2"), "access_denied", GONE);
+    assert!(ask_link(&mut ada, &hint, "google-oauth2").location().contains("/u/stand-in?"));
+    untouched(&tenant);
+}
+
+fn whoever_is_blocked() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    // The account.
+    block(&tenant, "google-oauth2|7", true);
+    denied(&tenant, &as_google(&mut ada, &state_of(&page), "7"), "access_denied", "user is blocked");
+    block(&tenant, "google-oauth2|7", false);
+    // The owner, after the page was shown, and before.
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    block(&tenant, "auth0|ada", true);
+    let answer = as_google(&mut ada, &state_of(&page), "new");
+    denied(&tenant, &answer, "access_denied", "user is blocked");
+    for ask in [ask_link, ask_unlink] {
+        let answer = ask(&mut ada, &hint, "google-oauth2");
+        denied(&tenant, &answer, "access_denied", "user is blocked");
+    }
+    untouched(&tenant);
+    assert_eq!(tenant.user("google-oauth2|new").status, 404, "nobody was made");
+}
+
+fn an_owner_who_logs_out_meanwhile() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    ada.get("/v2/logout");
+    let answer = as_google(&mut ada, &state_of(&page), "7");
+    denied(&tenant, &answer, "login_required", "The owner of the account has logged out.");
+    // Somebody else's login in the same browser is not theirs.
+    id_token(&tenant, &mut ada, "ada@example.com");
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    id_token_anew(&tenant, &mut ada, "eve@example.com");
+    let answer = as_google(&mut ada, &state_of(&page), "7");
+    denied(&tenant, &answer, "login_required", "The owner of the account has logged out.");
+    untouched(&tenant);
+}
+
+fn id_token_anew(tenant: &Tenant, browser: &mut Browser, email: &str) {
+    let answer = by_password(browser, email, &[("prompt", "login")]);
+    tokens(tenant, &answer);
+}
+
+fn an_owner_whose_password_changes_meanwhile() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    let patch = Request::new("PATCH", "/api/v2/users/auth0|ada")
+        .json(&json!({ "password": "another horse battery", "connection": DATABASE }));
+    assert_eq!(management(&tenant, patch).status, 200);
+    let answer = as_google(&mut ada, &state_of(&page), "7").answer();
+    assert_eq!(answer["error"], "login_required", "{answer:?}");
+    // The session is good no longer: they log in first.
+    let page = ask_link(&mut ada, &hint, "google-oauth2");
+    let answer = page.answer();
+    assert!(page.location().contains("/u/login?") || answer.contains_key("error"), "{answer:?}");
+    untouched(&tenant);
+}
+
+fn somebody_who_gives_up() {
+    let tenant = tenant();
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    for ask in [ask_link, ask_unlink] {
+        let page = ask(&mut ada, &hint, "google-oauth2");
+        assert!(ada.get(&page.location()).text().contains("Cancel"));
+        let answer = ada.submit("/u/skip", &[("state", &state_of(&page))]);
+        denied(&tenant, &answer, "access_denied", "The user did not log in to the account.");
+        assert_eq!(as_google(&mut ada, &state_of(&page), "7").status, 400, "the page is gone");
+    }
+    untouched(&tenant);
+}
+
+/// Ada, whose account of Google is linked; her ID token.
+fn linked() -> (Tenant, Browser, String) {
+    let tenant = tenant();
+    let link = Request::post("/api/v2/users/auth0|ada/identities").json(&by_id("google-oauth2", "7"));
+    assert_eq!(management(&tenant, link).status, 201);
+    let mut ada = tenant.browser();
+    let hint = id_token(&tenant, &mut ada, "ada@example.com");
+    (tenant, ada, hint)
+}
+
+fn an_unlink_by_somebody_else() {
+    let (tenant, mut ada, hint) = linked();
+    let mut eve = tenant.browser();
+    let answer = {
+        let state = state_of(&ask_unlink(&mut eve, &hint, "google-oauth2"));
+        as_password(&mut eve, &state, "eve@example.com")
+    };
+    denied(&tenant, &answer, "access_denied", ANOTHER);
+    // Ada's session does not do, and Eve's password in Ada's browser neither.
+    let state = state_of(&ask_unlink(&mut ada, &hint, "google-oauth2"));
+    denied(&tenant, &as_password(&mut ada, &state, "eve@example.com"), "access_denied", ANOTHER);
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);
+}
+
+/// Whoever has got hold of the linked account cannot shut its owner out of it.
+fn an_unlink_by_another_identity() {
+    let (tenant, _, _) = linked();
+    let mut other = tenant.browser();
+    let state = crate::tenants::open(&mut other, &[]);
+    let hint = text(&tokens(&tenant, &as_google(&mut other, &state, "7"))["id_token"]);
+    assert_eq!(claims(&hint.as_str().into())["sub"], "auth0|ada");
+    let page = ask_unlink(&mut other, &hint, "google-oauth2");
+    assert_eq!(as_google(&mut other, &state_of(&page), "7").status, 400, "it is not offered");
+    assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);
+}
+
+fn an_unlink_of_what_is_not_linked() {
+    let (tenant, mut ada, hint) = linked();
+    for (connection, words) in
+        [("email", "No account of email is linked."), (DATABASE, "Main identity cannot be removed.")]
+    {
+        let state = state_of(&ask_unlink(&mut ada, &hint, connection));
+        denied(&tenant, &as_password(&mut ada, &state, "ada@example.com"), "access_denied", words);
+    }
+    // Two of one connection: nobody knows which one.
+    let link = Request::post("/api/v2/users/auth0|ada/identities").json(&by_id("google-oauth2", "666"));
+    assert_eq!(management(&tenant, link).status, 201);
+    let state = state_of(&ask_unlink(&mut ada, &hint, "google-oauth2"));
+    let words = "Several accounts of google-oauth2 are linked: which one is meant is not known.";
+    denied(&tenant, &as_password(&mut ada, &state, "ada@example.com"), "access_denied", words);
+    assert_eq!(identities(&tenant, "auth0|ada").len(), 3);
+    let log = tenant.log_of("audit");
+    assert!(!log.iter().any(|line: &Value| line["message"] == "unlink"));
+}
