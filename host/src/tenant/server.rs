@@ -185,6 +185,8 @@ async fn listen(
     tls: rustls::ServerConfig,
     ready: impl FnOnce(),
 ) -> Result<(), ServeError> {
+    // Before anything is answered, or whoever ends it as soon as it is kills it.
+    let (asked_to_end, hang_up) = (asked_to_end(), hang_up(tenant.clone()));
     let handle = Handle::new();
     let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
@@ -199,8 +201,6 @@ async fn listen(
         let server = axum_server::from_tcp_rustls(listener, tls.clone())?;
         servers.spawn(prepared(server, &handle).serve(service(app)));
     }
-    // From now on, or whoever ends it as soon as it is ready kills it.
-    let (asked_to_end, hang_up) = (asked_to_end(), hang_up(tenant.clone()));
     // The listeners have been queueing requests since they were opened.
     ready();
     tokio::spawn(hang_up);
