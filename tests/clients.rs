@@ -53,6 +53,11 @@ fn passport_auth0_logs_in() {
 }
 
 #[test]
+fn auth0_deploy_cli_exports_the_whole_tenant() {
+    node("deploy-cli.test.mjs");
+}
+
+#[test]
 fn auth0_python_logs_in_manages_users_and_links() {
     static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
     let packages = |folder: &Path| {

@@ -3,9 +3,11 @@
 #![allow(dead_code, reason = "each suite uses what it needs")]
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -87,9 +89,30 @@ impl Tenant {
         this
     }
 
-    /// What it has said so far.
+    /// What it has said of everything that it has answered so far. The log is
+    /// written a moment after an answer: a last request, whose line is left out,
+    /// shows that the lines before are there.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        const LAST: &str = "/last-line-";
+        let read = || fs::read_to_string(&self.log).unwrap_or_default();
+        let last = format!("{LAST}{}-", ASKED.fetch_add(1, Ordering::Relaxed));
+        if self.ask(&last).is_ok() && !read().is_empty() {
+            let until = Instant::now() + Duration::from_secs(5);
+            while !read().contains(&last) && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let lines = read();
+        lines.split_inclusive('\n').filter(|line| !line.contains(LAST)).collect()
+    }
+
+    fn ask(&self, path: &str) -> std::io::Result<()> {
+        let host = self.http.trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(host)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+        stream.read_to_end(&mut Vec::new()).map(|_| ())
     }
 
     /// Its process.

@@ -20,23 +20,23 @@ pub(crate) fn tests() -> Vec<crate::Test> {
 }
 
 /// Google's logins join the account that was there before.
-const AUTO: &str = r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#;
+pub(crate) const AUTO: &str = r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#;
 
 /// A file, and the folder that it is in.
-struct File {
+pub(crate) struct File {
     _folder: TempDir,
     path: PathBuf,
 }
 
 impl File {
-    fn with(text: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn with(text: impl AsRef<[u8]>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("file");
         std::fs::write(&path, text).expect("a file is written");
         Self { _folder: folder, path }
     }
 
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.path.to_str().expect("a path in UTF-8")
     }
 

@@ -15,6 +15,7 @@ mod http;
 mod legacy;
 mod linking;
 mod logins;
+mod management;
 mod paths;
 mod refusals;
 mod tenants;
@@ -41,6 +42,7 @@ fn main() -> std::process::ExitCode {
         ("legacy", legacy::TESTS.to_vec()),
         ("linking", linking::tests()),
         ("logins", logins::tests()),
+        ("management", management::tests()),
         ("paths", paths::TESTS.to_vec()),
         ("refusals", refusals::TESTS.to_vec()),
     ];

@@ -39,10 +39,10 @@ fn what_auth0_has_is_told_from_what_nobody_has() {
         (answer.status, answer.json()["message"].as_str().unwrap_or_default().to_owned())
     };
     assert_eq!(
-        api("/api/v2/actions/actions"),
-        (501, "This tenant has no actions at /api/v2/actions/actions.".to_owned())
+        api("/api/v2/actions/executions/1"),
+        (501, "This tenant has no actions at /api/v2/actions/executions/1.".to_owned())
     );
-    assert_eq!(api("/api/v2/organizations"), (501, "This tenant has no organizations.".to_owned()));
+    assert_eq!(api("/api/v2/user-blocks"), (501, "This tenant has no user blocks.".to_owned()));
     assert_eq!(api("/api/v2/nonsense"), (404, "This tenant has no GET /api/v2/nonsense.".to_owned()));
     let device = tenant.send(&Request::post("/oauth/device/code").form(&[("client_id", "web")]));
     assert_eq!(

@@ -162,6 +162,7 @@ pub(crate) fn secret_of(client: &str) -> Option<&'static str> {
         "web" => Some("the secret of the web application"),
         "other" => Some("the secret of another application"),
         "administration" => Some("the secret of the administration"),
+        "machine" => Some("the secret of the machine"),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ use super::revocations::Moment;
 ///
 /// Source: Auth0, "Brute-force protection", default: ten of one address, for
 /// each sender.
-const FROM_ONE: u32 = 10;
+pub(super) const FROM_ONE: u32 = 10;
 /// Failed attempts from all senders before a login has to wait everywhere: many
 /// senders together guess no faster than ten.
 const FROM_ALL: u32 = 100;

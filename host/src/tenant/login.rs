@@ -213,10 +213,12 @@ impl Tenant {
 
     fn decided(
         &self,
-        event: LoginEvent,
+        mut event: LoginEvent,
         around: &Around<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
+        let roles = json!({ "roles": event.account().roles });
+        event.rest.insert("authorization".to_owned(), roles);
         let user = event.account().clone();
         if user.blocked {
             return Err(self.blocked(&user));

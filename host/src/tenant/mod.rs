@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `config` | `tenant.toml`: clients, connections, who is there at first |
-//! | `server`, `routes`, `absent` | listeners, what lies where, and what does not |
+//! | `server`, `routes`, `unknown_path` | listeners, what lies where, and what does not |
 //! | `management` | the Management API v2 |
 //! | `authentication` | the Authentication API, and the pages that people see |
 //! | `login` | one login: the plugin is asked |
@@ -16,7 +16,6 @@
 //! | `json_object`, `random` | what bodies are read as, what nobody can guess |
 //! | `certificates`, `state_dir` | what it keeps between starts |
 
-mod absent;
 mod attempts;
 mod authentication;
 mod certificates;
@@ -42,6 +41,7 @@ mod server;
 mod sessions;
 mod state_dir;
 mod tokens;
+mod unknown_path;
 mod verification;
 mod weighed;
 
@@ -50,7 +50,7 @@ use std::sync::Arc;
 pub use certificates::CertificateError;
 pub use config::{
     Account, Api, Client, Config, ConfigError, Connection, Lifetimes, OnFailure, PasswordHash, RateLimit,
-    RateLimits, SeedUser,
+    RateLimits, Role, SeedUser,
 };
 pub use keys::KeysError;
 pub use metrics::MissingLines;
@@ -91,6 +91,7 @@ pub struct Tenant {
     passwords: Passwords,
     flows: Flows,
     outbox: Outbox,
+    stores: management::Stores,
     metrics: Metrics,
     management_limit: Limiter,
     authentication_limit: Limiter,

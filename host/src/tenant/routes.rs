@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::issuer::{Issuer, Scheme, require_own_host};
 use super::management::Problem;
-use super::{Shared, absent, authentication, management};
+use super::{Shared, authentication, management, unknown_path};
 
 /// Auth0's limit for a body.
 const BODY_BYTES: usize = 1 << 20;
@@ -43,7 +43,7 @@ pub(super) fn router(tenant: &Shared) -> Router<Shared> {
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .route("/dev/outbox", get(outbox))
-        .fallback(absent::answer)
+        .fallback(unknown_path::answer)
 }
 
 /// The same as one listener serves it.

@@ -27,7 +27,7 @@ use super::revocations::Revocations;
 use super::sessions::Sessions;
 use super::state_dir::{StateDir, StateError};
 use super::verification::Verified;
-use super::{Shared, Tenant, reload, routes};
+use super::{Shared, Tenant, management, reload, routes};
 use crate::directory::Administration;
 use crate::login::ApiError;
 use crate::policies::{Source, SourceError};
@@ -147,6 +147,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         passwords: Passwords::new(config.password_hash),
         flows: Flows::new(&config.lifetimes),
         outbox: Outbox::default(),
+        stores: management::Stores::new(&config),
         metrics: Metrics::new(missing_lines),
         management_limit: Limiter::new(config.rate_limit.management),
         authentication_limit: Limiter::new(config.rate_limit.authentication),

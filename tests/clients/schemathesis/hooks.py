@@ -10,6 +10,8 @@ from schemathesis.generation.meta import TestPhase
 CONNECTIONS = ("Username-Password-Authentication", "email", "sms")
 # Users that are there, and identities that were linked.
 made, linked = ["auth0|ada", "google-oauth2|1080"], []
+# Roles and connections that were made.
+roles, connections = [], []
 
 
 def name(case):
@@ -37,11 +39,19 @@ def map_case(context, case):
         return case
     if name(case) == "delete_user_identity_by_user_id" and linked:
         case.path_parameters.update(linked[chance % len(linked)])
+    elif "/roles/{id}" in case.path and roles:
+        case.path_parameters["id"] = roles[chance % len(roles)]
+        if name(case) == "post_role_users":
+            case.body = {"users": [made[chance // 3 % len(made)]]}
+    elif "/connections/{id}" in case.path and connections:
+        case.path_parameters["id"] = connections[chance % len(connections)]
     elif "/users/{id}" in case.path and made:
         case.path_parameters["id"] = made[chance % len(made)]
         if name(case) == "post_identities" and chance % 3:
             provider, user_id = made[chance // 3 % len(made)].split("|", 1)
             case.body = {"provider": provider, "user_id": user_id}
+        elif name(case) in ("post_user_roles", "delete_user_roles") and roles:
+            case.body = {"roles": [roles[chance // 3 % len(roles)]]}
     return case
 
 
@@ -72,6 +82,10 @@ def separate(body, chance):
 def after_call(context, case, response):
     if name(case) == "post_users" and response.status_code == 201:
         made.append(response.json()["user_id"])
+    elif name(case) == "post_roles" and case.method == "POST" and response.status_code == 200:
+        roles.append(response.json()["id"])
+    elif name(case) == "post_connections" and response.status_code == 201:
+        connections.append(response.json()["id"])
     elif name(case) == "post_identities" and response.status_code == 201:
         last = response.json()[-1]
         id = case.path_parameters["id"]

@@ -36,7 +36,7 @@ pub(super) async fn client(
 
 fn strategies(tenant: &Tenant) -> Value {
     let mut strategies: Vec<(&str, Vec<Value>)> = Vec::new();
-    for connection in &tenant.config.connections {
+    for connection in tenant.config.connections() {
         let described = described(connection);
         match strategies.iter_mut().find(|(name, _)| *name == connection.strategy) {
             Some((_, of)) => of.push(described),

@@ -196,7 +196,7 @@ fn login_forms(
     let hint = pending.asked.as_ref().map_or(&authorization.login_hint, |question| &question.email);
     let client = tenant.config.client(&authorization.client_id);
     let client = client.map_or("", |it| if it.name.is_empty() { &it.client_id } else { &it.name });
-    let connections = || tenant.config.connections.iter().filter(wanted);
+    let connections = || tenant.config.connections().filter(wanted);
     Login {
         nonce,
         state,

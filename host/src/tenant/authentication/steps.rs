@@ -114,7 +114,7 @@ impl<'a> Form<'a> {
         let named = self.params.get("connection");
         let found = match named {
             Some(name) => self.tenant().config.connection(name),
-            None => self.tenant().config.connections.iter().find(|it| is_fit(it)),
+            None => self.tenant().config.connections().find(|it| is_fit(it)),
         };
         let only = self.pending.linking.as_ref().and_then(LinkStep::only);
         let found = found.filter(|it| only.is_none_or(|only| it.name == only));

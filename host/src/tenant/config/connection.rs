@@ -101,10 +101,15 @@ impl Connection {
 
 /// An id of Auth0's form, the same at every start.
 pub(super) fn derived_id(name: &str) -> String {
+    derived("con_", name)
+}
+
+/// The same of other things.
+pub(in crate::tenant) fn derived(prefix: &str, name: &str) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let hash = Sha256::digest(name);
     let id = hash.iter().take(16).map(|byte| char::from(ALPHABET[usize::from(*byte) % 62]));
-    "con_".chars().chain(id).collect()
+    prefix.chars().chain(id).collect()
 }
 
 impl SeedUser {

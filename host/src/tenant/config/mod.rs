@@ -2,22 +2,28 @@
 
 mod client;
 mod connection;
+mod made;
+mod role;
 mod scopes;
 mod settings;
 mod strategies;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 pub use client::Client;
 pub(super) use client::GRANTS;
 pub use connection::{Account, Connection, SeedUser};
+pub(super) use made::{Made, NotMade, Slot};
+pub use role::Role;
 pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
 
 use crate::limits::Limits;
 use crate::policies::PolicyEntry;
+pub(super) use connection::derived;
 use connection::derived_id;
 
 /// What `ligature serve --init` writes; `{secret}` stands for a random one.
@@ -65,6 +71,12 @@ pub struct Config {
     /// Where identities come from.
     #[serde(default)]
     pub connections: Vec<Connection>,
+    /// Connections that were made since.
+    #[serde(skip)]
+    pub(super) made: Arc<Made>,
+    /// Roles that users may have.
+    #[serde(default)]
+    pub roles: Vec<Role>,
     /// Users that are made if they are not there.
     #[serde(default)]
     pub users: Vec<SeedUser>,
@@ -163,6 +175,12 @@ impl Config {
                 ));
             }
         }
+        let mut seen = HashSet::new();
+        for Role { name, .. } in &self.roles {
+            if name.is_empty() || !seen.insert(name) {
+                return Err(format!("roles: `{name}` is empty, or stands twice"));
+            }
+        }
         for seed in &self.users {
             let id = &seed.user.user_id;
             let connection = self.connections.iter().find(|it| it.name == seed.connection);
@@ -229,12 +247,17 @@ impl Config {
 
     /// The connection of this name.
     pub(super) fn connection(&self, name: &str) -> Option<&Connection> {
-        self.connections.iter().find(|connection| connection.name == name)
+        self.connections().find(|connection| connection.name == name)
     }
 
     /// The first connection of this kind.
     pub(super) fn connection_of(&self, strategy: &str) -> Option<&Connection> {
-        self.connections.iter().find(|connection| connection.strategy == strategy)
+        self.connections().find(|connection| connection.strategy == strategy)
+    }
+
+    /// Every connection, those that were made since included.
+    pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.iter().chain(self.made.all().map(|it| &it.connection))
     }
 }
 

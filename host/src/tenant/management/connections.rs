@@ -2,15 +2,18 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::access::Caller;
 use super::openapi::{CommonRefusals, ConnectionList, ConnectionObject};
+use super::paging::PageQuery;
 use super::path::{Asked, in_path};
 use super::problem::{Problem, ProblemBody};
 use super::shown::Fields;
+use crate::login::Metadata;
 use crate::tenant::config::Connection;
 use crate::tenant::{Shared, Tenant};
 
@@ -70,7 +73,7 @@ pub(super) async fn list(
         asked.name.as_ref().is_none_or(|name| *name == it.name)
             && asked.strategy.as_ref().is_none_or(|strategy| *strategy == it.strategy)
     };
-    let all: Vec<&Connection> = tenant.config.connections.iter().filter(wanted).collect();
+    let all: Vec<&Connection> = tenant.config.connections().filter(wanted).collect();
     if asked.take.is_some() || asked.from.is_some() {
         let start = asked
             .from
@@ -111,18 +114,68 @@ pub(super) async fn get(
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:connections"])?;
     let id = in_path(path)?;
-    let connection = tenant.config.connections.iter().find(|it| it.id == id);
-    connection.map(|it| Json(shown(&tenant, it))).ok_or_else(|| {
-        let message = "The connection does not exist";
-        Problem::new(axum::http::StatusCode::NOT_FOUND, message, "inexistent_connection")
-    })
+    let connection = tenant.config.connections().find(|it| it.id == id);
+    connection.map(|it| Json(shown(&tenant, it))).ok_or_else(inexistent)
 }
 
-fn shown(tenant: &Tenant, connection: &Connection) -> Value {
+pub(super) fn inexistent() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "The connection does not exist", "inexistent_connection")
+}
+
+/// As it is shown. Every connection is for every client.
+pub(super) fn shown(tenant: &Tenant, connection: &Connection) -> Value {
     let clients: Vec<&str> = tenant.config.clients.iter().map(|client| client.client_id.as_str()).collect();
-    json!({
+    let made = tenant.config.made.all().find(|it| it.connection.id == connection.id);
+    let mut options = made.map(|it| it.options.clone()).unwrap_or_default();
+    options.extend(in_force(connection));
+    let mut shown = json!({
         "id": connection.id, "name": connection.name, "strategy": connection.strategy,
-        "options": {}, "metadata": connection.metadata, "realms": [connection.name],
+        "options": options, "metadata": connection.metadata, "realms": [connection.name],
         "enabled_clients": clients, "is_domain_connection": false,
-    })
+    });
+    if let Some(name) = made.and_then(|it| it.display_name.as_ref()) {
+        shown["display_name"] = name.as_str().into();
+    }
+    shown
+}
+
+/// The options that tell what a connection does here.
+fn in_force(connection: &Connection) -> Metadata {
+    let options = if connection.is_database() {
+        json!({
+            "disable_signup": !connection.sign_up, "requires_username": connection.requires_username,
+            "brute_force_protection": true,
+        })
+    } else if connection.is_passwordless() {
+        json!({ "disable_signup": false, "brute_force_protection": true })
+    } else {
+        json!({ "set_user_root_attributes": "on_each_login" })
+    };
+    if let Value::Object(options) = options { options } else { Metadata::new() }
+}
+
+/// List a connection's clients
+///
+/// Every connection is for every client.
+#[utoipa::path(get, path = "/api/v2/connections/{id}/clients", operation_id = "get_connection_clients",
+    tag = "connections", params(("id" = String, Path, description = "The connection's id"), PageQuery),
+    security(("token" = ["read:connections"])),
+    responses((status = 200, description = "The clients", body = Object),
+              (status = 404, description = "There is no such connection", body = ProblemBody), CommonRefusals))]
+pub(super) async fn clients(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    Asked(asked): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:connections"])?;
+    let id = in_path(path)?;
+    if !tenant.config.connections().any(|it| it.id == id) {
+        return Err(inexistent());
+    }
+    let clients = &tenant.config.clients;
+    let clients: Vec<Value> = clients.iter().map(|it| json!({ "client_id": it.client_id })).collect();
+    // Always from checkpoint to checkpoint.
+    let asked = PageQuery { take: asked.take.or(Some(50)), ..asked };
+    asked.of(&clients, "clients", "client_id").map(Json)
 }

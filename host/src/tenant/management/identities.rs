@@ -194,7 +194,7 @@ fn named(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
         return Err(not_configured());
     }
     if let Some(id) = &body.connection_id
-        && !config.connections.iter().any(|it| it.id == *id && it.provider() == provider)
+        && !config.connections().any(|it| it.id == *id && it.provider() == provider)
     {
         return Err(not_configured());
     }
@@ -212,9 +212,9 @@ fn named(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
         Err(error) => return Err(error.into()),
     };
     // Of several databases, nobody knows in which one to look for the rest.
-    let databases = config.connections.iter().filter(|it| it.is_database()).count();
+    let databases = config.connections().filter(|it| it.is_database()).count();
     if !is_there && provider == "auth0" && databases > 1 && body.connection_id.is_none() {
-        let is_linked = tenant.config.connections.iter().filter(|it| it.is_database()).any(|it| {
+        let is_linked = tenant.config.connections().filter(|it| it.is_database()).any(|it| {
             let key = crate::login::IdentityKey { connection: &it.name, provider, user_id: id };
             matches!(tenant.directory.owner(key), Ok(Some(_)))
         });

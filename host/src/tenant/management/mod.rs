@@ -6,26 +6,38 @@
 //! | `users`, `new_user`, `changes`, `search` | users: shown, made, changed, found |
 //! | `identities`, `link_with` | linking and unlinking |
 //! | `logins` | what they are logged in by |
-//! | `connections`, `signing_keys` | what else clients look for |
-//! | `problem`, `body`, `shown`, `path` | how questions and answers are written |
+//! | `connections`, `connection_changes`, `clients`, `settings`, `signing_keys` | what else clients look for |
+//! | `roles`, `role_members` | roles, and who has them |
+//! | `absent` | what this tenant does not have |
+//! | `stores` | what is remembered for the life of the process |
+//! | `problem`, `body`, `shown`, `path`, `paging`, `scan` | how questions and answers are written |
 //! | `openapi`, `schemas` | the same for programs |
 
+mod absent;
 mod access;
 mod attributes;
 mod body;
 mod changes;
+mod clients;
+mod connection_changes;
 mod connections;
 mod identities;
 mod link_with;
 mod logins;
 mod new_user;
 mod openapi;
+mod paging;
 mod path;
 mod problem;
+mod role_members;
+mod roles;
+mod scan;
 mod schemas;
 mod search;
+mod settings;
 mod shown;
 mod signing_keys;
+mod stores;
 mod users;
 
 use axum::Router;
@@ -36,6 +48,7 @@ use utoipa_axum::routes;
 
 pub(super) use link_with::SpentProofs;
 pub(super) use problem::Problem;
+pub(super) use stores::Stores;
 
 use super::Shared;
 
@@ -49,11 +62,25 @@ pub(super) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(identities::unlink))
         .routes(routes!(logins::sessions, logins::end_sessions))
         .routes(routes!(logins::refresh_tokens, logins::end_refresh_tokens))
-        .routes(routes!(connections::list))
-        .routes(routes!(connections::get))
+        .routes(routes!(connections::list, connection_changes::create))
+        .routes(routes!(connections::get, connection_changes::update, connection_changes::delete))
+        .routes(routes!(connections::clients))
+        .routes(routes!(clients::list))
+        .routes(routes!(clients::get))
+        .routes(routes!(clients::grants))
+        .routes(routes!(clients::resource_servers))
+        .routes(routes!(settings::of_tenant))
+        .routes(routes!(settings::brute_force))
+        .routes(routes!(roles::list, roles::create))
+        .routes(routes!(roles::get, roles::update, roles::delete))
+        .routes(routes!(role_members::permissions))
+        .routes(routes!(role_members::users, role_members::add_users))
+        .routes(routes!(role_members::of_user, role_members::assign, role_members::withdraw))
+        .routes(routes!(role_members::permissions_of_user))
         .routes(routes!(signing_keys::list))
         .routes(routes!(signing_keys::rotate))
         .split_for_parts();
+    let router = router.merge(absent::router());
     (router.method_not_allowed_fallback(async || Problem::plain(StatusCode::METHOD_NOT_ALLOWED)), document)
 }
 

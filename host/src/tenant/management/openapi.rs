@@ -99,6 +99,89 @@ pub(super) enum ConnectionList {
     },
 }
 
+/// Things of a kind, bare or in a page.
+macro_rules! list {
+    ($list:ident of $item:ty, $name:ident, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Serialize, ToSchema)]
+        #[serde(untagged)]
+        #[allow(dead_code)]
+        pub(super) enum $list {
+            Bare(Vec<$item>),
+            Page {
+                $name: Vec<$item>,
+                start: Option<u32>,
+                limit: Option<u32>,
+                length: Option<u32>,
+                total: Option<u32>,
+                /// Where to go on, in pages by `take`; none after the last.
+                next: Option<String>,
+            },
+        }
+    };
+}
+
+/// A client, or the fields of it that were asked for.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub(super) struct ClientObject {
+    client_id: String,
+    name: String,
+    /// With `read:client_keys` only.
+    client_secret: Option<String>,
+    global: bool,
+    callbacks: Vec<String>,
+    grant_types: Vec<String>,
+}
+
+/// What a client has of an API by itself.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub(super) struct GrantObject {
+    id: String,
+    client_id: String,
+    audience: String,
+    scope: Vec<String>,
+    subject_type: String,
+}
+
+/// An API.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub(super) struct ResourceServerObject {
+    id: String,
+    name: String,
+    identifier: String,
+    is_system: bool,
+    #[schema(value_type = Vec<Object>)]
+    scopes: Vec<Value>,
+}
+
+/// A user who has a role.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub(super) struct MemberObject {
+    user_id: String,
+    email: Option<String>,
+    name: Option<String>,
+    picture: Option<String>,
+}
+
+/// A permission. There are none.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub(super) struct PermissionObject {
+    permission_name: String,
+    resource_server_identifier: String,
+}
+
+list!(RoleList of super::roles::Role, roles, "Roles, bare or in a page.");
+list!(MemberList of MemberObject, users, "Users who have a role, bare or in a page.");
+list!(PermissionList of PermissionObject, permissions, "Permissions, bare or in a page.");
+list!(ClientList of ClientObject, clients, "Clients, bare or in a page.");
+list!(GrantList of GrantObject, client_grants, "Grants, bare or in a page.");
+list!(ResourceServerList of ResourceServerObject, resource_servers, "APIs, bare or in a page.");
+
 /// The document before the endpoints are in it.
 pub(super) fn outline() -> OpenApi {
     let mut info = Info::new("Ligature, local tenant: Management API v2", env!("CARGO_PKG_VERSION"));
@@ -120,10 +203,18 @@ pub(super) fn finished(openapi: &OpenApi) -> String {
     schemas["User"]["properties"]["email_verified"] = json!({ "type": "boolean" });
     // `fields` may leave out any of them.
     schemas["User"]["required"] = json!([]);
-    schemas["ConnectionObject"]["required"] = json!([]);
+    for shown in ["ConnectionObject", "ClientObject"] {
+        schemas[shown]["required"] = json!([]);
+    }
     schemas["LinkBody"]["minProperties"] = 1.into();
     for body in ["NewUser", "UserChange"] {
         restrict(&mut schemas[body]["properties"]);
+    }
+    for body in ["NewConnection", "ConnectionChange"] {
+        let text = json!({ "type": "string", "maxLength": 255, "pattern": NO_CONTROLS });
+        schemas[body]["properties"]["metadata"] = json!({
+            "type": ["object", "null"], "maxProperties": 10, "propertyNames": text, "additionalProperties": text,
+        });
     }
     for (path, method, status, name, link) in links() {
         document["paths"][path][method]["responses"][status]["links"][name] = link;

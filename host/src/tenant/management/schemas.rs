@@ -30,6 +30,11 @@ impl PartialSchema for ProviderName {
 
 impl ToSchema for ProviderName {}
 
+/// What a connection is.
+pub(super) fn strategy() -> Schema {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(strategies())).into()
+}
+
 /// Text of any kind.
 pub(super) fn text() -> Schema {
     ObjectBuilder::new().schema_type(Type::String).into()

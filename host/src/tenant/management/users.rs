@@ -333,7 +333,7 @@ pub(super) async fn delete(
 
 /// Removes a user; whoever gets one of its identities later finds nobody logged
 /// in.
-fn deleted(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
+pub(super) fn deleted(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
     let stored = match tenant.directory.get(id) {
         Ok(stored) => stored,
         Err(ApiError::NotFound(_)) => return Ok(()),

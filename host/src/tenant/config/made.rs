@@ -1,0 +1,136 @@
+//! Connections that the Management API makes while the tenant runs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::login::Metadata;
+
+use super::Connection;
+
+/// How many there can be in the life of a process, changes included: each stays
+/// where it is, so that a login that has found it can go on with it.
+const MOST: usize = 256;
+
+/// Connections that were made.
+pub(in crate::tenant) struct Made {
+    slots: Box<[OnceLock<Slot>]>,
+    writing: Mutex<()>,
+}
+
+/// One of them, as it was at one time.
+pub(in crate::tenant) struct Slot {
+    pub(in crate::tenant) connection: Connection,
+    /// What people call it.
+    pub(in crate::tenant) display_name: Option<String>,
+    /// What was said of it besides, without secrets. It is shown, and has no
+    /// effect.
+    pub(in crate::tenant) options: Metadata,
+    is_gone: AtomicBool,
+}
+
+/// Why a connection is not made or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tenant) enum NotMade {
+    /// There were too many.
+    Full,
+    /// Another one has its name.
+    Taken,
+    /// It was removed meanwhile.
+    Gone,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self { slots: (0..MOST).map(|_| OnceLock::new()).collect(), writing: Mutex::default() }
+    }
+}
+
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.all().map(|it| &it.connection.name)).finish()
+    }
+}
+
+impl Slot {
+    pub(in crate::tenant) fn new(
+        connection: Connection,
+        display_name: Option<String>,
+        options: Metadata,
+    ) -> Self {
+        Self { connection, display_name, options, is_gone: AtomicBool::new(false) }
+    }
+}
+
+impl Made {
+    /// Those that are there now.
+    pub(in crate::tenant) fn all(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().map_while(OnceLock::get).filter(|slot| !slot.is_gone.load(Ordering::Acquire))
+    }
+
+    /// Adds one whose name no other has.
+    pub(in crate::tenant) fn add(&self, made: Slot) -> Result<(), NotMade> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.all().any(|it| it.connection.name == made.connection.name) {
+            return Err(NotMade::Taken);
+        }
+        self.free()?.set(made).map_err(|_| NotMade::Full)
+    }
+
+    /// Puts one in the place of the one of its id.
+    pub(in crate::tenant) fn replace(&self, made: Slot) -> Result<(), NotMade> {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.all().find(|it| it.connection.id == made.connection.id).ok_or(NotMade::Gone)?;
+        self.free()?.set(made).map_err(|_| NotMade::Full)?;
+        before.is_gone.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn free(&self) -> Result<&OnceLock<Slot>, NotMade> {
+        self.slots.iter().find(|slot| slot.get().is_none()).ok_or(NotMade::Full)
+    }
+
+    /// Removes the one of this id.
+    pub(in crate::tenant) fn remove(&self, id: &str) {
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        for slot in self.all().filter(|it| it.connection.id == id) {
+            slot.is_gone.store(true, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Connection, MOST, Made, NotMade, Slot};
+
+    fn slot(id: &str, name: &str) -> Slot {
+        let text = format!("id = {id:?}\nname = {name:?}\nstrategy = \"auth0\"");
+        Slot::new(toml::from_str::<Connection>(&text).unwrap(), None, serde_json::Map::new())
+    }
+
+    fn names(made: &Made) -> Vec<&str> {
+        made.all().map(|it| it.connection.name.as_str()).collect()
+    }
+
+    #[test]
+    fn one_takes_the_place_of_another_and_goes() {
+        let made = Made::default();
+        made.add(slot("a", "first")).unwrap();
+        assert_eq!(made.add(slot("b", "first")), Err(NotMade::Taken));
+        made.add(slot("b", "second")).unwrap();
+        made.replace(slot("a", "third")).unwrap();
+        assert_eq!(names(&made), ["second", "third"]);
+        made.remove("a");
+        assert_eq!(names(&made), ["second"]);
+        assert_eq!(made.replace(slot("a", "again")), Err(NotMade::Gone));
+    }
+
+    #[test]
+    fn there_is_an_end_to_them() {
+        let made = Made::default();
+        for n in 0..MOST {
+            assert_eq!(made.add(slot("a", "first")), Ok(()), "{n}");
+            made.remove("a");
+        }
+        assert_eq!(made.add(slot("a", "first")), Err(NotMade::Full));
+    }
+}

@@ -1,0 +1,14 @@
+//! Roles that users may have.
+
+use serde::Deserialize;
+
+/// A role. Users have it by its name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+}

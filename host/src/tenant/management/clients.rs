@@ -1,0 +1,265 @@
+//! Applications, the APIs that they may use, and what the tenant is set to: all
+//! of it as `tenant.toml` says.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
+
+use super::access::Caller;
+use super::openapi::{ClientList, ClientObject, CommonRefusals, GrantList, ResourceServerList};
+use super::paging::PageQuery;
+use super::path::{Asked, in_path};
+use super::problem::{Problem, ProblemBody};
+use super::shown::Fields;
+use crate::tenant::config::{Client, derived};
+use crate::tenant::issuer::Issuer;
+use crate::tenant::{Shared, Tenant};
+
+/// What of a client is its secret.
+const SECRETS: [&str; 1] = ["client_secret"];
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Names of fields, separated by commas.
+    #[param(schema_with = super::schemas::field_names)]
+    fields: Option<String>,
+    /// Whether these fields are the ones to show (the default) or to leave out.
+    include_fields: Option<bool>,
+    /// Which page, from 0.
+    #[param(minimum = 0, maximum = 1000)]
+    page: Option<u32>,
+    /// Clients a page.
+    #[param(minimum = 1, maximum = 100)]
+    per_page: Option<u32>,
+    /// Whether the answer says how many there are.
+    include_totals: Option<bool>,
+    /// Where the page before said to go on.
+    from: Option<String>,
+    /// How many to take, with `from`.
+    #[param(minimum = 1, maximum = 100)]
+    take: Option<u32>,
+    /// Only the one that stands for all of them, or only the others (the
+    /// default).
+    is_global: Option<bool>,
+    /// As all of them are.
+    is_first_party: Option<bool>,
+    /// Kinds of clients, separated by commas.
+    app_type: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FieldsQuery {
+    /// Names of fields, separated by commas.
+    #[param(schema_with = super::schemas::field_names)]
+    fields: Option<String>,
+    /// Whether these fields are the ones to show (the default) or to leave out.
+    include_fields: Option<bool>,
+}
+
+/// List clients
+#[utoipa::path(get, path = "/api/v2/clients", operation_id = "get_clients", tag = "clients", params(ListQuery),
+    security(("token" = ["read:clients"]), ("token" = ["read:client_keys"])),
+    responses((status = 200, description = "Clients, or a page of them; secrets with read:client_keys only", body = ClientList),
+              CommonRefusals))]
+pub(super) async fn list(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:clients", "read:client_keys"])?;
+    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let ListQuery { page, per_page, include_totals, from, take, .. } = asked;
+    let query = PageQuery { page, per_page, include_totals, from, take };
+    let kinds: Option<Vec<&str>> = asked.app_type.as_ref().map(|kinds| kinds.split(',').collect());
+    let mut clients: Vec<Map<String, Value>> = if asked.is_global == Some(true) {
+        vec![global(&tenant)]
+    } else {
+        tenant.config.clients.iter().map(|client| shown(&tenant, client)).collect()
+    };
+    if asked.is_first_party == Some(false) {
+        clients.clear();
+    }
+    let is_of_kind = |client: &Map<String, Value>| {
+        kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.iter().any(|kind| client.get("app_type") == Some(&json!(kind))))
+    };
+    clients.retain(is_of_kind);
+    let clients: Vec<Value> =
+        clients.into_iter().map(|client| Value::Object(without_secrets(client, &caller))).collect();
+    let mut answer = query.of(&clients, "clients", "client_id")?;
+    let page = if answer.is_array() { Some(&mut answer) } else { answer.get_mut("clients") };
+    for client in page.and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
+        fields.apply(client);
+    }
+    Ok(Json(answer))
+}
+
+/// Get a client
+#[utoipa::path(get, path = "/api/v2/clients/{id}", operation_id = "get_clients_by_id", tag = "clients",
+    params(("id" = String, Path, description = "The client's id"), FieldsQuery),
+    security(("token" = ["read:clients"]), ("token" = ["read:client_keys"])),
+    responses((status = 200, description = "The client; its secret with read:client_keys only", body = ClientObject),
+              (status = 404, description = "There is no such client", body = ProblemBody), CommonRefusals))]
+pub(super) async fn get(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    Asked(asked): Asked<FieldsQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:clients", "read:client_keys"])?;
+    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let id = in_path(path)?;
+    let client = tenant.config.client(&id).ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "The client does not exist", "inexistent_client")
+    })?;
+    let mut client = without_secrets(shown(&tenant, client), &caller);
+    fields.apply(&mut client);
+    Ok(Json(Value::Object(client)))
+}
+
+fn without_secrets(mut client: Map<String, Value>, caller: &Caller) -> Map<String, Value> {
+    if !caller.has("read:client_keys") {
+        SECRETS.iter().for_each(|secret| drop(client.remove(*secret)));
+    }
+    client
+}
+
+fn kind(client: &Client) -> &'static str {
+    let only_itself = client.grant_types.iter().all(|grant| grant == "client_credentials");
+    match client.client_secret {
+        None => "spa",
+        Some(_) if only_itself => "non_interactive",
+        Some(_) => "regular_web",
+    }
+}
+
+fn shown(tenant: &Tenant, client: &Client) -> Map<String, Value> {
+    let lifetimes = &tenant.config.lifetimes;
+    let object = json!({
+        "tenant": tenant.config.name, "global": false, "is_first_party": true, "oidc_conformant": true,
+        "client_id": client.client_id, "name": client.name, "description": "", "app_type": kind(client),
+        "callbacks": client.callbacks, "allowed_logout_urls": client.logout_urls,
+        "web_origins": client.origins, "allowed_origins": client.origins, "grant_types": client.grant_types,
+        "client_metadata": client.metadata, "cross_origin_authentication": true,
+        "token_endpoint_auth_method": if client.client_secret.is_some() { "client_secret_post" } else { "none" },
+        "jwt_configuration": { "alg": "RS256", "lifetime_in_seconds": lifetimes.id_token, "secret_encoded": false },
+        "refresh_token": {
+            "rotation_type": "rotating", "expiration_type": "expiring", "leeway": 0,
+            "token_lifetime": lifetimes.refresh_token, "idle_token_lifetime": lifetimes.refresh_token,
+            "infinite_token_lifetime": false, "infinite_idle_token_lifetime": false,
+        },
+    });
+    let Value::Object(mut object) = object else { return Map::new() };
+    if let Some(secret) = &client.client_secret {
+        object.insert("client_secret".to_owned(), secret.as_str().into());
+    }
+    object
+}
+
+/// The one that stands for all of them, for programs that look for it: nobody
+/// logs in to it, and it has neither a secret nor a page.
+fn global(tenant: &Tenant) -> Map<String, Value> {
+    let object = json!({
+        "tenant": tenant.config.name, "global": true, "name": "All Applications",
+        "client_id": derived("", &format!("{}\nall applications", tenant.config.name)),
+        "callbacks": [], "is_first_party": true, "custom_login_page_on": false,
+    });
+    if let Value::Object(object) = object { object } else { Map::new() }
+}
+
+/// List client grants
+#[utoipa::path(get, path = "/api/v2/client-grants", operation_id = "get_client_grants", tag = "client-grants",
+    params(GrantQuery), security(("token" = ["read:client_grants"])),
+    responses((status = 200, description = "What clients have of which API, by themselves", body = GrantList),
+              CommonRefusals))]
+pub(super) async fn grants(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    caller: Caller,
+    Asked(asked): Asked<GrantQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:client_grants"])?;
+    let management = format!("{issuer}api/v2/");
+    let mut grants = Vec::new();
+    for client in tenant.config.clients.iter().filter(|it| it.may("client_credentials")) {
+        let own = (management.as_str(), &client.scopes);
+        let apis = tenant.config.apis.iter().map(|api| (api.identifier.as_str(), &api.scopes));
+        for (audience, scope) in std::iter::once(own).chain(apis) {
+            let is_asked = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|it| it == is);
+            if is_asked(&asked.client_id, &client.client_id) && is_asked(&asked.audience, audience) {
+                // The audience of the Management API is each issuer's own.
+                let name = format!("{}\n{}", client.client_id, audience.trim_start_matches(issuer.as_str()));
+                grants.push(json!({
+                    "id": derived("cgr_", &name), "client_id": client.client_id, "audience": audience,
+                    "scope": scope, "subject_type": "client",
+                }));
+            }
+        }
+    }
+    let GrantQuery { page, per_page, include_totals, from, take, .. } = asked;
+    PageQuery { page, per_page, include_totals, from, take }.of(&grants, "client_grants", "id").map(Json)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GrantQuery {
+    /// A client's id.
+    client_id: Option<String>,
+    /// An API's audience.
+    audience: Option<String>,
+    /// Which page, from 0.
+    #[param(minimum = 0, maximum = 1000)]
+    page: Option<u32>,
+    /// Grants a page.
+    #[param(minimum = 1, maximum = 100)]
+    per_page: Option<u32>,
+    /// Whether the answer says how many there are.
+    include_totals: Option<bool>,
+    /// Where the page before said to go on.
+    from: Option<String>,
+    /// How many to take, with `from`.
+    #[param(minimum = 1, maximum = 100)]
+    take: Option<u32>,
+}
+
+/// List APIs
+#[utoipa::path(get, path = "/api/v2/resource-servers", operation_id = "get_resource_servers", tag = "resource-servers",
+    params(PageQuery), security(("token" = ["read:resource_servers"])),
+    responses((status = 200, description = "The Management API and the tenant's own, or a page of them", body = ResourceServerList),
+              CommonRefusals))]
+pub(super) async fn resource_servers(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    caller: Caller,
+    Asked(asked): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:resource_servers"])?;
+    let lifetimes = &tenant.config.lifetimes;
+    let scopes = |scopes: &[String]| scopes.iter().map(|it| json!({ "value": it })).collect::<Value>();
+    let mut used: Vec<String> =
+        tenant.config.clients.iter().flat_map(|client| client.scopes.clone()).collect();
+    used.sort_unstable();
+    used.dedup();
+    let mut servers = vec![json!({
+        "id": derived("", "api/v2/"), "name": "Auth0 Management API", "identifier": format!("{issuer}api/v2/"),
+        "is_system": true, "signing_alg": "RS256", "token_lifetime": lifetimes.management_token,
+        "scopes": scopes(&used),
+    })];
+    servers.extend(tenant.config.apis.iter().map(|api| {
+        json!({
+            "id": derived("", &api.identifier), "name": api.identifier, "identifier": api.identifier,
+            "is_system": false, "signing_alg": "RS256", "token_lifetime": lifetimes.access_token,
+            "scopes": scopes(&api.scopes),
+        })
+    }));
+    asked.of(&servers, "resource_servers", "id").map(Json)
+}

@@ -1,0 +1,311 @@
+//! Connections that this API makes. They last as long as the process; those of
+//! `tenant.toml` are changed there.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::access::Caller;
+use super::body::Body;
+use super::connections::{inexistent, shown};
+use super::openapi::{CommonRefusals, ConnectionObject};
+use super::path::in_path;
+use super::problem::{Problem, ProblemBody};
+use super::scan::each_user;
+use super::users::deleted;
+use crate::login::Metadata;
+use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
+use crate::tenant::{Shared, Tenant, random, run};
+
+/// What the options may take, in bytes.
+const OPTIONS: usize = 16 << 10;
+/// Pairs of a connection's metadata, and characters of each name and value.
+///
+/// Source: Auth0, "Connection metadata".
+const METADATA: (usize, usize) = (10, 255);
+
+/// A connection to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewConnection {
+    #[schema(pattern = "^[A-Za-z0-9]([A-Za-z0-9-]{0,126}[A-Za-z0-9])?$")]
+    name: String,
+    #[schema(schema_with = super::schemas::strategy)]
+    strategy: String,
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    display_name: Option<String>,
+    /// Shown again but for secrets. Of a database, `disable_signup` and
+    /// `requires_username` have an effect.
+    #[schema(value_type = Option<Object>)]
+    options: Option<Metadata>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Metadata>,
+    /// Taken, and without effect: every connection is for every client.
+    #[serde(rename = "enabled_clients")]
+    #[schema(rename = "enabled_clients")]
+    _enabled_clients: Option<Vec<String>>,
+    /// Taken, and without effect: the realm is the name.
+    #[serde(rename = "realms")]
+    #[schema(rename = "realms")]
+    _realms: Option<Vec<String>>,
+    /// Taken, and without effect.
+    #[serde(rename = "is_domain_connection")]
+    #[schema(rename = "is_domain_connection")]
+    _is_domain_connection: Option<bool>,
+    /// Taken, and without effect.
+    #[serde(rename = "show_as_button")]
+    #[schema(rename = "show_as_button")]
+    _show_as_button: Option<bool>,
+}
+
+/// What is to change of a connection.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ConnectionChange {
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    display_name: Option<String>,
+    /// Shown again but for secrets. Of a database, `disable_signup` and
+    /// `requires_username` have an effect.
+    #[schema(value_type = Option<Object>)]
+    options: Option<Metadata>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Metadata>,
+    /// Taken, and without effect: every connection is for every client.
+    #[serde(rename = "enabled_clients")]
+    #[schema(rename = "enabled_clients")]
+    _enabled_clients: Option<Vec<String>>,
+    /// Taken, and without effect: the realm is the name.
+    #[serde(rename = "realms")]
+    #[schema(rename = "realms")]
+    _realms: Option<Vec<String>>,
+    /// Taken, and without effect.
+    #[serde(rename = "is_domain_connection")]
+    #[schema(rename = "is_domain_connection")]
+    _is_domain_connection: Option<bool>,
+    /// Taken, and without effect.
+    #[serde(rename = "show_as_button")]
+    #[schema(rename = "show_as_button")]
+    _show_as_button: Option<bool>,
+}
+
+impl ConnectionChange {
+    fn check(&self) -> Result<(), Problem> {
+        if let Some(name) = &self.display_name {
+            let length = name.chars().count();
+            if !(1..=128).contains(&length) || name.chars().any(char::is_control) {
+                return Err(Problem::body("expected 1 to 128 characters on property display_name"));
+            }
+        }
+        let bytes = self.options.as_ref().map_or(0, |it| json!(it).to_string().len());
+        if bytes > OPTIONS {
+            return Err(Problem::body(&format!("options are too large ({bytes} bytes), maximum {OPTIONS}")));
+        }
+        let (pairs, characters) = METADATA;
+        let fits = |text: &str| text.chars().count() <= characters && !text.chars().any(char::is_control);
+        let metadata = self.metadata.iter().flatten();
+        if self.metadata.as_ref().is_some_and(|it| it.len() > pairs)
+            || metadata.into_iter().any(|(key, value)| !fits(key) || !value.as_str().is_some_and(fits))
+        {
+            return Err(Problem::body("metadata: expected up to 10 texts of up to 255 characters"));
+        }
+        Ok(())
+    }
+
+    /// The connection as it is afterwards.
+    fn applied(self, name: &str, strategy: &str, before: Option<&Slot>) -> Result<Slot, Problem> {
+        self.check()?;
+        let known = before.map(|it| &it.connection);
+        let options = self.options.or_else(|| before.map(|it| it.options.clone())).unwrap_or_default();
+        let flag =
+            |key: &str, otherwise: bool| options.get(key).and_then(Value::as_bool).unwrap_or(otherwise);
+        let connection = json!({
+            "name": name, "strategy": strategy,
+            "id": known.map_or_else(|| format!("con_{}", &random::object_id()[..16]), |it| it.id.clone()),
+            "sign_up": !flag("disable_signup", known.is_some_and(|it| !it.sign_up)),
+            "requires_username": flag("requires_username", known.is_some_and(|it| it.requires_username)),
+            "metadata": self.metadata.or_else(|| known.map(|it| it.metadata.clone())).unwrap_or_default(),
+        });
+        let connection: Connection =
+            serde_json::from_value(connection).map_err(|error| Problem::body(&error.to_string()))?;
+        let display_name = self.display_name.or_else(|| before.and_then(|it| it.display_name.clone()));
+        Ok(Slot::new(connection, display_name, without_secrets(options)))
+    }
+}
+
+/// Secrets of a provider that is only played are of no use here.
+fn without_secrets(options: Metadata) -> Metadata {
+    let is_secret = |key: &str| {
+        let key = key.to_ascii_lowercase();
+        ["secret", "private", "api_key", "apikey", "token"].iter().any(|part| key.contains(part))
+    };
+    let kept = options.into_iter().filter(|(key, _)| !is_secret(key));
+    kept.map(|(key, value)| {
+        let value = match value {
+            Value::Object(object) => Value::Object(without_secrets(object)),
+            Value::Array(items) => items
+                .into_iter()
+                .map(
+                    |item| {
+                        if let Value::Object(it) = item { Value::Object(without_secrets(it)) } else { item }
+                    },
+                )
+                .collect(),
+            other => other,
+        };
+        (key, value)
+    })
+    .collect()
+}
+
+fn taken() -> Problem {
+    let message = "A connection with the same name already exists";
+    Problem::new(StatusCode::CONFLICT, message, "connection_conflict")
+}
+
+impl From<NotMade> for Problem {
+    fn from(why: NotMade) -> Self {
+        match why {
+            NotMade::Full => {
+                Self::operation("Connections were made or changed too often; start the tenant again.")
+            }
+            NotMade::Taken => taken(),
+            NotMade::Gone => inexistent(),
+        }
+    }
+}
+
+/// The connection, if this API has made it.
+fn made<'a>(tenant: &'a Tenant, id: &str) -> Result<&'a Slot, Problem> {
+    if let Some(made) = tenant.config.made.all().find(|it| it.connection.id == id) {
+        return Ok(made);
+    }
+    if tenant.config.connections().any(|it| it.id == id) {
+        return Err(Problem::operation("The connection stands in tenant.toml and is changed there."));
+    }
+    Err(inexistent())
+}
+
+/// Create a connection
+///
+/// It lasts as long as the process. Other than a database or a passwordless one,
+/// it is a stand-in: a page that asks who you want to be.
+#[utoipa::path(post, path = "/api/v2/connections", operation_id = "post_connections", tag = "connections",
+    request_body = NewConnection, security(("token" = ["create:connections"])),
+    responses((status = 201, description = "The connection", body = ConnectionObject),
+              (status = 409, description = "There is a connection of that name", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn create(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.require(&["create:connections"])?;
+    let NewConnection { name, strategy, display_name, options, metadata, .. } = body.read()?;
+    let change = ConnectionChange { display_name, options, metadata, ..ConnectionChange::default() };
+    let is_name = (1..=128).contains(&name.len())
+        && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-')
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    if !is_name {
+        return Err(Problem::body("expected up to 128 letters, digits and - between them on property name"));
+    }
+    if !is_strategy(&strategy) {
+        return Err(Problem::body("there is no such strategy on property strategy"));
+    }
+    if tenant.config.connection(&name).is_some() {
+        return Err(taken());
+    }
+    let made = change.applied(&name, &strategy, None)?;
+    let connection = made.connection.clone();
+    tenant.config.made.add(made)?;
+    tracing::info!(target: "audit", client = caller.client_id, connection = name, "a connection was created");
+    Ok((StatusCode::CREATED, Json(shown(&tenant, &connection))))
+}
+
+/// Change a connection
+#[utoipa::path(patch, path = "/api/v2/connections/{id}", operation_id = "patch_connections_by_id", tag = "connections",
+    params(("id" = String, Path, description = "The connection's id")), request_body = ConnectionChange,
+    security(("token" = ["update:connections"])),
+    responses((status = 200, description = "The connection", body = ConnectionObject),
+              (status = 404, description = "There is no such connection", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn update(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["update:connections"])?;
+    let id = in_path(path)?;
+    let change: ConnectionChange = body.read()?;
+    let before = made(&tenant, &id)?;
+    let after = change.applied(&before.connection.name, &before.connection.strategy, Some(before))?;
+    let connection = after.connection.clone();
+    tenant.config.made.replace(after)?;
+    tracing::info!(target: "audit", client = caller.client_id, connection = connection.name, "a connection was changed");
+    Ok(Json(shown(&tenant, &connection)))
+}
+
+/// Remove a connection
+///
+/// With it go its users; where one of them is linked to a user of another
+/// connection, nothing goes.
+#[utoipa::path(delete, path = "/api/v2/connections/{id}", operation_id = "delete_connections_by_id", tag = "connections",
+    params(("id" = String, Path, description = "The connection's id")), security(("token" = ["delete:connections"])),
+    responses((status = 204, description = "There is no such connection any more"),
+              (status = 404, description = "There is no such connection", body = ProblemBody),
+              (status = 409, description = "Users of it are linked to others", body = ProblemBody), CommonRefusals))]
+pub(super) async fn delete(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["delete:connections"])?;
+    let id = in_path(path)?;
+    let (name, users) = run(&tenant, move |tenant| removed(tenant, &id)).await?;
+    tracing::info!(target: "audit", client = caller.client_id, connection = name, users, "a connection was removed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes a connection and its users. Returns its name, and how many they were.
+fn removed(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
+    let name = made(tenant, id)?.connection.name.clone();
+    let mut members = Vec::new();
+    each_user(tenant, |stored| {
+        let identities = &stored.user.identities;
+        let of_it = identities.iter().filter(|it| it.connection == name).count();
+        if of_it > 0 && of_it < identities.len() {
+            let message = "Users of this connection are linked with identities of others; unlink them first.";
+            return Err(Problem::new(StatusCode::CONFLICT, message, "connection_in_use"));
+        }
+        if of_it > 0 {
+            members.push(stored.user.user_id.clone());
+        }
+        Ok(true)
+    })?;
+    // Nobody logs in to it while its users go.
+    tenant.config.made.remove(id);
+    members.iter().try_for_each(|user| deleted(tenant, user))?;
+    Ok((name, members.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::without_secrets;
+
+    #[test]
+    fn options_are_shown_without_secrets() {
+        let options = json!({ "client_id": "a", "client_secret": "b", "a": [{ "apiKey": 1, "b": { "token": 2, "c": 3 } }] });
+        let shown = without_secrets(options.as_object().unwrap().clone());
+        assert_eq!(json!(shown), json!({ "client_id": "a", "a": [{ "b": { "c": 3 } }] }));
+    }
+}

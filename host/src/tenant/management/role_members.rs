@@ -1,0 +1,295 @@
+//! Who has which role.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::access::Caller;
+use super::body::Body;
+use super::openapi::{CommonRefusals, MemberList, PermissionList, RoleList};
+use super::paging::PageQuery;
+use super::path::{Asked, UserId, in_path};
+use super::problem::{Problem, ProblemBody};
+use super::roles::Role;
+use super::scan::each_user;
+use crate::login::{ApiError, Timestamp, User};
+use crate::tenant::{Shared, Tenant, read, run};
+
+/// Users of one role that are told: the checkpoints go no further.
+const TOLD: usize = 1_000;
+
+/// Ids of roles.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleIds {
+    #[schema(min_items = 1, max_items = 50)]
+    roles: Vec<String>,
+}
+
+/// Ids of users.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserIds {
+    #[schema(min_items = 1, max_items = 50)]
+    users: Vec<String>,
+}
+
+/// Gives a user other roles, however many others are at it.
+fn change(tenant: &Tenant, user_id: &str, with: impl Fn(&mut Vec<String>)) -> Result<(), Problem> {
+    for _ in 0..5 {
+        let stored = tenant.directory.get(user_id)?;
+        let mut user = User::clone(&stored.user);
+        with(&mut user.roles);
+        if user.roles == stored.user.roles {
+            return Ok(());
+        }
+        user.updated_at = Some(Timestamp::now());
+        match tenant.directory.update(user, stored.version) {
+            Ok(_) => return Ok(()),
+            Err(ApiError::StateChanged(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(ApiError::StateChanged(String::new()).into())
+}
+
+/// Takes a role from every user, or calls it something else.
+pub(super) fn replace_everywhere(tenant: &Tenant, name: &str, by: Option<&str>) -> Result<(), Problem> {
+    let mut members = Vec::new();
+    each_user(tenant, |stored| {
+        if stored.user.roles.iter().any(|role| role == name) {
+            members.push(stored.user.user_id.clone());
+        }
+        Ok(true)
+    })?;
+    for member in members {
+        let done = change(tenant, &member, |roles| {
+            let had = roles.len();
+            roles.retain(|role| role != name && Some(role.as_str()) != by);
+            if had > roles.len() {
+                roles.extend(by.map(str::to_owned));
+            }
+        });
+        match done {
+            // Somebody is gone meanwhile.
+            Err(problem) if problem.status == StatusCode::NOT_FOUND => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// Of one user, with the ids that others know them by.
+fn roles_of(tenant: &Tenant, user: &User) -> Vec<Value> {
+    let known: BTreeMap<String, Role> =
+        tenant.stores.roles.all().into_iter().map(|role| (role.name.clone(), role)).collect();
+    user.roles
+        .iter()
+        .map(|name| json!(known.get(name).cloned().unwrap_or_else(|| Role::of_user(name))))
+        .collect()
+}
+
+fn few(count: usize, property: &str) -> Result<(), Problem> {
+    if (1..=50).contains(&count) {
+        return Ok(());
+    }
+    Err(Problem::body(&format!("expected 1 to 50 items on property {property}")))
+}
+
+/// Get a user's roles
+#[utoipa::path(get, path = "/api/v2/users/{id}/roles", operation_id = "get_user_roles", tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), PageQuery),
+    security(("token" = ["read:users"]), ("token" = ["read:roles"]), ("token" = ["read:role_members"])),
+    responses((status = 200, description = "The roles, or a page of them", body = RoleList),
+              (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
+pub(super) async fn of_user(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    Asked(asked): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:users", "read:roles", "read:role_members"])?;
+    asked.check()?;
+    let stored = read(&tenant, move |tenant| tenant.directory.get(&id)).await?;
+    asked.of(&roles_of(&tenant, &stored.user), "roles", "id").map(Json)
+}
+
+/// Give a user roles
+#[utoipa::path(post, path = "/api/v2/users/{id}/roles", operation_id = "post_user_roles", tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")), request_body = RoleIds,
+    security(("token" = ["update:users"]), ("token" = ["create:role_members"])),
+    responses((status = 204, description = "The user has the roles"),
+              (status = 404, description = "There is no such user, or no such role", body = ProblemBody),
+              (status = 409, description = "Somebody else was faster", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn assign(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["update:users", "create:role_members"])?;
+    let RoleIds { roles } = body.read()?;
+    few(roles.len(), "roles")?;
+    tracing::info!(target: "audit", client = caller.client_id, user = %crate::login::mask_addresses(&id), roles = roles.len(), "roles are given");
+    run(&tenant, move |tenant| {
+        let names = roles.iter().map(|id| tenant.stores.roles.get(id).map(|role| role.name));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        change(tenant, &id, |roles| {
+            for name in &names {
+                if !roles.contains(name) {
+                    roles.push(name.clone());
+                }
+            }
+        })
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take roles from a user
+#[utoipa::path(delete, path = "/api/v2/users/{id}/roles", operation_id = "delete_user_roles", tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")), request_body = RoleIds,
+    security(("token" = ["update:users"]), ("token" = ["delete:role_members"])),
+    responses((status = 204, description = "The user has the roles no longer"),
+              (status = 404, description = "There is no such user", body = ProblemBody),
+              (status = 409, description = "Somebody else was faster", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn withdraw(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["update:users", "delete:role_members"])?;
+    let RoleIds { roles } = body.read()?;
+    few(roles.len(), "roles")?;
+    tracing::info!(target: "audit", client = caller.client_id, user = %crate::login::mask_addresses(&id), roles = roles.len(), "roles are taken");
+    run(&tenant, move |tenant| {
+        let all = tenant.stores.roles.all();
+        let is_named = |name: &str| {
+            let known = all.iter().find(|role| role.name == name).cloned();
+            roles.contains(&known.unwrap_or_else(|| Role::of_user(name)).id)
+        };
+        change(tenant, &id, |roles| roles.retain(|name| !is_named(name)))
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Get a user's permissions
+///
+/// Always none: roles carry no permissions here.
+#[utoipa::path(get, path = "/api/v2/users/{id}/permissions", operation_id = "get_permissions", tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), PageQuery),
+    security(("token" = ["read:users"])),
+    responses((status = 200, description = "No permissions", body = PermissionList),
+              (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
+pub(super) async fn permissions_of_user(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    Asked(asked): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:users"])?;
+    read(&tenant, move |tenant| tenant.directory.get(&id)).await?;
+    asked.of(&[], "permissions", "permission_name").map(Json)
+}
+
+/// Get a role's permissions
+///
+/// Always none: roles carry no permissions here.
+#[utoipa::path(get, path = "/api/v2/roles/{id}/permissions", operation_id = "get_role_permission", tag = "roles",
+    params(("id" = String, Path, description = "The role's id"), PageQuery), security(("token" = ["read:roles"])),
+    responses((status = 200, description = "No permissions", body = PermissionList),
+              (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
+pub(super) async fn permissions(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    Asked(asked): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:roles"])?;
+    tenant.stores.roles.get(&in_path(path)?)?;
+    asked.of(&[], "permissions", "permission_name").map(Json)
+}
+
+/// Get a role's users
+#[utoipa::path(get, path = "/api/v2/roles/{id}/users", operation_id = "get_role_user", tag = "roles",
+    params(("id" = String, Path, description = "The role's id"), PageQuery),
+    security(("token" = ["read:users"]), ("token" = ["read:roles"]), ("token" = ["read:role_members"])),
+    responses((status = 200, description = "Users of the role, or a page of them: the first 1,000", body = MemberList),
+              (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
+pub(super) async fn users(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    Asked(asked): Asked<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:users", "read:roles", "read:role_members"])?;
+    asked.check()?;
+    let id = in_path(path)?;
+    run(&tenant, move |tenant| {
+        let role = tenant.stores.roles.get(&id)?;
+        let mut members = Vec::new();
+        each_user(tenant, |stored| {
+            let user = &stored.user;
+            if user.roles.contains(&role.name) {
+                let mut member = json!({ "user_id": user.user_id, "email": user.email });
+                for key in ["name", "picture"] {
+                    member[key] = user.rest.get(key).cloned().unwrap_or_default();
+                }
+                members.push(member);
+            }
+            Ok(members.len() < TOLD)
+        })?;
+        asked.of(&members, "users", "user_id").map(Json)
+    })
+    .await
+}
+
+/// Give users a role
+#[utoipa::path(post, path = "/api/v2/roles/{id}/users", operation_id = "post_role_users", tag = "roles",
+    params(("id" = String, Path, description = "The role's id")), request_body = UserIds,
+    security(("token" = ["update:users"]), ("token" = ["create:role_members"])),
+    responses((status = 200, description = "The users have the role", body = Object),
+              (status = 404, description = "There is no such role, or no such user", body = ProblemBody),
+              (status = 409, description = "Somebody else was faster", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn add_users(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["update:users", "create:role_members"])?;
+    let id = in_path(path)?;
+    let UserIds { users } = body.read()?;
+    few(users.len(), "users")?;
+    tracing::info!(target: "audit", client = caller.client_id, role = id, users = users.len(), "a role is given");
+    run(&tenant, move |tenant| {
+        let role = tenant.stores.roles.get(&id)?;
+        // All of them, or none.
+        users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
+        users.iter().try_for_each(|user| {
+            change(tenant, user, |roles| {
+                if !roles.contains(&role.name) {
+                    roles.push(role.name.clone());
+                }
+            })
+        })
+    })
+    .await?;
+    Ok(Json(json!({})))
+}

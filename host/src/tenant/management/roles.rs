@@ -1,0 +1,310 @@
+//! Roles: those of `tenant.toml`, and those that this API has made, which last
+//! as long as the process. Users keep the names of theirs in the directory.
+
+use std::sync::{Mutex, PoisonError};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::access::Caller;
+use super::body::Body;
+use super::openapi::{CommonRefusals, RoleList};
+use super::paging::PageQuery;
+use super::path::{Asked, in_path};
+use super::problem::{Problem, ProblemBody};
+use super::role_members::replace_everywhere;
+use crate::tenant::config::{self, derived};
+use crate::tenant::{Shared, Tenant, random, run};
+
+/// Roles that this API may make.
+const MOST: usize = 100;
+/// Characters of a name and of a description.
+const LENGTHS: (usize, usize) = (50, 255);
+
+/// A role.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(super) struct Role {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) description: String,
+    /// Whether `tenant.toml` has it, which this API does not change.
+    #[serde(skip)]
+    is_configured: bool,
+}
+
+/// The roles that there are, in the order in which they were made.
+pub(super) struct Roles(Mutex<Vec<Role>>);
+
+/// The id of a role of this name, whether there is one or not.
+fn id_of(name: &str) -> String {
+    derived("rol_", name)
+}
+
+impl Role {
+    /// One that a user has and nobody has described.
+    pub(super) fn of_user(name: &str) -> Self {
+        Self { id: id_of(name), name: name.to_owned(), description: String::new(), is_configured: false }
+    }
+}
+
+impl Roles {
+    pub(super) fn new(configured: &[config::Role]) -> Self {
+        let role = |it: &config::Role| Role {
+            id: id_of(&it.name),
+            name: it.name.clone(),
+            description: it.description.clone(),
+            is_configured: true,
+        };
+        Self(Mutex::new(configured.iter().map(role).collect()))
+    }
+
+    pub(super) fn all(&self) -> Vec<Role> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The role of this id.
+    pub(super) fn get(&self, id: &str) -> Result<Role, Problem> {
+        self.all().into_iter().find(|role| role.id == id).ok_or_else(inexistent)
+    }
+
+    fn add(&self, name: &str, description: &str) -> Result<Role, Problem> {
+        let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if roles.iter().any(|role| role.name == name) {
+            return Err(taken());
+        }
+        if roles.iter().filter(|role| !role.is_configured).count() >= MOST {
+            return Err(Problem::operation("There are 100 roles already; remove some."));
+        }
+        // Another one may have had this name before it was renamed.
+        let mut id = id_of(name);
+        if roles.iter().any(|role| role.id == id) {
+            id = format!("rol_{}", &random::object_id()[..16]);
+        }
+        let (name, description) = (name.to_owned(), description.to_owned());
+        let role = Role { id, name, description, is_configured: false };
+        roles.push(role.clone());
+        Ok(role)
+    }
+
+    /// Takes the place of the role of its id.
+    fn replace(&self, with: &Role) -> Result<(), Problem> {
+        let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if roles.iter().any(|role| role.name == with.name && role.id != with.id) {
+            return Err(taken());
+        }
+        let role = roles.iter_mut().find(|role| role.id == with.id).ok_or_else(inexistent)?;
+        role.clone_from(with);
+        Ok(())
+    }
+
+    fn remove(&self, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|role| role.id != id);
+    }
+}
+
+fn inexistent() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "The role does not exist.", "inexistent_role")
+}
+
+fn taken() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "There is a role of that name already.", "role_conflict")
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Part of a role's name, in any case.
+    name_filter: Option<String>,
+    /// `tenant`, as all roles here are, or `organization`.
+    #[param(pattern = "^(tenant|organization)$")]
+    r#type: Option<String>,
+    /// Which page, from 0.
+    #[param(minimum = 0, maximum = 1000)]
+    page: Option<u32>,
+    /// Roles a page.
+    #[param(minimum = 1, maximum = 100)]
+    per_page: Option<u32>,
+    /// Whether the answer says how many there are.
+    include_totals: Option<bool>,
+}
+
+/// A role to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewRole {
+    #[schema(min_length = 1, max_length = 50, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    name: String,
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    description: Option<String>,
+}
+
+/// What is to change of a role.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleChange {
+    #[schema(min_length = 1, max_length = 50, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    name: Option<String>,
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    description: Option<String>,
+}
+
+impl RoleChange {
+    fn check(&self) -> Result<(), Problem> {
+        let texts = [("name", &self.name, LENGTHS.0), ("description", &self.description, LENGTHS.1)];
+        for (property, text, longest) in texts {
+            let Some(text) = text else { continue };
+            let length = text.chars().count();
+            if length > longest || (property == "name" && length == 0) {
+                return Err(Problem::body(&format!(
+                    "expected up to {longest} characters on property {property}"
+                )));
+            }
+            if text.chars().any(char::is_control) {
+                return Err(Problem::body(&format!("there is a control character on property {property}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// List roles
+#[utoipa::path(get, path = "/api/v2/roles", operation_id = "get_roles", tag = "roles", params(ListQuery),
+    security(("token" = ["read:roles"])),
+    responses((status = 200, description = "Roles, or a page of them", body = RoleList), CommonRefusals))]
+pub(super) async fn list(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:roles"])?;
+    let is_tenant = match asked.r#type.as_deref() {
+        None | Some("tenant") => true,
+        Some("organization") => false,
+        Some(_) => return Err(Problem::query("type: expected tenant or organization")),
+    };
+    let part = asked.name_filter.unwrap_or_default().to_lowercase();
+    let roles = tenant.stores.roles.all().into_iter();
+    let roles: Vec<Value> = roles
+        .filter(|role| is_tenant && role.name.to_lowercase().contains(&part))
+        .map(|it| json!(it))
+        .collect();
+    let ListQuery { page, per_page, include_totals, .. } = asked;
+    PageQuery { page, per_page, include_totals, ..PageQuery::default() }.of(&roles, "roles", "id").map(Json)
+}
+
+/// Get a role
+#[utoipa::path(get, path = "/api/v2/roles/{id}", operation_id = "get_roles_by_id", tag = "roles",
+    params(("id" = String, Path, description = "The role's id")), security(("token" = ["read:roles"])),
+    responses((status = 200, description = "The role", body = Role),
+              (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
+pub(super) async fn get(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:roles"])?;
+    let role = tenant.stores.roles.get(&in_path(path)?)?;
+    Ok(Json(json!(role)))
+}
+
+/// Create a role
+///
+/// It lasts as long as the process; `[[roles]]` in tenant.toml lasts longer.
+#[utoipa::path(post, path = "/api/v2/roles", operation_id = "post_roles", tag = "roles",
+    request_body = NewRole, security(("token" = ["create:roles"])),
+    responses((status = 200, description = "The role", body = Role),
+              (status = 409, description = "There is a role of that name", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn create(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["create:roles"])?;
+    let NewRole { name, description } = body.read()?;
+    RoleChange { name: Some(name.clone()), description: description.clone() }.check()?;
+    let role = tenant.stores.roles.add(&name, &description.unwrap_or_default())?;
+    tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was created");
+    Ok(Json(json!(role)))
+}
+
+/// Change a role
+///
+/// Users who have it keep it under its new name.
+#[utoipa::path(patch, path = "/api/v2/roles/{id}", operation_id = "patch_roles_by_id", tag = "roles",
+    params(("id" = String, Path, description = "The role's id")), request_body = RoleChange,
+    security(("token" = ["update:roles"])),
+    responses((status = 200, description = "The role", body = Role),
+              (status = 404, description = "There is no such role", body = ProblemBody),
+              (status = 409, description = "There is another role of that name", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn update(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["update:roles"])?;
+    let id = in_path(path)?;
+    let wanted: RoleChange = body.read()?;
+    wanted.check()?;
+    let role = run(&tenant, move |tenant| {
+        let before = changeable(tenant, &id)?;
+        let role = Role {
+            name: wanted.name.unwrap_or_else(|| before.name.clone()),
+            description: wanted.description.unwrap_or_else(|| before.description.clone()),
+            ..before.clone()
+        };
+        tenant.stores.roles.replace(&role)?;
+        if role.name != before.name {
+            replace_everywhere(tenant, &before.name, Some(&role.name))?;
+        }
+        Ok::<_, Problem>(role)
+    })
+    .await?;
+    tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was changed");
+    Ok(Json(json!(role)))
+}
+
+/// Remove a role
+///
+/// Users who have it lose it.
+#[utoipa::path(delete, path = "/api/v2/roles/{id}", operation_id = "delete_roles_by_id", tag = "roles",
+    params(("id" = String, Path, description = "The role's id")), security(("token" = ["delete:roles"])),
+    responses((status = 204, description = "There is no such role any more"),
+              (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
+pub(super) async fn delete(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["delete:roles"])?;
+    let id = in_path(path)?;
+    let role = run(&tenant, move |tenant| {
+        let role = changeable(tenant, &id)?;
+        replace_everywhere(tenant, &role.name, None)?;
+        tenant.stores.roles.remove(&role.id);
+        Ok::<_, Problem>(role)
+    })
+    .await?;
+    tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was removed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The role, if this API has made it.
+fn changeable(tenant: &Tenant, id: &str) -> Result<Role, Problem> {
+    let role = tenant.stores.roles.get(id)?;
+    if role.is_configured {
+        return Err(Problem::operation("The role stands in tenant.toml and is changed there."));
+    }
+    Ok(role)
+}

@@ -1,0 +1,61 @@
+//! What the tenant is set to.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::IntoParams;
+
+use super::access::Caller;
+use super::openapi::CommonRefusals;
+use super::path::Asked;
+use super::problem::Problem;
+use super::shown::Fields;
+use crate::tenant::Shared;
+use crate::tenant::attempts::FROM_ONE;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FieldsQuery {
+    /// Names of fields, separated by commas.
+    #[param(schema_with = super::schemas::field_names)]
+    fields: Option<String>,
+    /// Whether these fields are the ones to show (the default) or to leave out.
+    include_fields: Option<bool>,
+}
+
+/// Get the tenant's settings
+#[utoipa::path(get, path = "/api/v2/tenants/settings", operation_id = "tenant_settings_route", tag = "tenants",
+    params(FieldsQuery), security(("token" = ["read:tenant_settings"])),
+    responses((status = 200, description = "The settings", body = Object), CommonRefusals))]
+pub(super) async fn of_tenant(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    Asked(asked): Asked<FieldsQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:tenant_settings"])?;
+    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let hours = tenant.config.lifetimes.session as f64 / 3600.0;
+    let mut settings = json!({
+        "friendly_name": tenant.config.name, "enabled_locales": ["en"], "session_lifetime": hours,
+        "idle_session_lifetime": hours, "allowed_logout_urls": [],
+    });
+    if let Value::Object(settings) = &mut settings {
+        fields.apply(settings);
+    }
+    Ok(Json(settings))
+}
+
+/// Get brute-force protection
+#[utoipa::path(get, path = "/api/v2/attack-protection/brute-force-protection",
+    operation_id = "get_brute-force-protection", tag = "attack-protection",
+    security(("token" = ["read:attack_protection"])),
+    responses((status = 200, description = "How often a password may be wrong", body = Object), CommonRefusals))]
+pub(super) async fn brute_force(caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:attack_protection"])?;
+    Ok(Json(json!({
+        "enabled": true, "shields": ["block"], "mode": "count_per_identifier", "allowlist": [],
+        "max_attempts": FROM_ONE,
+    })))
+}

@@ -1,0 +1,91 @@
+//! What the Management API does beside users and links.
+
+mod clients;
+mod connections;
+mod roles;
+
+use serde_json::{Value, json};
+
+use crate::Test;
+use crate::http::{Request, Response};
+use crate::tenants::Tenant;
+
+pub(crate) fn tests() -> Vec<Test> {
+    [clients::TESTS, connections::TESTS, roles::TESTS].concat()
+}
+
+/// A client that may do everything, and one that may read users.
+const MACHINE: &str = r#"
+[[clients]]
+client_id = "machine"
+name = "A machine"
+client_secret = "the secret of the machine"
+grant_types = ["client_credentials"]
+scopes = [
+    "create:connections", "create:role_members", "create:roles", "create:user_tickets", "create:users",
+    "delete:connections", "delete:role_members", "delete:roles", "delete:users",
+    "read:attack_protection", "read:client_grants", "read:clients", "read:connections", "read:logs", "read:logs_users",
+    "read:resource_servers", "read:role_members", "read:roles", "read:rules", "read:tenant_settings", "read:users",
+    "update:connections", "update:roles", "update:users",
+]
+
+[[roles]]
+name = "admin"
+description = "Who may do everything"
+"#;
+
+/// A tenant with the machine, and what else is said.
+fn tenant(more: &str) -> Tenant {
+    Tenant::with(&format!("{MACHINE}{more}"))
+}
+
+/// Whoever asks, with the machine's token.
+struct Machine<'a> {
+    tenant: &'a Tenant,
+    token: String,
+}
+
+impl<'a> Machine<'a> {
+    fn of(tenant: &'a Tenant) -> Self {
+        Self { tenant, token: tenant.client_token("machine") }
+    }
+
+    fn send(&self, request: Request) -> Response {
+        self.tenant.send(&request.bearer(&self.token))
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let response = self.send(Request::get(format!("/api/v2/{path}")));
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+        response.json()
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Response {
+        self.send(Request::new(method, format!("/api/v2/{path}")).json(body))
+    }
+
+    /// What was refused: the status, and the words.
+    fn refusal(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
+        let response = self.ask(method, path, body);
+        let problem = response.json();
+        assert_eq!(problem["statusCode"], json!(response.status), "{problem}");
+        (response.status, crate::tenants::text(&problem["message"]))
+    }
+}
+
+/// Nobody without its scope gets through: neither a client that has others nor
+/// a user's own token.
+fn needs_a_scope(tenant: &Tenant, requests: &[(&str, &str)]) {
+    let other = tenant.client_token("other");
+    let own = tenant.password_tokens("web", "ada@example.com", "openid read:current_user");
+    let own = crate::tenants::text(&own["access_token"]);
+    for (method, path) in requests {
+        let request = || Request::new(method, format!("/api/v2/{path}")).json(&json!({}));
+        for token in [&other, &own] {
+            let answer = tenant.send(&request().bearer(token));
+            assert_eq!(answer.status, 403, "{method} {path}: {}", answer.text());
+            assert_eq!(answer.json()["errorCode"], "insufficient_scope", "{method} {path}");
+        }
+        assert_eq!(tenant.send(&request()).status, 401, "{method} {path}");
+    }
+}
