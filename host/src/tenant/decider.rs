@@ -1,6 +1,5 @@
 //! The policies in force, and their replacement while logins run.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -33,11 +32,6 @@ impl Decider {
     /// The policies that decide now. A login keeps those that it began with.
     pub(super) fn in_force(&self) -> Arc<Vec<Policy>> {
         self.in_force.load_full()
-    }
-
-    /// Files to watch.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.sources.iter().flat_map(Source::files)
     }
 
     /// Reads the policies again. True if they are others now; where something is

@@ -131,6 +131,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     if rotate_key {
         keys.rotate()?;
     }
+    let watch = reload::Watch::of(sources.iter().flat_map(Source::files));
     let tenant: Shared = Arc::new(Tenant {
         hosts: Hosts::new(&config.hosts, http_port, https_port),
         directory,
@@ -157,10 +158,10 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         tracing::warn!(weakness, "the configuration weakens the tenant");
     }
     tenant.seed().map_err(ServeError::Seed)?;
-    // Without the watcher everything works but this; SIGHUP does it, too.
-    let _watcher = reload::watch(&tenant).inspect_err(
-        |error| tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them"),
-    );
+    // Without it everything works but this; SIGHUP does it, too.
+    if let Err(error) = watch.start(&tenant) {
+        tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
+    }
 
     let url = |scheme: &str, port: Option<u16>| format!("{scheme}://localhost:{}/", port.unwrap_or_default());
     let where_it_is = Ready {
@@ -285,7 +286,7 @@ fn hang_up(tenant: Shared) -> impl Future<Output = ()> {
             while signal.recv().await.is_some() {
                 super::run(&tenant, {
                     let tenant = tenant.clone();
-                    move |_| reload::reload(&tenant)
+                    move |_| reload::hang_up(&tenant)
                 })
                 .await;
             }

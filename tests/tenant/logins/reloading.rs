@@ -1,6 +1,10 @@
 //! Another policy, another plugin, while logins go on.
 
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{AUTO, File, subject};
@@ -8,6 +12,11 @@ use crate::tenants::{Tenant, database_user, open};
 
 crate::tests![
     another_policy_is_taken,
+    a_policy_beside_files_that_are_written_all_the_time,
+    a_policy_behind_links,
+    a_policy_in_a_folder_that_is_swapped,
+    a_folder_that_is_removed_and_comes_back,
+    a_policy_that_is_written_all_the_time,
     a_broken_policy_is_not,
     another_plugin_is_taken_and_a_broken_one_is_not,
     a_later_file_takes_the_place_of_one_that_still_compiles,
@@ -110,24 +119,146 @@ fn a_later_file_takes_the_place_of_one_that_still_compiles() {
     wait(&tenant, "a later file takes the place of the one that was compiled", 1);
 }
 
-/// A file behind a link: nothing changes in the folder that is watched.
-fn a_hang_up_reads_again() {
+/// A folder in which something is written every few milliseconds.
+struct Busy {
+    ended: Arc<AtomicBool>,
+    writing: Option<JoinHandle<()>>,
+}
+
+impl Busy {
+    fn with(write: impl Fn() + Send + 'static) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let still = ended.clone();
+        let writing = std::thread::spawn(move || {
+            while !still.load(Ordering::Relaxed) {
+                write();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Self { ended, writing: Some(writing) }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        self.writing.take().into_iter().for_each(|it| it.join().expect("it wrote"));
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+/// `users.db` is such a file.
+fn a_policy_beside_files_that_are_written_all_the_time() {
+    let policy = File::with(OFF);
+    let beside = policy.path.with_file_name("users.db-wal");
+    let _busy = Busy::with(move || std::fs::write(&beside, "a page").expect("a file is written"));
+    let tenant = started(&["--policy", policy.name()]);
+    policy.write(AUTO);
+    wait(&tenant, RELOADED, 1);
+    assert!(is_linked(&tenant, "one"));
+}
+
+fn a_policy_behind_links() {
     let policy = File::with(OFF);
     let place = tempfile::tempdir().expect("a temporary folder");
-    let link = place.path().join("policy.json");
-    linked(&policy.path, &link);
-    let tenant = started(&["--policy", link.to_str().expect("a path in UTF-8")]);
+    // A link to a link to a folder.
+    let (folder, file) = (place.path().join("folder"), place.path().join("policy.json"));
+    linked(policy.path.parent().expect("a folder"), &folder);
+    linked(&folder.join("file"), &file);
+    let tenant = started(&["--policy", text(&file)]);
     policy.write(AUTO);
-    assert!(!is_linked(&tenant, "one"), "it was not asked to look");
-    tenant.running.signal("HUP");
+    wait(&tenant, RELOADED, 1);
+    assert!(is_linked(&tenant, "one"));
+    // Each of the links leads elsewhere.
+    let other = File::with(OFF);
+    replaced(other.path.parent().expect("a folder"), &folder);
+    wait(&tenant, RELOADED, 2);
+    assert!(!is_linked(&tenant, "two"));
+    replaced(&policy.path, &file);
+    wait(&tenant, RELOADED, 3);
+    assert!(is_linked(&tenant, "three"));
+}
+
+/// As Kubernetes does it with what it mounts.
+fn a_policy_in_a_folder_that_is_swapped() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| place.path().join(name);
+    let version = |name: &str, policy: &str| {
+        std::fs::create_dir(at(name)).expect("a folder");
+        std::fs::write(at(name).join("policy.json"), policy).expect("a file is written");
+    };
+    version("..first", OFF);
+    linked(Path::new("..first"), &at("..data"));
+    linked(Path::new("..data/policy.json"), &at("policy.json"));
+    let tenant = started(&["--policy", text(&at("policy.json"))]);
+    assert!(!is_linked(&tenant, "one"));
+    version("..second", AUTO);
+    replaced(Path::new("..second"), &at("..data"));
+    std::fs::remove_dir_all(at("..first")).expect("it is removed");
     wait(&tenant, RELOADED, 1);
     assert!(is_linked(&tenant, "two"));
+}
+
+fn a_folder_that_is_removed_and_comes_back() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let folder = place.path().join("policies");
+    let file = folder.join("policy.json");
+    let make = |policy: &str| {
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::write(&file, policy).expect("a file is written");
+    };
+    make(OFF);
+    let tenant = started(&["--policy", text(&file)]);
+    for (round, (policy, id, is_auto)) in [(AUTO, "one", true), (OFF, "two", false)].into_iter().enumerate() {
+        std::fs::remove_dir_all(&folder).expect("it is removed");
+        wait(&tenant, REFUSED, round + 1);
+        make(policy);
+        wait(&tenant, RELOADED, round + 1);
+        assert_eq!(is_linked(&tenant, id), is_auto);
+    }
+}
+
+/// It is good at any moment, and never done.
+fn a_policy_that_is_written_all_the_time() {
+    let policy = File::with(OFF);
+    let tenant = started(&["--policy", policy.name()]);
+    policy.write(AUTO);
+    let path = policy.path.clone();
+    let _busy = Busy::with(move || {
+        let file = std::fs::File::options().append(true).open(&path);
+        file.and_then(|mut file| file.write_all(b"\n")).expect("a line is added");
+    });
+    wait(&tenant, "a reload waits: the file keeps being written", 1);
+    wait(&tenant, RELOADED, 1);
+    assert!(is_linked(&tenant, "one"));
+}
+
+fn a_hang_up_reads_again() {
+    let policy = File::with(AUTO);
+    let tenant = started(&["--policy", policy.name()]);
+    tenant.running.signal("HUP");
+    wait(&tenant, "plugin and policy were read again, and are as they were", 1);
+    assert!(is_linked(&tenant, "one"));
+    policy.write(OFF);
+    tenant.running.signal("HUP");
+    wait(&tenant, RELOADED, 1);
+    assert!(!is_linked(&tenant, "two"));
     policy.write("{");
     tenant.running.signal("HUP");
     wait(&tenant, REFUSED, 1);
-    assert!(is_linked(&tenant, "three"));
+    assert!(!is_linked(&tenant, "three"));
 }
 
 fn linked(file: &Path, link: &Path) {
     std::os::unix::fs::symlink(file, link).expect("a link");
+}
+
+/// A link in the place of the one there was, at one moment.
+fn replaced(file: &Path, link: &Path) {
+    let draft = link.with_file_name("draft");
+    linked(file, &draft);
+    std::fs::rename(draft, link).expect("it is renamed");
 }
