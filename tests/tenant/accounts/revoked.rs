@@ -77,13 +77,16 @@ fn a_reset_ends_what_every_identity_has() {
     let tenant = ada();
     let mut before = logins(&tenant);
     let own = tenant.password_tokens("web", "second@example.com", "openid read:current_user");
-    let profile = || tenant.send(&Request::get(path("auth0|ada")).bearer(&text(&own["access_token"]))).status;
-    assert_eq!(profile(), 200);
+    let profiles = || {
+        [path("auth0|ada"), "/userinfo".to_owned()]
+            .map(|target| tenant.send(&Request::get(target).bearer(&text(&own["access_token"]))).status)
+    };
+    assert_eq!(profiles(), [200, 200]);
     // Tokens say the second only.
     std::thread::sleep(Duration::from_millis(1100));
     reset(&tenant, "ada@example.com", "another password").expect("a mail");
     assert_ended(&tenant, &mut before);
-    assert_eq!(profile(), 401);
+    assert_eq!(profiles(), [401, 401]);
     assert_eq!(subject_of(&log_in(&tenant, "ada@example.com", "another password")), "auth0|ada");
     assert_eq!(silent(&mut logins(&tenant).google), "logged in");
 }

@@ -64,5 +64,9 @@ fn claims(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
         return None;
     }
     let sub = claims.sub.as_ref()?.as_str()?.to_owned();
+    if tenant.revocations.is_token_revoked(&sub, claims.issued_at()) {
+        tracing::warn!(target: "audit", "a revoked token was refused");
+        return None;
+    }
     Some((sub, claims))
 }
