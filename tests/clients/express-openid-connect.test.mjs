@@ -171,7 +171,7 @@ test('a wrong password shows the page again, and the right one still works', asy
 test('who comes from another provider for the first time becomes a user', async () => {
   const browser = at(code);
   const page = await browser.visit(`${address}/login`);
-  const asked = await browser.visit(page.link('Continue with google-oauth2'));
+  const asked = await browser.visit(page.link('Continue with Google'));
   const email = someone();
   const stranger = { user_id: '4242', email, email_verified: 'true', name: 'A stranger' };
   await browser.submit(asked.form('/u/stand-in', 'state', 'email'), stranger);

@@ -1,6 +1,7 @@
 //! What the plugin makes of logins, and what lasts of them.
 
 mod endings;
+mod pages;
 mod plugins;
 mod races;
 mod reloading;
@@ -16,7 +17,7 @@ use crate::tenants::{Tenant, claims, redeem};
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [endings::TESTS, plugins::TESTS, races::TESTS, reloading::TESTS, sessions::TESTS].concat()
+    [endings::TESTS, pages::TESTS, plugins::TESTS, races::TESTS, reloading::TESTS, sessions::TESTS].concat()
 }
 
 /// Google's logins join the account that was there before.

@@ -121,7 +121,7 @@ test('a second account logs in by popup and is linked, then unlinked', visit(asy
   // Ada is logged in, and is asked all the same.
   const popup = await opened;
   await popup.waitForURL(/\/u\/login\?/);
-  await popup.getByRole('link', { name: 'Continue with google-oauth2' }).click();
+  await popup.getByRole('link', { name: 'Continue with Google' }).click();
   await choose(popup);
   const { status, identities, sub, email_verified, fresh } = await linking;
   assert.deepEqual([status, sub, email_verified, fresh], [201, `google-oauth2|${GOOGLE}`, true, true]);

@@ -146,10 +146,11 @@ export function browsing() {
 
   /**
    * A test with a visitor of its own. `expected` are console errors that belong
-   * to it: Chromium reports every answer of 4xx as one.
+   * to it: Chromium reports every answer of 4xx as one. `having` are options of
+   * the visitor's browser.
    */
-  return (body, { expected = [] } = {}) => async (context) => {
-    const visitor = await browser.newContext();
+  return (body, { expected = [], having = {} } = {}) => async (context) => {
+    const visitor = await browser.newContext(having);
     visitor.setDefaultTimeout(PATIENCE);
     const said = [];
     const asked = [];

@@ -28,7 +28,7 @@ async function who(page) {
 test('the login page is used by keyboard alone', visit(async ({ page }) => {
   await asked(page);
   await page.getByRole('heading', { name: 'Log in to Pages' }).waitFor();
-  await page.keyboard.press('Tab');
+  // The page begins at its first field.
   await page.keyboard.type('ada@example.com');
   await page.keyboard.press('Tab');
   await page.keyboard.type(password);
@@ -44,7 +44,6 @@ test('what is reached by keyboard is seen, and says what it is', visit(async ({ 
   await asked(page);
   const reached = [];
   for (;;) {
-    await page.keyboard.press('Tab');
     const { name, outline } = await page.evaluate(() => {
       const it = document.activeElement;
       const name = it.labels?.[0]?.innerText.trim() || it.innerText?.trim();
@@ -53,15 +52,18 @@ test('what is reached by keyboard is seen, and says what it is', visit(async ({ 
     if (isOver(name, reached)) break;
     assert.notEqual(outline, 'none', name);
     reached.push(name);
+    await page.keyboard.press('Tab');
   }
   assert.deepEqual(reached, [
     'Email or username',
     'Password',
     'Log in',
+    'Forgot password?',
     'Sign up',
-    'Continue with google-oauth2',
-    'Continue with github',
+    'Continue with Google',
+    'Continue with GitHub',
     'Continue with email',
+    'Continue with phone',
   ]);
 }));
 
@@ -70,10 +72,39 @@ test('a wrong password shows the error and keeps the address', visit(async ({ pa
   await logIn(page, { secret: 'wrong' });
   await page.getByRole('alert').getByText('Wrong email or password.').waitFor();
   assert.equal(await page.getByLabel('Email or username').inputValue(), 'ada@example.com');
-  await page.getByLabel('Password').first().fill(password);
+  // Every other way is still there, and the cursor stands where one goes on.
+  for (const name of ['Continue with Google', 'Continue with GitHub', 'Continue with email', 'Forgot password?']) {
+    await page.getByRole('link', { name }).waitFor();
+  }
+  await page.keyboard.type(password);
   await page.keyboard.press('Enter');
   assert.equal((await who(page)).sub, 'auth0|ada');
 }, REFUSED));
+
+test('whoever has forgotten their password chooses another one', visit(async ({ page, visitor }) => {
+  const email = someone();
+  await asked(page);
+  await page.getByText('Sign up').first().click();
+  await page.getByLabel('Email', { exact: true }).fill(email);
+  await page.getByLabel('Password').last().fill(password);
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  await who(page);
+
+  await asked(page, { prompt: 'login' });
+  await page.getByRole('link', { name: 'Forgot password?' }).click();
+  await page.getByRole('heading', { name: 'Forgot your password?' }).waitFor();
+  await page.keyboard.type(email);
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').getByText('If there is an account').waitFor();
+  const mail = await visitor.newPage();
+  await mail.goto((await sent(email, 'reset')).link.replace(/^https?:\/\/[^/]+/, http));
+  await mail.keyboard.type('another battery horse');
+  await mail.keyboard.press('Enter');
+  await mail.getByText('Your password is changed.').waitFor();
+  await page.getByRole('link', { name: 'Back to all ways to log in' }).click();
+  await logIn(page, { username: email, secret: 'another battery horse' });
+  assert.equal((await who(page)).email, email);
+}));
 
 test('a hint of the application fills the address in', visit(async ({ page }) => {
   await asked(page, { login_hint: 'ada@example.com' });
@@ -90,6 +121,102 @@ test('somebody signs up on the login page', visit(async ({ page }) => {
   const user = await who(page);
   assert.deepEqual([user.email, user.email_verified], [email, false]);
 }));
+
+test('a failed sign-up is shown where it was typed', visit(async ({ page }) => {
+  await asked(page);
+  await page.getByText('Sign up').first().click();
+  await page.getByLabel('Email', { exact: true }).fill('ada@example.com');
+  await page.getByLabel('Password').last().fill(password);
+  await page.getByRole('button', { name: 'Sign up' }).click();
+  const email = page.getByLabel('Email', { exact: true });
+  await page.locator('details').getByRole('alert').getByText('Invalid sign up').waitFor();
+  assert.equal(await email.inputValue(), 'ada@example.com');
+  assert.equal(await email.evaluate((it) => document.getElementById(it.getAttribute('aria-describedby')).innerText), 'Invalid sign up');
+  assert.equal(await email.evaluate((it) => it === document.activeElement), true);
+  assert.equal(await page.getByLabel('Email or username').inputValue(), '');
+}, REFUSED));
+
+test('a bad phone number is asked for again', visit(async ({ page }) => {
+  await asked(page);
+  await page.getByRole('link', { name: 'Continue with phone' }).click();
+  await page.getByLabel('Phone number').fill('0155 50100');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('Expected one such as +15550100').waitFor();
+  assert.equal(await page.getByLabel('Phone number').inputValue(), '0155 50100');
+  await page.getByRole('link', { name: 'Back to all ways to log in' }).click();
+  await logIn(page);
+  assert.equal((await who(page)).sub, 'auth0|ada');
+}, REFUSED));
+
+/** A login page without an application of its own. */
+const login = (params = {}) =>
+  `${http}/authorize?${new URLSearchParams({
+    client_id: 'pages',
+    response_type: 'code',
+    redirect_uri: `${app}/spa`,
+    scope: 'openid',
+    // Of RFC 7636, appendix B. Nobody redeems the code.
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+    code_challenge_method: 'S256',
+    ...params,
+  })}`;
+
+/** The page that stands in for a provider: an account with a verified address. */
+async function somebodyElse(page, id, email) {
+  await page.waitForURL(/\/u\/stand-in\?/);
+  await page.getByText('Somebody else').click();
+  await page.getByLabel('Id at the provider').fill(id);
+  await page.getByLabel('Email', { exact: true }).fill(email);
+  await page.getByLabel('The provider calls it verified').check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+}
+
+test('pages need no script', visit(async ({ page }) => {
+  await page.goto(login());
+  await logIn(page);
+  await page.waitForURL(`${app}/spa?code=*`);
+  await page.goto(login({ prompt: 'login', connection: 'google-oauth2' }));
+  await somebodyElse(page, 'without-script', 'without-script@example.com');
+  await page.getByRole('button', { name: 'Not now' }).click();
+  await page.waitForURL(`${app}/spa?code=*`);
+  // Not even the one that a script submits.
+  await page.goto(login({ response_mode: 'form_post', prompt: 'login' }));
+  await logIn(page);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.waitForURL(`${app}/spa`);
+}, { having: { javaScriptEnabled: false }, expected: [/status of 404/] }));
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`long addresses fit a narrow page, ${colorScheme}`, visit(async ({ page }) => {
+    const long = `${colorScheme}${'long'.repeat(14)}@example.com`;
+    const fits = async (name) => {
+      const { wide, lightness } = await page.evaluate(() => ({
+        wide: document.documentElement.scrollWidth,
+        lightness: getComputedStyle(document.body).color.match(/\d+/g).slice(0, 3).reduce((sum, it) => sum + Number(it), 0) / 3,
+      }));
+      assert.ok(wide <= 320, `${name}: ${wide} px`);
+      assert.ok(colorScheme === 'dark' ? lightness > 200 : lightness < 55, `${name}: ${lightness}`);
+    };
+    await page.goto(login({ login_hint: long }));
+    await fits('login');
+    await page.getByRole('link', { name: 'Continue with email' }).click();
+    await fits('address');
+    await page.getByRole('button', { name: 'Send a code' }).click();
+    await page.getByText('The code that').waitFor();
+    await fits('code');
+    await page.getByRole('link', { name: 'Back to all ways' }).click();
+    await page.getByRole('link', { name: 'Forgot password?' }).click();
+    await page.getByLabel('Email').fill(long);
+    await page.keyboard.press('Enter');
+    await page.getByRole('status').waitFor();
+    await fits('forgotten');
+    await page.goto(login({ connection: 'google-oauth2' }));
+    await fits('stand-in');
+    await somebodyElse(page, colorScheme, long);
+    await page.getByRole('heading', { name: 'Is this account yours, too?' }).waitFor();
+    await fits('question');
+  }, { having: { viewport: { width: 320, height: 640 }, colorScheme } }));
+}
 
 test('a code of the outbox logs in', visit(async ({ page }) => {
   const email = someone();
@@ -120,6 +247,8 @@ test('whose account it is, too, proves it and has one account from then on', vis
   await asked(page, { connection: 'google-oauth2' });
   await choose(page, 'Grace Hopper');
   await page.getByRole('heading', { name: 'Is this account yours, too?' }).waitFor();
+  await page.getByText('You have just logged in with Google, as Grace Hopper (grace@example.com).').waitFor();
+  await page.getByText('There is already an account with the address grace@example.com.').waitFor();
   // A proof of an account that was not in question is none.
   await logIn(page);
   await page.getByRole('alert').getByText('That is another account').waitFor();

@@ -48,6 +48,16 @@ fn what_is_said_on_pages() {
     assert_harmless("the address", &browser.get(&format!("/u/code?{page}")));
     let account = [("state", state.as_str()), ("connection", "google-oauth2"), ("account", SCRIPT)];
     assert_harmless("the account", &browser.submit("/u/stand-in", &account));
+    let typed = [("state", state.as_str()), ("connection", "google-oauth2"), ("user_id", SCRIPT)];
+    let typed = [&typed[..], &[("name", SCRIPT), ("email", SCRIPT)]].concat();
+    assert_harmless("somebody else", &browser.submit("/u/stand-in", &typed));
+    let new = [("state", state.as_str()), ("connection", DATABASE), ("email", SCRIPT), ("username", SCRIPT)];
+    let new = [&new[..], &[("password", SCRIPT)]].concat();
+    assert_harmless("a sign-up", &browser.submit("/u/sign-up", &new));
+    let forgotten = [("state", state.as_str()), ("connection", DATABASE), ("email", SCRIPT)];
+    let page = browser.submit("/u/forgot", &forgotten);
+    assert_harmless("a forgotten password", &page);
+    assert_guarded("a forgotten password", &page);
     for (name, target) in [
         ("client_id", authorize(&[("client_id", SCRIPT)])),
         ("redirect_uri", authorize(&[("redirect_uri", SCRIPT)])),

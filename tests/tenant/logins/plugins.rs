@@ -84,7 +84,7 @@ fn asked(tenant: &Tenant, mode: &str) -> (crate::http::Browser, String) {
     // The login's own address, and every way to log in: which of them leads to
     // that account is nobody's to know before a proof.
     assert!(page.text().contains(r#"value="ada@example.com""#), "{mode}: {}", page.text());
-    for offered in ["google-oauth2", "email"] {
+    for offered in ["Google", "email"] {
         assert!(page.text().contains(&format!("Continue with {offered}")), "{mode}: {}", page.text());
     }
     let state = state_of(&response);

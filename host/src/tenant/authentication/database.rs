@@ -131,20 +131,32 @@ pub(super) async fn change_password(
     run(&tenant, move |tenant| {
         known_client(tenant, &params)?;
         let connection = named(tenant, &params)?;
-        let email = params.require("email")?.to_ascii_lowercase();
-        // Drawn first: a password that is set meanwhile outdates the mail.
-        let (began, at) = (Moment::now(), Timestamp::now());
-        if holder(tenant, connection, &email).map_err(unavailable)?.is_some() {
-            let connection = connection.name.clone();
-            let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), began };
-            let link = format!("{issuer}u/reset?ticket={}", tenant.flows.resets.put(ticket));
-            let kind = Kind::Reset;
-            tenant.outbox.send(Message { to: email, kind, connection, code: None, link: Some(link), at });
-        }
+        send_reset(tenant, &issuer, connection, params.require("email")?)?;
         // The same for those who are not there.
         Ok("We've just sent you an email to reset your password.")
     })
     .await
+}
+
+/// Mails a link to a page that asks for a new password, if there is somebody with
+/// this address.
+pub(super) fn send_reset(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    connection: &Connection,
+    email: &str,
+) -> Result<(), Refused> {
+    let email = email.to_ascii_lowercase();
+    // Drawn first: a password that is set meanwhile outdates the mail.
+    let (began, at) = (Moment::now(), Timestamp::now());
+    if holder(tenant, connection, &email).map_err(unavailable)?.is_some() {
+        let connection = connection.name.clone();
+        let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), began };
+        let link = format!("{issuer}u/reset?ticket={}", tenant.flows.resets.put(ticket));
+        let kind = Kind::Reset;
+        tenant.outbox.send(Message { to: email, kind, connection, code: None, link: Some(link), at });
+    }
+    Ok(())
 }
 
 /// The one identity of this database with this address, imported users' included.

@@ -16,6 +16,7 @@ use super::authorization::Prompt;
 use super::error::Refused;
 use super::params::Params;
 use super::prove::unavailable;
+use super::steps::Pending;
 use crate::login::{ApiError, User};
 use crate::tenant::Tenant;
 use crate::tenant::issuer::Issuer;
@@ -141,6 +142,25 @@ impl Does {
             Self::Unlink => UNLINK,
         }
     }
+}
+
+/// What a login is for that an application has asked to link or unlink by.
+pub(super) fn linking_words(tenant: &Tenant, pending: &Pending) -> Option<String> {
+    let (step, linking) = (pending.linking.as_ref()?, pending.authorization.linking.as_ref()?);
+    let client = tenant.config.client(&pending.authorization.client_id)?;
+    let client = if client.name.is_empty() { &client.client_id } else { &client.name };
+    let connection = tenant.config.connection(&linking.connection)?.label();
+    Some(match (step, linking.does) {
+        (LinkStep::Owner { .. }, Does::Link) => format!(
+            "{client} asks to link an account of {connection} to yours. Log in to the account that you use there."
+        ),
+        (LinkStep::Owner { .. }, Does::Unlink) => format!(
+            "{client} asks to take the account of {connection} away from yours. Log in once more, if you want that."
+        ),
+        (LinkStep::Account { owner, .. }, _) => format!(
+            "Log in to the account of {connection} that is to be linked to {owner}. From then on both lead to one account."
+        ),
+    })
 }
 
 /// Which of the two scopes is among these.

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `authorize`, `authorization` | a login that an application asks for |
-//! | `pages`, `steps` | what people see and send while they log in |
+//! | `pages`, `login_page`, `steps` | what people see and send while they log in |
 //! | `prove` | who they prove to be |
 //! | `answer` | how the application gets its answer |
 //! | `linking`, `link_steps`, `linked` | a link that an application asks for |
@@ -27,6 +27,7 @@ mod link_steps;
 mod linked;
 mod linking;
 mod lock;
+mod login_page;
 mod logout;
 mod own_origin;
 mod pages;
@@ -160,6 +161,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/u/stand-in", get(pages::stand_in).post(steps::by_stand_in))
         .route("/u/code/start", post(steps::send_code))
         .route("/u/code", get(pages::code).post(steps::by_code))
+        .route("/u/forgot", get(pages::forgot).post(steps::forgot))
         .route("/u/skip", post(steps::skip))
         .route("/u/email-verification", get(pages::verification).post(steps::verify_email))
         .route("/u/reset", get(pages::reset).post(steps::reset))

@@ -7,32 +7,43 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::error::Refused;
-use super::linking::{Does, LinkStep};
+use super::linking::{LinkStep, linking_words};
+use super::login_page;
 use super::params::{InQuery, Params};
-use super::steps::{Form, Pending, Question};
-use crate::tenant::config::Connection;
+use super::steps::{Form, Pending};
+use crate::tenant::config::{Account, Connection};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;
 use crate::tenant::{Shared, Tenant, random};
 
-#[derive(Template)]
-#[template(path = "login.html")]
-struct Login<'a> {
-    nonce: &'a str,
-    state: &'a str,
-    client: &'a str,
-    asked: Option<&'a Question>,
-    linking: Option<String>,
-    may_sign_up: bool,
-    error: Option<&'a str>,
-    username: &'a str,
-    databases: Vec<&'a Connection>,
-    others: Vec<Other<'a>>,
+/// A page of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Page {
+    /// All ways to log in.
+    Login,
+    /// The same, with what was wrong at the form that makes an account.
+    SignUp,
+    /// A provider that is played.
+    StandIn,
+    /// An address to send a code to.
+    SendCode,
+    /// The code that was sent.
+    Code,
+    /// An address to send a link to a new password to.
+    Forgot,
 }
 
-struct Other<'a> {
-    name: &'a str,
+/// What was wrong before.
+#[derive(Clone, Copy)]
+pub(super) struct Wrong<'a> {
+    pub(super) words: &'a str,
+    pub(super) is_of_sign_up: bool,
+}
+
+/// The way back to the page with all ways to log in.
+struct Back {
     href: String,
+    words: &'static str,
 }
 
 #[derive(Template)]
@@ -42,8 +53,21 @@ struct StandIn<'a> {
     state: &'a str,
     connection: &'a str,
     linking: Option<String>,
+    label: &'a str,
     error: Option<&'a str>,
     accounts: Vec<Offered<'a>>,
+    typed: Somebody<'a>,
+    back: Back,
+}
+
+/// Somebody whom the configuration does not offer, as they were typed.
+struct Somebody<'a> {
+    error: Option<&'a str>,
+    is_open: bool,
+    user_id: &'a str,
+    name: &'a str,
+    email: &'a str,
+    email_verified: bool,
 }
 
 struct Offered<'a> {
@@ -59,9 +83,26 @@ struct Code<'a> {
     connection: &'a str,
     linking: Option<String>,
     what: &'a str,
-    hint: &'a str,
-    sent_to: &'a str,
+    is_phone: bool,
+    /// Whether a code was sent.
+    sent: bool,
+    address: &'a str,
     error: Option<&'a str>,
+    /// The page that asks for an address.
+    start: String,
+    back: Back,
+}
+
+#[derive(Template)]
+#[template(path = "forgot.html")]
+struct Forgot<'a> {
+    nonce: &'a str,
+    state: &'a str,
+    connection: &'a str,
+    email: &'a str,
+    error: Option<&'a str>,
+    sent_to: Option<&'a str>,
+    back: Back,
 }
 
 #[derive(Template)]
@@ -88,135 +129,172 @@ struct Message<'a> {
     words: &'a str,
 }
 
-/// The page of a step of a login, with what was wrong before.
+/// The page of a step of a login, with what was typed and what was wrong before.
 pub(super) fn login_page(
     tenant: &Tenant,
     pending: &Pending,
-    page: &str,
-    params: &Params,
+    (page, params): (Page, &Params),
     error: Option<&Refused>,
 ) -> Response {
     let nonce = random::secret();
-    let state = params.get("state").unwrap_or_default();
     let status = error.map_or(StatusCode::OK, |error| error.status);
-    let error = error.map(|error| error.description.as_str());
+    let error = error.map(|error| for_people(&error.description));
+    let error = error.as_deref();
     let only = pending.linking.as_ref().and_then(LinkStep::only);
     let connection = only.or(params.get("connection")).and_then(|name| tenant.config.connection(name));
-    let hint = pending.asked.as_ref().map_or(&pending.authorization.login_hint, |question| &question.email);
-    let hint =
-        hint.as_deref().filter(|_| connection.is_none_or(|it| it.strategy != "sms")).unwrap_or_default();
+    let linking = linking_words(tenant, pending);
+    let shows = Shows { pending, params, nonce: &nonce, linking, error };
     let body = match (page, connection) {
-        ("stand-in", Some(connection)) if !connection.is_database() && !connection.is_passwordless() => {
-            StandIn {
-                nonce: &nonce,
-                state,
-                connection: &connection.name,
-                linking: linking_words(tenant, pending),
-                error,
-                accounts: connection
-                    .accounts
-                    .iter()
-                    .map(|account| Offered {
-                        user_id: &account.user_id,
-                        words: {
-                            let name = account.rest.get("name").and_then(|name| name.as_str());
-                            let verified = if account.email_verified == Some(true) {
-                                "verified"
-                            } else {
-                                "not verified"
-                            };
-                            match (name, &account.email) {
-                                (Some(name), Some(email)) => format!("{name} ({email}, {verified})"),
-                                (None, Some(email)) => format!("{email} ({verified})"),
-                                (Some(name), None) => name.to_owned(),
-                                (None, None) => account.user_id.clone(),
-                            }
-                        },
-                    })
-                    .collect(),
-            }
-            .render()
+        (Page::StandIn, Some(connection)) if !connection.is_database() && !connection.is_passwordless() => {
+            shows.stand_in(connection)
         }
-        ("code", Some(connection)) if connection.is_passwordless() => Code {
-            nonce: &nonce,
-            state,
-            connection: &connection.name,
-            linking: linking_words(tenant, pending),
-            what: if connection.strategy == "sms" { "Phone number" } else { "Email" },
-            hint,
-            sent_to: params.get("address").unwrap_or_default(),
-            error,
+        (Page::SendCode, Some(connection)) if connection.is_passwordless() => shows.code(connection, false),
+        (Page::Code, Some(connection)) if connection.is_passwordless() => {
+            shows.code(connection, params.get("address").is_some())
         }
-        .render(),
-        _ => login_forms(tenant, pending, connection, params, &nonce, error),
+        (Page::Forgot, Some(connection)) if connection.is_database() => shows.forgot(connection, None),
+        _ => {
+            let wrong = error.map(|words| Wrong { words, is_of_sign_up: page == Page::SignUp });
+            login_page::login(tenant, pending, params, &nonce, wrong)
+        }
     };
     shown(status, body, &nonce)
 }
 
-/// What a login is for that an application has asked to link or unlink by.
-fn linking_words(tenant: &Tenant, pending: &Pending) -> Option<String> {
-    let (step, linking) = (pending.linking.as_ref()?, pending.authorization.linking.as_ref()?);
-    let client = tenant.config.client(&pending.authorization.client_id)?;
-    let client = if client.name.is_empty() { &client.client_id } else { &client.name };
-    let connection = &linking.connection;
-    Some(match (step, linking.does) {
-        (LinkStep::Owner { .. }, Does::Link) => format!(
-            "{client} asks to link an account of {connection} to yours. Log in to the account that you use there."
-        ),
-        (LinkStep::Owner { .. }, Does::Unlink) => format!(
-            "{client} asks to take the account of {connection} away from yours. Log in once more, if you want that."
-        ),
-        (LinkStep::Account { owner, .. }, _) => format!(
-            "Log in to the account of {connection} that is to be linked to {owner}. From then on both lead to one account."
-        ),
-    })
+/// What the page says once a link was asked for: the same, whoever is there.
+pub(super) fn link_sent(pending: &Pending, params: &Params, connection: &Connection) -> Response {
+    let nonce = random::secret();
+    let shows = Shows { pending, params, nonce: &nonce, linking: None, error: None };
+    shown(StatusCode::OK, shows.forgot(connection, params.get("email")), &nonce)
 }
 
-fn login_forms(
-    tenant: &Tenant,
-    pending: &Pending,
-    only: Option<&Connection>,
-    params: &Params,
-    nonce: &str,
-    error: Option<&str>,
-) -> askama::Result<String> {
-    let state = params.get("state").unwrap_or_default();
-    let authorization = &pending.authorization;
-    let only = only.or_else(|| tenant.config.connection(authorization.connection.as_deref()?));
-    // A question is about an account that may be of another connection. Whoever
-    // is asked has proved nothing of it, so all are offered, whichever leads to it.
-    let wanted = |it: &&Connection| pending.asked.is_some() || only.is_none_or(|only| only.name == it.name);
-    let href = |connection: &Connection| {
-        let mut params = Params::default();
-        params.set("state", state);
-        params.set("connection", &connection.name);
-        let page = if connection.is_passwordless() { "code" } else { "stand-in" };
-        format!("/u/{page}?{}", params.to_query())
-    };
-    let hint = pending.asked.as_ref().map_or(&authorization.login_hint, |question| &question.email);
-    let client = tenant.config.client(&authorization.client_id);
-    let client = client.map_or("", |it| if it.name.is_empty() { &it.client_id } else { &it.name });
-    let connections = || tenant.config.connections().filter(wanted);
-    Login {
-        nonce,
-        state,
-        client,
-        asked: pending.asked.as_ref(),
-        linking: linking_words(tenant, pending),
-        may_sign_up: pending.asked.is_none() && pending.linking.as_ref().is_none_or(LinkStep::may_sign_up),
-        error,
-        username: params.get("username").or(hint.as_deref()).unwrap_or_default(),
-        databases: connections().filter(|it| it.is_database()).collect(),
-        others: connections()
-            .filter(|it| !it.is_database())
-            .map(|it| Other { name: &it.name, href: href(it) })
-            .collect(),
+/// One page of a login.
+struct Shows<'a> {
+    pending: &'a Pending,
+    params: &'a Params,
+    nonce: &'a str,
+    /// What an application asks for.
+    linking: Option<String>,
+    error: Option<&'a str>,
+}
+
+impl Shows<'_> {
+    fn typed(&self, name: &str) -> &str {
+        self.params.get(name).unwrap_or_default()
     }
-    .render()
+
+    /// The address that is known so far.
+    fn hint(&self) -> &str {
+        let hint = match &self.pending.asked {
+            Some(question) => question.email.as_deref(),
+            None => self.pending.authorization.login_hint.as_deref(),
+        };
+        hint.unwrap_or_default()
+    }
+
+    fn back(&self) -> Back {
+        let words =
+            if self.pending.asked.is_some() { "Back to the question" } else { "Back to all ways to log in" };
+        Back { href: at("login", self.typed("state"), None), words }
+    }
+
+    fn stand_in(&self, connection: &Connection) -> askama::Result<String> {
+        let is_typed = self.error.is_some() && self.params.get("account").is_none();
+        let typed = |name| if is_typed { self.typed(name) } else { "" };
+        StandIn {
+            nonce: self.nonce,
+            state: self.typed("state"),
+            connection: &connection.name,
+            label: connection.label(),
+            linking: self.linking.clone(),
+            error: self.error,
+            accounts: connection.accounts.iter().map(Offered::of).collect(),
+            typed: Somebody {
+                error: self.error.filter(|_| is_typed),
+                is_open: is_typed || connection.accounts.is_empty(),
+                user_id: typed("user_id"),
+                name: typed("name"),
+                email: typed("email"),
+                email_verified: !typed("email_verified").is_empty(),
+            },
+            back: self.back(),
+        }
+        .render()
+    }
+
+    fn code(&self, connection: &Connection, sent: bool) -> askama::Result<String> {
+        let is_phone = connection.strategy == "sms";
+        let address = match self.params.get("address") {
+            Some(typed) => typed,
+            None if is_phone => "",
+            None => self.hint(),
+        };
+        Code {
+            nonce: self.nonce,
+            state: self.typed("state"),
+            connection: &connection.name,
+            linking: self.linking.clone(),
+            what: if is_phone { "Phone number" } else { "Email" },
+            is_phone,
+            sent,
+            address,
+            error: self.error,
+            start: at("code", self.typed("state"), Some(&connection.name)),
+            back: self.back(),
+        }
+        .render()
+    }
+
+    fn forgot(&self, connection: &Connection, sent_to: Option<&str>) -> askama::Result<String> {
+        Forgot {
+            nonce: self.nonce,
+            state: self.typed("state"),
+            connection: &connection.name,
+            email: self.params.get("email").unwrap_or_else(|| self.hint()),
+            error: self.error,
+            sent_to,
+            back: self.back(),
+        }
+        .render()
+    }
+}
+
+impl<'a> Offered<'a> {
+    fn of(account: &'a Account) -> Self {
+        let name = account.rest.get("name").and_then(|name| name.as_str());
+        let verified = if account.email_verified == Some(true) { "verified" } else { "not verified" };
+        let words = match (name, &account.email) {
+            (Some(name), Some(email)) => format!("{name} ({email}, {verified})"),
+            (None, Some(email)) => format!("{email} ({verified})"),
+            (Some(name), None) => name.to_owned(),
+            (None, None) => account.user_id.clone(),
+        };
+        Self { user_id: &account.user_id, words }
+    }
+}
+
+/// Where a page of a login is.
+pub(super) fn at(page: &str, state: &str, connection: Option<&str>) -> String {
+    let mut params = Params::default();
+    params.set("state", state);
+    if let Some(connection) = connection {
+        params.set("connection", connection);
+    }
+    format!("/u/{page}?{}", params.to_query())
+}
+
+/// A refusal without the name of the parameter, which programs read.
+fn for_people(description: &str) -> String {
+    let words = match description.split_once(": ") {
+        Some(("email" | "phone_number" | "username", words)) => words,
+        _ => description,
+    };
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 macro_rules! page {
-    ($(#[$doc:meta])* $name:ident, $page:literal) => {
+    ($(#[$doc:meta])* $name:ident, $page:expr) => {
         $(#[$doc])*
         pub(super) async fn $name(
             State(tenant): State<Shared>,
@@ -226,7 +304,7 @@ macro_rules! page {
             InQuery(params): InQuery,
         ) -> Response {
             match Form::of(&tenant, &issuer, &from, &headers, &params) {
-                Ok(form) => login_page(&tenant, &form.pending, $page, form.params, None),
+                Ok(form) => login_page(&tenant, &form.pending, ($page, form.params), None),
                 Err(refusal) => *refusal,
             }
         }
@@ -235,15 +313,19 @@ macro_rules! page {
 
 page!(
     /// All ways to log in.
-    login, "login"
+    login, Page::Login
 );
 page!(
     /// A provider that is played.
-    stand_in, "stand-in"
+    stand_in, Page::StandIn
 );
 page!(
     /// A code that is mailed.
-    code, "code"
+    code, Page::Code
+);
+page!(
+    /// A link to a page that asks for a new password.
+    forgot, Page::Forgot
 );
 
 /// A link of a mail that verifies an address: a page with a button, since

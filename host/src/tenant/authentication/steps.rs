@@ -14,6 +14,7 @@ use super::authorization::Authorization;
 use super::authorize::{Asked, around};
 use super::error::{NOT_AN_ADDRESS, Refused};
 use super::linking::LinkStep;
+use super::pages::Page;
 use super::params::Params;
 use super::prove::Typed;
 use super::{database, pages, passwordless, prove};
@@ -55,14 +56,16 @@ pub(super) struct Question {
     pub(super) candidates: Vec<String>,
     /// The address of who has logged in.
     pub(super) email: Option<String>,
+    /// Their name.
+    pub(super) name: Option<String>,
     /// The policy that asks.
     pub(super) policy: String,
 }
 
 impl Weighed for Question {
     fn bytes(&self) -> usize {
-        let Self { proved, current, step: _, candidates, email, policy } = self;
-        proved.bytes() + current.len() + candidates.bytes() + email.bytes() + policy.len()
+        let Self { proved, current, step: _, candidates, email, name, policy } = self;
+        proved.bytes() + current.len() + candidates.bytes() + email.bytes() + name.bytes() + policy.len()
     }
 }
 
@@ -121,16 +124,9 @@ impl<'a> Form<'a> {
         found.filter(|it| is_fit(it)).ok_or_else(|| Refused::request("the connection was not found"))
     }
 
-    /// The login page again, with what was wrong.
-    fn again(self, page: &str, why: &Refused) -> Response {
-        let mut params = Params::default();
-        params.set("state", &self.name);
-        for name in ["connection", "username", "address"] {
-            if let Some(value) = self.params.get(name) {
-                params.set(name, value);
-            }
-        }
-        let page = pages::login_page(self.tenant(), &self.pending, page, &params, Some(why));
+    /// The page again, with what was typed and what was wrong.
+    fn again(self, page: Page, why: &Refused) -> Response {
+        let page = pages::login_page(self.tenant(), &self.pending, (page, self.params), Some(why));
         (self.asked.browser.into_cookies(), page).into_response()
     }
 
@@ -160,17 +156,17 @@ impl<'a> Form<'a> {
         match self.is_settled(&question) {
             Ok(false) => {}
             Ok(true) => return self.log_in(&question.proved, None),
-            Err(why) => return self.again("login", &why),
+            Err(why) => return self.again(Page::Login, &why),
         }
         let owner = second.key().map(|key| self.tenant().directory.owner(key));
         let candidate = match owner {
             Some(Ok(Some(owner))) => owner.user.user_id.clone(),
-            Some(Err(error)) => return self.again("login", &prove::unavailable(error)),
+            Some(Err(error)) => return self.again(Page::Login, &prove::unavailable(error)),
             _ => String::new(),
         };
         if !question.candidates.contains(&candidate) {
             let why = Refused::denied("That is another account than the one in question.");
-            return self.again("login", &why);
+            return self.again(Page::Login, &why);
         }
         let proof = Proof {
             current: question.current,
@@ -214,6 +210,7 @@ impl<'a> Form<'a> {
                     step,
                     candidates,
                     email: current.email.clone(),
+                    name: current.rest.get("name").and_then(|name| name.as_str()).map(str::to_owned),
                     policy,
                 };
                 let pending = Pending { asked: Some(question), ..Pending::clone(&self.pending) };
@@ -250,7 +247,7 @@ step!(
         let proved = form.connection(Connection::is_database).and_then(|connection| {
             prove::by_password(form.tenant(), connection, form.typed("username", "password")?)
         });
-        form.go_on("login", proved)
+        form.go_on(Page::Login, proved)
     }
 );
 
@@ -267,7 +264,7 @@ step!(
             let id = user_id.split_once('|').map_or("", |(_, id)| id);
             Ok(Proved::new(connection, id, "pwd"))
         });
-        form.go_on("login", proved)
+        form.go_on(Page::SignUp, proved)
     }
 );
 
@@ -278,7 +275,7 @@ step!(
         let proved = form.connection(is_played).and_then(|connection| {
             Ok(prove::as_account(connection, &account(connection, form.params)?))
         });
-        form.go_on("stand-in", proved)
+        form.go_on(Page::StandIn, proved)
     }
 );
 
@@ -297,7 +294,7 @@ step!(
                 }
                 see_other(&format!("{}u/code?{}", form.asked.issuer, params.to_query()))
             }
-            Err(why) => form.again("code", &why),
+            Err(why) => form.again(Page::SendCode, &why),
         }
     }
 );
@@ -308,7 +305,22 @@ step!(
         let proved = form.connection(Connection::is_passwordless).and_then(|connection| {
             prove::by_code(form.tenant(), connection, form.typed("address", "code")?)
         });
-        form.go_on("code", proved)
+        form.go_on(Page::Code, proved)
+    }
+);
+
+step!(
+    /// Asks for a link to a page that asks for a new password.
+    forgot, form, {
+        let sent = form.connection(Connection::is_database).and_then(|connection| {
+            let email = form.params.require("email")?;
+            database::send_reset(form.tenant(), form.asked.issuer, connection, email)?;
+            Ok(connection)
+        });
+        match sent {
+            Ok(connection) => pages::link_sent(&form.pending, form.params, connection),
+            Err(why) => form.again(Page::Forgot, &why),
+        }
     }
 );
 
@@ -330,7 +342,7 @@ step!(
 );
 
 impl Form<'_> {
-    fn go_on(self, page: &str, proved: Result<Proved, Refused>) -> Response {
+    fn go_on(self, page: Page, proved: Result<Proved, Refused>) -> Response {
         match proved {
             Ok(proved) => self.proved(proved),
             Err(why) => self.again(page, &why),

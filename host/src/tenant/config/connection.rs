@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::strategies::ENTERPRISE;
+use super::strategies::{ENTERPRISE, is_strategy, known_as};
 use crate::login::{Metadata, Timestamp, User};
 
 /// Where identities come from.
@@ -14,6 +14,9 @@ pub struct Connection {
     pub name: String,
     /// What it is: `auth0`, `email`, `sms`, `google-oauth2`, `samlp`, …
     pub strategy: String,
+    /// What people call it; the provider's own name where left out.
+    #[serde(default)]
+    pub display_name: String,
     /// Its id; derived from the name where left out.
     #[serde(default)]
     pub id: String,
@@ -70,7 +73,31 @@ impl std::fmt::Debug for SeedUser {
     }
 }
 
+/// Characters of a name that fits on a button.
+const DISPLAY_NAME: usize = 64;
+
 impl Connection {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if !is_strategy(&self.strategy) {
+            return Err(format!("there is no strategy `{}`", self.strategy));
+        }
+        let is_name = self.display_name.chars().count() <= DISPLAY_NAME
+            && !self.display_name.chars().any(char::is_control);
+        if !is_name {
+            return Err(format!("a display_name has up to {DISPLAY_NAME} characters, and no line breaks"));
+        }
+        Ok(())
+    }
+
+    /// What people call it.
+    pub(in crate::tenant) fn label(&self) -> &str {
+        if !self.display_name.trim().is_empty() {
+            return &self.display_name;
+        }
+        // A name of the operator's own says more than the provider's.
+        if self.name == self.strategy { known_as(&self.strategy) } else { &self.name }
+    }
+
     /// The provider that identities of this connection carry.
     pub(in crate::tenant) fn provider(&self) -> &str {
         &self.strategy

@@ -168,12 +168,7 @@ impl Config {
             if !seen.insert(&connection.name) {
                 return Err(format!("two connections are called `{}`", connection.name));
             }
-            if !is_strategy(&connection.strategy) {
-                return Err(format!(
-                    "connection `{}`: there is no strategy `{}`",
-                    connection.name, connection.strategy
-                ));
-            }
+            connection.check().map_err(|why| format!("connection `{}`: {why}", connection.name))?;
         }
         let mut seen = HashSet::new();
         for Role { name, .. } in &self.roles {
@@ -279,6 +274,20 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_is_called_as_people_know_it() {
+        let label = |more: &str| {
+            let config = Config::parse(&format!("[[connections]]\n{more}")).unwrap();
+            config.connections[0].label().to_owned()
+        };
+        assert_eq!(label("name = \"google-oauth2\"\nstrategy = \"google-oauth2\""), "Google");
+        assert_eq!(label("name = \"windowslive\"\nstrategy = \"windowslive\""), "Microsoft");
+        assert_eq!(label("name = \"sms\"\nstrategy = \"sms\""), "phone");
+        assert_eq!(label("name = \"acme\"\nstrategy = \"samlp\""), "acme");
+        assert_eq!(label("name = \"acme\"\nstrategy = \"samlp\"\ndisplay_name = \"Acme Inc.\""), "Acme Inc.");
+        assert_eq!(label("name = \"acme\"\nstrategy = \"samlp\"\ndisplay_name = \" \""), "acme");
+    }
+
+    #[test]
     fn an_error_says_where_and_shows_no_secret() {
         let error = refusal("[[clients]]\nclient_id = \"a\"\nclient_sekret = \"hunter2hunter2hunter2\"\n");
         assert!(error.starts_with("line 3: unknown field `client_sekret`"), "{error}");
@@ -302,6 +311,10 @@ mod tests {
         assert_eq!(
             refusal("[[connections]]\nname = \"x\"\nstrategy = \"gogle\""),
             "connection `x`: there is no strategy `gogle`"
+        );
+        assert_eq!(
+            refusal("[[connections]]\nname = \"x\"\nstrategy = \"samlp\"\ndisplay_name = \"a\\nb\""),
+            "connection `x`: a display_name has up to 64 characters, and no line breaks"
         );
         assert_eq!(
             refusal("[[users]]\nuser_id = \"auth0|1\"\nconnection = \"db\""),
