@@ -2,6 +2,8 @@
 //! `ligature serve`: a tenant of its own for every suite of
 //! `tests/clients/browser/`.
 
+#[path = "browser/readme.rs"]
+mod readme;
 #[path = "clients/suites.rs"]
 mod suites;
 
@@ -40,10 +42,43 @@ fn chromium_trusts_the_tenants_authority_as_its_user_does() {
     run("certificate.test.mjs", None);
 }
 
+#[test]
+fn the_readmes_sequence_ends_with_two_accounts_linked() {
+    let Some(folder) = installed() else { return };
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let tenant = readme::typed(place.path());
+    let mut suite = suite(folder, "readme.test.mjs", &tenant);
+    suite.env("HOME", place.path()).env("LIGATURE_README", readme::FILE);
+    // Of an application that nobody starts.
+    suite.env("LIGATURE_HTTP_APP", "http://localhost:1").env("LIGATURE_HTTPS_APP", "https://localhost:1");
+    run_to_its_end(&mut suite, &place.path().join("output"), &tenant);
+    readme::see_the_link(place.path());
+    assert!(!tenant.log().contains(" WARN "), "{}", tenant.log());
+    tenant.stop();
+}
+
+fn installed() -> Option<&'static Path> {
+    static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    SUITES.installed(&INSTALLED, "Chromium", packages)
+}
+
+/// How a suite is run.
+fn suite(folder: &Path, file: &str, tenant: &Tenant) -> Command {
+    let mut suite = Command::new("node");
+    suite
+        .args(["--test-reporter=spec", file])
+        .current_dir(folder)
+        .env("LIGATURE_HTTP", &tenant.http)
+        .env("LIGATURE_HTTPS", &tenant.https)
+        .env("LIGATURE_CA", &tenant.ca)
+        .env("LIGATURE_CHROMIUM", chromium().expect("it was found"))
+        .env("NODE_EXTRA_CA_CERTS", &tenant.ca);
+    suite
+}
+
 /// One suite, with the tenant that it asks.
 fn run(file: &str, policy: Option<&str>) {
-    static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let Some(folder) = SUITES.installed(&INSTALLED, "Chromium", packages) else { return };
+    let Some(folder) = installed() else { return };
     let place = tempfile::tempdir().expect("a temporary folder");
     // The tenant must know where the application will listen. Its ports are held
     // until then, or the tenant might get one.
@@ -60,18 +95,8 @@ fn run(file: &str, policy: Option<&str>) {
     let home = place.path().join("home");
     trust(&home, &tenant.ca);
 
-    let mut suite = Command::new("node");
-    suite
-        .args(["--test-reporter=spec", file])
-        .current_dir(folder)
-        .env("HOME", &home)
-        .env("LIGATURE_HTTP", &tenant.http)
-        .env("LIGATURE_HTTPS", &tenant.https)
-        .env("LIGATURE_CA", &tenant.ca)
-        .env("LIGATURE_HTTP_APP", http)
-        .env("LIGATURE_HTTPS_APP", https)
-        .env("LIGATURE_CHROMIUM", chromium().expect("it was found"))
-        .env("NODE_EXTRA_CA_CERTS", &tenant.ca);
+    let mut suite = suite(folder, file, &tenant);
+    suite.env("HOME", &home).env("LIGATURE_HTTP_APP", http).env("LIGATURE_HTTPS_APP", https);
     drop(held);
     run_to_its_end(&mut suite, &place.path().join("output"), &tenant);
     tenant.stop();

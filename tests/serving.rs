@@ -40,20 +40,23 @@ impl Tenant {
     /// The same, with another place for its log.
     pub(crate) fn logging_to(place: impl Into<Stdio>, folder: &Path, config: &str, more: &[&str]) -> Self {
         fs::create_dir_all(folder).expect("a folder");
-        let (file, log) = (folder.join("tenant.toml"), folder.join("log"));
+        let file = folder.join("tenant.toml");
         fs::write(&file, config).expect("a file is written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ligature"));
+        command.args(["serve", "--port", "0", "--tls-port", "0", "--config"]).arg(&file).args(more);
+        Self::spawned(command, place, folder)
+    }
+
+    /// Starts what a command is, with its state in this folder.
+    pub(crate) fn spawned(mut command: Command, place: impl Into<Stdio>, folder: &Path) -> Self {
+        let log = folder.join("log");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LIGATURE_") {
                 command.env_remove(name);
             }
         }
         let mut server = command
-            .args(["serve", "--port", "0", "--tls-port", "0", "--config"])
-            .arg(&file)
-            .arg("--state")
-            .arg(folder.join("state"))
-            .args(more)
+            .env("LIGATURE_STATE", folder.join("state"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(place)

@@ -6,6 +6,7 @@ mod plugins;
 mod races;
 mod reloading;
 mod sessions;
+mod start;
 
 use std::path::PathBuf;
 
@@ -17,7 +18,16 @@ use crate::tenants::{Tenant, claims, redeem};
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [endings::TESTS, pages::TESTS, plugins::TESTS, races::TESTS, reloading::TESTS, sessions::TESTS].concat()
+    [
+        endings::TESTS,
+        pages::TESTS,
+        plugins::TESTS,
+        races::TESTS,
+        reloading::TESTS,
+        sessions::TESTS,
+        start::TESTS,
+    ]
+    .concat()
 }
 
 /// Google's logins join the account that was there before.

@@ -24,14 +24,14 @@ const CONCURRENT_LOGINS: u32 = 64;
 /// an authority made for it. Mails are sent nowhere: /dev/outbox shows them.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example: ligature serve --init && ligature serve --config tenant.toml --directory sqlite:users.db"
+    after_help = "Example: ligature serve --init && ligature serve --config tenant.toml --directory sqlite:users.db --policy policy.json"
 )]
 pub(super) struct Args {
     /// Clients, connections and users of the beginning; one with random secrets
     /// is made in the state folder where left out
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Write such a file, with comments, and end
+    /// Write such a file, with comments, and a policy.json beside it, and end
     #[arg(long)]
     init: bool,
     /// Where the users are: sqlite:PATH or postgres://USER@HOST/DATABASE. In
@@ -164,24 +164,36 @@ impl Args {
     }
 }
 
+/// Writes a configuration, and a policy beside it.
 fn init(file: &Path) -> Outcome {
+    if !write_new(file, &Config::template(random_secret))? {
+        return Err(Exit::unreadable(anyhow!("{} is there already, and was left as it is", file.display())));
+    }
+    let policy = file.with_file_name("policy.json");
+    let beside = if write_new(&policy, Config::template_policy())? {
+        format!("and {} beside it", policy.display())
+    } else {
+        format!("and {} was there already, and was left as it is", policy.display())
+    };
+    print_line(format!("{} is written, with random secrets, {beside}. Next:", file.display()))?;
+    print_line(format!(
+        "  ligature serve --config {} --directory sqlite:users.db --policy {}",
+        file.display(),
+        policy.display()
+    ))
+}
+
+/// Writes a file that only its owner may read, as there may be secrets in it. False
+/// if it is there.
+fn write_new(file: &Path, text: &str) -> Result<bool, Exit> {
     use std::io::Write;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
-    // There are secrets in it.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .open(file)
-        .and_then(|mut opened| opened.write_all(Config::template(random_secret).as_bytes()));
-    match written {
-        Ok(()) => print_line(format!(
-            "{0} is written, with random secrets; `ligature serve --config {0}` serves it",
-            file.display()
-        )),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Exit::unreadable(anyhow!("{} is there already, and was left as it is", file.display())))
-        }
+    match options.open(file).and_then(|mut opened| opened.write_all(text.as_bytes())) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(Exit::failed(anyhow!("{} cannot be written: {error}", file.display()))),
     }
 }
@@ -193,6 +205,7 @@ fn tell(ready: &Ready, config: &Path, in_memory: bool) {
     // Nobody may be reading.
     let printing = std::thread::Builder::new().name("ready".to_owned()).spawn(move || print_line(line));
     drop(printing);
+    tracing::info!("open {} in a browser: it says how to log in and how to link", ready.http);
     tracing::info!(config = %config.display(), "clients and their secrets");
     if in_memory {
         tracing::info!(

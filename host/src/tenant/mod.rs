@@ -12,6 +12,8 @@
 //! | `sessions`, `refresh_tokens`, `revocations`, `passwords`, `attempts` | what it remembers of people |
 //! | `one_time`, `per_owner`, `weighed` | the stores, and how much they hold |
 //! | `outbox` | what would have been mailed |
+//! | `start_page`, `html` | what people see who open the tenant in a browser |
+//! | `seed` | users of the configuration |
 //! | `rate_limit`, `metrics` | how much is asked |
 //! | `json_object`, `random` | what bodies are read as, what nobody can guess |
 //! | `certificates`, `state_dir` | what it keeps between starts |
@@ -21,6 +23,7 @@ mod authentication;
 mod certificates;
 mod config;
 mod decider;
+mod html;
 mod issuer;
 mod json_object;
 mod keys;
@@ -37,8 +40,10 @@ mod refresh_tokens;
 mod reload;
 mod revocations;
 mod routes;
+mod seed;
 mod server;
 mod sessions;
+mod start_page;
 mod state_dir;
 mod tokens;
 mod unknown_path;
@@ -72,7 +77,7 @@ use sessions::Sessions;
 use verification::Verified;
 
 use crate::directory::{Administration, Credential};
-use crate::login::{ApiError, Identity, IdentityKey, Timestamp, User};
+use crate::login::{Identity, Timestamp, User};
 
 /// A tenant.
 pub struct Tenant {
@@ -123,35 +128,6 @@ async fn read<T: Send + 'static>(tenant: &Shared, what: impl FnOnce(&Tenant) -> 
 }
 
 impl Tenant {
-    /// Makes the configuration's users that are not there.
-    fn seed(&self) -> Result<(), ApiError> {
-        let now = Timestamp::now();
-        for seed in &self.config.users {
-            let Some(connection) = self.config.connection(&seed.connection) else { continue };
-            let user = seed.made(connection, now);
-            let id = user.user_id.split_once('|').map_or("", |(_, id)| id).to_owned();
-            let key =
-                IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
-            // From an earlier start, or linked since.
-            if self.directory.owner(key)?.is_some() {
-                continue;
-            }
-            if connection.is_database() {
-                let credential = Credential {
-                    connection: connection.name.clone(),
-                    user_id: id.clone(),
-                    email: user.email.clone(),
-                    username: user.rest.get("username").and_then(|it| it.as_str()).map(str::to_lowercase),
-                    password: seed.password.as_deref().and_then(Passwords::cheap_hash),
-                };
-                self.directory.sign_up(user, &credential)?;
-            } else {
-                self.directory.create(user)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Ends what every identity of a user has: sessions, refresh tokens, codes
     /// and tickets, whichever of them it was got by.
     fn end_logins(&self, user: &User) {

@@ -3,8 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use askama::Template;
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{ACCEPT, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::issuer::Issuer;
+use super::{Shared, html, random};
 use crate::login::Timestamp;
 
 /// Messages that are kept.
@@ -42,6 +50,18 @@ pub(super) enum Kind {
     Verify,
 }
 
+impl Message {
+    /// What it is, for people.
+    fn what(&self) -> &'static str {
+        match self.kind {
+            Kind::Code => "A code to log in with",
+            Kind::Link => "A link to log in with",
+            Kind::Reset => "A link to choose a new password",
+            Kind::Verify => "A link to verify the address",
+        }
+    }
+}
+
 impl Outbox {
     pub(super) fn send(&self, message: Message) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,4 +72,32 @@ impl Outbox {
     pub(super) fn messages(&self) -> Vec<Message> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
+}
+
+/// Messages that a page shows.
+const ON_PAGE: usize = 100;
+
+#[derive(Template)]
+#[template(path = "outbox.html")]
+struct Page<'a> {
+    nonce: &'a str,
+    messages: &'a [Message],
+    /// Messages that are left out.
+    older: usize,
+}
+
+/// `/dev/outbox`: a page where a browser asks, JSON otherwise. Behind the same
+/// check of the host as everything else, and without leave for other origins:
+/// pages elsewhere cannot read it.
+pub(super) async fn show(_: Issuer, State(tenant): State<Shared>, headers: HeaderMap) -> Response {
+    let messages = tenant.outbox.messages();
+    let answer = if html::wants_page(&headers) {
+        let nonce = random::secret();
+        let shown = &messages[..messages.len().min(ON_PAGE)];
+        let page = Page { nonce: &nonce, messages: shown, older: messages.len() - shown.len() };
+        html::page(StatusCode::OK, page.render(), &nonce)
+    } else {
+        Json(messages).into_response()
+    };
+    ([(VARY, ACCEPT.as_str())], answer).into_response()
 }

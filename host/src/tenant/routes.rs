@@ -3,20 +3,20 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
-use super::issuer::{Issuer, Scheme, require_own_host};
+use super::issuer::{Scheme, require_own_host};
 use super::management::Problem;
-use super::{Shared, authentication, management, unknown_path};
+use super::{Shared, authentication, html, management, outbox, start_page, unknown_path};
 
 /// Auth0's limit for a body.
 const BODY_BYTES: usize = 1 << 20;
@@ -36,13 +36,20 @@ pub(super) fn router(tenant: &Shared) -> Router<Shared> {
     let authentication = authentication::router()
         .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES));
+    // Pages elsewhere read none of it: `cors` leaves it out.
+    let dev = authentication::dev_router()
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
+        .route("/", get(start_page::show))
+        .route("/dev/outbox", get(outbox::show))
+        .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
+        .layer(middleware::map_response(html::for_own_origin));
     Router::new()
+        .merge(dev)
         .merge(management)
         .merge(authentication)
         .merge(management::document(document))
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
-        .route("/dev/outbox", get(outbox))
         .fallback(unknown_path::answer)
 }
 
@@ -154,10 +161,4 @@ async fn healthz() -> &'static str {
 
 async fn metrics(State(tenant): State<Shared>) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], tenant.metrics.page())
-}
-
-/// What would have been mailed. Behind the same check of the host as everything
-/// else, and without leave for other origins: pages elsewhere cannot read it.
-async fn outbox(_: Issuer, State(tenant): State<Shared>) -> impl IntoResponse {
-    Json(tenant.outbox.messages())
 }

@@ -118,8 +118,11 @@ async function answer(request, response, own) {
 // Names outside of this machine: an image that Lock shows.
 const BLOCKED = [/ERR_NAME_NOT_RESOLVED/];
 
-/** Starts application and browser for a file; `visit()` is a new visitor's page. */
-export function browsing() {
+/**
+ * Starts browser and, unless a file has none, application for a file; `visit()`
+ * is a new visitor's page.
+ */
+export function browsing({ applications = true } = {}) {
   const servers = [];
   let browser;
   const serve = async (own, make) => {
@@ -130,10 +133,12 @@ export function browsing() {
     await new Promise((ready) => server.listen(new URL(own).port, '127.0.0.1', ready));
   };
   before(async () => {
-    const state = dirname(setting('LIGATURE_CA'));
-    const tls = { cert: readFileSync(join(state, 'localhost.pem')), key: readFileSync(join(state, 'localhost-key.pem')) };
-    await serve(app, (handler) => createServer(handler));
-    await serve(secureApp, (handler) => createTlsServer(tls, handler));
+    if (applications) {
+      const state = dirname(setting('LIGATURE_CA'));
+      const tls = { cert: readFileSync(join(state, 'localhost.pem')), key: readFileSync(join(state, 'localhost-key.pem')) };
+      await serve(app, (handler) => createServer(handler));
+      await serve(secureApp, (handler) => createTlsServer(tls, handler));
+    }
     browser = await launch();
   });
   after(async () => {

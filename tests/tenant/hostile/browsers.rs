@@ -211,7 +211,16 @@ fn foreign_hosts() {
         "[::1",
         "a b",
     ] {
-        for target in ["/healthz", "/dev/outbox", "/.well-known/openid-configuration", "/metrics", "/none"] {
+        for target in [
+            "/",
+            "/dev/logged-in",
+            "/dev/log-in?client_id=web",
+            "/healthz",
+            "/dev/outbox",
+            "/.well-known/openid-configuration",
+            "/metrics",
+            "/none",
+        ] {
             let response = send(address, &Request::get(target).header("host", host));
             assert!(matches!(response.status, 400 | 421), "{host:?} {target}: {}", response.status);
             assert!(!response.text().contains("evil"), "{host:?}");
@@ -249,8 +258,15 @@ fn foreign_origins() {
         "http://localhost:3000/",
         "HTTP://LOCALHOST:3000",
     ] {
-        for target in ["/dev/outbox", "/userinfo", "/api/v2/users", "/oauth/token", "/.well-known/jwks.json"]
-        {
+        for target in [
+            "/",
+            "/dev/outbox",
+            "/dev/logged-in",
+            "/userinfo",
+            "/api/v2/users",
+            "/oauth/token",
+            "/.well-known/jwks.json",
+        ] {
             let ask = Request::get(target).header("origin", origin);
             let preflight = Request::new("OPTIONS", target)
                 .header("origin", origin)

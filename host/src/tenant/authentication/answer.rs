@@ -26,6 +26,10 @@ pub(super) fn send(redirect_uri: &str, mode: Mode, state: Option<&str>, mut answ
         Mode::FormPost => form_post(redirect_uri, answer),
         Mode::WebMessage => message(redirect_uri, "authorization_response", answer),
         Mode::Popup => message(redirect_uri, "owp", answer),
+        Mode::OwnPage => match answer.iter().find(|(name, _)| *name == "error_description") {
+            Some((_, why)) => pages::error(StatusCode::FORBIDDEN, why),
+            None => see_other(redirect_uri),
+        },
     }
 }
 

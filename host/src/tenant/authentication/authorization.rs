@@ -53,6 +53,8 @@ pub(super) enum Mode {
     WebMessage,
     /// The same as Lock's popups want it.
     Popup,
+    /// On a page of the tenant's own: nothing comes back. No request asks for it.
+    OwnPage,
 }
 
 /// Whom an access token is for.
@@ -189,11 +191,35 @@ impl Authorization {
         })
     }
 
+    /// A login that ends on a page of the tenant's own, without any token: only
+    /// the browser's session says who it was.
+    pub(super) fn on_own_page(client_id: &str, page: String, login_hint: Option<String>) -> Self {
+        Self {
+            client_id: client_id.to_owned(),
+            redirect_uri: page,
+            names_redirect_uri: true,
+            wants: Wants::default(),
+            mode: Mode::OwnPage,
+            scope: "openid profile email".to_owned(),
+            audience: Audience::Userinfo,
+            linking: None,
+            state: None,
+            nonce: None,
+            challenge: None,
+            connection: None,
+            login_hint,
+            prompt: Prompt::Always,
+            max_age: None,
+            login_ticket: None,
+        }
+    }
+
     /// As `transaction.protocol` calls it.
     pub(super) fn protocol(&self) -> &'static str {
         match self.wants {
             Wants { code: true, token: false, id_token: false } => "oidc-basic-profile",
             Wants { code: true, .. } => "oidc-hybrid-profile",
+            _ if self.mode == Mode::OwnPage => "oidc-basic-profile",
             _ => "oidc-implicit-profile",
         }
     }

@@ -162,7 +162,7 @@ impl Asked<'_> {
         }
     }
 
-    fn show_login(self, authorization: Authorization) -> Response {
+    pub(super) fn show_login(self, authorization: Authorization) -> Response {
         self.show(authorization, None)
     }
 

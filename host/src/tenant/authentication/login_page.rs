@@ -183,7 +183,6 @@ fn asked<'a>(tenant: &'a Tenant, question: &'a Question) -> Asked<'a> {
 }
 
 /// What people call the application.
-pub(super) fn client<'a>(tenant: &'a Tenant, pending: &Pending) -> &'a str {
-    let client = tenant.config.client(&pending.authorization.client_id);
-    client.map_or("", |it| if it.name.is_empty() { &it.client_id } else { &it.name })
+fn client<'a>(tenant: &'a Tenant, pending: &Pending) -> &'a str {
+    tenant.config.client(&pending.authorization.client_id).map_or("", |client| client.label())
 }

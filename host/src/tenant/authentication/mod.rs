@@ -10,6 +10,7 @@
 //! | `token`, `grants`, `client_auth` | the token endpoint |
 //! | `userinfo`, `bearer`, `discovery`, `logout` | the rest of OpenID Connect |
 //! | `cross_origin`, `passwordless`, `database` | logins within the application's own pages |
+//! | `dev_login` | a login that needs no application |
 //! | `lock`, `own_origin`, `legacy` | what Lock and older clients ask for besides |
 
 mod answer;
@@ -19,6 +20,7 @@ mod bearer;
 mod client_auth;
 mod cross_origin;
 mod database;
+mod dev_login;
 mod discovery;
 mod error;
 mod grants;
@@ -151,6 +153,14 @@ impl Flows {
             resets: OneTime::new(MAIL_S),
         }
     }
+}
+
+/// Pages of the tenant's own, which no other origin may read.
+pub(super) fn dev_router() -> Router<Shared> {
+    Router::new()
+        .route("/dev/log-in", get(dev_login::log_in))
+        .route("/dev/logged-in", get(dev_login::logged_in))
+        .route("/dev/log-out", post(dev_login::log_out))
 }
 
 pub(super) fn router() -> Router<Shared> {

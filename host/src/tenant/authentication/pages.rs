@@ -2,9 +2,8 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::header::{CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 
 use super::error::Refused;
 use super::linking::{LinkStep, linking_words};
@@ -14,7 +13,7 @@ use super::steps::{Form, Pending};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;
-use crate::tenant::{Shared, Tenant, random};
+use crate::tenant::{Shared, Tenant, html, random};
 
 /// A page of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,14 +157,14 @@ pub(super) fn login_page(
             login_page::login(tenant, pending, params, &nonce, wrong)
         }
     };
-    shown(status, body, &nonce)
+    html::page(status, body, &nonce)
 }
 
 /// What the page says once a link was asked for: the same, whoever is there.
 pub(super) fn link_sent(pending: &Pending, params: &Params, connection: &Connection) -> Response {
     let nonce = random::secret();
     let shows = Shows { pending, params, nonce: &nonce, linking: None, error: None };
-    shown(StatusCode::OK, shows.forgot(connection, params.get("email")), &nonce)
+    html::page(StatusCode::OK, shows.forgot(connection, params.get("email")), &nonce)
 }
 
 /// One page of a login.
@@ -208,7 +207,7 @@ impl Shows<'_> {
             label: connection.label(),
             linking: self.linking.clone(),
             error: self.error,
-            accounts: connection.accounts.iter().map(Offered::of).collect(),
+            accounts: connection.accounts.iter().map(offered).collect(),
             typed: Somebody {
                 error: self.error.filter(|_| is_typed),
                 is_open: is_typed || connection.accounts.is_empty(),
@@ -259,18 +258,8 @@ impl Shows<'_> {
     }
 }
 
-impl<'a> Offered<'a> {
-    fn of(account: &'a Account) -> Self {
-        let name = account.rest.get("name").and_then(|name| name.as_str());
-        let verified = if account.email_verified == Some(true) { "verified" } else { "not verified" };
-        let words = match (name, &account.email) {
-            (Some(name), Some(email)) => format!("{name} ({email}, {verified})"),
-            (None, Some(email)) => format!("{email} ({verified})"),
-            (Some(name), None) => name.to_owned(),
-            (None, None) => account.user_id.clone(),
-        };
-        Self { user_id: &account.user_id, words }
-    }
+fn offered(account: &Account) -> Offered<'_> {
+    Offered { user_id: &account.user_id, words: account.words() }
 }
 
 /// Where a page of a login is.
@@ -336,7 +325,7 @@ pub(super) async fn verification(State(tenant): State<Shared>, InQuery(params): 
         None => error(StatusCode::BAD_REQUEST, "This link has expired, or was used already."),
         Some(super::Verification { email, .. }) => {
             let nonce = random::secret();
-            shown(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
+            html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
         }
     }
 }
@@ -353,26 +342,16 @@ pub(super) async fn reset(State(tenant): State<Shared>, InQuery(params): InQuery
 pub(super) fn reset_page(ticket: &str, error: Option<&str>) -> Response {
     let nonce = random::secret();
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    shown(status, Reset { nonce: &nonce, ticket, error }.render(), &nonce)
+    html::page(status, Reset { nonce: &nonce, ticket, error }.render(), &nonce)
 }
 
 pub(super) fn message(title: &str, words: &str) -> Response {
     let nonce = random::secret();
-    shown(StatusCode::OK, Message { nonce: &nonce, title, words }.render(), &nonce)
+    html::page(StatusCode::OK, Message { nonce: &nonce, title, words }.render(), &nonce)
 }
 
 /// What went wrong, to whoever sits there.
 pub(super) fn error(status: StatusCode, words: &str) -> Response {
     let nonce = random::secret();
-    shown(status, Message { nonce: &nonce, title: "This did not work", words }.render(), &nonce)
-}
-
-/// A page that runs nothing, and that nobody may put into a frame.
-fn shown(status: StatusCode, page: askama::Result<String>, nonce: &str) -> Response {
-    let Ok(page) = page else { return Refused::server().into_response() };
-    let policy =
-        format!("default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'");
-    let Ok(policy) = HeaderValue::from_str(&policy) else { return Refused::server().into_response() };
-    let headers = [(CONTENT_SECURITY_POLICY, policy), (X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))];
-    (status, headers, Html(page)).into_response()
+    html::page(status, Message { nonce: &nonce, title: "This did not work", words }.render(), &nonce)
 }

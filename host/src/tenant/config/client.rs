@@ -89,6 +89,16 @@ impl Client {
         Ok(())
     }
 
+    /// What people call it.
+    pub(in crate::tenant) fn label(&self) -> &str {
+        if self.name.is_empty() { &self.client_id } else { &self.name }
+    }
+
+    /// Whether people log in to it in a browser.
+    pub(in crate::tenant) fn is_for_browsers(&self) -> bool {
+        !self.callbacks.is_empty() && (self.may("authorization_code") || self.may("implicit"))
+    }
+
     /// Whether it may use this grant.
     pub(in crate::tenant) fn may(&self, grant: &str) -> bool {
         self.grant_types.iter().any(|it| it == grant)

@@ -67,6 +67,20 @@ pub struct SeedUser {
     pub user: User,
 }
 
+impl Account {
+    /// How pages offer it.
+    pub(in crate::tenant) fn words(&self) -> String {
+        let name = self.rest.get("name").and_then(|name| name.as_str());
+        let verified = if self.email_verified == Some(true) { "verified" } else { "not verified" };
+        match (name, &self.email) {
+            (Some(name), Some(email)) => format!("{name} ({email}, {verified})"),
+            (None, Some(email)) => format!("{email} ({verified})"),
+            (Some(name), None) => name.to_owned(),
+            (None, None) => self.user_id.clone(),
+        }
+    }
+}
+
 impl std::fmt::Debug for SeedUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SeedUser").field("user_id", &self.user.user_id).finish_non_exhaustive()

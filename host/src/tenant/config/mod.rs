@@ -29,6 +29,10 @@ use connection::derived_id;
 /// What `ligature serve --init` writes; `{secret}` stands for a random one.
 const TEMPLATE: &str = include_str!("../tenant.toml");
 
+/// The policy that it writes beside: the accounts of the template are linked or
+/// asked about by it, as often as somebody tries.
+const POLICY: &str = include_str!("../policy.json");
+
 /// What a configuration file says.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +130,12 @@ impl Config {
             text.push_str(part);
         }
         text
+    }
+
+    /// The policy that `--init` writes.
+    #[must_use]
+    pub fn template_policy() -> &'static str {
+        POLICY
     }
 
     /// Reads a configuration.
