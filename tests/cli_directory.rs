@@ -165,6 +165,13 @@ fn the_example_of_the_readme_does_what_it_says() {
     assert_eq!(place.good(&["users", "import", &example("users.ndjson")]), "2 users added\n");
     let page = place.good(&["run", "--event", &example("event.json"), "--policy", &example("policy.json")]);
     assert!(page.contains("linked: the login goes on as auth0|6571c0ffee0000000000a001"), "{page}");
+    let user = place.good(&["users", "show", "auth0|6571c0ffee0000000000a001"]);
+    let user: Value = serde_json::from_str(&user).expect("JSON");
+    assert_eq!(
+        (&user["last_ip"], &user["logins_count"]),
+        (&"192.0.2.44".into(), &88.into()),
+        "the login is counted"
+    );
     let list = place.good(&["journal", "list"]);
     let link = "link    google-oauth2|115014287643218005122 into auth0|6571c0ffee0000000000a001\n";
     assert!(list.ends_with(link), "{list}");

@@ -147,7 +147,7 @@ impl<'a> Login<'a> {
             Decision::Linked { primary } => primary,
             _ => &event.user.user_id,
         };
-        directory.count_login(user_id, self.now).expect("it is counted");
+        directory.count_login(user_id, self.now, None).expect("it is counted");
         decided.outcome.decision
     }
 }

@@ -231,7 +231,7 @@ fn apply(directory: &Arc<dyn Administration>, step: &Step, n: u64, links: &[[Ent
             let new = Credential { password, ..credential(IDS[*user].1, &address, username) };
             told(directory.set_credential(&new))
         }
-        Step::Count(user) => told(directory.count_login(&id(*user), at(n))),
+        Step::Count(user) => told(directory.count_login(&id(*user), at(n), ip(n))),
         Step::Link { primary, secondary, writes, stale } => {
             let mut request = link(&id(*primary), &id(*secondary));
             request.now = at(n);
@@ -267,6 +267,11 @@ fn apply(directory: &Arc<dyn Administration>, step: &Step, n: u64, links: &[[Ent
         },
     };
     (answer, None)
+}
+
+/// Of every other login, where it came from.
+fn ip(n: u64) -> Option<std::net::IpAddr> {
+    n.is_multiple_of(2).then(|| [192, 0, 2, u8::try_from(n % 200).expect("a byte")].into())
 }
 
 fn newest_link(directory: &Arc<dyn Administration>, n: u64) -> EntryId {

@@ -7,11 +7,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ligature_host::directory::{Administration, JournalQuery, Kept, Kind, Memory, SealKey, SqlDirectory};
-use ligature_host::login::ApiError;
+use ligature_host::directory::{
+    Administration, JournalQuery, Kept, Kind, Memory, SealKey, SqlDirectory, Stored,
+};
+use ligature_host::login::{ApiError, User};
 
 use super::conformance::credentials::credential;
-use super::users::{InFewWords, ada, google, link, user};
+use super::users::{InFewWords, ada, at, google, link, user};
 use super::{Implementation, Test};
 
 /// What both databases must do.
@@ -97,7 +99,7 @@ const VERSION_1: &str = concat!(
      INSERT INTO refinery_schema_history VALUES (1, 'users', '2026-11-01T00:00:00Z', '7939057041791406996');
      INSERT INTO identities VALUES ('auth0', '1', 'auth0', 'auth0|1');
      INSERT INTO users VALUES ('auth0|1', 5, 'ada@example.com', 'ada@example.com', 3, 1767225600000, '",
-    r#"{"user_id": "auth0|1", "email": "ada@example.com", "identities":
+    r#"{"user_id": "auth0|1", "email": "ada@example.com", "last_ip": "192.0.2.1", "identities":
         [{"provider": "auth0", "user_id": "1", "connection": "auth0"}]}"#,
     "');"
 );
@@ -117,10 +119,16 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
         _ => SqlDirectory::sqlite(&file, None, true, migrate),
     };
     let why = open(false).err().expect("a dry run migrates nothing").to_string();
-    assert!(why.contains("its schema is of version 1, this program's of 2"), "{why}");
+    assert!(why.contains("its schema is of version 1, this program's of 3"), "{why}");
     let directory: Arc<dyn Administration> = Arc::new(open(true).expect("it is migrated"));
     let kept = directory.get("auth0|1").unwrap();
     assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));
+    let last_ip = |stored: &Stored| stored.user.rest.get("last_ip").cloned();
+    assert_eq!(last_ip(&kept), Some("192.0.2.1".into()), "as the document has it");
+    let changed = directory.update(User { blocked: true, ..User::clone(&kept.user) }, 5).unwrap();
+    assert_eq!(last_ip(&changed), Some("192.0.2.1".into()));
+    directory.count_login("auth0|1", at(9), Some([192, 0, 2, 9].into())).unwrap();
+    assert_eq!(last_ip(&directory.get("auth0|1").unwrap()), Some("192.0.2.9".into()));
     assert_eq!(directory.count(), Ok(1));
     let credential = credential("1", "ada@example.com", None);
     directory.set_credential(&credential).unwrap();

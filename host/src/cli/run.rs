@@ -124,10 +124,12 @@ impl Args {
             faults: Vec::new(),
             exact_look_up: false,
         };
+        let request = case.event.rest.get("request");
+        let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
         let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
         let LoggedIn { report, user_id } =
             run_on(&policies, &case, &directory, self.explain).map_err(failed)?;
-        let counted = match user_id.map(|user_id| directory.count_login(&user_id, now)) {
+        let counted = match user_id.map(|user_id| directory.count_login(&user_id, now, ip)) {
             // Another login has linked the user since: it counts its own.
             None | Some(Ok(()) | Err(ApiError::NotFound(_))) => Ok(()),
             Some(Err(error)) => Err(failed(error)),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credential::Credential;
 use super::journal::{Entry, EntryId, Forget, JournalQuery};
-use super::records::{Done, Durability, Interrupted, Matching, Owner, Records, Store};
+use super::records::{Done, Durability, Interrupted, Logins, Matching, Owner, Records, Store};
 use super::{Administration, Memory, Stored};
 use crate::login::{ApiError, Identity, Timestamp, User};
 
@@ -162,9 +162,9 @@ impl<S: Store> Records for Layered<'_, S> {
         Ok(self.take(&user.user_id, stored.version)? && self.front.set_logins(user)?)
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: Logins) -> Done<bool> {
         let Some(stored) = self.user(user_id)? else { return Ok(false) };
-        Ok(self.take(user_id, stored.version)? && self.front.count_logins(user_id, logins, last)?)
+        Ok(self.take(user_id, stored.version)? && self.front.count_logins(user_id, logins)?)
     }
 
     fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>> {

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Stored;
 use super::credential::{self, Credential};
 use super::journal::{Entry, EntryId, Forget, JournalQuery, Kept, Kind, Undone};
-use super::records::{Done, Durability, Interrupted, Matching, Owner, Records, Store};
+use super::records::{
+    Done, Durability, Interrupted, LAST_IP, Logins, Matching, Owner, Records, Store, last_ip,
+};
 use crate::login::{ApiError, Identity, Timestamp, User};
 use credentials::{Credentials, Key, key};
 
@@ -240,11 +242,12 @@ impl Records for State {
         let Some(stored) = self.users.get(&user.user_id).filter(|stored| stored.version == version) else {
             return Ok(false);
         };
-        let counted = (stored.user.logins_count, stored.user.last_login);
         let mut user = user.clone();
-        if (user.logins_count, user.last_login) != counted {
+        if logins(&user) != logins(&stored.user) {
+            let ip = last_ip(&stored.user).or(last_ip(&user)).map(str::to_owned);
             let changed = Arc::make_mut(&mut user);
-            (changed.logins_count, changed.last_login) = counted;
+            set_logins(changed, &stored.user);
+            changed.rest.extend(ip.map(|ip| (LAST_IP.to_owned(), ip.into())));
         }
         self.set_user(&user.user_id.clone(), Some(Stored { user, version: version + 1 }));
         Ok(true)
@@ -261,17 +264,16 @@ impl Records for State {
     fn set_logins(&mut self, user: &User) -> Done<bool> {
         let Some(stored) = self.users.get(&user.user_id) else { return Ok(false) };
         let mut changed = User::clone(&stored.user);
-        (changed.logins_count, changed.last_login) = (user.logins_count, user.last_login);
+        set_logins(&mut changed, user);
         let version = stored.version;
         self.set_user(&user.user_id, Some(Stored { user: Arc::new(changed), version }));
         Ok(true)
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: Logins) -> Done<bool> {
         let Some(stored) = self.users.get(user_id) else { return Ok(false) };
         let mut user = User::clone(&stored.user);
-        user.logins_count = Some(user.logins_count.unwrap_or(0).saturating_add(logins));
-        user.last_login = Some(last);
+        logins.added_to(&mut user);
         let version = stored.version;
         self.set_user(user_id, Some(Stored { user: Arc::new(user), version }));
         Ok(true)
@@ -391,5 +393,18 @@ impl Records for State {
         let old = self.imports.insert(import.to_owned(), lines);
         self.undo.push(Before::Import(import.to_owned(), old));
         Ok(())
+    }
+}
+
+/// What a login changes.
+fn logins(user: &User) -> (Option<u64>, Option<Timestamp>, Option<&str>) {
+    (user.logins_count, user.last_login, last_ip(user))
+}
+
+fn set_logins(user: &mut User, from: &User) {
+    (user.logins_count, user.last_login) = (from.logins_count, from.last_login);
+    match from.rest.get(LAST_IP) {
+        Some(ip) => drop(user.rest.insert(LAST_IP.to_owned(), ip.clone())),
+        None => drop(user.rest.remove(LAST_IP)),
     }
 }

@@ -21,6 +21,7 @@ mod undo;
 mod unlink;
 mod users;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::login::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
@@ -235,9 +236,10 @@ pub trait Administration: Directory {
     /// How many lines of this import are done.
     fn import_progress(&self, import: &str) -> Result<u64, ApiError>;
 
-    /// Counts a login of this user. The count may be lost if the machine stops
-    /// within the same moment.
-    fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError>;
+    /// Counts a login of this user, from this address if it is known: the user's
+    /// `last_ip`. It is no change of the user, and may be lost if the machine
+    /// stops within the same moment.
+    fn count_login(&self, user_id: &str, now: Timestamp, ip: Option<IpAddr>) -> Result<(), ApiError>;
 
     /// Makes a linked identity a user of its own, which starts the pair's
     /// cool-down. An identity that the user does not have changes nothing.

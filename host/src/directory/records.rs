@@ -7,6 +7,7 @@
 //! whatever is added, on the condition that its key is free. A transaction in
 //! which such a condition fails ends without a change.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::credential::Credential;
@@ -57,6 +58,34 @@ pub(super) struct Owner {
 }
 
 /// The records, within one transaction.
+/// Logins to be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Logins {
+    pub(super) count: u64,
+    /// When the last one was.
+    pub(super) last: Timestamp,
+    /// Where it came from, if that is known.
+    pub(super) ip: Option<IpAddr>,
+}
+
+impl Logins {
+    /// The user as they leave it.
+    pub(super) fn added_to(self, user: &mut User) {
+        user.logins_count = Some(user.logins_count.unwrap_or(0).saturating_add(self.count));
+        user.last_login = Some(self.last);
+        if let Some(ip) = self.ip {
+            user.rest.insert(LAST_IP.to_owned(), ip.to_string().into());
+        }
+    }
+}
+
+/// As Auth0's user object calls where the last login came from.
+pub(super) const LAST_IP: &str = "last_ip";
+
+pub(super) fn last_ip(user: &User) -> Option<&str> {
+    user.rest.get(LAST_IP).and_then(|ip| ip.as_str())
+}
+
 pub(super) trait Records {
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>>;
     fn is_user(&mut self, user_id: &str) -> Done<bool> {
@@ -76,9 +105,8 @@ pub(super) trait Records {
     /// Sets when and how often a user has logged in. False if there is no such
     /// user.
     fn set_logins(&mut self, user: &User) -> Done<bool>;
-    /// Counts so many logins, of which the last was then. False if there is no
-    /// such user.
-    fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool>;
+    /// Counts logins. False if there is no such user.
+    fn count_logins(&mut self, user_id: &str, logins: Logins) -> Done<bool>;
 
     fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>>;
     /// The connection of this identity, and the user who has it.
@@ -136,9 +164,9 @@ pub(super) trait Store: Send + Sync {
 
     /// Counts a login. A storage may write it down a moment later, as long as
     /// every reader sees it at once.
-    fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError> {
+    fn count_login(&self, user_id: &str, login: Logins) -> Result<(), ApiError> {
         self.write(Durability::Process, |records| {
-            if records.count_logins(user_id, 1, now)? { Ok(()) } else { Err(users::not_found(user_id)) }
+            if records.count_logins(user_id, login)? { Ok(()) } else { Err(users::not_found(user_id)) }
         })
     }
 }
@@ -241,8 +269,8 @@ impl<S: Store> Administration for S {
         self.read(|records| Ok(records.import_progress(import)?.unwrap_or(0)))
     }
 
-    fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError> {
-        Store::count_login(self, user_id, now)
+    fn count_login(&self, user_id: &str, now: Timestamp, ip: Option<IpAddr>) -> Result<(), ApiError> {
+        Store::count_login(self, user_id, Logins { count: 1, last: now, ip })
     }
 
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {

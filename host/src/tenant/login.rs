@@ -260,7 +260,7 @@ impl Tenant {
             (GoesOnAs::Unknown(error), _) => return Err(failed(error.into())),
         };
         // A count is not worth a login.
-        if let Err(error) = self.directory.count_login(&user.user_id, now) {
+        if let Err(error) = self.directory.count_login(&user.user_id, now, around.from.ip.parse().ok()) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         Ok(LoggedIn::As(user))

@@ -166,13 +166,20 @@ fn a_login_is_counted_and_is_no_change(implementation: &Implementation) {
     let opened = with(implementation, [ada(), user(r#"{"user_id": "auth0|2"}"#)]);
     let directory = &opened.directory;
     let before = directory.get("auth0|1").unwrap();
-    directory.count_login("auth0|1", at(7)).unwrap();
-    directory.count_login("auth0|2", at(8)).unwrap();
+    let from = Some([192, 0, 2, 7].into());
+    directory.count_login("auth0|1", at(6), from).unwrap();
+    // What is not known takes nothing away.
+    directory.count_login("auth0|1", at(7), None).unwrap();
+    directory.count_login("auth0|2", at(8), Some("2001:db8::8".parse().unwrap())).unwrap();
     let after = directory.get("auth0|1").unwrap();
-    assert_eq!((after.user.logins_count, after.user.last_login), (Some(4), Some(at(7))));
+    assert_eq!((after.user.logins_count, after.user.last_login), (Some(5), Some(at(7))));
+    assert_eq!(
+        (last_ip(&after.user), last_ip(&directory.user("auth0|2"))),
+        (Some("192.0.2.7"), Some("2001:db8::8"))
+    );
     assert_eq!((after.version, after.user.updated_at), (before.version, before.user.updated_at));
     assert_eq!(directory.user("auth0|2").logins_count, Some(1));
-    assert_eq!(kind(&directory.count_login("auth0|9", at(9)).unwrap_err()), "not found");
+    assert_eq!(kind(&directory.count_login("auth0|9", at(9), None).unwrap_err()), "not found");
 }
 
 /// Counting is no change, so a change decided before it must not undo it.
@@ -180,11 +187,22 @@ fn no_change_takes_back_a_count_of_logins(implementation: &Implementation) {
     let opened = with(implementation, [ada()]);
     let directory = &opened.directory;
     let read = directory.get("auth0|1").unwrap();
-    directory.count_login("auth0|1", at(7)).unwrap();
+    directory.count_login("auth0|1", at(7), Some([192, 0, 2, 7].into())).unwrap();
     directory.update(User { blocked: true, ..User::clone(&read.user) }, read.version).unwrap();
     let user = directory.user("auth0|1");
     assert_eq!((user.blocked, user.logins_count, user.last_login), (true, Some(4), Some(at(7))));
-    let told = import(&**directory, &[(1, User { logins_count: Some(1), ..ada() })], true, false);
+    assert_eq!(last_ip(&user), Some("192.0.2.7"));
+    let mut imported = User { logins_count: Some(1), ..ada() };
+    let told = import(&**directory, &[(1, imported.clone())], true, false);
     assert_eq!(told, [Imported::Replaced]);
-    assert_eq!(directory.user("auth0|1").logins_count, Some(1), "an import says what the count is");
+    let user = directory.user("auth0|1");
+    assert_eq!((user.logins_count, last_ip(&user)), (Some(1), None), "an import says what the count is");
+    imported.rest.insert("last_ip".to_owned(), "192.0.2.99".into());
+    assert_eq!(import(&**directory, &[(1, imported.clone())], true, false), [Imported::Replaced]);
+    assert_eq!(import(&**directory, &[(1, imported)], false, false), [Imported::Same]);
+    assert_eq!(last_ip(&directory.user("auth0|1")), Some("192.0.2.99"));
+}
+
+fn last_ip(user: &User) -> Option<&str> {
+    user.rest.get("last_ip").and_then(|ip| ip.as_str())
 }

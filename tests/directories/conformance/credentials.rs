@@ -359,7 +359,7 @@ fn users_are_counted(implementation: &Implementation) {
     assert_eq!(directory.count(), Ok(0));
     directory.sign_up(ada(), &adas()).unwrap();
     directory.create(google()).unwrap();
-    directory.count_login("auth0|1", at(7)).unwrap();
+    directory.count_login("auth0|1", at(7), None).unwrap();
     assert_eq!(directory.count(), Ok(2));
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     assert_eq!(directory.count(), Ok(1), "an identity is no user");

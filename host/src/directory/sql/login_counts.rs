@@ -12,8 +12,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::directory::Stored;
-use crate::directory::records::{Done, Records};
-use crate::login::{Timestamp, User};
+use crate::directory::records::{Done, Logins, Records};
+use crate::login::User;
 
 /// After so long counts are written down, if no other transaction has done so.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -33,8 +33,8 @@ struct Pending {
     stopped: bool,
 }
 
-/// How often, and when last, by user id.
-pub(super) type Counts = HashMap<String, (u64, Timestamp)>;
+/// By user id.
+pub(super) type Counts = HashMap<String, Logins>;
 
 impl LoginCounts {
     fn lock(&self) -> MutexGuard<'_, Pending> {
@@ -46,12 +46,12 @@ impl LoginCounts {
         self.any.load(Ordering::Acquire) && self.lock().counts.contains_key(user_id)
     }
 
-    pub(super) fn count(&self, user_id: &str, now: Timestamp) {
+    pub(super) fn count(&self, user_id: &str, login: Logins) {
         let mut pending = self.lock();
         if pending.counts.is_empty() {
             self.wake.notify_all();
         }
-        merge(&mut pending.counts, user_id, (1, now));
+        merge(&mut pending.counts, user_id, login);
         self.any.store(true, Ordering::Release);
     }
 
@@ -60,12 +60,11 @@ impl LoginCounts {
         if !self.any.load(Ordering::Acquire) {
             return stored;
         }
-        let Some((logins, last)) = self.lock().counts.get(&stored.user.user_id).copied() else {
+        let Some(logins) = self.lock().counts.get(&stored.user.user_id).copied() else {
             return stored;
         };
         let mut user = User::clone(&stored.user);
-        user.logins_count = Some(user.logins_count.unwrap_or(0).saturating_add(logins));
-        user.last_login = Some(last);
+        logins.added_to(&mut user);
         Stored { user: user.into(), ..stored }
     }
 
@@ -112,20 +111,21 @@ impl LoginCounts {
     }
 }
 
-fn merge(counts: &mut Counts, user_id: &str, (logins, at): (u64, Timestamp)) {
+fn merge(counts: &mut Counts, user_id: &str, more: Logins) {
     match counts.get_mut(user_id) {
-        Some((known, last)) => {
-            *known += logins;
-            *last = at.max(*last);
+        Some(known) => {
+            let (earlier, later) = if known.last <= more.last { (*known, more) } else { (more, *known) };
+            let count = known.count.saturating_add(more.count);
+            *known = Logins { count, last: later.last, ip: later.ip.or(earlier.ip) };
         }
-        None => drop(counts.insert(user_id.to_owned(), (logins, at))),
+        None => drop(counts.insert(user_id.to_owned(), more)),
     }
 }
 
 /// Writes counts down. Of users that are gone meanwhile nothing is kept.
 pub(super) fn write(records: &mut dyn Records, counts: &Counts) -> Done<()> {
-    for (user_id, (logins, last)) in counts {
-        records.count_logins(user_id, *logins, *last)?;
+    for (user_id, logins) in counts {
+        records.count_logins(user_id, *logins)?;
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ use std::time::Duration;
 use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::open::OpenError;
-use super::records::{Done, Durability, Interrupted, Records, Store};
-use crate::login::{ApiError, Timestamp};
+use super::records::{Done, Durability, Interrupted, Logins, Records, Store};
+use crate::login::ApiError;
 use migrations::Migrate;
 use seal::Seal;
 
@@ -77,11 +77,11 @@ impl Store for SqlDirectory {
         })
     }
 
-    fn count_login(&self, user_id: &str, now: Timestamp) -> Result<(), ApiError> {
+    fn count_login(&self, user_id: &str, login: Logins) -> Result<(), ApiError> {
         let counted = match &self.0 {
-            Engine::Sqlite(sqlite) => again_and_again(|| sqlite.count_login(user_id, now))?,
+            Engine::Sqlite(sqlite) => again_and_again(|| sqlite.count_login(user_id, login))?,
             Engine::Postgres(_) => {
-                self.write(Durability::Process, |records| records.count_logins(user_id, 1, now))?
+                self.write(Durability::Process, |records| records.count_logins(user_id, login))?
             }
         };
         if counted { Ok(()) } else { Err(ApiError::NotFound(user_id.to_owned())) }

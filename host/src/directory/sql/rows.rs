@@ -10,7 +10,7 @@ use super::seal::Seal;
 use crate::directory::Stored;
 use crate::directory::credential::Credential;
 use crate::directory::journal::{Entry, EntryId, Forget, JournalQuery, Kept};
-use crate::directory::records::{Done, Interrupted, Matching, Owner, Records};
+use crate::directory::records::{Done, Interrupted, LAST_IP, Logins, Matching, Owner, Records, last_ip};
 use crate::login::{ApiError, Identity, Timestamp, User};
 
 /// The records behind one connection.
@@ -24,7 +24,7 @@ pub(super) struct Rows<'a, C> {
 /// A statement that reads users, with the rest of it.
 macro_rules! select_user {
     ($rest:literal) => {
-        concat!("SELECT document, version, logins_count, last_login FROM users ", $rest)
+        concat!("SELECT document, version, logins_count, last_login, last_ip FROM users ", $rest)
     };
 }
 
@@ -69,6 +69,9 @@ fn stored(row: &dyn Row) -> Done<Stored> {
     let mut user: User = serde_json::from_str(document).map_err(|error| damaged("a user", error))?;
     user.logins_count = row.int(2)?.and_then(|count| u64::try_from(count).ok());
     user.last_login = row.int(3)?.and_then(time);
+    if let Some(ip) = row.text(4)? {
+        user.rest.insert(LAST_IP.to_owned(), ip.into());
+    }
     let version =
         row.int(1)?.and_then(|version| u64::try_from(version).ok()).ok_or_else(|| missing("version"))?;
     Ok(Stored { user: Arc::new(user), version })
@@ -83,10 +86,13 @@ fn with_pending(stored: Stored, pending: Option<&LoginCounts>) -> Stored {
 
 /// The user without what has columns of its own.
 fn document(user: &User) -> Done<String> {
-    if user.logins_count.is_none() && user.last_login.is_none() {
+    if user.logins_count.is_none() && user.last_login.is_none() && last_ip(user).is_none() {
         return serde_json::to_string(user).map_err(|error| unwritable(&error));
     }
-    let bare = User { logins_count: None, last_login: None, ..user.clone() };
+    let mut bare = User { logins_count: None, last_login: None, ..user.clone() };
+    if last_ip(user).is_some() {
+        bare.rest.remove(LAST_IP);
+    }
     serde_json::to_string(&bare).map_err(|error| unwritable(&error))
 }
 
@@ -164,8 +170,8 @@ impl<C: Connection> Records for Rows<'_, C> {
     fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
         let lower = user.email.as_ref().map(|email| email.to_ascii_lowercase());
         self.changes_one(
-            "INSERT INTO users (user_id, version, email, email_lower, logins_count, last_login, document) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            "INSERT INTO users (user_id, version, email, email_lower, logins_count, last_login, last_ip, document) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
             &[
                 (&user.user_id).into(),
                 version.into(),
@@ -173,6 +179,7 @@ impl<C: Connection> Records for Rows<'_, C> {
                 Param::Text(lower.as_deref()),
                 user.logins_count.map_or(Param::Int(None), Param::from),
                 user.last_login.map_or(Param::Int(None), millis),
+                Param::Text(last_ip(user)),
                 (&document(user)?).into(),
             ],
         )
@@ -181,12 +188,13 @@ impl<C: Connection> Records for Rows<'_, C> {
     fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
         let lower = user.email.as_ref().map(|email| email.to_ascii_lowercase());
         self.changes_one(
-            "UPDATE users SET version = version + 1, email = $1, email_lower = $2, document = $3 \
-             WHERE user_id = $4 AND version = $5",
+            "UPDATE users SET version = version + 1, email = $1, email_lower = $2, document = $3, \
+             last_ip = COALESCE(last_ip, $4) WHERE user_id = $5 AND version = $6",
             &[
                 Param::Text(user.email.as_deref()),
                 Param::Text(lower.as_deref()),
                 (&document(user)?).into(),
+                Param::Text(last_ip(user)),
                 (&user.user_id).into(),
                 version.into(),
             ],
@@ -202,19 +210,22 @@ impl<C: Connection> Records for Rows<'_, C> {
 
     fn set_logins(&mut self, user: &User) -> Done<bool> {
         self.changes_one(
-            "UPDATE users SET logins_count = $1, last_login = $2 WHERE user_id = $3",
+            "UPDATE users SET logins_count = $1, last_login = $2, last_ip = $3 WHERE user_id = $4",
             &[
                 user.logins_count.map_or(Param::Int(None), Param::from),
                 user.last_login.map_or(Param::Int(None), millis),
+                Param::Text(last_ip(user)),
                 (&user.user_id).into(),
             ],
         )
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: u64, last: Timestamp) -> Done<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: Logins) -> Done<bool> {
+        let ip = logins.ip.map(|ip| ip.to_string());
         self.changes_one(
-            "UPDATE users SET logins_count = COALESCE(logins_count, 0) + $1, last_login = $2 WHERE user_id = $3",
-            &[logins.into(), millis(last), user_id.into()],
+            "UPDATE users SET logins_count = COALESCE(logins_count, 0) + $1, last_login = $2, \
+             last_ip = COALESCE($3, last_ip) WHERE user_id = $4",
+            &[logins.count.into(), millis(logins.last), Param::Text(ip.as_deref()), user_id.into()],
         )
     }
 
@@ -237,11 +248,11 @@ impl<C: Connection> Records for Rows<'_, C> {
         let mut found = None;
         let pending = self.pending;
         self.connection.query(
-            "SELECT u.document, u.version, u.logins_count, u.last_login, i.connection FROM identities i \
+            "SELECT u.document, u.version, u.logins_count, u.last_login, u.last_ip, i.connection FROM identities i \
              JOIN users u ON u.user_id = i.owner WHERE i.user_id = $1 AND i.provider = $2",
             &[user_id.into(), provider.into()],
             &mut |row| {
-                let connection = text_of(row, 4, "connection")?.to_owned();
+                let connection = text_of(row, 5, "connection")?.to_owned();
                 found = Some((connection, with_pending(stored(row)?, pending)));
                 Ok(())
             },

@@ -16,8 +16,8 @@ use super::migrations::{Migrate, migrate};
 use super::rows::Rows;
 use super::seal::Seal;
 use crate::directory::open::OpenError;
-use crate::directory::records::{Done, Durability, Interrupted, Records};
-use crate::login::{ApiError, Timestamp};
+use crate::directory::records::{Done, Durability, Interrupted, Logins, Records};
+use crate::login::ApiError;
 
 /// How long a writer of another process is waited for.
 const BUSY: Duration = Duration::from_secs(5);
@@ -87,11 +87,11 @@ impl Sqlite {
     }
 
     /// False if there is no such user.
-    pub(super) fn count_login(&self, user_id: &str, now: Timestamp) -> Done<bool> {
+    pub(super) fn count_login(&self, user_id: &str, login: Logins) -> Done<bool> {
         let is_there =
             self.file.counts.knows(user_id) || self.read(&mut |records| records.is_user(user_id))?;
         if is_there {
-            self.file.counts.count(user_id, now);
+            self.file.counts.count(user_id, login);
         }
         Ok(is_there)
     }
