@@ -3,6 +3,7 @@
 mod endings;
 mod pages;
 mod plugins;
+mod profiles;
 mod races;
 mod reloading;
 mod sessions;
@@ -22,6 +23,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
         endings::TESTS,
         pages::TESTS,
         plugins::TESTS,
+        profiles::TESTS,
         races::TESTS,
         reloading::TESTS,
         sessions::TESTS,

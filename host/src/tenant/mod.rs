@@ -15,6 +15,7 @@
 //! | `start_page`, `html` | what people see who open the tenant in a browser |
 //! | `seed` | users of the configuration |
 //! | `rate_limit`, `metrics` | how much is asked |
+//! | `profile` | what every user is shown with |
 //! | `json_object`, `random` | what bodies are read as, what nobody can guess |
 //! | `certificates`, `state_dir` | what it keeps between starts |
 
@@ -34,6 +35,7 @@ mod one_time;
 mod outbox;
 mod passwords;
 mod per_owner;
+mod profile;
 mod random;
 mod rate_limit;
 mod refresh_tokens;

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::Tenant;
 use super::issuer::Issuer;
+use super::{Tenant, profile};
 use crate::login::{Timestamp, User};
 
 /// Scopes that a user has of the Management API, for their own account.
@@ -95,10 +95,12 @@ pub(super) fn profile_claims(user: &User, scope: &str) -> Map<String, Value> {
     };
     let attribute = |name: &str| user.rest.get(name).filter(|value| !value.is_null()).cloned();
     if has("profile") {
-        for name in ["nickname", "picture", "given_name", "family_name", "locale", "username"] {
+        for name in ["given_name", "family_name", "locale", "username"] {
             take(name, attribute(name));
         }
-        take("name", attribute("name").or_else(|| user.email.clone().map(Value::from)));
+        for (name, value) in profile::of(user) {
+            take(name, Some(value.into()));
+        }
         take("updated_at", user.updated_at.map(|at| at.to_string().into()));
     }
     if has("email") {

@@ -20,7 +20,7 @@ use crate::login::{ApiError, Identity, User};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;
 use crate::tenant::sessions::{Browser, Session};
-use crate::tenant::{Shared, Tenant, html, random, run};
+use crate::tenant::{Shared, Tenant, html, profile, random, run};
 
 /// `/dev/log-in`: the login page, as an application would ask for it.
 pub(super) async fn log_in(
@@ -49,9 +49,9 @@ struct LoggedIn<'a> {
 
 struct Who<'a> {
     user_id: &'a str,
-    name: &'a str,
+    name: String,
     /// A data URL: no page loads anything from elsewhere.
-    picture: Option<&'a str>,
+    picture: Option<String>,
     email: Option<&'a str>,
     is_verified: bool,
     /// What the session's login was proved with.
@@ -95,13 +95,12 @@ fn owner(tenant: &Tenant, session: &Session) -> Result<Option<Arc<User>>, ApiErr
 
 impl<'a> Who<'a> {
     fn of(user: &'a User, way: &'a str) -> Self {
-        let text = |name| user.rest.get(name).and_then(|value| value.as_str());
-        let email = user.email.as_deref();
+        let [(_, name), _, (_, picture)] = profile::of(user);
         Self {
             user_id: &user.user_id,
-            name: text("name").or(email).unwrap_or(&user.user_id),
-            picture: text("picture").filter(|picture| picture.starts_with("data:image/")),
-            email,
+            name,
+            picture: Some(picture).filter(|picture| picture.starts_with("data:image/")),
+            email: user.email.as_deref(),
             is_verified: user.email_verified.is_verified(),
             way,
             identities: &user.identities,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::error::Refused;
 use super::params::Params;
 use crate::login::User;
-use crate::tenant::{Shared, run};
+use crate::tenant::{Shared, profile, run};
 
 /// `/tokeninfo`: the profile of an ID token's user.
 ///
@@ -57,10 +57,13 @@ fn profile(user: &User, client_id: &str) -> Value {
         "email": user.email, "email_verified": user.email_verified.is_verified(),
         "created_at": user.created_at, "updated_at": user.updated_at,
     });
-    for name in ["name", "nickname", "picture", "given_name", "family_name"] {
+    for name in ["given_name", "family_name"] {
         if let Some(value) = user.rest.get(name) {
             profile[name] = value.clone();
         }
+    }
+    for (name, value) in profile::of(user) {
+        profile[name] = value.into();
     }
     profile
 }

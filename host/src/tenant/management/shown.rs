@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use crate::login::{Identity, User};
+use crate::tenant::profile;
 
 /// What the directory keeps beside what this API shows.
 const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];
@@ -43,10 +44,7 @@ impl Fields {
 
 /// A user.
 pub(super) fn user(user: &User, fields: &Fields) -> Value {
-    let mut shown = match serde_json::to_value(user) {
-        Ok(Value::Object(shown)) => shown,
-        _ => Map::new(),
-    };
+    let mut shown = profile::shown(user);
     for key in NOT_SHOWN {
         shown.remove(key);
     }
@@ -56,5 +54,10 @@ pub(super) fn user(user: &User, fields: &Fields) -> Value {
 
 /// A user's identities.
 pub(super) fn identities(identities: &[Identity]) -> Value {
-    Value::Array(identities.iter().map(|it| serde_json::to_value(it).unwrap_or_default()).collect())
+    let shown = |identity| {
+        let mut shown = serde_json::to_value(identity).unwrap_or_default();
+        profile::complete_identity(&mut shown);
+        shown
+    };
+    Value::Array(identities.iter().map(shown).collect())
 }

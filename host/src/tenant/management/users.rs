@@ -23,7 +23,7 @@ use super::shown::{self, Fields};
 use crate::directory::Stored;
 use crate::login::{ApiError, User};
 use crate::tenant::issuer::Issuer;
-use crate::tenant::{Shared, Tenant, read, run};
+use crate::tenant::{Shared, Tenant, profile, read, run};
 
 /// Users beyond are not told.
 ///
@@ -163,7 +163,8 @@ fn matching(
         };
         let last = batch.last().map(|stored| stored.user.user_id.clone());
         for Stored { user, .. } in batch {
-            let shown = serde_json::to_value(&*user).unwrap_or_default();
+            // What is shown can be found.
+            let shown = Value::Object(profile::shown(&user));
             if query.is_none_or(|query| query.matches(&shown)) {
                 total += 1;
                 if sort.is_some() || first.len() < RESULTS {
