@@ -49,6 +49,35 @@ fn init_writes_a_configuration_that_only_its_owner_may_read() {
 }
 
 #[test]
+fn init_writes_a_policy_beside_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let policy = folder.path().join("policy.json");
+    let next = "  ligature serve --config tenant.toml --directory sqlite:users.db --policy policy.json\n";
+    let said = "tenant.toml is written, with random secrets, and policy.json beside it. Next:\n";
+    assert_eq!(serve(folder.path(), &["--init"]), (Some(0), format!("{said}{next}")));
+    let checked =
+        Command::new(env!("CARGO_BIN_EXE_ligature")).args(["policy", "check"]).arg(&policy).output();
+    assert!(checked.expect("the program runs").status.success());
+
+    // One that is there stays.
+    fs::remove_file(folder.path().join("tenant.toml")).expect("it was there");
+    fs::write(&policy, "{}").expect("a file is written");
+    let said = "tenant.toml is written, with random secrets; policy.json was there already, and was left as it is. Next:\n";
+    assert_eq!(serve(folder.path(), &["--init"]), (Some(0), format!("{said}{next}")));
+    assert_eq!(fs::read_to_string(&policy).expect("it can be read"), "{}");
+
+    // Beside a configuration elsewhere.
+    fs::create_dir(folder.path().join("sub")).expect("a folder");
+    let (code, said) = serve(folder.path(), &["--init", "--config", "sub/dev.toml"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.ends_with("--config sub/dev.toml --directory sqlite:users.db --policy sub/policy.json\n"),
+        "{said}"
+    );
+    assert!(folder.path().join("sub/policy.json").is_file());
+}
+
+#[test]
 fn a_mistake_in_the_configuration_is_told_with_its_line() {
     let config =
         "name = \"dev\"\n\n[[clients]]\nclient_id = \"web\"\nclient_sekret = \"do not print this\"\n";

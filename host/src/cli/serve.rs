@@ -171,11 +171,11 @@ fn init(file: &Path) -> Outcome {
     }
     let policy = file.with_file_name("policy.json");
     let beside = if write_new(&policy, Config::template_policy())? {
-        format!("and {} beside it", policy.display())
+        format!(", and {} beside it", policy.display())
     } else {
-        format!("and {} was there already, and was left as it is", policy.display())
+        format!("; {} was there already, and was left as it is", policy.display())
     };
-    print_line(format!("{} is written, with random secrets, {beside}. Next:", file.display()))?;
+    print_line(format!("{} is written, with random secrets{beside}. Next:", file.display()))?;
     print_line(format!(
         "  ligature serve --config {} --directory sqlite:users.db --policy {}",
         file.display(),

@@ -1,7 +1,7 @@
 //! Users of the configuration, made if they are not there.
 
 use super::Tenant;
-use super::config::{Connection, SeedUser};
+use super::config::{Account, Connection, SeedUser};
 use super::passwords::Passwords;
 use crate::directory::{Credential, Stored};
 use crate::login::{ApiError, IdentityKey, Timestamp, mask_addresses};
@@ -15,7 +15,35 @@ impl Tenant {
                 self.seed_one(seed, connection, now)?;
             }
         }
+        for connection in &self.config.connections {
+            for account in &connection.accounts {
+                self.tell_of_account(connection, account)?;
+            }
+        }
         Ok(())
+    }
+
+    /// A login by an account that a page offers writes its address over the one
+    /// that is known of it.
+    fn tell_of_account(&self, connection: &Connection, account: &Account) -> Result<(), ApiError> {
+        let id = connection.identity_id(&account.user_id);
+        let key = IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
+        match self.directory.owner(key) {
+            Ok(Some(owner)) => {
+                let user_id = format!("{}|{id}", connection.provider());
+                if let Some(known) = other_address(&user_id, account.email.as_deref(), &owner) {
+                    tracing::warn!(
+                        user = %mask_addresses(&user_id), configured = masked(account.email.as_deref()),
+                        in_directory = masked(known),
+                        "an account of the configuration is in the directory with another address, which a login \
+                         changes; give it another user_id in the configuration, or use another directory"
+                    );
+                }
+                Ok(())
+            }
+            Ok(None) | Err(ApiError::Invalid(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn seed_one(&self, seed: &SeedUser, connection: &Connection, now: Timestamp) -> Result<(), ApiError> {
@@ -25,7 +53,17 @@ impl Tenant {
         match self.directory.owner(key) {
             // From an earlier start, or linked since.
             Ok(Some(owner)) => {
-                tell_other_address(&user.user_id, user.email.as_deref(), &owner);
+                let configured = user.email.as_deref();
+                if let Some(known) = other_address(&user.user_id, configured, &owner) {
+                    // Whoever expects the configuration's user would log in as
+                    // somebody else.
+                    tracing::warn!(
+                        user = %mask_addresses(&user.user_id), configured = masked(configured),
+                        in_directory = masked(known),
+                        "a user of the configuration is in the directory with another address, and was left as it \
+                         is; give it another user_id in the configuration, or use another directory"
+                    );
+                }
                 return Ok(());
             }
             Ok(None) => {}
@@ -61,8 +99,9 @@ impl Tenant {
     }
 }
 
-/// Whoever expects the configuration's user would log in as somebody else.
-fn tell_other_address(user_id: &str, configured: Option<&str>, owner: &Stored) {
+/// The address that an identity has in the directory, if it is another than the
+/// configuration's.
+fn other_address<'a>(user_id: &str, configured: Option<&str>, owner: &'a Stored) -> Option<Option<&'a str>> {
     let user = &owner.user;
     let known = if user.user_id == user_id {
         user.email.as_deref()
@@ -70,19 +109,12 @@ fn tell_other_address(user_id: &str, configured: Option<&str>, owner: &Stored) {
         let identity = user.identities.iter().find(|it| it.as_user_id() == user_id);
         identity.and_then(|it| it.profile_data.as_ref()?.get("email")?.as_str())
     };
-    let is_same = match (configured, known) {
-        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
-        (None, _) => true,
-        (Some(_), None) => false,
-    };
-    if !is_same {
-        let masked = |address: Option<&str>| mask_addresses(address.unwrap_or("none")).into_owned();
-        tracing::warn!(
-            user = %mask_addresses(user_id), configured = masked(configured), in_directory = masked(known),
-            "a user of the configuration is in the directory with another address, and was left as it is; \
-             give it another user_id in the configuration, or use another directory"
-        );
-    }
+    let is_other = configured.is_some_and(|one| known.is_none_or(|other| !one.eq_ignore_ascii_case(other)));
+    is_other.then_some(known)
+}
+
+fn masked(address: Option<&str>) -> String {
+    mask_addresses(address.unwrap_or("none")).into_owned()
 }
 
 fn tell_not_made(user_id: &str, why: &str) {

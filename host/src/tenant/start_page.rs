@@ -49,6 +49,8 @@ struct Listed {
     is_verified: bool,
     /// The identities besides the user's own.
     linked: Vec<String>,
+    /// A login page that knows the address, for whoever has a password.
+    log_in: Option<String>,
 }
 
 /// The page. It shows no password and no token; addresses are masked as the
@@ -58,7 +60,9 @@ pub(super) async fn show(State(tenant): State<Shared>, issuer: Issuer) -> Respon
         let nonce = random::secret();
         let found = users(tenant);
         let (users, has_more) = match &found {
-            Ok((users, has_more)) => (Some(users.iter().map(|user| listed(user)).collect()), *has_more),
+            Ok((users, has_more)) => {
+                (Some(users.iter().map(|user| listed(tenant, user)).collect()), *has_more)
+            }
             Err(error) => {
                 tracing::warn!(error = %mask_addresses(&error.to_string()), "the users could not be listed");
                 (None, false)
@@ -81,13 +85,17 @@ pub(super) async fn show(State(tenant): State<Shared>, issuer: Issuer) -> Respon
 }
 
 fn clients(tenant: &Tenant) -> Vec<LogIn<'_>> {
-    let href = |client_id: &str| {
-        let query =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("client_id", client_id).finish();
-        format!("/dev/log-in?{query}")
-    };
     let clients = tenant.config.clients.iter().filter(|client| client.is_for_browsers());
-    clients.map(|client| LogIn { label: client.label(), href: href(&client.client_id) }).collect()
+    clients.map(|client| LogIn { label: client.label(), href: log_in(&client.client_id, None) }).collect()
+}
+
+fn log_in(client_id: &str, login_hint: Option<&str>) -> String {
+    let mut query = url::form_urlencoded::Serializer::for_suffix("/dev/log-in?".to_owned(), 12);
+    query.append_pair("client_id", client_id);
+    if let Some(login_hint) = login_hint {
+        query.append_pair("login_hint", login_hint);
+    }
+    query.finish()
 }
 
 /// A provider's verified account with the address of a user of a database, while
@@ -162,9 +170,17 @@ fn owner(tenant: &Tenant, connection: &Connection, id: &str) -> Result<Option<Ar
     }
 }
 
-fn listed(user: &User) -> Listed {
+fn listed(tenant: &Tenant, user: &User) -> Listed {
     let masked = |text: &str| mask_addresses(text).into_owned();
+    let has_password = user
+        .identities
+        .iter()
+        .any(|identity| tenant.config.connection(&identity.connection).is_some_and(Connection::is_database));
+    // A link would tell the address, which is told of nobody who may exist.
+    let email = user.email.as_deref().filter(|email| has_password && masked(email) == **email);
+    let client = tenant.config.clients.iter().find(|client| client.is_for_browsers());
     Listed {
+        log_in: client.zip(email).map(|(client, email)| log_in(&client.client_id, Some(email))),
         user_id: masked(&user.user_id),
         email: user.email.as_deref().map(masked),
         is_verified: user.email_verified.is_verified(),

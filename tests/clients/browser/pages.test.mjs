@@ -215,6 +215,19 @@ for (const colorScheme of ['light', 'dark']) {
     await somebodyElse(page, colorScheme, long);
     await page.getByRole('heading', { name: 'Is this account yours, too?' }).waitFor();
     await fits('question');
+    await page.goto(`${http}/`);
+    await page.getByText(long).first().waitFor();
+    await fits('start');
+    await page.getByRole('link', { name: '/dev/outbox', exact: false }).first().click();
+    await page.getByText(`To ${long}`).first().waitFor();
+    await fits('outbox');
+    await page.goto(`${http}/dev/log-in?client_id=pages`);
+    await page.getByRole('link', { name: 'Continue with Google' }).click();
+    await somebodyElse(page, `own-${colorScheme}`, `o${long}`);
+    await page.getByRole('heading', { name: 'You are logged in as' }).waitFor();
+    await fits('logged in');
+    // Two letters, drawn.
+    assert.equal(await page.locator('img').evaluate((it) => it.complete && it.naturalWidth > 0), true);
   }, { having: { viewport: { width: 320, height: 640 }, colorScheme } }));
 }
 

@@ -61,6 +61,7 @@ fn a_start_page_says_what_is_here() {
         "href=\"/dev/outbox\"",
         "href=\"/openapi.json\"",
         "auth0|ada: ada@example.com, verified",
+        "<a href=\"/dev/log-in?client_id=web&#38;login_hint=ada%40example.com\">log in as auth0|ada</a>",
         "Continue with Google",
         "Ada Lovelace (ada@example.com, verified)",
     ] {
@@ -69,8 +70,8 @@ fn a_start_page_says_what_is_here() {
     assert!(!text.contains(PASSWORD) && !text.contains(secret_of("web").expect("a secret")), "{text}");
     // Every link of it leads somewhere.
     let links = text.split("href=\"").skip(1).filter_map(|it| it.split('"').next());
-    for link in links {
-        let status = tenant.send(&page(link)).status;
+    for link in links.map(|link| link.replace("&#38;", "&")) {
+        let status = tenant.send(&page(&link)).status;
         assert!([200, 302].contains(&status), "{link}: {status}");
     }
     assert_eq!(tenant.send(&Request::new("HEAD", "/")).status, 200);
@@ -82,12 +83,13 @@ fn a_start_page_shows_users_that_others_named() {
     let users = [
         user(&format!("google-oauth2|{}", script.replace(' ', "")), "eve@corp.com", "google-oauth2"),
         user("google-oauth2|grace@corp.com", "grace@corp.com", "google-oauth2"),
+        database_user("emmy", "emmy@corp.com"),
     ];
     let tenant = Tenant::with(&users.concat());
     let text = tenant.send(&page("/")).text();
     assert!(!text.contains("<script"), "{text}");
     assert!(text.contains("google-oauth2|g…@corp.com: g…@corp.com, verified"), "{text}");
-    assert!(!text.contains("grace@corp.com"), "{text}");
+    assert!(!text.contains("grace@corp.com") && !text.contains("emmy%40"), "{text}");
 }
 
 /// Begins a login of the start page. Its state.
@@ -332,6 +334,17 @@ fn a_configured_user_with_another_address_is_told() {
     );
     assert!(told[0]["message"].as_str().expect("words").contains("give it another user_id"), "{told:?}");
     assert_eq!(tenant.user("auth0|ada").json()["email"], "ada.lovelace@corp.com");
+    // So is an account that a page offers.
+    assert!(!tenant.log().iter().any(|line| line["user"] == "google-oauth2|1080"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let users =
+        json!({ "user_id": "google-oauth2|1080", "email": "somebody@corp.com", "email_verified": true });
+    let url = directory(folder.path(), &users.to_string());
+    let tenant = Tenant::within(folder.path(), CONFIG, &["--directory", &url]);
+    let told: Vec<_> = tenant.log().into_iter().filter(|line| line["level"] == "WARN").collect();
+    let told: Vec<_> = told.iter().filter(|line| line["user"] == "google-oauth2|1080").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0]["message"].as_str().expect("words").contains("which a login changes"), "{told:?}");
 }
 
 /// The users that are there matter more, and the tenant starts.
