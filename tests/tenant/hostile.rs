@@ -1,6 +1,7 @@
 //! Whoever means harm: to a login, to the browser it runs in, to the server.
 
 mod browsers;
+mod connections;
 mod grants;
 mod logs;
 mod pages;
@@ -13,7 +14,16 @@ use crate::tenants::{Tenant, database_user, shared, user};
 
 /// The modules' tests.
 pub(crate) fn tests() -> Vec<crate::Test> {
-    [browsers::TESTS, grants::TESTS, logs::TESTS, pages::TESTS, unwritten_logs::TESTS, wire::TESTS].concat()
+    [
+        browsers::TESTS,
+        connections::TESTS,
+        grants::TESTS,
+        logs::TESTS,
+        pages::TESTS,
+        unwritten_logs::TESTS,
+        wire::TESTS,
+    ]
+    .concat()
 }
 
 fn tenant() -> Arc<Tenant> {

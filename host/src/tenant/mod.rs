@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `config` | `tenant.toml`: clients, connections, who is there at first |
-//! | `server`, `routes`, `unknown_path` | listeners, what lies where, and what does not |
+//! | `server`, `connections` | listeners, and their connections |
+//! | `routes`, `unknown_path` | what lies where, and what does not |
 //! | `management` | the Management API v2 |
 //! | `authentication` | the Authentication API, and the pages that people see |
 //! | `login` | one login: the plugin is asked |
@@ -23,6 +24,7 @@ mod attempts;
 mod authentication;
 mod certificates;
 mod config;
+mod connections;
 mod decider;
 mod html;
 mod issuer;

@@ -1,19 +1,20 @@
 //! Listeners: http and https on this machine only.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
-use axum_server::tls_rustls::RustlsConfig;
+use axum::{Router, middleware};
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 
 use super::authentication::Flows;
 use super::certificates::{self, CertificateError};
 use super::config::Config;
+use super::connections::{self, Handshake, IDLE, Listener, Peer};
 use super::decider::Decider;
 use super::issuer::{Hosts, Scheme};
 use super::keys::{Keys, KeysError};
@@ -32,8 +33,6 @@ use crate::directory::Administration;
 use crate::login::ApiError;
 use crate::policies::{Source, SourceError};
 
-/// How long headers may take.
-const HEADERS: Duration = Duration::from_secs(10);
 /// How long running requests are waited for at the end.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -192,15 +191,17 @@ async fn listen(
     let handle = Handle::new();
     let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
+    let open_files = Arc::default();
     for listener in http {
         let app = routes::at(router.clone(), &tenant, Scheme::Http);
-        let server = axum_server::from_tcp(listener)?;
+        let server = Server::from_listener(Listener::new(listener, &open_files)?);
         servers.spawn(prepared(server, &handle).serve(service(app)));
     }
     let tls = RustlsConfig::from_config(Arc::new(tls));
     for listener in https {
         let app = routes::at(router.clone(), &tenant, Scheme::Https);
-        let server = axum_server::from_tcp_rustls(listener, tls.clone())?;
+        let server = Server::from_listener(Listener::new(listener, &open_files)?);
+        let server = server.acceptor(Handshake(RustlsAcceptor::new(tls.clone())));
         servers.spawn(prepared(server, &handle).serve(service(app)));
     }
     // The listeners have been queueing requests since they were opened.
@@ -224,15 +225,17 @@ async fn listen(
     Ok(())
 }
 
-type Service = IntoMakeServiceWithConnectInfo<Router, SocketAddr>;
+type Service = IntoMakeServiceWithConnectInfo<Router, Peer>;
 
 fn service(app: Router) -> Service {
-    app.into_make_service_with_connect_info::<SocketAddr>()
+    app.layer(middleware::from_fn(connections::watched)).into_make_service_with_connect_info::<Peer>()
 }
 
-fn prepared<A>(server: Server<SocketAddr, A>, handle: &Handle<SocketAddr>) -> Server<SocketAddr, A> {
+fn prepared<A>(server: Server<Peer, A>, handle: &Handle<Peer>) -> Server<Peer, A> {
     let mut server = server.handle(handle.clone()).http1_only();
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    // It begins when the answer before has been sent: for those who wait between
+    // two requests. `connections` sees to slow headers.
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
     server
 }
 
