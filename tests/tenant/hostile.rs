@@ -5,6 +5,7 @@ mod connections;
 mod grants;
 mod logs;
 mod pages;
+mod retry_after;
 mod unwritten_logs;
 mod wire;
 
@@ -20,6 +21,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
         grants::TESTS,
         logs::TESTS,
         pages::TESTS,
+        retry_after::TESTS,
         unwritten_logs::TESTS,
         wire::TESTS,
     ]

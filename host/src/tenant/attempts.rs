@@ -19,7 +19,7 @@ pub(super) const FROM_ONE: u32 = 10;
 /// Failed attempts from all senders before a login has to wait everywhere: many
 /// senders together guess no faster than ten.
 const FROM_ALL: u32 = 100;
-const WAIT: Duration = Duration::from_secs(600);
+pub(super) const WAIT: Duration = Duration::from_secs(600);
 /// Logins, and logins with their senders, that are remembered.
 const LOGINS: u64 = 100_000;
 

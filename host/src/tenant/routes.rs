@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -90,8 +90,8 @@ fn cors(tenant: &Shared) -> CorsLayer {
     let is_for_people = |path: &str| {
         path == "/" || path == "/metrics" || path.starts_with("/u/") || path.starts_with("/dev/")
     };
-    let exposed =
-        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"].map(HeaderName::from_static);
+    let exposed = ["retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
+        .map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, request| {
             !is_for_people(request.uri.path()) && origin.to_str().is_ok_and(|origin| origins.contains(origin))
@@ -120,13 +120,19 @@ async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> 
     let route = route.unwrap_or_else(|| "none".to_owned());
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0);
     let mut response = next.run(request).await;
+    let status = response.status();
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Not `no-referrer`: browsers would send forms with `Origin: null`.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // Whatever was too much or does not answer, somebody may ask again. Where it
+    // takes longer than a second, that has been said.
+    if let StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE = status {
+        headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+    }
     let took = start.elapsed();
-    let status = response.status().as_u16();
+    let status = status.as_u16();
     tenant.metrics.answered(&route, method, status, took);
     tracing::debug!(
         target: "http", method, route, status, took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),

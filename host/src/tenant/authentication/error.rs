@@ -1,10 +1,12 @@
 //! What the Authentication API says when it does not do as asked.
 
 use axum::Json;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::json;
 
+use crate::tenant::attempts;
 use crate::tenant::login::NotLoggedIn;
 
 /// Of an address that the policy could not compare.
@@ -80,10 +82,19 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// In how many seconds the same may be asked again, where that is longer than
+    /// a moment: until then, every attempt is refused.
+    pub(super) fn retry_after(&self) -> Option<[(HeaderName, u64); 1]> {
+        (self.error == "too_many_attempts").then_some([(RETRY_AFTER, attempts::WAIT.as_secs())])
+    }
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        let retry_after = self.retry_after();
         let body = Json(json!({ "error": self.error, "error_description": self.description }));
-        (self.status, body).into_response()
+        (self.status, retry_after.map(AppendHeaders), body).into_response()
     }
 }
 
@@ -100,11 +111,12 @@ impl From<Refused> for OfDatabase {
 
 impl IntoResponse for OfDatabase {
     fn into_response(self) -> Response {
+        let retry_after = self.0.retry_after();
         let Refused { status, error, description } = self.0;
         let body = json!({
             "name": "BadRequestError", "code": error, "description": description, "statusCode": status.as_u16(),
         });
-        (status, Json(body)).into_response()
+        (status, retry_after.map(AppendHeaders), Json(body)).into_response()
     }
 }
 

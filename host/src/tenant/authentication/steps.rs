@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use super::answer::see_other;
 use super::authorization::Authorization;
@@ -127,7 +127,7 @@ impl<'a> Form<'a> {
     /// The page again, with what was typed and what was wrong.
     fn again(self, page: Page, why: &Refused) -> Response {
         let page = pages::login_page(self.tenant(), &self.pending, (page, self.params), Some(why));
-        (self.asked.browser.into_cookies(), page).into_response()
+        (self.asked.browser.into_cookies(), why.retry_after().map(AppendHeaders), page).into_response()
     }
 
     /// Goes on with somebody who has proved who they are.
