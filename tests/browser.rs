@@ -19,27 +19,32 @@ const SUITES: Suites = Suites { requirement: "browser", sources: "clients/browse
 
 #[test]
 fn auth0_spa_js_logs_in_and_links() {
-    run("auth0-spa-js.test.mjs", None);
+    run("auth0-spa-js.test.mjs", USUAL);
 }
 
 #[test]
 fn auth0_js_logs_in_and_links() {
-    run("auth0-js.test.mjs", None);
+    run("auth0-js.test.mjs", USUAL);
 }
 
 #[test]
 fn lock_logs_in() {
-    run("lock.test.mjs", None);
+    run("lock.test.mjs", USUAL);
+}
+
+#[test]
+fn older_locks_log_in_where_they_are_let_in() {
+    run("older-lock.test.mjs", Setting { switch: "legacy = true\n", more: SMS, ..USUAL });
 }
 
 #[test]
 fn people_log_in_on_the_tenants_own_pages() {
-    run("pages.test.mjs", Some("asking-policy.json"));
+    run("pages.test.mjs", Setting { policy: Some("asking-policy.json"), ..USUAL });
 }
 
 #[test]
 fn chromium_trusts_the_tenants_authority_as_its_user_does() {
-    run("certificate.test.mjs", None);
+    run("certificate.test.mjs", USUAL);
 }
 
 #[test]
@@ -76,8 +81,21 @@ fn suite(folder: &Path, file: &str, tenant: &Tenant) -> Command {
     suite
 }
 
+/// Settings of a suite's tenant beside `tenant.toml`.
+#[derive(Clone, Copy)]
+struct Setting {
+    policy: Option<&'static str>,
+    /// Before what is there.
+    switch: &'static str,
+    /// Behind it.
+    more: &'static str,
+}
+
+const USUAL: Setting = Setting { policy: None, switch: "", more: "" };
+const SMS: &str = "\n[[connections]]\nname = \"sms\"\nstrategy = \"sms\"\n";
+
 /// One suite, with the tenant that it asks.
-fn run(file: &str, policy: Option<&str>) {
+fn run(file: &str, setting: Setting) {
     let Some(folder) = installed() else { return };
     let place = tempfile::tempdir().expect("a temporary folder");
     // The tenant must know where the application will listen. Its ports are held
@@ -88,7 +106,8 @@ fn run(file: &str, policy: Option<&str>) {
         .map(|(scheme, port)| format!("{scheme}://localhost:{port}"));
     let config = include_str!("clients/browser/tenant.toml");
     let config = config.replace("HTTPS_APP", &https).replace("HTTP_APP", &http);
-    let policy = policy.map(|name| folder.join(name));
+    let config = format!("{}{config}{}", setting.switch, setting.more);
+    let policy = setting.policy.map(|name| folder.join(name));
     let policy = policy.as_ref().map(|policy| policy.to_str().expect("a path in UTF-8"));
     let args: Vec<&str> = policy.iter().flat_map(|policy| ["--policy", policy]).collect();
     let tenant = Tenant::start(&place.path().join("tenant"), &config, &args);

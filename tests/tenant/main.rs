@@ -16,6 +16,7 @@ mod legacy;
 mod linking;
 mod logins;
 mod management;
+mod older;
 mod paths;
 mod refusals;
 mod tenants;
@@ -44,6 +45,7 @@ fn main() -> std::process::ExitCode {
         ("logins", logins::tests()),
         ("management", management::tests()),
         ("paths", paths::TESTS.to_vec()),
+        ("older", older::TESTS.to_vec()),
         ("refusals", refusals::TESTS.to_vec()),
     ];
     let trials = modules.into_iter().flat_map(|(module, tests)| {

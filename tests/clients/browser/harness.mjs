@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import ejs from 'ejs';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 
@@ -76,7 +77,27 @@ function useAuth0Js(build) {
   build.onLoad({ filter: /./, namespace: 'umd' }, ({ path }) => ({ contents: readFileSync(path) }));
 }
 
-async function bundle(entry, { lock } = {}) {
+// Lock 9 was made for browserify: its templates and styles are read by
+// transforms, which this does in their place.
+function useLock9(build) {
+  build.onLoad({ filter: /\.ejs$/ }, ({ path }) => {
+    const template = ejs.compile(readFileSync(path, 'utf8'), { client: true, compileDebug: false, filename: path });
+    return { contents: `module.exports = ${template}` };
+  });
+  build.onLoad({ filter: /auth0-lock-v9.lib.insert-css.index\.js$/ }, ({ path }) => {
+    const styles = readFileSync(join(dirname(path), '../css/main.min.css'), 'utf8');
+    const script = readFileSync(path, 'utf8').replace("require('fs')", '{}');
+    return { contents: script.replace(/fs\.readFileSync\([^)]*\)/, () => JSON.stringify(styles)) };
+  });
+  build.onResolve({ filter: /^package\.version$/ }, ({ path }) => ({ path, namespace: 'version' }));
+  build.onLoad({ filter: /./, namespace: 'version' }, () => ({ contents: 'module.exports = "9"' }));
+}
+
+// Node's globals, as browserify replaced them.
+const BROWSERIFIED = `var process = { env: {}, nextTick: (what) => setTimeout(what, 0) };
+var Buffer = { isBuffer: () => false };`;
+
+async function bundle(entry, { lock, older } = {}) {
   const here = dirname(fileURLToPath(import.meta.url));
   const made = await build({
     entryPoints: [join(here, entry)],
@@ -85,7 +106,9 @@ async function bundle(entry, { lock } = {}) {
     format: 'iife',
     define: { 'process.env.NODE_ENV': '"production"', global: 'window' },
     alias: lock ? { 'auth0-lock': lock } : {},
-    plugins: [{ name: 'auth0-js', setup: useAuth0Js }],
+    // Older ones have an auth0-js of their own, whose files are as they seem.
+    plugins: [older ? { name: 'lock-9', setup: useLock9 } : { name: 'auth0-js', setup: useAuth0Js }],
+    banner: older ? { js: BROWSERIFIED } : {},
     logLevel: 'error',
   });
   return made.outputFiles[0].text;
@@ -97,6 +120,10 @@ const PAGES = {
   '/popup': ['page-auth0-js.js'],
   '/lock-14': ['page-lock.js', { lock: 'auth0-lock' }],
   '/lock-11': ['page-lock.js', { lock: 'auth0-lock-v11' }],
+  '/lock-10': ['page-lock-10.js', { lock: 'auth0-lock-v10', older: true }],
+  '/lock-10-early': ['page-lock-10.js', { lock: 'auth0-lock-v10-early', older: true }],
+  '/lock-9': ['page-lock-9.js', { older: true }],
+  '/lock-passwordless': ['page-lock-passwordless.js', { older: true }],
 };
 const scripts = new Map();
 

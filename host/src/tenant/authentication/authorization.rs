@@ -5,7 +5,7 @@ use super::linking::{self, Linking};
 use super::params::Params;
 use crate::login::cut;
 use crate::tenant::Tenant;
-use crate::tenant::config::Client;
+use crate::tenant::config::{Client, LEGACY};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::weighed::Weighed;
@@ -304,6 +304,7 @@ fn redirect_uri(
             _ => return Err(Refused::request("Missing required parameter: redirect_uri")),
         },
     };
+    let (whole, asked) = (asked, asked.split_once('#').map_or(asked, |(address, _)| address));
     let is_callback = client.callbacks.iter().any(|it| it == asked);
     let origin = url::Url::parse(asked).ok().map(|url| url.origin().ascii_serialization());
     let is_own_page = origin.is_some_and(|origin| client.origins.contains(&origin));
@@ -311,8 +312,12 @@ fn redirect_uri(
         Some(mode) if mode.is_message() => is_own_page,
         _ => is_callback,
     };
-    if fits {
+    if fits && (whole == asked || tenant.config.legacy_id_tokens) {
         return Ok(asked.to_owned());
+    }
+    if fits {
+        tracing::warn!(target: "audit", client = client.client_id, "a redirect_uri with a fragment was refused");
+        return Err(Refused::request(format!("redirect_uri: one with a fragment (#…) {LEGACY}")));
     }
     tracing::warn!(target: "audit", client = client.client_id, tenant = tenant.config.name, "a redirect_uri was refused");
     let place = if mode.is_some_and(Mode::is_message) { "origins" } else { "callbacks" };

@@ -11,7 +11,7 @@
 //! | `userinfo`, `bearer`, `discovery`, `logout` | the rest of OpenID Connect |
 //! | `cross_origin`, `passwordless`, `database` | logins within the application's own pages |
 //! | `dev_login` | a login that needs no application |
-//! | `lock`, `own_origin`, `legacy` | what Lock and older clients ask for besides |
+//! | `lock`, `own_origin`, `legacy`, `resource_owner` | what Lock and older clients ask for besides |
 
 mod answer;
 mod authorization;
@@ -36,6 +36,7 @@ mod pages;
 mod params;
 mod passwordless;
 mod prove;
+mod resource_owner;
 mod steps;
 mod token;
 mod userinfo;
@@ -196,5 +197,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/usernamepassword/challenge", post(own_origin::challenge))
         .route("/login/callback", post(own_origin::callback))
         .route("/user/ssodata", get(own_origin::ssodata))
+        .route("/user/ssodata/", get(legacy::ssodata))
+        .route("/oauth/ro", post(resource_owner::log_in))
         .route("/tokeninfo", get(legacy::tokeninfo).post(legacy::tokeninfo))
 }

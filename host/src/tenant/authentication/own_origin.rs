@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 
 use super::authorize::authorize;
 use super::error::Refused;
+use super::legacy::{self, OfOlder};
 use super::params::Params;
-use super::prove::{Typed, by_password};
+use super::prove::{Typed, by_code, by_password};
 use super::{Ticket, answer, authorization};
+use crate::tenant::config::LEGACY;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;
 use crate::tenant::sessions::Browser;
@@ -37,6 +39,7 @@ pub(super) async fn login(
 ) -> Response {
     run(&tenant, move |tenant| match checked(tenant, &issuer, &from, &headers, &params) {
         Ok(response) => response,
+        Err(why) if tenant.config.legacy_id_tokens => OfOlder(why).into_response(),
         Err(why) => why.into_response(),
     })
     .await
@@ -49,19 +52,27 @@ fn checked(
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, Refused> {
-    if headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes()) {
-        return Err(Refused::denied("This endpoint is for pages of the tenant's own origin."));
+    let foreign = headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes());
+    if foreign && !tenant.config.legacy_id_tokens {
+        tracing::warn!(target: "audit", "a login from a foreign origin was refused");
+        let words = format!("/usernamepassword/login from another origin than the tenant's own {LEGACY}");
+        return Err(Refused::denied(words));
     }
+    let client = legacy::client(tenant, issuer, headers, params)?;
     let connection = params.get("connection").or_else(|| params.get("realm"));
     let connection = match connection {
         Some(name) => tenant.config.connection(name),
         None => tenant.config.connection_of("auth0"),
     };
     let connection = connection.ok_or_else(|| Refused::request("connection: there is no such connection"))?;
-    let client = tenant.config.client(params.require("client_id")?);
-    let client = client.ok_or_else(|| Refused::request("the client was not found"))?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
-    let proved = by_password(tenant, connection, Typed { login, secret, sender: &from.ip })?;
+    let typed = Typed { login, secret, sender: &from.ip };
+    // Of older libraries, a popup sends its one-time password here.
+    let proved = if tenant.config.legacy_id_tokens && connection.is_passwordless() {
+        by_code(tenant, connection, typed)?
+    } else {
+        by_password(tenant, connection, typed)?
+    };
     let mut browser = Browser::of(tenant, issuer, headers);
     let brought = browser.known_id().is_some();
     let ticket = Ticket { client_id: client.client_id.clone(), proved, browser: browser.id(), brought };

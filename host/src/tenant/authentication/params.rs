@@ -76,6 +76,28 @@ impl Params {
         Self(known.collect())
     }
 
+    /// The same with `name[key]`, as forms write it, gathered under `name`.
+    /// `None` where none stands.
+    pub(super) fn gathered(&self, name: &str) -> Option<Self> {
+        let key_of = |key: &str| {
+            let key = key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
+            Some(key.to_owned())
+        };
+        let mut within = Map::new();
+        let mut rest = self.0.clone();
+        for (key, value) in &self.0 {
+            if let Some(inner) = key_of(key) {
+                rest.remove(key);
+                within.insert(inner, value.clone());
+            }
+        }
+        if within.is_empty() {
+            return None;
+        }
+        rest.insert(name.to_owned(), Value::Object(within));
+        Some(Self(rest))
+    }
+
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.into());
     }

@@ -12,6 +12,7 @@ use super::answer::refuse;
 use super::authorization::{Authorization, Unanswered};
 use super::authorize::Asked;
 use super::error::{NOT_AN_ADDRESS, Refused};
+use super::legacy;
 use super::params::{InQuery, Params};
 use super::prove::{MailedCode, Typed, by_code, code_name, mailed};
 use crate::login::Timestamp;
@@ -77,6 +78,7 @@ fn started(
     browser: Option<String>,
     params: &Params,
 ) -> Result<Value, Refused> {
+    let params = &legacy::auth_params(tenant, params)?;
     let client_id = params.require("client_id")?;
     let client =
         tenant.config.client(client_id).ok_or_else(|| Refused::request("the client was not found"))?;

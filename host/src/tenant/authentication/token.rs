@@ -16,9 +16,9 @@ use super::authorization::Audience;
 use super::client_auth;
 use super::error::Refused;
 use super::grants::Issued;
-use super::linking;
 use super::params::Params;
 use super::prove::{Typed, by_code, by_password, unavailable};
+use super::{legacy, linking};
 use crate::login::Timestamp;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::issuer::Issuer;
@@ -149,7 +149,7 @@ impl Request<'_> {
         }
         // Source: RFC 6749, 4.1.3; with PKCE, the verifier binds the code.
         let is_same = match params.get("redirect_uri") {
-            Some(uri) => uri == authorization.redirect_uri,
+            Some(uri) => legacy::without_fragment(tenant, uri) == authorization.redirect_uri,
             None => authorization.challenge.is_some() || !authorization.names_redirect_uri,
         };
         if !is_same {

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::bearer::{Bearer, Unauthorized, kept_by_nobody};
+use super::legacy;
 use super::prove::unavailable;
 use crate::login::{ApiError, mask_addresses};
 use crate::tenant::tokens::profile_claims;
@@ -38,6 +39,11 @@ fn answer(tenant: &Tenant, token: &str) -> Response {
         let user = mask_addresses(&user.user_id);
         tracing::warn!(target: "audit", user = %user, "a blocked user's token was refused");
         return Unauthorized::Token.into_response();
+    }
+    // A token that is for this endpoint alone is one of the time when everything
+    // was shown to it.
+    if tenant.config.legacy_id_tokens && claims.aud.is_string() {
+        return Json(legacy::profile(&user, claims.azp.as_deref().unwrap_or_default())).into_response();
     }
     let mut answer = profile_claims(&user, &claims.scope);
     answer.insert("sub".to_owned(), sub.into());

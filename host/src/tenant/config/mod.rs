@@ -47,8 +47,10 @@ pub struct Config {
     /// What becomes of a login whose plugin fails.
     #[serde(default)]
     pub on_failure: OnFailure,
-    /// Whether ID tokens are taken for access tokens, as until 2018.
-    #[serde(default)]
+    /// Whether applications from before 2018 get what they ask for: tokens for a
+    /// password at `/oauth/ro`, ID tokens taken for access tokens, … `legacy` in
+    /// the file; its name was `legacy_id_tokens` when it was about those alone.
+    #[serde(default, alias = "legacy")]
     pub legacy_id_tokens: bool,
     /// What a password's hash costs.
     #[serde(default)]
@@ -85,6 +87,9 @@ pub struct Config {
     #[serde(default)]
     pub users: Vec<SeedUser>,
 }
+
+/// The words of a refusal that name the switch for older applications.
+pub(super) const LEGACY: &str = "is for applications from before 2018: it needs `legacy = true` (or `legacy_id_tokens = true`) in tenant.toml";
 
 fn default_name() -> String {
     "dev".to_owned()
@@ -235,7 +240,7 @@ impl Config {
         let mut weaknesses = Vec::new();
         if self.legacy_id_tokens {
             weaknesses
-                .push("legacy_id_tokens: whoever has an ID token may link and unlink its user's accounts");
+                .push("legacy: whoever has an ID token may link and unlink its user's accounts, and access tokens show the whole profile");
         }
         let usual = PasswordHash::default();
         if self.password_hash.memory_kib * self.password_hash.iterations < usual.memory_kib * usual.iterations

@@ -22,6 +22,7 @@ use super::search::{Query, known};
 use super::shown::{self, Fields};
 use crate::directory::Stored;
 use crate::login::{ApiError, User};
+use crate::tenant::config::LEGACY;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::{Shared, Tenant, profile, read, run};
 
@@ -114,8 +115,12 @@ fn found(tenant: &Tenant, asked: &ListQuery) -> Result<Value, Problem> {
     if per_page > 100 {
         return Err(Problem::query("Value 100 is the greatest allowed on property per_page"));
     }
-    if asked.search_engine.as_deref().is_some_and(|engine| engine != "v3") {
-        return Err(Problem::query("search_engine: only v3 is there"));
+    match asked.search_engine.as_deref() {
+        None | Some("v3") => {}
+        // The same, and not in the document: it is switched on for older clients.
+        Some("v2") if tenant.config.legacy_id_tokens => {}
+        Some("v2") => return Err(Problem::query(&format!("search_engine: v2 {LEGACY}"))),
+        Some(_) => return Err(Problem::query("search_engine: only v3 is there")),
     }
     let start = page * per_page;
     if start + per_page > RESULTS {
