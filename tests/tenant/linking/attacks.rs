@@ -1,4 +1,5 @@
-//! Whoever is not the owner of both accounts links nothing.
+//! Attacks on a link that an application asks for: nobody but the owner of both
+//! accounts links anything.
 
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ fn tenant() -> Tenant {
     )
 }
 
-/// What the application is told, and the operator.
+/// Application and operator are told of a refusal.
 fn denied(tenant: &Tenant, response: &Response, error: &str, words: &str) {
     assert!(response.location().starts_with(CALLBACK), "{}", response.location());
     let answer = response.answer();
@@ -328,7 +329,7 @@ fn an_unlink_by_somebody_else() {
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|7"]);
 }
 
-/// Whoever has got hold of the linked account cannot shut its owner out of it.
+/// An attacker who holds the linked account cannot shut its owner out.
 fn an_unlink_by_another_identity() {
     let (tenant, _, _) = linked();
     let mut other = tenant.browser();

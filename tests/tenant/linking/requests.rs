@@ -24,7 +24,7 @@ fn tenant() -> Arc<Tenant> {
     shared("linking", || Tenant::with(&(users(&["ada"]) + &google("7", "lovelace@example.com"))))
 }
 
-/// Whoever asks is logged in, so that nothing but the request is wrong.
+/// The owner is logged in, so that nothing but the request is wrong.
 fn owner(tenant: &Tenant) -> (Browser, String) {
     let mut browser = tenant.browser();
     let hint = id_token(tenant, &mut browser, "ada@example.com");

@@ -31,7 +31,7 @@ pub(super) struct Authorization {
     /// How old a login may be, in seconds.
     pub(super) max_age: Option<u64>,
     pub(super) login_ticket: Option<String>,
-    /// What is to be linked or unlinked by it.
+    /// The link, or the end of one, that it asks for.
     pub(super) linking: Option<Linking>,
 }
 

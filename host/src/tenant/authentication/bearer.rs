@@ -19,7 +19,7 @@ pub(super) struct Bearer {
     pub(super) in_query: bool,
 }
 
-/// Why a request with a token is not answered.
+/// The reason why a request with a token is not answered.
 pub(super) enum Unauthorized {
     /// There is none. Nothing is said of errors then.
     NoToken,

@@ -17,7 +17,7 @@ use crate::tenant::login::{LoggedIn, Proved};
 use crate::tenant::sessions::Session;
 use crate::tenant::tokens::seconds;
 
-/// How old the owner's login may be, in seconds.
+/// The greatest age of the owner's login, in seconds.
 ///
 /// Source: the Action, `maxAllowedAge`.
 const FRESH_S: u64 = 3600;
@@ -65,7 +65,7 @@ impl Asked<'_> {
         }
     }
 
-    /// What the plugin says of the owner's login, by their session.
+    /// Asks the plugin about the owner's login, by their session.
     fn logged_in_owner(
         &self,
         authorization: &Authorization,
@@ -115,7 +115,7 @@ fn still_owner(logged_in: LoggedIn, linking: &Linking) -> Result<Arc<User>, Refu
 impl Form<'_> {
     /// Goes on with somebody who has proved who they are.
     pub(super) fn link_step(self, linking: &Linking, step: &LinkStep, proved: &Proved) -> Response {
-        // Whoever sends the same form twice gets one answer.
+        // A form that is sent twice gets one answer.
         if self.tenant().flows.pending.take(&self.name).is_none() {
             return pages::error(StatusCode::BAD_REQUEST, "This page was used already.");
         }

@@ -10,7 +10,7 @@ use crate::login::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::Tenant;
 use crate::tenant::login::{Around, NotLoggedIn, Proved};
 
-/// How often two accounts are looked at that somebody else changes meanwhile.
+/// The number of times that two accounts are read anew, if somebody changes them meanwhile.
 const ATTEMPTS: usize = 5;
 
 impl Tenant {
@@ -66,7 +66,7 @@ impl Tenant {
                     self.end_refresh_tokens(&secondary.user.identities);
                     return Ok(user);
                 }
-                // Whoever has changed meanwhile is looked at again.
+                // One of them has changed meanwhile: both are read again.
                 Err(ApiError::StateChanged(_) | ApiError::NotFound(_) | ApiError::AlreadyLinked(_)) => {}
                 Err(error) => return Err(unavailable(error)),
             }

@@ -56,7 +56,7 @@ pub(super) enum LinkStep {
     Account {
         /// Its connection.
         connection: String,
-        /// What the owner calls themselves.
+        /// The owner's address, name or id, for the page.
         owner: String,
         /// The session that the owner is logged in with.
         sid: String,
@@ -79,7 +79,7 @@ impl LinkStep {
 }
 
 impl Linking {
-    /// What a request asks for; `None` of one that asks for neither.
+    /// Reads a request; `None` of one that asks for neither.
     pub(super) fn read(
         tenant: &Tenant,
         issuer: &Issuer,
