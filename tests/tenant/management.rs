@@ -2,7 +2,10 @@
 
 mod clients;
 mod connections;
+mod exports;
+mod imports;
 mod roles;
+mod tickets;
 
 use serde_json::{Value, json};
 
@@ -11,7 +14,8 @@ use crate::http::{Request, Response};
 use crate::tenants::Tenant;
 
 pub(crate) fn tests() -> Vec<Test> {
-    [clients::TESTS, connections::TESTS, roles::TESTS].concat()
+    [clients::TESTS, connections::TESTS, exports::TESTS, imports::TESTS, roles::TESTS, tickets::TESTS]
+        .concat()
 }
 
 /// A client that may do everything, and one that may read users.

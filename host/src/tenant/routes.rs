@@ -48,6 +48,7 @@ pub(super) fn router(tenant: &Shared) -> Router<Shared> {
         .merge(management)
         .merge(authentication)
         .merge(management::document(document))
+        .merge(management::downloads())
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .fallback(unknown_path::answer)

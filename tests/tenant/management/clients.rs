@@ -18,7 +18,7 @@ fn clients_are_shown_without_their_secrets() {
     let tenant = tenant("");
     let machine = Machine::of(&tenant);
     let listed = machine.get("clients");
-    assert_eq!(listed.as_array().unwrap().len(), 4);
+    assert_eq!(listed.as_array().expect("a list").len(), 4);
     assert!(!listed.to_string().contains("the secret of"), "{listed}");
     let web = machine.get("clients/web");
     assert_eq!(
@@ -64,7 +64,7 @@ fn grants_and_apis_are_those_of_the_configuration() {
     let grants = machine.get("client-grants?client_id=other&include_totals=true");
     let shown: Vec<_> = grants["client_grants"]
         .as_array()
-        .unwrap()
+        .expect("it is there")
         .iter()
         .map(|it| (&it["audience"], &it["scope"]))
         .collect();

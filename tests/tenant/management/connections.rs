@@ -34,8 +34,8 @@ fn a_connection_is_made_used_changed_and_removed() {
         (&json!("Our customers"), &json!(true))
     );
     assert!(!connection.to_string().contains("hunter2"), "{connection}");
-    assert_eq!(machine.get("connections?strategy=auth0").as_array().unwrap().len(), 3);
-    assert_eq!(machine.get(&format!("{path}/clients"))["clients"].as_array().unwrap().len(), 4);
+    assert_eq!(machine.get("connections?strategy=auth0").as_array().expect("a list").len(), 3);
+    assert_eq!(machine.get(&format!("{path}/clients"))["clients"].as_array().expect("a list").len(), 4);
 
     // Its users log in, and nobody signs up.
     let user = json!({ "connection": "Customers", "email": "eve@example.com", "password": PASSWORD });

@@ -27,7 +27,7 @@ fn roles_are_made_changed_and_removed() {
     let path = format!("roles/{}", text(&made["id"]));
     assert_eq!(machine.get(&path), made);
     let names = |answer: &serde_json::Value| {
-        answer.as_array().unwrap().iter().map(|it| text(&it["name"])).collect::<Vec<_>>()
+        answer.as_array().expect("a list").iter().map(|it| text(&it["name"])).collect::<Vec<_>>()
     };
     assert_eq!(names(&machine.get("roles")), ["admin", "editor"]);
     assert_eq!(names(&machine.get("roles?name_filter=EDIT")), ["editor"]);

@@ -11,6 +11,7 @@
 //! | `userinfo`, `bearer`, `discovery`, `logout` | the rest of OpenID Connect |
 //! | `cross_origin`, `passwordless`, `database` | logins within the application's own pages |
 //! | `dev_login` | a login that needs no application |
+//! | `tickets` | links that the Management API hands out |
 //! | `lock`, `own_origin`, `legacy`, `resource_owner` | what Lock and older clients ask for besides |
 
 mod answer;
@@ -38,6 +39,7 @@ mod passwordless;
 mod prove;
 mod resource_owner;
 mod steps;
+pub(super) mod tickets;
 mod token;
 mod userinfo;
 
@@ -58,6 +60,7 @@ use super::weighed::Weighed;
 use grants::Code;
 use prove::MailedCode;
 use steps::Pending;
+use tickets::Tickets;
 
 /// What is under way.
 pub(super) struct Flows {
@@ -77,6 +80,8 @@ pub(super) struct Flows {
     pub(super) verifications: OneTime<Verification>,
     /// Links to a page that asks for a new password.
     resets: OneTime<ResetTicket>,
+    /// Links that the Management API hands out.
+    pub(super) tickets: Tickets,
 }
 
 /// What a login ticket stands for.
@@ -152,6 +157,7 @@ impl Flows {
             mailed_codes: OneTime::new(lifetimes.mailed_code),
             verifications: OneTime::new(MAIL_S),
             resets: OneTime::new(MAIL_S),
+            tickets: Tickets::new(),
         }
     }
 }
@@ -174,8 +180,8 @@ pub(super) fn router() -> Router<Shared> {
         .route("/u/code", get(pages::code).post(steps::by_code))
         .route("/u/forgot", get(pages::forgot).post(steps::forgot))
         .route("/u/skip", post(steps::skip))
-        .route("/u/email-verification", get(pages::verification).post(steps::verify_email))
-        .route("/u/reset", get(pages::reset).post(steps::reset))
+        .route("/u/email-verification", get(tickets::verification_page).post(tickets::verify_email))
+        .route("/u/reset", get(tickets::reset_page).post(tickets::reset))
         .route("/oauth/token", post(token::token))
         .route("/oauth/revoke", post(token::revoke))
         .route("/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))

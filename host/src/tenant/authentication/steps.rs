@@ -378,13 +378,3 @@ fn account(connection: &Connection, params: &Params) -> Result<Account, Refused>
         rest,
     })
 }
-
-/// An address, by a link that was mailed.
-pub(super) async fn verify_email(State(tenant): State<Shared>, params: Params) -> Response {
-    run(&tenant, move |tenant| database::verify(tenant, params.get("ticket").unwrap_or_default())).await
-}
-
-/// A new password, by a link that was mailed.
-pub(super) async fn reset(State(tenant): State<Shared>, params: Params) -> Response {
-    run(&tenant, move |tenant| database::reset(tenant, &params)).await
-}

@@ -5,7 +5,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Number, Value};
 
 use super::problem::Problem;
 use crate::tenant::Shared;
@@ -25,6 +26,16 @@ impl Body {
             Problem::body(&if path == "." { what } else { format!("{what} on property {path}") })
         })
     }
+}
+
+/// A whole number from 0: to JSON Schema, `5.0` is one too.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    // Beyond, a double is not one integer but several.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    let double = || number.as_f64().filter(|it| it.fract() == 0.0 && (0.0..=EXACT).contains(it));
+    let whole = number.as_u64().or_else(|| double().map(|it| it as u64));
+    whole.map(Some).ok_or_else(|| serde::de::Error::custom("Expected a whole number from 0"))
 }
 
 impl FromRequest<Shared> for Body {

@@ -8,6 +8,8 @@
 //! | `logins` | what they are logged in by |
 //! | `connections`, `connection_changes`, `clients`, `settings`, `signing_keys` | what else clients look for |
 //! | `roles`, `role_members` | roles, and who has them |
+//! | `tickets` | links for applications to send |
+//! | `jobs`, `users_export`, `users_import`, `csv` | mails, and many users at once |
 //! | `absent` | what this tenant does not have |
 //! | `stores` | what is remembered for the life of the process |
 //! | `problem`, `body`, `shown`, `path`, `paging`, `scan` | how questions and answers are written |
@@ -21,7 +23,10 @@ mod changes;
 mod clients;
 mod connection_changes;
 mod connections;
+mod csv;
 mod identities;
+mod imported_user;
+mod jobs;
 mod link_with;
 mod logins;
 mod new_user;
@@ -38,7 +43,10 @@ mod settings;
 mod shown;
 mod signing_keys;
 mod stores;
+mod tickets;
 mod users;
+mod users_export;
+mod users_import;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -65,6 +73,13 @@ pub(super) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(connections::list, connection_changes::create))
         .routes(routes!(connections::get, connection_changes::update, connection_changes::delete))
         .routes(routes!(connections::clients))
+        .routes(routes!(tickets::verification))
+        .routes(routes!(tickets::password))
+        .routes(routes!(jobs::verification_email))
+        .routes(routes!(users_export::create))
+        .routes(routes!(users_import::create))
+        .routes(routes!(jobs::get))
+        .routes(routes!(jobs::errors))
         .routes(routes!(clients::list))
         .routes(routes!(clients::get))
         .routes(routes!(clients::grants))
@@ -82,6 +97,11 @@ pub(super) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .split_for_parts();
     let router = router.merge(absent::router());
     (router.method_not_allowed_fallback(async || Problem::plain(StatusCode::METHOD_NOT_ALLOWED)), document)
+}
+
+/// Files that a job has made, for whoever knows their names.
+pub(super) fn downloads() -> Router<Shared> {
+    Router::new().route("/exports/{secret}/{name}", get(users_export::download))
 }
 
 /// Where the document itself is.

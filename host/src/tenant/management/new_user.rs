@@ -69,7 +69,7 @@ pub(super) fn made(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Result<Arc
 }
 
 impl NewUser {
-    fn check(&self) -> Result<(), Problem> {
+    pub(super) fn check(&self) -> Result<(), Problem> {
         let texts = [
             ("given_name", &self.given_name),
             ("family_name", &self.family_name),
@@ -146,7 +146,7 @@ impl NewUser {
         tenant.directory.create(user).map(|made| made.user).map_err(exists)
     }
 
-    fn user(self, connection: &Connection, id: &str, now: Timestamp) -> User {
+    pub(super) fn user(self, connection: &Connection, id: &str, now: Timestamp) -> User {
         let name = self.name.or_else(|| self.email.clone());
         let local =
             self.email.as_ref().and_then(|email| email.split_once('@')).map(|(local, _)| local.to_owned());

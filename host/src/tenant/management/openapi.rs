@@ -175,6 +175,22 @@ pub(super) struct PermissionObject {
     resource_server_identifier: String,
 }
 
+/// A job.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub(super) struct JobObject {
+    id: String,
+    r#type: String,
+    /// `pending` when it is begun; `completed` or `failed` when it is asked for.
+    status: String,
+    created_at: String,
+    /// Of an export: where the file is.
+    location: Option<String>,
+    /// Of an import: how many users were inserted, updated and left out.
+    #[schema(value_type = Option<Object>)]
+    summary: Option<Value>,
+}
+
 list!(RoleList of super::roles::Role, roles, "Roles, bare or in a page.");
 list!(MemberList of MemberObject, users, "Users who have a role, bare or in a page.");
 list!(PermissionList of PermissionObject, permissions, "Permissions, bare or in a page.");
@@ -230,7 +246,8 @@ pub(super) fn finished(openapi: &OpenApi) -> String {
 
 /// What `attributes` checks beside the lengths.
 fn restrict(properties: &mut Value) {
-    for (name, _) in LENGTHS {
+    // The client's id has no effect, and is not looked at.
+    for (name, _) in LENGTHS.into_iter().filter(|(name, _)| *name != "client_id") {
         if let Some(Value::Object(property)) = properties.get_mut(name) {
             property.insert("pattern".to_owned(), NO_CONTROLS.into());
         }

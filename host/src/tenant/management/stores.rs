@@ -1,14 +1,30 @@
 //! What this API remembers for the life of the process.
 
-use super::roles::Roles;
+use std::sync::Mutex;
 
-/// Roles, jobs and their files, events.
+use super::jobs::Jobs;
+use super::roles::Roles;
+use super::users_export::Exports;
+
+/// Roles, jobs and their files.
 pub(in crate::tenant) struct Stores {
     pub(super) roles: Roles,
+    pub(super) jobs: Jobs,
+    pub(super) exports: Exports,
+    /// Exports are done one at a time.
+    pub(super) exporting: Mutex<()>,
+    /// So are imports.
+    pub(super) importing: Mutex<()>,
 }
 
 impl Stores {
     pub(in crate::tenant) fn new(config: &crate::tenant::Config) -> Self {
-        Self { roles: Roles::new(&config.roles) }
+        Self {
+            roles: Roles::new(&config.roles),
+            jobs: Jobs::new(),
+            exports: Exports::new(),
+            exporting: Mutex::default(),
+            importing: Mutex::default(),
+        }
     }
 }

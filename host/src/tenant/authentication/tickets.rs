@@ -1,0 +1,234 @@
+//! Links that the Management API hands out: they verify an address, or set a
+//! password. Whoever hands them out says which account they are for and where
+//! they lead afterwards; what they change, they change once.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::answer::see_other;
+use super::database;
+use super::error::Refused;
+use super::pages;
+use super::params::{InQuery, Params};
+use super::prove::unavailable;
+use crate::directory::Credential;
+use crate::login::{ApiError, IdentityKey, Timestamp};
+use crate::tenant::one_time::OneTime;
+use crate::tenant::passwords::Wrong;
+use crate::tenant::revocations::Moment;
+use crate::tenant::weighed::Weighed;
+use crate::tenant::{Shared, Tenant, html, random, run};
+
+/// The longest that a ticket may be good for, in seconds.
+pub(in crate::tenant) const LONGEST_S: u64 = 30 * 86_400;
+
+/// Tickets that were handed out.
+pub(in crate::tenant) struct Tickets {
+    passwords: OneTime<PasswordTicket>,
+    verifications: OneTime<VerificationTicket>,
+}
+
+/// Where a ticket leads once it is used.
+#[derive(Debug, Clone)]
+pub(in crate::tenant) struct Then {
+    pub(in crate::tenant) url: url::Url,
+    /// The address, if it is to be told there.
+    pub(in crate::tenant) email: Option<String>,
+}
+
+/// Leave to set the password of one identity of a database.
+#[derive(Debug, Clone)]
+pub(in crate::tenant) struct PasswordTicket {
+    pub(in crate::tenant) connection: String,
+    /// The identity, without `auth0|`.
+    pub(in crate::tenant) identity: String,
+    /// The address that is verified by it, too.
+    pub(in crate::tenant) verifies: Option<String>,
+    pub(in crate::tenant) then: Option<Then>,
+    /// When it was handed out, among the revocations.
+    pub(in crate::tenant) began: Moment,
+    pub(in crate::tenant) until: Timestamp,
+}
+
+/// Leave to verify an address of one user.
+#[derive(Debug, Clone)]
+pub(in crate::tenant) struct VerificationTicket {
+    pub(in crate::tenant) user_id: String,
+    pub(in crate::tenant) email: String,
+    pub(in crate::tenant) then: Option<Then>,
+    pub(in crate::tenant) until: Timestamp,
+}
+
+impl Weighed for Then {
+    fn bytes(&self) -> usize {
+        self.url.as_str().len() + self.email.bytes()
+    }
+}
+
+impl Then {
+    /// To where it leads, with what has happened.
+    fn follow(mut self, message: &str) -> Response {
+        {
+            let mut query = self.url.query_pairs_mut();
+            if let Some(email) = &self.email {
+                query.append_pair("email", email);
+            }
+            query
+                .append_pair("success", "true")
+                .append_pair("code", "success")
+                .append_pair("message", message);
+        }
+        see_other(self.url.as_str())
+    }
+}
+
+impl Weighed for PasswordTicket {
+    fn bytes(&self) -> usize {
+        self.connection.len() + self.identity.len() + self.verifies.bytes() + self.then.bytes()
+    }
+}
+
+impl Weighed for VerificationTicket {
+    fn bytes(&self) -> usize {
+        self.user_id.len() + self.email.len() + self.then.bytes()
+    }
+}
+
+impl Tickets {
+    pub(super) fn new() -> Self {
+        Self { passwords: OneTime::new(LONGEST_S), verifications: OneTime::new(LONGEST_S) }
+    }
+
+    /// Keeps a ticket. Returns its name.
+    pub(in crate::tenant) fn password(&self, ticket: PasswordTicket) -> String {
+        self.passwords.put(ticket)
+    }
+
+    /// Keeps a ticket. Returns its name.
+    pub(in crate::tenant) fn verification(&self, ticket: VerificationTicket) -> String {
+        self.verifications.put(ticket)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "verification.html")]
+struct Verification<'a> {
+    nonce: &'a str,
+    ticket: &'a str,
+    email: &'a str,
+}
+
+fn used() -> Response {
+    pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.")
+}
+
+/// A page with a button that verifies an address, be the link of a mail or of
+/// the Management API.
+pub(super) async fn verification_page(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
+    let ticket = params.get("ticket").unwrap_or_default();
+    match tenant.flows.tickets.verifications.get(ticket) {
+        None => pages::verification(State(tenant), InQuery(params)).await,
+        Some(known) if known.until < Timestamp::now() => used(),
+        Some(VerificationTicket { email, .. }) => {
+            let nonce = random::secret();
+            html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
+        }
+    }
+}
+
+/// Verifies an address.
+pub(super) async fn verify_email(State(tenant): State<Shared>, params: Params) -> Response {
+    run(&tenant, move |tenant| {
+        let ticket = params.get("ticket").unwrap_or_default();
+        match tenant.flows.tickets.verifications.take(ticket) {
+            None => database::verify(tenant, ticket),
+            Some(known) if known.until < Timestamp::now() => used(),
+            Some(known) => verified(tenant, known),
+        }
+    })
+    .await
+}
+
+fn verified(tenant: &Tenant, ticket: VerificationTicket) -> Response {
+    let VerificationTicket { user_id, email, then, .. } = ticket;
+    match tenant.set_verified(&user_id, &email) {
+        Ok(true) => match then {
+            Some(then) => then.follow("Your email was verified. You can continue using the application."),
+            None => pages::message("Done", "Your address is verified."),
+        },
+        Ok(false) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
+        Err(error) => unavailable(error).into_response(),
+    }
+}
+
+/// A page that asks for a new password.
+pub(super) async fn reset_page(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
+    let ticket = params.get("ticket").unwrap_or_default();
+    match tenant.flows.tickets.passwords.get(ticket) {
+        None => pages::reset(State(tenant), InQuery(params)).await,
+        Some(known) if known.until < Timestamp::now() => used(),
+        Some(_) => pages::reset_page(ticket, None),
+    }
+}
+
+/// Sets a new password.
+pub(super) async fn reset(State(tenant): State<Shared>, params: Params) -> Response {
+    run(&tenant, move |tenant| {
+        let ticket = params.get("ticket").unwrap_or_default();
+        match tenant.flows.tickets.passwords.get(ticket) {
+            None => database::reset(tenant, &params),
+            Some(known) if known.until < Timestamp::now() => used(),
+            Some(_) => set(tenant, ticket, params.get("password").unwrap_or_default()),
+        }
+    })
+    .await
+}
+
+fn set(tenant: &Tenant, ticket: &str, password: &str) -> Response {
+    let hash = match tenant.passwords.hash(password) {
+        Ok(hash) => hash,
+        Err(Wrong::Busy) => return Refused::busy().into_response(),
+        Err(_) => return pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters.")),
+    };
+    let Some(ticket) = tenant.flows.tickets.passwords.take(ticket) else { return used() };
+    match set_hash(tenant, &ticket, hash) {
+        Ok(true) => {
+            tracing::info!(target: "audit", connection = ticket.connection, "a password was set by a ticket");
+            match ticket.then {
+                Some(then) => then.follow("You can now login to the application with the new password."),
+                None => pages::message("Done", "Your password is changed."),
+            }
+        }
+        Ok(false) => used(),
+        Err(error) => unavailable(error).into_response(),
+    }
+}
+
+/// False if the identity is gone, or has another password since.
+fn set_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bool, ApiError> {
+    let PasswordTicket { connection, identity, verifies, began, .. } = ticket;
+    let key = IdentityKey { connection, provider: "auth0", user_id: identity };
+    let user_id = format!("auth0|{identity}");
+    let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
+    if tenant.revocations.is_revoked(&user_id, *began) {
+        return Ok(false);
+    }
+    let known = tenant.directory.credential_of(connection, identity)?;
+    let credential = known.unwrap_or_else(|| Credential {
+        connection: connection.clone(),
+        user_id: identity.clone(),
+        // Of users that were imported without one: their own address, no other's.
+        email: owner.user.email.clone().filter(|_| owner.user.user_id == user_id),
+        username: None,
+        password: None,
+    });
+    let credential = Credential { password: Some(hash), ..credential };
+    tenant.directory.set_credential(&credential)?;
+    tenant.login_changed(&credential, &owner.user);
+    if let Some(email) = verifies {
+        tenant.set_verified(&user_id, email)?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,52 @@
+//! Cells of a CSV file.
+
+use serde_json::Value;
+
+/// What programs that calculate take for the beginning of a formula.
+///
+/// Source: OWASP, "CSV Injection".
+const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
+/// A value in quotes (RFC 4180). A text that could be taken for a formula gets
+/// an apostrophe before it, which shows it as text.
+pub(super) fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => return String::new(),
+        Value::Bool(_) | Value::Number(_) => return value.to_string(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    // A phone number is no formula.
+    let is_number = text.strip_prefix(['+', '-']).unwrap_or(&text);
+    let is_number = !is_number.is_empty() && is_number.bytes().all(|it| it.is_ascii_digit());
+    let guard = if text.starts_with(FORMULA) && !is_number { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::cell;
+
+    #[test]
+    fn a_cell_is_one_cell_and_no_formula() {
+        for (value, written) in [
+            (json!(null), ""),
+            (json!(true), "true"),
+            (json!(7), "7"),
+            (json!("Ada"), "\"Ada\""),
+            (json!("a \"b\", c\r\nd"), "\"a \"\"b\"\", c\r\nd\""),
+            (json!("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\""),
+            (json!("@SUM(1)"), "\"'@SUM(1)\""),
+            (json!("\t=1"), "\"'\t=1\""),
+            (json!("+1-1"), "\"'+1-1\""),
+            (json!("＝1"), "\"'＝1\""),
+            (json!("-"), "\"'-\""),
+            (json!("+15550100"), "\"+15550100\""),
+            (json!({ "a": [1] }), "\"{\"\"a\"\":[1]}\""),
+        ] {
+            assert_eq!(cell(&value), written);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Links for an application to send: they verify an address, or set a password.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+use utoipa::ToSchema;
+
+use super::access::Caller;
+use super::body::Body;
+use super::openapi::CommonRefusals;
+use super::problem::{Problem, ProblemBody};
+use crate::directory::Stored;
+use crate::login::{Identity, Timestamp, User};
+use crate::tenant::authentication::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
+use crate::tenant::issuer::Issuer;
+use crate::tenant::revocations::Moment;
+use crate::tenant::{Shared, Tenant, run};
+
+/// How long a ticket is good for where nothing is said.
+///
+/// Source: Auth0, `ttl_sec`: five days.
+const USUAL_S: u64 = 5 * 86_400;
+/// The longest address to return to, in bytes.
+const URL_BYTES: usize = 2048;
+
+/// A link that verifies an address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerificationBody {
+    #[schema(pattern = r"^[^|\x00-\x1F\x7F-\x9F]+\|[^\x00-\x1F\x7F-\x9F]+$")]
+    user_id: String,
+    /// Where it leads afterwards: to an origin of a client's callbacks, logout
+    /// URLs or pages.
+    #[schema(format = "uri", max_length = 2048)]
+    result_url: Option<String>,
+    /// A client's id. It changes nothing.
+    client_id: Option<String>,
+    /// Refused: there are no organizations.
+    organization_id: Option<String>,
+    /// For how many seconds; 0 for five days.
+    #[serde(default, deserialize_with = "super::body::whole")]
+    #[schema(maximum = 2_592_000)]
+    ttl_sec: Option<u64>,
+    /// Whether the address is told to `result_url`.
+    #[serde(rename = "includeEmailInRedirect")]
+    #[schema(rename = "includeEmailInRedirect")]
+    include_email: Option<bool>,
+    identity: Option<OfIdentity>,
+}
+
+/// Which identity; the user's own is the only one that can be meant.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfIdentity {
+    user_id: String,
+    provider: String,
+    /// Taken, and without effect.
+    #[serde(rename = "connection_id")]
+    #[schema(rename = "connection_id")]
+    _connection_id: Option<String>,
+}
+
+/// A link to a page that asks for a new password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordBody {
+    /// A user whose own identity is of a database.
+    #[schema(pattern = r"^[^|\x00-\x1F\x7F-\x9F]+\|[^\x00-\x1F\x7F-\x9F]+$")]
+    user_id: Option<String>,
+    /// In the place of `user_id`: a database, and an address in it.
+    connection_id: Option<String>,
+    email: Option<String>,
+    /// Where it leads afterwards: to an origin of a client's callbacks, logout
+    /// URLs or pages.
+    #[schema(format = "uri", max_length = 2048)]
+    result_url: Option<String>,
+    /// A client's id. It changes nothing.
+    client_id: Option<String>,
+    /// Refused: there are no organizations.
+    organization_id: Option<String>,
+    /// For how many seconds; 0 for five days.
+    #[serde(default, deserialize_with = "super::body::whole")]
+    #[schema(maximum = 2_592_000)]
+    ttl_sec: Option<u64>,
+    /// Whether whoever uses the link is taken to have got it by mail.
+    mark_email_as_verified: Option<bool>,
+    /// Whether the address is told to `result_url`.
+    #[serde(rename = "includeEmailInRedirect")]
+    #[schema(rename = "includeEmailInRedirect")]
+    include_email: Option<bool>,
+}
+
+/// Create a link that verifies an address
+#[utoipa::path(post, path = "/api/v2/tickets/email-verification", operation_id = "post_email_verification",
+    tag = "tickets", request_body = VerificationBody, security(("token" = ["create:user_tickets"])),
+    responses((status = 201, description = "The link", body = Object),
+              (status = 404, description = "There is no such user", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn verification(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    caller: Caller,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.require(&["create:user_tickets"])?;
+    let body: VerificationBody = body.read()?;
+    let ticket = run(&tenant, move |tenant| {
+        no_organization(body.organization_id.as_ref())?;
+        known_client(tenant, body.client_id.as_deref())?;
+        let until = until(body.ttl_sec)?;
+        let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
+        let stored = tenant.directory.get(&body.user_id)?;
+        let email = verifiable(tenant, &stored.user, body.identity.as_ref())?.to_owned();
+        let then =
+            url.map(|url| Then { url, email: (body.include_email == Some(true)).then(|| email.clone()) });
+        let ticket = VerificationTicket { user_id: body.user_id, email, then, until };
+        Ok::<_, Problem>(tenant.flows.tickets.verification(ticket))
+    })
+    .await?;
+    tracing::info!(target: "audit", client = caller.client_id, "a ticket that verifies an address was made");
+    let ticket = format!("{issuer}u/email-verification?ticket={ticket}");
+    Ok((StatusCode::CREATED, Json(json!({ "ticket": ticket }))))
+}
+
+/// Create a link that sets a password
+#[utoipa::path(post, path = "/api/v2/tickets/password-change", operation_id = "post_password_change",
+    tag = "tickets", request_body = PasswordBody, security(("token" = ["create:user_tickets"])),
+    responses((status = 201, description = "The link", body = Object),
+              (status = 404, description = "There is no such user", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn password(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    caller: Caller,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.require(&["create:user_tickets"])?;
+    let body: PasswordBody = body.read()?;
+    let ticket = run(&tenant, move |tenant| {
+        no_organization(body.organization_id.as_ref())?;
+        known_client(tenant, body.client_id.as_deref())?;
+        // Drawn first: a password that is set meanwhile outdates the ticket.
+        let began = Moment::now();
+        let until = until(body.ttl_sec)?;
+        let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
+        let (connection, identity, email) = password_of(tenant, &body)?;
+        let then =
+            url.map(|url| Then { url, email: email.clone().filter(|_| body.include_email == Some(true)) });
+        let verifies = email.filter(|_| body.mark_email_as_verified == Some(true));
+        let ticket = PasswordTicket { connection, identity, verifies, then, began, until };
+        Ok::<_, Problem>(tenant.flows.tickets.password(ticket))
+    })
+    .await?;
+    tracing::info!(target: "audit", client = caller.client_id, "a ticket that sets a password was made");
+    Ok((StatusCode::CREATED, Json(json!({ "ticket": format!("{issuer}u/reset?ticket={ticket}") }))))
+}
+
+/// Where a ticket may lead: wherever a client is. Elsewhere, a link that looks
+/// like the tenant's would lead to whoever made it up.
+fn result_url(tenant: &Tenant, text: &str) -> Result<Url, Problem> {
+    let bad = |why: &str| Problem::body(&format!("{why} on property result_url"));
+    let url = Url::parse(text).map_err(|_| bad("Object didn't pass validation for format uri"))?;
+    let is_web =
+        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    if !is_web || text.len() > URL_BYTES || text.chars().any(char::is_control) {
+        return Err(bad("Object didn't pass validation for format uri"));
+    }
+    let origin = url.origin();
+    let is_known = tenant.config.clients.iter().any(|client| {
+        let urls = [&client.callbacks, &client.logout_urls, &client.origins].into_iter().flatten();
+        urls.into_iter().any(|it| Url::parse(it).is_ok_and(|it| it.origin() == origin))
+    });
+    if is_known {
+        return Ok(url);
+    }
+    Err(Problem::operation(
+        "The origin of result_url is none of any client's callbacks, logout_urls or origins.",
+    ))
+}
+
+fn until(ttl_sec: Option<u64>) -> Result<Timestamp, Problem> {
+    let seconds = match ttl_sec.unwrap_or(0) {
+        0 => USUAL_S,
+        seconds if seconds <= LONGEST_S => seconds,
+        _ => {
+            return Err(Problem::body(&format!(
+                "Value {LONGEST_S} is the greatest allowed on property ttl_sec"
+            )));
+        }
+    };
+    let at = Timestamp::now().as_millis() + seconds * 1000;
+    Timestamp::from_millis(at).ok_or_else(|| Problem::body("it would never end on property ttl_sec"))
+}
+
+pub(super) fn no_organization(id: Option<&String>) -> Result<(), Problem> {
+    if id.is_none() { Ok(()) } else { Err(Problem::operation("This tenant has no organizations.")) }
+}
+
+pub(super) fn known_client(tenant: &Tenant, id: Option<&str>) -> Result<(), Problem> {
+    if id.is_none_or(|id| tenant.config.client(id).is_some()) {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::NOT_FOUND, "The client does not exist", "inexistent_client"))
+}
+
+/// The user's own identity, if it is one of a database of this tenant.
+fn database_identity<'a>(tenant: &Tenant, user: &'a User) -> Result<&'a Identity, Problem> {
+    let own = user.identities.first();
+    let is_database =
+        |own: &&Identity| tenant.config.connection(&own.connection).is_some_and(|it| it.is_database());
+    own.filter(is_database)
+        .ok_or_else(|| Problem::operation("The user's main connection does not support this operation."))
+}
+
+/// The address of a user that a link may verify.
+pub(super) fn verifiable<'a>(
+    tenant: &Tenant,
+    user: &'a User,
+    identity: Option<&OfIdentity>,
+) -> Result<&'a str, Problem> {
+    let own = database_identity(tenant, user)?;
+    if identity.is_some_and(|it| it.user_id != own.user_id || it.provider != own.provider) {
+        return Err(Problem::operation("Only the user's own identity has an address that a link verifies."));
+    }
+    user.email.as_deref().ok_or_else(|| Problem::operation("The user does not have an email address."))
+}
+
+/// The database, the identity in it, and the address, that a ticket is for.
+fn password_of(tenant: &Tenant, body: &PasswordBody) -> Result<(String, String, Option<String>), Problem> {
+    match (&body.user_id, &body.connection_id, &body.email) {
+        (Some(user_id), None, None) => {
+            let Stored { user, .. } = tenant.directory.get(user_id)?;
+            let own = database_identity(tenant, &user)?;
+            Ok((own.connection.clone(), own.user_id.clone(), user.email.clone()))
+        }
+        (None, Some(id), Some(email)) => {
+            let connection = tenant.config.connections().find(|it| it.id == *id && it.is_database());
+            let connection = connection.ok_or_else(super::connections::inexistent)?.name.clone();
+            let identity = by_address(tenant, &connection, email)?.ok_or_else(Problem::no_user)?;
+            Ok((connection, identity, Some(email.to_ascii_lowercase())))
+        }
+        _ => Err(Problem::body("expected either user_id, or connection_id and email")),
+    }
+}
+
+/// The identity of a database with this address, users that were imported
+/// without a password included.
+pub(super) fn by_address(tenant: &Tenant, connection: &str, email: &str) -> Result<Option<String>, Problem> {
+    if let Some(known) = tenant.directory.credential(connection, email)? {
+        return Ok(Some(known.user_id));
+    }
+    let users = tenant.directory.find_by_email(email, 10)?;
+    let own = users.iter().filter_map(|stored| stored.user.identities.first());
+    let mut own = own.filter(|it| it.provider == "auth0" && it.connection == connection);
+    Ok(own.next().map(|it| it.user_id.clone()))
+}

@@ -1,0 +1,331 @@
+//! Every user in one file, gzipped: an object a line, or CSV.
+
+use std::io::Write;
+use std::sync::{Arc, PoisonError};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::access::Caller;
+use super::body::Body;
+use super::csv;
+use super::openapi::{CommonRefusals, JobObject};
+use super::problem::{Problem, ProblemBody};
+use super::scan::each_user;
+use super::shown::{self, Fields};
+use crate::login::User;
+use crate::tenant::issuer::Issuer;
+use crate::tenant::one_time::OneTime;
+use crate::tenant::weighed::Weighed;
+use crate::tenant::{Shared, Tenant, run};
+
+/// How long a file can be had, in seconds.
+const LIFETIME_S: u64 = 600;
+/// The largest file, in bytes, before it is gzipped.
+const BYTES: usize = 32 << 20;
+/// Fields of a file, and characters of each one's name.
+const FIELDS: (usize, usize) = (100, 256);
+/// What a CSV file holds where nothing is said.
+const USUAL: [&str; 13] = [
+    "user_id",
+    "email",
+    "email_verified",
+    "username",
+    "name",
+    "given_name",
+    "family_name",
+    "nickname",
+    "identities[0].connection",
+    "created_at",
+    "updated_at",
+    "last_login",
+    "logins_count",
+];
+
+/// Files that were made, under names that nobody can guess.
+pub(super) struct Exports(OneTime<Arc<Export>>);
+
+struct Export {
+    bytes: Bytes,
+    name: String,
+}
+
+impl Weighed for Export {
+    fn bytes(&self) -> usize {
+        self.bytes.len() + self.name.len()
+    }
+}
+
+impl Exports {
+    pub(super) fn new() -> Self {
+        Self(OneTime::new(LIFETIME_S))
+    }
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Json,
+    Csv,
+}
+
+/// One column, or one key of each object.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Field {
+    /// A path, such as `identities[0].connection` or `user_metadata.theme`.
+    #[schema(min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    name: String,
+    /// What it is called in the file.
+    #[schema(min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    export_as: Option<String>,
+}
+
+/// What is to be exported.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExportBody {
+    /// Users of this connection only.
+    connection_id: Option<String>,
+    #[serde(default)]
+    format: Option<Format>,
+    /// So many users at most.
+    #[serde(default, deserialize_with = "super::body::whole")]
+    #[schema(minimum = 1, maximum = 9_223_372_036_854_775_807_i64)]
+    limit: Option<u64>,
+    #[schema(max_items = 100)]
+    fields: Option<Vec<Field>>,
+}
+
+/// Export users
+///
+/// The job's `location` is a file that can be had without a token for ten
+/// minutes.
+#[utoipa::path(post, path = "/api/v2/jobs/users-exports", operation_id = "post_users_exports", tag = "jobs",
+    request_body = ExportBody, security(("token" = ["read:users"])),
+    responses((status = 200, description = "The job", body = JobObject),
+              (status = 404, description = "There is no such connection", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn create(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    caller: Caller,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:users"])?;
+    let body: ExportBody = body.read()?;
+    body.check()?;
+    let job = run(&tenant, move |tenant| exported(tenant, &issuer, &body)).await?;
+    tracing::info!(target: "audit", client = caller.client_id, job = %job["id"], "users were exported");
+    Ok(Json(job))
+}
+
+/// A file that was made.
+pub(super) async fn download(
+    State(tenant): State<Shared>,
+    Path((secret, name)): Path<(String, String)>,
+) -> Response {
+    match tenant.stores.exports.0.get(&secret).filter(|export| export.name == name) {
+        Some(export) => {
+            let disposition = format!("attachment; filename=\"{name}\"");
+            let headers = [(CONTENT_TYPE, "application/gzip".to_owned()), (CONTENT_DISPOSITION, disposition)];
+            (headers, export.bytes.clone()).into_response()
+        }
+        None => (StatusCode::NOT_FOUND, "There is no such file, or not any more.\n").into_response(),
+    }
+}
+
+impl ExportBody {
+    fn check(&self) -> Result<(), Problem> {
+        let (most, longest) = FIELDS;
+        let fields = self.fields.as_deref().unwrap_or_default();
+        if fields.len() > most {
+            return Err(Problem::body(&format!("expected up to {most} items on property fields")));
+        }
+        let names = fields.iter().flat_map(|it| [Some(&it.name), it.export_as.as_ref()]).flatten();
+        for name in names {
+            if !(1..=longest).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+                return Err(Problem::body(&format!(
+                    "expected up to {longest} characters on property fields"
+                )));
+            }
+        }
+        if self.limit.is_some_and(|limit| limit < 1 || i64::try_from(limit).is_err()) {
+            return Err(Problem::body("expected a number from 1 on property limit"));
+        }
+        Ok(())
+    }
+}
+
+fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value, Problem> {
+    let connection = match &body.connection_id {
+        None => None,
+        Some(id) => {
+            let connection = tenant.config.connections().find(|it| it.id == *id);
+            Some(connection.ok_or_else(super::connections::inexistent)?.name.clone())
+        }
+    };
+    // Each takes its memory.
+    let _alone = tenant.stores.exporting.lock().unwrap_or_else(PoisonError::into_inner);
+    let format = body.format.unwrap_or_default();
+    let mut file = FileOfUsers::new(format, body.fields.clone());
+    let (mut left, mut failed) = (body.limit.unwrap_or(u64::MAX), None);
+    each_user(tenant, |stored| {
+        let is_of = |name: &String| stored.user.identities.iter().any(|it| it.connection == *name);
+        if connection.as_ref().is_none_or(is_of) {
+            left -= 1;
+            if file.write(&stored.user).is_err() {
+                failed = Some("The file would be larger than 32 MiB; export fewer users or fields.");
+            }
+        }
+        Ok(left > 0 && failed.is_none())
+    })?;
+    let format = if format == Format::Csv { "csv" } else { "json" };
+    let mut about = json!({ "format": format });
+    for (key, value) in [
+        ("connection_id", body.connection_id.as_ref().map(|it| json!(it))),
+        ("limit", body.limit.map(Value::from)),
+        (
+            "fields",
+            body.fields.as_ref().map(|fields| {
+                fields
+                    .iter()
+                    .map(|it| match &it.export_as {
+                        Some(name) => json!({ "name": it.name, "export_as": name }),
+                        None => json!({ "name": it.name }),
+                    })
+                    .collect()
+            }),
+        ),
+    ] {
+        if let Some(value) = value {
+            about[key] = value;
+        }
+    }
+    if let Some(why) = failed {
+        let came_of = json!({ "status": "failed", "status_details": why });
+        return Ok(tenant.stores.jobs.done("users_export", about, came_of, vec![json!({ "message": why })]));
+    }
+    let name = format!("users.{format}.gz");
+    let export = Export { bytes: file.finish().into(), name: name.clone() };
+    let secret = tenant.stores.exports.0.put(Arc::new(export));
+    let came_of = json!({
+        "location": format!("{issuer}exports/{secret}/{name}"), "percentage_done": 100, "time_left_seconds": 0,
+    });
+    Ok(tenant.stores.jobs.done("users_export", about, came_of, Vec::new()))
+}
+
+/// It would be too large.
+struct TooLarge;
+
+/// A file that is being written.
+struct FileOfUsers {
+    gzip: GzEncoder<Vec<u8>>,
+    written: usize,
+    format: Format,
+    fields: Vec<Field>,
+}
+
+impl FileOfUsers {
+    fn new(format: Format, fields: Option<Vec<Field>>) -> Self {
+        let usual = || {
+            let field = |name: &&str| Field { name: (*name).to_owned(), export_as: None };
+            USUAL.iter().map(field).collect()
+        };
+        let fields = match (fields, format) {
+            (Some(fields), _) if !fields.is_empty() => fields,
+            (_, Format::Csv) => usual(),
+            // The whole user.
+            (_, Format::Json) => Vec::new(),
+        };
+        let gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        let mut file = Self { gzip, written: 0, format, fields };
+        if format == Format::Csv {
+            let names = file.fields.iter().map(|it| csv::cell(&json!(it.called()))).collect::<Vec<_>>();
+            let _ = file.line(&names.join(","));
+        }
+        file
+    }
+
+    fn write(&mut self, user: &User) -> Result<(), TooLarge> {
+        let shown = shown::user(user, &Fields::default());
+        let line = match self.format {
+            Format::Csv => {
+                let cells = self.fields.iter().map(|it| csv::cell(it.of(&shown)));
+                cells.collect::<Vec<_>>().join(",")
+            }
+            Format::Json if self.fields.is_empty() => shown.to_string(),
+            Format::Json => {
+                let fields = self.fields.iter().map(|it| (it.called().to_owned(), it.of(&shown).clone()));
+                Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>()).to_string()
+            }
+        };
+        self.line(&line)
+    }
+
+    fn line(&mut self, line: &str) -> Result<(), TooLarge> {
+        self.written += line.len() + 1;
+        if self.written > BYTES {
+            return Err(TooLarge);
+        }
+        let end = if self.format == Format::Csv { "\r\n" } else { "\n" };
+        // Nothing keeps a vector from growing.
+        self.gzip
+            .write_all(line.as_bytes())
+            .and_then(|()| self.gzip.write_all(end.as_bytes()))
+            .map_err(|_| TooLarge)
+    }
+
+    fn finish(self) -> Vec<u8> {
+        self.gzip.finish().unwrap_or_default()
+    }
+}
+
+impl Field {
+    fn called(&self) -> &str {
+        self.export_as.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The value at this path, or `null`.
+    fn of<'v>(&self, user: &'v Value) -> &'v Value {
+        let steps = self.name.split(['.', '[', ']']).filter(|step| !step.is_empty());
+        steps.fold(user, |value, step| match value {
+            Value::Array(items) => {
+                step.parse().ok().and_then(|place: usize| items.get(place)).unwrap_or(&Value::Null)
+            }
+            _ => &value[step],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Field;
+
+    #[test]
+    fn a_path_leads_to_its_value() {
+        let user = json!({ "user_id": "a|1", "identities": [{ "connection": "db" }], "user_metadata": { "a": { "b": 1 } } });
+        let of = |name: &str| Field { name: name.to_owned(), export_as: None }.of(&user).clone();
+        assert_eq!(of("user_id"), "a|1");
+        assert_eq!(of("identities[0].connection"), "db");
+        assert_eq!(of("user_metadata.a.b"), 1);
+        for none in ["identities[1].connection", "identities.x", "user_id.x", "x.y", "[0]"] {
+            assert!(of(none).is_null(), "{none}");
+        }
+    }
+}

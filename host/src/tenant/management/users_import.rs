@@ -1,0 +1,211 @@
+//! Many users into a database, from a file in Auth0's import format.
+//!
+//! Source: Auth0, "Bulk User Import Database Schema and Examples".
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::multipart::{Field, MultipartRejection};
+use axum::extract::{Multipart, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::access::Caller;
+use super::imported_user::{Became, Fault, ImportedUser};
+use super::openapi::{CommonRefusals, JobObject};
+use super::problem::{Problem, ProblemBody};
+use crate::login::cut;
+use crate::tenant::json_object::Object;
+use crate::tenant::{Shared, Tenant, run};
+
+/// The largest file, in bytes.
+///
+/// Source: Auth0, "Bulk User Imports": 500 KB.
+const FILE_BYTES: usize = 500 << 10;
+/// The longest other field of the form, in bytes.
+const FIELD_BYTES: usize = 1 << 10;
+/// How long an import may take: whoever asks waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A form with a file, as the document has it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+pub(super) struct ImportForm {
+    /// A JSON array of users: 500 KB at most.
+    #[schema(value_type = String, format = Binary)]
+    users: Vec<u8>,
+    /// A database.
+    connection_id: String,
+    /// Whether users that are there are changed; they are told as errors
+    /// otherwise.
+    #[schema(value_type = String, required = false, pattern = "^(true|false)$")]
+    upsert: bool,
+    /// Shown with the job.
+    #[schema(value_type = String, required = false, max_length = 256)]
+    external_id: String,
+    /// Taken, and without effect: the tenant has nobody to send a mail to.
+    #[schema(value_type = String, required = false, pattern = "^(true|false)$")]
+    send_completion_email: bool,
+}
+
+/// The form as it came.
+#[derive(Default)]
+struct Form {
+    users: Option<Vec<u8>>,
+    connection_id: Option<String>,
+    upsert: bool,
+    external_id: Option<String>,
+}
+
+/// Import users
+///
+/// Each user is imported wholly or not at all. Of password hashes, only Argon2's
+/// can be checked here; users with others are left out and told.
+#[utoipa::path(post, path = "/api/v2/jobs/users-imports", operation_id = "post_users_imports", tag = "jobs",
+    request_body(content = ImportForm, content_type = "multipart/form-data"),
+    security(("token" = ["create:users"])),
+    responses((status = 202, description = "The job", body = JobObject),
+              (status = 404, description = "There is no such connection", body = ProblemBody),
+              (status = 413, description = "The file is too large", body = ProblemBody),
+              (status = 415, description = "The body is no form with a file", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn create(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.require(&["create:users"])?;
+    let form = form.map_err(|_| Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE))?;
+    let form = Form::read(form).await?;
+    // Whoever may make users only may not change those of others.
+    if form.upsert {
+        caller.require(&["update:users"])?;
+    }
+    let job = run(&tenant, move |tenant| form.imported(tenant)).await?;
+    tracing::info!(target: "audit", client = caller.client_id, job = %job["id"], "users were imported");
+    Ok((StatusCode::ACCEPTED, Json(job)))
+}
+
+fn too_large() -> Problem {
+    let message = format!("Payload content length greater than maximum allowed: {FILE_BYTES}");
+    Problem { code: None, ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message, "") }
+}
+
+impl Form {
+    async fn read(mut multipart: Multipart) -> Result<Self, Problem> {
+        let (mut form, mut seen) = (Self::default(), Vec::new());
+        while let Some(mut field) = multipart.next_field().await.map_err(|error| broken(&error))? {
+            let name = field.name().unwrap_or_default().to_owned();
+            if seen.contains(&name) {
+                return Err(Problem::body(&format!("the field {} stands twice", cut(&name, 64))));
+            }
+            let longest = if name == "users" { FILE_BYTES } else { FIELD_BYTES };
+            let bytes = bytes(&mut field, longest).await?;
+            let Some(bytes) = bytes else {
+                let too_long = || {
+                    Problem::body(&format!("a field is longer than {FIELD_BYTES} bytes: {}", cut(&name, 64)))
+                };
+                return Err(if name == "users" { too_large() } else { too_long() });
+            };
+            let text =
+                || String::from_utf8(bytes.clone()).map_err(|_| Problem::body("expected text in UTF-8"));
+            match name.as_str() {
+                "users" => form.users = Some(bytes),
+                "connection_id" => form.connection_id = Some(text()?),
+                "external_id" => form.external_id = Some(text()?),
+                "upsert" => form.upsert = flag(&name, &text()?)?,
+                "send_completion_email" => drop(flag(&name, &text()?)?),
+                _ => {
+                    let detail = "Additional properties not allowed: expected users, connection_id, upsert, \
+                                  external_id and send_completion_email";
+                    return Err(Problem::body(detail));
+                }
+            }
+            seen.push(name);
+        }
+        Ok(form)
+    }
+
+    fn imported(self, tenant: &Tenant) -> Result<Value, Problem> {
+        let missing = |name: &str| Problem::body(&format!("Missing required property: {name}"));
+        let file = self.users.ok_or_else(|| missing("users"))?;
+        let id = self.connection_id.ok_or_else(|| missing("connection_id"))?;
+        let connection = tenant.config.connections().find(|it| it.id == id);
+        let connection = connection.ok_or_else(super::connections::inexistent)?;
+        if !connection.is_database() {
+            return Err(Problem::operation("Users are imported into a database only."));
+        }
+        let users: Vec<Object> = serde_json::from_slice(&file).map_err(|error| {
+            Problem::body(&format!("expected a JSON array of users: {error} on property users"))
+        })?;
+        // Auth0 lets two run, and refuses a third so.
+        let Ok(_alone) = tenant.stores.importing.try_lock() else {
+            let message = "There are 1 active import users jobs, please wait until some of them are finished and try again";
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message, "too_many_active_jobs"));
+        };
+        let start = Instant::now();
+        let (mut inserted, mut updated, mut errors) = (0, 0, Vec::new());
+        let total = users.len();
+        for Object(user) in users {
+            let shown = redacted(&user);
+            let became = if start.elapsed() > PATIENCE {
+                Err(Fault::new("TIMEOUT", "The import took too long; import this user again.", ""))
+            } else {
+                ImportedUser::read(user, connection).and_then(|it| it.put(tenant, self.upsert))
+            };
+            match became {
+                Ok(Became::Inserted) => inserted += 1,
+                Ok(Became::Updated) => updated += 1,
+                Err(fault) => errors.push(json!({ "user": shown, "errors": [fault] })),
+            }
+        }
+        let mut about = json!({ "connection_id": id, "upsert": self.upsert });
+        if let Some(external) = self.external_id {
+            about["external_id"] = external.into();
+        }
+        let summary =
+            json!({ "total": total, "inserted": inserted, "updated": updated, "failed": errors.len() });
+        let came_of = json!({ "summary": summary, "percentage_done": 100 });
+        Ok(tenant.stores.jobs.done("users_import", about, came_of, errors))
+    }
+}
+
+fn broken(error: &axum::extract::multipart::MultipartError) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return too_large();
+    }
+    Problem::body("the form is broken")
+}
+
+/// A field; none of one that is too long.
+async fn bytes(field: &mut Field<'_>, longest: usize) -> Result<Option<Vec<u8>>, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+        if bytes.len() + chunk.len() > longest {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes))
+}
+
+fn flag(name: &str, text: &str) -> Result<bool, Problem> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Problem::body(&format!("expected true or false on property {name}"))),
+    }
+}
+
+/// The user as an error tells of it: without what it logs in with.
+fn redacted(user: &Map<String, Value>) -> Value {
+    let is_secret = |key: &str| key.contains("password") || key == "mfa_factors";
+    let shown = user.iter().map(|(key, value)| {
+        let value = if is_secret(key) { json!("*****") } else { value.clone() };
+        (key.clone(), value)
+    });
+    Value::Object(shown.collect())
+}
