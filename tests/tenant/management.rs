@@ -4,6 +4,7 @@ mod clients;
 mod connections;
 mod exports;
 mod imports;
+mod logs;
 mod roles;
 mod tickets;
 
@@ -14,8 +15,16 @@ use crate::http::{Request, Response};
 use crate::tenants::Tenant;
 
 pub(crate) fn tests() -> Vec<Test> {
-    [clients::TESTS, connections::TESTS, exports::TESTS, imports::TESTS, roles::TESTS, tickets::TESTS]
-        .concat()
+    [
+        clients::TESTS,
+        connections::TESTS,
+        exports::TESTS,
+        imports::TESTS,
+        logs::TESTS,
+        roles::TESTS,
+        tickets::TESTS,
+    ]
+    .concat()
 }
 
 /// A client that may do everything, and one that may read users.

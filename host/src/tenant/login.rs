@@ -150,7 +150,7 @@ impl Tenant {
         self.refuse_revoked(proved)?;
         let now = Timestamp::now();
         let event = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed)?;
-        self.decided(event, around, now)
+        self.decided_and_told(event, (proved, around), now)
     }
 
     /// The user of somebody who has proved to be this identity, found or made.
@@ -205,10 +205,21 @@ impl Tenant {
         self.refuse_revoked(proved)?;
         let now = Timestamp::now();
         match arrive_again(&*self.directory, self.event(proved, around, now), now) {
-            Ok(Some(event)) => self.decided(event, around, now),
+            Ok(Some(event)) => self.decided_and_told(event, (proved, around), now),
             Ok(None) | Err(ArrivalError::Directory(ApiError::Invalid(_))) => Err(NotLoggedIn::Gone),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    fn decided_and_told(
+        &self,
+        event: LoginEvent,
+        (proved, around): (&Proved, &Around<'_>),
+        now: Timestamp,
+    ) -> Result<LoggedIn, NotLoggedIn> {
+        let ended = self.decided(event, around, now);
+        self.events.logged_in(self, (proved, around), &ended);
+        ended
     }
 
     fn decided(
@@ -247,6 +258,9 @@ impl Tenant {
 
         if let GoesOnAs::User(by_now) = &decided.goes_on_as {
             self.end_refresh_tokens(moved(&user, by_now));
+            if let Decision::Linked { primary } = &decided.outcome.decision {
+                self.events.linked(around, &user.user_id, primary);
+            }
         }
         // Whoever has the identity now: nothing is issued on an older read.
         let user = match (decided.goes_on_as, decided.outcome.decision) {

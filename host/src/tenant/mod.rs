@@ -12,7 +12,7 @@
 //! | `issuer`, `keys`, `tokens`, `verification` | who the tenant is, and what it signs |
 //! | `sessions`, `refresh_tokens`, `revocations`, `passwords`, `attempts` | what it remembers of people |
 //! | `one_time`, `per_owner`, `weighed` | the stores, and how much they hold |
-//! | `outbox` | what would have been mailed |
+//! | `outbox`, `events` | what would have been mailed, what has happened |
 //! | `start_page`, `html` | what people see who open the tenant in a browser |
 //! | `seed` | users of the configuration |
 //! | `rate_limit`, `metrics` | how much is asked |
@@ -26,6 +26,7 @@ mod certificates;
 mod config;
 mod connections;
 mod decider;
+mod events;
 mod html;
 mod issuer;
 mod json_object;
@@ -68,6 +69,7 @@ pub use state_dir::{StateDir, StateError};
 
 use authentication::{Flows, Verification};
 use decider::Decider;
+use events::Events;
 use issuer::{Hosts, Issuer};
 use keys::Keys;
 use management::SpentProofs;
@@ -101,6 +103,7 @@ pub struct Tenant {
     flows: Flows,
     outbox: Outbox,
     stores: management::Stores,
+    events: Events,
     metrics: Metrics,
     management_limit: Limiter,
     authentication_limit: Limiter,

@@ -31,6 +31,7 @@ const PREFLIGHT: Duration = Duration::from_secs(600);
 pub(super) fn router(tenant: &Shared) -> Router<Shared> {
     let (management, document) = management::router();
     let management = management
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), management::recorded))
         .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_management))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     let authentication = authentication::router()

@@ -16,6 +16,7 @@ use super::certificates::{self, CertificateError};
 use super::config::Config;
 use super::connections::{self, Handshake, IDLE, Listener, Peer};
 use super::decider::Decider;
+use super::events::Events;
 use super::issuer::{Hosts, Scheme};
 use super::keys::{Keys, KeysError};
 use super::management::SpentProofs;
@@ -148,6 +149,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         flows: Flows::new(&config.lifetimes),
         outbox: Outbox::default(),
         stores: management::Stores::new(&config),
+        events: Events::default(),
         metrics: Metrics::new(missing_lines),
         management_limit: Limiter::new(config.rate_limit.management),
         authentication_limit: Limiter::new(config.rate_limit.authentication),

@@ -81,6 +81,7 @@ pub(super) fn made(
     match tenant.directory.sign_up(user, &credential) {
         Ok(made) => {
             tenant.send_verification(issuer, connection, &made.user.user_id, &email);
+            tenant.events.of_account(tenant, "ss", (&connection.name, &made.user.user_id, &email));
             Ok(made.user.user_id.clone())
         }
         // One answer for every reason: it is to tell as little as possible of
@@ -194,6 +195,8 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
         let credential = Credential { password: Some(hash), ..known };
         tenant.directory.set_credential(&credential)?;
         tenant.login_changed(&credential, &owner.user);
+        let user_id = format!("auth0|{}", credential.user_id);
+        tenant.events.of_account(tenant, "scp", (&connection.name, &user_id, &email));
         tenant.set_verified(&format!("auth0|{}", credential.user_id), &email)?;
         Ok(true)
     });
@@ -213,7 +216,10 @@ pub(super) fn verify(tenant: &Tenant, ticket: &str) -> Response {
         return pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.");
     };
     match tenant.set_verified(&user_id, &email) {
-        Ok(true) => pages::message("Done", "Your address is verified."),
+        Ok(true) => {
+            tenant.events.verified(&user_id, &email);
+            pages::message("Done", "Your address is verified.")
+        }
         Ok(false) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
         Err(error) => unavailable(error).into_response(),
     }

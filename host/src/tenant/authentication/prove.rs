@@ -85,7 +85,12 @@ fn checked_password(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) 
     let credential = tenant.directory.credential(&connection.name, typed.login).map_err(unavailable)?;
     let name = login_name(&connection.name, typed.login);
     let attempt = Attempt { login: &name, sender: typed.sender, exists: credential.is_some() };
-    match (tenant.passwords.check(attempt, credential.as_ref(), typed.secret), credential) {
+    let checked = tenant.passwords.check(attempt, credential.as_ref(), typed.secret);
+    if let Err(why @ (Wrong::Password | Wrong::TooManyAttempts)) = checked {
+        let kind = if why == Wrong::Password { "fp" } else { "limit_wc" };
+        tenant.events.wrong_password(tenant, (kind, &connection.name), credential.as_ref());
+    }
+    match (checked, credential) {
         (Ok(()), Some(known)) => Ok(Proved { began, ..Proved::new(connection, &known.user_id, "pwd") }),
         (Err(Wrong::TooManyAttempts), _) => {
             tracing::warn!(target: "audit", connection = connection.name, "a login is blocked: too many attempts");

@@ -154,10 +154,13 @@ pub(super) async fn verify_email(State(tenant): State<Shared>, params: Params) -
 fn verified(tenant: &Tenant, ticket: VerificationTicket) -> Response {
     let VerificationTicket { user_id, email, then, .. } = ticket;
     match tenant.set_verified(&user_id, &email) {
-        Ok(true) => match then {
-            Some(then) => then.follow("Your email was verified. You can continue using the application."),
-            None => pages::message("Done", "Your address is verified."),
-        },
+        Ok(true) => {
+            tenant.events.verified(&user_id, &email);
+            match then {
+                Some(then) => then.follow("Your email was verified. You can continue using the application."),
+                None => pages::message("Done", "Your address is verified."),
+            }
+        }
         Ok(false) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
         Err(error) => unavailable(error).into_response(),
     }
@@ -227,6 +230,8 @@ fn set_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bo
     let credential = Credential { password: Some(hash), ..credential };
     tenant.directory.set_credential(&credential)?;
     tenant.login_changed(&credential, &owner.user);
+    let email = owner.user.email.as_deref().unwrap_or_default();
+    tenant.events.of_account(tenant, "scp", (connection, &user_id, email));
     if let Some(email) = verifies {
         tenant.set_verified(&user_id, email)?;
     }

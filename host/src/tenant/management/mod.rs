@@ -10,6 +10,7 @@
 //! | `roles`, `role_members` | roles, and who has them |
 //! | `tickets` | links for applications to send |
 //! | `jobs`, `users_export`, `users_import`, `csv` | mails, and many users at once |
+//! | `logs` | what has happened |
 //! | `absent` | what this tenant does not have |
 //! | `stores` | what is remembered for the life of the process |
 //! | `problem`, `body`, `shown`, `path`, `paging`, `scan` | how questions and answers are written |
@@ -29,6 +30,7 @@ mod imported_user;
 mod jobs;
 mod link_with;
 mod logins;
+mod logs;
 mod new_user;
 mod openapi;
 mod paging;
@@ -55,6 +57,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) use link_with::SpentProofs;
+pub(super) use logs::recorded;
 pub(super) use problem::Problem;
 pub(super) use stores::Stores;
 
@@ -80,6 +83,9 @@ pub(super) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(users_import::create))
         .routes(routes!(jobs::get))
         .routes(routes!(jobs::errors))
+        .routes(routes!(logs::list))
+        .routes(routes!(logs::get))
+        .routes(routes!(logs::of_user))
         .routes(routes!(clients::list))
         .routes(routes!(clients::get))
         .routes(routes!(clients::grants))

@@ -191,6 +191,21 @@ pub(super) struct JobObject {
     summary: Option<Value>,
 }
 
+/// An event, or the fields of it that were asked for.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub(super) struct LogObject {
+    log_id: String,
+    r#type: String,
+    description: String,
+    date: String,
+    user_id: Option<String>,
+    client_id: Option<String>,
+    connection: Option<String>,
+    ip: Option<String>,
+}
+
+list!(LogList of LogObject, logs, "Events, bare or in a page.");
 list!(RoleList of super::roles::Role, roles, "Roles, bare or in a page.");
 list!(MemberList of MemberObject, users, "Users who have a role, bare or in a page.");
 list!(PermissionList of PermissionObject, permissions, "Permissions, bare or in a page.");
@@ -219,7 +234,7 @@ pub(super) fn finished(openapi: &OpenApi) -> String {
     schemas["User"]["properties"]["email_verified"] = json!({ "type": "boolean" });
     // `fields` may leave out any of them.
     schemas["User"]["required"] = json!([]);
-    for shown in ["ConnectionObject", "ClientObject"] {
+    for shown in ["ConnectionObject", "ClientObject", "LogObject"] {
         schemas[shown]["required"] = json!([]);
     }
     schemas["LinkBody"]["minProperties"] = 1.into();

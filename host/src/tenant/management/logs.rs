@@ -1,0 +1,151 @@
+//! What has happened.
+
+use axum::Json;
+use axum::extract::{MatchedPath, Path, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+use super::access::Caller;
+use super::openapi::{CommonRefusals, LogList, LogObject};
+use super::paging::PageQuery;
+use super::path::{Asked, UserId, in_path};
+use super::problem::{Problem, ProblemBody};
+use super::search::Query;
+use super::shown::Fields;
+use crate::tenant::Shared;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Which page, from 0.
+    #[param(minimum = 0, maximum = 1000)]
+    page: Option<u32>,
+    /// Events a page.
+    #[param(minimum = 1, maximum = 100)]
+    per_page: Option<u32>,
+    /// `date:1` or `date:-1`, the default.
+    #[param(pattern = "^date:-?1$")]
+    sort: Option<String>,
+    /// Names of fields, separated by commas.
+    #[param(schema_with = super::schemas::field_names)]
+    fields: Option<String>,
+    /// Whether these fields are the ones to show (the default) or to leave out.
+    include_fields: Option<bool>,
+    /// Whether the answer says how many there are.
+    include_totals: Option<bool>,
+    /// The id of an event: those that came behind it, the oldest first.
+    from: Option<String>,
+    /// How many to take, with `from`.
+    #[param(minimum = 1, maximum = 100)]
+    take: Option<u32>,
+    /// A query in Lucene's syntax, such as `type:s AND user_id:"auth0|1"`.
+    #[param(schema_with = super::schemas::text)]
+    q: Option<String>,
+}
+
+/// The events that are asked for, of all that fit.
+fn listed(tenant: &Shared, asked: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
+    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let ListQuery { page, per_page, include_totals, from, take, .. } = asked;
+    let query = PageQuery { page, per_page, include_totals, from, take };
+    query.check()?;
+    let parsed = match asked.q.as_deref().map(str::trim) {
+        None | Some("") => None,
+        Some(q) => Some(Query::parse(q).map_err(|why| Problem::bad(why, "invalid_query_string"))?),
+    };
+    let mut events =
+        tenant.events.all(|event| fits(event) && parsed.as_ref().is_none_or(|query| query.matches(event)));
+    let mut answer = if query.from.is_some() || query.take.is_some() {
+        // A bare array, whose last event is where to go on.
+        query.of(&events, "logs", "log_id")?["logs"].take()
+    } else {
+        match asked.sort.as_deref() {
+            None | Some("date:-1") => events.reverse(),
+            Some("date:1") => {}
+            Some(_) => return Err(Problem::query("sort: expected date:1 or date:-1")),
+        }
+        query.of(&events, "logs", "log_id")?
+    };
+    let shown = if answer.is_array() { Some(&mut answer) } else { answer.get_mut("logs") };
+    for event in shown.and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
+        fields.apply(event);
+    }
+    Ok(answer)
+}
+
+/// List events
+///
+/// The newest 2,000 since the start. Addresses are shown whole.
+#[utoipa::path(get, path = "/api/v2/logs", operation_id = "get_logs", tag = "logs", params(ListQuery),
+    security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
+    responses((status = 200, description = "Events, or a page of them", body = LogList), CommonRefusals))]
+pub(super) async fn list(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:logs", "read:logs_users"])?;
+    listed(&tenant, asked, |_| true).map(Json)
+}
+
+/// Get an event
+#[utoipa::path(get, path = "/api/v2/logs/{id}", operation_id = "get_logs_by_id", tag = "logs",
+    params(("id" = String, Path, description = "The event's id")),
+    security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
+    responses((status = 200, description = "The event", body = LogObject),
+              (status = 404, description = "There is no such event, or not any more", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn get(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:logs", "read:logs_users"])?;
+    let id = in_path(path)?;
+    let found = tenant.events.all(|event| event["log_id"] == id.as_str()).pop();
+    let inexistent = || Problem::new(StatusCode::NOT_FOUND, "The log does not exist", "inexistent_log");
+    found.map(Json).ok_or_else(inexistent)
+}
+
+/// List a user's events
+#[utoipa::path(get, path = "/api/v2/users/{id}/logs", operation_id = "get_logs_by_user", tag = "users",
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), ListQuery),
+    security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
+    responses((status = 200, description = "Events, or a page of them", body = LogList), CommonRefusals))]
+pub(super) async fn of_user(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    UserId(id): UserId,
+    Asked(asked): Asked<ListQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:logs", "read:logs_users"])?;
+    listed(&tenant, asked, |event| event["user_id"] == id.as_str()).map(Json)
+}
+
+/// Writes down who has changed what. What was not understood to be anybody's
+/// stands in the tenant's own log.
+pub(in crate::tenant) async fn recorded(
+    State(tenant): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let is_known = request.extensions().get::<MatchedPath>().is_some();
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::quietly(&mut parts, &tenant).await;
+    let response = next.run(Request::from_parts(parts, body)).await;
+    if let (Some(caller), true) = (caller, is_known) {
+        let who = (caller.client_id.as_str(), caller.user_id.as_deref());
+        tenant.events.of_api(who, (method.as_str(), &path), response.status().as_u16());
+    }
+    response
+}
