@@ -130,10 +130,7 @@ fn an_owner_who_is_not_logged_in_logs_in_first() {
         let page = browser.get(&request("openid link_account", &hint, "google-oauth2", &with));
         assert!(page.location().contains("/u/login?"), "{}", page.location());
         let shown = browser.get(&page.location()).text();
-        assert!(
-            shown.contains("A web application asks to link an account of google-oauth2 to yours."),
-            "{shown}"
-        );
+        assert!(shown.contains("A web application asks to link an account of Google to yours."), "{shown}");
         assert!(!shown.contains("/u/sign-up"), "whoever signs up here is not the owner");
         let page = as_password(&mut browser, &state_of(&page), "ada@example.com");
         assert!(page.location().contains("/u/stand-in?"), "{}", page.location());
@@ -250,7 +247,7 @@ fn an_owner_unlinks() {
     // A session is not enough: they log in once more, to their own account.
     let page = ask_unlink(&mut browser, &linked, "google-oauth2");
     let shown = browser.get(&page.location()).text();
-    assert!(shown.contains("asks to take the account of google-oauth2 away from yours"), "{shown}");
+    assert!(shown.contains("asks to take the account of Google away from yours"), "{shown}");
     assert!(!shown.contains("/u/stand-in") && !shown.contains("/u/sign-up"), "{shown}");
     assert_eq!(identities(&tenant, "auth0|ada").len(), 2, "nothing is unlinked yet");
     let answer = as_password(&mut browser, &state_of(&page), "ada@example.com");

@@ -323,7 +323,7 @@ fn redirect_uri(
     let place = if mode.is_some_and(Mode::is_message) { "origins" } else { "callbacks" };
     Err(Refused::request(format!(
         "Callback URL mismatch. {} is not in the list of allowed {place} of the client `{}` in tenant.toml.",
-        cut(asked, 500),
+        cut(whole, 500),
         client.client_id
     )))
 }
