@@ -34,7 +34,7 @@ fn lock_logs_in() {
 
 #[test]
 fn older_locks_log_in_where_they_are_let_in() {
-    run("older-lock.test.mjs", Setting { switch: "legacy = true\n", more: SMS, ..USUAL });
+    run("older-lock.test.mjs", Setting { switch: "legacy = true\n", ..USUAL });
 }
 
 #[test]
@@ -85,14 +85,11 @@ fn suite(folder: &Path, file: &str, tenant: &Tenant) -> Command {
 #[derive(Clone, Copy)]
 struct Setting {
     policy: Option<&'static str>,
-    /// Before what is there.
+    /// A line before what is there.
     switch: &'static str,
-    /// Behind it.
-    more: &'static str,
 }
 
-const USUAL: Setting = Setting { policy: None, switch: "", more: "" };
-const SMS: &str = "\n[[connections]]\nname = \"sms\"\nstrategy = \"sms\"\n";
+const USUAL: Setting = Setting { policy: None, switch: "" };
 
 /// One suite, with the tenant that it asks.
 fn run(file: &str, setting: Setting) {
@@ -106,7 +103,7 @@ fn run(file: &str, setting: Setting) {
         .map(|(scheme, port)| format!("{scheme}://localhost:{port}"));
     let config = include_str!("clients/browser/tenant.toml");
     let config = config.replace("HTTPS_APP", &https).replace("HTTP_APP", &http);
-    let config = format!("{}{config}{}", setting.switch, setting.more);
+    let config = setting.switch.to_owned() + &config;
     let policy = setting.policy.map(|name| folder.join(name));
     let policy = policy.as_ref().map(|policy| policy.to_str().expect("a path in UTF-8"));
     let args: Vec<&str> = policy.iter().flat_map(|policy| ["--policy", policy]).collect();
