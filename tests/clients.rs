@@ -53,6 +53,11 @@ fn passport_auth0_logs_in() {
 }
 
 #[test]
+fn auth0_for_node_hands_out_tickets_and_runs_jobs() {
+    node("operations.test.mjs");
+}
+
+#[test]
 fn auth0_deploy_cli_exports_the_whole_tenant() {
     node("deploy-cli.test.mjs");
 }

@@ -30,7 +30,7 @@ test('it comes to its end', () => {
 
 test('what it writes is what the tenant has', () => {
   const names = (list) => list.map((it) => it.name).sort();
-  const clients = ['A client that deploys', 'A client that may only read', 'A web application'];
+  const clients = ['A client that deploys', 'A client that may only read', 'A client that operates', 'A web application'];
   assert.deepEqual(names(exported.clients), clients);
   const web = exported.clients.find((it) => it.name === 'A web application');
   assert.equal(web.app_type, 'regular_web');

@@ -224,12 +224,11 @@ impl Tenant {
 
     fn decided(
         &self,
-        mut event: LoginEvent,
+        event: LoginEvent,
         around: &Around<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        let roles = json!({ "roles": event.account().roles });
-        event.rest.insert("authorization".to_owned(), roles);
+        let event = with_roles(event);
         let user = event.account().clone();
         if user.blocked {
             return Err(self.blocked(&user));
@@ -390,6 +389,13 @@ fn one(key: &str, value: Value) -> Map<String, Value> {
     Map::from_iter([(key.to_owned(), value)])
 }
 
+/// The event with the roles of its user, as Auth0's event has them.
+fn with_roles(mut event: LoginEvent) -> LoginEvent {
+    let roles = json!({ "roles": event.account().roles });
+    event.rest.insert("authorization".to_owned(), roles);
+    event
+}
+
 fn masked(user: &User) -> std::borrow::Cow<'_, str> {
     mask_addresses(&user.user_id)
 }
@@ -409,4 +415,20 @@ fn failed(error: ArrivalError) -> NotLoggedIn {
     let error = mask_addresses(&error);
     tracing::error!(%error, "a login could not be decided");
     NotLoggedIn::Failed(error.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::with_roles;
+    use crate::login::{Connection, LoginEvent, User};
+
+    #[test]
+    fn an_event_shows_the_roles_of_its_user() {
+        let user: User = serde_json::from_value(json!({ "user_id": "auth0|1", "roles": ["admin"] })).unwrap();
+        let connection = Connection { name: "users".to_owned(), ..Connection::default() };
+        let event = with_roles(LoginEvent::new(user, connection, Map::new()));
+        assert_eq!(event.context()["authorization"], json!({ "roles": ["admin"] }));
+    }
 }

@@ -61,6 +61,7 @@ const RESOURCES: &[(&str, &str)] = &[
     ("phone_providers", "crud"),
     ("phone_templates", "crud"),
     ("prompts", "ru"),
+    ("rate_limit_policies", "crud"),
     ("refresh_tokens", "rd"),
     ("resource_servers", "crud"),
     ("role_members", "crd"),

@@ -140,9 +140,8 @@ pub(in crate::tenant) async fn recorded(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let is_known = request.extensions().get::<MatchedPath>().is_some();
-    let (mut parts, body) = request.into_parts();
-    let caller = Caller::quietly(&mut parts, &tenant).await;
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let caller = Caller::known(&tenant, request.headers());
+    let response = next.run(request).await;
     if let (Some(caller), true) = (caller, is_known) {
         let who = (caller.client_id.as_str(), caller.user_id.as_deref());
         tenant.events.of_api(who, (method.as_str(), &path), response.status().as_u16());
