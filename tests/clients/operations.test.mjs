@@ -86,6 +86,9 @@ test('connections are made, changed and removed', async () => {
   const changed = await api.connections.update(made.id, { options: { disable_signup: false } });
   assert.equal(changed.options.disable_signup, false);
   assert.equal((await api.users.create({ connection: name, email: someone(), password })).identities[0].connection, name);
+  await api.connections.clients.update(made.id, [{ client_id: 'web', status: true }]);
+  const clients = (await api.connections.clients.get(made.id, { take: 50 })).data;
+  assert.ok(clients.some((it) => it.client_id === 'web'));
   await api.connections.delete(made.id);
   await assert.rejects(api.connections.get(made.id), { statusCode: 404 });
 });

@@ -37,6 +37,12 @@ fn a_connection_is_made_used_changed_and_removed() {
     assert_eq!(machine.get("connections?strategy=auth0").as_array().expect("a list").len(), 3);
     assert_eq!(machine.get(&format!("{path}/clients"))["clients"].as_array().expect("a list").len(), 4);
 
+    let enabled = |client: &str, status: bool| {
+        let body = json!([{ "client_id": client, "status": status }]);
+        machine.ask("PATCH", &format!("{path}/clients"), &body).status
+    };
+    assert_eq!((enabled("web", true), enabled("web", false), enabled("nobody", true)), (204, 400, 404));
+
     // Its users log in, and nobody signs up.
     let user = json!({ "connection": "Customers", "email": "eve@example.com", "password": PASSWORD });
     assert_eq!(machine.ask("POST", "users", &user).status, 201);

@@ -28,6 +28,36 @@ impl Body {
     }
 }
 
+/// A body that is an array.
+pub(super) struct Items<T>(pub(super) Vec<T>);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Items<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Problem> {
+        let (kind, bytes) = read(request, tenant).await?;
+        if kind != "application/json" {
+            return Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+        let items = serde_json::from_slice(&bytes);
+        items.map(Self).map_err(|error| Problem::body(&error.to_string().replace('`', "")))
+    }
+}
+
+/// The type of a body, and the body.
+async fn read(request: Request, tenant: &Shared) -> Result<(String, Bytes), Problem> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
+        if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let message = "Payload content length greater than maximum allowed: 1048576";
+            return Problem { code: None, ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message, "") };
+        }
+        Problem::body("the body ended early")
+    })?;
+    Ok((kind, bytes))
+}
+
 /// A whole number from 0: to JSON Schema, `5.0` is one too.
 pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     // Beyond, a double is not one integer but several.
@@ -42,16 +72,7 @@ impl FromRequest<Shared> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Problem> {
-        let kind =
-            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
-            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let message = "Payload content length greater than maximum allowed: 1048576";
-                return Problem { code: None, ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message, "") };
-            }
-            Problem::body("the body ended early")
-        })?;
+        let (kind, bytes) = read(request, tenant).await?;
         let invalid = |error: &dyn std::fmt::Display| {
             Problem::bad(format!("Invalid request payload format: {error}"), "invalid_body")
         };

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::access::Caller;
-use super::body::Body;
+use super::body::{Body, Items};
 use super::connections::{inexistent, shown};
 use super::openapi::{CommonRefusals, ConnectionObject};
 use super::path::in_path;
 use super::problem::{Problem, ProblemBody};
 use super::scan::each_user;
+use super::tickets::known_client;
 use super::users::deleted;
 use crate::login::Metadata;
 use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
@@ -251,6 +252,42 @@ pub(super) async fn update(
     tenant.config.made.replace(after)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = connection.name, "a connection was changed");
     Ok(Json(shown(&tenant, &connection)))
+}
+
+/// Whether a client may use a connection.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientStatus {
+    client_id: String,
+    status: bool,
+}
+
+/// Enable a connection for clients
+///
+/// Every connection is for every client: none can be taken from one.
+#[utoipa::path(patch, path = "/api/v2/connections/{id}/clients", operation_id = "patch_clients", tag = "connections",
+    params(("id" = String, Path, description = "The connection's id")), request_body = Vec<ClientStatus>,
+    security(("token" = ["update:connections"])),
+    responses((status = 204, description = "The clients may use the connection"),
+              (status = 404, description = "There is no such connection, or no such client", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is not JSON", body = ProblemBody), CommonRefusals))]
+pub(super) async fn enable(
+    State(tenant): State<Shared>,
+    caller: Caller,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    Items(clients): Items<ClientStatus>,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["update:connections"])?;
+    let id = in_path(path)?;
+    if !tenant.config.connections().any(|it| it.id == id) {
+        return Err(inexistent());
+    }
+    clients.iter().try_for_each(|it| known_client(&tenant, Some(&it.client_id)))?;
+    if clients.iter().any(|it| !it.status) {
+        return Err(Problem::operation("Every connection of this tenant is for every client."));
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Remove a connection

@@ -75,7 +75,7 @@ pub(super) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(logins::refresh_tokens, logins::end_refresh_tokens))
         .routes(routes!(connections::list, connection_changes::create))
         .routes(routes!(connections::get, connection_changes::update, connection_changes::delete))
-        .routes(routes!(connections::clients))
+        .routes(routes!(connections::clients, connection_changes::enable))
         .routes(routes!(tickets::verification))
         .routes(routes!(tickets::password))
         .routes(routes!(jobs::verification_email))
