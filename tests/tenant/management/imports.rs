@@ -43,6 +43,19 @@ fn begun(machine: &Machine<'_>, users: &Value, fields: &[(&str, &str)]) -> Respo
     machine.send(form(users.to_string().as_bytes(), &[&[("connection_id", ID)], fields].concat()))
 }
 
+/// The job once it is done.
+fn ended(machine: &Machine<'_>, path: &str) -> Value {
+    for _ in 0..1_200 {
+        let job = machine.get(path);
+        if job["status"] != "pending" {
+            assert_eq!(job["status"], "completed");
+            return job;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{path} does not end");
+}
+
 /// The job that came of it, and what was wrong.
 fn imported(machine: &Machine<'_>, users: &Value, fields: &[(&str, &str)]) -> (Value, Value) {
     let begun = begun(machine, users, fields);
@@ -50,8 +63,7 @@ fn imported(machine: &Machine<'_>, users: &Value, fields: &[(&str, &str)]) -> (V
     let begun = begun.json();
     assert_eq!((&begun["type"], &begun["status"]), (&json!("users_import"), &json!("pending")));
     let path = format!("jobs/{}", text(&begun["id"]));
-    let job = machine.get(&path);
-    assert_eq!(job["status"], "completed");
+    let job = ended(machine, &path);
     let errors = machine.send(Request::get(format!("/api/v2/{path}/errors")));
     let errors = if errors.status == 204 { json!([]) } else { errors.json() };
     (job, errors)

@@ -1,5 +1,5 @@
-//! Jobs: each is done before it is answered, whatever its status says at first,
-//! and is remembered for a day.
+//! Jobs: each is remembered for a day. All but imports are done before they are
+//! answered, whatever their status says at first.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::access::Caller;
@@ -50,19 +50,37 @@ impl Jobs {
 
     /// Keeps a job that is done. Returns how it looked before.
     pub(super) fn done(&self, kind: &str, about: Value, came_of: Value, errors: Vec<Value>) -> Value {
+        let begun = self.begin(kind, about);
+        self.end(&begun, came_of, errors);
+        begun
+    }
+
+    /// Keeps a job that somebody goes on with.
+    pub(super) fn begin(&self, kind: &str, about: Value) -> Value {
         let id = format!("job_{}", &random::object_id()[..16]);
-        let mut shown = Map::new();
-        shown.insert("type".to_owned(), kind.into());
-        shown.insert("id".to_owned(), id.as_str().into());
-        shown.insert("created_at".to_owned(), Timestamp::now().to_string().into());
-        shown.extend(about.as_object().cloned().unwrap_or_default());
-        let mut before = shown.clone();
-        before.insert("status".to_owned(), "pending".into());
-        shown.insert("status".to_owned(), "completed".into());
-        shown.extend(came_of.as_object().cloned().unwrap_or_default());
-        let shown = Value::Object(shown);
+        let mut begun = json!({
+            "type": kind, "id": id, "created_at": Timestamp::now().to_string(), "status": "pending",
+        });
+        if let (Value::Object(begun), Value::Object(about)) = (&mut begun, about) {
+            begun.extend(about);
+        }
+        self.keep(begun.clone(), Vec::new());
+        begun
+    }
+
+    /// Keeps what came of a job that was begun.
+    pub(super) fn end(&self, begun: &Value, came_of: Value, errors: Vec<Value>) {
+        let mut shown = begun.clone();
+        shown["status"] = "completed".into();
+        if let (Value::Object(shown), Value::Object(came_of)) = (&mut shown, came_of) {
+            shown.extend(came_of);
+        }
+        self.keep(shown, errors);
+    }
+
+    fn keep(&self, shown: Value, errors: Vec<Value>) {
+        let id = shown["id"].as_str().unwrap_or_default().to_owned();
         self.0.put_as(id, Arc::new(Job { shown, errors }));
-        Value::Object(before)
     }
 
     fn get(&self, id: &str) -> Result<Arc<Job>, Problem> {

@@ -1,6 +1,7 @@
 //! What this API remembers for the life of the process.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use super::jobs::Jobs;
 use super::roles::Roles;
@@ -14,7 +15,7 @@ pub(in crate::tenant) struct Stores {
     /// Exports are done one at a time.
     pub(super) exporting: Mutex<()>,
     /// So are imports.
-    pub(super) importing: Mutex<()>,
+    pub(super) importing: AtomicBool,
 }
 
 impl Stores {
@@ -24,7 +25,7 @@ impl Stores {
             jobs: Jobs::new(),
             exports: Exports::new(),
             exporting: Mutex::default(),
-            importing: Mutex::default(),
+            importing: AtomicBool::default(),
         }
     }
 }

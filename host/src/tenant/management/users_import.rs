@@ -2,6 +2,7 @@
 //!
 //! Source: Auth0, "Bulk User Import Database Schema and Examples".
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -17,8 +18,9 @@ use super::imported_user::{Became, Fault, ImportedUser};
 use super::openapi::{CommonRefusals, JobObject};
 use super::problem::{Problem, ProblemBody};
 use crate::login::cut;
+use crate::tenant::Shared;
+use crate::tenant::config::Connection;
 use crate::tenant::json_object::Object;
-use crate::tenant::{Shared, Tenant, run};
 
 /// The largest file, in bytes.
 ///
@@ -26,8 +28,8 @@ use crate::tenant::{Shared, Tenant, run};
 const FILE_BYTES: usize = 500 << 10;
 /// The longest other field of the form, in bytes.
 const FIELD_BYTES: usize = 1 << 10;
-/// How long an import may take: whoever asks waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an import may take: the next one waits for it.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A form with a file, as the document has it.
 #[derive(Deserialize, ToSchema)]
@@ -84,7 +86,7 @@ pub(super) async fn create(
     if form.upsert {
         caller.require(&["update:users"])?;
     }
-    let job = run(&tenant, move |tenant| form.imported(tenant)).await?;
+    let job = form.begin(&tenant)?;
     tracing::info!(target: "audit", client = caller.client_id, job = %job["id"], "users were imported");
     Ok((StatusCode::ACCEPTED, Json(job)))
 }
@@ -129,47 +131,80 @@ impl Form {
         Ok(form)
     }
 
-    fn imported(self, tenant: &Tenant) -> Result<Value, Problem> {
+    /// Begins the import. Returns the job.
+    fn begin(self, tenant: &Shared) -> Result<Value, Problem> {
         let missing = |name: &str| Problem::body(&format!("Missing required property: {name}"));
         let file = self.users.ok_or_else(|| missing("users"))?;
         let id = self.connection_id.ok_or_else(|| missing("connection_id"))?;
         let connection = tenant.config.connections().find(|it| it.id == id);
-        let connection = connection.ok_or_else(super::connections::inexistent)?;
+        let connection = connection.ok_or_else(super::connections::inexistent)?.clone();
         if !connection.is_database() {
             return Err(Problem::operation("Users are imported into a database only."));
         }
         let users: Vec<Object> = serde_json::from_slice(&file).map_err(|error| {
             Problem::body(&format!("expected a JSON array of users: {error} on property users"))
         })?;
+        let mut about = json!({ "connection_id": id, "upsert": self.upsert });
+        if let Some(external) = self.external_id {
+            about["external_id"] = external.into();
+        }
+        let mut running = Running::begin(tenant, about)?;
+        let begun = running.job.clone();
+        // The answer does not wait for the disk. Nothing cancels the task.
+        tokio::task::spawn_blocking(move || running.import(users, &connection, self.upsert));
+        Ok(begun)
+    }
+}
+
+/// An import that is under way: the only one.
+struct Running {
+    tenant: Shared,
+    job: Value,
+    came_of: Value,
+    errors: Vec<Value>,
+}
+
+impl Running {
+    fn begin(tenant: &Shared, about: Value) -> Result<Self, Problem> {
         // Auth0 lets two run, and refuses a third so.
-        let Ok(_alone) = tenant.stores.importing.try_lock() else {
+        if tenant.stores.importing.swap(true, Ordering::AcqRel) {
             let message = "There are 1 active import users jobs, please wait until some of them are finished and try again";
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message, "too_many_active_jobs"));
-        };
+        }
+        let job = tenant.stores.jobs.begin("users_import", about);
+        let came_of = json!({ "status": "failed" });
+        Ok(Self { tenant: tenant.clone(), job, came_of, errors: Vec::new() })
+    }
+
+    fn import(&mut self, users: Vec<Object>, connection: &Connection, upsert: bool) {
         let start = Instant::now();
-        let (mut inserted, mut updated, mut errors) = (0, 0, Vec::new());
-        let total = users.len();
+        let (mut inserted, mut updated, total) = (0, 0, users.len());
         for Object(user) in users {
             let shown = redacted(&user);
             let became = if start.elapsed() > PATIENCE {
                 Err(Fault::new("TIMEOUT", "The import took too long; import this user again.", ""))
             } else {
-                ImportedUser::read(user, connection).and_then(|it| it.put(tenant, self.upsert))
+                ImportedUser::read(user, connection).and_then(|it| it.put(&self.tenant, upsert))
             };
             match became {
                 Ok(Became::Inserted) => inserted += 1,
                 Ok(Became::Updated) => updated += 1,
-                Err(fault) => errors.push(json!({ "user": shown, "errors": [fault] })),
+                Err(fault) => self.errors.push(json!({ "user": shown, "errors": [fault] })),
             }
         }
-        let mut about = json!({ "connection_id": id, "upsert": self.upsert });
-        if let Some(external) = self.external_id {
-            about["external_id"] = external.into();
-        }
-        let summary =
-            json!({ "total": total, "inserted": inserted, "updated": updated, "failed": errors.len() });
-        let came_of = json!({ "summary": summary, "percentage_done": 100 });
-        Ok(tenant.stores.jobs.done("users_import", about, came_of, errors))
+        let failed = self.errors.len();
+        let summary = json!({ "total": total, "inserted": inserted, "updated": updated, "failed": failed });
+        self.came_of = json!({ "summary": summary, "percentage_done": 100 });
+    }
+}
+
+/// However it ends, the job says so, and the next one may begin.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let stores = &self.tenant.stores;
+        // First: whoever is told of the end may begin the next one.
+        stores.importing.store(false, Ordering::Release);
+        stores.jobs.end(&self.job, self.came_of.take(), std::mem::take(&mut self.errors));
     }
 }
 
