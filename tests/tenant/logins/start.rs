@@ -282,6 +282,17 @@ fn the_template_and_the_example_directory_do_not_collide() {
         let warnings: Vec<_> = tenant.log().into_iter().filter(|line| line["level"] == "WARN").collect();
         assert!(warnings.is_empty(), "{warnings:?}");
 
+        // Whoever puts it off is asked again by the policy that --init writes, as
+        // they are trying it out.
+        if policy.starts_with(&*folder.path().to_string_lossy()) {
+            let mut browser = tenant.browser();
+            let state = begin(&mut browser);
+            let grace = [("connection", "google-oauth2"), ("account", "100000000000000000002")];
+            browser.submit("/u/stand-in", &[&[("state", state.as_str())], &grace[..]].concat());
+            let skipped = browser.submit("/u/skip", &[("state", &state)]);
+            let shown = browser.get(&skipped.location()).text();
+            assert!(shown.contains("One user, 1 identity"), "{shown}");
+        }
         let mut browser = tenant.browser();
         let state = begin(&mut browser);
         let grace = [

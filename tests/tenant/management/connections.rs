@@ -76,10 +76,18 @@ fn a_connection_is_made_used_changed_and_removed() {
 
 fn a_stand_in_is_offered_at_once() {
     let tenant = tenant("");
-    made(&Machine::of(&tenant), &json!({ "name": "acme", "strategy": "samlp" }));
+    let machine = Machine::of(&tenant);
+    let acme = made(&machine, &json!({ "name": "acme", "strategy": "samlp" }));
+    assert!(acme.get("display_name").is_none(), "{acme}");
     let mut browser = tenant.browser();
     let state = open(&mut browser, &[]);
-    assert!(browser.get(&format!("/u/login?state={state}")).text().contains("acme"));
+    let mut offers = |words: &str| browser.get(&format!("/u/login?state={state}")).text().contains(words);
+    assert!(offers("Continue with acme<"));
+    // By the name that people know, once it has one.
+    let path = format!("connections/{}", text(&acme["id"]));
+    let changed = machine.ask("PATCH", &path, &json!({ "display_name": "Acme <Inc.>" })).json();
+    assert_eq!(changed["display_name"], "Acme <Inc.>");
+    assert!(offers("Continue with Acme &#60;Inc.&#62;<") && !offers("with acme"));
 }
 
 fn a_connection_whose_users_are_linked_stays() {

@@ -87,8 +87,8 @@ impl std::fmt::Debug for SeedUser {
     }
 }
 
-/// Characters of a name that fits on a button.
-const DISPLAY_NAME: usize = 64;
+/// Characters of a display name, as in Auth0's Management API.
+const DISPLAY_NAME: usize = 128;
 
 impl Connection {
     pub(super) fn check(&self) -> Result<(), String> {

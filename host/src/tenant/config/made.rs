@@ -20,8 +20,6 @@ pub(in crate::tenant) struct Made {
 /// One of them, as it was at one time.
 pub(in crate::tenant) struct Slot {
     pub(in crate::tenant) connection: Connection,
-    /// What people call it.
-    pub(in crate::tenant) display_name: Option<String>,
     /// What was said of it besides, without secrets. It is shown, and has no
     /// effect.
     pub(in crate::tenant) options: Metadata,
@@ -52,12 +50,8 @@ impl std::fmt::Debug for Made {
 }
 
 impl Slot {
-    pub(in crate::tenant) fn new(
-        connection: Connection,
-        display_name: Option<String>,
-        options: Metadata,
-    ) -> Self {
-        Self { connection, display_name, options, is_gone: AtomicBool::new(false) }
+    pub(in crate::tenant) fn new(connection: Connection, options: Metadata) -> Self {
+        Self { connection, options, is_gone: AtomicBool::new(false) }
     }
 }
 
@@ -104,7 +98,7 @@ mod tests {
 
     fn slot(id: &str, name: &str) -> Slot {
         let text = format!("id = {id:?}\nname = {name:?}\nstrategy = \"auth0\"");
-        Slot::new(toml::from_str::<Connection>(&text).unwrap(), None, serde_json::Map::new())
+        Slot::new(toml::from_str::<Connection>(&text).unwrap(), serde_json::Map::new())
     }
 
     fn names(made: &Made) -> Vec<&str> {

@@ -329,7 +329,7 @@ mod tests {
         );
         assert_eq!(
             refusal("[[connections]]\nname = \"x\"\nstrategy = \"samlp\"\ndisplay_name = \"a\\nb\""),
-            "connection `x`: a display_name has up to 64 characters, and no line breaks"
+            "connection `x`: a display_name has up to 128 characters, and no line breaks"
         );
         assert_eq!(
             refusal("[[users]]\nuser_id = \"auth0|1\"\nconnection = \"db\""),

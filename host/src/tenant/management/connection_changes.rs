@@ -127,12 +127,12 @@ impl ConnectionChange {
             "id": known.map_or_else(|| format!("con_{}", &random::object_id()[..16]), |it| it.id.clone()),
             "sign_up": !flag("disable_signup", known.is_some_and(|it| !it.sign_up)),
             "requires_username": flag("requires_username", known.is_some_and(|it| it.requires_username)),
+            "display_name": self.display_name.or_else(|| known.map(|it| it.display_name.clone())).unwrap_or_default(),
             "metadata": self.metadata.or_else(|| known.map(|it| it.metadata.clone())).unwrap_or_default(),
         });
         let connection: Connection =
             serde_json::from_value(connection).map_err(|error| Problem::body(&error.to_string()))?;
-        let display_name = self.display_name.or_else(|| before.and_then(|it| it.display_name.clone()));
-        Ok(Slot::new(connection, display_name, without_secrets(options)))
+        Ok(Slot::new(connection, without_secrets(options)))
     }
 }
 

@@ -133,8 +133,8 @@ pub(super) fn shown(tenant: &Tenant, connection: &Connection) -> Value {
         "options": options, "metadata": connection.metadata, "realms": [connection.name],
         "enabled_clients": clients, "is_domain_connection": false,
     });
-    if let Some(name) = made.and_then(|it| it.display_name.as_ref()) {
-        shown["display_name"] = name.as_str().into();
+    if !connection.display_name.is_empty() {
+        shown["display_name"] = connection.display_name.as_str().into();
     }
     shown
 }
