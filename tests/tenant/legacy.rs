@@ -73,6 +73,7 @@ fn the_quickstart_of_2017_links_and_unlinks_with_id_tokens() {
     let profile = tenant.send(&Request::get(format!("/tokeninfo?id_token={own}"))).json();
     let linked: Vec<&Value> = profile["identities"].as_array().expect("a list").iter().skip(1).collect();
     assert_eq!((linked.len(), linked[0]["profileData"].is_object()), (1, true));
+    assert!(linked[0]["profileData"]["picture"].is_string(), "{linked:?}");
 
     let unlink = Request::new("DELETE", "/api/v2/users/auth0|quick/identities/auth0/quick-2");
     let unlink = unlink.header("content-type", "application/json").header("accept", "application/json");

@@ -139,6 +139,7 @@ pub(super) fn profile(user: &User, client_id: &str) -> Value {
         if let Some(profile) = &it.profile_data {
             shown["profileData"] = Value::Object(profile.clone());
         }
+        profile::complete_identity(&mut shown);
         shown
     });
     let mut profile = json!({

@@ -18,7 +18,7 @@ use super::problem::{Problem, ProblemBody};
 use super::roles::Role;
 use super::scan::each_user;
 use crate::login::{ApiError, Timestamp, User};
-use crate::tenant::{Shared, Tenant, read, run};
+use crate::tenant::{Shared, Tenant, profile, read, run};
 
 /// Users of one role that are told: the checkpoints go no further.
 const TOLD: usize = 1_000;
@@ -245,8 +245,8 @@ pub(super) async fn users(
             let user = &stored.user;
             if user.roles.contains(&role.name) {
                 let mut member = json!({ "user_id": user.user_id, "email": user.email });
-                for key in ["name", "picture"] {
-                    member[key] = user.rest.get(key).cloned().unwrap_or_default();
+                for (key, value) in profile::of(user).into_iter().filter(|(key, _)| *key != "nickname") {
+                    member[key] = value.into();
                 }
                 members.push(member);
             }
