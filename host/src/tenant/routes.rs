@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -60,7 +62,8 @@ pub(super) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
     let arrived = move |State(tenant): State<Shared>, request: Request, next: Next| async move {
         match require_own_host(&tenant, scheme, request) {
             Ok(request) => next.run(request).await,
-            Err(refusal) => refusal,
+            // Nothing that comes behind it is for us either.
+            Err(refusal) => ([(CONNECTION, "close")], refusal).into_response(),
         }
     };
     router
