@@ -192,6 +192,18 @@ fn a_login_through_a_linked_identity_is_its_primarys() {
     assert_eq!(report["reasons"][0]["subject"][0], "auth0|1");
 }
 
+/// Tokens are never for the user that the event still names.
+#[test]
+fn whoever_was_linked_before_goes_on_as_the_primary_in_json_too() {
+    let place = Place::with_users();
+    let arguments = ["run", "--event", "event.json", "--policy", "policy.json", "--json"];
+    let run = || serde_json::from_str::<Value>(&place.good(&arguments)).expect("JSON");
+    let first = run();
+    assert_eq!((&first["decision"]["primary"], &first["user_id"]), (&"auth0|1".into(), &Value::Null));
+    let second = run();
+    assert_eq!((&second["decision"]["kind"], &second["user_id"]), (&"proceed".into(), &"auth0|1".into()));
+}
+
 #[test]
 fn a_first_login_makes_its_user_and_a_dry_run_does_not() {
     let place = Place::empty();

@@ -11,7 +11,7 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
 use crate::directory::{ArrivalError, Open, arrive};
 use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run_in_order, run_on};
-use crate::login::{ApiError, Timestamp, mask_addresses};
+use crate::login::{ApiError, Decision, Timestamp, mask_addresses};
 use crate::policies::Policy;
 use crate::terminal::Json;
 
@@ -108,6 +108,7 @@ impl Args {
         let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how)?;
         let now = self.now.unwrap_or_else(Timestamp::now);
 
+        let said = event.user.user_id.clone();
         let event = arrive(&*directory, event, now).map_err(|error| match error {
             ArrivalError::Directory(error) => failed(error),
             error => Exit::unreadable(anyhow!("{}: {}", file.display(), mask_addresses(&error.to_string()))),
@@ -127,8 +128,12 @@ impl Args {
         let request = case.event.rest.get("request");
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
         let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
-        let LoggedIn { report, user_id } =
+        let LoggedIn { mut report, user_id } =
             run_on(&policies, &case, &directory, self.explain).map_err(failed)?;
+        // `linked` says it itself.
+        let is_linked = matches!(report.decision, Decision::Linked { .. });
+        let other = user_id.as_ref().filter(|user_id| !is_linked && **user_id != said);
+        report.user_id = other.map(|user_id| mask_addresses(user_id).into_owned());
         let counted = match user_id.map(|user_id| directory.count_login(&user_id, now, ip)) {
             // Another login has linked the user since: it counts its own.
             None | Some(Ok(()) | Err(ApiError::NotFound(_))) => Ok(()),

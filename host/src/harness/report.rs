@@ -20,6 +20,11 @@ use crate::terminal::Json;
 pub struct Report {
     /// What becomes of the login.
     pub decision: Decision,
+    /// The user that the login goes on as, where it is another than the event
+    /// says and the decision does not say it: the identity had been linked before
+    /// this login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
     /// Why, the deciding reason first.
     pub reasons: Vec<Reason>,
     /// Every rule weighed, if asked for.
@@ -116,6 +121,7 @@ impl Report {
     pub(super) fn of(outcome: Outcome) -> Self {
         Self {
             decision: outcome.decision,
+            user_id: None,
             reasons: outcome.reasons,
             trace: outcome.trace,
             counterfactual: outcome.counterfactual,
