@@ -162,9 +162,9 @@ fn read(reader: PipeReader, lines: &Mutex<Vec<Value>>) {
 
 /// Nobody waits for the line that it is ready.
 fn a_ready_line_for_nobody() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = free.local_addr().expect("its port").port();
-    drop(free);
+    // None that the system gives to others meanwhile.
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let port = (20_000..30_000).rev().find(is_free).expect("a free port");
     let address = format!("http://localhost:{port}/");
     for place in ["a closed pipe", "a full disk"] {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -185,8 +185,10 @@ fn a_ready_line_for_nobody() {
             .stderr(File::create(folder.path().join("log")).expect("a log"))
             .spawn()
             .expect("the program runs");
-        let until = Instant::now() + Duration::from_mins(1);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() && Instant::now() < until {
+        let log = || std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        let until = Instant::now() + Duration::from_mins(2);
+        while !log().contains("clients and their secrets") {
+            assert!(Instant::now() < until, "it is not ready: {}", log());
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(send(&address, &Request::get("/healthz")).status, 200);
@@ -194,7 +196,7 @@ fn a_ready_line_for_nobody() {
             std::process::Command::new("sh").args(["-c", "kill -TERM $0", &server.id().to_string()]).status();
         assert!(kill.is_ok_and(|status| status.success()));
         let status = serving::end(&mut server, Duration::from_secs(30));
-        let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+        let log = log();
         assert_eq!(status.and_then(|status| status.code()), Some(0), "{log}");
         assert!(!log.contains("panicked"), "{log}");
     }

@@ -107,7 +107,7 @@ fn a_bad_phone_number_is_asked_for_again() {
     for (connection, bad, words) in [
         ("sms", "0155 50100", "Expected one such as +15550100"),
         ("sms", "+", "Expected one such as +15550100"),
-        ("email", "ada@", "This is no address"),
+        ("email", "ada@", "Expected an address such as ada@example.com"),
     ] {
         let page = login.submit("code/start", &[("connection", connection), ("address", bad)]);
         assert_eq!(page.status, 400);
@@ -195,7 +195,7 @@ fn a_failed_sign_up_is_shown_at_its_form() {
     for (fields, words) in [
         (filled(DATABASE, "ada@example.com", "", PASSWORD), "Invalid sign up"),
         (filled(DATABASE, "new@example.com", "", "short"), "Password is too weak"),
-        (filled(DATABASE, "no address", "", PASSWORD), "This is no address"),
+        (filled(DATABASE, "no address", "", PASSWORD), "Expected an address such as ada@example.com"),
         (filled("named", "new@example.com", "two words", PASSWORD), "Expected up to 128 characters"),
     ] {
         let page = login.submit("sign-up", &fields);

@@ -106,18 +106,18 @@ impl Caller {
     /// they ask for.
     fn require_active(&self, tenant: &Tenant) -> Result<(), Problem> {
         let Some(user_id) = &self.user_id else { return Ok(()) };
+        match tenant.directory.get(user_id) {
+            Ok(own) => self.require_unblocked(&own.user)?,
+            Err(ApiError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
         if tenant.revocations.is_token_revoked(user_id, self.issued_at) {
             tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
             tenant.metrics.refused_token("revoked");
-            return Err(Problem::token(
-                "The token was revoked: the password or the account was changed since.",
-            ));
+            let words = "The token was revoked: the password or the account was changed since.";
+            return Err(Problem::token(words));
         }
-        match tenant.directory.get(user_id) {
-            Ok(own) => self.require_unblocked(&own.user),
-            Err(ApiError::NotFound(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(())
     }
 
     /// Refuses what a user does with a blocked account.

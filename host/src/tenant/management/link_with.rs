@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::access::Caller;
 use super::problem::Problem;
 use crate::directory::{Entry, JournalQuery, Kind};
+use crate::login::ApiError;
 use crate::tenant::Tenant;
 use crate::tenant::tokens::seconds;
 use crate::tenant::verification::TokenError;
@@ -22,6 +23,12 @@ use crate::tenant::verification::TokenError;
 pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
     let (user_id, issued_at) =
         proved(tenant, caller, token).map_err(|message| refused(tenant, caller, message, message))?;
+    match tenant.directory.get(&user_id) {
+        Ok(second) => caller.require_unblocked(&second.user)?,
+        // The link says that there is none.
+        Err(ApiError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     if tenant.revocations.is_token_revoked(&user_id, issued_at) {
         return Err(refused(tenant, caller, INVALID, "its password or account was changed since"));
     }

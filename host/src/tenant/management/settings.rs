@@ -55,7 +55,7 @@ pub(super) async fn of_tenant(
 pub(super) async fn brute_force(caller: Caller) -> Result<Json<Value>, Problem> {
     caller.require(&["read:attack_protection"])?;
     Ok(Json(json!({
-        "enabled": true, "shields": ["block"], "mode": "count_per_identifier", "allowlist": [],
+        "enabled": true, "shields": ["block"], "mode": "count_per_identifier_and_ip", "allowlist": [],
         "max_attempts": FROM_ONE,
     })))
 }
