@@ -98,7 +98,7 @@ impl Tenant {
     pub(crate) fn log(&self) -> String {
         static ASKED: AtomicU32 = AtomicU32::new(0);
         const LAST: &str = "/last-line-";
-        let read = || fs::read_to_string(&self.log).unwrap_or_default();
+        let read = || self.log_by_now();
         let last = format!("{LAST}{}-", ASKED.fetch_add(1, Ordering::Relaxed));
         if self.ask(&last).is_ok() && !read().is_empty() {
             let until = Instant::now() + Duration::from_secs(5);
@@ -108,6 +108,11 @@ impl Tenant {
         }
         let lines = read();
         lines.split_inclusive('\n').filter(|line| !line.contains(LAST)).collect()
+    }
+
+    /// What the log holds by now, where no further request may be made.
+    pub(crate) fn log_by_now(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     fn ask(&self, path: &str) -> std::io::Result<()> {
