@@ -220,7 +220,10 @@ const HOLDERS: usize = 1_000;
 /// Keeps the logins of imported identities for them that are not found by their
 /// user's address: usernames, and the addresses of linked identities. What
 /// somebody has already stays theirs.
-pub(super) fn reserve(records: &mut dyn Records, user: &User) -> Done<()> {
+///
+/// Returns whether there was something to keep.
+pub(super) fn reserve(records: &mut dyn Records, user: &User) -> Done<bool> {
+    let mut is_kept = false;
     for identity in user.identities.iter().filter(|it| it.provider == PROVIDER) {
         let is_own = identity.as_user_id() == user.user_id;
         let attributes = if is_own { Some(&user.rest) } else { identity.profile_data.as_ref() };
@@ -239,11 +242,36 @@ pub(super) fn reserve(records: &mut dyn Records, user: &User) -> Done<()> {
             [wanted, without_username, without_email].into_iter().filter_map(|it| checked(&it).ok());
         for credential in possible.filter(|it| it.logins().next().is_some()) {
             if records.add_credential(&credential)? {
+                is_kept = true;
                 break;
             }
         }
     }
-    Ok(())
+    Ok(is_kept)
+}
+
+/// The reason why a user cannot be imported: somebody else logs in with the
+/// address or the username of one of its identities.
+pub(super) fn taken_by_another(records: &mut dyn Records, user: &User) -> Done<Option<String>> {
+    for identity in user.identities.iter().filter(|it| it.provider == PROVIDER) {
+        let is_own = identity.as_user_id() == user.user_id;
+        let attributes = if is_own { Some(&user.rest) } else { identity.profile_data.as_ref() };
+        let username = attributes.and_then(|it| it.get("username")).and_then(|it| it.as_str());
+        for login in address_of(user, identity).into_iter().chain(username) {
+            let holder = records.credential(&identity.connection, &login.to_ascii_lowercase())?;
+            // One that is only kept is of an import, too.
+            let is_other = |it: &Credential| it.user_id != identity.user_id && it.password.is_some();
+            if let Some(other) = holder.filter(is_other) {
+                return Ok(Some(format!(
+                    "{PROVIDER}|{} logs in to `{}` with {} already",
+                    other.user_id,
+                    identity.connection,
+                    mask_addresses(login)
+                )));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Whoever gets these identities' ids later must not inherit a password. Only

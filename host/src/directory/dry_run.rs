@@ -204,6 +204,10 @@ impl<S: Store> Records for Layered<'_, S> {
         behind(self.behind.read(|records| records.credential_of(connection, user_id)))
     }
 
+    fn has_credentials(&mut self) -> Done<bool> {
+        Ok(self.front.has_credentials()? || behind(self.behind.read(|records| records.has_credentials()))?)
+    }
+
     fn add_credential(&mut self, credential: &Credential) -> Done<bool> {
         let Credential { connection, user_id, .. } = credential;
         if self.credential_of(connection, user_id)?.is_some() {

@@ -320,6 +320,10 @@ impl Records for State {
         Ok(self.credentials.of(connection, user_id).map(|it| Credential::clone(it)))
     }
 
+    fn has_credentials(&mut self) -> Done<bool> {
+        Ok(!self.credentials.is_empty())
+    }
+
     fn add_credential(&mut self, new: &Credential) -> Done<bool> {
         let Credential { connection, user_id, .. } = new;
         let is_taken = |login| self.credentials.with_login(connection, login).is_some();

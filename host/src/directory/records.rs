@@ -124,6 +124,7 @@ pub(super) trait Records {
     /// By a login in lower case.
     fn credential(&mut self, connection: &str, login: &str) -> Done<Option<Credential>>;
     fn credential_of(&mut self, connection: &str, user_id: &str) -> Done<Option<Credential>>;
+    fn has_credentials(&mut self) -> Done<bool>;
     /// False if the identity has one, or if one of its logins is taken.
     fn add_credential(&mut self, credential: &Credential) -> Done<bool>;
     /// False if there is none.

@@ -226,9 +226,11 @@ pub(super) fn patch_metadata(
 pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> Done<Vec<Imported>> {
     let mut imported = Vec::with_capacity(batch.lines.len());
     let mut done = 0;
+    // In a directory that is filled, nobody logs in yet.
+    let mut has_logins = records.has_credentials()?;
     for (line, text) in batch.lines {
         let one = match (batch.read)(*line, text) {
-            Ok(user) => import_one(records, user, batch.replace)?,
+            Ok(user) => import_one(records, user, batch.replace, &mut has_logins)?,
             Err(why) => Imported::Refused(why),
         };
         let is_refused = matches!(one, Imported::Refused(_));
@@ -245,11 +247,22 @@ pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> Done<Vec<I
     Ok(imported)
 }
 
-fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<Imported> {
+fn import_one(
+    records: &mut dyn Records,
+    user: User,
+    may_replace: bool,
+    has_logins: &mut bool,
+) -> Done<Imported> {
     let user = match checked(user) {
         Ok(user) => Arc::new(user),
         Err(error) => return Ok(Imported::Refused(error.to_string())),
     };
+    let refusal = if *has_logins { credential::taken_by_another(records, &user)? } else { None };
+    if let Some(why) = &refusal
+        && !records.is_user(&user.user_id)?
+    {
+        return Ok(Imported::Refused(why.clone()));
+    }
     // Nothing is written of a user one of whose identities is taken.
     let version = first_version();
     if records.add_user(&user, version)? {
@@ -263,7 +276,7 @@ fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<
                 return Ok(Imported::Refused(why.to_string()));
             }
         }
-        credential::reserve(records, &user)?;
+        *has_logins |= credential::reserve(records, &user)?;
         return Ok(Imported::Added);
     }
     let before = records.user(&user.user_id)?.ok_or_else(|| overtaken(&user.user_id))?;
@@ -273,6 +286,9 @@ fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<
     }
     if !may_replace {
         return Ok(Imported::Refused(format!("there is already another user {}", user.user_id)));
+    }
+    if let Some(why) = refusal {
+        return Ok(Imported::Refused(why));
     }
     // An identity that is nobody's would be lost, and with it what it was linked
     // from.
@@ -295,6 +311,6 @@ fn import_one(records: &mut dyn Records, user: User, may_replace: bool) -> Done<
             return Err(overtaken(&user.user_id));
         }
     }
-    credential::reserve(records, &user)?;
+    *has_logins |= credential::reserve(records, &user)?;
     Ok(Imported::Replaced)
 }

@@ -134,7 +134,7 @@ fn key(texts: &[&str]) -> [u8; 32] {
 
 /// The sender, as far as addresses tell senders apart: of IPv6, one has a whole
 /// network of 64 bits.
-fn network(sender: &str) -> String {
+pub(super) fn network(sender: &str) -> String {
     match sender.parse() {
         Ok(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_none() => {
             let [a, b, c, d, ..] = ip.segments();

@@ -256,7 +256,7 @@ impl Tenant {
         );
 
         if let GoesOnAs::User(by_now) = &decided.goes_on_as {
-            self.end_refresh_tokens(moved(&user, by_now));
+            self.end_refresh_tokens(moved(&user, by_now), &by_now.user_id);
             if let Decision::Linked { primary } = &decided.outcome.decision {
                 self.events.linked(around, &user.user_id, primary);
             }

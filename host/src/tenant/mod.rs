@@ -9,7 +9,7 @@
 //! | `authentication` | the Authentication API, and the pages that people see |
 //! | `login` | one login: the plugin is asked |
 //! | `decider`, `reload` | which plugin and policy, and their replacement |
-//! | `issuer`, `keys`, `tokens`, `verification` | who the tenant is, and what it signs |
+//! | `issuer`, `keys`, `tokens`, `token_id`, `verification` | who the tenant is, and what it signs |
 //! | `sessions`, `refresh_tokens`, `revocations`, `passwords`, `attempts` | what it remembers of people |
 //! | `one_time`, `per_owner`, `weighed` | the stores, and how much they hold |
 //! | `outbox`, `events` | what would have been mailed, what has happened |
@@ -50,6 +50,7 @@ mod server;
 mod sessions;
 mod start_page;
 mod state_dir;
+mod token_id;
 mod tokens;
 mod unknown_path;
 mod verification;
@@ -141,7 +142,7 @@ impl Tenant {
         self.revoke_logins(user);
         for identity in user.identities.iter().map(Identity::as_user_id) {
             self.sessions.end_of(&identity);
-            self.refresh_tokens.end_of(&identity);
+            self.refresh_tokens.end_where(&identity, |_| true);
         }
     }
 
@@ -152,14 +153,16 @@ impl Tenant {
         for identity in user.identities.iter().map(Identity::as_user_id) {
             self.revocations.revoke(&identity);
         }
+        self.flows.end_mailed_codes(user);
     }
 
-    /// Ends the refresh tokens of these identities, which are another user's from
-    /// now on: one that was copied does not open more than it did. Sessions stay,
-    /// as the user's browser is still theirs; they follow the identity.
-    fn end_refresh_tokens<'a>(&self, identities: impl IntoIterator<Item = &'a Identity>) {
+    /// Ends the refresh tokens of these identities that were issued to another user
+    /// than this one, whom they belong to from now on: one that was copied does not
+    /// open more than it did. Sessions stay, as the user's browser is still theirs;
+    /// they follow the identity.
+    fn end_refresh_tokens<'a>(&self, identities: impl IntoIterator<Item = &'a Identity>, user_id: &str) {
         for identity in identities {
-            self.refresh_tokens.end_of(&identity.as_user_id());
+            self.refresh_tokens.end_where(&identity.as_user_id(), |grant| grant.user_id != user_id);
         }
     }
 
@@ -167,6 +170,7 @@ impl Tenant {
     /// of the whole account, and whoever has the new one may try it.
     fn login_changed(&self, credential: &Credential, owner: &User) {
         self.end_logins(owner);
+        self.passwords.forgive(&credential_name(credential));
         for login in credential.email.iter().chain(&credential.username) {
             self.passwords.forgive(&login_name(&credential.connection, login));
         }
@@ -192,6 +196,12 @@ impl Tenant {
 /// A login, unlike others of the same name elsewhere.
 fn login_name(connection: &str, login: &str) -> String {
     format!("{connection}\n{login}")
+}
+
+/// The login of a credential, whichever of its names is typed. No name that is
+/// typed is one: it has a line of its own.
+fn credential_name(credential: &Credential) -> String {
+    format!("{}\nauth0|\n{}", credential.connection, credential.user_id)
 }
 
 /// The id of a passwordless identity: the same whenever the same address logs

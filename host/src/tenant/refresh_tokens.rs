@@ -24,6 +24,8 @@ const MOST: usize = 200;
 pub(super) struct Grant {
     pub(super) issuer: String,
     pub(super) client_id: String,
+    /// The user that it was first issued to.
+    pub(super) user_id: String,
     /// When it was first issued.
     pub(super) at: Timestamp,
     pub(super) proved: Proved,
@@ -54,8 +56,14 @@ impl Family {
 
 impl Weighed for Family {
     fn bytes(&self) -> usize {
-        let Grant { issuer, client_id, scope, audience, session, proved, at: _ } = &self.grant;
-        issuer.len() + client_id.len() + scope.len() + audience.bytes() + session.bytes() + proved.bytes()
+        let Grant { issuer, client_id, user_id, scope, audience, session, proved, at: _ } = &self.grant;
+        issuer.len()
+            + client_id.len()
+            + user_id.len()
+            + scope.len()
+            + audience.bytes()
+            + session.bytes()
+            + proved.bytes()
     }
 }
 
@@ -137,12 +145,11 @@ impl RefreshTokens {
         self.0.end(family);
     }
 
-    /// Ends all that an identity has. Returns how many that were.
-    pub(super) fn end_of(&self, identity: &str) -> usize {
-        for (_, family) in self.0.of(identity) {
-            family.end();
-        }
-        self.0.end_of(identity)
+    /// Ends those of an identity that this is so of. Returns how many that were.
+    pub(super) fn end_where(&self, identity: &str, is_so: impl Fn(&Grant) -> bool) -> usize {
+        let families = self.0.of(identity);
+        let ended = families.iter().filter(|(_, family)| is_so(&family.grant));
+        ended.inspect(|(name, _)| self.revoke(name)).count()
     }
 
     /// What an identity has, the oldest first, with the families' names.
@@ -173,6 +180,7 @@ mod tests {
         let grant = Grant {
             issuer: "http://localhost/".to_owned(),
             client_id: "spa".to_owned(),
+            user_id: String::new(),
             at: Timestamp::default(),
             proved,
             scope: String::new(),

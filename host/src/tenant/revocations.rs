@@ -1,76 +1,170 @@
 //! Logins that are good no longer: whoever was logged in before a password was
-//! changed may be the one it was changed because of.
+//! changed may be the one it was changed because of. Tokens outlast the process,
+//! as the keys do that signed them, and so does what revokes them.
 
+use std::fs;
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use super::tokens::seconds;
+use super::state_dir::{StateDir, StateError};
 use crate::login::Timestamp;
 
-/// A place in the order in which this process does things. Of two, one is always
-/// the earlier; of two times, neither may be.
+/// The last moment that was drawn.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// A place in the order in which a tenant does things, in microseconds since 1970
+/// or a little later. Of two, one is always the earlier; of two times, neither may
+/// be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Moment(u64);
 
 impl Moment {
     /// Later than any that was drawn before.
     pub(super) fn now() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self(NEXT.fetch_add(1, Ordering::SeqCst))
+        let clock = Timestamp::now().as_millis().saturating_mul(1000);
+        let later = |last: u64| Some(clock.max(last.saturating_add(1)));
+        let last = LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        Self(last.map_or(clock, |last| clock.max(last.saturating_add(1))))
+    }
+
+    /// Draws none before this one any more, whatever the clock says.
+    fn is_past(self) {
+        LAST.fetch_max(self.0, Ordering::SeqCst);
+    }
+
+    pub(super) fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    pub(super) fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Whether it is after a time that something was written down at.
+    pub(super) fn is_after(self, at: Timestamp) -> bool {
+        self.0 / 1000 > at.as_millis()
     }
 }
 
 /// From when on the logins of an identity (`provider|id`) count, where not all
 /// do; by the identity's SHA-256.
-pub(super) struct Revocations(Cache<[u8; 32], (Moment, Timestamp)>);
+pub(super) struct Revocations {
+    known: Cache<[u8; 32], Moment>,
+    lifetime: Duration,
+    state: StateDir,
+    /// How many lines the file has.
+    lines: Mutex<usize>,
+}
+
+/// A line for each revocation: the identity's hash and the moment.
+const FILE: &str = "revocations";
+/// Identities that are remembered.
+const MOST: u64 = 100_000;
 
 impl Revocations {
     /// `lifetime_s` is how long a login may be used in any way.
-    pub(super) fn new(lifetime_s: u64) -> Self {
-        Self(
-            Cache::builder()
-                .max_capacity(100_000)
-                .eviction_policy(EvictionPolicy::lru())
-                .time_to_live(Duration::from_secs(lifetime_s))
-                .build(),
-        )
+    pub(super) fn open(state: &StateDir, lifetime_s: u64) -> Result<Self, StateError> {
+        let lifetime = Duration::from_secs(lifetime_s);
+        let known = Cache::builder()
+            .max_capacity(MOST)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(lifetime)
+            .build();
+        let text = state.read(FILE)?.unwrap_or_default();
+        let mut this = Self { known, lifetime, state: state.clone(), lines: Mutex::new(0) };
+        for (identity, since) in text.lines().filter_map(read_line) {
+            since.is_past();
+            this.known.insert(identity, since);
+        }
+        if !text.is_empty() {
+            let mut lines = 0;
+            this.write_anew(&mut lines)?;
+            this.lines = Mutex::new(lines);
+        }
+        Ok(this)
     }
 
     /// Ends the logins that this identity has made so far.
     pub(super) fn revoke(&self, identity: &str) {
-        self.0.insert(Sha256::digest(identity).into(), (Moment::now(), Timestamp::now()));
+        let (identity, since) = (hash(identity), Moment::now());
+        self.known.insert(identity, since);
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let written =
+            if *lines as u64 > 2 * MOST { self.write_anew(&mut lines) } else { self.append(identity, since) };
+        *lines += 1;
+        if let Err(error) = written {
+            tracing::error!(target: "audit", %error, "a revocation ends with this process: it was not written down");
+        }
     }
 
     /// Whether a login that began at this moment is good no longer.
     pub(super) fn is_revoked(&self, identity: &str, began: Moment) -> bool {
-        self.revoked(identity).is_some_and(|(since, _)| began < since)
+        self.known.get(&hash(identity)).is_some_and(|since| began < since)
     }
 
-    /// Whether a token that was issued at this second (`iat`) is good no longer.
-    /// Tokens know no moments: one of the very second of the revocation may be
-    /// later than it, and is good.
-    pub(super) fn is_token_revoked(&self, identity: &str, iat: u64) -> bool {
-        self.revoked(identity).is_some_and(|(_, since)| iat < seconds(since))
+    fn append(&self, identity: [u8; 32], since: Moment) -> Result<(), StateError> {
+        let mut options = fs::OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(self.state.file(FILE)).and_then(|mut file| {
+            file.write_all(line(&identity, since).as_bytes())?;
+            file.sync_data()
+        });
+        written.map_err(|error| self.state.unusable(FILE, error))
     }
 
-    fn revoked(&self, identity: &str) -> Option<(Moment, Timestamp)> {
-        let identity: [u8; 32] = Sha256::digest(identity).into();
-        self.0.get(&identity)
+    /// Writes those that still matter.
+    fn write_anew(&self, lines: &mut usize) -> Result<(), StateError> {
+        let lifetime = u64::try_from(self.lifetime.as_micros()).unwrap_or(u64::MAX);
+        let oldest = Moment::now().0.saturating_sub(lifetime);
+        let kept: Vec<String> = (self.known.iter())
+            .filter(|(_, since)| since.0 >= oldest)
+            .map(|(identity, since)| line(&identity, since))
+            .collect();
+        *lines = kept.len();
+        self.state.write(FILE, &kept.concat())
     }
+}
+
+fn hash(identity: &str) -> [u8; 32] {
+    Sha256::digest(identity).into()
+}
+
+fn line(identity: &[u8; 32], since: Moment) -> String {
+    let identity: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{identity} {}\n", since.0)
+}
+
+/// None of a line that was not written to its end.
+fn read_line(line: &str) -> Option<([u8; 32], Moment)> {
+    let (identity, since) = line.split_once(' ')?;
+    let mut hash = [0; 32];
+    if identity.len() != 64 || !identity.is_ascii() {
+        return None;
+    }
+    for (n, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&identity[2 * n..2 * n + 2], 16).ok()?;
+    }
+    Some((hash, Moment(since.parse().ok()?)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Moment, Revocations};
+    use crate::tenant::state_dir::StateDir;
 
     #[test]
     fn a_login_right_after_a_revocation_is_good_in_the_same_millisecond() {
-        let revocations = Revocations::new(60);
-        for _ in 0..1000 {
+        let folder = tempfile::tempdir().unwrap();
+        let revocations = Revocations::open(&StateDir::open(folder.path()).unwrap(), 60).unwrap();
+        for _ in 0..100 {
             let before = Moment::now();
             revocations.revoke("auth0|ada");
             let after = Moment::now();
@@ -78,5 +172,26 @@ mod tests {
             assert!(!revocations.is_revoked("auth0|ada", after));
         }
         assert!(!revocations.is_revoked("auth0|bob", Moment::default()));
+    }
+
+    #[test]
+    fn a_revocation_outlasts_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = Moment::now();
+        {
+            let state = StateDir::open(folder.path()).unwrap();
+            let revocations = Revocations::open(&state, 60).unwrap();
+            revocations.revoke("auth0|ada");
+            std::fs::write(
+                state.file("revocations"),
+                std::fs::read_to_string(state.file("revocations")).unwrap() + "1234 torn",
+            )
+            .unwrap();
+        }
+        let state = StateDir::open(folder.path()).unwrap();
+        let revocations = Revocations::open(&state, 60).unwrap();
+        assert!(revocations.is_revoked("auth0|ada", before));
+        assert!(!revocations.is_revoked("auth0|ada", Moment::now()));
+        assert_eq!(std::fs::read_to_string(state.file("revocations")).unwrap().lines().count(), 1);
     }
 }

@@ -141,9 +141,10 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         verified: Verified::new(),
         sessions: Sessions::open(state, config.lifetimes.session)?,
         refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token),
-        revocations: Revocations::new(
+        revocations: Revocations::open(
+            state,
             config.lifetimes.all().into_iter().map(|(_, it)| it).max().unwrap_or_default(),
-        ),
+        )?,
         spent_proofs: SpentProofs::new(config.lifetimes.id_token),
         passwords: Passwords::new(config.password_hash),
         flows: Flows::new(&config.lifetimes),

@@ -12,9 +12,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Tenant;
+use super::revocations::Moment;
+use super::token_id::TokenId;
 use super::tokens::seconds;
 use super::weighed::{Weighed, weight};
-use crate::login::Timestamp;
+use crate::login::{Timestamp, User};
 
 /// What a token says that is ours.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,23 +32,41 @@ pub(super) struct Claims {
     pub(super) scope: String,
     #[serde(default)]
     pub(super) gty: Option<String>,
+    #[serde(default)]
+    jti: Option<Value>,
     exp: u64,
     #[serde(default)]
     iat: Option<f64>,
 }
 
 impl Claims {
-    /// When it was issued, in seconds; 0 where it does not say.
-    pub(super) fn issued_at(&self) -> u64 {
-        // Saturates at both ends.
-        self.iat.unwrap_or_default() as u64
+    /// When it was issued. Without a `jti` of ours, at the beginning of its second,
+    /// or at none at all.
+    pub(super) fn issued(&self) -> Moment {
+        match self.id() {
+            Some(id) => id.issued(),
+            // Saturates at both ends.
+            None => Moment::from_micros((self.iat.unwrap_or_default() * 1_000_000.0) as u64),
+        }
+    }
+
+    /// Whether the user still has the identity that got the token.
+    pub(super) fn is_of(&self, user: &User) -> bool {
+        self.id().is_none_or(|id| id.is_of(user))
+    }
+
+    fn id(&self) -> Option<TokenId> {
+        TokenId::read(self.jti.as_ref()?.as_str()?)
     }
 }
 
 impl Weighed for Claims {
     fn bytes(&self) -> usize {
         let texts = [Some(&self.iss), self.azp.as_ref(), Some(&self.scope), self.gty.as_ref()];
-        texts.into_iter().flatten().map(String::len).sum::<usize>() + self.sub.bytes() + self.aud.bytes()
+        texts.into_iter().flatten().map(String::len).sum::<usize>()
+            + self.sub.bytes()
+            + self.aud.bytes()
+            + self.jti.bytes()
     }
 }
 

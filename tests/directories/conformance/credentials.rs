@@ -332,12 +332,18 @@ fn an_address_without_a_credential_is_taken(implementation: &Implementation) {
     directory.set_credential(&credential("9", "nina@example.com", Some("nina"))).unwrap();
     directory.set_credential(&credential("10", "linked@example.com", None)).unwrap();
     directory.sign_up(new("6"), &credential("6", "staff@example.com", None)).unwrap();
-    // Who has an address keeps it, though another with it is imported.
-    let twin = user(
-        r#"{"user_id": "auth0|12", "email": "ada@example.com", "identities": [
-        {"provider": "auth0", "user_id": "12", "connection": "auth0"}]}"#,
-    );
-    assert_eq!(import(&**directory, &[(1, twin)], false, false), [Imported::Added]);
+    // Nobody is imported with the address or the username of somebody who logs in.
+    for (email, username) in [("Ada@example.com", "x"), ("x@example.com", "ADA")] {
+        let twin = format!(
+            r#"{{"user_id": "auth0|12", "email": {email:?}, "username": {username:?}, "identities": [
+                {{"provider": "auth0", "user_id": "12", "connection": "auth0"}}]}}"#
+        );
+        for replace in [false, true] {
+            let told = import(&**directory, &[(1, user(&twin))], replace, false);
+            assert!(matches!(told.as_slice(), [Imported::Refused(_)]), "{told:?}");
+        }
+    }
+    assert_eq!(import(&**directory, &[(1, ada())], false, false), [Imported::Same]);
     let another = Credential { password: Some("$argon2id$new".to_owned()), ..adas() };
     directory.set_credential(&another).unwrap();
 }

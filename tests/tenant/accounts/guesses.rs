@@ -13,6 +13,8 @@ crate::tests![
     ten_wrong_passwords_lock_one_sender_out,
     guesses_at_codes_that_there_are_not_lock_nothing,
     ten_wrong_codes_lock_one_sender_out,
+    a_strangers_guesses_end_no_code_of_the_owner,
+    one_login_has_one_count_for_its_address_and_its_username,
 ];
 
 fn tenant() -> Tenant {
@@ -90,4 +92,31 @@ fn ten_wrong_codes_lock_one_sender_out() {
     assert_eq!(statuses.last(), Some(&429));
     let code = start(&tenant);
     assert_eq!(code_from(&tenant, "127.0.0.3", &code), 200);
+}
+
+fn a_strangers_guesses_end_no_code_of_the_owner() {
+    let tenant = tenant();
+    let wrong = |code: &str| if code == "000000" { "000001" } else { "000000" };
+    let code = start(&tenant);
+    let statuses: Vec<u16> = (0..9).map(|_| code_from(&tenant, "127.0.0.2", wrong(&code))).collect();
+    assert!(statuses.iter().all(|status| *status == 403), "{statuses:?}");
+    // A code is good no longer for whoever has guessed three times.
+    assert_eq!(code_from(&tenant, "127.0.0.2", &code), 403);
+    assert_eq!(code_from(&tenant, "127.0.0.3", &code), 200);
+    // Of all senders together, twelve end it.
+    let code = start(&tenant);
+    for sender in 10..14 {
+        (0..3).for_each(|_| assert_eq!(code_from(&tenant, &format!("127.0.0.{sender}"), wrong(&code)), 403));
+    }
+    assert_eq!(code_from(&tenant, "127.0.0.4", &code), 403);
+}
+
+fn one_login_has_one_count_for_its_address_and_its_username() {
+    let users = database_user("ada", "ada@example.com") + "username = \"lovelace\"\n";
+    let tenant = tenant_with(&users, &[]);
+    let log_in = |login: &str, password: &str| super::log_in(&tenant, login, password).status;
+    for login in ["ada@example.com", "lovelace"] {
+        assert_eq!((0..5).map(|_| log_in(login, "a wrong password")).max(), Some(403));
+    }
+    assert_eq!((log_in("lovelace", PASSWORD), log_in("ADA@example.com", PASSWORD)), (429, 429));
 }

@@ -1,5 +1,6 @@
 //! Users that were imported, who have no password yet.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
@@ -13,6 +14,7 @@ crate::tests![
     an_imported_username_is_taken,
     an_imported_user_gets_their_first_password,
     a_mail_goes_to_nobody_where_two_have_the_address,
+    a_user_is_not_imported_behind_somebody_who_signed_up,
 ];
 
 const USERS: &str = concat!(
@@ -29,18 +31,33 @@ const USERS: &str = concat!(
     "\n",
 );
 
+fn import(folder: &Path, directory: &str, users: &str) -> String {
+    let file = folder.join("users.ndjson");
+    std::fs::write(&file, users).expect("a file is written");
+    let imported = Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .args(["users", "import", "--directory", directory])
+        .arg(&file)
+        .output()
+        .expect("it runs");
+    [imported.stdout, imported.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
+}
+
+fn a_user_is_not_imported_behind_somebody_who_signed_up() {
+    let (tenant, folder) = tenant();
+    assert_eq!(sign_up(&tenant, DATABASE, "later@example.com").status, 200);
+    let directory = format!("sqlite:{}", folder.path().join("users.db").display());
+    let later = r#"{"user_id":"auth0|later","email":"Later@example.com","email_verified":true}"#;
+    let told = import(folder.path(), &directory, later);
+    assert!(told.contains("already") && !told.contains("1 user added"), "{told}");
+    assert_eq!(tenant.user("auth0|later").status, 404);
+}
+
 /// A tenant on a directory that these users were imported into.
 fn tenant() -> (Tenant, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let directory = format!("sqlite:{}", folder.path().join("users.db").display());
-    let file = folder.path().join("users.ndjson");
-    std::fs::write(&file, USERS).expect("a file is written");
-    let imported = Command::new(env!("CARGO_BIN_EXE_ligature"))
-        .args(["users", "import", "--directory", &directory])
-        .arg(&file)
-        .output()
-        .expect("it runs");
-    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let told = import(folder.path(), &directory, USERS);
+    assert!(told.contains("4 users added"), "{told}");
     (tenant_with(&database_user("eve", "eve@example.com"), &["--directory", &directory]), folder)
 }
 

@@ -28,6 +28,7 @@ crate::tests![
     an_unlink_by_somebody_else,
     an_unlink_by_another_identity,
     an_unlink_of_what_is_not_linked,
+    two_owners_who_prove_one_new_account_at_once,
 ];
 
 /// Ada and Eve, and Eve's account at Google.
@@ -358,4 +359,30 @@ fn an_unlink_of_what_is_not_linked() {
     assert_eq!(identities(&tenant, "auth0|ada").len(), 3);
     let log = tenant.log_of("audit");
     assert!(!log.iter().any(|line: &Value| line["message"] == "unlink"));
+}
+
+/// One of them gets it; nobody's own account goes with it.
+fn two_owners_who_prove_one_new_account_at_once() {
+    let tenant = Tenant::with(&users(&["ada", "eve"]));
+    for round in 0..20 {
+        let account = format!("new-{round}");
+        let pages = ["ada", "eve"].map(|owner| {
+            let mut browser = tenant.browser();
+            let hint = id_token(&tenant, &mut browser, &format!("{owner}@example.com"));
+            let state = state_of(&ask_link(&mut browser, &hint, "google-oauth2"));
+            (browser, state)
+        });
+        let answers: Vec<Response> = std::thread::scope(|scope| {
+            let send = |(mut browser, state): (Browser, String)| {
+                let account = account.as_str();
+                scope.spawn(move || as_google(&mut browser, &state, account))
+            };
+            pages.map(send).into_iter().map(|it| it.join().expect("an answer")).collect()
+        });
+        let [ada, eve] = ["auth0|ada", "auth0|eve"].map(|owner| identities(&tenant, owner));
+        assert!(ada.starts_with(&["auth0|ada".to_owned()]) && eve.starts_with(&["auth0|eve".to_owned()]));
+        let linked = [&ada, &eve].into_iter().flatten().filter(|it| it.ends_with(&account)).count();
+        let told = answers.iter().filter(|it| it.answer().contains_key("code")).count();
+        assert_eq!((linked, told), (1, 1), "{round}: {ada:?} {eve:?}");
+    }
 }

@@ -19,6 +19,10 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_identity.is_empty()
+    }
+
     pub(super) fn of(&self, connection: &str, user_id: &str) -> Option<&Arc<Credential>> {
         self.by_identity.get(&key(connection, user_id))
     }

@@ -291,6 +291,15 @@ impl<C: Connection> Records for Rows<'_, C> {
         credential_rows::of(self.connection, connection, user_id)
     }
 
+    fn has_credentials(&mut self) -> Done<bool> {
+        let mut found = false;
+        self.connection.query("SELECT 1 FROM credentials LIMIT 1", &[], &mut |_| {
+            found = true;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     fn add_credential(&mut self, credential: &Credential) -> Done<bool> {
         credential_rows::add(self.connection, credential)
     }

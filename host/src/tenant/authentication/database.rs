@@ -150,9 +150,9 @@ pub(super) fn send_reset(
     let email = email.to_ascii_lowercase();
     // Drawn first: a password that is set meanwhile outdates the mail.
     let (began, at) = (Moment::now(), Timestamp::now());
-    if holder(tenant, connection, &email).map_err(unavailable)?.is_some() {
-        let connection = connection.name.clone();
-        let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), began };
+    if let Some(holder) = holder(tenant, connection, &email).map_err(unavailable)? {
+        let (connection, user_id) = (connection.name.clone(), holder.user_id);
+        let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), user_id, began };
         let link = format!("{issuer}u/reset?ticket={}", tenant.flows.resets.put(ticket));
         let kind = Kind::Reset;
         tenant.outbox.send(Message { to: email, kind, connection, code: None, link: Some(link), at });
@@ -180,12 +180,13 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
         Err(Wrong::Busy) => return Refused::busy().into_response(),
         Err(_) => return pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters.")),
     };
-    let Some(ResetTicket { connection, email, began }) = tenant.flows.resets.take(ticket) else {
+    let Some(ResetTicket { connection, email, user_id, began }) = tenant.flows.resets.take(ticket) else {
         return used();
     };
     let Some(connection) = tenant.config.connection(&connection) else { return used() };
     let done = holder(tenant, connection, &email).and_then(|known| {
-        let Some(known) = known else { return Ok(false) };
+        // Whoever has the address by now may be another one.
+        let Some(known) = known.filter(|known| known.user_id == user_id) else { return Ok(false) };
         // An older mail than the password.
         if tenant.revocations.is_revoked(&format!("auth0|{}", known.user_id), began) {
             return Ok(false);
@@ -193,11 +194,12 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
         let key = IdentityKey { connection: &known.connection, provider: "auth0", user_id: &known.user_id };
         let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
         let credential = Credential { password: Some(hash), ..known };
+        let user_id = format!("auth0|{}", credential.user_id);
+        tenant.part_before_first_proof(&owner.user, &user_id)?;
         tenant.directory.set_credential(&credential)?;
         tenant.login_changed(&credential, &owner.user);
-        let user_id = format!("auth0|{}", credential.user_id);
         tenant.events.of_account(tenant, "scp", (&connection.name, &user_id, &email));
-        tenant.set_verified(&format!("auth0|{}", credential.user_id), &email)?;
+        tenant.set_verified(&user_id, &email)?;
         Ok(true)
     });
     match done {

@@ -12,6 +12,7 @@ use crate::tenant::config::Client;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;
 use crate::tenant::refresh_tokens::Grant;
+use crate::tenant::token_id::TokenId;
 use crate::tenant::tokens::{AccessClaims, IdToken, seconds};
 use crate::tenant::weighed::Weighed;
 
@@ -71,6 +72,7 @@ impl Issued<'_> {
             scope: self.scope,
             azp: &self.client.client_id,
             gty: None,
+            jti: Some(TokenId::issue(&self.proved.user.user_id)),
         });
         (token, lifetime)
     }
@@ -80,6 +82,7 @@ impl Issued<'_> {
             issuer: self.issuer,
             client_id: &self.client.client_id,
             user: self.user,
+            identity: &self.proved.user.user_id,
             scope: self.scope,
             auth_time: Some(self.proved.at),
             session: self.session,
@@ -107,6 +110,7 @@ impl Issued<'_> {
             let (token, of) = tenant.refresh_tokens.issue(Grant {
                 issuer: self.issuer.as_str().to_owned(),
                 client_id: self.client.client_id.clone(),
+                user_id: self.user.user_id.clone(),
                 at: Timestamp::now(),
                 proved: self.proved.remembered(),
                 scope: self.scope.to_owned(),

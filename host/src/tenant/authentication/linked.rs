@@ -52,6 +52,11 @@ impl Tenant {
                 return Ok(user);
             }
             let secondary = self.arrived(second, around).map_err(not_logged_in)?;
+            // Somebody else was faster, and has linked the identity: not their whole
+            // account is meant.
+            if secondary.user.user_id != second.user.user_id {
+                continue;
+            }
             if secondary.user.blocked {
                 return Err(not_logged_in(NotLoggedIn::Blocked));
             }
@@ -63,7 +68,7 @@ impl Tenant {
             );
             match answer {
                 Ok(user) => {
-                    self.end_refresh_tokens(&secondary.user.identities);
+                    self.end_refresh_tokens(&secondary.user.identities, &linking.owner);
                     return Ok(user);
                 }
                 // One of them has changed meanwhile: both are read again.

@@ -55,7 +55,8 @@ fn client_of(tenant: &Tenant, params: &Params) -> Option<String> {
 /// taken into account.
 fn is_allowed(asked: &str, allowed: &str) -> bool {
     let bare = |url: &str| url.split(['?', '#']).next().unwrap_or_default().to_owned();
-    asked == allowed || bare(asked) == bare(allowed)
+    let is_text = !asked.contains(|it: char| it.is_whitespace() || it.is_control());
+    asked == allowed || (is_text && bare(asked) == bare(allowed))
 }
 
 /// Where nothing is asked for, the first of the client's `logout_urls` is where to

@@ -11,6 +11,7 @@
 //! | `userinfo`, `bearer`, `discovery`, `logout` | the rest of OpenID Connect |
 //! | `cross_origin`, `passwordless`, `database` | logins within the application's own pages |
 //! | `dev_login` | a login that needs no application |
+//! | `first_proof` | what the first proof of a mailbox parts |
 //! | `tickets` | links that the Management API hands out |
 //! | `lock`, `own_origin`, `legacy`, `resource_owner` | what Lock and older clients ask for besides |
 
@@ -24,6 +25,7 @@ mod database;
 mod dev_login;
 mod discovery;
 mod error;
+mod first_proof;
 mod grants;
 mod legacy;
 mod link_steps;
@@ -54,9 +56,11 @@ use super::Shared;
 use super::attempts::Attempts;
 use super::config::Lifetimes;
 use super::login::Proved;
+use super::login_name;
 use super::one_time::OneTime;
 use super::revocations::Moment;
 use super::weighed::Weighed;
+use crate::login::User;
 use grants::Code;
 use prove::MailedCode;
 use steps::Pending;
@@ -119,12 +123,14 @@ impl Weighed for Verification {
 struct ResetTicket {
     connection: String,
     email: String,
+    /// The identity that the address was of, without `auth0|`.
+    user_id: String,
     began: Moment,
 }
 
 impl Weighed for ResetTicket {
     fn bytes(&self) -> usize {
-        self.connection.len() + self.email.len()
+        self.connection.len() + self.email.len() + self.user_id.len()
     }
 }
 
@@ -145,6 +151,26 @@ impl Weighed for Mutex<Spent> {
 }
 
 impl Flows {
+    /// Ends the one-time passwords and links that were sent to the mailboxes and
+    /// phones which this user logs in by.
+    pub(super) fn end_mailed_codes(&self, user: &User) {
+        for identity in user.identities.iter().filter(|it| matches!(it.provider.as_str(), "email" | "sms")) {
+            let is_own = identity.as_user_id() == user.user_id;
+            let (email, rest) = (user.email.as_deref(), Some(&user.rest));
+            let of_profile = |name: &str| identity.profile_data.as_ref()?.get(name)?.as_str();
+            let of_root = |name: &str| rest.and_then(|it| it.get(name)).and_then(|it| it.as_str());
+            let address = match (identity.provider.as_str(), is_own) {
+                ("email", true) => email,
+                ("email", false) => of_profile("email"),
+                (_, true) => of_root("phone_number"),
+                (_, false) => of_profile("phone_number"),
+            };
+            if let Some(address) = address {
+                self.mailed_codes.take(&login_name(&identity.connection, &address.to_ascii_lowercase()));
+            }
+        }
+    }
+
     pub(super) fn new(lifetimes: &Lifetimes) -> Self {
         // Links in mails wait for people to read them.
         const MAIL_S: u64 = 86_400;

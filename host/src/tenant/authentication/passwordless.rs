@@ -36,7 +36,6 @@ pub(super) fn send_code(tenant: &Tenant, connection: &Connection, address: &str)
 /// accounts of mailboxes are: a code that is mailed to another case is no proof
 /// of it.
 fn checked(connection: &Connection, address: &str) -> Result<String, Refused> {
-    let address = address.trim();
     if connection.strategy == "sms" {
         if !is_phone_number(address) {
             return Err(Refused::request("phone_number: expected one such as +15550100"));

@@ -1,21 +1,21 @@
 //! Who somebody proves to be.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
 use super::error::Refused;
 use super::params::Params;
 use crate::login::{ApiError, Verification};
-use crate::tenant::attempts::{Attempt, TooMany};
+use crate::tenant::attempts::{Attempt, TooMany, network};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::login::Proved;
 use crate::tenant::passwords::Wrong;
 use crate::tenant::revocations::Moment;
 use crate::tenant::tokens::same_secret;
 use crate::tenant::weighed::Weighed;
-use crate::tenant::{Tenant, login_name, passwordless_id};
+use crate::tenant::{Tenant, credential_name, login_name, passwordless_id};
 
 /// A one-time password that was mailed.
 pub(super) struct MailedCode {
@@ -26,17 +26,50 @@ pub(super) struct MailedCode {
     pub(super) params: Params,
     /// The browser that asked for it, where that could be told.
     pub(super) browser: Option<String>,
-    failed: AtomicU32,
+    /// Failed attempts, by sender.
+    failed: Mutex<HashMap<String, u32>>,
 }
 
-/// Failed attempts that end a code.
+/// Failed attempts after which a code is good no longer for their sender.
 ///
 /// Source: Auth0, "Passwordless": a code is invalid after three failures.
-const ATTEMPTS: u32 = 3;
+const FROM_ONE: u32 = 3;
+/// Failed attempts of all senders together that end a code.
+const FROM_ALL: u32 = 12;
+
+/// What is left of a code for a sender.
+enum Left {
+    Attempts,
+    /// The sender has had theirs.
+    None,
+    /// All senders have.
+    NoCode,
+}
 
 impl MailedCode {
     pub(super) fn new(code: String, address: &str, params: Params, browser: Option<String>) -> Self {
-        Self { code, address: address.to_owned(), params, browser, failed: AtomicU32::new(0) }
+        Self { code, address: address.to_owned(), params, browser, failed: Mutex::default() }
+    }
+}
+
+impl MailedCode {
+    /// Counts an attempt as failed, before it is made: many at once get no more of
+    /// them.
+    fn begin(&self, sender: &str) -> Left {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.values().sum::<u32>() >= FROM_ALL {
+            return Left::NoCode;
+        }
+        let own = failed.entry(network(sender)).or_default();
+        if *own >= FROM_ONE {
+            return Left::None;
+        }
+        *own += 1;
+        Left::Attempts
+    }
+
+    fn succeed(&self, sender: &str) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).remove(&network(sender));
     }
 }
 
@@ -83,7 +116,9 @@ fn checked_password(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) 
     // meanwhile is out.
     let began = Moment::now();
     let credential = tenant.directory.credential(&connection.name, typed.login).map_err(unavailable)?;
-    let name = login_name(&connection.name, typed.login);
+    // One count for the address and the username of a login.
+    let typed_name = || login_name(&connection.name, typed.login);
+    let name = credential.as_ref().map_or_else(typed_name, credential_name);
     let attempt = Attempt { login: &name, sender: typed.sender, exists: credential.is_some() };
     let checked = tenant.passwords.check(attempt, credential.as_ref(), typed.secret);
     if let Err(why @ (Wrong::Password | Wrong::TooManyAttempts)) = checked {
@@ -122,9 +157,11 @@ pub(super) fn mailed(
     // Of the address, too: a new code must not bring new attempts.
     let attempt = Attempt { login: &name, sender: typed.sender, exists: true };
     tenant.flows.attempts.begin(attempt).map_err(|TooMany| Refused::too_many_attempts())?;
-    // Counted before it is compared: many at once get no more attempts.
-    if mailed.failed.fetch_add(1, Ordering::SeqCst) >= ATTEMPTS {
+    let left = mailed.begin(typed.sender);
+    if matches!(left, Left::NoCode) {
         tenant.flows.mailed_codes.take(&name);
+    }
+    if !matches!(left, Left::Attempts) {
         tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
         return Err(wrong());
     }
@@ -132,7 +169,7 @@ pub(super) fn mailed(
         tracing::warn!(target: "audit", connection = connection.name, "a one-time password was wrong");
         return Err(wrong());
     }
-    mailed.failed.store(0, Ordering::SeqCst);
+    mailed.succeed(typed.sender);
     tenant.flows.attempts.succeed(attempt);
     Ok(mailed)
 }

@@ -122,6 +122,7 @@ impl Request<'_> {
             scope: &scope,
             azp: &client.client_id,
             gty: Some("client-credentials"),
+            jti: None,
         });
         Ok(json!({ "access_token": token, "expires_in": lifetime, "token_type": "Bearer", "scope": scope }))
     }

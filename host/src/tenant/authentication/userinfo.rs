@@ -35,6 +35,10 @@ fn answer(tenant: &Tenant, token: &str) -> Response {
         Err(ApiError::NotFound(_)) => return Unauthorized::Token.into_response(),
         Err(error) => return unavailable(error).into_response(),
     };
+    if tenant.revocations.is_revoked(&sub, claims.issued()) || !claims.is_of(&user) {
+        tracing::warn!(target: "audit", "a revoked token was refused");
+        return Unauthorized::Token.into_response();
+    }
     if user.blocked {
         let user = mask_addresses(&user.user_id);
         tracing::warn!(target: "audit", user = %user, "a blocked user's token was refused");
@@ -70,9 +74,5 @@ fn claims(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
         return None;
     }
     let sub = claims.sub.as_ref()?.as_str()?.to_owned();
-    if tenant.revocations.is_token_revoked(&sub, claims.issued_at()) {
-        tracing::warn!(target: "audit", "a revoked token was refused");
-        return None;
-    }
     Some((sub, claims))
 }

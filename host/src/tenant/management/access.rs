@@ -1,5 +1,7 @@
 //! Who calls, and what they may do.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, request};
@@ -14,7 +16,7 @@ use crate::tenant::verification::{Claims, TokenError};
 use crate::tenant::{Shared, Tenant, read};
 
 /// Whoever holds a token of the Management API.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// The token's `iss`.
     pub(super) issuer: String,
@@ -23,8 +25,8 @@ pub(super) struct Caller {
     /// The user whose token it is; none of a client's own.
     pub(super) user_id: Option<String>,
     scopes: Vec<String>,
-    /// The token's `iat`.
-    issued_at: u64,
+    /// Of a user's token, what it says of itself.
+    claims: Arc<Claims>,
 }
 
 /// What an ID token allows that is taken for an access token: it names no
@@ -50,7 +52,7 @@ impl Caller {
         Err(Problem::token(&format!("Bad audience: {}, expected: {expected}", words(&claims.aud))))
     }
 
-    fn by_access_token(claims: &Claims) -> Result<Self, Problem> {
+    fn by_access_token(claims: &Arc<Claims>) -> Result<Self, Problem> {
         let (Some(Value::String(subject)), Some(client_id)) = (&claims.sub, &claims.azp) else {
             return Err(Problem::token("Invalid token"));
         };
@@ -65,19 +67,19 @@ impl Caller {
                 .filter(|scope| is_client || CURRENT_USER_SCOPES.contains(scope))
                 .map(str::to_owned)
                 .collect(),
-            issued_at: claims.issued_at(),
+            claims: claims.clone(),
         })
     }
 
     /// As applications from before 2018 do it, who have that switched on.
-    fn by_id_token(tenant: &Tenant, claims: &Claims) -> Option<Self> {
+    fn by_id_token(tenant: &Tenant, claims: &Arc<Claims>) -> Option<Self> {
         let client_id = claims.aud.as_str().filter(|client| tenant.config.client(client).is_some())?;
         Some(Self {
             issuer: claims.iss.clone(),
             client_id: client_id.to_owned(),
             user_id: Some(claims.sub.as_ref()?.as_str()?.to_owned()),
             scopes: LEGACY_SCOPES.map(str::to_owned).into(),
-            issued_at: claims.issued_at(),
+            claims: claims.clone(),
         })
     }
 
@@ -101,17 +103,21 @@ impl Caller {
         if scopes.iter().any(|scope| self.has(scope)) { Ok(()) } else { Err(self.lacks(scopes)) }
     }
 
-    /// Refuses a user's token once the user is blocked, and one from before their
-    /// password or address was changed. Whoever is gone is found missing by what
+    /// Refuses a user's token once the user is blocked, one from before their
+    /// password or address was changed, and one that was got by an identity that is
+    /// theirs no longer. Whoever is gone is found missing by what
     /// they ask for.
     fn require_active(&self, tenant: &Tenant) -> Result<(), Problem> {
         let Some(user_id) = &self.user_id else { return Ok(()) };
-        match tenant.directory.get(user_id) {
-            Ok(own) => self.require_unblocked(&own.user)?,
-            Err(ApiError::NotFound(_)) => {}
+        let is_theirs = match tenant.directory.get(user_id) {
+            Ok(own) => {
+                self.require_unblocked(&own.user)?;
+                self.claims.is_of(&own.user)
+            }
+            Err(ApiError::NotFound(_)) => true,
             Err(error) => return Err(error.into()),
-        }
-        if tenant.revocations.is_token_revoked(user_id, self.issued_at) {
+        };
+        if !is_theirs || tenant.revocations.is_revoked(user_id, self.claims.issued()) {
             tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
             tenant.metrics.refused_token("revoked");
             let words = "The token was revoked: the password or the account was changed since.";

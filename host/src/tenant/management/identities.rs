@@ -161,7 +161,7 @@ fn linked_to(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, 
         }
     }
     if answer.is_ok() {
-        tenant.end_refresh_tokens(&moved);
+        tenant.end_refresh_tokens(&moved, primary);
     }
     tracing::info!(
         target: "audit", client = caller.client_id, primary = %mask_addresses(primary),

@@ -1,5 +1,6 @@
 //! Linking by proof: an ID token of the second account.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
@@ -9,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::access::Caller;
 use super::problem::Problem;
-use crate::directory::{Entry, JournalQuery, Kind};
+use crate::directory::{JournalQuery, Kind};
 use crate::login::ApiError;
 use crate::tenant::Tenant;
-use crate::tenant::tokens::seconds;
-use crate::tenant::verification::TokenError;
+use crate::tenant::revocations::Moment;
+use crate::tenant::verification::{Claims, TokenError};
 
 /// The user that an ID token proves, if the token is one that the caller's
 /// application got from the tenant that the caller's own token is of.
@@ -21,19 +22,24 @@ use crate::tenant::verification::TokenError;
 /// Source of the messages: Auth0's OpenAPI document, `post_identities`, 400.
 /// Their order, and that an expired one is called invalid, are not documented.
 pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
-    let (user_id, issued_at) =
+    let (user_id, claims) =
         proved(tenant, caller, token).map_err(|message| refused(tenant, caller, message, message))?;
     match tenant.directory.get(&user_id) {
-        Ok(second) => caller.require_unblocked(&second.user)?,
+        Ok(second) => {
+            caller.require_unblocked(&second.user)?;
+            if !claims.is_of(&second.user) {
+                return Err(refused(tenant, caller, INVALID, "its identity was unlinked since"));
+            }
+        }
         // The link says that there is none.
         Err(ApiError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    if tenant.revocations.is_token_revoked(&user_id, issued_at) {
+    if tenant.revocations.is_revoked(&user_id, claims.issued()) {
         return Err(refused(tenant, caller, INVALID, "its password or account was changed since"));
     }
     // Whoever has parted the accounts since does not mean this token.
-    if is_parted_since(tenant, &user_id, issued_at)? {
+    if is_parted_since(tenant, &user_id, claims.issued())? {
         return Err(refused(tenant, caller, INVALID, "its account was unlinked since"));
     }
     if !tenant.spent_proofs.spend(token) {
@@ -50,13 +56,13 @@ fn refused(tenant: &Tenant, caller: &Caller, message: &str, why: &str) -> Proble
     Problem::bad(message, "invalid_link_with")
 }
 
-/// Whether the account was unlinked, or its link undone, after this second.
-fn is_parted_since(tenant: &Tenant, user_id: &str, second: u64) -> Result<bool, Problem> {
+/// Whether the account was unlinked from another, or a link of it undone, since
+/// then.
+fn is_parted_since(tenant: &Tenant, user_id: &str, issued: Moment) -> Result<bool, Problem> {
     const NEWEST: usize = 1_000;
     let entries =
         tenant.directory.journal(&JournalQuery { user_id: Some(user_id.to_owned()), limit: NEWEST })?;
-    let parts = |entry: &Entry| entry.kind != Kind::Link && entry.secondary == user_id;
-    Ok(entries.iter().any(|entry| parts(entry) && seconds(entry.at) > second))
+    Ok(entries.iter().any(|entry| entry.kind != Kind::Link && !issued.is_after(entry.at)))
 }
 
 /// Tokens that have linked, by their SHA-256: each links once.
@@ -89,8 +95,8 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.rsplit_once('.').map_or(token, |(signed, _)| signed)).into()
 }
 
-/// The token's user, and the second it was issued at.
-fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, u64), &'static str> {
+/// The token's user, and what else it says.
+fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, Arc<Claims>), &'static str> {
     let verified = tenant.verify(token);
     let verified = verified
         .inspect_err(|error| tracing::warn!(target: "audit", %error, "a link_with token is not ours"));
@@ -116,7 +122,7 @@ fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, u64)
     }
     match &claims.sub {
         None => Err("JWT (link_with) must contains sub claim."),
-        Some(Value::String(sub)) if is_user_id(sub) => Ok((sub.clone(), claims.issued_at())),
+        Some(Value::String(sub)) if is_user_id(sub) => Ok((sub.clone(), claims.clone())),
         Some(_) => Err("JWT (link_with) contains an invalid sub claim."),
     }
 }

@@ -134,7 +134,9 @@ pub(super) async fn end_refresh_tokens(
     caller.require(&["delete:refresh_tokens"])?;
     run(&tenant, move |tenant| {
         let user = tenant.directory.get(&id)?.user;
-        tenant.end_refresh_tokens(&user.identities);
+        for identity in identities(&user) {
+            tenant.refresh_tokens.end_where(&identity, |_| true);
+        }
         tracing::info!(
             target: "audit", client = caller.client_id, user = %mask_addresses(&id), "refresh tokens were ended"
         );

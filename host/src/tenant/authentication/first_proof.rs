@@ -1,0 +1,65 @@
+//! The first proof of a mailbox. Whoever made an account with somebody else's
+//! address may have linked an identity of their own to it, by which they would
+//! stay in the account once its owner has reset the password (a trojan identity).
+
+use std::sync::Arc;
+
+use crate::directory::{Actor, JournalQuery, Kind, Provenance, Unlink};
+use crate::login::{ApiError, Identity, Timestamp, User, mask_addresses};
+use crate::tenant::Tenant;
+
+/// Entries of the journal that are looked at.
+const NEWEST: usize = 1_000;
+
+impl Tenant {
+    /// Parts the identity of a database (`auth0|id`) from those that users have
+    /// linked with it, if this is the first proof of its address. Links of an import
+    /// and of logins stay: nobody made them by their own will alone.
+    pub(super) fn part_before_first_proof(&self, owner: &User, identity: &str) -> Result<(), ApiError> {
+        if is_proved(owner, identity) || !self.has_links_by_users(&owner.user_id)? {
+            return Ok(());
+        }
+        let is_own = owner.user_id == identity;
+        let leaves =
+            |it: &&Identity| if is_own { it.as_user_id() != identity } else { it.as_user_id() == identity };
+        for leaving in owner.identities.iter().filter(leaves) {
+            self.directory.unlink(&Unlink {
+                primary: owner.user_id.clone(),
+                provider: leaving.provider.clone(),
+                user_id: leaving.user_id.clone(),
+                provenance: Arc::new(Provenance {
+                    actor: Actor::User { user_id: identity.to_owned() },
+                    evidence: None,
+                    policy_sha256: None,
+                    plugin: None,
+                }),
+                now: Timestamp::now(),
+            })?;
+            tracing::warn!(
+                target: "audit", primary = %mask_addresses(&owner.user_id),
+                identity = %mask_addresses(&leaving.as_user_id()),
+                "an address was proved for the first time: an identity that was linked before is parted"
+            );
+        }
+        Ok(())
+    }
+
+    fn has_links_by_users(&self, user_id: &str) -> Result<bool, ApiError> {
+        let query = JournalQuery { user_id: Some(user_id.to_owned()), limit: NEWEST };
+        let by_user = |actor: &Actor| matches!(actor, Actor::User { .. });
+        let entries = self.directory.journal(&query)?;
+        Ok(entries
+            .iter()
+            .any(|it| it.kind == Kind::Link && it.primary == user_id && by_user(&it.provenance.actor)))
+    }
+}
+
+/// Whether the address of this identity is verified.
+fn is_proved(owner: &User, identity: &str) -> bool {
+    if owner.user_id == identity {
+        return owner.email_verified.is_verified();
+    }
+    let linked = owner.identities.iter().find(|it| it.as_user_id() == identity);
+    let profile = linked.and_then(|it| it.profile_data.as_ref());
+    profile.and_then(|it| it.get("email_verified")).is_some_and(|it| *it == true)
+}

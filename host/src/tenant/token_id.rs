@@ -1,0 +1,82 @@
+//! The `jti` of a user's token: when it was issued, and by which identity, for
+//! whoever takes the token later. `iat` tells seconds only, and `sub` names the
+//! account, which may have lost the identity since.
+
+use sha2::{Digest, Sha256};
+
+use super::random;
+use super::revocations::Moment;
+use crate::login::{Identity, User};
+
+/// What a `jti` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TokenId {
+    issued: Moment,
+    salt: String,
+    /// Of the identity, so that the token itself does not tell which one it is.
+    mark: String,
+}
+
+impl TokenId {
+    /// The `jti` of a token that this identity (`provider|id`) gets now.
+    pub(super) fn issue(identity: &str) -> String {
+        let salt = random::object_id();
+        let mark = mark(&salt, identity);
+        format!("{:x}-{salt}-{mark}", Moment::now().as_micros())
+    }
+
+    /// Reads a `jti`; none of other tenants' forms.
+    pub(super) fn read(jti: &str) -> Option<Self> {
+        let mut parts = jti.split('-');
+        let (micros, salt, mark) = (parts.next()?, parts.next()?, parts.next()?);
+        let issued = Moment::from_micros(u64::from_str_radix(micros, 16).ok()?);
+        let is_whole = parts.next().is_none();
+        is_whole.then(|| Self { issued, salt: salt.to_owned(), mark: mark.to_owned() })
+    }
+
+    /// When it was issued.
+    pub(super) fn issued(&self) -> Moment {
+        self.issued
+    }
+
+    /// Whether the user has the identity that got the token.
+    pub(super) fn is_of(&self, user: &User) -> bool {
+        user.identities.iter().map(Identity::as_user_id).any(|it| mark(&self.salt, &it) == self.mark)
+    }
+}
+
+fn mark(salt: &str, identity: &str) -> String {
+    let hash = Sha256::digest(format!("{salt}\n{identity}"));
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TokenId;
+    use crate::login::User;
+    use crate::tenant::revocations::Moment;
+
+    #[test]
+    fn a_token_knows_its_identity_and_its_place_in_time() {
+        let before = Moment::now();
+        let jti = TokenId::issue("google-oauth2|1080");
+        let id = TokenId::read(&jti).unwrap();
+        assert!(before < id.issued() && id.issued() < Moment::now());
+        let user = |identities: &str| {
+            let text = format!(r#"{{"user_id": "auth0|1", "identities": [{identities}]}}"#);
+            serde_json::from_str::<User>(&text).unwrap()
+        };
+        let own = r#"{"provider": "auth0", "user_id": "1", "connection": "db"}"#;
+        let google = r#"{"provider": "google-oauth2", "user_id": "1080", "connection": "google-oauth2"}"#;
+        assert!(id.is_of(&user(&format!("{own}, {google}"))));
+        assert!(!id.is_of(&user(own)));
+        assert!(!jti.contains("1080"));
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        for text in ["", "x", "1-2", "1-2-3-4", "zz-2-3", "-2-3", "fffffffffffffffff-2-3"] {
+            assert_eq!(TokenId::read(text), None, "{text}");
+        }
+    }
+}
