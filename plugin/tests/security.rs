@@ -42,6 +42,7 @@ const LINKED_ON_PURPOSE: &[&str] = &[
     "S-74-auto", "S-91-cooled-down", "S-102-own-mailbox", "S-103-managed", "S-105-proving-identity",
     "S-106-custom", "S-106-other-customer", "S-108-stays", "S-109-factor-of-own-age", "S-109-mailbox-at-the-limit",
     "S-110-allow", "S-112-new-address", "S-113-without-power",
+    "S-61", "S-61-before-the-look-up", "S-61-deny", "S-61-into-a-stranger", "S-61-into-this-login", "S-62-changed-deny",
 ];
 
 #[test]
