@@ -112,12 +112,12 @@ pub(super) async fn tokeninfo(State(tenant): State<Shared>, request: Request) ->
             return Err(unauthorized());
         };
         let stored = tenant.directory.get(sub).map_err(|_| unauthorized())?;
-        if tenant.revocations.is_revoked(sub, claims.issued()) || !claims.is_of(&stored.user) {
-            tracing::warn!(target: "audit", client = client_id, "a revoked token was refused");
-            return Err(unauthorized());
-        }
         if stored.user.blocked {
             tracing::warn!(target: "audit", client = client_id, "a blocked user's token was refused");
+            return Err(unauthorized());
+        }
+        if tenant.revocations.is_revoked(sub, claims.issued()) || !claims.is_of(&stored.user) {
+            tracing::warn!(target: "audit", client = client_id, "a revoked token was refused");
             return Err(unauthorized());
         }
         Ok(Json(profile(&stored.user, client_id)).into_response())

@@ -35,13 +35,13 @@ fn answer(tenant: &Tenant, token: &str) -> Response {
         Err(ApiError::NotFound(_)) => return Unauthorized::Token.into_response(),
         Err(error) => return unavailable(error).into_response(),
     };
-    if tenant.revocations.is_revoked(&sub, claims.issued()) || !claims.is_of(&user) {
-        tracing::warn!(target: "audit", "a revoked token was refused");
-        return Unauthorized::Token.into_response();
-    }
     if user.blocked {
         let user = mask_addresses(&user.user_id);
         tracing::warn!(target: "audit", user = %user, "a blocked user's token was refused");
+        return Unauthorized::Token.into_response();
+    }
+    if tenant.revocations.is_revoked(&sub, claims.issued()) || !claims.is_of(&user) {
+        tracing::warn!(target: "audit", "a revoked token was refused");
         return Unauthorized::Token.into_response();
     }
     // A token that is for this endpoint alone is one of the time when everything
