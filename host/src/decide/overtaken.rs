@@ -1,4 +1,4 @@
-//! Whose a login is once it is decided: another login of the same person may
+//! The owner of a login after the decision: another login of the same person may
 //! have linked the accounts meanwhile.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub enum GoesOnAs {
     Unknown(ApiError),
 }
 
-/// What has become of the accounts of a login while it was decided.
+/// The state of the accounts of a login after it was decided.
 pub(super) enum Afterwards {
     /// The decision stands.
     Settled(GoesOnAs),
@@ -34,11 +34,11 @@ pub(super) enum Afterwards {
 pub(super) struct Overtaken {
     /// The same login, as that of whoever has the identity by now.
     pub(super) event: Arc<LoginEvent>,
-    /// What has happened.
+    /// The news of the accounts.
     pub(super) news: News,
 }
 
-/// What was done meanwhile.
+/// A change that another login made meanwhile.
 pub(super) enum News {
     /// This account and the owner are one user by now.
     Linked { account: String, owner: String },

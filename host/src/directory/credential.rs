@@ -176,8 +176,8 @@ fn replace(records: &mut dyn Records, credential: &Credential) -> Done<()> {
     Err(overtaken(&credential.as_user_id()))
 }
 
-/// Whose an address is in a connection: the credential that has it; otherwise the
-/// identities with it that log in with no other, such as those of an import.
+/// The holder of an address in a connection: the credential that has it; otherwise
+/// the identities with it that log in with no other, such as those of an import.
 /// Nobody else may take it: the mail for a forgotten password goes by the address.
 pub(super) fn holders(records: &mut dyn Records, connection: &str, email: &str) -> Done<Vec<Credential>> {
     if let Some(known) = records.credential(connection, email)? {

@@ -400,7 +400,7 @@ impl Records for State {
     }
 }
 
-/// What a login changes.
+/// The columns that a login changes.
 fn logins(user: &User) -> (Option<u64>, Option<Timestamp>, Option<&str>) {
     (user.logins_count, user.last_login, last_ip(user))
 }

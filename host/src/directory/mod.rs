@@ -196,8 +196,8 @@ pub trait Administration: Directory {
     /// the case of ASCII letters.
     fn credential(&self, connection: &str, login: &str) -> Result<Option<Credential>, ApiError>;
 
-    /// Whose an address is in this connection, but for the case of ASCII letters:
-    /// the credential that has it; otherwise, one for each identity with that
+    /// The holders of an address in this connection, but for the case of ASCII
+    /// letters: the credential that has it; otherwise, one for each identity with that
     /// address that logs in with no other, such as those of an import.
     fn holders(&self, connection: &str, email: &str) -> Result<Vec<Credential>, ApiError>;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::tenant::MissingLines;
 
-/// What is kept for a reader that is slow.
+/// The lines that wait for a slow reader.
 const BYTES: usize = 1 << 20;
 /// How long whoever logs waits for the line to be written. A line that tells of
 /// an answer is there before the answer is, as long as the log is written at all.
