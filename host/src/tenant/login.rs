@@ -1,22 +1,22 @@
 //! One login: the plugin is asked, whoever it is that logs in and however.
 
-use std::sync::Arc;
+mod event;
+mod report;
 
-use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 use super::Tenant;
 use super::config::{Client, Connection, OnFailure};
 use super::revocations::Moment;
 use super::weighed::Weighed;
-use crate::decide::{self, Decided, GoesOnAs, On, Undecided, decide_in_order};
+use crate::decide::{self, GoesOnAs, On, Undecided, decide_in_order};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_again};
-use crate::guard::Guard;
 use crate::login::{
-    self, Answer, ApiError, Authentication, AuthenticationMethod, Decision, Identity, IdentityKey,
-    LoginEvent, Step, Timestamp, Transaction, User, Verification, cut, mask_addresses,
+    Answer, ApiError, Decision, Identity, IdentityKey, LoginEvent, Step, Timestamp, User, Verification,
+    mask_addresses,
 };
 use crate::policies::Policy;
-use crate::sandbox::{LogLevel, LogLine};
+use event::with_roles;
 
 /// The identity that somebody has proved to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -295,84 +295,6 @@ impl Tenant {
         tracing::warn!(target: "audit", user = %masked(user), "a blocked user was refused");
         NotLoggedIn::Blocked
     }
-
-    /// Tells the operator what one policy did: its failure, its refusals, its own
-    /// log and output.
-    fn tell(&self, step: &Decided<Guard>, user: &str) {
-        let policy = step.policy.as_str();
-        if let Some(failure) = &step.failure {
-            let failure = failure.to_string();
-            tracing::error!(
-                target: "audit", user, policy, failure = %cut(&mask_addresses(&failure), FAILURE),
-                on_failure = ?self.config.on_failure, "the plugin failed"
-            );
-        }
-        for refusal in &step.refusals {
-            let refusal = serde_json::to_string(refusal).unwrap_or_default();
-            tracing::warn!(
-                target: "audit", user, policy, refusal = %mask_addresses(&refusal), "the guard refused"
-            );
-        }
-        for LogLine { level, message } in &step.log {
-            let message = mask_addresses(message);
-            match level {
-                LogLevel::Debug => tracing::debug!(target: "plugin", user, policy, "{message}"),
-                LogLevel::Info => tracing::info!(target: "plugin", user, policy, "{message}"),
-                LogLevel::Warn => tracing::warn!(target: "plugin", user, policy, "{message}"),
-                LogLevel::Error => tracing::error!(target: "plugin", user, policy, "{message}"),
-            }
-        }
-        for (stream, written) in [("stdout", &step.output.stdout), ("stderr", &step.output.stderr)] {
-            let lines: Vec<&str> = written.lines().filter(|line| !line.trim().is_empty()).collect();
-            let (left_out, last) = lines.split_at(lines.len().saturating_sub(OUTPUT_LINES));
-            if !left_out.is_empty() {
-                let left_out = left_out.len();
-                tracing::info!(target: "plugin", user, policy, stream, left_out, "earlier lines are left out");
-            }
-            for line in last {
-                let line = mask_addresses(line);
-                tracing::info!(target: "plugin", user, policy, stream, "{}", cut(&line, OUTPUT_LINE));
-            }
-        }
-    }
-
-    fn event(&self, proved: &Proved, around: &Around<'_>, now: Timestamp) -> LoginEvent {
-        let connection = self.config.connection(&proved.connection);
-        let connection = login::Connection {
-            id: connection.map(|it| it.id.clone()).unwrap_or_default(),
-            name: proved.connection.clone(),
-            strategy: connection.map(|it| it.strategy.clone()).unwrap_or_default(),
-            rest: match connection {
-                Some(it) if !it.metadata.is_empty() => one("metadata", Value::Object(it.metadata.clone())),
-                _ => Map::new(),
-            },
-        };
-        let From { ip, user_agent, hostname, method } = around.from;
-        let mut request = json!({ "ip": ip, "method": method, "hostname": hostname, "geoip": {} });
-        if let (Value::Object(request), Some(user_agent)) = (&mut request, user_agent) {
-            request.insert("user_agent".to_owned(), user_agent.as_str().into());
-        }
-        let mut rest = one("request", request);
-        rest.insert("tenant".to_owned(), json!({ "id": self.config.name }));
-        let mut event = LoginEvent::new(proved.user.clone(), connection, rest);
-        event.client = Some(login::Client {
-            client_id: around.client.client_id.clone(),
-            name: around.client.name.clone(),
-            rest: one("metadata", Value::Object(around.client.metadata.clone())),
-        });
-        let method = AuthenticationMethod {
-            name: proved.method.to_owned(),
-            timestamp: Some(proved.at.min(now)),
-            ..AuthenticationMethod::default()
-        };
-        event.authentication = Some(Authentication { methods: vec![method], rest: Map::new() });
-        event.transaction = Some(Transaction {
-            protocol: Some(around.protocol.to_owned()),
-            prompt: if around.interactive { Vec::new() } else { vec!["none".to_owned()] },
-            rest: one("requested_scopes", around.scope.split(' ').filter(|it| !it.is_empty()).collect()),
-        });
-        event
-    }
 }
 
 /// The identities that a link has brought to another user: those of the user who
@@ -385,50 +307,13 @@ fn moved<'a>(before: &'a User, merged: &'a User) -> Vec<&'a Identity> {
     merged.identities.iter().filter(is_new).collect()
 }
 
-fn one(key: &str, value: Value) -> Map<String, Value> {
-    Map::from_iter([(key.to_owned(), value)])
-}
-
-/// The event with the roles of its user, as Auth0's event has them.
-fn with_roles(mut event: LoginEvent) -> LoginEvent {
-    let roles = json!({ "roles": event.account().roles });
-    event.rest.insert("authorization".to_owned(), roles);
-    event
-}
-
 fn masked(user: &User) -> std::borrow::Cow<'_, str> {
     mask_addresses(&user.user_id)
 }
-
-/// The bytes that a log line keeps of a failure. A panic may say much more.
-const FAILURE: usize = 1 << 10;
-
-/// Lines of a plugin's output that one login writes to the log: the last ones,
-/// where an exception is told.
-const OUTPUT_LINES: usize = 20;
-
-/// One of them, in bytes.
-const OUTPUT_LINE: usize = 1 << 10;
 
 fn failed(error: ArrivalError) -> NotLoggedIn {
     let error = error.to_string();
     let error = mask_addresses(&error);
     tracing::error!(%error, "a login could not be decided");
     NotLoggedIn::Failed(error.into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Map, json};
-
-    use super::with_roles;
-    use crate::login::{Connection, LoginEvent, User};
-
-    #[test]
-    fn an_event_shows_the_roles_of_its_user() {
-        let user: User = serde_json::from_value(json!({ "user_id": "auth0|1", "roles": ["admin"] })).unwrap();
-        let connection = Connection { name: "users".to_owned(), ..Connection::default() };
-        let event = with_roles(LoginEvent::new(user, connection, Map::new()));
-        assert_eq!(event.context()["authorization"], json!({ "roles": ["admin"] }));
-    }
 }
