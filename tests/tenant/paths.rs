@@ -40,7 +40,7 @@ fn what_auth0_has_is_told_from_what_nobody_has() {
     };
     assert_eq!(
         api("/api/v2/actions/executions/1"),
-        (501, "This tenant has no actions at /api/v2/actions/executions/1.".to_owned())
+        (501, "This tenant has no /api/v2/actions/executions/1.".to_owned())
     );
     assert_eq!(api("/api/v2/user-blocks"), (501, "This tenant has no user blocks.".to_owned()));
     assert_eq!(api("/api/v2/nonsense"), (404, "This tenant has no GET /api/v2/nonsense.".to_owned()));

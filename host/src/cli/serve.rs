@@ -214,5 +214,7 @@ fn tell(ready: &Ready, config: &Path, in_memory: bool) {
     }
     tracing::info!("to trust the certificate: Node: NODE_EXTRA_CA_CERTS={ca}");
     tracing::info!("  Python: SSL_CERT_FILE={ca} REQUESTS_CA_BUNDLE={ca}");
-    tracing::info!("  Chromium: certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n ligature -i {ca}");
+    tracing::info!(
+        "  Chromium: mkdir -p $HOME/.pki/nssdb && certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n ligature -i {ca}"
+    );
 }

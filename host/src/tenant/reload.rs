@@ -144,7 +144,9 @@ fn mark(file: &Path) -> Option<Mark> {
 /// Reads plugin and policy again because somebody has asked for it.
 pub(super) fn hang_up(tenant: &Shared) {
     if reload(tenant) == Some(false) {
-        tracing::info!("plugin and policy were read again, and are as they were");
+        tracing::info!(
+            "plugin and policy were read again, and are as they were; tenant.toml is read at the start only"
+        );
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) fn router(tenant: &Shared) -> Router<Shared> {
         .merge(management::document(document))
         .merge(management::downloads())
         .route("/healthz", get(healthz))
+        // Browsers ask for one by themselves.
+        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/metrics", get(metrics))
         .fallback(unknown_path::answer)
 }

@@ -61,7 +61,9 @@ pub struct Ready {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// A port cannot be had.
-    #[error("port {port} of this machine cannot be listened on: {why}")]
+    #[error(
+        "port {port} of this machine cannot be listened on: {why}; choose others with --port and --tls-port, or 0 for any that is free"
+    )]
     Port {
         /// The port.
         port: u16,

@@ -10,6 +10,7 @@ use axum::response::Response;
 use super::config::{Account, Connection, SeedUser};
 use super::issuer::Issuer;
 use super::{Shared, Tenant, html, random, run};
+use crate::directory::{JournalQuery, Kind};
 use crate::login::{ApiError, IdentityKey, User, mask_addresses};
 
 /// Users that the page lists.
@@ -117,9 +118,21 @@ fn example(tenant: &Tenant) -> Option<Example<'_>> {
         })?;
         let own = owner_of_seed(tenant, seed).ok()??;
         let other = owner_of_account(tenant, connection, account).ok()?;
-        let is_linked = other.is_some_and(|other| other.user_id == own.user_id);
-        (!is_linked).then(|| Example { provider: connection.label(), account: account.words(), login })
+        let is_linked = other.as_ref().is_some_and(|other| other.user_id == own.user_id);
+        // A pair that was unlinked or undone is left apart by the policy for long.
+        let was_parted = was_parted(tenant, &own.user_id).ok()?;
+        (!is_linked && !was_parted).then(|| Example {
+            provider: connection.label(),
+            account: account.words(),
+            login,
+        })
     })
+}
+
+fn was_parted(tenant: &Tenant, user_id: &str) -> Result<bool, ApiError> {
+    let entries =
+        tenant.directory.journal(&JournalQuery { user_id: Some(user_id.to_owned()), limit: 100 })?;
+    Ok(entries.iter().any(|entry| entry.kind != Kind::Link))
 }
 
 /// The configuration's users and accounts as they are now, then others, without

@@ -7,6 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::authentication::error_page;
+use super::html;
 use super::management::Problem;
 use crate::login::{cut, mask_addresses};
 
@@ -96,6 +98,9 @@ pub(super) async fn answer(request: Request) -> Response {
         target: "http", method = method.as_str(), path = %shown, status = status.as_u16(),
         "a path was asked for that there is not"
     );
+    if html::wants_page(request.headers()) {
+        return error_page(status, &words);
+    }
     if path.starts_with("/api/") {
         return Problem::plain(status).saying(words).into_response();
     }
@@ -119,7 +124,7 @@ fn absent(path: &str) -> Option<String> {
         return Some(if rest.is_empty() {
             format!("This tenant has no {words}.")
         } else {
-            format!("This tenant has no {words} at {}.", shown(path))
+            format!("This tenant has no {}.", shown(path))
         });
     }
     let (_, words) = AUTHENTICATION.iter().find(|(prefix, _)| is_below(prefix))?;
@@ -136,7 +141,7 @@ mod tests {
             ("/api/v2/actions", "This tenant has no actions."),
             (
                 "/api/v2/users/auth0%7C1/authenticators",
-                "This tenant has no users at /api/v2/users/auth0%7C1/authenticators.",
+                "This tenant has no /api/v2/users/auth0%7C1/authenticators.",
             ),
             ("/oauth/device/code", "This tenant has no device flow."),
             ("/samlp/abc/logout", "This tenant has no SAML."),

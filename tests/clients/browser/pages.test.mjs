@@ -129,9 +129,9 @@ test('a failed sign-up is shown where it was typed', visit(async ({ page }) => {
   await page.getByLabel('Password').last().fill(password);
   await page.getByRole('button', { name: 'Sign up' }).click();
   const email = page.getByLabel('Email', { exact: true });
-  await page.locator('details').getByRole('alert').getByText('Invalid sign up').waitFor();
+  await page.locator('details').getByRole('alert').getByText('No account was made').waitFor();
   assert.equal(await email.inputValue(), 'ada@example.com');
-  assert.equal(await email.evaluate((it) => document.getElementById(it.getAttribute('aria-describedby')).innerText), 'Invalid sign up');
+  assert.equal(await email.evaluate((it) => document.getElementById(it.getAttribute('aria-describedby')).innerText), 'No account was made. If you have one already, log in, or choose “Forgot password?”.');
   assert.equal(await email.evaluate((it) => it === document.activeElement), true);
   assert.equal(await page.getByLabel('Email or username').inputValue(), '');
 }, REFUSED));
@@ -141,7 +141,7 @@ test('a bad phone number is asked for again', visit(async ({ page }) => {
   await page.getByRole('link', { name: 'Continue with phone' }).click();
   await page.getByLabel('Phone number').fill('0155 50100');
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').getByText('Expected one such as +15550100').waitFor();
+  await page.getByRole('alert').getByText('Expected + and the code of the country').waitFor();
   assert.equal(await page.getByLabel('Phone number').inputValue(), '0155 50100');
   await page.getByRole('link', { name: 'Back to all ways to log in' }).click();
   await logIn(page);

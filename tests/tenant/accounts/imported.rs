@@ -76,7 +76,11 @@ fn an_imported_address_is_taken() {
         let fields =
             [("state", state.as_str()), ("connection", DATABASE), ("email", email), ("password", PASSWORD)];
         let page = browser.submit("/u/sign-up", &fields);
-        assert!(page.status == 400 && page.text().contains("Invalid sign up"), "{email}: {}", page.text());
+        assert!(
+            page.status == 400 && page.text().contains("No account was made"),
+            "{email}: {}",
+            page.text()
+        );
 
         let user = json!({ "connection": DATABASE, "email": email, "password": PASSWORD });
         let created = administration(&tenant, Request::post("/api/v2/users").json(&user));

@@ -12,6 +12,7 @@ crate::tests![
     a_forgotten_password_says_the_same_to_strangers,
     connections_are_called_by_their_names,
     a_failed_sign_up_is_shown_at_its_form,
+    an_application_may_ask_for_a_sign_up,
     a_failed_login_is_shown_at_its_form,
     an_account_typed_wrong_is_asked_for_again,
     a_question_says_who_is_logged_in,
@@ -105,8 +106,8 @@ fn every_way_to_log_in_is_there_after_a_wrong_password() {
 fn a_bad_phone_number_is_asked_for_again() {
     let mut login = Login::at(&tenant());
     for (connection, bad, words) in [
-        ("sms", "0155 50100", "Expected one such as +15550100"),
-        ("sms", "+", "Expected one such as +15550100"),
+        ("sms", "0155 50100", "Expected + and the code of the country"),
+        ("sms", "+", "Expected + and the code of the country"),
         ("email", "ada@", "Expected an address such as ada@example.com"),
     ] {
         let page = login.submit("code/start", &[("connection", connection), ("address", bad)]);
@@ -193,7 +194,7 @@ fn a_failed_sign_up_is_shown_at_its_form() {
         [("connection", connection), ("email", email), ("username", username), ("password", password)]
     };
     for (fields, words) in [
-        (filled(DATABASE, "ada@example.com", "", PASSWORD), "Invalid sign up"),
+        (filled(DATABASE, "ada@example.com", "", PASSWORD), "No account was made. If you have one already"),
         (filled(DATABASE, "new@example.com", "", "short"), "Password is too weak"),
         (filled(DATABASE, "no address", "", PASSWORD), "Expected an address such as ada@example.com"),
         (filled("named", "new@example.com", "two words", PASSWORD), "Expected up to 128 characters"),
@@ -321,4 +322,16 @@ fn every_field_says_what_it_is() {
         }
         assert_eq!(page.contains("role=\"alert\""), page.contains("aria-describedby"), "{n}: {page}");
     }
+}
+
+fn an_application_may_ask_for_a_sign_up() {
+    let tenant = tenant();
+    let mut browser = tenant.browser();
+    let page = browser.get(&crate::tenants::authorize(&[("screen_hint", "signup")]));
+    let page = browser.get(&page.location()).text();
+    assert_eq!(page.matches("<details open>").count(), 1, "{page}");
+    assert!(within(&page, "<details open>", "</details>").contains("autofocus"), "{page}");
+    assert_eq!(page.matches("autofocus").count(), 1, "{page}");
+    let refused = browser.get(&crate::tenants::authorize(&[("organization", "org_1")]));
+    assert_eq!(refused.answer()["error"], "invalid_request");
 }

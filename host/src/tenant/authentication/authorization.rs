@@ -27,6 +27,9 @@ pub(super) struct Authorization {
     pub(super) challenge: Option<String>,
     pub(super) connection: Option<String>,
     pub(super) login_hint: Option<String>,
+    /// Whether the page begins with the form that makes an account
+    /// (`screen_hint=signup`).
+    pub(super) begins_with_sign_up: bool,
     pub(super) prompt: Prompt,
     /// How old a login may be, in seconds.
     pub(super) max_age: Option<u64>,
@@ -166,6 +169,10 @@ impl Authorization {
         {
             return Err(told(Refused::request(format!("the connection {name} was not found"))));
         }
+        // An ordinary login would look like one to the organization.
+        if params.get("organization").is_some() {
+            return Err(told(Refused::request("organization: this tenant has no organizations")));
+        }
         let max_age = params
             .get("max_age")
             .map(|it| it.parse().map_err(|_| Refused::request("max_age: expected seconds")));
@@ -183,6 +190,7 @@ impl Authorization {
             max_age,
             prompt,
             login_hint: params.owned("login_hint"),
+            begins_with_sign_up: params.get("screen_hint") == Some("signup"),
             login_ticket: params.owned("login_ticket"),
             linking,
             names_redirect_uri: params.get("redirect_uri").is_some(),
@@ -208,6 +216,7 @@ impl Authorization {
             challenge: None,
             connection: None,
             login_hint,
+            begins_with_sign_up: false,
             prompt: Prompt::Always,
             max_age: None,
             login_ticket: None,

@@ -45,7 +45,10 @@ fn authenticated(
     let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
     if !client.origins.iter().any(|it| it == origin) && origin != issuer.origin() {
         tracing::warn!(target: "audit", client = client.client_id, "a login from a foreign origin was refused");
-        return Ok((StatusCode::FORBIDDEN, format!("Origin {origin} is not allowed.")).into_response());
+        return Ok((StatusCode::FORBIDDEN, format!(
+            "Origin {origin} is not allowed: it is not among the `origins` of the client `{}` in tenant.toml.",
+            client.client_id
+        )).into_response());
     }
     let proved = proved(tenant, from, params).map_err(|why| match why.error {
         // As this endpoint calls it.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use contact_syntax::is_email_address;
 use serde_json::{Value, json};
 
-use super::error::{NOT_AN_ADDRESS, OfDatabase, Refused};
+use super::error::{NOT_AN_ADDRESS, OfDatabase, PASSWORD_CHANGED, Refused, USED};
 use super::pages;
 use super::params::Params;
 use super::prove::unavailable;
@@ -171,7 +171,7 @@ fn holder(tenant: &Tenant, connection: &Connection, email: &str) -> Result<Optio
 /// verified, too.
 pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
-    let used = || pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.");
+    let used = || pages::error(StatusCode::BAD_REQUEST, USED);
     if tenant.flows.resets.get(ticket).is_none() {
         return used();
     }
@@ -205,7 +205,7 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
     match done {
         Ok(true) => {
             tracing::info!(target: "audit", connection = connection.name, "a password was reset");
-            pages::message("Done", "Your password is changed.")
+            pages::message("Done", PASSWORD_CHANGED)
         }
         Ok(false) => used(),
         Err(error) => unavailable(error).into_response(),
@@ -215,7 +215,7 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
 /// Verifies the address of a mail.
 pub(super) fn verify(tenant: &Tenant, ticket: &str) -> Response {
     let Some(Verification { user_id, email }) = tenant.flows.verifications.take(ticket) else {
-        return pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.");
+        return pages::error(StatusCode::BAD_REQUEST, USED);
     };
     match tenant.set_verified(&user_id, &email) {
         Ok(true) => {

@@ -12,6 +12,14 @@ use crate::tenant::login::NotLoggedIn;
 /// Of an address that the policy could not compare.
 pub(super) const NOT_AN_ADDRESS: &str = "email: expected an address such as ada@example.com";
 
+/// Of a link that was mailed.
+pub(super) const USED: &str =
+    "This link has expired, or was used already. Go back to the application and ask for a new one.";
+
+/// Of a reset.
+pub(super) const PASSWORD_CHANGED: &str =
+    "Your password is changed. Go back to the application and log in with it.";
+
 /// A refusal, as OAuth 2.0 has it.
 ///
 /// Source: RFC 6749, 5.2; the statuses are Auth0's (auth0/go-auth0, recordings).

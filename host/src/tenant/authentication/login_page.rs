@@ -47,6 +47,8 @@ struct SignUp<'a> {
     username: &'a str,
     email: &'a str,
     error: Option<&'a str>,
+    /// Whether the page begins with it.
+    comes_first: bool,
 }
 
 /// Which field of a form a page begins with.
@@ -137,19 +139,26 @@ impl<'a> Database<'a> {
         let of_sign_up = typed.wrong.filter(|wrong| wrong.is_of_sign_up).map(|wrong| wrong.words);
         let of_login = typed.wrong.filter(|wrong| !wrong.is_of_sign_up).map(|wrong| wrong.words);
         let username = if of_login.is_some() { sent("username") } else { typed.hint };
-        let focus = match (of_sign_up.is_some(), typed.is_first || of_login.is_some(), username.is_empty()) {
+        // Whoever is asked for an account they have does not make one.
+        let may_sign_up =
+            pending.asked.is_none() && pending.linking.as_ref().is_none_or(LinkStep::may_sign_up);
+        let comes_first = of_sign_up.is_some()
+            || (pending.authorization.begins_with_sign_up
+                && connection.sign_up
+                && may_sign_up
+                && typed.is_first
+                && of_login.is_none());
+        let focus = match (comes_first, typed.is_first || of_login.is_some(), username.is_empty()) {
             (true, _, _) | (_, false, _) => Focus::Elsewhere,
             (_, _, true) => Focus::Username,
             (_, _, false) => Focus::Password,
         };
-        // Whoever is asked for an account they have does not make one.
-        let may_sign_up =
-            pending.asked.is_none() && pending.linking.as_ref().is_none_or(LinkStep::may_sign_up);
         let sign_up = (connection.sign_up && may_sign_up).then(|| SignUp {
             requires_username: connection.requires_username,
             username: if of_sign_up.is_some() { sent("username") } else { "" },
             email: sent("email"),
             error: of_sign_up,
+            comes_first,
         });
         Self {
             name: &connection.name,

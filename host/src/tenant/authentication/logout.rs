@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::see_other;
 use super::pages;
 use super::params::{InQuery, Params};
-use crate::login::cut;
+use crate::login::{cut, mask_addresses};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::sessions::Browser;
 use crate::tenant::{Shared, Tenant, run};
@@ -90,12 +90,15 @@ fn ended(
             }
         }
         Some(url) => {
-            tracing::warn!(target: "audit", "a returnTo was refused");
+            tracing::warn!(
+                target: "audit", client = client_id.unwrap_or_default(), url = %cut(&mask_addresses(url), 200),
+                "a returnTo was refused"
+            );
             let words = format!(
-                "You are logged out. {} is not among the client's logout_urls in tenant.toml.",
+                "But the address to return to, {}, is not among the client's logout_urls in tenant.toml.",
                 cut(url, 500)
             );
-            pages::error(StatusCode::BAD_REQUEST, &words)
+            pages::told(StatusCode::BAD_REQUEST, "You are logged out", &words)
         }
     };
     (browser.into_cookies(), answer).into_response()

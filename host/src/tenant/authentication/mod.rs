@@ -51,6 +51,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub(super) use error::too_many;
+pub(super) use pages::error as error_page;
 
 use super::Shared;
 use super::attempts::Attempts;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::error::Refused;
+use super::error::{Refused, USED};
 use super::linking::{LinkStep, linking_words};
 use super::login_page;
 use super::params::{InQuery, Params};
@@ -272,10 +272,14 @@ pub(super) fn at(page: &str, state: &str, connection: Option<&str>) -> String {
     format!("/u/{page}?{}", params.to_query())
 }
 
+/// It does not say whether there is such an account.
+const TAKEN: &str = "No account was made. If you have one already, log in, or choose “Forgot password?”.";
+
 /// A refusal without the name of the parameter, which programs read.
 fn for_people(description: &str) -> String {
     let words = match description.split_once(": ") {
         Some(("email" | "phone_number" | "username", words)) => words,
+        _ if description == "Invalid sign up" => TAKEN,
         _ => description,
     };
     let mut letters = words.chars();
@@ -322,7 +326,7 @@ page!(
 pub(super) async fn verification(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
     match tenant.flows.verifications.get(ticket) {
-        None => error(StatusCode::BAD_REQUEST, "This link has expired, or was used already."),
+        None => error(StatusCode::BAD_REQUEST, USED),
         Some(super::Verification { email, .. }) => {
             let nonce = random::secret();
             html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
@@ -334,7 +338,7 @@ pub(super) async fn verification(State(tenant): State<Shared>, InQuery(params): 
 pub(super) async fn reset(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
     if tenant.flows.resets.get(ticket).is_none() {
-        return error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.");
+        return error(StatusCode::BAD_REQUEST, USED);
     }
     reset_page(ticket, None)
 }
@@ -350,8 +354,12 @@ pub(super) fn message(title: &str, words: &str) -> Response {
     html::page(StatusCode::OK, Message { nonce: &nonce, title, words }.render(), &nonce)
 }
 
-/// What went wrong, to whoever sits there.
-pub(super) fn error(status: StatusCode, words: &str) -> Response {
+/// The reason why something did not work, to whoever sits there.
+pub(in crate::tenant) fn error(status: StatusCode, words: &str) -> Response {
+    told(status, "This did not work", words)
+}
+
+pub(super) fn told(status: StatusCode, title: &str, words: &str) -> Response {
     let nonce = random::secret();
-    html::page(status, Message { nonce: &nonce, title: "This did not work", words }.render(), &nonce)
+    html::page(status, Message { nonce: &nonce, title, words }.render(), &nonce)
 }

@@ -38,7 +38,9 @@ pub(super) fn send_code(tenant: &Tenant, connection: &Connection, address: &str)
 fn checked(connection: &Connection, address: &str) -> Result<String, Refused> {
     if connection.strategy == "sms" {
         if !is_phone_number(address) {
-            return Err(Refused::request("phone_number: expected one such as +15550100"));
+            return Err(Refused::request(
+                "phone_number: expected + and the code of the country, digits only, such as +15550100",
+            ));
         }
     } else if !is_email_address(address) {
         return Err(Refused::request(NOT_AN_ADDRESS));

@@ -115,6 +115,8 @@ fn checked_password(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) 
     // Drawn before it is looked at: whoever knows a password that is changed
     // meanwhile is out.
     let began = Moment::now();
+    // No address and no username begins or ends with a blank.
+    let typed = Typed { login: typed.login.trim(), ..typed };
     let credential = tenant.directory.credential(&connection.name, typed.login).map_err(unavailable)?;
     // One count for the address and the username of a login.
     let typed_name = || login_name(&connection.name, typed.login);
@@ -150,8 +152,10 @@ pub(super) fn mailed(
     connection: &Connection,
     typed: Typed<'_>,
 ) -> Result<Arc<MailedCode>, Refused> {
-    let wrong = || Refused::grant("Wrong email or verification code.");
+    let wrong = || Refused::grant(wrong_code(connection));
     let name = code_name(connection, typed.login);
+    // As it is copied from a mail.
+    let code: String = typed.secret.split_whitespace().collect();
     // Where there is no code, there is nothing to guess, and nothing to count.
     let mailed = tenant.flows.mailed_codes.get(&name).ok_or_else(wrong)?;
     // Of the address, too: a new code must not bring new attempts.
@@ -163,9 +167,11 @@ pub(super) fn mailed(
     }
     if !matches!(left, Left::Attempts) {
         tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
-        return Err(wrong());
+        return Err(Refused::grant(
+            "This code is no longer good: it was typed wrong too often. Ask for a new one.",
+        ));
     }
-    if !same_secret(&mailed.code, typed.secret) {
+    if !same_secret(&mailed.code, &code) {
         tracing::warn!(target: "audit", connection = connection.name, "a one-time password was wrong");
         return Err(wrong());
     }
@@ -178,7 +184,7 @@ pub(super) fn mailed(
 pub(super) fn by_code(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) -> Result<Proved, Refused> {
     let mailed = mailed(tenant, connection, typed)?;
     if tenant.flows.mailed_codes.take(&code_name(connection, typed.login)).is_none() {
-        return Err(Refused::grant("Wrong email or verification code."));
+        return Err(Refused::grant(wrong_code(connection)));
     }
     let address = mailed.address.as_str();
     let id = passwordless_id(connection, address);
@@ -192,6 +198,15 @@ pub(super) fn by_code(tenant: &Tenant, connection: &Connection, typed: Typed<'_>
     }
     proved.user.rest.insert("name".to_owned(), address.into());
     Ok(proved)
+}
+
+/// Source: auth0-js, of a mail; of a text message, by analogy.
+fn wrong_code(connection: &Connection) -> &'static str {
+    if connection.strategy == "sms" {
+        "Wrong phone number or verification code."
+    } else {
+        "Wrong email or verification code."
+    }
 }
 
 fn connection_method(connection: &Connection) -> &'static str {

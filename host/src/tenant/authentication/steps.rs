@@ -165,7 +165,9 @@ impl<'a> Form<'a> {
             _ => String::new(),
         };
         if !question.candidates.contains(&candidate) {
-            let why = Refused::denied("That is another account than the one in question.");
+            let words = "That way leads to another account than the one in question. Log in to the other one, such as \
+                         by its password, or choose “Not now”.";
+            let why = Refused::denied(words);
             return self.again(Page::Login, &why);
         }
         let proof = Proof {

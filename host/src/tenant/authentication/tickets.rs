@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::see_other;
 use super::database;
-use super::error::Refused;
+use super::error::{PASSWORD_CHANGED, Refused, USED};
 use super::pages;
 use super::params::{InQuery, Params};
 use super::prove::unavailable;
@@ -121,7 +121,7 @@ struct Verification<'a> {
 }
 
 fn used() -> Response {
-    pages::error(StatusCode::BAD_REQUEST, "This link has expired, or was used already.")
+    pages::error(StatusCode::BAD_REQUEST, USED)
 }
 
 /// A page with a button that verifies an address, be the link of a mail or of
@@ -201,7 +201,7 @@ fn set(tenant: &Tenant, ticket: &str, password: &str) -> Response {
             tracing::info!(target: "audit", connection = ticket.connection, "a password was set by a ticket");
             match ticket.then {
                 Some(then) => then.follow("You can now login to the application with the new password."),
-                None => pages::message("Done", "Your password is changed."),
+                None => pages::message("Done", PASSWORD_CHANGED),
             }
         }
         Ok(false) => used(),

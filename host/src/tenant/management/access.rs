@@ -152,7 +152,8 @@ impl Caller {
     }
 
     pub(super) fn lacks(&self, scopes: &[&str]) -> Problem {
-        tracing::warn!(target: "audit", client = self.client_id, scopes = scopes.join(" "), "a scope is missing");
+        tracing::warn!(target: "audit", client = self.client_id, scopes = scopes.join(" "),
+            "a scope is missing: a client has those of its `scopes` in tenant.toml, from the next start on");
         Problem::scope(scopes)
     }
 

@@ -29,6 +29,10 @@ pub(super) struct PageQuery {
     /// How many to take.
     #[param(minimum = 1, maximum = 100)]
     take: Option<usize>,
+    /// Has no effect; SDKs send it.
+    #[serde(rename = "include_totals")]
+    #[param(rename = "include_totals")]
+    _include_totals: Option<bool>,
 }
 
 /// Sessions of a user.
