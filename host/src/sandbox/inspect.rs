@@ -91,6 +91,13 @@ impl Plugin {
     }
 }
 
+/// In the order of their names: linkers write them in any.
+fn by_name(items: &[Named]) -> impl Iterator<Item = &Named> {
+    let mut sorted: Vec<&Named> = items.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    sorted.into_iter()
+}
+
 fn items(anatomy: &Anatomy, profile: Wasi) -> Vec<Item> {
     let import = |it: &Named| {
         let not_offered: Vec<String> = offer::functions_not_offered(it).map(str::to_owned).collect();
@@ -103,5 +110,5 @@ fn items(anatomy: &Anatomy, profile: Wasi) -> Vec<Item> {
         met: offer::is_used(&it.name),
         not_offered: Vec::new(),
     };
-    anatomy.imports.iter().map(import).chain(anatomy.exports.iter().map(export)).collect()
+    by_name(&anatomy.imports).map(import).chain(by_name(&anatomy.exports).map(export)).collect()
 }

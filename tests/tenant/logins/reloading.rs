@@ -240,7 +240,11 @@ fn a_hang_up_reads_again() {
     let policy = File::with(AUTO);
     let tenant = started(&["--policy", policy.name()]);
     tenant.running.signal("HUP");
-    wait(&tenant, "plugin and policy were read again, and are as they were; tenant.toml is read at the start only", 1);
+    wait(
+        &tenant,
+        "plugin and policy were read again, and are as they were; tenant.toml is read at the start only",
+        1,
+    );
     assert!(is_linked(&tenant, "one"));
     policy.write(OFF);
     tenant.running.signal("HUP");
