@@ -11,8 +11,7 @@ use crate::guard::{Guard, Login, Refusal};
 use crate::login::{Answer, Decision, Level, LoginEvent, ManagementApi, Outcome, Reason, Timestamp, Verdict};
 use crate::sandbox::{Failure, Finished, LogLine, Plugin, PluginOutput, Question, Settings, Used};
 
-pub use overtaken::GoesOnAs;
-use overtaken::{Afterwards, News, Overtaken, afterwards};
+pub use overtaken::{GoesOnAs, Round, Settled, until_settled};
 
 /// One policy of a login: a plugin and its settings.
 #[derive(Clone, Copy)]
@@ -96,9 +95,6 @@ pub struct DecidedInOrder<A> {
     pub goes_on_as: GoesOnAs,
 }
 
-/// How often a login is decided again, where others keep overtaking it.
-const ROUNDS: u32 = 4;
-
 /// Asks policies in order until one does not let the login proceed. One that
 /// fails ends the row as well: no later policy acts on a login that an earlier
 /// one has not judged. `around` puts something around each policy's guard.
@@ -112,34 +108,16 @@ pub fn decide_in_order<A: AroundGuard>(
     around: impl Fn(Guard) -> A,
     on: On,
 ) -> DecidedInOrder<A> {
-    let (mut overtaken, mut event, mut news) = (Vec::new(), login.event.clone(), None);
-    let mut rounds_left = ROUNDS;
-    loop {
+    let ask = |event: &Arc<LoginEvent>, is_first| {
         // The answer was given before the accounts were others.
-        let answer = login.answer.filter(|_| news.is_none());
-        let steps = ask_in_order(policies, Undecided { event: &event, answer, ..login }, &around, &on);
-        let outcome = merge(&steps);
-        let is_denied = matches!(outcome.decision, Decision::Deny { .. });
-        let is_last = rounds_left == 0;
-        let (outcome, goes_on_as) = match afterwards(&event, &steps, &outcome, &*on.directory) {
-            Afterwards::Settled(GoesOnAs::Gone) => (overtaken::gone(&event), GoesOnAs::Gone),
-            Afterwards::Unlinked => (overtaken::unlinked(&event), GoesOnAs::Nobody),
-            Afterwards::Settled(goes_on_as) => (overtaken::tell(news.as_ref(), outcome), goes_on_as),
-            Afterwards::Overtaken(_) if is_last && is_denied => (outcome, GoesOnAs::Nobody),
-            Afterwards::Overtaken(_) if is_last => (overtaken::never_settled(&event), GoesOnAs::Nobody),
-            Afterwards::Overtaken(Overtaken { event: by_now, news: heard }) => {
-                overtaken.extend(steps);
-                (event, rounds_left) = (by_now, rounds_left - 1);
-                // That something was changed is no news of who has the identity.
-                news = match heard {
-                    News::Changed => news.or(Some(heard)),
-                    heard => Some(heard),
-                };
-                continue;
-            }
-        };
-        return DecidedInOrder { outcome, steps, overtaken, goes_on_as };
-    }
+        let answer = login.answer.filter(|_| is_first);
+        let steps = ask_in_order(policies, Undecided { event, answer, ..login }, &around, &on);
+        let lost = steps.iter().flat_map(|step| step.api.guard().lost()).cloned().collect();
+        Round { outcome: merge(&steps), lost, asked: steps }
+    };
+    let Settled { outcome, asked: steps, overtaken, goes_on_as } =
+        until_settled(login.event, &*on.directory, ask);
+    DecidedInOrder { outcome, steps, overtaken: overtaken.into_iter().flatten().collect(), goes_on_as }
 }
 
 fn ask_in_order<A: AroundGuard>(

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::{AroundGuard, Decided};
 use crate::directory::{Directory, as_user};
 use crate::login::{ApiError, Decision, Level, LoginEvent, Outcome, Reason, User};
 
@@ -21,7 +20,7 @@ pub enum GoesOnAs {
 }
 
 /// The state of the accounts of a login after it was decided.
-pub(super) enum Afterwards {
+enum Afterwards {
     /// The decision stands.
     Settled(GoesOnAs),
     /// The identity is no longer its user's, nor that of whoever the user became.
@@ -31,29 +30,89 @@ pub(super) enum Afterwards {
 }
 
 /// A login that another one has overtaken.
-pub(super) struct Overtaken {
+struct Overtaken {
     /// The same login, as that of whoever has the identity by now.
-    pub(super) event: Arc<LoginEvent>,
+    event: Arc<LoginEvent>,
     /// The news of the accounts.
-    pub(super) news: News,
+    news: News,
 }
 
 /// A change that another login made meanwhile.
-pub(super) enum News {
+enum News {
     /// This account and the owner are one user by now.
     Linked { account: String, owner: String },
     /// An account was changed, and nothing was linked.
     Changed,
 }
 
+/// One time that a login was decided.
+pub struct Round<R> {
+    /// The decision.
+    pub outcome: Outcome,
+    /// Accounts that were changed or linked by somebody else while it was made.
+    pub lost: Vec<String>,
+    /// Whatever else came of it.
+    pub asked: R,
+}
+
+/// A login whose decision stands.
+#[derive(Debug)]
+pub struct Settled<R> {
+    /// The decision.
+    pub outcome: Outcome,
+    /// The round that it was made in.
+    pub asked: R,
+    /// The rounds before, about accounts that are others by now.
+    pub overtaken: Vec<R>,
+    /// The user that the login goes on as.
+    pub goes_on_as: GoesOnAs,
+}
+
+/// How often a login is decided again, where others keep overtaking it.
+const ROUNDS: u32 = 4;
+
+/// Decides a login until the accounts are those that it was decided for. `ask`
+/// decides it as that of the event's user; the flag says whether nothing was
+/// linked meanwhile, so that an answer to a question still counts.
+pub fn until_settled<R>(
+    first: &Arc<LoginEvent>,
+    directory: &dyn Directory,
+    mut ask: impl FnMut(&Arc<LoginEvent>, bool) -> Round<R>,
+) -> Settled<R> {
+    let (mut overtaken, mut event, mut news) = (Vec::new(), first.clone(), None);
+    let mut rounds_left = ROUNDS;
+    loop {
+        let Round { outcome, lost, asked } = ask(&event, news.is_none());
+        let is_denied = matches!(outcome.decision, Decision::Deny { .. });
+        let is_last = rounds_left == 0;
+        let (outcome, goes_on_as) = match afterwards(&event, &lost, &outcome, directory) {
+            Afterwards::Settled(GoesOnAs::Gone) => (gone(&event), GoesOnAs::Gone),
+            Afterwards::Unlinked => (unlinked(&event), GoesOnAs::Nobody),
+            Afterwards::Settled(goes_on_as) => (tell(news.as_ref(), outcome), goes_on_as),
+            Afterwards::Overtaken(_) if is_last && is_denied => (outcome, GoesOnAs::Nobody),
+            Afterwards::Overtaken(_) if is_last => (never_settled(&event), GoesOnAs::Nobody),
+            Afterwards::Overtaken(Overtaken { event: by_now, news: heard }) => {
+                overtaken.push(asked);
+                (event, rounds_left) = (by_now, rounds_left - 1);
+                // That something was changed is no news of who has the identity.
+                news = match heard {
+                    News::Changed => news.or(Some(heard)),
+                    heard => Some(heard),
+                };
+                continue;
+            }
+        };
+        return Settled { outcome, asked, overtaken, goes_on_as };
+    }
+}
+
 /// Reads again who has the identity of this login.
-pub(super) fn afterwards<A: AroundGuard>(
+fn afterwards(
     event: &Arc<LoginEvent>,
-    steps: &[Decided<A>],
+    lost: &[String],
     outcome: &Outcome,
     directory: &dyn Directory,
 ) -> Afterwards {
-    let lost: Vec<&String> = steps.iter().flat_map(|step| step.api.guard().lost()).collect();
     let is_denied = matches!(outcome.decision, Decision::Deny { .. });
     if is_denied && lost.is_empty() {
         return Afterwards::Settled(GoesOnAs::Nobody);
@@ -72,7 +131,7 @@ pub(super) fn afterwards<A: AroundGuard>(
     };
     let has = |user_id: &String| owner.identities.iter().any(|it| it.as_user_id() == *user_id);
     let joined = if owner.user_id == *decided_as {
-        lost.into_iter().find(|it| !is_linked && has(it))
+        lost.iter().find(|it| !is_linked && has(it))
     } else {
         Some(before).filter(|it| owner.user_id != **it && has(it))
     };
@@ -89,7 +148,7 @@ pub(super) fn afterwards<A: AroundGuard>(
 
 /// Tells of a settled login what had overtaken it. Where another login has linked
 /// the accounts, this one is linked.
-pub(super) fn tell(news: Option<&News>, mut outcome: Outcome) -> Outcome {
+fn tell(news: Option<&News>, mut outcome: Outcome) -> Outcome {
     let Some(news) = news else { return outcome };
     let News::Linked { account, owner } = news else { return outcome };
     let detail =
@@ -105,19 +164,19 @@ pub(super) fn tell(news: Option<&News>, mut outcome: Outcome) -> Outcome {
 }
 
 /// The end of a login whose account was removed while it was decided.
-pub(super) fn gone(event: &LoginEvent) -> Outcome {
+fn gone(event: &LoginEvent) -> Outcome {
     let detail = "The account of this login was removed while the login was decided: nobody is logged in.";
     denied(event, "This account is no longer there.", detail)
 }
 
 /// The end of a login whose identity was unlinked while it was decided.
-pub(super) fn unlinked(event: &LoginEvent) -> Outcome {
+fn unlinked(event: &LoginEvent) -> Outcome {
     let detail = "The identity of this login was unlinked while the login was decided: nobody is logged in.";
     denied(event, "Your accounts have just been changed. Please log in again.", detail)
 }
 
 /// The end of a login whose accounts are others whenever it has been decided.
-pub(super) fn never_settled(event: &LoginEvent) -> Outcome {
+fn never_settled(event: &LoginEvent) -> Outcome {
     let detail = "The accounts of this login keep changing while it is decided: nobody is logged in.";
     denied(event, "The login could not be completed. Please try again later.", detail)
 }

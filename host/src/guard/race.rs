@@ -10,7 +10,7 @@ impl Guard {
     /// The accounts that this login was to be linked with, and was not because
     /// they or it had changed meanwhile; also those that it had got already.
     #[must_use]
-    pub(crate) fn lost(&self) -> &[String] {
+    pub fn lost(&self) -> &[String] {
         &self.lost
     }
 

@@ -14,6 +14,7 @@ pub mod types;
 
 use std::sync::Arc;
 
+use ligature_host::decide::{Round, until_settled};
 use ligature_host::directory::{Administration, ArrivalError, Directory, Memory, PluginVersion, arrive};
 use ligature_host::guard::{self, Guard};
 use ligature_host::limits::Limits;
@@ -79,29 +80,40 @@ pub fn log_in_through(
 ) -> Result<Decided, Failure> {
     let Login { event, answer, policy, now } = login;
     let event = arrive(arrived_in, event.clone(), now).map_err(Failure::NotArrived)?;
-    let asked = types::event(&event);
-    let guarded_login = guard::Login {
-        event: Arc::new(event),
-        now,
-        proof: answer.and_then(|answer| answer.proof.clone()),
-        plugin: Arc::new(PluginVersion { name: "native".to_owned(), sha256: String::new() }),
-        policy_sha256: Arc::from(""),
-    };
-    let mut bridge = Bridge {
-        guard: Guard::new(guarded, guarded_login, &Limits::default()),
-        now,
-        calls: 0,
-        links: Vec::new(),
-    };
-    let outcome = match answer {
-        None => on_login(&asked, policy, &mut bridge),
-        Some(answer) => on_continue(&asked, &types::answer(answer), policy, &mut bridge),
-    };
-    let outcome = types::outcome(outcome);
-    bridge.guard.check(&outcome).map_err(Failure::InvalidAnswer)?;
-    if let Decision::Suggest { .. } = outcome.decision {
-        // A prompt that is not counted is asked once more; the login goes on.
-        let _ = bridge.guard.note_prompt();
+    let (mut calls, mut links, mut invalid) = (0, Vec::new(), None);
+    let settled = until_settled(&Arc::new(event), &*guarded.clone(), |event, is_first| {
+        let answer = answer.filter(|_| is_first);
+        let asked = types::event(event);
+        let guarded_login = guard::Login {
+            event: event.clone(),
+            now,
+            proof: answer.and_then(|answer| answer.proof.clone()),
+            plugin: Arc::new(PluginVersion { name: "native".to_owned(), sha256: String::new() }),
+            policy_sha256: Arc::from(""),
+        };
+        let mut bridge = Bridge {
+            guard: Guard::new(guarded.clone(), guarded_login, &Limits::default()),
+            now,
+            calls: 0,
+            links: Vec::new(),
+        };
+        let outcome = match answer {
+            None => on_login(&asked, policy, &mut bridge),
+            Some(answer) => on_continue(&asked, &types::answer(answer), policy, &mut bridge),
+        };
+        let outcome = types::outcome(outcome);
+        invalid = bridge.guard.check(&outcome).err();
+        if let (None, Decision::Suggest { .. }) = (&invalid, &outcome.decision) {
+            // A prompt that is not counted is asked once more; the login goes on.
+            let _ = bridge.guard.note_prompt();
+        }
+        calls += bridge.calls;
+        links.append(&mut bridge.links);
+        Round { outcome, lost: bridge.guard.lost().to_vec(), asked: () }
+    });
+    if let Some(why) = invalid {
+        return Err(Failure::InvalidAnswer(why));
     }
-    Ok(Decided { outcome, calls: bridge.calls, links: bridge.links })
+    let outcome = settled.outcome;
+    Ok(Decided { outcome, calls, links })
 }
