@@ -142,6 +142,18 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// A link by the user's own will, into this account as it is now.
+    #[must_use]
+    pub fn by_will(primary: &User) -> Self {
+        let email = primary.email.as_deref().filter(|_| primary.email_verified.is_verified());
+        Self {
+            user_id: primary.user_id.clone(),
+            connection: primary.identities.first().map(|it| it.connection.clone()).unwrap_or_default(),
+            verified_email: email.map(|email| mask_addresses(email).into_owned()),
+            ..Self::default()
+        }
+    }
+
     /// What this login proves.
     #[must_use]
     pub fn of(event: &LoginEvent, proof: Option<&Proof>) -> Self {

@@ -78,9 +78,21 @@ impl Revocations {
             .build();
         let text = state.read(FILE)?.unwrap_or_default();
         let mut this = Self { known, lifetime, state: state.clone(), lines: Mutex::new(0) };
-        for (identity, since) in text.lines().filter_map(read_line) {
+        let mut unreadable = 0;
+        for line in text.lines() {
+            let Some((identity, since)) = read_line(line) else {
+                unreadable += 1;
+                continue;
+            };
             since.is_past();
             this.known.insert(identity, since);
+        }
+        if unreadable > 0 {
+            tracing::error!(
+                target: "audit", file = %state.file(FILE).display(), unreadable,
+                "revocations cannot be read: tokens that they ended may be good until they expire; rotate the key \
+                 twice (--rotate-key) to end all tokens"
+            );
         }
         if !text.is_empty() {
             let mut lines = 0;

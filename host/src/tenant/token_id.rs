@@ -1,6 +1,7 @@
-//! The `jti` of a user's token: when it was issued, and by which identity, for
-//! whoever takes the token later. `iat` tells seconds only, and `sub` names the
-//! account, which may have lost the identity since.
+//! The `jti` of a user's token: when the login began that it is of, and by which
+//! identity, for whoever takes the token later. `iat` tells seconds only, and may
+//! be later than what ended the login; `sub` names the account, which may have
+//! lost the identity since.
 
 use sha2::{Digest, Sha256};
 
@@ -11,32 +12,33 @@ use crate::login::{Identity, User};
 /// What a `jti` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TokenId {
-    issued: Moment,
+    began: Moment,
     salt: String,
     /// Of the identity, so that the token itself does not tell which one it is.
     mark: String,
 }
 
 impl TokenId {
-    /// The `jti` of a token that this identity (`provider|id`) gets now.
-    pub(super) fn issue(identity: &str) -> String {
+    /// The `jti` of a token of a login that began then, by this identity
+    /// (`provider|id`).
+    pub(super) fn issue(identity: &str, began: Moment) -> String {
         let salt = random::object_id();
         let mark = mark(&salt, identity);
-        format!("{:x}-{salt}-{mark}", Moment::now().as_micros())
+        format!("{:x}-{salt}-{mark}", began.as_micros())
     }
 
     /// Reads a `jti`; none of other tenants' forms.
     pub(super) fn read(jti: &str) -> Option<Self> {
         let mut parts = jti.split('-');
         let (micros, salt, mark) = (parts.next()?, parts.next()?, parts.next()?);
-        let issued = Moment::from_micros(u64::from_str_radix(micros, 16).ok()?);
+        let began = Moment::from_micros(u64::from_str_radix(micros, 16).ok()?);
         let is_whole = parts.next().is_none();
-        is_whole.then(|| Self { issued, salt: salt.to_owned(), mark: mark.to_owned() })
+        is_whole.then(|| Self { began, salt: salt.to_owned(), mark: mark.to_owned() })
     }
 
-    /// When it was issued.
-    pub(super) fn issued(&self) -> Moment {
-        self.issued
+    /// When the login began.
+    pub(super) fn began(&self) -> Moment {
+        self.began
     }
 
     /// Whether the user has the identity that got the token.
@@ -58,10 +60,10 @@ mod tests {
 
     #[test]
     fn a_token_knows_its_identity_and_its_place_in_time() {
-        let before = Moment::now();
-        let jti = TokenId::issue("google-oauth2|1080");
+        let began = Moment::now();
+        let jti = TokenId::issue("google-oauth2|1080", began);
         let id = TokenId::read(&jti).unwrap();
-        assert!(before < id.issued() && id.issued() < Moment::now());
+        assert_eq!(id.began(), began);
         let user = |identities: &str| {
             let text = format!(r#"{{"user_id": "auth0|1", "identities": [{identities}]}}"#);
             serde_json::from_str::<User>(&text).unwrap()

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::issuer::Issuer;
+use super::login::Proved;
 use super::token_id::TokenId;
 use super::{Tenant, profile};
 use crate::login::{Timestamp, User};
@@ -50,7 +51,7 @@ impl Tenant {
         claims.insert("aud".to_owned(), of.client_id.into());
         claims.insert("iat".to_owned(), now.into());
         claims.insert("exp".to_owned(), (now + self.config.lifetimes.id_token).into());
-        claims.insert("jti".to_owned(), TokenId::issue(of.identity).into());
+        claims.insert("jti".to_owned(), TokenId::issue(&of.proved.user.user_id, of.proved.began).into());
         let optional = [
             ("auth_time", of.auth_time.map(|at| json!(seconds(at)))),
             ("sid", of.session.map(|sid| json!(sid))),
@@ -72,8 +73,8 @@ pub(super) struct IdToken<'a> {
     pub(super) issuer: &'a Issuer,
     pub(super) client_id: &'a str,
     pub(super) user: &'a User,
-    /// The identity that has logged in, `provider|id`.
-    pub(super) identity: &'a str,
+    /// The login.
+    pub(super) proved: &'a Proved,
     pub(super) scope: &'a str,
     pub(super) auth_time: Option<Timestamp>,
     pub(super) session: Option<&'a str>,

@@ -40,11 +40,11 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// When it was issued. Without a `jti` of ours, at the beginning of its second,
-    /// or at none at all.
-    pub(super) fn issued(&self) -> Moment {
+    /// When the login began that it is of. Without a `jti` of ours, at the beginning
+    /// of the second that it was issued at, or at none at all.
+    pub(super) fn began(&self) -> Moment {
         match self.id() {
-            Some(id) => id.issued(),
+            Some(id) => id.began(),
             // Saturates at both ends.
             None => Moment::from_micros((self.iat.unwrap_or_default() * 1_000_000.0) as u64),
         }

@@ -31,6 +31,7 @@ crate::tests![
     an_identity_that_was_linked_before_the_first_proof_is_parted,
     a_mail_for_somebody_who_is_gone_resets_nobody,
     codes_that_were_mailed_before_a_reset_end,
+    a_token_is_as_old_as_its_login,
 ];
 
 /// Ada, whose account has a Google identity and another password as well.
@@ -370,8 +371,14 @@ fn tokens_that_were_issued_to_the_primary_stay_good() {
     assert_eq!(refreshed(&tenant, &after["refresh_token"]).status, 200);
 }
 
-/// Eve makes an account with Ada's address and links her own identity to it.
+/// Eve makes an account with Ada's address and links her own identity to it. Ada
+/// may click on the mail of that sign-up before she asks for a password.
 fn an_identity_that_was_linked_before_the_first_proof_is_parted() {
+    trojan(false);
+    trojan(true);
+}
+
+fn trojan(is_verified_first: bool) {
     let tenant = tenant_with(&user("google-oauth2|1080", "eve@example.com", "google-oauth2"), &[]);
     assert_eq!(super::sign_up(&tenant, DATABASE, "ada@example.com").status, 200);
     let scope = "openid update:current_user_identities";
@@ -381,6 +388,12 @@ fn an_identity_that_was_linked_before_the_first_proof_is_parted() {
     let link = Request::post(format!("{}/identities", path(&victim)));
     let link = link.json(&json!({ "link_with": google["id_token"] }));
     assert_eq!(tenant.send(&link.bearer(&text(&made["access_token"]))).status, 201);
+    if is_verified_first {
+        let mail = super::mails(&tenant, "ada@example.com").remove(0);
+        let ticket = text(&mail["link"]).split("ticket=").nth(1).expect("a ticket").to_owned();
+        let clicked = tenant.send(&Request::post("/u/email-verification").form(&[("ticket", &ticket)]));
+        assert_eq!(clicked.status, 200, "{}", clicked.text());
+    }
 
     reset(&tenant, "ada@example.com", "another password").expect("a mail");
     let login = tokens(&tenant, &by_google(&mut tenant.browser(), "1080", &[]));
@@ -427,4 +440,22 @@ fn codes_that_were_mailed_before_a_reset_end() {
     reset(&tenant, "ada@example.com", "another password").expect("a mail");
     assert_eq!(by(&old).status, 403);
     assert_eq!(by(&code()).status, 200);
+}
+
+/// One that is still being issued while a reset ends the login is of before it.
+fn a_token_is_as_old_as_its_login() {
+    let tenant = two();
+    let mut browser = tenant.browser();
+    let began = |tokens: &Value, kind: &str| {
+        text(&claims(&tokens[kind])["jti"]).split('-').next().expect("a time").to_owned()
+    };
+    let first = tokens(&tenant, &by_password(&mut browser, "two@example.com", &[]));
+    let silent = tokens(&tenant, &browser.get(&authorize(&[("prompt", "none")])));
+    let renewed = refreshed(&tenant, &first["refresh_token"]).json();
+    for later in [&silent, &renewed] {
+        for kind in ["access_token", "id_token"] {
+            assert_eq!(began(later, kind), began(&first, kind));
+            assert_ne!(claims(&later[kind])["jti"], claims(&first[kind])["jti"]);
+        }
+    }
 }

@@ -14,6 +14,8 @@ crate::tests![
     an_upsert_changes_a_profile_and_no_login,
     an_upsert_does_not_touch_what_protects_an_account,
     an_upsert_needs_leave_to_change_users,
+    an_upsert_that_blocks_ends_the_logins,
+    a_file_of_empty_users_is_refused,
     identities_of_others_are_refused,
     what_the_format_does_not_have_is_refused,
     a_file_has_an_end,
@@ -318,4 +320,27 @@ fn a_file_has_an_end() {
     assert_eq!(send("[]", &[("connection_id", ID)]), 202);
     assert_eq!(machine.ask("POST", "jobs/users-imports", &json!([])).status, 415);
     assert_eq!(machine.get("users").as_array().expect("a list").len(), 1);
+}
+
+fn an_upsert_that_blocks_ends_the_logins() {
+    let tenant = with_ada();
+    let machine = Machine::of(&tenant);
+    let before = tenant.password_tokens("web", "ada@example.com", "openid offline_access");
+    let block = json!([{ "email": "ada@example.com", "blocked": true }]);
+    let (job, errors) = imported(&machine, &block, &[("upsert", "true")]);
+    assert_eq!((&job["summary"]["updated"], errors), (&json!(1), json!([])));
+    let unblock = machine.ask("PATCH", "users/auth0%7Cada", &json!({ "blocked": false }));
+    assert_eq!(unblock.status, 200, "{}", unblock.text());
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", &text(&before["refresh_token"]))];
+    assert_eq!(tenant.token("web", &fields).json()["error"], "invalid_grant");
+    let profile = Request::get("/userinfo").bearer(&text(&before["access_token"]));
+    assert_eq!(tenant.send(&profile).status, 401);
+}
+
+fn a_file_of_empty_users_is_refused() {
+    let tenant = with_ada();
+    let machine = Machine::of(&tenant);
+    let refused = begun(&machine, &Value::Array(vec![json!({}); 100_000]), &[]);
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("at most 5000 users"), "{}", refused.text());
 }

@@ -195,7 +195,7 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
         let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
         let credential = Credential { password: Some(hash), ..known };
         let user_id = format!("auth0|{}", credential.user_id);
-        tenant.part_before_first_proof(&owner.user, &user_id)?;
+        tenant.part_unproved_links(&owner.user, &user_id)?;
         tenant.directory.set_credential(&credential)?;
         tenant.login_changed(&credential, &owner.user);
         tenant.events.of_account(tenant, "scp", (&connection.name, &user_id, &email));

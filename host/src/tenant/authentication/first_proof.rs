@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::directory::{Actor, JournalQuery, Kind, Provenance, Unlink};
+use crate::directory::{Actor, Evidence, JournalQuery, Kind, Provenance, Unlink};
 use crate::login::{ApiError, Identity, Timestamp, User, mask_addresses};
 use crate::tenant::Tenant;
 
@@ -12,14 +12,17 @@ use crate::tenant::Tenant;
 const NEWEST: usize = 1_000;
 
 impl Tenant {
-    /// Parts the identity of a database (`auth0|id`) from those that users have
-    /// linked with it, if this is the first proof of its address. Links of an import
-    /// and of logins stay: nobody made them by their own will alone.
-    pub(super) fn part_before_first_proof(&self, owner: &User, identity: &str) -> Result<(), ApiError> {
-        if is_proved(owner, identity) || !self.has_links_by_users(&owner.user_id)? {
+    /// Parts the identity of a database (`auth0|id`) from those that were linked
+    /// with it by a user's will before anybody had proved its address. Links of an
+    /// import and of logins stay.
+    pub(super) fn part_unproved_links(&self, owner: &User, identity: &str) -> Result<(), ApiError> {
+        if !self.has_unproved_links(&owner.user_id, is_proved(owner, identity))? {
             return Ok(());
         }
         let is_own = owner.user_id == identity;
+        if !is_own && is_proved(owner, identity) {
+            return Ok(());
+        }
         let leaves =
             |it: &&Identity| if is_own { it.as_user_id() != identity } else { it.as_user_id() == identity };
         for leaving in owner.identities.iter().filter(leaves) {
@@ -38,19 +41,28 @@ impl Tenant {
             tracing::warn!(
                 target: "audit", primary = %mask_addresses(&owner.user_id),
                 identity = %mask_addresses(&leaving.as_user_id()),
-                "an address was proved for the first time: an identity that was linked before is parted"
+                "a mailbox was proved: an identity that was linked before anybody had proved it is parted"
             );
         }
         Ok(())
     }
 
-    fn has_links_by_users(&self, user_id: &str) -> Result<bool, ApiError> {
+    /// Whether a user has linked something to this account when its address was not
+    /// verified. Of links that do not say so, its address tells as it is now.
+    fn has_unproved_links(&self, user_id: &str, is_proved: bool) -> Result<bool, ApiError> {
+        let was_unproved = |evidence: &Option<Evidence>| match evidence {
+            Some(evidence) => evidence.verified_email.is_none(),
+            None => !is_proved,
+        };
         let query = JournalQuery { user_id: Some(user_id.to_owned()), limit: NEWEST };
-        let by_user = |actor: &Actor| matches!(actor, Actor::User { .. });
+        let is_by_will = |actor: &Actor| matches!(actor, Actor::User { .. } | Actor::Client { .. });
         let entries = self.directory.journal(&query)?;
-        Ok(entries
-            .iter()
-            .any(|it| it.kind == Kind::Link && it.primary == user_id && by_user(&it.provenance.actor)))
+        Ok(entries.iter().any(|it| {
+            it.kind == Kind::Link
+                && it.primary == user_id
+                && is_by_will(&it.provenance.actor)
+                && was_unproved(&it.provenance.evidence)
+        }))
     }
 }
 

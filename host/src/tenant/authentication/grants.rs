@@ -72,7 +72,7 @@ impl Issued<'_> {
             scope: self.scope,
             azp: &self.client.client_id,
             gty: None,
-            jti: Some(TokenId::issue(&self.proved.user.user_id)),
+            jti: Some(TokenId::issue(&self.proved.user.user_id, self.proved.began)),
         });
         (token, lifetime)
     }
@@ -82,7 +82,7 @@ impl Issued<'_> {
             issuer: self.issuer,
             client_id: &self.client.client_id,
             user: self.user,
-            identity: &self.proved.user.user_id,
+            proved: self.proved,
             scope: self.scope,
             auth_time: Some(self.proved.at),
             session: self.session,

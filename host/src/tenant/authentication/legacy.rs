@@ -116,7 +116,7 @@ pub(super) async fn tokeninfo(State(tenant): State<Shared>, request: Request) ->
             tracing::warn!(target: "audit", client = client_id, "a blocked user's token was refused");
             return Err(unauthorized());
         }
-        if tenant.revocations.is_revoked(sub, claims.issued()) || !claims.is_of(&stored.user) {
+        if tenant.revocations.is_revoked(sub, claims.began()) || !claims.is_of(&stored.user) {
             tracing::warn!(target: "audit", client = client_id, "a revoked token was refused");
             return Err(unauthorized());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::Refused;
 use super::linking::{Linking, holder, login_required, not_logged_in, owner_now};
 use super::prove::unavailable;
-use crate::directory::{Actor, CheckedLink, Provenance, Stored, Unlink};
+use crate::directory::{Actor, CheckedLink, Evidence, Provenance, Stored, Unlink};
 use crate::login::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::Tenant;
 use crate::tenant::login::{Around, NotLoggedIn, Proved};
@@ -161,7 +161,10 @@ fn checked(primary: &Stored, secondary: &Stored) -> CheckedLink {
         },
         primary_version: Some(primary.version),
         secondary_version: Some(secondary.version),
-        provenance: Arc::new(by_user(&primary.user.user_id)),
+        provenance: Arc::new(Provenance {
+            evidence: Some(Evidence::by_will(&primary.user)),
+            ..by_user(&primary.user.user_id)
+        }),
         now: Timestamp::now(),
     }
 }

@@ -228,9 +228,7 @@ fn set_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bo
         password: None,
     });
     let credential = Credential { password: Some(hash), ..credential };
-    if verifies.is_some() {
-        tenant.part_before_first_proof(&owner.user, &user_id)?;
-    }
+    tenant.part_unproved_links(&owner.user, &user_id)?;
     tenant.directory.set_credential(&credential)?;
     tenant.login_changed(&credential, &owner.user);
     let email = owner.user.email.as_deref().unwrap_or_default();

@@ -40,7 +40,7 @@ fn answer(tenant: &Tenant, token: &str) -> Response {
         tracing::warn!(target: "audit", user = %user, "a blocked user's token was refused");
         return Unauthorized::Token.into_response();
     }
-    if tenant.revocations.is_revoked(&sub, claims.issued()) || !claims.is_of(&user) {
+    if tenant.revocations.is_revoked(&sub, claims.began()) || !claims.is_of(&user) {
         tracing::warn!(target: "audit", "a revoked token was refused");
         return Unauthorized::Token.into_response();
     }

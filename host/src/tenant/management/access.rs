@@ -117,7 +117,7 @@ impl Caller {
             Err(ApiError::NotFound(_)) => true,
             Err(error) => return Err(error.into()),
         };
-        if !is_theirs || tenant.revocations.is_revoked(user_id, self.claims.issued()) {
+        if !is_theirs || tenant.revocations.is_revoked(user_id, self.claims.began()) {
             tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
             tenant.metrics.refused_token("revoked");
             let words = "The token was revoked: the password or the account was changed since.";

@@ -140,7 +140,20 @@ impl ConnectionChange {
 fn without_secrets(options: Metadata) -> Metadata {
     let is_secret = |key: &str| {
         let key = key.to_ascii_lowercase();
-        ["secret", "private", "api_key", "apikey", "token"].iter().any(|part| key.contains(part))
+        [
+            "secret",
+            "private",
+            "key",
+            "token",
+            "pass",
+            "pwd",
+            "credential",
+            "bearer",
+            "configuration",
+            "connection_string",
+        ]
+        .iter()
+        .any(|part| key.contains(part))
     };
     let kept = options.into_iter().filter(|(key, _)| !is_secret(key));
     kept.map(|(key, value)| {

@@ -16,10 +16,12 @@ pub(super) fn cell(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
+    // Programs skip blanks, and take a separator of theirs for a new cell.
+    let is_skipped = |it: char| it.is_whitespace() && !FORMULA.contains(&it) || it == ';';
     // A phone number is no formula.
     let is_number = text.strip_prefix(['+', '-']).unwrap_or(&text);
     let is_number = !is_number.is_empty() && is_number.bytes().all(|it| it.is_ascii_digit());
-    let guard = if text.starts_with(FORMULA) && !is_number { "'" } else { "" };
+    let guard = if text.trim_start_matches(is_skipped).starts_with(FORMULA) && !is_number { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
@@ -41,6 +43,9 @@ mod tests {
             (json!("@SUM(1)"), "\"'@SUM(1)\""),
             (json!("\t=1"), "\"'\t=1\""),
             (json!("+1-1"), "\"'+1-1\""),
+            (json!("\n=1"), "\"'\n=1\""),
+            (json!(" =1"), "\"' =1\""),
+            (json!(";=1"), "\"';=1\""),
             (json!("＝1"), "\"'＝1\""),
             (json!("-"), "\"'-\""),
             (json!("+15550100"), "\"+15550100\""),

@@ -18,7 +18,7 @@ use super::path::{UserId, in_path};
 use super::problem::{Problem, ProblemBody};
 use super::schemas::ProviderName;
 use super::shown;
-use crate::directory::{CheckedLink, Unlink};
+use crate::directory::{CheckedLink, Evidence, Provenance, Unlink};
 use crate::login::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::config::is_strategy;
 use crate::tenant::{Shared, Tenant, run};
@@ -152,7 +152,10 @@ fn linked_to(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, 
             },
             primary_version: second.as_ref().map(|_| first.version),
             secondary_version: second.as_ref().map(|it| it.version),
-            provenance: Arc::new(caller.provenance()),
+            provenance: Arc::new(Provenance {
+                evidence: by_proof.then(|| Evidence::by_will(&first.user)),
+                ..caller.provenance()
+            }),
             now: Timestamp::now(),
         });
         moved = second.map(|it| it.user.identities.clone()).unwrap_or_default();

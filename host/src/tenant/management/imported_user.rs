@@ -39,6 +39,9 @@ const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
 /// What a check of an imported hash may cost: KiB, passes, lanes. Each login
 /// pays it.
 const DEAREST: (u32, u32, u32) = (64 << 10, 10, 4);
+/// The dearest product of memory in KiB and passes: each login pays it, and others
+/// wait meanwhile.
+const DEAREST_WORK: u64 = 256 << 10;
 
 /// Why a user was left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -242,7 +245,12 @@ impl<'a> ImportedUser<'a> {
             user.blocked |= self.fields.get("blocked") == Some(&Value::Bool(true));
             user.updated_at = Some(Timestamp::now());
             match tenant.directory.update(user, stored.version) {
-                Ok(_) => return Ok(Became::Updated),
+                Ok(updated) => {
+                    if updated.user.blocked {
+                        tenant.revoke_logins(&updated.user);
+                    }
+                    return Ok(Became::Updated);
+                }
                 Err(ApiError::StateChanged(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -296,8 +304,12 @@ fn argon2_hash(custom: &Value) -> Result<String, Fault> {
         return fault("The hash is none of argon2, or has no salt.");
     };
     let (memory, passes, lanes) = DEAREST;
-    if params.m_cost() > memory || params.t_cost() > passes || params.p_cost() > lanes {
-        return fault("The hash is too dear: up to 65536 KiB, 10 passes and 4 lanes can be checked here.");
+    let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
+    if params.m_cost() > memory || params.t_cost() > passes || params.p_cost() > lanes || work > DEAREST_WORK
+    {
+        return fault(
+            "The hash is too dear: up to 65536 KiB, 10 passes, 4 lanes, and 262144 KiB times passes can be checked here.",
+        );
     }
     Ok(text.to_owned())
 }
@@ -340,7 +352,9 @@ mod tests {
             assert!(is_taken("argon2", &format!("${kind}$v=19$m=4096,t=3,p=1${HASH}")), "{kind}");
         }
         let argon2id = |params: &str| is_taken("argon2", &format!("$argon2id$v=19${params}${HASH}"));
-        for dear in ["m=65537,t=3,p=1", "m=4096,t=11,p=1", "m=4096,t=3,p=5", "m=4194304,t=3,p=1"] {
+        for dear in
+            ["m=65537,t=3,p=1", "m=65536,t=5,p=1", "m=4096,t=11,p=1", "m=4096,t=3,p=5", "m=4194304,t=3,p=1"]
+        {
             assert!(!argon2id(dear), "{dear}");
         }
         assert!(!is_taken("argon2", "$argon2id$v=19$m=4096,t=3,p=1$c29tZXNhbHQxMjM"));

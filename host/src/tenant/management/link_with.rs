@@ -35,11 +35,11 @@ pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Resu
         Err(ApiError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    if tenant.revocations.is_revoked(&user_id, claims.issued()) {
+    if tenant.revocations.is_revoked(&user_id, claims.began()) {
         return Err(refused(tenant, caller, INVALID, "its password or account was changed since"));
     }
     // Whoever has parted the accounts since does not mean this token.
-    if is_parted_since(tenant, &user_id, claims.issued())? {
+    if is_parted_since(tenant, &user_id, claims.began())? {
         return Err(refused(tenant, caller, INVALID, "its account was unlinked since"));
     }
     if !tenant.spent_proofs.spend(token) {
@@ -58,11 +58,11 @@ fn refused(tenant: &Tenant, caller: &Caller, message: &str, why: &str) -> Proble
 
 /// Whether the account was unlinked from another, or a link of it undone, since
 /// then.
-fn is_parted_since(tenant: &Tenant, user_id: &str, issued: Moment) -> Result<bool, Problem> {
+fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool, Problem> {
     const NEWEST: usize = 1_000;
     let entries =
         tenant.directory.journal(&JournalQuery { user_id: Some(user_id.to_owned()), limit: NEWEST })?;
-    Ok(entries.iter().any(|entry| entry.kind != Kind::Link && !issued.is_after(entry.at)))
+    Ok(entries.iter().any(|entry| entry.kind != Kind::Link && !began.is_after(entry.at)))
 }
 
 /// Tokens that have linked, by their SHA-256: each links once.

@@ -28,6 +28,8 @@ use crate::tenant::json_object::Object;
 const FILE_BYTES: usize = 500 << 10;
 /// The longest other field of the form, in bytes.
 const FIELD_BYTES: usize = 1 << 10;
+/// Users of a file: each may need an error of its own.
+const MOST: usize = 5_000;
 /// How long an import may take: the next one waits for it.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -144,6 +146,9 @@ impl Form {
         let users: Vec<Object> = serde_json::from_slice(&file).map_err(|error| {
             Problem::body(&format!("expected a JSON array of users: {error} on property users"))
         })?;
+        if users.len() > MOST {
+            return Err(Problem::body(&format!("expected at most {MOST} users in a file on property users")));
+        }
         let mut about = json!({ "connection_id": id, "upsert": self.upsert });
         if let Some(external) = self.external_id {
             about["external_id"] = external.into();
@@ -181,7 +186,11 @@ impl Running {
         let (mut inserted, mut updated, total) = (0, 0, users.len());
         for Object(user) in users {
             let shown = redacted(&user);
-            let became = if start.elapsed() > PATIENCE {
+            let is_gone =
+                self.tenant.config.connection(&connection.name).is_none_or(|it| it.id != connection.id);
+            let became = if is_gone {
+                Err(Fault::new("CONNECTION", "The connection was deleted meanwhile.", ""))
+            } else if start.elapsed() > PATIENCE {
                 Err(Fault::new("TIMEOUT", "The import took too long; import this user again.", ""))
             } else {
                 ImportedUser::read(user, connection).and_then(|it| it.put(&self.tenant, upsert))
