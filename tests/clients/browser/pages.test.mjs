@@ -264,7 +264,7 @@ test('whose account it is, too, proves it and has one account from then on', vis
   await page.getByText('There is already an account with the address grace@example.com.').waitFor();
   // A proof of an account that was not in question is none.
   await logIn(page);
-  await page.getByRole('alert').getByText('That is another account').waitFor();
+  await page.getByRole('alert').getByText('That way leads to another account').waitFor();
   await logIn(page, { username: 'grace@example.com' });
   assert.equal((await who(page)).sub, 'auth0|grace');
 
