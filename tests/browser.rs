@@ -54,7 +54,7 @@ fn the_readmes_sequence_ends_with_two_accounts_linked() {
     let tenant = readme::typed(place.path());
     let mut suite = suite(folder, "readme.test.mjs", &tenant);
     suite.env("HOME", place.path()).env("LIGATURE_README", readme::FILE);
-    // Of an application that nobody starts.
+    // These applications are not started.
     suite.env("LIGATURE_HTTP_APP", "http://localhost:1").env("LIGATURE_HTTPS_APP", "https://localhost:1");
     run_to_its_end(&mut suite, &place.path().join("output"), &tenant);
     readme::see_the_link(place.path());

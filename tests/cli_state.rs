@@ -31,7 +31,7 @@ fn start(folder: &Path) -> Child {
     command(folder).spawn().expect("the program runs")
 }
 
-/// Of a start that does not serve: how it ended, and what it said.
+/// The exit code and the message of a server that refuses to start.
 fn refused(folder: &Path) -> (Option<i32>, String) {
     let mut child = start(folder);
     assert!(serving::end(&mut child, Duration::from_mins(1)).is_some(), "it serves");
@@ -40,7 +40,7 @@ fn refused(folder: &Path) -> (Option<i32>, String) {
     (status.code(), said.replace(&folder.display().to_string(), "FOLDER"))
 }
 
-/// What is in a folder, but for the lock.
+/// The files in a folder, but for the lock.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let files =
         fs::read_dir(folder.join("state")).expect("a folder").map(|entry| entry.expect("a file").path());

@@ -92,9 +92,9 @@ impl Tenant {
         this
     }
 
-    /// What it has said of everything that it has answered so far. The log is
-    /// written a moment after an answer: a last request, whose line is left out,
-    /// shows that the lines before are there.
+    /// The log of all requests answered so far. A line is written a moment after its
+    /// answer: a last request, whose own line is left out, shows that the lines before
+    /// it are there.
     pub(crate) fn log(&self) -> String {
         static ASKED: AtomicU32 = AtomicU32::new(0);
         const LAST: &str = "/last-line-";
@@ -110,7 +110,7 @@ impl Tenant {
         lines.split_inclusive('\n').filter(|line| !line.contains(LAST)).collect()
     }
 
-    /// What the log holds by now, where no further request may be made.
+    /// The log as it is now, where no further request may be made.
     pub(crate) fn log_by_now(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }

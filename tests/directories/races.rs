@@ -60,7 +60,7 @@ fn account(id: &str, round: usize) -> ligature_host::login::User {
     ))
 }
 
-/// What was decided, for which reasons, and whom the login goes on as.
+/// The decision, its reasons, and the user that the login goes on as.
 #[derive(Debug)]
 struct Ended {
     decision: Decision,

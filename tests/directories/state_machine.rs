@@ -269,7 +269,7 @@ fn apply(directory: &Arc<dyn Administration>, step: &Step, n: u64, links: &[[Ent
     (answer, None)
 }
 
-/// Of every other login, where it came from.
+/// The sender's address, which only every other login has.
 fn ip(n: u64) -> Option<std::net::IpAddr> {
     n.is_multiple_of(2).then(|| [192, 0, 2, u8::try_from(n % 200).expect("a byte")].into())
 }

@@ -78,7 +78,7 @@ fn reset(tenant: &Tenant, email: &str, password: &str) -> Option<Response> {
     Some(tenant.send(&Request::post("/u/reset").form(&[("ticket", &ticket), ("password", password)])))
 }
 
-/// What a refresh token is answered with.
+/// The response to a refresh token.
 fn refreshed(tenant: &Tenant, token: &Value) -> Response {
     tenant.token("web", &[("grant_type", "refresh_token"), ("refresh_token", &text(token))])
 }

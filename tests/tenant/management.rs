@@ -1,4 +1,4 @@
-//! What the Management API does beside users and links.
+//! The Management API beside users and links.
 
 mod clients;
 mod connections;
@@ -77,7 +77,7 @@ impl<'a> Machine<'a> {
         self.send(Request::new(method, format!("/api/v2/{path}")).json(body))
     }
 
-    /// What was refused: the status, and the words.
+    /// The status and the words of a refusal.
     fn refusal(&self, method: &str, path: &str, body: &Value) -> (u16, String) {
         let response = self.ask(method, path, body);
         let problem = response.json();
@@ -86,8 +86,8 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// Nobody without its scope gets through: neither a client that has others nor
-/// a user's own token.
+/// Each request needs its scope: a client with other scopes is refused, and so is a
+/// user's own token.
 fn needs_a_scope(tenant: &Tenant, requests: &[(&str, &str)]) {
     let other = tenant.client_token("other");
     let own = tenant.password_tokens("web", "ada@example.com", "openid read:current_user");

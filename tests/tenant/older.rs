@@ -162,7 +162,7 @@ fn what_oauth_ro_refuses() {
         ("connection", "", 400, "invalid_request"),
         ("connection", "nowhere", 400, "invalid_request"),
         ("connection", "google-oauth2", 400, "invalid_request"),
-        // Of another database.
+        // A user of another database.
         ("connection", "Staff", 401, "invalid_user_password"),
         ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer", 400, "unsupported_grant_type"),
         ("client_secret", "not the secret of it", 401, "access_denied"),
@@ -274,7 +274,7 @@ fn a_password_from_a_page_of_the_client() {
         let answer = answer.answer();
         assert_eq!(claims(&answer["id_token"].as_str().into())["sub"], "auth0|ada");
         assert_eq!((answer["state"].as_str(), answer.contains_key("access_token")), ("the state", true));
-        // Whose browser this is was not known: it is not logged in to the tenant.
+        // The tenant did not know the browser, so it has no session there.
         let silent = browser.get(&authorize(&[("prompt", "none")]));
         assert_eq!(silent.answer()["error"], "login_required");
         assert_eq!(send(&mut browser).answer()["error"], "access_denied", "it is good once");

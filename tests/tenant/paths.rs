@@ -1,4 +1,4 @@
-//! What is asked for and not there, and what pages of other origins read of it.
+//! Unknown paths, and the answers that pages of other origins may read.
 
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ fn every_answer_can_be_read_by_the_clients_pages() {
         assert!(answer.header("vary").is_some_and(|vary| vary.to_lowercase().contains("origin")), "{name}");
         assert_eq!(allowed(&tenant.send(&request.header("origin", "http://evil.test"))), None, "{name}");
     }
-    // Of a limit of requests, too.
+    // The answer to too many requests is readable, too.
     let narrow = "\n[rate_limit]\nauthentication = { per_second = 1, burst = 1 }\n";
     let tenant = Tenant::configured(&format!("{CONFIG}{narrow}"), &[]);
     let ask = || tenant.send(&Request::get("/.well-known/jwks.json").header("origin", APP));

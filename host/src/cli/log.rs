@@ -57,7 +57,7 @@ pub(super) fn start(format: Format) -> Log {
     let lines = Lines::to(standard_error(), missing.clone(), told).ok();
     if let Some(lines) = lines.clone() {
         let filter = EnvFilter::try_from_env("LIGATURE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-        // What goes wrong with a line would be told on standard error.
+        // A fault of writing a line would be told on standard error.
         let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
         // Fails where there is a log already.
         let _ = match format {

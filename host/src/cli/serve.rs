@@ -202,7 +202,7 @@ fn write_new(file: &Path, text: &str) -> Result<bool, Exit> {
 fn tell(ready: &Ready, config: &Path, in_memory: bool) {
     let ca = ready.ca.display();
     let line = format!("ligature: ready {} {} ca={ca}", ready.http, ready.https);
-    // Nobody may be reading.
+    // Standard output may have no reader.
     let printing = std::thread::Builder::new().name("ready".to_owned()).spawn(move || print_line(line));
     drop(printing);
     tracing::info!("open {} in a browser: it says how to log in and how to link", ready.http);

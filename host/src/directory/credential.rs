@@ -178,7 +178,7 @@ fn replace(records: &mut dyn Records, credential: &Credential) -> Done<()> {
 
 /// The holder of an address in a connection: the credential that has it; otherwise
 /// the identities with it that log in with no other, such as those of an import.
-/// Nobody else may take it: the mail for a forgotten password goes by the address.
+/// No other user may take it: the mail for a forgotten password goes by the address.
 pub(super) fn holders(records: &mut dyn Records, connection: &str, email: &str) -> Done<Vec<Credential>> {
     if let Some(known) = records.credential(connection, email)? {
         return Ok(vec![known]);

@@ -23,8 +23,8 @@ impl Guard {
         is_there.then_some(primary.user)
     }
 
-    /// Why a link is refused: if another login has linked one side meanwhile,
-    /// that, and not what followed from it.
+    /// The refusal of a link that another login may have overtaken. It names the other
+    /// login's link rather than an error that followed from it.
     pub(super) fn race_lost(&mut self, request: &LinkRequest, why: Option<ApiError>) -> ApiError {
         for user_id in [&request.secondary, &request.primary] {
             if let Some(owner) = self.linked_elsewhere(user_id) {
@@ -57,7 +57,7 @@ impl Guard {
         why
     }
 
-    /// Who has this user's identity, if it is another user by now.
+    /// The user who has this user's identity, if it is another user by now.
     fn linked_elsewhere(&self, user_id: &str) -> Option<String> {
         let seen = self.seen.get(user_id).map(|seen| &seen.user);
         let own = self.login.event.account();

@@ -122,7 +122,7 @@ fn subtract(counter: &AtomicU32, count: u32) {
     let _ = counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
 }
 
-/// Of one size, however long the texts are that somebody has typed.
+/// A key of one size, however long the typed texts are.
 fn key(texts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for text in texts {

@@ -156,7 +156,7 @@ impl AddrListener<Connection, Peer> for Listener {
     }
 }
 
-/// Of the process, or of the machine. What else goes wrong is one connection's.
+/// Errors of the process or of the machine. All others are one connection's.
 #[cfg(unix)]
 fn is_exhausted(error: &io::Error) -> bool {
     use rustix::io::Errno;
@@ -194,11 +194,11 @@ pub(super) struct Connection {
     phase: Arc<Phase>,
     open_files: Arc<OpenFiles>,
     timer: Pin<Box<Sleep>>,
-    /// What the timer is for.
+    /// The wait that the timer limits.
     waits: Waits,
 }
 
-/// What is waited for, and in which phase that began.
+/// The thing waited for, and the phase in which the wait began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waits {
     /// The end of a handshake, or of the first headers.

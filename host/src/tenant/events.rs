@@ -1,6 +1,6 @@
-//! What has happened, as Auth0's log tells it: the newest events, in memory,
-//! without tokens and secrets. Whoever may read them is told addresses whole, as
-//! of the users themselves; the tenant's own log masks them.
+//! The tenant's events, as Auth0's log tells them: the newest ones, in memory,
+//! without tokens and secrets. They hold whole addresses, as the users
+//! themselves do; the tenant's own log masks them.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

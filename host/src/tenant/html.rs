@@ -4,7 +4,7 @@ use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
-/// What other origins may do with an answer, fetched or embedded.
+/// The header that says which other origins may embed an answer.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// A page that runs nothing, loads nothing, and that nobody may put into a frame.

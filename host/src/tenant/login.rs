@@ -154,7 +154,7 @@ impl Tenant {
     }
 
     /// The user of somebody who has proved to be this identity, found or made.
-    /// Nobody is logged in by it, and the plugin is not asked.
+    /// It logs nobody in, and does not ask the plugin.
     pub(super) fn arrived(&self, proved: &Proved, around: &Around<'_>) -> Result<Stored, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = Timestamp::now();

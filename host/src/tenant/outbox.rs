@@ -51,7 +51,7 @@ pub(super) enum Kind {
 }
 
 impl Message {
-    /// What it is, for people.
+    /// The message's subject, for people.
     fn what(&self) -> &'static str {
         match self.kind {
             Kind::Code => "A code to log in with",

@@ -1,8 +1,8 @@
-//! What every user's profile has, whichever way the user came to be: a name, a
-//! nickname, a picture. What a provider, the user or an administrator says stays;
-//! the rest is made up wherever a profile is shown, and kept nowhere. So a user
-//! that was imported by the command line, or years ago, has it too, and no policy
-//! sees any of it.
+//! The profile that every user has, however the user came to be: a name, a
+//! nickname, a picture. Values of a provider, the user or an administrator stay;
+//! the others are derived wherever a profile is shown, and not stored. So a user
+//! that was imported by the command line, or years ago, has them too, and no policy
+//! sees them.
 //!
 //! Source: Auth0, "User profile structure" and "Normalized user profile"; its
 //! pictures are gravatar's, with the same two letters where nobody has one.

@@ -152,7 +152,7 @@ impl RefreshTokens {
         ended.inspect(|(name, _)| self.revoke(name)).count()
     }
 
-    /// What an identity has, the oldest first, with the families' names.
+    /// The tokens of an identity, the oldest first, with the families' names.
     pub(super) fn of(&self, identity: &str) -> Vec<(String, Grant)> {
         self.0.of(identity).into_iter().map(|(family, known)| (family, known.grant.clone())).collect()
     }

@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const SETTLED: Duration = Duration::from_millis(200);
 /// From when on it is told that a file keeps being written.
 const TELL: Duration = Duration::from_secs(1);
-/// What keeps being written is read all the same, after so long.
+/// The longest wait for a file that keeps being written.
 const AT_MOST: Duration = Duration::from_secs(5);
 
 /// The files, and what they were like when they were looked at.
@@ -32,7 +32,7 @@ pub(super) struct Watch {
     changing: Option<Changing>,
 }
 
-/// What tells a file from the one that was there before. None if there is none.
+/// Tells a file from the one that was there before. None if there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
     /// Device and inode.
@@ -49,7 +49,7 @@ struct Changing {
     is_told: bool,
 }
 
-/// What is to be done after a look.
+/// The action that is due after a look.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {
     Nothing,
@@ -185,7 +185,7 @@ mod tests {
 
     use super::{Due, Watch};
 
-    /// What each look at a file finds due that is written before some of them,
+    /// The action due after each look at a file that is written before some looks,
     /// 100 ms apart.
     fn dues(written: impl Fn(u32) -> bool) -> Vec<(u32, Due)> {
         let folder = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ mod tests {
             if written(number) {
                 fs::write(&file, " ".repeat(number as usize)).unwrap();
             }
-            // What is written beside it is nobody's business.
+            // Other files in the folder do not matter.
             fs::write(folder.path().join("users.db"), number.to_string()).unwrap();
             let due = watch.look(start + number * Duration::from_millis(100));
             let told = match due {

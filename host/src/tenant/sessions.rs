@@ -52,7 +52,7 @@ impl Sessions {
         Ok(Self { key, kept: PerOwner::new(MOST, lifetime_s), lifetime_s })
     }
 
-    /// What an identity has, the oldest first.
+    /// The sessions of an identity, the oldest first.
     pub(super) fn of(&self, identity: &str) -> Vec<Session> {
         self.kept.of(identity).into_iter().map(|(_, session)| session).collect()
     }

@@ -9,12 +9,12 @@ use super::random;
 use super::revocations::Moment;
 use crate::login::{Identity, User};
 
-/// What a `jti` says.
+/// The content of a `jti`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TokenId {
     began: Moment,
     salt: String,
-    /// Of the identity, so that the token itself does not tell which one it is.
+    /// A mark of the identity, so that the token itself does not tell which one it is.
     mark: String,
 }
 

@@ -36,7 +36,7 @@ pub(super) struct AccessClaims<'a> {
     pub(super) azp: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) gty: Option<&'a str>,
-    /// Of a user's.
+    /// Only in a user's token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) jti: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! What Auth0 has and this tenant has not: told apart from what nobody has, so
-//! that whoever misses something knows whether to look for it.
+//! Answers for unknown paths. A path that Auth0 has and this tenant lacks is told
+//! apart from a path that neither has.
 
 use axum::Json;
 use axum::extract::Request;

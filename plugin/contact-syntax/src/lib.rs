@@ -4,7 +4,7 @@
 
 use email_address::{EmailAddress, Options};
 
-/// What an address is good for.
+/// The uses that an address is fit for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// It can be compared.

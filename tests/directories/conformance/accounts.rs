@@ -168,7 +168,7 @@ fn a_login_is_counted_and_is_no_change(implementation: &Implementation) {
     let before = directory.get("auth0|1").unwrap();
     let from = Some([192, 0, 2, 7].into());
     directory.count_login("auth0|1", at(6), from).unwrap();
-    // What is not known takes nothing away.
+    // An unknown address of the sender leaves the known one.
     directory.count_login("auth0|1", at(7), None).unwrap();
     directory.count_login("auth0|2", at(8), Some("2001:db8::8".parse().unwrap())).unwrap();
     let after = directory.get("auth0|1").unwrap();

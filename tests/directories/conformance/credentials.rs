@@ -332,7 +332,7 @@ fn an_address_without_a_credential_is_taken(implementation: &Implementation) {
     directory.set_credential(&credential("9", "nina@example.com", Some("nina"))).unwrap();
     directory.set_credential(&credential("10", "linked@example.com", None)).unwrap();
     directory.sign_up(new("6"), &credential("6", "staff@example.com", None)).unwrap();
-    // Nobody is imported with the address or the username of somebody who logs in.
+    // No import takes the address or the username of somebody who logs in.
     for (email, username) in [("Ada@example.com", "x"), ("x@example.com", "ADA")] {
         let twin = format!(
             r#"{{"user_id": "auth0|12", "email": {email:?}, "username": {username:?}, "identities": [

@@ -1,4 +1,4 @@
-//! What may be typed, and how much of it is kept.
+//! The bounds of typed and stored texts.
 
 use serde_json::{Value, json};
 

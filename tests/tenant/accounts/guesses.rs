@@ -103,7 +103,7 @@ fn a_strangers_guesses_end_no_code_of_the_owner() {
     // A code is good no longer for whoever has guessed three times.
     assert_eq!(code_from(&tenant, "127.0.0.2", &code), 403);
     assert_eq!(code_from(&tenant, "127.0.0.3", &code), 200);
-    // Of all senders together, twelve end it.
+    // Twelve attempts by all senders together end the code.
     let code = start(&tenant);
     for sender in 10..14 {
         (0..3).for_each(|_| assert_eq!(code_from(&tenant, &format!("127.0.0.{sender}"), wrong(&code)), 403));

@@ -1,4 +1,4 @@
-//! What ends with a password, an account, or a link.
+//! The logins that end with a password, an account, or a link.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ crate::tests![
     a_directory_that_is_gone
 ];
 
-/// Of this status, with as many seconds to wait.
+/// The response has this status, and tells to wait for this number of seconds.
 fn assert_waits(name: &str, response: &Response, status: u16, seconds: &str) {
     assert_eq!(response.status, status, "{name}: {}", response.text());
     assert_eq!(response.header("retry-after"), Some(seconds), "{name}: {}", response.text());

@@ -160,7 +160,7 @@ fn read(reader: PipeReader, lines: &Mutex<Vec<Value>>) {
     }
 }
 
-/// Nobody waits for the line that it is ready.
+/// Standard output has no reader.
 fn a_ready_line_for_nobody() {
     // None that the system gives to others meanwhile.
     let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();

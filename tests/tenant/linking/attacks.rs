@@ -72,7 +72,7 @@ fn a_stolen_hint_without_the_owners_login() {
     let log_in: [fn(&mut Browser, &str) -> Response; 3] = [
         |browser, state| as_password(browser, state, "eve@example.com"),
         |browser, state| as_google(browser, state, "666"),
-        // Nobody is made by it, either.
+        // A refused login makes no user, either.
         |browser, state| as_google(browser, state, "new"),
     ];
     for log_in in log_in {

@@ -95,7 +95,7 @@ fn every_way_to_log_in_is_there_after_a_wrong_password() {
         let page = login.submit("login", &wrong);
         assert_eq!((page.status, ways(&page.text())), (403, ways(&before)), "{}", page.text());
     }
-    // What the application asks for is all there is.
+    // The page shows the application's request and nothing else.
     let mut browser = tenant().browser();
     let state = open(&mut browser, &[("connection", DATABASE)]);
     let fields = [&[("state", state.as_str())], wrong.as_slice()].concat();
@@ -211,7 +211,7 @@ fn a_failed_sign_up_is_shown_at_its_form() {
         assert_eq!(page.matches("role=\"alert\"").count(), 1, "{page}");
         assert_eq!(page.matches("<details open>").count(), 1, "{page}");
         assert!(within(&page, "<details open>", "</details>").contains(words), "{page}");
-        // What was typed at this form does not stand at another.
+        // Text typed at this form does not appear at another.
         assert_eq!(page.matches(&format!("value=\"{email}\"")).count(), 1, "{page}");
     }
 }
@@ -243,7 +243,7 @@ fn an_account_typed_wrong_is_asked_for_again() {
     assert!(page.contains("Ada Lovelace (ada@example.com, verified)"), "{page}");
 }
 
-/// What the policy asks, whose answer it is, and what follows without one.
+/// The question, the login that is to answer it, and the way on without an answer.
 fn a_question_says_who_is_logged_in() {
     let policy = File::with(r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"]}"#);
     let tenant = Tenant::started(&database_user("ada", "ada@example.com"), &["--policy", policy.name()]);

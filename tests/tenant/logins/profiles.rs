@@ -1,4 +1,4 @@
-//! What every user's profile has, whichever way the user came to be.
+//! The profile that every user has, however the user came to be.
 
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ fn by_code(tenant: &Tenant, connection: &str, address: &str) -> Response {
 
 fn every_user_has_a_profile() {
     let tenant = tenant();
-    // Of the configuration.
+    // A user of the configuration.
     assert_complete(&tenant, "auth0|seed", ["seed.one@example.com", "seed.one", "SE"]);
     // By the form.
     let mut browser = tenant.browser();

@@ -104,7 +104,7 @@ impl Pair {
     }
 }
 
-/// Whom all tokens of an answer are for.
+/// The subjects of all tokens of an answer.
 fn subjects(tokens: &[&Value]) -> Vec<String> {
     tokens.iter().map(|token| text(&claims(token)["sub"])).collect()
 }
@@ -218,7 +218,7 @@ fn a_plugin_that_gives_up_when_it_was_too_late() {
 
 const OFF: &str = r#"{"mode": "off"}"#;
 
-/// What stands for a login of before.
+/// Sessions and refresh tokens of earlier logins.
 fn sessions_and_refresh_tokens_at_once() {
     let policy = File::with(OFF);
     let tenant = tenant(PAIRS, "deny", &["--policy", policy.name()]);

@@ -1,5 +1,5 @@
-//! What people see who open the tenant in a browser: its start page, who is
-//! logged in, the outbox.
+//! The pages of a tenant opened in a browser: the start page, the page of a test
+//! login, the outbox.
 
 use std::process::Command;
 
@@ -226,7 +226,7 @@ fn an_outbox_is_a_page_for_browsers() {
         let answer = tenant.send(&Request::get("/dev/outbox").header("accept", accept));
         assert_eq!(answer.json(), messages, "{accept}");
     }
-    // Of many, the newest hundred.
+    // The page shows the newest hundred of many messages.
     for n in 0..105 {
         start(&format!("n{n}@example.com"), "code");
     }

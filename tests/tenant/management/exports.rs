@@ -84,7 +84,7 @@ fn fields_are_exported_under_other_names() {
     );
     let csv = "\"mail\",\"identities[0].connection\",\"user_metadata.none\"\r\n\"hopper@example.com\",\"google-oauth2\",\r\n";
     assert_eq!(unzipped(&fetched(&tenant, &file)), csv);
-    // What the directory keeps beside a user is in no file either.
+    // An export holds no field that the directory keeps beside a user.
     let secret = json!({ "fields": [{ "name": "password" }, { "name": "roles" }] });
     assert!(unzipped(&fetched(&tenant, &exported(&machine, &secret))).lines().all(|line| line == "{}"));
 }
@@ -120,7 +120,7 @@ fn a_file_is_for_whoever_knows_its_name() {
     }
     // Nor does the log tell it.
     assert!(tenant.log().iter().all(|line| !line.to_string().contains(secret)));
-    // Of two exports, each has a name of its own.
+    // Each export has its own file name.
     assert_ne!(exported(&machine, &json!({}))["location"], job["location"]);
 }
 

@@ -71,7 +71,7 @@ fn imported(machine: &Machine<'_>, users: &Value, fields: &[(&str, &str)]) -> (V
     (job, errors)
 }
 
-/// What was wrong with the only user.
+/// The fault of the only user.
 fn fault(machine: &Machine<'_>, user: Value, upsert: bool) -> (String, String) {
     let fields: &[(&str, &str)] = if upsert { &[("upsert", "true")] } else { &[] };
     let (job, errors) = imported(machine, &json!([user]), fields);

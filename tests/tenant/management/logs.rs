@@ -1,4 +1,4 @@
-//! What has happened, as the Management API tells it.
+//! The tenant's events, read through the Management API.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ fn logins_and_their_failures_are_told() {
         .map(|key| text(&success[key]));
     assert_eq!(shown, ["ada@example.com", "web", DATABASE, "con_AAAAAAAAAAAAAAAA", "auth0", "127.0.0.1"]);
     assert_eq!(machine.get(&format!("logs/{}", text(&success["log_id"]))), *success);
-    // What was typed for nobody may be a password.
+    // A login name of no user may be a password, typed into the wrong field.
     let unknown = machine.get("logs?q=type%3Afu");
     assert_eq!((types(&unknown), &unknown[0]["user_name"]), (vec!["fu".to_owned()], &Value::Null));
     for _ in 0..30 {

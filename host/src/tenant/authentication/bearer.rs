@@ -23,7 +23,7 @@ pub(super) struct Bearer {
 pub(super) enum Unauthorized {
     /// There is none. Nothing is said of errors then.
     NoToken,
-    /// Nobody knows which of several is meant, or it cannot be read.
+    /// Several tokens were sent, or the token cannot be read.
     Request(Refused),
     /// It is not taken.
     Token,

@@ -54,7 +54,7 @@ struct Who<'a> {
     picture: Option<String>,
     email: Option<&'a str>,
     is_verified: bool,
-    /// What the session's login was proved with.
+    /// The way by which the session's login was proved.
     way: &'a str,
     identities: &'a [Identity],
 }

@@ -9,14 +9,14 @@ use serde_json::json;
 use crate::tenant::attempts;
 use crate::tenant::login::NotLoggedIn;
 
-/// Of an address that the policy could not compare.
+/// Refuses an address that the policy could not compare.
 pub(super) const NOT_AN_ADDRESS: &str = "email: expected an address such as ada@example.com";
 
-/// Of a link that was mailed.
+/// Refuses a mailed link that was used or has expired.
 pub(super) const USED: &str =
     "This link has expired, or was used already. Go back to the application and ask for a new one.";
 
-/// Of a reset.
+/// Tells that a reset succeeded.
 pub(super) const PASSWORD_CHANGED: &str =
     "Your password is changed. Go back to the application and log in with it.";
 

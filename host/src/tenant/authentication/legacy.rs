@@ -37,7 +37,7 @@ pub(super) fn client<'a>(
     let origin = origin.to_str().unwrap_or_default();
     // A page of the client's callbacks gets the tokens of a login anyway.
     let is_callbacks = |callback: &String| {
-        // Of an app's own scheme it is none, which other pages may have, too.
+        // A callback of an app's own scheme has no web origin that other pages could share.
         url::Url::parse(callback).is_ok_and(|callback| {
             callback.origin().is_tuple() && callback.origin().ascii_serialization() == origin
         })

@@ -144,7 +144,7 @@ impl Does {
     }
 }
 
-/// What a login is for that an application has asked to link or unlink by.
+/// Words for a login by which an application links or unlinks an account.
 pub(super) fn linking_words(tenant: &Tenant, pending: &Pending) -> Option<String> {
     let (step, linking) = (pending.linking.as_ref()?, pending.authorization.linking.as_ref()?);
     let client = tenant.config.client(&pending.authorization.client_id)?;
@@ -191,7 +191,7 @@ fn hinted(tenant: &Tenant, issuer: &Issuer, client_id: &str, hint: &str) -> Resu
         TokenError::Expired => login_required("id_token_hint: it has expired; log in again"),
         error => Refused::request(format!("id_token_hint: {error}")),
     })?;
-    // Of an access token, `aud` is an API; an API may be called like a client.
+    // The `aud` of an access token is an API; an API may be called like a client.
     let is_id_token =
         |claims: &Claims| claims.azp.is_none() && claims.gty.is_none() && claims.scope.is_empty();
     if !is_id_token(&claims) {

@@ -16,15 +16,15 @@ struct Login<'a> {
     state: &'a str,
     client: &'a str,
     asked: Option<Asked<'a>>,
-    /// What an application asks for.
+    /// The application's request to link or unlink, in words.
     linking: Option<String>,
-    /// What belongs to none of the forms.
+    /// An error that belongs to none of the forms.
     error: Option<&'a str>,
     databases: Vec<Database<'a>>,
     others: Vec<Other<'a>>,
 }
 
-/// Who has logged in, as far as they have proved it.
+/// The user who has logged in, as far as they have proved it.
 struct Asked<'a> {
     way: &'a str,
     name: Option<&'a str>,
@@ -123,13 +123,13 @@ fn connection_name(connection: &Connection) -> &str {
     &connection.name
 }
 
-/// What a form begins with.
+/// The values with which a form begins.
 #[derive(Clone, Copy)]
 struct Typed<'a> {
     /// The address, where the form was not sent.
     hint: &'a str,
     is_first: bool,
-    /// What was wrong, of this form.
+    /// The fault of this form.
     wrong: Option<Wrong<'a>>,
 }
 
@@ -176,7 +176,7 @@ impl<'a> Database<'a> {
     }
 }
 
-/// Of the login's own user. Nothing is said of the account in question but the
+/// Describes the login's own user. Nothing is said of the account in question but the
 /// address, which is the login's own.
 fn asked<'a>(tenant: &'a Tenant, question: &'a Question) -> Asked<'a> {
     let connection = tenant.config.connection(&question.proved.connection);
@@ -191,7 +191,7 @@ fn asked<'a>(tenant: &'a Tenant, question: &'a Question) -> Asked<'a> {
     Asked { way, name, email: question.email.as_deref() }
 }
 
-/// What people call the application.
+/// The application's name for people.
 fn client<'a>(tenant: &'a Tenant, pending: &Pending) -> &'a str {
     tenant.config.client(&pending.authorization.client_id).map_or("", |client| client.label())
 }

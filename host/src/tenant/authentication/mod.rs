@@ -106,7 +106,7 @@ impl Weighed for Ticket {
     }
 }
 
-/// What a link that verifies an address stands for.
+/// The user and the address that a verifying link stands for.
 #[derive(Clone)]
 pub(super) struct Verification {
     pub(super) user_id: String,

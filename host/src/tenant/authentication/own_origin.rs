@@ -67,7 +67,7 @@ fn checked(
     let connection = connection.ok_or_else(|| Refused::request("connection: there is no such connection"))?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
     let typed = Typed { login, secret, sender: &from.ip };
-    // Of older libraries, a popup sends its one-time password here.
+    // A popup of older libraries sends its one-time password here.
     let proved = if tenant.config.legacy_id_tokens && connection.is_passwordless() {
         by_code(tenant, connection, typed)?
     } else {

@@ -32,7 +32,7 @@ pub(super) enum Page {
     Forgot,
 }
 
-/// What was wrong before.
+/// The fault of the form that was sent before.
 #[derive(Clone, Copy)]
 pub(super) struct Wrong<'a> {
     pub(super) words: &'a str,
@@ -160,7 +160,7 @@ pub(super) fn login_page(
     html::page(status, body, &nonce)
 }
 
-/// What the page says once a link was asked for: the same, whoever is there.
+/// The page after a link was asked for: the same whether or not the user exists.
 pub(super) fn link_sent(pending: &Pending, params: &Params, connection: &Connection) -> Response {
     let nonce = random::secret();
     let shows = Shows { pending, params, nonce: &nonce, linking: None, error: None };
@@ -172,7 +172,7 @@ struct Shows<'a> {
     pending: &'a Pending,
     params: &'a Params,
     nonce: &'a str,
-    /// What an application asks for.
+    /// The application's request to link or unlink, in words.
     linking: Option<String>,
     error: Option<&'a str>,
 }

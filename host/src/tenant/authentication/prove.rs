@@ -37,7 +37,7 @@ const FROM_ONE: u32 = 3;
 /// Failed attempts of all senders together that end a code.
 const FROM_ALL: u32 = 12;
 
-/// What is left of a code for a sender.
+/// The attempts at a code that a sender has left.
 enum Left {
     Attempts,
     /// The sender has had theirs.
@@ -158,7 +158,7 @@ pub(super) fn mailed(
     let code: String = typed.secret.split_whitespace().collect();
     // Where there is no code, there is nothing to guess, and nothing to count.
     let mailed = tenant.flows.mailed_codes.get(&name).ok_or_else(wrong)?;
-    // Of the address, too: a new code must not bring new attempts.
+    // The count is the address's, too: a new code must not bring new attempts.
     let attempt = Attempt { login: &name, sender: typed.sender, exists: true };
     tenant.flows.attempts.begin(attempt).map_err(|TooMany| Refused::too_many_attempts())?;
     let left = mailed.begin(typed.sender);

@@ -106,7 +106,7 @@ impl<'a> Form<'a> {
         self.asked.tenant
     }
 
-    /// What was typed into these fields.
+    /// Reads these two fields.
     fn typed(&self, login: &str, secret: &str) -> Result<Typed<'a>, Refused> {
         let (login, secret) = (self.params.require(login)?, self.params.require(secret)?);
         Ok(Typed { login, secret, sender: &self.asked.from.ip })

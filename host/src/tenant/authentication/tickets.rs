@@ -222,7 +222,8 @@ fn set_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bo
     let credential = known.unwrap_or_else(|| Credential {
         connection: connection.clone(),
         user_id: identity.clone(),
-        // Of users that were imported without one: their own address, no other's.
+        // The user's own identity may have been imported without a credential; it has the
+        // user's address, and another identity does not.
         email: owner.user.email.clone().filter(|_| owner.user.user_id == user_id),
         username: None,
         password: None,

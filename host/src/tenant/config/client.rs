@@ -11,7 +11,7 @@ use crate::login::Metadata;
 pub struct Client {
     /// Its id.
     pub client_id: String,
-    /// What people call it.
+    /// Its name for people.
     #[serde(default)]
     pub name: String,
     /// Its secret; a public client has none.

@@ -14,7 +14,7 @@ pub struct Connection {
     pub name: String,
     /// What it is: `auth0`, `email`, `sms`, `google-oauth2`, `samlp`, …
     pub strategy: String,
-    /// What people call it; the provider's own name where left out.
+    /// Its name for people; the provider's own name where left out.
     #[serde(default)]
     pub display_name: String,
     /// Its id; derived from the name where left out.
@@ -103,7 +103,7 @@ impl Connection {
         Ok(())
     }
 
-    /// What people call it.
+    /// Its name for people.
     pub(in crate::tenant) fn label(&self) -> &str {
         if !self.display_name.trim().is_empty() {
             return &self.display_name;

@@ -20,13 +20,13 @@ pub(in crate::tenant) struct Made {
 /// One of them, as it was at one time.
 pub(in crate::tenant) struct Slot {
     pub(in crate::tenant) connection: Connection,
-    /// What was said of it besides, without secrets. It is shown, and has no
+    /// Its other options, without secrets. They are shown, and have no
     /// effect.
     pub(in crate::tenant) options: Metadata,
     is_gone: AtomicBool,
 }
 
-/// Why a connection is not made or changed.
+/// Reasons not to make or change a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tenant) enum NotMade {
     /// There were too many.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 pub struct Role {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// Its purpose, for people.
     #[serde(default)]
     pub description: String,
 }

@@ -1,6 +1,6 @@
 //! Scopes of the Management API.
 
-/// What may be done to which resource: `c` creates, `r` reads, `u` updates, `d`
+/// The operations on each resource: `c` creates, `r` reads, `u` updates, `d`
 /// deletes.
 ///
 /// Source: Auth0, "Auth0 Management API", permissions, November 2026.

@@ -71,7 +71,7 @@ pub(in crate::tenant) fn is_strategy(name: &str) -> bool {
     strategies().any(|it| it == name)
 }
 
-/// What people call a provider.
+/// A provider's name for people.
 pub(super) fn known_as(strategy: &str) -> &str {
     match strategy {
         "ad" => "Active Directory",

@@ -1,4 +1,4 @@
-//! What Auth0 has and this tenant has not, where programs that go through a
+//! Parts of Auth0 that this tenant lacks, where programs that go through a
 //! whole tenant ask for it: an empty list, or a refusal that says so.
 
 use axum::Router;
@@ -13,7 +13,7 @@ use super::access::Caller;
 use super::problem::Problem;
 use crate::tenant::Shared;
 
-/// What is answered.
+/// The answer for a part that is absent.
 #[derive(Clone, Copy)]
 enum Absent {
     /// An empty array.

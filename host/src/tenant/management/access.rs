@@ -25,7 +25,7 @@ pub(super) struct Caller {
     /// The user whose token it is; none of a client's own.
     pub(super) user_id: Option<String>,
     scopes: Vec<String>,
-    /// Of a user's token, what it says of itself.
+    /// A user's own token has these claims.
     claims: Arc<Claims>,
 }
 

@@ -18,7 +18,7 @@ use crate::tenant::config::{Client, derived};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::{Shared, Tenant};
 
-/// What of a client is its secret.
+/// The secret fields of a client.
 const SECRETS: [&str; 1] = ["client_secret"];
 
 #[derive(Deserialize, IntoParams)]

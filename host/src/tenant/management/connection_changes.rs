@@ -21,7 +21,7 @@ use crate::login::Metadata;
 use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
 use crate::tenant::{Shared, Tenant, random, run};
 
-/// What the options may take, in bytes.
+/// The largest size of the options, in bytes.
 const OPTIONS: usize = 16 << 10;
 /// Pairs of a connection's metadata, and characters of each name and value.
 ///
@@ -62,7 +62,7 @@ pub(super) struct NewConnection {
     _show_as_button: Option<bool>,
 }
 
-/// What is to change of a connection.
+/// The fields of a connection to change.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ConnectionChange {
@@ -340,7 +340,7 @@ fn removed(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
         }
         Ok(true)
     })?;
-    // Nobody logs in to it while its users go.
+    // Removed first: its users cannot log in to it while they are deleted.
     tenant.config.made.remove(id);
     members.iter().try_for_each(|user| deleted(tenant, user))?;
     Ok((name, members.len()))

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What programs that calculate take for the beginning of a formula.
+/// Characters that spreadsheet programs take for the beginning of a formula.
 ///
 /// Source: OWASP, "CSV Injection".
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];

@@ -13,7 +13,7 @@ use crate::login::{ApiError, IdentityKey, Metadata, Timestamp, User, patch};
 use crate::tenant::config::Connection;
 use crate::tenant::{Tenant, random};
 
-/// What the import format has.
+/// The fields of the import format.
 const ALLOWED: [&str; 15] = [
     "app_metadata",
     "blocked",
@@ -33,17 +33,17 @@ const ALLOWED: [&str; 15] = [
 ];
 /// Attributes that an import may change of a user that is there.
 const PROFILE: [&str; 5] = ["family_name", "given_name", "name", "nickname", "picture"];
-/// What separates accounts, or says that one is powerful: whoever sets these
-/// does so by hand.
+/// Metadata that separates accounts or marks a powerful one. An import does not set
+/// it: an administrator does, by hand.
 const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
-/// What a check of an imported hash may cost: KiB, passes, lanes. Each login
+/// The dearest imported hash that is accepted: KiB, passes, lanes. Each login
 /// pays it.
 const DEAREST: (u32, u32, u32) = (64 << 10, 10, 4);
 /// The dearest product of memory in KiB and passes: each login pays it, and others
 /// wait meanwhile.
 const DEAREST_WORK: u64 = 256 << 10;
 
-/// Why a user was left out.
+/// The reason that a user was left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Fault {
     code: &'static str,
@@ -76,7 +76,7 @@ fn exists() -> Fault {
     Fault::new("USER_ALREADY_EXISTS", "The user already exists.", "")
 }
 
-/// What became of a user.
+/// The result of importing a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Became {
     Inserted,
@@ -203,8 +203,8 @@ impl<'a> ImportedUser<'a> {
         Ok(Became::Inserted)
     }
 
-    /// What it logs in with, whether its address is verified, and that it is
-    /// blocked stay as they are.
+    /// Updates the user's profile. The login name, the address's verification and the
+    /// block stay as they are.
     fn updated(self, tenant: &Tenant, id: &str) -> Result<Became, Fault> {
         let different = |what: &'static str| {
             Fault::new(

@@ -29,11 +29,11 @@ const LIFETIME_S: u64 = 86_400;
 /// Jobs that were done.
 pub(super) struct Jobs(OneTime<Arc<Job>>);
 
-/// What came of a job.
+/// The result of a job.
 pub(super) struct Job {
     /// As it is shown.
     shown: Value,
-    /// What was wrong, of an import with each user.
+    /// The faults of an import, one for each user.
     errors: Vec<Value>,
 }
 

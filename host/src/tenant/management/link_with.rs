@@ -90,7 +90,7 @@ impl SpentProofs {
     }
 }
 
-/// Of what is signed: a signature may be written in several ways.
+/// Hashes the signed part: a signature may be written in several ways.
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.rsplit_once('.').map_or(token, |(signed, _)| signed)).into()
 }

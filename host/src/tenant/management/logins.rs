@@ -1,4 +1,4 @@
-//! What a user is logged in by: sessions in browsers, refresh tokens of
+//! The logins of a user: sessions in browsers, refresh tokens of
 //! applications.
 //!
 //! Source: Auth0's OpenAPI document, `get_sessions_for_user`,

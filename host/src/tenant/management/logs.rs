@@ -1,4 +1,4 @@
-//! What has happened.
+//! The tenant's log of events.
 
 use axum::Json;
 use axum::extract::{MatchedPath, Path, Request, State};

@@ -134,7 +134,7 @@ pub(super) struct ClientObject {
     grant_types: Vec<String>,
 }
 
-/// What a client has of an API by itself.
+/// The scopes that a client has of an API by itself.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code)]
 pub(super) struct GrantObject {
@@ -184,9 +184,9 @@ pub(super) struct JobObject {
     /// `pending` when it is begun; `completed` or `failed` when it is asked for.
     status: String,
     created_at: String,
-    /// Of an export: where the file is.
+    /// The file's address, if the job is an export.
     location: Option<String>,
-    /// Of an import: how many users were inserted, updated and left out.
+    /// The numbers of users inserted, updated and left out, if the job is an import.
     #[schema(value_type = Option<Object>)]
     summary: Option<Value>,
 }

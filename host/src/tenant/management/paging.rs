@@ -9,7 +9,7 @@ use super::problem::Problem;
 
 /// Most that one page holds.
 const MOST: u32 = 100;
-/// What a page holds where nothing is said.
+/// The size of a page if the request gives none.
 const USUAL: u32 = 50;
 
 /// Which part of a list.

@@ -1,4 +1,4 @@
-//! Who has which role.
+//! The members of each role.
 
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ pub(super) fn replace_everywhere(tenant: &Tenant, name: &str, by: Option<&str>) 
     Ok(())
 }
 
-/// Of one user, with the ids that others know them by.
+/// The roles of one user, under any id by which others know them.
 fn roles_of(tenant: &Tenant, user: &User) -> Vec<Value> {
     let known: BTreeMap<String, Role> =
         tenant.stores.roles.all().into_iter().map(|role| (role.name.clone(), role)).collect();

@@ -143,7 +143,7 @@ pub(super) struct NewRole {
     description: Option<String>,
 }
 
-/// What is to change of a role.
+/// The fields of a role to change.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RoleChange {

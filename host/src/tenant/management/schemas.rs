@@ -30,7 +30,7 @@ impl PartialSchema for ProviderName {
 
 impl ToSchema for ProviderName {}
 
-/// What a connection is.
+/// The strategies of connections.
 pub(super) fn strategy() -> Schema {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(strategies())).into()
 }

@@ -1,4 +1,4 @@
-//! What the tenant is set to.
+//! The tenant's settings.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! What this API remembers for the life of the process.
+//! The stores of this API, kept for the life of the process.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;

@@ -168,7 +168,7 @@ fn matching(
         };
         let last = batch.last().map(|stored| stored.user.user_id.clone());
         for Stored { user, .. } in batch {
-            // What is shown can be found.
+            // A search sees the same fields as a reader.
             let shown = Value::Object(profile::shown(&user));
             if query.is_none_or(|query| query.matches(&shown)) {
                 total += 1;

@@ -34,7 +34,7 @@ const LIFETIME_S: u64 = 600;
 const BYTES: usize = 32 << 20;
 /// Fields of a file, and characters of each one's name.
 const FIELDS: (usize, usize) = (100, 256);
-/// What a CSV file holds where nothing is said.
+/// The columns of a CSV file if the request gives none.
 const USUAL: [&str; 13] = [
     "user_id",
     "email",
@@ -87,12 +87,12 @@ struct Field {
     /// A path, such as `identities[0].connection` or `user_metadata.theme`.
     #[schema(min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     name: String,
-    /// What it is called in the file.
+    /// The column's name in the file.
     #[schema(min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     export_as: Option<String>,
 }
 
-/// What is to be exported.
+/// The export's format, fields and limit.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExportBody {
