@@ -31,8 +31,7 @@ const PREFLIGHT: Duration = Duration::from_secs(600);
 
 /// Everything that is served, the listener left open.
 pub(super) fn router(tenant: &Shared) -> Router<Shared> {
-    let (management, document) = management::router();
-    let management = management
+    let management = management::router()
         .route_layer(middleware::from_fn_with_state(tenant.clone(), management::recorded))
         .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_management))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
@@ -50,7 +49,7 @@ pub(super) fn router(tenant: &Shared) -> Router<Shared> {
         .merge(dev)
         .merge(management)
         .merge(authentication)
-        .merge(management::document(document))
+        .merge(management::document())
         .merge(management::downloads())
         .route("/healthz", get(healthz))
         // Browsers ask for one by themselves.

@@ -63,9 +63,16 @@ pub(super) use stores::Stores;
 
 use super::Shared;
 
-/// The endpoints, and the document that describes them.
-pub(super) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
-    let (router, document) = OpenApiRouter::with_openapi(openapi::outline())
+/// The endpoints.
+pub(super) fn router() -> Router<Shared> {
+    let (router, _) = described().split_for_parts();
+    let router = router.merge(absent::router());
+    router.method_not_allowed_fallback(async || Problem::plain(StatusCode::METHOD_NOT_ALLOWED))
+}
+
+/// The endpoints with the document that describes them.
+fn described() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::outline())
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::update, users::delete))
         .routes(routes!(users::by_email))
@@ -100,9 +107,6 @@ pub(super) fn router() -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(role_members::permissions_of_user))
         .routes(routes!(signing_keys::list))
         .routes(routes!(signing_keys::rotate))
-        .split_for_parts();
-    let router = router.merge(absent::router());
-    (router.method_not_allowed_fallback(async || Problem::plain(StatusCode::METHOD_NOT_ALLOWED)), document)
 }
 
 /// Files that a job has made, for whoever knows their names.
@@ -110,16 +114,15 @@ pub(super) fn downloads() -> Router<Shared> {
     Router::new().route("/exports/{secret}/{name}", get(users_export::download))
 }
 
-/// Where the document itself is.
-pub(super) fn document(openapi: utoipa::openapi::OpenApi) -> Router<Shared> {
-    let text: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    let text = std::sync::Arc::new((openapi, text));
+/// The address of the document. It is made when it is first read: most tenants are
+/// never asked for it, and its parts take more than 1 MB.
+pub(super) fn document() -> Router<Shared> {
+    static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     Router::new().route(
         "/openapi.json",
-        get(async move || {
-            let (openapi, text) = &*text;
-            let text = text.get_or_init(|| openapi::finished(openapi)).clone();
-            ([(axum::http::header::CONTENT_TYPE, "application/json")], text)
+        get(async || {
+            let text = TEXT.get_or_init(|| openapi::finished(&described().into_openapi()));
+            ([(axum::http::header::CONTENT_TYPE, "application/json")], text.as_str())
         }),
     )
 }
