@@ -89,7 +89,7 @@ impl Client {
         Ok(())
     }
 
-    /// What people call it.
+    /// The name that pages show.
     pub(in crate::tenant) fn label(&self) -> &str {
         if self.name.is_empty() { &self.client_id } else { &self.name }
     }
