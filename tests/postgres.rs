@@ -19,7 +19,10 @@ pub struct Postgres {
 
 struct Private {
     server: Child,
-    _folder: tempfile::TempDir,
+    binaries: PathBuf,
+    durable: bool,
+    user: Option<String>,
+    folder: tempfile::TempDir,
 }
 
 /// Why there is no server.
@@ -54,71 +57,80 @@ impl Postgres {
         if let Ok(url) = std::env::var("DATABASE_URL") {
             return Ok(Self { url, private: None, schemas: AtomicU32::new(0) });
         }
-        match binaries() {
-            Some(binaries) => Ok(Self::private(&binaries, durable)),
-            None => {
-                let why = "PostgreSQL: neither DATABASE_URL nor initdb and postgres on this machine; its suite was skipped";
-                let required = std::env::var("LIGATURE_REQUIRE").unwrap_or_default();
-                assert!(!required.split([',', ' ']).any(|name| name == "postgres"), "{why}, and may not be");
-                Err(NoServer(why.to_owned()))
-            }
-        }
+        Self::private(durable)
+    }
+
+    /// A server that a test may stop and start again. It is never that of
+    /// `DATABASE_URL`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_private() -> Result<Self, NoServer> {
+        Self::private(false)
     }
 
     /// A cluster in a temporary folder, that listens on a socket in it only.
-    fn private(binaries: &Path, durable: bool) -> Self {
+    fn private(durable: bool) -> Result<Self, NoServer> {
+        let Some(binaries) = binaries() else {
+            let why = "PostgreSQL: neither DATABASE_URL nor initdb and postgres on this machine; its suite was skipped";
+            let required = std::env::var("LIGATURE_REQUIRE").unwrap_or_default();
+            assert!(!required.split([',', ' ']).any(|name| name == "postgres"), "{why}, and may not be");
+            return Err(NoServer(why.to_owned()));
+        };
         let folder = tempfile::Builder::new().prefix("ligature-pg-").tempdir().expect("a temporary folder");
         let user = ordinary_user(folder.path());
-        let data = folder.path().join("data");
-        let run = |program: &str| {
-            let mut command = match &user {
-                // The server refuses to run as root. It ends with this process.
-                Some(user) => {
-                    let mut command = Command::new("setpriv");
-                    command.args([
-                        "--reuid",
-                        user,
-                        "--regid",
-                        user,
-                        "--clear-groups",
-                        "--pdeathsig",
-                        "KILL",
-                        "--",
-                    ]);
-                    command.arg(binaries.join(program));
-                    command
-                }
-                None => Command::new(binaries.join(program)),
-            };
-            command.env("LC_ALL", "C.UTF-8").current_dir(folder.path()).stdout(Stdio::null());
-            command
-        };
-        let made = run("initdb")
+        let made = run(&binaries, "initdb", user.as_deref(), folder.path())
             .args(["--auth=trust", "--username=ligature", "--no-sync", "--encoding=UTF8", "--pgdata"])
-            .arg(&data)
+            .arg(folder.path().join("data"))
             .stderr(Stdio::piped())
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
-        let server = run("postgres")
-            .arg("-D")
-            .arg(&data)
-            .arg("-k")
-            .arg(folder.path())
-            .args(["-c", "listen_addresses=", "-c", "max_connections=200"])
-            .args(["-c", if durable { "fsync=on" } else { "fsync=off" }])
-            .stderr(log)
-            .spawn()
-            .expect("postgres starts");
         let url = format!(
             "postgres://ligature@%2F{}/postgres",
             folder.path().display().to_string().trim_start_matches('/').replace('/', "%2F")
         );
-        let this =
-            Self { url, private: Some(Private { server, _folder: folder }), schemas: AtomicU32::new(0) };
+        let server = serve(&binaries, durable, user.as_deref(), folder.path());
+        let private = Private { server, binaries, durable, user, folder };
+        let this = Self { url, private: Some(private), schemas: AtomicU32::new(0) };
         this.wait();
-        this
+        Ok(this)
+    }
+
+    /// Ends a private server as its operator does: sessions are cut.
+    ///
+    /// # Panics
+    ///
+    /// When it is somebody else's, or does not end.
+    pub fn stop(&mut self) {
+        let private = self.private.as_mut().expect("a private server");
+        let asked =
+            Command::new("sh").args(["-c", "kill -INT $0", &private.server.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "it is running");
+        private.server.wait().expect("it ends");
+    }
+
+    /// Starts a private server that was stopped.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        let private = self.private.as_mut().expect("a private server");
+        let Private { binaries, durable, user, folder, .. } = private;
+        private.server = serve(binaries, *durable, user.as_deref(), folder.path());
+        self.wait();
+    }
+
+    /// The socket of a private server.
+    ///
+    /// # Panics
+    ///
+    /// When it is somebody else's.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.private.as_ref().expect("a private server").folder.path().join(".s.PGSQL.5432")
     }
 
     fn wait(&self) {
@@ -169,6 +181,36 @@ impl Drop for Postgres {
             }
         }
     }
+}
+
+/// One of the server's programs, as the user that it runs as.
+fn run(binaries: &Path, program: &str, user: Option<&str>, folder: &Path) -> Command {
+    let mut command = match user {
+        // The server refuses to run as root. It ends with this process.
+        Some(user) => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "KILL", "--"]);
+            command.arg(binaries.join(program));
+            command
+        }
+        None => Command::new(binaries.join(program)),
+    };
+    command.env("LC_ALL", "C.UTF-8").current_dir(folder).stdout(Stdio::null());
+    command
+}
+
+fn serve(binaries: &Path, durable: bool, user: Option<&str>, folder: &Path) -> Child {
+    let log = std::fs::File::create(folder.join("log")).expect("a log");
+    run(binaries, "postgres", user, folder)
+        .arg("-D")
+        .arg(folder.join("data"))
+        .arg("-k")
+        .arg(folder)
+        .args(["-c", "listen_addresses=", "-c", "max_connections=200"])
+        .args(["-c", if durable { "fsync=on" } else { "fsync=off" }])
+        .stderr(log)
+        .spawn()
+        .expect("postgres starts")
 }
 
 /// Where `initdb` and `postgres` are: on the PATH, or where Debian puts them.

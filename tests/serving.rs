@@ -135,6 +135,13 @@ impl Tenant {
         assert!(kill.is_ok_and(|status| status.success()), "it is still running: {}", self.log());
     }
 
+    /// The same; all that it has logged.
+    pub(crate) fn stop_logged(self) -> String {
+        let log = self.log.clone();
+        self.stop();
+        fs::read_to_string(log).unwrap_or_default()
+    }
+
     /// Ends it as an operator does, and sees that it went well.
     pub(crate) fn stop(mut self) {
         self.signal("TERM");

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
+//! | `lost_commits` | connections that end at a COMMIT |
 //! | `races` | 64 threads link the same two accounts, in both directions |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 
 mod conformance;
+mod lost_commits;
 mod races;
 mod state_machine;
 mod storage;
@@ -102,8 +104,19 @@ fn main() {
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);
     add(&[Implementation::Sqlite], storage::SQLITE);
+    // Behind a proxy, which reaches the socket of a private server only.
+    let private = if postgres.is_ok() { Postgres::start_private().map(Arc::new).ok() } else { None };
+    if let Some(server) = &private {
+        for (name, test) in lost_commits::LOST_COMMITS.iter().copied() {
+            let server = server.clone();
+            trials.push(Trial::test(format!("postgres::{name}"), move || {
+                test(&server);
+                Ok::<(), Failed>(())
+            }));
+        }
+    }
     let conclusion = libtest_mimic::run(&args, trials);
     // Before the process ends: it ends the server.
-    drop((all, durable, postgres));
+    drop((all, durable, postgres, private));
     conclusion.exit();
 }

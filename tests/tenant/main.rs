@@ -17,6 +17,7 @@ mod linking;
 mod logins;
 mod management;
 mod older;
+mod outages;
 mod paths;
 mod refusals;
 mod tenants;
@@ -46,6 +47,7 @@ fn main() -> std::process::ExitCode {
         ("management", management::tests()),
         ("paths", paths::TESTS.to_vec()),
         ("older", older::TESTS.to_vec()),
+        ("outages", outages::TESTS.to_vec()),
         ("refusals", refusals::TESTS.to_vec()),
     ];
     let trials = modules.into_iter().flat_map(|(module, tests)| {

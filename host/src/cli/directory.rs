@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::Exit;
-use crate::directory::{Administration, Forget, Location, Open, Provenance, SealKey, open};
+use crate::directory::{Administration, Forget, Location, Open, OpenError, Provenance, SealKey, open};
 use crate::login::Timestamp;
 
 /// Which directory, and how its journal is kept.
@@ -23,6 +25,9 @@ pub(super) struct DirectoryArgs {
 
 /// The environment variable that stands for `--directory`.
 pub(super) const DIRECTORY: &str = "LIGATURE_DIRECTORY";
+
+/// How long a server waits for its database at the start.
+const WAIT: Duration = Duration::from_secs(300);
 
 /// How the journal is kept.
 #[derive(Debug, clap::Args)]
@@ -45,11 +50,44 @@ impl DirectoryArgs {
 
 impl JournalArgs {
     pub(super) fn open(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
+        self.open_by(directory, |location, key| open(location, key, how), how)
+    }
+
+    /// The same for a server, which may have been started before its database.
+    pub(super) fn open_patiently(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
+        let patience = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(250))
+            .with_max_delay(Duration::from_secs(2))
+            .with_total_delay(Some(WAIT))
+            .without_max_times();
+        let is_away = |error: &OpenError| matches!(error, OpenError::Away { .. });
+        let mut said: Option<Instant> = None;
+        let tell = |error: &OpenError, _| {
+            if said.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
+                tracing::warn!("waiting for the directory, up to {} minutes: {error}", WAIT.as_secs() / 60);
+                said = Some(Instant::now());
+            }
+        };
+        let open_now = |location: &Location, key: Option<SealKey>| {
+            (|| open(location, key.clone(), how)).retry(patience).when(is_away).notify(tell).call()
+        };
+        self.open_by(directory, open_now, how)
+    }
+
+    fn open_by(
+        &self,
+        directory: &str,
+        open: impl FnOnce(&Location, Option<SealKey>) -> Result<Arc<dyn Administration>, OpenError>,
+        how: Open,
+    ) -> Result<Arc<dyn Administration>, Exit> {
         let key = self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)?;
         // Not by clap, which would repeat a URL that it does not understand,
         // password and all.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
-        let directory = open(&location, key, how).map_err(Exit::unreadable)?;
+        let directory = open(&location, key).map_err(|error| match error {
+            OpenError::Away { .. } => Exit::failed(error),
+            OpenError::NoLocation(_) | OpenError::Unusable { .. } => Exit::unreadable(error),
+        })?;
         if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
             let before = Timestamp::now().days_ago(days);
             directory.forget_snapshots(&Forget::Before(before)).map_err(failed)?;

@@ -92,7 +92,7 @@ impl Args {
             config.users.clear();
         }
         let directory: Arc<dyn Administration> = match &self.directory {
-            Some(directory) => self.journal.open(directory, Open::Create)?,
+            Some(directory) => self.journal.open_patiently(directory, Open::Create)?,
             None => Arc::new(Memory::default()),
         };
         let sources = self.sources(&mut config, &file)?;

@@ -17,6 +17,7 @@ mod open;
 mod records;
 mod said;
 mod sql;
+mod state;
 mod undo;
 mod unlink;
 mod users;
@@ -37,6 +38,7 @@ pub use memory::Memory;
 pub use open::{Location, Open, OpenError, open};
 pub(crate) use said::as_user;
 pub use sql::{KeyError, SealKey, SqlDirectory};
+pub use state::{DirectoryState, PoolState};
 pub use undo::{Undo, UndoError, Undoing};
 
 /// A user and the version it is at.
@@ -258,6 +260,12 @@ pub trait Administration: Directory {
     /// Takes a link back: both users are as they were before it, but for what
     /// [`Undoing`] lists. With `dry_run`, says so and changes nothing.
     fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError>;
+
+    /// Reads next to nothing, to tell whether the directory answers.
+    fn check(&self) -> Result<(), ApiError>;
+
+    /// Errors and connections since it was opened.
+    fn state(&self) -> DirectoryState;
 
     /// Erases snapshots from the journal; the entries stay, and can no longer
     /// be undone. Returns how many were erased.

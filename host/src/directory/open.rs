@@ -34,6 +34,14 @@ pub enum OpenError {
     /// The text names none.
     #[error("{0}; expected sqlite:PATH or postgres://USER@HOST/DATABASE")]
     NoLocation(String),
+    /// Its server does not answer, or does not take connections yet.
+    #[error("the directory {place} cannot be reached: {why}")]
+    Away {
+        /// Where it is, without passwords.
+        place: String,
+        /// Why.
+        why: String,
+    },
     /// It cannot be used.
     #[error("the directory {place} cannot be used: {why}")]
     Unusable {

@@ -14,8 +14,8 @@ use super::credential::Credential;
 use super::journal::{Entry, EntryId, Forget, JournalQuery};
 use super::undo::{Undo, UndoError, Undoing};
 use super::{
-    Administration, Batch, CheckedLink, Directory, Imported, Stored, Unlink, credential, link, undo, unlink,
-    users,
+    Administration, Batch, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, credential,
+    link, undo, unlink, users,
 };
 use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User};
 
@@ -163,6 +163,11 @@ pub(super) trait Store: Send + Sync {
         what: impl FnMut(&mut dyn Records) -> Done<T>,
     ) -> Result<T, ApiError>;
 
+    /// Errors and connections.
+    fn state(&self) -> DirectoryState {
+        DirectoryState::default()
+    }
+
     /// Counts a login. A storage may write it down a moment later, as long as
     /// every reader sees it at once.
     fn count_login(&self, user_id: &str, login: Logins) -> Result<(), ApiError> {
@@ -292,6 +297,15 @@ impl<S: Store> Administration for S {
             return self.read(|records| undo::plan(records, undo))?.map(undo::Plan::into_undoing);
         }
         self.write(Durability::Power, |records| undo::undo(records, undo))?
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        // An id that no user has.
+        self.read(|records| records.is_user("|")).map(drop)
+    }
+
+    fn state(&self) -> DirectoryState {
+        Store::state(self)
     }
 
     fn forget_snapshots(&self, which: &Forget) -> Result<u64, ApiError> {

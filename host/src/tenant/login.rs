@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Tenant;
 use super::config::{Client, Connection, OnFailure};
+use super::one_time::Use;
 use super::revocations::Moment;
 use super::weighed::Weighed;
 use crate::decide::{self, GoesOnAs, On, Undecided, decide_in_order};
@@ -31,6 +32,8 @@ pub(super) struct Proved {
     pub(super) at: Timestamp,
     /// When, among the revocations.
     pub(super) began: Moment,
+    /// The code or ticket that it was proved by.
+    pub(super) by: Option<Arc<Use>>,
 }
 
 impl Weighed for Proved {
@@ -52,7 +55,14 @@ impl Proved {
             ..Identity::default()
         };
         let user = User { user_id: format!("{provider}|{id}"), identities: vec![own], ..User::default() };
-        Self { connection: connection.name.clone(), user, method, at: Timestamp::now(), began: Moment::now() }
+        Self {
+            connection: connection.name.clone(),
+            user,
+            method,
+            at: Timestamp::now(),
+            began: Moment::now(),
+            by: None,
+        }
     }
 
     pub(super) fn key(&self) -> Option<IdentityKey<'_>> {
@@ -66,7 +76,16 @@ impl Proved {
             identities: self.user.identities.clone(),
             ..User::default()
         };
-        Self { user, connection: self.connection.clone(), ..*self }
+        let Self { ref connection, method, at, began, .. } = *self;
+        Self { user, connection: connection.clone(), method, at, began, by: None }
+    }
+
+    /// Gives back the code or ticket that it was proved by: the directory did not
+    /// answer, and nobody is logged in.
+    pub(super) fn give_back(&self) {
+        if let Some(by) = &self.by {
+            by.give_back();
+        }
     }
 }
 
@@ -149,8 +168,8 @@ impl Tenant {
         }
         self.refuse_revoked(proved)?;
         let now = Timestamp::now();
-        let event = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed)?;
-        self.decided_and_told(event, (proved, around), now)
+        let arrived = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed);
+        given_back(proved, arrived.and_then(|event| self.decided_and_told(event, (proved, around), now)))
     }
 
     /// The user of somebody who has proved to be this identity, found or made.
@@ -158,9 +177,10 @@ impl Tenant {
     pub(super) fn arrived(&self, proved: &Proved, around: &Around<'_>) -> Result<Stored, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = Timestamp::now();
-        arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed)?;
+        let arrived = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed);
         let key = proved.key().ok_or(NotLoggedIn::Gone)?;
-        self.directory.owner(key).map_err(|error| failed(error.into()))?.ok_or(NotLoggedIn::Gone)
+        let owner = arrived.and_then(|_| self.directory.owner(key).map_err(|error| failed(error.into())));
+        given_back(proved, owner)?.ok_or(NotLoggedIn::Gone)
     }
 
     /// Writes down that a user's address is theirs. True if the user still has
@@ -193,6 +213,14 @@ impl Tenant {
         Err(ApiError::StateChanged(user_id.to_owned()))
     }
 
+    /// The same beside a change that is made already: it is not worth saying that
+    /// the change was not.
+    pub(super) fn verified_besides(&self, user_id: &str, email: &str) {
+        if let Err(error) = self.set_verified(user_id, email) {
+            tracing::warn!(error = %mask_addresses(&error.to_string()), "an address stays unverified");
+        }
+    }
+
     /// The same without anybody there: a session or a refresh token stands for
     /// the proof.
     pub(super) fn log_in_again(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
@@ -205,9 +233,9 @@ impl Tenant {
         self.refuse_revoked(proved)?;
         let now = Timestamp::now();
         match arrive_again(&*self.directory, self.event(proved, around, now), now) {
-            Ok(Some(event)) => self.decided_and_told(event, (proved, around), now),
+            Ok(Some(event)) => given_back(proved, self.decided_and_told(event, (proved, around), now)),
             Ok(None) | Err(ArrivalError::Directory(ApiError::Invalid(_))) => Err(NotLoggedIn::Gone),
-            Err(error) => Err(failed(error)),
+            Err(error) => given_back(proved, Err(failed(error))),
         }
     }
 
@@ -309,6 +337,14 @@ fn moved<'a>(before: &'a User, merged: &'a User) -> Vec<&'a Identity> {
 
 fn masked(user: &User) -> std::borrow::Cow<'_, str> {
     mask_addresses(&user.user_id)
+}
+
+/// The end of a login. One that the directory did not answer spends no code.
+fn given_back<T>(proved: &Proved, ended: Result<T, NotLoggedIn>) -> Result<T, NotLoggedIn> {
+    if let Err(NotLoggedIn::Failed(_)) = &ended {
+        proved.give_back();
+    }
+    ended
 }
 
 fn failed(error: ArrivalError) -> NotLoggedIn {

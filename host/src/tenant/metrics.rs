@@ -5,10 +5,12 @@ use std::time::Duration;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::decide::DecidedInOrder;
+use crate::directory::DirectoryState;
 
 /// What the tenant counts.
 pub(super) struct Metrics {
@@ -20,6 +22,47 @@ pub(super) struct Metrics {
     refusals: Counter,
     tokens: Family<Named, Counter>,
     refused_tokens: Family<Named, Counter>,
+    directory: DirectoryGauges,
+}
+
+/// The state of the directory, as it was last read.
+#[derive(Default)]
+struct DirectoryGauges {
+    unanswered: Family<Named, Counter>,
+    repeated: Counter,
+    connections: Family<Named, Gauge>,
+}
+
+impl DirectoryGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "directory_errors",
+            "Operations that the directory did not carry out, by reason",
+            self.unanswered.clone(),
+        );
+        registry.register(
+            "directory_repeats",
+            "Transactions begun anew: others were in the way, or the connection ended",
+            self.repeated.clone(),
+        );
+        registry.register("directory_connections", "Connections to the database", self.connections.clone());
+    }
+
+    fn set(&self, state: &DirectoryState) {
+        let reasons = [("unavailable", state.unavailable), ("timed_out", state.timed_out)];
+        for (kind, count) in reasons {
+            set(&self.unanswered.get_or_create(&Named { kind }), count);
+        }
+        set(&self.repeated, state.repeated);
+        let Some(pool) = state.pool else { return };
+        for (kind, count) in [("open", pool.open), ("idle", pool.idle), ("limit", pool.limit)] {
+            self.connections.get_or_create(&Named { kind }).set(count.into());
+        }
+    }
+}
+
+fn set(counter: &Counter, count: u64) {
+    counter.inner().store(count, std::sync::atomic::Ordering::Relaxed);
 }
 
 /// Lines of the log that could not be written.
@@ -62,9 +105,20 @@ impl Metrics {
             refusals: Counter::default(),
             tokens: Family::default(),
             refused_tokens: Family::default(),
+            directory: DirectoryGauges::default(),
         };
-        let Self { mut registry, requests, seconds, decisions, failures, refusals, tokens, refused_tokens } =
-            new;
+        let Self {
+            mut registry,
+            requests,
+            seconds,
+            decisions,
+            failures,
+            refusals,
+            tokens,
+            refused_tokens,
+            directory,
+        } = new;
+        directory.register(&mut registry);
         registry.register("http_requests", "Requests answered, by route", requests.clone());
         registry.register("http_request_seconds", "How long answers took", seconds.clone());
         registry.register("logins", "Logins, by what was decided", decisions.clone());
@@ -73,7 +127,7 @@ impl Metrics {
         registry.register("tokens", "Answers of the token endpoint with tokens, by grant", tokens.clone());
         registry.register("log_lines_missing", "Lines of the log that could not be written", missing_lines.0);
         registry.register("refused_tokens", "Tokens that were not taken, by reason", refused_tokens.clone());
-        Self { registry, requests, seconds, decisions, failures, refusals, tokens, refused_tokens }
+        Self { registry, requests, seconds, decisions, failures, refusals, tokens, refused_tokens, directory }
     }
 
     pub(super) fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
@@ -98,7 +152,8 @@ impl Metrics {
     }
 
     /// In the text format that Prometheus reads.
-    pub(super) fn page(&self) -> String {
+    pub(super) fn page(&self, directory: &DirectoryState) -> String {
+        self.directory.set(directory);
         let mut page = String::new();
         // Fails only where writing into a string does.
         let _ = text::encode(&mut page, &self.registry);

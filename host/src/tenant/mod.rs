@@ -5,6 +5,7 @@
 //! | `config` | `tenant.toml`: clients, connections, who is there at first |
 //! | `server`, `connections` | listeners, and their connections |
 //! | `routes`, `unknown_path` | what lies where, and what does not |
+//! | `refusal`, `time_limit` | refusals of any path, such as of what takes too long |
 //! | `management` | the Management API v2 |
 //! | `authentication` | the Authentication API, and the pages that people see |
 //! | `login` | one login: the plugin is asked |
@@ -42,6 +43,7 @@ mod profile;
 mod random;
 mod rate_limit;
 mod refresh_tokens;
+mod refusal;
 mod reload;
 mod revocations;
 mod routes;
@@ -50,6 +52,7 @@ mod server;
 mod sessions;
 mod start_page;
 mod state_dir;
+mod time_limit;
 mod token_id;
 mod tokens;
 mod unknown_path;

@@ -176,6 +176,7 @@ mod tests {
             method: "pwd",
             at: Timestamp::default(),
             began: Moment::default(),
+            by: None,
         };
         let grant = Grant {
             issuer: "http://localhost/".to_owned(),

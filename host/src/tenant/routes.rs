@@ -14,18 +14,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
-use tower_http::timeout::TimeoutLayer;
 
 use super::issuer::{Scheme, require_own_host};
 use super::management::Problem;
-use super::{Shared, authentication, html, management, outbox, start_page, unknown_path};
+use super::{Shared, authentication, html, management, outbox, start_page, time_limit, unknown_path};
+use crate::login::mask_addresses;
 
 /// Auth0's limit for a body.
 const BODY_BYTES: usize = 1 << 20;
 /// Nothing that a login needs is longer.
 const LOGIN_BODY_BYTES: usize = 32 << 10;
-/// How long a request may take, its body included.
-const REQUEST: Duration = Duration::from_secs(30);
+/// How long the directory may take to answer `/readyz`.
+const READINESS: Duration = Duration::from_secs(2);
 /// How long browsers may keep the answer to a preflight.
 const PREFLIGHT: Duration = Duration::from_secs(600);
 
@@ -52,6 +52,7 @@ pub(super) fn router(tenant: &Shared) -> Router<Shared> {
         .merge(management::document())
         .merge(management::downloads())
         .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
         // Browsers ask for one by themselves.
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/metrics", get(metrics))
@@ -71,7 +72,7 @@ pub(super) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Problem::plain(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST))
+        .layer(middleware::from_fn(time_limit::limited))
         .layer(middleware::from_fn_with_state(tenant.clone(), arrived))
         .layer(cors(tenant))
         .layer(middleware::from_fn_with_state(tenant.clone(), watched))
@@ -171,6 +172,29 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
+/// Whether logins can be served: the directory answers a cheap read.
+async fn readyz(State(tenant): State<Shared>) -> Response {
+    let checked = super::run(&tenant, |tenant| tenant.directory.check());
+    match tokio::time::timeout(READINESS, checked).await {
+        Ok(Ok(())) => "ready\n".into_response(),
+        Ok(Err(error)) => {
+            tracing::warn!(error = %mask_addresses(&error.to_string()), "not ready: the directory failed");
+            not_ready()
+        }
+        Err(_) => {
+            tracing::warn!("not ready: the directory does not answer within {} s", READINESS.as_secs());
+            not_ready()
+        }
+    }
+}
+
+fn not_ready() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response()
+}
+
 async fn metrics(State(tenant): State<Shared>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], tenant.metrics.page())
+    (
+        [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        tenant.metrics.page(&tenant.directory.state()),
+    )
 }

@@ -178,10 +178,12 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         .thread_name("tenant")
         .thread_stack_size(THREAD_STACK)
         .build()?;
-    runtime.block_on(listen(tenant, http, https, tls, || ready(&where_it_is)))?;
+    let ended = runtime.block_on(listen(tenant.clone(), http, https, tls, || ready(&where_it_is)));
     // Whoever still waits for a disk is not waited for any longer.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    Ok(())
+    // The directory is closed here, not in the middle of the runtime.
+    drop(tenant);
+    ended
 }
 
 async fn listen(

@@ -1,15 +1,11 @@
 //! Answers for unknown paths. A path that Auth0 has and this tenant lacks is told
 //! apart from a path that neither has.
 
-use axum::Json;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use axum::response::Response;
 
-use super::authentication::error_page;
-use super::html;
-use super::management::Problem;
+use super::refusal::Envelope;
 use crate::login::{cut, mask_addresses};
 
 /// Resources of Auth0's Management API, with what people call them.
@@ -98,14 +94,8 @@ pub(super) async fn answer(request: Request) -> Response {
         target: "http", method = method.as_str(), path = %shown, status = status.as_u16(),
         "a path was asked for that there is not"
     );
-    if html::wants_page(request.headers()) {
-        return error_page(status, &words);
-    }
-    if path.starts_with("/api/") {
-        return Problem::plain(status).saying(words).into_response();
-    }
     let error = if status == StatusCode::NOT_FOUND { "not_found" } else { "not_implemented" };
-    (status, Json(json!({ "error": error, "error_description": words }))).into_response()
+    Envelope::of(path, request.headers()).refuse(status, error, words)
 }
 
 /// A path for people: as long as a line, without whole addresses in it.

@@ -12,22 +12,28 @@ mod postgres;
 mod rows;
 mod seal;
 mod sqlite;
+mod written;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::open::OpenError;
 use super::records::{Done, Durability, Interrupted, Logins, Records, Store};
+use super::state::{DirectoryState, ErrorCounts};
 use crate::login::ApiError;
 use migrations::Migrate;
+use postgres::Write;
 use seal::Seal;
 
 pub use seal::{KeyError, SealKey};
 
 /// A directory in a database.
-pub struct SqlDirectory(Engine);
+pub struct SqlDirectory {
+    engine: Engine,
+    errors: ErrorCounts,
+}
 
 enum Engine {
     Sqlite(sqlite::Sqlite),
@@ -43,7 +49,7 @@ impl SqlDirectory {
     /// When it cannot be used, with what to do.
     pub fn sqlite(file: &Path, key: Option<SealKey>, create: bool, migrate: bool) -> Result<Self, OpenError> {
         let open = sqlite::Sqlite::open(file, Seal(key), create, Migrate::from(migrate))?;
-        Ok(Self(Engine::Sqlite(open)))
+        Ok(Self { engine: Engine::Sqlite(open), errors: ErrorCounts::default() })
     }
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
@@ -54,15 +60,15 @@ impl SqlDirectory {
     /// When it cannot be used, with what to do.
     pub fn postgres(url: &str, key: Option<SealKey>, migrate: bool) -> Result<Self, OpenError> {
         let open = postgres::Postgres::connect(url, Seal(key), Migrate::from(migrate))?;
-        Ok(Self(Engine::Postgres(open)))
+        Ok(Self { engine: Engine::Postgres(open), errors: ErrorCounts::default() })
     }
 }
 
 impl Store for SqlDirectory {
     fn read<T>(&self, mut what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
-        again_and_again(|| match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.read(&mut what),
-            Engine::Postgres(postgres) => postgres.read(&mut what),
+        self.ended(match &self.engine {
+            Engine::Sqlite(sqlite) => self.again_and_again(|| sqlite.read(&mut what)),
+            Engine::Postgres(postgres) => self.again_and_again(|| postgres.read(&mut what)),
         })
     }
 
@@ -71,15 +77,28 @@ impl Store for SqlDirectory {
         durability: Durability,
         mut what: impl FnMut(&mut dyn Records) -> Done<T>,
     ) -> Result<T, ApiError> {
-        again_and_again(|| match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.write(durability, &mut what),
-            Engine::Postgres(postgres) => postgres.write(durability, &mut what),
+        self.ended(match &self.engine {
+            Engine::Sqlite(sqlite) => self.again_and_again(|| sqlite.write(durability, &mut what)),
+            Engine::Postgres(postgres) => {
+                let mut write = Write::of(postgres, durability, &mut what);
+                let done = self.again_and_again(|| write.run());
+                write.end(done)
+            }
+        })
+    }
+
+    fn state(&self) -> DirectoryState {
+        self.errors.with_pool(match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.pool_state(),
+            Engine::Postgres(postgres) => postgres.pool_state(),
         })
     }
 
     fn count_login(&self, user_id: &str, login: Logins) -> Result<(), ApiError> {
-        let counted = match &self.0 {
-            Engine::Sqlite(sqlite) => again_and_again(|| sqlite.count_login(user_id, login))?,
+        let counted = match &self.engine {
+            Engine::Sqlite(sqlite) => {
+                self.ended(self.again_and_again(|| sqlite.count_login(user_id, login)))?
+            }
             Engine::Postgres(_) => {
                 self.write(Durability::Process, |records| records.count_logins(user_id, login))?
             }
@@ -88,19 +107,35 @@ impl Store for SqlDirectory {
     }
 }
 
-/// Runs a transaction again when others were in the way: 10 times, over some
-/// two seconds.
-fn again_and_again<T>(transaction: impl FnMut() -> Done<T>) -> Result<T, ApiError> {
-    let patience = ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(1))
-        .with_max_delay(Duration::from_millis(500))
-        .with_max_times(10);
-    let is_again = |interrupted: &Interrupted| matches!(interrupted, Interrupted::Again(_));
-    transaction.retry(patience).when(is_again).call().map_err(|interrupted| match interrupted {
-        Interrupted::Answer(error) => error,
-        Interrupted::Again(what) => {
-            ApiError::Unavailable(format!("{what}; the directory is too busy, try again later"))
-        }
-    })
+impl SqlDirectory {
+    /// Runs a transaction again when others were in the way or the server ended
+    /// the connection, for five seconds.
+    fn again_and_again<T>(&self, transaction: impl FnMut() -> Done<T>) -> Done<T> {
+        let begin = Instant::now();
+        let pauses = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(1))
+            .with_max_delay(Duration::from_millis(500))
+            .without_max_times();
+        let is_again = |interrupted: &Interrupted| {
+            matches!(interrupted, Interrupted::Again(_)) && begin.elapsed() < PATIENCE
+        };
+        transaction.retry(pauses).when(is_again).notify(|_, _| self.errors.repeat()).call()
+    }
+
+    /// The answer of a transaction.
+    fn ended<T>(&self, done: Done<T>) -> Result<T, ApiError> {
+        done.map_err(|interrupted| {
+            let error = match interrupted {
+                Interrupted::Answer(error) => error,
+                Interrupted::Again(what) => ApiError::Unavailable(format!("{what}; try again later")),
+            };
+            self.errors.count(&error);
+            error
+        })
+    }
 }
+
+/// How long a transaction is begun anew when others were in the way, or when the
+/// server ended the connection.
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,6 +7,7 @@ use super::credential_rows;
 use super::entry_row::{entry, record};
 use super::login_counts::LoginCounts;
 use super::seal::Seal;
+use super::written::Written;
 use crate::directory::Stored;
 use crate::directory::credential::Credential;
 use crate::directory::journal::{Entry, EntryId, Forget, JournalQuery, Kept};
@@ -19,6 +20,18 @@ pub(super) struct Rows<'a, C> {
     pub(super) seal: &'a Seal,
     /// Logins that are counted and not written down yet, for whoever reads.
     pub(super) pending: Option<&'a LoginCounts>,
+    /// A record by which the transaction can be told to have been committed.
+    pub(super) written: Option<Written>,
+}
+
+impl<'a, C> Rows<'a, C> {
+    pub(super) fn new(connection: &'a mut C, seal: &'a Seal) -> Self {
+        Self { connection, seal, pending: None, written: None }
+    }
+
+    fn note(&mut self, written: Written) {
+        self.written = Written::or_better(self.written.take(), written);
+    }
 }
 
 /// A statement that reads users, with the rest of it.
@@ -85,7 +98,7 @@ fn with_pending(stored: Stored, pending: Option<&LoginCounts>) -> Stored {
 }
 
 /// The user without what has columns of its own.
-fn document(user: &User) -> Done<String> {
+pub(super) fn document(user: &User) -> Done<String> {
     if user.logins_count.is_none() && user.last_login.is_none() && last_ip(user).is_none() {
         return serde_json::to_string(user).map_err(|error| unwritable(&error));
     }
@@ -169,7 +182,7 @@ impl<C: Connection> Records for Rows<'_, C> {
 
     fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
         let lower = user.email.as_ref().map(|email| email.to_ascii_lowercase());
-        self.changes_one(
+        let is_done = self.changes_one(
             "INSERT INTO users (user_id, version, email, email_lower, logins_count, last_login, last_ip, document) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
             &[
@@ -182,12 +195,16 @@ impl<C: Connection> Records for Rows<'_, C> {
                 Param::Text(last_ip(user)),
                 (&document(user)?).into(),
             ],
-        )
+        )?;
+        if is_done {
+            self.note(Written::User(user.clone(), version));
+        }
+        Ok(is_done)
     }
 
     fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
         let lower = user.email.as_ref().map(|email| email.to_ascii_lowercase());
-        self.changes_one(
+        let is_done = self.changes_one(
             "UPDATE users SET version = version + 1, email = $1, email_lower = $2, document = $3, \
              last_ip = COALESCE(last_ip, $4) WHERE user_id = $5 AND version = $6",
             &[
@@ -198,14 +215,22 @@ impl<C: Connection> Records for Rows<'_, C> {
                 (&user.user_id).into(),
                 version.into(),
             ],
-        )
+        )?;
+        if is_done {
+            self.note(Written::User(user.clone(), version + 1));
+        }
+        Ok(is_done)
     }
 
     fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool> {
-        self.changes_one(
+        let is_done = self.changes_one(
             "DELETE FROM users WHERE user_id = $1 AND version = $2",
             &[user_id.into(), version.into()],
-        )
+        )?;
+        if is_done {
+            self.note(Written::Removed(user_id.to_owned()));
+        }
+        Ok(is_done)
     }
 
     fn set_logins(&mut self, user: &User) -> Done<bool> {
@@ -301,7 +326,11 @@ impl<C: Connection> Records for Rows<'_, C> {
     }
 
     fn add_credential(&mut self, credential: &Credential) -> Done<bool> {
-        credential_rows::add(self.connection, credential)
+        let is_done = credential_rows::add(self.connection, credential)?;
+        if is_done {
+            self.note(Written::Credential(credential.clone()));
+        }
+        Ok(is_done)
     }
 
     fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool> {
@@ -331,6 +360,7 @@ impl<C: Connection> Records for Rows<'_, C> {
                 Param::Bytes(snapshot.as_deref()),
             ],
         )?;
+        self.note(Written::Entry(entry.id.clone()));
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use super::login_counts::{self, Counts, LoginCounts};
 use super::migrations::{Migrate, migrate};
 use super::rows::Rows;
 use super::seal::Seal;
+use crate::directory::PoolState;
 use crate::directory::open::OpenError;
 use crate::directory::records::{Done, Durability, Interrupted, Logins, Records};
 use crate::login::ApiError;
@@ -86,6 +87,11 @@ impl Sqlite {
         self.file.write(durability, what)
     }
 
+    pub(super) fn pool_state(&self) -> PoolState {
+        let state = self.file.readers.state();
+        PoolState { open: state.connections, idle: state.idle_connections, limit: READERS }
+    }
+
     /// False if there is no such user.
     pub(super) fn count_login(&self, user_id: &str, login: Logins) -> Done<bool> {
         let is_there =
@@ -114,7 +120,7 @@ impl File {
         let mut reader = self.readers.get().map_err(|error| {
             Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
         })?;
-        what(&mut Rows { connection: &mut *reader, seal: &self.seal, pending: Some(&self.counts) })
+        what(&mut Rows { pending: Some(&self.counts), ..Rows::new(&mut *reader, &self.seal) })
     }
 
     fn write<T>(
@@ -124,7 +130,7 @@ impl File {
     ) -> Done<T> {
         let mut counts = Counts::new();
         let done = self.writer.run(durability, |connection| {
-            let rows = &mut Rows { connection, seal: &self.seal, pending: None };
+            let rows = &mut Rows::new(connection, &self.seal);
             counts = self.counts.take();
             login_counts::write(rows, &counts)?;
             what(rows)

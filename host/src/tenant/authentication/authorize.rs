@@ -101,7 +101,10 @@ impl Asked<'_> {
     /// Whoever has a login ticket, and whether it is in the browser that got it.
     fn by_ticket(&self, name: &str, authorization: &Authorization) -> Result<(Proved, bool), Refused> {
         let unknown = || Refused::denied("Unknown or invalid login ticket.");
-        let ticket = self.tenant.flows.login_tickets.take(name).ok_or_else(unknown)?;
+        let ticket = self.tenant.flows.login_tickets.get(name).ok_or_else(unknown)?;
+        if !ticket.used.begin() {
+            return Err(unknown());
+        }
         if ticket.client_id != authorization.client_id {
             return Err(unknown());
         }
@@ -112,7 +115,7 @@ impl Asked<'_> {
             tracing::warn!(target: "audit", client = ticket.client_id, "a login ticket came from another browser");
             return Err(unknown());
         }
-        Ok((ticket.proved, is_same))
+        Ok((Proved { by: Some(ticket.used), ..ticket.proved }, is_same))
     }
 
     /// Somebody has just proved who they are, without one of our pages.

@@ -2,6 +2,8 @@
 //!
 //! Source: auth0-js 9 and 10; Auth0, "Cross-origin authentication".
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::ORIGIN;
@@ -57,7 +59,13 @@ fn authenticated(
     })?;
     let mut browser = Browser::of(tenant, issuer, headers);
     let brought = browser.known_id().is_some();
-    let ticket = Ticket { client_id: client.client_id.clone(), proved, browser: browser.id(), brought };
+    let ticket = Ticket {
+        client_id: client.client_id.clone(),
+        proved,
+        browser: browser.id(),
+        brought,
+        used: Arc::default(),
+    };
     let answer = json!({
         "login_ticket": tenant.flows.login_tickets.put(ticket),
         "co_verifier": random::secret(),

@@ -180,50 +180,49 @@ pub(super) fn reset(tenant: &Tenant, params: &Params) -> Response {
         Err(Wrong::Busy) => return Refused::busy().into_response(),
         Err(_) => return pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters.")),
     };
-    let Some(ResetTicket { connection, email, user_id, began }) = tenant.flows.resets.take(ticket) else {
-        return used();
-    };
-    let Some(connection) = tenant.config.connection(&connection) else { return used() };
-    let done = holder(tenant, connection, &email).and_then(|known| {
-        // Whoever has the address by now may be another one.
-        let Some(known) = known.filter(|known| known.user_id == user_id) else { return Ok(false) };
-        // An older mail than the password.
-        if tenant.revocations.is_revoked(&format!("auth0|{}", known.user_id), began) {
-            return Ok(false);
-        }
-        let key = IdentityKey { connection: &known.connection, provider: "auth0", user_id: &known.user_id };
-        let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
-        let credential = Credential { password: Some(hash), ..known };
-        let user_id = format!("auth0|{}", credential.user_id);
-        tenant.part_unproved_links(&owner.user, &user_id)?;
-        tenant.directory.set_credential(&credential)?;
-        tenant.login_changed(&credential, &owner.user);
-        tenant.events.of_account(tenant, "scp", (&connection.name, &user_id, &email));
-        tenant.set_verified(&user_id, &email)?;
-        Ok(true)
-    });
-    match done {
-        Ok(true) => {
-            tracing::info!(target: "audit", connection = connection.name, "a password was reset");
-            pages::message("Done", PASSWORD_CHANGED)
-        }
-        Ok(false) => used(),
-        Err(error) => unavailable(error).into_response(),
+    match tenant.flows.resets.spend(ticket, |ticket| set_password(tenant, ticket, hash)) {
+        Some(Ok(true)) => pages::message("Done", PASSWORD_CHANGED),
+        Some(Ok(false)) | None => used(),
+        Some(Err(error)) => unavailable(error).into_response(),
     }
+}
+
+/// False if the address has another holder by now, or the holder another password.
+fn set_password(tenant: &Tenant, ticket: &ResetTicket, hash: String) -> Result<bool, ApiError> {
+    let Some(connection) = tenant.config.connection(&ticket.connection) else { return Ok(false) };
+    let known = holder(tenant, connection, &ticket.email)?;
+    let Some(known) = known.filter(|known| known.user_id == ticket.user_id) else { return Ok(false) };
+    // An older mail than the password.
+    let user_id = format!("auth0|{}", known.user_id);
+    if tenant.revocations.is_revoked(&user_id, ticket.began) {
+        return Ok(false);
+    }
+    let key = IdentityKey { connection: &known.connection, provider: "auth0", user_id: &known.user_id };
+    let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
+    let credential = Credential { password: Some(hash), ..known };
+    tenant.part_unproved_links(&owner.user, &user_id)?;
+    tenant.directory.set_credential(&credential)?;
+    tenant.login_changed(&credential, &owner.user);
+    tracing::info!(target: "audit", connection = connection.name, "a password was reset");
+    tenant.events.of_account(tenant, "scp", (&connection.name, &user_id, &ticket.email));
+    tenant.verified_besides(&user_id, &ticket.email);
+    Ok(true)
 }
 
 /// Verifies the address of a mail.
 pub(super) fn verify(tenant: &Tenant, ticket: &str) -> Response {
-    let Some(Verification { user_id, email }) = tenant.flows.verifications.take(ticket) else {
-        return pages::error(StatusCode::BAD_REQUEST, USED);
-    };
-    match tenant.set_verified(&user_id, &email) {
-        Ok(true) => {
-            tenant.events.verified(&user_id, &email);
-            pages::message("Done", "Your address is verified.")
+    let verified = tenant.flows.verifications.spend(ticket, |Verification { user_id, email }| {
+        let is_verified = tenant.set_verified(user_id, email)?;
+        if is_verified {
+            tenant.events.verified(user_id, email);
         }
-        Ok(false) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
-        Err(error) => unavailable(error).into_response(),
+        Ok(is_verified)
+    });
+    match verified {
+        None => pages::error(StatusCode::BAD_REQUEST, USED),
+        Some(Ok(true)) => pages::message("Done", "Your address is verified."),
+        Some(Ok(false)) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
+        Some(Err(error)) => unavailable(error).into_response(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::authorization::{Authorization, Prompt};
 use super::authorize::{Asked, around, is_fit};
 use super::error::Refused;
 use super::linking::{Does, LinkStep, Linking, holder, login_required, not_logged_in, owner_now, told};
-use super::pages;
+use super::pages::{self, Page};
 use super::steps::Form;
 use crate::login::{Timestamp, User};
 use crate::tenant::login::{LoggedIn, Proved};
@@ -114,23 +114,38 @@ fn still_owner(logged_in: LoggedIn, linking: &Linking) -> Result<Arc<User>, Refu
 
 impl Form<'_> {
     /// Goes on with somebody who has proved who they are.
-    pub(super) fn link_step(self, linking: &Linking, step: &LinkStep, proved: &Proved) -> Response {
+    pub(super) fn link_step(
+        self,
+        page: Page,
+        (linking, step): (&Linking, &LinkStep),
+        proved: &Proved,
+    ) -> Response {
         // A form that is sent twice gets one answer.
         if self.tenant().flows.pending.take(&self.name).is_none() {
             return pages::error(StatusCode::BAD_REQUEST, "This page was used already.");
         }
         match step {
-            LinkStep::Owner { .. } => self.owner_proved(linking, proved),
-            LinkStep::Account { sid, .. } => self.account_proved(linking, sid, proved),
+            LinkStep::Owner { .. } => self.owner_proved(page, linking, proved),
+            LinkStep::Account { sid, .. } => self.account_proved(page, (linking, sid), proved),
         }
     }
 
-    fn owner_proved(mut self, linking: &Linking, proved: &Proved) -> Response {
+    /// Tells the application why nothing is linked. Where the directory did not
+    /// answer, the page stays for another attempt.
+    fn refused(self, page: Page, proved: &Proved, why: Refused) -> Response {
+        if why != Refused::server() {
+            return self.asked.refuse_link(&self.pending.authorization, why);
+        }
+        self.tenant().flows.pending.put_as(self.name.clone(), self.pending.clone());
+        self.later(page, proved, &why)
+    }
+
+    fn owner_proved(mut self, page: Page, linking: &Linking, proved: &Proved) -> Response {
         let authorization = &self.pending.authorization;
         let owner = self.logged_in_as_owner(linking, proved);
         let owner = match owner {
             Ok(owner) => owner,
-            Err(why) => return self.asked.refuse_link(authorization, why),
+            Err(why) => return self.refused(page, proved, why),
         };
         if linking.does == Does::Link {
             let session = self.asked.browser.begin_session(self.asked.tenant, proved);
@@ -141,7 +156,7 @@ impl Form<'_> {
                 let session = self.asked.browser.begin_session(self.asked.tenant, proved);
                 self.asked.finish(authorization, &user, proved, Some(&session))
             }
-            Err(why) => self.asked.refuse_link(authorization, why),
+            Err(why) => self.refused(page, proved, why),
         }
     }
 
@@ -163,7 +178,7 @@ impl Form<'_> {
         still_owner(logged_in.map_err(not_logged_in)?, linking)
     }
 
-    fn account_proved(self, linking: &Linking, sid: &str, second: &Proved) -> Response {
+    fn account_proved(self, page: Page, (linking, sid): (&Linking, &str), second: &Proved) -> Response {
         let authorization = &self.pending.authorization;
         let session = self.asked.browser.session(self.asked.tenant).filter(|session| session.sid == sid);
         let linked = session.ok_or_else(|| login_required("The owner of the account has logged out."));
@@ -176,7 +191,7 @@ impl Form<'_> {
         });
         match linked {
             Ok((user, session)) => self.asked.finish(authorization, &user, &session.proved, Some(&session)),
-            Err(why) => self.asked.refuse_link(authorization, why),
+            Err(why) => self.refused(page, second, why),
         }
     }
 

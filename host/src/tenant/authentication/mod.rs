@@ -58,7 +58,7 @@ use super::attempts::Attempts;
 use super::config::Lifetimes;
 use super::login::Proved;
 use super::login_name;
-use super::one_time::OneTime;
+use super::one_time::{OneTime, Use};
 use super::revocations::Moment;
 use super::weighed::Weighed;
 use crate::login::User;
@@ -98,6 +98,8 @@ struct Ticket {
     browser: String,
     /// Whether the browser brought that cookie, and will again.
     brought: bool,
+    /// Whether somebody has logged in by it.
+    used: Arc<Use>,
 }
 
 impl Weighed for Ticket {

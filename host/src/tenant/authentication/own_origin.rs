@@ -2,6 +2,8 @@
 //! tenant's own origin.
 
 use askama::Template;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -75,7 +77,13 @@ fn checked(
     };
     let mut browser = Browser::of(tenant, issuer, headers);
     let brought = browser.known_id().is_some();
-    let ticket = Ticket { client_id: client.client_id.clone(), proved, browser: browser.id(), brought };
+    let ticket = Ticket {
+        client_id: client.client_id.clone(),
+        proved,
+        browser: browser.id(),
+        brought,
+        used: Arc::default(),
+    };
     let mut context = Params::default();
     for name in [
         "client_id",

@@ -11,6 +11,7 @@ use crate::login::{ApiError, Verification};
 use crate::tenant::attempts::{Attempt, TooMany, network};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::login::Proved;
+use crate::tenant::one_time::Use;
 use crate::tenant::passwords::Wrong;
 use crate::tenant::revocations::Moment;
 use crate::tenant::tokens::same_secret;
@@ -26,6 +27,8 @@ pub(super) struct MailedCode {
     pub(super) params: Params,
     /// The browser that asked for it, where that could be told.
     pub(super) browser: Option<String>,
+    /// Whether somebody has logged in by it.
+    used: Arc<Use>,
     /// Failed attempts, by sender.
     failed: Mutex<HashMap<String, u32>>,
 }
@@ -48,7 +51,14 @@ enum Left {
 
 impl MailedCode {
     pub(super) fn new(code: String, address: &str, params: Params, browser: Option<String>) -> Self {
-        Self { code, address: address.to_owned(), params, browser, failed: Mutex::default() }
+        Self {
+            code,
+            address: address.to_owned(),
+            params,
+            browser,
+            used: Arc::default(),
+            failed: Mutex::default(),
+        }
     }
 }
 
@@ -157,7 +167,7 @@ pub(super) fn mailed(
     // As it is copied from a mail.
     let code: String = typed.secret.split_whitespace().collect();
     // Where there is no code, there is nothing to guess, and nothing to count.
-    let mailed = tenant.flows.mailed_codes.get(&name).ok_or_else(wrong)?;
+    let mailed = tenant.flows.mailed_codes.get(&name).filter(|it| !it.used.has_begun()).ok_or_else(wrong)?;
     // The count is the address's, too: a new code must not bring new attempts.
     let attempt = Attempt { login: &name, sender: typed.sender, exists: true };
     tenant.flows.attempts.begin(attempt).map_err(|TooMany| Refused::too_many_attempts())?;
@@ -183,12 +193,13 @@ pub(super) fn mailed(
 /// By a code that was mailed to an address, or sent to a phone.
 pub(super) fn by_code(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) -> Result<Proved, Refused> {
     let mailed = mailed(tenant, connection, typed)?;
-    if tenant.flows.mailed_codes.take(&code_name(connection, typed.login)).is_none() {
+    if !mailed.used.begin() {
         return Err(Refused::grant(wrong_code(connection)));
     }
     let address = mailed.address.as_str();
     let id = passwordless_id(connection, address);
     let mut proved = Proved::new(connection, &id, connection_method(connection));
+    proved.by = Some(mailed.used.clone());
     if connection.strategy == "sms" {
         proved.user.rest.insert("phone_number".to_owned(), address.into());
         proved.user.rest.insert("phone_verified".to_owned(), true.into());

@@ -21,7 +21,7 @@ use super::{database, pages, passwordless, prove};
 use crate::login::{Answer, Identity, Proof, Step};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::issuer::Issuer;
-use crate::tenant::login::{Around, From, LoggedIn, Proved};
+use crate::tenant::login::{Around, From, LoggedIn, NotLoggedIn, Proved};
 use crate::tenant::sessions::Browser;
 use crate::tenant::weighed::Weighed;
 use crate::tenant::{Shared, Tenant, run};
@@ -130,15 +130,22 @@ impl<'a> Form<'a> {
         (self.asked.browser.into_cookies(), why.retry_after().map(AppendHeaders), page).into_response()
     }
 
-    /// Goes on with somebody who has proved who they are.
-    fn proved(self, proved: Proved) -> Response {
+    /// The page again, because the directory did not answer: the proof is good for
+    /// another attempt.
+    pub(super) fn later(self, page: Page, proved: &Proved, why: &Refused) -> Response {
+        proved.give_back();
+        self.again(page, why)
+    }
+
+    /// Goes on with somebody who has proved who they are, on this page.
+    fn proved(self, page: Page, proved: &Proved) -> Response {
         let pending = self.pending.clone();
         if let (Some(linking), Some(step)) = (&pending.authorization.linking, &pending.linking) {
-            return self.link_step(linking, step, &proved);
+            return self.link_step(page, (linking, step), proved);
         }
         match self.pending.asked.clone() {
-            None => self.log_in(&proved, None),
-            Some(question) => self.answered(question, &proved),
+            None => self.log_in(page, proved, None),
+            Some(question) => self.answered(page, question, proved),
         }
     }
 
@@ -152,16 +159,16 @@ impl<'a> Form<'a> {
     }
 
     /// Somebody has proved a second account.
-    fn answered(self, question: Question, second: &Proved) -> Response {
+    fn answered(self, page: Page, question: Question, second: &Proved) -> Response {
         match self.is_settled(&question) {
             Ok(false) => {}
-            Ok(true) => return self.log_in(&question.proved, None),
-            Err(why) => return self.again(Page::Login, &why),
+            Ok(true) => return self.log_in(page, &question.proved, None),
+            Err(why) => return self.later(page, second, &why),
         }
         let owner = second.key().map(|key| self.tenant().directory.owner(key));
         let candidate = match owner {
             Some(Ok(Some(owner))) => owner.user.user_id.clone(),
-            Some(Err(error)) => return self.again(Page::Login, &prove::unavailable(error)),
+            Some(Err(error)) => return self.later(page, second, &prove::unavailable(error)),
             _ => String::new(),
         };
         if !question.candidates.contains(&candidate) {
@@ -177,10 +184,12 @@ impl<'a> Form<'a> {
             methods: vec![second.method.to_owned()],
         };
         let answer = Answer { step: question.step, proof: Some(proof), policy: Some(question.policy) };
-        self.log_in(&question.proved, Some(&answer))
+        // The second proof is the answer; where it comes to nothing, it is good again.
+        let proved = Proved { by: second.by.clone(), ..question.proved };
+        self.log_in(page, &proved, Some(&answer))
     }
 
-    fn log_in(mut self, proved: &Proved, answer: Option<&Answer>) -> Response {
+    fn log_in(mut self, page: Page, proved: &Proved, answer: Option<&Answer>) -> Response {
         let tenant = self.tenant();
         let authorization = &self.pending.authorization;
         let Some(client) = tenant.config.client(&authorization.client_id) else {
@@ -196,6 +205,9 @@ impl<'a> Form<'a> {
             None => tenant.log_in(proved, &around),
             Some(_) => tenant.log_in_known(proved, &around),
         };
+        if let Err(why @ NotLoggedIn::Failed(_)) = logged_in {
+            return self.later(page, proved, &why.into());
+        }
         // Whoever sends the same form twice gets one answer.
         if tenant.flows.pending.take(&self.name).is_none() {
             return pages::error(StatusCode::BAD_REQUEST, "This page was used already.");
@@ -207,7 +219,8 @@ impl<'a> Form<'a> {
             }
             Ok(LoggedIn::Asked { current, step, candidates, policy }) => {
                 let question = Question {
-                    proved: proved.clone(),
+                    // By now it is used.
+                    proved: Proved { by: None, ..proved.clone() },
                     current: current.user_id.clone(),
                     step,
                     candidates,
@@ -333,11 +346,11 @@ step!(
             None if form.pending.linking.is_some() => form.cancel_link(),
             None => pages::error(StatusCode::BAD_REQUEST, "There is nothing to skip."),
             Some(question) if matches!(form.is_settled(&question), Ok(true)) => {
-                form.log_in(&question.proved, None)
+                form.log_in(Page::Login, &question.proved, None)
             }
             Some(question) => {
                 let answer = Answer { step: question.step, proof: None, policy: Some(question.policy.clone()) };
-                form.log_in(&question.proved, Some(&answer))
+                form.log_in(Page::Login, &question.proved, Some(&answer))
             }
         }
     }
@@ -346,7 +359,7 @@ step!(
 impl Form<'_> {
     fn go_on(self, page: Page, proved: Result<Proved, Refused>) -> Response {
         match proved {
-            Ok(proved) => self.proved(proved),
+            Ok(proved) => self.proved(page, &proved),
             Err(why) => self.again(page, &why),
         }
     }

@@ -142,28 +142,29 @@ pub(super) async fn verification_page(State(tenant): State<Shared>, InQuery(para
 pub(super) async fn verify_email(State(tenant): State<Shared>, params: Params) -> Response {
     run(&tenant, move |tenant| {
         let ticket = params.get("ticket").unwrap_or_default();
-        match tenant.flows.tickets.verifications.take(ticket) {
+        let verified = tenant.flows.tickets.verifications.spend(ticket, |known| verified(tenant, known));
+        match verified {
             None => database::verify(tenant, ticket),
-            Some(known) if known.until < Timestamp::now() => used(),
-            Some(known) => verified(tenant, known),
+            Some(Ok(response)) => response,
+            Some(Err(error)) => unavailable(error).into_response(),
         }
     })
     .await
 }
 
-fn verified(tenant: &Tenant, ticket: VerificationTicket) -> Response {
-    let VerificationTicket { user_id, email, then, .. } = ticket;
-    match tenant.set_verified(&user_id, &email) {
-        Ok(true) => {
-            tenant.events.verified(&user_id, &email);
-            match then {
-                Some(then) => then.follow("Your email was verified. You can continue using the application."),
-                None => pages::message("Done", "Your address is verified."),
-            }
-        }
-        Ok(false) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
-        Err(error) => unavailable(error).into_response(),
+fn verified(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, ApiError> {
+    let VerificationTicket { user_id, email, then, until, .. } = ticket;
+    if *until < Timestamp::now() {
+        return Ok(used());
     }
+    if !tenant.set_verified(user_id, email)? {
+        return Ok(pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."));
+    }
+    tenant.events.verified(user_id, email);
+    Ok(match then {
+        Some(then) => then.clone().follow("Your email was verified. You can continue using the application."),
+        None => pages::message("Done", "Your address is verified."),
+    })
 }
 
 /// A page that asks for a new password.
@@ -195,17 +196,17 @@ fn set(tenant: &Tenant, ticket: &str, password: &str) -> Response {
         Err(Wrong::Busy) => return Refused::busy().into_response(),
         Err(_) => return pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters.")),
     };
-    let Some(ticket) = tenant.flows.tickets.passwords.take(ticket) else { return used() };
-    match set_hash(tenant, &ticket, hash) {
-        Ok(true) => {
-            tracing::info!(target: "audit", connection = ticket.connection, "a password was set by a ticket");
-            match ticket.then {
-                Some(then) => then.follow("You can now login to the application with the new password."),
-                None => pages::message("Done", PASSWORD_CHANGED),
-            }
-        }
-        Ok(false) => used(),
-        Err(error) => unavailable(error).into_response(),
+    let set = tenant.flows.tickets.passwords.spend(ticket, |ticket| {
+        let is_set = set_hash(tenant, ticket, hash)?;
+        Ok(is_set.then(|| match &ticket.then {
+            Some(then) => then.clone().follow("You can now login to the application with the new password."),
+            None => pages::message("Done", PASSWORD_CHANGED),
+        }))
+    });
+    match set {
+        Some(Ok(Some(response))) => response,
+        Some(Ok(None)) | None => used(),
+        Some(Err(error)) => unavailable(error).into_response(),
     }
 }
 
@@ -232,10 +233,11 @@ fn set_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bo
     tenant.part_unproved_links(&owner.user, &user_id)?;
     tenant.directory.set_credential(&credential)?;
     tenant.login_changed(&credential, &owner.user);
+    tracing::info!(target: "audit", connection, "a password was set by a ticket");
     let email = owner.user.email.as_deref().unwrap_or_default();
     tenant.events.of_account(tenant, "scp", (connection, &user_id, email));
     if let Some(email) = verifies {
-        tenant.set_verified(&user_id, email)?;
+        tenant.verified_besides(&user_id, email);
     }
     Ok(true)
 }

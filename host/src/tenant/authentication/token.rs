@@ -131,6 +131,14 @@ impl Request<'_> {
         let Self { tenant, client, params, .. } = *self;
         let invalid = || Refused::grant("Invalid authorization code");
         let name = params.require("code")?;
+        // Read first: a directory that does not answer spends no code.
+        let owner = match tenant.flows.codes.get(name) {
+            Some(code) => {
+                let owner = code.proved.key().map(|key| tenant.directory.owner(key)).transpose();
+                owner.map_err(unavailable)?.flatten()
+            }
+            None => None,
+        };
         let Some(code) = tenant.flows.codes.take(name) else {
             // Used before: whoever used it may have stolen it.
             if let Some(spent) = tenant.flows.spent_codes.get(name) {
@@ -165,8 +173,7 @@ impl Request<'_> {
             }
         }
         // Whoever the identity belongs to by now: it may have been linked.
-        let owner = code.proved.key().map(|key| tenant.directory.owner(key)).transpose();
-        let owner = owner.map_err(unavailable)?.flatten().ok_or_else(invalid)?;
+        let owner = owner.ok_or_else(invalid)?;
         if owner.user.blocked {
             return Err(NotLoggedIn::Blocked.into());
         }
