@@ -34,6 +34,14 @@ pub enum OpenError {
     /// The text names none.
     #[error("{0}; expected sqlite:PATH or postgres://USER@HOST/DATABASE")]
     NoLocation(String),
+    /// An environment variable for what a `postgres://` URL leaves out.
+    #[error("the environment variable {name} cannot be understood; expected {expected}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// It cannot be used.
     #[error("the directory {place} cannot be used: {why}")]
     Unusable {
