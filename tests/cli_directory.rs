@@ -412,6 +412,22 @@ fn a_password_is_never_repeated() {
 }
 
 #[test]
+fn the_environment_says_what_a_postgres_url_leaves_out() {
+    let place = Place::empty();
+    let export = |url: &str, port: &str| {
+        let mut command = place.command(&["users", "export", "--directory", url]);
+        command.env("PGHOST", "127.0.0.1").env("PGPORT", port).env("PGUSER", "u");
+        let ran = ran(command.env("PGPASSWORD", "hunter2").env("PGDATABASE", "x").output().expect("it runs"));
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+        ran.stderr
+    };
+    assert!(export("postgres://", "1").contains("postgres://127.0.0.1:1/x cannot be used"));
+    assert!(export("postgres://localhost/y", "2").contains("postgres://localhost:2/y cannot be used"));
+    assert!(export("postgres://", "hunter2").contains("PGPORT cannot be understood"));
+}
+
+#[test]
 fn snapshots_are_encrypted_with_a_key_file() {
     let place = Place::with_users();
     place.write("key", "00".repeat(32).as_bytes());

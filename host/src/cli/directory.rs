@@ -86,7 +86,9 @@ impl JournalArgs {
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
         let directory = open(&location, key).map_err(|error| match error {
             OpenError::Away { .. } => Exit::failed(error),
-            OpenError::NoLocation(_) | OpenError::Unusable { .. } => Exit::unreadable(error),
+            OpenError::NoLocation(_) | OpenError::Variable { .. } | OpenError::Unusable { .. } => {
+                Exit::unreadable(error)
+            }
         })?;
         if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
             let before = Timestamp::now().days_ago(days);

@@ -42,6 +42,14 @@ pub enum OpenError {
         /// Why.
         why: String,
     },
+    /// An environment variable for what a `postgres://` URL leaves out.
+    #[error("the environment variable {name} cannot be understood; expected {expected}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// It cannot be used.
     #[error("the directory {place} cannot be used: {why}")]
     Unusable {

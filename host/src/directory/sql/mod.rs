@@ -9,6 +9,8 @@ mod group_commit;
 mod login_counts;
 mod migrations;
 mod postgres;
+mod postgres_address;
+mod postgres_url;
 mod rows;
 mod seal;
 mod sqlite;
@@ -53,6 +55,7 @@ impl SqlDirectory {
     }
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
+    /// What the URL leaves out, libpq's environment variables say.
     /// Without `migrate`, refuses a database of an older version.
     ///
     /// # Errors

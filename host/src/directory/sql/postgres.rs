@@ -1,23 +1,20 @@
 //! PostgreSQL, and the engines that speak its protocol.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
-use postgres::{Client, Config, NoTls, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use postgres::{Client, Statement};
 
 use super::connection::{Connection, Param, Row};
 use super::migrations::{Migrate, migrate, with_cause};
+use super::postgres_address::Address;
 use super::rows::Rows;
 use super::seal::Seal;
 use super::written::{Ended, Written, not_known};
-
 use crate::directory::PoolState;
 use crate::directory::open::OpenError;
 use crate::directory::records::{Done, Durability, Interrupted, Records};
@@ -47,8 +44,9 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) fn connect(url: &str, seal: Seal, mode: Migrate) -> Result<Self, OpenError> {
-        let server = Server::new(url)?;
-        let place = server.place.clone();
+        let address = Address::new(url, &|name| std::env::var(name).ok())?;
+        let server = Server { address, ends: Arc::default() };
+        let place = server.address.place.clone();
         let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
         let mut first = server.session().map_err(|error| {
             if is_away(&error) {
@@ -275,67 +273,17 @@ impl Session {
     }
 }
 
-/// Where to connect, and how.
+/// What the pool makes connections with.
 struct Server {
-    config: Config,
-    tls: Option<MakeRustlsConnect>,
-    /// For messages: without the password.
-    place: String,
+    address: Address,
     /// How often a session was ended by the server.
     ends: Arc<AtomicU64>,
 }
 
 impl Server {
-    fn new(url: &str) -> Result<Self, OpenError> {
-        let mut config: Config = url
-            .parse()
-            .map_err(|_| OpenError::NoLocation("the postgres URL cannot be understood".to_owned()))?;
-        // A password with a bare @ is cut in two, and its end taken for the host.
-        let split = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
-        if config.get_hosts().iter().any(split) {
-            let why = "in the postgres URL a user name or password holds an `@`: write it as %40";
-            return Err(OpenError::NoLocation(why.to_owned()));
-        }
-        config.application_name("ligature");
-        if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(PATIENCE * 2);
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(PATIENCE);
-        }
-        let place = place(&config);
-        // Deny by default: beyond this machine only with TLS and a certificate
-        // that is valid, unless the URL says `sslmode=disable`.
-        let tls = match config.get_ssl_mode() {
-            SslMode::Disable => None,
-            SslMode::Prefer
-                if config.get_hosts().iter().all(is_local)
-                    && config.get_hostaddrs().iter().all(IpAddr::is_loopback) =>
-            {
-                None
-            }
-            _ => {
-                config.ssl_mode(SslMode::Require);
-                let (connector, _) = MakeRustlsConnect::with_native_certs().map_err(|_| {
-                    OpenError::Unusable {
-                    place: place.clone(),
-                    why: "TLS is needed, and this machine has no root certificates; name a file of them in \
-                          SSL_CERT_FILE"
-                        .to_owned(),
-                }
-                })?;
-                Some(connector)
-            }
-        };
-        Ok(Self { config, tls, place, ends: Arc::default() })
-    }
-
     fn session(&self) -> Result<Session, postgres::Error> {
         let ends = self.ends.load(Ordering::Relaxed);
-        let mut client = match &self.tls {
-            None => self.config.connect(NoTls)?,
-            Some(tls) => self.config.connect(tls.clone())?,
-        };
+        let mut client = self.address.connect()?;
         client.batch_execute(SESSION)?;
         Ok(Session {
             client,
@@ -346,30 +294,6 @@ impl Server {
             all_ends: self.ends.clone(),
         })
     }
-}
-
-fn is_local(host: &Host) -> bool {
-    match host {
-        Host::Tcp(name) => {
-            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
-        #[cfg(unix)]
-        Host::Unix(_) => true,
-    }
-}
-
-/// The server and the database, without user and password.
-fn place(config: &Config) -> String {
-    let hosts: Vec<String> = config
-        .get_hosts()
-        .iter()
-        .map(|host| match host {
-            Host::Tcp(name) => name.clone(),
-            #[cfg(unix)]
-            Host::Unix(path) => path.display().to_string(),
-        })
-        .collect();
-    format!("postgres://{}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
 }
 
 impl r2d2::ManageConnection for Server {
