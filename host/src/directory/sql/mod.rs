@@ -9,8 +9,6 @@ mod group_commit;
 mod login_counts;
 mod migrations;
 mod postgres;
-mod postgres_address;
-mod postgres_url;
 mod rows;
 mod seal;
 mod sqlite;

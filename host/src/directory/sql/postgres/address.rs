@@ -12,7 +12,7 @@ use postgres::config::{Host, SslMode, TargetSessionAttrs};
 use postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::postgres_url::{Url, parameter};
+use super::url::{Url, parameter};
 use crate::directory::open::OpenError;
 
 /// How long a connection may take to be made, over all hosts.
