@@ -23,7 +23,9 @@ help:
 	@echo 'make docs     write docs/reasons.md anew from the list in the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
 
+# The first build takes minutes: its output shows that it goes on.
 demo: target
+	@$(CARGO) build --locked --bin ligature
 	@$(CARGO) run --quiet --locked --bin ligature -- run examples/cases/verified-google-login.json
 
 test: target

@@ -12,6 +12,7 @@ use crate::tenants::{DATABASE, PASSWORD, REALM_GRANT, Tenant, by_password, datab
 
 crate::tests![
     ends_well_with_open_connections,
+    ends_well_without_its_database,
     a_restart_costs_no_login,
     cut_connections_cost_no_login,
     a_demoted_server_is_left,
@@ -90,8 +91,33 @@ fn assert_no_panic(tenant: &Tenant) {
 fn ends_well_with_open_connections() {
     let Some((_server, _, tenant)) = started(AT_ONCE) else { return };
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
-    let folder = tenant.running.stop_logged();
-    assert!(!folder.contains("panicked"), "{folder}");
+    let log = tenant.running.stop_logged();
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+/// The database ends first, and logins are still waiting for it.
+fn ends_well_without_its_database() {
+    let Some((mut server, _, tenant)) = started(AT_ONCE) else { return };
+    assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
+    server.stop();
+    let log = std::thread::scope(|scope| {
+        let http = tenant.http().to_owned();
+        for _ in 0..AT_ONCE {
+            let http = http.clone();
+            let fields = [
+                ("grant_type", REALM_GRANT),
+                ("realm", DATABASE),
+                ("username", "n0@example.com"),
+                ("password", PASSWORD),
+                ("client_id", "spa"),
+            ];
+            let login = Request::post("/oauth/token").form(&fields);
+            scope.spawn(move || crate::http::exchange(&http, &login.bytes(crate::http::host(&http))));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        tenant.running.stop_logged()
+    });
+    assert!(!log.contains("panicked"), "{log}");
 }
 
 fn a_restart_costs_no_login() {
