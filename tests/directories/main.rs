@@ -6,6 +6,7 @@
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
 //! | `races` | 64 threads link the same two accounts, in both directions |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
+//! | `vanishing` | what happens when others delete, replace or cut the open file, or keep it locked |
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 
@@ -14,6 +15,7 @@ mod races;
 mod state_machine;
 mod storage;
 mod users;
+mod vanishing;
 
 use std::sync::Arc;
 
@@ -102,6 +104,7 @@ fn main() {
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);
     add(&[Implementation::Sqlite], storage::SQLITE);
+    add(&[Implementation::Sqlite], vanishing::TESTS);
     let conclusion = libtest_mimic::run(&args, trials);
     // Before the process ends: it ends the server.
     drop((all, durable, postgres));

@@ -6,6 +6,7 @@ mod connection;
 mod credential_rows;
 mod entry_row;
 mod group_commit;
+mod in_place;
 mod login_counts;
 mod migrations;
 mod postgres;

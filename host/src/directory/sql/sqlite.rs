@@ -11,6 +11,7 @@ use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
 
 use super::connection::{Connection, Param, Row};
 use super::group_commit::GroupCommit;
+use super::in_place::InPlace;
 use super::login_counts::{self, Counts, LoginCounts};
 use super::migrations::{Migrate, migrate};
 use super::rows::Rows;
@@ -19,7 +20,8 @@ use crate::directory::open::OpenError;
 use crate::directory::records::{Done, Durability, Interrupted, Logins, Records};
 use crate::login::ApiError;
 
-/// How long a writer of another process is waited for.
+/// How long a transaction waits: for others of this process, and for a writer of
+/// another.
 const BUSY: Duration = Duration::from_secs(5);
 /// Connections that read at a time.
 const READERS: u32 = 16;
@@ -38,6 +40,7 @@ struct File {
     writer: GroupCommit,
     counts: LoginCounts,
     seal: Seal,
+    files: Arc<InPlace>,
 }
 
 impl Sqlite {
@@ -54,15 +57,18 @@ impl Sqlite {
             check_writable(&writer).map_err(|error| unusable(words(&error)))?;
         }
         migrate(&mut writer, mode).map_err(unusable)?;
+        let files = Arc::new(InPlace::of(file, &writer).map_err(unusable)?);
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
             .test_on_check_out(false)
             .connection_timeout(BUSY)
-            .build(Readers { file: file.to_owned() })
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build(Readers { file: file.to_owned(), files: files.clone() })
             .map_err(|error| unusable(error.to_string()))?;
         let counts = LoginCounts::default();
-        let file = Arc::new(File { readers, writer: GroupCommit::new(writer), counts, seal });
+        let writer = GroupCommit::new(writer, files.clone(), BUSY);
+        let file = Arc::new(File { readers, writer, counts, seal, files });
         let counting = file.clone();
         let counter = std::thread::Builder::new().name("login counts".to_owned()).spawn(move || {
             while counting.counts.wait() {
@@ -111,6 +117,7 @@ impl Drop for Sqlite {
 
 impl File {
     fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
+        self.files.check_now_and_then().map_err(ApiError::Unavailable)?;
         let mut reader = self.readers.get().map_err(|error| {
             Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
         })?;
@@ -170,22 +177,35 @@ fn check_writable(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
 }
 
+/// Why there is no connection to read with.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("{0}")]
+    NotInPlace(String),
+    #[error("{}", words(.0))]
+    Sqlite(#[from] rusqlite::Error),
+}
+
 struct Readers {
     file: PathBuf,
+    files: Arc<InPlace>,
 }
 
 impl r2d2::ManageConnection for Readers {
     type Connection = rusqlite::Connection;
-    type Error = rusqlite::Error;
+    type Error = Unreadable;
 
-    fn connect(&self) -> rusqlite::Result<rusqlite::Connection> {
+    fn connect(&self) -> Result<rusqlite::Connection, Unreadable> {
+        // By a name that leads elsewhere, another database would be read.
+        self.files.check_names().map_err(Unreadable::NotInPlace)?;
         let connection = connect(&self.file, READER_CACHE)?;
+        self.files.check_names().map_err(Unreadable::NotInPlace)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
 
-    fn is_valid(&self, connection: &mut rusqlite::Connection) -> rusqlite::Result<()> {
-        connection.execute_batch("SELECT 1")
+    fn is_valid(&self, connection: &mut rusqlite::Connection) -> Result<(), Unreadable> {
+        Ok(connection.execute_batch("SELECT 1")?)
     }
 
     fn has_broken(&self, _: &mut rusqlite::Connection) -> bool {
@@ -250,12 +270,15 @@ fn unreadable(error: rusqlite::types::FromSqlError) -> Interrupted {
 /// An error of SQLite's, as the directory answers it.
 pub(super) fn interrupted(error: rusqlite::Error) -> Interrupted {
     match error.sqlite_error_code() {
-        // It has been waited for, five seconds.
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            ApiError::Unavailable("another process keeps writing to the database".to_owned()).into()
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => busy(),
         _ => ApiError::Unavailable(words(&error)).into(),
     }
+}
+
+/// It has been waited for, five seconds in all.
+pub(super) fn busy() -> Interrupted {
+    ApiError::Unavailable("another process keeps writing to the database; nothing was changed".to_owned())
+        .into()
 }
 
 fn words(error: &rusqlite::Error) -> String {
