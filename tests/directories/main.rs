@@ -95,6 +95,7 @@ fn main() {
     };
     add(&all, conformance::accounts::TESTS);
     add(&all, conformance::arriving::TESTS);
+    add(&all, conformance::clock::TESTS);
     add(&all, conformance::credentials::TESTS);
     add(&[Implementation::DryRun], conformance::credentials::DRY_RUN);
     add(&all, conformance::linking::TESTS);

@@ -119,7 +119,7 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
         _ => SqlDirectory::sqlite(&file, None, true, migrate),
     };
     let why = open(false).err().expect("a dry run migrates nothing").to_string();
-    assert!(why.contains("its schema is of version 1, this program's of 3"), "{why}");
+    assert!(why.contains("its schema is of version 1, this program's of 4"), "{why}");
     let directory: Arc<dyn Administration> = Arc::new(open(true).expect("it is migrated"));
     let kept = directory.get("auth0|1").unwrap();
     assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));
@@ -212,7 +212,7 @@ fn run_and_kill(file: &Path, links: usize, answered: &mut [bool; PAIRS]) -> bool
 fn check_pairs(directory: &Arc<dyn Administration>, answered: &mut [bool; PAIRS]) {
     for (n, answered) in answered.iter_mut().enumerate() {
         let [primary, secondary] = pair(n);
-        let query = JournalQuery { user_id: Some(secondary.clone()), limit: 10 };
+        let query = JournalQuery { user_id: Some(secondary.clone()), limit: 10, ..JournalQuery::default() };
         let entries = directory.journal(&query).unwrap();
         if directory.get(&secondary).is_ok() {
             assert!(!*answered, "the link of {primary} was answered, and is lost");

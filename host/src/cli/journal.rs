@@ -107,7 +107,8 @@ impl Args {
 impl ListArgs {
     fn execute(self) -> Outcome {
         let directory = self.directory.open(Open::Existing)?;
-        let query = JournalQuery { user_id: self.user, limit: self.limit as usize };
+        let query =
+            JournalQuery { user_id: self.user, limit: self.limit as usize, ..JournalQuery::default() };
         let entries = directory.journal(&query).map_err(failed)?;
         if self.json {
             let each = |entry| print_json(&Json::compact(entry).map_err(Exit::failed)?);

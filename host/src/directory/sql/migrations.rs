@@ -8,10 +8,11 @@ use refinery::{Migration, Runner};
 
 /// Every version of the schema, the oldest first. Files are never changed once
 /// released: refinery keeps their checksums.
-const VERSIONS: [(&str, &str); 3] = [
+const VERSIONS: [(&str, &str); 4] = [
     ("V1__users", include_str!("migrations/V1__users.sql")),
     ("V2__credentials", include_str!("migrations/V2__credentials.sql")),
     ("V3__last_ip", include_str!("migrations/V3__last_ip.sql")),
+    ("V4__journal_place", include_str!("migrations/V4__journal_place.sql")),
 ];
 
 /// What to do with a database of an older version.

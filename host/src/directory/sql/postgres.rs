@@ -11,6 +11,7 @@ use postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::{Connection, Param, Row};
+use super::entry_row::go_on_behind;
 use super::migrations::{Migrate, migrate, with_cause};
 use super::rows::Rows;
 use super::seal::Seal;
@@ -37,6 +38,7 @@ impl Postgres {
         let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
         let mut first = server.session().map_err(|error| unusable(words(&error)))?;
         migrate(&mut first.client, mode).map_err(unusable)?;
+        go_on_behind(&mut first).map_err(unusable)?;
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(0))

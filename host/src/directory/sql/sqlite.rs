@@ -10,6 +10,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
 
 use super::connection::{Connection, Param, Row};
+use super::entry_row::go_on_behind;
 use super::group_commit::GroupCommit;
 use super::in_place::InPlace;
 use super::login_counts::{self, Counts, LoginCounts};
@@ -57,6 +58,7 @@ impl Sqlite {
             check_writable(&writer).map_err(|error| unusable(words(&error)))?;
         }
         migrate(&mut writer, mode).map_err(unusable)?;
+        go_on_behind(&mut writer).map_err(unusable)?;
         let files = Arc::new(InPlace::of(file, &writer).map_err(unusable)?);
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
