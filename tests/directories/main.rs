@@ -5,6 +5,7 @@
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
 //! | `races` | 64 threads link the same two accounts, in both directions |
+//! | `reading` | whoever reads changes nothing, and what is another program's is left alone |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
 //! | `vanishing` | what happens when others delete, replace or cut the open file, or keep it locked |
 
@@ -12,6 +13,7 @@
 
 mod conformance;
 mod races;
+mod reading;
 mod state_machine;
 mod storage;
 mod users;
@@ -71,6 +73,10 @@ fn main() {
     if let Some(file) = std::env::var_os(storage::CHILD) {
         return storage::link_all(file.as_ref());
     }
+    // The child of a test that sees a read-only mount.
+    if let Some(file) = std::env::var_os(storage::READER) {
+        return storage::print_all(file.as_ref());
+    }
     let args = Arguments::from_args();
     let postgres = Postgres::start().map(Arc::new);
     let mut durable = vec![Implementation::Sqlite];
@@ -104,7 +110,10 @@ fn main() {
     add(&durable, state_machine::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);
+    add(&durable, reading::DURABLE);
     add(&[Implementation::Sqlite], storage::SQLITE);
+    add(&[Implementation::Sqlite], reading::SQLITE);
+    add(&durable[1..], reading::POSTGRES);
     add(&[Implementation::Sqlite], vanishing::TESTS);
     let conclusion = libtest_mimic::run(&args, trials);
     // Before the process ends: it ends the server.

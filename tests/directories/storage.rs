@@ -42,6 +42,8 @@ pub(crate) const SQLITE: &[Test] = &[
 
 /// Where a child is told what to link.
 pub(crate) const CHILD: &str = "LIGATURE_LINKING_CHILD";
+/// Where a child is told what to read.
+pub(crate) const READER: &str = "LIGATURE_READING_CHILD";
 const PAIRS: usize = 200;
 
 fn sqlite(file: &Path) -> Arc<dyn Administration> {
@@ -92,7 +94,7 @@ fn two_that_start_at_once_both_start(implementation: &Implementation) {
 }
 
 /// As the first release left it: its schema, refinery's note of it, a user.
-const VERSION_1: &str = concat!(
+pub(crate) const VERSION_1: &str = concat!(
     include_str!("../../host/src/directory/sql/migrations/V1__users.sql"),
     "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \
        checksum VARCHAR(255));
@@ -135,6 +137,13 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
     drop(directory);
     let again = open(false).expect("it is of this version");
     assert_eq!(again.credential("auth0", "ada@example.com").unwrap(), Some(credential));
+}
+
+/// Prints every user of a directory, opened for reading only.
+pub(crate) fn print_all(file: &Path) {
+    let directory: Arc<dyn Administration> =
+        Arc::new(SqlDirectory::sqlite(file, None, false, false).expect("it opens"));
+    println!("{:?}", directory.all());
 }
 
 fn pair(n: usize) -> [String; 2] {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use super::Exit;
+use super::{Exit, print_error};
 use crate::directory::{Administration, Forget, Location, Open, Provenance, SealKey, open};
 use crate::login::Timestamp;
+use crate::terminal::{Text, dim, line};
 
 /// Which directory, and how its journal is kept.
 #[derive(Debug, clap::Args)]
@@ -41,15 +42,36 @@ impl DirectoryArgs {
     pub(super) fn open(&self, how: Open) -> Result<Arc<dyn Administration>, Exit> {
         self.journal.open(&self.directory, how)
     }
+
+    /// The same, and says so before the directory's schema is changed.
+    pub(super) fn open_telling(
+        &self,
+        how: Open,
+        migrating: &dyn Fn(),
+    ) -> Result<Arc<dyn Administration>, Exit> {
+        self.journal.open_telling((&self.directory, how), migrating)
+    }
 }
 
 impl JournalArgs {
     pub(super) fn open(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
+        self.open_telling((directory, how), &|| {})
+    }
+
+    fn open_telling(
+        &self,
+        (directory, how): (&str, Open),
+        migrating: &dyn Fn(),
+    ) -> Result<Arc<dyn Administration>, Exit> {
         let key = self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)?;
         // Not by clap, which would repeat a URL that it does not understand,
         // password and all.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
-        let directory = open(&location, key, how).map_err(Exit::unreadable)?;
+        let tell = |told: &str| {
+            print_error(&Text::one(line![dim("note:"), " ", told.to_owned()]));
+            migrating();
+        };
+        let directory = open(&location, key, how, &tell).map_err(Exit::unreadable)?;
         if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
             let before = Timestamp::now().days_ago(days);
             directory.forget_snapshots(&Forget::Before(before)).map_err(failed)?;

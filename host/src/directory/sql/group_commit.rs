@@ -252,6 +252,7 @@ mod tests {
     use super::{GroupCommit, InPlace};
     use crate::directory::records::Durability;
     use crate::directory::sql::sqlite::interrupted;
+    use crate::directory::sql::sqlite_file::Access;
 
     /// Whoever gives up in the queue may be the one that was to commit for others.
     #[test]
@@ -262,7 +263,7 @@ mod tests {
         connection
             .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER); BEGIN IMMEDIATE; COMMIT")
             .unwrap();
-        let files = Arc::new(InPlace::of(&file, &connection).unwrap());
+        let files = Arc::new(InPlace::of(&file, &connection, Access::Write).unwrap());
         let writer = GroupCommit::new(connection, files, Duration::from_micros(300));
         let (done, given_up) = (AtomicI64::new(0), AtomicI64::new(0));
         std::thread::scope(|scope| {

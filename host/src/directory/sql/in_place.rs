@@ -7,9 +7,11 @@ use std::ffi::OsString;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
+
+use super::sqlite_file::Access;
 
 /// Readers look at most so often. Writers look at every transaction.
 const OFTEN: Duration = Duration::from_millis(100);
@@ -18,6 +20,11 @@ const OFTEN: Duration = Duration::from_millis(100);
 pub(super) struct InPlace {
     database: Known,
     beside: Vec<Known>,
+    /// Where no locks are taken: what must not be there, as whoever begins to write
+    /// makes it first.
+    absent: Vec<PathBuf>,
+    /// And when the database was changed last.
+    unchanged: Option<SystemTime>,
     /// How long the database was when it was looked at last, in bytes. Checkpoints
     /// make it longer; only another program makes it shorter.
     length: AtomicU64,
@@ -61,20 +68,23 @@ impl InPlace {
     /// # Errors
     ///
     /// When they are gone already, in words.
-    pub(super) fn of(path: &Path, connection: &Connection) -> Result<Self, String> {
+    pub(super) fn of(path: &Path, connection: &Connection, access: Access) -> Result<Self, String> {
         let unknown = |error: std::io::Error| format!("its file cannot be looked at: {error}");
         let metadata = std::fs::metadata(path).map_err(unknown)?;
         let database = Known { path: path.to_owned(), file: FileId::of(&metadata) };
         // SQLite keeps them beside the file that a symbolic link leads to.
         let real = path.canonicalize().map_err(unknown)?;
-        let mut beside = Vec::new();
+        let (mut beside, mut absent) = (Vec::new(), Vec::new());
         for end in ["-wal", "-shm"] {
             let mut name = OsString::from(&real);
             name.push(end);
             match std::fs::metadata(&name) {
                 Ok(metadata) => beside.push(Known { path: name.into(), file: FileId::of(&metadata) }),
-                // Of a database that SQLite does not keep a log of.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    if access == Access::Snapshot {
+                        absent.push(name.into());
+                    }
+                }
                 Err(error) => return Err(unknown(error)),
             }
         }
@@ -84,6 +94,8 @@ impl InPlace {
         Ok(Self {
             database,
             beside,
+            absent,
+            unchanged: metadata.modified().ok().filter(|_| access == Access::Snapshot),
             length: AtomicU64::new(metadata.len()),
             opened: Instant::now(),
             looked: AtomicU64::new(0),
@@ -160,6 +172,10 @@ impl InPlace {
                     self.database.name()
                 ));
             }
+        }
+        let is_changed = self.unchanged.is_some_and(|before| metadata.modified().ok() != Some(before));
+        if is_changed || self.absent.iter().any(|name| name.exists()) {
+            return Err(format!("another program has begun to write to {}; try again", self.database.name()));
         }
         Ok(metadata.len())
     }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
-use postgres::{Client, Config, NoTls, Statement};
+use postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::connection::{Connection, Param, Row};
 use super::entry_row::go_on_behind;
-use super::migrations::{Migrate, migrate, with_cause};
+use super::migrations::{Database, Migrate, from_to, migrate, with_cause};
 use super::rows::Rows;
 use super::seal::Seal;
 use crate::directory::open::OpenError;
@@ -25,6 +25,8 @@ const CONNECTIONS: u32 = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Said at the beginning of every connection: no statement may hang for ever.
 const SESSION: &str = "SET statement_timeout = '30s'";
+/// And of one that only reads.
+const READING: &str = "SET default_transaction_read_only = on";
 
 pub(super) struct Postgres {
     pool: r2d2::Pool<Server>,
@@ -32,8 +34,8 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn connect(url: &str, seal: Seal, mode: Migrate) -> Result<Self, OpenError> {
-        let server = Server::new(url)?;
+    pub(super) fn connect(url: &str, seal: Seal, mode: Migrate<'_>) -> Result<Self, OpenError> {
+        let server = Server { reads_only: mode.is_no(), ..Server::new(url)? };
         let place = server.place.clone();
         let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
         let mut first = server.session().map_err(|error| unusable(words(&error)))?;
@@ -124,6 +126,7 @@ struct Server {
     tls: Option<MakeRustlsConnect>,
     /// For messages: without the password.
     place: String,
+    reads_only: bool,
 }
 
 impl Server {
@@ -168,7 +171,7 @@ impl Server {
                 Some(connector)
             }
         };
-        Ok(Self { config, tls, place })
+        Ok(Self { config, tls, place, reads_only: false })
     }
 
     fn session(&self) -> Result<Session, postgres::Error> {
@@ -177,6 +180,9 @@ impl Server {
             Some(tls) => self.config.connect(tls.clone())?,
         };
         client.batch_execute(SESSION)?;
+        if self.reads_only {
+            client.batch_execute(READING)?;
+        }
         Ok(Session { client, statements: HashMap::new(), in_transaction: false })
     }
 }
@@ -219,6 +225,35 @@ impl r2d2::ManageConnection for Server {
 
     fn has_broken(&self, session: &mut Session) -> bool {
         session.in_transaction || session.client.is_closed()
+    }
+}
+
+impl Database for Client {
+    const HAS_HISTORY: &'static str = "SELECT 'yes' WHERE to_regclass('refinery_schema_history') IS NOT NULL";
+    const TABLES: &'static str = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND \
+         tablename IN ('users', 'identities', 'credentials', 'journal', 'imports') ORDER BY tablename";
+    const NOT_OURS: &'static str = "give Ligature a schema of its own: CREATE SCHEMA ligature, and the URL with \
+         ?options=-csearch_path%3Dligature";
+
+    fn texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String> {
+        let messages = self.simple_query(statement).map_err(|error| words(&error))?;
+        let text = |row: &SimpleQueryRow, n| row.get(n).unwrap_or_default().to_owned();
+        Ok(messages
+            .iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|n| text(row, n)).collect()),
+                _ => None,
+            })
+            .collect())
+    }
+
+    fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
+        tell(&format!(
+            "{}; the program of before takes it no longer, and the way back is a dump of before: pg_dump --schema NAME \
+             DATABASE > before.sql",
+            from_to("the PostgreSQL directory", from)
+        ));
+        Ok(())
     }
 }
 

@@ -5,29 +5,28 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
+use rusqlite::{ErrorCode, ToSql, params_from_iter};
 
 use super::connection::{Connection, Param, Row};
 use super::entry_row::go_on_behind;
 use super::group_commit::GroupCommit;
 use super::in_place::InPlace;
 use super::login_counts::{self, Counts, LoginCounts};
-use super::migrations::{Migrate, migrate};
+use super::migrations::Migrate;
 use super::rows::Rows;
 use super::seal::Seal;
+use super::sqlite_file::{self, Access, Opened};
 use crate::directory::open::OpenError;
 use crate::directory::records::{Done, Durability, Interrupted, Logins, Records};
 use crate::login::ApiError;
 
 /// How long a transaction waits: for others of this process, and for a writer of
 /// another.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Connections that read at a time.
 const READERS: u32 = 16;
-/// Pages that a connection keeps, in KiB.
-const WRITER_CACHE: i64 = 64 << 10;
+/// Pages that a reader keeps, in KiB.
 const READER_CACHE: i64 = 8 << 10;
 
 pub(super) struct Sqlite {
@@ -42,10 +41,11 @@ struct File {
     counts: LoginCounts,
     seal: Seal,
     files: Arc<InPlace>,
+    access: Access,
 }
 
 impl Sqlite {
-    pub(super) fn open(file: &Path, seal: Seal, create: bool, mode: Migrate) -> Result<Self, OpenError> {
+    pub(super) fn open(file: &Path, seal: Seal, create: bool, mode: Migrate<'_>) -> Result<Self, OpenError> {
         let unusable = |why: String| OpenError::Unusable { place: format!("sqlite:{}", file.display()), why };
         if !file.exists() {
             if !create {
@@ -53,24 +53,25 @@ impl Sqlite {
             }
             make(file).map_err(|error| unusable(format!("it cannot be made: {error}")))?;
         }
-        let mut writer = connect(file, WRITER_CACHE).map_err(|error| unusable(words(&error)))?;
-        if mode == Migrate::Yes {
-            check_writable(&writer).map_err(|error| unusable(words(&error)))?;
-        }
-        migrate(&mut writer, mode).map_err(unusable)?;
-        go_on_behind(&mut writer).map_err(unusable)?;
-        let files = Arc::new(InPlace::of(file, &writer).map_err(unusable)?);
+        let opened =
+            if mode.is_no() { sqlite_file::to_read(file) } else { sqlite_file::to_write(file, mode) };
+        let Opened { mut connection, access } = opened.map_err(unusable)?;
+        go_on_behind(&mut connection).map_err(unusable)?;
+        let files = Arc::new(InPlace::of(file, &connection, access).map_err(unusable)?);
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
             .test_on_check_out(false)
             .connection_timeout(BUSY)
             .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build(Readers { file: file.to_owned(), files: files.clone() })
+            .build(Readers { file: file.to_owned(), files: files.clone(), access })
             .map_err(|error| unusable(error.to_string()))?;
         let counts = LoginCounts::default();
-        let writer = GroupCommit::new(writer, files.clone(), BUSY);
-        let file = Arc::new(File { readers, writer, counts, seal, files });
+        let writer = GroupCommit::new(connection, files.clone(), BUSY);
+        let file = Arc::new(File { readers, writer, counts, seal, files, access });
+        if access != Access::Write {
+            return Ok(Self { file, counter: None });
+        }
         let counting = file.clone();
         let counter = std::thread::Builder::new().name("login counts".to_owned()).spawn(move || {
             while counting.counts.wait() {
@@ -96,6 +97,7 @@ impl Sqlite {
 
     /// False if there is no such user.
     pub(super) fn count_login(&self, user_id: &str, login: Logins) -> Done<bool> {
+        self.file.refuse_to_read_only()?;
         let is_there =
             self.file.counts.knows(user_id) || self.read(&mut |records| records.is_user(user_id))?;
         if is_there {
@@ -123,7 +125,16 @@ impl File {
         let mut reader = self.readers.get().map_err(|error| {
             Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
         })?;
-        what(&mut Rows { connection: &mut *reader, seal: &self.seal, pending: Some(&self.counts) })
+        if self.access == Access::Snapshot {
+            self.files.check_names().map_err(ApiError::Unavailable)?;
+        }
+        let done =
+            what(&mut Rows { connection: &mut *reader, seal: &self.seal, pending: Some(&self.counts) });
+        if self.access == Access::Snapshot {
+            // Somebody may have begun to write meanwhile.
+            self.files.check_names().map_err(ApiError::Unavailable)?;
+        }
+        done
     }
 
     fn write<T>(
@@ -131,6 +142,7 @@ impl File {
         durability: Durability,
         what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
     ) -> Done<T> {
+        self.refuse_to_read_only()?;
         let mut counts = Counts::new();
         let done = self.writer.run(durability, |connection| {
             let rows = &mut Rows { connection, seal: &self.seal, pending: None };
@@ -142,6 +154,18 @@ impl File {
             self.counts.put_back(counts);
         }
         done
+    }
+}
+
+impl File {
+    fn refuse_to_read_only(&self) -> Done<()> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::Read | Access::Snapshot => {
+                let why = "the directory was opened for reading only; nothing was changed".to_owned();
+                Err(ApiError::Unavailable(why).into())
+            }
+        }
     }
 }
 
@@ -158,27 +182,6 @@ fn make(file: &Path) -> std::io::Result<()> {
     }
 }
 
-fn connect(file: &Path, cache_kib: i64) -> rusqlite::Result<rusqlite::Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(file, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    // Otherwise each other value for a parameter has the statement planned
-    // anew, which takes as long as the look-up itself.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "cache_size", -cache_kib)?;
-    // 16 MiB of log before it is written into the tables: four times SQLite's
-    // default, so that the pages of one import are written fewer times.
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-    Ok(connection)
-}
-
-/// Told now rather than at the first login.
-fn check_writable(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
-}
-
 /// Why there is no connection to read with.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
@@ -191,6 +194,7 @@ enum Unreadable {
 struct Readers {
     file: PathBuf,
     files: Arc<InPlace>,
+    access: Access,
 }
 
 impl r2d2::ManageConnection for Readers {
@@ -200,7 +204,8 @@ impl r2d2::ManageConnection for Readers {
     fn connect(&self) -> Result<rusqlite::Connection, Unreadable> {
         // By a name that leads elsewhere, another database would be read.
         self.files.check_names().map_err(Unreadable::NotInPlace)?;
-        let connection = connect(&self.file, READER_CACHE)?;
+        let connection = sqlite_file::connect(&self.file, self.access)?;
+        sqlite_file::keep_pages(&connection, READER_CACHE)?;
         self.files.check_names().map_err(Unreadable::NotInPlace)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
@@ -283,7 +288,7 @@ pub(super) fn busy() -> Interrupted {
         .into()
 }
 
-fn words(error: &rusqlite::Error) -> String {
+pub(super) fn words(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full; nothing was changed".to_owned(),
         Some(ErrorCode::ReadOnly) => "the database file is read-only; nothing was changed".to_owned(),
