@@ -6,16 +6,20 @@
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
 //! | `lost_commits` | connections that end at a COMMIT |
 //! | `races` | 64 threads link the same two accounts, in both directions |
+//! | `reading` | whoever reads changes nothing, and what is another program's is left alone |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
+//! | `vanishing` | what happens when others delete, replace or cut the open file, or keep it locked |
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 
 mod conformance;
 mod lost_commits;
 mod races;
+mod reading;
 mod state_machine;
 mod storage;
 mod users;
+mod vanishing;
 
 use std::sync::Arc;
 
@@ -71,6 +75,10 @@ fn main() {
     if let Some(file) = std::env::var_os(storage::CHILD) {
         return storage::link_all(file.as_ref());
     }
+    // The child of a test that sees a read-only mount.
+    if let Some(file) = std::env::var_os(storage::READER) {
+        return storage::print_all(file.as_ref());
+    }
     let args = Arguments::from_args();
     let postgres = Postgres::start().map(Arc::new);
     let mut durable = vec![Implementation::Sqlite];
@@ -95,6 +103,7 @@ fn main() {
     };
     add(&all, conformance::accounts::TESTS);
     add(&all, conformance::arriving::TESTS);
+    add(&all, conformance::clock::TESTS);
     add(&all, conformance::credentials::TESTS);
     add(&[Implementation::DryRun], conformance::credentials::DRY_RUN);
     add(&all, conformance::linking::TESTS);
@@ -103,6 +112,7 @@ fn main() {
     add(&durable, state_machine::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);
+    add(&durable, reading::DURABLE);
     add(&[Implementation::Sqlite], storage::SQLITE);
     // Behind a proxy, which reaches the socket of a private server only.
     let private = if postgres.is_ok() { Postgres::start_private().map(Arc::new).ok() } else { None };
@@ -115,6 +125,9 @@ fn main() {
             }));
         }
     }
+    add(&[Implementation::Sqlite], reading::SQLITE);
+    add(&durable[1..], reading::POSTGRES);
+    add(&[Implementation::Sqlite], vanishing::TESTS);
     let conclusion = libtest_mimic::run(&args, trials);
     // Before the process ends: it ends the server.
     drop((all, durable, postgres, private));

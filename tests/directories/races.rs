@@ -119,7 +119,7 @@ fn check(directory: &Arc<dyn Administration>, round: usize, answers: &[Ended]) {
     assert_eq!(links, 1, "exactly one login links: {answers:?}");
     assert_eq!(directory.identities(&primary), [primary.as_str(), google.as_str()], "no identity is lost");
     assert!(directory.get(&google).is_err());
-    let query = JournalQuery { user_id: Some(google), limit: 10 };
+    let query = JournalQuery { user_id: Some(google), limit: 10, ..JournalQuery::default() };
     let entries = directory.journal(&query).expect("a journal");
     assert_eq!(entries.iter().filter(|entry| entry.kind == Kind::Link).count(), 1);
 }

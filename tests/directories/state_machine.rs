@@ -275,7 +275,7 @@ fn ip(n: u64) -> Option<std::net::IpAddr> {
 }
 
 fn newest_link(directory: &Arc<dyn Administration>, n: u64) -> EntryId {
-    let query = JournalQuery { user_id: None, limit: 100 };
+    let query = JournalQuery { limit: 100, ..JournalQuery::default() };
     let entries = directory.journal(&query).expect("a journal");
     let newest = entries.into_iter().find(|entry| entry.at == at(n) && entry.kind == Kind::Link);
     newest.expect("the link is in the journal").id

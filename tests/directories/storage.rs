@@ -42,6 +42,8 @@ pub(crate) const SQLITE: &[Test] = &[
 
 /// Where a child is told what to link.
 pub(crate) const CHILD: &str = "LIGATURE_LINKING_CHILD";
+/// Where a child is told what to read.
+pub(crate) const READER: &str = "LIGATURE_READING_CHILD";
 const PAIRS: usize = 200;
 
 fn sqlite(file: &Path) -> Arc<dyn Administration> {
@@ -92,7 +94,7 @@ fn two_that_start_at_once_both_start(implementation: &Implementation) {
 }
 
 /// As the first release left it: its schema, refinery's note of it, a user.
-const VERSION_1: &str = concat!(
+pub(crate) const VERSION_1: &str = concat!(
     include_str!("../../host/src/directory/sql/migrations/V1__users.sql"),
     "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \
        checksum VARCHAR(255));
@@ -119,7 +121,7 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
         _ => SqlDirectory::sqlite(&file, None, true, migrate),
     };
     let why = open(false).err().expect("a dry run migrates nothing").to_string();
-    assert!(why.contains("its schema is of version 1, this program's of 3"), "{why}");
+    assert!(why.contains("its schema is of version 1, this program's of 4"), "{why}");
     let directory: Arc<dyn Administration> = Arc::new(open(true).expect("it is migrated"));
     let kept = directory.get("auth0|1").unwrap();
     assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));
@@ -135,6 +137,13 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
     drop(directory);
     let again = open(false).expect("it is of this version");
     assert_eq!(again.credential("auth0", "ada@example.com").unwrap(), Some(credential));
+}
+
+/// Prints every user of a directory, opened for reading only.
+pub(crate) fn print_all(file: &Path) {
+    let directory: Arc<dyn Administration> =
+        Arc::new(SqlDirectory::sqlite(file, None, false, false).expect("it opens"));
+    println!("{:?}", directory.all());
 }
 
 fn pair(n: usize) -> [String; 2] {
@@ -212,7 +221,7 @@ fn run_and_kill(file: &Path, links: usize, answered: &mut [bool; PAIRS]) -> bool
 fn check_pairs(directory: &Arc<dyn Administration>, answered: &mut [bool; PAIRS]) {
     for (n, answered) in answered.iter_mut().enumerate() {
         let [primary, secondary] = pair(n);
-        let query = JournalQuery { user_id: Some(secondary.clone()), limit: 10 };
+        let query = JournalQuery { user_id: Some(secondary.clone()), limit: 10, ..JournalQuery::default() };
         let entries = directory.journal(&query).unwrap();
         if directory.get(&secondary).is_ok() {
             assert!(!*answered, "the link of {primary} was answered, and is lost");

@@ -120,7 +120,8 @@ impl InFewWords for Arc<dyn Administration> {
     }
 
     fn last_link(&self) -> Entry {
-        let entries = self.journal(&JournalQuery { user_id: None, limit: 10 }).expect("a journal");
+        let entries =
+            self.journal(&JournalQuery { limit: 10, ..JournalQuery::default() }).expect("a journal");
         let link = entries.into_iter().find(|entry| entry.kind == Kind::Link).expect("a link");
         self.journal_entry(&link.id).expect("the entry")
     }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use backon::{BlockingRetryable, ExponentialBuilder};
 
-use super::Exit;
+use super::{Exit, print_error};
 use crate::directory::{Administration, Forget, Location, Open, OpenError, Provenance, SealKey, open};
 use crate::login::Timestamp;
+use crate::terminal::{Text, dim, line};
 
 /// Which directory, and how its journal is kept.
 #[derive(Debug, clap::Args)]
@@ -46,11 +47,20 @@ impl DirectoryArgs {
     pub(super) fn open(&self, how: Open) -> Result<Arc<dyn Administration>, Exit> {
         self.journal.open(&self.directory, how)
     }
+
+    /// The same, and says so before the directory's schema is changed.
+    pub(super) fn open_telling(
+        &self,
+        how: Open,
+        migrating: &dyn Fn(),
+    ) -> Result<Arc<dyn Administration>, Exit> {
+        self.journal.open_telling((&self.directory, how), migrating)
+    }
 }
 
 impl JournalArgs {
     pub(super) fn open(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
-        self.open_by(directory, |location, key| open(location, key, how), how)
+        self.open_telling((directory, how), &|| {})
     }
 
     /// The same for a server, which may have been started before its database.
@@ -68,10 +78,24 @@ impl JournalArgs {
                 said = Some(Instant::now());
             }
         };
+        let migrating = tell_of_a_migration(&|| {});
         let open_now = |location: &Location, key: Option<SealKey>| {
-            (|| open(location, key.clone(), how)).retry(patience).when(is_away).notify(tell).call()
+            (|| open(location, key.clone(), how, &migrating))
+                .retry(patience)
+                .when(is_away)
+                .notify(tell)
+                .call()
         };
         self.open_by(directory, open_now, how)
+    }
+
+    fn open_telling(
+        &self,
+        (directory, how): (&str, Open),
+        migrating: &dyn Fn(),
+    ) -> Result<Arc<dyn Administration>, Exit> {
+        let tell = tell_of_a_migration(migrating);
+        self.open_by(directory, |location, key| open(location, key, how, &tell), how)
     }
 
     fn open_by(
@@ -95,6 +119,14 @@ impl JournalArgs {
             directory.forget_snapshots(&Forget::Before(before)).map_err(failed)?;
         }
         Ok(directory)
+    }
+}
+
+/// Says that a directory is migrated, before it is.
+fn tell_of_a_migration(migrating: &dyn Fn()) -> impl Fn(&str) {
+    move |told| {
+        print_error(&Text::one(line![dim("note:"), " ", told.to_owned()]));
+        migrating();
     }
 }
 

@@ -106,8 +106,9 @@ impl Args {
 
 impl ListArgs {
     fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::Existing)?;
-        let query = JournalQuery { user_id: self.user, limit: self.limit as usize };
+        let directory = self.directory.open(Open::ReadOnly)?;
+        let query =
+            JournalQuery { user_id: self.user, limit: self.limit as usize, ..JournalQuery::default() };
         let entries = directory.journal(&query).map_err(failed)?;
         if self.json {
             let each = |entry| print_json(&Json::compact(entry).map_err(Exit::failed)?);
@@ -140,7 +141,7 @@ fn what(entry: &Entry) -> String {
 
 impl ShowArgs {
     fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::Existing)?;
+        let directory = self.directory.open(Open::ReadOnly)?;
         let entry = directory.journal_entry(&self.id).map_err(failed)?;
         if self.json {
             return print_json(&Json::pretty(&entry).map_err(Exit::failed)?);

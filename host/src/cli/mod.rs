@@ -9,6 +9,7 @@ mod inspect;
 mod journal;
 mod limits_file;
 mod log;
+mod migrate;
 mod new;
 mod output;
 mod panics;
@@ -63,6 +64,8 @@ enum Command {
     Journal(journal::Args),
     /// Take a link back
     Undo(journal::UndoArgs),
+    /// Bring a directory to this program's version
+    Migrate(migrate::Args),
     /// Check policy files
     Policy(policy::Args),
     /// Show what a plugin imports and exports, and whether it would load
@@ -126,6 +129,7 @@ impl Cli {
             Command::Users(args) => args.execute(),
             Command::Journal(args) => args.execute(),
             Command::Undo(args) => args.execute(),
+            Command::Migrate(args) => args.execute(),
             Command::Policy(args) => args.execute(),
             Command::Inspect(args) => args.execute(),
             Command::Bench(args) => args.execute(),

@@ -169,7 +169,7 @@ fn told(summary: &Summary, whole: bool) -> Text {
 
 impl ExportArgs {
     fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::Existing)?;
+        let directory = self.directory.open(Open::ReadOnly)?;
         let format = match self.format {
             FormatArg::Export => Format::Export,
             FormatArg::Import => Format::Import,
@@ -247,7 +247,7 @@ fn private(file: &Path) -> std::io::Result<File> {
 
 impl ShowArgs {
     fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::Existing)?;
+        let directory = self.directory.open(Open::ReadOnly)?;
         let stored = directory.get(&self.user_id).map_err(|error| match error {
             crate::login::ApiError::NotFound(id) => {
                 Exit::failed(anyhow!("there is no user {}", mask_addresses(&id)))

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credential::Credential;
-use super::journal::{Entry, EntryId, Forget, JournalQuery};
+use super::journal::{Entry, EntryId, Forget};
+use super::journal_query::Wanted;
 use super::records::{Done, Durability, Interrupted, Logins, Matching, Owner, Records, Store};
 use super::{Administration, Memory, Stored};
-use crate::login::{ApiError, Identity, Timestamp, User};
+use crate::login::{ApiError, Identity, Moment, Timestamp, User};
 
 /// Answers as the directory behind it would after the same calls, and leaves
 /// that as it is.
@@ -242,11 +243,17 @@ impl<S: Store> Records for Layered<'_, S> {
         }
     }
 
-    fn entries(&mut self, query: &JournalQuery) -> Done<Vec<Entry>> {
-        let mut found = self.front.entries(query)?;
-        found.extend(behind(self.behind.read(|records| records.entries(query)))?);
-        found.truncate(query.limit);
+    /// What is in front was done later.
+    fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>> {
+        let mut found = self.front.entries(wanted)?;
+        found.extend(behind(self.behind.read(|records| records.entries(wanted)))?);
+        found.truncate(wanted.limit);
         Ok(found)
+    }
+
+    fn last_place(&mut self, user_id: &str) -> Done<Moment> {
+        let behind = behind(self.behind.read(|records| records.last_place(user_id)))?;
+        Ok(behind.max(self.front.last_place(user_id)?))
     }
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool> {

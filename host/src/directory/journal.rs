@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::login::{LoginEvent, Metadata, Proof, Reason, Timestamp, User, mask_addresses};
+use crate::login::{LoginEvent, Metadata, Moment, Proof, Reason, Timestamp, User, mask_addresses};
 
 /// An entry's id: a random UUID, so that a distributed engine can spread the
 /// entries.
@@ -53,6 +53,18 @@ pub enum Kind {
     Unlink,
     /// A link was taken back.
     Undo,
+}
+
+impl Kind {
+    /// As JSON and the databases have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Unlink => "unlink",
+            Self::Undo => "undo",
+        }
+    }
 }
 
 /// Who did it.
@@ -179,8 +191,10 @@ pub struct Entry {
     pub id: EntryId,
     /// What was done.
     pub kind: Kind,
-    /// When.
+    /// When, by the clock.
     pub at: Timestamp,
+    /// Where it stands in the journal: behind every earlier entry of its users.
+    pub place: Moment,
     /// The user that stayed.
     pub primary: String,
     /// The user that became identities of the primary, or a user again.
@@ -327,6 +341,7 @@ impl Entry {
             id: EntryId::new(),
             kind,
             at,
+            place: Moment::default(),
             primary: primary.to_owned(),
             secondary: secondary.to_owned(),
             provenance: provenance.clone(),
@@ -336,15 +351,6 @@ impl Entry {
             kept: Kept::Nothing,
         }
     }
-}
-
-/// Which entries are wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalQuery {
-    /// Those that have this user on either side.
-    pub user_id: Option<String>,
-    /// At most so many.
-    pub limit: usize,
 }
 
 /// Which snapshots are to be erased.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::CheckedLink;
 use super::journal::{Entry, Kept, Kind, Snapshot, Touched};
+use super::journal_query::write_down;
 use super::records::{Done, Interrupted, Records, overtaken};
 use super::users::at_version;
 use crate::login::{ApiError, User, absorb};
@@ -31,14 +32,13 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> Done<Arc<Us
     };
     let linked = Arc::new(absorb(&primary.user, &secondary.user, request, *now));
 
-    records.add_entry(&Arc::new(Entry {
-        kept: Kept::Whole(Snapshot {
-            secondary: secondary.user.clone(),
-            touched: Touched::between(&primary.user, &linked),
-        }),
+    let touched = Touched::between(&primary.user, &linked);
+    let entry = Entry {
+        kept: Kept::Whole(Snapshot { secondary: secondary.user.clone(), touched }),
         reasons: request.reasons.clone(),
         ..Entry::new(Kind::Link, &request.primary, &request.secondary, provenance, *now)
-    }))?;
+    };
+    write_down(records, entry)?;
 
     // Both rows in one order, whoever is the primary: two links of the same
     // pair must not wait for each other. Who is overtaken looks again, and

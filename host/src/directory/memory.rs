@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Stored;
 use super::credential::{self, Credential};
-use super::journal::{Entry, EntryId, Forget, JournalQuery, Kept, Kind, Undone};
+use super::journal::{Entry, EntryId, Forget, Kept, Kind, Undone};
+use super::journal_query::Wanted;
 use super::records::{
     Done, Durability, Interrupted, LAST_IP, Logins, Matching, Owner, Records, Store, last_ip,
 };
-use crate::login::{ApiError, Identity, Timestamp, User};
+use crate::login::{ApiError, Identity, Moment, Timestamp, User};
 use credentials::{Credentials, Key, key};
 
 /// Users in memory. Cloning it copies the state, not the users.
@@ -352,14 +353,16 @@ impl Records for State {
         Ok(self.place(id).map(|place| Entry::clone(&self.journal[place])))
     }
 
-    fn entries(&mut self, query: &JournalQuery) -> Done<Vec<Entry>> {
-        let is_wanted = |entry: &&Arc<Entry>| {
-            query.user_id.as_ref().is_none_or(|id| entry.primary == *id || entry.secondary == *id)
-        };
-        let mut wanted: Vec<_> = self.journal.iter().filter(is_wanted).collect();
-        wanted.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+    fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>> {
+        let mut found: Vec<_> = self.journal.iter().filter(|entry| wanted.is(entry)).collect();
+        found.sort_by(|a, b| (b.place, &b.id).cmp(&(a.place, &a.id)));
         let unread = |entry: &Arc<Entry>| Entry { kept: Kept::Unread, ..Entry::clone(entry) };
-        Ok(wanted.into_iter().take(query.limit).map(unread).collect())
+        Ok(found.into_iter().take(wanted.limit).map(unread).collect())
+    }
+
+    fn last_place(&mut self, user_id: &str) -> Done<Moment> {
+        let is_of = |entry: &&Arc<Entry>| entry.primary == user_id || entry.secondary == user_id;
+        Ok(self.journal.iter().filter(is_of).map(|entry| entry.place).max().unwrap_or_default())
     }
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool> {

@@ -4,13 +4,14 @@
 //! |---|---|
 //! | `records` | what a storage has to do: single records, in transactions |
 //! | `users`, `credential`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
-//! | `journal` | what a link destroys, kept so that it can be undone |
+//! | `journal`, `journal_query` | what a link destroys, kept so that it can be undone, and what is asked of it |
 //! | `memory`, `sql`, `dry_run` | the storages |
 
 mod arrival;
 mod credential;
 mod dry_run;
 mod journal;
+mod journal_query;
 mod link;
 mod memory;
 mod open;
@@ -31,9 +32,10 @@ pub use arrival::{ArrivalError, arrive, arrive_again, first_user};
 pub use credential::Credential;
 pub use dry_run::DryRun;
 pub use journal::{
-    Actor, Entry, EntryId, Evidence, Forget, JournalQuery, Kept, Kind, MetadataChange, PluginVersion,
-    Provenance, Snapshot, Touched, Undone,
+    Actor, Entry, EntryId, Evidence, Forget, Kept, Kind, MetadataChange, PluginVersion, Provenance, Snapshot,
+    Touched, Undone,
 };
+pub use journal_query::JournalQuery;
 pub use memory::Memory;
 pub use open::{Location, Open, OpenError, open};
 pub(crate) use said::as_user;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::sql::SealKey;
+use super::sql::{Migrate, SealKey};
 use super::{Administration, DryRun, SqlDirectory};
 
 /// Where a directory is: `sqlite:PATH` or `postgres://…`.
@@ -24,6 +24,8 @@ pub enum Open {
     Create,
     /// Reading and writing what is there.
     Existing,
+    /// Reading what is there.
+    ReadOnly,
     /// Nothing is written: changes are kept in memory.
     DryRun,
 }
@@ -86,7 +88,8 @@ impl fmt::Debug for Location {
     }
 }
 
-/// Opens a directory.
+/// Opens a directory. What is to be known before a change of its schema is told
+/// first.
 ///
 /// # Errors
 ///
@@ -95,15 +98,19 @@ pub fn open(
     location: &Location,
     key: Option<SealKey>,
     how: Open,
+    tell: &dyn Fn(&str),
 ) -> Result<Arc<dyn Administration>, OpenError> {
-    let migrate = how != Open::DryRun;
+    let migrate = match how {
+        Open::Create | Open::Existing => Migrate::Yes(tell),
+        Open::ReadOnly | Open::DryRun => Migrate::No,
+    };
     let directory = match location {
-        Location::Sqlite(file) => SqlDirectory::sqlite(file, key, how == Open::Create, migrate)?,
-        Location::Postgres(url) => SqlDirectory::postgres(url, key, migrate)?,
+        Location::Sqlite(file) => SqlDirectory::open_sqlite(file, key, how == Open::Create, migrate)?,
+        Location::Postgres(url) => SqlDirectory::open_postgres(url, key, migrate)?,
     };
     Ok(match how {
         Open::DryRun => Arc::new(DryRun::over(directory)),
-        Open::Create | Open::Existing => Arc::new(directory),
+        Open::Create | Open::Existing | Open::ReadOnly => Arc::new(directory),
     })
 }
 

@@ -11,13 +11,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::credential::Credential;
-use super::journal::{Entry, EntryId, Forget, JournalQuery};
+use super::journal::{Entry, EntryId, Forget};
+use super::journal_query::{JournalQuery, Wanted, matching};
 use super::undo::{Undo, UndoError, Undoing};
 use super::{
     Administration, Batch, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, credential,
     link, undo, unlink, users,
 };
-use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User};
 
 /// Why a transaction came to no end.
 #[derive(Debug)]
@@ -132,7 +133,10 @@ pub(super) trait Records {
 
     fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()>;
     fn entry(&mut self, id: &EntryId) -> Done<Option<Entry>>;
-    fn entries(&mut self, query: &JournalQuery) -> Done<Vec<Entry>>;
+    /// The newest first, without their snapshots.
+    fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>>;
+    /// Where the newest entry stands that has this user on either side.
+    fn last_place(&mut self, user_id: &str) -> Done<Moment>;
     /// False if it has been undone already.
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool>;
     fn forget_snapshots(&mut self, which: &Forget) -> Done<u64>;
@@ -284,7 +288,7 @@ impl<S: Store> Administration for S {
     }
 
     fn journal(&self, query: &JournalQuery) -> Result<Vec<Entry>, ApiError> {
-        self.read(|records| records.entries(query))
+        self.read(|records| matching(records, query))
     }
 
     fn journal_entry(&self, id: &EntryId) -> Result<Entry, ApiError> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::journal::{Entry, EntryId, JournalQuery, Kept, Kind, MetadataChange, Provenance, Snapshot};
+use super::journal::{Entry, EntryId, Kept, Kind, MetadataChange, Provenance, Snapshot};
+use super::journal_query::{Wanted, write_down};
 use super::records::{Done, Interrupted, Records, overtaken};
 use super::users::{change, first_version};
 use crate::login::{ApiError, Identity, Metadata, Timestamp, User, note_separation, without_carried};
@@ -88,7 +89,7 @@ pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> Done<Result<Undoin
     if !records.mark_undone(&link.id, &entry.id, undo.now)? {
         return Err(overtaken(&link.primary));
     }
-    records.add_entry(&Arc::new(entry))?;
+    write_down(records, entry)?;
     change(records, User::clone(primary), primary_version)?;
     for identity in &secondary.identities {
         if !records.move_identity(identity, &link.primary, &link.secondary)? {
@@ -210,11 +211,10 @@ fn undoable(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot)
 /// An identity that was separated and linked again since is another account now,
 /// which the old snapshot must not replace.
 fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str) -> Result<(), Stop> {
-    let query = JournalQuery { user_id: Some(identity.to_owned()), limit: usize::from(u16::MAX) };
-    let later = records.entries(&query)?.into_iter().find(|entry| {
+    let later = records.entries(&Wanted::of(identity))?.into_iter().find(|entry| {
         entry.id != link.id
             && entry.secondary == identity
-            && entry.at > link.at
+            && entry.place > link.place
             && entry.undone.is_none()
             && matches!(entry.kind, Kind::Link | Kind::Unlink)
     });
@@ -235,9 +235,8 @@ fn where_is_the_primary(records: &mut dyn Records, link: &Entry) -> Result<Strin
     let Some(owner) = records.owner(provider, id)? else {
         return Ok(format!("{gone}: it was deleted since the link, and with it all its identities"));
     };
-    let query = JournalQuery { user_id: Some(link.primary.clone()), limit: 100 };
     let later = records
-        .entries(&query)?
+        .entries(&Wanted::of(&link.primary))?
         .into_iter()
         .find(|entry| entry.kind == Kind::Link && entry.secondary == link.primary && entry.undone.is_none());
     let first = later.map_or_else(String::new, |later| format!("; undo that link first: {}", later.id));

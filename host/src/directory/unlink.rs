@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Unlink;
-use super::journal::{Entry, Kept, Kind};
+use super::journal::{Entry, Kind};
+use super::journal_query::write_down;
 use super::records::{Done, Records, overtaken};
 use super::users::{change, claim, existing, first_version};
 use crate::login::{ApiError, Identity, User, note_separation, stand_alone};
@@ -25,10 +26,8 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<Use
     note_separation(&mut separated, staying.iter().map(String::as_str), *now);
     rest.updated_at = Some(*now);
 
-    records.add_entry(&Arc::new(Entry {
-        kept: Kept::Nothing,
-        ..Entry::new(Kind::Unlink, primary, &separated.user_id, provenance, *now)
-    }))?;
+    let entry = Entry::new(Kind::Unlink, primary, &separated.user_id, provenance, *now);
+    write_down(records, entry)?;
     let rest = change(records, rest, stored.version)?;
     if !records.remove_identity(&identity, primary)? {
         return Err(overtaken(primary));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::records::{Done, Interrupted, Matching, Records, overtaken};
 use super::{Batch, Imported, Stored, credential};
 use crate::login::{
-    ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, keep_marks, patch, profile,
+    ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User, keep_marks, patch, profile,
 };
 
 pub(super) fn not_found(user_id: &str) -> Interrupted {
@@ -98,10 +98,10 @@ pub(super) fn checked(user: User) -> Result<User, ApiError> {
     Ok(user)
 }
 
-/// A version that no earlier user of the same id can have had: a decision made
-/// on one that was removed must not fit its successor.
+/// A version that no earlier user of the same id can have had, also when the clock
+/// is set back: a decision made on one that was removed must not fit its successor.
 pub(super) fn first_version() -> u64 {
-    Timestamp::now().as_millis()
+    Moment::now().as_micros()
 }
 
 pub(super) fn create(records: &mut dyn Records, user: &Arc<User>) -> Done<Stored> {

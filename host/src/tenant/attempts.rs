@@ -9,7 +9,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use super::revocations::Moment;
+use crate::login::Moment;
 
 /// Failed attempts from one sender before a login has to wait there.
 ///

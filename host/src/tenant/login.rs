@@ -8,13 +8,12 @@ use std::sync::Arc;
 use super::Tenant;
 use super::config::{Client, Connection, OnFailure};
 use super::one_time::Use;
-use super::revocations::Moment;
 use super::weighed::Weighed;
 use crate::decide::{self, GoesOnAs, On, Undecided, decide_in_order};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_again};
 use crate::login::{
-    Answer, ApiError, Decision, Identity, IdentityKey, LoginEvent, Step, Timestamp, User, Verification,
-    mask_addresses,
+    Answer, ApiError, Decision, Identity, IdentityKey, LoginEvent, Moment, Step, Timestamp, User,
+    Verification, mask_addresses,
 };
 use crate::policies::Policy;
 use event::with_roles;

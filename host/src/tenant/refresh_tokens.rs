@@ -165,9 +165,8 @@ fn hash(name: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::{Grant, NotTaken, RefreshTokens};
-    use crate::login::{Timestamp, User};
+    use crate::login::{Moment, Timestamp, User};
     use crate::tenant::login::Proved;
-    use crate::tenant::revocations::Moment;
 
     fn issued() -> (RefreshTokens, String) {
         let proved = Proved {

@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,44 +12,7 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use super::state_dir::{StateDir, StateError};
-use crate::login::Timestamp;
-
-/// The last moment that was drawn.
-static LAST: AtomicU64 = AtomicU64::new(0);
-
-/// A place in the order in which a tenant does things, in microseconds since 1970
-/// or a little later. Of two, one is always the earlier; of two times, neither may
-/// be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Moment(u64);
-
-impl Moment {
-    /// Later than any that was drawn before.
-    pub(super) fn now() -> Self {
-        let clock = Timestamp::now().as_millis().saturating_mul(1000);
-        let later = |last: u64| Some(clock.max(last.saturating_add(1)));
-        let last = LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
-        Self(last.map_or(clock, |last| clock.max(last.saturating_add(1))))
-    }
-
-    /// Draws none before this one any more, whatever the clock says.
-    fn is_past(self) {
-        LAST.fetch_max(self.0, Ordering::SeqCst);
-    }
-
-    pub(super) fn from_micros(micros: u64) -> Self {
-        Self(micros)
-    }
-
-    pub(super) fn as_micros(self) -> u64 {
-        self.0
-    }
-
-    /// Whether it is after a time that something was written down at.
-    pub(super) fn is_after(self, at: Timestamp) -> bool {
-        self.0 / 1000 > at.as_millis()
-    }
-}
+use crate::login::{Moment, Timestamp};
 
 /// From when on the logins of an identity (`provider|id`) count, where not all
 /// do; by the identity's SHA-256.
@@ -135,9 +97,10 @@ impl Revocations {
     /// Writes those that still matter.
     fn write_anew(&self, lines: &mut usize) -> Result<(), StateError> {
         let lifetime = u64::try_from(self.lifetime.as_micros()).unwrap_or(u64::MAX);
-        let oldest = Moment::now().0.saturating_sub(lifetime);
+        // By the clock, which tokens expire by, and not by moments, which may be ahead.
+        let oldest = Timestamp::now().as_millis().saturating_mul(1000).saturating_sub(lifetime);
         let kept: Vec<String> = (self.known.iter())
-            .filter(|(_, since)| since.0 >= oldest)
+            .filter(|(_, since)| since.as_micros() >= oldest)
             .map(|(identity, since)| line(&identity, since))
             .collect();
         *lines = kept.len();
@@ -151,7 +114,7 @@ fn hash(identity: &str) -> [u8; 32] {
 
 fn line(identity: &[u8; 32], since: Moment) -> String {
     let identity: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{identity} {}\n", since.0)
+    format!("{identity} {}\n", since.as_micros())
 }
 
 /// None of a line that was not written to its end.
@@ -164,12 +127,13 @@ fn read_line(line: &str) -> Option<([u8; 32], Moment)> {
     for (n, byte) in hash.iter_mut().enumerate() {
         *byte = u8::from_str_radix(&identity[2 * n..2 * n + 2], 16).ok()?;
     }
-    Some((hash, Moment(since.parse().ok()?)))
+    Some((hash, Moment::from_micros(since.parse().ok()?)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Moment, Revocations};
+    use super::Revocations;
+    use crate::login::Moment;
     use crate::tenant::state_dir::StateDir;
 
     #[test]
@@ -184,6 +148,25 @@ mod tests {
             assert!(!revocations.is_revoked("auth0|ada", after));
         }
         assert!(!revocations.is_revoked("auth0|bob", Moment::default()));
+    }
+
+    /// Made before the clock was set back by an hour, and the process started anew.
+    #[test]
+    fn a_login_after_a_revocation_of_a_later_clock_is_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let ahead = Moment::from_micros(Moment::now().as_micros() + 3_600_000_000);
+        let state = StateDir::open(folder.path()).unwrap();
+        let lines = [
+            super::line(&super::hash("auth0|ada"), ahead),
+            super::line(&super::hash("auth0|bob"), Moment::now()),
+        ];
+        state.write("revocations", &lines.concat()).unwrap();
+        let before = Moment::now();
+        let revocations = Revocations::open(&state, 60).unwrap();
+        assert!(revocations.is_revoked("auth0|ada", before));
+        assert!(!revocations.is_revoked("auth0|ada", Moment::now()), "the new password is good at once");
+        let kept = state.read("revocations").unwrap().unwrap();
+        assert_eq!(kept.lines().count(), 2, "bob's is no older for it: {kept}");
     }
 
     #[test]

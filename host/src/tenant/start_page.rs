@@ -130,8 +130,11 @@ fn example(tenant: &Tenant) -> Option<Example<'_>> {
 }
 
 fn was_parted(tenant: &Tenant, user_id: &str) -> Result<bool, ApiError> {
-    let entries =
-        tenant.directory.journal(&JournalQuery { user_id: Some(user_id.to_owned()), limit: 100 })?;
+    let entries = tenant.directory.journal(&JournalQuery {
+        user_id: Some(user_id.to_owned()),
+        limit: 100,
+        ..JournalQuery::default()
+    })?;
     Ok(entries.iter().any(|entry| entry.kind != Kind::Link))
 }
 

@@ -6,8 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::random;
-use super::revocations::Moment;
-use crate::login::{Identity, User};
+use crate::login::{Identity, Moment, User};
 
 /// The content of a `jti`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +54,7 @@ fn mark(salt: &str, identity: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::TokenId;
-    use crate::login::User;
-    use crate::tenant::revocations::Moment;
+    use crate::login::{Moment, User};
 
     #[test]
     fn a_token_knows_its_identity_and_its_place_in_time() {

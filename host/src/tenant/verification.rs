@@ -12,11 +12,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Tenant;
-use super::revocations::Moment;
 use super::token_id::TokenId;
 use super::tokens::seconds;
 use super::weighed::{Weighed, weight};
-use crate::login::{Timestamp, User};
+use crate::login::{Moment, Timestamp, User};
 
 /// What a token says that is ours.
 #[derive(Debug, Clone, Deserialize)]

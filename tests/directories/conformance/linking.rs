@@ -69,7 +69,7 @@ fn a_link_decided_on_an_older_version_is_refused(implementation: &Implementation
     directory.delete("google-oauth2|115").unwrap();
     let error = directory.link(&request).unwrap_err();
     assert_eq!(error, ApiError::StateChanged("google-oauth2|115 is gone".to_owned()));
-    assert!(directory.journal(&JournalQuery { user_id: None, limit: 10 }).unwrap().is_empty());
+    assert!(directory.journal(&JournalQuery { limit: 10, ..JournalQuery::default() }).unwrap().is_empty());
 }
 
 fn what_is_linked_already_is_not_linked_again(implementation: &Implementation) {
@@ -129,7 +129,7 @@ fn an_unlinked_identity_is_a_user_without_metadata(implementation: &Implementati
     };
     assert_eq!(separated.app_metadata, Some(mark("auth0|1")));
     assert_eq!(rest.app_metadata, Some(mark("google-oauth2|115")));
-    let entries = directory.journal(&JournalQuery { user_id: None, limit: 1 }).unwrap();
+    let entries = directory.journal(&JournalQuery { limit: 1, ..JournalQuery::default() }).unwrap();
     assert_eq!(entries[0].kind, Kind::Unlink);
 }
 

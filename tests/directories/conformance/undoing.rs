@@ -25,7 +25,9 @@ fn the_journal_says_who_and_why_and_keeps_the_secondary(implementation: &Impleme
     let opened = with(implementation, [ada(), google()]);
     let directory = &opened.directory;
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
-    let listed = directory.journal(&JournalQuery { user_id: Some("auth0|1".to_owned()), limit: 10 }).unwrap();
+    let listed = directory
+        .journal(&JournalQuery { user_id: Some("auth0|1".to_owned()), limit: 10, ..JournalQuery::default() })
+        .unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].kept, Kept::Unread);
     let entry = directory.journal_entry(&listed[0].id).unwrap();
@@ -35,7 +37,9 @@ fn the_journal_says_who_and_why_and_keeps_the_secondary(implementation: &Impleme
     assert_eq!(entry.reasons[0].code, "LINKED_VERIFIED_BOTH");
     let Kept::Whole(snapshot) = &entry.kept else { panic!("nothing is kept") };
     assert_eq!(*snapshot.secondary, google());
-    let none = directory.journal(&JournalQuery { user_id: Some("auth0|9".to_owned()), limit: 10 }).unwrap();
+    let none = directory
+        .journal(&JournalQuery { user_id: Some("auth0|9".to_owned()), limit: 10, ..JournalQuery::default() })
+        .unwrap();
     assert!(none.is_empty());
 }
 

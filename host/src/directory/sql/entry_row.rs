@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::connection::Row;
-use super::rows::{damaged, missing, text_of, time, unwritable};
+use super::connection::{Connection, Param, Row};
+use super::rows::{Rows, damaged, millis, missing, select_entry, text_of, time, unwritable};
 use super::seal::{Opened, Seal};
 use crate::directory::journal::{
     Actor, Entry, EntryId, Evidence, Kept, Kind, PluginVersion, Provenance, Snapshot, Undone,
 };
-use crate::directory::records::Done;
-use crate::login::{Reason, mask_addresses};
+use crate::directory::journal_query::Wanted;
+use crate::directory::records::{Done, Interrupted};
+use crate::login::{Moment, Reason, Timestamp, mask_addresses};
 
 /// What of an entry is one JSON text.
 #[derive(Serialize, Deserialize)]
@@ -30,7 +31,7 @@ struct Record {
 }
 
 /// An entry of the columns id, kind, at, primary, secondary, record, undone by,
-/// undone at, snapshot.
+/// undone at, place, snapshot.
 pub(super) fn entry(row: &dyn Row, seal: &Seal) -> Done<Entry> {
     let id = |column, name| {
         text_of(row, column, name)?.parse::<EntryId>().map_err(|error| damaged("a journal entry", error))
@@ -44,7 +45,7 @@ pub(super) fn entry(row: &dyn Row, seal: &Seal) -> Done<Entry> {
         Some(at) => Some(Undone { by: id(6, "undone_by")?, at }),
         None => None,
     };
-    let kept = match (kind, row.bytes(8)?) {
+    let kept = match (kind, row.bytes(9)?) {
         (Kind::Link, None) => Kept::Forgotten,
         (_, None) => Kept::Nothing,
         (_, Some([])) => Kept::Unread,
@@ -62,6 +63,7 @@ pub(super) fn entry(row: &dyn Row, seal: &Seal) -> Done<Entry> {
         id: entry_id,
         kind,
         at: row.int(2)?.and_then(time).ok_or_else(|| missing("at"))?,
+        place: place(row, 8)?.ok_or_else(|| missing("place"))?,
         primary: text_of(row, 3, "primary_id")?.to_owned(),
         secondary: text_of(row, 4, "secondary_id")?.to_owned(),
         provenance: Arc::new(Provenance {
@@ -91,4 +93,69 @@ pub(super) fn record(entry: &Entry) -> Done<String> {
         undoes: entry.undoes.clone(),
     };
     serde_json::to_string(&record).map_err(|error| unwritable(&error))
+}
+
+fn place(row: &dyn Row, column: usize) -> Done<Option<Moment>> {
+    let micros = row.int(column)?.and_then(|micros| u64::try_from(micros).ok());
+    Ok(micros.map(Moment::from_micros))
+}
+
+/// Entries in their order, the newest first. No value is left out where nothing is
+/// asked: the statements stay two.
+pub(super) fn list<C: Connection>(rows: &mut Rows<'_, C>, wanted: &Wanted<'_>) -> Done<Vec<Entry>> {
+    let (place, id) = match &wanted.before {
+        Some((place, id)) => (Param::from(place.as_micros()), id.as_str()),
+        None => (Param::Int(Some(i64::MAX)), ""),
+    };
+    let kind = wanted.kind.map_or("", Kind::as_str);
+    let since = millis(wanted.since.unwrap_or_default());
+    let until = wanted.until.map_or(Param::Int(Some(i64::MAX)), |until: Timestamp| millis(until));
+    let limit = Param::from(wanted.limit as u64);
+    match wanted.user_id {
+        None => rows.read_entries(
+            select_entry!(
+                "substr(snapshot, 1, 0)",
+                "WHERE place <= $1 AND (place < $1 OR entry_id < $2) AND at >= $3 AND at <= $4 AND ($5 = '' OR kind = $5) \
+                 ORDER BY place DESC, entry_id DESC LIMIT $6"
+            ),
+            &[place, id.into(), since, until, kind.into(), limit],
+        ),
+        Some(user_id) => rows.read_entries(
+            select_entry!(
+                "substr(snapshot, 1, 0)",
+                "WHERE (primary_id = $1 OR secondary_id = $1) AND place <= $2 AND (place < $2 OR entry_id < $3) \
+                 AND at >= $4 AND at <= $5 AND ($6 = '' OR kind = $6) ORDER BY place DESC, entry_id DESC LIMIT $7"
+            ),
+            &[user_id.into(), place, id.into(), since, until, kind.into(), limit],
+        ),
+    }
+}
+
+/// The newest place of a user's entries.
+pub(super) fn last_place(connection: &mut impl Connection, user_id: &str) -> Done<Moment> {
+    newest(
+        connection,
+        "SELECT MAX(place) FROM journal WHERE primary_id = $1 OR secondary_id = $1",
+        &[user_id.into()],
+    )
+}
+
+/// What is done from now on is later than all that is there, whatever the clock
+/// says.
+pub(super) fn go_on_behind(connection: &mut impl Connection) -> Result<(), String> {
+    match newest(connection, "SELECT MAX(place) FROM journal", &[]) {
+        Ok(newest) => newest.is_past(),
+        Err(Interrupted::Answer(error)) => return Err(error.to_string()),
+        Err(Interrupted::Again(why)) => return Err(why),
+    }
+    Ok(())
+}
+
+fn newest(connection: &mut impl Connection, statement: &'static str, params: &[Param<'_>]) -> Done<Moment> {
+    let mut newest = Moment::default();
+    connection.query(statement, params, &mut |row| {
+        newest = place(row, 0)?.unwrap_or_default();
+        Ok(())
+    })?;
+    Ok(newest)
 }

@@ -4,30 +4,40 @@
 //! While one thread holds the connection, others queue; each that finds others
 //! behind it leaves its work in the open transaction, as a savepoint, and the
 //! last one commits for all. Nobody is answered before the commit.
+//!
+//! A transaction waits so long and no longer, from when it joins the queue: for
+//! those before it, and for the lock that another process holds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
-use super::sqlite::interrupted;
+use super::in_place::InPlace;
+use super::sqlite::{busy, interrupted};
 use crate::directory::records::{Done, Durability, Interrupted};
 use crate::login::ApiError;
 
 /// At most so many transactions are made durable together, so that the first
 /// of them need not wait for ever.
 const TOGETHER: usize = 128;
+/// After so long, whoever waits for a commit looks whether anybody will make it.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The one connection that writes.
 pub(super) struct GroupCommit {
     writer: Mutex<Writer>,
-    /// Threads that will take the connection next.
+    /// Threads that will take the connection next, or give up waiting for it.
     queued: AtomicUsize,
+    patience: Duration,
 }
 
 struct Writer {
     connection: Connection,
+    files: Arc<InPlace>,
     durability: Option<Durability>,
     open: Option<Open>,
 }
@@ -48,25 +58,23 @@ struct Fate {
 
 impl Fate {
     fn tell(&self, committed: Result<(), ApiError>) {
-        *self.committed.lock().unwrap_or_else(PoisonError::into_inner) = Some(committed);
+        *self.committed.lock() = Some(committed);
         self.known.notify_all();
     }
 
-    fn wait(&self) -> Result<(), ApiError> {
-        let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match &*committed {
-                Some(committed) => return committed.clone(),
-                None => committed = self.known.wait(committed).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
+    /// None if it is not known within this time.
+    fn wait(&self, time: Duration) -> Option<Result<(), ApiError>> {
+        let mut committed = self.committed.lock();
+        self.known.wait_while_for(&mut committed, |it| it.is_none(), time);
+        committed.clone()
     }
 }
 
 impl GroupCommit {
-    pub(super) fn new(connection: Connection) -> Self {
-        let writer = Writer { connection, durability: None, open: None };
-        Self { writer: Mutex::new(writer), queued: AtomicUsize::new(0) }
+    /// `patience` is how long a transaction waits until it begins.
+    pub(super) fn new(connection: Connection, files: Arc<InPlace>, patience: Duration) -> Self {
+        let writer = Writer { connection, files, durability: None, open: None };
+        Self { writer: Mutex::new(writer), queued: AtomicUsize::new(0), patience }
     }
 
     /// Runs one transaction, and answers once it is as durable as asked.
@@ -75,18 +83,20 @@ impl GroupCommit {
         durability: Durability,
         job: impl FnOnce(&mut Connection) -> Done<T>,
     ) -> Done<T> {
+        let until = Instant::now() + self.patience;
         self.queued.fetch_add(1, Ordering::SeqCst);
-        let mut writer = self.lock();
+        let taken = self.writer.try_lock_until(until);
         self.queued.fetch_sub(1, Ordering::SeqCst);
+        let Some(mut writer) = taken else { return Err(busy()) };
 
-        let result = writer.join(durability, job);
+        let result = writer.join((durability, until), job);
         let Some(open) = &writer.open else { return result };
         if self.queued.load(Ordering::SeqCst) > 0 && open.jobs < TOGETHER {
             let fate = open.fate.clone();
             drop(writer);
             // Also a job that failed: what it has seen is others' work, and not
             // there before it is committed.
-            fate.wait().map_err(Interrupted::from)?;
+            self.wait_for(&fate).map_err(Interrupted::from)?;
             return result;
         }
         let committed = writer.commit();
@@ -95,17 +105,30 @@ impl GroupCommit {
         result
     }
 
-    /// The connection. A thread that panicked while it had it has given its
-    /// transaction up.
-    fn lock(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits for the commit of a shared transaction. Whoever was to make it may
+    /// have given up waiting for the connection.
+    fn wait_for(&self, fate: &Arc<Fate>) -> Result<(), ApiError> {
+        loop {
+            if let Some(committed) = fate.wait(LOOK) {
+                return committed;
+            }
+            if let Some(mut writer) = self.writer.try_lock()
+                && writer.open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.fate, fate))
+            {
+                let _ = writer.commit();
+            }
+        }
     }
 }
 
 impl Writer {
     /// Runs a job in the open transaction, or in a new one. If the job fails,
     /// the others' work stays.
-    fn join<T>(&mut self, durability: Durability, job: impl FnOnce(&mut Connection) -> Done<T>) -> Done<T> {
+    fn join<T>(
+        &mut self,
+        (durability, until): (Durability, Instant),
+        job: impl FnOnce(&mut Connection) -> Done<T>,
+    ) -> Done<T> {
         // What need not be durable does not make room for what must be.
         if self.open.as_ref().is_some_and(|open| open.durability == Durability::Process)
             && durability == Durability::Power
@@ -113,7 +136,7 @@ impl Writer {
             let _ = self.commit();
         }
         if self.open.is_none() {
-            self.begin(durability)?;
+            self.begin(durability, until)?;
             let result = self.run(job);
             match (&result, self.open.as_mut()) {
                 (Ok(_), Some(open)) => open.jobs = 1,
@@ -153,7 +176,8 @@ impl Writer {
         })
     }
 
-    fn begin(&mut self, durability: Durability) -> Done<()> {
+    /// Waits for another process no longer than until then.
+    fn begin(&mut self, durability: Durability, until: Instant) -> Done<()> {
         if self.durability != Some(durability) {
             // In WAL mode: FULL waits for the disk at every commit, NORMAL only
             // at checkpoints.
@@ -164,7 +188,13 @@ impl Writer {
             self.connection.execute_batch(synchronous).map_err(interrupted)?;
             self.durability = Some(durability);
         }
+        let left = until.saturating_duration_since(Instant::now());
+        self.connection.busy_timeout(left).map_err(interrupted)?;
         self.statement("BEGIN IMMEDIATE")?;
+        if let Err(why) = self.files.check() {
+            self.roll_back();
+            return Err(not_in_place(why));
+        }
         self.open = Some(Open { durability, jobs: 0, fate: Arc::default() });
         Ok(())
     }
@@ -178,6 +208,12 @@ impl Writer {
         if committed.is_err() {
             self.roll_back();
         }
+        // Into a file that was deleted meanwhile, a commit is lost.
+        let in_place = |()| {
+            let lost = |why| format!("{why}; whether the change is there then cannot be told");
+            self.files.check().map_err(|why| ApiError::Unavailable(lost(why)))
+        };
+        let committed = committed.and_then(in_place);
         open.fate.tell(committed.clone());
         committed
     }
@@ -198,5 +234,58 @@ impl Writer {
     fn statement(&mut self, sql: &'static str) -> Done<()> {
         let mut statement = self.connection.prepare_cached(sql).map_err(interrupted)?;
         statement.execute([]).map(drop).map_err(interrupted)
+    }
+}
+
+fn not_in_place(why: String) -> Interrupted {
+    ApiError::Unavailable(format!("nothing was changed: {why}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Duration;
+
+    use rusqlite::Connection;
+
+    use super::{GroupCommit, InPlace};
+    use crate::directory::records::Durability;
+    use crate::directory::sql::sqlite::interrupted;
+    use crate::directory::sql::sqlite_file::Access;
+
+    /// Whoever gives up in the queue may be the one that was to commit for others.
+    #[test]
+    fn whoever_gives_up_waiting_leaves_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.db");
+        let connection = Connection::open(&file).unwrap();
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER); BEGIN IMMEDIATE; COMMIT")
+            .unwrap();
+        let files = Arc::new(InPlace::of(&file, &connection, Access::Write).unwrap());
+        let writer = GroupCommit::new(connection, files, Duration::from_micros(300));
+        let (done, given_up) = (AtomicI64::new(0), AtomicI64::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    for n in 0..100 {
+                        let ran = writer.run(Durability::Process, |connection| {
+                            std::thread::sleep(Duration::from_micros(fastrand::u64(0..200)));
+                            connection.execute("INSERT INTO t VALUES (?1)", [n]).map_err(interrupted)
+                        });
+                        let counter = if ran.is_ok() { &done } else { &given_up };
+                        counter.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        let (done, given_up) = (done.into_inner(), given_up.into_inner());
+        assert!(done > 0 && given_up > 0, "{done} done, {given_up} given up");
+        let there: i64 = Connection::open(&file)
+            .unwrap()
+            .query_row("SELECT COUNT(*) FROM t", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(there, done, "what was answered as done, and nothing else");
     }
 }

@@ -88,8 +88,9 @@ impl LoginCounts {
             return;
         }
         let mut pending = self.lock();
-        for (user_id, count) in counts {
-            merge(&mut pending.counts, &user_id, count);
+        // What has been counted meanwhile is later.
+        for (user_id, later) in std::mem::replace(&mut pending.counts, counts) {
+            merge(&mut pending.counts, &user_id, later);
         }
         self.any.store(true, Ordering::Release);
         self.wake.notify_all();
@@ -111,14 +112,14 @@ impl LoginCounts {
     }
 }
 
-fn merge(counts: &mut Counts, user_id: &str, more: Logins) {
+/// Adds logins that were counted later, whatever the clock said.
+fn merge(counts: &mut Counts, user_id: &str, later: Logins) {
     match counts.get_mut(user_id) {
         Some(known) => {
-            let (earlier, later) = if known.last <= more.last { (*known, more) } else { (more, *known) };
-            let count = known.count.saturating_add(more.count);
-            *known = Logins { count, last: later.last, ip: later.ip.or(earlier.ip) };
+            let count = known.count.saturating_add(later.count);
+            *known = Logins { count, last: later.last, ip: later.ip.or(known.ip) };
         }
-        None => drop(counts.insert(user_id.to_owned(), more)),
+        None => drop(counts.insert(user_id.to_owned(), later)),
     }
 }
 

@@ -8,25 +8,55 @@ use refinery::{Migration, Runner};
 
 /// Every version of the schema, the oldest first. Files are never changed once
 /// released: refinery keeps their checksums.
-const VERSIONS: [(&str, &str); 3] = [
+const VERSIONS: [(&str, &str); 4] = [
     ("V1__users", include_str!("migrations/V1__users.sql")),
     ("V2__credentials", include_str!("migrations/V2__credentials.sql")),
     ("V3__last_ip", include_str!("migrations/V3__last_ip.sql")),
+    ("V4__journal_place", include_str!("migrations/V4__journal_place.sql")),
 ];
 
 /// What to do with a database of an older version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Migrate {
-    /// Bring it to this program's.
-    Yes,
-    /// Refuse it: nothing may be written.
+#[derive(Clone, Copy)]
+pub(in crate::directory) enum Migrate<'a> {
+    /// Bring it to this program's, and tell so first.
+    Yes(&'a dyn Fn(&str)),
+    /// Refuse it: the database is opened for reading only.
     No,
 }
 
-impl From<bool> for Migrate {
-    fn from(migrate: bool) -> Self {
-        if migrate { Self::Yes } else { Self::No }
+impl Migrate<'_> {
+    pub(super) fn is_no(self) -> bool {
+        matches!(self, Self::No)
     }
+}
+
+impl From<bool> for Migrate<'_> {
+    fn from(migrate: bool) -> Self {
+        if migrate { Self::Yes(&|_| {}) } else { Self::No }
+    }
+}
+
+/// A database, and what is asked of it before anything is written.
+pub(super) trait Database: refinery::Migrate {
+    /// A statement with a row if refinery has written versions down here.
+    const HAS_HISTORY: &'static str;
+    /// A statement with the names of tables that would be in the way, in order.
+    const TABLES: &'static str;
+    /// What is said of a database that holds such tables, and of no version.
+    const NOT_OURS: &'static str;
+
+    /// The rows of a statement whose columns are texts.
+    fn texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String>;
+
+    /// Before a database with users is brought from this version to this program's.
+    fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String>;
+}
+
+/// What a database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Version(usize),
 }
 
 /// Why a database cannot be used.
@@ -37,48 +67,119 @@ enum Refusal {
     Perhaps(String),
 }
 
-/// Brings the database to this program's version, all or nothing. Of several
-/// processes that start on an empty database, all but one come too late the
-/// first time; they are given three seconds.
+/// Brings the database to this program's version, all or nothing, if it is a
+/// directory or holds nothing. Of several processes that start on an empty database,
+/// all but one come too late the first time; they are given three seconds.
 ///
 /// # Errors
 ///
 /// Why it cannot be, in words.
-pub(super) fn migrate<C: refinery::Migrate>(connection: &mut C, migrate: Migrate) -> Result<(), String> {
+pub(super) fn migrate<D: Database>(database: &mut D, migrate: Migrate<'_>) -> Result<(), String> {
     let patience = ConstantBuilder::default().with_delay(Duration::from_millis(200)).with_max_times(15);
-    let migrated = (|| migrate_once(connection, migrate))
+    let mut is_told = false;
+    let migrated = (|| migrate_once(database, migrate, &mut is_told))
         .retry(patience)
         .when(|refusal| matches!(refusal, Refusal::Perhaps(_)))
         .call();
     migrated.map_err(|(Refusal::Final(why) | Refusal::Perhaps(why))| why)
 }
 
-fn migrate_once<C: refinery::Migrate>(connection: &mut C, migrate: Migrate) -> Result<(), Refusal> {
-    let versions: Result<Vec<_>, _> =
-        VERSIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
-    let versions = versions.map_err(|error| Refusal::Final(error.to_string()))?;
-    let runner = Runner::new(&versions).set_grouped(true);
-    if migrate == Migrate::No {
-        let last = runner.get_last_applied_migration(connection);
-        let version = last.ok().flatten().map_or(0, |last| last.version());
-        return match usize::try_from(version) {
-            Ok(version) if version < VERSIONS.len() => Err(Refusal::Final(format!(
-                "its schema is of version {version}, this program's of {}; any command that writes brings it up to date",
+/// Looks, and writes nothing.
+///
+/// # Errors
+///
+/// When the database is another program's, or a newer one's, in words.
+pub(super) fn refuse_others<D: Database>(database: &mut D) -> Result<(), String> {
+    look(database, &versions()?).map(drop)
+}
+
+fn versions() -> Result<Vec<Migration>, String> {
+    let versions: Result<_, _> = VERSIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
+    versions.map_err(|error| error.to_string())
+}
+
+fn migrate_once<D: Database>(
+    database: &mut D,
+    migrate: Migrate<'_>,
+    is_told: &mut bool,
+) -> Result<(), Refusal> {
+    let versions = versions().map_err(Refusal::Final)?;
+    let found = look(database, &versions).map_err(Refusal::Final)?;
+    match (found, migrate) {
+        // Also for whoever may read and write, and make no tables.
+        (Found::Version(version), _) if version == VERSIONS.len() => return Ok(()),
+        (Found::Version(version), Migrate::No) => {
+            return Err(Refusal::Final(format!(
+                "its schema is of version {version}, this program's of {}; `ligature migrate` brings it up to date, as \
+                 any command that writes does",
                 VERSIONS.len()
-            ))),
-            Ok(version) if version > VERSIONS.len() => Err(Refusal::Final(newer(version))),
-            _ => Ok(()),
-        };
+            )));
+        }
+        (Found::Nothing, Migrate::No) => {
+            return Err(Refusal::Final(
+                "there is no directory in it yet; a command that writes, such as `ligature users import`, makes one"
+                    .to_owned(),
+            ));
+        }
+        (Found::Version(version), Migrate::Yes(tell)) if !*is_told => {
+            database.before_a_migration(version, tell).map_err(Refusal::Final)?;
+            *is_told = true;
+        }
+        (_, Migrate::Yes(_)) => {}
     }
-    let Err(error) = runner.run(connection) else { return Ok(()) };
+    let runner = Runner::new(&versions).set_grouped(true);
+    let Err(error) = runner.run(database) else { return Ok(()) };
     Err(match error.kind() {
         Kind::MissingVersion(unknown) => Refusal::Final(newer(unknown.version())),
-        Kind::DivergentVersion(_, known) => Refusal::Final(format!(
-            "version {} of its schema is another one than this program's",
-            known.version()
-        )),
+        Kind::DivergentVersion(_, known) => Refusal::Final(divergent(known.version())),
         _ => Refusal::Perhaps(with_cause(&error)),
     })
+}
+
+/// What a database holds. Nothing is written.
+///
+/// # Errors
+///
+/// When it is another program's, or a newer one's, in words.
+fn look<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, String> {
+    let has_history = !database.texts(D::HAS_HISTORY)?.is_empty();
+    let applied = if has_history { database.texts(APPLIED)? } else { Vec::new() };
+    let Some(last) = applied.last() else {
+        let tables: Vec<String> = database.texts(D::TABLES)?.into_iter().flatten().collect();
+        if tables.is_empty() {
+            return Ok(Found::Nothing);
+        }
+        const NAMED: usize = 5;
+        let more = if tables.len() > NAMED { " …" } else { "" };
+        let named: Vec<&str> = tables.iter().take(NAMED).map(String::as_str).collect();
+        return Err(format!("{} ({}{more}); {}", NOT_A_DIRECTORY, named.join(", "), D::NOT_OURS));
+    };
+    let number = |row: &[String]| row.first().and_then(|version| version.parse::<usize>().ok());
+    let version = number(last).ok_or_else(|| format!("{NOT_A_DIRECTORY}; {}", D::NOT_OURS))?;
+    for row in &applied {
+        let known = number(row).and_then(|n| versions.get(n.checked_sub(1)?));
+        let is_same = |known: &Migration| row[1..] == [known.name().to_owned(), known.checksum().to_string()];
+        match known {
+            Some(known) if is_same(known) => {}
+            Some(known) => return Err(divergent(known.version())),
+            None => return Err(newer(version)),
+        }
+    }
+    Ok(Found::Version(version))
+}
+
+const NOT_A_DIRECTORY: &str = "it is another program's database";
+const APPLIED: &str = "SELECT CAST(version AS TEXT), name, checksum FROM refinery_schema_history ORDER BY refinery_schema_history.version";
+
+/// What is told before the schema is changed.
+pub(super) fn from_to(place: &str, from: usize) -> String {
+    format!("the schema of {place} is brought from version {from} to {}", VERSIONS.len())
+}
+
+fn divergent(version: impl std::fmt::Display) -> String {
+    format!(
+        "version {version} of its schema is another one than this program's: it is another program's database"
+    )
 }
 
 fn newer(version: impl std::fmt::Display) -> String {

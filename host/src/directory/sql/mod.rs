@@ -2,16 +2,19 @@
 //!
 //! One schema, one set of statements; what differs is how a transaction is run.
 
+mod backup;
 mod connection;
 mod credential_rows;
 mod entry_row;
 mod group_commit;
+mod in_place;
 mod login_counts;
 mod migrations;
 mod postgres;
 mod rows;
 mod seal;
 mod sqlite;
+mod sqlite_file;
 mod written;
 
 use std::path::Path;
@@ -23,7 +26,7 @@ use super::open::OpenError;
 use super::records::{Done, Durability, Interrupted, Logins, Records, Store};
 use super::state::{DirectoryState, ErrorCounts};
 use crate::login::ApiError;
-use migrations::Migrate;
+pub(super) use migrations::Migrate;
 use postgres::Write;
 use seal::Seal;
 
@@ -42,25 +45,42 @@ enum Engine {
 
 impl SqlDirectory {
     /// Opens an SQLite file. With `create`, makes it if it is not there.
-    /// Without `migrate`, refuses one of an older version.
+    /// Without `migrate`, refuses one of an older version, and reads only.
     ///
     /// # Errors
     ///
     /// When it cannot be used, with what to do.
     pub fn sqlite(file: &Path, key: Option<SealKey>, create: bool, migrate: bool) -> Result<Self, OpenError> {
-        let open = sqlite::Sqlite::open(file, Seal(key), create, Migrate::from(migrate))?;
+        Self::open_sqlite(file, key, create, Migrate::from(migrate))
+    }
+
+    pub(super) fn open_sqlite(
+        file: &Path,
+        key: Option<SealKey>,
+        create: bool,
+        migrate: Migrate<'_>,
+    ) -> Result<Self, OpenError> {
+        let open = sqlite::Sqlite::open(file, Seal(key), create, migrate)?;
         Ok(Self { engine: Engine::Sqlite(open), errors: ErrorCounts::default() })
     }
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
     /// What the URL leaves out, libpq's environment variables say.
-    /// Without `migrate`, refuses a database of an older version.
+    /// Without `migrate`, refuses a database of an older version, and reads only.
     ///
     /// # Errors
     ///
     /// When it cannot be used, with what to do.
     pub fn postgres(url: &str, key: Option<SealKey>, migrate: bool) -> Result<Self, OpenError> {
-        let open = postgres::Postgres::connect(url, Seal(key), Migrate::from(migrate))?;
+        Self::open_postgres(url, key, Migrate::from(migrate))
+    }
+
+    pub(super) fn open_postgres(
+        url: &str,
+        key: Option<SealKey>,
+        migrate: Migrate<'_>,
+    ) -> Result<Self, OpenError> {
+        let open = postgres::Postgres::connect(url, Seal(key), migrate)?;
         Ok(Self { engine: Engine::Postgres(open), errors: ErrorCounts::default() })
     }
 }

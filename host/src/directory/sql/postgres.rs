@@ -6,6 +6,7 @@ mod url;
 
 use std::time::{Duration, Instant};
 
+use super::entry_row::go_on_behind;
 use super::migrations::{Migrate, migrate};
 use super::rows::Rows;
 use super::seal::Seal;
@@ -29,9 +30,9 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn connect(url: &str, seal: Seal, mode: Migrate) -> Result<Self, OpenError> {
-        let address = Address::new(url, &|name| std::env::var(name).ok())?;
-        let server = Server::at(address);
+    pub(super) fn connect(url: &str, seal: Seal, mode: Migrate<'_>) -> Result<Self, OpenError> {
+        let address = Address::new(url, mode.is_no(), &|name| std::env::var(name).ok())?;
+        let server = Server::at(address, mode.is_no());
         let place = server.address.place.clone();
         let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
         let mut first = server.session().map_err(|error| {
@@ -41,6 +42,7 @@ impl Postgres {
             unusable(words(&error))
         })?;
         migrate(&mut first.client, mode).map_err(unusable)?;
+        go_on_behind(&mut first).map_err(unusable)?;
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(0))

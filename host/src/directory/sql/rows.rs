@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use super::connection::{Connection, Param, Row};
 use super::credential_rows;
-use super::entry_row::{entry, record};
+use super::entry_row::{self, entry, record};
 use super::login_counts::LoginCounts;
 use super::seal::Seal;
 use super::written::Written;
 use crate::directory::Stored;
 use crate::directory::credential::Credential;
-use crate::directory::journal::{Entry, EntryId, Forget, JournalQuery, Kept};
+use crate::directory::journal::{Entry, EntryId, Forget, Kept};
+use crate::directory::journal_query::Wanted;
 use crate::directory::records::{Done, Interrupted, LAST_IP, Logins, Matching, Owner, Records, last_ip};
-use crate::login::{ApiError, Identity, Timestamp, User};
+use crate::login::{ApiError, Identity, Moment, Timestamp, User};
 
 /// The records behind one connection.
 pub(super) struct Rows<'a, C> {
@@ -45,13 +46,14 @@ macro_rules! select_user {
 macro_rules! select_entry {
     ($snapshot:literal, $rest:literal) => {
         concat!(
-            "SELECT entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, ",
+            "SELECT entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, ",
             $snapshot,
             " FROM journal ",
             $rest
         )
     };
 }
+pub(super) use select_entry;
 
 pub(super) fn damaged(what: &str, error: impl std::fmt::Display) -> Interrupted {
     ApiError::Other(format!("the database holds {what} that cannot be read: {error}")).into()
@@ -69,7 +71,7 @@ pub(super) fn text_of<'r>(row: &'r dyn Row, column: usize, name: &str) -> Done<&
     row.text(column)?.ok_or_else(|| missing(name))
 }
 
-fn millis(at: Timestamp) -> Param<'static> {
+pub(super) fn millis(at: Timestamp) -> Param<'static> {
     at.as_millis().into()
 }
 
@@ -124,7 +126,7 @@ impl<C: Connection> Rows<'_, C> {
         Ok(found)
     }
 
-    fn read_entries(&mut self, statement: &'static str, params: &[Param<'_>]) -> Done<Vec<Entry>> {
+    pub(super) fn read_entries(&mut self, statement: &'static str, params: &[Param<'_>]) -> Done<Vec<Entry>> {
         let mut found = Vec::new();
         let seal = self.seal;
         self.connection.query(statement, params, &mut |row| {
@@ -346,14 +348,14 @@ impl<C: Connection> Records for Rows<'_, C> {
             }
             _ => None,
         };
-        let kind = serde_json::to_value(entry.kind).map_err(|error| unwritable(&error))?;
         self.connection.execute(
-            "INSERT INTO journal (entry_id, kind, at, primary_id, secondary_id, record, snapshot) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO journal (entry_id, kind, at, place, primary_id, secondary_id, record, snapshot) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             &[
                 entry.id.as_str().into(),
-                kind.as_str().unwrap_or_default().into(),
+                entry.kind.as_str().into(),
                 millis(entry.at),
+                entry.place.as_micros().into(),
                 (&entry.primary).into(),
                 (&entry.secondary).into(),
                 (&record(entry)?).into(),
@@ -369,21 +371,12 @@ impl<C: Connection> Records for Rows<'_, C> {
             .map(|mut found| found.pop())
     }
 
-    fn entries(&mut self, query: &JournalQuery) -> Done<Vec<Entry>> {
-        let limit = Param::from(query.limit as u64);
-        match &query.user_id {
-            None => self.read_entries(
-                select_entry!("substr(snapshot, 1, 0)", "ORDER BY at DESC, entry_id DESC LIMIT $1"),
-                &[limit],
-            ),
-            Some(user_id) => self.read_entries(
-                select_entry!(
-                    "substr(snapshot, 1, 0)",
-                    "WHERE primary_id = $1 OR secondary_id = $1 ORDER BY at DESC, entry_id DESC LIMIT $2"
-                ),
-                &[user_id.into(), limit],
-            ),
-        }
+    fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>> {
+        entry_row::list(self, wanted)
+    }
+
+    fn last_place(&mut self, user_id: &str) -> Done<Moment> {
+        entry_row::last_place(self.connection, user_id)
     }
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool> {

@@ -5,27 +5,29 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
+use rusqlite::{ErrorCode, ToSql, params_from_iter};
 
 use super::connection::{Connection, Param, Row};
+use super::entry_row::go_on_behind;
 use super::group_commit::GroupCommit;
+use super::in_place::InPlace;
 use super::login_counts::{self, Counts, LoginCounts};
-use super::migrations::{Migrate, migrate};
+use super::migrations::Migrate;
 use super::rows::Rows;
 use super::seal::Seal;
+use super::sqlite_file::{self, Access, Opened};
 use crate::directory::PoolState;
 use crate::directory::open::OpenError;
 use crate::directory::records::{Done, Durability, Interrupted, Logins, Records};
 use crate::login::ApiError;
 
-/// How long a writer of another process is waited for.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long a transaction waits: for others of this process, and for a writer of
+/// another.
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Connections that read at a time.
 const READERS: u32 = 16;
-/// Pages that a connection keeps, in KiB.
-const WRITER_CACHE: i64 = 64 << 10;
+/// Pages that a reader keeps, in KiB.
 const READER_CACHE: i64 = 8 << 10;
 
 pub(super) struct Sqlite {
@@ -39,10 +41,12 @@ struct File {
     writer: GroupCommit,
     counts: LoginCounts,
     seal: Seal,
+    files: Arc<InPlace>,
+    access: Access,
 }
 
 impl Sqlite {
-    pub(super) fn open(file: &Path, seal: Seal, create: bool, mode: Migrate) -> Result<Self, OpenError> {
+    pub(super) fn open(file: &Path, seal: Seal, create: bool, mode: Migrate<'_>) -> Result<Self, OpenError> {
         let unusable = |why: String| OpenError::Unusable { place: format!("sqlite:{}", file.display()), why };
         if !file.exists() {
             if !create {
@@ -50,20 +54,25 @@ impl Sqlite {
             }
             make(file).map_err(|error| unusable(format!("it cannot be made: {error}")))?;
         }
-        let mut writer = connect(file, WRITER_CACHE).map_err(|error| unusable(words(&error)))?;
-        if mode == Migrate::Yes {
-            check_writable(&writer).map_err(|error| unusable(words(&error)))?;
-        }
-        migrate(&mut writer, mode).map_err(unusable)?;
+        let opened =
+            if mode.is_no() { sqlite_file::to_read(file) } else { sqlite_file::to_write(file, mode) };
+        let Opened { mut connection, access } = opened.map_err(unusable)?;
+        go_on_behind(&mut connection).map_err(unusable)?;
+        let files = Arc::new(InPlace::of(file, &connection, access).map_err(unusable)?);
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(1))
             .test_on_check_out(false)
             .connection_timeout(BUSY)
-            .build(Readers { file: file.to_owned() })
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build(Readers { file: file.to_owned(), files: files.clone(), access })
             .map_err(|error| unusable(error.to_string()))?;
         let counts = LoginCounts::default();
-        let file = Arc::new(File { readers, writer: GroupCommit::new(writer), counts, seal });
+        let writer = GroupCommit::new(connection, files.clone(), BUSY);
+        let file = Arc::new(File { readers, writer, counts, seal, files, access });
+        if access != Access::Write {
+            return Ok(Self { file, counter: None });
+        }
         let counting = file.clone();
         let counter = std::thread::Builder::new().name("login counts".to_owned()).spawn(move || {
             while counting.counts.wait() {
@@ -94,6 +103,7 @@ impl Sqlite {
 
     /// False if there is no such user.
     pub(super) fn count_login(&self, user_id: &str, login: Logins) -> Done<bool> {
+        self.file.refuse_to_read_only()?;
         let is_there =
             self.file.counts.knows(user_id) || self.read(&mut |records| records.is_user(user_id))?;
         if is_there {
@@ -117,10 +127,19 @@ impl Drop for Sqlite {
 
 impl File {
     fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
+        self.files.check_now_and_then().map_err(ApiError::Unavailable)?;
         let mut reader = self.readers.get().map_err(|error| {
             Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
         })?;
-        what(&mut Rows { pending: Some(&self.counts), ..Rows::new(&mut *reader, &self.seal) })
+        if self.access == Access::Snapshot {
+            self.files.check_names().map_err(ApiError::Unavailable)?;
+        }
+        let done = what(&mut Rows { pending: Some(&self.counts), ..Rows::new(&mut *reader, &self.seal) });
+        if self.access == Access::Snapshot {
+            // Somebody may have begun to write meanwhile.
+            self.files.check_names().map_err(ApiError::Unavailable)?;
+        }
+        done
     }
 
     fn write<T>(
@@ -128,6 +147,7 @@ impl File {
         durability: Durability,
         what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
     ) -> Done<T> {
+        self.refuse_to_read_only()?;
         let mut counts = Counts::new();
         let done = self.writer.run(durability, |connection| {
             let rows = &mut Rows::new(connection, &self.seal);
@@ -139,6 +159,18 @@ impl File {
             self.counts.put_back(counts);
         }
         done
+    }
+}
+
+impl File {
+    fn refuse_to_read_only(&self) -> Done<()> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::Read | Access::Snapshot => {
+                let why = "the directory was opened for reading only; nothing was changed".to_owned();
+                Err(ApiError::Unavailable(why).into())
+            }
+        }
     }
 }
 
@@ -155,43 +187,37 @@ fn make(file: &Path) -> std::io::Result<()> {
     }
 }
 
-fn connect(file: &Path, cache_kib: i64) -> rusqlite::Result<rusqlite::Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(file, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    // Otherwise each other value for a parameter has the statement planned
-    // anew, which takes as long as the look-up itself.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "cache_size", -cache_kib)?;
-    // 16 MiB of log before it is written into the tables: four times SQLite's
-    // default, so that the pages of one import are written fewer times.
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-    Ok(connection)
-}
-
-/// Told now rather than at the first login.
-fn check_writable(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+/// Why there is no connection to read with.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("{0}")]
+    NotInPlace(String),
+    #[error("{}", words(.0))]
+    Sqlite(#[from] rusqlite::Error),
 }
 
 struct Readers {
     file: PathBuf,
+    files: Arc<InPlace>,
+    access: Access,
 }
 
 impl r2d2::ManageConnection for Readers {
     type Connection = rusqlite::Connection;
-    type Error = rusqlite::Error;
+    type Error = Unreadable;
 
-    fn connect(&self) -> rusqlite::Result<rusqlite::Connection> {
-        let connection = connect(&self.file, READER_CACHE)?;
+    fn connect(&self) -> Result<rusqlite::Connection, Unreadable> {
+        // By a name that leads elsewhere, another database would be read.
+        self.files.check_names().map_err(Unreadable::NotInPlace)?;
+        let connection = sqlite_file::connect(&self.file, self.access)?;
+        sqlite_file::keep_pages(&connection, READER_CACHE)?;
+        self.files.check_names().map_err(Unreadable::NotInPlace)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
 
-    fn is_valid(&self, connection: &mut rusqlite::Connection) -> rusqlite::Result<()> {
-        connection.execute_batch("SELECT 1")
+    fn is_valid(&self, connection: &mut rusqlite::Connection) -> Result<(), Unreadable> {
+        Ok(connection.execute_batch("SELECT 1")?)
     }
 
     fn has_broken(&self, _: &mut rusqlite::Connection) -> bool {
@@ -256,15 +282,18 @@ fn unreadable(error: rusqlite::types::FromSqlError) -> Interrupted {
 /// An error of SQLite's, as the directory answers it.
 pub(super) fn interrupted(error: rusqlite::Error) -> Interrupted {
     match error.sqlite_error_code() {
-        // It has been waited for, five seconds.
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            ApiError::Unavailable("another process keeps writing to the database".to_owned()).into()
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => busy(),
         _ => ApiError::Unavailable(words(&error)).into(),
     }
 }
 
-fn words(error: &rusqlite::Error) -> String {
+/// It has been waited for, five seconds in all.
+pub(super) fn busy() -> Interrupted {
+    ApiError::Unavailable("another process keeps writing to the database; nothing was changed".to_owned())
+        .into()
+}
+
+pub(super) fn words(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full; nothing was changed".to_owned(),
         Some(ErrorCode::ReadOnly) => "the database file is read-only; nothing was changed".to_owned(),

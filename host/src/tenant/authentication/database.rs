@@ -13,13 +13,12 @@ use super::params::Params;
 use super::prove::unavailable;
 use super::{ResetTicket, Verification};
 use crate::directory::Credential;
-use crate::login::{self, ApiError, IdentityKey, Metadata, Timestamp};
+use crate::login::{self, ApiError, IdentityKey, Metadata, Moment, Timestamp};
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;
 use crate::tenant::outbox::{Kind, Message};
 use crate::tenant::passwords::Wrong;
-use crate::tenant::revocations::Moment;
 use crate::tenant::{Shared, Tenant, random, run};
 
 /// Metadata that a sign-up may bring: fields, and characters in each.

@@ -54,7 +54,8 @@ impl Tenant {
             Some(evidence) => evidence.verified_email.is_none(),
             None => !is_proved,
         };
-        let query = JournalQuery { user_id: Some(user_id.to_owned()), limit: NEWEST };
+        let query =
+            JournalQuery { user_id: Some(user_id.to_owned()), limit: NEWEST, ..JournalQuery::default() };
         let is_by_will = |actor: &Actor| matches!(actor, Actor::User { .. } | Actor::Client { .. });
         let entries = self.directory.journal(&query)?;
         Ok(entries.iter().any(|it| {

@@ -7,13 +7,12 @@ use serde_json::{Map, Value};
 
 use super::error::Refused;
 use super::params::Params;
-use crate::login::{ApiError, Verification};
+use crate::login::{ApiError, Moment, Verification};
 use crate::tenant::attempts::{Attempt, TooMany, network};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::login::Proved;
 use crate::tenant::one_time::Use;
 use crate::tenant::passwords::Wrong;
-use crate::tenant::revocations::Moment;
 use crate::tenant::tokens::same_secret;
 use crate::tenant::weighed::Weighed;
 use crate::tenant::{Tenant, credential_name, login_name, passwordless_id};

@@ -14,10 +14,9 @@ use super::pages;
 use super::params::{InQuery, Params};
 use super::prove::unavailable;
 use crate::directory::Credential;
-use crate::login::{ApiError, IdentityKey, Timestamp};
+use crate::login::{ApiError, IdentityKey, Moment, Timestamp};
 use crate::tenant::one_time::OneTime;
 use crate::tenant::passwords::Wrong;
-use crate::tenant::revocations::Moment;
 use crate::tenant::weighed::Weighed;
 use crate::tenant::{Shared, Tenant, html, random, run};
 

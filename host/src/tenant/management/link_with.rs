@@ -11,9 +11,8 @@ use sha2::{Digest, Sha256};
 use super::access::Caller;
 use super::problem::Problem;
 use crate::directory::{JournalQuery, Kind};
-use crate::login::ApiError;
+use crate::login::{ApiError, Moment};
 use crate::tenant::Tenant;
-use crate::tenant::revocations::Moment;
 use crate::tenant::verification::{Claims, TokenError};
 
 /// The user that an ID token proves, if the token is one that the caller's
@@ -60,9 +59,12 @@ fn refused(tenant: &Tenant, caller: &Caller, message: &str, why: &str) -> Proble
 /// then.
 fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool, Problem> {
     const NEWEST: usize = 1_000;
-    let entries =
-        tenant.directory.journal(&JournalQuery { user_id: Some(user_id.to_owned()), limit: NEWEST })?;
-    Ok(entries.iter().any(|entry| entry.kind != Kind::Link && !began.is_after(entry.at)))
+    let entries = tenant.directory.journal(&JournalQuery {
+        user_id: Some(user_id.to_owned()),
+        limit: NEWEST,
+        ..JournalQuery::default()
+    })?;
+    Ok(entries.iter().any(|entry| entry.kind != Kind::Link && began <= entry.place))
 }
 
 /// Tokens that have linked, by their SHA-256: each links once.

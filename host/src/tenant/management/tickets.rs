@@ -13,10 +13,9 @@ use super::body::Body;
 use super::openapi::CommonRefusals;
 use super::problem::{Problem, ProblemBody};
 use crate::directory::Stored;
-use crate::login::{Identity, Timestamp, User};
+use crate::login::{Identity, Moment, Timestamp, User};
 use crate::tenant::authentication::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
 use crate::tenant::issuer::Issuer;
-use crate::tenant::revocations::Moment;
 use crate::tenant::{Shared, Tenant, run};
 
 /// How long a ticket is good for where nothing is said.

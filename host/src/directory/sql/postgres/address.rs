@@ -53,8 +53,8 @@ impl Address {
     ///
     /// When the URL or a variable cannot be understood, with its name, or when
     /// TLS is needed and cannot be had.
-    pub(super) fn new(url: &str, environment: Environment<'_>) -> Result<Self, OpenError> {
-        let mut config = configure(url, environment)?;
+    pub(super) fn new(url: &str, reads_only: bool, environment: Environment<'_>) -> Result<Self, OpenError> {
+        let mut config = configure(url, reads_only, environment)?;
         let place = place(&config);
         let tls = tls(&mut config, &place)?;
         Ok(Self { config, tls, place })
@@ -71,7 +71,7 @@ impl Address {
     }
 }
 
-fn configure(url: &str, environment: Environment<'_>) -> Result<Config, OpenError> {
+fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Result<Config, OpenError> {
     // A variable that is empty counts as not set.
     let value_of = |name: &str| environment(name).filter(|value| !value.is_empty());
     let url = Url::split(url)?;
@@ -81,7 +81,7 @@ fn configure(url: &str, environment: Environment<'_>) -> Result<Config, OpenErro
     };
     let one = (ports.len() == 1).then(|| ports[0]);
     let mut config = url.config(|host| one.or_else(|| ports.get(host).copied()))?;
-    if !url.says("target_session_attrs") {
+    if !url.says("target_session_attrs") && !reads_only {
         // Of several servers, the one that takes changes.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }

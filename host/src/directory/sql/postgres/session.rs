@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use postgres::error::SqlState;
 use postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
-use postgres::{Client, Statement};
+use postgres::{Client, SimpleQueryMessage, SimpleQueryRow, Statement};
 
 use super::address::Address;
 use crate::directory::records::{Done, Interrupted};
 use crate::directory::sql::connection::{Connection, Param, Row};
-use crate::directory::sql::migrations::with_cause;
+use crate::directory::sql::migrations::{Database, from_to, with_cause};
 use crate::login::ApiError;
 
 /// Said at the beginning of every connection. A row that another client holds
@@ -21,6 +21,8 @@ use crate::login::ApiError;
 /// gives its rows back.
 const SESSION: &str = "SET lock_timeout = '2s'; SET statement_timeout = '15s'; \
                        SET idle_in_transaction_session_timeout = '15s'";
+/// Said besides where nothing is written.
+const READING: &str = "SET default_transaction_read_only = on";
 /// A session that was idle for longer is asked whether it still lives before it
 /// is used: the server may have ended it, or a firewall forgotten it.
 const IDLE: Duration = Duration::from_secs(1);
@@ -94,19 +96,23 @@ impl Session {
 /// What the pool makes connections with.
 pub(super) struct Server {
     pub(super) address: Address,
+    reads_only: bool,
     /// How often a session was ended by the server.
     ends: Arc<AtomicU64>,
 }
 
 impl Server {
-    pub(super) fn at(address: Address) -> Self {
-        Self { address, ends: Arc::default() }
+    pub(super) fn at(address: Address, reads_only: bool) -> Self {
+        Self { address, reads_only, ends: Arc::default() }
     }
 
     pub(super) fn session(&self) -> Result<Session, postgres::Error> {
         let ends = self.ends.load(Ordering::Relaxed);
         let mut client = self.address.connect()?;
         client.batch_execute(SESSION)?;
+        if self.reads_only {
+            client.batch_execute(READING)?;
+        }
         Ok(Session {
             client,
             statements: HashMap::new(),
@@ -141,6 +147,35 @@ impl r2d2::ManageConnection for Server {
     fn has_broken(&self, session: &mut Session) -> bool {
         session.used = Instant::now();
         session.in_transaction || session.client.is_closed()
+    }
+}
+
+impl Database for Client {
+    const HAS_HISTORY: &'static str = "SELECT 'yes' WHERE to_regclass('refinery_schema_history') IS NOT NULL";
+    const TABLES: &'static str = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND \
+         tablename IN ('users', 'identities', 'credentials', 'journal', 'imports') ORDER BY tablename";
+    const NOT_OURS: &'static str = "give Ligature a schema of its own: CREATE SCHEMA ligature, and the URL with \
+         ?options=-csearch_path%3Dligature";
+
+    fn texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String> {
+        let messages = self.simple_query(statement).map_err(|error| words(&error))?;
+        let text = |row: &SimpleQueryRow, n| row.get(n).unwrap_or_default().to_owned();
+        Ok(messages
+            .iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|n| text(row, n)).collect()),
+                _ => None,
+            })
+            .collect())
+    }
+
+    fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
+        tell(&format!(
+            "{}; the program of before takes it no longer, and the way back is a dump of before: pg_dump --schema NAME \
+             DATABASE > before.sql",
+            from_to("the PostgreSQL directory", from)
+        ));
+        Ok(())
     }
 }
 

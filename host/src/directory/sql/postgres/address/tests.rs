@@ -8,7 +8,7 @@ fn configured(url: &str, environment: &[(&str, &str)]) -> Result<Config, String>
     let value_of = |name: &str| {
         environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     };
-    configure(url, &value_of).map_err(|error| error.to_string())
+    configure(url, false, &value_of).map_err(|error| error.to_string())
 }
 
 /// Where the URL and the environment lead.

@@ -1,0 +1,39 @@
+//! `ligature migrate`.
+
+use std::cell::Cell;
+
+use super::directory::DirectoryArgs;
+use super::{Exit, Outcome, print_json, print_line};
+use crate::directory::Open;
+use crate::terminal::Json;
+
+/// Bring a directory to this program's version.
+///
+/// Every command that writes does so by itself; commands that only read never do. Of
+/// an SQLite file a copy is made first, beside it; of a PostgreSQL database, make a dump
+/// first: pg_dump --schema NAME DATABASE > before.sql
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ligature migrate --directory sqlite:users.db")]
+pub(super) struct Args {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn execute(self) -> Outcome {
+        let migrated = Cell::new(false);
+        self.directory.open_telling(Open::Existing, &|| migrated.set(true))?;
+        if self.json {
+            let json = serde_json::json!({ "migrated": migrated.get() });
+            return print_json(&Json::compact(&json).map_err(Exit::failed)?);
+        }
+        print_line(if migrated.get() {
+            "the directory is of this program's version now"
+        } else {
+            "the directory is of this program's version already"
+        })
+    }
+}

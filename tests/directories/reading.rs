@@ -1,0 +1,383 @@
+//! Whoever only reads changes nothing; what is another program's is left alone;
+//! an older schema is changed with a word, and a way back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Mutex;
+
+use ligature_host::directory::{Administration, JournalQuery, Location, Open, open};
+use ligature_host::login::ApiError;
+
+use super::storage::VERSION_1;
+use super::users::{ada, google};
+use super::{Implementation, Test};
+
+/// On both databases.
+pub(crate) const DURABLE: &[Test] = &[
+    ("an_older_schema_is_not_changed_by_reading", an_older_schema_is_not_changed_by_reading),
+    ("a_migration_is_told_before_it_happens", a_migration_is_told_before_it_happens),
+    ("another_programs_database_is_left_alone", another_programs_database_is_left_alone),
+    ("an_empty_database_is_not_filled_by_reading", an_empty_database_is_not_filled_by_reading),
+    ("what_is_opened_to_read_takes_no_changes", what_is_opened_to_read_takes_no_changes),
+];
+pub(crate) const SQLITE: &[Test] = &[
+    ("reading_leaves_every_byte_as_it_is", reading_leaves_every_byte_as_it_is),
+    ("a_file_in_a_read_only_mount_is_read", a_file_in_a_read_only_mount_is_read),
+    ("a_copy_of_before_opens_as_it_was", a_copy_of_before_opens_as_it_was),
+    ("a_copy_is_never_written_over", a_copy_is_never_written_over),
+    ("without_a_copy_nothing_is_migrated", without_a_copy_nothing_is_migrated),
+    ("a_file_with_another_application_id_is_left_alone", a_file_with_another_application_id_is_left_alone),
+    ("whoever_reads_sees_what_another_process_writes", whoever_reads_sees_what_another_process_writes),
+    ("whoever_begins_to_write_is_noticed", whoever_begins_to_write_is_noticed),
+    ("the_log_of_a_process_that_was_killed_is_read", the_log_of_a_process_that_was_killed_is_read),
+];
+pub(crate) const POSTGRES: &[Test] = &[
+    ("a_role_that_may_only_read_reads", a_role_that_may_only_read_reads),
+    ("a_role_without_create_works_on_its_schema", a_role_without_create_works_on_its_schema),
+];
+
+/// A database, empty at first.
+struct Place {
+    folder: tempfile::TempDir,
+    /// Of PostgreSQL.
+    url: Option<String>,
+}
+
+impl Place {
+    fn new(implementation: &Implementation) -> Self {
+        let url = match implementation {
+            Implementation::Postgres(server) => Some(server.schema()),
+            _ => None,
+        };
+        Self { folder: tempfile::tempdir().expect("a folder"), url }
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join("users.db")
+    }
+
+    fn location(&self) -> Location {
+        let text = match &self.url {
+            Some(url) => url.clone(),
+            None => format!("sqlite:{}", self.file().display()),
+        };
+        text.parse().expect("a location")
+    }
+
+    fn open(&self, how: Open) -> Result<std::sync::Arc<dyn Administration>, String> {
+        self.open_told(how).0
+    }
+
+    /// With what was told.
+    fn open_told(&self, how: Open) -> (Result<std::sync::Arc<dyn Administration>, String>, Vec<String>) {
+        let told = Mutex::new(Vec::new());
+        let opened = open(&self.location(), None, how, &|text| told.lock().unwrap().push(text.to_owned()));
+        (opened.map_err(|error| error.to_string()), told.into_inner().unwrap())
+    }
+
+    fn sql(&self, statements: &str) {
+        match &self.url {
+            Some(url) => {
+                postgres::Client::connect(url, postgres::NoTls).unwrap().batch_execute(statements).unwrap();
+            }
+            None => rusqlite::Connection::open(self.file()).unwrap().execute_batch(statements).unwrap(),
+        }
+    }
+
+    fn tables(&self) -> Vec<String> {
+        match &self.url {
+            Some(url) => {
+                let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
+                let statement =
+                    "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1";
+                client.query(statement, &[]).unwrap().iter().map(|row| row.get(0)).collect()
+            }
+            None => {
+                let connection = rusqlite::Connection::open(self.file()).unwrap();
+                let mut statement = connection
+                    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")
+                    .unwrap();
+                statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+            }
+        }
+    }
+
+    fn refusal(&self, how: Open) -> String {
+        self.open(how).err().expect("it is refused")
+    }
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entry = |entry: Result<fs::DirEntry, _>| {
+        let entry: fs::DirEntry = entry.expect("an entry");
+        (entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path()).expect("a file"))
+    };
+    fs::read_dir(folder).expect("a folder").map(entry).collect()
+}
+
+fn an_older_schema_is_not_changed_by_reading(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.sql(VERSION_1);
+    let before = place.tables();
+    for how in [Open::ReadOnly, Open::DryRun] {
+        let why = place.refusal(how);
+        assert!(why.contains("its schema is of version 1, this program's of 4"), "{why}");
+        assert!(why.contains("`ligature migrate`"), "{why}");
+    }
+    assert_eq!(place.tables(), before);
+}
+
+fn a_migration_is_told_before_it_happens(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.sql(VERSION_1);
+    let (opened, told) = place.open_told(Open::Existing);
+    opened.expect("it is migrated").get("auth0|1").unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("is brought from version 1 to 4"), "{told:?}");
+    let way_back = if place.url.is_some() { "pg_dump" } else { "users.db.v1-backup" };
+    assert!(told[0].contains(way_back), "{told:?}");
+    let (_, told) = place.open_told(Open::Existing);
+    assert!(told.is_empty(), "once: {told:?}");
+    let fresh = Place::new(implementation);
+    let (opened, told) = fresh.open_told(Open::Create);
+    opened.expect("it is made");
+    assert!(told.is_empty(), "there was nothing before: {told:?}");
+}
+
+fn another_programs_database_is_left_alone(implementation: &Implementation) {
+    let theirs = [
+        ("CREATE TABLE users (id TEXT); INSERT INTO users VALUES ('x')", "users"),
+        // Made with the same tool.
+        (
+            "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on \
+             VARCHAR(255), checksum VARCHAR(255)); CREATE TABLE journal (line TEXT); \
+             INSERT INTO refinery_schema_history VALUES (1, 'initial', '2026-11-01T00:00:00Z', '42')",
+            "version 1 of its schema is another one",
+        ),
+        (
+            "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on \
+             VARCHAR(255), checksum VARCHAR(255)); CREATE TABLE journal (line TEXT)",
+            "journal",
+        ),
+    ];
+    for (theirs, named) in theirs {
+        let place = Place::new(implementation);
+        place.sql(theirs);
+        let before = (place.tables(), fs::read(place.file()).ok());
+        for how in [Open::ReadOnly, Open::DryRun, Open::Existing, Open::Create] {
+            let why = place.refusal(how);
+            assert!(why.contains("another program's database") && why.contains(named), "{why}");
+        }
+        assert_eq!((place.tables(), fs::read(place.file()).ok()), before, "not a byte");
+    }
+}
+
+fn an_empty_database_is_not_filled_by_reading(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    if place.url.is_none() {
+        fs::write(place.file(), "").unwrap();
+    }
+    let why = place.refusal(Open::ReadOnly);
+    assert!(why.contains("there is no directory in it yet"), "{why}");
+    assert!(place.tables().is_empty());
+    place.open(Open::Existing).expect("a command that writes makes one");
+}
+
+fn what_is_opened_to_read_takes_no_changes(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    let directory = place.open(Open::ReadOnly).unwrap();
+    let error = directory.create(google()).unwrap_err();
+    assert!(matches!(error, ApiError::Unavailable(_)), "{error:?}");
+    assert!(directory.count_login("auth0|1", super::users::at(1), None).is_err());
+    assert_eq!(directory.count(), Ok(1));
+    let dry = place.open(Open::DryRun).unwrap();
+    dry.create(google()).unwrap();
+    assert_eq!((dry.count(), directory.count()), (Ok(2), Ok(1)));
+}
+
+fn reading_leaves_every_byte_as_it_is(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    let before = files(place.folder.path());
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["users.db"]);
+    for how in [Open::ReadOnly, Open::DryRun] {
+        let directory = place.open(how).unwrap();
+        directory.get("auth0|1").unwrap();
+        directory.journal(&JournalQuery { limit: 1, ..JournalQuery::default() }).unwrap();
+        drop(directory);
+    }
+    let after = files(place.folder.path());
+    assert_eq!(after["users.db"], before["users.db"]);
+    assert_eq!(after.keys().collect::<Vec<_>>(), ["users.db"]);
+}
+
+/// As another process sees it: without a right to write, and not even in the folder.
+fn a_file_in_a_read_only_mount_is_read(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    let Some(mounted) = mounted_read_only(place.folder.path(), &place.file()) else {
+        let set = |mode| fs::set_permissions(place.folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(place.file(), fs::Permissions::from_mode(0o444)).unwrap();
+        set(0o555);
+        let opened = place.open(Open::ReadOnly);
+        let read = opened.map(|directory| directory.get("auth0|1").is_ok());
+        set(0o755);
+        assert_eq!(read, Ok(true));
+        return;
+    };
+    assert!(mounted.contains("ada@example.com"), "{mounted}");
+}
+
+/// What `users export` prints of a folder that is mounted read-only, where this
+/// user may make mounts of its own; none elsewhere.
+fn mounted_read_only(folder: &Path, file: &Path) -> Option<String> {
+    let script = format!(
+        "mount --bind {0} {0} && mount -o remount,ro,bind {0} && ! touch {0}/x 2>/dev/null && exec {1} --exact \
+         --nocapture && true",
+        folder.display(),
+        std::env::current_exe().ok()?.display()
+    );
+    let ran = std::process::Command::new("unshare")
+        .args(["--mount", "--map-root-user", "sh", "-c", &script])
+        .env(super::storage::READER, file)
+        .output()
+        .ok()?;
+    ran.status.success().then(|| String::from_utf8_lossy(&ran.stdout).into_owned())
+}
+
+fn a_copy_of_before_opens_as_it_was(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.sql(VERSION_1);
+    place.open(Open::Existing).unwrap().create(google()).unwrap();
+    let copy = place.folder.path().join("users.db.v1-backup");
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let connection = rusqlite::Connection::open(&copy).unwrap();
+    let one = |statement: &str| connection.query_row(statement, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(one("SELECT COUNT(*) FROM users"), 1);
+    assert_eq!(one("SELECT MAX(version) FROM refinery_schema_history"), 1);
+    let names: Vec<_> = files(place.folder.path()).into_keys().collect();
+    assert!(names.iter().all(|name| !name.ends_with(".part")), "{names:?}");
+}
+
+fn a_copy_is_never_written_over(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.sql(VERSION_1);
+    fs::write(place.folder.path().join("users.db.v1-backup"), "somebody's").unwrap();
+    let (opened, told) = place.open_told(Open::Existing);
+    opened.unwrap();
+    assert!(told[0].contains("users.db.v1-backup-2."), "{told:?}");
+    assert_eq!(fs::read(place.folder.path().join("users.db.v1-backup")).unwrap(), b"somebody's");
+}
+
+fn without_a_copy_nothing_is_migrated(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.sql(VERSION_1);
+    let part = format!("users.db.v1-backup.{}.part", std::process::id());
+    fs::create_dir(place.folder.path().join(part)).unwrap();
+    let (opened, told) = place.open_told(Open::Existing);
+    let why = opened.err().expect("it is not migrated");
+    assert!(why.contains("no copy of it can be made") && why.contains("nothing was changed"), "{why}");
+    assert!(told.is_empty());
+    assert!(place.refusal(Open::ReadOnly).contains("of version 1"));
+}
+
+fn a_file_with_another_application_id_is_left_alone(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.sql("PRAGMA application_id = 252006674");
+    for how in [Open::ReadOnly, Open::Existing] {
+        let why = place.refusal(how);
+        assert!(why.contains("another program's database") && why.contains("0x0f055112"), "{why}");
+    }
+    assert!(place.tables().is_empty());
+}
+
+fn whoever_reads_sees_what_another_process_writes(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    let writing = place.open(Open::Create).unwrap();
+    let reading = place.open(Open::ReadOnly).unwrap();
+    writing.create(ada()).unwrap();
+    assert!(reading.get("auth0|1").is_ok());
+    drop(writing);
+    assert!(reading.get("auth0|1").is_ok(), "the log is there as long as somebody reads");
+}
+
+fn whoever_begins_to_write_is_noticed(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    let reading = place.open(Open::ReadOnly).unwrap();
+    assert!(reading.get("auth0|1").is_ok());
+    let writing = place.open(Open::Existing).unwrap();
+    let noticed = |reading: &std::sync::Arc<dyn Administration>| {
+        let error = reading.get("auth0|1").unwrap_err();
+        assert!(error.to_string().contains("has begun to write"), "{error}");
+    };
+    noticed(&reading);
+    writing.create(google()).unwrap();
+    drop(writing);
+    noticed(&reading);
+    assert_eq!(place.open(Open::ReadOnly).unwrap().count(), Ok(2));
+}
+
+fn the_log_of_a_process_that_was_killed_is_read(implementation: &Implementation) {
+    let place = Place::new(implementation);
+    let writing = place.open(Open::Create).unwrap();
+    writing.create(ada()).unwrap();
+    let copy = Place::new(implementation);
+    for name in ["users.db", "users.db-wal"] {
+        fs::copy(place.folder.path().join(name), copy.folder.path().join(name)).unwrap();
+    }
+    let before = files(copy.folder.path());
+    assert_eq!(copy.open(Open::ReadOnly).unwrap().count(), Ok(1));
+    let after = files(copy.folder.path());
+    for name in ["users.db", "users.db-wal"] {
+        assert_eq!(before[name], after[name], "{name}");
+    }
+}
+
+/// The same server and schema for another role.
+fn as_role(url: &str, role: &str) -> String {
+    let (_, behind) = url.split_once('@').expect("a URL with a user");
+    format!("postgres://{role}@{behind}")
+}
+
+fn schema(url: &str) -> &str {
+    url.rsplit_once("%3D").expect("a schema").1
+}
+
+fn a_role_that_may_only_read_reads(implementation: &Implementation) {
+    let mut place = Place::new(implementation);
+    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    let url = place.url.clone().unwrap();
+    let (name, role) = (schema(&url), format!("reader_{}", schema(&url)));
+    place.sql(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {name} TO {role}; \
+         GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role}"
+    ));
+    place.url = Some(as_role(&url, &role));
+    let directory = place.open(Open::ReadOnly).expect("it opens");
+    directory.get("auth0|1").unwrap();
+    assert!(directory.create(google()).is_err());
+    drop(directory);
+    place.url = Some(url.clone());
+    place.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+fn a_role_without_create_works_on_its_schema(implementation: &Implementation) {
+    let mut place = Place::new(implementation);
+    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    let url = place.url.clone().unwrap();
+    let (name, role) = (schema(&url), format!("writer_{}", schema(&url)));
+    place.sql(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {name} TO {role}; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {role}"
+    ));
+    place.url = Some(as_role(&url, &role));
+    let directory = place.open(Open::Existing).expect("nothing has to be made");
+    directory.create(google()).unwrap();
+    drop(directory);
+    place.url = Some(url.clone());
+    place.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
