@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
+//! | `pictures` | everything is read while others link, and one of two connections settles an identity |
 //! | `races` | 64 threads link the same two accounts, in both directions |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 
 mod conformance;
+mod pictures;
 mod races;
 mod state_machine;
 mod storage;
@@ -99,6 +101,7 @@ fn main() {
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
     add(&durable, state_machine::TESTS);
+    add(&durable, pictures::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);
     add(&[Implementation::Sqlite], storage::SQLITE);

@@ -41,6 +41,12 @@ impl DirectoryArgs {
     pub(super) fn open(&self, how: Open) -> Result<Arc<dyn Administration>, Exit> {
         self.journal.open(&self.directory, how)
     }
+
+    /// Whether it is a file that is not there yet.
+    pub(super) fn is_missing_file(&self) -> Result<bool, Exit> {
+        let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
+        Ok(matches!(location, Location::Sqlite(file) if !file.exists()))
+    }
 }
 
 impl JournalArgs {

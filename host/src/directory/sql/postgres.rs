@@ -53,6 +53,21 @@ impl Postgres {
         what(&mut Rows { connection: &mut *session, seal: &self.seal, pending: None })
     }
 
+    /// Reads everything as it is at one moment, beside whoever writes.
+    pub(super) fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
+        let mut session = self.session()?;
+        // Until it is over, the connection must not be another's.
+        session.in_transaction = true;
+        let begun = session.statement("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+        if begun.is_err() && session.client.is_closed() {
+            return Err(Interrupted::Again("the database server closes its connections".to_owned()));
+        }
+        begun?;
+        let done = what(&mut Rows { connection: &mut *session, seal: &self.seal, pending: None });
+        session.in_transaction = session.statement("ROLLBACK").is_err();
+        done
+    }
+
     pub(super) fn write<T>(
         &self,
         durability: Durability,

@@ -23,6 +23,8 @@ use crate::login::ApiError;
 const BUSY: Duration = Duration::from_secs(5);
 /// Connections that read at a time.
 const READERS: u32 = 16;
+/// How often a moment is looked for at which nobody writes counts down.
+const ATTEMPTS: u32 = 50;
 /// Pages that a connection keeps, in KiB.
 const WRITER_CACHE: i64 = 64 << 10;
 const READER_CACHE: i64 = 8 << 10;
@@ -78,6 +80,11 @@ impl Sqlite {
         self.file.read(what)
     }
 
+    /// Reads everything as it is at one moment, beside whoever writes.
+    pub(super) fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
+        self.file.snapshot(what)
+    }
+
     pub(super) fn write<T>(
         &self,
         durability: Durability,
@@ -111,10 +118,44 @@ impl Drop for Sqlite {
 
 impl File {
     fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
-        let mut reader = self.readers.get().map_err(|error| {
-            Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
-        })?;
+        let mut reader = self.reader()?;
         what(&mut Rows { connection: &mut *reader, seal: &self.seal, pending: Some(&self.counts) })
+    }
+
+    fn reader(&self) -> Done<r2d2::PooledConnection<Readers>> {
+        self.readers.get().map_err(|error| {
+            ApiError::Unavailable(format!("no connection to the database file: {error}")).into()
+        })
+    }
+
+    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
+        let mut reader = self.reader()?;
+        let counts = self.begin_snapshot(&reader)?;
+        let done = what(&mut Rows { connection: &mut *reader, seal: &self.seal, pending: Some(&counts) });
+        // If this fails, the connection is thrown away.
+        let _ = reader.execute_batch("ROLLBACK");
+        done
+    }
+
+    /// Begins a transaction that reads. Returns the logins that were counted by that
+    /// moment and that it does not see: neither any of them twice, nor, but where
+    /// others keep writing them down, any left out.
+    fn begin_snapshot(&self, reader: &rusqlite::Connection) -> Done<LoginCounts> {
+        for attempt in 1.. {
+            let moment = self.counts.moment();
+            // The first reading settles what the transaction sees.
+            reader.execute_batch("BEGIN; SELECT 1 FROM users LIMIT 1").map_err(interrupted)?;
+            let is_pending = self.counts.is_pending_still(&moment);
+            if is_pending && (moment.is_quiet() || attempt >= ATTEMPTS) {
+                return Ok(moment.into());
+            }
+            if attempt >= 2 * ATTEMPTS {
+                break;
+            }
+            reader.execute_batch("ROLLBACK").map_err(interrupted)?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(LoginCounts::default())
     }
 
     fn write<T>(
@@ -129,8 +170,9 @@ impl File {
             login_counts::write(rows, &counts)?;
             what(rows)
         });
-        if done.is_err() {
-            self.counts.put_back(counts);
+        match &done {
+            Ok(_) => self.counts.written(&counts),
+            Err(_) => self.counts.put_back(counts),
         }
         done
     }
@@ -188,8 +230,9 @@ impl r2d2::ManageConnection for Readers {
         connection.execute_batch("SELECT 1")
     }
 
-    fn has_broken(&self, _: &mut rusqlite::Connection) -> bool {
-        false
+    fn has_broken(&self, connection: &mut rusqlite::Connection) -> bool {
+        // One whose snapshot was not ended sees the past for ever.
+        !connection.is_autocommit()
     }
 }
 
