@@ -73,7 +73,10 @@ fn import(directory: &dyn Administration, users: &[User]) -> Result<(), Failed> 
     let lines: Vec<(u64, Box<str>)> = (1..).zip(lines?.into_iter().map(Into::into)).collect();
     let imported = directory.import(&Batch {
         lines: &lines,
-        read: &|_, line| serde_json::from_str(line).map_err(|error| error.to_string()),
+        read: &|_, line| match serde_json::from_str::<User>(line) {
+            Ok(user) => Ok(user.into()),
+            Err(error) => Err(error.to_string()),
+        },
         replace: false,
         strict: false,
         import: None,

@@ -33,6 +33,7 @@ pub mod guard;
 pub mod harness;
 pub mod limits;
 pub mod login;
+mod password_hash;
 mod place;
 #[cfg(feature = "built-in")]
 pub mod policies;

@@ -77,7 +77,7 @@ fn import_into(directory: &dyn Administration, folder: &Path, users: usize) {
     let bytes = std::fs::metadata(&file).expect("the file").len();
     let start = Instant::now();
     let opened = UsersFile::open(&file, |raw| raw).expect("the file opens");
-    let (summary, ended) = import(directory, opened, &Import::default());
+    let (summary, ended) = import(directory, opened, Import::default());
     ended.expect("it is imported");
     assert_eq!(summary.added, users as u64, "{summary:?}");
     println!(
@@ -186,7 +186,7 @@ fn links(plugin: &Plugin, directory: &Arc<dyn Administration>, folder: &Path, na
     let lines: String = (0..arriving).map(|n| google(n, users) + "\n").collect();
     std::fs::write(&file, lines).expect("a file");
     let opened = UsersFile::open(&file, |raw| raw).expect("the file opens");
-    let (summary, ended) = import(&**directory, opened, &Import::default());
+    let (summary, ended) = import(&**directory, opened, Import::default());
     ended.expect("they are imported");
     assert_eq!(summary.added, arriving as u64);
 

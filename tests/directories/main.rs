@@ -5,6 +5,7 @@
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
 //! | `lost_commits` | connections that end at a COMMIT |
+//! | `pictures` | everything is read while others link, and one of two connections settles an identity |
 //! | `races` | 64 threads link the same two accounts, in both directions |
 //! | `reading` | whoever reads changes nothing, and what is another program's is left alone |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
@@ -14,6 +15,7 @@
 
 mod conformance;
 mod lost_commits;
+mod pictures;
 mod races;
 mod reading;
 mod state_machine;
@@ -110,6 +112,7 @@ fn main() {
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
     add(&durable, state_machine::TESTS);
+    add(&durable, pictures::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);
     add(&durable, reading::DURABLE);

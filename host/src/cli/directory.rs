@@ -56,6 +56,12 @@ impl DirectoryArgs {
     ) -> Result<Arc<dyn Administration>, Exit> {
         self.journal.open_telling((&self.directory, how), migrating)
     }
+
+    /// Whether it is a file that is not there yet.
+    pub(super) fn is_missing_file(&self) -> Result<bool, Exit> {
+        let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
+        Ok(matches!(location, Location::Sqlite(file) if !file.exists()))
+    }
 }
 
 impl JournalArgs {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::assumed::is_assumed;
 use super::said::as_user;
 use super::{Administration, Credential, Stored};
 use crate::login::{ApiError, Identity, LoginEvent, Timestamp, User, signed_in};
@@ -85,7 +86,18 @@ pub fn arrive_again(
 
 fn owner(directory: &dyn Administration, event: &LoginEvent) -> Result<Option<Stored>, ArrivalError> {
     let identity = event.identity().ok_or_else(|| ArrivalError::NoIdentity(event.user.user_id.clone()))?;
-    Ok(directory.owner(identity.key())?)
+    let known = directory.owner(identity.key());
+    let may_be_assumed = match &known {
+        Ok(Some(known)) => is_assumed(&known.user, identity.key()),
+        Err(ApiError::Invalid(_)) => true,
+        _ => false,
+    };
+    // A login of another kind, or of one that the event does not tell, settles
+    // nothing.
+    if may_be_assumed && event.connection.strategy == identity.provider {
+        return Ok(directory.settle_connection(identity.key())?);
+    }
+    Ok(known?)
 }
 
 fn as_known(

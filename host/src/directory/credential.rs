@@ -6,10 +6,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Stored;
 use super::arrival::address_of;
-use super::records::{Done, Matching, Records, overtaken};
+use super::records::{Done, Interrupted, Matching, Records, overtaken};
 use super::users::{create, no_such_connection, not_found, update};
+use super::{Refusal, Stored};
 use crate::login::{ApiError, Identity, IdentityKey, User, mask_addresses};
 
 /// The provider of every database connection's identities.
@@ -153,6 +153,128 @@ pub(super) fn set(records: &mut dyn Records, credential: &Credential) -> Done<()
     replace(records, credential)
 }
 
+/// The reason why the credential of an identity cannot be one of another connection:
+/// somebody has its login there.
+pub(super) fn why_not_moved(
+    records: &mut dyn Records,
+    identity: &Identity,
+    connection: &str,
+) -> Done<Option<String>> {
+    let Some(credential) = held_by(records, identity)? else { return Ok(None) };
+    let moved = Credential { connection: connection.to_owned(), ..credential };
+    Ok(login_taken(records, &moved)?.map(|why| why.to_string()))
+}
+
+/// Makes the credential of an identity, if it has one, one of another connection.
+pub(super) fn move_to(records: &mut dyn Records, identity: &Identity, connection: &str) -> Done<()> {
+    let Some(credential) = held_by(records, identity)? else { return Ok(()) };
+    records.remove_credential(&credential.connection, &credential.user_id)?;
+    let moved = Credential { connection: connection.to_owned(), ..credential };
+    if records.add_credential(&moved)? { Ok(()) } else { Err(overtaken(&moved.as_user_id())) }
+}
+
+fn held_by(records: &mut dyn Records, identity: &Identity) -> Done<Option<Credential>> {
+    if identity.provider != PROVIDER {
+        return Ok(None);
+    }
+    records.credential_of(&identity.connection, &identity.user_id)
+}
+
+/// The reason why the credential's logins are not to be had: somebody else has one.
+fn login_taken(records: &mut dyn Records, credential: &Credential) -> Done<Option<Refusal>> {
+    for login in credential.logins() {
+        let holder = records.credential(&credential.connection, login)?;
+        if let Some(other) = holder.filter(|other| other.user_id != credential.user_id) {
+            return Ok(Some(taken_by(&other, login)));
+        }
+    }
+    Ok(None)
+}
+
+fn taken_by(holder: &Credential, login: &str) -> Refusal {
+    Refusal::LoginTaken {
+        by: holder.as_user_id(),
+        connection: holder.connection.clone(),
+        login: mask_addresses(login).into_owned(),
+    }
+}
+
+/// The credential that an import brings for a user's own identity, or the reason
+/// why it cannot have it.
+pub(super) fn of_import(
+    records: &mut dyn Records,
+    user: &User,
+    hash: &str,
+) -> Done<Result<Credential, Refusal>> {
+    let unfit = |why: &str| Ok(Err(Refusal::Unfit(why.to_owned())));
+    let Some(own) = user.identities.first().filter(|own| own.provider == PROVIDER) else {
+        return unfit("it has a password, and its own identity is of no database");
+    };
+    let wanted = Credential {
+        connection: own.connection.clone(),
+        user_id: own.user_id.clone(),
+        email: user.email.clone(),
+        username: user.rest.get("username").and_then(|it| it.as_str()).map(str::to_owned),
+        password: Some(hash.to_owned()),
+    };
+    let credential = match checked(&wanted) {
+        Ok(credential) => credential,
+        Err(error) => return unfit(&error.to_string()),
+    };
+    if credential.logins().next().is_none() {
+        return unfit("it has a password, and neither `email` nor `username` to log in with");
+    }
+    if let Some(why) = login_taken(records, &credential)? {
+        return Ok(Err(why));
+    }
+    if let Some(email) = &credential.email {
+        let holders = match holders(records, &credential.connection, email) {
+            Err(Interrupted::Answer(ApiError::Invalid(why))) => return unfit(&why),
+            holders => holders?,
+        };
+        if let Some(other) = holders.iter().find(|other| other.user_id != credential.user_id) {
+            return Ok(Err(taken_by(other, email)));
+        }
+    }
+    Ok(Ok(credential))
+}
+
+/// Adds or replaces a credential whose logins nobody else has.
+pub(super) fn put(records: &mut dyn Records, credential: &Credential) -> Done<()> {
+    records.remove_credential(&credential.connection, &credential.user_id)?;
+    if records.add_credential(credential)? { Ok(()) } else { Err(overtaken(&credential.as_user_id())) }
+}
+
+/// Whether the user's own identity has a password.
+pub(super) fn has_password(records: &mut dyn Records, user: &User) -> Done<bool> {
+    let Some(own) = user.identities.first() else { return Ok(false) };
+    Ok(records.credential_of(&own.connection, &own.user_id)?.is_some_and(|it| it.password.is_some()))
+}
+
+/// Replaces a hash by another one of the same password, if it is still this one.
+/// False if the password has changed meanwhile.
+pub(super) fn rehash(records: &mut dyn Records, known: &Credential, hash: &str) -> Done<bool> {
+    let Some(owner) = records.owner(PROVIDER, &known.user_id)? else { return Ok(false) };
+    let IdentityKey { connection, provider, user_id } = known.identity();
+    let identity = Identity {
+        provider: provider.to_owned(),
+        user_id: user_id.to_owned(),
+        connection: connection.to_owned(),
+        ..Identity::default()
+    };
+    // As in `set`: whoever changes the password at the same moment waits.
+    if owner.connection != connection || !records.move_identity(&identity, &owner.user_id, &owner.user_id)? {
+        return Ok(false);
+    }
+    match records.credential_of(connection, user_id)? {
+        Some(held) if held == *known => {
+            put(records, &Credential { password: Some(hash.to_owned()), ..held })?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
 /// Removed and added, as a change into a taken login would be an error of the
 /// database's. Whose identity it is must be settled.
 fn replace(records: &mut dyn Records, credential: &Credential) -> Done<()> {
@@ -252,7 +374,7 @@ pub(super) fn reserve(records: &mut dyn Records, user: &User) -> Done<bool> {
 
 /// The reason why a user cannot be imported: somebody else logs in with the
 /// address or the username of one of its identities.
-pub(super) fn taken_by_another(records: &mut dyn Records, user: &User) -> Done<Option<String>> {
+pub(super) fn taken_by_another(records: &mut dyn Records, user: &User) -> Done<Option<Refusal>> {
     for identity in user.identities.iter().filter(|it| it.provider == PROVIDER) {
         let is_own = identity.as_user_id() == user.user_id;
         let attributes = if is_own { Some(&user.rest) } else { identity.profile_data.as_ref() };
@@ -262,12 +384,7 @@ pub(super) fn taken_by_another(records: &mut dyn Records, user: &User) -> Done<O
             // One that is only kept is of an import, too.
             let is_other = |it: &Credential| it.user_id != identity.user_id && it.password.is_some();
             if let Some(other) = holder.filter(is_other) {
-                return Ok(Some(format!(
-                    "{PROVIDER}|{} logs in to `{}` with {} already",
-                    other.user_id,
-                    identity.connection,
-                    mask_addresses(login)
-                )));
+                return Ok(Some(taken_by(&other, login)));
             }
         }
     }

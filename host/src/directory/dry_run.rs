@@ -47,6 +47,14 @@ impl<S: Store> Store for DryRun<S> {
         self.write(Durability::Process, what)
     }
 
+    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
+        let mut what = Some(what);
+        self.read(|records| match what.take() {
+            Some(what) => what(records),
+            None => Err(ApiError::Unavailable("the reading was interrupted".to_owned()).into()),
+        })
+    }
+
     fn write<T>(
         &self,
         durability: Durability,

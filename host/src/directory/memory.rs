@@ -109,6 +109,16 @@ impl Store for Memory {
         self.write(Durability::Process, what)
     }
 
+    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
+        // A copy, for the others to go on meanwhile.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        state.take_back();
+        what(&mut state).map_err(|interrupted| match interrupted {
+            Interrupted::Answer(error) => error,
+            Interrupted::Again(what) => ApiError::StateChanged(what),
+        })
+    }
+
     fn write<T>(
         &self,
         _: Durability,

@@ -3,11 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `records` | what a storage has to do: single records, in transactions |
-//! | `users`, `credential`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
+//! | `users`, `assumed`, `credential`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
 //! | `journal`, `journal_query` | what a link destroys, kept so that it can be undone, and what is asked of it |
 //! | `memory`, `sql`, `dry_run` | the storages |
 
 mod arrival;
+mod assumed;
 mod credential;
 mod dry_run;
 mod journal;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use crate::login::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
 
 pub use arrival::{ArrivalError, arrive, arrive_again, first_user};
+pub(crate) use assumed::connection_in_id;
 pub use credential::Credential;
 pub use dry_run::DryRun;
 pub use journal::{
@@ -92,8 +94,50 @@ pub enum Imported {
     /// It was there already, just so.
     Same,
     /// It was left out; why.
-    Refused(String),
+    Refused(Refusal),
 }
+
+/// The reason why a line of an import was left out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is another user of its id, and may not be replaced.
+    #[error("there is already another user {0}")]
+    Differs(String),
+    /// Somebody else logs in with its address or its username.
+    #[error("{by} logs in to `{connection}` with {login} already")]
+    LoginTaken {
+        /// The user id of the one who does, as if its identity stood alone.
+        by: String,
+        /// The database.
+        connection: String,
+        /// The address, masked, or the username.
+        login: String,
+    },
+    /// It cannot be taken; why.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// A user as a line of an import brings it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserWithPassword {
+    /// The user.
+    pub user: User,
+    /// The hash of the password with which its own identity logs in to a database,
+    /// if the line has one.
+    pub password: Option<String>,
+}
+
+impl From<User> for UserWithPassword {
+    fn from(user: User) -> Self {
+        Self { user, password: None }
+    }
+}
+
+/// Behind an import's name: how many of its lines were left out so far.
+pub const LEFT_OUT: &str = "/left out";
+/// Behind an import's name: how many of its lines are users of the directory.
+const TAKEN: &str = "/taken";
 
 /// Some lines of an import, and how far the import has come with them. They are
 /// read in the transaction: many users as text take less memory than as users.
@@ -101,7 +145,7 @@ pub struct Batch<'a> {
     /// The lines, each with its number.
     pub lines: &'a [(u64, Box<str>)],
     /// Reads a line; says what is wrong with it.
-    pub read: &'a dyn Fn(u64, &str) -> Result<User, String>,
+    pub read: &'a dyn Fn(u64, &str) -> Result<UserWithPassword, String>,
     /// Whether a user may replace the one of its id.
     pub replace: bool,
     /// Whether the first line that is refused ends the batch; it is the last of
@@ -178,6 +222,10 @@ pub trait Administration: Directory {
     /// most `limit`.
     fn page(&self, after: &str, limit: usize) -> Result<Vec<Stored>, ApiError>;
 
+    /// Hands out every user as it is at one moment, in the storage's order of ids,
+    /// until `each` answers false. Others go on meanwhile.
+    fn each_user(&self, each: &mut dyn FnMut(&Stored) -> bool) -> Result<(), ApiError>;
+
     /// Adds a user. `already-linked` if one of its identities is another
     /// user's, `invalid` if there is a user with its id.
     fn create(&self, user: User) -> Result<Stored, ApiError>;
@@ -209,6 +257,15 @@ pub trait Administration: Directory {
     /// `auth0|`), whichever user it is linked to.
     fn credential_of(&self, connection: &str, user_id: &str) -> Result<Option<Credential>, ApiError>;
 
+    /// The user that has this identity, of which a login has just arrived through
+    /// this connection. If an import had only assumed the identity's connection, it
+    /// is this one from now on, for good; `invalid` if it is known to be another.
+    fn settle_connection(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError>;
+
+    /// Replaces a credential's hash by another one of the same password. False if
+    /// the credential is no longer the given one: the password has changed.
+    fn rehash(&self, known: &Credential, hash: &str) -> Result<bool, ApiError>;
+
     /// Adds a user, and the credential of one of its identities, in one
     /// transaction. As [`Administration::create`], and `invalid` if the address
     /// or the username is taken in that connection (as [`Administration::holders`]
@@ -233,11 +290,12 @@ pub trait Administration: Directory {
 
     /// Adds users, each of them wholly or not, and writes down how far the
     /// import has come, all in one transaction. Answers for every line.
-    /// Credentials stay as they are; usernames, and addresses of linked
-    /// identities, are kept for the users that have them.
+    /// Passwords that somebody has stay as they are; usernames, and addresses of
+    /// linked identities, are kept for the users that have them.
     fn import(&self, batch: &Batch<'_>) -> Result<Vec<Imported>, ApiError>;
 
-    /// How many lines of this import are done.
+    /// How many lines of this import are done. With [`LEFT_OUT`] behind
+    /// its name, how many of them were left out.
     fn import_progress(&self, import: &str) -> Result<u64, ApiError>;
 
     /// Counts a login of this user, from this address if it is known: the user's

@@ -15,8 +15,8 @@ use super::journal::{Entry, EntryId, Forget};
 use super::journal_query::{JournalQuery, Wanted, matching};
 use super::undo::{Undo, UndoError, Undoing};
 use super::{
-    Administration, Batch, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, credential,
-    link, undo, unlink, users,
+    Administration, Batch, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, assumed,
+    credential, link, undo, unlink, users,
 };
 use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User};
 
@@ -159,6 +159,10 @@ pub(super) trait Store: Send + Sync {
     /// Runs what only reads.
     fn read<T>(&self, what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError>;
 
+    /// Runs what only reads, once, on everything as it is at one moment, beside
+    /// whoever writes. It may take long.
+    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Result<T, ApiError>;
+
     /// Runs a transaction: all of it happens, or, where `what` fails, nothing.
     /// `what` is run again, within bounds, when others were in the way.
     fn write<T>(
@@ -218,6 +222,10 @@ impl<S: Store> Administration for S {
         self.read(|records| records.users_behind(after, limit))
     }
 
+    fn each_user(&self, each: &mut dyn FnMut(&Stored) -> bool) -> Result<(), ApiError> {
+        self.snapshot(|records| users::each(records, each))
+    }
+
     fn create(&self, user: User) -> Result<Stored, ApiError> {
         let user = Arc::new(users::checked(user)?);
         self.write(Durability::Power, |records| users::create(records, &user))
@@ -248,6 +256,14 @@ impl<S: Store> Administration for S {
 
     fn credential_of(&self, connection: &str, user_id: &str) -> Result<Option<Credential>, ApiError> {
         self.read(|records| records.credential_of(connection, user_id))
+    }
+
+    fn settle_connection(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
+        self.write(Durability::Power, |records| assumed::settle(records, identity))
+    }
+
+    fn rehash(&self, known: &Credential, hash: &str) -> Result<bool, ApiError> {
+        self.write(Durability::Power, |records| credential::rehash(records, known, hash))
     }
 
     fn sign_up(&self, user: User, credential: &Credential) -> Result<Stored, ApiError> {

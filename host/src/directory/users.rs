@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::records::{Done, Interrupted, Matching, Records, overtaken};
-use super::{Batch, Imported, Stored, credential};
+use super::{
+    Batch, Credential, Imported, LEFT_OUT, Refusal, Stored, TAKEN, UserWithPassword, assumed, credential,
+};
 use crate::login::{
     ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User, keep_marks, patch, profile,
 };
@@ -26,6 +28,22 @@ pub(super) fn by_email(
     let mut found = records.users_by_email(email, matching, limit)?;
     found.sort_by(|a, b| a.user.user_id.cmp(&b.user.user_id));
     Ok(found)
+}
+
+/// Users read at a time.
+const PAGE: usize = 1_000;
+
+/// Every user in the order of the storage, until `each` has enough.
+pub(super) fn each(records: &mut dyn Records, each: &mut dyn FnMut(&Stored) -> bool) -> Done<()> {
+    let mut after = String::new();
+    loop {
+        let page = records.users_behind(&after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        if !page.iter().all(&mut *each) {
+            return Ok(());
+        }
+        after.clone_from(&last.user.user_id);
+    }
 }
 
 /// The user at this version, or at any if none is given.
@@ -228,10 +246,11 @@ pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> Done<Vec<I
     let mut done = 0;
     // In a directory that is filled, nobody logs in yet.
     let mut has_logins = records.has_credentials()?;
+    let (mut left_out, mut taken) = (0, 0);
     for (line, text) in batch.lines {
         let one = match (batch.read)(*line, text) {
             Ok(user) => import_one(records, user, batch.replace, &mut has_logins)?,
-            Err(why) => Imported::Refused(why),
+            Err(why) => Imported::Refused(Refusal::Unfit(why)),
         };
         let is_refused = matches!(one, Imported::Refused(_));
         imported.push(one);
@@ -240,22 +259,43 @@ pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> Done<Vec<I
             break;
         }
         done = *line;
+        *if is_refused { &mut left_out } else { &mut taken } += 1;
     }
     if let Some(import) = batch.import {
-        records.set_import_progress(import, done, batch.now)?;
+        set_progress(records, import, (done, left_out, taken), batch.now)?;
     }
     Ok(imported)
 }
 
+/// Writes down how far an import has come. Of one that has not brought a single
+/// user nothing is: the next one tells of every line again.
+fn set_progress(
+    records: &mut dyn Records,
+    import: &str,
+    (done, left_out, taken): (u64, u64, u64),
+    now: Timestamp,
+) -> Done<()> {
+    let [left_out_name, taken_name] = [LEFT_OUT, TAKEN].map(|what| [import, what].concat());
+    let taken = records.import_progress(&taken_name)?.unwrap_or(0) + taken;
+    if taken == 0 {
+        return Ok(());
+    }
+    let left_out = records.import_progress(&left_out_name)?.unwrap_or(0) + left_out;
+    records.set_import_progress(import, done, now)?;
+    records.set_import_progress(&left_out_name, left_out, now)?;
+    records.set_import_progress(&taken_name, taken, now)
+}
+
 fn import_one(
     records: &mut dyn Records,
-    user: User,
+    line: UserWithPassword,
     may_replace: bool,
     has_logins: &mut bool,
 ) -> Done<Imported> {
+    let UserWithPassword { user, password } = line;
     let user = match checked(user) {
         Ok(user) => Arc::new(user),
-        Err(error) => return Ok(Imported::Refused(error.to_string())),
+        Err(error) => return Ok(Imported::Refused(unfit(error))),
     };
     let refusal = if *has_logins { credential::taken_by_another(records, &user)? } else { None };
     if let Some(why) = &refusal
@@ -263,9 +303,16 @@ fn import_one(
     {
         return Ok(Imported::Refused(why.clone()));
     }
-    // Nothing is written of a user one of whose identities is taken.
+    let login = match &password {
+        Some(hash) => match credential::of_import(records, &user, hash)? {
+            Ok(credential) => Some(credential),
+            Err(why) => return Ok(Imported::Refused(why)),
+        },
+        None => None,
+    };
     let version = first_version();
     if records.add_user(&user, version)? {
+        // Nothing is written of a user one of whose identities is taken.
         for (n, identity) in user.identities.iter().enumerate() {
             if !records.add_identity(identity, &user.user_id)? {
                 let why = taken(records, identity)?;
@@ -273,44 +320,103 @@ fn import_one(
                     records.remove_identity(added, &user.user_id)?;
                 }
                 records.remove_user(&user.user_id, version)?;
-                return Ok(Imported::Refused(why.to_string()));
+                return Ok(Imported::Refused(unfit(why)));
             }
         }
-        *has_logins |= credential::reserve(records, &user)?;
+        if let Some(login) = &login {
+            credential::put(records, login)?;
+        }
+        *has_logins |= credential::reserve(records, &user)? || login.is_some();
         return Ok(Imported::Added);
     }
     let before = records.user(&user.user_id)?.ok_or_else(|| overtaken(&user.user_id))?;
-    let user = Arc::new(keep_marks(User::clone(&user), &before.user));
-    if before.user == user {
+    let user = assumed::with_known_connections(User::clone(&user), &before.user);
+    let user = Arc::new(keep_marks(user, &before.user));
+    // A password that somebody has by now is newer than that of the line.
+    let login = match login {
+        Some(_) if credential::has_password(records, &before.user)? => None,
+        // Its connection may be another by now.
+        Some(login) => Some(Credential { connection: user.identities[0].connection.clone(), ..login }),
+        None => None,
+    };
+    if before.user == user && login.is_none() {
         return Ok(Imported::Same);
     }
     if !may_replace {
-        return Ok(Imported::Refused(format!("there is already another user {}", user.user_id)));
+        return Ok(Imported::Refused(Refusal::Differs(user.user_id.clone())));
     }
     if let Some(why) = refusal {
         return Ok(Imported::Refused(why));
     }
+    if let Some(why) = why_not_replaced(records, &before.user, &user)? {
+        return Ok(Imported::Refused(Refusal::Unfit(why)));
+    }
+    replace(records, &before, &user)?;
+    if let Some(login) = &login {
+        credential::put(records, login)?;
+    }
+    *has_logins |= credential::reserve(records, &user)? || login.is_some();
+    Ok(Imported::Replaced)
+}
+
+/// The error in the words for a line, which need not say of what kind it is.
+fn unfit(error: ApiError) -> Refusal {
+    Refusal::Unfit(match error {
+        ApiError::Invalid(why) | ApiError::AlreadyLinked(why) => why,
+        error => error.to_string(),
+    })
+}
+
+/// The reason why the user of a line cannot replace the one of its id.
+fn why_not_replaced(records: &mut dyn Records, before: &User, user: &User) -> Done<Option<String>> {
     // An identity that is nobody's would be lost, and with it what it was linked
     // from.
-    if lacks(&user.identities, &before.user.identities) {
-        let why =
-            format!("{} has linked identities that the line does not have; unlink them first", user.user_id);
-        return Ok(Imported::Refused(why));
+    if before.identities.iter().any(|it| known_as(it, user).is_none()) {
+        return Ok(Some(format!(
+            "{} has linked identities that the line does not have; unlink them first",
+            user.user_id
+        )));
     }
-    let new: Vec<&Identity> =
-        user.identities.iter().filter(|it| is_missing_in(it, &before.user.identities)).collect();
-    for identity in &new {
-        if records.owner(&identity.provider, &identity.user_id)?.is_some() {
-            return Ok(Imported::Refused(taken(records, identity)?.to_string()));
+    for identity in &user.identities {
+        match known_as(identity, before) {
+            None if records.owner(&identity.provider, &identity.user_id)?.is_some() => {
+                return Ok(Some(unfit(taken(records, identity)?).to_string()));
+            }
+            Some(held) if held.connection != identity.connection && !held.connection_assumed => {
+                return Ok(Some(format!(
+                    "{} belongs to the connection `{}`, and the line says `{}`",
+                    held.as_user_id(),
+                    held.connection,
+                    identity.connection
+                )));
+            }
+            Some(held) => {
+                if let Some(why) = credential::why_not_moved(records, held, &identity.connection)? {
+                    return Ok(Some(why));
+                }
+            }
+            None => {}
         }
     }
-    change(records, User::clone(&user), before.version)?;
-    records.set_logins(&user)?;
-    for identity in new {
-        if !records.add_identity(identity, &user.user_id)? {
-            return Err(overtaken(&user.user_id));
+    Ok(None)
+}
+
+/// Replaces a user by that of a line, which nothing is in the way of.
+fn replace(records: &mut dyn Records, before: &Stored, user: &Arc<User>) -> Done<()> {
+    change(records, User::clone(user), before.version)?;
+    records.set_logins(user)?;
+    for identity in &user.identities {
+        match known_as(identity, &before.user) {
+            Some(held) => assumed::reconnect(records, held, identity, &user.user_id)?,
+            None if !records.add_identity(identity, &user.user_id)? => return Err(overtaken(&user.user_id)),
+            None => {}
         }
     }
-    *has_logins |= credential::reserve(records, &user)?;
-    Ok(Imported::Replaced)
+    Ok(())
+}
+
+/// The user's identity of the same account at the same provider, whatever its
+/// connection.
+fn known_as<'u>(identity: &Identity, user: &'u User) -> Option<&'u Identity> {
+    user.identities.iter().find(|it| it.provider == identity.provider && it.user_id == identity.user_id)
 }

@@ -69,7 +69,10 @@ impl<'de> Deserialize<'de> for LoginEvent {
 }
 
 impl From<ReadEvent> for LoginEvent {
-    fn from(read: ReadEvent) -> Self {
+    fn from(mut read: ReadEvent) -> Self {
+        // A login never assumes: only an import does, and nobody may bring the mark
+        // along that would let another connection in.
+        read.user.identities.iter_mut().for_each(|it| it.connection_assumed = false);
         Self {
             account: Arc::new(account(&read)),
             user: read.user,

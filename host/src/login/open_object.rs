@@ -4,14 +4,15 @@
 //! file, and lets a key that stands twice pass.
 
 /// Implements `Deserialize` for a struct whose last field `rest` takes every
-/// key that is not listed. A field is `required` or takes its `Default`. A
-/// method of the struct may finish what was read.
+/// key that is not listed. A field is `required`, or takes its `Default` where it
+/// is absent or `null`, or (`as_it_stands`) reads a `null` itself. A method of the
+/// struct may finish what was read.
 macro_rules! open_object {
     ($type:ident, $expecting:literal, {
         $($required:ident $required_key:literal,)*
     } {
         $($optional:ident $optional_key:literal,)*
-    } $(, $finish:ident)?) => {
+    } $(as_it_stands { $($raw:ident $raw_key:literal,)* })? $(, $finish:ident)?) => {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Visitor;
@@ -27,6 +28,7 @@ macro_rules! open_object {
                         use serde::de::Error;
                         $(let mut $required = None;)*
                         $(let mut $optional = None;)*
+                        $($(let mut $raw = None;)*)?
                         let mut rest = serde_json::Map::new();
                         while let Some(key) = map.next_key::<String>()? {
                             match key.as_str() {
@@ -36,10 +38,15 @@ macro_rules! open_object {
                                     }
                                 })*
                                 $($optional_key => {
-                                    if $optional.replace(map.next_value()?).is_some() {
+                                    if $optional.replace(map.next_value::<Option<_>>()?).is_some() {
                                         return Err(A::Error::duplicate_field($optional_key));
                                     }
                                 })*
+                                $($($raw_key => {
+                                    if $raw.replace(map.next_value()?).is_some() {
+                                        return Err(A::Error::duplicate_field($raw_key));
+                                    }
+                                })*)?
                                 _ => {
                                     let value = map.next_value()?;
                                     if rest.contains_key(&key) {
@@ -51,7 +58,8 @@ macro_rules! open_object {
                         }
                         let read = $type {
                             $($required: $required.ok_or_else(|| A::Error::missing_field($required_key))?,)*
-                            $($optional: $optional.unwrap_or_default(),)*
+                            $($optional: $optional.flatten().unwrap_or_default(),)*
+                            $($($raw: $raw.unwrap_or_default(),)*)?
                             rest,
                         };
                         $(let read = read.$finish();)?

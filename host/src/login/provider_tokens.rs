@@ -20,6 +20,10 @@ const NAMES: [&str; 13] = [
     "sessiontoken",
 ];
 
+/// Parts that tell a token wherever they stand: `access_token_value`. What else
+/// such a field says, when a token expires, is of a token that is not kept.
+const ANYWHERE: [&str; 2] = ["accesstoken", "refreshtoken"];
+
 /// Whether a field of this name holds a token, or several: `access_token`,
 /// `accessToken`, `google-refresh-tokens`, `access_token_secret`, …
 pub(super) fn is_token(name: &str) -> bool {
@@ -33,7 +37,22 @@ pub(super) fn is_token(name: &str) -> bool {
         let mut letters = backwards();
         ending.bytes().rev().all(|it| letters.next() == Some(it))
     };
-    NAMES.iter().any(|ending| ends_with(ending)) || backwards().eq("token".bytes().rev())
+    NAMES.iter().any(|ending| ends_with(ending))
+        || backwards().eq("token".bytes().rev())
+        || ANYWHERE.iter().any(|part| name.len() > part.len() && contains(name, part))
+}
+
+/// Whether the letters of a name hold these, in lower case.
+fn contains(name: &str, part: &str) -> bool {
+    let letters: Vec<u8> = name.bytes().filter(u8::is_ascii_alphabetic).collect();
+    letters.windows(part.len()).any(|letters| letters.eq_ignore_ascii_case(part.as_bytes()))
+}
+
+/// Whether a field of this name holds the lifetime of a token that is not kept:
+/// `expires_in`, `expiresIn`, …
+pub(super) fn is_lifetime(name: &str) -> bool {
+    let letters = name.bytes().filter(u8::is_ascii_alphabetic).map(|it| it.to_ascii_lowercase());
+    letters.eq("expiresin".bytes())
 }
 
 /// Drops the tokens from an object and all that it holds.
@@ -54,7 +73,7 @@ fn drop_within(value: &mut Value) {
 mod tests {
     use serde_json::json;
 
-    use super::{drop_from, is_token};
+    use super::{drop_from, is_lifetime, is_token};
 
     #[test]
     fn a_token_is_known_in_any_spelling() {
@@ -72,6 +91,8 @@ mod tests {
             "access.token",
             "access_token\u{200b}",
             "access_token_2",
+            "access_token_value",
+            "googleRefreshTokenEncrypted",
             "jwt",
             "token",
         ] {
@@ -80,6 +101,14 @@ mod tests {
         for name in ["token_type", "tokens_used", "user_id", "address", "broken", "s", "", "_"] {
             assert!(!is_token(name), "{name}");
         }
+    }
+
+    #[test]
+    fn the_lifetime_of_a_token_is_known_in_any_spelling() {
+        for name in ["expires_in", "expiresIn", "Expires-In", "EXPIRES IN"] {
+            assert!(is_lifetime(name), "{name}");
+        }
+        assert!(!is_lifetime("expires_at") && !is_lifetime("trial_expires_in"));
     }
 
     #[test]

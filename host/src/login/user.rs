@@ -34,9 +34,11 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins_count: Option<u64>,
     /// Whether an administrator has blocked the account.
+    #[schemars(with = "Option<bool>")]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub blocked: bool,
     /// The primary identity first, then the linked ones.
+    #[schemars(with = "Option<Vec<Identity>>")]
     #[serde(default)]
     pub identities: Vec<Identity>,
     /// What the user may change.
@@ -77,7 +79,6 @@ open_object!(User, "a user object", {
     user_id "user_id",
 } {
     email "email",
-    email_verified "email_verified",
     created_at "created_at",
     updated_at "updated_at",
     last_login "last_login",
@@ -88,6 +89,8 @@ open_object!(User, "a user object", {
     app_metadata "app_metadata",
     roles "roles",
     organizations "organizations",
+} as_it_stands {
+    email_verified "email_verified",
 }, without_tokens);
 
 impl User {
@@ -171,9 +174,7 @@ impl User {
                 provider: provider.to_owned(),
                 user_id: id.to_owned(),
                 connection: if connection.is_empty() { provider } else { connection }.to_owned(),
-                is_social: false,
-                profile_data: None,
-                rest: Map::new(),
+                ..Identity::default()
             });
         }
         self
@@ -192,6 +193,10 @@ pub struct Identity {
     /// The connection's name; the provider's where the object names none.
     #[serde(default)]
     pub connection: String,
+    /// Whether the connection is only assumed, because what the user was imported
+    /// from names none. The first login of the identity settles it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub connection_assumed: bool,
     /// Whether the connection is a social one.
     #[serde(default, rename = "isSocial")]
     pub is_social: bool,
@@ -208,6 +213,7 @@ struct ReadIdentity {
     provider: String,
     user_id: DigitsOrText,
     connection: Option<String>,
+    connection_assumed: bool,
     is_social: bool,
     profile_data: Option<Map<String, Value>>,
     rest: Map<String, Value>,
@@ -218,6 +224,7 @@ open_object!(ReadIdentity, "an identity object", {
     user_id "user_id",
 } {
     connection "connection",
+    connection_assumed "connection_assumed",
     is_social "isSocial",
     profile_data "profileData",
 }, without_tokens);
@@ -225,8 +232,7 @@ open_object!(ReadIdentity, "an identity object", {
 impl ReadIdentity {
     fn without_tokens(mut self) -> Self {
         provider_tokens::drop_from(&mut self.rest);
-        // The lifetime of a token that is not kept.
-        self.rest.retain(|key, _| !matches!(key.as_str(), "expires_in" | "expiresIn"));
+        self.rest.retain(|key, _| !provider_tokens::is_lifetime(key));
         if let Some(profile) = &mut self.profile_data {
             provider_tokens::drop_from(profile);
         }
@@ -241,6 +247,7 @@ impl<'de> Deserialize<'de> for Identity {
             connection: read.connection.unwrap_or_else(|| read.provider.clone()),
             provider: read.provider,
             user_id: read.user_id.0,
+            connection_assumed: read.connection_assumed,
             is_social: read.is_social,
             profile_data: read.profile_data,
             rest: read.rest,
@@ -307,6 +314,7 @@ impl<'de> Deserialize<'de> for DigitsOrText {
 #[cfg(test)]
 mod tests {
     use super::{Identity, User};
+    use crate::login::Verification;
 
     #[test]
     fn what_a_user_object_holds_comes_back_out() {
@@ -349,6 +357,37 @@ mod tests {
         let text = serde_json::to_string(&user).unwrap();
         assert!(!text.contains("s3cret") && !text.contains("expires_in"), "{text}");
         assert!(text.contains("userId") && text.contains("Ada") && text.contains("own affair"), "{text}");
+    }
+
+    /// As Auth0's exports have them.
+    #[test]
+    fn a_null_is_read_as_absent() {
+        let keys = [
+            "email",
+            "created_at",
+            "updated_at",
+            "last_login",
+            "logins_count",
+            "blocked",
+            "identities",
+            "user_metadata",
+            "app_metadata",
+            "roles",
+            "organizations",
+        ];
+        for key in keys {
+            let user: User =
+                serde_json::from_str(&format!(r#"{{"user_id": "auth0|1", "{key}": null}}"#)).unwrap();
+            assert_eq!(user, User { user_id: "auth0|1".to_owned(), ..User::default() }, "{key}");
+        }
+        let identity: Identity = serde_json::from_str(
+            r#"{"provider": "github", "user_id": 1, "connection": null, "isSocial": null, "profileData": null}"#,
+        )
+        .unwrap();
+        assert_eq!((identity.connection.as_str(), identity.is_social), ("github", false));
+        // That a word on the address is missing is told otherwise than that it is null.
+        let user: User = serde_json::from_str(r#"{"user_id": "auth0|1", "email_verified": null}"#).unwrap();
+        assert_eq!(user.email_verified, Verification::Null);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use super::attempts::{Attempt, Attempts, TooMany};
 use super::config::PasswordHash;
 use crate::directory::Credential;
+use crate::password_hash::Hash;
 use crate::sandbox::{Inside, Turnstile};
 
 /// Auth0's policy `low` asks for 6, `fair` for 8.
@@ -80,25 +81,34 @@ impl Passwords {
         argon2.hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
     }
 
-    /// Whether it is this login's password.
+    /// Whether it is this login's password. Answers its hash as new passwords are
+    /// hashed, if it was hashed in another way: it came with an import.
     pub(super) fn check(
         &self,
         attempt: Attempt<'_>,
         credential: Option<&Credential>,
         password: &str,
-    ) -> Result<(), Wrong> {
+    ) -> Result<Option<String>, Wrong> {
         self.attempts.begin(attempt).map_err(|TooMany| Wrong::TooManyAttempts)?;
         let hash = credential.and_then(|it| it.password.as_deref());
         // Whoever was not listened to has not guessed wrong.
         let _one_of_few = self.one_of_few().inspect_err(|_| self.attempts.take_back(attempt))?;
-        let is_right = password.len() <= MAX_LENGTH
-            && phc::PasswordHash::new(hash.unwrap_or(&self.nobody))
-                .is_ok_and(|hash| self.argon2.verify_password(password.as_bytes(), &hash).is_ok());
-        if is_right && hash.is_some() {
-            self.attempts.succeed(attempt);
-            return Ok(());
+        let is_right =
+            password.len() <= MAX_LENGTH && self.is_of(hash.unwrap_or(&self.nobody), password.as_bytes());
+        let Some(hash) = hash.filter(|_| is_right) else { return Err(Wrong::Password) };
+        self.attempts.succeed(attempt);
+        let is_ours = hash.starts_with("$argon2id$");
+        let fresh = (!is_ours).then(|| self.argon2.hash_password(password.as_bytes()).ok()).flatten();
+        Ok(fresh.map(|hash| hash.to_string()))
+    }
+
+    fn is_of(&self, hash: &str, password: &[u8]) -> bool {
+        match phc::PasswordHash::new(hash) {
+            Ok(hash) if hash.algorithm.as_str().starts_with("argon2") => {
+                self.argon2.verify_password(password, &hash).is_ok()
+            }
+            _ => Hash::read(hash).is_ok_and(|hash| hash.is_of(password)),
         }
-        Err(Wrong::Password)
     }
 
     /// Lets a login be tried again, once its password is another.

@@ -1,11 +1,17 @@
 //! Users into a directory.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 
-use super::read::{ReadError, UsersFile};
-use super::user::{read, why_left_out};
-use crate::directory::{Administration, Batch, Imported};
+use sha2::{Digest, Sha256};
+
+use super::earlier::Earlier;
+use super::place::Place;
+use super::read::{Found, ReadError, Unreadable, UsersFile};
+use super::rejects::{Form, Rejects};
+use super::user::{Reader, form_of, why_foreign, why_left_out};
+use crate::directory::{Administration, Batch, Imported, LEFT_OUT};
 use crate::login::{ApiError, Timestamp, mask_addresses};
 
 /// Lines in one transaction, at most: many, because pages of the indexes are then
@@ -19,7 +25,7 @@ const UNREADABLE: &str = "\0";
 const TOLD: usize = 20;
 
 /// How users are imported.
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
 pub struct Import {
     /// The connection of users that name none.
     pub connection: Option<String>,
@@ -28,15 +34,35 @@ pub struct Import {
     /// The first bad line ends the import.
     pub strict: bool,
     /// What an interrupted import of this file is known by, for it to go on
-    /// where it stopped.
+    /// where it stopped: see [`Import::name_of`].
     pub resume: Option<String>,
+    /// Where users are kept that are left out.
+    pub rejects: Option<Rejects>,
+}
+
+impl Import {
+    /// What an import of the file with this fingerprint, done in this way, is known
+    /// by. In another way, the file's users are others.
+    #[must_use]
+    pub fn name_of(&self, fingerprint: &str) -> String {
+        let digest = Sha256::new()
+            .chain_update(fingerprint)
+            .chain_update([0, u8::from(self.replace)])
+            .chain_update(self.connection.as_deref().unwrap_or_default())
+            .finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// What came of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Lines that an earlier import had done.
+    /// Lines, or users of a file without lines, that an earlier import had done.
     pub resumed_behind: u64,
+    /// What is counted there: `line` or `user`.
+    pub unit: &'static str,
+    /// How many of them had been left out.
+    pub left_out_before: u64,
     /// Users that are there now.
     pub added: u64,
     /// Users that replaced those of their ids.
@@ -45,11 +71,11 @@ pub struct Summary {
     pub same: u64,
     /// Lines that were left out.
     pub bad: u64,
-    /// The first of them, each with its number and the reason. Addresses are
+    /// The first of them, each with its place and the reason. Addresses are
     /// masked.
-    pub told: Vec<(u64, String)>,
-    /// What of the users was left out: the field, how often, and why.
-    pub left_out: Vec<(&'static str, u64, &'static str)>,
+    pub told: Vec<(String, String)>,
+    /// What of the users was left out: the field, how often, why, and where first.
+    pub left_out: Vec<(&'static str, u64, &'static str, String)>,
 }
 
 /// Why an import ended early. What was imported before is there, and the next
@@ -60,20 +86,28 @@ pub enum ImportError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The directory failed.
-    #[error("from line {from} on: {error}")]
+    #[error("from {from} on: {error}")]
     Directory {
-        /// The first line that is not done.
-        from: u64,
+        /// The place of the first user that is not done.
+        from: String,
         /// Why.
         error: ApiError,
     },
     /// A line is bad, and none may be.
-    #[error("line {line}: {why}")]
+    #[error("{place}: {why}")]
     Bad {
-        /// The line.
-        line: u64,
+        /// The place.
+        place: String,
         /// What is wrong with it.
         why: String,
+    },
+    /// The file of users that were left out cannot be written.
+    #[error("{file}: it cannot be written: {error}")]
+    Rejects {
+        /// The file.
+        file: String,
+        /// Why.
+        error: io::Error,
     },
 }
 
@@ -82,78 +116,153 @@ pub enum ImportError {
 pub fn import(
     directory: &dyn Administration,
     file: UsersFile,
-    how: &Import,
+    mut how: Import,
 ) -> (Summary, Result<(), ImportError>) {
+    let rejects = how.rejects.take();
+    let form = file.form();
+    let usual = if file.is_array() { Form::Import } else { Form::Export };
     let mut importer = Importer {
         directory,
-        how,
-        from_import: file.is_array(),
-        summary: Summary::default(),
+        how: &how,
+        name: file.name().to_owned(),
+        form,
+        usual,
+        rejects,
+        summary: Summary { unit: file.unit(), ..Summary::default() },
         left_out: BTreeMap::new(),
-        lines: Vec::new(),
-        bytes: 0,
+        earlier: Earlier::default(),
+        pending: Pending::default(),
     };
-    let imported = importer.run(file);
+    let mut imported = importer.run(file);
+    if let Some(rejects) = importer.rejects.take() {
+        let name = rejects.name().display().to_string();
+        let finished = rejects.finish().map_err(|error| ImportError::Rejects { file: name, error });
+        imported = imported.and(finished);
+    }
     let mut summary = importer.summary;
     let left_out = importer.left_out.into_iter();
-    summary.left_out = left_out.map(|(field, times)| (field, times, why_left_out(field))).collect();
+    summary.left_out =
+        left_out.map(|(field, (times, first))| (field, times, why_left_out(field), first)).collect();
     (summary, imported)
+}
+
+/// What has been read and not yet been written.
+#[derive(Default)]
+struct Pending {
+    lines: Vec<(u64, Box<str>)>,
+    places: Vec<Place>,
+    /// Lines that are no text, as they stand.
+    bytes_of: HashMap<u64, Box<[u8]>>,
+    bytes: usize,
+}
+
+impl Pending {
+    fn place(&self, number: u64) -> Option<Place> {
+        let index = self.lines.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        self.places.get(index).copied()
+    }
 }
 
 struct Importer<'a> {
     directory: &'a dyn Administration,
     how: &'a Import,
-    from_import: bool,
+    name: String,
+    /// The format of the file's first user.
+    form: Option<Form>,
+    /// The format of a file of such a shape, where no user tells.
+    usual: Form,
+    rejects: Option<Rejects>,
     summary: Summary,
-    /// How often which field was left out.
-    left_out: BTreeMap<&'static str, u64>,
-    /// What has been read and not yet been written.
-    lines: Vec<(u64, Box<str>)>,
-    bytes: usize,
+    /// How often which field was left out, and where first.
+    left_out: BTreeMap<&'static str, (u64, String)>,
+    earlier: Earlier,
+    pending: Pending,
 }
 
 impl Importer<'_> {
     fn run(&mut self, file: UsersFile) -> Result<(), ImportError> {
         if let Some(resume) = &self.how.resume {
-            let done = self.directory.import_progress(resume);
-            self.summary.resumed_behind = done.map_err(|error| ImportError::Directory { from: 1, error })?;
+            let progress = |what: &str| self.directory.import_progress(&[resume, what].concat());
+            let done = progress("").and_then(|done| Ok((done, progress(LEFT_OUT)?)));
+            let failed = |error| ImportError::Directory { from: "its beginning".to_owned(), error };
+            (self.summary.resumed_behind, self.summary.left_out_before) = done.map_err(failed)?;
         }
-        let read = file.read(&mut |line, json| self.line(line, json));
+        let read = file.read(&mut |found| self.found(found));
         match read {
             // Where the file breaks off, what stood before is good.
-            Ok(()) | Err(ImportError::Read(_)) => self.flush().and(read),
+            Ok(()) | Err(ImportError::Read(ReadError::Broken { .. } | ReadError::Unreadable { .. })) => {
+                self.flush().and(read)
+            }
             Err(error) => Err(error),
         }
     }
 
-    fn line(&mut self, line: u64, json: Result<&str, String>) -> Result<(), ImportError> {
-        if line <= self.summary.resumed_behind {
+    fn found(&mut self, found: Found<'_>) -> Result<(), ImportError> {
+        let Found { number, place, json } = found;
+        if self.form.is_none()
+            && let Ok(json) = json
+        {
+            if let Some(what) = why_foreign(json) {
+                return Err(ReadError::Foreign { file: self.name.clone(), what }.into());
+            }
+            self.form = form_of(json);
+        }
+        if number <= self.summary.resumed_behind {
             return Ok(());
         }
+        let pending = &mut self.pending;
         // What cannot be read as text is kept as a text that is no JSON, and is
         // told in its turn.
-        let json: Box<str> = json.map_or_else(|why| format!("{UNREADABLE}{why}").into(), Box::from);
-        self.bytes += json.len();
-        self.lines.push((line, json));
-        if self.lines.len() >= TOGETHER || self.bytes >= TOGETHER_BYTES { self.flush() } else { Ok(()) }
+        let json: Box<str> = match json {
+            Ok(json) => json.into(),
+            Err(Unreadable::TooLong) => format!("{UNREADABLE}the line is longer than 16 MiB").into(),
+            Err(Unreadable::NotUtf8(bytes)) => {
+                if self.rejects.is_some() {
+                    pending.bytes += bytes.len();
+                    pending.bytes_of.insert(number, bytes.into());
+                }
+                format!("{UNREADABLE}the line is not UTF-8").into()
+            }
+        };
+        pending.bytes += json.len();
+        pending.lines.push((number, json));
+        pending.places.push(place);
+        if pending.lines.len() >= TOGETHER || pending.bytes >= TOGETHER_BYTES { self.flush() } else { Ok(()) }
     }
 
     /// Writes what has been read.
     fn flush(&mut self) -> Result<(), ImportError> {
-        let lines = std::mem::take(&mut self.lines);
-        self.bytes = 0;
-        let Some((first, _)) = lines.first() else { return Ok(()) };
-        let connection = self.how.connection.as_deref();
-        // A set: a transaction that is run again reads its lines again.
+        let pending = std::mem::take(&mut self.pending);
+        let Some(first) = pending.places.first() else { return Ok(()) };
+        let reader =
+            Reader { form: self.form.unwrap_or(self.usual), connection: self.how.connection.as_deref() };
+        // A transaction that is run again reads its lines again: what is noted of
+        // each is noted once.
         let left_out = RefCell::new(BTreeSet::new());
-        let read = |line, json: &str| match json.strip_prefix(UNREADABLE) {
-            Some(why) => Err(why.to_owned()),
-            None => read(json, self.from_import, connection, |field| {
-                left_out.borrow_mut().insert((line, field));
-            }),
+        let notes = RefCell::new(HashMap::<u64, Note>::new());
+        let read = |number: u64, json: &str| {
+            if let Some(why) = json.strip_prefix(UNREADABLE) {
+                return Err(why.to_owned());
+            }
+            let read = reader.read(json, |field| {
+                left_out.borrow_mut().insert((number, field));
+            });
+            let mut notes = notes.borrow_mut();
+            let note = notes.entry(number).or_default();
+            match read {
+                Ok(read) => {
+                    note.user_id.clone_from(&read.user.user.user_id);
+                    note.id_made_of = read.id_made_of;
+                    Ok(read.user)
+                }
+                Err(fault) => {
+                    note.at = fault.at;
+                    Err(fault.why)
+                }
+            }
         };
         let batch = Batch {
-            lines: &lines,
+            lines: &pending.lines,
             read: &read,
             replace: self.how.replace,
             strict: self.how.strict,
@@ -161,27 +270,56 @@ impl Importer<'_> {
             now: Timestamp::now(),
         };
         let imported = self.directory.import(&batch);
-        let imported = imported.map_err(|error| ImportError::Directory { from: *first, error })?;
-        for (_, field) in left_out.into_inner() {
-            *self.left_out.entry(field).or_default() += 1;
-        }
-        for ((line, _), imported) in lines.iter().zip(imported) {
+        let imported = imported.map_err(|error| ImportError::Directory { from: first.to_string(), error })?;
+        let mut notes = notes.into_inner();
+        for ((number, json), imported) in pending.lines.iter().zip(imported) {
+            let note = notes.remove(number).unwrap_or_default();
+            let place = pending.place(*number).unwrap_or(*first);
             match imported {
                 Imported::Added => self.summary.added += 1,
                 Imported::Replaced => self.summary.replaced += 1,
                 Imported::Same => self.summary.same += 1,
-                Imported::Refused(why) => self.bad(*line, &why)?,
+                Imported::Refused(why) => {
+                    let place = place.words(note.at);
+                    let why = self.earlier.words(&why, note.id_made_of.as_deref());
+                    let text = pending.bytes_of.get(number).map_or(json.as_bytes(), |bytes| &**bytes);
+                    self.bad(place, &why, text)?;
+                    continue;
+                }
             }
+            self.earlier.note(&note.user_id, place);
+        }
+        for (number, field) in left_out.into_inner() {
+            let place = pending.place(number).unwrap_or(*first);
+            self.left_out.entry(field).or_insert_with(|| (0, place.to_string())).0 += 1;
         }
         Ok(())
     }
 
-    fn bad(&mut self, line: u64, why: &str) -> Result<(), ImportError> {
+    fn bad(&mut self, place: String, why: &str, user: &[u8]) -> Result<(), ImportError> {
         let why = mask_addresses(why).into_owned();
         self.summary.bad += 1;
         if self.summary.told.len() < TOLD {
-            self.summary.told.push((line, why.clone()));
+            self.summary.told.push((place.clone(), why.clone()));
         }
-        if self.how.strict { Err(ImportError::Bad { line, why }) } else { Ok(()) }
+        if let Some(rejects) = &mut self.rejects
+            && !user.starts_with(UNREADABLE.as_bytes())
+        {
+            let form = self.form.unwrap_or(self.usual);
+            rejects.add(form, &format!("{place}: {why}"), user).map_err(|error| ImportError::Rejects {
+                file: rejects.name().display().to_string(),
+                error,
+            })?;
+        }
+        if self.how.strict { Err(ImportError::Bad { place, why }) } else { Ok(()) }
     }
+}
+
+/// What is known of a line once it was read.
+#[derive(Default)]
+struct Note {
+    user_id: String,
+    id_made_of: Option<String>,
+    /// Where something is wrong within it.
+    at: Option<(usize, usize)>,
 }

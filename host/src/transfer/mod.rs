@@ -5,14 +5,24 @@
 //! | export | one user object a line (NDJSON) | Auth0, "Bulk User Exports" |
 //! | import | one JSON array, for a database connection | Auth0, "Bulk User Imports" |
 //!
-//! Either may be gzipped. Users are read and written one by one: a file may be
-//! larger than the memory.
+//! Which of them a user is in is told from the user, not from the file around it: a
+//! file may hold lines, an array, `{"users": […]}` or objects over several lines, and
+//! be gzipped. Users are read and written one by one: a file may be larger than the
+//! memory.
 
+mod earlier;
 mod export;
+mod foreign;
 mod import;
+mod place;
+mod private_file;
 mod read;
+mod rejects;
+mod stream;
 mod user;
 
 pub use export::{ExportError, Exported, Format, export};
 pub use import::{Import, ImportError, Summary, import};
+pub use private_file::PrivateFile;
 pub use read::{ReadError, UsersFile};
+pub use rejects::Rejects;

@@ -1,14 +1,18 @@
-//! Reading a file of users, one by one.
+//! Opening a file of users: what it is, told from its first bytes.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use serde::Deserializer as _;
-use serde::de::{SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
+
+use super::foreign::{self, Fields};
+use super::place::Place;
+use super::rejects::Form;
+use super::stream;
+use super::user::why_foreign;
 
 /// What a line may hold at most, in bytes: far more than Auth0 allows a user.
 const LINE: usize = 16 << 20;
@@ -18,12 +22,42 @@ pub struct UsersFile {
     name: String,
     path: Option<PathBuf>,
     text: Box<dyn BufRead>,
-    is_array: bool,
-    lines_before: u64,
+    shape: Shape,
+    /// Of users that were left out of an earlier import: the format of that.
+    form: Option<Form>,
+    /// Where `text` begins.
+    begins: (u64, u64),
 }
 
-/// Takes users one by one: the number, and the JSON or what is wrong with it.
-type Each<'f, E> = dyn FnMut(u64, Result<&str, String>) -> Result<(), E> + 'f;
+/// How users stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// One a line.
+    Lines,
+    /// In an array.
+    Array,
+    /// In the array `users` of an object.
+    Within,
+    /// One behind the other, each over several lines.
+    Spread,
+}
+
+/// A user as it stands in a file.
+pub(super) struct Found<'a> {
+    /// Its line, in a file of lines; otherwise which user it is. From 1.
+    pub(super) number: u64,
+    pub(super) place: Place,
+    pub(super) json: Result<&'a str, Unreadable<'a>>,
+}
+
+/// A line that is no text.
+pub(super) enum Unreadable<'a> {
+    NotUtf8(&'a [u8]),
+    TooLong,
+}
+
+/// Takes users one by one.
+pub(super) type Each<'f, E> = dyn FnMut(Found<'_>) -> Result<(), E> + 'f;
 
 /// Why a file cannot be read any further.
 #[derive(Debug, thiserror::Error)]
@@ -46,17 +80,33 @@ pub enum ReadError {
         /// What it holds.
         what: String,
     },
-    /// It is an array that breaks off or goes wrong; what stands behind cannot
-    /// be told from what stands before.
-    #[error("{file}, behind user {after}: {what}")]
+    /// It is of another product.
+    #[error("{file}: {what}")]
+    Foreign {
+        /// The file.
+        file: String,
+        /// What it looks like, and what to do instead.
+        what: String,
+    },
+    /// It breaks off or goes wrong; what stands behind cannot be told from what
+    /// stands before.
+    #[error("{file}, line {line}, column {column}{}: {what}", behind(*.after))]
     Broken {
         /// The file.
         file: String,
+        /// The line.
+        line: u64,
+        /// The column.
+        column: u64,
         /// Users before that place.
         after: u64,
         /// What is wrong.
         what: String,
     },
+}
+
+fn behind(user: u64) -> String {
+    if user == 0 { String::new() } else { format!(", behind user {user}") }
 }
 
 impl UsersFile {
@@ -82,21 +132,50 @@ impl UsersFile {
         } else {
             Box::new(raw)
         };
-        let (first, lines_before) = first_character(&mut text).map_err(unreadable)?;
-        let is_array = match first {
-            Some(b'[') => true,
-            Some(b'{') | None => false,
-            Some(_) => {
-                return Err(ReadError::NoUsers { file: name, what: "this is not JSON".to_owned() });
+        let (first, begins) = first_character(&mut text).map_err(unreadable)?;
+        let no_users = |what: &str| ReadError::NoUsers { file: name.clone(), what: what.to_owned() };
+        let (mut form, mut ahead) = (None, Vec::new());
+        let shape = match first {
+            Some(b'[') => {
+                text.by_ref().take(LINE as u64).read_to_end(&mut ahead).map_err(unreadable)?;
+                Shape::Array
             }
+            None => Shape::Lines,
+            Some(b'#') => {
+                text.by_ref().take(1 << 10).read_until(b'\n', &mut ahead).map_err(unreadable)?;
+                form = Form::of_header(&String::from_utf8_lossy(&ahead));
+                form.map(|_| Shape::Lines).ok_or_else(|| no_users("this is not JSON"))?
+            }
+            Some(b'{') => {
+                let shape = shape_of_objects(&mut text, &mut ahead).map_err(unreadable)?;
+                shape.map_err(|what| ReadError::Foreign { file: name.clone(), what })?
+            }
+            Some(0xfe | 0xff) => return Err(no_users("this is UTF-16, not UTF-8")),
+            Some(_) => return Err(no_users("this is not JSON")),
         };
-        Ok(Self { name, path: (!is_stdin).then(|| path.to_owned()), text, is_array, lines_before })
+        if let Some(what) = first_user(shape, &ahead).and_then(why_foreign) {
+            return Err(ReadError::Foreign { file: name, what });
+        }
+        let text: Box<dyn BufRead> = Box::new(Cursor::new(ahead).chain(text));
+        Ok(Self { name, path: (!is_stdin).then(|| path.to_owned()), text, shape, form, begins })
     }
 
-    /// Whether it is in the import format: a JSON array.
-    #[must_use]
-    pub fn is_array(&self) -> bool {
-        self.is_array
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The format of its users, where it says so itself.
+    pub(super) fn form(&self) -> Option<Form> {
+        self.form
+    }
+
+    /// How places in it are counted: by lines, or by users.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.shape == Shape::Lines { "line" } else { "user" }
+    }
+
+    pub(super) fn is_array(&self) -> bool {
+        self.shape == Shape::Array
     }
 
     /// Its length in bytes, if it is a file.
@@ -121,61 +200,120 @@ impl UsersFile {
         Ok(Some(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// Hands out every user's number, from 1, and its JSON: the line's number in
-    /// an export, the user's in an array. Ends when told so.
+    /// Hands out every user. Ends when told so.
     ///
     /// # Errors
     ///
     /// When the file cannot be read to its end, or what `each` answers.
-    pub fn read<E: From<ReadError>>(self, each: &mut Each<'_, E>) -> Result<(), E> {
-        if self.is_array {
-            read_array(self.text, &self.name, each)
-        } else {
-            read_lines(self.text, &self.name, self.lines_before, each)
+    pub(super) fn read<E: From<ReadError>>(self, each: &mut Each<'_, E>) -> Result<(), E> {
+        let Self { name, text, shape, begins, .. } = self;
+        match shape {
+            Shape::Lines => read_lines(text, &name, begins.0, each),
+            Shape::Array => stream::array(text, (&name, begins), each),
+            Shape::Within => stream::within(text, (&name, begins), each),
+            Shape::Spread => stream::spread(text, (&name, begins), each),
         }
     }
 }
 
-/// The first character that is no space, left where it is, and the lines before
-/// it.
-fn first_character(text: &mut dyn BufRead) -> io::Result<(Option<u8>, u64)> {
-    let mut lines = 0;
+/// The first character that is no space, left where it is, and its line and column.
+fn first_character(text: &mut dyn BufRead) -> io::Result<(Option<u8>, (u64, u64))> {
+    let (mut line, mut column) = (1, 1);
     loop {
         let buffer = text.fill_buf()?;
         // A byte order mark is a kind of space.
-        let is_space = |byte: &&u8| byte.is_ascii_whitespace() || [0xef, 0xbb, 0xbf].contains(*byte);
-        let spaces = buffer.iter().take_while(is_space).count();
-        lines += buffer[..spaces].iter().filter(|byte| **byte == b'\n').count() as u64;
+        let is_mark = |byte: u8| [0xef, 0xbb, 0xbf].contains(&byte);
+        let spaces = buffer.iter().take_while(|byte| byte.is_ascii_whitespace() || is_mark(**byte)).count();
+        for byte in &buffer[..spaces] {
+            match byte {
+                b'\n' => (line, column) = (line + 1, 1),
+                byte if is_mark(*byte) => {}
+                _ => column += 1,
+            }
+        }
         let (first, is_end) = (buffer.get(spaces).copied(), buffer.is_empty());
         text.consume(spaces);
         if first.is_some() || is_end {
-            return Ok((first, lines));
+            return Ok((first, (line, column)));
         }
+    }
+}
+
+/// How users stand in a file that begins with an object, or what the file is
+/// otherwise. What was read for it is left in `ahead`.
+fn shape_of_objects(text: &mut Box<dyn BufRead>, ahead: &mut Vec<u8>) -> io::Result<Result<Shape, String>> {
+    let first = text.by_ref().take(LINE as u64).read_until(b'\n', ahead)?;
+    match serde_json::from_slice::<Fields<'_>>(ahead) {
+        Ok(fields) => {
+            if let Some(why) = foreign::file(&fields) {
+                return Ok(Err(why));
+            }
+            return Ok(Ok(if foreign::holds_users(&fields) { Shape::Within } else { Shape::Lines }));
+        }
+        // A line that is no beginning of an object is a bad line.
+        Err(error) if !error.is_eof() => return Ok(Ok(Shape::Lines)),
+        Err(_) => {}
+    }
+    // An object over several lines, or a line that breaks off before other ones.
+    while ahead[first..].trim_ascii().is_empty()
+        && text.by_ref().take(LINE as u64).read_until(b'\n', ahead)? > 0
+    {}
+    let second = &ahead[first..];
+    let goes_on = serde_json::from_slice::<IgnoredAny>(ahead).map_or_else(|error| error.is_eof(), |_| true);
+    if !goes_on && serde_json::from_slice::<Fields<'_>>(second).is_ok() {
+        return Ok(Ok(Shape::Lines));
+    }
+    let missing = LINE.saturating_sub(ahead.len()) as u64;
+    text.by_ref().take(missing).read_to_end(ahead)?;
+    let whole = serde_json::Deserializer::from_slice(ahead).into_iter::<Fields<'_>>().next();
+    if let Some(why) = whole.and_then(Result::ok).and_then(|fields| foreign::file(&fields)) {
+        return Ok(Err(why));
+    }
+    Ok(Ok(if stream::holds_users(ahead) { Shape::Within } else { Shape::Spread }))
+}
+
+/// The first user of the beginning of a file, if it stands there whole.
+fn first_user(shape: Shape, ahead: &[u8]) -> Option<&str> {
+    match shape {
+        Shape::Lines => std::str::from_utf8(ahead.split(|byte| *byte == b'\n').next()?).ok(),
+        Shape::Array => stream::first_value(ahead.get(1..)?),
+        Shape::Within => stream::first_within(ahead),
+        Shape::Spread => stream::first_value(ahead),
     }
 }
 
 fn read_lines<E: From<ReadError>>(
     mut text: Box<dyn BufRead>,
     name: &str,
-    lines_before: u64,
+    first: u64,
     each: &mut Each<'_, E>,
 ) -> Result<(), E> {
     let mut line = Vec::new();
-    for number in lines_before + 1.. {
+    for number in first.. {
         line.clear();
         let read = text.by_ref().take(LINE as u64).read_until(b'\n', &mut line);
         if read.map_err(|error| ReadError::Unreadable { file: name.to_owned(), error })? == 0 {
             break;
         }
+        let mut place = Place { line: number, column: 1, user: None };
         if line.len() == LINE && !line.ends_with(b"\n") {
             skip_line(&mut *text).map_err(|error| ReadError::Unreadable { file: name.to_owned(), error })?;
-            each(number, Err(format!("the line is longer than {} MiB", LINE >> 20)))?;
+            each(Found { number, place, json: Err(Unreadable::TooLong) })?;
             continue;
         }
-        match std::str::from_utf8(&line).map(str::trim) {
-            Ok("") => {}
-            Ok(json) => each(number, Ok(json))?,
-            Err(_) => each(number, Err("the line is not UTF-8".to_owned()))?,
+        match std::str::from_utf8(&line) {
+            Ok(text) => {
+                let json = text.trim();
+                place.column += (text.len() - text.trim_start().len()) as u64;
+                // Comments are of lists of users that were left out.
+                if !json.is_empty() && !json.starts_with('#') {
+                    each(Found { number, place, json: Ok(json) })?;
+                }
+            }
+            Err(_) => {
+                let bytes = line.trim_ascii();
+                each(Found { number, place, json: Err(Unreadable::NotUtf8(bytes)) })?;
+            }
         }
     }
     Ok(())
@@ -194,50 +332,6 @@ fn skip_line(text: &mut dyn BufRead) -> io::Result<()> {
                 let all = buffer.len();
                 text.consume(all);
             }
-        }
-    }
-}
-
-/// Hands out the elements of an array as they are read.
-struct Elements<'e, 'f, E> {
-    each: &'e mut Each<'f, E>,
-    number: u64,
-    stopped: Option<E>,
-}
-
-impl<'de, E> Visitor<'de> for &mut Elements<'_, '_, E> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an array of users")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut users: A) -> Result<(), A::Error> {
-        while let Some(user) = users.next_element::<Box<RawValue>>()? {
-            self.number += 1;
-            if let Err(stop) = (self.each)(self.number, Ok(user.get())) {
-                self.stopped = Some(stop);
-                return Err(serde::de::Error::custom("stopped"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn read_array<E: From<ReadError>>(
-    text: Box<dyn BufRead>,
-    name: &str,
-    each: &mut Each<'_, E>,
-) -> Result<(), E> {
-    let mut elements = Elements { each, number: 0, stopped: None };
-    let mut json = serde_json::Deserializer::from_reader(text);
-    let read = json.deserialize_seq(&mut elements).and_then(|()| json.end());
-    match (elements.stopped, read) {
-        (Some(stop), _) => Err(stop),
-        (None, Ok(())) => Ok(()),
-        (None, Err(error)) => {
-            Err(ReadError::Broken { file: name.to_owned(), after: elements.number, what: error.to_string() }
-                .into())
         }
     }
 }

@@ -1,108 +1,284 @@
 //! A user as a file holds it.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::login::{Identity, User};
-use crate::place::without_place;
+use super::foreign::{self, Fields};
+use super::rejects::Form;
+use crate::directory::{UserWithPassword, connection_in_id};
+use crate::harness::{InputError, read_json};
+use crate::login::{Identity, Timestamp, User};
+use crate::password_hash;
 
 /// The connection of database users that name none: Auth0's own default.
-pub(super) const DATABASE: &str = "Username-Password-Authentication";
+const DATABASE: &str = "Username-Password-Authentication";
 
-/// What a file may hold and the directory does not keep, with the reason.
-const LEFT_OUT: [(&str, &str); 4] = [
-    ("password_hash", "the directory keeps no passwords"),
-    ("custom_password_hash", "the directory keeps no passwords"),
-    ("password", "the directory keeps no passwords"),
+/// What of a user is not imported, with the reason.
+const LEFT_OUT: [(&str, &str); 5] = [
+    ("password", "a password in clear is not imported; `password_hash` and `custom_password_hash` are"),
     ("mfa_factors", "of MFA enrolments only the kind is kept, in `multifactor`, not the secret"),
+    ("created_at", NO_TIME),
+    ("updated_at", NO_TIME),
+    ("last_login", NO_TIME),
 ];
+const NO_TIME: &str = "it is no time such as 2026-11-21T10:00:00Z; the user is there without it";
+/// Fields that a user can do without.
+const DATES: [&str; 3] = ["created_at", "updated_at", "last_login"];
+/// Names under which exports have the connection of the first identity.
+const CONNECTION: [&str; 2] = ["connection", "identities[0].connection"];
+/// Fields that exported users have and the import format does not.
+const EXPORTED: [&str; 3] = ["last_login", "logins_count", "last_ip"];
 
 /// Why this field is left out of users.
 pub(super) fn why_left_out(field: &str) -> &'static str {
     LEFT_OUT.iter().find(|(left_out, _)| *left_out == field).map_or("", |(_, why)| why)
 }
 
-/// Reads one user. `from_import` is the import format: the id has no provider
-/// in front, and the user belongs to a database. `left_out` is told what the
-/// directory does not keep.
-pub(super) fn read(
-    json: &str,
-    from_import: bool,
-    connection: Option<&str>,
-    mut left_out: impl FnMut(&'static str),
-) -> Result<User, String> {
-    let mut user = if from_import { imported(json, connection)? } else { exported(json)? };
-    if user.identities.is_empty() {
-        let connection = connection.map_or_else(|| connection_of(&user.user_id), str::to_owned);
-        user = user.with_own_identity(&connection);
+/// The reason why a user cannot be read.
+#[derive(Debug, PartialEq)]
+pub(super) struct Fault {
+    pub(super) why: String,
+    /// Line and column within the user.
+    pub(super) at: Option<(usize, usize)>,
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Self { why, at: None }
     }
-    let factors = factors(&user);
-    for (secret, _) in LEFT_OUT {
-        if user.rest.remove(secret).is_some() {
-            left_out(secret);
+}
+
+impl From<InputError> for Fault {
+    fn from(error: InputError) -> Self {
+        Self { why: error.message, at: error.place }
+    }
+}
+
+/// A user that was read.
+#[derive(Debug)]
+pub(super) struct ReadUser {
+    pub(super) user: UserWithPassword,
+    /// What the id was made of, if the file has none.
+    pub(super) id_made_of: Option<String>,
+}
+
+/// How the users of a file are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    /// The format of the file's first user.
+    pub(super) form: Form,
+    /// The connection of users that name none.
+    pub(super) connection: Option<&'a str>,
+}
+
+/// The format that this user is in; none if it is no user at all.
+pub(super) fn form_of(json: &str) -> Option<Form> {
+    let fields: Fields<'_> = serde_json::from_str(json).ok()?;
+    let held = |key: &str| fields.get(key).map(|it| it.get()).filter(|it| *it != "null");
+    let has_provider = held("user_id").is_some_and(|id| id.starts_with('"') && id.contains('|'));
+    let is_exported = has_provider || held("identities").is_some_and(|it| it != "[]");
+    let is_like_exported = EXPORTED.iter().any(|key| fields.contains_key(*key));
+    Some(if is_exported || is_like_exported { Form::Export } else { Form::Import })
+}
+
+/// The reason why this is a user of another product, if it is one.
+pub(super) fn why_foreign(json: &str) -> Option<String> {
+    foreign::user(&serde_json::from_str::<Fields<'_>>(json).ok()?)
+}
+
+impl Reader<'_> {
+    /// Reads one user. `left_out` is told what of it is not imported.
+    pub(super) fn read(&self, json: &str, mut left_out: impl FnMut(&'static str)) -> Result<ReadUser, Fault> {
+        let mut read = match serde_json::from_str::<User>(json) {
+            Ok(user) if is_exported(&user) => self.exported(user)?,
+            _ => self.read_closely(json, &mut left_out)?,
+        };
+        let user = &mut read.user.user;
+        let factors = factors(user);
+        for secret in ["password", "mfa_factors"] {
+            if user.rest.remove(secret).is_some() {
+                left_out(secret);
+            }
+        }
+        if !factors.is_empty() && !user.rest.contains_key("multifactor") {
+            user.rest.insert("multifactor".to_owned(), json!(factors));
+        }
+        Ok(read)
+    }
+
+    /// Reads a user of the import format, or one with something wrong.
+    fn read_closely(&self, json: &str, left_out: &mut dyn FnMut(&'static str)) -> Result<ReadUser, Fault> {
+        if !json.starts_with('{') && serde_json::from_str::<IgnoredAny>(json).is_ok() {
+            return Err("this is no user object".to_owned().into());
+        }
+        let mut fields: Map<String, Value> = in_place(json)?;
+        if let Some(why) = why_foreign(json) {
+            return Err(why.into());
+        }
+        let mut is_odd = false;
+        for date in DATES {
+            let held = fields.get(date).filter(|held| !held.is_null());
+            if held.is_some_and(|held| serde_json::from_value::<Timestamp>(held.clone()).is_err()) {
+                fields.remove(date);
+                left_out(date);
+                is_odd = true;
+            }
+        }
+        let has_provider = matches!(fields.get("user_id"), Some(Value::String(id)) if id.contains('|'));
+        if has_provider || fields.get("identities").is_some_and(|it| !it.is_null() && *it != json!([])) {
+            let user = if is_odd { of_fields(fields)? } else { in_place(json)? };
+            return self.exported(user);
+        }
+        let why = match (self.form, fields.get("user_id").filter(|it| !it.is_null())) {
+            (Form::Import, _) => return self.imported(fields, json),
+            (Form::Export, None) => "`user_id` is missing; an export has to be asked for it",
+            (Form::Export, Some(_)) => {
+                "`user_id`: expected `provider|id`, as exported users have it, such as `auth0|1`"
+            }
+        };
+        Err(why.to_owned().into())
+    }
+
+    fn exported(&self, mut user: User) -> Result<ReadUser, Fault> {
+        let said = said_connection(&mut user.rest)?;
+        if user.identities.is_empty() {
+            let said = self.agreed(said)?;
+            let (provider, id) = user.user_id.split_once('|').unwrap_or_default();
+            let named = connection_in_id(provider, id);
+            if let (Some(said), Some(named)) = (&said, named)
+                && said != named
+            {
+                let why = format!("its id names the connection `{named}`, and `{said}` is said of it");
+                return Err(why.into());
+            }
+            let assumed = said.is_none();
+            let usual = if provider == "auth0" { DATABASE } else { named.unwrap_or(provider) };
+            let connection = said.unwrap_or_else(|| usual.to_owned());
+            user = user.with_own_identity(&connection);
+            user.identities.iter_mut().for_each(|own| own.connection_assumed = assumed);
+        } else if let Some(said) = said {
+            let own = user.identities.iter().find(|it| it.as_user_id() == user.user_id);
+            if let Some(own) = own.or(user.identities.first()).filter(|own| own.connection != said) {
+                let why =
+                    format!("`connection`: it is `{said}`, and that of its identity `{}`", own.connection);
+                return Err(why.into());
+            }
+        }
+        let password = password_hash::take(&mut user.rest).map_err(of_hash)?;
+        Ok(ReadUser { user: UserWithPassword { user, password }, id_made_of: None })
+    }
+
+    /// Source: Auth0, "Bulk User Import Database Schema and Examples": the id is
+    /// made the part behind `auth0|`; without one, Auth0 makes one up.
+    fn imported(&self, mut fields: Map<String, Value>, json: &str) -> Result<ReadUser, Fault> {
+        let said = self.agreed(said_connection(&mut fields)?)?;
+        let connection = said.as_deref().unwrap_or(DATABASE);
+        let mut id_made_of = None;
+        let id = match fields.get("user_id") {
+            Some(Value::String(id)) if !id.is_empty() => format!("auth0|{id}"),
+            Some(Value::Number(id)) => format!("auth0|{id}"),
+            None | Some(Value::Null) => {
+                let key = telling(&fields).ok_or_else(|| {
+                    Fault::from(
+                        "it has neither `user_id` nor `email`, `username` or `phone_number`".to_owned(),
+                    )
+                })?;
+                id_made_of = Some(key.to_owned());
+                format!("auth0|{}", made_up(connection, key))
+            }
+            Some(Value::String(_)) => return Err("`user_id` is empty".to_owned().into()),
+            Some(_) => return Err("`user_id` is neither a text nor a number".to_owned().into()),
+        };
+        fields.insert("user_id".to_owned(), Value::from(id));
+        // Auth0 keeps the addresses of its databases in lower case.
+        if let Some(Value::String(email)) = fields.get_mut("email") {
+            *email = email.to_ascii_lowercase();
+        }
+        let password = password_hash::take(&mut fields).map_err(of_hash)?;
+        // Its place is that of the field as it stands.
+        let user = of_fields(fields).map_err(|fault| in_place::<Typed>(json).err().unwrap_or(fault))?;
+        let mut user = user.with_own_identity(connection);
+        user.identities.iter_mut().for_each(|own| own.connection_assumed = said.is_none());
+        Ok(ReadUser { user: UserWithPassword { user, password }, id_made_of })
+    }
+
+    /// The connection that the line says or, for such as say none, the one that was
+    /// given for the file.
+    fn agreed(&self, said: Option<String>) -> Result<Option<String>, Fault> {
+        match (said, self.connection) {
+            (Some(said), Some(given)) if said != given => {
+                let why = format!("`connection`: it is `{said}`, and the import is into `{given}`");
+                Err(why.into())
+            }
+            (said, given) => Ok(said.or_else(|| given.map(str::to_owned))),
         }
     }
-    if !factors.is_empty() && !user.rest.contains_key("multifactor") {
-        user.rest.insert("multifactor".to_owned(), json!(factors));
+}
+
+fn is_exported(user: &User) -> bool {
+    user.user_id.contains('|') || !user.identities.is_empty()
+}
+
+/// The fields of the import format that have a type here.
+#[derive(Deserialize)]
+#[allow(dead_code, reason = "only read, for the place of an error")]
+struct Typed {
+    email: Option<String>,
+    logins_count: Option<u64>,
+    blocked: Option<bool>,
+    user_metadata: Option<Map<String, Value>>,
+    app_metadata: Option<Map<String, Value>>,
+    roles: Option<Vec<String>>,
+    organizations: Option<Vec<String>>,
+}
+
+/// Reads a text, with the place of an error in it.
+fn in_place<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
+    Ok(read_json("".as_ref(), json)?)
+}
+
+fn of_fields(fields: Map<String, Value>) -> Result<User, Fault> {
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let path = error.path().to_string();
+        let why = crate::harness::with_suggestion(&error.into_inner().to_string());
+        if path == "." { why } else { format!("`{path}`: {why}") }.into()
+    })
+}
+
+fn of_hash((field, why): (&str, String)) -> Fault {
+    format!("`{field}`: {why}").into()
+}
+
+/// Takes out the connection that a user names.
+fn said_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, Fault> {
+    let mut said = None;
+    for key in CONNECTION {
+        match fields.remove(key) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(name)) if !name.is_empty() => said = Some(name),
+            Some(_) => return Err(format!("`{key}`: expected the name of a connection").into()),
+        }
     }
-    Ok(user)
+    Ok(said)
 }
 
-fn exported(json: &str) -> Result<User, String> {
-    serde_json::from_str(json).map_err(|error| words(&error))
-}
-
-/// What serde_json says. Its line is that within the user, which nobody counts.
-fn words(error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    let what = without_place(&words, error.line(), error.column());
-    if error.line() == 1 { format!("{what}, column {}", error.column()) } else { what.to_owned() }
-}
-
-/// Source: Auth0, "Bulk User Import Database Schema and Examples": the id is
-/// made the part behind `auth0|`; without one, Auth0 makes one up.
-fn imported(json: &str, connection: Option<&str>) -> Result<User, String> {
-    let mut fields: Map<String, Value> = serde_json::from_str(json).map_err(|error| words(&error))?;
-    let id = match fields.get("user_id") {
-        Some(Value::String(id)) if id.contains('|') => id.clone(),
-        Some(Value::String(id)) if !id.is_empty() => format!("auth0|{id}"),
-        Some(Value::Number(id)) => format!("auth0|{id}"),
-        None | Some(Value::Null) => format!("auth0|{}", made_up(&fields, connection)?),
-        Some(_) => return Err("`user_id` is neither a text nor a number".to_owned()),
-    };
-    fields.insert("user_id".to_owned(), Value::from(id));
-    // Auth0 keeps the addresses of its databases in lower case.
-    if let Some(Value::String(email)) = fields.get_mut("email") {
-        *email = email.to_ascii_lowercase();
-    }
-    let user: User = serde_json::from_value(Value::Object(fields)).map_err(|error| words(&error))?;
-    Ok(if user.identities.is_empty() { user.with_own_identity(connection.unwrap_or(DATABASE)) } else { user })
+/// What tells a user from the others of its database.
+fn telling(fields: &Map<String, Value>) -> Option<&str> {
+    let text = |key: &&str| fields.get(*key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    ["email", "username", "phone_number"].iter().find_map(text)
 }
 
 /// An id made of what tells the user from the others, so that importing it again
 /// finds it.
-fn made_up(fields: &Map<String, Value>, connection: Option<&str>) -> Result<String, String> {
-    let key =
-        ["email", "username", "phone_number"].iter().find_map(|key| fields.get(*key).and_then(Value::as_str));
-    let key = key.ok_or("it has neither `user_id` nor `email`, `username` or `phone_number`")?;
+fn made_up(connection: &str, key: &str) -> String {
     let digest = Sha256::new()
-        .chain_update(connection.unwrap_or(DATABASE))
+        .chain_update(connection)
         .chain_update([0])
         .chain_update(key.to_ascii_lowercase())
         .finalize();
-    Ok(digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The connection of an identity that names none: enterprise ids have it in
-/// their middle.
-fn connection_of(user_id: &str) -> String {
-    let mut parts = user_id.splitn(3, '|');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some("auth0"), ..) => DATABASE.to_owned(),
-        (Some(_), Some(connection), Some(_)) => connection.to_owned(),
-        (Some(provider), ..) => provider.to_owned(),
-        _ => String::new(),
-    }
+    digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The kinds of factors that the import format enrols.
@@ -146,39 +322,4 @@ pub(super) fn to_import(user: &User) -> Option<Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{read, to_import};
-
-    #[test]
-    fn an_exported_user_is_kept_as_it_is() {
-        let line =
-            r#"{"user_id": "samlp|acme|ada@example.com", "email": "Ada@example.com", "logins_count": 3}"#;
-        let user = read(line, false, None, |_| {}).unwrap();
-        assert_eq!(user.email.as_deref(), Some("Ada@example.com"));
-        assert_eq!(user.identities[0].connection, "acme");
-        assert_eq!(user.identities[0].user_id, "acme|ada@example.com");
-    }
-
-    #[test]
-    fn an_imported_user_belongs_to_a_database() {
-        let mut left_out = Vec::new();
-        let json = r#"{"email": "Ada@Example.com", "user_id": 7, "password_hash": "$2b$10$x",
-                       "mfa_factors": [{"totp": {"secret": "S3CRET"}}]}"#;
-        let user = read(json, true, None, |field| left_out.push(field)).unwrap();
-        assert_eq!((user.user_id.as_str(), user.email.as_deref()), ("auth0|7", Some("ada@example.com")));
-        assert_eq!(user.identities[0].connection, "Username-Password-Authentication");
-        assert_eq!(user.mfa_factors(), ["totp"]);
-        let text = serde_json::to_string(&user).unwrap();
-        assert!(!text.contains("$2b$") && !text.contains("S3CRET"), "{text}");
-        assert_eq!(left_out, ["password_hash", "mfa_factors"]);
-        assert_eq!(to_import(&user).unwrap()["user_id"], "7");
-    }
-
-    #[test]
-    fn an_id_that_is_made_up_is_the_same_again() {
-        let id = |json: &str| read(json, true, None, |_| {}).map(|user| user.user_id);
-        let first = id(r#"{"email": "ada@example.com"}"#).unwrap();
-        assert_eq!(Ok(first), id(r#"{"email": "ADA@example.com", "name": "Ada"}"#));
-        assert!(id("{}").unwrap_err().contains("neither"));
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! Logins that arrive: what the event says wins over an older copy.
 
-use ligature_host::directory::{Administration, ArrivalError, arrive};
+use ligature_host::directory::{Administration, ArrivalError, Credential, arrive};
 use ligature_host::login::{LoginEvent, User};
 
 use super::super::users::{InFewWords, ada, at, google, link, user};
@@ -15,6 +15,10 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_linked_identitys_login_moves_with_its_profile
     an_own_profile_follows_the_root_address
     a_login_has_the_roles_of_both_the_directory_and_the_event
+    an_assumed_connection_is_settled_with_its_credential
+    an_assumed_connection_is_not_settled_into_anothers_login
+    a_linked_identity_is_settled_in_its_primary
+    every_user_is_handed_out_until_it_is_enough
 };
 
 /// Ada, who logs in with her address or as `ada`.
@@ -116,4 +120,65 @@ fn an_own_profile_follows_the_root_address(implementation: &Implementation) {
         let expected = if follows { "new@example.com" } else { held };
         assert_eq!((&profile["email"], &profile["name"]), (&expected.into(), &"Ada".into()), "{held}");
     }
+}
+
+/// Bob, whom an import has assumed to be of the database `assumed`.
+const BOB: &str = r#"{"user_id": "auth0|2", "identities": [
+    {"provider": "auth0", "user_id": "2", "connection": "assumed", "connection_assumed": true}]}"#;
+
+fn bobs(connection: &str, username: &str) -> Credential {
+    let credential = credential("2", "bob@example.com", Some(username));
+    Credential { connection: connection.to_owned(), ..credential }
+}
+
+fn an_assumed_connection_is_settled_with_its_credential(implementation: &Implementation) {
+    let opened = signed_up(implementation);
+    let directory = &opened.directory;
+    directory.sign_up(user(BOB), &bobs("assumed", "bob")).expect("Bob signs up");
+    let arrived = arrive(&**directory, login(r#"{"user_id": "auth0|2"}"#), at(9)).unwrap();
+    let own = &directory.user("auth0|2").identities[0];
+    assert_eq!((own.connection.as_str(), own.connection_assumed), ("auth0", false));
+    assert_eq!(arrived.account().identities[0].connection, "auth0");
+    assert_eq!(directory.owner_of("auth0", "auth0", "2").as_deref(), Some("auth0|2"));
+    assert_eq!(directory.credential_of("assumed", "2"), Ok(None));
+    assert_eq!(directory.credential("auth0", "bob").unwrap(), Some(bobs("auth0", "bob")));
+}
+
+fn an_assumed_connection_is_not_settled_into_anothers_login(implementation: &Implementation) {
+    let opened = signed_up(implementation);
+    let directory = &opened.directory;
+    directory.sign_up(user(BOB), &bobs("assumed", "ada")).expect("Bob signs up");
+    let before = directory.user("auth0|2");
+    let error = arrive(&**directory, login(r#"{"user_id": "auth0|2"}"#), at(9)).unwrap_err();
+    assert!(error.to_string().contains("auth0|1 logs in to `auth0` with ada already"), "{error}");
+    assert_eq!(directory.user("auth0|2"), before);
+    assert_eq!(directory.credential("assumed", "ada").unwrap(), Some(bobs("assumed", "ada")));
+}
+
+fn a_linked_identity_is_settled_in_its_primary(implementation: &Implementation) {
+    let opened = signed_up(implementation);
+    let directory = &opened.directory;
+    directory.create(user(BOB)).unwrap();
+    directory.link(&link("auth0|1", "auth0|2")).unwrap();
+    let arrived = arrive(&**directory, login(r#"{"user_id": "auth0|2"}"#), at(9)).unwrap();
+    assert_eq!(arrived.user.user_id, "auth0|1");
+    let linked = &directory.user("auth0|1").identities[1];
+    assert_eq!((linked.connection.as_str(), linked.connection_assumed), ("auth0", false));
+}
+
+fn every_user_is_handed_out_until_it_is_enough(implementation: &Implementation) {
+    let opened = signed_up(implementation);
+    let directory = &opened.directory;
+    directory.create(google()).unwrap();
+    let handed_out = |most: usize| {
+        let mut users = Vec::new();
+        let each = &mut |stored: &ligature_host::directory::Stored| {
+            users.push(User::clone(&stored.user));
+            users.len() < most
+        };
+        directory.each_user(each).unwrap();
+        users
+    };
+    assert_eq!(handed_out(9), directory.all());
+    assert_eq!(handed_out(1), directory.all()[..1]);
 }

@@ -3,7 +3,9 @@
 
 use std::sync::Barrier;
 
-use ligature_host::directory::{Administration, CheckedLink, Credential, DryRun, Imported, SqlDirectory};
+use ligature_host::directory::{
+    Administration, Batch, CheckedLink, Credential, DryRun, Imported, Refusal, SqlDirectory, UserWithPassword,
+};
 use ligature_host::login::{ApiError, User};
 
 use super::super::users::{InFewWords, ada, at, google, kind, link, unlink, user};
@@ -28,6 +30,8 @@ pub(crate) const TESTS: &[Test] = tests! {
     users_are_counted
     of_two_sign_ups_of_one_address_one_wins
     no_password_is_set_beside_a_deletion
+    a_hash_is_replaced_by_another_of_the_same_password_only
+    a_password_is_imported_once
 };
 
 /// What is about a dry run over what is there.
@@ -444,4 +448,52 @@ fn a_dry_run_changes_no_password(_: &Implementation) {
     assert_eq!(directory.count(), Ok(2));
     assert_eq!(directory.credential_of("auth0", "1").unwrap(), Some(adas()));
     assert_eq!(directory.credential("auth0", "bob@example.com").unwrap(), Some(bobs()));
+}
+
+fn a_hash_is_replaced_by_another_of_the_same_password_only(implementation: &Implementation) {
+    let opened = implementation.open();
+    let directory = &opened.directory;
+    let known = credential("1", "ada@example.com", Some("ada"));
+    directory.sign_up(ada(), &known).unwrap();
+    assert_eq!(directory.rehash(&known, "$argon2id$fresh"), Ok(true));
+    let fresh = Credential { password: Some("$argon2id$fresh".to_owned()), ..known.clone() };
+    assert_eq!(directory.credential_of("auth0", "1").unwrap(), Some(fresh.clone()));
+    // The password has changed since it was checked.
+    assert_eq!(directory.rehash(&known, "$argon2id$old"), Ok(false));
+    assert_eq!(directory.credential_of("auth0", "1").unwrap(), Some(fresh.clone()));
+    directory.delete("auth0|1").unwrap();
+    assert_eq!(directory.rehash(&fresh, "$argon2id$old"), Ok(false));
+    assert_eq!(directory.credential_of("auth0", "1"), Ok(None));
+}
+
+fn a_password_is_imported_once(implementation: &Implementation) {
+    let opened = implementation.open();
+    let directory = &opened.directory;
+    let import = |user: ligature_host::login::User, hash: &str, replace: bool| {
+        let lines = [(1, serde_json::to_string(&user).unwrap().into())];
+        let read = |_, json: &str| {
+            let user = serde_json::from_str(json).map_err(|error: serde_json::Error| error.to_string())?;
+            Ok(UserWithPassword { user, password: Some(hash.to_owned()) })
+        };
+        let batch = Batch { lines: &lines, read: &read, replace, strict: false, import: None, now: at(1) };
+        directory.import(&batch).unwrap().remove(0)
+    };
+    assert_eq!(import(ada(), "$first", false), Imported::Added);
+    let kept = |id: &str| directory.credential_of("auth0", id).unwrap().and_then(|it| it.password);
+    assert_eq!(kept("1").as_deref(), Some("$first"));
+    // A password that is there is newer than that of the line.
+    assert_eq!(import(ada(), "$second", true), Imported::Same);
+    assert_eq!(kept("1").as_deref(), Some("$first"));
+    // Nobody gets a password for an address that somebody else has.
+    let other = user(r#"{"user_id": "auth0|2", "email": "Ada@example.com"}"#);
+    assert!(matches!(import(other, "$other", false), Imported::Refused(Refusal::LoginTaken { .. })));
+    assert!(directory.get("auth0|2").is_err());
+    // A user that came without a password gets it by being replaced.
+    directory.create(user(r#"{"user_id": "auth0|3", "email": "bob@example.com"}"#)).unwrap();
+    let bob = directory.user("auth0|3");
+    assert!(matches!(import(bob.clone(), "$bob", false), Imported::Refused(Refusal::Differs(_))));
+    assert_eq!(import(bob, "$bob", true), Imported::Replaced);
+    assert_eq!(kept("3").as_deref(), Some("$bob"));
+    // One of another provider has none.
+    assert!(matches!(import(google(), "$google", false), Imported::Refused(Refusal::Unfit(_))));
 }

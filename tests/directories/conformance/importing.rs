@@ -22,7 +22,10 @@ pub(super) fn import(
 ) -> Vec<Imported> {
     let lines: Vec<(u64, Box<str>)> =
         lines.iter().map(|(line, user)| (*line, serde_json::to_string(user).unwrap().into())).collect();
-    let read = |_, json: &str| serde_json::from_str(json).map_err(|error| error.to_string());
+    let read = |_, json: &str| match serde_json::from_str::<User>(json) {
+        Ok(user) => Ok(user.into()),
+        Err(error) => Err(error.to_string()),
+    };
     let batch = Batch { lines: &lines, read: &read, replace, strict, import: Some("file"), now: at(1) };
     directory.import(&batch).unwrap()
 }

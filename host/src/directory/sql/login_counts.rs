@@ -31,6 +31,17 @@ pub(super) struct LoginCounts {
 struct Pending {
     counts: Counts,
     stopped: bool,
+    /// How often counts were taken out.
+    taken: u64,
+    /// Transactions that write some down at the moment.
+    in_flight: u32,
+}
+
+/// What was pending at a moment.
+pub(super) struct Moment {
+    counts: Counts,
+    taken: u64,
+    in_flight: u32,
 }
 
 /// By user id.
@@ -79,7 +90,31 @@ impl LoginCounts {
         }
         let mut pending = self.lock();
         self.any.store(false, Ordering::Release);
+        if !pending.counts.is_empty() {
+            pending.taken += 1;
+            pending.in_flight += 1;
+        }
         std::mem::take(&mut pending.counts)
+    }
+
+    /// What was taken is written down.
+    pub(super) fn written(&self, counts: &Counts) {
+        if !counts.is_empty() {
+            let mut pending = self.lock();
+            pending.in_flight = pending.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// What is pending at this moment.
+    pub(super) fn moment(&self) -> Moment {
+        let pending = self.lock();
+        Moment { counts: pending.counts.clone(), taken: pending.taken, in_flight: pending.in_flight }
+    }
+
+    /// Whether nothing has been taken out since that moment, so that what was
+    /// pending then is not written down.
+    pub(super) fn is_pending_still(&self, moment: &Moment) -> bool {
+        self.lock().taken == moment.taken
     }
 
     /// What was taken was not written down.
@@ -88,6 +123,7 @@ impl LoginCounts {
             return;
         }
         let mut pending = self.lock();
+        pending.in_flight = pending.in_flight.saturating_sub(1);
         // What has been counted meanwhile is later.
         for (user_id, later) in std::mem::replace(&mut pending.counts, counts) {
             merge(&mut pending.counts, &user_id, later);
@@ -109,6 +145,21 @@ impl LoginCounts {
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.wake.notify_all();
+    }
+}
+
+impl Moment {
+    /// Whether nobody was writing counts down.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.in_flight == 0
+    }
+}
+
+impl From<Moment> for LoginCounts {
+    fn from(moment: Moment) -> Self {
+        let any = AtomicBool::new(!moment.counts.is_empty());
+        let pending = Pending { counts: moment.counts, ..Pending::default() };
+        Self { pending: Mutex::new(pending), any, ..Self::default() }
     }
 }
 

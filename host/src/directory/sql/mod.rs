@@ -93,6 +93,24 @@ impl Store for SqlDirectory {
         })
     }
 
+    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
+        // Once it has begun it is not run again: what it read is handed out.
+        let mut what = Some(what);
+        self.ended(self.again_and_again(|| {
+            let once = |records: &mut dyn Records| match what.take() {
+                Some(what) => what(records).map_err(|interrupted| match interrupted {
+                    Interrupted::Again(why) => ApiError::Unavailable(why).into(),
+                    answer => answer,
+                }),
+                None => Err(ApiError::Unavailable("the reading was interrupted".to_owned()).into()),
+            };
+            match &self.engine {
+                Engine::Sqlite(sqlite) => sqlite.snapshot(once),
+                Engine::Postgres(postgres) => postgres.snapshot(once),
+            }
+        }))
+    }
+
     fn write<T>(
         &self,
         durability: Durability,

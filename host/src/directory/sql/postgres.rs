@@ -66,6 +66,20 @@ impl Postgres {
         what(&mut Rows::new(&mut *session, &self.seal))
     }
 
+    /// Reads everything as it is at one moment, beside whoever writes.
+    pub(super) fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
+        let mut session = self.session()?;
+        // Until it is over, the connection must not be another's.
+        session.in_transaction = true;
+        // Whoever takes what is read may take their time.
+        session.statement(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0",
+        )?;
+        let done = what(&mut Rows::new(&mut *session, &self.seal));
+        session.in_transaction = session.statement("ROLLBACK").is_err();
+        done
+    }
+
     /// Runs a transaction once. Where the connection ends before it is known
     /// whether the transaction was committed, says what it wrote.
     pub(super) fn write<T>(

@@ -27,6 +27,8 @@ use crate::login::ApiError;
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// Connections that read at a time.
 const READERS: u32 = 16;
+/// How often a moment is looked for at which nobody writes counts down.
+const ATTEMPTS: u32 = 50;
 /// Pages that a reader keeps, in KiB.
 const READER_CACHE: i64 = 8 << 10;
 
@@ -88,6 +90,11 @@ impl Sqlite {
         self.file.read(what)
     }
 
+    /// Reads everything as it is at one moment, beside whoever writes.
+    pub(super) fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
+        self.file.snapshot(what)
+    }
+
     pub(super) fn write<T>(
         &self,
         durability: Durability,
@@ -127,19 +134,58 @@ impl Drop for Sqlite {
 
 impl File {
     fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
-        self.files.check_now_and_then().map_err(ApiError::Unavailable)?;
-        let mut reader = self.readers.get().map_err(|error| {
-            Interrupted::from(ApiError::Unavailable(format!("no connection to the database file: {error}")))
-        })?;
-        if self.access == Access::Snapshot {
-            self.files.check_names().map_err(ApiError::Unavailable)?;
-        }
+        let mut reader = self.reader()?;
         let done = what(&mut Rows { pending: Some(&self.counts), ..Rows::new(&mut *reader, &self.seal) });
+        self.still_in_place()?;
+        done
+    }
+
+    fn reader(&self) -> Done<r2d2::PooledConnection<Readers>> {
+        self.files.check_now_and_then().map_err(ApiError::Unavailable)?;
+        self.still_in_place()?;
+        self.readers.get().map_err(|error| {
+            ApiError::Unavailable(format!("no connection to the database file: {error}")).into()
+        })
+    }
+
+    /// Where the file is read as one that does not change, somebody may have begun
+    /// to write it.
+    fn still_in_place(&self) -> Done<()> {
         if self.access == Access::Snapshot {
-            // Somebody may have begun to write meanwhile.
             self.files.check_names().map_err(ApiError::Unavailable)?;
         }
+        Ok(())
+    }
+
+    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
+        let mut reader = self.reader()?;
+        let counts = self.begin_snapshot(&reader)?;
+        let done = what(&mut Rows { pending: Some(&counts), ..Rows::new(&mut *reader, &self.seal) });
+        // If this fails, the connection is thrown away.
+        let _ = reader.execute_batch("ROLLBACK");
+        self.still_in_place()?;
         done
+    }
+
+    /// Begins a transaction that reads. Returns the logins that were counted by that
+    /// moment and that it does not see: neither any of them twice, nor, but where
+    /// others keep writing them down, any left out.
+    fn begin_snapshot(&self, reader: &rusqlite::Connection) -> Done<LoginCounts> {
+        for attempt in 1.. {
+            let moment = self.counts.moment();
+            // The first reading settles what the transaction sees.
+            reader.execute_batch("BEGIN; SELECT 1 FROM users LIMIT 1").map_err(interrupted)?;
+            let is_pending = self.counts.is_pending_still(&moment);
+            if is_pending && (moment.is_quiet() || attempt >= ATTEMPTS) {
+                return Ok(moment.into());
+            }
+            if attempt >= 2 * ATTEMPTS {
+                break;
+            }
+            reader.execute_batch("ROLLBACK").map_err(interrupted)?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(LoginCounts::default())
     }
 
     fn write<T>(
@@ -155,8 +201,9 @@ impl File {
             login_counts::write(rows, &counts)?;
             what(rows)
         });
-        if done.is_err() {
-            self.counts.put_back(counts);
+        match &done {
+            Ok(_) => self.counts.written(&counts),
+            Err(_) => self.counts.put_back(counts),
         }
         done
     }
@@ -220,8 +267,9 @@ impl r2d2::ManageConnection for Readers {
         Ok(connection.execute_batch("SELECT 1")?)
     }
 
-    fn has_broken(&self, _: &mut rusqlite::Connection) -> bool {
-        false
+    fn has_broken(&self, connection: &mut rusqlite::Connection) -> bool {
+        // One whose snapshot was not ended sees the past for ever.
+        !connection.is_autocommit()
     }
 }
 

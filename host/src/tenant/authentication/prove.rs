@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::error::Refused;
 use super::params::Params;
-use crate::login::{ApiError, Moment, Verification};
+use crate::directory::Credential;
+use crate::login::{ApiError, Moment, Verification, mask_addresses};
 use crate::tenant::attempts::{Attempt, TooMany, network};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::login::Proved;
@@ -137,7 +138,12 @@ fn checked_password(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) 
         tenant.events.wrong_password(tenant, (kind, &connection.name), credential.as_ref());
     }
     match (checked, credential) {
-        (Ok(()), Some(known)) => Ok(Proved { began, ..Proved::new(connection, &known.user_id, "pwd") }),
+        (Ok(fresh), Some(known)) => {
+            if let Some(fresh) = fresh {
+                keep_fresh(tenant, &known, &fresh);
+            }
+            Ok(Proved { began, ..Proved::new(connection, &known.user_id, "pwd") })
+        }
         (Err(Wrong::TooManyAttempts), _) => {
             tracing::warn!(target: "audit", connection = connection.name, "a login is blocked: too many attempts");
             Err(Refused::too_many_attempts())
@@ -146,6 +152,20 @@ fn checked_password(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) 
         _ => {
             tracing::warn!(target: "audit", connection = connection.name, "a password was wrong");
             Err(Refused::grant("Wrong email or password."))
+        }
+    }
+}
+
+/// Keeps an imported password as new ones are hashed. One that has changed meanwhile
+/// stays; what cannot be kept now is at the next login.
+fn keep_fresh(tenant: &Tenant, known: &Credential, fresh: &str) {
+    match tenant.directory.rehash(known, fresh) {
+        Ok(true) => {
+            tracing::info!(target: "audit", connection = known.connection, "an imported password was hashed anew");
+        }
+        Ok(false) => {}
+        Err(error) => {
+            tracing::warn!(error = %mask_addresses(&error.to_string()), "a password was not hashed anew")
         }
     }
 }

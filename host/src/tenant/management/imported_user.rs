@@ -1,7 +1,5 @@
 //! One user of an import: made, or changed if it is there and may be.
 
-use argon2::Params;
-use argon2::password_hash::phc::PasswordHash;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +8,7 @@ use super::problem::Problem;
 use super::tickets::by_address;
 use crate::directory::Credential;
 use crate::login::{ApiError, IdentityKey, Metadata, Timestamp, User, patch};
+use crate::password_hash;
 use crate::tenant::config::Connection;
 use crate::tenant::{Tenant, random};
 
@@ -36,13 +35,6 @@ const PROFILE: [&str; 5] = ["family_name", "given_name", "name", "nickname", "pi
 /// Metadata that separates accounts or marks a powerful one. An import does not set
 /// it: an administrator does, by hand.
 const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
-/// The dearest imported hash that is accepted: KiB, passes, lanes. Each login
-/// pays it.
-const DEAREST: (u32, u32, u32) = (64 << 10, 10, 4);
-/// The dearest product of memory in KiB and passes: each login pays it, and others
-/// wait meanwhile.
-const DEAREST_WORK: u64 = 256 << 10;
-
 /// The reason that a user was left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Fault {
@@ -102,11 +94,8 @@ impl<'a> ImportedUser<'a> {
             return Err(Fault::new("OBJECT_ADDITIONAL_PROPERTIES", message, ""));
         }
         fields.retain(|_, value| !value.is_null());
-        if fields.remove("password_hash").is_some() {
-            let message = "A bcrypt hash cannot be checked here; leave it out, and the user sets a first password by a reset.";
-            return Err(Fault::new("PASSWORD_HASH", message, "password_hash"));
-        }
-        let hash = fields.remove("custom_password_hash").map(|hash| argon2_hash(&hash)).transpose()?;
+        let hash = password_hash::take(&mut fields)
+            .map_err(|(field, why)| Fault::new("PASSWORD_HASH", why.replace('`', ""), field))?;
         let factors = factors(fields.remove("mfa_factors"))?;
         let id = match fields.remove("user_id") {
             None => None,
@@ -280,40 +269,6 @@ impl<'a> ImportedUser<'a> {
     }
 }
 
-/// The hash, if a login can be checked against it.
-fn argon2_hash(custom: &Value) -> Result<String, Fault> {
-    let fault = |message: &str| Err(Fault::new("PASSWORD_HASH", message, "custom_password_hash"));
-    let only = |object: &Value, keys: &[&str]| {
-        object.as_object().is_some_and(|object| object.keys().all(|key| keys.contains(&key.as_str())))
-    };
-    if custom["algorithm"] != "argon2" {
-        return fault(
-            "Only a hash of argon2 can be checked here; leave it out, and the user sets a first password by a reset.",
-        );
-    }
-    let hash = &custom["hash"];
-    let is_utf8 = hash.get("encoding").is_none_or(|it| it == "utf8");
-    if !only(custom, &["algorithm", "hash"]) || !only(hash, &["value", "encoding"]) || !is_utf8 {
-        return fault("Expected algorithm and hash.value in the PHC format, and nothing besides.");
-    }
-    let text = hash["value"].as_str().unwrap_or_default();
-    let Ok(read) = PasswordHash::new(text) else { return fault("The hash is none in the PHC format.") };
-    let params = Params::try_from(&read);
-    let is_argon2 = ["argon2d", "argon2i", "argon2id"].contains(&read.algorithm.as_str());
-    let (Ok(params), true, true) = (params, is_argon2, read.salt.is_some() && read.hash.is_some()) else {
-        return fault("The hash is none of argon2, or has no salt.");
-    };
-    let (memory, passes, lanes) = DEAREST;
-    let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
-    if params.m_cost() > memory || params.t_cost() > passes || params.p_cost() > lanes || work > DEAREST_WORK
-    {
-        return fault(
-            "The hash is too dear: up to 65536 KiB, 10 passes, 4 lanes, and 262144 KiB times passes can be checked here.",
-        );
-    }
-    Ok(text.to_owned())
-}
-
 /// The kinds of factors; their secrets are not kept.
 fn factors(listed: Option<Value>) -> Result<Vec<String>, Fault> {
     let fault =
@@ -333,36 +288,4 @@ fn factors(listed: Option<Value>) -> Result<Vec<String>, Fault> {
     kinds.sort_unstable();
     kinds.dedup();
     Ok(kinds)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::argon2_hash;
-
-    fn is_taken(algorithm: &str, value: &str) -> bool {
-        argon2_hash(&json!({ "algorithm": algorithm, "hash": { "value": value } })).is_ok()
-    }
-
-    #[test]
-    fn a_hash_is_taken_that_a_login_can_be_checked_against() {
-        const HASH: &str = "c29tZXNhbHQxMjM$ElYVYOZZp7W8wtiu83bKmT3mE/R9ym2JbOJmP4lWZuA";
-        for kind in ["argon2i", "argon2d", "argon2id"] {
-            assert!(is_taken("argon2", &format!("${kind}$v=19$m=4096,t=3,p=1${HASH}")), "{kind}");
-        }
-        let argon2id = |params: &str| is_taken("argon2", &format!("$argon2id$v=19${params}${HASH}"));
-        for dear in
-            ["m=65537,t=3,p=1", "m=65536,t=5,p=1", "m=4096,t=11,p=1", "m=4096,t=3,p=5", "m=4194304,t=3,p=1"]
-        {
-            assert!(!argon2id(dear), "{dear}");
-        }
-        assert!(!is_taken("argon2", "$argon2id$v=19$m=4096,t=3,p=1$c29tZXNhbHQxMjM"));
-        assert!(!is_taken("argon2", "$scrypt$ln=15,r=8,p=1$c29tZXNhbHQxMjM$ElYVYOZZp7W8wtiu83bKmQ"));
-        assert!(!is_taken("argon2", "$2b$10$C9hB01.YxRSTcn/ZOOo4j.TW7xCKKFKBSF.C7E0xiUwumqIDqWUXG"));
-        assert!(!is_taken("bcrypt", "$2b$10$C9hB01.YxRSTcn/ZOOo4j.TW7xCKKFKBSF.C7E0xiUwumqIDqWUXG"));
-        assert!(!is_taken("argon2", ""));
-        let peppered = json!({ "algorithm": "argon2", "hash": { "value": format!("$argon2id$v=19$m=4096,t=3,p=1${HASH}") }, "salt": { "value": "x" } });
-        assert!(argon2_hash(&peppered).is_err());
-    }
 }

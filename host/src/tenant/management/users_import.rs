@@ -66,8 +66,9 @@ struct Form {
 
 /// Import users
 ///
-/// Each user is imported wholly or not at all. Of password hashes, only Argon2's
-/// can be checked here; users with others are left out and told.
+/// Each user is imported wholly or not at all. Hashes of argon2, bcrypt, hmac, ldap,
+/// pbkdf2, scrypt, sha1, sha256 and sha512 can be checked here; users with others, or
+/// with such as cost too much, are left out and told.
 #[utoipa::path(post, path = "/api/v2/jobs/users-imports", operation_id = "post_users_imports", tag = "jobs",
     request_body(content = ImportForm, content_type = "multipart/form-data"),
     security(("token" = ["create:users"])),

@@ -1,0 +1,104 @@
+//! `ligature users export`.
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::bar;
+use crate::cli::directory::DirectoryArgs;
+use crate::cli::{Exit, Outcome, print_line};
+use crate::directory::Open;
+use crate::harness::thousands;
+use crate::login::mask_addresses;
+use crate::transfer::{self, ExportError, Exported, Format, PrivateFile};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ligature users export users.ndjson.gz --directory sqlite:users.db")]
+pub(super) struct ExportArgs {
+    /// The file to make, gzipped if its name ends in `.gz`; standard output if
+    /// left out
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// `export`: one user object a line; `import`: an array of database users
+    #[arg(long, value_enum, default_value_t = FormatArg::Export)]
+    format: FormatArg,
+    /// With `--format import`: only the users of this database
+    #[arg(long, value_name = "NAME")]
+    connection: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum FormatArg {
+    Export,
+    Import,
+}
+
+impl ExportArgs {
+    pub(super) fn execute(self) -> Outcome {
+        let directory = self.directory.open(Open::ReadOnly)?;
+        let format = match self.format {
+            FormatArg::Export => Format::Export,
+            FormatArg::Import => Format::Import(self.connection),
+        };
+        let Some(file) = &self.file else {
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            let exported = transfer::export(&*directory, &format, &mut out, |_| {});
+            return match exported {
+                Err(ExportError::Unwritable(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                    Ok(())
+                }
+                exported => exported.map(drop).map_err(unexported),
+            };
+        };
+        let cannot = |error: std::io::Error| {
+            Exit::failed(anyhow!("{}: it cannot be written: {error}", file.display()))
+        };
+        let bar = bar(None);
+        let each = |users| bar.set_position(users);
+        let mut out = PrivateFile::create(file).map_err(cannot)?;
+        let exported = if file.extension().is_some_and(|extension| extension == "gz") {
+            let mut gzip = GzEncoder::new(&mut out, Compression::default());
+            let exported = transfer::export(&*directory, &format, &mut gzip, each).map_err(unexported)?;
+            gzip.finish().and_then(|out| out.flush()).map_err(cannot)?;
+            exported
+        } else {
+            transfer::export(&*directory, &format, &mut out, each).map_err(unexported)?
+        };
+        out.finish().map_err(cannot)?;
+        bar.finish_and_clear();
+        let dropped = match format {
+            Format::Export => String::new(),
+            Format::Import(_) => dropped(&exported),
+        };
+        print_line(format!("{} users written to {}{dropped}", thousands(exported.users), file.display()))
+    }
+}
+
+/// What the import format does not hold.
+fn dropped(exported: &Exported) -> String {
+    let mut told = String::new();
+    if exported.left_out > 0 {
+        let users = thousands(exported.left_out);
+        told.push_str(&format!("; {users} are no users of the database, and were left out"));
+    }
+    told.push_str("; the format holds no passwords, dates, logins, roles and organizations");
+    if exported.identities > 0 {
+        told.push_str(&format!(", and none of their {} linked identities", thousands(exported.identities)));
+    }
+    if exported.connections.len() > 1 {
+        let names: Vec<String> = exported.connections.iter().map(|name| format!("`{name}`")).collect();
+        told.push_str(&format!(
+            "; it does not tell of which database each is ({}): --connection writes those of one",
+            names.join(", ")
+        ));
+    }
+    told
+}
+
+fn unexported(error: ExportError) -> Exit {
+    Exit::failed(anyhow!("{}", mask_addresses(&error.to_string())))
+}

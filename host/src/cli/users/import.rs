@@ -1,0 +1,190 @@
+//! `ligature users import`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::anyhow;
+
+use super::bar;
+use crate::cli::directory::DirectoryArgs;
+use crate::cli::{Exit, Outcome, print};
+use crate::directory::{Administration, Memory, Open};
+use crate::harness::thousands;
+use crate::login::mask_addresses;
+use crate::terminal::Text;
+use crate::transfer::{self, Import, ImportError, ReadError, Rejects, Summary, UsersFile};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ligature users import users.ndjson.gz --directory sqlite:users.db")]
+pub(super) struct ImportArgs {
+    /// The file, gzipped or not; `-` for standard input
+    file: PathBuf,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// The connection of users that name none. If left out, it is assumed:
+    /// Username-Password-Authentication for database users, otherwise what the id
+    /// names
+    #[arg(long, value_name = "NAME")]
+    connection: Option<String>,
+    /// Replace users that are there already, instead of telling them as bad
+    #[arg(long)]
+    replace: bool,
+    /// End at the first bad line
+    #[arg(long)]
+    strict: bool,
+    /// Begin at the first line, whatever an earlier import of the file has done
+    #[arg(long)]
+    again: bool,
+    /// Say what would be imported, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write the users that are left out to this file, each as it stands behind a
+    /// comment with the reason. Once they are mended, it can be imported. Only its
+    /// owner may read it: there may be hashes of passwords in it
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+}
+
+impl ImportArgs {
+    pub(super) fn execute(self) -> Outcome {
+        // The file first: a mistyped name shall leave no empty database behind.
+        let bar = bar(None);
+        let counted = bar.clone();
+        let file =
+            UsersFile::open(&self.file, move |raw| counted.wrap_read(raw)).map_err(Exit::unreadable)?;
+        if let Some(length) = file.length() {
+            bar.set_length(length);
+        }
+        let fingerprint = if self.again { None } else { file.fingerprint().map_err(Exit::unreadable)? };
+        let rejects = self.rejects.as_deref().map(|rejects| self.begin_rejects(rejects)).transpose()?;
+        let directory = self.open()?;
+        let mut how = Import {
+            connection: self.connection.clone(),
+            replace: self.replace,
+            strict: self.strict,
+            resume: None,
+            rejects,
+        };
+        how.resume = fingerprint.map(|fingerprint| how.name_of(&fingerprint));
+        let goes_on = how.resume.is_some() && !self.dry_run;
+        let (summary, ended) = transfer::import(&*directory, file, how);
+        bar.finish_and_clear();
+        print(&self.told(&summary, ended.is_ok()))?;
+        match ended {
+            Err(error) => Err(self.ended(error, &summary, goes_on)),
+            Ok(()) => self.judged(&summary),
+        }
+    }
+
+    /// The directory. A dry run of one that is not there yet is one of an empty one.
+    fn open(&self) -> Result<Arc<dyn Administration>, Exit> {
+        if !self.dry_run {
+            return self.directory.open(Open::Create);
+        }
+        if self.directory.is_missing_file()? {
+            return Ok(Arc::new(Memory::default()));
+        }
+        self.directory.open(Open::DryRun)
+    }
+
+    fn begin_rejects(&self, rejects: &Path) -> Result<Rejects, Exit> {
+        let same = |a: &Path, b: &Path| {
+            fs::canonicalize(a).ok().is_some_and(|a| fs::canonicalize(b).ok() == Some(a))
+        };
+        if same(rejects, &self.file) {
+            let file = rejects.display();
+            return Err(Exit::unreadable(anyhow!(
+                "{file}: --rejects would replace the file that is imported"
+            )));
+        }
+        Rejects::create(rejects).map_err(|error| {
+            Exit::unreadable(anyhow!("{}: it cannot be written: {error}", rejects.display()))
+        })
+    }
+
+    fn ended(&self, error: ImportError, summary: &Summary, goes_on: bool) -> Exit {
+        let file = self.file.display();
+        let words = error.to_string();
+        let words = mask_addresses(&words);
+        let has_some = summary.added + summary.replaced + summary.same + summary.resumed_behind > 0;
+        let so = match (&error, self.dry_run) {
+            (_, true) => "",
+            (ImportError::Read(ReadError::Broken { .. }), _) if has_some => {
+                "; what stands before is imported: mend the file there, and import it again"
+            }
+            (ImportError::Read(ReadError::Broken { .. }), _) => "; mend the file there, and import it again",
+            (ImportError::Read(ReadError::Foreign { .. } | ReadError::NoUsers { .. }), _) => "",
+            _ if goes_on => "; what was imported before is there, and the same command goes on behind it",
+            _ => "; what was imported before is there",
+        };
+        match error {
+            ImportError::Directory { .. } => Exit::failed(anyhow!("{file}, {words}{so}")),
+            ImportError::Bad { .. } => Exit::unreadable(anyhow!("{file}, {words}{so}")),
+            ImportError::Read(_) => Exit::unreadable(anyhow!("{words}{so}")),
+            ImportError::Rejects { .. } => Exit::failed(anyhow!("{words}{so}")),
+        }
+    }
+
+    /// Whether an import that came to its end brought what was wanted.
+    fn judged(&self, summary: &Summary) -> Outcome {
+        let file = self.file.display();
+        let taken = summary.added + summary.replaced + summary.same;
+        if summary.resumed_behind == 0 && taken == 0 && summary.bad > 0 {
+            return Err(Exit::unreadable(anyhow!("{file}: no user of it can be imported")));
+        }
+        if self.strict && summary.left_out_before > 0 {
+            let before = thousands(summary.left_out_before);
+            return Err(Exit::unreadable(anyhow!(
+                "{file}: an earlier import, without --strict, has left {before} out; --again tells them"
+            )));
+        }
+        Ok(())
+    }
+
+    /// What came of an import, for people.
+    fn told(&self, summary: &Summary, whole: bool) -> Text {
+        let mut told = Text::default();
+        let mut line = |text: String| told.line(text);
+        if summary.resumed_behind > 0 {
+            line(format!(
+                "went on behind {} {}, where an earlier import stopped",
+                summary.unit,
+                thousands(summary.resumed_behind)
+            ));
+            if summary.left_out_before > 0 {
+                line(format!("{} left out before (--again tells them)", thousands(summary.left_out_before)));
+            }
+        }
+        let seen = summary.added + summary.replaced + summary.same + summary.bad;
+        if summary.resumed_behind > 0 && seen == 0 && whole {
+            line("there is nothing behind it: the file is imported (--again imports it anew)".to_owned());
+            return told;
+        }
+        let would = if self.dry_run { "would be " } else { "" };
+        line(format!("{} users {would}added", thousands(summary.added)));
+        let was = if self.dry_run { "would be" } else { "was" };
+        let others = [
+            (summary.replaced, format!("{would}replaced")),
+            (summary.same, "there already, just so".to_owned()),
+            (summary.bad, format!("{would}left out")),
+        ];
+        for (count, what) in others.iter().filter(|(count, _)| *count > 0) {
+            line(format!("{} {what}", thousands(*count)));
+        }
+        for (place, why) in &summary.told {
+            line(format!("  {place}: {why}"));
+        }
+        let more = summary.bad - summary.told.len() as u64;
+        if more > 0 {
+            line(format!("  and {} more", thousands(more)));
+        }
+        for (field, times, why, first) in &summary.left_out {
+            line(format!("`{field}` of {} users {was} left out, first in {first}: {why}", thousands(*times)));
+        }
+        if let Some(rejects) = self.rejects.as_ref().filter(|_| summary.bad > 0) {
+            line(format!("those left out are in {}", rejects.display()));
+        }
+        told
+    }
+}

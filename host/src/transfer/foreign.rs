@@ -1,0 +1,81 @@
+//! Files of other products, known by the names of their fields.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+/// The fields of an object, as they stand.
+pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Fields that stand beside `users` in an answer of `GET /users?include_totals=true`
+/// and of its pages by checkpoint.
+const TOTALS: [&str; 6] = ["users", "start", "limit", "length", "total", "next"];
+
+/// What users have to be made into.
+const MAKE: &str = "make a user object of each, {\"email\": …, \"email_verified\": …, \"user_id\": …}, as \
+                    Auth0's import format has them";
+
+/// Names that stand together in a file of a product, what the file is, and what to
+/// do instead.
+const OF_USERS: [(&[&str], &str, &str); 11] = [
+    (&["localId"], "Firebase's `auth:export`", MAKE),
+    (&["Username", "Attributes"], "a user of Cognito's `list-users`", MAKE),
+    (
+        &["_id", "passwordHash"],
+        "the password hashes that Auth0's support hands out",
+        "name the fields as the import format does: jq -c '{user_id: ._id.\"$oid\", email, email_verified, \
+      password_hash: .passwordHash, connection}'",
+    ),
+    (&["userPrincipalName"], "a user of Microsoft Graph", MAKE),
+    (&["profile", "credentials"], "a user of Okta's", MAKE),
+    (&["profile", "status"], "a user of Okta's", MAKE),
+    (&["username", "createdTimestamp"], "a user of Keycloak's", MAKE),
+    (&["email_addresses"], "a user of Clerk's", MAKE),
+    (&["aud", "email_confirmed_at"], "a user of Supabase's", MAKE),
+    (&["event", "policy"], "a case", "`ligature run FILE` decides it"),
+    (&["user", "connection"], "the event of a login", "`ligature run --event FILE` decides it"),
+];
+
+/// The same of a file as a whole.
+const OF_FILES: [(&[&str], &str, &str); 4] = [
+    (&["Users"], "Cognito's `list-users`", MAKE),
+    (&["Resources", "schemas"], "a list of SCIM", MAKE),
+    (&["value", "@odata.context"], "a list of Microsoft Graph", MAKE),
+    (&["realm"], "a realm of Keycloak's", MAKE),
+];
+
+fn known(fields: &Fields<'_>, products: &[(&[&str], &str, &str)]) -> Option<String> {
+    let has_all = |names: &[&str]| names.iter().all(|name| fields.contains_key(*name));
+    let (names, what, instead) = products.iter().find(|(names, ..)| has_all(names))?;
+    Some(format!("this looks like {what} (`{}`): {instead}", names.join("`, `")))
+}
+
+/// The product that a user comes from, in words, if it is another than Auth0.
+pub(super) fn user(fields: &Fields<'_>) -> Option<String> {
+    if fields.contains_key("user_id") {
+        return None;
+    }
+    known(fields, &OF_USERS)
+}
+
+/// The reason why a file that is one object holds no users of Auth0.
+pub(super) fn file(fields: &Fields<'_>) -> Option<String> {
+    if let Some(why) = known(fields, &OF_FILES) {
+        return Some(why);
+    }
+    let others = fields.keys().filter(|key| !TOTALS.contains(&key.as_str()));
+    let others: Vec<String> = others.take(4).map(|key| format!("`{}`", crate::login::cut(key, 40))).collect();
+    if holds_users(fields) && !others.is_empty() {
+        return Some(format!(
+            "this looks like a bundle of more than users ({}, `users`): take them out, jq .users FILE, and \
+             import those",
+            others.join(", ")
+        ));
+    }
+    None
+}
+
+/// Whether an object is no user and holds some.
+pub(super) fn holds_users(fields: &Fields<'_>) -> bool {
+    !fields.contains_key("user_id") && fields.get("users").is_some_and(|users| users.get().starts_with('['))
+}
