@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::case::Case;
 use super::changes::Change;
+use super::hints::Hint;
 use super::recorder::Call;
 use super::report::{PolicyVerdict, Report};
 use crate::limits::Limits;
@@ -196,9 +197,27 @@ fn explanation(page: &mut Text, report: &Report) {
         let evidence = if evidence.is_empty() { String::new() } else { format!("  {evidence}") };
         page.line(line!["  ", said, evidence]);
     }
-    // Whether a plugin has tried any, it alone knows.
-    let counterfactual = report.counterfactual.as_deref().unwrap_or("the plugin tells of no change");
-    page.line(line!["  ", head("What would change it:"), " ", counterfactual]);
+    let title = head("What would change it:");
+    match &report.counterfactual {
+        // Whether a plugin has tried any, it alone knows.
+        None if report.hints.is_empty() => page.line(line!["  ", title, " the plugin tells of no change"]),
+        None => page.line(line!["  ", title]),
+        Some(told) => page.line(line!["  ", title, " ", told]),
+    }
+    for Hint { policy, settings, decision, note } in &report.hints {
+        let whose = policy.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
+        let so = match decision.as_str() {
+            "linked" => "the accounts would be linked",
+            "suggest" => "the user would be asked",
+            "deny" => "the login would be denied",
+            _ => "the login would go on as it is",
+        };
+        page.line(format!("    With these keys in the policy{whose}, {so}:"));
+        page.line(line!["      ", care(serde_json::Value::Object(settings.clone()).to_string())]);
+        if let Some(note) = note {
+            page.line(format!("      {note}"));
+        }
+    }
 }
 
 fn step_words(step: Step) -> &'static str {

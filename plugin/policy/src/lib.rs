@@ -41,10 +41,13 @@ pub struct Policy {
     /// codes (strategies `auth0` and `email`) need not be listed.
     pub trusted_connections: Vec<TrustedConnection>,
     /// Connections, by name or strategy, that call an address verified only
-    /// because the tenant says so for all of them. The user is asked. It acts
-    /// on `email_verified: true` alone: where a connection sends no
-    /// `email_verified` (Entra ID does not), the tenant has to map it, or
-    /// nothing is linked and nobody asked.
+    /// because the tenant says so for all of them. The user is asked, never
+    /// linked without. It acts on `email_verified: true` alone. Where a
+    /// connection sends no `email_verified` (Entra ID does not), it has no
+    /// effect: nobody is looked up by an address that nobody calls verified.
+    /// The tenant vouches for the addresses by setting it for the connection
+    /// (in Auth0, `should_trust_email_verified_connection` as
+    /// `always_set_emails_as_verified`); then the user is asked.
     pub verified_by_tenant: Vec<String>,
     /// Databases in which several people share one address, by name. Never
     /// linked without asking.
