@@ -83,7 +83,10 @@ fn a_mistake_in_the_configuration_is_told_with_its_line() {
         "name = \"dev\"\n\n[[clients]]\nclient_id = \"web\"\nclient_sekret = \"do not print this\"\n";
     let (code, said) = said(&[("tenant.toml", config)], &["--config", "tenant.toml"]);
     assert_eq!(code, Some(2));
-    assert!(said.starts_with("error: tenant.toml: line 5: unknown field `client_sekret`"), "{said}");
+    assert!(
+        said.starts_with("error: tenant.toml: line 5, column 1: unknown field `client_sekret`"),
+        "{said}"
+    );
     assert!(!said.contains("do not print this"), "{said}");
 }
 

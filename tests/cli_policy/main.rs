@@ -2,6 +2,8 @@
 //! decision.
 
 mod hints;
+mod production;
+mod reading;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,9 +20,13 @@ struct Ran {
 }
 
 fn ligature(arguments: &[&str]) -> Ran {
+    ligature_in(&workspace(), arguments)
+}
+
+fn ligature_in(folder: &Path, arguments: &[&str]) -> Ran {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_ligature"))
         .args(arguments)
-        .current_dir(workspace())
+        .current_dir(folder)
         .output()
         .expect("the program runs");
     let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");

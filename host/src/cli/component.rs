@@ -6,8 +6,10 @@ use anyhow::{Context, anyhow, bail};
 use wit_component::{ComponentEncoder, metadata};
 
 use super::{Exit, Outcome, print_line};
-use crate::harness::cannot_be_read;
+use crate::reading::cannot_be_read;
 
+/// Make a component of a core module, such as C compiles to
+///
 /// Makes a component of a core module that has the type of its world in it, as
 /// wit-bindgen's C bindings put it there.
 ///

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::anyhow;
-
 use super::Exit;
 use crate::directory::{Administration, Forget, Location, Open, Provenance, SealKey, open};
 use crate::login::Timestamp;
@@ -45,11 +43,11 @@ impl DirectoryArgs {
 
 impl JournalArgs {
     pub(super) fn open(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
-        let key = self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)?;
+        let key = self.journal_key.as_deref().map(SealKey::read).transpose()?;
         // Not by clap, which would repeat a URL that it does not understand,
         // password and all.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
-        let directory = open(&location, key, how).map_err(Exit::unreadable)?;
+        let directory = open(&location, key, how).map_err(|error| Exit::unopened(&location, error))?;
         if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
             let before = Timestamp::now().days_ago(days);
             directory.forget_snapshots(&Forget::Before(before)).map_err(failed)?;
@@ -60,7 +58,7 @@ impl JournalArgs {
 
 /// The directory did not do as asked.
 pub(super) fn failed(error: crate::login::ApiError) -> Exit {
-    Exit::failed(anyhow!("{}", crate::login::mask_addresses(&error.to_string())))
+    error.into()
 }
 
 /// Who is at the keyboard, as the system calls them.

@@ -11,7 +11,7 @@ use crate::harness::thousands;
 use crate::login::{Timestamp, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
-/// What was linked and unlinked, by whom and why.
+/// What was linked and unlinked in a directory, by whom and why
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -74,9 +74,9 @@ struct PruneArgs {
     user: Option<String>,
 }
 
-/// Take a link back: both users are as they were before it.
+/// Take a link back
 ///
-/// What cannot be given back is told. When later changes are in the way, nothing
+/// Both users are as they were before it. What cannot be given back is told. When later changes are in the way, nothing
 /// is done, and the reason is told. The pair is not linked again at a login until
 /// the policy's cool-down is over.
 #[derive(Debug, clap::Args)]

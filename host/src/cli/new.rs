@@ -6,6 +6,8 @@ use super::{Exit, Outcome, print};
 use crate::scaffold::{Language, Project, ProjectName};
 use crate::terminal::Text;
 
+/// Write the first files of a policy of one's own
+///
 /// Writes the first files of a policy of one's own, in a new folder of its
 /// name: the source, the contract, two cases with their snapshots, and what CI
 /// runs.

@@ -11,7 +11,9 @@ use crate::harness::Document;
 use crate::sandbox::SettingsWarning;
 use crate::terminal::Text;
 
-/// Works with policy files: the JSON document that tells a plugin when to link.
+/// Check policy files
+///
+/// A policy file is the JSON document that tells a plugin when to link.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature policy check my-policy.json")]
 pub(super) struct Args {

@@ -6,13 +6,16 @@ use std::time::Instant;
 use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
 
-use super::deciding::{Deciding, PoliciesArgs};
+use super::deciding::{Deciding, InPlace, InPlaceArgs, PoliciesArgs};
 use super::plugin::PluginArgs;
-use super::{Exit, Outcome, UNREADABLE, print, print_line, sentence};
-use crate::harness::{InputError, PolicyError, Snapshot, Verdict, cannot_be_read, run_in_order};
+use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_line, sentence};
+use crate::harness::{PolicyError, Snapshot, Verdict, run_in_order};
 use crate::policies::Policy;
+use crate::reading::{InputError, cannot_be_read};
 use crate::terminal::{Line, Text, bad, care, dim, good, line};
 
+/// Decide cases and hold each against its snapshot
+///
 /// Decides cases and holds each against its snapshot, `snapshots/NAME.snap`
 /// beside the case.
 ///
@@ -28,6 +31,8 @@ pub(super) struct Args {
     plugin: PluginArgs,
     #[command(flatten)]
     several: PoliciesArgs,
+    #[command(flatten)]
+    in_place: InPlaceArgs,
     /// Make what the plugin decides now the snapshot
     #[arg(long)]
     accept: bool,
@@ -48,7 +53,8 @@ impl Args {
     pub(super) fn execute(self) -> Outcome {
         let start = Instant::now();
         let files = case_files(&self.paths)?;
-        let deciding = Deciding::load(&self.plugin, &self.several)?;
+        let in_place = self.in_place.read()?;
+        let deciding = (Deciding::load(&self.plugin, &self.several)?, in_place);
         let mut tally = Tally::default();
         for file in &files {
             self.test(file, &deciding, &mut tally)?;
@@ -63,14 +69,14 @@ impl Args {
         text.line(line![summary, " ", took]);
         print(&text)?;
         match tally {
-            Tally { unreadable: 1.., .. } => Err(Exit { code: UNREADABLE, error: None }),
-            Tally { different: 1.., .. } => Err(Exit::silently_failed()),
+            Tally { unreadable: 1.., .. } => Err(Exit::silently(UNREADABLE)),
+            Tally { different: 1.., .. } => Err(Exit::silently(FAILED)),
             _ => Ok(()),
         }
     }
 
-    fn test(&self, file: &Path, deciding: &Deciding, tally: &mut Tally) -> Outcome {
-        let decided = deciding.case(file).and_then(|(case, policies)| {
+    fn test(&self, file: &Path, (deciding, in_place): &(Deciding, InPlace), tally: &mut Tally) -> Outcome {
+        let decided = deciding.case(file, in_place).and_then(|(case, policies)| {
             let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
             let report = run_in_order(&policies, &case, false).map_err(Exit::unreadable)?;
             Ok((case, report.failure.is_some(), report.to_snapshot()))

@@ -17,7 +17,7 @@ use crate::login::mask_addresses;
 use crate::terminal::{Json, Text};
 use crate::transfer::{self, Format, Import, Summary, UsersFile};
 
-/// Users of a directory: in, out, one by one.
+/// Users in and out of a directory
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -9,6 +9,7 @@ use super::recorder::Call;
 use super::report::{PolicyVerdict, Report};
 use crate::limits::Limits;
 use crate::login::{Decision, Level, Step, Verdict, Verification, mask_addresses};
+use crate::reading::shown;
 use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 
@@ -17,7 +18,7 @@ use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 pub fn page(case: &Case, report: &Report, limits: &Limits) -> Text {
     let mut page = Text::default();
     page.line(head(&case.title));
-    page.line(dim(case.file.display()));
+    page.line(dim(shown(&case.file)));
     login(&mut page, case);
     calls(&mut page, &report.calls);
     policies(&mut page, &report.policies);

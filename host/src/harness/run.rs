@@ -7,12 +7,12 @@ use super::case::Case;
 use super::changes::changes;
 use super::faults::Faulty;
 use super::hints;
-use super::input::InputError;
 use super::recorder::Recorder;
 use super::report::{Cost, PluginInfo, PolicyVerdict, Report};
 use crate::decide::{Decided, DecidedInOrder, GoesOnAs, On, OnFailure, Policy, Undecided, decide_in_order};
 use crate::directory::{Administration, Directory, Memory};
 use crate::login::{ApiError, User, mask_addresses};
+use crate::reading::InputError;
 use crate::sandbox::{CONTRACT, Plugin};
 
 /// Decides a case's login in a directory of its own, at which it arrives as at

@@ -97,13 +97,16 @@ pub struct Policy {
     /// without asking.
     pub allow_demote_with_identities: bool,
     /// Accounts with power.
+    #[serde(deserialize_with = "choice::object")]
     pub privileged: Privileged,
     /// An account with MFA, when this login has passed no second factor or the
     /// account that would stay has none.
     pub mfa: Mfa,
     /// What becomes of the secondary's metadata.
+    #[serde(deserialize_with = "choice::object")]
     pub metadata: Metadata,
     /// How often users are asked.
+    #[serde(deserialize_with = "choice::object")]
     pub prompts: Prompts,
     /// Days for which a pair stays apart after an unlink. 0: none.
     pub unlink_cooldown_days: u32,
@@ -115,6 +118,7 @@ pub struct Policy {
     /// A look-up or a link that fails.
     pub on_error: OnError,
     /// What is too much.
+    #[serde(deserialize_with = "choice::object")]
     pub limits: PolicyLimits,
 }
 
@@ -443,9 +447,11 @@ choice! {
 #[serde(deny_unknown_fields, default)]
 pub struct Metadata {
     /// `user_metadata`. By default `primary_wins`.
+    #[serde(deserialize_with = "choice::object")]
     pub user: MetadataRules,
     /// `app_metadata`. By default `drop`: what an administrator gave to one
     /// account is not given to another by a login.
+    #[serde(deserialize_with = "choice::object")]
     pub app: MetadataRules,
 }
 
