@@ -394,17 +394,17 @@ fn files_that_hold_no_users_are_refused_and_leave_no_database() {
 #[test]
 fn a_password_is_never_repeated() {
     let place = Place::empty();
-    for url in [
-        "mysql://root:hunter2@localhost/x",
-        "postgres://u:hunter2@127.0.0.1:1/x",
-        "postgres://u:hunter2@127.0.0.1:port/x",
+    for (url, code) in [
+        ("mysql://root:hunter2@localhost/x", 2),
+        ("postgres://u:hunter2@127.0.0.1:1/x", 1),
+        ("postgres://u:hunter2@127.0.0.1:port/x", 2),
     ] {
         let ran = ran(place
             .command(&["users", "export"])
             .env("LIGATURE_DIRECTORY", url)
             .output()
             .expect("it runs"));
-        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
         assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
     }
     let help = place.good(&["users", "export", "--help"]);
@@ -482,7 +482,7 @@ fn a_read_only_file_is_one_sentence_and_nothing_is_lost() {
     let ran = ran(command.args(arguments).current_dir(place.path()).output().expect("it runs"));
     set(".", 0o755);
     set("users.db", 0o644);
-    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("read-only") || ran.stderr.contains("may not be opened"), "{}", ran.stderr);
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     assert_eq!(place.users(), before);

@@ -104,7 +104,7 @@ fn a_policy_that_is_wrong_is_told_with_its_place() {
     assert_eq!(code, Some(2));
     assert!(
         said.starts_with(
-            "error: policy.json, line 3, column 1: the policy: `mode`: unknown variant `sometimes`"
+            "error: policy.json, line 2, column 21: the policy: `mode`: unknown value `sometimes`"
         ),
         "{said}"
     );

@@ -3,6 +3,7 @@
 
 mod hints;
 mod production;
+mod program;
 mod reading;
 
 use std::path::{Path, PathBuf};

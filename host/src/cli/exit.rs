@@ -7,6 +7,7 @@ use crate::directory::{KeyError, Location, OpenError};
 use crate::login::mask_addresses;
 use crate::policies::SourceError;
 use crate::reading::InputError;
+use crate::scaffold::ScaffoldError;
 use crate::tenant::{ServeError, StateError};
 
 /// The plugin or the directory failed, or a snapshot differs.
@@ -86,6 +87,15 @@ impl From<SourceError> for Exit {
         match error {
             SourceError::Failed { .. } | SourceError::Sandbox { .. } => Self::failed(error),
             error => Self::unreadable(error),
+        }
+    }
+}
+
+impl From<ScaffoldError> for Exit {
+    fn from(error: ScaffoldError) -> Self {
+        match error {
+            ScaffoldError::Unwritable { .. } => Self::failed(error),
+            ScaffoldError::Exists(_) | ScaffoldError::Reserved(..) => Self::unreadable(error),
         }
     }
 }

@@ -72,6 +72,9 @@ struct PruneArgs {
     /// been linked to the user before is named on their own
     #[arg(long, value_name = "USER-ID", group = "which")]
     user: Option<String>,
+    /// Print JSON instead of a line
+    #[arg(long)]
+    json: bool,
 }
 
 /// Take a link back
@@ -92,6 +95,9 @@ pub(super) struct UndoArgs {
     /// Only tell what would be done
     #[arg(long)]
     dry_run: bool,
+    /// Print JSON instead of lines, ids unmasked
+    #[arg(long)]
+    json: bool,
 }
 
 impl Args {
@@ -245,6 +251,11 @@ impl PruneArgs {
         };
         let directory = self.directory.open(Open::Existing)?;
         let erased = directory.forget_snapshots(&which).map_err(failed)?;
+        if self.json {
+            return print_json(
+                &Json::pretty(&serde_json::json!({ "erased": erased })).map_err(Exit::failed)?,
+            );
+        }
         print_line(format!("{} snapshots erased", thousands(erased)))
     }
 }
@@ -259,6 +270,17 @@ impl UndoArgs {
             }
             UndoError::Directory(error) => failed(error),
         })?;
+        if self.json {
+            let side = |user: &User| {
+                let ids: Vec<String> = user.identities.iter().map(|it| it.as_user_id()).collect();
+                serde_json::json!({ "user_id": user.user_id, "identities": ids })
+            };
+            let undone = serde_json::json!({
+                "link": undo.id.to_string(), "dry_run": self.dry_run, "primary": side(&undoing.primary),
+                "secondary": side(&undoing.secondary), "not_restored": undoing.not_restored,
+            });
+            return print_json(&Json::pretty(&undone).map_err(Exit::failed)?);
+        }
         let (is, are) = if self.dry_run { ("would be", "would be") } else { ("is", "are") };
         let ids =
             |user: &User| user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>().join(", ");

@@ -15,6 +15,8 @@ mod output;
 mod panics;
 mod plugin;
 mod policy;
+#[cfg(test)]
+mod reference;
 mod run;
 mod schema;
 mod serve;
@@ -38,7 +40,7 @@ use crate::terminal::{Text, bad, line};
 /// The decision is a WebAssembly component; without --plugin it is the built-in
 /// policy `link-users-by-email`.
 #[derive(Debug, Parser)]
-#[command(version = version::text(), bin_name = "ligature", max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "ligature", version = version::text(), bin_name = "ligature", max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

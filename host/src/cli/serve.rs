@@ -71,7 +71,7 @@ impl Args {
         if self.init {
             return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")));
         }
-        let log = log::start(self.log_format);
+        let log = log::start(self.log_format)?;
         let state = self.state()?;
         let (file, text) = match &self.config {
             Some(file) => {

@@ -58,6 +58,9 @@ struct ImportArgs {
     /// Begin at the first line, whatever an earlier import of the file has done
     #[arg(long)]
     again: bool,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -113,7 +116,11 @@ impl ImportArgs {
         let how = Import { connection: self.connection, replace: self.replace, strict: self.strict, resume };
         let (summary, ended) = transfer::import(&*directory, file, &how);
         bar.finish_and_clear();
-        print(&told(&summary, ended.is_ok()))?;
+        if self.json {
+            print_json(&Json::pretty(&for_programs(&summary, ended.is_ok())).map_err(Exit::failed)?)?;
+        } else {
+            print(&told(&summary, ended.is_ok()))?;
+        }
         let file = self.file.display();
         let so = match how.resume {
             Some(_) => "; what was imported before is there, and the same command goes on behind it",
@@ -129,6 +136,18 @@ impl ImportArgs {
             }
         })
     }
+}
+
+/// What came of an import, for programs.
+fn for_programs(summary: &Summary, whole: bool) -> serde_json::Value {
+    let bad = |(line, why): &(u64, String)| serde_json::json!({ "line": line, "why": why });
+    let left_out = |(field, users, why): &(&str, u64, &str)| serde_json::json!({ "field": field, "users": users, "why": why });
+    serde_json::json!({
+        "is_whole": whole, "resumed_behind": summary.resumed_behind, "added": summary.added,
+        "replaced": summary.replaced, "same": summary.same, "bad": summary.bad,
+        "told": summary.told.iter().map(bad).collect::<Vec<_>>(),
+        "left_out": summary.left_out.iter().map(left_out).collect::<Vec<_>>(),
+    })
 }
 
 /// What came of an import, for people.

@@ -13,7 +13,7 @@ pub(crate) use json::place_behind;
 pub use json::{Fault, parse_json, read_json, read_text};
 pub(crate) use path::{end_of_unknown, path_at};
 pub(crate) use toml::{object, read_toml, read_toml_text};
-pub(crate) use words::in_plain_words;
+pub(crate) use words::{in_plain_words, nearest};
 
 /// Something in a file is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
