@@ -20,7 +20,7 @@ help:
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
 	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
 	@echo 'make figures  print every figure that the notes quote (release build)'
-	@echo 'make docs     write docs/reasons.md anew from the list in the code'
+	@echo 'make docs     write docs/reasons.md and docs/command-line.md anew from the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
 
 # The first build takes minutes: its output shows that it goes on.
@@ -87,6 +87,7 @@ lint: target
 
 docs: target
 	LIGATURE_UPDATE_DOCS=1 $(CARGO) test --quiet --locked -p link-users-by-email --lib reason
+	LIGATURE_UPDATE_DOCS=1 $(CARGO) test --quiet --locked -p ligature-host --lib reference
 
 doc: target
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked

@@ -1,6 +1,6 @@
 //! Builds the policy plugin and hands it to the host, which embeds it: the
 //! program `ligature` is one file that works. Embeds the files of `ligature
-//! new` too.
+//! new` too, and says which commit is built.
 
 #[cfg(feature = "built-in")]
 #[path = "build/c_bindings.rs"]
@@ -8,6 +8,9 @@ mod c_bindings;
 #[cfg(feature = "built-in")]
 #[path = "build/scaffold.rs"]
 mod scaffold;
+#[cfg(feature = "built-in")]
+#[path = "build/version.rs"]
+mod version;
 
 #[cfg(feature = "built-in")]
 fn main() {
@@ -16,6 +19,7 @@ fn main() {
     );
     let workspace = host.parent().expect("the host lies in the workspace");
     build_guest::Guest::package("link-users-by-email").build(workspace, "link_users_by_email.wasm");
+    version::tell(workspace);
     scaffold::embed(&host.join("src/scaffold/templates"), workspace);
 }
 

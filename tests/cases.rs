@@ -30,13 +30,15 @@ fn trials(directory: &str) -> Vec<Trial> {
     files.into_iter().flat_map(both_ways).collect()
 }
 
-fn both_ways(file: PathBuf) -> [Trial; 2] {
+fn both_ways(file: PathBuf) -> [Trial; 3] {
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let as_event = format!("{name}::is_decided_alike_as_an_event");
-    let copy = file.clone();
+    let hints = format!("{name}::is_decided_as_its_hints_say");
+    let (copy, hinted) = (file.clone(), file.clone());
     [
         Trial::test(name.clone(), move || check(&name, &file)),
         Trial::test(as_event, move || check_as_event(&copy)),
+        Trial::test(hints, move || check_hints(&hinted)),
     ]
 }
 
@@ -65,6 +67,25 @@ fn check_as_event(file: &Path) -> Result<(), Failed> {
     let alone = run(&POLICY, &case, false)?;
     assert_eq!(in_directory.decision, alone.decision);
     assert_eq!(in_directory.reasons, alone.reasons);
+    Ok(())
+}
+
+/// Each hint, pasted into the case's policy, is taken and gives the decision that
+/// it tells of, which is another than the case's.
+fn check_hints(file: &Path) -> Result<(), Failed> {
+    let text = std::fs::read_to_string(file)?;
+    let explained = run(&POLICY, &Case::parse(file, &text)?, true)?;
+    assert!(explained.failure.is_none(), "{:?}", explained.failure);
+    for hint in explained.hints {
+        let mut whole: Value = serde_json::from_str(&text)?;
+        let policy = whole["policy"].as_object_mut().ok_or("the case has a policy")?;
+        policy.extend(hint.settings);
+        let pasted = Case::parse(file, &whole.to_string())?;
+        pasted.policy.check(&POLICY)??;
+        let decision = run(&POLICY, &pasted, false)?.decision;
+        assert_eq!(decision.kind(), hint.decision, "{}", pasted.policy.text);
+        assert_ne!(decision.kind(), explained.decision.kind(), "{}", pasted.policy.text);
+    }
     Ok(())
 }
 

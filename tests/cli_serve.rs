@@ -83,7 +83,10 @@ fn a_mistake_in_the_configuration_is_told_with_its_line() {
         "name = \"dev\"\n\n[[clients]]\nclient_id = \"web\"\nclient_sekret = \"do not print this\"\n";
     let (code, said) = said(&[("tenant.toml", config)], &["--config", "tenant.toml"]);
     assert_eq!(code, Some(2));
-    assert!(said.starts_with("error: tenant.toml: line 5: unknown field `client_sekret`"), "{said}");
+    assert!(
+        said.starts_with("error: tenant.toml: line 5, column 1: unknown field `client_sekret`"),
+        "{said}"
+    );
     assert!(!said.contains("do not print this"), "{said}");
 }
 
@@ -101,7 +104,7 @@ fn a_policy_that_is_wrong_is_told_with_its_place() {
     assert_eq!(code, Some(2));
     assert!(
         said.starts_with(
-            "error: policy.json, line 3, column 1: the policy: `mode`: unknown variant `sometimes`"
+            "error: policy.json, line 2, column 21: the policy: `mode`: unknown value `sometimes`"
         ),
         "{said}"
     );

@@ -9,6 +9,7 @@
 //! | [`guard`] | what a plugin may not do |
 //! | [`sandbox`] | running plugins |
 //! | [`decide`] | one login, from the question to the checked answer |
+//! | [`reading`] | reading what people write, and saying where it is wrong |
 //! | [`harness`] | case files, the printed page, snapshots, benches |
 //! | [`tenant`] | the HTTP server that Auth0's clients accept for Auth0 |
 //! | `scaffold` | the first files of a policy of one's own |
@@ -37,6 +38,7 @@ mod password_hash;
 mod place;
 #[cfg(feature = "built-in")]
 pub mod policies;
+pub mod reading;
 pub mod sandbox;
 #[cfg(feature = "built-in")]
 mod scaffold;

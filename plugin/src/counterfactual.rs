@@ -1,228 +1,222 @@
-//! What would have changed a decision: found by deciding again with one thing
-//! changed.
+//! What would have changed a decision: found by deciding again with one to three
+//! things changed.
+//!
+//! A rule that decides hides those behind it. So a change is tried on top of
+//! another only where that one has changed the reasons: it got past the rule
+//! that decided before. Settings are changed in their document, which is read
+//! and checked anew: what is told can be pasted, and has been.
 
-use link_policy::{
-    BlockedCandidate, Caution, Mfa, Mode, OnMultiple, Policy, PrivilegedDecision, RequireVerified,
-    Strictness, TrustedConnection,
-};
+mod facts;
+mod options;
+mod world;
 
-use crate::bindings::AuthenticationMethod;
-use crate::bindings::{LoginEvent, Timestamp, User, Verification};
-use crate::decide::{Input, Plan, PlannedDecision, decide, needs_look_up};
+use crate::decide::{Input, Plan, PlannedDecision, needs_look_up};
+use crate::reason::capped;
+use facts::FACTS;
+use options::OPTIONS;
+use world::World;
 
-/// One change, the smallest first.
-struct Change {
-    words: &'static str,
-    apply: fn(&mut World),
+/// One thing that could be otherwise.
+enum Change {
+    /// Of the login or an account: the words behind "If", and how it would be.
+    Fact(&'static str, fn(&mut World)),
+    /// A key of the settings: its new value, or none where there is none to try.
+    Setting(fn(&World, &Input) -> Option<NewValue>),
 }
 
-/// What a decision rests on, to be changed.
-struct World {
-    event: LoginEvent,
-    policy: Policy,
-    found: Vec<User>,
-    now: Timestamp,
+/// A new value of a key of the settings.
+struct NewValue {
+    key: &'static str,
+    json: String,
+    /// What whoever pastes it has to be sure of.
+    only_if: Option<String>,
 }
 
-/// Changes that could turn a decision towards a link.
-const TOWARDS: &[Change] = &[
-    Change {
-        words: "the login's address were verified",
-        apply: |w| w.event.user.email_verified = Verification::Verified,
-    },
-    Change {
-        words: "the other account had verified its address",
-        apply: |w| each(w, |it| it.email_verified = Verification::Verified),
-    },
-    Change { words: "the login's account were not blocked", apply: |w| w.event.user.blocked = false },
-    Change { words: "the other account were not blocked", apply: |w| each(w, |it| it.blocked = false) },
-    Change { words: "only one other account had the address", apply: |w| w.found.truncate(1) },
-    Change {
-        words: "the other account had logged in before",
-        apply: |w| each(w, |it| it.logins_count = it.logins_count.max(Some(1))),
-    },
-    Change { words: "`app_metadata` held no marks", apply: unmark },
-    Change {
-        words: "this login were interactive",
-        apply: |w| {
-            w.event.protocol = None;
-            w.event.prompt.clear();
-        },
-    },
-    Change {
-        words: "no account had roles",
-        apply: |w| {
-            w.event.user.roles.clear();
-            each(w, |it| it.roles.clear());
-        },
-    },
-    Change {
-        words: "this login had passed a second factor just now",
-        apply: |w| {
-            let factor = AuthenticationMethod { name: "mfa".to_owned(), factor: None, at: Some(w.now) };
-            w.event.methods.push(factor);
-        },
-    },
-    Change {
-        words: "no account had linked identities that do not prove the address",
-        apply: |w| {
-            w.event.user.identities.truncate(1);
-            each(w, |it| it.identities.truncate(1));
-        },
-    },
-    Change { words: "the policy's `mode` were `auto`", apply: |w| w.policy.mode = Mode::Auto },
-    Change {
-        words: "`excluded_connections`, `excluded_clients` and `excluded_organizations` did not name this login",
-        apply: |w| {
-            w.policy.excluded_connections.clear();
-            w.policy.excluded_clients.clear();
-            w.policy.excluded_organizations.clear();
-        },
-    },
-    Change {
-        words: "`blocked_domains` did not name the domain",
-        apply: |w| w.policy.blocked_domains.clear(),
-    },
-    Change {
-        words: "`trusted_connections` trusted the connections for this address, an enterprise one with its domain",
-        apply: trust_all,
-    },
-    Change {
-        words: "`trusted_connections` trusted the connections for this address, and `verified_by_tenant` named none",
-        apply: |w| {
-            trust_all(w);
-            w.policy.verified_by_tenant.clear();
-        },
-    },
-    Change { words: "`local_part_case` were `allow`", apply: |w| w.policy.local_part_case = Caution::Allow },
-    Change { words: "`never_logged_in` were `allow`", apply: |w| w.policy.never_logged_in = Caution::Allow },
-    Change { words: "`trojan_identity` were `allow`", apply: |w| w.policy.trojan_identity = Caution::Allow },
-    Change {
-        words: "`require_verified` were `both`",
-        apply: |w| w.policy.require_verified = RequireVerified::Both,
-    },
-    Change {
-        words: "`connection_groups` placed both connections in one group",
-        apply: |w| {
-            w.policy.connection_groups.clear();
-            w.policy.connection_groups.insert("all".to_owned(), vec!["*".to_owned()]);
-        },
-    },
-    Change {
-        words: "the accounts were in one organization",
-        apply: |w| {
-            w.event.organization_id = None;
-            w.event.user.organizations.clear();
-        },
-    },
-    Change { words: "`on_multiple` were `link_all`", apply: |w| w.policy.on_multiple = OnMultiple::LinkAll },
-    Change { words: "`same_provider` were `allow`", apply: |w| w.policy.same_provider = Strictness::Allow },
-    Change { words: "`two_databases` were `allow`", apply: |w| w.policy.two_databases = Strictness::Allow },
-    Change { words: "`mfa` were `ignore`", apply: |w| w.policy.mfa = Mfa::Ignore },
-    Change {
-        words: "`privileged.decision` were `ignore`",
-        apply: |w| w.policy.privileged.decision = PrivilegedDecision::Ignore,
-    },
-    Change {
-        words: "`allow_demote_with_identities` were true",
-        apply: |w| w.policy.allow_demote_with_identities = true,
-    },
-    Change {
-        words: "`limits` were larger",
-        apply: |w| {
-            w.policy.limits.max_candidates = u32::MAX;
-            w.policy.limits.max_identities = u32::MAX;
-        },
-    },
-    Change {
-        words: "`prompts.max` and `prompts.ask_again_after_days` allowed another prompt",
-        apply: |w| {
-            w.policy.prompts.max = u32::MAX;
-            w.policy.prompts.ask_again_after_days = 0;
-        },
-    },
-    Change { words: "`unlink_cooldown_days` were 0", apply: |w| w.policy.unlink_cooldown_days = 0 },
-    Change {
-        words: "`blocked_candidate` were `no_op`",
-        apply: |w| w.policy.blocked_candidate = BlockedCandidate::NoOp,
-    },
-];
+/// The most things that are changed together.
+const TOGETHER: usize = 3;
+/// The most changes that are tried.
+const TRIES: usize = 600;
+/// The most that all tries may read, in bytes of documents, metadata and
+/// records: a login that is explained must not run out of fuel where the same
+/// login by itself does not.
+const READ: usize = 3_000_000;
+/// Worlds of one round that are built on.
+const BUILT_ON: usize = 8;
+/// The longest text that the contract allows, in bytes.
+const TEXT: usize = 1024;
 
-/// Changes that could turn a decision away from a link.
-const AWAY: &[Change] = &[
-    Change {
-        words: "the other account had not verified its address",
-        apply: |w| each(w, |it| it.email_verified = Verification::Unverified),
-    },
-    Change {
-        words: "the login's address were not verified",
-        apply: |w| w.event.user.email_verified = Verification::Unverified,
-    },
-    Change { words: "the policy's `mode` were `observe`", apply: |w| w.policy.mode = Mode::Observe },
-];
+const NOT_LOOKED_UP: &str = "No other account was looked up, so no change could be tried.";
+const TOO_LARGE: &str = "The accounts hold too much for changes to be tried.";
+const NONE_FOUND: &str = "No change that was tried, alone or with others, alters the decision.";
 
-fn each(world: &mut World, change: fn(&mut User)) {
-    world.found.iter_mut().for_each(change);
-}
-
-fn trust_all(world: &mut World) {
-    world.policy.trusted_connections = vec![TrustedConnection::Name("*".to_owned())];
-}
-
-fn unmark(world: &mut World) {
-    world.event.user.app_metadata = None;
-    each(world, |user| user.app_metadata = None);
-}
-
-/// The smallest single change that would change the decision, in a sentence;
-/// none if no single one of those tried does.
+/// The smallest changes that would change the decision, in sentences.
 #[must_use]
 pub fn of(input: &Input, plan: &Plan) -> Option<String> {
-    let links = matches!(plan.decision, PlannedDecision::Link(_));
-    let looked_up = needs_look_up(input.event, input.policy);
-    let changed = |change: &Change| -> Option<&'static str> {
-        let mut event = input.event.clone();
-        event.trace = false;
-        let mut world =
-            World { event, policy: input.policy.clone(), found: input.found.to_vec(), now: input.now };
-        (change.apply)(&mut world);
-        if !looked_up {
-            return needs_look_up(&world.event, &world.policy).then_some(LOOKED_UP);
-        }
-        let again =
-            decide(&Input { event: &world.event, policy: &world.policy, found: &world.found, ..*input });
-        (kind(&again.decision) != kind(&plan.decision)).then(|| outcome_words(&again.decision))
-    };
-    let changes = if links { AWAY } else { TOWARDS };
-    // A change that links says more than one that only asks.
-    let mut found: Option<(&Change, &'static str)> = None;
-    for change in changes {
-        if let Some(words) = changed(change)
-            && (found.is_none() || (words == LINKED && found.is_some_and(|(_, words)| words != LINKED)))
-        {
-            found = Some((change, words));
+    let tries = READ / world::weight(input);
+    // Those that are left out could be the smallest.
+    if tries < changes().count() {
+        return Some(TOO_LARGE.to_owned());
+    }
+    let start = World::of(input);
+    if matches!(plan.decision, PlannedDecision::Link(_)) {
+        return away(&start, input);
+    }
+    if !needs_look_up(input.event, input.policy) {
+        // The host can look up what this login may not: it tries the settings.
+        let looks_up = |world: &World| needs_look_up(&world.event, &world.policy);
+        let settings = OPTIONS.iter().filter_map(|change| start.with(change, input)).find(looks_up);
+        return Some(settings.map_or_else(
+            || NOT_LOOKED_UP.to_owned(),
+            |world| sentence(&world, "the other accounts with this address would be looked up"),
+        ));
+    }
+    let found = search(&start, input, plan, tries.min(TRIES));
+    let mut text = String::new();
+    for told in worth_telling(&found) {
+        let sentence = sentence(&told.world, outcome_words(told.nearness));
+        if text.len() + 1 + sentence.len() <= TEXT {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(&sentence);
         }
     }
-    found.map(|(change, words)| format!("If {}, {words}.", change.words))
+    Some(if text.is_empty() { NONE_FOUND.to_owned() } else { text })
 }
 
-const LOOKED_UP: &str = "the other accounts with this address would be looked up";
-const LINKED: &str = "the accounts would be linked";
+/// A change that keeps two accounts apart which are linked.
+fn away(start: &World, input: &Input) -> Option<String> {
+    facts::AWAY.iter().filter_map(|change| start.with(change, input)).find_map(|world| {
+        let nearness = nearness(&world.decide(input).decision);
+        (nearness < LINKED).then(|| sentence(&world, outcome_words(nearness)))
+    })
+}
 
-fn kind(decision: &PlannedDecision) -> u8 {
-    match decision {
-        PlannedDecision::Proceed => 0,
-        PlannedDecision::Ask(..) => 1,
-        PlannedDecision::Deny(_) => 2,
-        PlannedDecision::Link(_) => 3,
+/// A set of changes that leads nearer to a link.
+struct Found {
+    steps: Vec<usize>,
+    world: World,
+    nearness: u8,
+}
+
+fn changes() -> impl Iterator<Item = &'static Change> {
+    FACTS.iter().chain(OPTIONS)
+}
+
+/// Every smallest set of changes that leads nearer to a link, up to the first
+/// size that makes one.
+fn search(start: &World, input: &Input, plan: &Plan, mut tries: usize) -> Vec<Found> {
+    let now = nearness(&plan.decision);
+    let mut found: Vec<Found> = Vec::new();
+    let mut built_on = vec![(Vec::new(), start.clone(), codes(plan))];
+    let mut seen: Vec<Vec<usize>> = Vec::new();
+    for _ in 0..TOGETHER {
+        let mut next = Vec::new();
+        for (steps, world, reasons) in &built_on {
+            for (index, change) in changes().enumerate() {
+                let mut steps: Vec<usize> = steps.clone();
+                match steps.binary_search(&index) {
+                    Ok(_) => continue,
+                    Err(place) => steps.insert(place, index),
+                }
+                if seen.contains(&steps) {
+                    continue;
+                }
+                if tries == 0 {
+                    return found;
+                }
+                tries -= 1;
+                let Some(world) = world.with(change, input) else { continue };
+                let plan = world.decide(input);
+                let (nearness, codes) = (nearness(&plan.decision), codes(&plan));
+                seen.push(steps.clone());
+                let is_more =
+                    |it: &Found| it.nearness >= nearness && it.steps.iter().all(|step| steps.contains(step));
+                // Whoever gives up two protections for one login is badly advised.
+                let is_sound = world.given_up.len() < 2;
+                if nearness > now && is_sound && !found.iter().any(is_more) {
+                    found.push(Found { steps: steps.clone(), world: world.clone(), nearness });
+                }
+                if nearness < LINKED && codes != *reasons && next.len() < BUILT_ON {
+                    next.push((steps, world, codes));
+                }
+            }
+        }
+        if found.iter().any(|it| it.nearness == LINKED) {
+            break;
+        }
+        built_on = next;
     }
+    found
 }
 
-fn outcome_words(decision: &PlannedDecision) -> &'static str {
+/// For a link, and for a question where that takes less: the settings that ask
+/// for the least care, and the facts; both together only where neither is
+/// enough.
+fn worth_telling(found: &[Found]) -> Vec<&Found> {
+    let mut told: Vec<&Found> = Vec::new();
+    let gives_up = |told: &[&Found]| told.iter().any(|it| !it.world.given_up.is_empty());
+    for nearness in (0..=LINKED).rev() {
+        let smallest = |is_kind: &dyn Fn(&World) -> bool| {
+            let of_kind = found.iter().filter(|it| it.nearness == nearness && is_kind(&it.world));
+            of_kind.min_by_key(|it| (it.world.given_up.len(), it.steps.len(), it.world.only_if.len()))
+        };
+        let settings = smallest(&|world| world.facts.is_empty());
+        let facts = smallest(&|world| world.changed.is_empty());
+        let mixed = smallest(&|_| true).filter(|_| settings.is_none() && facts.is_none());
+        let most = told.iter().map(|it| it.steps.len()).min().unwrap_or(usize::MAX);
+        // To ask gives less up than to link.
+        let is_safer = |it: &Found| it.world.given_up.is_empty() && gives_up(&told);
+        let better = [settings, facts, mixed].into_iter().flatten();
+        let better: Vec<&Found> = better.filter(|it| it.steps.len() < most || is_safer(it)).collect();
+        told.extend(better);
+    }
+    told
+}
+
+fn codes(plan: &Plan) -> Vec<(String, Vec<String>)> {
+    plan.reasons.iter().map(|it| (it.code.clone(), it.subject.clone())).collect()
+}
+
+/// As the contract has it: what begins with "If the settings had {" is tried by
+/// the host, too.
+fn sentence(world: &World, so: &str) -> String {
+    let mut conditions = world.facts.join(" and ");
+    if let Some(settings) = world.changed_settings() {
+        if !conditions.is_empty() {
+            conditions.push_str(" and ");
+        }
+        conditions.push_str("the settings had ");
+        conditions.push_str(&settings);
+    }
+    let mut text = format!("If {conditions}, {so}.");
+    for only_if in &world.only_if {
+        text.push_str(&format!(" Only if {only_if}."));
+    }
+    for given_up in &world.given_up {
+        text.push_str(&format!(" This gives a protection up: {given_up}"));
+    }
+    // Cut, the settings would be none.
+    if text.len() > TEXT { capped(text) } else { text.replace(char::is_control, "�") }
+}
+
+/// How near to a link a decision is.
+const LINKED: u8 = 3;
+
+fn nearness(decision: &PlannedDecision) -> u8 {
     match decision {
-        PlannedDecision::Proceed => "the login would go on unlinked",
-        PlannedDecision::Ask(..) => "the user would be asked",
-        PlannedDecision::Deny(_) => "the login would be denied",
+        PlannedDecision::Deny(_) => 0,
+        PlannedDecision::Proceed => 1,
+        PlannedDecision::Ask(..) => 2,
         PlannedDecision::Link(_) => LINKED,
+    }
+}
+
+fn outcome_words(nearness: u8) -> &'static str {
+    match nearness {
+        0 => "the login would be denied",
+        1 => "the login would go on unlinked",
+        2 => "the user would be asked",
+        _ => "the accounts would be linked",
     }
 }

@@ -301,7 +301,8 @@ fn write(out: &mut String, text: &str, levels: usize) -> serde_json::Result<()> 
     })
 }
 
-fn compact(out: &mut String, text: &str) {
+/// Without the white space between values.
+pub(crate) fn compact(out: &mut String, text: &str) {
     let (mut in_text, mut escaped) = (false, false);
     out.extend(text.chars().filter(|c| {
         let keep = in_text || !c.is_ascii_whitespace();

@@ -104,6 +104,7 @@ codes! {
         DifferentConnectionGroups "DIFFERENT_CONNECTION_GROUPS" Info "The accounts' connections are in different groups.", "Place both in one of `connection_groups`.";
         TwoManaged "TWO_MANAGED" Conflict "A directory manages both accounts, so neither can become a secondary.", "Mend it in the directory.";
         ConnectionNotTrusted "CONNECTION_NOT_TRUSTED" Info "The word of a connection on a verified address is not taken.", "List the connection in `trusted_connections`, an enterprise one with its domains.";
+        ConnectionWithoutDomains "CONNECTION_WITHOUT_DOMAINS" Info "The word of an enterprise connection is not taken: it is in `trusted_connections`, without the `domains` that it speaks for.", "List the connection by `name`, with the `domains` that its owner owns.";
         VerificationByPolicyOnly "VERIFICATION_BY_POLICY_ONLY" Info "The address counts as verified only because the tenant says so for the whole connection.", "Let the user prove the address.";
     }
     "Primary" {

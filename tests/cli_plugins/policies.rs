@@ -209,10 +209,9 @@ fn a_file_without_a_policy_is_refused() {
 
 #[test]
 fn a_misspelt_key_is_told_with_its_line() {
-    assert!(
-        refusal("[[policy]]\nplugni = \"a.wasm\"\n", |_| {})
-            .contains("policies.toml, line 2: unknown field `plugni`, expected one of `name`, `plugin`")
-    );
+    assert!(refusal("[[policy]]\nplugni = \"a.wasm\"\n", |_| {}).contains(
+        "policies.toml, line 2, column 1: unknown field `plugni`, expected one of `name`, `plugin`"
+    ));
 }
 
 #[test]

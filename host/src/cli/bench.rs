@@ -10,6 +10,8 @@ use crate::limits::Limits;
 use crate::sandbox::Allocator;
 use crate::terminal::{Json, Text};
 
+/// Measure how fast a case's login is decided
+///
 /// Measures how fast a case's login is decided: each in a fresh instance, with
 /// a fresh directory in memory, nothing recorded.
 ///

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow, bail};
 use wit_component::{ComponentEncoder, metadata};
 
-use super::{Exit, Outcome, print_line};
-use crate::harness::cannot_be_read;
+use super::{Exit, Outcome, print_json, print_line};
+use crate::reading::cannot_be_read;
+use crate::terminal::Json;
 
+/// Make a component of a core module, such as C compiles to
+///
 /// Makes a component of a core module that has the type of its world in it, as
 /// wit-bindgen's C bindings put it there.
 ///
@@ -22,6 +25,9 @@ pub(super) struct Args {
     /// Where the component is written; a file that is there is replaced
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
+    /// Print JSON instead of a line
+    #[arg(long)]
+    json: bool,
 }
 
 impl Args {
@@ -34,6 +40,10 @@ impl Args {
         let output = self.output.display();
         let written = std::fs::write(&self.output, &component);
         written.with_context(|| format!("{output}: it cannot be written")).map_err(Exit::failed)?;
+        if self.json {
+            let written = serde_json::json!({ "file": output.to_string(), "bytes": component.len() });
+            return print_json(&Json::pretty(&written).map_err(Exit::failed)?);
+        }
         print_line(format!("{output} is written: {} bytes", component.len()))
     }
 }

@@ -9,7 +9,9 @@ use super::Exit;
 use super::plugin::{PluginArgs, checked, few_logins, while_compiling};
 use crate::harness::{Case, Document, NamedPolicy};
 use crate::limits::Limits;
+use crate::login::Timestamp;
 use crate::policies::{PoliciesFile, Policy, Source, SourceError};
+use crate::reading::{read_text, shown};
 use crate::sandbox::{Cancel, Options, Plugin};
 
 /// Several policies instead of one.
@@ -19,6 +21,32 @@ pub(super) struct PoliciesArgs {
     /// `[[policy]]`. The first that does not let the login proceed decides
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plugin", "limits", "wasi"])]
     policies: Option<PathBuf>,
+}
+
+/// What stands in place of a case's own.
+#[derive(Debug, clap::Args)]
+pub(super) struct InPlaceArgs {
+    /// The policy document, in place of a case's own; the plugin's defaults for
+    /// an event if left out
+    #[arg(long, value_name = "FILE", conflicts_with = "policies")]
+    policy: Option<PathBuf>,
+    /// The login's time, such as 2026-11-21T10:00:00Z, in place of a case's own;
+    /// now for an event if left out
+    #[arg(long, value_name = "TIME")]
+    now: Option<Timestamp>,
+}
+
+/// The same, read.
+pub(super) struct InPlace {
+    pub(super) policy: Option<Document>,
+    pub(super) now: Option<Timestamp>,
+}
+
+impl InPlaceArgs {
+    pub(super) fn read(&self) -> Result<InPlace, Exit> {
+        let policy = self.policy.as_deref().map(Document::read).transpose().map_err(Exit::unreadable)?;
+        Ok(InPlace { policy, now: self.now })
+    }
 }
 
 /// The policies that decide, loaded once for all logins of a command.
@@ -43,8 +71,9 @@ impl Deciding {
         }
         let options = args.options(Options { limits, ..options })?;
         let load = |entry| Source::new(entry, &options)?.load(None, &Cancel::default());
-        let loaded: Result<_, _> = while_compiling("the policies", || policy.into_iter().map(load).collect());
-        loaded.map(Self::InOrder).map_err(refused)
+        let loaded: Result<_, SourceError> =
+            while_compiling("the policies", || policy.into_iter().map(load).collect());
+        Ok(Self::InOrder(loaded?))
     }
 
     /// The limits that a page about a login shows.
@@ -59,14 +88,18 @@ impl Deciding {
 
     /// Reads a case, and finds the policies that decide it. Each has taken its
     /// policy document.
-    pub(super) fn case(&self, file: &Path) -> Result<(Case, Vec<Policy>), Exit> {
-        let case = Case::read(file).map_err(Exit::unreadable)?;
+    pub(super) fn case(&self, file: &Path, in_place: &InPlace) -> Result<(Case, Vec<Policy>), Exit> {
+        let mut case = Case::read(file).map_err(Exit::unreadable)?;
+        if let Some(policy) = &in_place.policy {
+            case.policy = policy.clone();
+        }
+        case.now = in_place.now.unwrap_or(case.now);
         let policies = self.policies_of(&case)?;
         Ok((case, policies))
     }
 
     fn policies_of(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
-        let file = case.file.display();
+        let file = shown(&case.file);
         match self {
             Self::Plugin(plugin) => match case.policies.first() {
                 None => Ok(vec![with_policy(plugin, case.policy.clone())?]),
@@ -132,15 +165,6 @@ fn with_policy(plugin: &Arc<Plugin>, document: Document) -> Result<Policy, Exit>
 }
 
 fn read(file: &Path) -> Result<PoliciesFile, Exit> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Exit::unreadable(anyhow!("{}: {}", file.display(), crate::harness::cannot_be_read(&error)))
-    })?;
-    PoliciesFile::parse(file, &text).map_err(|why| Exit::unreadable(anyhow!("{}, {why}", file.display())))
-}
-
-fn refused(error: SourceError) -> Exit {
-    match error {
-        SourceError::Failed { .. } | SourceError::Sandbox { .. } => Exit::failed(error),
-        error => Exit::unreadable(error),
-    }
+    let text = read_text(file).map_err(Exit::unreadable)?;
+    PoliciesFile::parse(file, &text).map_err(Exit::unreadable)
 }

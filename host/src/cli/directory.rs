@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
 use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::{Exit, print_error};
@@ -110,16 +109,11 @@ impl JournalArgs {
         open: impl FnOnce(&Location, Option<SealKey>) -> Result<Arc<dyn Administration>, OpenError>,
         how: Open,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        let key = self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)?;
+        let key = self.journal_key.as_deref().map(SealKey::read).transpose()?;
         // Not by clap, which would repeat a URL that it does not understand,
         // password and all.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
-        let directory = open(&location, key).map_err(|error| match error {
-            OpenError::Away { .. } => Exit::failed(error),
-            OpenError::NoLocation(_) | OpenError::Variable { .. } | OpenError::Unusable { .. } => {
-                Exit::unreadable(error)
-            }
-        })?;
+        let directory = open(&location, key).map_err(|error| Exit::unopened(&location, error))?;
         if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
             let before = Timestamp::now().days_ago(days);
             directory.forget_snapshots(&Forget::Before(before)).map_err(failed)?;
@@ -138,7 +132,7 @@ fn tell_of_a_migration(migrating: &dyn Fn()) -> impl Fn(&str) {
 
 /// The directory did not do as asked.
 pub(super) fn failed(error: crate::login::ApiError) -> Exit {
-    Exit::failed(anyhow!("{}", crate::login::mask_addresses(&error.to_string())))
+    error.into()
 }
 
 /// Who is at the keyboard, as the system calls them.

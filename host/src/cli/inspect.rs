@@ -9,6 +9,8 @@ use crate::limits::Limits;
 use crate::sandbox::{CONTRACT, Direction, Inspection};
 use crate::terminal::{Json, Text, bad, dim, good, head, line};
 
+/// Show what a plugin imports and exports, and whether it would load
+///
 /// Shows what a plugin imports and exports, held against what this host offers
 /// and uses, and whether it would load.
 #[derive(Debug, clap::Args)]
@@ -38,7 +40,7 @@ impl Args {
         } else {
             print(&table(&inspection, sandbox.limits()))?;
         }
-        if inspection.refused.is_some() { Err(Exit { code: super::UNREADABLE, error: None }) } else { Ok(()) }
+        if inspection.refused.is_some() { Err(Exit::silently(super::UNREADABLE)) } else { Ok(()) }
     }
 }
 

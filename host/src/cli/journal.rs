@@ -11,7 +11,7 @@ use crate::harness::thousands;
 use crate::login::{Timestamp, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
-/// What was linked and unlinked, by whom and why.
+/// What was linked and unlinked in a directory, by whom and why
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -72,11 +72,14 @@ struct PruneArgs {
     /// been linked to the user before is named on their own
     #[arg(long, value_name = "USER-ID", group = "which")]
     user: Option<String>,
+    /// Print JSON instead of a line
+    #[arg(long)]
+    json: bool,
 }
 
-/// Take a link back: both users are as they were before it.
+/// Take a link back
 ///
-/// What cannot be given back is told. When later changes are in the way, nothing
+/// Both users are as they were before it. What cannot be given back is told. When later changes are in the way, nothing
 /// is done, and the reason is told. The pair is not linked again at a login until
 /// the policy's cool-down is over.
 #[derive(Debug, clap::Args)]
@@ -92,6 +95,9 @@ pub(super) struct UndoArgs {
     /// Only tell what would be done
     #[arg(long)]
     dry_run: bool,
+    /// Print JSON instead of lines, ids unmasked
+    #[arg(long)]
+    json: bool,
 }
 
 impl Args {
@@ -246,6 +252,11 @@ impl PruneArgs {
         };
         let directory = self.directory.open(Open::Existing)?;
         let erased = directory.forget_snapshots(&which).map_err(failed)?;
+        if self.json {
+            return print_json(
+                &Json::pretty(&serde_json::json!({ "erased": erased })).map_err(Exit::failed)?,
+            );
+        }
         print_line(format!("{} snapshots erased", thousands(erased)))
     }
 }
@@ -260,6 +271,17 @@ impl UndoArgs {
             }
             UndoError::Directory(error) => failed(error),
         })?;
+        if self.json {
+            let side = |user: &User| {
+                let ids: Vec<String> = user.identities.iter().map(|it| it.as_user_id()).collect();
+                serde_json::json!({ "user_id": user.user_id, "identities": ids })
+            };
+            let undone = serde_json::json!({
+                "link": undo.id.to_string(), "dry_run": self.dry_run, "primary": side(&undoing.primary),
+                "secondary": side(&undoing.secondary), "not_restored": undoing.not_restored,
+            });
+            return print_json(&Json::pretty(&undone).map_err(Exit::failed)?);
+        }
         let (is, are) = if self.dry_run { ("would be", "would be") } else { ("is", "are") };
         let ids =
             |user: &User| user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>().join(", ");

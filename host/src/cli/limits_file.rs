@@ -2,16 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::anyhow;
 use serde::Deserialize;
 
-use crate::harness::{cannot_be_read, with_suggestion};
 use crate::limits::Limits;
+use crate::reading::{InputError, object, read_toml};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LimitsFile {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     limits: Limits,
 }
 
@@ -20,18 +19,8 @@ struct LimitsFile {
 /// # Errors
 ///
 /// With the line, and what is allowed there.
-pub(super) fn read(file: &Path) -> anyhow::Result<Limits> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| anyhow!("{}: {}", file.display(), cannot_be_read(&error)))?;
-    let read = toml::from_str::<LimitsFile>(&text).map_err(|error| {
-        let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
-        anyhow!(
-            "{}, line {}: {}",
-            file.display(),
-            before.matches('\n').count() + 1,
-            with_suggestion(error.message())
-        )
-    })?;
-    read.limits.check().map_err(|why| anyhow!("{}: limits: {why}", file.display()))?;
+pub(super) fn read(file: &Path) -> Result<Limits, InputError> {
+    let read: LimitsFile = read_toml(file)?;
+    read.limits.check().map_err(|why| InputError::whole(file, format!("limits: {why}")))?;
     Ok(read.limits)
 }

@@ -1,19 +1,21 @@
 //! The log of `ligature serve`, on standard error: one event, one line.
 
+mod filter;
 mod lines;
 
 use std::fmt::{self, Debug};
 use std::io::{self, Write};
 
 use anstyle::Style;
+use anyhow::anyhow;
 use clap::ValueEnum;
 use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{self, Writer};
 
 use lines::Lines;
 
+use super::Exit;
 use crate::login::Timestamp;
 use crate::tenant::MissingLines;
 use crate::terminal::{escape, escape_json};
@@ -47,7 +49,13 @@ impl Drop for Log {
 }
 
 /// Begins to log.
-pub(super) fn start(format: Format) -> Log {
+///
+/// # Errors
+///
+/// When `LIGATURE_LOG` says of no level what is to be logged.
+pub(super) fn start(format: Format) -> Result<Log, Exit> {
+    let said = std::env::var_os(filter::VARIABLE).unwrap_or_default();
+    let filter = filter::read(&said.to_string_lossy()).map_err(|why| Exit::unreadable(anyhow!(why)))?;
     let missing = MissingLines::default();
     let told = match format {
         Format::Text => missing_text,
@@ -56,7 +64,6 @@ pub(super) fn start(format: Format) -> Log {
     // Without a thread there is no log, and a tenant all the same.
     let lines = Lines::to(standard_error(), missing.clone(), told).ok();
     if let Some(lines) = lines.clone() {
-        let filter = EnvFilter::try_from_env("LIGATURE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
         // A fault of writing a line would be told on standard error.
         let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
         // Fails where there is a log already.
@@ -71,7 +78,7 @@ pub(super) fn start(format: Format) -> Log {
             }
         };
     }
-    Log { lines, missing }
+    Ok(Log { lines, missing })
 }
 
 /// Standard error, without the lock that whoever prints an error at the end

@@ -7,7 +7,7 @@ use super::{Exit, Outcome, print_json, print_line};
 use crate::directory::Open;
 use crate::terminal::Json;
 
-/// Bring a directory to this program's version.
+/// Bring a directory to this program's version
 ///
 /// Every command that writes does so by itself; commands that only read never do. Of
 /// an SQLite file a copy is made first, beside it; of a PostgreSQL database, make a dump

@@ -5,6 +5,7 @@ mod compile_plugin;
 mod component;
 mod deciding;
 mod directory;
+mod exit;
 mod inspect;
 mod journal;
 mod limits_file;
@@ -15,17 +16,21 @@ mod output;
 mod panics;
 mod plugin;
 mod policy;
+#[cfg(test)]
+mod reference;
 mod run;
 mod schema;
 mod serve;
 mod test;
 mod usage;
 mod users;
+mod version;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::exit::{Exit, FAILED, Outcome, UNREADABLE};
 use self::output::{print, print_error, print_json, print_line};
 use crate::sandbox::COMPILE_COMMAND;
 use crate::terminal::{Text, bad, line};
@@ -36,7 +41,7 @@ use crate::terminal::{Text, bad, line};
 /// The decision is a WebAssembly component; without --plugin it is the built-in
 /// policy `link-users-by-email`.
 #[derive(Debug, Parser)]
-#[command(version, bin_name = "ligature", max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "ligature", version = version::text(), bin_name = "ligature", max_term_width = 100, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -46,66 +51,25 @@ const AFTER_HELP: &str = "Exit codes: 0 done · 1 the plugin or the directory fa
                           2 usage, or unreadable input\n\
                           Colours: on a terminal only; NO_COLOR=1 turns them off.";
 
+/// Each is described where its arguments are: a comment here would hide that.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Decide one login and print what happened on one page
     Run(run::Args),
-    /// Write the first files of a policy of one's own
     New(new::Args),
-    /// Make a component of a core module, such as C compiles to
     Component(component::Args),
-    /// Decide cases and hold each against its snapshot
     Test(test::Args),
-    /// Serve a local tenant that Auth0's clients accept for Auth0
     Serve(serve::Args),
-    /// Users in and out of a directory
     Users(users::Args),
-    /// What was linked and unlinked in a directory, by whom and why
     Journal(journal::Args),
-    /// Take a link back
     Undo(journal::UndoArgs),
-    /// Bring a directory to this program's version
     Migrate(migrate::Args),
-    /// Check policy files
     Policy(policy::Args),
-    /// Show what a plugin imports and exports, and whether it would load
     Inspect(inspect::Args),
-    /// Measure how fast a case's login is decided
     Bench(bench::Args),
-    /// Print the JSON Schema of what Ligature reads and writes
     Schema(schema::Args),
     /// Compile a plugin for the process that started this one
     #[command(hide = true, name = COMPILE_COMMAND)]
     CompilePlugin,
-}
-
-/// The plugin or the directory failed, or a snapshot differs.
-const FAILED: u8 = 1;
-/// Usage, or unreadable input.
-const UNREADABLE: u8 = 2;
-
-/// What a command leaves: nothing, or a sentence and the exit code it means.
-type Outcome = Result<(), Exit>;
-
-/// Why the program ends with something else than 0.
-pub(crate) struct Exit {
-    code: u8,
-    error: Option<anyhow::Error>,
-}
-
-impl Exit {
-    fn failed(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: FAILED, error: Some(error.into()) }
-    }
-
-    fn unreadable(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: UNREADABLE, error: Some(error.into()) }
-    }
-
-    /// Everything has been said already.
-    fn silently_failed() -> Self {
-        Self { code: FAILED, error: None }
-    }
 }
 
 /// Does what the command line says.

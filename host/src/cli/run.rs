@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use super::deciding::{Deciding, PoliciesArgs};
+use super::deciding::{Deciding, InPlace, InPlaceArgs, PoliciesArgs};
 use super::directory::{DIRECTORY, JournalArgs, failed};
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
@@ -13,8 +13,11 @@ use crate::directory::{ArrivalError, Open, arrive};
 use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run_in_order, run_on};
 use crate::login::{ApiError, Decision, Timestamp, mask_addresses};
 use crate::policies::Policy;
+use crate::reading::shown;
 use crate::terminal::Json;
 
+/// Decide one login and print what happened on one page
+///
 /// Decides one login: that of a case, in a directory of its own, or that of an
 /// event, in a real directory.
 ///
@@ -26,13 +29,14 @@ use crate::terminal::Json;
 /// login is made, the login counted, accounts are linked.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example: ligature run examples/cases/verified-google-login.json\n         ligature run --directory sqlite:users.db --event event.json --policy policy.json --dry-run"
+    after_help = "Example: ligature run examples/cases/verified-google-login.json\n         ligature run case.json --policy policy.json --explain\n         ligature run --directory sqlite:users.db --event event.json --policy policy.json --dry-run"
 )]
 pub(super) struct Args {
-    /// The case file
+    /// The case file; `-` for standard input
     #[arg(required_unless_present = "event", conflicts_with = "event")]
     case: Option<PathBuf>,
-    /// A post-login event, to be decided in the directory
+    /// A post-login event, to be decided in the directory; `-` for standard
+    /// input
     #[arg(long, value_name = "FILE", requires = "directory")]
     event: Option<PathBuf>,
     /// Where the users are: sqlite:PATH or postgres://USER@HOST/DATABASE
@@ -40,12 +44,8 @@ pub(super) struct Args {
     directory: Option<String>,
     #[command(flatten)]
     journal: JournalArgs,
-    /// The policy document; the plugin's defaults if left out
-    #[arg(long, value_name = "FILE", requires = "event", conflicts_with = "policies")]
-    policy: Option<PathBuf>,
-    /// The login's time, such as 2026-11-21T10:00:00Z; now if left out
-    #[arg(long, value_name = "TIME", requires = "event")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    in_place: InPlaceArgs,
     /// Decide and print the same, and write nothing
     #[arg(long, requires = "event")]
     dry_run: bool,
@@ -64,14 +64,15 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn execute(self) -> Outcome {
         let deciding = Deciding::load(&self.plugin, &self.several)?;
+        let in_place = self.in_place.read()?;
         let (case, report, counted) = match (&self.case, &self.event) {
             (Some(file), _) => {
-                let (case, policies) = deciding.case(file)?;
+                let (case, policies) = deciding.case(file, &in_place)?;
                 let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
                 let report = run_in_order(&policies, &case, self.explain).map_err(Exit::unreadable)?;
                 (case, report, Ok(()))
             }
-            (None, Some(event)) => self.in_directory(event.clone(), &deciding)?,
+            (None, Some(event)) => self.in_directory(event.clone(), &deciding, in_place)?,
             // clap asks for one of them.
             (None, None) => return Ok(()),
         };
@@ -93,25 +94,29 @@ impl Args {
                 report.plugin.map(|it| it.name).unwrap_or_default(),
                 crate::sandbox::CONTRACT,
                 mask_addresses(&case.event.user.user_id),
-                case.file.display(),
+                shown(&case.file),
             ))),
         }
     }
 
     /// Decides the login in the directory, and counts it. That it could not be
     /// counted is told once what was decided has been printed.
-    fn in_directory(&self, file: PathBuf, deciding: &Deciding) -> Result<(Case, Report, Outcome), Exit> {
+    fn in_directory(
+        &self,
+        file: PathBuf,
+        deciding: &Deciding,
+        in_place: InPlace,
+    ) -> Result<(Case, Report, Outcome), Exit> {
         let event = read_event(&file).map_err(Exit::unreadable)?;
-        let document = self.policy.as_deref().map(Document::read).transpose().map_err(Exit::unreadable)?;
-        let policies = deciding.policies(document)?;
+        let policies = deciding.policies(in_place.policy)?;
         let how = if self.dry_run { Open::DryRun } else { Open::Create };
         let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how)?;
-        let now = self.now.unwrap_or_else(Timestamp::now);
+        let now = in_place.now.unwrap_or_else(Timestamp::now);
 
         let said = event.user.user_id.clone();
         let event = arrive(&*directory, event, now).map_err(|error| match error {
             ArrivalError::Directory(error) => failed(error),
-            error => Exit::unreadable(anyhow!("{}: {}", file.display(), mask_addresses(&error.to_string()))),
+            error => Exit::unreadable(anyhow!("{}: {}", shown(&file), mask_addresses(&error.to_string()))),
         })?;
         let case = Case {
             title: format!("The login of {}", mask_addresses(&event.user.user_id)),

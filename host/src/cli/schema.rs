@@ -10,6 +10,8 @@ use crate::limits::Limits;
 use crate::login::LoginEvent;
 use crate::terminal::Json;
 
+/// Print the JSON Schema of what Ligature reads and writes
+///
 /// Prints a JSON Schema (2020-12), made from the types that do the reading and
 /// writing. Editors use it to complete and check files.
 #[derive(Debug, clap::Args)]

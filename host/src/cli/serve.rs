@@ -11,11 +11,13 @@ use super::{Exit, Outcome, log, print_line};
 use crate::directory::{Administration, Memory, Open};
 use crate::policies::{PolicyEntry, Source};
 use crate::sandbox::{Allocator, Options, Wasi};
-use crate::tenant::{Config, Opening, Ports, Ready, ServeError, StateDir, random_secret, serve};
+use crate::tenant::{Config, Opening, Ports, Ready, StateDir, random_secret, serve};
 
 /// Logins that are decided at a time; others wait.
 const CONCURRENT_LOGINS: u32 = 64;
 
+/// Serve a local tenant that Auth0's clients accept for Auth0
+///
 /// Serves a local tenant that Auth0's clients accept for Auth0: the Management
 /// API v2 of users and identities, the Authentication API, and the plugin at
 /// every login.
@@ -69,12 +71,12 @@ impl Args {
         if self.init {
             return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")));
         }
-        let log = log::start(self.log_format);
+        let log = log::start(self.log_format)?;
         let state = self.state()?;
         let (file, text) = match &self.config {
             Some(file) => {
                 let text = std::fs::read_to_string(file).map_err(|error| {
-                    let why = crate::harness::cannot_be_read(&error);
+                    let why = crate::reading::cannot_be_read(&error);
                     Exit::unreadable(anyhow!("{}: {why}; `ligature serve --init` writes one", file.display()))
                 })?;
                 (file.clone(), text)
@@ -111,13 +113,7 @@ impl Args {
             missing_lines,
         };
         let served = serve(opening, |ready| tell(ready, &file, self.directory.is_none()));
-        served.map_err(|error| match error {
-            ServeError::Port { .. } | ServeError::Seed(_) | ServeError::Stopped(_) => Exit::failed(error),
-            ServeError::Source(_)
-            | ServeError::Keys(_)
-            | ServeError::Certificate(_)
-            | ServeError::State(_) => Exit::unreadable(error),
-        })
+        Ok(served?)
     }
 
     /// The policies of the configuration, or the one of the command line.
@@ -147,7 +143,7 @@ impl Args {
             ..Options::default()
         })?;
         let sources = entries.into_iter().map(|entry| Source::new(entry, &options));
-        sources.collect::<Result<_, _>>().map_err(Exit::unreadable)
+        Ok(sources.collect::<Result<_, _>>()?)
     }
 
     fn state(&self) -> Result<StateDir, Exit> {
@@ -160,7 +156,7 @@ impl Args {
         let folder = self.state.clone().or_else(home);
         let folder = folder
             .ok_or_else(|| Exit::unreadable(anyhow!("there is no home folder; name one with --state")))?;
-        StateDir::open(&folder).map_err(Exit::unreadable)
+        Ok(StateDir::open(&folder)?)
     }
 }
 

@@ -1,18 +1,25 @@
 //! `ligature test`.
 
+mod results;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
 
-use super::deciding::{Deciding, PoliciesArgs};
-use super::plugin::PluginArgs;
-use super::{Exit, Outcome, UNREADABLE, print, print_line, sentence};
-use crate::harness::{InputError, PolicyError, Snapshot, Verdict, cannot_be_read, run_in_order};
-use crate::policies::Policy;
-use crate::terminal::{Line, Text, bad, care, dim, good, line};
+use results::{Results, Tested, Verdict, milliseconds};
 
+use super::deciding::{Deciding, InPlace, InPlaceArgs, PoliciesArgs};
+use super::plugin::PluginArgs;
+use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json, sentence};
+use crate::harness::{PolicyError, Snapshot, Verdict as Held, run_in_order};
+use crate::policies::Policy;
+use crate::reading::{InputError, cannot_be_read};
+use crate::terminal::{Json, Line, Text, bad, care, dim, good, line};
+
+/// Decide cases and hold each against its snapshot
+///
 /// Decides cases and holds each against its snapshot, `snapshots/NAME.snap`
 /// beside the case.
 ///
@@ -28,100 +35,121 @@ pub(super) struct Args {
     plugin: PluginArgs,
     #[command(flatten)]
     several: PoliciesArgs,
+    #[command(flatten)]
+    in_place: InPlaceArgs,
     /// Make what the plugin decides now the snapshot
     #[arg(long)]
     accept: bool,
     /// With --accept, take the failure of a plugin for a decision too
     #[arg(long, requires = "accept")]
     accept_failures: bool,
-}
-
-#[derive(Default)]
-struct Tally {
-    same: usize,
-    accepted: usize,
-    different: usize,
-    unreadable: usize,
+    /// Write JUnit's XML too, which CI shows
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
 }
 
 impl Args {
     pub(super) fn execute(self) -> Outcome {
         let start = Instant::now();
         let files = case_files(&self.paths)?;
-        let deciding = Deciding::load(&self.plugin, &self.several)?;
-        let mut tally = Tally::default();
+        let in_place = self.in_place.read()?;
+        let deciding = (Deciding::load(&self.plugin, &self.several)?, in_place);
+        let mut cases = Vec::with_capacity(files.len());
         for file in &files {
-            self.test(file, &deciding, &mut tally)?;
+            let (tested, told) = self.test(file, &deciding)?;
+            if !self.json {
+                print(&told)?;
+            }
+            cases.push(tested);
         }
-        let mut summary =
-            format!("{} passed, {} failed", tally.same + tally.accepted, tally.different + tally.unreadable);
-        if tally.accepted > 0 {
-            summary.push_str(&format!(" ({} snapshot(s) written)", tally.accepted));
+        let results = Results::of(cases, start.elapsed());
+        if let Some(file) = &self.junit {
+            results.write_junit(file)?;
         }
-        let took = dim(format!("in {} ms", start.elapsed().as_millis()));
-        let mut text = Text::one("");
-        text.line(line![summary, " ", took]);
-        print(&text)?;
-        match tally {
-            Tally { unreadable: 1.., .. } => Err(Exit { code: UNREADABLE, error: None }),
-            Tally { different: 1.., .. } => Err(Exit::silently_failed()),
-            _ => Ok(()),
+        if self.json {
+            print_json(&Json::pretty(&results).map_err(Exit::failed)?)?;
+        } else {
+            print(&summary(&results))?;
+        }
+        match () {
+            () if results.has(Verdict::Unreadable) => Err(Exit::silently(UNREADABLE)),
+            () if results.has(Verdict::Failed) => Err(Exit::silently(FAILED)),
+            () => Ok(()),
         }
     }
 
-    fn test(&self, file: &Path, deciding: &Deciding, tally: &mut Tally) -> Outcome {
-        let decided = deciding.case(file).and_then(|(case, policies)| {
+    /// Tests one case: what came of it, for programs and for people.
+    fn test(&self, file: &Path, (deciding, in_place): &(Deciding, InPlace)) -> Result<(Tested, Text), Exit> {
+        let start = Instant::now();
+        let tested = |title: &str, verdict, message: Option<String>| Tested {
+            file: file.display().to_string(),
+            title: title.to_owned(),
+            verdict,
+            message,
+            ms: milliseconds(start.elapsed()),
+        };
+        let decided = deciding.case(file, in_place).and_then(|(case, policies)| {
             let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
-            let report = run_in_order(&policies, &case, false).map_err(Exit::unreadable)?;
+            let report = run_in_order(&policies, &case, false)?;
             Ok((case, report.failure.is_some(), report.to_snapshot()))
         });
         let (case, is_failure, report) = match decided {
             Ok(decided) => decided,
             // One bad file does not hide what the others say.
             Err(exit) if exit.code == UNREADABLE => {
-                tally.unreadable += 1;
+                let why = without_file(exit.error, file);
                 let mut text = Text::one(bad(format!("✗ {}", file.display())));
-                text.line(format!("  {}", without_file(exit.error, file)));
-                return print(&text);
+                text.line(format!("  {why}"));
+                return Ok((tested("", Verdict::Unreadable, Some(why)), text));
             }
             Err(exit) => return Err(exit),
         };
-        let snapshot = Snapshot::of(file).map_err(Exit::unreadable)?;
+        let snapshot = Snapshot::of(file)?;
         let name = line![format!(" {} ", file.display()), dim(&case.title)];
         let write =
             |error| Exit::failed(anyhow::Error::new(error).context(format!("{}", snapshot.path().display())));
         let leave = || snapshot.leave_pending(&case.title, &report).map_err(write);
-        match snapshot.compare(&report) {
-            Verdict::Same => {
-                tally.same += 1;
+        let failed = |how: &str, held: &str| {
+            let text = differing(name.clone(), how, (held, &report));
+            let message = format!("{}\n{}", how.trim(), plain_diff(held, &report));
+            (tested(&case.title, Verdict::Failed, Some(message)), text)
+        };
+        Ok(match snapshot.compare(&report) {
+            Held::Same => {
                 snapshot.clear_pending().map_err(write)?;
-                print_line(line![good("✓")].then(name))
+                (tested(&case.title, Verdict::Passed, None), Text::one(line![good("✓")].then(name)))
             }
-            _ if self.accept && is_failure && !self.accept_failures => {
-                tally.different += 1;
-                let how =
-                    "  the plugin failed, so its snapshot is not accepted; --accept-failures accepts it";
-                print(&differing(name, how, ("", &report)))
-            }
+            _ if self.accept && is_failure && !self.accept_failures => failed(
+                "  the plugin failed, so its snapshot is not accepted; --accept-failures accepts it",
+                "",
+            ),
             _ if self.accept => {
-                tally.accepted += 1;
                 snapshot.accept(&case.title, &report).map_err(write)?;
-                print_line(line![care("+")].then(name))
+                (tested(&case.title, Verdict::Written, None), Text::one(line![care("+")].then(name)))
             }
-            Verdict::New => {
-                tally.different += 1;
+            Held::New => {
                 let pending = leave()?.display().to_string();
-                let how = format!("  there is no snapshot yet; it was left for review in {pending}");
-                print(&differing(name, &how, ("", &report)))
+                failed(&format!("  there is no snapshot yet; it was left for review in {pending}"), "")
             }
-            Verdict::Differs { held } => {
-                tally.different += 1;
+            Held::Differs { held } => {
                 let (path, pending) = (snapshot.path().display(), leave()?);
-                let how = format!("  differs from {path}; left for review in {}", pending.display());
-                print(&differing(name, &how, (&held, &report)))
+                failed(&format!("  differs from {path}; left for review in {}", pending.display()), &held)
             }
-        }
+        })
     }
+}
+
+fn summary(results: &Results) -> Text {
+    let mut summary = format!("{} passed, {} failed", results.passed, results.failed);
+    if results.written > 0 {
+        summary.push_str(&format!(" ({} snapshot(s) written)", results.written));
+    }
+    let mut text = Text::one("");
+    text.line(line![summary, " ", dim(format!("in {} ms", results.ms))]);
+    text
 }
 
 /// The error without the name of the file, which stands before it.
@@ -142,6 +170,12 @@ fn differing(name: Line, how: &str, (held, report): (&str, &str)) -> Text {
     text.line(how);
     text.append(diff(held, report));
     text
+}
+
+/// The same for programs.
+fn plain_diff(held: &str, report: &str) -> String {
+    let diff = TextDiff::from_lines(held.trim_end(), report.trim_end());
+    diff.unified_diff().header("snapshot", "decision").to_string()
 }
 
 /// A unified diff with three lines around each change.

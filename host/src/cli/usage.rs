@@ -3,16 +3,49 @@
 use std::borrow::Cow;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches};
 
 use super::{Cli, UNREADABLE, print_error};
 use crate::terminal::{Text, bad, escape, line};
 
+/// The command line as it is: that of the arguments, and a variable of the
+/// environment for every flag that a service needs.
+pub(super) fn command() -> clap::Command {
+    Cli::command().mut_subcommands(|command| {
+        if command.get_name() != "serve" {
+            return command;
+        }
+        command.mut_args(|arg| match variable(arg.get_id().as_str()) {
+            Some(variable) => arg.env(variable).hide_env_values(true),
+            None => arg,
+        })
+    })
+}
+
+/// The variable of a flag of `serve`. The others are for one start alone, or have
+/// one for every command.
+fn variable(flag: &str) -> Option<&'static str> {
+    Some(match flag {
+        "config" => "LIGATURE_CONFIG",
+        "policy" => "LIGATURE_POLICY",
+        "plugin" => "LIGATURE_PLUGIN",
+        "wasi" => "LIGATURE_WASI",
+        "limits" => "LIGATURE_LIMITS",
+        "fuel" => "LIGATURE_FUEL",
+        "memory" => "LIGATURE_MEMORY",
+        "port" => "LIGATURE_PORT",
+        "tls_port" => "LIGATURE_TLS_PORT",
+        "log_format" => "LIGATURE_LOG_FORMAT",
+        _ => return None,
+    })
+}
+
 /// Reads the command line. Where it asks for help, or is wrong, that is told
 /// here, and the exit code comes back.
 pub(super) fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|error| {
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
         if error.use_stderr() {
             print_error(&told(error));
             return ExitCode::from(UNREADABLE);

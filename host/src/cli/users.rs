@@ -12,7 +12,7 @@ use crate::directory::Open;
 use crate::login::mask_addresses;
 use crate::terminal::Json;
 
-/// Users of a directory: in, out, one by one.
+/// Users in and out of a directory
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::case::Case;
-use super::input::InputError;
 use crate::decide::{OnFailure, decide};
+use crate::reading::InputError;
 use crate::sandbox::{Plugin, Question, Sandbox};
 
 /// What a bench measured: fresh instances, memory directory, no recording.

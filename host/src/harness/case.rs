@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::document::{Document, Origin};
 use super::faults::Fault;
-use super::input::{InputError, place_behind, read_json, read_text};
 use crate::directory::{Directory, Memory, arrive, first_user};
 use crate::login::{Answer, LoginEvent, Timestamp, User, mask_addresses};
+use crate::reading::{InputError, place_behind, read_json, read_text, shown};
 
 /// One login to decide.
 #[derive(Debug, Clone)]
@@ -135,6 +135,14 @@ impl Case {
     ///
     /// When it is not a case, with the place in it.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
+        // What serde derives takes a list for the values in their order.
+        if text.trim_start().starts_with('[') {
+            return Err(InputError {
+                file: shown(file),
+                place: Some((1, 1)),
+                message: "expected an object, not a list".to_owned(),
+            });
+        }
         let read: CaseFile = read_json(file, text)?;
         let document = |raw: &RawValue| Document {
             text: raw.get().to_owned(),
@@ -195,7 +203,7 @@ impl Case {
     fn id_error(&self, text: &str, id: &str, nth: usize, message: String) -> InputError {
         let quoted = Value::from(id).to_string();
         let at = text.match_indices(&quoted).nth(nth).map(|(at, _)| place_behind(&text.as_bytes()[..at]));
-        InputError { file: self.file.display().to_string(), place: at, message }
+        InputError { file: shown(&self.file), place: at, message }
     }
 
     /// A directory of the case's users at which its login has arrived, as at any

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::input::{InputError, key_before, read_json, read_text, with_suggestion};
 use crate::place::without_place;
+use crate::reading::{InputError, end_of_unknown, in_plain_words, path_at, read_json, read_text, shown};
 use crate::sandbox::{Failure, Plugin, Settings, SettingsError};
 
 /// A policy document. By default the one of which every key has its default.
@@ -80,7 +80,11 @@ impl Document {
     #[must_use]
     pub fn error(&self, plugin: &str, error: &SettingsError) -> PolicyError {
         let SettingsError { line, column, ref message } = *error;
-        let message = with_suggestion(without_place(message, line, column));
+        let message = in_plain_words(without_place(message, line, column));
+        let (line, column) = match message.starts_with("unknown value") {
+            true => end_of_unknown(&self.text, (line, column)),
+            false => (line, column),
+        };
         let Some(Origin { file, place: (first_line, first_column) }) = &self.origin else {
             return PolicyError::Default { plugin: plugin.to_owned(), message };
         };
@@ -89,12 +93,12 @@ impl Document {
             (1, column) => (*first_line, first_column + column.max(1) - 1),
             (line, column) => (first_line + line - 1, column.max(1)),
         };
-        let key = key_before(&self.text, line, column)
-            // A message that begins with a key names its own.
-            .filter(|key| !message.starts_with('`') && !message.contains(&format!("`{key}`")));
-        let key = key.map(|key| format!("`{key}`: ")).unwrap_or_default();
+        let path = path_at(&self.text, (line, column), message.starts_with("missing field"));
+        // A message that begins with a key names its own.
+        let names_it = path.is_empty() || message.starts_with('`') || message.contains(&format!("`{path}`"));
+        let key = if names_it { String::new() } else { format!("`{path}`: ") };
         PolicyError::InFile(InputError {
-            file: file.display().to_string(),
+            file: shown(file),
             place: Some(place),
             message: format!("the policy: {key}{message}"),
         })

@@ -4,10 +4,12 @@ use serde_json::Value;
 
 use super::case::Case;
 use super::changes::Change;
+use super::hints::Hint;
 use super::recorder::Call;
 use super::report::{PolicyVerdict, Report};
 use crate::limits::Limits;
 use crate::login::{Decision, Level, Step, Verdict, Verification, mask_addresses};
+use crate::reading::shown;
 use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 
@@ -16,7 +18,7 @@ use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 pub fn page(case: &Case, report: &Report, limits: &Limits) -> Text {
     let mut page = Text::default();
     page.line(head(&case.title));
-    page.line(dim(case.file.display()));
+    page.line(dim(shown(&case.file)));
     login(&mut page, case);
     calls(&mut page, &report.calls);
     policies(&mut page, &report.policies);
@@ -196,9 +198,27 @@ fn explanation(page: &mut Text, report: &Report) {
         let evidence = if evidence.is_empty() { String::new() } else { format!("  {evidence}") };
         page.line(line!["  ", said, evidence]);
     }
-    // Whether a plugin has tried any, it alone knows.
-    let counterfactual = report.counterfactual.as_deref().unwrap_or("the plugin tells of no change");
-    page.line(line!["  ", head("What would change it:"), " ", counterfactual]);
+    let title = head("What would change it:");
+    match &report.counterfactual {
+        // Whether a plugin has tried any, it alone knows.
+        None if report.hints.is_empty() => page.line(line!["  ", title, " the plugin tells of no change"]),
+        None => page.line(line!["  ", title]),
+        Some(told) => page.line(line!["  ", title, " ", told]),
+    }
+    for Hint { policy, settings, decision, note } in &report.hints {
+        let whose = policy.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
+        let so = match decision.as_str() {
+            "linked" => "the accounts would be linked",
+            "suggest" => "the user would be asked",
+            "deny" => "the login would be denied",
+            _ => "the login would go on as it is",
+        };
+        page.line(format!("    With these keys in the policy{whose}, {so}:"));
+        page.line(line!["      ", care(serde_json::Value::Object(settings.clone()).to_string())]);
+        if let Some(note) = note {
+            page.line(format!("      {note}"));
+        }
+    }
 }
 
 fn step_words(step: Step) -> &'static str {

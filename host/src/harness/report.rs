@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::changes::Change;
+use super::hints::Hint;
 use super::recorder::Call;
 use crate::decide::Decided;
 use crate::guard::Refusal;
@@ -30,9 +31,14 @@ pub struct Report {
     /// Every rule weighed, if asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<Verdict>,
-    /// The smallest change that would change the decision, if asked for.
+    /// The smallest changes of the state that would change the decision, if
+    /// asked for, in the plugin's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counterfactual: Option<String>,
+    /// The smallest changes of the settings that change the decision, if asked
+    /// for: each was tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
     /// Why the plugin gave no valid answer, if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -125,6 +131,7 @@ impl Report {
             reasons: outcome.reasons,
             trace: outcome.trace,
             counterfactual: outcome.counterfactual,
+            hints: Vec::new(),
             failure: None,
             refusals: Vec::new(),
             policies: Vec::new(),
@@ -162,6 +169,8 @@ impl Report {
             // Nothing rather than something unmasked.
             reasons: Vec::new(),
             trace: Vec::new(),
+            counterfactual: None,
+            hints: Vec::new(),
             calls: Vec::new(),
             log: Vec::new(),
             output: PluginOutput::default(),

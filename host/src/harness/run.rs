@@ -6,12 +6,13 @@ use std::time::Instant;
 use super::case::Case;
 use super::changes::changes;
 use super::faults::Faulty;
-use super::input::InputError;
+use super::hints;
 use super::recorder::Recorder;
 use super::report::{Cost, PluginInfo, PolicyVerdict, Report};
 use crate::decide::{Decided, DecidedInOrder, GoesOnAs, On, OnFailure, Policy, Undecided, decide_in_order};
-use crate::directory::{Administration, Directory};
+use crate::directory::{Administration, Directory, Memory};
 use crate::login::{ApiError, User, mask_addresses};
+use crate::reading::InputError;
 use crate::sandbox::{CONTRACT, Plugin};
 
 /// Decides a case's login in a directory of its own, at which it arrives as at
@@ -39,6 +40,7 @@ pub fn run_in_order(policies: &[Policy], case: &Case, trace: bool) -> Result<Rep
     if let GoesOnAs::Unknown(error) = goes_on_as {
         return Err(InputError::whole(&case.file, mask_addresses(&error.to_string())));
     }
+    let report = with_hints(report, policies, &case, &before);
     Ok(Report { changes: changes(&before, &memory.users()), ..report }.masked())
 }
 
@@ -80,6 +82,7 @@ pub fn run_on(
     let before: Vec<Arc<User>> = concerned.into_iter().map(|stored| stored.user).collect();
 
     let (report, goes_on_as) = decided(policies, case, directory.clone(), trace);
+    let report = with_hints(report, policies, case, &before);
     let user_id = match goes_on_as {
         GoesOnAs::User(user) => Some(user.user_id.clone()),
         GoesOnAs::Nobody | GoesOnAs::Gone => None,
@@ -139,6 +142,15 @@ fn decided(
         report.output.stderr.push_str(&step.output.stderr);
     }
     (Report { cost: Some(cost), ..report }, goes_on_as)
+}
+
+/// The report with what changes of the settings come to, each tried on the users
+/// as they were before.
+fn with_hints(report: Report, policies: &[Policy], case: &Case, before: &[Arc<User>]) -> Report {
+    hints::tried(report, policies, &|policies| {
+        let users = Memory::with_users(before.iter().map(|user| User::clone(user)));
+        decided(policies, case, Arc::new(Faulty::new(Arc::new(users), case)), true).0
+    })
 }
 
 /// The part of each policy, where there are several.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::InputError;
+use crate::reading::InputError;
 use crate::terminal::escape;
 
 /// Where a case's snapshot lies: `snapshots/<name>.snap` beside the case.

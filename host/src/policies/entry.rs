@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::harness::with_suggestion;
 use crate::limits::Limits;
+use crate::reading::{InputError, in_plain_words, object, read_toml_text};
 use crate::sandbox::Wasi;
 
 /// One policy, as `[[policy]]` of `tenant.toml` or of a policies file has it.
@@ -44,6 +44,7 @@ pub enum EntrySettings {
 #[serde(deny_unknown_fields, default)]
 pub struct PoliciesFile {
     /// The limits of every policy.
+    #[serde(deserialize_with = "object")]
     pub limits: Limits,
     /// The policies, in order.
     pub policy: Vec<PolicyEntry>,
@@ -59,13 +60,11 @@ impl PoliciesFile {
     ///
     /// With the line where the text is no policies file; with the name of the
     /// policy whose entry cannot be.
-    pub fn parse(file: &Path, text: &str) -> Result<Self, String> {
-        let mut read: Self = toml::from_str(text).map_err(|error| {
-            let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
-            format!("line {}: {}", before.matches('\n').count() + 1, with_suggestion(error.message()))
-        })?;
-        read.limits.check().map_err(|why| format!("limits: {why}"))?;
-        PolicyEntry::check_all(&read.policy, &read.limits)?;
+    pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
+        let mut read: Self = read_toml_text(file, text)?;
+        let whole = |why: String| InputError::whole(file, why);
+        read.limits.check().map_err(|why| whole(format!("limits: {why}")))?;
+        PolicyEntry::check_all(&read.policy, &read.limits).map_err(whole)?;
         let folder = file.parent().unwrap_or(Path::new(""));
         read.policy.iter_mut().for_each(|entry| entry.resolve(folder));
         Ok(read)
@@ -99,7 +98,7 @@ impl PolicyEntry {
     pub fn limits(&self, of_all: &Limits) -> Result<Limits, String> {
         let mut merged = toml::Table::try_from(of_all).map_err(|error| error.to_string())?;
         merged.extend(self.limits.clone());
-        let limits: Limits = merged.try_into().map_err(|error| with_suggestion(error.message()))?;
+        let limits: Limits = merged.try_into().map_err(|error| in_plain_words(error.message()))?;
         limits.check()?;
         Ok(limits)
     }
@@ -145,7 +144,7 @@ mod tests {
     use super::PoliciesFile;
 
     fn parse(text: &str) -> Result<PoliciesFile, String> {
-        PoliciesFile::parse(Path::new("conf/policies.toml"), text)
+        PoliciesFile::parse(Path::new("conf/policies.toml"), text).map_err(|error| error.within_file())
     }
 
     #[test]
@@ -177,6 +176,8 @@ mod tests {
             refusal("[[policy]]\nlimits = { fuel = 0 }\n"),
             "policy `link-users-by-email`: limits: `fuel` is 0; expected 1 to 1125899906842624"
         );
-        assert!(refusal("[[policy]]\nplugni = \"a\"\n").starts_with("line 2: unknown field `plugni`"));
+        assert!(
+            refusal("[[policy]]\nplugni = \"a\"\n").starts_with("line 2, column 1: unknown field `plugni`")
+        );
     }
 }

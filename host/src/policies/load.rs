@@ -130,7 +130,7 @@ impl Source {
             None => (crate::PLUGIN_NAME.to_owned(), Cow::Borrowed(crate::PLUGIN)),
             Some(file) => {
                 let bytes = read_component(file, self.sandbox.limits()).map_err(|error| {
-                    let why = crate::harness::cannot_be_read(&error);
+                    let why = crate::reading::cannot_be_read(&error);
                     SourceError::Unreadable { file: file.clone(), why }
                 })?;
                 (file.display().to_string(), Cow::Owned(bytes))

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use super::foreign::{self, Fields};
 use super::rejects::Form;
 use crate::directory::{UserWithPassword, connection_in_id};
-use crate::harness::{InputError, read_json};
 use crate::login::{Identity, Timestamp, User};
 use crate::password_hash;
+use crate::reading::{InputError, in_plain_words, read_json};
 
 /// The connection of database users that name none: Auth0's own default.
 const DATABASE: &str = "Username-Password-Authentication";
@@ -242,7 +242,7 @@ fn in_place<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
 fn of_fields(fields: Map<String, Value>) -> Result<User, Fault> {
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let path = error.path().to_string();
-        let why = crate::harness::with_suggestion(&error.into_inner().to_string());
+        let why = in_plain_words(&error.into_inner().to_string());
         if path == "." { why } else { format!("`{path}`: {why}") }.into()
     })
 }

@@ -52,6 +52,18 @@ impl Policy {
             .map_err(|error| Unreadable::from(&error))
     }
 
+    /// The document with the members of its preset beside its own.
+    ///
+    /// # Errors
+    ///
+    /// When it is no policy, with the place.
+    pub fn with_preset(text: &str) -> Result<String, Unreadable> {
+        match Self::read(text)?.preset {
+            None => Ok(text.to_owned()),
+            Some(preset) => overlay(preset.document(), text).map_err(|error| Unreadable::from(&error)),
+        }
+    }
+
     /// Reads a document and finds what contradicts itself in it.
     ///
     /// # Errors

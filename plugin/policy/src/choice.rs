@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
@@ -16,6 +17,26 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(
     let text = Cow::<str>::deserialize(deserializer)?;
     let index = texts.iter().position(|known| *known == text);
     index.ok_or_else(|| Error::unknown_variant(&text, texts))
+}
+
+/// Reads an object. What serde derives takes a list for the values in their
+/// order, and an empty one for the defaults.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(Object(PhantomData))
 }
 
 impl<'de> Deserialize<'de> for TrustedConnection {

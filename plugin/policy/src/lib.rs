@@ -41,10 +41,13 @@ pub struct Policy {
     /// codes (strategies `auth0` and `email`) need not be listed.
     pub trusted_connections: Vec<TrustedConnection>,
     /// Connections, by name or strategy, that call an address verified only
-    /// because the tenant says so for all of them. The user is asked. It acts
-    /// on `email_verified: true` alone: where a connection sends no
-    /// `email_verified` (Entra ID does not), the tenant has to map it, or
-    /// nothing is linked and nobody asked.
+    /// because the tenant says so for all of them. The user is asked, never
+    /// linked without. It acts on `email_verified: true` alone. Where a
+    /// connection sends no `email_verified` (Entra ID does not), it has no
+    /// effect: nobody is looked up by an address that nobody calls verified.
+    /// The tenant vouches for the addresses by setting it for the connection
+    /// (in Auth0, `should_trust_email_verified_connection` as
+    /// `always_set_emails_as_verified`); then the user is asked.
     pub verified_by_tenant: Vec<String>,
     /// Databases in which several people share one address, by name. Never
     /// linked without asking.
@@ -94,13 +97,16 @@ pub struct Policy {
     /// without asking.
     pub allow_demote_with_identities: bool,
     /// Accounts with power.
+    #[serde(deserialize_with = "choice::object")]
     pub privileged: Privileged,
     /// An account with MFA, when this login has passed no second factor or the
     /// account that would stay has none.
     pub mfa: Mfa,
     /// What becomes of the secondary's metadata.
+    #[serde(deserialize_with = "choice::object")]
     pub metadata: Metadata,
     /// How often users are asked.
+    #[serde(deserialize_with = "choice::object")]
     pub prompts: Prompts,
     /// Days for which a pair stays apart after an unlink. 0: none.
     pub unlink_cooldown_days: u32,
@@ -112,6 +118,7 @@ pub struct Policy {
     /// A look-up or a link that fails.
     pub on_error: OnError,
     /// What is too much.
+    #[serde(deserialize_with = "choice::object")]
     pub limits: PolicyLimits,
 }
 
@@ -440,9 +447,11 @@ choice! {
 #[serde(deny_unknown_fields, default)]
 pub struct Metadata {
     /// `user_metadata`. By default `primary_wins`.
+    #[serde(deserialize_with = "choice::object")]
     pub user: MetadataRules,
     /// `app_metadata`. By default `drop`: what an administrator gave to one
     /// account is not given to another by a login.
+    #[serde(deserialize_with = "choice::object")]
     pub app: MetadataRules,
 }
 

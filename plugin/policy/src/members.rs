@@ -17,7 +17,11 @@ pub fn read(text: &str) -> serde_json::Result<Members<'_>> {
 }
 
 /// An object with the keys of `over` written over those of `under`.
-pub(crate) fn overlay(under: &str, over: &str) -> serde_json::Result<String> {
+///
+/// # Errors
+///
+/// When one of the two is no object.
+pub fn overlay(under: &str, over: &str) -> serde_json::Result<String> {
     let mut members = read(under)?;
     for (key, value) in read(over)? {
         members.insert(key, value);

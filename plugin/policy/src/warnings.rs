@@ -25,9 +25,16 @@ impl Policy {
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let of_trust = self.trusted_connections.iter().filter_map(|trusted| self.about_trust(trusted));
+        let grouped = self.connection_groups.values().flatten();
+        let of_groups = grouped.filter(|name| is_enterprise(name)).map(|name| {
+            let message = format!(
+                "`{name}` is the name of a strategy; a group holds connections by their own names, and this matches none of the strategy's."
+            );
+            Warning { key: "connection_groups", attack: "", message }
+        });
         let of_options = self.given_up().into_iter().filter(|(is_given_up, ..)| *is_given_up);
         let of_options = of_options.map(|(_, key, attack, message)| warning(key, attack, message));
-        of_trust.chain(of_options).collect()
+        of_trust.chain(of_groups).chain(of_options).collect()
     }
 
     /// Whether each protection is given up, its key, the attack, and the loss.
@@ -103,7 +110,7 @@ impl Policy {
                     ),
                 );
             }
-            TrustedConnection::Name(_) => return None,
+            TrustedConnection::Name(name) => return without_domains(name),
             TrustedConnection::Detailed(detail) => detail,
         };
         if let Some(strategy) = &detail.strategy {
@@ -133,8 +140,11 @@ impl Policy {
                 "`*` stands for all connections only where it is the whole entry; as a `name` it matches nothing.",
             );
         }
+        if detail.domains.is_empty() {
+            return without_domains(name);
+        }
         let is_grouped = self.connection_groups.values().flatten().any(|it| it == name || it == "*");
-        if !detail.domains.is_empty() && !is_grouped {
+        if !is_grouped {
             return about(
                 "",
                 &format!(
@@ -145,6 +155,67 @@ impl Policy {
         None
     }
 }
+
+/// A connection that is listed by name alone. Its strategy is not known here;
+/// the names of social connections and of the first database are.
+fn without_domains(name: &str) -> Option<Warning> {
+    if NOT_ENTERPRISE.contains(&name) {
+        return None;
+    }
+    let message = format!(
+        "`{name}` is listed without `domains`: if it is an enterprise connection, its word is not taken until they are listed."
+    );
+    Some(Warning { key: "trusted_connections", attack: "", message })
+}
+
+/// Connections whose names say that they are no enterprise ones. Source: Auth0's
+/// event schema, the social category of identities; a social connection is
+/// named as its strategy unless somebody names it otherwise.
+const NOT_ENTERPRISE: [&str; 43] = [
+    "Username-Password-Authentication",
+    "amazon",
+    "aol",
+    "apple",
+    "auth0",
+    "baidu",
+    "bitbucket",
+    "box",
+    "daccount",
+    "dropbox",
+    "dwolla",
+    "email",
+    "evernote",
+    "evernote-sandbox",
+    "exact",
+    "facebook",
+    "fitbit",
+    "github",
+    "google-oauth2",
+    "instagram",
+    "line",
+    "linkedin",
+    "miicard",
+    "paypal",
+    "paypal-sandbox",
+    "planningcenter",
+    "renren",
+    "salesforce",
+    "salesforce-community",
+    "salesforce-sandbox",
+    "shopify",
+    "sms",
+    "soundcloud",
+    "thirtysevensignals",
+    "twitter",
+    "untappd",
+    "vkontakte",
+    "weibo",
+    "windowslive",
+    "wordpress",
+    "yahoo",
+    "yammer",
+    "yandex",
+];
 
 fn warning(key: &'static str, attack: &'static str, message: &str) -> Warning {
     Warning { key, attack, message: message.to_owned() }
@@ -201,6 +272,9 @@ mod tests {
             (r#"{"metadata": {"app": {"keys": {"roles": "union_arrays"}}}}"#, "metadata S-59"),
             (r#"{"trusted_connections": ["samlp"]}"#, "trusted_connections "),
             (r#"{"trusted_connections": [{"name": "*"}]}"#, "trusted_connections "),
+            (r#"{"trusted_connections": ["acme"]}"#, "trusted_connections "),
+            (r#"{"trusted_connections": [{"name": "acme"}]}"#, "trusted_connections "),
+            (r#"{"connection_groups": {"staff": ["samlp"]}}"#, "connection_groups "),
         ];
         for (policy, expected) in cases {
             assert_eq!(warned(policy), [expected], "{policy}");
@@ -209,11 +283,13 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_placed_or_named_without_domains_is_not_told() {
+    fn a_connection_that_is_placed_or_no_enterprise_one_is_not_told() {
         let placed = r#"{"trusted_connections": [{"name": "acme", "domains": ["acme.com"]}],
             "connection_groups": {"staff": ["acme", "Username-Password-Authentication"]}}"#;
         assert!(warned(placed).is_empty());
-        assert!(warned(r#"{"trusted_connections": [{"strategy": "google-oauth2"}]}"#).is_empty());
+        let social =
+            r#"{"trusted_connections": ["github", {"name": "apple"}, {"strategy": "google-oauth2"}]}"#;
+        assert!(warned(social).is_empty());
     }
 
     #[test]

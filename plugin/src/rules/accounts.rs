@@ -174,8 +174,10 @@ pub(super) fn trusted(s: &Situation, _: &Course) -> Verdict {
                 (Code::ConnectionNotTrusted, format!("`{connection}` is not in `trusted_connections`."))
             }
             Trust::WithoutDomains => (
-                Code::ConnectionNotTrusted,
-                format!("`{connection}` is listed without `domains`, which an enterprise connection needs."),
+                Code::ConnectionWithoutDomains,
+                format!(
+                    "`{connection}` is in `trusted_connections` without `domains`, which an enterprise connection needs."
+                ),
             ),
             Trust::ByTenantOnly => (
                 Code::VerificationByPolicyOnly,

@@ -2,7 +2,7 @@
 
 use link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnMultiple};
 
-use super::login::cut;
+use super::login::{by_tenant_in_words, cut};
 use super::{Course, Verdict, Wish, ask, no_op, passes, passes_with, stop, strictly};
 use crate::account::Account;
 use crate::bindings::{Reason, Step, Verification};
@@ -102,8 +102,9 @@ pub(super) fn candidate_verified(s: &Situation, _: &Course) -> Verdict {
 /// The reason why a candidate's address does not count as verified: what its
 /// `email_verified` holds.
 fn unverified_in_words(s: &Situation, id: &str) -> String {
-    let held = s.input.found.iter().find(|user| user.user_id == id).map(|user| &user.email_verified);
-    match held {
+    let found = s.input.found.iter().find(|user| user.user_id == id);
+    let by_tenant = found.map_or("", |user| by_tenant_in_words(&Account::of(user, s.policy)));
+    let held = match found.map(|user| &user.email_verified) {
         Some(Verification::Absent) => {
             "The other account does not say whether its address is verified: `email_verified` is absent."
                 .to_owned()
@@ -116,7 +117,8 @@ fn unverified_in_words(s: &Situation, id: &str) -> String {
         }
         _ => "The other account has not verified the address; somebody else may have made it in advance."
             .to_owned(),
-    }
+    };
+    held + by_tenant
 }
 
 pub(super) fn same_provider(s: &Situation, _: &Course) -> Verdict {

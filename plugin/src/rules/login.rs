@@ -3,7 +3,7 @@
 use link_policy::{Mode, OnError};
 
 use super::{Course, Verdict, Wish, error_words, no_op, passes, passes_with, stop};
-use crate::account::Claim;
+use crate::account::{Account, Claim};
 use crate::bindings::{ApiError, Verification};
 use crate::email::{self, Form};
 use crate::reason::Code;
@@ -61,19 +61,13 @@ pub(super) fn address(s: &Situation, _: &Course) -> Verdict {
 
 pub(super) fn verified(s: &Situation, _: &Course) -> Verdict {
     let id = &[s.current.id()];
-    let by_tenant = s.current.root().trust == Trust::ByTenantOnly;
-    let unknown = |detail: &str| {
-        let hint =
-            " `verified_by_tenant` does not stand in for it: the connection has to map `email_verified`.";
-        let detail = [detail, if by_tenant { hint } else { "" }].concat();
-        no_op(Code::EmailVerifiedUnknown.about(id, detail))
-    };
+    let unproved =
+        |code: Code, detail: &str| no_op(code.about(id, [detail, by_tenant_in_words(&s.current)].concat()));
+    let unknown = |detail: &str| unproved(Code::EmailVerifiedUnknown, detail);
     match &s.current.user.email_verified {
         Verification::Verified => {}
         Verification::Unverified => {
-            return no_op(
-                Code::EmailUnverifiedCurrent.about(id, "The address of this login is not verified."),
-            );
+            return unproved(Code::EmailUnverifiedCurrent, "The address of this login is not verified.");
         }
         Verification::Absent => return unknown("The login does not say whether its address is verified."),
         Verification::Null => return unknown("`email_verified` of the login is null, which proves nothing."),
@@ -97,6 +91,17 @@ pub(super) fn verified(s: &Situation, _: &Course) -> Verdict {
         ),
     };
     no_op(detail.0.about(id, detail.1))
+}
+
+/// When `verified_by_tenant` acts, for an account of a connection in it whose
+/// address does not count. Source of the option: Auth0's Management API, options
+/// of enterprise connections.
+pub(super) fn by_tenant_in_words(account: &Account) -> &'static str {
+    if account.root().trust != Trust::ByTenantOnly {
+        return "";
+    }
+    " `verified_by_tenant` acts on `email_verified: true` alone: the tenant has to set it for the connection (in Auth0, \
+     `should_trust_email_verified_connection`), and then the user is asked."
 }
 
 /// The beginning of a value that has no limit; an outcome's texts have one.

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use serde_json::{Value, json};
 
 use super::bar;
 use crate::cli::directory::DirectoryArgs;
-use crate::cli::{Exit, Outcome, print};
+use crate::cli::{Exit, Outcome, print, print_json};
 use crate::directory::{Administration, Memory, Open};
 use crate::harness::thousands;
 use crate::login::mask_addresses;
-use crate::terminal::Text;
+use crate::terminal::{Json, Text};
 use crate::transfer::{self, Import, ImportError, ReadError, Rejects, Summary, UsersFile};
 
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,9 @@ pub(super) struct ImportArgs {
     /// owner may read it: there may be hashes of passwords in it
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    json: bool,
 }
 
 impl ImportArgs {
@@ -70,7 +74,11 @@ impl ImportArgs {
         let goes_on = how.resume.is_some() && !self.dry_run;
         let (summary, ended) = transfer::import(&*directory, file, how);
         bar.finish_and_clear();
-        print(&self.told(&summary, ended.is_ok()))?;
+        if self.json {
+            print_json(&Json::pretty(&for_programs(&summary, ended.is_ok())).map_err(Exit::failed)?)?;
+        } else {
+            print(&self.told(&summary, ended.is_ok()))?;
+        }
         match ended {
             Err(error) => Err(self.ended(error, &summary, goes_on)),
             Ok(()) => self.judged(&summary),
@@ -187,4 +195,16 @@ impl ImportArgs {
         }
         told
     }
+}
+
+/// What came of an import, for programs.
+fn for_programs(summary: &Summary, is_whole: bool) -> Value {
+    let told = |(place, why): &(_, String)| json!({ "place": format!("{place}"), "why": why });
+    let left_out = |(field, users, why, first): &(_, _, _, _)| json!({ "field": field, "users": users, "why": why, "first": format!("{first}") });
+    json!({
+        "is_whole": is_whole, "resumed_behind": summary.resumed_behind, "added": summary.added,
+        "replaced": summary.replaced, "same": summary.same, "bad": summary.bad,
+        "told": summary.told.iter().map(told).collect::<Vec<_>>(),
+        "left_out": summary.left_out.iter().map(left_out).collect::<Vec<_>>(),
+    })
 }

@@ -9,6 +9,7 @@ mod settings;
 mod strategies;
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -23,6 +24,7 @@ pub(super) use strategies::{is_strategy, strategies};
 
 use crate::limits::Limits;
 use crate::policies::PolicyEntry;
+use crate::reading::{object, read_toml_text};
 pub(super) use connection::derived;
 use connection::derived_id;
 
@@ -62,7 +64,7 @@ pub struct Config {
     #[serde(default)]
     pub lifetimes: Lifetimes,
     /// What one login of a policy's plugin may use up.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub limits: Limits,
     /// The policies that decide a login, in order; that of the command line
     /// where there is none.
@@ -150,14 +152,9 @@ impl Config {
     /// With line and column where the text is no configuration; with the name of
     /// what contradicts itself otherwise.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let mut config: Self = toml::from_str(text).map_err(|error| {
-            // Without the offending line, which may hold a secret.
-            let place = error.span().map_or_else(String::new, |span| {
-                let before = &text[..span.start.min(text.len())];
-                format!("line {}: ", before.matches('\n').count() + 1)
-            });
-            ConfigError(format!("{place}{}", error.message()))
-        })?;
+        // Without the offending line, which may hold a secret.
+        let read = read_toml_text(Path::new("tenant.toml"), text);
+        let mut config: Self = read.map_err(|error| ConfigError(error.within_file()))?;
         config.check().map_err(ConfigError)?;
         for connection in &mut config.connections {
             if connection.id.is_empty() {
@@ -305,7 +302,7 @@ mod tests {
     #[test]
     fn an_error_says_where_and_shows_no_secret() {
         let error = refusal("[[clients]]\nclient_id = \"a\"\nclient_sekret = \"hunter2hunter2hunter2\"\n");
-        assert!(error.starts_with("line 3: unknown field `client_sekret`"), "{error}");
+        assert!(error.starts_with("line 3, column 1: unknown field `client_sekret`"), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
 

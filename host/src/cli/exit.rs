@@ -1,0 +1,119 @@
+//! The exit codes, and which error means which: 1 is what cannot be done now,
+//! 2 is what the user has written.
+
+use anyhow::anyhow;
+
+use crate::directory::{KeyError, Location, OpenError};
+use crate::login::mask_addresses;
+use crate::policies::SourceError;
+use crate::reading::InputError;
+use crate::scaffold::ScaffoldError;
+use crate::tenant::{ServeError, StateError};
+
+/// The plugin or the directory failed, or a snapshot differs.
+pub(super) const FAILED: u8 = 1;
+/// Usage, or unreadable input.
+pub(super) const UNREADABLE: u8 = 2;
+
+/// What a command leaves: nothing, or a sentence and the exit code it means.
+pub(super) type Outcome = Result<(), Exit>;
+
+/// Why the program ends with something else than 0.
+pub(crate) struct Exit {
+    pub(super) code: u8,
+    pub(super) error: Option<anyhow::Error>,
+}
+
+impl Exit {
+    pub(super) fn failed(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: FAILED, error: Some(error.into()) }
+    }
+
+    pub(super) fn unreadable(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: UNREADABLE, error: Some(error.into()) }
+    }
+
+    /// Everything has been said already.
+    pub(super) fn silently(code: u8) -> Self {
+        Self { code, error: None }
+    }
+
+    /// A directory cannot be opened. A server that does not answer, or a file that
+    /// is locked, may do tomorrow; a file that is not there, or none of SQLite's,
+    /// is another than was meant.
+    pub(super) fn unopened(location: &Location, error: OpenError) -> Self {
+        let is_now = match (&error, location) {
+            (OpenError::NoLocation(_) | OpenError::Variable { .. }, _) => false,
+            (OpenError::Away { .. }, _) => true,
+            (OpenError::Unusable { .. }, Location::Postgres(url)) => url.parse::<postgres::Config>().is_ok(),
+            (OpenError::Unusable { .. }, Location::Sqlite(file)) => is_of_sqlite(file),
+        };
+        if is_now { Self::failed(error) } else { Self::unreadable(error) }
+    }
+}
+
+fn is_of_sqlite(file: &std::path::Path) -> bool {
+    const BEGINS: &[u8] = b"SQLite format 3\0";
+    match std::fs::File::open(file) {
+        Ok(mut opened) => {
+            let mut begins = [0; 16];
+            let read = std::io::Read::read(&mut opened, &mut begins);
+            file.is_file() && read.is_ok_and(|read| read == 0 || begins == BEGINS)
+        }
+        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
+    }
+}
+
+impl From<InputError> for Exit {
+    fn from(error: InputError) -> Self {
+        Self::unreadable(error)
+    }
+}
+
+impl From<KeyError> for Exit {
+    fn from(error: KeyError) -> Self {
+        Self::unreadable(error)
+    }
+}
+
+/// The directory did not do as asked.
+impl From<crate::login::ApiError> for Exit {
+    fn from(error: crate::login::ApiError) -> Self {
+        Self::failed(anyhow!("{}", mask_addresses(&error.to_string())))
+    }
+}
+
+impl From<SourceError> for Exit {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Failed { .. } | SourceError::Sandbox { .. } => Self::failed(error),
+            error => Self::unreadable(error),
+        }
+    }
+}
+
+impl From<ScaffoldError> for Exit {
+    fn from(error: ScaffoldError) -> Self {
+        match error {
+            ScaffoldError::Unwritable { .. } => Self::failed(error),
+            ScaffoldError::Exists(_) | ScaffoldError::Reserved(..) => Self::unreadable(error),
+        }
+    }
+}
+
+impl From<StateError> for Exit {
+    fn from(error: StateError) -> Self {
+        Self::unreadable(error)
+    }
+}
+
+impl From<ServeError> for Exit {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Source(error) => error.into(),
+            ServeError::State(error) => error.into(),
+            ServeError::Port { .. } | ServeError::Seed(_) | ServeError::Stopped(_) => Self::failed(error),
+            ServeError::Keys(_) | ServeError::Certificate(_) => Self::unreadable(error),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Which events are logged: `LIGATURE_LOG`.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::reading::nearest;
+
+/// The environment variable.
+pub(super) const VARIABLE: &str = "LIGATURE_LOG";
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// The filter that a text stands for. Where it names no level for all, that is
+/// `info`: what is said of one part silences no other.
+///
+/// # Errors
+///
+/// The part that is none, and what was probably meant. The library takes any
+/// word for the name of a part of the program, and then logs nothing else.
+pub(super) fn read(text: &str) -> Result<EnvFilter, String> {
+    let mut has_level = false;
+    // Those with fields hold commas of their own: the library alone reads them.
+    if !text.contains('[') {
+        for directive in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+            let (part, level) = match directive.rsplit_once('=') {
+                Some((part, level)) => (Some(part), level),
+                None => (None, directive),
+            };
+            if !is_level(level) {
+                return Err(no_level(part, level));
+            }
+            has_level |= part.is_none();
+        }
+    }
+    let whole = if has_level { text.to_owned() } else { format!("info,{text}") };
+    EnvFilter::builder().parse(whole).map_err(|error| format!("{VARIABLE}: {error}"))
+}
+
+fn is_level(text: &str) -> bool {
+    LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text)) || matches!(text.as_bytes(), [b'0'..=b'5'])
+}
+
+fn no_level(part: Option<&str>, level: &str) -> String {
+    let meant = match nearest(&level.to_ascii_lowercase(), LEVELS.into_iter()) {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None if part.is_none() => format!("; for one part of the program, write `{level}=debug`"),
+        None => String::new(),
+    };
+    format!("{VARIABLE}: `{level}` is no level; expected one of `{}`{meant}", LEVELS.join("`, `"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused() {
+        let refused = |text| read(text).map(|filter| filter.to_string()).unwrap_err();
+        let levels = "expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`";
+        assert_eq!(
+            refused("debgu"),
+            format!("LIGATURE_LOG: `debgu` is no level; {levels}; did you mean `debug`?")
+        );
+        assert_eq!(
+            refused("info,audit=wran"),
+            format!("LIGATURE_LOG: `wran` is no level; {levels}; did you mean `warn`?")
+        );
+        assert!(
+            refused("ligature_host").ends_with("; for one part of the program, write `ligature_host=debug`")
+        );
+        assert!(refused("[a").starts_with("LIGATURE_LOG: "));
+    }
+
+    #[test]
+    fn what_is_said_of_one_part_silences_no_other() {
+        for (text, filter) in [
+            ("", "info"),
+            ("debug", "debug"),
+            ("DEBUG", "debug"),
+            ("hyper=off", "hyper=off,info"),
+            ("warn,hyper=trace", "hyper=trace,warn"),
+        ] {
+            assert_eq!(read(text).unwrap().to_string(), filter, "{text}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `docs/command-line.md`, made from the command line itself.
+
+use std::fmt::Write;
+
+use clap::{Arg, ArgAction, Command};
+
+const BEFORE: &str = "# The command line\n\n\
+    Made from the arguments of `ligature` by `make docs`; a test checks that it is current. `ligature COMMAND --help` says \
+    more of each.\n\n\
+    ## Exit codes\n\n\
+    | code | meaning |\n|---|---|\n\
+    | 0 | Done. |\n\
+    | 1 | It cannot be done now: the plugin or the directory failed, a port is taken, a file cannot be written; or a snapshot \
+    differs. The same command may succeed later. |\n\
+    | 2 | What was written is wrong: the command line, or a file that it names. |\n\n\
+    ## The environment\n\n\
+    Flags have a variable where the tables name one; the flag counts before it. `LIGATURE_LOG` says what `serve` logs: a \
+    level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or `PART=LEVEL` for a part of the program, with commas between; `info` \
+    where it says nothing. `NO_COLOR=1` turns colours off.\n";
+
+/// The page.
+fn page(mut command: Command) -> String {
+    command.build();
+    let mut page = BEFORE.to_owned();
+    section(&mut page, &command, "ligature");
+    page
+}
+
+fn section(page: &mut String, command: &Command, name: &str) {
+    for sub in command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help") {
+        let name = format!("{name} {}", sub.get_name());
+        if sub.has_subcommands() {
+            section(page, sub, &name);
+            continue;
+        }
+        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = write!(
+            page,
+            "\n## `{name}`\n\n{about}.\n\n| argument | variable | default | |\n|---|---|---|---|\n"
+        );
+        for arg in sub.get_arguments().filter(|it| !it.is_hide_set() && it.get_id() != "help") {
+            let _ = writeln!(page, "{}", row(arg));
+        }
+    }
+}
+
+fn row(arg: &Arg) -> String {
+    let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+    let value = arg.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
+    let possible = arg.get_possible_values();
+    let value = if possible.is_empty() || !takes_value {
+        value
+    } else {
+        possible.iter().map(|it| it.get_name().to_owned()).collect::<Vec<_>>().join("|")
+    };
+    let argument = match (arg.get_long(), arg.get_short()) {
+        (Some(long), short) => {
+            let value = if takes_value { format!(" {value}") } else { String::new() };
+            let short = short.map(|short| format!(", `-{short}`")).unwrap_or_default();
+            format!("`--{long}{value}`{short}")
+        }
+        (None, _) => format!("`{value}`"),
+    };
+    let variable = arg.get_env().map(|it| format!("`{}`", it.to_string_lossy())).unwrap_or_default();
+    let default = arg.get_default_values().iter().filter(|_| takes_value);
+    let default: Vec<String> = default.map(|it| format!("`{}`", it.to_string_lossy())).collect();
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let cell = |text: String| text.replace('|', "\\|").replace('\n', " ");
+    format!("| {} | {variable} | {} | {} |", cell(argument), cell(default.join(" ")), cell(help))
+}
+
+/// Every command but those that print JSON anyhow, and `serve`, whose log does.
+#[test]
+fn every_command_prints_json_where_asked() {
+    fn without(command: &Command, name: &str, found: &mut Vec<String>) {
+        for sub in command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help") {
+            let name = format!("{name} {}", sub.get_name());
+            if sub.has_subcommands() {
+                without(sub, &name, found);
+            } else if sub.get_arguments().all(|it| it.get_id() != "json") {
+                found.push(name);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    without(&super::usage::command(), "ligature", &mut found);
+    let anyhow = ["ligature serve", "ligature users export", "ligature users show", "ligature schema"];
+    assert_eq!(found, anyhow);
+}
+
+/// A comment at a variant of the enum of commands would hide it.
+#[test]
+fn the_long_help_of_every_command_shows() {
+    let command = super::usage::command();
+    for name in ["run", "test", "serve", "bench", "schema", "new", "component", "undo", "inspect"] {
+        let command = command.find_subcommand(name).expect("it is there");
+        let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+        let short = command.get_about().map(ToString::to_string).unwrap_or_default();
+        assert!(long.len() > short.len() + 40 && !short.contains('\n'), "{name}: {long}");
+    }
+}
+
+/// What a service is started with can stand in its environment.
+#[test]
+fn every_flag_of_a_service_has_a_variable() {
+    let command = super::usage::command();
+    let serve = command.find_subcommand("serve").expect("it is there");
+    let without = serve.get_arguments().filter(|it| it.get_env().is_none()).map(|it| it.get_id().to_string());
+    let without: Vec<String> = without.filter(|it| it != "help").collect();
+    assert_eq!(without, ["init", "rotate_key"]);
+}
+
+#[test]
+fn the_page_of_the_command_line_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/command-line.md");
+    let page = page(super::usage::command());
+    if std::env::var_os("LIGATURE_UPDATE_DOCS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let held = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(held == page, "docs/command-line.md is not current; `make docs` makes it so");
+}

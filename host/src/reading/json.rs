@@ -1,0 +1,147 @@
+//! JSON texts.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::path::end_of_unknown;
+use super::{InputError, STANDARD_INPUT, cannot_be_read, in_plain_words, shown};
+use crate::place::without_place;
+
+/// Reads a text file, or standard input where the file is `-`. A byte order mark
+/// in front is left out.
+///
+/// # Errors
+///
+/// When it cannot be read, is empty, or is not UTF-8.
+pub fn read_text(file: &Path) -> Result<String, InputError> {
+    let mut bytes = Vec::new();
+    let read = if file == Path::new(STANDARD_INPUT) {
+        std::io::stdin().read_to_end(&mut bytes).map(|_| ())
+    } else {
+        std::fs::read(file).map(|read| bytes = read)
+    };
+    read.map_err(|error| InputError::whole(file, cannot_be_read(&error)))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let message = match error.as_bytes() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16; expected UTF-8",
+            _ => "this is not UTF-8; expected a JSON text",
+        };
+        InputError { file: shown(file), place: Some(place_behind(good)), message: message.to_owned() }
+    })?;
+    match text.strip_prefix('\u{feff}') {
+        Some(behind) => Ok(behind.to_owned()),
+        None => Ok(text),
+    }
+}
+
+/// Reads a JSON text that came from `file`.
+///
+/// # Errors
+///
+/// With line and column, the path within the text, and the nearest key where
+/// one was misspelt.
+pub fn read_json<'a, T: Deserialize<'a>>(file: &Path, text: &'a str) -> Result<T, InputError> {
+    let in_file = |(place, message)| InputError { file: shown(file), place, message };
+    parse_json(text).map_err(in_file)
+}
+
+/// Reads a JSON text.
+///
+/// # Errors
+///
+/// The place, line and column from 1, and what is wrong there: the path within
+/// the text, and plain words.
+pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+    if text.trim().is_empty() {
+        return Err((None, "there is nothing in it; expected a JSON text".to_owned()));
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut path = String::new();
+    let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        path = error.path().to_string();
+        error.into_inner()
+    });
+    read.and_then(|value| json.end().map(|()| value)).map_err(|error| {
+        let message = error.to_string();
+        let message = without_place(&message, error.line(), error.column());
+        let at = match without_unknown_key(&path, message) {
+            // A text that is no JSON has no path, or a part that is unknown.
+            "" | "." | "?" => String::new(),
+            path => format!("`{path}`: "),
+        };
+        let place = (error.line() > 0).then(|| (error.line(), error.column().max(1)));
+        let is_unknown = message.starts_with("unknown variant");
+        let place = place.map(|it| if is_unknown { end_of_unknown(text, it) } else { it });
+        (place, format!("{at}{}", in_plain_words(message)))
+    })
+}
+
+/// The place of a fault, and what is wrong there.
+pub type Fault = (Option<(usize, usize)>, String);
+
+/// The path without the key that the message is about, and names.
+fn without_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {
+    let key = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")).map(|it| it.0);
+    match key.and_then(|key| path.strip_suffix(key)) {
+        Some(parent) => parent.strip_suffix('.').unwrap_or(parent),
+        None => path.strip_suffix(".?").unwrap_or(path),
+    }
+}
+
+/// Line and column, from 1, of what comes behind this text.
+pub(crate) fn place_behind(text: &[u8]) -> (usize, usize) {
+    let line = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let column = text.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::read_json;
+
+    #[test]
+    fn an_error_names_file_place_and_path() {
+        let error = read_json::<Vec<u8>>(Path::new("a.json"), "[1,\n \"x\"]").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a.json, line 2, column 4: `[1]`: expected a whole number from 0 to 255, not the text \"x\""
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_once() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "only read")]
+        struct Inner {
+            key: u8,
+        }
+        let error = read_json::<Vec<Inner>>(Path::new("a.json"), "[{\"kez\": 1}]").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a.json, line 1, column 7: `[0]`: unknown field `kez`, expected `key`; did you mean `key`?"
+        );
+    }
+
+    #[test]
+    fn what_follows_the_value_is_an_error() {
+        let error = read_json::<u8>(Path::new("a.json"), "1 2").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a.json, line 1, column 3: something stands behind the end of the JSON value"
+        );
+    }
+
+    #[test]
+    fn an_empty_text_is_told_as_such() {
+        for text in ["", " \n"] {
+            let error = read_json::<u8>(Path::new("a.json"), text).unwrap_err();
+            assert_eq!(error.to_string(), "a.json: there is nothing in it; expected a JSON text");
+        }
+    }
+}

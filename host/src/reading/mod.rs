@@ -1,0 +1,75 @@
+//! Reading what people write: JSON and TOML texts, and saying in plain words
+//! where they are wrong. Every reader says it with these.
+
+mod json;
+mod path;
+mod toml;
+mod words;
+
+use std::fmt;
+use std::path::Path;
+
+pub(crate) use json::place_behind;
+pub use json::{Fault, parse_json, read_json, read_text};
+pub(crate) use path::{end_of_unknown, path_at};
+pub(crate) use toml::{object, read_toml, read_toml_text};
+pub(crate) use words::{in_plain_words, nearest};
+
+/// Something in a file is not as expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputError {
+    /// The file.
+    pub file: String,
+    /// Line and column, from 1, where there is a place.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+impl InputError {
+    /// An error about a file as a whole.
+    pub fn whole(file: &Path, message: impl Into<String>) -> Self {
+        Self { file: shown(file), place: None, message: message.into() }
+    }
+
+    /// The error for a reader who knows which file it is about.
+    #[must_use]
+    pub fn within_file(&self) -> String {
+        match self.place {
+            Some((line, column)) => format!("line {line}, column {column}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => {
+                write!(f, "{}, line {line}, column {column}: {}", self.file, self.message)
+            }
+            None => write!(f, "{}: {}", self.file, self.message),
+        }
+    }
+}
+
+impl std::error::Error for InputError {}
+
+/// The name of standard input where a file is named.
+pub const STANDARD_INPUT: &str = "-";
+
+/// The name of a file in messages.
+#[must_use]
+pub fn shown(file: &Path) -> String {
+    if file == Path::new(STANDARD_INPUT) { "standard input".to_owned() } else { file.display().to_string() }
+}
+
+/// What an error of reading means, for people.
+pub(crate) fn cannot_be_read(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::IsADirectory => "this is a directory; expected a file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read: permission denied".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    }
+}

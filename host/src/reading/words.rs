@@ -1,0 +1,167 @@
+//! serde's words, in plain ones.
+
+/// The words before what was found, and before what was expected.
+const FOUND: [&str; 2] = ["invalid type: ", "invalid value: "];
+const EXPECTED: &str = ", expected ";
+
+/// A message of serde, serde_json or toml in plain words, with the nearest known
+/// name where one is misspelt.
+pub(crate) fn in_plain_words(message: &str) -> String {
+    let found = FOUND.iter().find_map(|it| message.strip_prefix(it)).and_then(|it| it.rsplit_once(EXPECTED));
+    if let Some((found, expected)) = found {
+        return format!("expected {}, not {}", expected_in_words(expected), found_in_words(found));
+    }
+    if let Some((_, expected)) =
+        message.strip_prefix("invalid length ").and_then(|it| it.split_once(EXPECTED))
+    {
+        return format!("expected {}, not a list", expected_in_words(expected));
+    }
+    if message.starts_with("data did not match any variant") {
+        return "this is none of the forms that are allowed here".to_owned();
+    }
+    if let Some(plain) = PLAIN.iter().find(|(told, _)| *told == message) {
+        return plain.1.to_owned();
+    }
+    with_suggestion(&message.replace("unknown variant", "unknown value"))
+}
+
+/// The messages of serde_json about the form of a text.
+const PLAIN: [(&str, &str); 14] = [
+    ("EOF while parsing a value", "the text ends where a value is expected"),
+    ("EOF while parsing an object", "the text ends within an object; its `}` is missing"),
+    ("EOF while parsing a list", "the text ends within a list; its `]` is missing"),
+    ("EOF while parsing a string", "the text ends within a text; its `\"` is missing"),
+    (
+        "expected value",
+        "expected a JSON value: an object, a list, a text in double quotes, a number, `true`, `false` or `null`",
+    ),
+    ("expected ident", "expected `true`, `false` or `null`"),
+    ("key must be a string", "expected a key: a text in double quotes"),
+    ("expected `,` or `}`", "expected a comma and the next key, or the object's end, `}`"),
+    ("expected `,` or `]`", "expected a comma and the next value, or the list's end, `]`"),
+    ("expected `:`", "expected a colon between the key and its value"),
+    ("trailing comma", "a comma stands behind the last value"),
+    ("trailing characters", "something stands behind the end of the JSON value"),
+    ("invalid number", "this is no number as JSON writes it"),
+    ("recursion limit exceeded", "it is nested too deeply"),
+];
+
+fn found_in_words(found: &str) -> String {
+    let quoted = |kind: &str| found.strip_prefix(kind).and_then(|it| it.strip_suffix('`'));
+    match found {
+        "map" => "an object".to_owned(),
+        "sequence" => "a list".to_owned(),
+        "null" | "unit value" | "Option value" => "`null`".to_owned(),
+        _ => {
+            if let Some(number) = quoted("integer `").or_else(|| quoted("floating point `")) {
+                return format!("the number {number}");
+            }
+            if let Some(value) = quoted("boolean `") {
+                return format!("`{value}`");
+            }
+            match found.strip_prefix("string ") {
+                Some(text) => format!("the text {}", cut(text)),
+                None => cut(found),
+            }
+        }
+    }
+}
+
+fn expected_in_words(expected: &str) -> String {
+    let plain = match expected {
+        "a string" | "a borrowed string" | "str" | "string" | "path string" | "variant identifier" => {
+            "a text"
+        }
+        "a sequence" | "tuple" => "a list",
+        "a map" | "map" => "an object",
+        "a boolean" => "`true` or `false`",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" | "u128" => "a whole number from 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" | "i128" => "a whole number",
+        "f32" | "f64" => "a number",
+        "unit" => "`null`",
+        _ if expected.starts_with("struct ") => "an object",
+        _ if expected.starts_with("enum ") => "a text",
+        _ => expected,
+    };
+    plain.to_owned()
+}
+
+/// The beginning of a text that has no limit.
+fn cut(text: &str) -> String {
+    const LONG: usize = 60;
+    match text.char_indices().nth(LONG) {
+        Some((at, _)) => format!("{}…\"", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// serde's message about an unknown key or value, with the nearest known one.
+fn with_suggestion(message: &str) -> String {
+    let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown value");
+    // A plugin may have told it already, as the contract wants it.
+    let is_unknown = is_unknown && !message.contains("did you mean");
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(given) = quoted.next().filter(|_| is_unknown) else { return message.to_owned() };
+    match nearest(given, quoted) {
+        Some(known) => format!("{message}; did you mean `{known}`?"),
+        None => message.to_owned(),
+    }
+}
+
+/// The nearest of these names, if it is near.
+pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(given, known));
+    nearest.filter(|it| strsim::damerau_levenshtein(given, it) <= given.chars().count().max(3) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_plain_words;
+
+    #[test]
+    fn types_are_told_as_json_calls_them() {
+        let cases = [
+            ("invalid type: map, expected a string", "expected a text, not an object"),
+            ("invalid type: sequence, expected struct CaseFile", "expected an object, not a list"),
+            ("invalid length 1, expected struct CaseFile with 10 elements", "expected an object, not a list"),
+            ("invalid type: null, expected a boolean", "expected `true` or `false`, not `null`"),
+            (
+                "invalid value: integer `-1`, expected u32",
+                "expected a whole number from 0 to 4294967295, not the number -1",
+            ),
+            (
+                "invalid type: floating point `3.5`, expected u64",
+                "expected a whole number from 0, not the number 3.5",
+            ),
+            (
+                "invalid type: string \"a, expected b\", expected f64",
+                "expected a number, not the text \"a, expected b\"",
+            ),
+            ("invalid type: integer `7`, expected a time", "expected a time, not the number 7"),
+            ("expected ident", "expected `true`, `false` or `null`"),
+        ];
+        for (told, plain) in cases {
+            assert_eq!(in_plain_words(told), plain);
+        }
+        let long = format!("invalid type: string \"{}\", expected u8", "x".repeat(1000));
+        assert!(in_plain_words(&long).len() < 150);
+    }
+
+    #[test]
+    fn the_nearest_key_is_suggested_if_it_is_near() {
+        assert!(
+            in_plain_words("unknown field `mod`, expected `mode` or `now`").ends_with("did you mean `mode`?")
+        );
+        assert!(!in_plain_words("unknown field `zzzzzz`, expected `mode`").contains("did you mean"));
+        assert_eq!(
+            in_plain_words("unknown variant `of`, expected `off` or `on`"),
+            "unknown value `of`, expected `off` or `on`; did you mean `off`?"
+        );
+        assert_eq!(in_plain_words("missing field `x`"), "missing field `x`");
+        let told = "unknown field `mod`, expected `mode` or `now`; did you mean `mode`?";
+        assert_eq!(in_plain_words(told), told);
+    }
+}

@@ -1,0 +1,140 @@
+//! What a decision rests on, to be changed.
+
+use std::collections::BTreeMap;
+
+use link_policy::{Policy, members};
+
+use super::{Change, NewValue};
+use crate::bindings::{LoginEvent, Timestamp, User};
+use crate::decide::{Input, Plan, decide};
+use crate::json;
+
+/// The login, the accounts and the policy, and what was changed in them.
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) event: LoginEvent,
+    pub(super) policy: Policy,
+    pub(super) found: Vec<User>,
+    pub(super) now: Timestamp,
+    /// The members of the settings, over those of their preset. None if the
+    /// policy was not read from the event's settings.
+    pub(super) members: Option<BTreeMap<String, String>>,
+    /// The keys of the settings that were changed.
+    pub(super) changed: Vec<&'static str>,
+    /// The facts that were changed, in words.
+    pub(super) facts: Vec<&'static str>,
+    /// What whoever pastes the settings has to be sure of.
+    pub(super) only_if: Vec<String>,
+    /// The protections that the changed settings give up.
+    pub(super) given_up: Vec<String>,
+}
+
+impl World {
+    pub(super) fn of(input: &Input) -> Self {
+        let mut event = input.event.clone();
+        event.trace = false;
+        let document = Policy::with_preset(&event.settings).ok();
+        let members = document.as_deref().and_then(|document| {
+            let members = members::read(document).ok()?;
+            let compact = |value: &str| {
+                let mut out = String::with_capacity(value.len());
+                json::compact(&mut out, value);
+                out
+            };
+            Some(members.into_iter().map(|(key, value)| (key, compact(value.get()))).collect())
+        });
+        let is_of_settings = Policy::read(&event.settings).is_ok_and(|policy| policy == *input.policy);
+        Self {
+            event,
+            policy: input.policy.clone(),
+            found: input.found.to_vec(),
+            now: input.now,
+            members: members.filter(|_| is_of_settings),
+            changed: Vec::new(),
+            facts: Vec::new(),
+            only_if: Vec::new(),
+            given_up: Vec::new(),
+        }
+    }
+
+    /// The world with one more thing changed; none where the change is no
+    /// change, or no policy.
+    pub(super) fn with(&self, change: &Change, input: &Input) -> Option<Self> {
+        match change {
+            Change::Fact(words, apply) => {
+                let mut world = self.clone();
+                apply(&mut world);
+                world.facts.push(words);
+                (world.event != self.event || world.found != self.found).then_some(world)
+            }
+            Change::Setting(value) => value(self, input).and_then(|it| self.with_setting(it)),
+        }
+    }
+
+    fn with_setting(&self, NewValue { key, json, only_if }: NewValue) -> Option<Self> {
+        let mut members = self.members.clone()?;
+        if members.insert(key.to_owned(), json.clone()).is_some_and(|before| before == json) {
+            return None;
+        }
+        let policy = Policy::read_and_check(&written(&members, |_| true)).ok()?;
+        if policy == self.policy {
+            return None;
+        }
+        let before = self.policy.warnings();
+        let is_new = |it: &link_policy::Warning| !it.attack.is_empty() && !before.contains(it);
+        let given_up = policy.warnings().into_iter().filter(is_new);
+        let given_up = given_up
+            .map(|it| format!("{} ({} in docs/security.md).", it.message.trim_end_matches('.'), it.attack));
+        let mut world = Self { members: Some(members), ..self.clone() };
+        world.given_up.extend(given_up);
+        world.policy = policy;
+        world.only_if.extend(only_if);
+        if !world.changed.contains(&key) {
+            world.changed.push(key);
+        }
+        Some(world)
+    }
+
+    /// The value of a key of the settings, as it is written.
+    pub(super) fn setting(&self, key: &str) -> Option<&str> {
+        self.members.as_ref()?.get(key).map(String::as_str)
+    }
+
+    /// The object of the keys that were changed.
+    pub(super) fn changed_settings(&self) -> Option<String> {
+        let members = self.members.as_ref().filter(|_| !self.changed.is_empty())?;
+        Some(written(members, |key| self.changed.contains(&key)))
+    }
+
+    pub(super) fn input<'a>(&'a self, input: &Input<'a>) -> Input<'a> {
+        Input { event: &self.event, policy: &self.policy, found: &self.found, now: self.now, ..*input }
+    }
+
+    pub(super) fn decide(&self, input: &Input) -> Plan {
+        decide(&self.input(input))
+    }
+}
+
+/// What a decision has to read, in bytes, more or less.
+pub(super) fn weight(input: &Input) -> usize {
+    let metadata = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let user = |user: &User| {
+        400 + 200 * user.identities.len() + metadata(&user.user_metadata) + metadata(&user.app_metadata)
+    };
+    let found: usize = input.found.iter().map(user).sum();
+    1000 + input.event.settings.len() + user(&input.event.user) + found
+}
+
+fn written(members: &BTreeMap<String, String>, is_wanted: impl Fn(&str) -> bool) -> String {
+    let mut out = String::from("{");
+    for (key, value) in members.iter().filter(|(key, _)| is_wanted(key)) {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        out.push_str(&serde_json::to_string(key).unwrap_or_default());
+        out.push(':');
+        out.push_str(value);
+    }
+    out.push('}');
+    out
+}
