@@ -172,7 +172,7 @@ impl Drop for Postgres {
 }
 
 /// Where `initdb` and `postgres` are: on the PATH, or where Debian puts them.
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -187,7 +187,7 @@ fn binaries() -> Option<PathBuf> {
 
 /// Whom the server runs as, if this process is root's: the folder is theirs then.
 #[cfg(unix)]
-fn ordinary_user(folder: &Path) -> Option<String> {
+pub(crate) fn ordinary_user(folder: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     if std::fs::metadata(folder).expect("the folder is there").uid() != 0 {
         return None;
