@@ -19,7 +19,7 @@ pub struct Postgres {
 
 struct Private {
     server: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Why there is no server.
@@ -70,29 +70,7 @@ impl Postgres {
         let folder = tempfile::Builder::new().prefix("ligature-pg-").tempdir().expect("a temporary folder");
         let user = ordinary_user(folder.path());
         let data = folder.path().join("data");
-        let run = |program: &str| {
-            let mut command = match &user {
-                // The server refuses to run as root. It ends with this process.
-                Some(user) => {
-                    let mut command = Command::new("setpriv");
-                    command.args([
-                        "--reuid",
-                        user,
-                        "--regid",
-                        user,
-                        "--clear-groups",
-                        "--pdeathsig",
-                        "KILL",
-                        "--",
-                    ]);
-                    command.arg(binaries.join(program));
-                    command
-                }
-                None => Command::new(binaries.join(program)),
-            };
-            command.env("LC_ALL", "C.UTF-8").current_dir(folder.path()).stdout(Stdio::null());
-            command
-        };
+        let run = |program: &str| run_as(user.as_deref(), &binaries.join(program), folder.path());
         let made = run("initdb")
             .args(["--auth=trust", "--username=ligature", "--no-sync", "--encoding=UTF8", "--pgdata"])
             .arg(&data)
@@ -115,8 +93,7 @@ impl Postgres {
             "postgres://ligature@%2F{}/postgres",
             folder.path().display().to_string().trim_start_matches('/').replace('/', "%2F")
         );
-        let this =
-            Self { url, private: Some(Private { server, _folder: folder }), schemas: AtomicU32::new(0) };
+        let this = Self { url, private: Some(Private { server, folder }), schemas: AtomicU32::new(0) };
         this.wait();
         this
     }
@@ -147,6 +124,25 @@ impl Postgres {
         url
     }
 
+    /// The folder of a private server's socket.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.private.as_ref().map(|private| private.folder.path())
+    }
+
+    /// The name of a database of its own, empty.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    #[must_use]
+    pub fn database(&self) -> String {
+        let name = format!("t{}_{}", std::process::id(), self.schemas.fetch_add(1, Ordering::Relaxed));
+        let mut client = postgres::Client::connect(&self.url, postgres::NoTls).expect("the server answers");
+        client.batch_execute(&format!("CREATE DATABASE {name}")).expect("a database");
+        name
+    }
+
     /// A directory in a schema of its own.
     ///
     /// # Panics
@@ -169,6 +165,22 @@ impl Drop for Postgres {
             }
         }
     }
+}
+
+/// A program in a folder. A server refuses to run as root; as another user, it
+/// ends with the thread that starts it.
+pub(crate) fn run_as(user: Option<&str>, program: &Path, folder: &Path) -> Command {
+    let mut command = match user {
+        Some(user) => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "KILL", "--"]);
+            command.arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.env("LC_ALL", "C.UTF-8").current_dir(folder).stdout(Stdio::null());
+    command
 }
 
 /// Where `initdb` and `postgres` are: on the PATH, or where Debian puts them.

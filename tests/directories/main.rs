@@ -5,11 +5,13 @@
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
 //! | `races` | 64 threads link the same two accounts, in both directions |
+//! | `poolers` | pgbouncer in a mode that does not work |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 
 mod conformance;
+mod poolers;
 mod races;
 mod state_machine;
 mod storage;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::directory::{Administration, DryRun, Memory, SqlDirectory};
+use ligature_tests::pgbouncer::Pgbouncer;
 use ligature_tests::postgres::Postgres;
 
 /// What a test is given, and what it leaves open until it ends.
@@ -34,6 +37,8 @@ pub(crate) enum Implementation {
     Memory,
     Sqlite,
     Postgres(Arc<Postgres>),
+    /// PostgreSQL behind pgbouncer.
+    Pooled(Arc<Pgbouncer>),
     DryRun,
 }
 
@@ -43,6 +48,7 @@ impl Implementation {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
             Self::Postgres(_) => "postgres",
+            Self::Pooled(_) => "pgbouncer",
             Self::DryRun => "dry_run",
         }
     }
@@ -56,6 +62,7 @@ impl Implementation {
             Self::Memory => Arc::new(Memory::default()),
             Self::Sqlite => Arc::new(sqlite()),
             Self::Postgres(server) => Arc::new(server.directory()),
+            Self::Pooled(pooler) => Arc::new(pooler.directory()),
             Self::DryRun => Arc::new(DryRun::over(sqlite())),
         };
         Opened { directory, _folder: Some(folder) }
@@ -72,8 +79,15 @@ fn main() {
     let args = Arguments::from_args();
     let postgres = Postgres::start().map(Arc::new);
     let mut durable = vec![Implementation::Sqlite];
+    let mut pooled = Vec::new();
     match &postgres {
-        Ok(server) => durable.push(Implementation::Postgres(server.clone())),
+        Ok(server) => {
+            durable.push(Implementation::Postgres(server.clone()));
+            match Pgbouncer::start(server.clone(), "session") {
+                Ok(pooler) => pooled.push(Implementation::Pooled(Arc::new(pooler))),
+                Err(why) => eprintln!("{}", why.0),
+            }
+        }
         Err(why) => eprintln!("{}", why.0),
     }
     let mut all = vec![Implementation::Memory, Implementation::DryRun];
@@ -98,12 +112,16 @@ fn main() {
     add(&all, conformance::linking::TESTS);
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
+    add(&pooled, conformance::arriving::TESTS);
+    add(&pooled, conformance::linking::TESTS);
+    add(&pooled, races::TESTS);
     add(&durable, state_machine::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);
+    add(&pooled, poolers::TESTS);
     add(&[Implementation::Sqlite], storage::SQLITE);
     let conclusion = libtest_mimic::run(&args, trials);
     // Before the process ends: it ends the server.
-    drop((all, durable, postgres));
+    drop((all, durable, pooled, postgres));
     conclusion.exit();
 }
