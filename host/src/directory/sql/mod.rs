@@ -11,6 +11,7 @@ mod login_counts;
 mod migrations;
 mod postgres;
 mod postgres_address;
+mod postgres_passfile;
 mod postgres_url;
 mod rows;
 mod seal;
