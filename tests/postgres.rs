@@ -80,7 +80,7 @@ impl Postgres {
         };
         let folder = tempfile::Builder::new().prefix("ligature-pg-").tempdir().expect("a temporary folder");
         let user = ordinary_user(folder.path());
-        let made = run(&binaries, "initdb", user.as_deref(), folder.path())
+        let made = run_as(user.as_deref(), &binaries.join("initdb"), folder.path())
             .args(["--auth=trust", "--username=ligature", "--no-sync", "--encoding=UTF8", "--pgdata"])
             .arg(folder.path().join("data"))
             .stderr(Stdio::piped())
@@ -159,6 +159,25 @@ impl Postgres {
         url
     }
 
+    /// The folder of a private server's socket.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.private.as_ref().map(|private| private.folder.path())
+    }
+
+    /// The name of a database of its own, empty.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    #[must_use]
+    pub fn database(&self) -> String {
+        let name = format!("t{}_{}", std::process::id(), self.schemas.fetch_add(1, Ordering::Relaxed));
+        let mut client = postgres::Client::connect(&self.url, postgres::NoTls).expect("the server answers");
+        client.batch_execute(&format!("CREATE DATABASE {name}")).expect("a database");
+        name
+    }
+
     /// A directory in a schema of its own.
     ///
     /// # Panics
@@ -183,17 +202,17 @@ impl Drop for Postgres {
     }
 }
 
-/// One of the server's programs, as the user that it runs as.
-fn run(binaries: &Path, program: &str, user: Option<&str>, folder: &Path) -> Command {
+/// A program in a folder. A server refuses to run as root; as another user, it
+/// ends with the thread that starts it.
+pub(crate) fn run_as(user: Option<&str>, program: &Path, folder: &Path) -> Command {
     let mut command = match user {
-        // The server refuses to run as root. It ends with this process.
         Some(user) => {
             let mut command = Command::new("setpriv");
             command.args(["--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "KILL", "--"]);
-            command.arg(binaries.join(program));
+            command.arg(program);
             command
         }
-        None => Command::new(binaries.join(program)),
+        None => Command::new(program),
     };
     command.env("LC_ALL", "C.UTF-8").current_dir(folder).stdout(Stdio::null());
     command
@@ -201,7 +220,7 @@ fn run(binaries: &Path, program: &str, user: Option<&str>, folder: &Path) -> Com
 
 fn serve(binaries: &Path, durable: bool, user: Option<&str>, folder: &Path) -> Child {
     let log = std::fs::File::create(folder.join("log")).expect("a log");
-    run(binaries, "postgres", user, folder)
+    run_as(user, &binaries.join("postgres"), folder)
         .arg("-D")
         .arg(folder.join("data"))
         .arg("-k")
@@ -214,7 +233,7 @@ fn serve(binaries: &Path, durable: bool, user: Option<&str>, folder: &Path) -> C
 }
 
 /// Where `initdb` and `postgres` are: on the PATH, or where Debian puts them.
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -229,7 +248,7 @@ fn binaries() -> Option<PathBuf> {
 
 /// Whom the server runs as, if this process is root's: the folder is theirs then.
 #[cfg(unix)]
-fn ordinary_user(folder: &Path) -> Option<String> {
+pub(crate) fn ordinary_user(folder: &Path) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     if std::fs::metadata(folder).expect("the folder is there").uid() != 0 {
         return None;

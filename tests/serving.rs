@@ -115,6 +115,14 @@ impl Tenant {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The end of the log, of each line its beginning.
+    pub(crate) fn last_words(&self) -> String {
+        let log = self.log_by_now();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines[lines.len().saturating_sub(30)..].iter();
+        last.map(|line| format!("{}\n", line.chars().take(400).collect::<String>())).collect()
+    }
+
     fn ask(&self, path: &str) -> std::io::Result<()> {
         let host = self.http.trim_start_matches("http://").trim_end_matches('/');
         let mut stream = TcpStream::connect(host)?;
@@ -146,7 +154,7 @@ impl Tenant {
     pub(crate) fn stop(mut self) {
         self.signal("TERM");
         let status = end(&mut self.server, Duration::from_secs(30));
-        assert_eq!(status.and_then(|status| status.code()), Some(0), "{status:?}: {}", self.log());
+        assert_eq!(status.and_then(|status| status.code()), Some(0), "{status:?}: {}", self.last_words());
         let rest = self.rest.take().map(|rest| rest.join().expect("it was read"));
         assert_eq!(rest.as_deref(), Some(""), "one line on stdout, and no other");
     }

@@ -1,5 +1,6 @@
 //! What the suites share.
 
+pub mod pgbouncer;
 pub mod postgres;
 
 use std::path::{Path, PathBuf};

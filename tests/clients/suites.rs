@@ -2,7 +2,7 @@
 //! they need, their end.
 
 #[path = "../serving.rs"]
-mod serving;
+pub(crate) mod serving;
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -105,7 +105,7 @@ fn every_change_is_there_once(directory: &Arc<dyn Administration>, cut: impl Fn(
     assert_eq!(directory.get("auth0|1").unwrap().version, before + 1);
     cut();
     directory.link(&link("auth0|1", "google-oauth2|115")).expect("a link");
-    let entries = directory.journal(&JournalQuery { user_id: None, limit: 10 }).unwrap();
+    let entries = directory.journal(&JournalQuery { limit: 10, ..JournalQuery::default() }).unwrap();
     assert_eq!(entries.len(), 1, "one link, one entry");
     assert_eq!(directory.user("auth0|1").identities.len(), 2);
     cut();
@@ -153,5 +153,5 @@ fn a_commit_that_is_made_later_is_answered(server: &Postgres) {
     directory.create(google()).expect("a user");
     proxy.cut(1);
     directory.link(&link("auth0|1", "google-oauth2|115")).expect("a link");
-    assert_eq!(directory.journal(&JournalQuery { user_id: None, limit: 10 }).unwrap().len(), 1);
+    assert_eq!(directory.journal(&JournalQuery { limit: 10, ..JournalQuery::default() }).unwrap().len(), 1);
 }

@@ -8,6 +8,7 @@
 //! | `pictures` | everything is read while others link, and one of two connections settles an identity |
 //! | `races` | 64 threads link the same two accounts, in both directions |
 //! | `reading` | whoever reads changes nothing, and what is another program's is left alone |
+//! | `poolers` | pgbouncer in a mode that does not work |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
 //! | `vanishing` | what happens when others delete, replace or cut the open file, or keep it locked |
 
@@ -16,6 +17,7 @@
 mod conformance;
 mod lost_commits;
 mod pictures;
+mod poolers;
 mod races;
 mod reading;
 mod state_machine;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::directory::{Administration, DryRun, Memory, SqlDirectory};
+use ligature_tests::pgbouncer::Pgbouncer;
 use ligature_tests::postgres::Postgres;
 
 /// What a test is given, and what it leaves open until it ends.
@@ -42,6 +45,8 @@ pub(crate) enum Implementation {
     Memory,
     Sqlite,
     Postgres(Arc<Postgres>),
+    /// PostgreSQL behind pgbouncer.
+    Pooled(Arc<Pgbouncer>),
     DryRun,
 }
 
@@ -51,6 +56,7 @@ impl Implementation {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
             Self::Postgres(_) => "postgres",
+            Self::Pooled(_) => "pgbouncer",
             Self::DryRun => "dry_run",
         }
     }
@@ -64,6 +70,7 @@ impl Implementation {
             Self::Memory => Arc::new(Memory::default()),
             Self::Sqlite => Arc::new(sqlite()),
             Self::Postgres(server) => Arc::new(server.directory()),
+            Self::Pooled(pooler) => Arc::new(pooler.directory()),
             Self::DryRun => Arc::new(DryRun::over(sqlite())),
         };
         Opened { directory, _folder: Some(folder) }
@@ -84,8 +91,15 @@ fn main() {
     let args = Arguments::from_args();
     let postgres = Postgres::start().map(Arc::new);
     let mut durable = vec![Implementation::Sqlite];
+    let mut pooled = Vec::new();
     match &postgres {
-        Ok(server) => durable.push(Implementation::Postgres(server.clone())),
+        Ok(server) => {
+            durable.push(Implementation::Postgres(server.clone()));
+            match Pgbouncer::start(server.clone(), "session") {
+                Ok(pooler) => pooled.push(Implementation::Pooled(Arc::new(pooler))),
+                Err(why) => eprintln!("{}", why.0),
+            }
+        }
         Err(why) => eprintln!("{}", why.0),
     }
     let mut all = vec![Implementation::Memory, Implementation::DryRun];
@@ -111,12 +125,19 @@ fn main() {
     add(&all, conformance::linking::TESTS);
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
+    add(&pooled, conformance::arriving::TESTS);
+    add(&pooled, conformance::linking::TESTS);
+    add(&pooled, races::TESTS);
     add(&durable, state_machine::TESTS);
     add(&durable, pictures::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);
     add(&durable, reading::DURABLE);
+    add(&pooled, poolers::TESTS);
     add(&[Implementation::Sqlite], storage::SQLITE);
+    add(&[Implementation::Sqlite], reading::SQLITE);
+    add(&durable[1..], reading::POSTGRES);
+    add(&[Implementation::Sqlite], vanishing::TESTS);
     // Behind a proxy, which reaches the socket of a private server only.
     let private = if postgres.is_ok() { Postgres::start_private().map(Arc::new).ok() } else { None };
     if let Some(server) = &private {
@@ -128,11 +149,8 @@ fn main() {
             }));
         }
     }
-    add(&[Implementation::Sqlite], reading::SQLITE);
-    add(&durable[1..], reading::POSTGRES);
-    add(&[Implementation::Sqlite], vanishing::TESTS);
     let conclusion = libtest_mimic::run(&args, trials);
     // Before the process ends: it ends the server.
-    drop((all, durable, postgres, private));
+    drop((all, durable, pooled, postgres, private));
     conclusion.exit();
 }

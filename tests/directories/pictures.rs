@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
-use ligature_host::directory::{Administration, Undo, arrive};
+use ligature_host::directory::{Administration, JournalQuery, Undo, arrive};
 use ligature_host::login::LoginEvent;
 
 use super::users::{at, by, link, user};
@@ -60,7 +60,7 @@ fn no_account_is_missing_or_twice_in_a_picture(implementation: &Implementation) 
                     let (primary, secondary) = if n % 2 == 0 { (one, other) } else { (other, one) };
                     directory.link(&link(&primary, &secondary)).expect("they are linked");
                     links.fetch_add(1, Ordering::Relaxed);
-                    let query = ligature_host::directory::JournalQuery { user_id: Some(primary), limit: 1 };
+                    let query = JournalQuery { user_id: Some(primary), limit: 1, ..JournalQuery::default() };
                     let entry = directory.journal(&query).expect("a journal").remove(0);
                     let undo =
                         Undo { id: entry.id, provenance: by("the test"), now: at(300), dry_run: false };

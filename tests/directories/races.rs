@@ -1,5 +1,7 @@
 //! Logins of the same two accounts at the same time.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 
 use ligature_host::decide::Policy;
@@ -9,10 +11,13 @@ use ligature_host::login::{Decision, LoginEvent};
 use ligature_host::sandbox::Settings;
 use ligature_tests::POLICY;
 
-use super::users::{InFewWords, at, user};
+use super::users::{InFewWords, ada, at, google, link, unlink, user};
 use super::{Implementation, Test};
 
-pub(crate) const TESTS: &[Test] = &[("of_many_logins_one_links", of_many_logins_one_links)];
+pub(crate) const TESTS: &[Test] = &[
+    ("of_many_logins_one_links", of_many_logins_one_links),
+    ("an_identity_has_an_owner_while_it_is_linked", an_identity_has_an_owner_while_it_is_linked),
+];
 
 const THREADS: usize = 64;
 
@@ -50,6 +55,36 @@ fn race(implementation: &Implementation, settings: &Settings) {
         });
         check(directory, round, &answers);
     }
+}
+
+fn an_identity_has_an_owner_while_it_is_linked(implementation: &Implementation) {
+    const ROUNDS: usize = 100;
+    let opened = implementation.open();
+    let directory = &opened.directory;
+    directory.create(ada()).expect("the account is made");
+    directory.create(google()).expect("the account is made");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let look = || {
+            let mut owners = BTreeSet::new();
+            while !is_over.load(Ordering::Relaxed) {
+                let owner = directory.owner_of("google-oauth2", "google-oauth2", "115");
+                owners.insert(owner.expect("it is somebody's"));
+            }
+            owners
+        };
+        let lookers: Vec<_> = (0..4).map(|_| scope.spawn(look)).collect();
+        for _ in 0..ROUNDS {
+            directory.link(&link("auth0|1", "google-oauth2|115")).expect("they are linked");
+            directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).expect("they are parted");
+        }
+        is_over.store(true, Ordering::Relaxed);
+        let owners: BTreeSet<_> = lookers.into_iter().flat_map(|it| it.join().expect("it looks")).collect();
+        assert!(
+            owners.is_subset(&["auth0|1".to_owned(), "google-oauth2|115".to_owned()].into()),
+            "{owners:?}"
+        );
+    });
 }
 
 fn account(id: &str, round: usize) -> ligature_host::login::User {

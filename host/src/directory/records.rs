@@ -87,6 +87,9 @@ pub(super) fn last_ip(user: &User) -> Option<&str> {
     user.rest.get(LAST_IP).and_then(|ip| ip.as_str())
 }
 
+/// How often an identity's owner is looked for while it changes.
+const LOOKS: u32 = 3;
+
 pub(super) trait Records {
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>>;
     fn is_user(&mut self, user_id: &str) -> Done<bool> {
@@ -110,10 +113,21 @@ pub(super) trait Records {
     fn count_logins(&mut self, user_id: &str, logins: Logins) -> Done<bool>;
 
     fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>>;
-    /// The connection of this identity, and the user who has it.
+    /// The connection of this identity, and the user who has it: two reads by
+    /// their keys, which may lie on two nodes. Perhaps no transaction holds them
+    /// together, and a link is carried out between them; so the user who is found
+    /// must have the identity.
     fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>> {
-        let Some(owner) = self.owner(provider, user_id)? else { return Ok(None) };
-        Ok(self.user(&owner.user_id)?.map(|stored| (owner.connection, stored)))
+        let is_it = |identity: &Identity| identity.provider == provider && identity.user_id == user_id;
+        for _ in 0..LOOKS {
+            let Some(owner) = self.owner(provider, user_id)? else { return Ok(None) };
+            let found = self.user(&owner.user_id)?;
+            if let Some(stored) = found.filter(|found| found.user.identities.iter().any(is_it)) {
+                return Ok(Some((owner.connection, stored)));
+            }
+        }
+        let why = format!("the owner of {provider}|{user_id} does not have it, and may be changing");
+        Err(Interrupted::Again(why))
     }
     /// False if somebody has it.
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool>;

@@ -7,6 +7,7 @@ mod connection;
 mod credential_rows;
 mod entry_row;
 mod group_commit;
+mod identity_rows;
 mod in_place;
 mod login_counts;
 mod migrations;

@@ -1,6 +1,7 @@
 //! PostgreSQL, and the engines that speak its protocol.
 
 mod address;
+mod passfile;
 mod session;
 mod url;
 

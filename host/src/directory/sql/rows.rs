@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::connection::{Connection, Param, Row};
 use super::credential_rows;
 use super::entry_row::{self, entry, record};
+use super::identity_rows;
 use super::login_counts::LoginCounts;
 use super::seal::Seal;
 use super::written::Written;
@@ -257,57 +258,19 @@ impl<C: Connection> Records for Rows<'_, C> {
     }
 
     fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>> {
-        let mut found = None;
-        self.connection.query(
-            "SELECT owner, connection FROM identities WHERE user_id = $1 AND provider = $2",
-            &[user_id.into(), provider.into()],
-            &mut |row| {
-                let user_id = text_of(row, 0, "owner")?.to_owned();
-                let connection = text_of(row, 1, "connection")?.to_owned();
-                found = Some(Owner { user_id, connection });
-                Ok(())
-            },
-        )?;
-        Ok(found)
-    }
-
-    fn user_of(&mut self, provider: &str, user_id: &str) -> Done<Option<(String, Stored)>> {
-        let mut found = None;
-        let pending = self.pending;
-        self.connection.query(
-            "SELECT u.document, u.version, u.logins_count, u.last_login, u.last_ip, i.connection FROM identities i \
-             JOIN users u ON u.user_id = i.owner WHERE i.user_id = $1 AND i.provider = $2",
-            &[user_id.into(), provider.into()],
-            &mut |row| {
-                let connection = text_of(row, 5, "connection")?.to_owned();
-                found = Some((connection, with_pending(stored(row)?, pending)));
-                Ok(())
-            },
-        )?;
-        Ok(found)
+        identity_rows::owner(self.connection, provider, user_id)
     }
 
     fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
-        let Identity { provider, user_id, connection, .. } = identity;
-        self.changes_one(
-            "INSERT INTO identities (provider, user_id, connection, owner) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT DO NOTHING",
-            &[provider.into(), user_id.into(), connection.into(), owner.into()],
-        )
+        identity_rows::add(self.connection, identity, owner)
     }
 
     fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> Done<bool> {
-        self.changes_one(
-            "UPDATE identities SET owner = $1 WHERE user_id = $2 AND provider = $3 AND owner = $4",
-            &[to.into(), (&identity.user_id).into(), (&identity.provider).into(), from.into()],
-        )
+        identity_rows::set_owner(self.connection, identity, from, to)
     }
 
     fn remove_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
-        self.changes_one(
-            "DELETE FROM identities WHERE user_id = $1 AND provider = $2 AND owner = $3",
-            &[(&identity.user_id).into(), (&identity.provider).into(), owner.into()],
-        )
+        identity_rows::remove(self.connection, identity, owner)
     }
 
     fn credential(&mut self, connection: &str, login: &str) -> Done<Option<Credential>> {
@@ -422,3 +385,6 @@ impl<C: Connection> Records for Rows<'_, C> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,12 +6,14 @@
 //! `postgres` reads the URL alone.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode, TargetSessionAttrs};
 use postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::passfile::{self, Login};
 use super::url::{Url, parameter};
 use crate::directory::open::OpenError;
 
@@ -104,6 +106,12 @@ fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Resul
         let why = format!("{} ports are given for {hosts} hosts", config.get_ports().len());
         return Err(OpenError::Unusable { place: place(&config), why });
     }
+    if let Some(file) = value_of("PGPASSFILE").filter(|_| config.get_password().is_none()) {
+        let passwords = passfile::read(Path::new(&file))?;
+        if let Some(password) = password_of(&config, &passwords)? {
+            config.password(password);
+        }
+    }
     if config.get_application_name().is_none() {
         config.application_name("ligature");
     }
@@ -115,6 +123,23 @@ fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Resul
         config.connect_timeout(CONNECT / u32::try_from(hosts).unwrap_or(u32::MAX));
     }
     Ok(config)
+}
+
+/// The password in a file for all hosts that have one there: a connection takes
+/// no more than one.
+fn password_of(config: &Config, passwords: &str) -> Result<Option<String>, OpenError> {
+    let user = config.get_user().unwrap_or_default();
+    let database = config.get_dbname().unwrap_or(user);
+    let of_host = |(host, port): (String, u16)| {
+        passfile::password(passwords, &Login { host: &host, port, database, user })
+    };
+    let mut found: Vec<String> = servers(config).into_iter().filter_map(of_host).collect();
+    found.dedup();
+    if found.len() > 1 {
+        let why = "the file in PGPASSFILE has not one password for all its hosts".to_owned();
+        return Err(OpenError::Unusable { place: place(config), why });
+    }
+    Ok(found.pop())
 }
 
 /// A variable's value, understood. The message does not repeat it: it may be a
@@ -193,22 +218,28 @@ fn is_local(host: &Host) -> bool {
 
 /// The servers with their ports, and the database, without user and password.
 fn place(config: &Config) -> String {
+    let name = |(host, port): (String, u16)| match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
+    let names: Vec<String> = servers(config).into_iter().map(name).collect();
+    format!("postgres://{}/{}", names.join(","), config.get_dbname().unwrap_or_default())
+}
+
+/// Each server's name, socket's folder or address, and its port.
+fn servers(config: &Config) -> Vec<(String, u16)> {
     let name = |host: &Host| match host {
-        Host::Tcp(name) if name.contains(':') => format!("[{name}]"),
         Host::Tcp(name) => name.clone(),
         #[cfg(unix)]
         Host::Unix(path) => path.display().to_string(),
     };
     let mut names: Vec<String> = config.get_hosts().iter().map(name).collect();
     if names.is_empty() {
-        names = config.get_hostaddrs().iter().map(|address| name(&Host::Tcp(address.to_string()))).collect();
+        names = config.get_hostaddrs().iter().map(ToString::to_string).collect();
     }
     let ports = config.get_ports();
-    for (number, name) in names.iter_mut().enumerate() {
-        let port = ports.get(number).or(ports.first()).copied().unwrap_or(5432);
-        *name = format!("{name}:{port}");
-    }
-    format!("postgres://{}/{}", names.join(","), config.get_dbname().unwrap_or_default())
+    let port = |number: usize| ports.get(number).or(ports.first()).copied().unwrap_or(5432);
+    names.into_iter().enumerate().map(|(number, name)| (name, port(number))).collect()
 }
 
 #[cfg(test)]

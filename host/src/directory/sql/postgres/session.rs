@@ -284,6 +284,11 @@ pub(super) fn words(error: &postgres::Error) -> String {
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
             "the database server does not accept this user and password".to_owned()
         }
+        Some(&SqlState::INVALID_SQL_STATEMENT_NAME | &SqlState::DUPLICATE_PSTATEMENT) => {
+            "the database server does not know a statement that was prepared on this connection: a pooler before it must \
+             leave each client its connection (pgbouncer: pool_mode = session)"
+                .to_owned()
+        }
         _ => with_cause(error),
     }
 }

@@ -135,3 +135,31 @@ fn what_is_not_understood_is_named_without_its_value() {
         assert!(!error.contains("hunter2") && !error.contains("er2"), "{error}");
     }
 }
+
+#[test]
+#[cfg(unix)]
+fn a_password_may_be_in_a_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pgpass");
+    std::fs::write(&path, "a:1:x:u:hunter2\nb:*:x:u:hunter2\nc:*:*:*:hunter3\n").unwrap();
+    let allow = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let environment = [("PGPASSFILE", path.to_str().unwrap())];
+    let password =
+        |url: &str| configured(url, &environment).map(|config| config.get_password().map(<[u8]>::to_vec));
+    allow(0o640);
+    assert!(password("postgres://u@a:1/x").unwrap_err().contains("(chmod 600)"));
+    assert_eq!(password("postgres://u:p@a:1/x"), Ok(Some(b"p".to_vec())), "the URL has one");
+    allow(0o600);
+    assert_eq!(password("postgres://u@a:1/x"), Ok(Some(b"hunter2".to_vec())));
+    assert_eq!(password("postgres://u@a:1,b,other/x"), Ok(Some(b"hunter2".to_vec())));
+    assert_eq!(password("postgres://u@other/x"), Ok(None));
+    let several = password("postgres://u@a:1,c/x").unwrap_err();
+    assert!(
+        several.contains("not one password for all its hosts") && !several.contains("hunter"),
+        "{several}"
+    );
+    std::fs::remove_file(&path).unwrap();
+    assert!(password("postgres://u@a:1/x").unwrap_err().contains("PGPASSFILE cannot be understood"));
+}

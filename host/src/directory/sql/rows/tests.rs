@@ -1,0 +1,92 @@
+use std::collections::VecDeque;
+
+use super::{Connection, Done, Interrupted, Param, Records, Row, Rows};
+use crate::directory::sql::seal::Seal;
+
+/// Answers each query with the next rows.
+struct Script(VecDeque<Option<Columns>>);
+
+struct Columns(Vec<Option<String>>);
+
+impl Row for Columns {
+    fn text(&self, column: usize) -> Done<Option<&str>> {
+        Ok(self.0[column].as_deref())
+    }
+
+    fn int(&self, column: usize) -> Done<Option<i64>> {
+        Ok(self.0[column].as_deref().map(|number| number.parse().unwrap()))
+    }
+
+    fn bytes(&self, _: usize) -> Done<Option<&[u8]>> {
+        Ok(None)
+    }
+}
+
+impl Connection for Script {
+    fn execute(&mut self, _: &'static str, _: &[Param<'_>]) -> Done<u64> {
+        panic!("nothing is changed");
+    }
+
+    fn query(
+        &mut self,
+        _: &'static str,
+        _: &[Param<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Done<()>,
+    ) -> Done<()> {
+        self.0.pop_front().expect("no further query").iter().try_for_each(|row| each(row))
+    }
+}
+
+fn owned_by(user_id: &str) -> Option<Columns> {
+    Some(Columns(vec![Some(user_id.to_owned()), Some("google-oauth2".to_owned())]))
+}
+
+fn user_with(user_id: &str, identities: &[&str]) -> Option<Columns> {
+    let identity = |id: &&str| {
+        let (provider, id) = id.split_once('|').unwrap();
+        format!(r#"{{"provider": "{provider}", "user_id": "{id}", "connection": "{provider}"}}"#)
+    };
+    let identities: Vec<String> = identities.iter().map(identity).collect();
+    let document = format!(r#"{{"user_id": "{user_id}", "identities": [{}]}}"#, identities.join(","));
+    Some(Columns(vec![Some(document), Some("1".to_owned()), None, None, None]))
+}
+
+/// Who has `google-oauth2|7`, after these answers.
+fn owner(script: Vec<Option<Columns>>) -> Done<Option<String>> {
+    let mut connection = Script(script.into());
+    let mut rows = Rows::new(&mut connection, &Seal(None));
+    let found = rows.user_of("google-oauth2", "7")?;
+    assert!(connection.0.is_empty(), "all was asked");
+    Ok(found.map(|(_, stored)| stored.user.user_id.clone()))
+}
+
+#[test]
+fn an_identity_that_is_linked_between_the_reads_has_an_owner() {
+    // Its own user is gone by the second read.
+    let linked = vec![
+        owned_by("google-oauth2|7"),
+        None,
+        owned_by("auth0|a"),
+        user_with("auth0|a", &["auth0|a", "google-oauth2|7"]),
+    ];
+    assert_eq!(owner(linked).ok().flatten().as_deref(), Some("auth0|a"));
+    // The user from whom it was taken is still there, without it.
+    let unlinked = vec![
+        owned_by("auth0|a"),
+        user_with("auth0|a", &["auth0|a"]),
+        owned_by("google-oauth2|7"),
+        user_with("google-oauth2|7", &["google-oauth2|7"]),
+    ];
+    assert_eq!(owner(unlinked).ok().flatten().as_deref(), Some("google-oauth2|7"));
+}
+
+#[test]
+fn an_identity_that_nobody_has_any_more_has_no_owner() {
+    assert_eq!(owner(vec![owned_by("google-oauth2|7"), None, None]).ok(), Some(None));
+}
+
+#[test]
+fn an_identity_whose_owner_keeps_changing_is_looked_for_again() {
+    let script = (0..3).flat_map(|_| [owned_by("auth0|a"), user_with("auth0|a", &["auth0|a"])]).collect();
+    assert!(matches!(owner(script), Err(Interrupted::Again(_))));
+}
