@@ -9,8 +9,10 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::directory::{DirectoryArgs, failed};
-use super::{Exit, Outcome, print, print_json, print_line};
+use super::directory::DirectoryArgs;
+use super::user_changes::{BlockArgs, LinkArgs};
+use super::user_list::{FindArgs, ListArgs};
+use super::{Exit, Outcome, ids, print, print_json, print_line};
 use crate::directory::Open;
 use crate::harness::thousands;
 use crate::login::mask_addresses;
@@ -36,6 +38,16 @@ enum Command {
     Export(ExportArgs),
     /// Print one user
     Show(ShowArgs),
+    /// List users, in the order of their ids
+    List(ListArgs),
+    /// Find users by address, by identity or by the beginning of their id
+    Find(FindArgs),
+    /// Refuse a user's logins
+    Block(BlockArgs),
+    /// Let a blocked user in again
+    Unblock(BlockArgs),
+    /// Link two users by hand
+    Link(LinkArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -76,7 +88,7 @@ struct ExportArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users show 'auth0|1' --directory sqlite:users.db")]
 struct ShowArgs {
-    /// The user's id, such as `auth0|1`
+    /// The user's id, such as `auth0|1`, or its beginning
     user_id: String,
     #[command(flatten)]
     directory: DirectoryArgs,
@@ -94,6 +106,11 @@ impl Args {
             Command::Import(args) => args.execute(),
             Command::Export(args) => args.execute(),
             Command::Show(args) => args.execute(),
+            Command::List(args) => args.execute(),
+            Command::Find(args) => args.execute(),
+            Command::Block(args) => args.execute(true),
+            Command::Unblock(args) => args.execute(false),
+            Command::Link(args) => args.execute(),
         }
     }
 }
@@ -248,12 +265,7 @@ fn private(file: &Path) -> std::io::Result<File> {
 impl ShowArgs {
     fn execute(self) -> Outcome {
         let directory = self.directory.open(Open::ReadOnly)?;
-        let stored = directory.get(&self.user_id).map_err(|error| match error {
-            crate::login::ApiError::NotFound(id) => {
-                Exit::failed(anyhow!("there is no user {}", mask_addresses(&id)))
-            }
-            error => failed(error),
-        })?;
+        let stored = ids::user(&*directory, &self.user_id)?;
         print_json(&Json::pretty(&*stored.user).map_err(Exit::failed)?)
     }
 }

@@ -198,6 +198,9 @@ fn undoable(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot)
     match (entry.kind, std::mem::replace(&mut entry.kept, Kept::Unread)) {
         (Kind::Unlink, _) => refused("this entry is an unlink; only links can be undone".to_owned()),
         (Kind::Undo, _) => refused("this entry is an undo; only links can be undone".to_owned()),
+        (Kind::Block | Kind::Unblock, _) => {
+            refused("this entry is no link; only links can be undone".to_owned())
+        }
         (Kind::Link, Kept::Whole(snapshot)) => Ok((entry, snapshot)),
         (Kind::Link, Kept::Sealed { key }) => refused(format!(
             "what the link destroyed is encrypted with the key {key}; name its file with --journal-key"

@@ -159,3 +159,17 @@ fn newest(connection: &mut impl Connection, statement: &'static str, params: &[P
     })?;
     Ok(newest)
 }
+
+pub(super) fn ids(connection: &mut impl Connection, beginning: &str, limit: usize) -> Done<Vec<EntryId>> {
+    let mut found = Vec::new();
+    connection.query(
+        "SELECT entry_id FROM journal WHERE substr(entry_id, 1, length($1)) = $1 LIMIT $2",
+        &[beginning.into(), (limit as u64).into()],
+        &mut |row| {
+            let id = text_of(row, 0, "entry_id")?;
+            found.push(id.parse().map_err(|error: String| damaged("a journal entry", error))?);
+            Ok(())
+        },
+    )?;
+    Ok(found)
+}
