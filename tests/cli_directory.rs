@@ -152,7 +152,7 @@ fn a_login_is_decided_applied_journalled_and_undone() {
     assert_eq!(separated["organizations"][0], "org_1");
     assert_eq!(separated["app_metadata"]["plan"], "pro");
     let again = place.log_in(&[]);
-    assert_eq!(again["reasons"][0]["code"], "UNLINKED_BY_USER", "the pair cools down");
+    assert_eq!(again["reasons"][0]["code"], "UNLINKED_BY_OPERATOR", "the pair cools down");
     assert!(place.bad(&["undo", &id], 1).contains("was undone already"));
     assert!(place.good(&["journal", "list", "--user", "auth0|1"]).contains("undone"));
 }

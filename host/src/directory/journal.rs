@@ -102,6 +102,17 @@ pub enum Actor {
     },
 }
 
+impl Actor {
+    /// What the mark of two accounts says that this actor has parted. Nothing where
+    /// it is for their user.
+    pub(super) fn parts_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Operator { .. } => Some("operator"),
+            Self::Plugin | Self::Client { .. } | Self::User { .. } => None,
+        }
+    }
+}
+
 /// A plugin, down to the byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginVersion {

@@ -173,8 +173,9 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
     let mut secondary = User::clone(&secondary);
     let ids = |user: &User| user.identities.iter().map(Identity::as_user_id).collect::<Vec<_>>();
     let (staying, separated) = (ids(&primary), ids(&secondary));
+    let by = undo.provenance.actor.parts_as();
     for (user, others) in [(&mut primary, separated), (&mut secondary, staying)] {
-        if !note_separation(user, others.iter().map(String::as_str), undo.now) {
+        if !note_separation(user, others.iter().map(String::as_str), by, undo.now) {
             not_restored.push(format!(
                 "`app_metadata.linking` of {} is not of the documented form and was left alone: the pair may be linked \
                  again at the next login.",
