@@ -73,7 +73,7 @@ struct Unlinked {
     by: Option<String>,
 }
 
-/// Who has parted two accounts.
+/// The one who has parted two accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartedBy {
     /// Their user, or an application for them.
@@ -210,7 +210,7 @@ impl LinkingState {
         self.roles.iter().chain(self.authorization.roles.iter())
     }
 
-    /// Who has unlinked the account less than so long ago from one of the user ids
+    /// The one who has unlinked the account less than so long ago from one of the user ids
     /// that are the other account's.
     #[must_use]
     pub fn cooling_down_from(

@@ -119,8 +119,8 @@ impl<'a> Situation<'a> {
         self.kept_apart(&self.current, account)
     }
 
-    /// Who has unlinked an identity of one account from one of the other not long
-    /// ago, if anybody has.
+    /// The reason for which two accounts stay apart: somebody has unlinked an identity
+    /// of one from one of the other not long ago.
     pub(crate) fn kept_apart(&self, a: &Account, b: &Account) -> Option<Code> {
         let (days, now) = (self.policy.unlink_cooldown_days, self.input.now);
         let by = a.state.cooling_down_from(|id| b.is_or_has(id), days, now);

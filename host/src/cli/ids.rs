@@ -57,7 +57,7 @@ pub(super) fn user(directory: &dyn Administration, id: &str) -> Result<Stored, E
         Err(ApiError::NotFound(_)) => {}
         found => return found.map_err(failed),
     }
-    // What was linked is no user any more.
+    // A linked identity is no user any more.
     if let Some(holder) = directory.holder(id).map_err(failed)? {
         return Err(Exit::failed(anyhow!(
             "{} is an identity of {}, and no user of its own",

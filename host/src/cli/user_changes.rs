@@ -123,7 +123,7 @@ impl LinkArgs {
     }
 }
 
-/// What a link does not give to the primary.
+/// The attributes that a link does not give to the primary.
 fn left_behind(secondary: &User) -> Vec<String> {
     let keys = |metadata: &Option<Metadata>| -> Vec<String> {
         metadata.iter().flatten().map(|(key, _)| key.clone()).collect()

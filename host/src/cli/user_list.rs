@@ -127,7 +127,7 @@ impl FindArgs {
     }
 }
 
-/// What a line of JSON says of a user; `users show` prints all of it.
+/// The attributes of a user in a line of JSON; `users show` prints all of them.
 #[derive(Serialize)]
 struct Row<'a> {
     user_id: &'a str,

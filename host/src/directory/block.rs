@@ -16,7 +16,7 @@ pub struct Block {
     pub user_id: String,
     /// Whether it is to be blocked.
     pub blocked: bool,
-    /// Who wants it.
+    /// The actor that wants it.
     pub provenance: Arc<Provenance>,
     /// When it happens.
     pub now: Timestamp,

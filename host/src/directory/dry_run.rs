@@ -243,7 +243,7 @@ impl<S: Store> Records for Layered<'_, S> {
         }
     }
 
-    /// What is in front was done later.
+    /// The entries in front were made later.
     fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>> {
         let mut found = self.front.entries(wanted)?;
         found.extend(behind(self.behind.read(|records| records.entries(wanted)))?);

@@ -103,8 +103,8 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// What the mark of two accounts says that this actor has parted. Nothing where
-    /// it is for their user.
+    /// The name that the mark of two parted accounts gives to this actor; none where
+    /// it acts for their user.
     pub(super) fn parts_as(&self) -> Option<&'static str> {
         match self {
             Self::Operator { .. } => Some("operator"),

@@ -66,7 +66,7 @@ struct Reasoned {
 const CODES: usize = 200;
 /// The longest of them, in bytes.
 const CODE: usize = 64;
-/// What the others are counted as.
+/// The name that the others are counted under.
 const OTHER: &str = "other";
 
 impl Metrics {

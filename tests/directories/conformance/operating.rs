@@ -1,4 +1,4 @@
-//! What operators ask and do.
+//! The questions and changes of operators.
 
 use ligature_host::directory::{Block, JournalQuery, Kind};
 

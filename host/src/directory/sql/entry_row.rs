@@ -140,8 +140,7 @@ pub(super) fn last_place(connection: &mut impl Connection, user_id: &str) -> Don
     )
 }
 
-/// What is done from now on is later than all that is there, whatever the clock
-/// says.
+/// Makes every later entry come behind all that are there, whatever the clock says.
 pub(super) fn go_on_behind(connection: &mut impl Connection) -> Result<(), String> {
     match newest(connection, "SELECT MAX(place) FROM journal", &[]) {
         Ok(newest) => newest.is_past(),

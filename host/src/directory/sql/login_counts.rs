@@ -88,7 +88,7 @@ impl LoginCounts {
             return;
         }
         let mut pending = self.lock();
-        // What has been counted meanwhile is later.
+        // Logins that were counted meanwhile are later.
         for (user_id, later) in std::mem::replace(&mut pending.counts, counts) {
             merge(&mut pending.counts, &user_id, later);
         }
