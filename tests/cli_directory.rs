@@ -155,7 +155,7 @@ fn a_login_is_decided_applied_journalled_and_undone() {
     assert_eq!(separated["organizations"][0], "org_1");
     assert_eq!(separated["app_metadata"]["plan"], "pro");
     let again = place.log_in(&[]);
-    assert_eq!(again["reasons"][0]["code"], "UNLINKED_BY_USER", "the pair cools down");
+    assert_eq!(again["reasons"][0]["code"], "UNLINKED_BY_OPERATOR", "the pair cools down");
     assert!(place.bad(&["undo", &id], 1).contains("was undone already"));
     assert!(place.good(&["journal", "list", "--user", "auth0|1"]).contains("undone"));
 }
@@ -480,7 +480,10 @@ fn what_the_journal_keeps_is_erased_when_told_or_in_time() {
         place.good(&["journal", "show", &id]).contains("kept         google-oauth2|2"),
         "a dry run erases nothing"
     );
-    assert!(place.good(&["journal", "show", &id, "--journal-days", "0"]).contains("it was erased"));
+    let shown = place.good(&["journal", "show", &id, "--journal-days", "0"]);
+    assert!(shown.contains("kept         google-oauth2|2"), "nor does reading");
+    place.good(&["migrate", "--journal-days", "0"]);
+    assert!(place.good(&["journal", "show", &id]).contains("it was erased"));
 }
 
 /// Root writes to read-only files too: the program is run as somebody else.

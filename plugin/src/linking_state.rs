@@ -13,7 +13,7 @@
 //!     "managed_by": "scim",
 //!     "verified_email": "ada@example.com",
 //!     "pending_email": "new@example.com",
-//!     "unlinked": [{ "from": "auth0|1", "at": 1763719200000 }],
+//!     "unlinked": [{ "from": "auth0|1", "at": 1763719200000, "by": "operator" }],
 //!     "prompts": 2,
 //!     "last_prompted_at": 1763719200000
 //!   }
@@ -21,7 +21,8 @@
 //! ```
 //!
 //! The host writes `unlinked`, `prompts` and `last_prompted_at`; the others are
-//! the tenant's. Times are milliseconds since 1970-01-01T00:00:00Z.
+//! the tenant's. Times are milliseconds since 1970-01-01T00:00:00Z. Without `by`, a
+//! pair was unlinked for its user.
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
@@ -69,6 +70,16 @@ struct Linking {
 struct Unlinked {
     from: String,
     at: Timestamp,
+    by: Option<String>,
+}
+
+/// The one who has parted two accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartedBy {
+    /// Their user, or an application for them.
+    User,
+    /// Somebody with access to the directory.
+    Operator,
 }
 
 /// An object, or null for an empty one. serde reads a list as the fields in
@@ -199,13 +210,20 @@ impl LinkingState {
         self.roles.iter().chain(self.authorization.roles.iter())
     }
 
-    /// The account was unlinked less than so long ago from one of the user ids
+    /// The one who has unlinked the account less than so long ago from one of the user ids
     /// that are the other account's.
     #[must_use]
-    pub fn cooling_down_from(&self, is_other: impl Fn(&str) -> bool, days: u32, now: Timestamp) -> bool {
+    pub fn cooling_down_from(
+        &self,
+        is_other: impl Fn(&str) -> bool,
+        days: u32,
+        now: Timestamp,
+    ) -> Option<PartedBy> {
         let cooldown = u64::from(days) * 86_400_000;
         let mut unlinked = self.linking.0.unlinked.iter().map(|Object(it)| it);
-        unlinked.any(|it| now.saturating_sub(it.at) < cooldown && is_other(&it.from))
+        let mark = unlinked.find(|it| now.saturating_sub(it.at) < cooldown && is_other(&it.from))?;
+        let is_operator = mark.by.as_deref() == Some("operator");
+        Some(if is_operator { PartedBy::Operator } else { PartedBy::User })
     }
 
     /// How often the user has been asked.
@@ -224,7 +242,7 @@ impl LinkingState {
 
 #[cfg(test)]
 mod tests {
-    use super::LinkingState;
+    use super::{LinkingState, PartedBy};
 
     #[test]
     fn marks_that_forbid_forbid_whatever_their_type() {
@@ -275,9 +293,9 @@ mod tests {
     fn a_pair_cools_down() {
         let state =
             LinkingState::read(Some(r#"{"linking": {"unlinked": [{"from": "auth0|1", "at": 1000}]}}"#));
-        assert!(state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_399_999));
-        assert!(!state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_400_000));
-        assert!(!state.cooling_down_from(|id| id == "auth0|2", 1, 1000));
+        assert_eq!(state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_399_999), Some(PartedBy::User));
+        assert_eq!(state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_400_000), None);
+        assert_eq!(state.cooling_down_from(|id| id == "auth0|2", 1, 1000), None);
     }
 
     #[test]

@@ -130,6 +130,7 @@ codes! {
         LinkRequired "LINK_REQUIRED" Info "The policy requires the link, and the user has declined.", "Raise `prompts.grace`.";
         Declined "DECLINED" Info "The user was asked and has declined.", "Nothing.";
         UnlinkedByUser "UNLINKED_BY_USER" Info "The two accounts were unlinked not long ago and stay apart.", "Wait for `unlink_cooldown_days`, or link by hand.";
+        UnlinkedByOperator "UNLINKED_BY_OPERATOR" Info "An operator has parted the two accounts not long ago, and they stay apart.", "Wait for `unlink_cooldown_days`, or link by hand (`ligature users link`).";
     }
     "Running" {
         LookupFailed "LOOKUP_FAILED" Error "The accounts with this address could not be looked up.", "Look into the directory; the next login decides again.";

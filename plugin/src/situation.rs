@@ -9,6 +9,7 @@ use link_policy::{Caution, OnMultiple, Policy, Primary};
 use crate::account::{Account, Claim};
 use crate::bindings::{ApiError, LoginEvent, Proof, Timestamp, User, Verification};
 use crate::email::{self, Match};
+use crate::linking_state::PartedBy;
 use crate::metadata::Merged;
 use crate::reason::Code;
 use crate::trust::Trust;
@@ -115,15 +116,19 @@ impl<'a> Situation<'a> {
         if account.state.opted_out() {
             return Some(Code::OptedOut);
         }
-        self.stay_apart(&self.current, account).then_some(Code::UnlinkedByUser)
+        self.kept_apart(&self.current, account)
     }
 
-    /// Whether an identity of one account was unlinked from one of the other
-    /// not long ago.
-    pub(crate) fn stay_apart(&self, a: &Account, b: &Account) -> bool {
+    /// The reason for which two accounts stay apart: somebody has unlinked an identity
+    /// of one from one of the other not long ago.
+    pub(crate) fn kept_apart(&self, a: &Account, b: &Account) -> Option<Code> {
         let (days, now) = (self.policy.unlink_cooldown_days, self.input.now);
-        a.state.cooling_down_from(|id| b.is_or_has(id), days, now)
-            || b.state.cooling_down_from(|id| a.is_or_has(id), days, now)
+        let by = a.state.cooling_down_from(|id| b.is_or_has(id), days, now);
+        let by = by.or_else(|| b.state.cooling_down_from(|id| a.is_or_has(id), days, now))?;
+        Some(match by {
+            PartedBy::User => Code::UnlinkedByUser,
+            PartedBy::Operator => Code::UnlinkedByOperator,
+        })
     }
 
     fn why_barred(&self, account: &Account<'a>) -> Option<Code> {

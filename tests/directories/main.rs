@@ -123,6 +123,7 @@ fn main() {
     add(&all, conformance::credentials::TESTS);
     add(&[Implementation::DryRun], conformance::credentials::DRY_RUN);
     add(&all, conformance::linking::TESTS);
+    add(&all, conformance::operating::TESTS);
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
     add(&pooled, conformance::arriving::TESTS);

@@ -1,5 +1,5 @@
-//! Whoever only reads changes nothing; what is another program's is left alone;
-//! an older schema is changed with a word, and a way back.
+//! Reading changes nothing; databases of other programs are left alone; an older
+//! schema is changed with a word, and a way back.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,7 +41,7 @@ pub(crate) const POSTGRES: &[Test] = &[
 /// A database, empty at first.
 struct Place {
     folder: tempfile::TempDir,
-    /// Of PostgreSQL.
+    /// Only for PostgreSQL.
     url: Option<String>,
 }
 
@@ -231,7 +231,7 @@ fn a_file_in_a_read_only_mount_is_read(implementation: &Implementation) {
     assert!(mounted.contains("ada@example.com"), "{mounted}");
 }
 
-/// What `users export` prints of a folder that is mounted read-only, where this
+/// The users that a child prints of a folder that is mounted read-only, where this
 /// user may make mounts of its own; none elsewhere.
 fn mounted_read_only(folder: &Path, file: &Path) -> Option<String> {
     let script = format!(

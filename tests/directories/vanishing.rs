@@ -45,7 +45,7 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// What is said of a change that must not be answered as done.
+    /// The answer to a change that must not be answered as done.
     fn refusal(&self) -> String {
         let error = self.directory.create(google()).expect_err("nothing may be answered as done");
         assert!(matches!(error, ApiError::Unavailable(_)), "{error:?}");

@@ -36,8 +36,9 @@ pub(super) struct JournalArgs {
     /// hexadecimal digits
     #[arg(long, value_name = "FILE", env = "LIGATURE_JOURNAL_KEY_FILE", hide_env_values = true)]
     journal_key: Option<PathBuf>,
-    /// Erase from the journal what it keeps of users after so many days; such
-    /// links can no longer be undone. For ever if left out
+    /// Erase from the journal what it keeps of users after so many days, whenever
+    /// something is written; such links can no longer be undone. For ever if left
+    /// out
     #[arg(long, value_name = "DAYS", env = "LIGATURE_JOURNAL_DAYS", hide_env_values = true)]
     journal_days: Option<u32>,
 }

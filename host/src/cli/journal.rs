@@ -3,10 +3,10 @@
 use anyhow::anyhow;
 
 use super::directory::{DirectoryArgs, failed, operator};
+use super::ids::LinkId;
+use super::journal_list::ListArgs;
 use super::{Exit, Outcome, print, print_json, print_line};
-use crate::directory::{
-    Actor, Entry, EntryId, Forget, JournalQuery, Kept, Kind, MetadataChange, Open, Undo, UndoError,
-};
+use crate::directory::{Actor, Entry, Forget, Kept, Kind, MetadataChange, Open, Undo, UndoError};
 use crate::harness::thousands;
 use crate::login::{Timestamp, User, mask_addresses};
 use crate::terminal::{Json, Text};
@@ -29,29 +29,13 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: ligature journal list --user 'auth0|1' --directory sqlite:users.db")]
-struct ListArgs {
-    #[command(flatten)]
-    directory: DirectoryArgs,
-    /// Only entries that have this user on either side
-    #[arg(long, value_name = "USER-ID")]
-    user: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    limit: u32,
-    /// Print JSON, an entry a line, ids unmasked
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: ligature journal show 299782e5-6dba-45a6-92b9-5667e90c1840 --directory sqlite:users.db"
 )]
 struct ShowArgs {
-    /// The entry's id, as `journal list` prints it
+    /// The entry's id, as `journal list` prints it, or its beginning
     #[arg(value_name = "LINK-ID")]
-    id: EntryId,
+    id: LinkId,
     #[command(flatten)]
     directory: DirectoryArgs,
     /// Print JSON, with everything that was kept, addresses and all
@@ -72,7 +56,7 @@ struct PruneArgs {
     /// been linked to the user before is named on their own
     #[arg(long, value_name = "USER-ID", group = "which")]
     user: Option<String>,
-    /// Print JSON instead of a line
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -87,15 +71,15 @@ struct PruneArgs {
     after_help = "Example: ligature undo 299782e5-6dba-45a6-92b9-5667e90c1840 --dry-run --directory sqlite:users.db"
 )]
 pub(super) struct UndoArgs {
-    /// The link's id, as `journal list` prints it
+    /// The link's id, as `journal list` prints it, or its beginning
     #[arg(value_name = "LINK-ID")]
-    id: EntryId,
+    id: LinkId,
     #[command(flatten)]
     directory: DirectoryArgs,
     /// Only tell what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON instead of lines, ids unmasked
+    /// Print JSON, ids unmasked
     #[arg(long)]
     json: bool,
 }
@@ -110,28 +94,7 @@ impl Args {
     }
 }
 
-impl ListArgs {
-    fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly)?;
-        let query =
-            JournalQuery { user_id: self.user, limit: self.limit as usize, ..JournalQuery::default() };
-        let entries = directory.journal(&query).map_err(failed)?;
-        if self.json {
-            let each = |entry| print_json(&Json::compact(entry).map_err(Exit::failed)?);
-            return entries.iter().try_for_each(each);
-        }
-        let mut text = Text::default();
-        for entry in &entries {
-            text.line(row(entry));
-        }
-        if entries.is_empty() {
-            text.line("the journal has no such entries");
-        }
-        print(&text)
-    }
-}
-
-fn row(entry: &Entry) -> String {
+pub(super) fn row(entry: &Entry) -> String {
     let undone = if entry.undone.is_some() { ", undone" } else { "" };
     format!("{}  {}  {}{undone}", entry.id, entry.at, mask_addresses(&what(entry)))
 }
@@ -142,13 +105,15 @@ fn what(entry: &Entry) -> String {
         Kind::Link => format!("link    {secondary} into {primary}"),
         Kind::Unlink => format!("unlink  {secondary} from {primary}"),
         Kind::Undo => format!("undo    {secondary} out of {primary}"),
+        Kind::Block => format!("block   {primary}"),
+        Kind::Unblock => format!("unblock {primary}"),
     }
 }
 
 impl ShowArgs {
     fn execute(self) -> Outcome {
         let directory = self.directory.open(Open::ReadOnly)?;
-        let entry = directory.journal_entry(&self.id).map_err(failed)?;
+        let entry = directory.journal_entry(&self.id.of(&*directory)?).map_err(failed)?;
         if self.json {
             return print_json(&Json::pretty(&entry).map_err(Exit::failed)?);
         }
@@ -253,9 +218,8 @@ impl PruneArgs {
         let directory = self.directory.open(Open::Existing)?;
         let erased = directory.forget_snapshots(&which).map_err(failed)?;
         if self.json {
-            return print_json(
-                &Json::pretty(&serde_json::json!({ "erased": erased })).map_err(Exit::failed)?,
-            );
+            let json = serde_json::json!({ "erased": erased });
+            return print_json(&Json::compact(&json).map_err(Exit::failed)?);
         }
         print_line(format!("{} snapshots erased", thousands(erased)))
     }
@@ -264,7 +228,8 @@ impl PruneArgs {
 impl UndoArgs {
     pub(super) fn execute(self) -> Outcome {
         let directory = self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing })?;
-        let undo = Undo { id: self.id, provenance: operator(), now: Timestamp::now(), dry_run: self.dry_run };
+        let id = self.id.of(&*directory)?;
+        let undo = Undo { id, provenance: operator(), now: Timestamp::now(), dry_run: self.dry_run };
         let undoing = directory.undo(&undo).map_err(|error| match error {
             UndoError::Refused(why) => {
                 Exit::failed(anyhow!("the link {} was not undone: {}", undo.id, mask_addresses(&why)))
@@ -272,15 +237,14 @@ impl UndoArgs {
             UndoError::Directory(error) => failed(error),
         })?;
         if self.json {
-            let side = |user: &User| {
-                let ids: Vec<String> = user.identities.iter().map(|it| it.as_user_id()).collect();
-                serde_json::json!({ "user_id": user.user_id, "identities": ids })
-            };
-            let undone = serde_json::json!({
-                "link": undo.id.to_string(), "dry_run": self.dry_run, "primary": side(&undoing.primary),
-                "secondary": side(&undoing.secondary), "not_restored": undoing.not_restored,
+            let ids = |user: &User| user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>();
+            let json = serde_json::json!({
+                "undone": !self.dry_run, "link_id": undoing.link.id,
+                "primary": { "user_id": undoing.primary.user_id, "identities": ids(&undoing.primary) },
+                "secondary": { "user_id": undoing.secondary.user_id, "identities": ids(&undoing.secondary) },
+                "not_restored": undoing.not_restored,
             });
-            return print_json(&Json::pretty(&undone).map_err(Exit::failed)?);
+            return print_json(&Json::compact(&json).map_err(Exit::failed)?);
         }
         let (is, are) = if self.dry_run { ("would be", "would be") } else { ("is", "are") };
         let ids =

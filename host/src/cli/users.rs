@@ -3,13 +3,13 @@
 mod export;
 mod import;
 
-use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::directory::{DirectoryArgs, failed};
-use super::{Exit, Outcome, print_json};
+use super::directory::DirectoryArgs;
+use super::user_changes::{BlockArgs, LinkArgs};
+use super::user_list::{FindArgs, ListArgs};
+use super::{Exit, Outcome, ids, print_json};
 use crate::directory::Open;
-use crate::login::mask_addresses;
 use crate::terminal::Json;
 
 /// Users in and out of a directory
@@ -49,12 +49,22 @@ enum Command {
     Export(export::ExportArgs),
     /// Print one user
     Show(ShowArgs),
+    /// List users, in the order of their ids
+    List(ListArgs),
+    /// Find users by address, by identity or by the beginning of their id
+    Find(FindArgs),
+    /// Refuse a user's logins
+    Block(BlockArgs),
+    /// Let a blocked user in again
+    Unblock(BlockArgs),
+    /// Link two users by hand
+    Link(LinkArgs),
 }
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users show 'auth0|1' --directory sqlite:users.db")]
 struct ShowArgs {
-    /// The user's id, such as `auth0|1`
+    /// The user's id, such as `auth0|1`, or its beginning
     user_id: String,
     #[command(flatten)]
     directory: DirectoryArgs,
@@ -66,6 +76,11 @@ impl Args {
             Command::Import(args) => args.execute(),
             Command::Export(args) => args.execute(),
             Command::Show(args) => args.execute(),
+            Command::List(args) => args.execute(),
+            Command::Find(args) => args.execute(),
+            Command::Block(args) => args.execute(true),
+            Command::Unblock(args) => args.execute(false),
+            Command::Link(args) => args.execute(),
         }
     }
 }
@@ -73,12 +88,7 @@ impl Args {
 impl ShowArgs {
     fn execute(self) -> Outcome {
         let directory = self.directory.open(Open::ReadOnly)?;
-        let stored = directory.get(&self.user_id).map_err(|error| match error {
-            crate::login::ApiError::NotFound(id) => {
-                Exit::failed(anyhow!("there is no user {}", mask_addresses(&id)))
-            }
-            error => failed(error),
-        })?;
+        let stored = ids::user(&*directory, &self.user_id)?;
         print_json(&Json::pretty(&*stored.user).map_err(Exit::failed)?)
     }
 }

@@ -251,7 +251,7 @@ impl<S: Store> Records for Layered<'_, S> {
         }
     }
 
-    /// What is in front was done later.
+    /// The entries in front were made later.
     fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>> {
         let mut found = self.front.entries(wanted)?;
         found.extend(behind(self.behind.read(|records| records.entries(wanted)))?);
@@ -276,6 +276,25 @@ impl<S: Store> Records for Layered<'_, S> {
     /// Erasing is never rehearsed.
     fn forget_snapshots(&mut self, _: &Forget) -> Done<u64> {
         Err(ApiError::Invalid("in a dry run nothing is erased".to_owned()).into())
+    }
+
+    fn user_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<String>> {
+        let more = limit.saturating_add(self.changed.users.len());
+        let mut found = behind(self.behind.read(|records| records.user_ids(beginning, more)))?;
+        found.retain(|id| !self.changed.users.contains(id));
+        found.extend(self.front.user_ids(beginning, limit)?);
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn entry_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<EntryId>> {
+        let mut found = self.front.entry_ids(beginning, limit)?;
+        let others = behind(self.behind.read(|records| records.entry_ids(beginning, limit)))?;
+        // One that is undone here stands in both.
+        let is_new: Vec<EntryId> = others.into_iter().filter(|id| !found.contains(id)).collect();
+        found.extend(is_new);
+        found.truncate(limit);
+        Ok(found)
     }
 
     fn import_progress(&mut self, import: &str) -> Done<Option<u64>> {

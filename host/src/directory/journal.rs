@@ -53,6 +53,10 @@ pub enum Kind {
     Unlink,
     /// A link was taken back.
     Undo,
+    /// A user was blocked. It stands on both sides of the entry.
+    Block,
+    /// A user was let in again.
+    Unblock,
 }
 
 impl Kind {
@@ -63,7 +67,15 @@ impl Kind {
             Self::Link => "link",
             Self::Unlink => "unlink",
             Self::Undo => "undo",
+            Self::Block => "block",
+            Self::Unblock => "unblock",
         }
+    }
+
+    /// Whether accounts were parted by it.
+    #[must_use]
+    pub fn parts(self) -> bool {
+        matches!(self, Self::Unlink | Self::Undo)
     }
 }
 
@@ -88,6 +100,17 @@ pub enum Actor {
         /// Their user id.
         user_id: String,
     },
+}
+
+impl Actor {
+    /// The name that the mark of two parted accounts gives to this actor; none where
+    /// it acts for their user.
+    pub(super) fn parts_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Operator { .. } => Some("operator"),
+            Self::Plugin | Self::Client { .. } | Self::User { .. } => None,
+        }
+    }
 }
 
 /// A plugin, down to the byte.

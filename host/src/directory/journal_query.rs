@@ -1,4 +1,4 @@
-//! What is asked of the journal, and the place that an entry gets in it.
+//! Questions to the journal, and the place that an entry gets in it.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct JournalQuery {
     pub limit: usize,
 }
 
-/// What a storage is asked.
+/// The question that a storage answers.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted<'a> {
     pub(super) user_id: Option<&'a str>,

@@ -402,6 +402,16 @@ impl Records for State {
         Ok(forgotten)
     }
 
+    fn user_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<String>> {
+        let ids = self.users.keys().filter(|id| id.starts_with(beginning));
+        Ok(ids.take(limit).cloned().collect())
+    }
+
+    fn entry_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<EntryId>> {
+        let ids = self.journal.iter().map(|entry| &entry.id);
+        Ok(ids.filter(|id| id.as_str().starts_with(beginning)).take(limit).cloned().collect())
+    }
+
     fn import_progress(&mut self, import: &str) -> Done<Option<u64>> {
         Ok(self.imports.get(import).copied())
     }

@@ -3,12 +3,13 @@
 //! | file | what |
 //! |---|---|
 //! | `records` | what a storage has to do: single records, in transactions |
-//! | `users`, `assumed`, `credential`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
+//! | `users`, `assumed`, `credential`, `block`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
 //! | `journal`, `journal_query` | what a link destroys, kept so that it can be undone, and what is asked of it |
 //! | `memory`, `sql`, `dry_run` | the storages |
 
 mod arrival;
 mod assumed;
+mod block;
 mod credential;
 mod dry_run;
 mod journal;
@@ -31,6 +32,7 @@ use crate::login::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp,
 
 pub use arrival::{ArrivalError, arrive, arrive_again, first_user};
 pub(crate) use assumed::connection_in_id;
+pub use block::Block;
 pub use credential::Credential;
 pub use dry_run::DryRun;
 pub use journal::{
@@ -310,6 +312,20 @@ pub trait Administration: Directory {
     /// Source: Auth0 Management API v2, `DELETE
     /// /api/v2/users/{id}/identities/{provider}/{user_id}`.
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError>;
+
+    /// Blocks a user or lets it in again, with an entry in the journal; returns it as
+    /// it is now. `not-found` if there is none.
+    fn block(&self, block: &Block) -> Result<Stored, ApiError>;
+
+    /// The user that has this identity (`provider|id`), be it the primary one or a
+    /// linked one, whichever connection it is of.
+    fn holder(&self, identity: &str) -> Result<Option<Stored>, ApiError>;
+
+    /// Ids of users that begin so, at most `limit`. Reads all ids on some storages.
+    fn user_ids(&self, beginning: &str, limit: usize) -> Result<Vec<String>, ApiError>;
+
+    /// Ids of entries of the journal that begin so, at most `limit`.
+    fn entry_ids(&self, beginning: &str, limit: usize) -> Result<Vec<EntryId>, ApiError>;
 
     /// Entries of the journal, the newest first, without their snapshots.
     fn journal(&self, query: &JournalQuery) -> Result<Vec<Entry>, ApiError>;

@@ -15,8 +15,8 @@ use super::journal::{Entry, EntryId, Forget};
 use super::journal_query::{JournalQuery, Wanted, matching};
 use super::undo::{Undo, UndoError, Undoing};
 use super::{
-    Administration, Batch, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, assumed,
-    credential, link, undo, unlink, users,
+    Administration, Batch, Block, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, assumed,
+    block, credential, link, undo, unlink, users,
 };
 use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User};
 
@@ -154,6 +154,11 @@ pub(super) trait Records {
     /// False if it has been undone already.
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool>;
     fn forget_snapshots(&mut self, which: &Forget) -> Done<u64>;
+
+    /// In no order.
+    fn user_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<String>>;
+    /// In no order.
+    fn entry_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<EntryId>>;
 
     fn import_progress(&mut self, import: &str) -> Done<Option<u64>>;
     fn set_import_progress(&mut self, import: &str, lines: u64, now: Timestamp) -> Done<()>;
@@ -315,6 +320,23 @@ impl<S: Store> Administration for S {
 
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {
         self.write(Durability::Power, |records| unlink::unlink(records, unlink))
+    }
+
+    fn block(&self, block: &Block) -> Result<Stored, ApiError> {
+        self.write(Durability::Power, |records| block::block(records, block))
+    }
+
+    fn holder(&self, identity: &str) -> Result<Option<Stored>, ApiError> {
+        let Some((provider, id)) = identity.split_once('|') else { return Ok(None) };
+        self.read(|records| Ok(records.user_of(provider, id)?.map(|(_, stored)| stored)))
+    }
+
+    fn user_ids(&self, beginning: &str, limit: usize) -> Result<Vec<String>, ApiError> {
+        self.read(|records| records.user_ids(beginning, limit))
+    }
+
+    fn entry_ids(&self, beginning: &str, limit: usize) -> Result<Vec<EntryId>, ApiError> {
+        self.read(|records| records.entry_ids(beginning, limit))
     }
 
     fn journal(&self, query: &JournalQuery) -> Result<Vec<Entry>, ApiError> {

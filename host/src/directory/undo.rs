@@ -173,8 +173,9 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
     let mut secondary = User::clone(&secondary);
     let ids = |user: &User| user.identities.iter().map(Identity::as_user_id).collect::<Vec<_>>();
     let (staying, separated) = (ids(&primary), ids(&secondary));
+    let by = undo.provenance.actor.parts_as();
     for (user, others) in [(&mut primary, separated), (&mut secondary, staying)] {
-        if !note_separation(user, others.iter().map(String::as_str), undo.now) {
+        if !note_separation(user, others.iter().map(String::as_str), by, undo.now) {
             not_restored.push(format!(
                 "`app_metadata.linking` of {} is not of the documented form and was left alone: the pair may be linked \
                  again at the next login.",
@@ -198,6 +199,9 @@ fn undoable(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot)
     match (entry.kind, std::mem::replace(&mut entry.kept, Kept::Unread)) {
         (Kind::Unlink, _) => refused("this entry is an unlink; only links can be undone".to_owned()),
         (Kind::Undo, _) => refused("this entry is an undo; only links can be undone".to_owned()),
+        (Kind::Block | Kind::Unblock, _) => {
+            refused("this entry is no link; only links can be undone".to_owned())
+        }
         (Kind::Link, Kept::Whole(snapshot)) => Ok((entry, snapshot)),
         (Kind::Link, Kept::Sealed { key }) => refused(format!(
             "what the link destroyed is encrypted with the key {key}; name its file with --journal-key"

@@ -22,8 +22,9 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<Use
     };
     let mut separated = stand_alone(&identity, *now);
     let staying: Vec<String> = rest.identities.iter().map(Identity::as_user_id).collect();
-    note_separation(&mut rest, [separated.user_id.as_str()], *now);
-    note_separation(&mut separated, staying.iter().map(String::as_str), *now);
+    let by = provenance.actor.parts_as();
+    note_separation(&mut rest, [separated.user_id.as_str()], by, *now);
+    note_separation(&mut separated, staying.iter().map(String::as_str), by, *now);
     rest.updated_at = Some(*now);
 
     let entry = Entry::new(Kind::Unlink, primary, &separated.user_id, provenance, *now);

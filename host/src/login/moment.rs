@@ -1,4 +1,4 @@
-//! What came first, whatever the clock says.
+//! An order of events that does not depend on the clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,7 +39,7 @@ impl Moment {
         LAST.fetch_max(self.0, Ordering::SeqCst);
     }
 
-    /// Of so many microseconds.
+    /// The moment of so many microseconds.
     #[must_use]
     pub fn from_micros(micros: u64) -> Self {
         Self(micros)

@@ -1,5 +1,6 @@
 //! The marks of separated accounts, for a policy to let them cool down:
-//! `app_metadata.linking.unlinked`, a list of `{"from": identity, "at": time}`.
+//! `app_metadata.linking.unlinked`, a list of `{"from": identity, "at": time}`, and
+//! `"by": "operator"` where it was not for the user that they were separated.
 //!
 //! A mark is of an identity, not of a user: which user an identity belongs to
 //! changes with every link.
@@ -11,13 +12,23 @@ use super::{Timestamp, User};
 /// How many marks an account keeps; the oldest are forgotten.
 const REMEMBERED: usize = 50;
 
-/// Writes down that a user was separated from these identities. False if what
-/// stands there is not of the documented form, and was left alone.
-pub fn note_separation<'a>(user: &mut User, from: impl IntoIterator<Item = &'a str>, now: Timestamp) -> bool {
+/// Writes down that a user was separated from these identities, and by whom if that
+/// is to be said. False if what stands there is not of the documented form, and was
+/// left alone.
+pub fn note_separation<'a>(
+    user: &mut User,
+    from: impl IntoIterator<Item = &'a str>,
+    by: Option<&str>,
+    now: Timestamp,
+) -> bool {
     let Some(marks) = marks_of(user) else { return false };
     for from in from {
         marks.retain(|known| known["from"] != from);
-        marks.push(json!({ "from": from, "at": now.as_millis() }));
+        let mut mark = json!({ "from": from, "at": now.as_millis() });
+        if let Some(by) = by {
+            mark["by"] = by.into();
+        }
+        marks.push(mark);
     }
     forget_surplus(marks);
     true
@@ -151,18 +162,19 @@ mod tests {
         let mut user = User::default();
         let now = Timestamp::now();
         let ids: Vec<String> = (0..=55).map(|n| format!("auth0|{n}")).collect();
-        assert!(note_separation(&mut user, ["auth0|0"], now));
-        assert!(note_separation(&mut user, ids.iter().map(String::as_str), now));
+        assert!(note_separation(&mut user, ["auth0|0"], None, now));
+        assert!(note_separation(&mut user, ids.iter().map(String::as_str), Some("operator"), now));
         let unlinked = &user.app_metadata.unwrap()["linking"]["unlinked"];
         assert_eq!(unlinked.as_array().unwrap().len(), 50);
         assert_eq!((&unlinked[0]["from"], &unlinked[49]["from"]), (&json!("auth0|6"), &json!("auth0|55")));
+        assert_eq!(unlinked[0]["by"], "operator");
     }
 
     #[test]
     fn what_is_of_another_form_is_left_alone() {
         let no = json!({ "linking": "no" });
         let mut left = user(&no, &[]);
-        assert!(!note_separation(&mut left, ["auth0|2"], Timestamp::now()));
+        assert!(!note_separation(&mut left, ["auth0|2"], None, Timestamp::now()));
         carry_over(&mut left, &user(&marked(&[("sms|1", 1)]), &[]));
         assert_eq!(left.app_metadata.unwrap()["linking"], "no");
     }

@@ -1,5 +1,7 @@
 //! Counters for Prometheus.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -18,6 +20,9 @@ pub(super) struct Metrics {
     requests: Family<Answered, Counter>,
     seconds: Histogram,
     decisions: Family<Named, Counter>,
+    reasons: Family<Reasoned, Counter>,
+    /// The codes that are counted by name.
+    codes: Mutex<BTreeSet<String>>,
     failures: Counter,
     refusals: Counter,
     tokens: Family<Named, Counter>,
@@ -94,6 +99,19 @@ struct Named {
     kind: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reasoned {
+    code: String,
+}
+
+/// Codes that are counted by name. A policy of one's own may make up any number of
+/// them; those beyond are counted together.
+const CODES: usize = 200;
+/// The longest of them, in bytes.
+const CODE: usize = 64;
+/// The name that the others are counted under.
+const OTHER: &str = "other";
+
 impl Metrics {
     pub(super) fn new(missing_lines: MissingLines) -> Self {
         let new = Self {
@@ -101,6 +119,8 @@ impl Metrics {
             requests: Family::default(),
             seconds: Histogram::new([0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
             decisions: Family::default(),
+            reasons: Family::default(),
+            codes: Mutex::default(),
             failures: Counter::default(),
             refusals: Counter::default(),
             tokens: Family::default(),
@@ -112,6 +132,8 @@ impl Metrics {
             requests,
             seconds,
             decisions,
+            reasons,
+            codes,
             failures,
             refusals,
             tokens,
@@ -122,12 +144,25 @@ impl Metrics {
         registry.register("http_requests", "Requests answered, by route", requests.clone());
         registry.register("http_request_seconds", "How long answers took", seconds.clone());
         registry.register("logins", "Logins, by what was decided", decisions.clone());
+        registry.register("login_reasons", "Logins, by each reason that was given", reasons.clone());
         registry.register("plugin_failures", "Logins whose plugin failed", failures.clone());
         registry.register("guard_refusals", "What the guard refused plugins", refusals.clone());
         registry.register("tokens", "Answers of the token endpoint with tokens, by grant", tokens.clone());
         registry.register("log_lines_missing", "Lines of the log that could not be written", missing_lines.0);
         registry.register("refused_tokens", "Tokens that were not taken, by reason", refused_tokens.clone());
-        Self { registry, requests, seconds, decisions, failures, refusals, tokens, refused_tokens, directory }
+        Self {
+            registry,
+            requests,
+            seconds,
+            decisions,
+            reasons,
+            codes,
+            failures,
+            refusals,
+            tokens,
+            refused_tokens,
+            directory,
+        }
     }
 
     pub(super) fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
@@ -137,10 +172,31 @@ impl Metrics {
 
     pub(super) fn decided<A>(&self, decided: &DecidedInOrder<A>) {
         self.decisions.get_or_create(&Named { kind: decided.outcome.decision.kind() }).inc();
+        let codes: BTreeSet<&str> =
+            decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        for code in codes {
+            self.reasons.get_or_create(&Reasoned { code: self.counted_as(code).to_owned() }).inc();
+        }
         for step in decided.overtaken.iter().chain(&decided.steps) {
             self.failures.inc_by(u64::from(step.failure.is_some()));
             self.refusals.inc_by(step.refusals.len() as u64);
         }
+    }
+
+    fn counted_as<'a>(&self, code: &'a str) -> &'a str {
+        let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        if code.is_empty() || code.len() > CODE || !code.bytes().all(is_plain) {
+            return OTHER;
+        }
+        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        if codes.contains(code) {
+            return code;
+        }
+        if codes.len() >= CODES {
+            return OTHER;
+        }
+        codes.insert(code.to_owned());
+        code
     }
 
     pub(super) fn token(&self, grant: &'static str) {
@@ -158,5 +214,25 @@ impl Metrics {
         // Fails only where writing into a string does.
         let _ = text::encode(&mut page, &self.registry);
         page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CODES, Metrics, MissingLines};
+
+    #[test]
+    fn codes_that_a_policy_makes_up_are_counted_by_name_within_bounds() {
+        let metrics = Metrics::new(MissingLines::default());
+        for n in 0..CODES {
+            let code = format!("CODE_{n}");
+            assert_eq!(metrics.counted_as(&code), code);
+        }
+        assert_eq!(metrics.counted_as("ONE_MORE"), "other");
+        assert_eq!(metrics.counted_as("CODE_7"), "CODE_7");
+        let metrics = Metrics::new(MissingLines::default());
+        for odd in ["", "no_capitals", "A\"B", "Ä", &"X".repeat(65)] {
+            assert_eq!(metrics.counted_as(odd), "other", "{odd}");
+        }
     }
 }

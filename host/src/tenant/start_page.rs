@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::config::{Account, Connection, SeedUser};
 use super::issuer::Issuer;
 use super::{Shared, Tenant, html, random, run};
-use crate::directory::{JournalQuery, Kind};
+use crate::directory::JournalQuery;
 use crate::login::{ApiError, IdentityKey, User, mask_addresses};
 
 /// Users that the page lists.
@@ -135,7 +135,7 @@ fn was_parted(tenant: &Tenant, user_id: &str) -> Result<bool, ApiError> {
         limit: 100,
         ..JournalQuery::default()
     })?;
-    Ok(entries.iter().any(|entry| entry.kind != Kind::Link))
+    Ok(entries.iter().any(|entry| entry.kind.parts()))
 }
 
 /// The configuration's users and accounts as they are now, then others, without

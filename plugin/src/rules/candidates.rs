@@ -25,12 +25,16 @@ pub(super) fn dropped(s: &Situation, _: &Course) -> Verdict {
         Code::OptedOut => {
             "The account with this address is excepted from linking, or its marks in `app_metadata` cannot be read."
         }
+        Code::UnlinkedByOperator => {
+            "An operator has parted the two accounts not long ago, and they stay apart."
+        }
         _ => "The two accounts were unlinked not long ago and stay apart.",
     };
     let mut reasons: Vec<Reason> =
         s.dropped.iter().map(|(id, code)| code.about(&[id], detail(*code))).collect();
-    if let Some((a, b)) = s.pairs_of_meant().find(|(a, b)| s.stay_apart(a, b)) {
-        return no_op(Code::UnlinkedByUser.about(&[a.id(), b.id()], detail(Code::UnlinkedByUser)));
+    let parted = |(a, b)| s.kept_apart(a, b).map(|code| (a, b, code));
+    if let Some((a, b, code)) = s.pairs_of_meant().find_map(parted) {
+        return no_op(code.about(&[a.id(), b.id()], detail(code)));
     }
     if reasons.is_empty() {
         return passes("nobody was left out");

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod credentials;
 pub(crate) mod importing;
 pub(crate) mod linking;
+pub(crate) mod operating;
 pub(crate) mod undoing;
 
 use ligature_host::login::User;

@@ -140,8 +140,7 @@ pub(super) fn last_place(connection: &mut impl Connection, user_id: &str) -> Don
     )
 }
 
-/// What is done from now on is later than all that is there, whatever the clock
-/// says.
+/// Makes every later entry come behind all that are there, whatever the clock says.
 pub(super) fn go_on_behind(connection: &mut impl Connection) -> Result<(), String> {
     match newest(connection, "SELECT MAX(place) FROM journal", &[]) {
         Ok(newest) => newest.is_past(),
@@ -158,4 +157,18 @@ fn newest(connection: &mut impl Connection, statement: &'static str, params: &[P
         Ok(())
     })?;
     Ok(newest)
+}
+
+pub(super) fn ids(connection: &mut impl Connection, beginning: &str, limit: usize) -> Done<Vec<EntryId>> {
+    let mut found = Vec::new();
+    connection.query(
+        "SELECT entry_id FROM journal WHERE substr(entry_id, 1, length($1)) = $1 LIMIT $2",
+        &[beginning.into(), (limit as u64).into()],
+        &mut |row| {
+            let id = text_of(row, 0, "entry_id")?;
+            found.push(id.parse().map_err(|error: String| damaged("a journal entry", error))?);
+            Ok(())
+        },
+    )?;
+    Ok(found)
 }

@@ -254,7 +254,7 @@ mod tests {
     use crate::directory::sql::sqlite::interrupted;
     use crate::directory::sql::sqlite_file::Access;
 
-    /// Whoever gives up in the queue may be the one that was to commit for others.
+    /// A thread that gives up in the queue may be the one that was to commit for others.
     #[test]
     fn whoever_gives_up_waiting_leaves_nobody_waiting() {
         let folder = tempfile::tempdir().unwrap();

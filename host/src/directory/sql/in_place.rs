@@ -38,7 +38,7 @@ struct Known {
     file: FileId,
 }
 
-/// What tells files apart on one machine.
+/// The identity of a file on one machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId {
     #[cfg(unix)]
@@ -205,7 +205,7 @@ impl InPlace {
     }
 }
 
-/// What a name leads to.
+/// The thing that a name leads to.
 enum Place {
     /// The file that is open.
     Taken(Metadata),

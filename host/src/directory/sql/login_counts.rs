@@ -124,7 +124,7 @@ impl LoginCounts {
         }
         let mut pending = self.lock();
         pending.in_flight = pending.in_flight.saturating_sub(1);
-        // What has been counted meanwhile is later.
+        // Logins that were counted meanwhile are later.
         for (user_id, later) in std::mem::replace(&mut pending.counts, counts) {
             merge(&mut pending.counts, &user_id, later);
         }

@@ -42,7 +42,7 @@ pub(super) trait Database: refinery::Migrate {
     const HAS_HISTORY: &'static str;
     /// A statement with the names of tables that would be in the way, in order.
     const TABLES: &'static str;
-    /// What is said of a database that holds such tables, and of no version.
+    /// The advice for a database that holds such tables and no version.
     const NOT_OURS: &'static str;
 
     /// The rows of a statement whose columns are texts.
@@ -52,7 +52,7 @@ pub(super) trait Database: refinery::Migrate {
     fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String>;
 }
 
-/// What a database holds.
+/// The content of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Nothing,
@@ -136,7 +136,7 @@ fn migrate_once<D: Database>(
     })
 }
 
-/// What a database holds. Nothing is written.
+/// Looks at the content of a database, and writes nothing.
 ///
 /// # Errors
 ///
@@ -171,7 +171,7 @@ fn look<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, 
 const NOT_A_DIRECTORY: &str = "it is another program's database";
 const APPLIED: &str = "SELECT CAST(version AS TEXT), name, checksum FROM refinery_schema_history ORDER BY refinery_schema_history.version";
 
-/// What is told before the schema is changed.
+/// The announcement of a change of the schema.
 pub(super) fn from_to(place: &str, from: usize) -> String {
     format!("the schema of {place} is brought from version {from} to {}", VERSIONS.len())
 }

@@ -363,6 +363,23 @@ impl<C: Connection> Records for Rows<'_, C> {
         }
     }
 
+    fn user_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<String>> {
+        let mut found = Vec::new();
+        self.connection.query(
+            "SELECT user_id FROM users WHERE substr(user_id, 1, length($1)) = $1 LIMIT $2",
+            &[beginning.into(), (limit as u64).into()],
+            &mut |row| {
+                found.push(text_of(row, 0, "user_id")?.to_owned());
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+
+    fn entry_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<EntryId>> {
+        entry_row::ids(self.connection, beginning, limit)
+    }
+
     fn import_progress(&mut self, import: &str) -> Done<Option<u64>> {
         let mut lines = None;
         self.connection.query(

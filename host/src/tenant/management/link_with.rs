@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::access::Caller;
 use super::problem::Problem;
-use crate::directory::{JournalQuery, Kind};
+use crate::directory::JournalQuery;
 use crate::login::{ApiError, Moment};
 use crate::tenant::Tenant;
 use crate::tenant::verification::{Claims, TokenError};
@@ -64,7 +64,7 @@ fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool
         limit: NEWEST,
         ..JournalQuery::default()
     })?;
-    Ok(entries.iter().any(|entry| entry.kind != Kind::Link && began <= entry.place))
+    Ok(entries.iter().any(|entry| entry.kind.parts() && began <= entry.place))
 }
 
 /// Tokens that have linked, by their SHA-256: each links once.

@@ -1,0 +1,126 @@
+//! `ligature journal list`.
+
+use super::directory::{DirectoryArgs, failed};
+use super::ids::{self, LinkId};
+use super::journal::row;
+use super::{Exit, Outcome, print, print_error, print_json};
+use crate::directory::{Administration, JournalQuery, Kind, Open};
+use crate::login::Timestamp;
+use crate::terminal::{Json, Text};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: ligature journal list --user 'auth0|1' --kind link --since 2026-11-01T00:00:00Z --directory sqlite:users.db"
+)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Only entries that have this user on either side
+    #[arg(long, value_name = "USER-ID")]
+    user: Option<String>,
+    /// Only entries of this kind
+    #[arg(long, value_enum)]
+    kind: Option<KindArg>,
+    /// Only what these did: plugin, operator, client or user, or one of them by
+    /// name, such as operator:ada
+    #[arg(long, value_name = "ACTOR")]
+    actor: Option<String>,
+    /// Only entries that give this reason, such as LINKED_VERIFIED_BOTH
+    #[arg(long, value_name = "CODE")]
+    reason: Option<String>,
+    /// Only entries of this time or later, such as 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Only entries of this time or earlier
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
+    /// Only entries that come before this one in the journal: the next page
+    #[arg(long, value_name = "LINK-ID")]
+    before: Option<LinkId>,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    limit: u32,
+    /// Print JSON, an entry a line, ids unmasked
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum KindArg {
+    Link,
+    Unlink,
+    Undo,
+    Block,
+    Unblock,
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Self {
+        match kind {
+            KindArg::Link => Self::Link,
+            KindArg::Unlink => Self::Unlink,
+            KindArg::Undo => Self::Undo,
+            KindArg::Block => Self::Block,
+            KindArg::Unblock => Self::Unblock,
+        }
+    }
+}
+
+impl ListArgs {
+    pub(super) fn execute(self) -> Outcome {
+        let directory = self.directory.open(Open::ReadOnly)?;
+        let limit = self.limit as usize;
+        let mut query = JournalQuery {
+            user_id: self.user,
+            kind: self.kind.map(Kind::from),
+            actor: self.actor,
+            reason: self.reason,
+            since: self.since,
+            until: self.until,
+            before: self.before.map(|id| id.of(&*directory)).transpose()?,
+            limit: limit.saturating_add(1),
+        };
+        let mut entries = directory.journal(&query).map_err(failed)?;
+        if entries.is_empty()
+            && let Some(whole) = whole_id(&*directory, query.user_id.as_deref())?
+        {
+            query.user_id = Some(whole);
+            entries = directory.journal(&query).map_err(failed)?;
+        }
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let go_on = entries
+            .last()
+            .filter(|_| more)
+            .map(|last| format!("there are more; the next ones: the same command with --before {}", last.id));
+        if self.json {
+            for entry in &entries {
+                print_json(&Json::compact(entry).map_err(Exit::failed)?)?;
+            }
+            go_on.into_iter().for_each(|go_on| print_error(&Text::one(go_on)));
+            return Ok(());
+        }
+        let mut text = Text::default();
+        for entry in &entries {
+            text.line(row(entry));
+        }
+        if entries.is_empty() {
+            text.line("the journal has no such entries");
+        }
+        go_on.into_iter().for_each(|go_on| text.line(go_on));
+        print(&text)
+    }
+}
+
+/// The id of the user that a text is the beginning of. The journal also knows users
+/// that are gone: none of this is an error.
+fn whole_id(directory: &dyn Administration, user: Option<&str>) -> Result<Option<String>, Exit> {
+    let Some(user) = user else { return Ok(None) };
+    if directory.holder(user).map_err(failed)?.is_some() {
+        return Ok(None);
+    }
+    match directory.user_ids(user.trim_end_matches('…'), 2).map_err(failed)?.len() {
+        0 => Ok(None),
+        _ => Ok(Some(ids::user(directory, user)?.user.user_id.clone())),
+    }
+}

@@ -1,0 +1,141 @@
+//! `ligature users block`, `unblock` and `link`.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::directory::{DirectoryArgs, failed, operator};
+use super::{Exit, Outcome, ids, print, print_json, print_line};
+use crate::directory::{Block, CheckedLink, JournalQuery, Kind, Open, Stored};
+use crate::login::{Identity, LinkRequest, Metadata, Timestamp, User, mask_addresses};
+use crate::terminal::{Json, Text};
+
+/// A user is refused from the next login on, and so are their refresh tokens and
+/// sessions, as long as they are blocked: those that a tenant keeps are good again
+/// afterwards.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ligature users block 'auth0|1' --directory sqlite:users.db")]
+pub(super) struct BlockArgs {
+    /// The user's id, or its beginning
+    user_id: String,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl BlockArgs {
+    pub(super) fn execute(self, blocked: bool) -> Outcome {
+        let directory = self.directory.open(Open::Existing)?;
+        let before = ids::user(&*directory, &self.user_id)?;
+        let user_id = before.user.user_id.clone();
+        let changed = before.user.blocked != blocked;
+        let block = Block { user_id, blocked, provenance: operator(), now: Timestamp::now() };
+        let Stored { user, .. } = directory.block(&block).map_err(failed)?;
+        if self.json {
+            let json = json!({ "user_id": user.user_id, "blocked": user.blocked, "changed": changed });
+            return print_json(&Json::compact(&json).map_err(Exit::failed)?);
+        }
+        let is = match (changed, blocked) {
+            (true, true) => "is blocked",
+            (true, false) => "is let in again",
+            (false, true) => "was blocked already",
+            (false, false) => "was not blocked",
+        };
+        print_line(format!("{} {is}", mask_addresses(&user.user_id)))
+    }
+}
+
+/// Link two users by hand, whatever the policy says.
+///
+/// The second becomes identities of the first; `ligature undo` takes it back.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: ligature users link 'auth0|1' 'google-oauth2|2' --dry-run --directory sqlite:users.db"
+)]
+pub(super) struct LinkArgs {
+    /// The id of the user that stays, or its beginning
+    #[arg(value_name = "PRIMARY")]
+    primary: String,
+    /// The id of the user that becomes identities of the first, or its beginning
+    #[arg(value_name = "SECONDARY")]
+    secondary: String,
+    #[command(flatten)]
+    directory: DirectoryArgs,
+    /// Only tell what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON, ids unmasked
+    #[arg(long)]
+    json: bool,
+}
+
+impl LinkArgs {
+    pub(super) fn execute(self) -> Outcome {
+        let directory = self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing })?;
+        let primary = ids::user(&*directory, &self.primary)?;
+        let secondary = ids::user(&*directory, &self.secondary)?;
+        let link = CheckedLink {
+            request: LinkRequest {
+                primary: primary.user.user_id.clone(),
+                secondary: secondary.user.user_id.clone(),
+                user_metadata: None,
+                app_metadata: None,
+                reasons: Arc::new([]),
+            },
+            primary_version: Some(primary.version),
+            secondary_version: Some(secondary.version),
+            provenance: operator(),
+            now: Timestamp::now(),
+        };
+        let linked = directory.link(&link).map_err(failed)?;
+        let query = JournalQuery {
+            user_id: Some(link.request.secondary.clone()),
+            kind: Some(Kind::Link),
+            limit: 1,
+            ..JournalQuery::default()
+        };
+        let entries = directory.journal(&query).map_err(failed)?;
+        let link_id = entries.first().filter(|_| !self.dry_run).map(|entry| entry.id.to_string());
+        let left: Vec<String> = left_behind(&secondary.user);
+        let identities: Vec<String> = linked.identities.iter().map(Identity::as_user_id).collect();
+        if self.json {
+            let json = json!({
+                "linked": !self.dry_run, "primary": linked.user_id, "secondary": secondary.user.user_id,
+                "identities": identities, "not_taken_over": left, "link_id": link_id,
+            });
+            return print_json(&Json::compact(&json).map_err(Exit::failed)?);
+        }
+        let mut text = Text::default();
+        let mut line = |told: String| text.line(mask_addresses(&told).into_owned());
+        let (is, are) = if self.dry_run { ("would be", "would be") } else { ("is", "are") };
+        line(format!("{} {is} an identity of {}", secondary.user.user_id, linked.user_id));
+        line(format!("  the identities of {} {are} {}", linked.user_id, identities.join(", ")));
+        for left in left {
+            line(format!("  not taken over, and kept in the journal: {left}"));
+        }
+        match link_id {
+            Some(id) => line(format!("  to take it back: ligature undo {id}")),
+            None => line("nothing was changed (--dry-run)".to_owned()),
+        }
+        print(&text)
+    }
+}
+
+/// The attributes that a link does not give to the primary.
+fn left_behind(secondary: &User) -> Vec<String> {
+    let keys = |metadata: &Option<Metadata>| -> Vec<String> {
+        metadata.iter().flatten().map(|(key, _)| key.clone()).collect()
+    };
+    [
+        ("user_metadata", keys(&secondary.user_metadata)),
+        ("app_metadata", keys(&secondary.app_metadata)),
+        ("roles", secondary.roles.clone()),
+        ("organizations", secondary.organizations.clone()),
+    ]
+    .into_iter()
+    .filter(|(_, held)| !held.is_empty())
+    .map(|(name, held)| format!("{name}: {}", held.join(", ")))
+    .collect()
+}
