@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
+//! | `moving` | a directory goes as a whole into another database, and back |
 //! | `pictures` | everything is read while others link, and one of two connections settles an identity |
 //! | `races` | 64 threads link the same two accounts, in both directions |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
@@ -11,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 
 mod conformance;
+mod moving;
 mod pictures;
 mod races;
 mod state_machine;
@@ -101,6 +103,7 @@ fn main() {
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
     add(&durable, state_machine::TESTS);
+    add(&durable, moving::TESTS);
     add(&durable, pictures::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);

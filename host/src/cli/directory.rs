@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::Exit;
-use crate::directory::{Administration, Forget, Location, Open, Provenance, SealKey, open};
+use crate::directory::{
+    Administration, Forget, Location, Open, Provenance, SealKey, SqlDirectory, open, open_database,
+};
 use crate::login::Timestamp;
 
 /// Which directory, and how its journal is kept.
@@ -42,6 +44,13 @@ impl DirectoryArgs {
         self.journal.open(&self.directory, how)
     }
 
+    /// The directory as the database that it is.
+    pub(super) fn open_database(&self, how: Open) -> Result<SqlDirectory, Exit> {
+        let key = self.journal.key()?;
+        let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
+        open_database(&location, key, how).map_err(Exit::unreadable)
+    }
+
     /// Whether it is a file that is not there yet.
     pub(super) fn is_missing_file(&self) -> Result<bool, Exit> {
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
@@ -50,8 +59,12 @@ impl DirectoryArgs {
 }
 
 impl JournalArgs {
+    fn key(&self) -> Result<Option<SealKey>, Exit> {
+        self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)
+    }
+
     pub(super) fn open(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
-        let key = self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)?;
+        let key = self.key()?;
         // Not by clap, which would repeat a URL that it does not understand,
         // password and all.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `records` | what a storage has to do: single records, in transactions |
 //! | `users`, `assumed`, `credential`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
+//! | `whole` | everything at once, for moving it to another database |
 //! | `journal` | what a link destroys, kept so that it can be undone |
 //! | `memory`, `sql`, `dry_run` | the storages |
 
@@ -21,6 +22,7 @@ mod sql;
 mod undo;
 mod unlink;
 mod users;
+mod whole;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,10 +38,11 @@ pub use journal::{
     Provenance, Snapshot, Touched, Undone,
 };
 pub use memory::Memory;
-pub use open::{Location, Open, OpenError, open};
+pub use open::{Location, Open, OpenError, open, open_database};
 pub(crate) use said::as_user;
 pub use sql::{KeyError, SealKey, SqlDirectory};
 pub use undo::{Undo, UndoError, Undoing};
+pub use whole::{Held, JournalColumns, JournalRow};
 
 /// A user and the version it is at.
 #[derive(Debug, Clone, PartialEq)]

@@ -80,15 +80,28 @@ pub fn open(
     key: Option<SealKey>,
     how: Open,
 ) -> Result<Arc<dyn Administration>, OpenError> {
-    let migrate = how != Open::DryRun;
-    let directory = match location {
-        Location::Sqlite(file) => SqlDirectory::sqlite(file, key, how == Open::Create, migrate)?,
-        Location::Postgres(url) => SqlDirectory::postgres(url, key, migrate)?,
-    };
+    let directory = open_database(location, key, how)?;
     Ok(match how {
         Open::DryRun => Arc::new(DryRun::over(directory)),
         Open::Create | Open::Existing => Arc::new(directory),
     })
+}
+
+/// Opens a directory as the database that it is.
+///
+/// # Errors
+///
+/// When it cannot be used, with what to do.
+pub fn open_database(
+    location: &Location,
+    key: Option<SealKey>,
+    how: Open,
+) -> Result<SqlDirectory, OpenError> {
+    let migrate = how != Open::DryRun;
+    match location {
+        Location::Sqlite(file) => SqlDirectory::sqlite(file, key, how == Open::Create, migrate),
+        Location::Postgres(url) => SqlDirectory::postgres(url, key, migrate),
+    }
 }
 
 #[cfg(test)]

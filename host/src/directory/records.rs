@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::credential::Credential;
 use super::journal::{Entry, EntryId, Forget, JournalQuery};
 use super::undo::{Undo, UndoError, Undoing};
+use super::whole::JournalRow;
 use super::{
     Administration, Batch, CheckedLink, Directory, Imported, Stored, Unlink, assumed, credential, link, undo,
     unlink, users,
@@ -86,6 +87,11 @@ pub(super) fn last_ip(user: &User) -> Option<&str> {
     user.rest.get(LAST_IP).and_then(|ip| ip.as_str())
 }
 
+/// Only what is in a database is moved as a whole.
+fn no_database() -> Interrupted {
+    ApiError::Invalid("this directory is not in a database".to_owned()).into()
+}
+
 pub(super) trait Records {
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>>;
     fn is_user(&mut self, user_id: &str) -> Done<bool> {
@@ -136,6 +142,19 @@ pub(super) trait Records {
     /// False if it has been undone already.
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool>;
     fn forget_snapshots(&mut self, which: &Forget) -> Done<u64>;
+
+    /// Credentials whose id and connection come behind these.
+    fn credentials_behind(&mut self, _: (&str, &str), _: usize) -> Done<Vec<Credential>> {
+        Err(no_database())
+    }
+    /// Entries whose ids come behind this one, as they are kept.
+    fn journal_behind(&mut self, _: &str, _: usize) -> Done<Vec<JournalRow>> {
+        Err(no_database())
+    }
+    /// Adds an entry that was kept elsewhere.
+    fn add_journal_row(&mut self, _: &JournalRow) -> Done<()> {
+        Err(no_database())
+    }
 
     fn import_progress(&mut self, import: &str) -> Done<Option<u64>>;
     fn set_import_progress(&mut self, import: &str, lines: u64, now: Timestamp) -> Done<()>;

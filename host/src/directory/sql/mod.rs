@@ -12,6 +12,7 @@ mod postgres;
 mod rows;
 mod seal;
 mod sqlite;
+mod whole_rows;
 
 use std::path::Path;
 use std::time::Duration;

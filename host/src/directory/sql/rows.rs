@@ -7,10 +7,12 @@ use super::credential_rows;
 use super::entry_row::{entry, record};
 use super::login_counts::LoginCounts;
 use super::seal::Seal;
+use super::whole_rows;
 use crate::directory::Stored;
 use crate::directory::credential::Credential;
 use crate::directory::journal::{Entry, EntryId, Forget, JournalQuery, Kept};
 use crate::directory::records::{Done, Interrupted, LAST_IP, Logins, Matching, Owner, Records, last_ip};
+use crate::directory::whole::JournalRow;
 use crate::login::{ApiError, Identity, Timestamp, User};
 
 /// The records behind one connection.
@@ -306,6 +308,18 @@ impl<C: Connection> Records for Rows<'_, C> {
 
     fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool> {
         credential_rows::remove(self.connection, connection, user_id)
+    }
+
+    fn credentials_behind(&mut self, after: (&str, &str), limit: usize) -> Done<Vec<Credential>> {
+        whole_rows::credentials(self.connection, after, limit)
+    }
+
+    fn journal_behind(&mut self, after: &str, limit: usize) -> Done<Vec<JournalRow>> {
+        whole_rows::journal(self.connection, after, limit)
+    }
+
+    fn add_journal_row(&mut self, entry: &JournalRow) -> Done<()> {
+        whole_rows::add_journal(self.connection, entry, self.seal)
     }
 
     fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()> {
