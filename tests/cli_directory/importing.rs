@@ -371,3 +371,43 @@ fn a_date_that_is_none_costs_the_date_only() {
     );
     assert_eq!(user(&place, "auth0|1")["name"], "Ada");
 }
+
+#[test]
+fn a_whole_directory_moves_with_its_passwords_and_undos() {
+    let place = Place::with_users();
+    let hash = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+    let bob =
+        format!("[{{\"user_id\": \"9\", \"email\": \"bob@acme.example\", \"password_hash\": \"{hash}\"}}]");
+    imported(&place, "bob.json", bob.as_bytes(), &[]);
+    place.log_in(&[]);
+    let (users, id) = (place.users(), place.link_id());
+    for file in ["whole.ndjson", "whole.ndjson.gz"] {
+        assert_eq!(
+            place.good(&["users", "export", file, "--whole"]),
+            format!(
+                "2 users, 1 logins and 1 entries of the journal written to {file}, which holds hashes of passwords\n"
+            )
+        );
+        let path = place.path().join(file);
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("a file").permissions());
+        assert_eq!(mode & 0o777, 0o600);
+        let there = format!("sqlite:{file}.db");
+        let there = ["--directory", there.as_str()];
+        let moved = place.good(&[&["users", "import", file, "--whole"][..], &there].concat());
+        assert_eq!(moved, "2 users, 1 logins and 1 entries of the journal moved\n");
+        assert_eq!(place.good(&[&["users", "export"][..], &there].concat()), users);
+        let undone = place.good(&[&["undo", &id][..], &there].concat());
+        assert!(undone.starts_with("google-oauth2|2 is a user of its own again"), "{undone}");
+        let twice = place.bad(&[&["users", "import", file, "--whole"][..], &there].concat(), 2);
+        assert!(
+            twice.contains("the directory is not empty") && twice.contains("nothing was moved"),
+            "{twice}"
+        );
+    }
+    let told = place.bad(&["users", "import", "whole.ndjson"], 2);
+    assert!(told.contains("`ligature users import --whole FILE` reads it"), "{told}");
+    let told = place.good(&["users", "export", "import.json", "--format", "import"]);
+    assert!(told.contains("the format holds no passwords, dates, logins, roles and organizations"), "{told}");
+    assert!(told.contains("none of their 1 linked identities"), "{told}");
+}

@@ -5,6 +5,7 @@
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
 //! | `lost_commits` | connections that end at a COMMIT |
+//! | `moving` | a directory goes as a whole into another database, and back |
 //! | `pictures` | everything is read while others link, and one of two connections settles an identity |
 //! | `races` | 64 threads link the same two accounts, in both directions |
 //! | `reading` | whoever reads changes nothing, and what is another program's is left alone |
@@ -16,6 +17,7 @@
 
 mod conformance;
 mod lost_commits;
+mod moving;
 mod pictures;
 mod poolers;
 mod races;
@@ -130,6 +132,7 @@ fn main() {
     add(&pooled, conformance::linking::TESTS);
     add(&pooled, races::TESTS);
     add(&durable, state_machine::TESTS);
+    add(&durable, moving::TESTS);
     add(&durable, pictures::TESTS);
     add(&durable, races::TESTS);
     add(&durable, storage::DURABLE);

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::{Exit, print_error};
-use crate::directory::{Administration, Forget, Location, Open, OpenError, Provenance, SealKey, open};
+use crate::directory::{
+    Administration, Forget, Location, Open, OpenError, Provenance, SealKey, SqlDirectory, open, open_database,
+};
 use crate::login::Timestamp;
 use crate::terminal::{Text, dim, line};
 
@@ -57,6 +59,14 @@ impl DirectoryArgs {
         self.journal.open_telling((&self.directory, how), migrating)
     }
 
+    /// The directory as the database that it is.
+    pub(super) fn open_database(&self, how: Open) -> Result<SqlDirectory, Exit> {
+        let key = self.journal.key()?;
+        let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
+        open_database(&location, key, how, &tell_of_a_migration(&|| {}))
+            .map_err(|error| Exit::unopened(&location, error))
+    }
+
     /// Whether it is a file that is not there yet.
     pub(super) fn is_missing_file(&self) -> Result<bool, Exit> {
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
@@ -65,6 +75,10 @@ impl DirectoryArgs {
 }
 
 impl JournalArgs {
+    fn key(&self) -> Result<Option<SealKey>, Exit> {
+        self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)
+    }
+
     pub(super) fn open(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
         self.open_telling((directory, how), &|| {})
     }
@@ -110,7 +124,7 @@ impl JournalArgs {
         open: impl FnOnce(&Location, Option<SealKey>) -> Result<Arc<dyn Administration>, OpenError>,
         how: Open,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        let key = self.journal_key.as_deref().map(SealKey::read).transpose()?;
+        let key = self.key()?;
         // Not by clap, which would repeat a URL that it does not understand,
         // password and all.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `records` | what a storage has to do: single records, in transactions |
 //! | `users`, `assumed`, `credential`, `block`, `link`, `unlink`, `undo` | what is done with them, once for every storage |
+//! | `whole` | everything at once, for moving it to another database |
 //! | `journal`, `journal_query` | what a link destroys, kept so that it can be undone, and what is asked of it |
 //! | `memory`, `sql`, `dry_run` | the storages |
 
@@ -24,6 +25,7 @@ mod state;
 mod undo;
 mod unlink;
 mod users;
+mod whole;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,11 +43,12 @@ pub use journal::{
 };
 pub use journal_query::JournalQuery;
 pub use memory::Memory;
-pub use open::{Location, Open, OpenError, open};
+pub use open::{Location, Open, OpenError, open, open_database};
 pub(crate) use said::as_user;
 pub use sql::{KeyError, SealKey, SqlDirectory};
 pub use state::{DirectoryState, PoolState};
 pub use undo::{Undo, UndoError, Undoing};
+pub use whole::{Held, JournalColumns, JournalRow};
 
 /// A user and the version it is at.
 #[derive(Debug, Clone, PartialEq)]

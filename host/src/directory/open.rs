@@ -100,18 +100,32 @@ pub fn open(
     how: Open,
     tell: &dyn Fn(&str),
 ) -> Result<Arc<dyn Administration>, OpenError> {
-    let migrate = match how {
-        Open::Create | Open::Existing => Migrate::Yes(tell),
-        Open::ReadOnly | Open::DryRun => Migrate::No,
-    };
-    let directory = match location {
-        Location::Sqlite(file) => SqlDirectory::open_sqlite(file, key, how == Open::Create, migrate)?,
-        Location::Postgres(url) => SqlDirectory::open_postgres(url, key, migrate)?,
-    };
+    let directory = open_database(location, key, how, tell)?;
     Ok(match how {
         Open::DryRun => Arc::new(DryRun::over(directory)),
         Open::Create | Open::Existing | Open::ReadOnly => Arc::new(directory),
     })
+}
+
+/// Opens a directory as the database that it is.
+///
+/// # Errors
+///
+/// When it cannot be used, with what to do.
+pub fn open_database(
+    location: &Location,
+    key: Option<SealKey>,
+    how: Open,
+    tell: &dyn Fn(&str),
+) -> Result<SqlDirectory, OpenError> {
+    let migrate = match how {
+        Open::Create | Open::Existing => Migrate::Yes(tell),
+        Open::ReadOnly | Open::DryRun => Migrate::No,
+    };
+    match location {
+        Location::Sqlite(file) => SqlDirectory::open_sqlite(file, key, how == Open::Create, migrate),
+        Location::Postgres(url) => SqlDirectory::open_postgres(url, key, migrate),
+    }
 }
 
 #[cfg(test)]

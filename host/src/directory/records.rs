@@ -14,6 +14,7 @@ use super::credential::Credential;
 use super::journal::{Entry, EntryId, Forget};
 use super::journal_query::{JournalQuery, Wanted, matching};
 use super::undo::{Undo, UndoError, Undoing};
+use super::whole::JournalRow;
 use super::{
     Administration, Batch, Block, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, assumed,
     block, credential, link, undo, unlink, users,
@@ -89,6 +90,10 @@ pub(super) fn last_ip(user: &User) -> Option<&str> {
 
 /// How often an identity's owner is looked for while it changes.
 const LOOKS: u32 = 3;
+/// Only what is in a database is moved as a whole.
+fn no_database() -> Interrupted {
+    ApiError::Invalid("this directory is not in a database".to_owned()).into()
+}
 
 pub(super) trait Records {
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>>;
@@ -159,6 +164,18 @@ pub(super) trait Records {
     fn user_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<String>>;
     /// In no order.
     fn entry_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<EntryId>>;
+    /// Credentials whose id and connection come behind these.
+    fn credentials_behind(&mut self, _: (&str, &str), _: usize) -> Done<Vec<Credential>> {
+        Err(no_database())
+    }
+    /// Entries whose ids come behind this one, as they are kept.
+    fn journal_behind(&mut self, _: &str, _: usize) -> Done<Vec<JournalRow>> {
+        Err(no_database())
+    }
+    /// Adds an entry that was kept elsewhere.
+    fn add_journal_row(&mut self, _: &JournalRow) -> Done<()> {
+        Err(no_database())
+    }
 
     fn import_progress(&mut self, import: &str) -> Done<Option<u64>>;
     fn set_import_progress(&mut self, import: &str, lines: u64, now: Timestamp) -> Done<()>;

@@ -126,7 +126,35 @@ impl Passwords {
 
 #[cfg(test)]
 mod tests {
-    use super::{PasswordHash, Passwords};
+    use super::{Attempt, PasswordHash, Passwords, Wrong};
+    use crate::directory::Credential;
+
+    #[test]
+    fn an_imported_password_is_hashed_anew_when_it_is_typed() {
+        let passwords = Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 });
+        let with = |hash: &str| Credential {
+            connection: "db".to_owned(),
+            user_id: "1".to_owned(),
+            email: None,
+            username: Some("ada".to_owned()),
+            password: Some(hash.to_owned()),
+        };
+        let attempt = Attempt { login: "ada", sender: "192.0.2.1", exists: true };
+        let check =
+            |credential: &Credential, password: &str| passwords.check(attempt, Some(credential), password);
+        let imported = with("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS");
+        assert_eq!(check(&imported, "another password"), Err(Wrong::Password));
+        let fresh = check(&imported, "correct horse battery").unwrap().expect("it is hashed anew");
+        assert!(fresh.starts_with("$argon2id$"), "{fresh}");
+        assert_eq!(check(&with(&fresh), "correct horse battery"), Ok(None));
+        assert_eq!(check(&with(&fresh), "another password"), Err(Wrong::Password));
+        // What nobody could have imported costs nothing.
+        assert_eq!(
+            check(&with("$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"), "x"),
+            Err(Wrong::Password)
+        );
+        assert_eq!(check(&with("nonsense"), "x"), Err(Wrong::Password));
+    }
 
     #[test]
     fn a_password_is_as_long_as_its_characters() {

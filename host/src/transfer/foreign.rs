@@ -37,7 +37,8 @@ const OF_USERS: [(&[&str], &str, &str); 11] = [
 ];
 
 /// The same of a file as a whole.
-const OF_FILES: [(&[&str], &str, &str); 4] = [
+const OF_FILES: [(&[&str], &str, &str); 5] = [
+    (&["ligature_whole"], "a whole directory", "`ligature users import --whole FILE` reads it"),
     (&["Users"], "Cognito's `list-users`", MAKE),
     (&["Resources", "schemas"], "a list of SCIM", MAKE),
     (&["value", "@odata.context"], "a list of Microsoft Graph", MAKE),

@@ -125,6 +125,16 @@ fn users_are_imported_with_their_passwords() {
         (login(&tenant, "bob", "the second password"), login(&tenant, "bob", "another password")),
         (200, 403)
     );
+    // One of bcrypt's, twice: the first login hashes it anew.
+    let bcrypt = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+    let (job, errors) =
+        imported(&machine, &json!([{ "email": "carl@example.com", "password_hash": bcrypt }]), &[]);
+    assert_eq!(job["summary"]["inserted"], 1, "{errors}");
+    for (password, status) in
+        [("another password", 403), ("correct horse battery", 200), ("correct horse battery", 200)]
+    {
+        assert_eq!(login(&tenant, "carl@example.com", password), status);
+    }
     let blocked = machine.get("users/auth0%7C7");
     assert_eq!((&blocked["blocked"], &blocked["email_verified"]), (&json!(true), &json!(false)));
     // An address without a password is taken, too.

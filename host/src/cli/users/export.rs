@@ -13,7 +13,7 @@ use crate::cli::{Exit, Outcome, print_line};
 use crate::directory::Open;
 use crate::harness::thousands;
 use crate::login::mask_addresses;
-use crate::transfer::{self, ExportError, Exported, Format, PrivateFile};
+use crate::transfer::{self, Counts, ExportError, Exported, Format, PrivateFile};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users export users.ndjson.gz --directory sqlite:users.db")]
@@ -29,6 +29,12 @@ pub(super) struct ExportArgs {
     /// With `--format import`: only the users of this database
     #[arg(long, value_name = "NAME")]
     connection: Option<String>,
+    /// Write everything: users, the hashes of their passwords, and the journal with
+    /// what links have destroyed, for `users import --whole` into another directory.
+    /// Only the file's owner may read it. What is encrypted with --journal-key stays
+    /// so
+    #[arg(long, requires = "file", conflicts_with_all = ["format", "connection"])]
+    whole: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -39,6 +45,9 @@ enum FormatArg {
 
 impl ExportArgs {
     pub(super) fn execute(self) -> Outcome {
+        if self.whole {
+            return self.export_whole();
+        }
         let directory = self.directory.open(Open::ReadOnly)?;
         let format = match self.format {
             FormatArg::Export => Format::Export,
@@ -75,6 +84,34 @@ impl ExportArgs {
             Format::Import(_) => dropped(&exported),
         };
         print_line(format!("{} users written to {}{dropped}", thousands(exported.users), file.display()))
+    }
+}
+
+impl ExportArgs {
+    fn export_whole(&self) -> Outcome {
+        let Some(file) = &self.file else { return Ok(()) };
+        let directory = self.directory.open_database(Open::ReadOnly)?;
+        let cannot = |error: std::io::Error| {
+            Exit::failed(anyhow!("{}: it cannot be written: {error}", file.display()))
+        };
+        let mut out = PrivateFile::create(file).map_err(cannot)?;
+        let Counts { users, credentials, entries } =
+            if file.extension().is_some_and(|extension| extension == "gz") {
+                let mut gzip = GzEncoder::new(&mut out, Compression::default());
+                let counts = transfer::export_whole(&directory, &mut gzip).map_err(unexported)?;
+                gzip.finish().and_then(|out| out.flush()).map_err(cannot)?;
+                counts
+            } else {
+                transfer::export_whole(&directory, &mut out).map_err(unexported)?
+            };
+        out.finish().map_err(cannot)?;
+        print_line(format!(
+            "{} users, {} logins and {} entries of the journal written to {}, which holds hashes of passwords",
+            thousands(users),
+            thousands(credentials),
+            thousands(entries),
+            file.display()
+        ))
     }
 }
 

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::bar;
 use crate::cli::directory::DirectoryArgs;
-use crate::cli::{Exit, Outcome, print, print_json};
+use crate::cli::{Exit, Outcome, print, print_json, print_line};
 use crate::directory::{Administration, Memory, Open};
 use crate::harness::thousands;
-use crate::login::mask_addresses;
+use crate::login::{ApiError, mask_addresses};
 use crate::terminal::{Json, Text};
-use crate::transfer::{self, Import, ImportError, ReadError, Rejects, Summary, UsersFile};
+use crate::transfer::{self, Counts, Import, ImportError, ReadError, Rejects, Summary, UsersFile, WholeFile};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users import users.ndjson.gz --directory sqlite:users.db")]
@@ -48,10 +48,17 @@ pub(super) struct ImportArgs {
     /// Print JSON instead of lines
     #[arg(long)]
     json: bool,
+    /// Move everything that `users export --whole` has written into an empty
+    /// directory: users, passwords and journal, all of it or nothing
+    #[arg(long, conflicts_with_all = ["connection", "replace", "strict", "again", "dry_run", "rejects"])]
+    whole: bool,
 }
 
 impl ImportArgs {
     pub(super) fn execute(self) -> Outcome {
+        if self.whole {
+            return self.restore();
+        }
         // The file first: a mistyped name shall leave no empty database behind.
         let bar = bar(None);
         let counted = bar.clone();
@@ -83,6 +90,25 @@ impl ImportArgs {
             Err(error) => Err(self.ended(error, &summary, goes_on)),
             Ok(()) => self.judged(&summary),
         }
+    }
+
+    fn restore(&self) -> Outcome {
+        let whole = WholeFile::open(&self.file).map_err(Exit::unreadable)?;
+        let directory = self.directory.open_database(Open::Create)?;
+        let file = self.file.display();
+        let Counts { users, credentials, entries } = whole.restore(&directory).map_err(|error| {
+            let words = |words: &str| anyhow!("{file}: {}; nothing was moved", mask_addresses(words));
+            match error {
+                ApiError::Invalid(why) => Exit::unreadable(words(&why)),
+                error => Exit::failed(words(&error.to_string())),
+            }
+        })?;
+        print_line(format!(
+            "{} users, {} logins and {} entries of the journal moved",
+            thousands(users),
+            thousands(credentials),
+            thousands(entries)
+        ))
     }
 
     /// The directory. A dry run of one that is not there yet is one of an empty one.

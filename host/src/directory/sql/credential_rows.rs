@@ -1,6 +1,6 @@
 //! Credentials as rows.
 
-use super::connection::{Connection, Param};
+use super::connection::{Connection, Param, Row};
 use super::rows::text_of;
 use crate::directory::credential::{Credential, is_address};
 use crate::directory::records::Done;
@@ -38,17 +38,22 @@ fn one(
 ) -> Done<Option<Credential>> {
     let mut found = None;
     connection.query(statement, params, &mut |row| {
-        let optional = |column| row.text(column).map(|text| text.map(str::to_owned));
-        found = Some(Credential {
-            connection: text_of(row, 0, "connection")?.to_owned(),
-            user_id: text_of(row, 1, "user_id")?.to_owned(),
-            email: optional(2)?,
-            username: optional(3)?,
-            password: optional(4)?,
-        });
+        found = Some(credential(row)?);
         Ok(())
     })?;
     Ok(found)
+}
+
+/// A credential of the columns connection, user id, email, username, password.
+pub(super) fn credential(row: &dyn Row) -> Done<Credential> {
+    let optional = |column| row.text(column).map(|text| text.map(str::to_owned));
+    Ok(Credential {
+        connection: text_of(row, 0, "connection")?.to_owned(),
+        user_id: text_of(row, 1, "user_id")?.to_owned(),
+        email: optional(2)?,
+        username: optional(3)?,
+        password: optional(4)?,
+    })
 }
 
 pub(super) fn add(connection: &mut impl Connection, credential: &Credential) -> Done<bool> {

@@ -79,6 +79,12 @@ pub(super) fn entry(row: &dyn Row, seal: &Seal) -> Done<Entry> {
     })
 }
 
+/// Whether these are an entry's kind and record.
+pub(super) fn check(kind: &str, record: &str) -> serde_json::Result<()> {
+    serde_json::from_value::<Kind>(kind.into())?;
+    serde_json::from_str::<Record>(record).map(drop)
+}
+
 /// What of an entry is one JSON text.
 pub(super) fn record(entry: &Entry) -> Done<String> {
     let masked =

@@ -16,6 +16,7 @@ mod rows;
 mod seal;
 mod sqlite;
 mod sqlite_file;
+mod whole_rows;
 mod written;
 
 use std::path::Path;

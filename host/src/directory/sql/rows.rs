@@ -8,12 +8,14 @@ use super::entry_row::{self, entry, record};
 use super::identity_rows;
 use super::login_counts::LoginCounts;
 use super::seal::Seal;
+use super::whole_rows;
 use super::written::Written;
 use crate::directory::Stored;
 use crate::directory::credential::Credential;
 use crate::directory::journal::{Entry, EntryId, Forget, Kept};
 use crate::directory::journal_query::Wanted;
 use crate::directory::records::{Done, Interrupted, LAST_IP, Logins, Matching, Owner, Records, last_ip};
+use crate::directory::whole::JournalRow;
 use crate::login::{ApiError, Identity, Moment, Timestamp, User};
 
 /// The records behind one connection.
@@ -300,6 +302,18 @@ impl<C: Connection> Records for Rows<'_, C> {
 
     fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool> {
         credential_rows::remove(self.connection, connection, user_id)
+    }
+
+    fn credentials_behind(&mut self, after: (&str, &str), limit: usize) -> Done<Vec<Credential>> {
+        whole_rows::credentials(self.connection, after, limit)
+    }
+
+    fn journal_behind(&mut self, after: &str, limit: usize) -> Done<Vec<JournalRow>> {
+        whole_rows::journal(self.connection, after, limit)
+    }
+
+    fn add_journal_row(&mut self, entry: &JournalRow) -> Done<()> {
+        whole_rows::add_journal(self.connection, entry, self.seal)
     }
 
     fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()> {

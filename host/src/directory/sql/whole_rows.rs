@@ -1,0 +1,92 @@
+//! Credentials and entries of the journal as rows, for moving all of them.
+
+use super::connection::{Connection, Param};
+use super::credential_rows;
+use super::entry_row;
+use super::rows::{damaged, missing, text_of};
+use super::seal::{Opened, Seal};
+use crate::directory::credential::Credential;
+use crate::directory::records::Done;
+use crate::directory::whole::{JournalColumns, JournalRow};
+use crate::login::ApiError;
+
+pub(super) fn credentials(
+    connection: &mut impl Connection,
+    (user_id, name): (&str, &str),
+    limit: usize,
+) -> Done<Vec<Credential>> {
+    let mut found = Vec::new();
+    connection.query(
+        "SELECT connection, user_id, email, username, password FROM credentials \
+         WHERE (user_id, connection) > ($1, $2) ORDER BY user_id, connection LIMIT $3",
+        &[user_id.into(), name.into(), (limit as u64).into()],
+        &mut |row| {
+            found.push(credential_rows::credential(row)?);
+            Ok(())
+        },
+    )?;
+    Ok(found)
+}
+
+pub(super) fn journal(connection: &mut impl Connection, after: &str, limit: usize) -> Done<Vec<JournalRow>> {
+    let mut found = Vec::new();
+    connection.query(
+        "SELECT entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, snapshot FROM journal \
+         WHERE entry_id > $1 ORDER BY entry_id LIMIT $2",
+        &[after.into(), (limit as u64).into()],
+        &mut |row| {
+            let text = |column, name| text_of(row, column, name).map(str::to_owned);
+            let number = |column| row.int(column).map(|it| it.and_then(|it| u64::try_from(it).ok()));
+            let columns = JournalColumns {
+                entry_id: text(0, "entry_id")?,
+                kind: text(1, "kind")?,
+                at: number(2)?.ok_or_else(|| missing("at"))?,
+                place: number(8)?.ok_or_else(|| missing("place"))?,
+                primary_id: text(3, "primary_id")?,
+                secondary_id: text(4, "secondary_id")?,
+                undone_by: row.text(6)?.map(str::to_owned),
+                undone_at: number(7)?,
+            };
+            let snapshot = row.bytes(9)?.map(<[u8]>::to_vec);
+            found.push(JournalRow { columns, record: text(5, "record")?, snapshot });
+            Ok(())
+        },
+    )?;
+    Ok(found)
+}
+
+/// Adds an entry, if it is one. A snapshot that this process can read is sealed as
+/// its own; another one stays as it is.
+pub(super) fn add_journal(connection: &mut impl Connection, entry: &JournalRow, seal: &Seal) -> Done<()> {
+    let JournalRow { columns, record, snapshot } = entry;
+    let id = columns.entry_id.as_str();
+    entry_row::check(&columns.kind, record)
+        .map_err(|why| ApiError::Invalid(format!("the journal's entry {id} cannot be read: {why}")))?;
+    let snapshot = match snapshot {
+        None => None,
+        Some(bytes) => match seal.open(bytes, id).map_err(|why| damaged("a journal snapshot", why))? {
+            Opened::Text(text) => Some(seal.close(text, id).map_err(ApiError::Other)?),
+            Opened::OtherKey(_) => Some(bytes.clone()),
+        },
+    };
+    let added = connection.execute(
+        "INSERT INTO journal (entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, \
+         snapshot) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        &[
+            id.into(),
+            (&columns.kind).into(),
+            columns.at.into(),
+            (&columns.primary_id).into(),
+            (&columns.secondary_id).into(),
+            record.into(),
+            Param::Text(columns.undone_by.as_deref()),
+            columns.undone_at.map_or(Param::Int(None), Param::from),
+            columns.place.into(),
+            Param::Bytes(snapshot.as_deref()),
+        ],
+    )?;
+    if added == 1 {
+        return Ok(());
+    }
+    Err(ApiError::Invalid(format!("the journal's entry {id} stands there twice")).into())
+}

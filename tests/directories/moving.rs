@@ -1,0 +1,132 @@
+//! A directory that is moved as a whole into another database, and back.
+
+use std::path::Path;
+
+use ligature_host::directory::{Administration, Credential, JournalQuery, Kind, SealKey, SqlDirectory, Undo};
+use ligature_host::login::ApiError;
+use ligature_host::transfer::{Counts, WholeFile, export_whole};
+
+use super::users::{ada, at, by, google, link, user};
+use super::{Implementation, Test};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_whole_directory_moves_there_and_back", a_whole_directory_moves_there_and_back),
+    ("a_whole_directory_moves_into_an_empty_one_only", a_whole_directory_moves_into_an_empty_one_only),
+];
+
+fn key() -> Option<SealKey> {
+    Some(SealKey::from_bytes(&[7; 32]))
+}
+
+fn sqlite(folder: &Path, name: &str, key: Option<SealKey>) -> SqlDirectory {
+    SqlDirectory::sqlite(&folder.join(name), key, true, true).expect("it opens")
+}
+
+/// An empty directory of this implementation, without a key.
+fn empty(implementation: &Implementation, folder: &Path) -> SqlDirectory {
+    match implementation {
+        Implementation::Postgres(server) => server.directory(),
+        _ => sqlite(folder, "there.db", None),
+    }
+}
+
+fn moved(from: &SqlDirectory, to: &SqlDirectory, file: &Path) -> Counts {
+    let mut out = std::fs::File::create(file).expect("a file");
+    let written = export_whole(from, &mut out).expect("it is written");
+    let read = WholeFile::open(file).expect("it is one").restore(to).expect("it is moved");
+    assert_eq!(written, read);
+    read
+}
+
+fn filled(folder: &Path) -> SqlDirectory {
+    let directory = sqlite(folder, "here.db", key());
+    let login = Credential {
+        connection: "auth0".to_owned(),
+        user_id: "1".to_owned(),
+        email: Some("ada@example.com".to_owned()),
+        username: Some("ada".to_owned()),
+        password: Some("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS".to_owned()),
+    };
+    directory.sign_up(ada(), &login).expect("Ada signs up");
+    directory.create(google()).expect("it is made");
+    directory.create(user(r#"{"user_id": "waad|3"}"#)).expect("it is made");
+    ligature_host::directory::Directory::link(&directory, &link("auth0|1", "google-oauth2|115"))
+        .expect("a link");
+    directory.count_login("auth0|1", at(150), None).expect("it is counted");
+    directory
+}
+
+fn users(directory: &SqlDirectory) -> Vec<ligature_host::login::User> {
+    let mut users = Vec::new();
+    let each = &mut |stored: &ligature_host::directory::Stored| {
+        users.push(ligature_host::login::User::clone(&stored.user));
+        true
+    };
+    directory.each_user(each).expect("users");
+    users.sort_by(|a, b| a.user_id.cmp(&b.user_id));
+    users
+}
+
+fn a_whole_directory_moves_there_and_back(implementation: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = filled(folder.path());
+    let there = empty(implementation, folder.path());
+    let counts = moved(&here, &there, &folder.path().join("there.ndjson"));
+    assert_eq!(counts, Counts { users: 2, credentials: 1, entries: 1 });
+    assert_eq!(users(&there), users(&here));
+    assert_eq!(there.credential("auth0", "ada"), here.credential("auth0", "ada"));
+
+    // Without the key it stays sealed; with it, the link is undone where it came back.
+    let back = sqlite(folder.path(), "back.db", key());
+    moved(&there, &back, &folder.path().join("back.ndjson"));
+    assert_eq!(users(&back), users(&here));
+    let query = JournalQuery { limit: 9, ..JournalQuery::default() };
+    let (before, after) = (here.journal(&query).unwrap(), back.journal(&query).unwrap());
+    assert_eq!(after, before);
+    let entry = after.into_iter().find(|entry| entry.kind == Kind::Link).expect("the link");
+    let undo = Undo { id: entry.id.clone(), provenance: by("the test"), now: at(300), dry_run: false };
+    assert!(there.undo(&undo).is_err(), "there is no key there");
+    back.undo(&undo).expect("it is undone");
+    here.undo(&undo).expect("it is undone");
+    assert_eq!(users(&back), users(&here));
+    // What was undone is so wherever it goes.
+    let again = sqlite(folder.path(), "again.db", key());
+    assert_eq!(moved(&back, &again, &folder.path().join("again.ndjson")).entries, 2);
+    assert_eq!(again.journal(&query).unwrap(), back.journal(&query).unwrap());
+    assert!(again.undo(&undo).is_err());
+}
+
+fn a_whole_directory_moves_into_an_empty_one_only(implementation: &Implementation) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = filled(folder.path());
+    let file = folder.path().join("whole.ndjson");
+    export_whole(&here, &mut std::fs::File::create(&file).expect("a file")).expect("it is written");
+    let whole = std::fs::read_to_string(&file).expect("a text");
+    let error = WholeFile::open(&file).unwrap().restore(&here).unwrap_err();
+    assert!(
+        matches!(&error, ApiError::Invalid(why) if why.contains("the directory is not empty")),
+        "{error}"
+    );
+
+    let there = empty(implementation, folder.path());
+    let lines: Vec<&str> = whole.lines().collect();
+    let costly = whole.replace("$2b$04$", "$2b$31$");
+    let broken = [
+        (lines[..lines.len() - 1].join("\n"), "the file breaks off"),
+        ([&lines[..1], &lines[2..]].concat().join("\n"), "lines are missing"),
+        ([&lines[..2], &lines[1..]].concat().join("\n"), "line 3: auth0|1 stands there twice"),
+        (whole.replace("\"kind\":\"link\"", "\"kind\":\"theft\""), "cannot be read"),
+        (costly, "too dear"),
+        (format!("{whole}{}\n", lines[1]), "behind the end"),
+    ];
+    for (text, why) in broken {
+        std::fs::write(&file, text).expect("a file");
+        let error = WholeFile::open(&file).unwrap().restore(&there).unwrap_err();
+        assert!(error.to_string().contains(why), "{why}: {error}");
+        assert!(users(&there).is_empty(), "{why}: something was moved");
+    }
+    for none in ["", "{}", "{\"ligature_whole\": {\"version\": 2, \"made_at\": \"2026-11-26T10:00:00Z\"}}"] {
+        std::fs::write(&file, none).expect("a file");
+        assert!(WholeFile::open(&file).is_err(), "{none}");
+    }
+}
