@@ -301,6 +301,21 @@ fn an_import_of_an_inspected_file_is_told_harmlessly() {
     });
 }
 
+/// A change that a plugin tells of is tried: what changes nothing is not shown, and
+/// what comes of the others is the host's to say.
+#[test]
+fn a_hint_that_changes_nothing_is_not_shown() {
+    let place = Place::new(false);
+    place.write("case.json", case("untrue-hint"));
+    let page = place.good(&["run", "case.json", "--explain", "--plugin", test_guests::EVIL_FILE]);
+    let (_, told) = page.split_once("What would change it:").expect("an explanation");
+    let (told, _) = told.split_once("\n\n").expect("the changes come after it");
+    assert_eq!(
+        told,
+        "\n    With these keys in the policy, the login would be denied:\n      {\"loud\":true}\n      Only if you are sure."
+    );
+}
+
 /// Whether a plugin has tried a change, it alone knows.
 #[test]
 fn an_explanation_claims_nothing_that_the_plugin_did_not_say() {

@@ -176,7 +176,7 @@ fn policies(page: &mut Text, policies: &[PolicyVerdict]) {
 }
 
 fn explanation(page: &mut Text, report: &Report) {
-    if report.trace.is_empty() && report.counterfactual.is_none() {
+    if report.trace.is_empty() && report.counterfactual.is_none() && report.hints.is_empty() {
         return;
     }
     page.head("Explanation");

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub use check::{Contradiction, Unreadable};
+pub use metadata::{Metadata, MetadataRule, MetadataRules};
 pub use warnings::Warning;
 
 /// When two accounts with one verified e-mail address are linked.
@@ -211,6 +212,9 @@ macro_rules! choice {
         }
     };
 }
+
+// Behind the macro, which it uses.
+mod metadata;
 
 choice! {
     /// What a policy starts from.
@@ -438,66 +442,6 @@ choice! {
         NoOp "no_op",
         /// Linked like any other.
         Ignore "ignore",
-    }
-}
-
-/// What becomes of the secondary's metadata.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields, default)]
-pub struct Metadata {
-    /// `user_metadata`. By default `primary_wins`.
-    #[serde(deserialize_with = "choice::object")]
-    pub user: MetadataRules,
-    /// `app_metadata`. By default `drop`: what an administrator gave to one
-    /// account is not given to another by a login.
-    #[serde(deserialize_with = "choice::object")]
-    pub app: MetadataRules,
-}
-
-impl Default for Metadata {
-    fn default() -> Self {
-        let rules = |default| MetadataRules { default, keys: BTreeMap::new() };
-        Self { user: rules(MetadataRule::PrimaryWins), app: rules(MetadataRule::Drop) }
-    }
-}
-
-/// Rules for the keys of one metadata object.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
-pub struct MetadataRules {
-    /// For every key that is not listed.
-    #[serde(default = "drop_rule")]
-    pub default: MetadataRule,
-    /// For single keys.
-    #[serde(default)]
-    pub keys: BTreeMap<String, MetadataRule>,
-}
-
-fn drop_rule() -> MetadataRule {
-    MetadataRule::Drop
-}
-
-choice! {
-    /// What becomes of one key of the secondary's metadata.
-    MetadataRule {
-        /// Taken over where the primary lacks it.
-        PrimaryWins "primary_wins",
-        /// Taken over.
-        SecondaryWins "secondary_wins",
-        /// Taken over if the secondary was updated later, or the primary lacks
-        /// it.
-        NewestWins "newest_wins",
-        /// Both arrays joined, the primary's first, each value once; otherwise
-        /// as `primary_wins`.
-        UnionArrays "union_arrays",
-        /// Merged deeply: the primary's value wins, arrays are joined.
-        Deep "deep",
-        /// No link if both have it and it differs; otherwise as `primary_wins`.
-        MustEqual "must_equal",
-        /// Not taken over.
-        Drop "drop",
     }
 }
 

@@ -16,8 +16,15 @@ const HOSTILE: &str =
 const MARKS: &str = "\u{202e}\u{200b}\u{e0041}";
 
 /// The attacks of this file.
-pub(crate) const ATTACKS: &[&str] =
-    &["hostile-texts", "hostile-panic", "hostile-end", "hostile-link", "unasked-trace", "no-counterfactual"];
+pub(crate) const ATTACKS: &[&str] = &[
+    "hostile-texts",
+    "hostile-panic",
+    "hostile-end",
+    "hostile-link",
+    "unasked-trace",
+    "no-counterfactual",
+    "untrue-hint",
+];
 
 pub(crate) fn attack(name: &str, event: &LoginEvent) -> Result<Outcome, ApiError> {
     match name {
@@ -73,6 +80,22 @@ pub(crate) fn attack(name: &str, event: &LoginEvent) -> Result<Outcome, ApiError
             }],
             ..outcome(Decision::Proceed, "it tells no change")
         }),
+        // The first and the last are untrue: only `loud` changes anything.
+        "untrue-hint" => {
+            let is_loud = event.settings.contains("loud");
+            let decision = if is_loud { Decision::Deny("loudly".to_owned()) } else { Decision::Proceed };
+            Ok(Outcome {
+                counterfactual: Some(
+                    concat!(
+                        "If the settings had {\"quiet\":true}, the accounts would be linked. ",
+                        "If the settings had {\"loud\":true}, the accounts would be linked. Only if you are sure. ",
+                        "If the settings had {\"quieter\":true}, the login would be denied."
+                    )
+                    .to_owned(),
+                ),
+                ..outcome(decision, "it tells what is not so")
+            })
+        }
         other => panic!("there is no attack `{other}` on readers"),
     }
 }
