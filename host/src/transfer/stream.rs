@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::place::{OnTheWay, Place, Way};
 use super::read::{Each, Found, ReadError};
 use crate::place::without_place;
+use crate::reading::in_plain_words;
 
 /// The elements of an array that is the whole text.
 pub(super) fn array<E: From<ReadError>>(
@@ -166,7 +167,7 @@ impl<E: From<ReadError>> Users<'_, '_, E> {
                 let what = if error.is_eof() {
                     "the file breaks off in the middle".to_owned()
                 } else {
-                    without_place(&words, error.line(), error.column()).to_owned()
+                    in_plain_words(without_place(&words, error.line(), error.column()))
                 };
                 let before = if error.line() == 1 { column - 1 } else { 0 };
                 Err(ReadError::Broken {
