@@ -103,7 +103,7 @@ fn reading_commands_leave_an_older_directory_and_say_what_to_run() {
         &["users", "show", "auth0|1"],
         &["undo", "299782e5-6dba-45a6-92b9-5667e90c1840", "--dry-run"],
     ] {
-        let error = place.bad(command, 2);
+        let error = place.bad(command, 1);
         assert!(
             error.contains("its schema is of version 1") && error.contains("`ligature migrate`"),
             "{error}"

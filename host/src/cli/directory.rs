@@ -63,8 +63,7 @@ impl DirectoryArgs {
     pub(super) fn open_database(&self, how: Open) -> Result<SqlDirectory, Exit> {
         let key = self.journal.key()?;
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
-        open_database(&location, key, how, &tell_of_a_migration(&|| {}))
-            .map_err(|error| Exit::unopened(&location, error))
+        Ok(open_database(&location, key, how, &tell_of_a_migration(&|| {}))?)
     }
 
     /// Whether it is a file that is not there yet.
@@ -128,7 +127,7 @@ impl JournalArgs {
         // Not by clap, which would repeat a URL that it does not understand,
         // password and all.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
-        let directory = open(&location, key).map_err(|error| Exit::unopened(&location, error))?;
+        let directory = open(&location, key)?;
         if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
             let before = Timestamp::now().days_ago(days);
             directory.forget_snapshots(&Forget::Before(before)).map_err(failed)?;

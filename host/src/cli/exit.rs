@@ -3,7 +3,7 @@
 
 use anyhow::anyhow;
 
-use crate::directory::{KeyError, Location, OpenError};
+use crate::directory::{KeyError, OpenError};
 use crate::login::mask_addresses;
 use crate::policies::SourceError;
 use crate::reading::InputError;
@@ -37,30 +37,18 @@ impl Exit {
     pub(super) fn silently(code: u8) -> Self {
         Self { code, error: None }
     }
-
-    /// A directory cannot be opened. A server that does not answer, or a file that
-    /// is locked, may do tomorrow; a file that is not there, or none of SQLite's,
-    /// is another than was meant.
-    pub(super) fn unopened(location: &Location, error: OpenError) -> Self {
-        let is_now = match (&error, location) {
-            (OpenError::NoLocation(_) | OpenError::Variable { .. }, _) => false,
-            (OpenError::Away { .. }, _) => true,
-            (OpenError::Unusable { .. }, Location::Postgres(url)) => url.parse::<postgres::Config>().is_ok(),
-            (OpenError::Unusable { .. }, Location::Sqlite(file)) => is_of_sqlite(file),
-        };
-        if is_now { Self::failed(error) } else { Self::unreadable(error) }
-    }
 }
 
-fn is_of_sqlite(file: &std::path::Path) -> bool {
-    const BEGINS: &[u8] = b"SQLite format 3\0";
-    match std::fs::File::open(file) {
-        Ok(mut opened) => {
-            let mut begins = [0; 16];
-            let read = std::io::Read::read(&mut opened, &mut begins);
-            file.is_file() && read.is_ok_and(|read| read == 0 || begins == BEGINS)
+/// A server that does not answer, or a file that is locked, may do tomorrow; a file
+/// that is not there, or another program's, is another than was meant.
+impl From<OpenError> for Exit {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::NoLocation(_) | OpenError::Variable { .. } | OpenError::Mistaken { .. } => {
+                Self::unreadable(error)
+            }
+            OpenError::Away { .. } | OpenError::Unusable { .. } => Self::failed(error),
         }
-        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
     }
 }
 

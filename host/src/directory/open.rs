@@ -52,7 +52,15 @@ pub enum OpenError {
         /// What it may be.
         expected: &'static str,
     },
-    /// It cannot be used.
+    /// It is none: no such file, another program's, or no database at all.
+    #[error("the directory {place} cannot be used: {why}")]
+    Mistaken {
+        /// Where it is, without passwords.
+        place: String,
+        /// Why.
+        why: String,
+    },
+    /// It cannot be used now.
     #[error("the directory {place} cannot be used: {why}")]
     Unusable {
         /// Where it is, without passwords.

@@ -6,6 +6,8 @@ use backon::{BlockingRetryable, ConstantBuilder};
 use refinery::error::Kind;
 use refinery::{Migration, Runner};
 
+use crate::directory::open::OpenError;
+
 /// Every version of the schema, the oldest first. Files are never changed once
 /// released: refinery keeps their checksums.
 const VERSIONS: [(&str, &str); 4] = [
@@ -52,6 +54,31 @@ pub(super) trait Database: refinery::Migrate {
     fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String>;
 }
 
+/// Why a database is not opened.
+#[derive(Debug)]
+pub(super) enum Unopened {
+    /// It is no directory, and will not be one.
+    Mistaken(String),
+    /// It cannot be used now.
+    Now(String),
+}
+
+impl From<String> for Unopened {
+    fn from(why: String) -> Self {
+        Self::Now(why)
+    }
+}
+
+impl Unopened {
+    pub(super) fn at(self, place: &str) -> OpenError {
+        let place = place.to_owned();
+        match self {
+            Self::Mistaken(why) => OpenError::Mistaken { place, why },
+            Self::Now(why) => OpenError::Unusable { place, why },
+        }
+    }
+}
+
 /// The content of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -62,7 +89,7 @@ enum Found {
 /// Why a database cannot be used.
 enum Refusal {
     /// It will not be otherwise.
-    Final(String),
+    Final(Unopened),
     /// Another process may be migrating it at this moment.
     Perhaps(String),
 }
@@ -74,14 +101,17 @@ enum Refusal {
 /// # Errors
 ///
 /// Why it cannot be, in words.
-pub(super) fn migrate<D: Database>(database: &mut D, migrate: Migrate<'_>) -> Result<(), String> {
+pub(super) fn migrate<D: Database>(database: &mut D, migrate: Migrate<'_>) -> Result<(), Unopened> {
     let patience = ConstantBuilder::default().with_delay(Duration::from_millis(200)).with_max_times(15);
     let mut is_told = false;
     let migrated = (|| migrate_once(database, migrate, &mut is_told))
         .retry(patience)
         .when(|refusal| matches!(refusal, Refusal::Perhaps(_)))
         .call();
-    migrated.map_err(|(Refusal::Final(why) | Refusal::Perhaps(why))| why)
+    migrated.map_err(|refusal| match refusal {
+        Refusal::Final(why) => why,
+        Refusal::Perhaps(why) => Unopened::Now(why),
+    })
 }
 
 /// Looks, and writes nothing.
@@ -89,7 +119,7 @@ pub(super) fn migrate<D: Database>(database: &mut D, migrate: Migrate<'_>) -> Re
 /// # Errors
 ///
 /// When the database is another program's, or a newer one's, in words.
-pub(super) fn refuse_others<D: Database>(database: &mut D) -> Result<(), String> {
+pub(super) fn refuse_others<D: Database>(database: &mut D) -> Result<(), Unopened> {
     look(database, &versions()?).map(drop)
 }
 
@@ -103,26 +133,25 @@ fn migrate_once<D: Database>(
     migrate: Migrate<'_>,
     is_told: &mut bool,
 ) -> Result<(), Refusal> {
-    let versions = versions().map_err(Refusal::Final)?;
+    let versions = versions().map_err(|why| Refusal::Final(why.into()))?;
     let found = look(database, &versions).map_err(Refusal::Final)?;
     match (found, migrate) {
         // Also for whoever may read and write, and make no tables.
         (Found::Version(version), _) if version == VERSIONS.len() => return Ok(()),
         (Found::Version(version), Migrate::No) => {
-            return Err(Refusal::Final(format!(
+            let why = format!(
                 "its schema is of version {version}, this program's of {}; `ligature migrate` brings it up to date, as \
                  any command that writes does",
                 VERSIONS.len()
-            )));
+            );
+            return Err(Refusal::Final(why.into()));
         }
         (Found::Nothing, Migrate::No) => {
-            return Err(Refusal::Final(
-                "there is no directory in it yet; a command that writes, such as `ligature users import`, makes one"
-                    .to_owned(),
-            ));
+            let why = "there is no directory in it yet; a command that writes, such as `ligature users import`, makes one";
+            return Err(Refusal::Final(Unopened::Mistaken(why.to_owned())));
         }
         (Found::Version(version), Migrate::Yes(tell)) if !*is_told => {
-            database.before_a_migration(version, tell).map_err(Refusal::Final)?;
+            database.before_a_migration(version, tell).map_err(|why| Refusal::Final(why.into()))?;
             *is_told = true;
         }
         (_, Migrate::Yes(_)) => {}
@@ -130,7 +159,7 @@ fn migrate_once<D: Database>(
     let runner = Runner::new(&versions).set_grouped(true);
     let Err(error) = runner.run(database) else { return Ok(()) };
     Err(match error.kind() {
-        Kind::MissingVersion(unknown) => Refusal::Final(newer(unknown.version())),
+        Kind::MissingVersion(unknown) => Refusal::Final(newer(unknown.version()).into()),
         Kind::DivergentVersion(_, known) => Refusal::Final(divergent(known.version())),
         _ => Refusal::Perhaps(with_cause(&error)),
     })
@@ -141,7 +170,7 @@ fn migrate_once<D: Database>(
 /// # Errors
 ///
 /// When it is another program's, or a newer one's, in words.
-fn look<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, String> {
+fn look<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, Unopened> {
     let has_history = !database.texts(D::HAS_HISTORY)?.is_empty();
     let applied = if has_history { database.texts(APPLIED)? } else { Vec::new() };
     let Some(last) = applied.last() else {
@@ -152,17 +181,19 @@ fn look<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, 
         const NAMED: usize = 5;
         let more = if tables.len() > NAMED { " …" } else { "" };
         let named: Vec<&str> = tables.iter().take(NAMED).map(String::as_str).collect();
-        return Err(format!("{} ({}{more}); {}", NOT_A_DIRECTORY, named.join(", "), D::NOT_OURS));
+        let why = format!("{} ({}{more}); {}", NOT_A_DIRECTORY, named.join(", "), D::NOT_OURS);
+        return Err(Unopened::Mistaken(why));
     };
     let number = |row: &[String]| row.first().and_then(|version| version.parse::<usize>().ok());
-    let version = number(last).ok_or_else(|| format!("{NOT_A_DIRECTORY}; {}", D::NOT_OURS))?;
+    let foreign = || Unopened::Mistaken(format!("{NOT_A_DIRECTORY}; {}", D::NOT_OURS));
+    let version = number(last).ok_or_else(foreign)?;
     for row in &applied {
         let known = number(row).and_then(|n| versions.get(n.checked_sub(1)?));
         let is_same = |known: &Migration| row[1..] == [known.name().to_owned(), known.checksum().to_string()];
         match known {
             Some(known) if is_same(known) => {}
             Some(known) => return Err(divergent(known.version())),
-            None => return Err(newer(version)),
+            None => return Err(newer(version).into()),
         }
     }
     Ok(Found::Version(version))
@@ -176,10 +207,11 @@ pub(super) fn from_to(place: &str, from: usize) -> String {
     format!("the schema of {place} is brought from version {from} to {}", VERSIONS.len())
 }
 
-fn divergent(version: impl std::fmt::Display) -> String {
-    format!(
+fn divergent(version: impl std::fmt::Display) -> Unopened {
+    let why = format!(
         "version {version} of its schema is another one than this program's: it is another program's database"
-    )
+    );
+    Unopened::Mistaken(why)
 }
 
 fn newer(version: impl std::fmt::Display) -> String {

@@ -42,7 +42,7 @@ impl Postgres {
             }
             unusable(words(&error))
         })?;
-        migrate(&mut first.client, mode).map_err(unusable)?;
+        migrate(&mut first.client, mode).map_err(|why| why.at(&place))?;
         go_on_behind(&mut first).map_err(unusable)?;
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS)

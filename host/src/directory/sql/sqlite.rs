@@ -13,7 +13,7 @@ use super::entry_row::go_on_behind;
 use super::group_commit::GroupCommit;
 use super::in_place::InPlace;
 use super::login_counts::{self, Counts, LoginCounts};
-use super::migrations::Migrate;
+use super::migrations::{Migrate, Unopened};
 use super::rows::Rows;
 use super::seal::Seal;
 use super::sqlite_file::{self, Access, Opened};
@@ -49,16 +49,17 @@ struct File {
 
 impl Sqlite {
     pub(super) fn open(file: &Path, seal: Seal, create: bool, mode: Migrate<'_>) -> Result<Self, OpenError> {
-        let unusable = |why: String| OpenError::Unusable { place: format!("sqlite:{}", file.display()), why };
+        let place = format!("sqlite:{}", file.display());
+        let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
         if !file.exists() {
             if !create {
-                return Err(unusable("there is no such file".to_owned()));
+                return Err(Unopened::Mistaken("there is no such file".to_owned()).at(&place));
             }
             make(file).map_err(|error| unusable(format!("it cannot be made: {error}")))?;
         }
         let opened =
             if mode.is_no() { sqlite_file::to_read(file) } else { sqlite_file::to_write(file, mode) };
-        let Opened { mut connection, access } = opened.map_err(unusable)?;
+        let Opened { mut connection, access } = opened.map_err(|why| why.at(&place))?;
         go_on_behind(&mut connection).map_err(unusable)?;
         let files = Arc::new(InPlace::of(file, &connection, access).map_err(unusable)?);
         let readers = r2d2::Pool::builder()

@@ -6,7 +6,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::backup;
-use super::migrations::{Database, Migrate, from_to, migrate};
+use super::migrations::{Database, Migrate, Unopened, from_to, migrate};
 use super::sqlite::{BUSY, words};
 
 /// `LIGA`: what the header of a file says that this program has made.
@@ -36,15 +36,15 @@ pub(super) struct Opened {
 /// # Errors
 ///
 /// When it cannot be read, is of another version or another program's, in words.
-pub(super) fn to_read(file: &Path) -> Result<Opened, String> {
+pub(super) fn to_read(file: &Path) -> Result<Opened, Unopened> {
     let access = if has_log(file) { Access::Read } else { Access::Snapshot };
     let mut connection = looked_at(file, access).map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if access == Access::Read => format!(
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if access == Access::Read => Unopened::Now(format!(
             "{file}-wal has changes that are not in the file yet, and can be read only where files may be made; copy \
              {file} and {file}-wal elsewhere and read the copy, or let the program that has written it end",
             file = file.display()
-        ),
-        _ => words(&error),
+        )),
+        _ => unopened(&error),
     })?;
     refuse_others(&connection)?;
     migrate(&mut connection, Migrate::No)?;
@@ -57,8 +57,8 @@ pub(super) fn to_read(file: &Path) -> Result<Opened, String> {
 /// # Errors
 ///
 /// When it cannot be written, is newer or another program's, in words.
-pub(super) fn to_write(file: &Path, mode: Migrate<'_>) -> Result<Opened, String> {
-    let said = |error: rusqlite::Error| words(&error);
+pub(super) fn to_write(file: &Path, mode: Migrate<'_>) -> Result<Opened, Unopened> {
+    let said = |error: rusqlite::Error| unopened(&error);
     let access = Access::Write;
     let mut connection = connect(file, access).map_err(said)?;
     // Until it is known to be a directory, not even its log is written back.
@@ -77,6 +77,14 @@ pub(super) fn to_write(file: &Path, mode: Migrate<'_>) -> Result<Opened, String>
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(said)?;
     }
     Ok(Opened { connection, access })
+}
+
+fn unopened(error: &rusqlite::Error) -> Unopened {
+    let why = words(error);
+    if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+        return Unopened::Mistaken(why);
+    }
+    Unopened::Now(why)
 }
 
 /// A connection that has read something.
@@ -137,13 +145,13 @@ fn application_id(connection: &Connection) -> rusqlite::Result<i32> {
 }
 
 /// Files of programs that say in the header whose they are.
-fn refuse_others(connection: &Connection) -> Result<(), String> {
-    match application_id(connection).map_err(|error| words(&error))? {
+fn refuse_others(connection: &Connection) -> Result<(), Unopened> {
+    match application_id(connection).map_err(|error| unopened(&error))? {
         0 | APPLICATION_ID => Ok(()),
-        other => Err(format!(
+        other => Err(Unopened::Mistaken(format!(
             "it is another program's database (its header has the application id {other:#010x}); {}",
             Connection::NOT_OURS
-        )),
+        ))),
     }
 }
 

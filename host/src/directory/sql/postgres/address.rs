@@ -104,7 +104,7 @@ fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Resul
     }
     if config.get_ports().len() > 1 && config.get_ports().len() != hosts {
         let why = format!("{} ports are given for {hosts} hosts", config.get_ports().len());
-        return Err(OpenError::Unusable { place: place(&config), why });
+        return Err(OpenError::Mistaken { place: place(&config), why });
     }
     if let Some(file) = value_of("PGPASSFILE").filter(|_| config.get_password().is_none()) {
         let passwords = passfile::read(Path::new(&file))?;
