@@ -23,7 +23,7 @@ pub(super) struct PoliciesArgs {
     policies: Option<PathBuf>,
 }
 
-/// What stands in place of a case's own.
+/// The policy and the time that take the place of a case's own.
 #[derive(Debug, clap::Args)]
 pub(super) struct InPlaceArgs {
     /// The policy document, in place of a case's own; the plugin's defaults for

@@ -15,10 +15,10 @@ pub(super) const FAILED: u8 = 1;
 /// Usage, or unreadable input.
 pub(super) const UNREADABLE: u8 = 2;
 
-/// What a command leaves: nothing, or a sentence and the exit code it means.
+/// The end of a command: nothing, or a sentence and the exit code that it means.
 pub(super) type Outcome = Result<(), Exit>;
 
-/// Why the program ends with something else than 0.
+/// The end of a program that did not do as asked.
 pub(crate) struct Exit {
     pub(super) code: u8,
     pub(super) error: Option<anyhow::Error>,

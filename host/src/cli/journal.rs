@@ -11,7 +11,7 @@ use crate::harness::thousands;
 use crate::login::{Timestamp, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
-/// What was linked and unlinked in a directory, by whom and why
+/// Links and unlinks of a directory: by whom, and why
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -41,13 +41,13 @@ enum Command {
     },
 }
 
-/// What came of a check, for programs.
+/// The result of a check, for programs.
 #[derive(Debug, Serialize)]
 struct Checked<'a> {
     file: String,
     /// Whether the plugin takes the policy.
     is_good: bool,
-    /// Of the document, as every outcome carries it.
+    /// Hash of the document, as every outcome carries it.
     sha256: &'a str,
     /// Whether the plugin describes its settings; nothing is checked otherwise.
     is_described: bool,

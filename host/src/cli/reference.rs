@@ -100,7 +100,7 @@ fn the_long_help_of_every_command_shows() {
     }
 }
 
-/// What a service is started with can stand in its environment.
+/// Every flag of a service can be given by its environment.
 #[test]
 fn every_flag_of_a_service_has_a_variable() {
     let command = super::usage::command();

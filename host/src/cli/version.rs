@@ -1,4 +1,4 @@
-//! What `ligature --version` says.
+//! The text of `ligature --version`.
 
 use std::sync::LazyLock;
 

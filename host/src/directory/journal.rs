@@ -43,7 +43,7 @@ impl FromStr for EntryId {
     }
 }
 
-/// What was done.
+/// The kind of the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -212,7 +212,7 @@ impl Evidence {
 pub struct Entry {
     /// Its id.
     pub id: EntryId,
-    /// What was done.
+    /// The kind of the entry.
     pub kind: Kind,
     /// When, by the clock.
     pub at: Timestamp,

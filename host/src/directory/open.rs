@@ -49,7 +49,7 @@ pub enum OpenError {
     Variable {
         /// Its name.
         name: &'static str,
-        /// What it may be.
+        /// The values that it may have.
         expected: &'static str,
     },
     /// It is none: no such file, another program's, or no database at all.

@@ -20,7 +20,7 @@ const PAGE: usize = 1_000;
 pub enum Held {
     /// A user with its identities and its count of logins.
     User(Box<User>),
-    /// What somebody logs in with.
+    /// A credential.
     Credential(Credential),
     /// An entry of the journal.
     Entry(JournalRow),
@@ -33,7 +33,7 @@ pub struct JournalRow {
     pub columns: JournalColumns,
     /// Who, on what evidence and why, in JSON.
     pub record: String,
-    /// What a link has destroyed, encrypted if there is a key.
+    /// The snapshot of a link, encrypted if there is a key.
     pub snapshot: Option<Vec<u8>>,
 }
 
@@ -43,7 +43,7 @@ pub struct JournalRow {
 pub struct JournalColumns {
     /// Its id.
     pub entry_id: String,
-    /// What was done.
+    /// The kind of the entry.
     pub kind: String,
     /// When, in milliseconds since 1970.
     pub at: u64,
@@ -53,7 +53,7 @@ pub struct JournalColumns {
     pub primary_id: String,
     /// The other one.
     pub secondary_id: String,
-    /// Of a link that was taken back: the entry of the undo.
+    /// The entry of the undo, for a link that was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone_by: Option<String>,
     /// And when.

@@ -135,7 +135,7 @@ impl Case {
     ///
     /// When it is not a case, with the place in it.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
-        // What serde derives takes a list for the values in their order.
+        // serde's derived reader takes a list for the values in their order.
         if text.trim_start().starts_with('[') {
             return Err(InputError {
                 file: shown(file),

@@ -13,7 +13,7 @@ use crate::sandbox::Settings;
 /// A change of the settings that changes the decision: it was tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Hint {
-    /// Whose settings, where there are several policies.
+    /// The policy that the settings belong to, where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The keys and their values, each in place of the one that the settings
@@ -21,7 +21,7 @@ pub struct Hint {
     pub settings: Map<String, Value>,
     /// The decision with them: `proceed`, `linked`, `suggest` or `deny`.
     pub decision: String,
-    /// What to be sure of before, and what it gives up, in the plugin's words.
+    /// The precondition and the protection that is given up, in the plugin's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -153,7 +153,7 @@ fn settings_of(sentence: &str) -> Option<(Map<String, Value>, &str)> {
 /// The first JSON object of a text, and what stands before and behind it.
 fn settings_in(text: &str) -> Option<(&str, Map<String, Value>, &str)> {
     let (before, from) = text.split_at(text.find('{')?);
-    // Of another sentence.
+    // It belongs to another sentence.
     if before.contains(". If ") {
         return None;
     }

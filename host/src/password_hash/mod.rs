@@ -11,7 +11,7 @@
 //! | `$sha256$salt=prefix$SALT$HASH` | a salted digest | `aws-lc-rs` |
 //! | `$hmac-sha256$$KEY$HASH` | a keyed digest | `aws-lc-rs` |
 //!
-//! Whoever imports users chooses what each of their logins costs, so every cost has
+//! The importer of users chooses the cost of each of their logins, so every cost has
 //! a bound here: see [`Hash::read`].
 
 mod import;

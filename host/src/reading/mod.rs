@@ -22,7 +22,7 @@ pub struct InputError {
     pub file: String,
     /// Line and column, from 1, where there is a place.
     pub place: Option<(usize, usize)>,
-    /// What is wrong and what was expected.
+    /// The fault, and the expected form.
     pub message: String,
 }
 
@@ -64,7 +64,7 @@ pub fn shown(file: &Path) -> String {
     if file == Path::new(STANDARD_INPUT) { "standard input".to_owned() } else { file.display().to_string() }
 }
 
-/// What an error of reading means, for people.
+/// An error of reading, for people.
 pub(crate) fn cannot_be_read(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),

@@ -148,7 +148,7 @@ mod tests {
         assert!(fresh.starts_with("$argon2id$"), "{fresh}");
         assert_eq!(check(&with(&fresh), "correct horse battery"), Ok(None));
         assert_eq!(check(&with(&fresh), "another password"), Err(Wrong::Password));
-        // What nobody could have imported costs nothing.
+        // A hash that could not have been imported costs nothing.
         assert_eq!(
             check(&with("$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"), "x"),
             Err(Wrong::Password)

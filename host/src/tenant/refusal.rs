@@ -9,7 +9,7 @@ use super::authentication::error_page;
 use super::html;
 use super::management::Problem;
 
-/// Who asked for what.
+/// The kind of client, and the kind of path.
 pub(super) struct Envelope {
     is_page: bool,
     is_management: bool,

@@ -11,7 +11,7 @@ pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
 /// and of its pages by checkpoint.
 const TOTALS: [&str; 6] = ["users", "start", "limit", "length", "total", "next"];
 
-/// What users have to be made into.
+/// The form that users have to be in.
 const MAKE: &str = "make a user object of each, {\"email\": …, \"email_verified\": …, \"user_id\": …}, as \
                     Auth0's import format has them";
 

@@ -59,7 +59,7 @@ impl Import {
 pub struct Summary {
     /// Lines, or users of a file without lines, that an earlier import had done.
     pub resumed_behind: u64,
-    /// What is counted there: `line` or `user`.
+    /// The unit of the count: `line` or `user`.
     pub unit: &'static str,
     /// How many of them had been left out.
     pub left_out_before: u64,
@@ -74,7 +74,7 @@ pub struct Summary {
     /// The first of them, each with its place and the reason. Addresses are
     /// masked.
     pub told: Vec<(String, String)>,
-    /// What of the users was left out: the field, how often, why, and where first.
+    /// Fields that were left out: the field, how often, why, and where first.
     pub left_out: Vec<(&'static str, u64, &'static str, String)>,
 }
 
@@ -146,7 +146,7 @@ pub fn import(
     (summary, imported)
 }
 
-/// What has been read and not yet been written.
+/// Users that have been read and not yet been written.
 #[derive(Default)]
 struct Pending {
     lines: Vec<(u64, Box<str>)>,
@@ -315,7 +315,7 @@ impl Importer<'_> {
     }
 }
 
-/// What is known of a line once it was read.
+/// The facts about a line once it was read.
 #[derive(Default)]
 struct Note {
     user_id: String,

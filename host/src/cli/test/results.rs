@@ -1,4 +1,4 @@
-//! What came of the cases: for programs, and for what shows JUnit.
+//! The results of cases: for programs, and for readers of JUnit.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,18 +15,18 @@ use crate::terminal::escape;
 pub(super) struct Tested {
     /// Its file.
     pub(super) file: String,
-    /// What it shows; empty where it cannot be read.
+    /// Its title; empty where it cannot be read.
     pub(super) title: String,
-    /// What came of it.
+    /// The result.
     pub(super) verdict: Verdict,
-    /// What is wrong, with the lines that differ.
+    /// The fault, with the lines that differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
     /// The time it took, in milliseconds.
     pub(super) ms: u64,
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
@@ -79,7 +79,7 @@ impl Results {
                         NonSuccessKind::Failure
                     };
                     let mut status = TestCaseStatus::non_success(kind);
-                    // What XML cannot hold is escaped, as in a terminal.
+                    // Characters that XML cannot hold are escaped, as in a terminal.
                     let lines: Vec<_> = message.iter().flat_map(|it| it.lines()).map(escape).collect();
                     status.set_message(lines.first().map_or("", |it| it).trim().to_owned());
                     status.set_description(lines.join("\n"));

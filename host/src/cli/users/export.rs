@@ -115,7 +115,7 @@ impl ExportArgs {
     }
 }
 
-/// What the import format does not hold.
+/// The parts of a user that the import format does not hold.
 fn dropped(exported: &Exported) -> String {
     let mut told = String::new();
     if exported.left_out > 0 {

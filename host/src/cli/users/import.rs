@@ -176,7 +176,7 @@ impl ImportArgs {
         Ok(())
     }
 
-    /// What came of an import, for people.
+    /// The result of an import, for people.
     fn told(&self, summary: &Summary, whole: bool) -> Text {
         let mut told = Text::default();
         let mut line = |text: String| told.line(text);
@@ -223,7 +223,7 @@ impl ImportArgs {
     }
 }
 
-/// What came of an import, for programs.
+/// The result of an import, for programs.
 fn for_programs(summary: &Summary, is_whole: bool) -> Value {
     let told = |(place, why): &(_, String)| json!({ "place": format!("{place}"), "why": why });
     let left_out = |(field, users, why, first): &(_, _, _, _)| json!({ "field": field, "users": users, "why": why, "first": format!("{first}") });

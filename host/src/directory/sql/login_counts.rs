@@ -37,7 +37,7 @@ struct Pending {
     in_flight: u32,
 }
 
-/// What was pending at a moment.
+/// The counts that were pending at a moment.
 pub(super) struct Moment {
     counts: Counts,
     taken: u64,
@@ -97,7 +97,7 @@ impl LoginCounts {
         std::mem::take(&mut pending.counts)
     }
 
-    /// What was taken is written down.
+    /// The counts that were taken are written down.
     pub(super) fn written(&self, counts: &Counts) {
         if !counts.is_empty() {
             let mut pending = self.lock();
@@ -105,7 +105,7 @@ impl LoginCounts {
         }
     }
 
-    /// What is pending at this moment.
+    /// The counts that are pending at this moment.
     pub(super) fn moment(&self) -> Moment {
         let pending = self.lock();
         Moment { counts: pending.counts.clone(), taken: pending.taken, in_flight: pending.in_flight }

@@ -67,7 +67,7 @@ impl SqlDirectory {
     }
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
-    /// What the URL leaves out, libpq's environment variables say.
+    /// libpq's environment variables say what the URL leaves out.
     /// Without `migrate`, refuses a database of an older version, and reads only.
     ///
     /// # Errors

@@ -72,7 +72,7 @@ impl Postgres {
         let mut session = self.session()?;
         // Until it is over, the connection must not be another's.
         session.in_transaction = true;
-        // Whoever takes what is read may take their time.
+        // The reader of the export may take its time.
         session.statement(
             "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0",
         )?;

@@ -36,7 +36,7 @@ pub(super) enum Written {
 }
 
 impl Written {
-    /// Of two records of one transaction, the one that tells more, or the newer one.
+    /// The one of two records that tells more, or the newer one.
     pub(super) fn or_better(known: Option<Self>, new: Self) -> Option<Self> {
         let rank = |written: &Self| match written {
             Self::Entry(_) => 3,

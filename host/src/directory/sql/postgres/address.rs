@@ -84,7 +84,7 @@ fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Resul
     let one = (ports.len() == 1).then(|| ports[0]);
     let mut config = url.config(|host| one.or_else(|| ports.get(host).copied()))?;
     if !url.says("target_session_attrs") && !reads_only {
-        // Of several servers, the one that takes changes.
+        // The one of several servers that takes changes.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     // A URL that names a host is not led elsewhere by either of the two.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::directory::open::OpenError;
 
-/// Who connects to where. Each is matched by itself or by `*`.
+/// A login at a server. Each part is matched by itself or by `*`.
 pub(super) struct Login<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,

@@ -93,7 +93,7 @@ impl Session {
     }
 }
 
-/// What the pool makes connections with.
+/// The maker of the pool's connections.
 pub(super) struct Server {
     pub(super) address: Address,
     reads_only: bool,

@@ -53,7 +53,7 @@ impl<'a> Url<'a> {
         said || self.query.iter().any(|(key, _)| *key == parameter)
     }
 
-    /// What it says, with `port` for every host without one.
+    /// Its configuration, with `port` for every host without one.
     pub(super) fn config(&self, port: impl Fn(usize) -> Option<u16>) -> Result<Config, OpenError> {
         let mut text = "postgres://".to_owned();
         if let Some(credentials) = self.credentials {

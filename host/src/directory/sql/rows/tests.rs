@@ -51,7 +51,7 @@ fn user_with(user_id: &str, identities: &[&str]) -> Option<Columns> {
     Some(Columns(vec![Some(document), Some("1".to_owned()), None, None, None]))
 }
 
-/// Who has `google-oauth2|7`, after these answers.
+/// The owner of `google-oauth2|7`, after these answers.
 fn owner(script: Vec<Option<Columns>>) -> Done<Option<String>> {
     let mut connection = Script(script.into());
     let mut rows = Rows::new(&mut connection, &Seal(None));
