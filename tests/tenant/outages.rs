@@ -20,6 +20,8 @@ crate::tests![
     links_of_mails_outlive_an_outage,
     a_locked_row_is_one_users_trouble,
     waits_for_its_database_at_the_start,
+    ends_well_while_it_waits,
+    a_locked_user_leaves_connections_to_others,
     says_whether_it_is_ready,
 ];
 
@@ -322,6 +324,52 @@ fn waits_for_its_database_at_the_start() {
     assert_eq!(log_in(&tenant, 0).status, 200);
     let log = tenant.running.log();
     assert!(log.contains("waiting for the directory"), "{log}");
+}
+
+/// Asked to end before it is ready.
+fn ends_well_while_it_waits() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("tenant.toml");
+    std::fs::write(&config, crate::tenants::CONFIG).expect("a file is written");
+    let mut server = std::process::Command::new(env!("CARGO_BIN_EXE_ligature"))
+        .args(["serve", "--port", "0", "--tls-port", "0", "--directory", "postgres://u@127.0.0.1:1/x"])
+        .arg("--config")
+        .arg(&config)
+        .arg("--state")
+        .arg(folder.path().join("state"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it runs");
+    std::thread::sleep(Duration::from_secs(1));
+    let kill =
+        std::process::Command::new("sh").args(["-c", "kill -TERM $0", &server.id().to_string()]).status();
+    assert!(kill.is_ok_and(|status| status.success()), "it waits");
+    assert_eq!(server.wait().expect("it ends").code(), Some(0));
+}
+
+/// Many clients log in as a user whose row somebody holds.
+fn a_locked_user_leaves_connections_to_others() {
+    let Some((_server, url, tenant)) = started(AT_ONCE) else { return };
+    let mut operator = client(&url);
+    let mut holding = operator.transaction().expect("a transaction");
+    holding.execute("UPDATE users SET version = version WHERE user_id = 'auth0|n0'", &[]).expect("a row");
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 * AT_ONCE {
+            scope.spawn(|| {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    // A count is not worth a login.
+                    assert_eq!(log_in(&tenant, 0).status, 200);
+                }
+            });
+        }
+        for _ in 0..3 {
+            for number in 1..AT_ONCE {
+                assert_eq!(log_in(&tenant, number).status, 200);
+            }
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
 }
 
 fn says_whether_it_is_ready() {

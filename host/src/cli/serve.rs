@@ -11,7 +11,7 @@ use super::{Exit, Outcome, log, print_line};
 use crate::directory::{Administration, Memory, Open};
 use crate::policies::{PolicyEntry, Source};
 use crate::sandbox::{Allocator, Options, Wasi};
-use crate::tenant::{Config, Opening, Ports, Ready, StateDir, random_secret, serve};
+use crate::tenant::{Config, EarlyEnd, Opening, Ports, Ready, StateDir, random_secret, serve};
 
 /// Logins that are decided at a time; others wait.
 const CONCURRENT_LOGINS: u32 = 64;
@@ -71,6 +71,7 @@ impl Args {
         if self.init {
             return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")));
         }
+        let early_end = EarlyEnd::listen();
         let log = log::start(self.log_format)?;
         let state = self.state()?;
         let (file, text) = match &self.config {
@@ -111,6 +112,7 @@ impl Args {
             ports,
             rotate_key,
             missing_lines,
+            early_end,
         };
         let served = serve(opening, |ready| tell(ready, &file, self.directory.is_none()));
         Ok(served?)

@@ -115,7 +115,7 @@ impl SqlDirectory {
         let mut is_first = true;
         self.write(Durability::Power, |records| {
             if !std::mem::take(&mut is_first) {
-                return Err(ApiError::Unavailable("others were in the way; try again".to_owned()).into());
+                return Err(ApiError::Unavailable("the connection to the database ended, or others were in the way; nothing was moved, try again".to_owned()).into());
             }
             let entries = records.journal_behind("", 1)?;
             if records.count_users()? > 0 || records.has_credentials()? || !entries.is_empty() {

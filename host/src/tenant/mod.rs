@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `config` | `tenant.toml`: clients, connections, who is there at first |
-//! | `server`, `connections` | listeners, and their connections |
+//! | `server`, `connections`, `early_end` | listeners, their connections, and the end |
 //! | `routes`, `unknown_path` | what lies where, and what does not |
 //! | `refusal`, `time_limit` | refusals of any path, such as of what takes too long |
 //! | `management` | the Management API v2 |
@@ -27,6 +27,7 @@ mod certificates;
 mod config;
 mod connections;
 mod decider;
+mod early_end;
 mod events;
 mod html;
 mod issuer;
@@ -66,6 +67,7 @@ pub use config::{
     Account, Api, Client, Config, ConfigError, Connection, Lifetimes, OnFailure, PasswordHash, RateLimit,
     RateLimits, Role, SeedUser,
 };
+pub use early_end::EarlyEnd;
 pub use keys::KeysError;
 pub use metrics::MissingLines;
 pub use server::{Opening, Ports, Ready, ServeError, serve};

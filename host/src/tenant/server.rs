@@ -9,6 +9,7 @@ use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::{Router, middleware};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
+use backon::{BlockingRetryable, ExponentialBuilder};
 use hyper_util::rt::TokioTimer;
 
 use super::authentication::Flows;
@@ -16,6 +17,7 @@ use super::certificates::{self, CertificateError};
 use super::config::Config;
 use super::connections::{self, Handshake, IDLE, Listener, Peer};
 use super::decider::Decider;
+use super::early_end::EarlyEnd;
 use super::events::Events;
 use super::issuer::{Hosts, Scheme};
 use super::keys::{Keys, KeysError};
@@ -108,6 +110,8 @@ pub struct Opening<'a> {
     pub rotate_key: bool,
     /// Lines of the log that could not be written.
     pub missing_lines: MissingLines,
+    /// Listens for the end until the server does.
+    pub early_end: EarlyEnd,
 }
 
 /// The stack of a thread: that of the host, and the most that `stack_bytes` gives
@@ -121,7 +125,8 @@ const THREAD_STACK: usize = 4 << 20;
 ///
 /// When it does not start, or stops unasked.
 pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
-    let Opening { config, directory, is_remote, sources, state, ports, rotate_key, missing_lines } = opening;
+    let Opening { config, directory, is_remote, sources, state, ports, rotate_key, missing_lines, early_end } =
+        opening;
     let http = listeners(ports.http)?;
     let https = listeners(ports.https)?;
     let port =
@@ -161,7 +166,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     for weakness in tenant.config.weaknesses() {
         tracing::warn!(weakness, "the configuration weakens the tenant");
     }
-    tenant.seed().map_err(ServeError::Seed)?;
+    seed_patiently(&tenant)?;
     // Without it everything works but this; SIGHUP does it, too.
     if let Err(error) = watch.start(&tenant) {
         tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
@@ -178,12 +183,28 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         .thread_name("tenant")
         .thread_stack_size(THREAD_STACK)
         .build()?;
-    let ended = runtime.block_on(listen(tenant.clone(), http, https, tls, || ready(&where_it_is)));
+    let ended = runtime.block_on(listen(tenant.clone(), http, https, tls, || {
+        early_end.is_over();
+        ready(&where_it_is);
+    }));
     // Whoever still waits for a disk is not waited for any longer.
     runtime.shutdown_timeout(Duration::from_secs(1));
     // The directory is closed here, not in the middle of the runtime.
     drop(tenant);
     ended
+}
+
+/// How long a directory that is busy is waited for at the start.
+const SEED: Duration = Duration::from_secs(300);
+
+/// Makes the users of the configuration. A server that cannot be used for the
+/// moment, such as during a migration of others, is waited for.
+fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
+    let patience = ExponentialBuilder::default().with_total_delay(Some(SEED)).without_max_times();
+    let is_busy =
+        |error: &ApiError| tenant.is_remote && matches!(error, ApiError::Unavailable(_) | ApiError::TimedOut);
+    let tell = |error: &ApiError, _| tracing::warn!(%error, "waiting for the directory");
+    (|| tenant.seed()).retry(patience).when(is_busy).notify(tell).call().map_err(ServeError::Seed)
 }
 
 async fn listen(
@@ -269,7 +290,7 @@ fn listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
 }
 
 /// Listens at once, not only when it is first awaited.
-fn asked_to_end() -> impl Future<Output = ()> {
+pub(super) fn asked_to_end() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = {
         use tokio::signal::unix::{SignalKind, signal};

@@ -77,6 +77,17 @@ impl GroupCommit {
         Self { writer: Mutex::new(writer), queued: AtomicUsize::new(0), patience }
     }
 
+    /// Writes the log into the database file, as far as nobody reads it.
+    pub(super) fn write_log_back(&self) {
+        let Some(writer) = self.writer.try_lock_for(self.patience) else { return };
+        if writer.files.check().is_ok() {
+            let done = writer.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            if let Err(error) = done {
+                tracing::debug!(%error, "the log was not written back");
+            }
+        }
+    }
+
     /// Runs one transaction, and answers once it is as durable as asked.
     pub(super) fn run<T>(
         &self,

@@ -28,6 +28,8 @@ pub(super) struct InPlace {
     /// How long the database was when it was looked at last, in bytes. Checkpoints
     /// make it longer; only another program makes it shorter.
     length: AtomicU64,
+    /// The same of the log. Only a checkpoint makes it shorter, and then empty.
+    log_length: AtomicU64,
     opened: Instant,
     /// When a reader has looked last, in milliseconds since it was opened.
     looked: AtomicU64,
@@ -97,6 +99,7 @@ impl InPlace {
             absent,
             unchanged: metadata.modified().ok().filter(|_| access == Access::Snapshot),
             length: AtomicU64::new(metadata.len()),
+            log_length: AtomicU64::new(0),
             opened: Instant::now(),
             looked: AtomicU64::new(0),
         })
@@ -138,6 +141,25 @@ impl InPlace {
             ));
         }
         self.length.store(length, Ordering::Release);
+        self.check_log()
+    }
+
+    fn check_log(&self) -> Result<(), String> {
+        let Some(log) = self.beside.iter().find(|file| file.path.to_string_lossy().ends_with("-wal")) else {
+            return Ok(());
+        };
+        let Place::Taken(metadata) = log.look()? else { return Ok(()) };
+        let (length, before) = (metadata.len(), self.log_length.load(Ordering::Acquire));
+        if length < before && length != 0 {
+            return Err(format!(
+                "{} was cut short by another program, from {before} bytes to {length}, and changes are lost; end this \
+                 program with SIGKILL and restore a copy of {} ({})",
+                log.name(),
+                self.database.name(),
+                self.restoring()
+            ));
+        }
+        self.log_length.store(length, Ordering::Release);
         Ok(())
     }
 

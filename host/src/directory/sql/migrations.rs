@@ -204,7 +204,7 @@ const APPLIED: &str = "SELECT CAST(version AS TEXT), name, checksum FROM refiner
 
 /// The announcement of a change of the schema.
 pub(super) fn from_to(place: &str, from: usize) -> String {
-    format!("the schema of {place} is brought from version {from} to {}", VERSIONS.len())
+    format!("the schema of {place} is about to be brought from version {from} to {}", VERSIONS.len())
 }
 
 fn divergent(version: impl std::fmt::Display) -> Unopened {

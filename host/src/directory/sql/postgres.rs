@@ -5,7 +5,10 @@ mod passfile;
 mod session;
 mod url;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::entry_row::go_on_behind;
 use super::migrations::{Migrate, migrate};
@@ -19,6 +22,16 @@ use crate::login::ApiError;
 use address::Address;
 use session::{Server, is_away, words};
 
+/// Why the pool could not make its last connection, in words.
+#[derive(Debug, Clone, Default)]
+struct LastError(Arc<Mutex<String>>);
+
+impl r2d2::HandleError<postgres::Error> for LastError {
+    fn handle_error(&self, error: postgres::Error) {
+        *self.0.lock() = words(&error);
+    }
+}
+
 /// Connections at a time, of one process.
 const CONNECTIONS: u32 = 16;
 /// How long a connection is waited for.
@@ -27,6 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Postgres {
     /// None once it is dropped.
     pool: Option<r2d2::Pool<Server>>,
+    last_error: LastError,
     seal: Seal,
 }
 
@@ -44,16 +58,17 @@ impl Postgres {
         })?;
         migrate(&mut first.client, mode).map_err(|why| why.at(&place))?;
         go_on_behind(&mut first).map_err(unusable)?;
+        let last_error = LastError::default();
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(0))
             // Asks only those that may have ended: see `is_valid`.
             .test_on_check_out(true)
             .connection_timeout(PATIENCE)
-            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .error_handler(Box::new(last_error.clone()))
             .build(server)
             .map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { pool: Some(pool), seal })
+        Ok(Self { pool: Some(pool), last_error, seal })
     }
 
     pub(super) fn pool_state(&self) -> PoolState {
@@ -93,7 +108,10 @@ impl Postgres {
         session.in_transaction = true;
         session.statement(match durability {
             Durability::Power => "BEGIN",
-            Durability::Process => "BEGIN; SET LOCAL synchronous_commit = off",
+            // A count waits for nobody: the connection is worth more to others.
+            Durability::Process => {
+                "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '50ms'"
+            }
         })?;
         let mut rows = Rows::new(&mut *session, &self.seal);
         let done = what(&mut rows);
@@ -140,11 +158,9 @@ impl Postgres {
         let Some(pool) = &self.pool else {
             return Err(ApiError::Unavailable("the directory was closed".to_owned()).into());
         };
-        pool.get().map_err(|error| {
-            // The pool's own words are "timed out waiting for connection", and
-            // the last reason behind them.
-            let error = error.to_string();
-            let why = error.split_once(": ").map_or(String::new(), |(_, why)| format!(": {why}"));
+        pool.get().map_err(|_| {
+            let last = self.last_error.0.lock();
+            let why = if last.is_empty() { String::new() } else { format!(": {last}") };
             let why = format!("no connection to the database server within {} s{why}", PATIENCE.as_secs());
             ApiError::Unavailable(why).into()
         })

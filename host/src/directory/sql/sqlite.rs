@@ -51,6 +51,10 @@ impl Sqlite {
     pub(super) fn open(file: &Path, seal: Seal, create: bool, mode: Migrate<'_>) -> Result<Self, OpenError> {
         let place = format!("sqlite:{}", file.display());
         let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
+        // A pipe would be waited for without end.
+        if std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Unopened::Mistaken("this is no file".to_owned()).at(&place));
+        }
         if !file.exists() {
             if !create {
                 return Err(Unopened::Mistaken("there is no such file".to_owned()).at(&place));
@@ -64,7 +68,7 @@ impl Sqlite {
         let files = Arc::new(InPlace::of(file, &connection, access).map_err(unusable)?);
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
-            .min_idle(Some(1))
+            .min_idle(Some(0))
             .test_on_check_out(false)
             .connection_timeout(BUSY)
             .error_handler(Box::new(r2d2::NopErrorHandler))
@@ -127,9 +131,15 @@ impl Drop for Sqlite {
         if let Some(counter) = self.counter.take() {
             let _ = counter.join();
         }
+        if self.file.access != Access::Write {
+            return;
+        }
         if !self.file.counts.is_empty() {
             let _ = self.file.write(Durability::Process, &mut |_| Ok(()));
         }
+        // The last connection writes the log into the file by itself. A reader that is
+        // closed on another thread may be the last, and the process end before.
+        self.file.writer.write_log_back();
     }
 }
 

@@ -158,7 +158,7 @@ impl From<ApiError> for Problem {
                 tracing::error!(error = %text, "the directory failed: {}", kind(&other));
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "The directory does not answer.",
+                    "The directory is busy or does not answer. Try again later.",
                     "service_unavailable",
                 )
             }

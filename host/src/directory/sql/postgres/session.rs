@@ -84,7 +84,8 @@ impl Session {
             }
             // Waited for already; meanwhile others need the connection.
             Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                let why = "another client of the database holds the row for more than 2 s; try again later";
+                let why =
+                    "another client of the database holds this row or table for too long; try again later";
                 ApiError::Unavailable(why.to_owned()).into()
             }
             Some(&SqlState::QUERY_CANCELED) => ApiError::TimedOut.into(),
@@ -152,8 +153,9 @@ impl r2d2::ManageConnection for Server {
 
 impl Database for Client {
     const HAS_HISTORY: &'static str = "SELECT 'yes' WHERE to_regclass('refinery_schema_history') IS NOT NULL";
-    const TABLES: &'static str = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema() AND \
-         tablename IN ('users', 'identities', 'credentials', 'journal', 'imports') ORDER BY tablename";
+    const TABLES: &'static str = "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = current_schema() AND c.relname IN ('users', 'identities', 'credentials', 'journal', 'imports') \
+         ORDER BY c.relname";
     const NOT_OURS: &'static str = "give Ligature a schema of its own: CREATE SCHEMA ligature, and the URL with \
          ?options=-csearch_path%3Dligature";
 
@@ -238,6 +240,11 @@ impl Row for postgres::Row {
     }
 }
 
+/// The server's own words.
+fn reason(error: &postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+}
+
 fn unreadable(error: &postgres::Error) -> Interrupted {
     ApiError::Other(format!("the database holds a value that cannot be read: {error}")).into()
 }
@@ -280,6 +287,9 @@ pub(super) fn words(error: &postgres::Error) -> String {
         Some(&SqlState::DISK_FULL) => "the database server's disk is full; nothing was changed".to_owned(),
         Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
             "the database server takes no changes (a replica?); nothing was changed".to_owned()
+        }
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            format!("this role of the database may not do it ({})", reason(error))
         }
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
             "the database server does not accept this user and password".to_owned()
