@@ -123,7 +123,7 @@ fn an_unlinked_identity_is_a_user_without_metadata(implementation: &Implementati
     // The cool-down that the policy reads.
     let mark = |from: &str| {
         metadata(&format!(
-            r#"{{"linking": {{"unlinked": [{{"from": "{from}", "at": {}}}]}}}}"#,
+            r#"{{"linking": {{"unlinked": [{{"from": "{from}", "at": {}, "by": "operator"}}]}}}}"#,
             at(200).as_millis()
         ))
     };
