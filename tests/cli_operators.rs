@@ -340,3 +340,56 @@ fn the_journal_is_asked_by_user_kind_actor_reason_and_time() {
     let all = place.run(&["journal", "list", "--limit", "3", "--json"]);
     assert_eq!(all.stderr, "", "there are no more");
 }
+
+#[test]
+fn what_is_written_wrong_is_told_in_plain_words() {
+    let place = Place::with_users();
+    let told = |arguments: &[&str], words: &str| {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains(words), "{arguments:?}: {}", ran.stderr);
+    };
+    told(&["users", "list", "--limit", "0"], "expected a whole number from 1 to");
+    told(&["users", "find", "ada", "--limit", "0"], "expected a whole number from 1 to");
+    told(&["journal", "list", "--limit", "x"], "expected a whole number");
+    told(&["journal", "list", "--actor", "nobody"], "expected one of `plugin`, `operator`, `client`, `user`");
+    told(&["test", "-"], "standard input: a snapshot stands beside the file of its case");
+    told(&["run"], "a CASE file, or --event FILE with --directory URL");
+    for (name, text, kind) in [
+        ("null", "null", "`null`"),
+        ("7", "7", "`7`"),
+        ("text", "\"abc\"", "a text"),
+        ("list", "[]", "a list"),
+    ] {
+        fs::write(place.path(name), text).expect("a file is written");
+        told(&["run", name], &format!("{name}, line 1, column 1: expected an object, not {kind}"));
+    }
+    let case = r#"{"users": [], "event": {"user": {"user_id": "auth0|1"}, "connection": {"name": "db"}}}"#;
+    fs::write(place.path("case.json"), case).expect("a file is written");
+    told(&["run", "--event", "case.json"], "this is a case, which holds an event");
+    // The directory of the environment is for other commands.
+    for option in ["--directory=sqlite:users.db", "--journal-key=key", "--journal-days=1"] {
+        told(&["run", "case.json", option], "is for --event");
+    }
+    let entry = "ffffffff-ffff-4fff-8fff-ffffffffffff";
+    for arguments in
+        [&["journal", "list", "--before", entry][..], &["journal", "show", entry], &["undo", entry]]
+    {
+        let error = place.bad(arguments, 1);
+        assert!(error.contains(&format!("the journal has no entry {entry}")), "{error}");
+        assert!(!error.contains("not found"), "{error}");
+    }
+}
+
+#[test]
+fn an_undo_of_what_is_no_link_that_stands_is_exit_1() {
+    let place = Place::with_users();
+    place.good(&["users", "block", "auth0|12"]);
+    let block = place.lines(&["journal", "list", "--json"])[0]["id"].clone();
+    let error = place.bad(&["undo", block.as_str().expect("an id")], 1);
+    assert!(error.contains("this entry is no link"), "{error}");
+    let link = place.json(&["users", "link", "auth0|1", "google", "--json"])["link_id"].clone();
+    let link = link.as_str().expect("an id");
+    place.good(&["undo", link]);
+    assert!(place.bad(&["undo", link], 1).contains("undone already"));
+}
