@@ -463,8 +463,14 @@ fn what_the_journal_keeps_is_erased_when_told_or_in_time() {
     let place = Place::with_users();
     place.log_in(&[]);
     let id = place.link_id();
-    assert_eq!(place.good(&["journal", "prune", "--user", "auth0|9"]), "0 snapshots erased\n");
+    for (user, others) in [("auth0|9", ""), ("", ""), ("auth0|", ", and it begins others, such as auth0|1")] {
+        let error = place.bad(&["journal", "prune", "--user", user], 1);
+        let told = format!("no user and no entry of the journal has the id {user}{others}");
+        assert!(error.contains(&told) && error.contains("needs the whole id"), "{error}");
+    }
+    // An erased user is not erased twice, but is known.
     assert_eq!(place.good(&["journal", "prune", "--user", "google-oauth2|2"]), "1 snapshots erased\n");
+    assert_eq!(place.good(&["journal", "prune", "--user", "google-oauth2|2"]), "0 snapshots erased\n");
     assert!(place.bad(&["undo", &id], 1).contains("was erased from the journal"));
 
     let place = Place::with_users();

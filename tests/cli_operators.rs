@@ -43,6 +43,15 @@ impl Place {
         place
     }
 
+    /// The same, and none of them is blocked.
+    fn with_users_let_in() -> Self {
+        let place = Self::empty();
+        fs::write(place.path("users.ndjson"), USERS.replace("\"blocked\":true,", ""))
+            .expect("a file is written");
+        assert_eq!(place.good(&["users", "import", "users.ndjson"]), "4 users added\n");
+        place
+    }
+
     fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.0.path().join(name)
     }
@@ -209,7 +218,7 @@ fn a_block_is_in_the_journal_and_is_taken_back() {
 
 #[test]
 fn a_beginning_that_several_ids_have_is_told_with_them() {
-    let place = Place::with_users();
+    let place = Place::with_users_let_in();
     let error = place.bad(&["users", "show", "auth0|"], 1);
     assert!(error.contains("auth0| begins several ids: auth0|1, auth0|12; type more of it"), "{error}");
     let error = place.bad(&["users", "show", "email|"], 1);
@@ -250,16 +259,40 @@ fn two_users_are_linked_by_hand_after_a_look_at_what_would_be() {
     );
     let error = place.bad(&["users", "link", "auth0|12", "google-oauth2|2"], 1);
     assert!(error.contains("google-oauth2|2 is an identity of auth0|1, and no user of its own"), "{error}");
-    let error = place.bad(&["users", "link", "auth0|12", "auth0|12"], 1);
-    assert!(error.contains("the same user"), "{error}");
+    for more in [&[][..], &["--dry-run"]] {
+        let error = place.bad(&[&["users", "link", "auth0|12", "auth0|12"], more].concat(), 2);
+        assert!(error.contains("both are the same user, auth0|12; name two users"), "{error}");
+    }
     let undone = place.json(&["undo", id, "--json"]);
     assert_eq!(undone["secondary"]["user_id"], "google-oauth2|2");
     assert_eq!(place.json(&["users", "show", "google"])["app_metadata"]["plan"], "pro");
 }
 
 #[test]
-fn the_journal_is_asked_by_user_kind_actor_reason_and_time() {
+fn a_blocked_user_is_linked_by_nobodys_hand() {
     let place = Place::with_users();
+    place.good(&["users", "block", "google"]);
+    let before = place.good(&["users", "export"]);
+    let pairs = [
+        (["auth0|1", "google-oauth2|2"], "would lift the block, and let its owner in"),
+        (["google-oauth2|2", "auth0|1"], "would lock out the owner of the other account"),
+    ];
+    for (pair, why) in pairs {
+        for dry_run in [&[][..], &["--dry-run"]] {
+            let error = place.bad(&[&["users", "link"], &pair[..], dry_run].concat(), 1);
+            assert!(error.contains("google-oauth2|2 is blocked, and nothing was changed"), "{error}");
+            assert!(error.contains(why), "{error}");
+            assert!(error.contains("ligature users unblock 'google-oauth2|2'"), "{error}");
+        }
+    }
+    assert_eq!(place.good(&["users", "export"]), before);
+    place.good(&["users", "unblock", "google"]);
+    place.good(&["users", "link", "auth0|1", "google"]);
+}
+
+#[test]
+fn the_journal_is_asked_by_user_kind_actor_reason_and_time() {
+    let place = Place::with_users_let_in();
     place.good(&["users", "link", "auth0|12", "sms"]);
     fs::write(
         place.path("event.json"),
@@ -306,4 +339,57 @@ fn the_journal_is_asked_by_user_kind_actor_reason_and_time() {
     assert_eq!(ran.stdout.lines().count(), 1);
     let all = place.run(&["journal", "list", "--limit", "3", "--json"]);
     assert_eq!(all.stderr, "", "there are no more");
+}
+
+#[test]
+fn what_is_written_wrong_is_told_in_plain_words() {
+    let place = Place::with_users();
+    let told = |arguments: &[&str], words: &str| {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(ran.stderr.contains(words), "{arguments:?}: {}", ran.stderr);
+    };
+    told(&["users", "list", "--limit", "0"], "expected a whole number from 1 to");
+    told(&["users", "find", "ada", "--limit", "0"], "expected a whole number from 1 to");
+    told(&["journal", "list", "--limit", "x"], "expected a whole number");
+    told(&["journal", "list", "--actor", "nobody"], "expected one of `plugin`, `operator`, `client`, `user`");
+    told(&["test", "-"], "standard input: a snapshot stands beside the file of its case");
+    told(&["run"], "a CASE file, or --event FILE with --directory URL");
+    for (name, text, kind) in [
+        ("null", "null", "`null`"),
+        ("7", "7", "`7`"),
+        ("text", "\"abc\"", "a text"),
+        ("list", "[]", "a list"),
+    ] {
+        fs::write(place.path(name), text).expect("a file is written");
+        told(&["run", name], &format!("{name}, line 1, column 1: expected an object, not {kind}"));
+    }
+    let case = r#"{"users": [], "event": {"user": {"user_id": "auth0|1"}, "connection": {"name": "db"}}}"#;
+    fs::write(place.path("case.json"), case).expect("a file is written");
+    told(&["run", "--event", "case.json"], "this is a case, which holds an event");
+    // The directory of the environment is for other commands.
+    for option in ["--directory=sqlite:users.db", "--journal-key=key", "--journal-days=1"] {
+        told(&["run", "case.json", option], "is for --event");
+    }
+    let entry = "ffffffff-ffff-4fff-8fff-ffffffffffff";
+    for arguments in
+        [&["journal", "list", "--before", entry][..], &["journal", "show", entry], &["undo", entry]]
+    {
+        let error = place.bad(arguments, 1);
+        assert!(error.contains(&format!("the journal has no entry {entry}")), "{error}");
+        assert!(!error.contains("not found"), "{error}");
+    }
+}
+
+#[test]
+fn an_undo_of_what_is_no_link_that_stands_is_exit_1() {
+    let place = Place::with_users();
+    place.good(&["users", "block", "auth0|12"]);
+    let block = place.lines(&["journal", "list", "--json"])[0]["id"].clone();
+    let error = place.bad(&["undo", block.as_str().expect("an id")], 1);
+    assert!(error.contains("this entry is no link"), "{error}");
+    let link = place.json(&["users", "link", "auth0|1", "google", "--json"])["link_id"].clone();
+    let link = link.as_str().expect("an id");
+    place.good(&["undo", link]);
+    assert!(place.bad(&["undo", link], 1).contains("undone already"));
 }

@@ -30,6 +30,8 @@ told! {
     of_an_enterprise_connection_listed_by_strategy "enterprise-listed-by-strategy"
     of_an_enterprise_connection_without_a_group "enterprise-without-a-group"
     of_an_enterprise_connection_by_star "enterprise-by-star"
+    of_an_enterprise_connection_beside_a_group "enterprise-beside-a-group"
+    of_a_blocked_domain "blocked-domain-beside-another"
     of_three_changes_together "enterprise-three-changes"
     of_a_policy_that_is_off_and_has_looked_nobody_up "enterprise-mode-off"
     of_a_candidate_whose_verification_is_a_text "candidate-verified-text"

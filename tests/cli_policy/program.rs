@@ -104,6 +104,17 @@ fn a_service_is_set_up_by_its_environment() {
     assert!(said.contains("p.json, line 1, column 15: the policy: `mode`: unknown value `atuo`"), "{said}");
     let (code, said) = serve(folder.path(), &[], &[("LIGATURE_PORT", "x")]);
     assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains(
+            "invalid value 'x' for '--port <PORT>', from the environment variable LIGATURE_PORT: expected a whole number"
+        ),
+        "{said}"
+    );
+    let (_, said) = serve(folder.path(), &["--port", "x"], &[("LIGATURE_PORT", "x")]);
+    assert!(!said.contains("LIGATURE_PORT"), "{said}");
+    let (code, said) = serve(folder.path(), &[], &[("LIGATURE_LOG_FORMAT", "xml")]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("that of the environment variable LIGATURE_LOG_FORMAT"), "{said}");
     // The flag counts before it.
     let (code, said) = serve(folder.path(), &["--config", "other.toml"], &[("LIGATURE_CONFIG", "t.toml")]);
     assert_eq!(code, Some(2));
@@ -139,6 +150,10 @@ fn tests_are_told_to_programs() {
     let xml = fs::read_to_string(folder.path().join("junit.xml")).expect("it is written");
     assert!(xml.contains(r#"tests="3" skipped="0" failures="1" errors="1""#), "{xml}");
     assert!(xml.contains(r#"<testcase name="one""#) && xml.contains("&lt;two&gt; &amp; \\u{1b}[2J"), "{xml}");
+    assert!(
+        xml.contains(r#"<testcase name="./c.json""#),
+        "a case that cannot be read has its file's name: {xml}"
+    );
     assert!(xml.contains("there is no snapshot yet") && !xml.contains('\u{1b}'), "{xml}");
 
     let ran = ligature_in(folder.path(), &["test", "a.json", "--junit", "nowhere/junit.xml"]);

@@ -67,7 +67,7 @@ impl From<KeyError> for Exit {
 /// The directory did not do as asked.
 impl From<crate::login::ApiError> for Exit {
     fn from(error: crate::login::ApiError) -> Self {
-        Self::failed(anyhow!("{}", mask_addresses(&error.to_string())))
+        Self::failed(anyhow!("{}", mask_addresses(&error.in_words())))
     }
 }
 

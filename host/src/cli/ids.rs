@@ -10,7 +10,7 @@ use crate::directory::{Administration, EntryId, Stored};
 use crate::login::{ApiError, mask_addresses};
 
 /// Ids that are named where several begin so.
-const NAMED: usize = 5;
+pub(super) const NAMED: usize = 5;
 
 /// A LINK-ID or its beginning.
 #[derive(Debug, Clone)]

@@ -3,10 +3,12 @@
 use anyhow::anyhow;
 
 use super::directory::{DirectoryArgs, failed, operator};
-use super::ids::LinkId;
+use super::ids::{LinkId, NAMED};
 use super::journal_list::ListArgs;
 use super::{Exit, Outcome, print, print_json, print_line};
-use crate::directory::{Actor, Entry, Forget, Kept, Kind, MetadataChange, Open, Undo, UndoError};
+use crate::directory::{
+    Actor, Administration, Entry, Forget, JournalQuery, Kept, Kind, MetadataChange, Open, Undo, UndoError,
+};
 use crate::harness::thousands;
 use crate::login::{Timestamp, User, mask_addresses};
 use crate::terminal::{Json, Text};
@@ -53,7 +55,7 @@ struct PruneArgs {
     #[arg(long, value_name = "DAYS", group = "which")]
     older_than: Option<u32>,
     /// What it keeps of links that had this user on either side. Whoever had
-    /// been linked to the user before is named on their own
+    /// been linked to the user before is named on their own. The whole id
     #[arg(long, value_name = "USER-ID", group = "which")]
     user: Option<String>,
     /// Print JSON
@@ -216,6 +218,9 @@ impl PruneArgs {
             (None, None) => return Ok(()),
         };
         let directory = self.directory.open(Open::Existing)?;
+        if let Forget::Of(user) = &which {
+            refuse_unknown(&*directory, user)?;
+        }
         let erased = directory.forget_snapshots(&which).map_err(failed)?;
         if self.json {
             let json = serde_json::json!({ "erased": erased });
@@ -223,6 +228,30 @@ impl PruneArgs {
         }
         print_line(format!("{} snapshots erased", thousands(erased)))
     }
+}
+
+/// Refuses an id that nobody has: an erasure that was asked for would look done.
+fn refuse_unknown(directory: &dyn Administration, user: &str) -> Outcome {
+    let query = JournalQuery { user_id: Some(user.to_owned()), limit: 1, ..JournalQuery::default() };
+    let is_known = directory.holder(user).map_err(failed)?.is_some()
+        || !directory.journal(&query).map_err(failed)?.is_empty();
+    if is_known {
+        return Ok(());
+    }
+    let beginning = user.trim_end_matches('…');
+    let longer = match beginning {
+        "" => Vec::new(),
+        beginning => directory.user_ids(beginning, NAMED).map_err(failed)?,
+    };
+    let begins = match longer.as_slice() {
+        [] => String::new(),
+        longer => format!(", and it begins others, such as {}", longer.join(", ")),
+    };
+    let told = format!(
+        "no user and no entry of the journal has the id {user}{begins}; nothing was erased, because an erasure \
+         needs the whole id"
+    );
+    Err(Exit::failed(anyhow!("{}", mask_addresses(&told))))
 }
 
 impl UndoArgs {

@@ -23,7 +23,7 @@ pub(super) struct ListArgs {
     kind: Option<KindArg>,
     /// Only what these did: plugin, operator, client or user, or one of them by
     /// name, such as operator:ada
-    #[arg(long, value_name = "ACTOR")]
+    #[arg(long, value_name = "ACTOR", value_parser = known_actor)]
     actor: Option<String>,
     /// Only entries that give this reason, such as LINKED_VERIFIED_BOTH
     #[arg(long, value_name = "CODE")]
@@ -38,7 +38,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "LINK-ID")]
     before: Option<LinkId>,
     /// At most so many
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Print JSON, an entry a line, ids unmasked
     #[arg(long)]
@@ -110,6 +110,19 @@ impl ListArgs {
         go_on.into_iter().for_each(|go_on| text.line(go_on));
         print(&text)
     }
+}
+
+/// An actor of a kind that there is; names are whoever's.
+fn known_actor(text: &str) -> Result<String, String> {
+    const KINDS: [&str; 4] = ["plugin", "operator", "client", "user"];
+    let kind = text.split(':').next().unwrap_or(text);
+    if KINDS.contains(&kind) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "`{kind}` does nothing in a journal; expected one of `{}`, such as `operator:ada`",
+        KINDS.join("`, `")
+    ))
 }
 
 /// The id of the user that a text is the beginning of. The journal also knows users

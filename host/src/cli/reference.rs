@@ -12,10 +12,16 @@ const BEFORE: &str = "# The command line\n\n\
     | 0 | Done. |\n\
     | 1 | It cannot be done now: the plugin or the directory failed, a port is taken, a file cannot be written; or a snapshot \
     differs. The same command may succeed later. |\n\
-    | 2 | What was written is wrong: the command line, or a file that it names. |\n\n\
+    | 2 | What was written is wrong, whatever the directory holds: the command line, or a file that it names. |\n\n\
+    An answer that rests on what the directory holds is 1: there is no such user, an entry of the journal is no link, a link \
+    was undone already.\n\n\
+    ## JSON\n\n\
+    `--json` prints JSON where a table names it. `users show`, `users export` and `schema` print JSON anyhow; the log of \
+    `serve` does by `--log-format json`.\n\n\
     ## The environment\n\n\
     Flags have a variable where the tables name one; the flag counts before it. `LIGATURE_LOG` says what `serve` logs: a \
-    level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or `PART=LEVEL` for a part of the program, with commas between; `info` \
+    level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or `PART=LEVEL` for a part of the program (`audit`, `http`, `login`, `plugin`, `ligature_host`) or a library, with commas \
+    between; `info` \
     where it says nothing. `NO_COLOR=1` turns colours off.\n";
 
 /// The page.

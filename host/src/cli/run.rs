@@ -33,7 +33,7 @@ use crate::terminal::Json;
 )]
 pub(super) struct Args {
     /// The case file; `-` for standard input
-    #[arg(required_unless_present = "event", conflicts_with = "event")]
+    #[arg(conflicts_with = "event")]
     case: Option<PathBuf>,
     /// A post-login event, to be decided in the directory; `-` for standard
     /// input
@@ -63,6 +63,12 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn execute(self) -> Outcome {
+        if self.case.is_none() && self.event.is_none() {
+            return Err(Exit::unreadable(anyhow!(
+                "name what is to be decided: a CASE file, or --event FILE with --directory URL; \
+                 see `ligature run --help`"
+            )));
+        }
         let deciding = Deciding::load(&self.plugin, &self.several)?;
         let in_place = self.in_place.read()?;
         let (case, report, counted) = match (&self.case, &self.event) {
@@ -73,7 +79,7 @@ impl Args {
                 (case, report, Ok(()))
             }
             (None, Some(event)) => self.in_directory(event.clone(), &deciding, in_place)?,
-            // clap asks for one of them.
+            // Refused above.
             (None, None) => return Ok(()),
         };
         if self.json {

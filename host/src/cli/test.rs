@@ -15,7 +15,7 @@ use super::plugin::PluginArgs;
 use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json, sentence};
 use crate::harness::{PolicyError, Snapshot, Verdict as Held, run_in_order};
 use crate::policies::Policy;
-use crate::reading::{InputError, cannot_be_read};
+use crate::reading::{InputError, STANDARD_INPUT, cannot_be_read};
 use crate::terminal::{Json, Line, Text, bad, care, dim, good, line};
 
 /// Decide cases and hold each against its snapshot
@@ -214,6 +214,9 @@ fn case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
                 let error = InputError::whole(path, "there is no case file (*.json) in this directory");
                 return Err(Exit::unreadable(error));
             }
+        } else if path == Path::new(STANDARD_INPUT) {
+            let why = "a snapshot stands beside the file of its case; `ligature run -` decides this one";
+            return Err(Exit::unreadable(InputError::whole(path, why)));
         } else {
             let metadata = std::fs::metadata(path);
             metadata.map_err(|error| Exit::unreadable(InputError::whole(path, cannot_be_read(&error))))?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use serde_json::json;
 
 use super::directory::{DirectoryArgs, failed, operator};
@@ -49,7 +50,8 @@ impl BlockArgs {
 
 /// Link two users by hand, whatever the policy says.
 ///
-/// The second becomes identities of the first; `ligature undo` takes it back.
+/// The second becomes identities of the first; `ligature undo` takes it back. A
+/// blocked user is linked to nobody: unblock it first.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: ligature users link 'auth0|1' 'google-oauth2|2' --dry-run --directory sqlite:users.db"
@@ -76,6 +78,7 @@ impl LinkArgs {
         let directory = self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing })?;
         let primary = ids::user(&*directory, &self.primary)?;
         let secondary = ids::user(&*directory, &self.secondary)?;
+        refuse(&primary.user, &secondary.user)?;
         let link = CheckedLink {
             request: LinkRequest {
                 primary: primary.user.user_id.clone(),
@@ -121,6 +124,25 @@ impl LinkArgs {
         }
         print(&text)
     }
+}
+
+/// Refuses what no operator means. A block ends with its account: a link would lift
+/// it without a word. The versions that were read keep it from coming in between.
+fn refuse(primary: &User, secondary: &User) -> Outcome {
+    let id = mask_addresses(&primary.user_id);
+    if primary.user_id == secondary.user_id {
+        return Err(Exit::unreadable(anyhow!("both are the same user, {id}; name two users")));
+    }
+    let (blocked, why) = match (primary.blocked, secondary.blocked) {
+        (_, true) => (secondary, "the link would lift the block, and let its owner in"),
+        (true, false) => (primary, "the link would lock out the owner of the other account, too"),
+        (false, false) => return Ok(()),
+    };
+    let id = mask_addresses(&blocked.user_id);
+    Err(Exit::failed(anyhow!(
+        "{id} is blocked, and nothing was changed: {why}. If both are to be one account, let it in first: \
+         ligature users unblock '{id}'"
+    )))
 }
 
 /// The attributes that a link does not give to the primary.

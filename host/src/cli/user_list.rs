@@ -37,7 +37,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "USER-ID")]
     after: Option<String>,
     /// At most so many
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Print JSON, a user a line, addresses unmasked
     #[arg(long)]
@@ -54,7 +54,7 @@ pub(super) struct FindArgs {
     #[command(flatten)]
     directory: DirectoryArgs,
     /// At most so many
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Print JSON, a user a line, addresses unmasked
     #[arg(long)]

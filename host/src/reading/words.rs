@@ -19,14 +19,20 @@ pub(crate) fn in_plain_words(message: &str) -> String {
     if message.starts_with("data did not match any variant") {
         return "this is none of the forms that are allowed here".to_owned();
     }
-    if let Some(plain) = PLAIN.iter().find(|(told, _)| *told == message) {
+    if let Some(key) = message.strip_prefix("duplicate field ") {
+        return format!("the key {key} stands twice");
+    }
+    // toml says behind it which signs it would take.
+    let what = message.split_once(EXPECTED).map_or(message, |it| it.0);
+    let plain = PLAIN.iter().find(|(told, _)| *told == message);
+    if let Some(plain) = plain.or_else(|| PLAIN_TOML.iter().find(|(told, _)| *told == what)) {
         return plain.1.to_owned();
     }
     with_suggestion(&message.replace("unknown variant", "unknown value"))
 }
 
 /// The messages of serde_json about the form of a text.
-const PLAIN: [(&str, &str); 14] = [
+const PLAIN: [(&str, &str); 21] = [
     ("EOF while parsing a value", "the text ends where a value is expected"),
     ("EOF while parsing an object", "the text ends within an object; its `}` is missing"),
     ("EOF while parsing a list", "the text ends within a list; its `]` is missing"),
@@ -44,7 +50,50 @@ const PLAIN: [(&str, &str); 14] = [
     ("trailing characters", "something stands behind the end of the JSON value"),
     ("invalid number", "this is no number as JSON writes it"),
     ("recursion limit exceeded", "it is nested too deeply"),
+    ("expected `\"`", "expected a text in double quotes"),
+    ("number out of range", "the number is too large"),
+    (
+        "control character (\\u0000-\\u001F) found while parsing a string",
+        "a line break or another control character stands within a text; write it as `\\n` or `\\u…`, or end the text",
+    ),
+    ("invalid escape", "this is no escape of JSON: expected one of \" \\ / b f n r t u behind the `\\`"),
+    ("invalid unicode code point", NO_CHARACTER),
+    ("lone leading surrogate in hex escape", NO_CHARACTER),
+    ("unexpected end of hex escape", NO_CHARACTER),
 ];
+
+const NO_CHARACTER: &str = "this escape is no character: expected `\\u` and four hexadecimal digits, and for a surrogate both of its halves";
+
+/// What toml says about the form of a text.
+const PLAIN_TOML: [(&str, &str); 21] = [
+    ("duplicate key", "this key or table stands twice"),
+    ("extra `=`", "a second `=` stands here"),
+    (
+        "extra assignment between key-value pairs",
+        "a second `=` stands here; expected the next key behind a comma, or the end",
+    ),
+    ("extra comma in array", NO_TOML_VALUE),
+    ("extra comma in inline table", "a comma stands where a key is expected"),
+    ("invalid key-value pair", "expected a line `KEY = VALUE`, or a table, `[NAME]`"),
+    ("invalid unquoted key", "a key of other signs than letters, digits, `-` and `_` is written in quotes"),
+    ("invalid value", NO_TOML_VALUE),
+    ("key with no value", "this key has no value: expected `=` and a value behind it"),
+    ("missing assignment between key-value pairs", "expected `=` between the key and its value"),
+    ("missing comma between array elements", "expected a comma and the next value, or the list's end, `]`"),
+    ("missing comma between key-value pairs", "expected a comma and the next key, or the table's end, `}`"),
+    ("missing value", NO_TOML_VALUE),
+    ("missing value for key", NO_TOML_VALUE),
+    ("string values must be quoted", "a text is written in quotes"),
+    ("unclosed array", "the list's end, `]`, is missing"),
+    ("unclosed array table", "the end of the table's name, `]]`, is missing"),
+    ("unclosed inline table", "the table's end, `}`, is missing"),
+    ("unclosed table", "the end of the table's name, `]`, is missing"),
+    ("unexpected key or value", "something stands behind the value; expected the end of the line"),
+    ("unquoted keys cannot be empty", "a key is missing here"),
+];
+
+const NO_TOML_VALUE: &str =
+    "expected a value: a text in quotes, a number, `true`, `false`, a time, a list or a table";
 
 fn found_in_words(found: &str) -> String {
     let quoted = |kind: &str| found.strip_prefix(kind).and_then(|it| it.strip_suffix('`'));
@@ -142,12 +191,71 @@ mod tests {
             ),
             ("invalid type: integer `7`, expected a time", "expected a time, not the number 7"),
             ("expected ident", "expected `true`, `false` or `null`"),
+            ("duplicate field `mode`", "the key `mode` stands twice"),
+            ("number out of range", "the number is too large"),
+            ("invalid key-value pair, expected key", "expected a line `KEY = VALUE`, or a table, `[NAME]`"),
         ];
         for (told, plain) in cases {
             assert_eq!(in_plain_words(told), plain);
         }
         let long = format!("invalid type: string \"{}\", expected u8", "x".repeat(1000));
         assert!(in_plain_words(&long).len() < 150);
+    }
+
+    #[test]
+    fn no_word_of_a_library_about_the_form_of_a_text_is_left() {
+        let json = [
+            r#""\u12""#,
+            r#""\ud800""#,
+            r#""\ud800\u0041""#,
+            r#""\x""#,
+            "\"a\nb\"",
+            "{1:2}",
+            "[1",
+            "[1 2]",
+            r#"{"a" 1}"#,
+            r#"{"a":1 "b"}"#,
+            "[1,]",
+            "nul",
+            "01",
+            "\"a",
+            "{",
+            "+1",
+        ];
+        for text in json {
+            let told = crate::reading::parse_json::<serde_json::Value>(text).unwrap_err().1;
+            for word in
+                ["EOF", "ident", "surrogate in", "hex escape", "parsing", "out of range", "code point"]
+            {
+                assert!(!told.contains(word), "{text}: {told}");
+            }
+        }
+        let toml = [
+            "= 1",
+            "a",
+            "a =",
+            "a 1",
+            "a = b",
+            "a = 1\na = 2",
+            "a = [1",
+            "a = [1 2]",
+            "a = {b = 1",
+            "[a",
+            "[[a]",
+            "a = 1 2",
+            "[a]\n[a]",
+            "a = {b = 1 c = 2}",
+            "ü = 1",
+            "a = [,]",
+        ];
+        for text in toml {
+            let read = crate::reading::read_toml_text::<toml::Table>("a.toml".as_ref(), text);
+            let told = read.unwrap_err().message;
+            for word in ["pair", "unclosed", "missing assignment", "array", "duplicate", "unquoted", "inline"]
+            {
+                assert!(!told.contains(word), "{text}: {told}");
+            }
+        }
     }
 
     #[test]

@@ -85,6 +85,9 @@ impl Policy {
     /// The first contradiction.
     pub fn check(&self) -> Result<(), Contradiction> {
         let fail = |key, message| Err(Contradiction { key, message });
+        if let Some((key, _)) = self.connections().find(|(_, name)| name.is_empty()) {
+            return fail(key, "a connection is named \"\"; expected its name".to_owned());
+        }
         for trusted in &self.trusted_connections {
             let name = match trusted {
                 TrustedConnection::Name(name) => Some(name),
@@ -140,6 +143,28 @@ impl Policy {
             return fail("linked_organizations", message);
         }
         Ok(())
+    }
+}
+
+impl Policy {
+    /// Every name of a connection or strategy, by the key that it stands in.
+    fn connections(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let trusted = self.trusted_connections.iter().flat_map(|trusted| match trusted {
+            TrustedConnection::Name(name) => [Some(name), None],
+            TrustedConnection::Detailed(detail) => [detail.name.as_ref(), detail.strategy.as_ref()],
+        });
+        let lists = [
+            ("excluded_connections", &self.excluded_connections),
+            ("verified_by_tenant", &self.verified_by_tenant),
+            ("non_unique_email_connections", &self.non_unique_email_connections),
+            ("managed_connections", &self.managed_connections),
+            ("connection_order", &self.connection_order),
+        ];
+        let listed = lists.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, name)));
+        let grouped = self.connection_groups.values().flatten().map(|name| ("connection_groups", name));
+        let blocked = self.blocked_domains.keys().map(|name| ("blocked_domains", name));
+        let trusted = trusted.flatten().map(|name| ("trusted_connections", name));
+        trusted.chain(listed).chain(grouped).chain(blocked).map(|(key, name)| (key, name.as_str()))
     }
 }
 

@@ -16,7 +16,16 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(
 ) -> Result<usize, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
     let index = texts.iter().position(|known| *known == text);
-    index.ok_or_else(|| Error::unknown_variant(&text, texts))
+    index.ok_or_else(|| Error::unknown_variant(&cut(&text), texts))
+}
+
+/// The beginning of a text that has no limit.
+fn cut(text: &str) -> Cow<'_, str> {
+    const LONG: usize = 60;
+    match text.char_indices().nth(LONG) {
+        Some((at, _)) => Cow::Owned(format!("{}…", &text[..at])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// Reads an object. What serde derives takes a list for the values in their

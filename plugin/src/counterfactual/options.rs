@@ -101,17 +101,46 @@ fn without_party(key: &'static str, list: &[String], world: &World, input: &Inpu
     without(key, list, &names)
 }
 
-/// `blocked_domains` without the domain of the login's address.
-fn unblocked_domain(world: &World, _: &Input) -> Option<NewValue> {
+/// `blocked_domains` without the domain of the login's address, for the accounts'
+/// connections alone.
+fn unblocked_domain(world: &World, input: &Input) -> Option<NewValue> {
     let own = world.event.user.email.as_deref()?;
+    let input = world.input(input);
+    let s = Situation::of(&input);
+    let names: Vec<&str> = s.party().flat_map(|it| it.claims()).map(|claim| claim.connection).collect();
     let mut blocked = world.policy.blocked_domains.clone();
-    let before = blocked.clone();
-    for domains in blocked.values_mut() {
-        domains.retain(|domain| !email::is_at(own, std::slice::from_ref(domain)));
+    let mut let_in: Vec<String> = Vec::new();
+    for (connection, domains) in &mut blocked {
+        let before = domains.len();
+        if connection == "*" || names.contains(&connection.as_str()) {
+            domains.retain(|domain| !email::is_at(own, std::slice::from_ref(domain)));
+        }
+        if domains.len() < before {
+            let_in.push(connection.clone());
+        }
+    }
+    if let_in.is_empty() {
+        return None;
     }
     blocked.retain(|_, domains| !domains.is_empty());
-    let json = serde_json::to_string(&blocked).ok().filter(|_| blocked != before)?;
-    Some(NewValue { key: "blocked_domains", json, only_if: None })
+    let json = serde_json::to_string(&blocked).ok()?;
+    let through = match let_in.iter().any(|it| it == "*") {
+        true => "every connection".to_owned(),
+        false => listed(&let_in),
+    };
+    let domain = email::domain(own).to_ascii_lowercase();
+    let only_if = format!("every address at {domain} may be linked that comes through {through}");
+    Some(NewValue { key: "blocked_domains", json, only_if: Some(only_if) })
+}
+
+/// Names in a sentence: the first of them, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const TOLD: usize = 5;
+    let told: Vec<String> = names.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(TOLD) {
+        0 => told.join(", "),
+        more => format!("{} and {more} more", told.join(", ")),
+    }
 }
 
 /// The connections that the accounts' addresses rest on, each trusted for just
@@ -173,35 +202,56 @@ fn trusted(world: &World, claims: &[Claim]) -> Option<NewValue> {
     Some(NewValue { key: "trusted_connections", json, only_if: Some(only_if) })
 }
 
-/// The connections of the accounts in one group.
+/// The connections of the accounts in one group: one that there is, since a
+/// connection is in one group only. Whoever else it holds is told.
 fn one_group(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
     let s = Situation::of(&input);
-    let mut groups: BTreeMap<String, Vec<String>> = world.policy.connection_groups.clone();
-    let claims: Vec<&Claim> = s.party().flat_map(|account| account.claims()).collect();
-    let mut name = None;
-    let mut takes_from_others = None;
-    for claim in &claims {
-        match group(&world.policy, claim) {
-            Group::Named(group) => name = name.or(Some(group.to_owned())),
-            Group::Others => takes_from_others = Some(claim.connection),
-            Group::Own(_) => {}
-        }
-    }
+    let claims: Vec<&Claim> =
+        s.party().flat_map(|account| account.claims()).filter(|it| !it.connection.is_empty()).collect();
+    let of: Vec<Group> = claims.iter().map(|claim| group(&world.policy, claim)).collect();
+    let name = of.iter().find_map(|it| match it {
+        Group::Named(name) => Some((*name).to_owned()),
+        Group::Others | Group::Own(_) => None,
+    });
     let name = name.unwrap_or_else(|| "linked".to_owned());
+    let (mut joining, mut leaving): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    for (claim, group) in claims.iter().zip(&of) {
+        let connection = claim.connection.to_owned();
+        if *group == Group::Named(&name) || joining.contains(&connection) {
+            continue;
+        }
+        if !matches!(group, Group::Own(_)) {
+            leaving.push(connection.clone());
+        }
+        joining.push(connection);
+    }
+    let mut groups: BTreeMap<String, Vec<String>> = world.policy.connection_groups.clone();
     for names in groups.values_mut() {
         names.retain(|it| !claims.iter().any(|claim| claim.connection == it));
     }
     let together = groups.entry(name).or_default();
-    for claim in claims {
-        if !claim.connection.is_empty() && !together.iter().any(|it| it == claim.connection || it == "*") {
+    let others = together.clone();
+    for claim in &claims {
+        if !together.iter().any(|it| it == claim.connection || it == "*") {
             together.push(claim.connection.to_owned());
         }
     }
     groups.retain(|_, names| !names.is_empty());
-    let only_if = takes_from_others.map(|connection| {
-        format!("it is right that `{connection}` then links to no connection outside the group")
-    });
+    let mut only_if = Vec::new();
+    if !joining.is_empty() && !others.is_empty() {
+        let others = match others.iter().any(|it| it == "*") {
+            true => "every connection that is in no other group".to_owned(),
+            false => listed(&others),
+        };
+        only_if.push(format!("{} may link with {others}, too", listed(&joining)));
+    }
+    if !leaving.is_empty() {
+        let link = if leaving.len() == 1 { "links" } else { "link" };
+        let leaving = listed(&leaving);
+        only_if.push(format!("it is right that {leaving} then {link} to no connection outside the group"));
+    }
+    let only_if = (!only_if.is_empty()).then(|| only_if.join(" and "));
     let json = serde_json::to_string(&groups).ok()?;
     Some(NewValue { key: "connection_groups", json, only_if })
 }

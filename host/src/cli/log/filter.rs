@@ -9,6 +9,13 @@ pub(super) const VARIABLE: &str = "LIGATURE_LOG";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+/// The program's own parts, as its lines name them.
+const PARTS: [&str; 5] = ["audit", "http", "login", "plugin", "ligature_host"];
+
+/// Libraries that tell of what they do.
+const LIBRARIES: [&str; 7] =
+    ["h2", "hyper", "postgres", "tokio_postgres", "tower_http", "wasmtime", "wasmtime_wasi"];
+
 /// The filter that a text stands for. Where it names no level for all, that is
 /// `info`: what is said of one part silences no other.
 ///
@@ -28,6 +35,9 @@ pub(super) fn read(text: &str) -> Result<EnvFilter, String> {
             if !is_level(level) {
                 return Err(no_level(part, level));
             }
+            if let Some(part) = part.filter(|part| !is_part(part)) {
+                return Err(no_part(part));
+            }
             has_level |= part.is_none();
         }
     }
@@ -36,13 +46,31 @@ pub(super) fn read(text: &str) -> Result<EnvFilter, String> {
 }
 
 fn is_level(text: &str) -> bool {
-    LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text)) || matches!(text.as_bytes(), [b'0'..=b'5'])
+    LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text))
+}
+
+/// Whether events can be of this part: those of a module are of its crate.
+fn is_part(part: &str) -> bool {
+    let part = part.split("::").next().unwrap_or(part);
+    PARTS.contains(&part) || LIBRARIES.contains(&part)
+}
+
+fn no_part(part: &str) -> String {
+    let known = PARTS.into_iter().chain(LIBRARIES);
+    let meant = nearest(part, known).map(|it| format!("; did you mean `{it}`?")).unwrap_or_default();
+    format!(
+        "{VARIABLE}: `{part}` is no part of the program; expected one of `{}`, or a library: `{}`{meant}",
+        PARTS.join("`, `"),
+        LIBRARIES.join("`, `")
+    )
 }
 
 fn no_level(part: Option<&str>, level: &str) -> String {
     let meant = match nearest(&level.to_ascii_lowercase(), LEVELS.into_iter()) {
         Some(nearest) => format!("; did you mean `{nearest}`?"),
-        None if part.is_none() => format!("; for one part of the program, write `{level}=debug`"),
+        None if part.is_none() && is_part(level) => {
+            format!("; for one part of the program, write `{level}=debug`")
+        }
         None => String::new(),
     };
     format!("{VARIABLE}: `{level}` is no level; expected one of `{}`{meant}", LEVELS.join("`, `"))
@@ -67,6 +95,11 @@ mod tests {
         assert!(
             refused("ligature_host").ends_with("; for one part of the program, write `ligature_host=debug`")
         );
+        assert!(refused("5").contains("`5` is no level"));
+        assert!(
+            refused("x=debug").contains("`x` is no part of the program; expected one of `audit`, `http`,")
+        );
+        assert!(refused("info,adit=debug").ends_with("did you mean `audit`?"));
         assert!(refused("[a").starts_with("LIGATURE_LOG: "));
     }
 

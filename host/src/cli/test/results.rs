@@ -86,7 +86,8 @@ impl Results {
                     status
                 }
             };
-            let mut test = TestCase::new(escape(&case.title).into_owned(), status);
+            let name = if case.title.is_empty() { &case.file } else { &case.title };
+            let mut test = TestCase::new(escape(name).into_owned(), status);
             test.set_classname(escape(&case.file).into_owned()).set_time(Duration::from_millis(case.ms));
             suite.add_test_case(test);
         }

@@ -59,7 +59,12 @@ impl Sqlite {
             if !create {
                 return Err(Unopened::Mistaken("there is no such file".to_owned()).at(&place));
             }
-            make(file).map_err(|error| unusable(format!("it cannot be made: {error}")))?;
+            make(file).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    Unopened::Mistaken("there is no such folder for it".to_owned()).at(&place)
+                }
+                _ => unusable(format!("it cannot be made: {error}")),
+            })?;
         }
         let opened =
             if mode.is_no() { sqlite_file::to_read(file) } else { sqlite_file::to_write(file, mode) };
