@@ -3,6 +3,8 @@
 
 #[path = "cli_directory/importing.rs"]
 mod importing;
+#[path = "cli_directory/written_files.rs"]
+mod written_files;
 
 use std::fs;
 use std::io::Write;

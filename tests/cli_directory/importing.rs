@@ -304,7 +304,7 @@ fn users_that_are_left_out_can_be_mended_and_imported() {
     assert_eq!(imported(&place, "mended.ndjson", mended.as_bytes(), &[]), "3 users added\n");
 
     let error = place.bad(&["users", "import", "mended.ndjson", "--rejects", "./mended.ndjson"], 2);
-    assert!(error.contains("would replace the file"), "{error}");
+    assert!(error.contains("this is the file that is imported"), "{error}");
     assert!(place.path().join("mended.ndjson").exists());
 }
 

@@ -133,12 +133,8 @@ pub fn import(
         earlier: Earlier::default(),
         pending: Pending::default(),
     };
-    let mut imported = importer.run(file);
-    if let Some(rejects) = importer.rejects.take() {
-        let name = rejects.name().display().to_string();
-        let finished = rejects.finish().map_err(|error| ImportError::Rejects { file: name, error });
-        imported = imported.and(finished);
-    }
+    let imported = importer.run(file);
+    let imported = imported.and(importer.flush_rejects());
     let mut summary = importer.summary;
     let left_out = importer.left_out.into_iter();
     summary.left_out =
@@ -293,7 +289,12 @@ impl Importer<'_> {
             let place = pending.place(number).unwrap_or(*first);
             self.left_out.entry(field).or_insert_with(|| (0, place.to_string())).0 += 1;
         }
-        Ok(())
+        self.flush_rejects()
+    }
+
+    fn flush_rejects(&mut self) -> Result<(), ImportError> {
+        let Some(rejects) = &mut self.rejects else { return Ok(()) };
+        rejects.flush().map_err(|error| unwritten(rejects, error))
     }
 
     fn bad(&mut self, place: String, why: &str, user: &[u8]) -> Result<(), ImportError> {
@@ -306,13 +307,14 @@ impl Importer<'_> {
             && !user.starts_with(UNREADABLE.as_bytes())
         {
             let form = self.form.unwrap_or(self.usual);
-            rejects.add(form, &format!("{place}: {why}"), user).map_err(|error| ImportError::Rejects {
-                file: rejects.name().display().to_string(),
-                error,
-            })?;
+            rejects.add(form, &format!("{place}: {why}"), user).map_err(|error| unwritten(rejects, error))?;
         }
         if self.how.strict { Err(ImportError::Bad { place, why }) } else { Ok(()) }
     }
+}
+
+fn unwritten(rejects: &Rejects, error: io::Error) -> ImportError {
+    ImportError::Rejects { file: rejects.name().display().to_string(), error }
 }
 
 /// The facts about a line once it was read.
