@@ -12,15 +12,15 @@ use super::read::{Found, ReadError, Unreadable, UsersFile};
 use super::rejects::{Form, Rejects};
 use super::user::{Reader, form_of, why_foreign, why_left_out};
 use crate::directory::{Administration, Batch, Imported, LEFT_OUT};
-use crate::login::{ApiError, Timestamp, mask_addresses};
+use crate::login::{ApiError, Timestamp, mask_addresses, on_one_line};
 
 /// Lines in one transaction, at most: many, because pages of the indexes are then
 /// written fewer times; not more, because other writers wait meanwhile.
 const TOGETHER: usize = 20_000;
 /// The same in bytes, for the memory.
 const TOGETHER_BYTES: usize = 16 << 20;
-/// No JSON begins so.
-const UNREADABLE: &str = "\0";
+/// Bytes of a reason, which may quote the line.
+const REASON: usize = 400;
 /// Bad lines that are told one by one; of the others only the number is.
 const TOLD: usize = 20;
 
@@ -147,8 +147,8 @@ pub fn import(
 struct Pending {
     lines: Vec<(u64, Box<str>)>,
     places: Vec<Place>,
-    /// Lines that are no text, as they stand.
-    bytes_of: HashMap<u64, Box<[u8]>>,
+    /// Lines that are no text: why, and what stands there if it is wanted.
+    unreadable: HashMap<u64, (&'static str, Option<Box<[u8]>>)>,
     bytes: usize,
 }
 
@@ -207,17 +207,18 @@ impl Importer<'_> {
             return Ok(());
         }
         let pending = &mut self.pending;
-        // What cannot be read as text is kept as a text that is no JSON, and is
-        // told in its turn.
+        // What cannot be read as text is told in its turn.
         let json: Box<str> = match json {
             Ok(json) => json.into(),
-            Err(Unreadable::TooLong) => format!("{UNREADABLE}the line is longer than 16 MiB").into(),
+            Err(Unreadable::TooLong) => {
+                pending.unreadable.insert(number, ("the line is longer than 16 MiB", None));
+                Box::default()
+            }
             Err(Unreadable::NotUtf8(bytes)) => {
-                if self.rejects.is_some() {
-                    pending.bytes += bytes.len();
-                    pending.bytes_of.insert(number, bytes.into());
-                }
-                format!("{UNREADABLE}the line is not UTF-8").into()
+                let kept: Option<Box<[u8]>> = self.rejects.is_some().then(|| bytes.into());
+                pending.bytes += kept.as_ref().map_or(0, |bytes| bytes.len());
+                pending.unreadable.insert(number, ("the line is not UTF-8", kept));
+                Box::default()
             }
         };
         pending.bytes += json.len();
@@ -237,8 +238,8 @@ impl Importer<'_> {
         let left_out = RefCell::new(BTreeSet::new());
         let notes = RefCell::new(HashMap::<u64, Note>::new());
         let read = |number: u64, json: &str| {
-            if let Some(why) = json.strip_prefix(UNREADABLE) {
-                return Err(why.to_owned());
+            if let Some((why, _)) = pending.unreadable.get(&number) {
+                return Err((*why).to_owned());
             }
             let read = reader.read(json, |field| {
                 left_out.borrow_mut().insert((number, field));
@@ -278,7 +279,10 @@ impl Importer<'_> {
                 Imported::Refused(why) => {
                     let place = place.words(note.at);
                     let why = self.earlier.words(&why, note.id_made_of.as_deref());
-                    let text = pending.bytes_of.get(number).map_or(json.as_bytes(), |bytes| &**bytes);
+                    let text = match pending.unreadable.get(number) {
+                        Some((_, bytes)) => bytes.as_deref(),
+                        None => Some(json.as_bytes()),
+                    };
                     self.bad(place, &why, text)?;
                     continue;
                 }
@@ -297,14 +301,14 @@ impl Importer<'_> {
         rejects.flush().map_err(|error| unwritten(rejects, error))
     }
 
-    fn bad(&mut self, place: String, why: &str, user: &[u8]) -> Result<(), ImportError> {
-        let why = mask_addresses(why).into_owned();
+    fn bad(&mut self, place: String, why: &str, user: Option<&[u8]>) -> Result<(), ImportError> {
+        let why = on_one_line(&mask_addresses(why), REASON);
         self.summary.bad += 1;
         if self.summary.told.len() < TOLD {
             self.summary.told.push((place.clone(), why.clone()));
         }
         if let Some(rejects) = &mut self.rejects
-            && !user.starts_with(UNREADABLE.as_bytes())
+            && let Some(user) = user
         {
             let form = self.form.unwrap_or(self.usual);
             rejects.add(form, &format!("{place}: {why}"), user).map_err(|error| unwritten(rejects, error))?;

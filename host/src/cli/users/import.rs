@@ -12,7 +12,7 @@ use crate::cli::output_file::OutputFile;
 use crate::cli::{Exit, Outcome, print, print_json, print_line};
 use crate::directory::{Administration, Memory, Open};
 use crate::harness::thousands;
-use crate::login::{ApiError, mask_addresses};
+use crate::login::{ApiError, cut, is_connection_name, mask_addresses};
 use crate::terminal::{Json, Text};
 use crate::transfer::{self, Counts, Import, ImportError, ReadError, Rejects, Summary, UsersFile, WholeFile};
 
@@ -58,6 +58,12 @@ impl ImportArgs {
     pub(super) fn execute(self) -> Outcome {
         if self.whole {
             return self.restore();
+        }
+        if let Some(name) = self.connection.as_ref().filter(|name| !is_connection_name(name)) {
+            return Err(Exit::unreadable(anyhow!(
+                "--connection `{}`: this is no name of a connection; expected letters, digits and - between them",
+                cut(name, 40)
+            )));
         }
         // The file first: a mistyped name shall leave no empty database behind.
         let bar = bar(None);
