@@ -7,30 +7,30 @@ use serde_json::Value;
 use super::{Place, Ran};
 
 /// Every user of the directory, by its id.
-fn user(place: &Place, id: &str) -> Value {
+pub(crate) fn user(place: &Place, id: &str) -> Value {
     serde_json::from_str(&place.good(&["users", "show", id])).expect("JSON")
 }
 
-fn import(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> Ran {
+pub(crate) fn import(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> Ran {
     place.write(file, bytes);
     place.run(&[&["users", "import", file], more].concat())
 }
 
 /// What an import prints that must go well.
-fn imported(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> String {
+pub(crate) fn imported(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> String {
     let ran = import(place, file, bytes, more);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
     ran.stdout
 }
 
-fn gzipped(text: &str) -> Vec<u8> {
+pub(crate) fn gzipped(text: &str) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(text.as_bytes()).expect("it is compressed");
     gzip.finish().expect("it is compressed")
 }
 
-const SAML: &str = r#"{"user_id":"samlp|acme|Ada@Acme.example","email":"Ada@Acme.example","email_verified":true,"identities":[{"provider":"samlp","user_id":"acme|Ada@Acme.example","connection":"acme","isSocial":false}]}"#;
-const GOOGLE: &str = r#"{"user_id":"google-oauth2|2","email":"Ada@Acme.example","identities":[{"provider":"google-oauth2","user_id":"2","connection":"google-oauth2","isSocial":true}]}"#;
+pub(crate) const SAML: &str = r#"{"user_id":"samlp|acme|Ada@Acme.example","email":"Ada@Acme.example","email_verified":true,"identities":[{"provider":"samlp","user_id":"acme|Ada@Acme.example","connection":"acme","isSocial":false}]}"#;
+pub(crate) const GOOGLE: &str = r#"{"user_id":"google-oauth2|2","email":"Ada@Acme.example","identities":[{"provider":"google-oauth2","user_id":"2","connection":"google-oauth2","isSocial":true}]}"#;
 
 /// Whatever stands around the users, they are whom their ids say.
 #[test]
@@ -414,125 +414,4 @@ fn a_whole_directory_moves_with_its_passwords_and_undos() {
     let told = place.good(&["users", "export", "import.json", "--format", "import"]);
     assert!(told.contains("the format holds no passwords, dates, logins, roles and organizations"), "{told}");
     assert!(told.contains("none of their 1 linked identities"), "{told}");
-}
-
-#[test]
-fn an_identity_that_names_no_connection_is_assumed() {
-    for connection in ["", r#","connection":null"#, r#","connection":"""#] {
-        let place = Place::empty();
-        let users = format!(
-            "{{\"user_id\":\"samlp|acme|ada\",\"identities\":[{{\"provider\":\"samlp\",\"user_id\":\"acme|ada\"{connection}}},{{\"provider\":\"auth0\",\"user_id\":\"7\"{connection}}}]}}\n"
-        );
-        imported(&place, "users.ndjson", users.as_bytes(), &[]);
-        let identities = user(&place, "samlp|acme|ada")["identities"].clone();
-        for (n, expected) in ["acme", "Username-Password-Authentication"].into_iter().enumerate() {
-            assert_eq!(identities[n]["connection"], expected);
-            assert_eq!(identities[n]["connection_assumed"], true);
-        }
-    }
-    let place = Place::empty();
-    let users = b"{\"user_id\":\"auth0|1\",\"connection\":\"P\",\"identities\":[{\"provider\":\"auth0\",\"user_id\":\"1\"}]}\n";
-    imported(&place, "users.ndjson", users, &[]);
-    assert_eq!(user(&place, "auth0|1")["identities"][0]["connection"], "P");
-    for name in ["", " DB1", "*"] {
-        let error = place.bad(&["users", "import", "users.ndjson", "--connection", name], 2);
-        assert!(error.contains("this is no name of a connection"), "{error}");
-    }
-}
-
-#[test]
-fn names_that_no_connection_has_are_refused() {
-    for (line, words) in [
-        (r#"{"user_id":"auth0|1","connection":" DB1"}"#, "is no name of a connection"),
-        (r#"{"user_id":"Auth 0|1"}"#, "is no provider"),
-        (r#"{"user_id":"*|1"}"#, "is no provider"),
-        (r#"{"user_id":"auth0|1","connection":"a","identities[0].connection":"b"}"#, "expected one"),
-    ] {
-        let ran = import(&Place::empty(), "users.ndjson", format!("{line}\n").as_bytes(), &[]);
-        assert_eq!(ran.code, Some(2), "{}", ran.stdout);
-        assert!(ran.stdout.contains("line 1: ") && ran.stdout.contains(words), "{}", ran.stdout);
-    }
-}
-
-#[test]
-fn a_line_is_never_the_programs_own_message() {
-    let place = Place::empty();
-    let lines = format!("{SAML}\n\0all users were imported\n{{\"user_id\":\"{}\"}}\n", "x".repeat(5_000));
-    let told = imported(&place, "users.ndjson", lines.as_bytes(), &["--rejects", "bad"]);
-    assert!(!told.contains("all users were imported") && told.len() < 1_500, "{told}");
-    let rejects = std::fs::read_to_string(place.path().join("bad")).expect("a file");
-    assert!(rejects.contains("\n\0all users were imported\n"), "{rejects:?}");
-}
-
-/// An export that was not asked for them must not lift them.
-#[test]
-fn a_replacing_line_that_does_not_speak_of_marks_keeps_them() {
-    let place = Place::empty();
-    let marks = r#"{"no_link":true,"privileged":true,"linking":{"excluded":true}}"#;
-    let users = format!("{{\"user_id\":\"samlp|acme|1\",\"blocked\":true,\"app_metadata\":{marks}}}\n");
-    imported(&place, "users.ndjson", users.as_bytes(), &[]);
-    for (n, fields) in ["", r#","blocked":null,"app_metadata":{"plan":"pro"}"#].into_iter().enumerate() {
-        let users = format!("{{\"user_id\":\"samlp|acme|1\",\"name\":\"Ada {n}\"{fields}}}\n");
-        imported(&place, "users.ndjson", users.as_bytes(), &["--replace"]);
-        let user = user(&place, "samlp|acme|1");
-        assert_eq!((&user["name"], &user["blocked"]), (&format!("Ada {n}").into(), &true.into()));
-        for mark in ["no_link", "privileged"] {
-            assert_eq!(user["app_metadata"][mark], true);
-        }
-        assert_eq!(user["app_metadata"]["linking"]["excluded"], true);
-    }
-    let users = b"{\"user_id\":\"samlp|acme|1\",\"blocked\":false,\"app_metadata\":{\"no_link\":false}}\n";
-    imported(&place, "users.ndjson", users, &["--replace"]);
-    let user = user(&place, "samlp|acme|1");
-    assert_eq!((&user["blocked"], &user["app_metadata"]["no_link"]), (&Value::Null, &false.into()));
-}
-
-#[test]
-fn an_address_is_of_one_user_of_a_database() {
-    let place = Place::empty();
-    let users = concat!(
-        r#"{"user_id":"auth0|1","email":"bob@corp.com","username":"Bob","connection":"db"}"#,
-        "\n",
-        r#"{"user_id":"auth0|2","email":"BOB@corp.com","connection":"db"}"#,
-        "\n",
-        r#"{"user_id":"auth0|3","username":"bob","connection":"db"}"#,
-        "\n",
-        r#"{"user_id":"auth0|4","email":"bob@corp.com","connection":"other"}"#,
-        "\n",
-        r#"{"user_id":"google-oauth2|1","email":"bob@corp.com"}"#,
-        "\n",
-        r#"{"user_id":"google-oauth2|2","email":"bob@corp.com"}"#,
-        "\n",
-    );
-    let told = imported(&place, "users.ndjson", users.as_bytes(), &[]);
-    assert!(told.starts_with("4 users added\n2 left out\n"), "{told}");
-    assert!(told.contains("line 2: line 1 already has B\u{2026}@corp.com in the database `db`"), "{told}");
-    assert!(told.contains("line 3: line 1 already has bob in the database `db`"), "{told}");
-    let line = br#"{"user_id":"auth0|5","email":"bob@corp.com","connection":"db"}"#;
-    let ran = import(&place, "later.ndjson", line, &[]);
-    assert!(ran.stdout.contains("auth0|1 already has b\u{2026}@corp.com"), "{}", ran.stdout);
-}
-
-#[test]
-fn users_with_the_field_names_of_another_product_are_refused() {
-    for (bytes, words) in [
-        (&br#"[{"userId":"1","email":"a@mail.example"}]"#[..], "with the names of another one's fields"),
-        (br#"[{"email":"a@mail.example","emailVerified":true}]"#, "`emailVerified`"),
-        (br#"[{"id":"1","email":"a@mail.example"}]"#, "`id`"),
-        (br#"{"user_id":"auth0|1","users":[{"user_id":"auth0|2"}]}"#, "a user and a list of users in one"),
-    ] {
-        let place = Place::empty();
-        let ran = import(&place, "users.json", bytes, &[]);
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
-        assert!(ran.stderr.contains(words), "{}", ran.stderr);
-    }
-    let place = Place::empty();
-    imported(&place, "users.json", br#"{"user_id":"auth0|1","realm":"r"}"#, &[]);
-}
-
-#[test]
-fn a_digest_of_another_length_is_refused() {
-    let line = br#"[{"email":"a@mail.example","custom_password_hash":{"algorithm":"sha256","hash":{"value":"abcd","encoding":"hex"}}}]"#;
-    let ran = import(&Place::empty(), "users.json", line, &[]);
-    assert!(ran.stdout.contains("a hash of sha256 has 32 bytes, and this one has 2"), "{}", ran.stdout);
 }

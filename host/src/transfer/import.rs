@@ -1,6 +1,6 @@
 //! Users into a directory.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
@@ -63,6 +63,10 @@ pub struct Summary {
     pub unit: &'static str,
     /// How many of them had been left out.
     pub left_out_before: u64,
+    /// Users that the file says there are, of which it may be a page; 0 if it does not.
+    pub announced: u64,
+    /// Users that it holds, or held before it broke off.
+    pub found: u64,
     /// Users that are there now.
     pub added: u64,
     /// Users that replaced those of their ids.
@@ -183,7 +187,9 @@ impl Importer<'_> {
             let failed = |error| ImportError::Directory { from: "its beginning".to_owned(), error };
             (self.summary.resumed_behind, self.summary.left_out_before) = done.map_err(failed)?;
         }
-        let read = file.read(&mut |found| self.found(found));
+        let announced = Cell::new(0);
+        let read = file.read(&announced, &mut |found| self.found(found));
+        self.summary.announced = announced.get();
         match read {
             // Where the file breaks off, what stood before is good.
             Ok(()) | Err(ImportError::Read(ReadError::Broken { .. } | ReadError::Unreadable { .. })) => {
@@ -195,6 +201,7 @@ impl Importer<'_> {
 
     fn found(&mut self, found: Found<'_>) -> Result<(), ImportError> {
         let Found { number, place, json } = found;
+        self.summary.found = self.summary.found.max(number);
         if self.form.is_none()
             && let Ok(json) = json
         {
@@ -302,7 +309,7 @@ impl Importer<'_> {
     }
 
     fn bad(&mut self, place: String, why: &str, user: Option<&[u8]>) -> Result<(), ImportError> {
-        let why = on_one_line(&mask_addresses(why), REASON);
+        let why = on_one_line(&mask_phone_numbers(&mask_addresses(why)), REASON);
         self.summary.bad += 1;
         if self.summary.told.len() < TOLD {
             self.summary.told.push((place.clone(), why.clone()));
@@ -315,6 +322,28 @@ impl Importer<'_> {
         }
         if self.how.strict { Err(ImportError::Bad { place, why }) } else { Ok(()) }
     }
+}
+
+/// The text with all but the beginnings and the ends of the phone numbers in it, which
+/// begin with `+` (E.164).
+fn mask_phone_numbers(text: &str) -> String {
+    const SHORTEST: usize = 7;
+    let mut parts = text.split('+');
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_part = |it: &char| it.is_ascii_digit() || matches!(it, ' ' | '-' | '(' | ')' | '.');
+        let number: String = part.chars().take_while(is_part).collect();
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        masked.push('+');
+        if digits.len() < SHORTEST {
+            masked.push_str(part);
+            continue;
+        }
+        masked.push_str(&format!("{}…{}", &digits[..2], &digits[digits.len() - 2..]));
+        let behind = number.trim_end_matches(|it: char| !it.is_ascii_digit()).len();
+        masked.push_str(&part[behind..]);
+    }
+    masked
 }
 
 fn unwritten(rejects: &Rejects, error: io::Error) -> ImportError {

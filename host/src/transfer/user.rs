@@ -16,13 +16,15 @@ use crate::reading::{InputError, in_plain_words, read_json};
 const DATABASE: &str = "Username-Password-Authentication";
 
 /// What of a user is not imported, with the reason.
-const LEFT_OUT: [(&str, &str); 5] = [
+const LEFT_OUT: [(&str, &str); 6] = [
+    (COUNT, "it is no whole number; the user is there without it"),
     ("password", "a password in clear is not imported; `password_hash` and `custom_password_hash` are"),
     ("mfa_factors", "of MFA enrolments only the kind is kept, in `multifactor`, not the secret"),
     ("created_at", NO_TIME),
     ("updated_at", NO_TIME),
     ("last_login", NO_TIME),
 ];
+const COUNT: &str = "logins_count";
 const NO_TIME: &str = "it is no time such as 2026-11-21T10:00:00Z; the user is there without it";
 /// Fields that a user can do without.
 const DATES: [&str; 3] = ["created_at", "updated_at", "last_login"];
@@ -126,6 +128,16 @@ impl Reader<'_> {
                 is_odd = true;
             }
         }
+        if let Some(held) = fields.get_mut(COUNT).filter(|held| !held.is_null() && held.as_u64().is_none()) {
+            is_odd = true;
+            match whole_number(held) {
+                Some(count) => *held = count.into(),
+                None => {
+                    fields.remove(COUNT);
+                    left_out(COUNT);
+                }
+            }
+        }
         let has_provider = matches!(fields.get("user_id"), Some(Value::String(id)) if id.contains('|'));
         if has_provider || fields.get("identities").is_some_and(|it| !it.is_null() && *it != json!([])) {
             let user = if is_odd { of_fields(fields)? } else { in_place(json)? };
@@ -217,6 +229,22 @@ impl Reader<'_> {
             (said, given) => Ok(said.or_else(|| given.map(str::to_owned))),
         }
     }
+}
+
+/// A whole number that is written in another way: `100.0`, `1e2`, `"3"`.
+fn whole_number(value: &Value) -> Option<u64> {
+    let text = match value {
+        Value::String(text) => text.trim(),
+        other => return whole(other.as_f64()?),
+    };
+    text.parse().ok().or_else(|| whole(text.parse().ok()?))
+}
+
+fn whole(number: f64) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
+    // In this form a whole number has neither a point nor an exponent.
+    is_whole.then(|| format!("{number:.0}").parse().ok())?
 }
 
 fn is_exported(user: &User) -> bool {

@@ -170,6 +170,9 @@ impl ImportArgs {
             }
             (ImportError::Read(ReadError::Broken { .. }), _) => "; mend the file there, and import it again",
             (ImportError::Read(ReadError::Foreign { .. } | ReadError::NoUsers { .. }), _) => "",
+            (ImportError::Read(ReadError::Unreadable { .. }) | ImportError::Bad { .. }, _) => {
+                "; what was imported before is there: mend the file first, and import it again"
+            }
             _ if goes_on => "; what was imported before is there, and the same command goes on behind it",
             _ => "; what was imported before is there",
         };
@@ -226,6 +229,13 @@ impl ImportArgs {
         ];
         for (count, what) in others.iter().filter(|(count, _)| *count > 0) {
             line(format!("{} {what}", thousands(*count)));
+        }
+        if whole && summary.announced > summary.found {
+            line(format!(
+                "the file is a page of a listing: it says that there are {} users, and holds {}",
+                thousands(summary.announced),
+                thousands(summary.found)
+            ));
         }
         for (place, why) in &summary.told {
             line(format!("  {place}: {why}"));
