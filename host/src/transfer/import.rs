@@ -146,13 +146,16 @@ pub fn import(
     (summary, imported)
 }
 
+/// Why a line is no text, and its bytes if they are wanted.
+type NoText = (&'static str, Option<Box<[u8]>>);
+
 /// Users that have been read and not yet been written.
 #[derive(Default)]
 struct Pending {
     lines: Vec<(u64, Box<str>)>,
     places: Vec<Place>,
     /// Lines that are no text: why, and what stands there if it is wanted.
-    unreadable: HashMap<u64, (&'static str, Option<Box<[u8]>>)>,
+    unreadable: HashMap<u64, NoText>,
     bytes: usize,
 }
 
