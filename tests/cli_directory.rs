@@ -3,6 +3,10 @@
 
 #[path = "cli_directory/importing.rs"]
 mod importing;
+#[path = "cli_directory/odd_users.rs"]
+mod odd_users;
+#[path = "cli_directory/written_files.rs"]
+mod written_files;
 
 use std::fs;
 use std::io::Write;
@@ -324,13 +328,13 @@ fn bad_lines_are_told_with_their_numbers() {
 }
 
 #[test]
-fn a_strict_import_ends_at_the_first_bad_line_and_goes_on_behind_it() {
+fn a_strict_import_ends_at_the_first_bad_line_and_goes_on_there() {
     let place = Place::empty();
     let lines = USERS.replace("\n{", "\nnot json\n{");
     place.write("users.ndjson", lines.as_bytes());
     let error = place.bad(&["users", "import", "users.ndjson", "--strict"], 2);
     assert!(
-        error.contains("users.ndjson, line 2, column 2: ") && error.contains("goes on behind it"),
+        error.contains("users.ndjson, line 2, column 2: ") && error.contains("mend the file first"),
         "{error}"
     );
     assert_eq!(place.users().lines().count(), 1);

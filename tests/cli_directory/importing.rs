@@ -7,30 +7,30 @@ use serde_json::Value;
 use super::{Place, Ran};
 
 /// Every user of the directory, by its id.
-fn user(place: &Place, id: &str) -> Value {
+pub(crate) fn user(place: &Place, id: &str) -> Value {
     serde_json::from_str(&place.good(&["users", "show", id])).expect("JSON")
 }
 
-fn import(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> Ran {
+pub(crate) fn import(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> Ran {
     place.write(file, bytes);
     place.run(&[&["users", "import", file], more].concat())
 }
 
 /// What an import prints that must go well.
-fn imported(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> String {
+pub(crate) fn imported(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> String {
     let ran = import(place, file, bytes, more);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
     ran.stdout
 }
 
-fn gzipped(text: &str) -> Vec<u8> {
+pub(crate) fn gzipped(text: &str) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(text.as_bytes()).expect("it is compressed");
     gzip.finish().expect("it is compressed")
 }
 
-const SAML: &str = r#"{"user_id":"samlp|acme|Ada@Acme.example","email":"Ada@Acme.example","email_verified":true,"identities":[{"provider":"samlp","user_id":"acme|Ada@Acme.example","connection":"acme","isSocial":false}]}"#;
-const GOOGLE: &str = r#"{"user_id":"google-oauth2|2","email":"Ada@Acme.example","identities":[{"provider":"google-oauth2","user_id":"2","connection":"google-oauth2","isSocial":true}]}"#;
+pub(crate) const SAML: &str = r#"{"user_id":"samlp|acme|Ada@Acme.example","email":"Ada@Acme.example","email_verified":true,"identities":[{"provider":"samlp","user_id":"acme|Ada@Acme.example","connection":"acme","isSocial":false}]}"#;
+pub(crate) const GOOGLE: &str = r#"{"user_id":"google-oauth2|2","email":"Ada@Acme.example","identities":[{"provider":"google-oauth2","user_id":"2","connection":"google-oauth2","isSocial":true}]}"#;
 
 /// Whatever stands around the users, they are whom their ids say.
 #[test]
@@ -132,7 +132,7 @@ fn another_way_of_importing_begins_anew() {
     imported(&place, "old.ndjson", SAML.as_bytes(), &[]);
     let changed = SAML.replace("\"email_verified\":true", "\"email_verified\":true,\"name\":\"Ada\"");
     let ran = import(&place, "new.ndjson", changed.as_bytes(), &[]);
-    assert!(ran.stdout.contains("there is already another user"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("is there already, otherwise; --replace replaces it"), "{}", ran.stdout);
     assert_eq!(
         imported(&place, "new.ndjson", changed.as_bytes(), &["--replace"]),
         "0 users added\n1 replaced\n"
@@ -258,14 +258,18 @@ fn an_address_that_comes_twice_is_told_with_the_earlier_line() {
         ran.stdout
     );
     let ran = import(&place, "other.json", b"[{\"email\": \"ada@corp.com\", \"name\": \"Eve\"}]", &[]);
-    assert!(ran.stdout.contains("there is already another user with a\u{2026}@corp.com"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("the user with a\u{2026}@corp.com is there already, otherwise"),
+        "{}",
+        ran.stdout
+    );
     let hash = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
     let users = format!(
         "{{\"user_id\": \"1\", \"email\": \"bob@corp.com\", \"password_hash\": \"{hash}\"}}\n{{\"user_id\": \"2\", \"email\": \"bob@corp.com\", \"password_hash\": \"{hash}\"}}\n"
     );
     let ran = import(&place, "same.ndjson", users.as_bytes(), &[]);
     assert!(
-        ran.stdout.contains("line 2: b\u{2026}@corp.com stands in line 1 already, of the same database"),
+        ran.stdout.contains("line 2: line 1 already has b\u{2026}@corp.com in the database"),
         "{}",
         ran.stdout
     );
@@ -304,7 +308,7 @@ fn users_that_are_left_out_can_be_mended_and_imported() {
     assert_eq!(imported(&place, "mended.ndjson", mended.as_bytes(), &[]), "3 users added\n");
 
     let error = place.bad(&["users", "import", "mended.ndjson", "--rejects", "./mended.ndjson"], 2);
-    assert!(error.contains("would replace the file"), "{error}");
+    assert!(error.contains("this is the file that is imported"), "{error}");
     assert!(place.path().join("mended.ndjson").exists());
 }
 

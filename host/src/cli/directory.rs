@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use backon::{BlockingRetryable, ExponentialBuilder};
 
+use super::output_file::Spared;
 use super::{Exit, print_error};
 use crate::directory::{
     Administration, Forget, Location, Open, OpenError, Provenance, SealKey, SqlDirectory, open, open_database,
@@ -28,6 +29,21 @@ pub(super) struct DirectoryArgs {
 /// The environment variable that stands for `--directory`.
 pub(super) const DIRECTORY: &str = "LIGATURE_DIRECTORY";
 
+/// The environment variable that stands for `--journal-key`.
+const JOURNAL_KEY: &str = "LIGATURE_JOURNAL_KEY_FILE";
+
+/// The files of the directory that the environment names, for commands that use none.
+pub(super) fn spared_by_environment() -> Spared {
+    let spared = match std::env::var(DIRECTORY).unwrap_or_default().parse() {
+        Ok(Location::Sqlite(file)) => Spared::default().and_database(&file),
+        _ => Spared::default(),
+    };
+    match std::env::var_os(JOURNAL_KEY) {
+        Some(key) => spared.and(key, "the key of the journal"),
+        None => spared,
+    }
+}
+
 /// How long a server waits for its database at the start.
 const WAIT: Duration = Duration::from_secs(300);
 
@@ -36,7 +52,7 @@ const WAIT: Duration = Duration::from_secs(300);
 pub(super) struct JournalArgs {
     /// File of the key that encrypts what the journal keeps of users: 64
     /// hexadecimal digits
-    #[arg(long, value_name = "FILE", env = "LIGATURE_JOURNAL_KEY_FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = JOURNAL_KEY, hide_env_values = true)]
     journal_key: Option<PathBuf>,
     /// Erase from the journal what it keeps of users after so many days, whenever
     /// something is written; such links can no longer be undone. For ever if left
@@ -66,6 +82,15 @@ impl DirectoryArgs {
         Ok(open_database(&location, key, how, &tell_of_a_migration(&|| {}))?)
     }
 
+    /// The files that it consists of, which no command writes onto.
+    pub(super) fn spared(&self) -> Result<Spared, Exit> {
+        let spared = match self.directory.parse().map_err(Exit::unreadable)? {
+            Location::Sqlite(file) => Spared::default().and_database(&file),
+            Location::Postgres(_) => Spared::default(),
+        };
+        Ok(self.journal.spared(spared))
+    }
+
     /// Whether it is a file that is not there yet.
     pub(super) fn is_missing_file(&self) -> Result<bool, Exit> {
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
@@ -74,6 +99,13 @@ impl DirectoryArgs {
 }
 
 impl JournalArgs {
+    fn spared(&self, spared: Spared) -> Spared {
+        match &self.journal_key {
+            Some(key) => spared.and(key, "the key of the journal"),
+            None => spared,
+        }
+    }
+
     fn key(&self) -> Result<Option<SealKey>, Exit> {
         self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)
     }

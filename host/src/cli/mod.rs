@@ -15,6 +15,7 @@ mod log;
 mod migrate;
 mod new;
 mod output;
+mod output_file;
 mod panics;
 mod plugin;
 mod policy;

@@ -11,6 +11,8 @@ use similar::{ChangeTag, TextDiff};
 use results::{Results, Tested, Verdict, milliseconds};
 
 use super::deciding::{Deciding, InPlace, InPlaceArgs, PoliciesArgs};
+use super::directory::spared_by_environment;
+use super::output_file::OutputFile;
 use super::plugin::PluginArgs;
 use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json, sentence};
 use crate::harness::{PolicyError, Snapshot, Verdict as Held, run_in_order};
@@ -56,6 +58,8 @@ impl Args {
         let start = Instant::now();
         let files = case_files(&self.paths)?;
         let in_place = self.in_place.read()?;
+        let spared = files.iter().fold(spared_by_environment(), |spared, file| spared.and(file, "a case"));
+        let junit = self.junit.as_deref().map(|file| OutputFile::at(file, &spared)).transpose()?;
         let deciding = (Deciding::load(&self.plugin, &self.several)?, in_place);
         let mut cases = Vec::with_capacity(files.len());
         for file in &files {
@@ -66,7 +70,7 @@ impl Args {
             cases.push(tested);
         }
         let results = Results::of(cases, start.elapsed());
-        if let Some(file) = &self.junit {
+        if let Some(file) = &junit {
             results.write_junit(file)?;
         }
         if self.json {

@@ -372,20 +372,34 @@ pub(super) fn reserve(records: &mut dyn Records, user: &User) -> Done<bool> {
     Ok(is_kept)
 }
 
-/// The reason why a user cannot be imported: somebody else logs in with the
-/// address or the username of one of its identities.
-pub(super) fn taken_by_another(records: &mut dyn Records, user: &User) -> Done<Option<Refusal>> {
+/// The reason why a user cannot be imported: somebody else has the address or the
+/// username of one of its identities in its database. A password makes no difference.
+///
+/// Source: Auth0, "Database Connections": addresses and usernames are unique within
+/// a connection.
+pub(super) fn taken_by_another(
+    records: &mut dyn Records,
+    user: &User,
+    has_logins: bool,
+) -> Done<Option<Refusal>> {
     for identity in user.identities.iter().filter(|it| it.provider == PROVIDER) {
         let is_own = identity.as_user_id() == user.user_id;
         let attributes = if is_own { Some(&user.rest) } else { identity.profile_data.as_ref() };
         let username = attributes.and_then(|it| it.get("username")).and_then(|it| it.as_str());
-        for login in address_of(user, identity).into_iter().chain(username) {
+        let address = address_of(user, identity);
+        for login in address.into_iter().chain(username).filter(|_| has_logins) {
             let holder = records.credential(&identity.connection, &login.to_ascii_lowercase())?;
-            // One that is only kept is of an import, too.
-            let is_other = |it: &Credential| it.user_id != identity.user_id && it.password.is_some();
-            if let Some(other) = holder.filter(is_other) {
+            if let Some(other) = holder.filter(|it| it.user_id != identity.user_id) {
                 return Ok(Some(taken_by(&other, login)));
             }
+        }
+        let Some(address) = address else { continue };
+        let holders = match holders(records, &identity.connection, &address.to_ascii_lowercase()) {
+            Err(Interrupted::Answer(ApiError::Invalid(why))) => return Ok(Some(Refusal::Unfit(why))),
+            holders => holders?,
+        };
+        if let Some(other) = holders.iter().find(|other| other.user_id != identity.user_id) {
+            return Ok(Some(taken_by(other, address)));
         }
     }
     Ok(None)

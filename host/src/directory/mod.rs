@@ -106,10 +106,10 @@ pub enum Imported {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is another user of its id, and may not be replaced.
-    #[error("there is already another user {0}")]
+    #[error("the user {0} is there already, otherwise; --replace replaces it")]
     Differs(String),
     /// Somebody else logs in with its address or its username.
-    #[error("{by} logs in to `{connection}` with {login} already")]
+    #[error("{by} already has {login} in the database `{connection}`")]
     LoginTaken {
         /// The user id of the one who does, as if its identity stood alone.
         by: String,
@@ -131,11 +131,13 @@ pub struct UserWithPassword {
     /// The hash of the password with which its own identity logs in to a database,
     /// if the line has one.
     pub password: Option<String>,
+    /// Whether the line says if the user is blocked.
+    pub is_block_said: bool,
 }
 
 impl From<User> for UserWithPassword {
     fn from(user: User) -> Self {
-        Self { user, password: None }
+        Self { user, password: None, is_block_said: true }
     }
 }
 

@@ -292,12 +292,12 @@ fn import_one(
     may_replace: bool,
     has_logins: &mut bool,
 ) -> Done<Imported> {
-    let UserWithPassword { user, password } = line;
+    let UserWithPassword { user, password, is_block_said } = line;
     let user = match checked(user) {
         Ok(user) => Arc::new(user),
         Err(error) => return Ok(Imported::Refused(unfit(error))),
     };
-    let refusal = if *has_logins { credential::taken_by_another(records, &user)? } else { None };
+    let refusal = credential::taken_by_another(records, &user, *has_logins)?;
     if let Some(why) = &refusal
         && !records.is_user(&user.user_id)?
     {
@@ -331,7 +331,10 @@ fn import_one(
     }
     let before = records.user(&user.user_id)?.ok_or_else(|| overtaken(&user.user_id))?;
     let user = assumed::with_known_connections(User::clone(&user), &before.user);
-    let user = Arc::new(keep_marks(user, &before.user));
+    let mut user = keep_marks(user, &before.user);
+    // A line that does not speak of a block lifts none.
+    user.blocked |= !is_block_said && before.user.blocked;
+    let user = Arc::new(user);
     // A password that somebody has by now is newer than that of the line.
     let login = match login {
         Some(_) if credential::has_password(records, &before.user)? => None,

@@ -39,6 +39,6 @@ pub use separation::{keep_marks, note_separation};
 pub use sign_in::signed_in;
 pub use timestamp::Timestamp;
 pub use unlink::stand_alone;
-pub use user::{Identity, IdentityKey, User};
+pub use user::{Identity, IdentityKey, User, is_connection_name};
 pub use verification::Verification;
 pub use vouching::why_not_vouched_for;

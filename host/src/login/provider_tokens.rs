@@ -4,21 +4,23 @@
 use serde_json::{Map, Value};
 
 /// Endings of the names of tokens: letters only, in lower case.
-const NAMES: [&str; 13] = [
-    "accesstoken",
+const NAMES: [&str; 11] = [
+    "token",
+    "tokenset",
     "apikey",
+    "privatekey",
+    "assertion",
     "bearer",
     "clientsecret",
-    "identitytoken",
-    "jwt",
-    "refreshtoken",
-    "idtoken",
+    "devicesecret",
     "tokensecret",
-    "oauthtoken",
-    "authtoken",
-    "bearertoken",
-    "sessiontoken",
+    "tokenhint",
+    "jwt",
 ];
+
+/// Names of what an account at a provider is opened with: in identities, where no
+/// application keeps anything of its own.
+const OPENERS: [&str; 4] = ["password", "passwd", "secret", "credential"];
 
 /// Parts that tell a token wherever they stand: `access_token_value`. What else
 /// such a field says, when a token expires, is of a token that is not kept.
@@ -38,8 +40,15 @@ pub(super) fn is_token(name: &str) -> bool {
         ending.bytes().rev().all(|it| letters.next() == Some(it))
     };
     NAMES.iter().any(|ending| ends_with(ending))
-        || backwards().eq("token".bytes().rev())
         || ANYWHERE.iter().any(|part| name.len() > part.len() && contains(name, part))
+}
+
+/// Whether a field of an identity holds what an account is opened with.
+fn is_opener(name: &str) -> bool {
+    let letters: String = name.chars().filter(char::is_ascii_alphabetic).collect();
+    let letters = letters.to_ascii_lowercase();
+    let letters = letters.strip_suffix('s').unwrap_or(&letters);
+    OPENERS.iter().any(|ending| letters.ends_with(ending))
 }
 
 /// Whether the letters of a name hold these, in lower case.
@@ -57,14 +66,23 @@ pub(super) fn is_lifetime(name: &str) -> bool {
 
 /// Drops the tokens from an object and all that it holds.
 pub(super) fn drop_from(object: &mut Map<String, Value>) {
-    object.retain(|name, _| !is_token(name));
-    object.values_mut().for_each(drop_within);
+    drop_where(object, is_token);
 }
 
-fn drop_within(value: &mut Value) {
+/// The same of an identity, and whatever else its account is opened with.
+pub(super) fn drop_from_identity(object: &mut Map<String, Value>) {
+    drop_where(object, |name| is_token(name) || is_opener(name));
+}
+
+fn drop_where(object: &mut Map<String, Value>, is_dropped: fn(&str) -> bool) {
+    object.retain(|name, _| !is_dropped(name));
+    object.values_mut().for_each(|value| drop_within(value, is_dropped));
+}
+
+fn drop_within(value: &mut Value, is_dropped: fn(&str) -> bool) {
     match value {
-        Value::Object(object) => drop_from(object),
-        Value::Array(items) => items.iter_mut().for_each(drop_within),
+        Value::Object(object) => drop_where(object, is_dropped),
+        Value::Array(items) => items.iter_mut().for_each(|item| drop_within(item, is_dropped)),
         _ => {}
     }
 }
@@ -95,12 +113,30 @@ mod tests {
             "googleRefreshTokenEncrypted",
             "jwt",
             "token",
+            "tokens",
+            "provider_token",
+            "sso_token",
+            "id_token_hint",
+            "tokenSet",
+            "token_set",
+            "offline_token",
+            "device_secret",
+            "privateKey",
+            "assertion",
         ] {
             assert!(is_token(name), "{name}");
         }
         for name in ["token_type", "tokens_used", "user_id", "address", "broken", "s", "", "_"] {
             assert!(!is_token(name), "{name}");
         }
+    }
+
+    #[test]
+    fn an_identity_keeps_nothing_that_opens_its_account() {
+        let mut object =
+            json!({ "password": "x", "name": "Ada", "deep": { "secrets": 1, "credentials": [1], "n": 2 } });
+        object.as_object_mut().map(super::drop_from_identity);
+        assert_eq!(object, json!({ "name": "Ada", "deep": { "n": 2 } }));
     }
 
     #[test]

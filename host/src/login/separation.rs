@@ -12,6 +12,9 @@ use super::{Timestamp, User};
 /// How many marks an account keeps; the oldest are forgotten.
 const REMEMBERED: usize = 50;
 
+/// The keys of `app_metadata` that keep accounts apart, or say how they are linked.
+const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
+
 /// Writes down that a user was separated from these identities, and by whom if that
 /// is to be said. False if what stands there is not of the documented form, and was
 /// left alone.
@@ -34,14 +37,19 @@ pub fn note_separation<'a>(
     true
 }
 
-/// The user with what the host has written into the `linking` of the one that it
-/// replaces: its separations, and how often it was asked. An export of another
-/// tenant knows nothing of them. What is not of the documented form is left
+/// The user with the marks of the one that it replaces, where it says nothing else
+/// of them: an export that was not asked for them must not lift them. What the host
+/// has written into `linking`, separations and how often the user was asked, is kept
+/// in any case: an export of another tenant knows nothing of it. What is not of the documented form is left
 /// alone.
 #[must_use]
 pub fn keep_marks(mut user: User, before: &User) -> User {
-    let counted = before.app_metadata.as_ref().and_then(|it| it.get("linking")).and_then(Value::as_object);
-    let Some(counted) = counted else { return user };
+    let Some(held) = &before.app_metadata else { return user };
+    for key in MARKS {
+        let Some(mark) = held.get(key) else { continue };
+        user.app_metadata.get_or_insert_default().entry(key).or_insert_with(|| mark.clone());
+    }
+    let Some(counted) = held.get("linking").and_then(Value::as_object) else { return user };
     carry_over(&mut user, before);
     for key in ["prompts", "last_prompted_at"] {
         let Some(value) = counted.get(key) else { continue };
@@ -200,7 +208,7 @@ mod tests {
         );
         let kept = keep_marks(user(&json!({ "plan": "free" }), &["auth0|1"]), &before);
         let expected = json!({ "plan": "free",
-            "linking": { "prompts": 2, "unlinked": [{ "from": "sms|1", "at": 5 }] } });
+            "linking": { "opt_out": true, "prompts": 2, "unlinked": [{ "from": "sms|1", "at": 5 }] } });
         assert_eq!(Value::from(kept.app_metadata.unwrap()), expected);
         let nothing = user(&json!({ "plan": "free" }), &["auth0|1"]);
         assert_eq!(keep_marks(nothing.clone(), &nothing), nothing);

@@ -231,10 +231,10 @@ open_object!(ReadIdentity, "an identity object", {
 
 impl ReadIdentity {
     fn without_tokens(mut self) -> Self {
-        provider_tokens::drop_from(&mut self.rest);
+        provider_tokens::drop_from_identity(&mut self.rest);
         self.rest.retain(|key, _| !provider_tokens::is_lifetime(key));
         if let Some(profile) = &mut self.profile_data {
-            provider_tokens::drop_from(profile);
+            provider_tokens::drop_from_identity(profile);
         }
         self
     }
@@ -278,6 +278,17 @@ impl Identity {
     pub fn as_user_id(&self) -> String {
         [&self.provider, "|", &self.user_id].concat()
     }
+}
+
+/// Whether a connection can have this name.
+///
+/// Source: Auth0 Management API v2, `POST /api/v2/connections`, `name`.
+#[must_use]
+pub fn is_connection_name(name: &str) -> bool {
+    (1..=128).contains(&name.len())
+        && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 /// An id that providers write as text or as a number.

@@ -79,7 +79,8 @@ fn of_custom(custom: &Value) -> Result<String, String> {
         "sha1" | "sha256" | "sha512" => {
             let salt = salted()?;
             let place = if salt.is_prefix { "prefix" } else { "suffix" };
-            Ok(joined(algorithm, &format!("salt={place}"), &salt.bytes, &bytes(hash, "hex")?))
+            let digest = digest(algorithm, bytes(hash, "hex")?)?;
+            Ok(joined(algorithm, &format!("salt={place}"), &salt.bytes, &digest))
         }
         "hmac" => {
             if !salted()?.bytes.is_empty() {
@@ -87,11 +88,28 @@ fn of_custom(custom: &Value) -> Result<String, String> {
             }
             let digest = hash.get("digest").and_then(Value::as_str).ok_or("`hash.digest` is missing")?;
             let key = hash.get("key").and_then(Value::as_object).ok_or("`hash.key` is missing")?;
-            Ok(joined(&format!("hmac-{digest}"), "", &bytes(key, "utf8")?, &bytes(hash, "hex")?))
+            let code = self::digest(digest, bytes(hash, "hex")?)?;
+            Ok(joined(&format!("hmac-{digest}"), "", &bytes(key, "utf8")?, &code))
         }
         "ldap" => ldap(hash),
         other => Err(unknown(other)),
     }
+}
+
+/// The digest, if it is as long as those of its algorithm are.
+fn digest(algorithm: &str, digest: Vec<u8>) -> Result<Vec<u8>, String> {
+    let length = match algorithm {
+        "sha1" => 20,
+        "sha256" => 32,
+        "sha384" => 48,
+        "sha512" => 64,
+        // Told as unknown by whoever reads it.
+        _ => return Ok(digest),
+    };
+    if digest.len() == length {
+        return Ok(digest);
+    }
+    Err(format!("a hash of {algorithm} has {length} bytes, and this one has {}", digest.len()))
 }
 
 struct Salt {

@@ -39,14 +39,16 @@ impl Earlier {
                 let place = self.place(id);
                 match (made_of.map(mask_addresses), place) {
                     (Some(address), Some(place)) => format!("{address} stands in {place} already"),
-                    (Some(address), None) => format!("there is already another user with {address}"),
+                    (Some(address), None) => {
+                        format!("the user with {address} is there already, otherwise; --replace replaces it")
+                    }
                     (None, Some(place)) => format!("the user {id} stands in {place} already, otherwise"),
                     (None, None) => refusal.to_string(),
                 }
             }
             (Refusal::LoginTaken { by, connection, login }, _) => match self.place(by) {
                 Some(place) => {
-                    format!("{login} stands in {place} already, of the same database `{connection}`")
+                    format!("{place} already has {login} in the database `{connection}`")
                 }
                 None => refusal.to_string(),
             },

@@ -15,9 +15,12 @@ const TOTALS: [&str; 6] = ["users", "start", "limit", "length", "total", "next"]
 const MAKE: &str = "make a user object of each, {\"email\": …, \"email_verified\": …, \"user_id\": …}, as \
                     Auth0's import format has them";
 
+/// Nothing else is known of it.
+const ANOTHER: &str = "a user of another product, or with the names of another one's fields";
+
 /// Names that stand together in a file of a product, what the file is, and what to
 /// do instead.
-const OF_USERS: [(&[&str], &str, &str); 11] = [
+const OF_USERS: [(&[&str], &str, &str); 14] = [
     (&["localId"], "Firebase's `auth:export`", MAKE),
     (&["Username", "Attributes"], "a user of Cognito's `list-users`", MAKE),
     (
@@ -32,6 +35,9 @@ const OF_USERS: [(&[&str], &str, &str); 11] = [
     (&["username", "createdTimestamp"], "a user of Keycloak's", MAKE),
     (&["email_addresses"], "a user of Clerk's", MAKE),
     (&["aud", "email_confirmed_at"], "a user of Supabase's", MAKE),
+    (&["userId"], ANOTHER, MAKE),
+    (&["emailVerified"], ANOTHER, MAKE),
+    (&["id"], ANOTHER, MAKE),
     (&["event", "policy"], "a case", "`ligature run FILE` decides it"),
     (&["user", "connection"], "the event of a login", "`ligature run --event FILE` decides it"),
 ];
@@ -61,7 +67,15 @@ pub(super) fn user(fields: &Fields<'_>) -> Option<String> {
 
 /// The reason why a file that is one object holds no users of Auth0.
 pub(super) fn file(fields: &Fields<'_>) -> Option<String> {
-    if let Some(why) = known(fields, &OF_FILES) {
+    let is_user = fields.contains_key("user_id");
+    if is_user && fields.get("users").is_some_and(|users| users.get().starts_with('[')) {
+        return Some(
+            "this is a user and a list of users in one (`user_id`, `users`): take the list out, jq .users FILE, \
+             and import it by itself"
+                .to_owned(),
+        );
+    }
+    if let Some(why) = known(fields, &OF_FILES).filter(|_| !is_user) {
         return Some(why);
     }
     let others = fields.keys().filter(|key| !TOTALS.contains(&key.as_str()));

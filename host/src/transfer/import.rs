@@ -1,6 +1,6 @@
 //! Users into a directory.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
@@ -12,15 +12,15 @@ use super::read::{Found, ReadError, Unreadable, UsersFile};
 use super::rejects::{Form, Rejects};
 use super::user::{Reader, form_of, why_foreign, why_left_out};
 use crate::directory::{Administration, Batch, Imported, LEFT_OUT};
-use crate::login::{ApiError, Timestamp, mask_addresses};
+use crate::login::{ApiError, Timestamp, mask_addresses, on_one_line};
 
 /// Lines in one transaction, at most: many, because pages of the indexes are then
 /// written fewer times; not more, because other writers wait meanwhile.
 const TOGETHER: usize = 20_000;
 /// The same in bytes, for the memory.
 const TOGETHER_BYTES: usize = 16 << 20;
-/// No JSON begins so.
-const UNREADABLE: &str = "\0";
+/// Bytes of a reason, which may quote the line.
+const REASON: usize = 400;
 /// Bad lines that are told one by one; of the others only the number is.
 const TOLD: usize = 20;
 
@@ -63,6 +63,10 @@ pub struct Summary {
     pub unit: &'static str,
     /// How many of them had been left out.
     pub left_out_before: u64,
+    /// Users that the file says there are, of which it may be a page; 0 if it does not.
+    pub announced: u64,
+    /// Users that it holds, or held before it broke off.
+    pub found: u64,
     /// Users that are there now.
     pub added: u64,
     /// Users that replaced those of their ids.
@@ -133,12 +137,8 @@ pub fn import(
         earlier: Earlier::default(),
         pending: Pending::default(),
     };
-    let mut imported = importer.run(file);
-    if let Some(rejects) = importer.rejects.take() {
-        let name = rejects.name().display().to_string();
-        let finished = rejects.finish().map_err(|error| ImportError::Rejects { file: name, error });
-        imported = imported.and(finished);
-    }
+    let imported = importer.run(file);
+    let imported = imported.and(importer.flush_rejects());
     let mut summary = importer.summary;
     let left_out = importer.left_out.into_iter();
     summary.left_out =
@@ -146,13 +146,16 @@ pub fn import(
     (summary, imported)
 }
 
+/// Why a line is no text, and its bytes if they are wanted.
+type NoText = (&'static str, Option<Box<[u8]>>);
+
 /// Users that have been read and not yet been written.
 #[derive(Default)]
 struct Pending {
     lines: Vec<(u64, Box<str>)>,
     places: Vec<Place>,
-    /// Lines that are no text, as they stand.
-    bytes_of: HashMap<u64, Box<[u8]>>,
+    /// Lines that are no text: why, and what stands there if it is wanted.
+    unreadable: HashMap<u64, NoText>,
     bytes: usize,
 }
 
@@ -187,7 +190,9 @@ impl Importer<'_> {
             let failed = |error| ImportError::Directory { from: "its beginning".to_owned(), error };
             (self.summary.resumed_behind, self.summary.left_out_before) = done.map_err(failed)?;
         }
-        let read = file.read(&mut |found| self.found(found));
+        let announced = Cell::new(0);
+        let read = file.read(&announced, &mut |found| self.found(found));
+        self.summary.announced = announced.get();
         match read {
             // Where the file breaks off, what stood before is good.
             Ok(()) | Err(ImportError::Read(ReadError::Broken { .. } | ReadError::Unreadable { .. })) => {
@@ -199,6 +204,7 @@ impl Importer<'_> {
 
     fn found(&mut self, found: Found<'_>) -> Result<(), ImportError> {
         let Found { number, place, json } = found;
+        self.summary.found = self.summary.found.max(number);
         if self.form.is_none()
             && let Ok(json) = json
         {
@@ -211,17 +217,18 @@ impl Importer<'_> {
             return Ok(());
         }
         let pending = &mut self.pending;
-        // What cannot be read as text is kept as a text that is no JSON, and is
-        // told in its turn.
+        // What cannot be read as text is told in its turn.
         let json: Box<str> = match json {
             Ok(json) => json.into(),
-            Err(Unreadable::TooLong) => format!("{UNREADABLE}the line is longer than 16 MiB").into(),
+            Err(Unreadable::TooLong) => {
+                pending.unreadable.insert(number, ("the line is longer than 16 MiB", None));
+                Box::default()
+            }
             Err(Unreadable::NotUtf8(bytes)) => {
-                if self.rejects.is_some() {
-                    pending.bytes += bytes.len();
-                    pending.bytes_of.insert(number, bytes.into());
-                }
-                format!("{UNREADABLE}the line is not UTF-8").into()
+                let kept: Option<Box<[u8]>> = self.rejects.is_some().then(|| bytes.into());
+                pending.bytes += kept.as_ref().map_or(0, |bytes| bytes.len());
+                pending.unreadable.insert(number, ("the line is not UTF-8", kept));
+                Box::default()
             }
         };
         pending.bytes += json.len();
@@ -241,8 +248,8 @@ impl Importer<'_> {
         let left_out = RefCell::new(BTreeSet::new());
         let notes = RefCell::new(HashMap::<u64, Note>::new());
         let read = |number: u64, json: &str| {
-            if let Some(why) = json.strip_prefix(UNREADABLE) {
-                return Err(why.to_owned());
+            if let Some((why, _)) = pending.unreadable.get(&number) {
+                return Err((*why).to_owned());
             }
             let read = reader.read(json, |field| {
                 left_out.borrow_mut().insert((number, field));
@@ -282,7 +289,10 @@ impl Importer<'_> {
                 Imported::Refused(why) => {
                     let place = place.words(note.at);
                     let why = self.earlier.words(&why, note.id_made_of.as_deref());
-                    let text = pending.bytes_of.get(number).map_or(json.as_bytes(), |bytes| &**bytes);
+                    let text = match pending.unreadable.get(number) {
+                        Some((_, bytes)) => bytes.as_deref(),
+                        None => Some(json.as_bytes()),
+                    };
                     self.bad(place, &why, text)?;
                     continue;
                 }
@@ -293,26 +303,54 @@ impl Importer<'_> {
             let place = pending.place(number).unwrap_or(*first);
             self.left_out.entry(field).or_insert_with(|| (0, place.to_string())).0 += 1;
         }
-        Ok(())
+        self.flush_rejects()
     }
 
-    fn bad(&mut self, place: String, why: &str, user: &[u8]) -> Result<(), ImportError> {
-        let why = mask_addresses(why).into_owned();
+    fn flush_rejects(&mut self) -> Result<(), ImportError> {
+        let Some(rejects) = &mut self.rejects else { return Ok(()) };
+        rejects.flush().map_err(|error| unwritten(rejects, error))
+    }
+
+    fn bad(&mut self, place: String, why: &str, user: Option<&[u8]>) -> Result<(), ImportError> {
+        let why = on_one_line(&mask_phone_numbers(&mask_addresses(why)), REASON);
         self.summary.bad += 1;
         if self.summary.told.len() < TOLD {
             self.summary.told.push((place.clone(), why.clone()));
         }
         if let Some(rejects) = &mut self.rejects
-            && !user.starts_with(UNREADABLE.as_bytes())
+            && let Some(user) = user
         {
             let form = self.form.unwrap_or(self.usual);
-            rejects.add(form, &format!("{place}: {why}"), user).map_err(|error| ImportError::Rejects {
-                file: rejects.name().display().to_string(),
-                error,
-            })?;
+            rejects.add(form, &format!("{place}: {why}"), user).map_err(|error| unwritten(rejects, error))?;
         }
         if self.how.strict { Err(ImportError::Bad { place, why }) } else { Ok(()) }
     }
+}
+
+/// The text with all but the beginnings and the ends of the phone numbers in it, which
+/// begin with `+` (E.164).
+fn mask_phone_numbers(text: &str) -> String {
+    const SHORTEST: usize = 7;
+    let mut parts = text.split('+');
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_part = |it: &char| it.is_ascii_digit() || matches!(it, ' ' | '-' | '(' | ')' | '.');
+        let number: String = part.chars().take_while(is_part).collect();
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        masked.push('+');
+        if digits.len() < SHORTEST {
+            masked.push_str(part);
+            continue;
+        }
+        masked.push_str(&format!("{}…{}", &digits[..2], &digits[digits.len() - 2..]));
+        let behind = number.trim_end_matches(|it: char| !it.is_ascii_digit()).len();
+        masked.push_str(&part[behind..]);
+    }
+    masked
+}
+
+fn unwritten(rejects: &Rejects, error: io::Error) -> ImportError {
+    ImportError::Rejects { file: rejects.name().display().to_string(), error }
 }
 
 /// The facts about a line once it was read.

@@ -16,7 +16,6 @@ mod export;
 mod foreign;
 mod import;
 mod place;
-mod private_file;
 mod read;
 mod rejects;
 mod stream;
@@ -25,7 +24,6 @@ mod whole;
 
 pub use export::{ExportError, Exported, Format, export};
 pub use import::{Import, ImportError, Summary, import};
-pub use private_file::PrivateFile;
 pub use read::{ReadError, UsersFile};
 pub use rejects::Rejects;
 pub use whole::{Counts, WholeFile, export_whole};

@@ -35,6 +35,11 @@ impl fmt::Display for Place {
     }
 }
 
+/// What a user may hold at most, in bytes: far more than Auth0 allows.
+pub(super) const LONGEST: usize = 16 << 20;
+/// The words for one that holds more.
+pub(super) const TOO_LONG: &str = "a user is longer than 16 MiB";
+
 /// The way of a reader through its lines, for who reads and for who asks.
 #[derive(Clone)]
 pub(super) struct Way(Rc<Cell<At>>);
@@ -45,18 +50,24 @@ struct At {
     /// No value has begun since this was asked for.
     is_between: bool,
     begun: (u64, u64),
+    /// Bytes since then.
+    bytes: usize,
 }
 
 impl Way {
     /// A way that begins at this line and column.
     pub(super) fn from(line: u64, column: u64) -> Self {
         let next = (line, column);
-        Self(Rc::new(Cell::new(At { next, is_between: true, begun: next })))
+        Self(Rc::new(Cell::new(At { next, is_between: true, begun: next, bytes: 0 })))
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.0.get().bytes > LONGEST
     }
 
     /// The next value's beginning is to be told from here.
     pub(super) fn await_value(&self) {
-        self.0.set(At { is_between: true, ..self.0.get() });
+        self.0.set(At { is_between: true, bytes: 0, ..self.0.get() });
     }
 
     /// The line and the column at which the last value began.
@@ -70,6 +81,7 @@ impl Way {
             at.is_between = false;
             at.begun = at.next;
         }
+        at.bytes += usize::from(!at.is_between);
         at.next = if byte == b'\n' { (at.next.0 + 1, 1) } else { (at.next.0, at.next.1 + 1) };
         self.0.set(at);
     }
@@ -86,6 +98,9 @@ impl<R: BufRead> Read for OnTheWay<R> {
         let (Some(out), Some(byte)) = (out.first_mut(), self.text.fill_buf()?.first().copied()) else {
             return Ok(0);
         };
+        if self.way.is_too_long() {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, TOO_LONG));
+        }
         *out = byte;
         self.text.consume(1);
         self.way.pass(byte);

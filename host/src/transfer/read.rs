@@ -1,5 +1,6 @@
 //! Opening a file of users: what it is, told from its first bytes.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -9,13 +10,13 @@ use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use super::foreign::{self, Fields};
-use super::place::Place;
+use super::place::{LONGEST, Place};
 use super::rejects::Form;
 use super::stream;
 use super::user::why_foreign;
 
-/// What a line may hold at most, in bytes: far more than Auth0 allows a user.
-const LINE: usize = 16 << 20;
+/// What a line may hold at most, in bytes.
+const LINE: usize = LONGEST;
 
 /// A file of users that was opened.
 pub struct UsersFile {
@@ -109,6 +110,19 @@ fn behind(user: u64) -> String {
     if user == 0 { String::new() } else { format!(", behind user {user}") }
 }
 
+/// A file that cannot be read. Of one that is compressed, the words of the library
+/// tell nobody anything.
+pub(super) fn unreadable(file: &str, error: io::Error) -> ReadError {
+    let error = match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::other("its compressed data breaks off in the middle"),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            io::Error::other("its compressed data is damaged")
+        }
+        _ => error,
+    };
+    ReadError::Unreadable { file: file.to_owned(), error }
+}
+
 impl UsersFile {
     /// Opens a file, `-` for standard input. `counted` sees every byte of it,
     /// for a progress bar.
@@ -122,7 +136,7 @@ impl UsersFile {
     ) -> Result<Self, ReadError> {
         let is_stdin = path == Path::new("-");
         let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
-        let unreadable = |error| ReadError::Unreadable { file: name.clone(), error };
+        let unreadable = |error| unreadable(&name, error);
         let raw: Box<dyn Read> =
             if is_stdin { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(unreadable)?) };
         let mut raw = BufReader::with_capacity(1 << 16, counted(raw));
@@ -132,20 +146,27 @@ impl UsersFile {
         } else {
             Box::new(raw)
         };
-        let (first, begins) = first_character(&mut text).map_err(unreadable)?;
+        let (mut first, mut begins) = first_character(&mut text).map_err(unreadable)?;
         let no_users = |what: &str| ReadError::NoUsers { file: name.clone(), what: what.to_owned() };
         let (mut form, mut ahead) = (None, Vec::new());
+        while first == Some(b'#') {
+            let mut comment = Vec::new();
+            text.by_ref().take(1 << 10).read_until(b'\n', &mut comment).map_err(unreadable)?;
+            form = form.or(Form::of_header(&String::from_utf8_lossy(&comment)));
+            if !comment.ends_with(b"\n") {
+                skip_line(&mut *text).map_err(unreadable)?;
+            }
+            let next = first_character(&mut text).map_err(unreadable)?;
+            (first, begins) = (next.0, (begins.0 + next.1.0, next.1.1));
+        }
         let shape = match first {
+            // Of users that were left out, each is a line, whatever it holds.
+            Some(_) if form.is_some() => Shape::Lines,
             Some(b'[') => {
                 text.by_ref().take(LINE as u64).read_to_end(&mut ahead).map_err(unreadable)?;
                 Shape::Array
             }
             None => Shape::Lines,
-            Some(b'#') => {
-                text.by_ref().take(1 << 10).read_until(b'\n', &mut ahead).map_err(unreadable)?;
-                form = Form::of_header(&String::from_utf8_lossy(&ahead));
-                form.map(|_| Shape::Lines).ok_or_else(|| no_users("this is not JSON"))?
-            }
             Some(b'{') => {
                 let shape = shape_of_objects(&mut text, &mut ahead).map_err(unreadable)?;
                 shape.map_err(|what| ReadError::Foreign { file: name.clone(), what })?
@@ -205,12 +226,17 @@ impl UsersFile {
     /// # Errors
     ///
     /// When the file cannot be read to its end, or what `each` answers.
-    pub(super) fn read<E: From<ReadError>>(self, each: &mut Each<'_, E>) -> Result<(), E> {
+    /// `announced` becomes how many users the file says that there are, if it does.
+    pub(super) fn read<E: From<ReadError>>(
+        self,
+        announced: &Cell<u64>,
+        each: &mut Each<'_, E>,
+    ) -> Result<(), E> {
         let Self { name, text, shape, begins, .. } = self;
         match shape {
             Shape::Lines => read_lines(text, &name, begins.0, each),
             Shape::Array => stream::array(text, (&name, begins), each),
-            Shape::Within => stream::within(text, (&name, begins), each),
+            Shape::Within => stream::within(text, (&name, begins), announced, each),
             Shape::Spread => stream::spread(text, (&name, begins), each),
         }
     }
@@ -243,7 +269,9 @@ fn first_character(text: &mut dyn BufRead) -> io::Result<(Option<u8>, (u64, u64)
 /// otherwise. What was read for it is left in `ahead`.
 fn shape_of_objects(text: &mut Box<dyn BufRead>, ahead: &mut Vec<u8>) -> io::Result<Result<Shape, String>> {
     let first = text.by_ref().take(LINE as u64).read_until(b'\n', ahead)?;
-    match serde_json::from_slice::<Fields<'_>>(ahead) {
+    // Pages of a listing may stand one behind the other in the line.
+    let value = serde_json::Deserializer::from_slice(ahead).into_iter::<Fields<'_>>().next().transpose();
+    match value.map(Option::unwrap_or_default) {
         Ok(fields) => {
             if let Some(why) = foreign::file(&fields) {
                 return Ok(Err(why));
@@ -255,7 +283,9 @@ fn shape_of_objects(text: &mut Box<dyn BufRead>, ahead: &mut Vec<u8>) -> io::Res
         Err(_) => {}
     }
     // An object over several lines, or a line that breaks off before other ones.
-    while ahead[first..].trim_ascii().is_empty()
+    while first < LINE
+        && ahead.len() < 2 * LINE
+        && ahead[first..].trim_ascii().is_empty()
         && text.by_ref().take(LINE as u64).read_until(b'\n', ahead)? > 0
     {}
     let second = &ahead[first..];
@@ -269,7 +299,12 @@ fn shape_of_objects(text: &mut Box<dyn BufRead>, ahead: &mut Vec<u8>) -> io::Res
     if let Some(why) = whole.and_then(Result::ok).and_then(|fields| foreign::file(&fields)) {
         return Ok(Err(why));
     }
-    Ok(Ok(if stream::holds_users(ahead) { Shape::Within } else { Shape::Spread }))
+    Ok(Ok(match stream::holds_users(ahead) {
+        true => Shape::Within,
+        // A line that is too long is a bad line.
+        false if first == LINE && !ahead.ends_with(b"\n") => Shape::Lines,
+        false => Shape::Spread,
+    }))
 }
 
 /// The first user of the beginning of a file, if it stands there whole.
@@ -292,7 +327,7 @@ fn read_lines<E: From<ReadError>>(
     for number in first.. {
         line.clear();
         let read = text.by_ref().take(LINE as u64).read_until(b'\n', &mut line);
-        if read.map_err(|error| ReadError::Unreadable { file: name.to_owned(), error })? == 0 {
+        if read.map_err(|error| unreadable(name, error))? == 0 {
             break;
         }
         let mut place = Place { line: number, column: 1, user: None };

@@ -4,7 +4,6 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::private_file::PrivateFile;
 use crate::login::on_one_line;
 
 /// Which of Auth0's formats users are in.
@@ -32,18 +31,16 @@ impl Form {
 /// A file of users that were left out.
 pub struct Rejects {
     name: PathBuf,
-    out: PrivateFile,
+    out: Box<dyn Write>,
     has_header: bool,
 }
 
 impl Rejects {
-    /// Begins the file. It replaces one of its name once it is finished.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be made.
-    pub fn create(file: &Path) -> io::Result<Self> {
-        Ok(Self { name: file.to_owned(), out: PrivateFile::create(file)?, has_header: false })
+    /// Users go to `out`, which is called so in messages. `goes_on` says that some of
+    /// an earlier part of the import stand there already.
+    #[must_use]
+    pub fn to(name: &Path, out: Box<dyn Write>, goes_on: bool) -> Self {
+        Self { name: name.to_owned(), out, has_header: goes_on }
     }
 
     /// Its name.
@@ -73,13 +70,8 @@ impl Rejects {
         Ok(())
     }
 
-    /// Gives the file its name, also if nobody was left out.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be written.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.begin(Form::Export)?;
-        self.out.finish()
+    /// Writes out what was added: it is there also if the import is killed.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

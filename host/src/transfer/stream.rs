@@ -1,14 +1,16 @@
 //! Users of a JSON text, one by one as it is read: the text may be larger than the
 //! memory.
 
-use std::io::BufRead;
+use std::cell::Cell;
+use std::io::{BufRead, ErrorKind};
 
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::place::{OnTheWay, Place, Way};
-use super::read::{Each, Found, ReadError};
+use super::place::{OnTheWay, Place, TOO_LONG, Way};
+use super::read::{Each, Found, ReadError, unreadable};
 use crate::place::without_place;
 use crate::reading::in_plain_words;
 
@@ -19,19 +21,36 @@ pub(super) fn array<E: From<ReadError>>(
     each: &mut Each<'_, E>,
 ) -> Result<(), E> {
     let (mut users, mut json) = begin(text, of.1, each);
-    let read = json.deserialize_seq(&mut users).and_then(|()| json.end());
+    let read = each_of(&mut json, |json| json.deserialize_seq(&mut users));
     users.ended(of, read)
 }
 
 /// The elements of the array `users` of the object that is the whole text.
-pub(super) fn within<E: From<ReadError>>(
+/// `announced` becomes how many users it says that there are.
+pub(super) fn within<'e, E: From<ReadError>>(
     text: Box<dyn BufRead>,
     of: (&str, (u64, u64)),
-    each: &mut Each<'_, E>,
+    announced: &'e Cell<u64>,
+    each: &'e mut Each<'_, E>,
 ) -> Result<(), E> {
     let (mut users, mut json) = begin(text, of.1, each);
-    let read = json.deserialize_map(Within(&mut users)).and_then(|()| json.end());
+    users.announced = Some(announced);
+    let read = each_of(&mut json, |json| json.deserialize_map(Within(&mut users)));
     users.ended(of, read)
+}
+
+/// Reads all that stand one behind the other, such as pages of a listing.
+fn each_of(
+    json: &mut Json,
+    mut read: impl FnMut(&mut Json) -> Result<(), serde_json::Error>,
+) -> Result<(), serde_json::Error> {
+    loop {
+        read(json)?;
+        match json.end() {
+            Err(error) if error.is_syntax() => {}
+            ended => return ended,
+        }
+    }
 }
 
 /// Objects that stand one behind the other.
@@ -131,7 +150,10 @@ fn begin<'e, 'f, E>(
 ) -> (Users<'e, 'f, E>, Json) {
     let way = Way::from(line, column);
     let text = OnTheWay { text, way: way.clone() };
-    (Users { each, number: 0, way, stopped: None }, serde_json::Deserializer::from_reader(text))
+    (
+        Users { each, number: 0, way, stopped: None, announced: None },
+        serde_json::Deserializer::from_reader(text),
+    )
 }
 
 /// Hands out users as they are read.
@@ -140,6 +162,7 @@ struct Users<'e, 'f, E> {
     number: u64,
     way: Way,
     stopped: Option<E>,
+    announced: Option<&'e Cell<u64>>,
 }
 
 impl<E: From<ReadError>> Users<'_, '_, E> {
@@ -159,9 +182,12 @@ impl<E: From<ReadError>> Users<'_, '_, E> {
         match (self.stopped, read) {
             (Some(stop), _) => Err(stop),
             (None, Ok(())) => Ok(()),
-            (None, Err(error)) if error.is_io() => {
-                Err(ReadError::Unreadable { file: name.to_owned(), error: error.into() }.into())
+            (None, Err(error)) if error.io_error_kind() == Some(ErrorKind::FileTooLarge) => {
+                let (line, column) = self.way.begun();
+                let (file, after, what) = (name.to_owned(), self.number, TOO_LONG.to_owned());
+                Err(ReadError::Broken { file, line, column, after, what }.into())
             }
+            (None, Err(error)) if error.is_io() => Err(unreadable(name, error.into()).into()),
             (None, Err(error)) => {
                 let words = error.to_string();
                 let what = if error.is_eof() {
@@ -218,13 +244,20 @@ impl<'de, E: From<ReadError>> Visitor<'de> for Within<'_, '_, '_, E> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let mut has_users = false;
         while let Some(key) = fields.next_key::<String>()? {
             if key == "users" {
+                has_users = true;
                 fields.next_value_seed(&mut *self.0)?;
+            } else if key == "total" {
+                let total = fields.next_value::<Value>()?.as_u64().unwrap_or(0);
+                if let Some(announced) = self.0.announced {
+                    announced.set(announced.get().max(total));
+                }
             } else {
                 fields.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(())
+        if has_users { Ok(()) } else { Err(A::Error::custom("`users` is missing in this page of users")) }
     }
 }

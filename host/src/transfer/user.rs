@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::foreign::{self, Fields};
 use super::rejects::Form;
 use crate::directory::{UserWithPassword, connection_in_id};
-use crate::login::{Identity, Timestamp, User};
+use crate::login::{Identity, Timestamp, User, cut, is_connection_name};
 use crate::password_hash;
 use crate::reading::{InputError, in_plain_words, read_json};
 
@@ -16,13 +16,15 @@ use crate::reading::{InputError, in_plain_words, read_json};
 const DATABASE: &str = "Username-Password-Authentication";
 
 /// What of a user is not imported, with the reason.
-const LEFT_OUT: [(&str, &str); 5] = [
+const LEFT_OUT: [(&str, &str); 6] = [
+    (COUNT, "it is no whole number; the user is there without it"),
     ("password", "a password in clear is not imported; `password_hash` and `custom_password_hash` are"),
     ("mfa_factors", "of MFA enrolments only the kind is kept, in `multifactor`, not the secret"),
     ("created_at", NO_TIME),
     ("updated_at", NO_TIME),
     ("last_login", NO_TIME),
 ];
+const COUNT: &str = "logins_count";
 const NO_TIME: &str = "it is no time such as 2026-11-21T10:00:00Z; the user is there without it";
 /// Fields that a user can do without.
 const DATES: [&str; 3] = ["created_at", "updated_at", "last_login"];
@@ -92,7 +94,7 @@ impl Reader<'_> {
     /// Reads one user. `left_out` is told what of it is not imported.
     pub(super) fn read(&self, json: &str, mut left_out: impl FnMut(&'static str)) -> Result<ReadUser, Fault> {
         let mut read = match serde_json::from_str::<User>(json) {
-            Ok(user) if is_exported(&user) => self.exported(user)?,
+            Ok(user) if is_exported(&user) => self.exported(user, json)?,
             _ => self.read_closely(json, &mut left_out)?,
         };
         let user = &mut read.user.user;
@@ -126,10 +128,20 @@ impl Reader<'_> {
                 is_odd = true;
             }
         }
+        if let Some(held) = fields.get_mut(COUNT).filter(|held| !held.is_null() && held.as_u64().is_none()) {
+            is_odd = true;
+            match whole_number(held) {
+                Some(count) => *held = count.into(),
+                None => {
+                    fields.remove(COUNT);
+                    left_out(COUNT);
+                }
+            }
+        }
         let has_provider = matches!(fields.get("user_id"), Some(Value::String(id)) if id.contains('|'));
         if has_provider || fields.get("identities").is_some_and(|it| !it.is_null() && *it != json!([])) {
             let user = if is_odd { of_fields(fields)? } else { in_place(json)? };
-            return self.exported(user);
+            return self.exported(user, json);
         }
         let why = match (self.form, fields.get("user_id").filter(|it| !it.is_null())) {
             (Form::Import, _) => return self.imported(fields, json),
@@ -141,33 +153,33 @@ impl Reader<'_> {
         Err(why.to_owned().into())
     }
 
-    fn exported(&self, mut user: User) -> Result<ReadUser, Fault> {
+    fn exported(&self, mut user: User, json: &str) -> Result<ReadUser, Fault> {
         let said = said_connection(&mut user.rest)?;
-        if user.identities.is_empty() {
-            let said = self.agreed(said)?;
-            let (provider, id) = user.user_id.split_once('|').unwrap_or_default();
-            let named = connection_in_id(provider, id);
-            if let (Some(said), Some(named)) = (&said, named)
-                && said != named
-            {
-                let why = format!("its id names the connection `{named}`, and `{said}` is said of it");
-                return Err(why.into());
-            }
-            let assumed = said.is_none();
-            let usual = if provider == "auth0" { DATABASE } else { named.unwrap_or(provider) };
-            let connection = said.unwrap_or_else(|| usual.to_owned());
-            user = user.with_own_identity(&connection);
-            user.identities.iter_mut().for_each(|own| own.connection_assumed = assumed);
-        } else if let Some(said) = said {
-            let own = user.identities.iter().find(|it| it.as_user_id() == user.user_id);
-            if let Some(own) = own.or(user.identities.first()).filter(|own| own.connection != said) {
-                let why =
-                    format!("`connection`: it is `{said}`, and that of its identity `{}`", own.connection);
-                return Err(why.into());
-            }
+        let sparse = Sparse::of(&user, json);
+        let is_made = user.identities.is_empty();
+        if is_made {
+            user = user.with_own_identity("");
         }
+        let own = user.identities.iter().position(|it| it.as_user_id() == user.user_id).unwrap_or(0);
+        for (n, identity) in user.identities.iter_mut().enumerate() {
+            let is_named = !is_made && sparse.names_connection(n);
+            if is_named && !identity.connection_assumed {
+                continue;
+            }
+            let said = if n == own { self.agreed(said.clone())? } else { None };
+            connect(identity, said, is_named)?;
+        }
+        if let (Some(said), Some(own)) = (said, user.identities.get(own))
+            && own.connection != said
+        {
+            let why = format!("`connection`: it is `{said}`, and that of its identity `{}`", own.connection);
+            return Err(why.into());
+        }
+        why_no_name(&user)?;
         let password = password_hash::take(&mut user.rest).map_err(of_hash)?;
-        Ok(ReadUser { user: UserWithPassword { user, password }, id_made_of: None })
+        let is_block_said = user.blocked || sparse.blocked.is_some();
+        let user = UserWithPassword { user, password, is_block_said };
+        Ok(ReadUser { user, id_made_of: None })
     }
 
     /// Source: Auth0, "Bulk User Import Database Schema and Examples": the id is
@@ -198,10 +210,12 @@ impl Reader<'_> {
         }
         let password = password_hash::take(&mut fields).map_err(of_hash)?;
         // Its place is that of the field as it stands.
+        let is_block_said = fields.get("blocked").is_some_and(|it| !it.is_null());
         let user = of_fields(fields).map_err(|fault| in_place::<Typed>(json).err().unwrap_or(fault))?;
         let mut user = user.with_own_identity(connection);
         user.identities.iter_mut().for_each(|own| own.connection_assumed = said.is_none());
-        Ok(ReadUser { user: UserWithPassword { user, password }, id_made_of })
+        why_no_name(&user)?;
+        Ok(ReadUser { user: UserWithPassword { user, password, is_block_said }, id_made_of })
     }
 
     /// The connection that the line says or, for such as say none, the one that was
@@ -215,6 +229,22 @@ impl Reader<'_> {
             (said, given) => Ok(said.or_else(|| given.map(str::to_owned))),
         }
     }
+}
+
+/// A whole number that is written in another way: `100.0`, `1e2`, `"3"`.
+fn whole_number(value: &Value) -> Option<u64> {
+    let text = match value {
+        Value::String(text) => text.trim(),
+        other => return whole(other.as_f64()?),
+    };
+    text.parse().ok().or_else(|| whole(text.parse().ok()?))
+}
+
+fn whole(number: f64) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
+    // In this form a whole number has neither a point nor an exponent.
+    is_whole.then(|| format!("{number:.0}").parse().ok())?
 }
 
 fn is_exported(user: &User) -> bool {
@@ -251,14 +281,93 @@ fn of_hash((field, why): (&str, String)) -> Fault {
     format!("`{field}`: {why}").into()
 }
 
+/// What a line says, where a user object does not tell that it says nothing.
+#[derive(Default, Deserialize)]
+struct Sparse {
+    blocked: Option<IgnoredAny>,
+    identities: Option<Vec<SparseIdentity>>,
+}
+
+#[derive(Deserialize)]
+struct SparseIdentity {
+    connection: Option<String>,
+}
+
+impl Sparse {
+    /// What the line of this user says. It is read once more only where the user
+    /// leaves that open.
+    fn of(user: &User, json: &str) -> Self {
+        let is_open = |it: &Identity| it.connection.is_empty() || it.connection == it.provider;
+        if !json.contains("\"blocked\"") && !user.identities.iter().any(is_open) {
+            return Self::default();
+        }
+        serde_json::from_str(json).unwrap_or_default()
+    }
+
+    fn names_connection(&self, identity: usize) -> bool {
+        match self.identities.as_deref().map(|them| them.get(identity)) {
+            // The line was not read: each names one.
+            None => true,
+            Some(held) => held.is_some_and(|it| it.connection.as_ref().is_some_and(|name| !name.is_empty())),
+        }
+    }
+}
+
+/// Gives an identity the connection that is said of it, or an assumed one.
+fn connect(identity: &mut Identity, said: Option<String>, is_named: bool) -> Result<(), Fault> {
+    let named = connection_in_id(&identity.provider, &identity.user_id);
+    if let (Some(said), Some(named)) = (&said, named)
+        && said != named
+    {
+        let why = format!("its id names the connection `{named}`, and `{said}` is said of it");
+        return Err(why.into());
+    }
+    let usual = if identity.provider == "auth0" { DATABASE } else { named.unwrap_or(&identity.provider) };
+    identity.connection_assumed = said.is_none();
+    match said {
+        Some(said) => identity.connection = said,
+        None if is_named => {}
+        None => identity.connection = usual.to_owned(),
+    }
+    Ok(())
+}
+
+/// Refuses providers and connections of names that none has at Auth0.
+fn why_no_name(user: &User) -> Result<(), Fault> {
+    for Identity { provider, connection, .. } in &user.identities {
+        let is_provider =
+            is_connection_name(provider) && !provider.contains(|it: char| it.is_ascii_uppercase());
+        if !is_provider {
+            let provider = cut(provider, 40);
+            return Err(format!(
+                "`{provider}` is no provider; expected a name such as `auth0` or `google-oauth2`"
+            )
+            .into());
+        }
+        if !is_connection_name(connection) {
+            let connection = cut(connection, 40);
+            return Err(format!(
+                "`{connection}` is no name of a connection; expected letters, digits and - between them"
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
 /// Takes out the connection that a user names.
 fn said_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, Fault> {
-    let mut said = None;
+    let mut said: Option<String> = None;
     for key in CONNECTION {
-        match fields.remove(key) {
-            None | Some(Value::Null) => {}
-            Some(Value::String(name)) if !name.is_empty() => said = Some(name),
+        let name = match fields.remove(key) {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(name)) if name.is_empty() => continue,
+            Some(Value::String(name)) => name,
             Some(_) => return Err(format!("`{key}`: expected the name of a connection").into()),
+        };
+        if let Some(other) = said.replace(name.clone()).filter(|other| *other != name) {
+            let [first, second] = CONNECTION;
+            return Err(format!("`{first}` is `{other}`, and `{second}` is `{name}`: expected one").into());
         }
     }
     Ok(said)

@@ -150,7 +150,7 @@ fn an_assumed_connection_is_not_settled_into_anothers_login(implementation: &Imp
     directory.sign_up(user(BOB), &bobs("assumed", "ada")).expect("Bob signs up");
     let before = directory.user("auth0|2");
     let error = arrive(&**directory, login(r#"{"user_id": "auth0|2"}"#), at(9)).unwrap_err();
-    assert!(error.to_string().contains("auth0|1 logs in to `auth0` with ada already"), "{error}");
+    assert!(error.to_string().contains("auth0|1 already has ada in the database `auth0`"), "{error}");
     assert_eq!(directory.user("auth0|2"), before);
     assert_eq!(directory.credential("assumed", "ada").unwrap(), Some(bobs("assumed", "ada")));
 }

@@ -473,7 +473,7 @@ fn a_password_is_imported_once(implementation: &Implementation) {
         let lines = [(1, serde_json::to_string(&user).unwrap().into())];
         let read = |_, json: &str| {
             let user = serde_json::from_str(json).map_err(|error: serde_json::Error| error.to_string())?;
-            Ok(UserWithPassword { user, password: Some(hash.to_owned()) })
+            Ok(UserWithPassword { user, password: Some(hash.to_owned()), is_block_said: true })
         };
         let batch = Batch { lines: &lines, read: &read, replace, strict: false, import: None, now: at(1) };
         directory.import(&batch).unwrap().remove(0)

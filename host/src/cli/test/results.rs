@@ -1,13 +1,12 @@
 //! The results of cases: for programs, and for readers of JUnit.
 
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::anyhow;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
 use super::super::Exit;
+use super::super::output_file::{OutputFile, Readers};
 use crate::terminal::escape;
 
 /// One case.
@@ -67,7 +66,7 @@ impl Results {
     /// # Errors
     ///
     /// When the file cannot be written.
-    pub(super) fn write_junit(&self, file: &Path) -> Result<(), Exit> {
+    pub(super) fn write_junit(&self, file: &OutputFile) -> Result<(), Exit> {
         let mut suite = TestSuite::new("ligature test");
         for case in &self.cases {
             let status = match (case.verdict, &case.message) {
@@ -94,8 +93,10 @@ impl Results {
         let mut report = Report::new("ligature test");
         report.set_time(Duration::from_millis(self.ms)).add_test_suite(suite);
         let written = report.to_string().map_err(anyhow::Error::from);
-        let written = written.and_then(|text| std::fs::write(file, text).map_err(anyhow::Error::from));
-        written.map_err(|error| Exit::failed(anyhow!("{}: it cannot be written: {error}", file.display())))
+        let text = written.map_err(Exit::failed)?;
+        file.replace(Readers::Others, |out| {
+            out.write_all(text.as_bytes()).map_err(|error| file.unwritable(&error))
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ligature users export`.
 
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use flate2::Compression;
@@ -9,11 +9,12 @@ use flate2::write::GzEncoder;
 
 use super::bar;
 use crate::cli::directory::DirectoryArgs;
+use crate::cli::output_file::{OutputFile, Readers};
 use crate::cli::{Exit, Outcome, print_line};
 use crate::directory::Open;
 use crate::harness::thousands;
 use crate::login::mask_addresses;
-use crate::transfer::{self, Counts, ExportError, Exported, Format, PrivateFile};
+use crate::transfer::{self, Counts, ExportError, Exported, Format};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users export users.ndjson.gz --directory sqlite:users.db")]
@@ -63,21 +64,11 @@ impl ExportArgs {
                 exported => exported.map(drop).map_err(unexported),
             };
         };
-        let cannot = |error: std::io::Error| {
-            Exit::failed(anyhow!("{}: it cannot be written: {error}", file.display()))
-        };
+        let out = OutputFile::at(file, &self.directory.spared()?)?;
         let bar = bar(None);
-        let each = |users| bar.set_position(users);
-        let mut out = PrivateFile::create(file).map_err(cannot)?;
-        let exported = if file.extension().is_some_and(|extension| extension == "gz") {
-            let mut gzip = GzEncoder::new(&mut out, Compression::default());
-            let exported = transfer::export(&*directory, &format, &mut gzip, each).map_err(unexported)?;
-            gzip.finish().and_then(|out| out.flush()).map_err(cannot)?;
-            exported
-        } else {
-            transfer::export(&*directory, &format, &mut out, each).map_err(unexported)?
-        };
-        out.finish().map_err(cannot)?;
+        let exported = write_to(&out, file, |out| {
+            transfer::export(&*directory, &format, out, |users| bar.set_position(users))
+        })?;
         bar.finish_and_clear();
         let dropped = match format {
             Format::Export => String::new(),
@@ -90,21 +81,10 @@ impl ExportArgs {
 impl ExportArgs {
     fn export_whole(&self) -> Outcome {
         let Some(file) = &self.file else { return Ok(()) };
+        let out = OutputFile::at(file, &self.directory.spared()?)?;
         let directory = self.directory.open_database(Open::ReadOnly)?;
-        let cannot = |error: std::io::Error| {
-            Exit::failed(anyhow!("{}: it cannot be written: {error}", file.display()))
-        };
-        let mut out = PrivateFile::create(file).map_err(cannot)?;
         let Counts { users, credentials, entries } =
-            if file.extension().is_some_and(|extension| extension == "gz") {
-                let mut gzip = GzEncoder::new(&mut out, Compression::default());
-                let counts = transfer::export_whole(&directory, &mut gzip).map_err(unexported)?;
-                gzip.finish().and_then(|out| out.flush()).map_err(cannot)?;
-                counts
-            } else {
-                transfer::export_whole(&directory, &mut out).map_err(unexported)?
-            };
-        out.finish().map_err(cannot)?;
+            write_to(&out, file, |out| transfer::export_whole(&directory, out))?;
         print_line(format!(
             "{} users, {} logins and {} entries of the journal written to {}, which holds hashes of passwords",
             thousands(users),
@@ -113,6 +93,27 @@ impl ExportArgs {
             file.display()
         ))
     }
+}
+
+/// Writes a file, gzipped if its name says so.
+fn write_to<T>(
+    file: &OutputFile,
+    name: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, ExportError>,
+) -> Result<T, Exit> {
+    let unwritten = |error| match error {
+        ExportError::Unwritable(error) => file.unwritable(&error),
+        error @ ExportError::Directory(_) => unexported(error),
+    };
+    file.replace(Readers::Owner, |out| {
+        if name.extension().is_none_or(|extension| extension != "gz") {
+            return write(out).map_err(unwritten);
+        }
+        let mut gzip = GzEncoder::new(out, Compression::default());
+        let written = write(&mut gzip).map_err(unwritten)?;
+        gzip.finish().map_err(|error| file.unwritable(&error))?;
+        Ok(written)
+    })
 }
 
 /// The parts of a user that the import format does not hold.

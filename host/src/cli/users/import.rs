@@ -1,6 +1,5 @@
 //! `ligature users import`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::bar;
 use crate::cli::directory::DirectoryArgs;
+use crate::cli::output_file::OutputFile;
 use crate::cli::{Exit, Outcome, print, print_json, print_line};
 use crate::directory::{Administration, Memory, Open};
 use crate::harness::thousands;
-use crate::login::{ApiError, mask_addresses};
+use crate::login::{ApiError, cut, is_connection_name, mask_addresses};
 use crate::terminal::{Json, Text};
 use crate::transfer::{self, Counts, Import, ImportError, ReadError, Rejects, Summary, UsersFile, WholeFile};
 
@@ -43,7 +43,7 @@ pub(super) struct ImportArgs {
     /// Write the users that are left out to this file, each as it stands behind a
     /// comment with the reason. Once they are mended, it can be imported. Only its
     /// owner may read it: there may be hashes of passwords in it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     rejects: Option<PathBuf>,
     /// Print JSON instead of lines
     #[arg(long)]
@@ -59,6 +59,12 @@ impl ImportArgs {
         if self.whole {
             return self.restore();
         }
+        if let Some(name) = self.connection.as_ref().filter(|name| !is_connection_name(name)) {
+            return Err(Exit::unreadable(anyhow!(
+                "--connection `{}`: this is no name of a connection; expected letters, digits and - between them",
+                cut(name, 40)
+            )));
+        }
         // The file first: a mistyped name shall leave no empty database behind.
         let bar = bar(None);
         let counted = bar.clone();
@@ -68,16 +74,19 @@ impl ImportArgs {
             bar.set_length(length);
         }
         let fingerprint = if self.again { None } else { file.fingerprint().map_err(Exit::unreadable)? };
-        let rejects = self.rejects.as_deref().map(|rejects| self.begin_rejects(rejects)).transpose()?;
+        let rejects = self.rejects.as_deref().map(|rejects| self.place_of_rejects(rejects)).transpose()?;
         let directory = self.open()?;
         let mut how = Import {
             connection: self.connection.clone(),
             replace: self.replace,
             strict: self.strict,
             resume: None,
-            rejects,
+            rejects: None,
         };
         how.resume = fingerprint.map(|fingerprint| how.name_of(&fingerprint));
+        if let (Some(out), Some(name)) = (&rejects, &self.rejects) {
+            how.rejects = Some(self.begin_rejects((name, out), how.resume.as_deref(), &*directory)?);
+        }
         let goes_on = how.resume.is_some() && !self.dry_run;
         let (summary, ended) = transfer::import(&*directory, file, how);
         bar.finish_and_clear();
@@ -122,19 +131,31 @@ impl ImportArgs {
         self.directory.open(Open::DryRun)
     }
 
-    fn begin_rejects(&self, rejects: &Path) -> Result<Rejects, Exit> {
-        let same = |a: &Path, b: &Path| {
-            fs::canonicalize(a).ok().is_some_and(|a| fs::canonicalize(b).ok() == Some(a))
-        };
-        if same(rejects, &self.file) {
-            let file = rejects.display();
-            return Err(Exit::unreadable(anyhow!(
-                "{file}: --rejects would replace the file that is imported"
-            )));
+    fn place_of_rejects(&self, name: &Path) -> Result<OutputFile, Exit> {
+        let spared = self.directory.spared()?.and(&self.file, "the file that is imported");
+        let out = OutputFile::at(name, &spared)?;
+        if out.holds_something() && (self.again || self.directory.is_missing_file()?) {
+            return Err(held_already(name));
         }
-        Rejects::create(rejects).map_err(|error| {
-            Exit::unreadable(anyhow!("{}: it cannot be written: {error}", rejects.display()))
-        })
+        Ok(out)
+    }
+
+    /// The file for users that are left out. What it holds is kept: an import that
+    /// goes on writes behind it, and another one does not begin.
+    fn begin_rejects(
+        &self,
+        (name, out): (&Path, &OutputFile),
+        resume: Option<&str>,
+        directory: &dyn Administration,
+    ) -> Result<Rejects, Exit> {
+        let goes_on = out.holds_something();
+        if goes_on {
+            let done = resume.map(|resume| directory.import_progress(resume)).transpose()?;
+            if done.is_none_or(|done| done == 0) {
+                return Err(held_already(name));
+            }
+        }
+        Ok(Rejects::to(name, out.append()?, goes_on))
     }
 
     fn ended(&self, error: ImportError, summary: &Summary, goes_on: bool) -> Exit {
@@ -149,6 +170,9 @@ impl ImportArgs {
             }
             (ImportError::Read(ReadError::Broken { .. }), _) => "; mend the file there, and import it again",
             (ImportError::Read(ReadError::Foreign { .. } | ReadError::NoUsers { .. }), _) => "",
+            (ImportError::Read(ReadError::Unreadable { .. }) | ImportError::Bad { .. }, _) => {
+                "; what was imported before is there: mend the file first, and import it again"
+            }
             _ if goes_on => "; what was imported before is there, and the same command goes on behind it",
             _ => "; what was imported before is there",
         };
@@ -206,6 +230,13 @@ impl ImportArgs {
         for (count, what) in others.iter().filter(|(count, _)| *count > 0) {
             line(format!("{} {what}", thousands(*count)));
         }
+        if whole && summary.announced > summary.found {
+            line(format!(
+                "the file is a page of a listing: it says that there are {} users, and holds {}",
+                thousands(summary.announced),
+                thousands(summary.found)
+            ));
+        }
         for (place, why) in &summary.told {
             line(format!("  {place}: {why}"));
         }
@@ -221,6 +252,13 @@ impl ImportArgs {
         }
         told
     }
+}
+
+fn held_already(rejects: &Path) -> Exit {
+    Exit::unreadable(anyhow!(
+        "{}: it holds users of an earlier import already; name another file for --rejects, or remove it",
+        rejects.display()
+    ))
 }
 
 /// The result of an import, for programs.

@@ -17,7 +17,7 @@ use super::problem::{Problem, ProblemBody};
 use super::scan::each_user;
 use super::tickets::known_client;
 use super::users::deleted;
-use crate::login::Metadata;
+use crate::login::{Metadata, is_connection_name};
 use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
 use crate::tenant::{Shared, Tenant, random, run};
 
@@ -221,11 +221,7 @@ pub(super) async fn create(
     caller.require(&["create:connections"])?;
     let NewConnection { name, strategy, display_name, options, metadata, .. } = body.read()?;
     let change = ConnectionChange { display_name, options, metadata, ..ConnectionChange::default() };
-    let is_name = (1..=128).contains(&name.len())
-        && name.chars().all(|it| it.is_ascii_alphanumeric() || it == '-')
-        && !name.starts_with('-')
-        && !name.ends_with('-');
-    if !is_name {
+    if !is_connection_name(&name) {
         return Err(Problem::body("expected up to 128 letters, digits and - between them on property name"));
     }
     if !is_strategy(&strategy) {
