@@ -175,7 +175,9 @@ const ARRIVING: usize = 60_000;
 
 fn google(n: usize, users: usize) -> String {
     let email = email(any(n, users));
-    format!(r#"{{"user_id":"google-oauth2|{n}","email":"{email}","email_verified":true,"name":"User"}}"#)
+    format!(
+        r#"{{"user_id":"google-oauth2|{n}","email":"{email}","email_verified":true,"name":"User","identities":[{{"connection":"google-oauth2","user_id":"{n}","provider":"google-oauth2","isSocial":true}}]}}"#
+    )
 }
 
 /// Every login is that of a Google account whose address a user has: they are

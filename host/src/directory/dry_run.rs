@@ -259,9 +259,9 @@ impl<S: Store> Records for Layered<'_, S> {
         Ok(found)
     }
 
-    fn last_place(&mut self, user_id: &str) -> Done<Moment> {
-        let behind = behind(self.behind.read(|records| records.last_place(user_id)))?;
-        Ok(behind.max(self.front.last_place(user_id)?))
+    fn last_place(&mut self, user_ids: [&str; 2]) -> Done<Moment> {
+        let behind = behind(self.behind.read(|records| records.last_place(user_ids)))?;
+        Ok(behind.max(self.front.last_place(user_ids)?))
     }
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool> {

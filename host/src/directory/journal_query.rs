@@ -125,9 +125,6 @@ fn is_of(actor: &Actor, text: &str) -> bool {
 /// upwards, and never below what is there of the two users. Whoever changes one
 /// of them at the same time is overtaken, or overtakes.
 pub(super) fn write_down(records: &mut dyn Records, entry: Entry) -> Done<()> {
-    let mut earlier = Moment::default();
-    for user_id in [&entry.primary, &entry.secondary] {
-        earlier = earlier.max(records.last_place(user_id)?);
-    }
+    let earlier = records.last_place([&entry.primary, &entry.secondary])?;
     records.add_entry(&Arc::new(Entry { place: Moment::after(earlier), ..entry }))
 }

@@ -370,8 +370,10 @@ impl Records for State {
         Ok(found.into_iter().take(wanted.limit).map(unread).collect())
     }
 
-    fn last_place(&mut self, user_id: &str) -> Done<Moment> {
-        let is_of = |entry: &&Arc<Entry>| entry.primary == user_id || entry.secondary == user_id;
+    fn last_place(&mut self, user_ids: [&str; 2]) -> Done<Moment> {
+        let is_of = |entry: &&Arc<Entry>| {
+            user_ids.contains(&entry.primary.as_str()) || user_ids.contains(&entry.secondary.as_str())
+        };
         Ok(self.journal.iter().filter(is_of).map(|entry| entry.place).max().unwrap_or_default())
     }
 

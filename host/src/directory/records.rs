@@ -154,8 +154,8 @@ pub(super) trait Records {
     fn entry(&mut self, id: &EntryId) -> Done<Option<Entry>>;
     /// The newest first, without their snapshots.
     fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>>;
-    /// Where the newest entry stands that has this user on either side.
-    fn last_place(&mut self, user_id: &str) -> Done<Moment>;
+    /// Where the newest entry stands that has one of these users on either side.
+    fn last_place(&mut self, user_ids: [&str; 2]) -> Done<Moment>;
     /// False if it has been undone already.
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool>;
     fn forget_snapshots(&mut self, which: &Forget) -> Done<u64>;

@@ -137,15 +137,15 @@ pub(super) fn list<C: Connection>(rows: &mut Rows<'_, C>, wanted: &Wanted<'_>) -
     }
 }
 
-/// The newest place of a user's entries.
-pub(super) fn last_place(connection: &mut impl Connection, user_id: &str) -> Done<Moment> {
+/// The newest place of two users' entries.
+pub(super) fn last_place(connection: &mut impl Connection, [one, other]: [&str; 2]) -> Done<Moment> {
     // `+ 0` keeps the planners from walking the whole journal by the index of places
     // until an entry of this user comes.
     newest(
         connection,
-        "SELECT MAX(place) FROM (SELECT place + 0 AS place FROM journal WHERE primary_id = $1 \
-         UNION ALL SELECT place + 0 FROM journal WHERE secondary_id = $1) AS entries",
-        &[user_id.into()],
+        "SELECT MAX(place) FROM (SELECT place + 0 AS place FROM journal WHERE primary_id IN ($1, $2) \
+         UNION ALL SELECT place + 0 FROM journal WHERE secondary_id IN ($1, $2)) AS entries",
+        &[one.into(), other.into()],
     )
 }
 

@@ -352,8 +352,8 @@ impl<C: Connection> Records for Rows<'_, C> {
         entry_row::list(self, wanted)
     }
 
-    fn last_place(&mut self, user_id: &str) -> Done<Moment> {
-        entry_row::last_place(self.connection, user_id)
+    fn last_place(&mut self, user_ids: [&str; 2]) -> Done<Moment> {
+        entry_row::last_place(self.connection, user_ids)
     }
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool> {
