@@ -157,7 +157,7 @@ fn tests_are_told_to_programs() {
     assert!(xml.contains("there is no snapshot yet") && !xml.contains('\u{1b}'), "{xml}");
 
     let ran = ligature_in(folder.path(), &["test", "a.json", "--junit", "nowhere/junit.xml"]);
-    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
 }
 
 #[test]

@@ -27,7 +27,7 @@ const USERS: &str = concat!(
     "\n",
     r#"{"user_id":"auth0|one","email":"two@example.com"}"#,
     "\n",
-    r#"{"user_id":"auth0|other","email":"two@example.com"}"#,
+    r#"{"user_id":"auth0|other","email":"tow@example.com"}"#,
     "\n",
 );
 
@@ -58,6 +58,15 @@ fn tenant() -> (Tenant, tempfile::TempDir) {
     let directory = format!("sqlite:{}", folder.path().join("users.db").display());
     let told = import(folder.path(), &directory, USERS);
     assert!(told.contains("4 users added"), "{told}");
+    // As an older program has imported them.
+    let users = rusqlite::Connection::open(folder.path().join("users.db")).expect("the file");
+    users
+        .execute_batch(
+            "UPDATE users SET email = 'two@example.com', email_lower = 'two@example.com', \
+             document = replace(document, 'tow@example.com', 'two@example.com') WHERE user_id = 'auth0|other'",
+        )
+        .expect("two users have one address");
+    drop(users);
     (tenant_with(&database_user("eve", "eve@example.com"), &["--directory", &directory]), folder)
 }
 
