@@ -13,7 +13,7 @@ use super::Exit;
 #[derive(Default)]
 pub(super) struct Spared(Vec<(PathBuf, &'static str)>);
 
-/// Who may read a file that is made.
+/// The readers of a file that is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readers {
     /// Its owner: it holds what is secret.
@@ -120,7 +120,7 @@ impl OutputFile {
     ///
     /// # Errors
     ///
-    /// What `write` answers, or that it cannot be written.
+    /// The answer of `write`, or that the file cannot be written.
     pub(super) fn replace<T>(
         &self,
         readers: Readers,

@@ -31,7 +31,7 @@ pub enum Held {
 pub struct JournalRow {
     /// Its columns that are texts and times.
     pub columns: JournalColumns,
-    /// Who, on what evidence and why, in JSON.
+    /// Actor, evidence and reasons, in JSON.
     pub record: String,
     /// The snapshot of a link, encrypted if there is a key.
     pub snapshot: Option<Vec<u8>>,

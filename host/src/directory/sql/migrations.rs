@@ -54,7 +54,7 @@ pub(super) trait Database: refinery::Migrate {
     fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String>;
 }
 
-/// Why a database is not opened.
+/// The reason that a database is not opened.
 #[derive(Debug)]
 pub(super) enum Unopened {
     /// It is no directory, and will not be one.

@@ -22,7 +22,7 @@ use crate::login::ApiError;
 use address::Address;
 use session::{Server, is_away, words};
 
-/// Why the pool could not make its last connection, in words.
+/// The reason that the pool's last connection failed, in words.
 #[derive(Debug, Clone, Default)]
 struct LastError(Arc<Mutex<String>>);
 

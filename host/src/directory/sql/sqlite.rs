@@ -250,7 +250,7 @@ fn make(file: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Why there is no connection to read with.
+/// The reason that there is no connection to read with.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error("{0}")]
