@@ -41,7 +41,7 @@ pub enum OpenError {
     Away {
         /// Where it is, without passwords.
         place: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// An environment variable for what a `postgres://` URL leaves out.
@@ -57,7 +57,7 @@ pub enum OpenError {
     Mistaken {
         /// Where it is, without passwords.
         place: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// It cannot be used now.
@@ -65,7 +65,7 @@ pub enum OpenError {
     Unusable {
         /// Where it is, without passwords.
         place: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }

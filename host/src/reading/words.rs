@@ -64,7 +64,7 @@ const PLAIN: [(&str, &str); 21] = [
 
 const NO_CHARACTER: &str = "this escape is no character: expected `\\u` and four hexadecimal digits, and for a surrogate both of its halves";
 
-/// What toml says about the form of a text.
+/// toml's words about the form of a text.
 const PLAIN_TOML: [(&str, &str); 21] = [
     ("duplicate key", "this key or table stands twice"),
     ("extra `=`", "a second `=` stands here"),

@@ -41,8 +41,8 @@ pub struct Import {
 }
 
 impl Import {
-    /// What an import of the file with this fingerprint, done in this way, is known
-    /// by. In another way, the file's users are others.
+    /// The name of an import of the file with this fingerprint, done in this way.
+    /// In another way, the file's users are others.
     #[must_use]
     pub fn name_of(&self, fingerprint: &str) -> String {
         let digest = Sha256::new()
@@ -146,7 +146,7 @@ pub fn import(
     (summary, imported)
 }
 
-/// Why a line is no text, and its bytes if they are wanted.
+/// The reason that a line is no text, and its bytes if they are wanted.
 type NoText = (&'static str, Option<Box<[u8]>>);
 
 /// Users that have been read and not yet been written.

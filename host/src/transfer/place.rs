@@ -35,7 +35,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What a user may hold at most, in bytes: far more than Auth0 allows.
+/// The most that a user may hold, in bytes: far more than Auth0 allows.
 pub(super) const LONGEST: usize = 16 << 20;
 /// The words for one that holds more.
 pub(super) const TOO_LONG: &str = "a user is longer than 16 MiB";

@@ -15,7 +15,7 @@ use super::rejects::Form;
 use super::stream;
 use super::user::why_foreign;
 
-/// What a line may hold at most, in bytes.
+/// The most that a line may hold, in bytes.
 const LINE: usize = LONGEST;
 
 /// A file of users that was opened.

@@ -29,7 +29,7 @@ use crate::terminal::write_json;
 
 /// The version of the file.
 const VERSION: u32 = 1;
-/// What a line may hold at most, in bytes.
+/// The most that a line may hold, in bytes.
 const LINE: u64 = 64 << 20;
 
 /// How much of what is in a file.
