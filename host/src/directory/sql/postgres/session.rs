@@ -22,9 +22,10 @@ use crate::login::ApiError;
 const SESSION: &str = "SET lock_timeout = '2s'; SET statement_timeout = '15s'; \
                        SET idle_in_transaction_session_timeout = '15s'";
 /// A statement that is prepared while a table is empty is planned to scan it, and
-/// scans it when it is large. Every statement but the count has an index. An engine
-/// that does not know the setting goes without.
-const BY_INDEX: &str = "SET enable_seqscan = off";
+/// scans it when it is large. Every statement but the count has an index, and none is
+/// worth the start of parallel workers. An engine that does not know the settings goes
+/// without.
+const BY_INDEX: &str = "SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0";
 /// Said besides where nothing is written.
 const READING: &str = "SET default_transaction_read_only = on";
 /// A session that was idle for longer is asked whether it still lives before it
