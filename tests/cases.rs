@@ -12,7 +12,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::decide::Policy;
 use ligature_host::directory::{Administration, Memory, arrive};
 use ligature_host::harness::{Case, run, run_on, snapshot_path};
-use ligature_host::login::{LoginEvent, User};
+use ligature_host::model::{LoginEvent, User};
 use ligature_tests::{POLICY, workspace};
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use ligature_host::harness::{Case, Report, run};
-use ligature_host::login::Decision;
+use ligature_host::model::Decision;
 use ligature_host::sandbox::Plugin;
 use ligature_tests::{SANDBOX, workspace};
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use decision_tests::types;
 use ligature_host::decide::{OnFailure, decide};
 use ligature_host::harness::{Case, Faulty};
-use ligature_host::login;
+use ligature_host::model;
 use ligature_host::sandbox::{Plugin, Question};
 use ligature_policy::testing::{self, Call, Fault};
 use ligature_policy::{ApiError, User};
@@ -26,7 +26,7 @@ const ADDRESS: &str = "ada@example.com";
 /// The answers to one login.
 #[derive(Debug, PartialEq)]
 struct Answers {
-    outcome: Result<login::Outcome, String>,
+    outcome: Result<model::Outcome, String>,
     linked: Option<String>,
     /// Call, reason, times.
     refusals: Vec<(String, String, u32)>,
@@ -74,7 +74,7 @@ impl Situation {
     /// With a user that somebody else writes before the guard looks at both
     /// sides of the link.
     fn changed_before_link(self, user: Value) -> Self {
-        let read: login::User = serde_json::from_value(user.clone()).expect("a user");
+        let read: model::User = serde_json::from_value(user.clone()).expect("a user");
         let user = json!([{ "call": "users.get", "nth": 1, "meanwhile": [user] }]);
         let mut changed = self.with("/faults", user);
         changed.faults.push(Fault::changed(Call::Link, types::user(&read.with_own_identity(""))));
@@ -104,8 +104,8 @@ impl Situation {
             None => Ok(decided.outcome),
         };
         let is_gone = outcome.is_err();
-        let is_asked = matches!(&outcome, Ok(it) if matches!(it.decision, login::Decision::Suggest { .. }));
-        let user = |user: &login::User| match types::user(user) {
+        let is_asked = matches!(&outcome, Ok(it) if matches!(it.decision, model::Decision::Suggest { .. }));
+        let user = |user: &model::User| match types::user(user) {
             // The host writes down that the user is asked, the double does not.
             own if is_asked && own.user_id == OWN => User { app_metadata: None, ..own },
             other => other,
@@ -383,7 +383,7 @@ fn an_own_user_that_has_grown_since_the_login_began() {
     let mut grown = account(OWN, ADDRESS);
     grown["identities"] = json!([{ "provider": "google-oauth2", "user_id": "2", "connection": "google-oauth2" },
                                  { "provider": "sms", "user_id": "3", "connection": "sms" }]);
-    let read: login::User = serde_json::from_value(grown.clone()).expect("a user");
+    let read: model::User = serde_json::from_value(grown.clone()).expect("a user");
     let fault = json!([{ "call": "users.find-by-email", "nth": 1, "meanwhile": [grown] }]);
     let mut situation = situation(&json!([{ "find": ADDRESS }])).with("/faults", fault);
     situation.faults.push(Fault::changed(Call::FindByEmail, types::user(&read)));

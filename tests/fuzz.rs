@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use ligature_host::harness::{Case, Report, run};
-use ligature_host::login::{Decision, User};
+use ligature_host::model::{Decision, User};
 use ligature_tests::{POLICY, workspace};
 use serde_json::{Map, Value, json};
 

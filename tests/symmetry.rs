@@ -8,7 +8,7 @@ use decision_tests::policies::{OF_THREE, OF_TWO};
 use decision_tests::small_states::{Account, NOW, State, Verdict, i12, i13, linked_members, primary_members};
 use ligature_host::decide::{OnFailure, decide};
 use ligature_host::directory::{Memory, arrive};
-use ligature_host::login::{LoginEvent, Timestamp};
+use ligature_host::model::{LoginEvent, Timestamp};
 use ligature_host::sandbox::{Question, Settings};
 use ligature_tests::POLICY;
 use proptest::prelude::*;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::directory::Directory;
 use crate::guard::{Guard, Login, Refusal};
-use crate::login::{Answer, Decision, Level, LoginEvent, ManagementApi, Outcome, Reason, Timestamp, Verdict};
+use crate::model::{Answer, Decision, Level, LoginEvent, ManagementApi, Outcome, Reason, Timestamp, Verdict};
 use crate::sandbox::{Failure, Finished, LogLine, Plugin, PluginOutput, Question, Settings, Used};
 
 pub use overtaken::{GoesOnAs, Round, Settled, until_settled};

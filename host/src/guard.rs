@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::directory::{Actor, CheckedLink, Directory, Evidence, PluginVersion, Provenance, Stored};
 use crate::limits::Limits;
-use crate::login::{
+use crate::model::{
     Addresses, ApiError, LinkRequest, LoginEvent, ManagementApi, Metadata, MetadataPatch, Proof, Timestamp,
     User, why_not_vouched_for,
 };

@@ -3,7 +3,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`login`] | the domain, in Auth0's JSON shapes |
+//! | [`model`] | users, identities and logins, in Auth0's JSON shapes |
 //! | [`directory`] | where users are kept |
 //! | [`transfer`] | users in and out of a directory |
 //! | [`guard`] | what a plugin may not do |
@@ -33,7 +33,7 @@ pub mod directory;
 pub mod guard;
 pub mod harness;
 pub mod limits;
-pub mod login;
+pub mod model;
 mod password_hash;
 mod place;
 #[cfg(feature = "built-in")]

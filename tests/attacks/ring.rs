@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use ligature_host::harness::{Case, Report, run};
 use ligature_host::limits::Limits;
-use ligature_host::login::Decision;
+use ligature_host::model::Decision;
 use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use ligature_host::decide::{OnFailure, decide};
 use ligature_host::directory::{Administration, SqlDirectory, arrive};
-use ligature_host::login::{Decision, LoginEvent, Timestamp};
+use ligature_host::model::{Decision, LoginEvent, Timestamp};
 use ligature_host::sandbox::{Allocator, Options, Plugin, Question, Sandbox, Settings};
 use ligature_host::transfer::{Import, UsersFile, import};
 use ligature_tests::postgres::Postgres;

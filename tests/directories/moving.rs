@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ligature_host::directory::{Administration, Credential, JournalQuery, Kind, SealKey, SqlDirectory, Undo};
-use ligature_host::login::ApiError;
+use ligature_host::model::ApiError;
 use ligature_host::transfer::{Counts, WholeFile, export_whole};
 
 use super::users::{ada, at, by, google, link, user};
@@ -56,10 +56,10 @@ fn filled(folder: &Path) -> SqlDirectory {
     directory
 }
 
-fn users(directory: &SqlDirectory) -> Vec<ligature_host::login::User> {
+fn users(directory: &SqlDirectory) -> Vec<ligature_host::model::User> {
     let mut users = Vec::new();
     let each = &mut |stored: &ligature_host::directory::Stored| {
-        users.push(ligature_host::login::User::clone(&stored.user));
+        users.push(ligature_host::model::User::clone(&stored.user));
         true
     };
     directory.each_user(each).expect("users");

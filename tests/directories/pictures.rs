@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use ligature_host::directory::{Administration, JournalQuery, Undo, arrive};
-use ligature_host::login::LoginEvent;
+use ligature_host::model::LoginEvent;
 
 use super::users::{at, by, link, user};
 use super::{Implementation, Test};

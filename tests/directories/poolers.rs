@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use ligature_host::directory::{Administration, Directory};
-use ligature_host::login::IdentityKey;
+use ligature_host::model::IdentityKey;
 use ligature_tests::pgbouncer::Pgbouncer;
 
 use super::users::ada;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use ligature_host::decide::Policy;
 use ligature_host::directory::{Administration, JournalQuery, Kind, arrive};
 use ligature_host::harness::{Case, Document, run_on};
-use ligature_host::login::{Decision, LoginEvent};
+use ligature_host::model::{Decision, LoginEvent};
 use ligature_host::sandbox::Settings;
 use ligature_tests::POLICY;
 
@@ -87,7 +87,7 @@ fn an_identity_has_an_owner_while_it_is_linked(implementation: &Implementation) 
     });
 }
 
-fn account(id: &str, round: usize) -> ligature_host::login::User {
+fn account(id: &str, round: usize) -> ligature_host::model::User {
     let created = if id.starts_with("auth0") { "2024-01-01T00:00:00Z" } else { "2025-01-01T00:00:00Z" };
     user(&format!(
         r#"{{"user_id": "{id}", "email": "r{round}@example.com", "email_verified": true, "created_at": "{created}",

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use ligature_host::directory::{Administration, JournalQuery, Location, Open, open};
-use ligature_host::login::ApiError;
+use ligature_host::model::ApiError;
 
 use super::storage::VERSION_1;
 use super::users::{ada, google};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ligature_host::directory::{
     Administration, Credential, EntryId, JournalQuery, Kind, Memory, Undo, UndoError,
 };
-use ligature_host::login::{ApiError, MetadataPatch, User};
+use ligature_host::model::{ApiError, MetadataPatch, User};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ligature_host::directory::{
     Administration, JournalQuery, Kept, Kind, Memory, SealKey, SqlDirectory, Stored,
 };
-use ligature_host::login::{ApiError, User};
+use ligature_host::model::{ApiError, User};
 
 use super::conformance::credentials::credential;
 use super::users::{InFewWords, ada, at, google, link, user};

@@ -6,7 +6,7 @@ use ligature_host::directory::{
     Administration, CheckedLink, Entry, EntryId, JournalQuery, Kind, Provenance, Undo, UndoError, Undoing,
     Unlink,
 };
-use ligature_host::login::{ApiError, IdentityKey, Level, LinkRequest, Metadata, Reason, Timestamp, User};
+use ligature_host::model::{ApiError, IdentityKey, Level, LinkRequest, Metadata, Reason, Timestamp, User};
 
 /// The user of this JSON.
 pub(crate) fn user(json: &str) -> User {

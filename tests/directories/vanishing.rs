@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ligature_host::directory::{Administration, SqlDirectory};
-use ligature_host::login::ApiError;
+use ligature_host::model::ApiError;
 
 use super::users::{InFewWords, ada, google, user};
 use super::{Implementation, Test};

@@ -9,7 +9,7 @@ use super::Exit;
 use super::plugin::{PluginArgs, checked, few_logins, while_compiling};
 use crate::harness::{Case, Document, NamedPolicy};
 use crate::limits::Limits;
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 use crate::policies::{PoliciesFile, Policy, Source, SourceError};
 use crate::reading::{read_text, shown};
 use crate::sandbox::{Cancel, Options, Plugin};

@@ -11,7 +11,7 @@ use super::{Exit, print_error};
 use crate::directory::{
     Administration, Forget, Location, Open, OpenError, Provenance, SealKey, SqlDirectory, open, open_database,
 };
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 use crate::terminal::{Text, dim, line};
 
 /// Which directory, and how its journal is kept.
@@ -177,7 +177,7 @@ fn tell_of_a_migration(migrating: &dyn Fn()) -> impl Fn(&str) {
 }
 
 /// The directory did not do as asked.
-pub(super) fn failed(error: crate::login::ApiError) -> Exit {
+pub(super) fn failed(error: crate::model::ApiError) -> Exit {
     error.into()
 }
 

@@ -4,7 +4,7 @@
 use anyhow::anyhow;
 
 use crate::directory::{KeyError, OpenError};
-use crate::login::mask_addresses;
+use crate::model::mask_addresses;
 use crate::policies::SourceError;
 use crate::reading::InputError;
 use crate::scaffold::ScaffoldError;
@@ -65,8 +65,8 @@ impl From<KeyError> for Exit {
 }
 
 /// The directory did not do as asked.
-impl From<crate::login::ApiError> for Exit {
-    fn from(error: crate::login::ApiError) -> Self {
+impl From<crate::model::ApiError> for Exit {
+    fn from(error: crate::model::ApiError) -> Self {
         Self::failed(anyhow!("{}", mask_addresses(&error.in_words())))
     }
 }

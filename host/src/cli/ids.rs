@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use super::Exit;
 use super::directory::failed;
 use crate::directory::{Administration, EntryId, Stored};
-use crate::login::{ApiError, mask_addresses};
+use crate::model::{ApiError, mask_addresses};
 
 /// Ids that are named where several begin so.
 pub(super) const NAMED: usize = 5;

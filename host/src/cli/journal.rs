@@ -10,7 +10,7 @@ use crate::directory::{
     Actor, Administration, Entry, Forget, JournalQuery, Kept, Kind, MetadataChange, Open, Undo, UndoError,
 };
 use crate::harness::thousands;
-use crate::login::{Timestamp, User, mask_addresses};
+use crate::model::{Timestamp, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
 /// Links and unlinks of a directory: by whom, and why
@@ -176,7 +176,7 @@ fn page(entry: &Entry) -> Text {
             let user = &snapshot.secondary;
             let identities: Vec<String> = user.identities.iter().map(|it| it.as_user_id()).collect();
             field("kept", format!("{} with {}", user.user_id, identities.join(", ")));
-            let keys = |metadata: &Option<crate::login::Metadata>| {
+            let keys = |metadata: &Option<crate::model::Metadata>| {
                 metadata.iter().flatten().map(|(key, _)| key.clone()).collect::<Vec<_>>().join(", ")
             };
             for (name, held) in [("user_metadata", &user.user_metadata), ("app_metadata", &user.app_metadata)]

@@ -5,7 +5,7 @@ use super::ids::{self, LinkId};
 use super::journal::row;
 use super::{Exit, Outcome, print, print_error, print_json};
 use crate::directory::{Administration, JournalQuery, Kind, Open};
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 use crate::terminal::{Json, Text};
 
 #[derive(Debug, clap::Args)]

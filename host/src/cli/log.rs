@@ -16,7 +16,7 @@ use tracing_subscriber::fmt::format::{self, Writer};
 use lines::Lines;
 
 use super::Exit;
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 use crate::tenant::MissingLines;
 use crate::terminal::{escape, escape_json};
 

@@ -11,7 +11,7 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
 use crate::directory::{ArrivalError, Open, arrive};
 use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run_in_order, run_on};
-use crate::login::{ApiError, Decision, Timestamp, mask_addresses};
+use crate::model::{ApiError, Decision, Timestamp, mask_addresses};
 use crate::policies::Policy;
 use crate::reading::shown;
 use crate::terminal::Json;

@@ -7,7 +7,7 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print_json};
 use crate::harness::{Report, case_schema};
 use crate::limits::Limits;
-use crate::login::LoginEvent;
+use crate::model::LoginEvent;
 use crate::terminal::Json;
 
 /// Print the JSON Schema of what Ligature reads and writes

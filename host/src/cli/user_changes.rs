@@ -8,7 +8,7 @@ use serde_json::json;
 use super::directory::{DirectoryArgs, failed, operator};
 use super::{Exit, Outcome, ids, print, print_json, print_line};
 use crate::directory::{Block, CheckedLink, JournalQuery, Kind, Open, Stored};
-use crate::login::{Identity, LinkRequest, Metadata, Timestamp, User, mask_addresses};
+use crate::model::{Identity, LinkRequest, Metadata, Timestamp, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
 /// A user is refused from the next login on, and so are their refresh tokens and

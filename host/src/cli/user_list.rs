@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::directory::{DirectoryArgs, failed};
 use super::{Exit, Outcome, print, print_error, print_json};
 use crate::directory::{Administration, Open};
-use crate::login::{Identity, Timestamp, User, Verification, mask_addresses};
+use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
 use crate::terminal::{Json, Text};
 
 /// Users that are read at a time.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::directory::{Directory, as_user};
-use crate::login::{ApiError, Decision, Level, LoginEvent, Outcome, Reason, User};
+use crate::model::{ApiError, Decision, Level, LoginEvent, Outcome, Reason, User};
 
 /// The user that a login goes on as.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::assumed::is_assumed;
 use super::said::as_user;
 use super::{Administration, Credential, Stored};
-use crate::login::{ApiError, Identity, LoginEvent, Timestamp, User, signed_in};
+use crate::model::{ApiError, Identity, LoginEvent, Timestamp, User, signed_in};
 
 /// Why a login cannot be decided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@
 use super::records::{Done, Records, overtaken};
 use super::users::{change, existing, no_such_connection, owner};
 use super::{Stored, credential};
-use crate::login::{ApiError, Identity, IdentityKey, User};
+use crate::model::{ApiError, Identity, IdentityKey, User};
 
 /// The connection that the identity's id names, as those of enterprise connections
 /// and custom social ones do: `samlp|acme|ada@acme.com`. No other one settles it.

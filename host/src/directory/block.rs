@@ -7,7 +7,7 @@ use super::journal::{Entry, Kind, Provenance};
 use super::journal_query::write_down;
 use super::records::{Done, Records};
 use super::users::{change, existing};
-use crate::login::{Timestamp, User};
+use crate::model::{Timestamp, User};
 
 /// A user that is to be blocked or not.
 #[derive(Debug, Clone, PartialEq)]

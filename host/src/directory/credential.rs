@@ -10,7 +10,7 @@ use super::arrival::address_of;
 use super::records::{Done, Interrupted, Matching, Records, overtaken};
 use super::users::{create, no_such_connection, not_found, update};
 use super::{Refusal, Stored};
-use crate::login::{ApiError, Identity, IdentityKey, User, mask_addresses};
+use crate::model::{ApiError, Identity, IdentityKey, User, mask_addresses};
 
 /// The provider of every database connection's identities.
 const PROVIDER: &str = "auth0";

@@ -9,7 +9,7 @@ use super::journal::{Entry, EntryId, Forget};
 use super::journal_query::Wanted;
 use super::records::{Done, Durability, Interrupted, Logins, Matching, Owner, Records, Store};
 use super::{Administration, Memory, Stored};
-use crate::login::{ApiError, Identity, Moment, Timestamp, User};
+use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 
 /// Answers as the directory behind it would after the same calls, and leaves
 /// that as it is.

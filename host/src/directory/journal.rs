@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::login::{LoginEvent, Metadata, Moment, Proof, Reason, Timestamp, User, mask_addresses};
+use crate::model::{LoginEvent, Metadata, Moment, Proof, Reason, Timestamp, User, mask_addresses};
 
 /// An entry's id: a random UUID, so that a distributed engine can spread the
 /// entries.

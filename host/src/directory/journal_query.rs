@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::journal::{Actor, Entry, EntryId, Kind};
 use super::records::{Done, Records};
-use crate::login::{ApiError, Moment, Timestamp};
+use crate::model::{ApiError, Moment, Timestamp};
 
 /// Which entries are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -7,7 +7,7 @@ use super::journal::{Entry, Kept, Kind, Snapshot, Touched};
 use super::journal_query::write_down;
 use super::records::{Done, Interrupted, Records, overtaken};
 use super::users::at_version;
-use crate::login::{ApiError, User, absorb};
+use crate::model::{ApiError, User, absorb};
 
 /// The journal first, then the link: in one transaction, but a reader of this
 /// function should see that nothing is destroyed unrecorded.

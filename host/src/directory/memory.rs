@@ -13,7 +13,7 @@ use super::journal_query::Wanted;
 use super::records::{
     Done, Durability, Interrupted, LAST_IP, Logins, Matching, Owner, Records, Store, last_ip,
 };
-use crate::login::{ApiError, Identity, Moment, Timestamp, User};
+use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 use credentials::{Credentials, Key, key};
 
 /// Users in memory. Cloning it copies the state, not the users.

@@ -30,7 +30,7 @@ mod whole;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::login::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
+use crate::model::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
 
 pub use arrival::{ArrivalError, arrive, arrive_again, first_user};
 pub(crate) use assumed::connection_in_id;

@@ -19,7 +19,7 @@ use super::{
     Administration, Batch, Block, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, assumed,
     block, credential, link, undo, unlink, users,
 };
-use crate::login::{ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User};
+use crate::model::{ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User};
 
 /// Why a transaction came to no end.
 #[derive(Debug)]

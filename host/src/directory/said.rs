@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::login::{LoginEvent, Metadata, User, add_words};
+use crate::model::{LoginEvent, Metadata, User, add_words};
 
 /// The login as this user's, with all that the event says of the user.
 pub(crate) fn as_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
@@ -131,7 +131,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::as_user;
-    use crate::login::{LoginEvent, User};
+    use crate::model::{LoginEvent, User};
 
     /// The user of a login of which the event says the one, the directory the
     /// other.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::login::ApiError;
+use crate::model::ApiError;
 
 /// Errors and connections of a directory since it was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

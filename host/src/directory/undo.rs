@@ -8,7 +8,7 @@ use super::journal::{Entry, EntryId, Kept, Kind, MetadataChange, Provenance, Sna
 use super::journal_query::{Wanted, write_down};
 use super::records::{Done, Interrupted, Records, overtaken};
 use super::users::{change, first_version};
-use crate::login::{ApiError, Identity, Metadata, Timestamp, User, note_separation, without_carried};
+use crate::model::{ApiError, Identity, Metadata, Timestamp, User, note_separation, without_carried};
 
 /// A link to take back.
 #[derive(Debug, Clone, PartialEq)]
@@ -300,7 +300,7 @@ fn note_changed_profiles(primary: &User, secondary: &User, at: Timestamp, notes:
     let Some(own) = secondary.identities.first() else { return };
     let now =
         primary.identities.iter().find(|it| it.key() == own.key()).and_then(|it| it.profile_data.as_ref());
-    let then = crate::login::profile(secondary);
+    let then = crate::model::profile(secondary);
     let is_as_then = |(key, value): (&String, &Value)| then.get(key) == Some(value);
     if now.is_some_and(|now| !now.iter().all(is_as_then)) {
         notes.push(later_profile(&own.as_user_id(), at));

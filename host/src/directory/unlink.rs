@@ -7,7 +7,7 @@ use super::journal::{Entry, Kind};
 use super::journal_query::write_down;
 use super::records::{Done, Records, overtaken};
 use super::users::{change, claim, existing, first_version};
-use crate::login::{ApiError, Identity, User, note_separation, stand_alone};
+use crate::model::{ApiError, Identity, User, note_separation, stand_alone};
 
 pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<User>> {
     let Unlink { primary, provider, user_id, provenance, now } = unlink;

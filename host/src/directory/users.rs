@@ -6,7 +6,7 @@ use super::records::{Done, Interrupted, Matching, Records, overtaken};
 use super::{
     Batch, Credential, Imported, LEFT_OUT, Refusal, Stored, TAKEN, UserWithPassword, assumed, credential,
 };
-use crate::login::{
+use crate::model::{
     ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User, keep_marks, patch, profile,
 };
 

@@ -10,7 +10,7 @@ use super::credential::Credential;
 use super::records::{Done, Durability, Records, Store};
 use super::users::{checked, first_version};
 use super::{SqlDirectory, credential};
-use crate::login::{ApiError, User};
+use crate::model::{ApiError, User};
 
 /// Credentials and entries read at a time.
 const PAGE: usize = 1_000;

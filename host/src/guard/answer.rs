@@ -1,7 +1,7 @@
 //! Whether an answer says what has happened, and names nobody unknown.
 
 use super::Guard;
-use crate::login::{Decision, Outcome, Reason, on_one_line};
+use crate::model::{Decision, Outcome, Reason, on_one_line};
 
 /// A name within a message, in bytes.
 pub(super) const NAME: usize = 100;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::answer::NAME;
-use crate::login::{LinkRequest, Metadata, on_one_line};
+use crate::model::{LinkRequest, Metadata, on_one_line};
 
 /// Keys of `app_metadata` by which the host and the tenant keep accounts apart.
 /// Each is about one account, and the built-in policy leaves them where they
@@ -62,7 +62,7 @@ mod tests {
     use serde_json::json;
 
     use super::why_not;
-    use crate::login::LinkRequest;
+    use crate::model::LinkRequest;
 
     fn refused(user: serde_json::Value, app: serde_json::Value, allowed: Option<&[&str]>) -> Option<String> {
         let request = LinkRequest {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Guard, LINK};
 use crate::directory::Stored;
-use crate::login::{ApiError, Identity, LinkRequest, User};
+use crate::model::{ApiError, Identity, LinkRequest, User};
 
 impl Guard {
     /// The accounts that this login was to be linked with, and was not because

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::document::{Document, Origin};
 use super::faults::Fault;
 use crate::directory::{Directory, Memory, arrive, first_user};
-use crate::login::{Answer, LoginEvent, Timestamp, User, mask_addresses};
+use crate::model::{Answer, LoginEvent, Timestamp, User, mask_addresses};
 use crate::reading::{InputError, place_behind, read_json, read_text, shown};
 
 /// One login to decide.

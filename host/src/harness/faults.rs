@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use crate::directory::{Administration, CheckedLink, Directory, Memory, Stored};
-use crate::login::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
 /// Something that goes wrong at one call of the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

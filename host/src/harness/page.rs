@@ -8,7 +8,7 @@ use super::hints::Hint;
 use super::recorder::Call;
 use super::report::{PolicyVerdict, Report};
 use crate::limits::Limits;
-use crate::login::{Decision, Level, Step, Verdict, Verification, mask_addresses};
+use crate::model::{Decision, Level, Step, Verdict, Verification, mask_addresses};
 use crate::reading::shown;
 use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};

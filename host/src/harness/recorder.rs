@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::decide::AroundGuard;
 use crate::guard::Guard;
-use crate::login::{ApiError, Identity, LinkRequest, ManagementApi, Metadata, User, cut};
+use crate::model::{ApiError, Identity, LinkRequest, ManagementApi, Metadata, User, cut};
 
 /// One host call, or several in a row that are alike. Users and identities are
 /// told by their ids.

@@ -10,7 +10,7 @@ use super::hints::Hint;
 use super::recorder::Call;
 use crate::decide::Decided;
 use crate::guard::Refusal;
-use crate::login::{Decision, Outcome, Reason, Verdict, mask_addresses};
+use crate::model::{Decision, Outcome, Reason, Verdict, mask_addresses};
 use crate::sandbox::{LogLine, PluginOutput};
 use crate::terminal::Json;
 
@@ -197,7 +197,7 @@ mod tests {
 
     use super::super::changes::Change;
     use super::Report;
-    use crate::login::{Decision, Outcome};
+    use crate::model::{Decision, Outcome};
 
     #[test]
     fn numbers_stay_as_they_are() {

@@ -11,7 +11,7 @@ use super::recorder::Recorder;
 use super::report::{Cost, PluginInfo, PolicyVerdict, Report};
 use crate::decide::{Decided, DecidedInOrder, GoesOnAs, On, OnFailure, Policy, Undecided, decide_in_order};
 use crate::directory::{Administration, Directory, Memory};
-use crate::login::{ApiError, User, mask_addresses};
+use crate::model::{ApiError, User, mask_addresses};
 use crate::reading::InputError;
 use crate::sandbox::{CONTRACT, Plugin};
 

@@ -183,7 +183,7 @@ fn unknown(algorithm: &str) -> String {
     format!(
         "{} cannot be checked here, but argon2, bcrypt, hmac, ldap, pbkdf2, scrypt, sha1, sha256 and sha512; \
          leave the hash out, and the user sets a first password by a reset",
-        crate::login::cut(algorithm, 40)
+        crate::model::cut(algorithm, 40)
     )
 }
 

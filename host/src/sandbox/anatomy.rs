@@ -9,7 +9,7 @@ use wasmparser::{
     FunctionBody, Instance, Parser, Payload, ValType, Validator, WasmFeatures,
 };
 
-use crate::login::cut;
+use crate::model::cut;
 
 /// The structure of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::plugin::SettingsWarning;
 use crate::limits::Limits;
-use crate::login::{ApiError, Decision, Metadata, Outcome, Reason, Verdict, is_bidi_control, on_one_line};
+use crate::model::{ApiError, Decision, Metadata, Outcome, Reason, Verdict, is_bidi_control, on_one_line};
 
 /// How much a plugin may say: the limits that its words keep to.
 #[derive(Debug, Clone, Copy)]
@@ -262,7 +262,7 @@ fn is_deeper_than(value: &Value, levels: usize) -> bool {
 mod tests {
     use super::{Contract, error_told, failure};
     use crate::limits::Limits;
-    use crate::login::ApiError;
+    use crate::model::ApiError;
     use crate::sandbox::{Failure, SettingsWarning};
 
     #[test]

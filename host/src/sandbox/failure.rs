@@ -10,7 +10,7 @@ use super::CONTRACT;
 use super::state::{BeyondLimit, Passed};
 use super::work::SpentOnHost;
 use crate::limits::Limits;
-use crate::login::ApiError;
+use crate::model::ApiError;
 
 /// The reason why a plugin does not load.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use super::turnstile::Turnstile;
 use super::{check, v0_1};
 use crate::directory::PluginVersion;
 use crate::limits::Limits;
-use crate::login::{
+use crate::model::{
     Answer, ApiError, LinkRequest, LoginEvent, ManagementApi, Metadata, Outcome, Timestamp, User,
 };
 

@@ -15,7 +15,7 @@ use super::output::Output;
 use super::wasi;
 use super::work::{HOST_CALL, Work};
 use crate::limits::Limits;
-use crate::login::{ManagementApi, Timestamp, on_one_line};
+use crate::model::{ManagementApi, Timestamp, on_one_line};
 
 /// One login's state.
 pub(super) struct State {

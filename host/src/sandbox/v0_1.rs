@@ -10,7 +10,7 @@ use super::plugin::{Question, SettingsError, SettingsWarning};
 use super::state::{LogLevel, State};
 use super::work::{COPIED_BYTE, MADE_BYTE};
 use crate::limits::Limits;
-use crate::login::{
+use crate::model::{
     self, Decision, Identity, Level, LinkRequest, Outcome, Reason, Step, User, Verdict, Verification,
 };
 
@@ -75,8 +75,8 @@ pub(super) fn ask(
     }
 }
 
-impl From<&login::Answer> for handler::Answer {
-    fn from(answer: &login::Answer) -> Self {
+impl From<&model::Answer> for handler::Answer {
+    fn from(answer: &model::Answer) -> Self {
         Self {
             step: answer.step.into(),
             response: match &answer.proof {
@@ -220,7 +220,7 @@ impl raw::Host for State {
         self.enter("raw.user")?;
         let user = self.api.shown(&id);
         let text = user.and_then(|user| {
-            serde_json::to_string(&*user).map_err(|error| login::ApiError::Other(error.to_string()))
+            serde_json::to_string(&*user).map_err(|error| model::ApiError::Other(error.to_string()))
         });
         let length = text.as_ref().map_or(0, String::len);
         self.work.charge((length as u64).saturating_mul(MADE_BYTE));
@@ -261,7 +261,7 @@ fn event(question: &Question) -> types::LoginEvent {
             .map(|method| types::AuthenticationMethod {
                 name: method.name.clone(),
                 factor: method.factor.clone(),
-                at: method.timestamp.map(login::Timestamp::as_millis),
+                at: method.timestamp.map(model::Timestamp::as_millis),
             })
             .collect(),
         settings: question.settings.text().to_owned(),
@@ -275,8 +275,8 @@ impl From<&User> for types::User {
             user_id: user.user_id.clone(),
             email: user.email.clone(),
             email_verified: (&user.email_verified).into(),
-            created_at: user.created_at.map(login::Timestamp::as_millis),
-            last_login: user.last_login.map(login::Timestamp::as_millis),
+            created_at: user.created_at.map(model::Timestamp::as_millis),
+            last_login: user.last_login.map(model::Timestamp::as_millis),
             logins_count: user.logins_count,
             blocked: user.blocked,
             identities: user.identities.iter().map(Into::into).collect(),
@@ -390,9 +390,9 @@ impl From<types::Step> for Step {
     }
 }
 
-impl From<login::ApiError> for types::ApiError {
-    fn from(error: login::ApiError) -> Self {
-        use login::ApiError as E;
+impl From<model::ApiError> for types::ApiError {
+    fn from(error: model::ApiError) -> Self {
+        use model::ApiError as E;
         match error {
             E::Refused(why) => Self::Refused(why),
             E::BudgetSpent(which) => Self::BudgetSpent(which),
@@ -409,7 +409,7 @@ impl From<login::ApiError> for types::ApiError {
     }
 }
 
-impl From<types::ApiError> for login::ApiError {
+impl From<types::ApiError> for model::ApiError {
     fn from(error: types::ApiError) -> Self {
         use types::ApiError as E;
         check::error_told(match error {

@@ -9,7 +9,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use crate::login::Moment;
+use crate::model::Moment;
 
 /// Failed attempts from one sender before a login has to wait there.
 ///

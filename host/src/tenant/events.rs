@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Tenant;
 use super::login::{Around, LoggedIn, NotLoggedIn, Proved};
 use crate::directory::Credential;
-use crate::login::{Timestamp, User, cut};
+use crate::model::{Timestamp, User, cut};
 
 /// Events that are kept.
 const KEPT: usize = 2_000;

@@ -11,7 +11,7 @@ use super::one_time::Use;
 use super::weighed::Weighed;
 use crate::decide::{self, GoesOnAs, On, Undecided, decide_in_order};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_again};
-use crate::login::{
+use crate::model::{
     Answer, ApiError, Decision, Identity, IdentityKey, LoginEvent, Moment, Step, Timestamp, User,
     Verification, mask_addresses,
 };

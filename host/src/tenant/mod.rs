@@ -89,7 +89,7 @@ use sessions::Sessions;
 use verification::Verified;
 
 use crate::directory::{Administration, Credential};
-use crate::login::{Identity, Timestamp, User};
+use crate::model::{Identity, Timestamp, User};
 
 /// A tenant.
 pub struct Tenant {

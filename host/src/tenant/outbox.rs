@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::issuer::Issuer;
 use super::{Shared, html, random};
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 
 /// Messages that are kept.
 const KEPT: usize = 1_000;

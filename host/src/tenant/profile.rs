@@ -9,7 +9,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::login::User;
+use crate::model::User;
 
 /// A user object, its profile and its identities' profiles complete.
 pub(super) fn shown(user: &User) -> Map<String, Value> {

@@ -12,7 +12,7 @@ use super::login::Proved;
 use super::per_owner::{Owned, PerOwner};
 use super::random::secret;
 use super::weighed::Weighed;
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 
 /// Refresh tokens of one identity. Beyond, the oldest ends.
 ///
@@ -165,7 +165,7 @@ fn hash(name: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::{Grant, NotTaken, RefreshTokens};
-    use crate::login::{Moment, Timestamp, User};
+    use crate::model::{Moment, Timestamp, User};
     use crate::tenant::login::Proved;
 
     fn issued() -> (RefreshTokens, String) {

@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use super::state_dir::{StateDir, StateError};
-use crate::login::{Moment, Timestamp};
+use crate::model::{Moment, Timestamp};
 
 /// From when on the logins of an identity (`provider|id`) count, where not all
 /// do; by the identity's SHA-256.
@@ -133,7 +133,7 @@ fn read_line(line: &str) -> Option<([u8; 32], Moment)> {
 #[cfg(test)]
 mod tests {
     use super::Revocations;
-    use crate::login::Moment;
+    use crate::model::Moment;
     use crate::tenant::state_dir::StateDir;
 
     #[test]

@@ -18,7 +18,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use super::issuer::{Scheme, require_own_host};
 use super::management::Problem;
 use super::{Shared, authentication, html, management, outbox, start_page, time_limit, unknown_path};
-use crate::login::mask_addresses;
+use crate::model::mask_addresses;
 
 /// Auth0's limit for a body.
 const BODY_BYTES: usize = 1 << 20;

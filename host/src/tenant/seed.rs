@@ -4,7 +4,7 @@ use super::Tenant;
 use super::config::{Account, Connection, SeedUser};
 use super::passwords::Passwords;
 use crate::directory::{Credential, Stored};
-use crate::login::{ApiError, IdentityKey, Timestamp, mask_addresses};
+use crate::model::{ApiError, IdentityKey, Timestamp, mask_addresses};
 
 impl Tenant {
     /// Makes the configuration's users that are not there.

@@ -33,7 +33,7 @@ use super::state_dir::{StateDir, StateError};
 use super::verification::Verified;
 use super::{Shared, Tenant, management, reload, routes};
 use crate::directory::Administration;
-use crate::login::ApiError;
+use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
 
 /// How long running requests are waited for at the end.

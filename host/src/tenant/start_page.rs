@@ -11,7 +11,7 @@ use super::config::{Account, Connection, SeedUser};
 use super::issuer::Issuer;
 use super::{Shared, Tenant, html, random, run};
 use crate::directory::JournalQuery;
-use crate::login::{ApiError, IdentityKey, User, mask_addresses};
+use crate::model::{ApiError, IdentityKey, User, mask_addresses};
 
 /// Users that the page lists.
 const USERS: usize = 20;

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::random;
-use crate::login::{Identity, Moment, User};
+use crate::model::{Identity, Moment, User};
 
 /// The content of a `jti`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ fn mark(salt: &str, identity: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::TokenId;
-    use crate::login::{Moment, User};
+    use crate::model::{Moment, User};
 
     #[test]
     fn a_token_knows_its_identity_and_its_place_in_time() {

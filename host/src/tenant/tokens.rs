@@ -10,7 +10,7 @@ use super::issuer::Issuer;
 use super::login::Proved;
 use super::token_id::TokenId;
 use super::{Tenant, profile};
-use crate::login::{Timestamp, User};
+use crate::model::{Timestamp, User};
 
 /// Scopes that a user has of the Management API, for their own account.
 ///

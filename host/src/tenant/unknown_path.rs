@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::refusal::Envelope;
-use crate::login::{cut, mask_addresses};
+use crate::model::{cut, mask_addresses};
 
 /// Resources of Auth0's Management API, with what people call them.
 ///

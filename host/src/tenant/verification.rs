@@ -15,7 +15,7 @@ use super::Tenant;
 use super::token_id::TokenId;
 use super::tokens::seconds;
 use super::weighed::{Weighed, weight};
-use crate::login::{Moment, Timestamp, User};
+use crate::model::{Moment, Timestamp, User};
 
 /// What a token says that is ours.
 #[derive(Debug, Clone, Deserialize)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::login::User;
+use crate::model::User;
 
 /// The bytes that an entry of a store takes besides its value: its name, kept
 /// twice, and its places in the tables of the cache.

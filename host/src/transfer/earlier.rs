@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 
 use super::place::Place;
 use crate::directory::Refusal;
-use crate::login::mask_addresses;
+use crate::model::mask_addresses;
 
 /// Users that are remembered: some 40 MB. Of later ones it is not told where they
 /// stood first.

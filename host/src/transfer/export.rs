@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::user::to_import;
 use crate::directory::{Administration, Stored};
-use crate::login::ApiError;
+use crate::model::ApiError;
 use crate::terminal::write_json;
 
 /// How users are written.

@@ -12,7 +12,7 @@ use super::read::{Found, ReadError, Unreadable, UsersFile};
 use super::rejects::{Form, Rejects};
 use super::user::{Reader, form_of, why_foreign, why_left_out};
 use crate::directory::{Administration, Batch, Imported, LEFT_OUT};
-use crate::login::{ApiError, Timestamp, mask_addresses, on_one_line};
+use crate::model::{ApiError, Timestamp, mask_addresses, on_one_line};
 
 /// Lines in one transaction, at most: many, because pages of the indexes are then
 /// written fewer times; not more, because other writers wait meanwhile.

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::login::on_one_line;
+use crate::model::on_one_line;
 
 /// Which of Auth0's formats users are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

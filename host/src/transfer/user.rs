@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::foreign::{self, Fields};
 use super::rejects::Form;
 use crate::directory::{UserWithPassword, connection_in_id};
-use crate::login::{Identity, Timestamp, User, cut, is_connection_name};
+use crate::model::{Identity, Timestamp, User, cut, is_connection_name};
 use crate::password_hash;
 use crate::reading::{InputError, in_plain_words, read_json};
 

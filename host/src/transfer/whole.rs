@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use super::export::ExportError;
 use super::read::ReadError;
 use crate::directory::{Credential, Held, JournalColumns, JournalRow, SqlDirectory};
-use crate::login::{ApiError, Timestamp, User};
+use crate::model::{ApiError, Timestamp, User};
 use crate::password_hash::Hash;
 use crate::reading::read_json;
 use crate::terminal::write_json;

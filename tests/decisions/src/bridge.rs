@@ -1,7 +1,7 @@
 //! The policy's host calls, answered by the guard.
 
 use ligature_host::guard::Guard;
-use ligature_host::login::{self, ManagementApi, Timestamp};
+use ligature_host::model::{self, ManagementApi, Timestamp};
 use link_users_by_email::bindings::{self, ApiError, LinkRequest, User};
 use link_users_by_email::carry_out::Host;
 
@@ -16,7 +16,7 @@ pub struct Bridge {
     /// How many look-ups and links were asked for.
     pub calls: usize,
     /// The links that were asked for.
-    pub links: Vec<login::LinkRequest>,
+    pub links: Vec<model::LinkRequest>,
 }
 
 impl Host for Bridge {
@@ -32,7 +32,7 @@ impl Host for Bridge {
 
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError> {
         self.calls += 1;
-        let request: login::LinkRequest = types::link_request(request).map_err(ApiError::Invalid)?;
+        let request: model::LinkRequest = types::link_request(request).map_err(ApiError::Invalid)?;
         self.links.push(request.clone());
         self.guard.link(request).map(drop).map_err(types::error)
     }

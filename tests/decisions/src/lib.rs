@@ -18,7 +18,7 @@ use ligature_host::decide::{Round, until_settled};
 use ligature_host::directory::{Administration, ArrivalError, Directory, Memory, PluginVersion, arrive};
 use ligature_host::guard::{self, Guard};
 use ligature_host::limits::Limits;
-use ligature_host::login::{Answer, Decision, LinkRequest, LoginEvent, Outcome, Timestamp};
+use ligature_host::model::{Answer, Decision, LinkRequest, LoginEvent, Outcome, Timestamp};
 use link_policy::Policy;
 use link_users_by_email::carry_out::{on_continue, on_login};
 

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use ligature_host::login::{
+use ligature_host::model::{
     Authentication, AuthenticationMethod, Connection, Decision, Identity, LoginEvent, Outcome, Timestamp,
     User, Verification,
 };

@@ -1,14 +1,14 @@
 //! The host's types to the policy's and back, as the sandbox's
 //! `ligature:login@0.1.0` translates them.
 
-use ligature_host::login::{self, Timestamp};
+use ligature_host::model::{self, Timestamp};
 use link_users_by_email::bindings::{self as plugin, Response};
 use link_users_by_email::bindings::{AuthenticationMethod, Connection};
 use serde_json::{Map, Value};
 
 /// The event, with empty settings and without a trace.
 #[must_use]
-pub fn event(event: &login::LoginEvent) -> plugin::LoginEvent {
+pub fn event(event: &model::LoginEvent) -> plugin::LoginEvent {
     let methods = event.authentication.iter().flat_map(|authentication| &authentication.methods);
     let transaction = event.transaction.as_ref();
     plugin::LoginEvent {
@@ -36,7 +36,7 @@ pub fn event(event: &login::LoginEvent) -> plugin::LoginEvent {
 
 /// A user.
 #[must_use]
-pub fn user(user: &login::User) -> plugin::User {
+pub fn user(user: &model::User) -> plugin::User {
     plugin::User {
         user_id: user.user_id.clone(),
         email: user.email.clone(),
@@ -54,7 +54,7 @@ pub fn user(user: &login::User) -> plugin::User {
     }
 }
 
-fn identity(identity: &login::Identity) -> plugin::Identity {
+fn identity(identity: &model::Identity) -> plugin::Identity {
     let profile = |key| identity.profile_data.as_ref().and_then(|data| data.get(key));
     plugin::Identity {
         provider: identity.provider.clone(),
@@ -63,14 +63,14 @@ fn identity(identity: &login::Identity) -> plugin::Identity {
         is_social: identity.is_social,
         email: profile("email").and_then(Value::as_str).map(str::to_owned),
         email_verified: match profile("email_verified") {
-            Some(held) => verification(&login::Verification::from(held)),
+            Some(held) => verification(&model::Verification::from(held)),
             None => plugin::Verification::Absent,
         },
     }
 }
 
-fn verification(verification: &login::Verification) -> plugin::Verification {
-    use login::Verification as V;
+fn verification(verification: &model::Verification) -> plugin::Verification {
+    use model::Verification as V;
     match verification {
         V::Verified => plugin::Verification::Verified,
         V::Unverified => plugin::Verification::Unverified,
@@ -82,14 +82,14 @@ fn verification(verification: &login::Verification) -> plugin::Verification {
 
 /// An answer.
 #[must_use]
-pub fn answer(answer: &login::Answer) -> plugin::Answer {
+pub fn answer(answer: &model::Answer) -> plugin::Answer {
     plugin::Answer {
         step: match answer.step {
-            login::Step::ReauthenticateCandidate => plugin::Step::ReauthenticateCandidate,
-            login::Step::Confirm => plugin::Step::Confirm,
-            login::Step::VerifyEmail => plugin::Step::VerifyEmail,
-            login::Step::StepUpMfa => plugin::Step::StepUpMfa,
-            login::Step::ChooseCandidate => plugin::Step::ChooseCandidate,
+            model::Step::ReauthenticateCandidate => plugin::Step::ReauthenticateCandidate,
+            model::Step::Confirm => plugin::Step::Confirm,
+            model::Step::VerifyEmail => plugin::Step::VerifyEmail,
+            model::Step::StepUpMfa => plugin::Step::StepUpMfa,
+            model::Step::ChooseCandidate => plugin::Step::ChooseCandidate,
         },
         response: match &answer.proof {
             None => Response::Declined,
@@ -103,8 +103,8 @@ pub fn answer(answer: &login::Answer) -> plugin::Answer {
     }
 }
 
-pub(crate) fn link_request(request: &plugin::LinkRequest) -> Result<login::LinkRequest, String> {
-    Ok(login::LinkRequest {
+pub(crate) fn link_request(request: &plugin::LinkRequest) -> Result<model::LinkRequest, String> {
+    Ok(model::LinkRequest {
         primary: request.primary.clone(),
         secondary: request.secondary.clone(),
         user_metadata: object("user-metadata", request.user_metadata.as_deref())?,
@@ -115,15 +115,15 @@ pub(crate) fn link_request(request: &plugin::LinkRequest) -> Result<login::LinkR
 
 /// An outcome, without its trace.
 #[must_use]
-pub fn outcome(outcome: plugin::Outcome) -> login::Outcome {
-    login::Outcome {
+pub fn outcome(outcome: plugin::Outcome) -> model::Outcome {
+    model::Outcome {
         decision: match outcome.decision {
-            plugin::Decision::Proceed => login::Decision::Proceed,
-            plugin::Decision::Linked(primary) => login::Decision::Linked { primary },
+            plugin::Decision::Proceed => model::Decision::Proceed,
+            plugin::Decision::Linked(primary) => model::Decision::Linked { primary },
             plugin::Decision::Suggest(it) => {
-                login::Decision::Suggest { step: step(it.step), candidates: it.candidates }
+                model::Decision::Suggest { step: step(it.step), candidates: it.candidates }
             }
-            plugin::Decision::Deny(message) => login::Decision::Deny { message },
+            plugin::Decision::Deny(message) => model::Decision::Deny { message },
         },
         reasons: outcome.reasons.into_iter().map(reason).collect(),
         trace: Vec::new(),
@@ -131,24 +131,24 @@ pub fn outcome(outcome: plugin::Outcome) -> login::Outcome {
     }
 }
 
-fn step(step: plugin::Step) -> login::Step {
+fn step(step: plugin::Step) -> model::Step {
     match step {
-        plugin::Step::ReauthenticateCandidate => login::Step::ReauthenticateCandidate,
-        plugin::Step::Confirm => login::Step::Confirm,
-        plugin::Step::VerifyEmail => login::Step::VerifyEmail,
-        plugin::Step::StepUpMfa => login::Step::StepUpMfa,
-        plugin::Step::ChooseCandidate => login::Step::ChooseCandidate,
+        plugin::Step::ReauthenticateCandidate => model::Step::ReauthenticateCandidate,
+        plugin::Step::Confirm => model::Step::Confirm,
+        plugin::Step::VerifyEmail => model::Step::VerifyEmail,
+        plugin::Step::StepUpMfa => model::Step::StepUpMfa,
+        plugin::Step::ChooseCandidate => model::Step::ChooseCandidate,
     }
 }
 
-fn reason(reason: plugin::Reason) -> login::Reason {
-    login::Reason {
+fn reason(reason: plugin::Reason) -> model::Reason {
+    model::Reason {
         code: reason.code,
         level: match reason.level {
-            plugin::Level::Info => login::Level::Info,
-            plugin::Level::Finding => login::Level::Finding,
-            plugin::Level::Conflict => login::Level::Conflict,
-            plugin::Level::Error => login::Level::Error,
+            plugin::Level::Info => model::Level::Info,
+            plugin::Level::Finding => model::Level::Finding,
+            plugin::Level::Conflict => model::Level::Conflict,
+            plugin::Level::Error => model::Level::Error,
         },
         subject: reason.subject,
         detail: reason.detail,
@@ -157,8 +157,8 @@ fn reason(reason: plugin::Reason) -> login::Reason {
 
 /// An error.
 #[must_use]
-pub fn error(error: login::ApiError) -> plugin::ApiError {
-    use login::ApiError as E;
+pub fn error(error: model::ApiError) -> plugin::ApiError {
+    use model::ApiError as E;
     match error {
         E::Refused(why) => plugin::ApiError::Refused(why),
         E::BudgetSpent(which) => plugin::ApiError::BudgetSpent(which),

@@ -13,7 +13,7 @@ use decision_tests::{Decided, Login, log_in_through};
 use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::directory::Directory;
 use ligature_host::harness::{Case, Faulty, snapshot_path};
-use ligature_host::login::{LinkRequest, mask_addresses};
+use ligature_host::model::{LinkRequest, mask_addresses};
 use link_policy::Policy;
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use decision_tests::policies::{OF_THREE, OF_TWO};
 use decision_tests::small_states::{Account, Decide, NOW, Says, State, Verdict, accounts, i12, i13};
 use decision_tests::{Login, log_in};
 use ligature_host::directory::Memory;
-use ligature_host::login::{LoginEvent, Timestamp};
+use ligature_host::model::{LoginEvent, Timestamp};
 use link_policy::Policy;
 
 /// Every state of two accounts, of which the first has so many identities and

@@ -1,7 +1,7 @@
 //! Users: made, found, changed, counted, removed.
 
 use ligature_host::directory::{Imported, Stored};
-use ligature_host::login::{ApiError, MetadataPatch, User};
+use ligature_host::model::{ApiError, MetadataPatch, User};
 
 use super::super::users::{InFewWords, ada, at, google, kind, link, metadata, user};
 use super::super::{Implementation, Opened, Test};

@@ -1,7 +1,7 @@
 //! Logins that arrive: what the event says wins over an older copy.
 
 use ligature_host::directory::{Administration, ArrivalError, Credential, arrive};
-use ligature_host::login::{LoginEvent, User};
+use ligature_host::model::{LoginEvent, User};
 
 use super::super::users::{InFewWords, ada, at, google, link, user};
 use super::super::{Implementation, Opened, Test};

@@ -1,7 +1,7 @@
 //! A clock that is set back: what came later is what was done later.
 
 use ligature_host::directory::{JournalQuery, UndoError};
-use ligature_host::login::MetadataPatch;
+use ligature_host::model::MetadataPatch;
 
 use super::super::users::{InFewWords, ada, at, google, link, metadata, unlink, user};
 use super::super::{Implementation, Test};

@@ -6,7 +6,7 @@ use std::sync::Barrier;
 use ligature_host::directory::{
     Administration, Batch, CheckedLink, Credential, DryRun, Imported, Refusal, SqlDirectory, UserWithPassword,
 };
-use ligature_host::login::{ApiError, User};
+use ligature_host::model::{ApiError, User};
 
 use super::super::users::{InFewWords, ada, at, google, kind, link, unlink, user};
 use super::super::{Implementation, Test};
@@ -469,7 +469,7 @@ fn a_hash_is_replaced_by_another_of_the_same_password_only(implementation: &Impl
 fn a_password_is_imported_once(implementation: &Implementation) {
     let opened = implementation.open();
     let directory = &opened.directory;
-    let import = |user: ligature_host::login::User, hash: &str, replace: bool| {
+    let import = |user: ligature_host::model::User, hash: &str, replace: bool| {
         let lines = [(1, serde_json::to_string(&user).unwrap().into())];
         let read = |_, json: &str| {
             let user = serde_json::from_str(json).map_err(|error: serde_json::Error| error.to_string())?;

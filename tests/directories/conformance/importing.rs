@@ -1,7 +1,7 @@
 //! Many users at once.
 
 use ligature_host::directory::{Administration, Batch, Imported};
-use ligature_host::login::User;
+use ligature_host::model::User;
 
 use super::super::users::{InFewWords, ada, at, google, kind, link, user};
 use super::super::{Implementation, Test};

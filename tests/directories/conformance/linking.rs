@@ -1,7 +1,7 @@
 //! Two users become one, and an identity a user again.
 
 use ligature_host::directory::{CheckedLink, JournalQuery, Kind, Undo};
-use ligature_host::login::{ApiError, MetadataPatch, User};
+use ligature_host::model::{ApiError, MetadataPatch, User};
 
 use super::super::users::{
     InFewWords, ada, at, by, google, kind, link, metadata, unlink, user, without_mark,
@@ -100,7 +100,7 @@ fn a_login_through_a_linked_identity_is_its_primarys(implementation: &Implementa
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     assert_eq!(directory.owner_of(google.0, google.1, google.2).as_deref(), Some("auth0|1"));
     let other =
-        ligature_host::login::IdentityKey { connection: "other", provider: "google-oauth2", user_id: "115" };
+        ligature_host::model::IdentityKey { connection: "other", provider: "google-oauth2", user_id: "115" };
     assert_eq!(kind(&directory.owner(other).unwrap_err()), "invalid");
 }
 

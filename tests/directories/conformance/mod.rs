@@ -9,7 +9,7 @@ pub(crate) mod linking;
 pub(crate) mod operating;
 pub(crate) mod undoing;
 
-use ligature_host::login::User;
+use ligature_host::model::User;
 
 use super::{Implementation, Opened};
 

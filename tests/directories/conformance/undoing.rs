@@ -1,7 +1,7 @@
 //! The journal, and what it gives back.
 
 use ligature_host::directory::{Forget, JournalQuery, Kept, Kind, Undo, UndoError};
-use ligature_host::login::MetadataPatch;
+use ligature_host::model::MetadataPatch;
 
 use super::super::users::{
     InFewWords, ada, at, by, google, kind, link, metadata, unlink, user, without_mark,

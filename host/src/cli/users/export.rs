@@ -13,7 +13,7 @@ use crate::cli::output_file::{OutputFile, Readers};
 use crate::cli::{Exit, Outcome, print_line};
 use crate::directory::Open;
 use crate::harness::thousands;
-use crate::login::mask_addresses;
+use crate::model::mask_addresses;
 use crate::transfer::{self, Counts, ExportError, Exported, Format};
 
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use crate::cli::output_file::OutputFile;
 use crate::cli::{Exit, Outcome, print, print_json, print_line};
 use crate::directory::{Administration, Memory, Open};
 use crate::harness::thousands;
-use crate::login::{ApiError, cut, is_connection_name, mask_addresses};
+use crate::model::{ApiError, cut, is_connection_name, mask_addresses};
 use crate::terminal::{Json, Text};
 use crate::transfer::{self, Counts, Import, ImportError, ReadError, Rejects, Summary, UsersFile, WholeFile};
 

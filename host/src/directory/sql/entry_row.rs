@@ -12,7 +12,7 @@ use crate::directory::journal::{
 };
 use crate::directory::journal_query::Wanted;
 use crate::directory::records::{Done, Interrupted};
-use crate::login::{Moment, Reason, Timestamp, mask_addresses};
+use crate::model::{Moment, Reason, Timestamp, mask_addresses};
 
 /// What of an entry is one JSON text.
 #[derive(Serialize, Deserialize)]

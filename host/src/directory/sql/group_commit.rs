@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use super::in_place::InPlace;
 use super::sqlite::{busy, interrupted};
 use crate::directory::records::{Done, Durability, Interrupted};
-use crate::login::ApiError;
+use crate::model::ApiError;
 
 /// At most so many transactions are made durable together, so that the first
 /// of them need not wait for ever.

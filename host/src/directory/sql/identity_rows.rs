@@ -3,7 +3,7 @@
 use super::connection::{Connection, Param};
 use super::rows::text_of;
 use crate::directory::records::{Done, Owner};
-use crate::login::Identity;
+use crate::model::Identity;
 
 pub(super) fn owner(connection: &mut impl Connection, provider: &str, user_id: &str) -> Done<Option<Owner>> {
     let mut found = None;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::directory::Stored;
 use crate::directory::records::{Done, Logins, Records};
-use crate::login::User;
+use crate::model::User;
 
 /// After so long counts are written down, if no other transaction has done so.
 const MOMENT: Duration = Duration::from_millis(100);

@@ -27,7 +27,7 @@ use backon::{BlockingRetryable, ExponentialBuilder};
 use super::open::OpenError;
 use super::records::{Done, Durability, Interrupted, Logins, Records, Store};
 use super::state::{DirectoryState, ErrorCounts};
-use crate::login::ApiError;
+use crate::model::ApiError;
 pub(super) use migrations::Migrate;
 use postgres::Write;
 use seal::Seal;

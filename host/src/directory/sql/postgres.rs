@@ -18,7 +18,7 @@ use super::written::{Ended, Written, not_known};
 use crate::directory::PoolState;
 use crate::directory::open::OpenError;
 use crate::directory::records::{Done, Durability, Interrupted, Records};
-use crate::login::ApiError;
+use crate::model::ApiError;
 use address::Address;
 use session::{Server, is_away, words};
 

@@ -16,7 +16,7 @@ use crate::directory::journal::{Entry, EntryId, Forget, Kept};
 use crate::directory::journal_query::Wanted;
 use crate::directory::records::{Done, Interrupted, LAST_IP, Logins, Matching, Owner, Records, last_ip};
 use crate::directory::whole::JournalRow;
-use crate::login::{ApiError, Identity, Moment, Timestamp, User};
+use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 
 /// The records behind one connection.
 pub(super) struct Rows<'a, C> {

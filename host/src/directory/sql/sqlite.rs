@@ -20,7 +20,7 @@ use super::sqlite_file::{self, Access, Opened};
 use crate::directory::PoolState;
 use crate::directory::open::OpenError;
 use crate::directory::records::{Done, Durability, Interrupted, Logins, Records};
-use crate::login::ApiError;
+use crate::model::ApiError;
 
 /// How long a transaction waits: for others of this process, and for a writer of
 /// another.

@@ -8,7 +8,7 @@ use super::seal::{Opened, Seal};
 use crate::directory::credential::Credential;
 use crate::directory::records::Done;
 use crate::directory::whole::{JournalColumns, JournalRow};
-use crate::login::ApiError;
+use crate::model::ApiError;
 
 pub(super) fn credentials(
     connection: &mut impl Connection,

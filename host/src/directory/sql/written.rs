@@ -11,7 +11,7 @@ use super::rows::document;
 use crate::directory::credential::Credential;
 use crate::directory::journal::EntryId;
 use crate::directory::records::{Done, Records};
-use crate::login::{ApiError, User};
+use crate::model::{ApiError, User};
 
 /// How a transaction ended whose work was done.
 pub(super) enum Ended<T> {

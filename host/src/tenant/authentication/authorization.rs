@@ -3,7 +3,7 @@
 use super::error::Refused;
 use super::linking::{self, Linking};
 use super::params::Params;
-use crate::login::cut;
+use crate::model::cut;
 use crate::tenant::Tenant;
 use crate::tenant::config::{Client, LEGACY};
 use crate::tenant::issuer::Issuer;

@@ -16,7 +16,7 @@ use super::grants;
 use super::linking::{self, LinkStep, login_required};
 use super::params::{InQuery, Params};
 use super::steps::Pending;
-use crate::login::{Timestamp, User};
+use crate::model::{Timestamp, User};
 use crate::tenant::config::Client;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{Around, From, NotLoggedIn, Proved};

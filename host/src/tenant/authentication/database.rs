@@ -13,7 +13,7 @@ use super::params::Params;
 use super::prove::unavailable;
 use super::{ResetTicket, Verification};
 use crate::directory::Credential;
-use crate::login::{self, ApiError, IdentityKey, Metadata, Moment, Timestamp};
+use crate::model::{self, ApiError, IdentityKey, Metadata, Moment, Timestamp};
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;
@@ -68,7 +68,7 @@ pub(super) fn made(
     }
     user.user_metadata = metadata(params)?;
     user.email = Some(email.clone());
-    user.email_verified = login::Verification::Unverified;
+    user.email_verified = model::Verification::Unverified;
     (user.created_at, user.updated_at) = (Some(now), Some(now));
     let credential = Credential {
         connection: connection.name.clone(),

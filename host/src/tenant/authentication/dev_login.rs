@@ -16,7 +16,7 @@ use super::authorize::Asked;
 use super::pages;
 use super::params::InQuery;
 use super::prove::unavailable;
-use crate::login::{ApiError, Identity, User};
+use crate::model::{ApiError, Identity, User};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;
 use crate::tenant::sessions::{Browser, Session};

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::directory::{Actor, Evidence, JournalQuery, Kind, Provenance, Unlink};
-use crate::login::{ApiError, Identity, Timestamp, User, mask_addresses};
+use crate::model::{ApiError, Identity, Timestamp, User, mask_addresses};
 use crate::tenant::Tenant;
 
 /// Entries of the journal that are looked at.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::authorization::{Audience, Authorization};
-use crate::login::{Timestamp, User};
+use crate::model::{Timestamp, User};
 use crate::tenant::Tenant;
 use crate::tenant::config::Client;
 use crate::tenant::issuer::Issuer;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::error::Refused;
 use super::params::Params;
-use crate::login::User;
+use crate::model::User;
 use crate::tenant::config::{Client, LEGACY};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::{Shared, Tenant, profile, run};

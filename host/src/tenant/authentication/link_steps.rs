@@ -12,7 +12,7 @@ use super::error::Refused;
 use super::linking::{Does, LinkStep, Linking, holder, login_required, not_logged_in, owner_now, told};
 use super::pages::{self, Page};
 use super::steps::Form;
-use crate::login::{Timestamp, User};
+use crate::model::{Timestamp, User};
 use crate::tenant::login::{LoggedIn, Proved};
 use crate::tenant::sessions::Session;
 use crate::tenant::tokens::seconds;

@@ -6,7 +6,7 @@ use super::error::Refused;
 use super::linking::{Linking, holder, login_required, not_logged_in, owner_now};
 use super::prove::unavailable;
 use crate::directory::{Actor, CheckedLink, Evidence, Provenance, Stored, Unlink};
-use crate::login::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
+use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::Tenant;
 use crate::tenant::login::{Around, NotLoggedIn, Proved};
 

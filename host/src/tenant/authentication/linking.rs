@@ -17,7 +17,7 @@ use super::error::Refused;
 use super::params::Params;
 use super::prove::unavailable;
 use super::steps::Pending;
-use crate::login::{ApiError, User};
+use crate::model::{ApiError, User};
 use crate::tenant::Tenant;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{NotLoggedIn, Proved};
@@ -215,7 +215,7 @@ pub(super) fn login_required(words: impl Into<String>) -> Refused {
 pub(super) fn told(client: &str, why: Refused) -> Refused {
     tracing::warn!(
         target: "audit", client, error = why.error,
-        why = %crate::login::mask_addresses(&why.description), "a link that an application asked for was refused"
+        why = %crate::model::mask_addresses(&why.description), "a link that an application asked for was refused"
     );
     why
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::see_other;
 use super::pages;
 use super::params::{InQuery, Params};
-use crate::login::{cut, mask_addresses};
+use crate::model::{cut, mask_addresses};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::sessions::Browser;
 use crate::tenant::{Shared, Tenant, run};

@@ -60,7 +60,7 @@ use super::login::Proved;
 use super::login_name;
 use super::one_time::{OneTime, Use};
 use super::weighed::Weighed;
-use crate::login::{Moment, User};
+use crate::model::{Moment, User};
 use grants::Code;
 use prove::MailedCode;
 use steps::Pending;

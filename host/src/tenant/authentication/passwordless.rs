@@ -15,7 +15,7 @@ use super::error::{NOT_AN_ADDRESS, Refused};
 use super::legacy;
 use super::params::{InQuery, Params};
 use super::prove::{MailedCode, Typed, by_code, code_name, mailed};
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::From;

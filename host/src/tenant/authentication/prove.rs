@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::error::Refused;
 use super::params::Params;
 use crate::directory::Credential;
-use crate::login::{ApiError, Moment, Verification, mask_addresses};
+use crate::model::{ApiError, Moment, Verification, mask_addresses};
 use crate::tenant::attempts::{Attempt, TooMany, network};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::login::Proved;
@@ -281,7 +281,7 @@ fn is_attribute(name: &str) -> bool {
 }
 
 pub(super) fn unavailable(error: ApiError) -> Refused {
-    tracing::error!(error = %crate::login::mask_addresses(&error.to_string()), "the directory failed");
+    tracing::error!(error = %crate::model::mask_addresses(&error.to_string()), "the directory failed");
     Refused::server()
 }
 

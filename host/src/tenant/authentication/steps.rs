@@ -18,7 +18,7 @@ use super::pages::Page;
 use super::params::Params;
 use super::prove::Typed;
 use super::{database, pages, passwordless, prove};
-use crate::login::{Answer, Identity, Proof, Step};
+use crate::model::{Answer, Identity, Proof, Step};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{Around, From, LoggedIn, NotLoggedIn, Proved};
@@ -382,7 +382,7 @@ fn account(connection: &Connection, params: &Params) -> Result<Account, Refused>
     if email.as_ref().is_some_and(|email| !contact_syntax::is_email_address(email)) {
         return Err(Refused::request(NOT_AN_ADDRESS));
     }
-    let mut rest = crate::login::Metadata::new();
+    let mut rest = crate::model::Metadata::new();
     if let Some(name) = params.get("name") {
         rest.insert("name".to_owned(), name.into());
     }

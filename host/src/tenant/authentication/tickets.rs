@@ -14,7 +14,7 @@ use super::pages;
 use super::params::{InQuery, Params};
 use super::prove::unavailable;
 use crate::directory::Credential;
-use crate::login::{ApiError, IdentityKey, Moment, Timestamp};
+use crate::model::{ApiError, IdentityKey, Moment, Timestamp};
 use crate::tenant::one_time::OneTime;
 use crate::tenant::passwords::Wrong;
 use crate::tenant::weighed::Weighed;

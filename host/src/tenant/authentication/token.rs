@@ -19,7 +19,7 @@ use super::grants::Issued;
 use super::params::Params;
 use super::prove::{Typed, by_code, by_password, unavailable};
 use super::{legacy, linking};
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::{Around, From, NotLoggedIn, Proved};
@@ -297,7 +297,7 @@ impl Request<'_> {
         protocol: &'static str,
         scope: &str,
         again: bool,
-    ) -> Result<Arc<crate::login::User>, NotLoggedIn> {
+    ) -> Result<Arc<crate::model::User>, NotLoggedIn> {
         let around = Around {
             client: self.client,
             protocol,

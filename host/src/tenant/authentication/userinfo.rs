@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::bearer::{Bearer, Unauthorized, kept_by_nobody};
 use super::legacy;
 use super::prove::unavailable;
-use crate::login::{ApiError, mask_addresses};
+use crate::model::{ApiError, mask_addresses};
 use crate::tenant::tokens::profile_claims;
 use crate::tenant::verification::Claims;
 use crate::tenant::{Shared, Tenant, read};

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::scopes::is_management_scope;
-use crate::login::Metadata;
+use crate::model::Metadata;
 
 /// An application.
 #[derive(Clone, Deserialize)]

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::strategies::{ENTERPRISE, is_strategy, known_as};
-use crate::login::{Metadata, Timestamp, User};
+use crate::model::{Metadata, Timestamp, User};
 
 /// Where identities come from.
 #[derive(Debug, Clone, Deserialize)]

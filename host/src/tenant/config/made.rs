@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::login::Metadata;
+use crate::model::Metadata;
 
 use super::Connection;
 

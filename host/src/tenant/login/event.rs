@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{Around, From, Proved};
-use crate::login::{self, Authentication, AuthenticationMethod, LoginEvent, Timestamp, Transaction};
+use crate::model::{self, Authentication, AuthenticationMethod, LoginEvent, Timestamp, Transaction};
 use crate::tenant::Tenant;
 
 impl Tenant {
     pub(super) fn event(&self, proved: &Proved, around: &Around<'_>, now: Timestamp) -> LoginEvent {
         let connection = self.config.connection(&proved.connection);
-        let connection = login::Connection {
+        let connection = model::Connection {
             id: connection.map(|it| it.id.clone()).unwrap_or_default(),
             name: proved.connection.clone(),
             strategy: connection.map(|it| it.strategy.clone()).unwrap_or_default(),
@@ -26,7 +26,7 @@ impl Tenant {
         let mut rest = one("request", request);
         rest.insert("tenant".to_owned(), json!({ "id": self.config.name }));
         let mut event = LoginEvent::new(proved.user.clone(), connection, rest);
-        event.client = Some(login::Client {
+        event.client = Some(model::Client {
             client_id: around.client.client_id.clone(),
             name: around.client.name.clone(),
             rest: one("metadata", Value::Object(around.client.metadata.clone())),
@@ -62,7 +62,7 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::with_roles;
-    use crate::login::{Connection, LoginEvent, User};
+    use crate::model::{Connection, LoginEvent, User};
 
     #[test]
     fn an_event_shows_the_roles_of_its_user() {

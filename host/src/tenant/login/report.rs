@@ -2,7 +2,7 @@
 
 use crate::decide::Decided;
 use crate::guard::Guard;
-use crate::login::{cut, mask_addresses};
+use crate::model::{cut, mask_addresses};
 use crate::sandbox::{LogLevel, LogLine};
 use crate::tenant::Tenant;
 

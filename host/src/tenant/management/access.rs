@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use crate::directory::{Actor, Provenance};
-use crate::login::{ApiError, User};
+use crate::model::{ApiError, User};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::verification::{Claims, TokenError};

@@ -7,7 +7,7 @@ use contact_syntax::{is_email_address, is_phone_number};
 use serde::{Deserialize, Deserializer};
 
 use super::problem::Problem;
-use crate::login::Metadata;
+use crate::model::Metadata;
 
 /// Longest values, in characters.
 pub(super) const LENGTHS: [(&str, usize); 7] = [

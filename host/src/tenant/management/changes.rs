@@ -12,7 +12,7 @@ use super::attributes::{check_email, check_metadata, check_phone, check_text, pr
 use super::new_user::{exists, not_hashed};
 use super::problem::Problem;
 use crate::directory::{Credential, Stored};
-use crate::login::{ApiError, Metadata, Timestamp, User, Verification, patch};
+use crate::model::{ApiError, Metadata, Timestamp, User, Verification, patch};
 use crate::tenant::Tenant;
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;

@@ -17,7 +17,7 @@ use super::problem::{Problem, ProblemBody};
 use super::scan::each_user;
 use super::tickets::known_client;
 use super::users::deleted;
-use crate::login::{Metadata, is_connection_name};
+use crate::model::{Metadata, is_connection_name};
 use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
 use crate::tenant::{Shared, Tenant, random, run};
 

@@ -13,7 +13,7 @@ use super::paging::PageQuery;
 use super::path::{Asked, in_path};
 use super::problem::{Problem, ProblemBody};
 use super::shown::Fields;
-use crate::login::Metadata;
+use crate::model::Metadata;
 use crate::tenant::config::Connection;
 use crate::tenant::{Shared, Tenant};
 

@@ -19,7 +19,7 @@ use super::problem::{Problem, ProblemBody};
 use super::schemas::ProviderName;
 use super::shown;
 use crate::directory::{CheckedLink, Evidence, Provenance, Unlink};
-use crate::login::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
+use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::config::is_strategy;
 use crate::tenant::{Shared, Tenant, run};
 
@@ -218,7 +218,7 @@ fn named(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
     let databases = config.connections().filter(|it| it.is_database()).count();
     if !is_there && provider == "auth0" && databases > 1 && body.connection_id.is_none() {
         let is_linked = tenant.config.connections().filter(|it| it.is_database()).any(|it| {
-            let key = crate::login::IdentityKey { connection: &it.name, provider, user_id: id };
+            let key = crate::model::IdentityKey { connection: &it.name, provider, user_id: id };
             matches!(tenant.directory.owner(key), Ok(Some(_)))
         });
         if !is_linked {

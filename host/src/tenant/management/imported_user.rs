@@ -7,7 +7,7 @@ use super::new_user::NewUser;
 use super::problem::Problem;
 use super::tickets::by_address;
 use crate::directory::Credential;
-use crate::login::{ApiError, IdentityKey, Metadata, Timestamp, User, patch};
+use crate::model::{ApiError, IdentityKey, Metadata, Timestamp, User, patch};
 use crate::password_hash;
 use crate::tenant::config::Connection;
 use crate::tenant::{Tenant, random};

@@ -17,7 +17,7 @@ use super::openapi::{CommonRefusals, JobObject};
 use super::path::in_path;
 use super::problem::{Problem, ProblemBody};
 use super::tickets::{OfIdentity, known_client, no_organization, verifiable};
-use crate::login::Timestamp;
+use crate::model::Timestamp;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::one_time::OneTime;
 use crate::tenant::weighed::Weighed;

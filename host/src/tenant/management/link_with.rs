@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::access::Caller;
 use super::problem::Problem;
 use crate::directory::JournalQuery;
-use crate::login::{ApiError, Moment};
+use crate::model::{ApiError, Moment};
 use crate::tenant::Tenant;
 use crate::tenant::verification::{Claims, TokenError};
 

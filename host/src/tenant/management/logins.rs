@@ -15,7 +15,7 @@ use super::access::Caller;
 use super::openapi::CommonRefusals;
 use super::path::{Asked, UserId};
 use super::problem::{Problem, ProblemBody};
-use crate::login::{Identity, Timestamp, User, mask_addresses};
+use crate::model::{Identity, Timestamp, User, mask_addresses};
 use crate::tenant::refresh_tokens::Grant;
 use crate::tenant::sessions::Session;
 use crate::tenant::{Shared, Tenant, run};

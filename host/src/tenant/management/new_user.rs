@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::attributes::{check_email, check_metadata, check_phone, check_text};
 use super::problem::Problem;
 use crate::directory::Credential;
-use crate::login::{ApiError, Metadata, Timestamp, User, Verification};
+use crate::model::{ApiError, Metadata, Timestamp, User, Verification};
 use crate::tenant::config::Connection;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::login::Proved;

@@ -10,7 +10,7 @@ use utoipa::{IntoResponses, PartialSchema, ToSchema};
 use super::attributes::{FORBIDDEN, LENGTHS};
 use super::problem::ProblemBody;
 use super::schemas::NO_CONTROLS;
-use crate::login::{Identity, User};
+use crate::model::{Identity, User};
 
 /// What can happen to every request.
 #[derive(IntoResponses)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::login::{ApiError, mask_addresses};
+use crate::model::{ApiError, mask_addresses};
 
 /// A refusal, in Auth0's envelope.
 ///

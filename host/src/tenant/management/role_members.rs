@@ -17,7 +17,7 @@ use super::path::{Asked, UserId, in_path};
 use super::problem::{Problem, ProblemBody};
 use super::roles::Role;
 use super::scan::each_user;
-use crate::login::{ApiError, Timestamp, User};
+use crate::model::{ApiError, Timestamp, User};
 use crate::tenant::{Shared, Tenant, profile, read, run};
 
 /// Users of one role that are told: the checkpoints go no further.
@@ -138,7 +138,7 @@ pub(super) async fn assign(
     caller.require(&["update:users", "create:role_members"])?;
     let RoleIds { roles } = body.read()?;
     few(roles.len(), "roles")?;
-    tracing::info!(target: "audit", client = caller.client_id, user = %crate::login::mask_addresses(&id), roles = roles.len(), "roles are given");
+    tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are given");
     run(&tenant, move |tenant| {
         let names = roles.iter().map(|id| tenant.stores.roles.get(id).map(|role| role.name));
         let names = names.collect::<Result<Vec<_>, _>>()?;
@@ -173,7 +173,7 @@ pub(super) async fn withdraw(
     caller.require(&["update:users", "delete:role_members"])?;
     let RoleIds { roles } = body.read()?;
     few(roles.len(), "roles")?;
-    tracing::info!(target: "audit", client = caller.client_id, user = %crate::login::mask_addresses(&id), roles = roles.len(), "roles are taken");
+    tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are taken");
     run(&tenant, move |tenant| {
         let all = tenant.stores.roles.all();
         let is_named = |name: &str| {

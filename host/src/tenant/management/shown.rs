@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use crate::login::{Identity, User};
+use crate::model::{Identity, User};
 use crate::tenant::profile;
 
 /// What the directory keeps beside what this API shows.

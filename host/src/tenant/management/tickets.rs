@@ -13,7 +13,7 @@ use super::body::Body;
 use super::openapi::CommonRefusals;
 use super::problem::{Problem, ProblemBody};
 use crate::directory::Stored;
-use crate::login::{Identity, Moment, Timestamp, User};
+use crate::model::{Identity, Moment, Timestamp, User};
 use crate::tenant::authentication::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
 use crate::tenant::issuer::Issuer;
 use crate::tenant::{Shared, Tenant, run};

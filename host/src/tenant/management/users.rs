@@ -21,7 +21,7 @@ use super::problem::{Problem, ProblemBody};
 use super::search::{Query, known};
 use super::shown::{self, Fields};
 use crate::directory::Stored;
-use crate::login::{ApiError, User};
+use crate::model::{ApiError, User};
 use crate::tenant::config::LEGACY;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::{Shared, Tenant, profile, read, run};
@@ -333,7 +333,7 @@ pub(super) async fn delete(
     caller.require(&["delete:users"])?;
     let gone = id.clone();
     run(&tenant, move |tenant| deleted(tenant, &gone)).await?;
-    tracing::info!(target: "audit", client = caller.client_id, user = %crate::login::mask_addresses(&id), "a user was deleted");
+    tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), "a user was deleted");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -22,7 +22,7 @@ use super::openapi::{CommonRefusals, JobObject};
 use super::problem::{Problem, ProblemBody};
 use super::scan::each_user;
 use super::shown::{self, Fields};
-use crate::login::User;
+use crate::model::User;
 use crate::tenant::issuer::Issuer;
 use crate::tenant::one_time::OneTime;
 use crate::tenant::weighed::Weighed;

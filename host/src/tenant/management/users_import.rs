@@ -17,7 +17,7 @@ use super::access::Caller;
 use super::imported_user::{Became, Fault, ImportedUser};
 use super::openapi::{CommonRefusals, JobObject};
 use super::problem::{Problem, ProblemBody};
-use crate::login::cut;
+use crate::model::cut;
 use crate::tenant::Shared;
 use crate::tenant::config::Connection;
 use crate::tenant::json_object::Object;

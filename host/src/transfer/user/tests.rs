@@ -1,5 +1,5 @@
 use super::{Fault, Form, ReadUser, Reader, form_of, to_import};
-use crate::login::User;
+use crate::model::User;
 
 fn read_as(form: Form, connection: Option<&str>, json: &str) -> Result<ReadUser, Fault> {
     Reader { form, connection }.read(json, |_| {})

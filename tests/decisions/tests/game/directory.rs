@@ -1,7 +1,7 @@
 //! A state of the game as a directory, and back.
 
 use ligature_host::directory::Memory;
-use ligature_host::login::{
+use ligature_host::model::{
     Authentication, AuthenticationMethod, Connection, Identity, LoginEvent, Timestamp, Transaction, User,
     Verification,
 };

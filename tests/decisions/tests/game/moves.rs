@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use decision_tests::{Login, log_in};
 use ligature_host::directory::{Administration, CheckedLink, Directory, Memory, Provenance, Unlink};
-use ligature_host::login::{Answer, Decision, LinkRequest, Outcome, Timestamp};
+use ligature_host::model::{Answer, Decision, LinkRequest, Outcome, Timestamp};
 use link_policy::Policy;
 
 use crate::directory::{NOW, Older, directory, event, world};

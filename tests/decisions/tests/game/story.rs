@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use ligature_host::login::{Decision, Outcome};
+use ligature_host::model::{Decision, Outcome};
 
 use crate::moves::{Game, Move, taken_over};
 use crate::world::{Claim, Id, Player, World};

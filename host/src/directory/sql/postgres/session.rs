@@ -13,7 +13,7 @@ use super::address::Address;
 use crate::directory::records::{Done, Interrupted};
 use crate::directory::sql::connection::{Connection, Param, Row};
 use crate::directory::sql::migrations::{Database, from_to, with_cause};
-use crate::login::ApiError;
+use crate::model::ApiError;
 
 /// Said at the beginning of every connection. A row that another client holds
 /// keeps one connection for two seconds, and no statement takes as long as a

@@ -148,7 +148,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{carry_over, keep_marks, note_separation, without_carried};
-    use crate::login::{Timestamp, User};
+    use crate::model::{Timestamp, User};
 
     fn user(app_metadata: &Value, identities: &[&str]) -> User {
         let identities: Vec<Value> = identities

@@ -325,7 +325,7 @@ impl<'de> Deserialize<'de> for DigitsOrText {
 #[cfg(test)]
 mod tests {
     use super::{Identity, User};
-    use crate::login::Verification;
+    use crate::model::Verification;
 
     #[test]
     fn what_a_user_object_holds_comes_back_out() {

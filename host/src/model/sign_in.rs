@@ -78,7 +78,7 @@ fn take_over(held: &mut Map<String, Value>, sent: Map<String, Value>) {
 #[cfg(test)]
 mod tests {
     use super::signed_in;
-    use crate::login::{LoginEvent, User, Verification};
+    use crate::model::{LoginEvent, User, Verification};
 
     fn user(text: &str) -> User {
         serde_json::from_str::<User>(text).unwrap().with_own_identity("")

@@ -26,7 +26,7 @@ pub fn why_not_vouched_for(user: &User) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::why_not_vouched_for;
-    use crate::login::User;
+    use crate::model::User;
 
     fn user(profile: &str) -> User {
         let text = format!(

@@ -38,7 +38,7 @@ pub fn stand_alone(identity: &Identity, now: Timestamp) -> User {
 #[cfg(test)]
 mod tests {
     use super::stand_alone;
-    use crate::login::Identity;
+    use crate::model::Identity;
 
     #[test]
     fn a_user_made_of_an_identity_has_its_profile_and_nothing_else() {
