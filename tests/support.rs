@@ -1,12 +1,11 @@
 //! What the suites share.
 
-pub mod pgbouncer;
-pub mod postgres;
-
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use ligature_host::directory::SqlDirectory;
 use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
+use test_servers::{Pgbouncer, Postgres};
 
 /// The workspace's root.
 #[must_use]
@@ -33,3 +32,24 @@ pub static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| sandbox(Wasi::Minimal))
 pub static POLICY: LazyLock<Plugin> = LazyLock::new(|| {
     SANDBOX.load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN).expect("the built-in policy loads")
 });
+
+/// Opens a directory in a new schema of the server.
+///
+/// # Panics
+///
+/// When it cannot be opened.
+#[must_use]
+pub fn open_directory(server: &Postgres) -> SqlDirectory {
+    SqlDirectory::postgres(&server.schema(), None, true).expect("the directory opens")
+}
+
+/// Opens a directory in a new database, through the pooler.
+///
+/// # Panics
+///
+/// When it cannot be opened.
+#[must_use]
+pub fn open_pooled_directory(pooler: &Pgbouncer) -> SqlDirectory {
+    let url = pooler.url(&pooler.server.database());
+    SqlDirectory::postgres(&url, None, true).expect("the directory opens")
+}

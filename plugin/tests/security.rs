@@ -329,7 +329,7 @@ fn has_test(path: &Path, text: &str, name: &str) -> bool {
         has_attribute = line == "#[test]" || has_attribute && line.starts_with(['#', '/']);
     }
     // Suites with a list of their own: the name stands there too.
-    let lists = ["tests/directories", "tests/tenant"];
+    let lists = ["tests/directories", "host/tests/tenant"];
     let words =
         text.split(|it: char| !it.is_alphanumeric() && it != '_').filter(|word| *word == name).count();
     is_defined && words > 1 && lists.iter().any(|list| path.to_string_lossy().contains(list))

@@ -16,7 +16,8 @@ use ligature_host::directory::{Administration, SqlDirectory, arrive};
 use ligature_host::model::{Decision, LoginEvent, Timestamp};
 use ligature_host::sandbox::{Allocator, Options, Plugin, Question, Sandbox, Settings};
 use ligature_host::transfer::{Import, UsersFile, import};
-use ligature_tests::postgres::Postgres;
+use ligature_tests::open_directory;
+use test_servers::Postgres;
 
 use users::{email, file_of, user};
 
@@ -54,7 +55,7 @@ fn main() {
     match Postgres::start_durable() {
         Err(why) => println!("{}", why.0),
         Ok(server) => {
-            let directory: Arc<dyn Administration> = Arc::new(server.directory());
+            let directory: Arc<dyn Administration> = Arc::new(open_directory(&server));
             import_into(&*directory, &folder, SERVED);
             find(&*directory, SERVED);
             links_nothing(&plugin, &directory, "PostgreSQL", SERVED);

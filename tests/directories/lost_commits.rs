@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ligature_host::directory::{Administration, JournalQuery, SqlDirectory};
 use ligature_host::model::{ApiError, MetadataPatch};
-use ligature_tests::postgres::Postgres;
+use test_servers::Postgres;
 
 use super::users::{InFewWords, ada, at, google, link};
 

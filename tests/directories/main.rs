@@ -31,8 +31,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::directory::{Administration, DryRun, Memory, SqlDirectory};
-use ligature_tests::pgbouncer::Pgbouncer;
-use ligature_tests::postgres::Postgres;
+use ligature_tests::{open_directory, open_pooled_directory};
+use test_servers::{Pgbouncer, Postgres};
 
 /// What a test is given, and what it leaves open until it ends.
 pub(crate) struct Opened {
@@ -71,8 +71,8 @@ impl Implementation {
         let directory: Arc<dyn Administration> = match self {
             Self::Memory => Arc::new(Memory::default()),
             Self::Sqlite => Arc::new(sqlite()),
-            Self::Postgres(server) => Arc::new(server.directory()),
-            Self::Pooled(pooler) => Arc::new(pooler.directory()),
+            Self::Postgres(server) => Arc::new(open_directory(server)),
+            Self::Pooled(pooler) => Arc::new(open_pooled_directory(pooler)),
             Self::DryRun => Arc::new(DryRun::over(sqlite())),
         };
         Opened { directory, _folder: Some(folder) }

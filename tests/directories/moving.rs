@@ -25,7 +25,7 @@ fn sqlite(folder: &Path, name: &str, key: Option<SealKey>) -> SqlDirectory {
 /// An empty directory of this implementation, without a key.
 fn empty(implementation: &Implementation, folder: &Path) -> SqlDirectory {
     match implementation {
-        Implementation::Postgres(server) => server.directory(),
+        Implementation::Postgres(server) => ligature_tests::open_directory(server),
         _ => sqlite(folder, "there.db", None),
     }
 }

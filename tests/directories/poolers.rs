@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use ligature_host::directory::{Administration, Directory};
 use ligature_host::model::IdentityKey;
-use ligature_tests::pgbouncer::Pgbouncer;
+use ligature_tests::open_pooled_directory;
+use test_servers::Pgbouncer;
 
 use super::users::ada;
 use super::{Implementation, Test};
@@ -17,7 +18,7 @@ fn in_transaction_mode_says_what_to_set(implementation: &Implementation) {
     let Implementation::Pooled(in_session_mode) = implementation else { return };
     let pooler =
         Pgbouncer::start(in_session_mode.server.clone(), "transaction").expect("it was there before");
-    let directory = pooler.directory();
+    let directory = open_pooled_directory(&pooler);
     directory.create(ada()).expect("nobody else is there yet");
     let until = Instant::now() + Duration::from_secs(30);
     let refusal = OnceLock::new();

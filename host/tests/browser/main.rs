@@ -1,0 +1,145 @@
+//! Auth0's browser libraries and the tenant's own pages in Chromium, run against
+//! `ligature serve`: a tenant of its own for every suite of
+//! `host/tests/clients/browser/`.
+
+mod readme;
+#[path = "../clients/suites.rs"]
+mod suites;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use suites::{Suites, Tenant, npm_ci, output, run_to_its_end};
+
+const SUITES: Suites = Suites { requirement: "browser", sources: "clients/browser" };
+
+#[test]
+fn auth0_spa_js_logs_in_and_links() {
+    run("auth0-spa-js.test.mjs", USUAL);
+}
+
+#[test]
+fn auth0_js_logs_in_and_links() {
+    run("auth0-js.test.mjs", USUAL);
+}
+
+#[test]
+fn lock_logs_in() {
+    run("lock.test.mjs", USUAL);
+}
+
+#[test]
+fn older_locks_log_in_where_they_are_let_in() {
+    run("older-lock.test.mjs", Setting { switch: "legacy = true\n", ..USUAL });
+}
+
+#[test]
+fn people_log_in_on_the_tenants_own_pages() {
+    run("pages.test.mjs", Setting { policy: Some("asking-policy.json"), ..USUAL });
+}
+
+#[test]
+fn chromium_trusts_the_tenants_authority_as_its_user_does() {
+    run("certificate.test.mjs", USUAL);
+}
+
+#[test]
+fn the_readmes_sequence_ends_with_two_accounts_linked() {
+    let Some(folder) = installed() else { return };
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let tenant = readme::typed(place.path());
+    let mut suite = suite(folder, "readme.test.mjs", &tenant);
+    suite.env("HOME", place.path()).env("LIGATURE_README", readme::FILE);
+    // These applications are not started.
+    suite.env("LIGATURE_HTTP_APP", "http://localhost:1").env("LIGATURE_HTTPS_APP", "https://localhost:1");
+    run_to_its_end(&mut suite, &place.path().join("output"), &tenant);
+    readme::see_the_link(place.path());
+    assert!(!tenant.log().contains(" WARN "), "{}", tenant.log());
+    tenant.stop();
+}
+
+fn installed() -> Option<&'static Path> {
+    static INSTALLED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    SUITES.installed(&INSTALLED, "Chromium", packages)
+}
+
+/// How a suite is run.
+fn suite(folder: &Path, file: &str, tenant: &Tenant) -> Command {
+    let mut suite = Command::new("node");
+    suite
+        .args(["--test-reporter=spec", file])
+        .current_dir(folder)
+        .env("LIGATURE_HTTP", &tenant.http)
+        .env("LIGATURE_HTTPS", &tenant.https)
+        .env("LIGATURE_CA", &tenant.ca)
+        .env("LIGATURE_CHROMIUM", chromium().expect("it was found"))
+        .env("NODE_EXTRA_CA_CERTS", &tenant.ca);
+    suite
+}
+
+/// Settings of a suite's tenant beside `tenant.toml`.
+#[derive(Clone, Copy)]
+struct Setting {
+    policy: Option<&'static str>,
+    /// A line before what is there.
+    switch: &'static str,
+}
+
+const USUAL: Setting = Setting { policy: None, switch: "" };
+
+/// One suite, with the tenant that it asks.
+fn run(file: &str, setting: Setting) {
+    let Some(folder) = installed() else { return };
+    let place = tempfile::tempdir().expect("a temporary folder");
+    // The tenant must know where the application will listen. Its ports are held
+    // until then, or the tenant might get one.
+    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    let ports = held.each_ref().map(|held| held.local_addr().expect("its port").port());
+    let [http, https] = [("http", ports[0]), ("https", ports[1])]
+        .map(|(scheme, port)| format!("{scheme}://localhost:{port}"));
+    let config = include_str!("../clients/browser/tenant.toml");
+    let config = config.replace("HTTPS_APP", &https).replace("HTTP_APP", &http);
+    let config = setting.switch.to_owned() + &config;
+    let policy = setting.policy.map(|name| folder.join(name));
+    let policy = policy.as_ref().map(|policy| policy.to_str().expect("a path in UTF-8"));
+    let args: Vec<&str> = policy.iter().flat_map(|policy| ["--policy", policy]).collect();
+    let tenant = Tenant::start(&place.path().join("tenant"), &config, &args);
+    let home = place.path().join("home");
+    trust(&home, &tenant.ca);
+
+    let mut suite = suite(folder, file, &tenant);
+    suite.env("HOME", &home).env("LIGATURE_HTTP_APP", http).env("LIGATURE_HTTPS_APP", https);
+    drop(held);
+    run_to_its_end(&mut suite, &place.path().join("output"), &tenant);
+    tenant.stop();
+}
+
+/// Has Chromium trust an authority, as `ligature serve` tells its users to.
+fn trust(home: &Path, authority: &Path) {
+    let folder = home.join(".pki/nssdb");
+    fs::create_dir_all(&folder).expect("a folder");
+    let certutil = || {
+        let mut command = Command::new("certutil");
+        command.arg("-d").arg(format!("sql:{}", folder.display()));
+        command
+    };
+    output(certutil().args(["-N", "--empty-password"])).expect("a database of certificates");
+    output(certutil().args(["-A", "-t", "C,,", "-n", "ligature", "-i"]).arg(authority))
+        .expect("it is trusted");
+}
+
+fn packages(folder: &Path) -> Result<(), String> {
+    output(Command::new(chromium()?).arg("--version"))?;
+    output(Command::new("sh").args(["-c", "command -v certutil"]))
+        .map_err(|_| "there is no certutil (Debian: libnss3-tools)")?;
+    npm_ci(folder, include_str!("../clients/browser/package-lock.json"))
+}
+
+/// Its full path.
+fn chromium() -> Result<String, String> {
+    output(Command::new("sh").args(["-c", "command -v chromium"]))
+        .map_err(|_| "there is no chromium".to_owned())
+}

@@ -1,0 +1,119 @@
+//! What the suites of other programs share: a tenant to ask, the packages that
+//! they need, their end.
+
+#[path = "../serving/mod.rs"]
+pub(crate) mod serving;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+pub(crate) use serving::Tenant;
+use serving::end;
+
+/// Suites that other programs run.
+pub(crate) struct Suites {
+    /// How `LIGATURE_REQUIRE` calls them.
+    pub(crate) requirement: &'static str,
+    /// Their folder within `host/tests/`.
+    pub(crate) sources: &'static str,
+}
+
+impl Suites {
+    /// The folder where the suites are run: copies of theirs beside the packages
+    /// that they need. `None`: said once why they are not run.
+    pub(crate) fn installed(
+        &self,
+        once: &'static OnceLock<Option<PathBuf>>,
+        name: &str,
+        packages: fn(&Path) -> Result<(), String>,
+    ) -> Option<&'static Path> {
+        let install = || {
+            let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
+            let folder = target.join(self.requirement);
+            fs::create_dir_all(&folder).expect("a folder");
+            // Another `cargo test` may be at it too; the lock ends with the file.
+            let lock = File::create(folder.join("lock")).expect("a file");
+            lock.lock().expect("it is locked");
+            let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(self.sources);
+            for file in fs::read_dir(sources).expect("the suites").map(|file| file.expect("a file").path()) {
+                let Some(name) = file.file_name().filter(|_| file.is_file()) else { continue };
+                let (bytes, copy) = (fs::read(&file).expect("a file"), folder.join(name));
+                // A suite that is running already reads the same bytes.
+                if fs::read(&copy).ok().as_ref() != Some(&bytes) {
+                    fs::write(copy, bytes).expect("a copy");
+                }
+            }
+            let Err(why) = packages(&folder) else { return Some(folder) };
+            let why = format!("{}: those for {name} were not run: {why}", self.requirement);
+            let required = std::env::var("LIGATURE_REQUIRE").unwrap_or_default();
+            assert!(!required.split([',', ' ']).any(|name| name == self.requirement), "{why}");
+            // Not `eprintln!`, which nobody sees of a test that passes.
+            let _ = writeln!(std::io::stderr(), "{why}");
+            None
+        };
+        once.get_or_init(install).as_deref()
+    }
+}
+
+/// Runs a suite, whose words are shown only if it fails.
+pub(crate) fn run_to_its_end(suite: &mut Command, output: &Path, tenant: &Tenant) {
+    let file = File::create(output).expect("a file");
+    suite.stdin(Stdio::null()).stderr(file.try_clone().expect("a file")).stdout(file);
+    for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
+        suite.env_remove(proxy).env_remove(proxy.to_uppercase());
+    }
+    let mut child = suite.spawn().expect("the suite starts");
+    let status = end(&mut child, Duration::from_mins(4));
+    assert!(
+        status.is_some_and(|status| status.success()),
+        "{status:?}\n{}\n--- what the tenant said ---\n{}",
+        fs::read_to_string(output).unwrap_or_default(),
+        tenant.log(),
+    );
+}
+
+/// What `npm ci` installs from a lock, given the Node.js that the suites need.
+pub(crate) fn npm_ci(folder: &Path, lock: &str) -> Result<(), String> {
+    let node = output(Command::new("node").arg("--version"))?;
+    let version: Vec<u32> = node.trim_start_matches('v').split('.').map_while(|n| n.parse().ok()).collect();
+    if version < vec![20, 19] {
+        return Err(format!("node is {node}, older than 20.19"));
+    }
+    unless_stamped(&folder.join("node_modules"), lock, || {
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        output(npm.current_dir(folder))
+    })
+}
+
+/// Installs what was not installed from these very pins.
+pub(crate) fn unless_stamped(
+    installed: &Path,
+    pins: &str,
+    install: impl FnOnce() -> Result<String, String>,
+) -> Result<(), String> {
+    let stamp = installed.join(".ligature");
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == pins) {
+        return Ok(());
+    }
+    let _ = fs::remove_file(&stamp);
+    install()?;
+    fs::write(&stamp, pins).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+/// What a command prints; one line of its complaint if it fails.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let ran = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if ran.status.success() {
+        return Ok(text(&ran.stdout));
+    }
+    let complaint = text(&ran.stderr);
+    let line = complaint.lines().find(|line| line.contains("rror")).or(complaint.lines().last());
+    Err(format!("{program}: {}", line.unwrap_or("it failed")))
+}

@@ -1,0 +1,202 @@
+//! Every answer that asks for patience says how much.
+
+use std::sync::Barrier;
+
+use serde_json::json;
+
+use crate::http::{Request, Response};
+use crate::tenants::{
+    CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, by_id, database_user, open, redeem, secret_of,
+};
+use test_servers::Postgres;
+
+crate::tests![
+    too_many_requests,
+    too_many_attempts,
+    too_many_at_a_time,
+    a_directory_that_is_locked,
+    a_directory_that_is_gone
+];
+
+/// The response has this status, and tells to wait for this number of seconds.
+fn assert_waits(name: &str, response: &Response, status: u16, seconds: &str) {
+    assert_eq!(response.status, status, "{name}: {}", response.text());
+    assert_eq!(response.header("retry-after"), Some(seconds), "{name}: {}", response.text());
+}
+
+fn password_fields(password: &str) -> [(&'static str, &str); 6] {
+    [
+        ("client_id", "web"),
+        ("client_secret", secret_of("web").expect("a secret")),
+        ("grant_type", REALM_GRANT),
+        ("realm", DATABASE),
+        ("username", "ada@example.com"),
+        ("password", password),
+    ]
+}
+
+fn by_password(password: &str) -> Request {
+    Request::post("/oauth/token").form(&password_fields(password))
+}
+
+fn ada() -> String {
+    database_user("ada", "ada@example.com")
+}
+
+fn too_many_requests() {
+    let limits = "\n[rate_limit]\nmanagement = { per_second = 1, burst = 1 }\n\
+        authentication = { per_second = 1, burst = 1 }\n";
+    let tenant = Tenant::with(&(limits.to_owned() + &ada()));
+    for request in [
+        Request::get("/api/v2/users"),
+        by_password(PASSWORD),
+        Request::get("/authorize"),
+        Request::get("/u/login"),
+    ] {
+        let refused = (0..100).map(|_| tenant.send(&request)).find(|it| it.status == 429).expect("too many");
+        assert_waits(&request.target, &refused, 429, "1");
+    }
+}
+
+/// For as long as every further attempt is refused.
+fn too_many_attempts() {
+    let tenant = Tenant::with(&ada());
+    for _ in 0..10 {
+        tenant.send(&by_password("wrong"));
+    }
+    assert_waits("token", &tenant.send(&by_password(PASSWORD)), 429, "600");
+
+    let mut browser = tenant.browser();
+    let state = open(&mut browser, &[]);
+    let fields = [
+        ("state", state.as_str()),
+        ("connection", DATABASE),
+        ("username", "ada@example.com"),
+        ("password", PASSWORD),
+    ];
+    assert_waits("page", &browser.submit("/u/login", &fields), 429, "600");
+
+    let cross_origin = json!({
+        "client_id": "web", "username": "ada@example.com", "password": PASSWORD, "realm": DATABASE,
+        "credential_type": "http://auth0.com/oauth/grant-type/password-realm",
+    });
+    let origin = |request: Request| request.header("origin", "http://localhost:3000");
+    let response = tenant.send(&origin(Request::post("/co/authenticate").json(&cross_origin)));
+    assert_waits("cross-origin", &response, 429, "600");
+    let exposed = response.header("access-control-expose-headers").unwrap_or_default();
+    assert!(exposed.contains("retry-after"), "pages may read it: {exposed}");
+
+    let code = [
+        ("grant_type", "http://auth0.com/oauth/grant-type/passwordless/otp"),
+        ("realm", "email"),
+        ("username", "ada@example.com"),
+        ("otp", "no code"),
+    ];
+    for n in 0..10 {
+        // A third failure would end the code.
+        if n % 2 == 0 {
+            start(&tenant);
+        }
+        tenant.token("web", &code);
+    }
+    start(&tenant);
+    assert_waits("code", &tenant.token("web", &code), 429, "600");
+}
+
+fn start(tenant: &Tenant) {
+    let asked =
+        json!({ "client_id": "spa", "connection": "email", "send": "code", "email": "ada@example.com" });
+    assert_eq!(tenant.send(&Request::post("/passwordless/start").json(&asked)).status, 200);
+}
+
+/// Hashes take their time here.
+fn too_many_at_a_time() {
+    let config = CONFIG.replace("memory_kib = 64\niterations = 1", "memory_kib = 1024\niterations = 4");
+    let tenant = Tenant::configured(&(config + &ada()), &[]);
+    let barrier = Barrier::new(150);
+    let answers: Vec<Response> = std::thread::scope(|scope| {
+        let logins: Vec<_> = (0..150)
+            .map(|number| {
+                let (barrier, tenant) = (&barrier, &tenant);
+                scope.spawn(move || {
+                    let mut fields = password_fields(PASSWORD);
+                    let username = format!("n{number}@example.com");
+                    fields[4].1 = &username;
+                    barrier.wait();
+                    tenant.send(&Request::post("/oauth/token").form(&fields))
+                })
+            })
+            .collect();
+        logins.into_iter().map(|it| it.join().expect("an answer")).collect()
+    });
+    let busy: Vec<&Response> = answers.iter().filter(|it| it.status == 429).collect();
+    assert!(!busy.is_empty(), "nobody was sent away");
+    busy.into_iter().for_each(|it| assert_waits("busy", it, 429, "1"));
+}
+
+/// Somebody else writes, and does not end.
+fn a_directory_that_is_locked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("users.db");
+    let directory = format!("sqlite:{}", file.display());
+    let tenant = Tenant::started(&ada(), &["--directory", &directory]);
+    let token = tenant.client_token("web");
+    let other = rusqlite::Connection::open(&file).expect("the file");
+    other.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
+
+    let sign_up = json!({
+        "client_id": "web", "connection": DATABASE, "email": "new@example.com", "password": PASSWORD,
+    });
+    let sign_up = Request::post("/dbconnections/signup").json(&sign_up);
+    let patch = Request::new("PATCH", "/api/v2/users/auth0%7Cada").json(&json!({ "name": "Ada" }));
+    for request in [sign_up, patch.bearer(&token)] {
+        assert_waits(&request.target, &tenant.send(&request), 503, "1");
+    }
+}
+
+/// The server of the directory has ended.
+fn a_directory_that_is_gone() {
+    let server = match Postgres::start() {
+        Ok(server) => server,
+        Err(why) => {
+            eprintln!("{}", why.0);
+            return;
+        }
+    };
+    let tenant = Tenant::started(&ada(), &["--directory", &server.schema()]);
+    let token = tenant.client_token("web");
+    let mut browser = tenant.browser();
+    let answer = crate::tenants::by_password(&mut browser, "ada@example.com", &[]).answer();
+    let tokens = tenant.password_tokens("web", "ada@example.com", "openid profile offline_access");
+    let access = crate::tenants::text(&tokens["access_token"]);
+    drop(server);
+
+    let mut browser = tenant.browser();
+    let state = open(&mut browser, &[]);
+    let fields = [
+        ("state", state.as_str()),
+        ("connection", DATABASE),
+        ("username", "ada@example.com"),
+        ("password", PASSWORD),
+    ];
+    let refresh_token = crate::tenants::text(&tokens["refresh_token"]);
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", &*refresh_token)];
+    let link = Request::post("/api/v2/users/auth0%7Cada/identities").json(&by_id("google-oauth2", "1"));
+    let requests = [
+        Request::get("/api/v2/users").bearer(&token),
+        Request::get("/api/v2/users/auth0%7Cada").bearer(&token),
+        link.bearer(&token),
+        Request::get("/userinfo").bearer(&access),
+        by_password(PASSWORD),
+    ];
+    // Each waits for the server for some seconds.
+    std::thread::scope(|scope| {
+        for request in &requests {
+            let tenant = &tenant;
+            scope.spawn(move || assert_waits(&request.target, &tenant.send(request), 503, "1"));
+        }
+        scope.spawn(|| assert_waits("refresh", &tenant.token("web", &refresh), 503, "1"));
+        scope.spawn(|| assert_waits("code", &redeem(&tenant, "web", &answer["code"]), 503, "1"));
+        assert_waits("page", &browser.submit("/u/login", &fields), 503, "1");
+    });
+}

@@ -1,0 +1,62 @@
+//! `ligature serve` over HTTP: what it refuses, whom it withstands, and what
+//! the plugin makes of its logins.
+
+#[path = "../serving/mod.rs"]
+mod serving;
+
+mod accounts;
+mod attacks;
+mod bearers;
+mod hostile;
+mod http;
+mod legacy;
+mod linking;
+mod logins;
+mod management;
+mod older;
+mod outages;
+mod paths;
+mod refusals;
+mod tenants;
+mod tokens;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A test and its name.
+type Test = (&'static str, fn());
+
+/// A list of tests, each under its own name.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => { pub(crate) const TESTS: &[crate::Test] = &[$((stringify!($name), $name)),*]; };
+}
+use tests;
+
+fn main() -> std::process::ExitCode {
+    let args = Arguments::from_args();
+    let modules: Vec<(&str, Vec<Test>)> = vec![
+        ("accounts", accounts::tests()),
+        ("attacks", attacks::TESTS.to_vec()),
+        ("bearers", bearers::TESTS.to_vec()),
+        ("hostile", hostile::tests()),
+        ("legacy", legacy::TESTS.to_vec()),
+        ("linking", linking::tests()),
+        ("logins", logins::tests()),
+        ("management", management::tests()),
+        ("paths", paths::TESTS.to_vec()),
+        ("older", older::TESTS.to_vec()),
+        ("outages", outages::TESTS.to_vec()),
+        ("refusals", refusals::TESTS.to_vec()),
+    ];
+    let trials = modules.into_iter().flat_map(|(module, tests)| {
+        tests.into_iter().map(move |(name, test)| {
+            Trial::test(format!("{module}::{name}"), move || {
+                test();
+                Ok::<(), Failed>(())
+            })
+        })
+    });
+    let conclusion = libtest_mimic::run(&args, trials.collect());
+    // Nothing else ends what a static holds.
+    tenants::stop_shared();
+    conclusion.exit_code()
+}
