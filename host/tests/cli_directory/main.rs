@@ -8,8 +8,10 @@ mod written_files;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -346,21 +348,47 @@ fn a_strict_import_ends_at_the_first_bad_line_and_goes_on_there() {
     assert!(told.contains("2 there already, just so"), "{told}");
 }
 
+/// A trigger keeps the import from getting through its second batch: the kill
+/// always lands behind the first commit and before the second.
 #[test]
 fn an_import_that_is_killed_goes_on_where_it_stopped() {
+    const BATCH: i64 = 20_000;
     let place = Place::empty();
-    let users: String = (0..40_000)
-        .map(|n| format!("{{\"user_id\":\"auth0|{n}\",\"email\":\"u{n}@example.com\"}}\n"))
+    place.good(&["users", "import", "users.ndjson"]);
+    let database = rusqlite::Connection::open(place.path().join("users.db")).expect("the database opens");
+    database
+        .execute_batch(
+            "CREATE TRIGGER endless BEFORE INSERT ON users WHEN NEW.user_id = 'auth0|n30000' BEGIN
+               SELECT count(*) FROM (WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT n FROM n);
+             END",
+        )
+        .expect("a trigger");
+    let count = || {
+        let all = "SELECT count(*) FROM users WHERE user_id LIKE 'auth0|n%'";
+        database.query_row(all, [], |row| row.get::<_, i64>(0)).expect("a count")
+    };
+    let users: String = (1..=2 * BATCH)
+        .map(|n| format!("{{\"user_id\":\"auth0|n{n}\",\"email\":\"u{n}@example.com\"}}\n"))
         .collect();
-    place.write("users.ndjson", users.as_bytes());
+    place.write("many.ndjson", users.as_bytes());
     let mut child =
-        place.command(&["users", "import", "users.ndjson"]).stdout(Stdio::null()).spawn().expect("it starts");
-    std::thread::sleep(std::time::Duration::from_millis(400));
-    let _ = child.kill();
-    let _ = child.wait();
-    let told = place.good(&["users", "import", "users.ndjson"]);
-    assert!(!told.contains("left out") && !told.contains("just so"), "no user twice: {told}");
-    assert_eq!(place.users().lines().count(), 40_000);
+        place.command(&["users", "import", "many.ndjson"]).stdout(Stdio::null()).spawn().expect("it starts");
+    let until = Instant::now() + Duration::from_mins(2);
+    while count() == 0 {
+        assert!(Instant::now() < until, "the first batch is not written");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(child.try_wait().expect("its state"), None, "the import is still running");
+    child.kill().expect("it is killed");
+    assert_eq!(child.wait().expect("it ends").signal(), Some(9));
+    assert_eq!(count(), BATCH, "the first batch, whole, and nothing of the second");
+    database.execute_batch("DROP TRIGGER endless").expect("no trigger");
+
+    assert_eq!(
+        place.good(&["users", "import", "many.ndjson"]),
+        "went on behind line 20,000, where an earlier import stopped\n20,000 users added\n"
+    );
+    assert_eq!(count(), 2 * BATCH);
 }
 
 #[test]
