@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::scopes::is_management_scope;
 use crate::model::Metadata;
+use crate::tenant::config::scopes::is_management_scope;
 
 /// An application.
 #[derive(Clone, Deserialize)]

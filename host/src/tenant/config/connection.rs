@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::strategies::{ENTERPRISE, is_strategy, known_as};
 use crate::model::{Metadata, Timestamp, User};
+use crate::tenant::config::strategies::{ENTERPRISE, is_strategy, known_as};
 
 /// Where identities come from.
 #[derive(Debug, Clone, Deserialize)]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::model::Metadata;
 
-use super::Connection;
+use crate::tenant::config::Connection;
 
 /// How many there can be in the life of a process, changes included: each stays
 /// where it is, so that a login that has found it can go on with it.
@@ -94,7 +94,7 @@ impl Made {
 
 #[cfg(test)]
 mod tests {
-    use super::{Connection, MOST, Made, NotMade, Slot};
+    use crate::tenant::config::made::{Connection, MOST, Made, NotMade, Slot};
 
     fn slot(id: &str, name: &str) -> Slot {
         let text = format!("id = {id:?}\nname = {name:?}\nstrategy = \"auth0\"");

@@ -270,7 +270,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::Config;
+    use crate::tenant::config::Config;
 
     fn refusal(text: &str) -> String {
         Config::parse(text).unwrap_err().to_string()

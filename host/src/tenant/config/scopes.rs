@@ -108,7 +108,7 @@ pub(super) fn is_management_scope(scope: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{RESOURCES, is_management_scope};
+    use crate::tenant::config::scopes::{RESOURCES, is_management_scope};
 
     #[test]
     fn scopes_of_auth0_are_known_and_others_are_not() {

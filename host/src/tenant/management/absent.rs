@@ -9,9 +9,9 @@ use axum::routing::get;
 use axum::{Json, extract::Request};
 use serde_json::{Map, Value, json};
 
-use super::access::Caller;
-use super::problem::Problem;
-use crate::tenant::Shared;
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::problem::Problem;
+use crate::tenant::state::Shared;
 
 /// The answer for a part that is absent.
 #[derive(Clone, Copy)]

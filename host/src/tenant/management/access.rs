@@ -7,13 +7,14 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, request};
 use serde_json::Value;
 
-use super::problem::Problem;
 use crate::directory::{Actor, Provenance};
 use crate::model::{ApiError, User};
-use crate::tenant::issuer::Issuer;
-use crate::tenant::tokens::CURRENT_USER_SCOPES;
-use crate::tenant::verification::{Claims, TokenError};
-use crate::tenant::{Shared, Tenant, read};
+use crate::tenant::management::problem::Problem;
+use crate::tenant::server::blocking::read;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
+use crate::tenant::signing::verification::{Claims, TokenError};
+use crate::tenant::state::{Shared, Tenant};
 
 /// Whoever holds a token of the Management API.
 #[derive(Debug, Clone)]
@@ -117,7 +118,7 @@ impl Caller {
             Err(ApiError::NotFound(_)) => true,
             Err(error) => return Err(error.into()),
         };
-        if !is_theirs || tenant.revocations.is_revoked(user_id, self.claims.began()) {
+        if !is_theirs || tenant.people.revocations.is_revoked(user_id, self.claims.began()) {
             tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
             tenant.metrics.refused_token("revoked");
             let words = "The token was revoked: the password or the account was changed since.";
@@ -171,7 +172,7 @@ impl Caller {
 /// nobody else but `/userinfo`.
 fn is_for_management(tenant: &Tenant, claims: &Claims) -> bool {
     let is_own = |audience: &str, path: &str| {
-        audience.strip_suffix(path).is_some_and(|issuer| tenant.hosts.is_own(issuer))
+        audience.strip_suffix(path).is_some_and(|issuer| tenant.signing.hosts.is_own(issuer))
     };
     match &claims.aud {
         Value::String(one) => is_own(one, "api/v2/"),

@@ -6,8 +6,8 @@
 use contact_syntax::{is_email_address, is_phone_number};
 use serde::{Deserialize, Deserializer};
 
-use super::problem::Problem;
 use crate::model::Metadata;
+use crate::tenant::management::problem::Problem;
 
 /// Longest values, in characters.
 pub(super) const LENGTHS: [(&str, usize); 7] = [

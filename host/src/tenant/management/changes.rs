@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::attributes::{check_email, check_metadata, check_phone, check_text, present};
-use super::new_user::{exists, not_hashed};
-use super::problem::Problem;
 use crate::directory::{Credential, Stored};
 use crate::model::{ApiError, Metadata, Timestamp, User, Verification, patch};
-use crate::tenant::Tenant;
 use crate::tenant::config::Connection;
-use crate::tenant::issuer::Issuer;
+use crate::tenant::management::attributes::{check_email, check_metadata, check_phone, check_text, present};
+use crate::tenant::management::new_user::{exists, not_hashed};
+use crate::tenant::management::problem::Problem;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::Tenant;
 
 /// A change of a user: what stands there replaces what was there, `null`
 /// removes it; metadata is merged on the first level.
@@ -80,7 +80,7 @@ pub(super) fn changed(
     let hash = change
         .password
         .as_deref()
-        .map(|password| tenant.passwords.hash(password).map_err(not_hashed))
+        .map(|password| tenant.people.passwords.hash(password).map_err(not_hashed))
         .transpose()?;
     for _ in 0..5 {
         let stored = tenant.directory.get(user_id)?;

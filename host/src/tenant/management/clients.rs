@@ -8,15 +8,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use super::access::Caller;
-use super::openapi::{ClientList, ClientObject, CommonRefusals, GrantList, ResourceServerList};
-use super::paging::PageQuery;
-use super::path::{Asked, in_path};
-use super::problem::{Problem, ProblemBody};
-use super::shown::Fields;
 use crate::tenant::config::{Client, derived};
-use crate::tenant::issuer::Issuer;
-use crate::tenant::{Shared, Tenant};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::openapi::{
+    ClientList, ClientObject, CommonRefusals, GrantList, ResourceServerList,
+};
+use crate::tenant::management::paging::PageQuery;
+use crate::tenant::management::path::{Asked, in_path};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::shown::Fields;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::{Shared, Tenant};
 
 /// The secret fields of a client.
 const SECRETS: [&str; 1] = ["client_secret"];
@@ -26,7 +28,7 @@ const SECRETS: [&str; 1] = ["client_secret"];
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Names of fields, separated by commas.
-    #[param(schema_with = super::schemas::field_names)]
+    #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
@@ -57,7 +59,7 @@ pub(super) struct ListQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct FieldsQuery {
     /// Names of fields, separated by commas.
-    #[param(schema_with = super::schemas::field_names)]
+    #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,

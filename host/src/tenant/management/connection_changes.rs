@@ -8,18 +8,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::body::{Body, Items};
-use super::connections::{inexistent, shown};
-use super::openapi::{CommonRefusals, ConnectionObject};
-use super::path::in_path;
-use super::problem::{Problem, ProblemBody};
-use super::scan::each_user;
-use super::tickets::known_client;
-use super::users::deleted;
 use crate::model::{Metadata, is_connection_name};
 use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
-use crate::tenant::{Shared, Tenant, random, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::body::{Body, Items};
+use crate::tenant::management::connections::{inexistent, shown};
+use crate::tenant::management::openapi::{CommonRefusals, ConnectionObject};
+use crate::tenant::management::path::in_path;
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::scan::each_user;
+use crate::tenant::management::tickets::known_client;
+use crate::tenant::management::users::deleted;
+use crate::tenant::people::random;
+use crate::tenant::server::blocking::run;
+use crate::tenant::state::{Shared, Tenant};
 
 /// The largest size of the options, in bytes.
 const OPTIONS: usize = 16 << 10;
@@ -34,7 +36,7 @@ const METADATA: (usize, usize) = (10, 255);
 pub(super) struct NewConnection {
     #[schema(pattern = "^[A-Za-z0-9]([A-Za-z0-9-]{0,126}[A-Za-z0-9])?$")]
     name: String,
-    #[schema(schema_with = super::schemas::strategy)]
+    #[schema(schema_with = crate::tenant::management::schemas::strategy)]
     strategy: String,
     #[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     display_name: Option<String>,
@@ -346,7 +348,7 @@ fn removed(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
 mod tests {
     use serde_json::json;
 
-    use super::without_secrets;
+    use crate::tenant::management::connection_changes::without_secrets;
 
     #[test]
     fn options_are_shown_without_secrets() {

@@ -7,15 +7,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::access::Caller;
-use super::openapi::{CommonRefusals, ConnectionList, ConnectionObject};
-use super::paging::PageQuery;
-use super::path::{Asked, in_path};
-use super::problem::{Problem, ProblemBody};
-use super::shown::Fields;
 use crate::model::Metadata;
 use crate::tenant::config::Connection;
-use crate::tenant::{Shared, Tenant};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::openapi::{CommonRefusals, ConnectionList, ConnectionObject};
+use crate::tenant::management::paging::PageQuery;
+use crate::tenant::management::path::{Asked, in_path};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::shown::Fields;
+use crate::tenant::state::{Shared, Tenant};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +39,7 @@ pub(super) struct ListQuery {
     #[param(minimum = 1, maximum = 100)]
     take: Option<u32>,
     /// Names of fields, separated by commas.
-    #[param(schema_with = super::schemas::field_names)]
+    #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,

@@ -29,7 +29,7 @@ pub(super) fn cell(value: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::cell;
+    use crate::tenant::management::csv::cell;
 
     #[test]
     fn a_cell_is_one_cell_and_no_formula() {

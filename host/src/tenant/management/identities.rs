@@ -10,18 +10,19 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::body::Body;
-use super::link_with::proved_user;
-use super::openapi::{CommonRefusals, IdentityObject};
-use super::path::{UserId, in_path};
-use super::problem::{Problem, ProblemBody};
-use super::schemas::ProviderName;
-use super::shown;
 use crate::directory::{CheckedLink, Evidence, Provenance, Unlink};
 use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::config::is_strategy;
-use crate::tenant::{Shared, Tenant, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::body::Body;
+use crate::tenant::management::link_with::proved_user;
+use crate::tenant::management::openapi::{CommonRefusals, IdentityObject};
+use crate::tenant::management::path::{UserId, in_path};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::schemas::ProviderName;
+use crate::tenant::management::shown;
+use crate::tenant::server::blocking::run;
+use crate::tenant::state::{Shared, Tenant};
 
 /// Which account is to be linked: by its id, or by an ID token of it.
 #[derive(Deserialize, ToSchema)]
@@ -34,7 +35,7 @@ pub(super) struct LinkBody {
     connection_id: Option<String>,
     /// The account's id, with or without the provider before it.
     #[serde(default, deserialize_with = "text_or_number")]
-    #[schema(schema_with = super::schemas::text_or_number)]
+    #[schema(schema_with = crate::tenant::management::schemas::text_or_number)]
     user_id: Option<String>,
     /// An ID token of the account, for the application that calls.
     link_with: Option<String>,
@@ -109,7 +110,7 @@ fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> 
     };
     let answer = linked_to(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
     if let (Err(_), Some(token)) = (&answer, proof) {
-        tenant.spent_proofs.give_back(&token);
+        tenant.logins.spent_proofs.give_back(&token);
     }
     answer
 }
@@ -292,7 +293,7 @@ fn unlinked(
 mod tests {
     use serde_json::json;
 
-    use super::LinkBody;
+    use crate::tenant::management::identities::LinkBody;
 
     #[test]
     fn an_id_is_text_or_an_integer_however_it_is_written() {

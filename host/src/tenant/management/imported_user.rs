@@ -3,14 +3,15 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::new_user::NewUser;
-use super::problem::Problem;
-use super::tickets::by_address;
 use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey, Metadata, Timestamp, User, patch};
 use crate::password_hash;
 use crate::tenant::config::Connection;
-use crate::tenant::{Tenant, random};
+use crate::tenant::management::new_user::NewUser;
+use crate::tenant::management::problem::Problem;
+use crate::tenant::management::tickets::by_address;
+use crate::tenant::people::random;
+use crate::tenant::state::Tenant;
 
 /// The fields of the import format.
 const ALLOWED: [&str; 15] = [
@@ -263,8 +264,9 @@ impl<'a> ImportedUser<'a> {
         }
         let both: [(&str, Option<&Metadata>); 2] =
             [("user_metadata", user.user_metadata.as_ref()), ("app_metadata", user.app_metadata.as_ref())];
-        both.into_iter()
-            .try_for_each(|(name, metadata)| super::attributes::check_metadata(name, metadata))?;
+        both.into_iter().try_for_each(|(name, metadata)| {
+            crate::tenant::management::attributes::check_metadata(name, metadata)
+        })?;
         Ok(())
     }
 }

@@ -11,17 +11,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::body::Body;
-use super::openapi::{CommonRefusals, JobObject};
-use super::path::in_path;
-use super::problem::{Problem, ProblemBody};
-use super::tickets::{OfIdentity, known_client, no_organization, verifiable};
 use crate::model::Timestamp;
-use crate::tenant::issuer::Issuer;
-use crate::tenant::one_time::OneTime;
-use crate::tenant::weighed::Weighed;
-use crate::tenant::{Shared, random, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::body::Body;
+use crate::tenant::management::openapi::{CommonRefusals, JobObject};
+use crate::tenant::management::path::in_path;
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::tickets::{OfIdentity, known_client, no_organization, verifiable};
+use crate::tenant::people::one_time::OneTime;
+use crate::tenant::people::random;
+use crate::tenant::people::weighed::Weighed;
+use crate::tenant::server::blocking::run;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::Shared;
 
 /// How long a job is remembered, in seconds.
 const LIFETIME_S: u64 = 86_400;

@@ -8,12 +8,12 @@ use moka::sync::Cache;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::access::Caller;
-use super::problem::Problem;
 use crate::directory::JournalQuery;
 use crate::model::{ApiError, Moment};
-use crate::tenant::Tenant;
-use crate::tenant::verification::{Claims, TokenError};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::problem::Problem;
+use crate::tenant::signing::verification::{Claims, TokenError};
+use crate::tenant::state::Tenant;
 
 /// The user that an ID token proves, if the token is one that the caller's
 /// application got from the tenant that the caller's own token is of.
@@ -34,14 +34,14 @@ pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Resu
         Err(ApiError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    if tenant.revocations.is_revoked(&user_id, claims.began()) {
+    if tenant.people.revocations.is_revoked(&user_id, claims.began()) {
         return Err(refused(tenant, caller, INVALID, "its password or account was changed since"));
     }
     // Whoever has parted the accounts since does not mean this token.
     if is_parted_since(tenant, &user_id, claims.began())? {
         return Err(refused(tenant, caller, INVALID, "its account was unlinked since"));
     }
-    if !tenant.spent_proofs.spend(token) {
+    if !tenant.logins.spent_proofs.spend(token) {
         return Err(refused(tenant, caller, INVALID, "it has linked before"));
     }
     Ok(user_id)

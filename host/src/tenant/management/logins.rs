@@ -11,14 +11,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::Caller;
-use super::openapi::CommonRefusals;
-use super::path::{Asked, UserId};
-use super::problem::{Problem, ProblemBody};
 use crate::model::{Identity, Timestamp, User, mask_addresses};
-use crate::tenant::refresh_tokens::Grant;
-use crate::tenant::sessions::Session;
-use crate::tenant::{Shared, Tenant, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::openapi::CommonRefusals;
+use crate::tenant::management::path::{Asked, UserId};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::people::refresh_tokens::Grant;
+use crate::tenant::people::sessions::Session;
+use crate::tenant::server::blocking::run;
+use crate::tenant::state::{Shared, Tenant};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +71,7 @@ pub(super) async fn sessions(
     caller.require(&["read:sessions"])?;
     run(&tenant, move |tenant| {
         let user = tenant.directory.get(&id)?.user;
-        let all = identities(&user).flat_map(|it| tenant.sessions.of(&it)).collect::<Vec<_>>();
+        let all = identities(&user).flat_map(|it| tenant.people.sessions.of(&it)).collect::<Vec<_>>();
         let shown = all.iter().filter(|it| is_good(tenant, it)).map(|it| session(tenant, &user, it));
         page(shown.collect(), "sessions", &asked)
     })
@@ -91,7 +92,7 @@ pub(super) async fn end_sessions(
     caller.require(&["delete:sessions"])?;
     run(&tenant, move |tenant| {
         let user = tenant.directory.get(&id)?.user;
-        let ended: usize = identities(&user).map(|it| tenant.sessions.end_of(&it)).sum();
+        let ended: usize = identities(&user).map(|it| tenant.people.sessions.end_of(&it)).sum();
         tracing::info!(
             target: "audit", client = caller.client_id, user = %mask_addresses(&id), ended, "sessions were ended"
         );
@@ -116,7 +117,7 @@ pub(super) async fn refresh_tokens(
     caller.require(&["read:refresh_tokens"])?;
     run(&tenant, move |tenant| {
         let user = tenant.directory.get(&id)?.user;
-        let all = identities(&user).flat_map(|it| tenant.refresh_tokens.of(&it));
+        let all = identities(&user).flat_map(|it| tenant.people.refresh_tokens.of(&it));
         let shown = all.map(|(family, grant)| refresh_token(tenant, &user, &family, &grant));
         page(shown.collect(), "tokens", &asked)
     })
@@ -139,7 +140,7 @@ pub(super) async fn end_refresh_tokens(
     run(&tenant, move |tenant| {
         let user = tenant.directory.get(&id)?.user;
         for identity in identities(&user) {
-            tenant.refresh_tokens.end_where(&identity, |_| true);
+            tenant.people.refresh_tokens.end_where(&identity, |_| true);
         }
         tracing::info!(
             target: "audit", client = caller.client_id, user = %mask_addresses(&id), "refresh tokens were ended"
@@ -154,7 +155,7 @@ fn identities(user: &User) -> impl Iterator<Item = String> {
 }
 
 fn is_good(tenant: &Tenant, session: &Session) -> bool {
-    !tenant.revocations.is_revoked(&session.proved.user.user_id, session.proved.began)
+    !tenant.people.revocations.is_revoked(&session.proved.user.user_id, session.proved.began)
 }
 
 fn session(tenant: &Tenant, user: &User, session: &Session) -> Value {

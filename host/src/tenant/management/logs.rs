@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use super::access::Caller;
-use super::openapi::{CommonRefusals, LogList, LogObject};
-use super::paging::PageQuery;
-use super::path::{Asked, UserId, in_path};
-use super::problem::{Problem, ProblemBody};
-use super::search::Query;
-use super::shown::Fields;
-use crate::tenant::Shared;
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::openapi::{CommonRefusals, LogList, LogObject};
+use crate::tenant::management::paging::PageQuery;
+use crate::tenant::management::path::{Asked, UserId, in_path};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::search::Query;
+use crate::tenant::management::shown::Fields;
+use crate::tenant::state::Shared;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,7 @@ pub(super) struct ListQuery {
     #[param(pattern = "^date:-?1$")]
     sort: Option<String>,
     /// Names of fields, separated by commas.
-    #[param(schema_with = super::schemas::field_names)]
+    #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
@@ -44,7 +44,7 @@ pub(super) struct ListQuery {
     #[param(minimum = 1, maximum = 100)]
     take: Option<u32>,
     /// A query in Lucene's syntax, such as `type:s AND user_id:"auth0|1"`.
-    #[param(schema_with = super::schemas::text)]
+    #[param(schema_with = crate::tenant::management::schemas::text)]
     q: Option<String>,
 }
 
@@ -58,8 +58,10 @@ fn listed(tenant: &Shared, asked: ListQuery, fits: impl Fn(&Value) -> bool) -> R
         None | Some("") => None,
         Some(q) => Some(Query::parse(q).map_err(|why| Problem::bad(why, "invalid_query_string"))?),
     };
-    let mut events =
-        tenant.events.all(|event| fits(event) && parsed.as_ref().is_none_or(|query| query.matches(event)));
+    let mut events = tenant
+        .logins
+        .events
+        .all(|event| fits(event) && parsed.as_ref().is_none_or(|query| query.matches(event)));
     let mut answer = if query.from.is_some() || query.take.is_some() {
         // A bare array, whose last event is where to go on.
         query.of(&events, "logs", "log_id")?["logs"].take()
@@ -107,7 +109,7 @@ pub(super) async fn get(
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
     let id = in_path(path)?;
-    let found = tenant.events.all(|event| event["log_id"] == id.as_str()).pop();
+    let found = tenant.logins.events.all(|event| event["log_id"] == id.as_str()).pop();
     let inexistent = || Problem::new(StatusCode::NOT_FOUND, "The log does not exist", "inexistent_log");
     found.map(Json).ok_or_else(inexistent)
 }
@@ -144,7 +146,7 @@ pub(in crate::tenant) async fn recorded(
     let response = next.run(request).await;
     if let (Some(caller), true) = (caller, is_known) {
         let who = (caller.client_id.as_str(), caller.user_id.as_deref());
-        tenant.events.of_api(who, (method.as_str(), &path), response.status().as_u16());
+        tenant.logins.events.of_api(who, (method.as_str(), &path), response.status().as_u16());
     }
     response
 }

@@ -61,7 +61,7 @@ pub(super) use logs::recorded;
 pub(super) use problem::Problem;
 pub(super) use stores::Stores;
 
-use super::Shared;
+use crate::tenant::state::Shared;
 
 /// The endpoints.
 pub(super) fn router() -> Router<Shared> {

@@ -6,15 +6,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::attributes::{check_email, check_metadata, check_phone, check_text};
-use super::problem::Problem;
 use crate::directory::Credential;
 use crate::model::{ApiError, Metadata, Timestamp, User, Verification};
 use crate::tenant::config::Connection;
-use crate::tenant::issuer::Issuer;
-use crate::tenant::login::Proved;
-use crate::tenant::passwords::Wrong;
-use crate::tenant::{Tenant, passwordless_id, random};
+use crate::tenant::logins::log_in::Proved;
+use crate::tenant::management::attributes::{check_email, check_metadata, check_phone, check_text};
+use crate::tenant::management::problem::Problem;
+use crate::tenant::people::login_name::passwordless_id;
+use crate::tenant::people::passwords::Wrong;
+use crate::tenant::people::random;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::Tenant;
 
 /// A user to be made.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -110,7 +112,7 @@ impl NewUser {
             return Err(missing("email"));
         }
         let password = self.password.as_deref().ok_or_else(|| missing("password"))?;
-        let hash = tenant.passwords.hash(password).map_err(not_hashed)?;
+        let hash = tenant.people.passwords.hash(password).map_err(not_hashed)?;
         let id = self.user_id.clone().unwrap_or_else(random::object_id);
         let credential = Credential {
             connection: connection.name.clone(),

@@ -7,10 +7,10 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder, Ref, RefOr};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-use super::attributes::{FORBIDDEN, LENGTHS};
-use super::problem::ProblemBody;
-use super::schemas::NO_CONTROLS;
 use crate::model::{Identity, User};
+use crate::tenant::management::attributes::{FORBIDDEN, LENGTHS};
+use crate::tenant::management::problem::ProblemBody;
+use crate::tenant::management::schemas::NO_CONTROLS;
 
 /// What can happen to every request.
 #[derive(IntoResponses)]
@@ -206,7 +206,7 @@ pub(super) struct LogObject {
 }
 
 list!(LogList of LogObject, logs, "Events, bare or in a page.");
-list!(RoleList of super::roles::Role, roles, "Roles, bare or in a page.");
+list!(RoleList of crate::tenant::management::roles::Role, roles, "Roles, bare or in a page.");
 list!(MemberList of MemberObject, users, "Users who have a role, bare or in a page.");
 list!(PermissionList of PermissionObject, permissions, "Permissions, bare or in a page.");
 list!(ClientList of ClientObject, clients, "Clients, bare or in a page.");

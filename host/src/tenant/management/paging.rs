@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use super::problem::Problem;
+use crate::tenant::management::problem::Problem;
 
 /// Most that one page holds.
 const MOST: u32 = 100;
@@ -82,7 +82,7 @@ impl PageQuery {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::PageQuery;
+    use crate::tenant::management::paging::PageQuery;
 
     #[test]
     fn a_list_is_the_same_by_pages_and_by_checkpoints() {

@@ -6,8 +6,8 @@ use axum::http::request;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
-use crate::tenant::Shared;
+use crate::tenant::management::problem::Problem;
+use crate::tenant::state::Shared;
 
 /// A user's id, `provider|id`; the bar as it is or encoded.
 pub(super) struct UserId(pub(super) String);

@@ -9,16 +9,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::body::Body;
-use super::openapi::{CommonRefusals, MemberList, PermissionList, RoleList};
-use super::paging::PageQuery;
-use super::path::{Asked, UserId, in_path};
-use super::problem::{Problem, ProblemBody};
-use super::roles::Role;
-use super::scan::each_user;
 use crate::model::{ApiError, Timestamp, User};
-use crate::tenant::{Shared, Tenant, profile, read, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::body::Body;
+use crate::tenant::management::openapi::{CommonRefusals, MemberList, PermissionList, RoleList};
+use crate::tenant::management::paging::PageQuery;
+use crate::tenant::management::path::{Asked, UserId, in_path};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::roles::Role;
+use crate::tenant::management::scan::each_user;
+use crate::tenant::people::profile;
+use crate::tenant::server::blocking::{read, run};
+use crate::tenant::state::{Shared, Tenant};
 
 /// Users of one role that are told: the checkpoints go no further.
 const TOLD: usize = 1_000;

@@ -10,15 +10,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::access::Caller;
-use super::body::Body;
-use super::openapi::{CommonRefusals, RoleList};
-use super::paging::PageQuery;
-use super::path::{Asked, in_path};
-use super::problem::{Problem, ProblemBody};
-use super::role_members::replace_everywhere;
-use crate::tenant::config::{self, derived};
-use crate::tenant::{Shared, Tenant, random, run};
+use crate::tenant::config;
+use crate::tenant::config::derived;
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::body::Body;
+use crate::tenant::management::openapi::{CommonRefusals, RoleList};
+use crate::tenant::management::paging::PageQuery;
+use crate::tenant::management::path::{Asked, in_path};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::role_members::replace_everywhere;
+use crate::tenant::people::random;
+use crate::tenant::server::blocking::run;
+use crate::tenant::state::{Shared, Tenant};
 
 /// Roles that this API may make.
 const MOST: usize = 100;

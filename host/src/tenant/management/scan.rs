@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 
-use super::problem::Problem;
 use crate::directory::Stored;
-use crate::tenant::Tenant;
+use crate::tenant::management::problem::Problem;
+use crate::tenant::state::Tenant;
 
 /// How long one request may go through them.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -4,8 +4,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::path::UserId;
 use crate::tenant::config::strategies;
+use crate::tenant::management::path::UserId;
 
 /// Text without control characters.
 pub(super) const NO_CONTROLS: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";

@@ -323,7 +323,7 @@ fn lower(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_BYTES, MAX_DEPTH, Query};
+    use crate::tenant::management::search::{MAX_BYTES, MAX_DEPTH, Query};
 
     const ADA: &str = r#"{ "user_id": "auth0|1", "email": "Ada@Example.com", "email_verified": true,
         "name": "Ada Lovelace", "given_name": "Élise O'B\\n", "logins_count": 7, "username": null,

@@ -6,20 +6,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::access::Caller;
-use super::openapi::CommonRefusals;
-use super::path::Asked;
-use super::problem::Problem;
-use super::shown::Fields;
-use crate::tenant::Shared;
-use crate::tenant::attempts::FROM_ONE;
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::openapi::CommonRefusals;
+use crate::tenant::management::path::Asked;
+use crate::tenant::management::problem::Problem;
+use crate::tenant::management::shown::Fields;
+use crate::tenant::people::attempts::FROM_ONE;
+use crate::tenant::state::Shared;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FieldsQuery {
     /// Names of fields, separated by commas.
-    #[param(schema_with = super::schemas::field_names)]
+    #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::problem::Problem;
 use crate::model::{Identity, User};
-use crate::tenant::profile;
+use crate::tenant::management::problem::Problem;
+use crate::tenant::people::profile;
 
 /// What the directory keeps beside what this API shows.
 const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];

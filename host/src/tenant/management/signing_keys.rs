@@ -6,10 +6,11 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::openapi::CommonRefusals;
-use super::problem::Problem;
-use crate::tenant::{Shared, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::openapi::CommonRefusals;
+use crate::tenant::management::problem::Problem;
+use crate::tenant::server::blocking::run;
+use crate::tenant::state::Shared;
 
 /// A signing key, without what is secret of it.
 #[derive(ToSchema)]
@@ -26,7 +27,7 @@ pub(super) struct SigningKeyObject {
     responses((status = 200, description = "The keys, the one that signs first", body = [SigningKeyObject]), CommonRefusals))]
 pub(super) async fn list(State(tenant): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
     caller.require(&["read:signing_keys"])?;
-    let jwks = tenant.keys.jwks();
+    let jwks = tenant.signing.keys.jwks();
     let keys = jwks["keys"].as_array().into_iter().flatten().enumerate();
     let shown = keys.map(|(n, key)| json!({ "kid": key["kid"], "current": n == 0, "previous": n > 0 }));
     Ok(Json(shown.collect()))
@@ -43,7 +44,7 @@ pub(super) async fn rotate(
     caller: Caller,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["update:signing_keys"])?;
-    let kid = run(&tenant, |tenant| tenant.keys.rotate()).await.map_err(|error| {
+    let kid = run(&tenant, |tenant| tenant.signing.keys.rotate()).await.map_err(|error| {
         tracing::error!(%error, "the signing key was not rotated");
         Problem::plain(StatusCode::INTERNAL_SERVER_ERROR)
     })?;

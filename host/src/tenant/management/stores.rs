@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use super::jobs::Jobs;
-use super::roles::Roles;
-use super::users_export::Exports;
+use crate::tenant::management::jobs::Jobs;
+use crate::tenant::management::roles::Roles;
+use crate::tenant::management::users_export::Exports;
 
 /// Roles, jobs and their files.
 pub(in crate::tenant) struct Stores {

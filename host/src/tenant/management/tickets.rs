@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 use url::Url;
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::body::Body;
-use super::openapi::CommonRefusals;
-use super::problem::{Problem, ProblemBody};
 use crate::directory::Stored;
 use crate::model::{Identity, Moment, Timestamp, User};
-use crate::tenant::authentication::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
-use crate::tenant::issuer::Issuer;
-use crate::tenant::{Shared, Tenant, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::body::Body;
+use crate::tenant::management::openapi::CommonRefusals;
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::pages::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
+use crate::tenant::server::blocking::run;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::{Shared, Tenant};
 
 /// How long a ticket is good for where nothing is said.
 ///
@@ -40,7 +41,7 @@ pub(super) struct VerificationBody {
     /// Refused: there are no organizations.
     organization_id: Option<String>,
     /// For how many seconds; 0 for five days.
-    #[serde(default, deserialize_with = "super::body::whole")]
+    #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
     #[schema(maximum = 2_592_000)]
     ttl_sec: Option<u64>,
     /// Whether the address is told to `result_url`.
@@ -81,7 +82,7 @@ pub(super) struct PasswordBody {
     /// Refused: there are no organizations.
     organization_id: Option<String>,
     /// For how many seconds; 0 for five days.
-    #[serde(default, deserialize_with = "super::body::whole")]
+    #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
     #[schema(maximum = 2_592_000)]
     ttl_sec: Option<u64>,
     /// Whether whoever uses the link is taken to have got it by mail.
@@ -118,7 +119,7 @@ pub(super) async fn verification(
         let then =
             url.map(|url| Then { url, email: (body.include_email == Some(true)).then(|| email.clone()) });
         let ticket = VerificationTicket { user_id: body.user_id, email, then, until };
-        Ok::<_, Problem>(tenant.flows.tickets.verification(ticket))
+        Ok::<_, Problem>(tenant.logins.flows.tickets.verification(ticket))
     })
     .await?;
     tracing::info!(target: "audit", client = caller.client_id, "a ticket that verifies an address was made");
@@ -154,7 +155,7 @@ pub(super) async fn password(
             url.map(|url| Then { url, email: email.clone().filter(|_| body.include_email == Some(true)) });
         let verifies = email.filter(|_| body.mark_email_as_verified == Some(true));
         let ticket = PasswordTicket { connection, identity, verifies, then, began, until };
-        Ok::<_, Problem>(tenant.flows.tickets.password(ticket))
+        Ok::<_, Problem>(tenant.logins.flows.tickets.password(ticket))
     })
     .await?;
     tracing::info!(target: "audit", client = caller.client_id, "a ticket that sets a password was made");
@@ -241,7 +242,8 @@ fn password_of(tenant: &Tenant, body: &PasswordBody) -> Result<(String, String, 
         }
         (None, Some(id), Some(email)) => {
             let connection = tenant.config.connections().find(|it| it.id == *id && it.is_database());
-            let connection = connection.ok_or_else(super::connections::inexistent)?.name.clone();
+            let connection =
+                connection.ok_or_else(crate::tenant::management::connections::inexistent)?.name.clone();
             let identity = by_address(tenant, &connection, email)?.ok_or_else(Problem::no_user)?;
             Ok((connection, identity, Some(email.to_ascii_lowercase())))
         }

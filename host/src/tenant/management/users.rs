@@ -11,20 +11,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use super::access::Caller;
-use super::body::Body;
-use super::changes::{UserChange, changed};
-use super::new_user::{NewUser, made};
-use super::openapi::{CommonRefusals, UserList, UserObject};
-use super::path::{Asked, UserId};
-use super::problem::{Problem, ProblemBody};
-use super::search::{Query, known};
-use super::shown::{self, Fields};
 use crate::directory::Stored;
 use crate::model::{ApiError, User};
 use crate::tenant::config::LEGACY;
-use crate::tenant::issuer::Issuer;
-use crate::tenant::{Shared, Tenant, profile, read, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::body::Body;
+use crate::tenant::management::changes::{UserChange, changed};
+use crate::tenant::management::new_user::{NewUser, made};
+use crate::tenant::management::openapi::{CommonRefusals, UserList, UserObject};
+use crate::tenant::management::path::{Asked, UserId};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::search::{Query, known};
+use crate::tenant::management::shown;
+use crate::tenant::management::shown::Fields;
+use crate::tenant::people::profile;
+use crate::tenant::server::blocking::{read, run};
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::{Shared, Tenant};
 
 /// Users beyond are not told.
 ///
@@ -42,7 +45,7 @@ const BATCH: usize = 500;
 #[into_params(parameter_in = Query)]
 pub(super) struct FieldsQuery {
     /// Names of fields, separated by commas.
-    #[param(schema_with = super::schemas::field_names)]
+    #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
@@ -56,7 +59,7 @@ pub(super) struct ByEmailQuery {
     #[param(min_length = 1)]
     email: String,
     /// Names of fields, separated by commas.
-    #[param(schema_with = super::schemas::field_names)]
+    #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
@@ -78,12 +81,12 @@ pub(super) struct ListQuery {
     #[param(pattern = "^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*:-?1$")]
     sort: Option<String>,
     /// Names of fields, separated by commas.
-    #[param(schema_with = super::schemas::field_names)]
+    #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
     /// Whether these fields are the ones to show (the default) or to leave out.
     include_fields: Option<bool>,
     /// A query in Lucene's syntax, such as `email:"ada@example.com" AND email_verified:true`.
-    #[param(schema_with = super::schemas::text)]
+    #[param(schema_with = crate::tenant::management::schemas::text)]
     q: Option<String>,
     /// `v3`; the others are gone.
     #[param(pattern = "^v3$")]

@@ -15,18 +15,20 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::body::Body;
-use super::csv;
-use super::openapi::{CommonRefusals, JobObject};
-use super::problem::{Problem, ProblemBody};
-use super::scan::each_user;
-use super::shown::{self, Fields};
 use crate::model::User;
-use crate::tenant::issuer::Issuer;
-use crate::tenant::one_time::OneTime;
-use crate::tenant::weighed::Weighed;
-use crate::tenant::{Shared, Tenant, run};
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::body::Body;
+use crate::tenant::management::csv;
+use crate::tenant::management::openapi::{CommonRefusals, JobObject};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::scan::each_user;
+use crate::tenant::management::shown;
+use crate::tenant::management::shown::Fields;
+use crate::tenant::people::one_time::OneTime;
+use crate::tenant::people::weighed::Weighed;
+use crate::tenant::server::blocking::run;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::{Shared, Tenant};
 
 /// How long a file can be had, in seconds.
 const LIFETIME_S: u64 = 600;
@@ -101,7 +103,7 @@ pub(super) struct ExportBody {
     #[serde(default)]
     format: Option<Format>,
     /// So many users at most.
-    #[serde(default, deserialize_with = "super::body::whole")]
+    #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
     #[schema(minimum = 1, maximum = 9_223_372_036_854_775_807_i64)]
     limit: Option<u64>,
     #[schema(max_items = 100)]
@@ -175,7 +177,7 @@ fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value
         None => None,
         Some(id) => {
             let connection = tenant.config.connections().find(|it| it.id == *id);
-            Some(connection.ok_or_else(super::connections::inexistent)?.name.clone())
+            Some(connection.ok_or_else(crate::tenant::management::connections::inexistent)?.name.clone())
         }
     };
     // Each takes its memory.
@@ -315,7 +317,7 @@ impl Field {
 mod tests {
     use serde_json::json;
 
-    use super::Field;
+    use crate::tenant::management::users_export::Field;
 
     #[test]
     fn a_path_leads_to_its_value() {

@@ -13,14 +13,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::access::Caller;
-use super::imported_user::{Became, Fault, ImportedUser};
-use super::openapi::{CommonRefusals, JobObject};
-use super::problem::{Problem, ProblemBody};
 use crate::model::cut;
-use crate::tenant::Shared;
 use crate::tenant::config::Connection;
-use crate::tenant::json_object::Object;
+use crate::tenant::management::access::Caller;
+use crate::tenant::management::imported_user::{Became, Fault, ImportedUser};
+use crate::tenant::management::openapi::{CommonRefusals, JobObject};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::server::json_object::Object;
+use crate::tenant::state::Shared;
 
 /// The largest file, in bytes.
 ///
@@ -140,7 +140,7 @@ impl Form {
         let file = self.users.ok_or_else(|| missing("users"))?;
         let id = self.connection_id.ok_or_else(|| missing("connection_id"))?;
         let connection = tenant.config.connections().find(|it| it.id == id);
-        let connection = connection.ok_or_else(super::connections::inexistent)?.clone();
+        let connection = connection.ok_or_else(crate::tenant::management::connections::inexistent)?.clone();
         if !connection.is_database() {
             return Err(Problem::operation("Users are imported into a database only."));
         }

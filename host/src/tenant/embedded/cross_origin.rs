@@ -1,0 +1,111 @@
+//! Logins within an application's own page: `/co/authenticate`.
+//!
+//! Source: auth0-js 9 and 10; Auth0, "Cross-origin authentication".
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::tenant::logins::flows::Ticket;
+use crate::tenant::logins::log_in::{From, Proved};
+use crate::tenant::logins::prove::{Typed, by_code, by_password};
+use crate::tenant::oauth::error::Refused;
+use crate::tenant::oauth::params::Params;
+use crate::tenant::people::random;
+use crate::tenant::people::sessions::Browser;
+use crate::tenant::server::blocking::run;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::{Shared, Tenant};
+
+/// Takes a proof, gives a ticket for `/authorize`.
+pub(crate) async fn authenticate(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    from: From,
+    headers: HeaderMap,
+    params: Params,
+) -> Response {
+    run(&tenant, move |tenant| match authenticated(tenant, &issuer, &from, &headers, &params) {
+        Ok(response) => response,
+        Err(why) => why.into_response(),
+    })
+    .await
+}
+
+fn authenticated(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    from: &From,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<Response, Refused> {
+    let client = tenant.config.client(params.require("client_id")?);
+    let client = client.ok_or_else(|| Refused::request("the client was not found"))?;
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+    if !client.origins.iter().any(|it| it == origin) && origin != issuer.origin() {
+        tracing::warn!(target: "audit", client = client.client_id, "a login from a foreign origin was refused");
+        return Ok((StatusCode::FORBIDDEN, format!(
+            "Origin {origin} is not allowed: it is not among the `origins` of the client `{}` in tenant.toml.",
+            client.client_id
+        )).into_response());
+    }
+    let proved = proved(tenant, from, params).map_err(|why| match why.error {
+        // As this endpoint calls it.
+        "invalid_grant" => Refused::denied(why.description),
+        _ => why,
+    })?;
+    let mut browser = Browser::of(tenant, issuer, headers);
+    let brought = browser.known_id().is_some();
+    let ticket = Ticket {
+        client_id: client.client_id.clone(),
+        proved,
+        browser: browser.id(),
+        brought,
+        used: Arc::default(),
+    };
+    let answer = json!({
+        "login_ticket": tenant.logins.flows.login_tickets.put(ticket),
+        "co_verifier": random::secret(),
+        "co_id": random::object_id(),
+    });
+    Ok((browser.into_cookies(), Json(answer)).into_response())
+}
+
+fn proved(tenant: &Tenant, from: &From, params: &Params) -> Result<Proved, Refused> {
+    let config = &tenant.config;
+    let realm = |name: &str| {
+        config.connection(name).ok_or_else(|| Refused::request("realm: there is no such connection"))
+    };
+    let typed = |secret| {
+        let (login, secret) = (params.require("username")?, params.require(secret)?);
+        Ok::<_, Refused>(Typed { login, secret, sender: &from.ip })
+    };
+    match params.get("credential_type").unwrap_or_default() {
+        "http://auth0.com/oauth/grant-type/passwordless/otp" => {
+            let connection = realm(params.require("realm")?)?;
+            if !connection.is_passwordless() {
+                return Err(Refused::request("realm: it is no passwordless connection"));
+            }
+            by_code(tenant, connection, typed("otp")?)
+        }
+        "http://auth0.com/oauth/grant-type/password-realm" | "password" => {
+            let connection = match params.get("realm") {
+                Some(name) => realm(name)?,
+                None => config
+                    .connection_of("auth0")
+                    .ok_or_else(|| Refused::request("realm: there is no database"))?,
+            };
+            by_password(tenant, connection, typed("password")?)
+        }
+        _ => Err(Refused::new(
+            StatusCode::BAD_REQUEST,
+            "unsupported_credential_type",
+            "Unknown credential type parameter.",
+        )),
+    }
+}

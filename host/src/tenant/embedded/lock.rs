@@ -1,0 +1,76 @@
+//! What Lock asks for besides.
+//!
+//! Source: auth0/lock, `src/core/client`, and observation.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::tenant::config::Connection;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::{Shared, Tenant};
+
+/// `/client/{client_id}.js`: the client, for Lock's page.
+pub(crate) async fn client(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    Path(file): Path<String>,
+) -> Response {
+    let client = file.strip_suffix(".js").and_then(|id| tenant.config.client(id));
+    let Some(client) = client else { return (StatusCode::NOT_FOUND, "Not found.\n").into_response() };
+    let described = json!({
+        "id": client.client_id,
+        "tenant": tenant.config.name,
+        "subscription": "dev",
+        "authorize": format!("{issuer}authorize"),
+        "callback": client.callbacks.first().map_or("", String::as_str),
+        "hasAllowedOrigins": !client.origins.is_empty(),
+        "strategies": strategies(&tenant),
+    });
+    let script = format!("Auth0.setClient({});", described.to_string().replace('<', "\\u003c"));
+    ([(CONTENT_TYPE, "application/x-javascript; charset=utf-8")], script).into_response()
+}
+
+fn strategies(tenant: &Tenant) -> Value {
+    let mut strategies: Vec<(&str, Vec<Value>)> = Vec::new();
+    for connection in tenant.config.connections() {
+        let described = described(connection);
+        match strategies.iter_mut().find(|(name, _)| *name == connection.strategy) {
+            Some((_, of)) => of.push(described),
+            None => strategies.push((&connection.strategy, vec![described])),
+        }
+    }
+    strategies.into_iter().map(|(name, of)| json!({ "name": name, "connections": of })).collect()
+}
+
+fn described(connection: &Connection) -> Value {
+    if connection.is_database() {
+        return json!({
+            "name": connection.name, "forgot_password_url": null, "signup_url": null, "passwordPolicy": "low",
+            "showForgot": true, "showSignup": connection.sign_up, "requires_username": connection.requires_username,
+        });
+    }
+    if connection.is_social() {
+        return json!({ "name": connection.name, "scope": ["email", "profile"] });
+    }
+    json!({ "name": connection.name })
+}
+
+/// `/user/geoloc/country`: this machine's own.
+pub(crate) async fn country() -> Json<Value> {
+    Json(json!({ "country_code": "US", "country_code3": "USA", "country_name": "United States" }))
+}
+
+/// `/js/lock/{version}/{language}.js`: nothing to add to Lock's own English. It
+/// waits until it has been told so.
+pub(crate) async fn language(Path((_, file)): Path<(String, String)>) -> Response {
+    let Some(language) = file.strip_suffix(".js") else {
+        return (StatusCode::NOT_FOUND, "Not found.\n").into_response();
+    };
+    let language = Value::from(language);
+    let script = format!("Auth0.registerLanguageDictionary({language}, {{}});");
+    ([(CONTENT_TYPE, "application/x-javascript; charset=utf-8")], script).into_response()
+}

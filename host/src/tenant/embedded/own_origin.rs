@@ -1,0 +1,150 @@
+//! What auth0-js and Lock use instead of `/co/authenticate` on pages of the
+//! tenant's own origin.
+
+use askama::Template;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_SECURITY_POLICY, ORIGIN, X_FRAME_OPTIONS};
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::tenant::config::LEGACY;
+use crate::tenant::embedded::legacy;
+use crate::tenant::embedded::legacy::OfOlder;
+use crate::tenant::logins::flows::Ticket;
+use crate::tenant::logins::log_in::From;
+use crate::tenant::logins::prove::{Typed, by_code, by_password};
+use crate::tenant::oauth::authorize::authorize;
+use crate::tenant::oauth::error::Refused;
+use crate::tenant::oauth::params::Params;
+use crate::tenant::oauth::{answer, authorization};
+use crate::tenant::people::sessions::Browser;
+use crate::tenant::server::blocking::run;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::{Shared, Tenant};
+
+#[derive(Template)]
+#[template(path = "own_origin.html")]
+struct Continue {
+    action: String,
+    ticket: String,
+    context: String,
+}
+
+/// `/usernamepassword/login`: answers a form that its sender submits.
+pub(crate) async fn login(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    from: From,
+    headers: HeaderMap,
+    params: Params,
+) -> Response {
+    run(&tenant, move |tenant| match checked(tenant, &issuer, &from, &headers, &params) {
+        Ok(response) => response,
+        Err(why) if tenant.config.legacy_id_tokens => OfOlder(why).into_response(),
+        Err(why) => why.into_response(),
+    })
+    .await
+}
+
+fn checked(
+    tenant: &Tenant,
+    issuer: &Issuer,
+    from: &From,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<Response, Refused> {
+    let foreign = headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes());
+    if foreign && !tenant.config.legacy_id_tokens {
+        tracing::warn!(target: "audit", "a login from a foreign origin was refused");
+        let words = format!("/usernamepassword/login from another origin than the tenant's own {LEGACY}");
+        return Err(Refused::denied(words));
+    }
+    let client = legacy::client(tenant, issuer, headers, params)?;
+    let connection = params.get("connection").or_else(|| params.get("realm"));
+    let connection = match connection {
+        Some(name) => tenant.config.connection(name),
+        None => tenant.config.connection_of("auth0"),
+    };
+    let connection = connection.ok_or_else(|| Refused::request("connection: there is no such connection"))?;
+    let (login, secret) = (params.require("username")?, params.require("password")?);
+    let typed = Typed { login, secret, sender: &from.ip };
+    // A popup of older libraries sends its one-time password here.
+    let proved = if tenant.config.legacy_id_tokens && connection.is_passwordless() {
+        by_code(tenant, connection, typed)?
+    } else {
+        by_password(tenant, connection, typed)?
+    };
+    let mut browser = Browser::of(tenant, issuer, headers);
+    let brought = browser.known_id().is_some();
+    let ticket = Ticket {
+        client_id: client.client_id.clone(),
+        proved,
+        browser: browser.id(),
+        brought,
+        used: Arc::default(),
+    };
+    let mut context = Params::default();
+    for name in [
+        "client_id",
+        "redirect_uri",
+        "response_type",
+        "response_mode",
+        "scope",
+        "audience",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "owp",
+    ] {
+        if let Some(value) = params.get(name) {
+            context.set(name, value);
+        }
+    }
+    let page = Continue {
+        action: format!("{issuer}login/callback"),
+        ticket: tenant.logins.flows.login_tickets.put(ticket),
+        context: context.to_query(),
+    };
+    let page = page.render().map_err(|_| Refused::server())?;
+    // It is put into a page of the tenant's by the script that asked for it; by
+    // itself it is not to be shown.
+    let headers =
+        [(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"), (X_FRAME_OPTIONS, "DENY")];
+    Ok((browser.into_cookies(), headers, Html(page)).into_response())
+}
+
+/// `/login/callback`: goes on as `/authorize` does with a login ticket.
+pub(crate) async fn callback(
+    State(tenant): State<Shared>,
+    issuer: Issuer,
+    from: From,
+    headers: HeaderMap,
+    params: Params,
+) -> Response {
+    run(&tenant, move |tenant| {
+        let context = Params::of_form(params.get("wctx").unwrap_or_default().as_bytes());
+        match context {
+            Ok(mut context) => {
+                context.set("login_ticket", params.get("wresult").unwrap_or("none"));
+                authorize(tenant, &issuer, &from, &headers, &context)
+            }
+            Err(why) => answer::refuse(authorization::Unanswered::Shown(why)),
+        }
+    })
+    .await
+}
+
+/// `/usernamepassword/challenge`: no captcha is asked for.
+pub(crate) async fn challenge() -> Json<Value> {
+    Json(json!({ "required": false }))
+}
+
+/// `/user/ssodata`: nobody, as wherever third-party cookies are blocked.
+pub(crate) async fn ssodata() -> Json<Value> {
+    Json(json!({ "sso": false }))
+}

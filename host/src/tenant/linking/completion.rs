@@ -1,0 +1,175 @@
+//! Links and unlinks that an owner has asked for, carried out.
+
+use std::sync::Arc;
+
+use crate::directory::{Actor, CheckedLink, Evidence, Provenance, Stored, Unlink};
+use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
+use crate::tenant::linking::request::{Linking, holder, login_required, not_logged_in, owner_now};
+use crate::tenant::logins::log_in::{Around, NotLoggedIn, Proved};
+use crate::tenant::logins::prove::unavailable;
+use crate::tenant::oauth::error::Refused;
+use crate::tenant::state::Tenant;
+
+/// The number of times that two accounts are read anew, if somebody changes them meanwhile.
+const ATTEMPTS: usize = 5;
+
+impl Tenant {
+    /// Links the account that was proved. It is made at its first login; the
+    /// plugin is not asked, which could link it elsewhere first.
+    pub(crate) fn link_by_owner(
+        &self,
+        linking: &Linking,
+        owner: &Proved,
+        second: &Proved,
+        around: &Around<'_>,
+    ) -> Result<Arc<User>, Refused> {
+        let is_new = holder(self, second)?.is_none();
+        let linked = self.linked_by_owner(linking, owner, second, around);
+        if linked.is_err() && is_new {
+            self.remove_unused(&second.user.user_id);
+        }
+        linked
+    }
+
+    /// Removes a user who was made for a link alone, which has failed.
+    fn remove_unused(&self, user_id: &str) {
+        let is_unused = self.directory.get(user_id).is_ok_and(|stored| stored.user.last_login.is_none());
+        if is_unused && let Err(error) = self.directory.delete(user_id) {
+            tracing::warn!(error = %mask_addresses(&error.to_string()), "a user was left behind");
+        }
+    }
+
+    fn linked_by_owner(
+        &self,
+        linking: &Linking,
+        owner: &Proved,
+        second: &Proved,
+        around: &Around<'_>,
+    ) -> Result<Arc<User>, Refused> {
+        for _ in 0..ATTEMPTS {
+            let primary = self.logged_in(linking, owner)?;
+            if let Some(user) = self.settled(linking, second)? {
+                return Ok(user);
+            }
+            let secondary = self.arrived(second, around).map_err(not_logged_in)?;
+            // Somebody else was faster, and has linked the identity: not their whole
+            // account is meant.
+            if secondary.user.user_id != second.user.user_id {
+                continue;
+            }
+            if secondary.user.blocked {
+                return Err(not_logged_in(NotLoggedIn::Blocked));
+            }
+            let link = checked(&primary, &secondary);
+            let answer = self.directory.link(&link);
+            tracing::info!(
+                target: "audit", client = around.client.client_id, primary = %mask_addresses(&linking.owner),
+                secondary = %mask_addresses(&secondary.user.user_id), done = answer.is_ok(), "link"
+            );
+            match answer {
+                Ok(user) => {
+                    self.end_refresh_tokens(&secondary.user.identities, &linking.owner);
+                    return Ok(user);
+                }
+                // One of them has changed meanwhile: both are read again.
+                Err(ApiError::StateChanged(_) | ApiError::NotFound(_) | ApiError::AlreadyLinked(_)) => {}
+                Err(error) => return Err(unavailable(error)),
+            }
+        }
+        Err(Refused::server())
+    }
+
+    /// The owner, who is there still, and whose login is in force.
+    fn logged_in(&self, linking: &Linking, owner: &Proved) -> Result<Stored, Refused> {
+        owner_now(self, linking)?;
+        let holds = holder(self, owner)?.is_some_and(|user| user.user_id == linking.owner);
+        if !holds || self.people.revocations.is_revoked(&owner.user.user_id, owner.began) {
+            return Err(login_required("The login of the account's owner has ended. Log in again."));
+        }
+        self.directory.get(&linking.owner).map_err(unavailable)
+    }
+
+    /// The owner, where the account is linked to them already; a refusal, where
+    /// it cannot be.
+    fn settled(&self, linking: &Linking, second: &Proved) -> Result<Option<Arc<User>>, Refused> {
+        let Some(key) = second.key() else { return Err(Refused::server()) };
+        let known = match self.directory.owner(key) {
+            Ok(Some(stored)) => stored.user,
+            Ok(None) => return Ok(None),
+            Err(ApiError::Invalid(_)) => {
+                return Err(Refused::denied("The account is known through another connection."));
+            }
+            Err(error) => return Err(unavailable(error)),
+        };
+        if second.user.user_id == linking.owner {
+            return Err(Refused::denied("Main identity and the new one are the same."));
+        }
+        if known.user_id == linking.owner {
+            return Ok(Some(known));
+        }
+        if known.user_id != second.user.user_id {
+            return Err(Refused::denied("The account is linked to another user already."));
+        }
+        if known.blocked { Err(not_logged_in(NotLoggedIn::Blocked)) } else { Ok(None) }
+    }
+
+    /// Makes the owner's identity of the connection a user of its own again.
+    pub(crate) fn unlink_by_owner(&self, client: &str, linking: &Linking) -> Result<Arc<User>, Refused> {
+        let user = owner_now(self, linking)?;
+        let mut of = user.identities.iter().skip(1).filter(|it| it.connection == linking.connection);
+        let identity = match (of.next(), of.next()) {
+            (Some(identity), None) => identity,
+            (Some(_), Some(_)) => {
+                return Err(Refused::denied(format!(
+                    "Several accounts of {} are linked: which one is meant is not known.",
+                    linking.connection
+                )));
+            }
+            (None, _) if user.identities.first().is_some_and(|it| it.connection == linking.connection) => {
+                return Err(Refused::denied("Main identity cannot be removed."));
+            }
+            (None, _) => {
+                return Err(Refused::denied(format!("No account of {} is linked.", linking.connection)));
+            }
+        };
+        let unlink = Unlink {
+            primary: user.user_id.clone(),
+            provider: identity.provider.clone(),
+            user_id: identity.user_id.clone(),
+            provenance: Arc::new(by_user(&user.user_id)),
+            now: Timestamp::now(),
+        };
+        let answer = self.directory.unlink(&unlink);
+        let left = |user: &User| user.identities.iter().any(|it| it.key() == identity.key());
+        let is_done = answer.as_ref().is_ok_and(|user| !left(user));
+        tracing::info!(
+            target: "audit", client, primary = %mask_addresses(&user.user_id),
+            identity = %mask_addresses(&identity.as_user_id()), done = is_done, "unlink"
+        );
+        answer.map_err(unavailable)
+    }
+}
+
+fn checked(primary: &Stored, secondary: &Stored) -> CheckedLink {
+    CheckedLink {
+        request: LinkRequest {
+            primary: primary.user.user_id.clone(),
+            secondary: secondary.user.user_id.clone(),
+            user_metadata: None,
+            app_metadata: None,
+            reasons: Arc::new([]),
+        },
+        primary_version: Some(primary.version),
+        secondary_version: Some(secondary.version),
+        provenance: Arc::new(Provenance {
+            evidence: Some(Evidence::by_will(&primary.user)),
+            ..by_user(&primary.user.user_id)
+        }),
+        now: Timestamp::now(),
+    }
+}
+
+fn by_user(user_id: &str) -> Provenance {
+    let actor = Actor::User { user_id: user_id.to_owned() };
+    Provenance { actor, evidence: None, policy_sha256: None, plugin: None }
+}

@@ -1,0 +1,74 @@
+//! The event of a login, as Auth0 shows it to Actions.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{self, Authentication, AuthenticationMethod, LoginEvent, Timestamp, Transaction};
+use crate::tenant::logins::log_in::{Around, From, Proved};
+use crate::tenant::state::Tenant;
+
+impl Tenant {
+    pub(crate) fn event(&self, proved: &Proved, around: &Around<'_>, now: Timestamp) -> LoginEvent {
+        let connection = self.config.connection(&proved.connection);
+        let connection = model::Connection {
+            id: connection.map(|it| it.id.clone()).unwrap_or_default(),
+            name: proved.connection.clone(),
+            strategy: connection.map(|it| it.strategy.clone()).unwrap_or_default(),
+            rest: match connection {
+                Some(it) if !it.metadata.is_empty() => one("metadata", Value::Object(it.metadata.clone())),
+                _ => Map::new(),
+            },
+        };
+        let From { ip, user_agent, hostname, method } = around.from;
+        let mut request = json!({ "ip": ip, "method": method, "hostname": hostname, "geoip": {} });
+        if let (Value::Object(request), Some(user_agent)) = (&mut request, user_agent) {
+            request.insert("user_agent".to_owned(), user_agent.as_str().into());
+        }
+        let mut rest = one("request", request);
+        rest.insert("tenant".to_owned(), json!({ "id": self.config.name }));
+        let mut event = LoginEvent::new(proved.user.clone(), connection, rest);
+        event.client = Some(model::Client {
+            client_id: around.client.client_id.clone(),
+            name: around.client.name.clone(),
+            rest: one("metadata", Value::Object(around.client.metadata.clone())),
+        });
+        let method = AuthenticationMethod {
+            name: proved.method.to_owned(),
+            timestamp: Some(proved.at.min(now)),
+            ..AuthenticationMethod::default()
+        };
+        event.authentication = Some(Authentication { methods: vec![method], rest: Map::new() });
+        event.transaction = Some(Transaction {
+            protocol: Some(around.protocol.to_owned()),
+            prompt: if around.interactive { Vec::new() } else { vec!["none".to_owned()] },
+            rest: one("requested_scopes", around.scope.split(' ').filter(|it| !it.is_empty()).collect()),
+        });
+        event
+    }
+}
+
+fn one(key: &str, value: Value) -> Map<String, Value> {
+    Map::from_iter([(key.to_owned(), value)])
+}
+
+/// The event with the roles of its user, as Auth0's event has them.
+pub(crate) fn with_roles(mut event: LoginEvent) -> LoginEvent {
+    let roles = json!({ "roles": event.account().roles });
+    event.rest.insert("authorization".to_owned(), roles);
+    event
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use crate::model::{Connection, LoginEvent, User};
+    use crate::tenant::logins::event::with_roles;
+
+    #[test]
+    fn an_event_shows_the_roles_of_its_user() {
+        let user: User = serde_json::from_value(json!({ "user_id": "auth0|1", "roles": ["admin"] })).unwrap();
+        let connection = Connection { name: "users".to_owned(), ..Connection::default() };
+        let event = with_roles(LoginEvent::new(user, connection, Map::new()));
+        assert_eq!(event.context()["authorization"], json!({ "roles": ["admin"] }));
+    }
+}

@@ -1,0 +1,14 @@
+//! One login, from the proof of an identity to the decision.
+
+pub(super) mod decider;
+pub(super) mod event;
+pub(super) mod first_proof;
+pub(super) mod flows;
+pub(super) mod log_events;
+pub(super) mod log_in;
+pub(super) mod prove;
+pub(super) mod report;
+
+mod state;
+
+pub(super) use state::Logins;

@@ -1,0 +1,79 @@
+//! Which client asks, and whether it is.
+//!
+//! Source: RFC 6749, 2.3.1.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::tenant::config::Client;
+use crate::tenant::oauth::error::Refused;
+use crate::tenant::oauth::params::Params;
+use crate::tenant::signing::tokens::same_secret;
+use crate::tenant::state::Tenant;
+
+/// The client, by Basic or by the body, one of them.
+pub(crate) fn client<'a>(
+    tenant: &'a Tenant,
+    headers: &HeaderMap,
+    params: &Params,
+) -> Result<&'a Client, Refused> {
+    let basic = basic(headers)?;
+    let (client_id, secret) = match &basic {
+        Some((id, secret)) => {
+            if params.get("client_secret").is_some() || params.get("client_id").is_some_and(|it| it != id) {
+                return Err(Refused::request("the client stands both in the header and in the body"));
+            }
+            (id.as_str(), Some(secret.as_str()))
+        }
+        None => (params.require("client_id")?, params.get("client_secret")),
+    };
+    // Whoever does not know the client learns nothing of it.
+    let client = tenant.config.client(client_id).ok_or_else(Refused::client)?;
+    match (&client.client_secret, secret) {
+        // Many clients do not encode what they join.
+        (Some(_), Some(secret)) if basic.is_some() => {
+            check_secret(client, &decoded(secret)).or_else(|_| check_secret(client, secret))?;
+        }
+        (Some(_), Some(secret)) => check_secret(client, secret)?,
+        (None, None) => {}
+        _ => {
+            tracing::warn!(target: "audit", client = client.client_id, "a client did not authenticate");
+            return Err(Refused::client());
+        }
+    }
+    Ok(client)
+}
+
+/// Refuses a secret that is not the client's.
+pub(crate) fn check_secret(client: &Client, secret: &str) -> Result<(), Refused> {
+    if client.client_secret.as_deref().is_some_and(|known| same_secret(known, secret)) {
+        return Ok(());
+    }
+    tracing::warn!(target: "audit", client = client.client_id, "a client's secret was wrong");
+    Err(Refused::client())
+}
+
+fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
+    let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let read = || {
+        let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+        let (id, secret) = text.split_once(':')?;
+        Some((decoded(id), secret.to_owned()))
+    };
+    read().map(Some).ok_or_else(|| Refused::request("the Authorization header is not Basic"))
+}
+
+/// Both parts are form-encoded before they are joined.
+fn decoded(part: &str) -> String {
+    let encoded = format!("x={part}");
+    url::form_urlencoded::parse(encoded.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}

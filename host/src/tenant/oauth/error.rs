@@ -1,0 +1,134 @@
+//! What the Authentication API says when it does not do as asked.
+
+use axum::Json;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use serde_json::json;
+
+use crate::tenant::logins::log_in::NotLoggedIn;
+use crate::tenant::people::attempts;
+
+/// Refuses an address that the policy could not compare.
+pub(crate) const NOT_AN_ADDRESS: &str = "email: expected an address such as ada@example.com";
+
+/// Refuses a mailed link that was used or has expired.
+pub(crate) const USED: &str =
+    "This link has expired, or was used already. Go back to the application and ask for a new one.";
+
+/// Tells that a reset succeeded.
+pub(crate) const PASSWORD_CHANGED: &str =
+    "Your password is changed. Go back to the application and log in with it.";
+
+/// A refusal, as OAuth 2.0 has it.
+///
+/// Source: RFC 6749, 5.2; the statuses are Auth0's (auth0/go-auth0, recordings).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refused {
+    pub(crate) status: StatusCode,
+    pub(crate) error: &'static str,
+    pub(crate) description: String,
+}
+
+impl Refused {
+    pub(crate) fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
+        Self { status, error, description: description.into() }
+    }
+
+    pub(crate) fn request(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    pub(crate) fn grant(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "invalid_grant", description)
+    }
+
+    pub(crate) fn denied(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "access_denied", description)
+    }
+
+    pub(crate) fn client() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "access_denied", "Unauthorized")
+    }
+
+    pub(crate) fn unauthorized_client(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
+    }
+
+    pub(crate) fn busy() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "Too many logins at a time. Try again in a moment.",
+        )
+    }
+
+    pub(crate) fn too_many_attempts() -> Self {
+        let description = "Your account has been blocked after multiple consecutive login attempts. Try again in ten minutes.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", description)
+    }
+}
+
+impl From<NotLoggedIn> for Refused {
+    fn from(why: NotLoggedIn) -> Self {
+        match why {
+            NotLoggedIn::Denied(message) => Self::denied(message),
+            NotLoggedIn::Blocked => Self::new(StatusCode::FORBIDDEN, "unauthorized", "user is blocked"),
+            NotLoggedIn::Gone => Self::grant("The account is no longer there. Log in again."),
+            NotLoggedIn::Revoked => Self::grant(
+                "The password, the address or the account was changed since this login began. Log in again.",
+            ),
+            NotLoggedIn::Failed(_) => Self::server(),
+        }
+    }
+}
+
+impl Refused {
+    pub(crate) fn server() -> Self {
+        let description = "The login could not be completed. Please try again later.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", description)
+    }
+}
+
+impl Refused {
+    /// In how many seconds the same may be asked again, where that is longer than
+    /// a moment: until then, every attempt is refused.
+    pub(crate) fn retry_after(&self) -> Option<[(HeaderName, u64); 1]> {
+        (self.error == "too_many_attempts").then_some([(RETRY_AFTER, attempts::WAIT.as_secs())])
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let retry_after = self.retry_after();
+        let body = Json(json!({ "error": self.error, "error_description": self.description }));
+        (self.status, retry_after.map(AppendHeaders), body).into_response()
+    }
+}
+
+/// A refusal as the endpoints of databases have it.
+///
+/// Source: auth0-js, which reads `code` and `description`.
+pub(crate) struct OfDatabase(pub(crate) Refused);
+
+impl From<Refused> for OfDatabase {
+    fn from(why: Refused) -> Self {
+        Self(why)
+    }
+}
+
+impl IntoResponse for OfDatabase {
+    fn into_response(self) -> Response {
+        let retry_after = self.0.retry_after();
+        let Refused { status, error, description } = self.0;
+        let body = json!({
+            "name": "BadRequestError", "code": error, "description": description, "statusCode": status.as_u16(),
+        });
+        (status, retry_after.map(AppendHeaders), Json(body)).into_response()
+    }
+}
+
+/// Too many requests.
+pub(crate) fn too_many() -> Response {
+    Refused::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Rate limit exceeded.").into_response()
+}

@@ -1,0 +1,180 @@
+//! What an application gets once somebody is logged in.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::model::{Timestamp, User};
+use crate::tenant::config::Client;
+use crate::tenant::logins::log_in::Proved;
+use crate::tenant::oauth::answer::Answer;
+use crate::tenant::oauth::authorization::{Audience, Authorization};
+use crate::tenant::people::refresh_tokens::Grant;
+use crate::tenant::people::weighed::Weighed;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::signing::token_id::TokenId;
+use crate::tenant::signing::tokens::{AccessClaims, IdToken, seconds};
+use crate::tenant::state::Tenant;
+
+/// What an authorization code stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    pub(crate) authorization: Authorization,
+    pub(crate) proved: Proved,
+    pub(crate) session: Option<String>,
+    pub(crate) issuer: Issuer,
+}
+
+impl Weighed for Code {
+    fn bytes(&self) -> usize {
+        let Self { authorization, proved, session, issuer } = self;
+        authorization.bytes() + proved.bytes() + session.bytes() + issuer.as_str().len()
+    }
+}
+
+/// Somebody who is logged in, and to what.
+pub(crate) struct Issued<'a> {
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) client: &'a Client,
+    pub(crate) user: &'a User,
+    pub(crate) proved: &'a Proved,
+    pub(crate) scope: &'a str,
+    pub(crate) audience: &'a Audience,
+    pub(crate) nonce: Option<&'a str>,
+    pub(crate) session: Option<&'a str>,
+}
+
+impl Issued<'_> {
+    fn has(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|it| it == scope)
+    }
+
+    /// An access token, and for how many seconds.
+    pub(crate) fn access_token(&self, tenant: &Tenant) -> (String, u64) {
+        let lifetimes = &tenant.config.lifetimes;
+        let userinfo = self.issuer.userinfo();
+        let (audience, lifetime): (Value, u64) = match self.audience {
+            Audience::Userinfo => (userinfo.into(), lifetimes.access_token),
+            Audience::Management(api) if self.has("openid") => {
+                (json!([api, userinfo]), lifetimes.user_management_token)
+            }
+            Audience::Management(api) => (api.as_str().into(), lifetimes.user_management_token),
+            Audience::Api(api) if self.has("openid") => (json!([api, userinfo]), lifetimes.access_token),
+            Audience::Api(api) => (api.as_str().into(), lifetimes.access_token),
+        };
+        let now = seconds(Timestamp::now());
+        let token = tenant.signing.keys.sign(&AccessClaims {
+            iss: self.issuer.as_str(),
+            sub: &self.user.user_id,
+            aud: audience,
+            iat: now,
+            exp: now + lifetime,
+            scope: self.scope,
+            azp: &self.client.client_id,
+            gty: None,
+            jti: Some(TokenId::issue(&self.proved.user.user_id, self.proved.began)),
+        });
+        (token, lifetime)
+    }
+
+    pub(crate) fn id_token(&self, tenant: &Tenant, access_token: Option<&str>, code: Option<&str>) -> String {
+        tenant.id_token(&IdToken {
+            issuer: self.issuer,
+            client_id: &self.client.client_id,
+            user: self.user,
+            proved: self.proved,
+            scope: self.scope,
+            auth_time: Some(self.proved.at),
+            session: self.session,
+            nonce: self.nonce,
+            access_token,
+            code,
+        })
+    }
+
+    /// The answer of the token endpoint. `refresh` is the refresh token that
+    /// takes the place of one that was used.
+    pub(crate) fn tokens(&self, tenant: &Tenant, refresh: Option<String>) -> (Value, Option<String>) {
+        let (access_token, expires_in) = self.access_token(tenant);
+        let mut answer = json!({
+            "access_token": access_token, "expires_in": expires_in, "token_type": "Bearer", "scope": self.scope,
+        });
+        if self.has("openid") {
+            answer["id_token"] = self.id_token(tenant, None, None).into();
+        }
+        let mut family = None;
+        let refresh = refresh.or_else(|| {
+            if !self.has("offline_access") || !self.client.may("refresh_token") {
+                return None;
+            }
+            let (token, of) = tenant.people.refresh_tokens.issue(Grant {
+                issuer: self.issuer.as_str().to_owned(),
+                client_id: self.client.client_id.clone(),
+                user_id: self.user.user_id.clone(),
+                at: Timestamp::now(),
+                proved: self.proved.remembered(),
+                scope: self.scope.to_owned(),
+                audience: match self.audience {
+                    Audience::Userinfo => None,
+                    Audience::Management(api) | Audience::Api(api) => Some(api.clone()),
+                },
+                session: self.session.map(str::to_owned),
+            });
+            family = Some(of);
+            Some(token)
+        });
+        if let Some(refresh) = refresh {
+            answer["refresh_token"] = refresh.into();
+        }
+        (answer, family)
+    }
+}
+
+/// What `/authorize` answers to a login.
+pub(crate) fn answer(
+    tenant: &Tenant,
+    authorization: &Authorization,
+    client: &Client,
+    issuer: &Issuer,
+    user: &User,
+    proved: &Proved,
+    session: Option<&str>,
+) -> Answer {
+    let issued = Issued {
+        issuer,
+        client,
+        user,
+        proved,
+        scope: &authorization.scope,
+        audience: &authorization.audience,
+        nonce: authorization.nonce.as_deref(),
+        session,
+    };
+    let wants = authorization.wants;
+    let mut answer = Answer::new();
+    let code = wants.code.then(|| {
+        tenant.logins.flows.codes.put(Arc::new(Code {
+            authorization: authorization.clone(),
+            proved: proved.remembered(),
+            session: session.map(str::to_owned),
+            issuer: issuer.clone(),
+        }))
+    });
+    let access_token = wants.token.then(|| issued.access_token(tenant));
+    if let Some((token, expires_in)) = &access_token {
+        answer.extend([
+            ("access_token", token.clone()),
+            ("expires_in", expires_in.to_string()),
+            ("token_type", "Bearer".to_owned()),
+            ("scope", authorization.scope.clone()),
+        ]);
+    }
+    if wants.id_token {
+        let access_token = access_token.as_ref().map(|(token, _)| token.as_str());
+        answer.push(("id_token", issued.id_token(tenant, access_token, code.as_deref())));
+    }
+    if let Some(code) = code {
+        answer.push(("code", code));
+    }
+    answer
+}

@@ -1,0 +1,203 @@
+//! Parameters, from a query, a form or JSON.
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::{Method, StatusCode, request};
+use serde_json::{Map, Value};
+use std::net::SocketAddr;
+
+use crate::tenant::logins::log_in::From;
+use crate::tenant::oauth::error::Refused;
+use crate::tenant::people::weighed::Weighed;
+use crate::tenant::server::json_object::Object;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::state::Shared;
+
+/// Parameters of a request: each stands once, and one without a value does not
+/// stand.
+///
+/// Source: RFC 6749, 3.1 and 3.2.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Params(Map<String, Value>);
+
+impl Params {
+    /// From a query or a form.
+    pub(crate) fn of_form(text: &[u8]) -> Result<Self, Refused> {
+        let mut params = Map::new();
+        for (key, value) in url::form_urlencoded::parse(text) {
+            if value.is_empty() {
+                continue;
+            }
+            check_length(&key, &value)?;
+            if params.insert(key.to_string(), Value::String(value.into_owned())).is_some() {
+                return Err(Refused::request(format!("the parameter {key} stands twice")));
+            }
+        }
+        Ok(Self(params))
+    }
+
+    fn of_json(bytes: &[u8]) -> Result<Self, Refused> {
+        let body = serde_json::from_slice(bytes);
+        let Object(mut params) =
+            body.map_err(|error| Refused::request(format!("the body is no JSON object: {error}")))?;
+        params.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
+        for (key, value) in &params {
+            check_length(key, value.as_str().unwrap_or_default())?;
+        }
+        Ok(Self(params))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    pub(crate) fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    pub(crate) fn require(&self, name: &str) -> Result<&str, Refused> {
+        self.get(name).ok_or_else(|| Refused::request(format!("Missing required parameter: {name}")))
+    }
+
+    /// A parameter that is no text.
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The parameters of a later `/authorize` within one: `authParams`. They are
+    /// kept until then: those that are known there, if they are texts.
+    pub(crate) fn within(&self, name: &str) -> Self {
+        let Some(Value::Object(params)) = self.0.get(name) else { return Self::default() };
+        let known = AUTHORIZE.into_iter().filter_map(|name| {
+            let text = params.get(name)?.as_str().filter(|text| text.len() <= LONGEST)?;
+            Some((name.to_owned(), text.into()))
+        });
+        Self(known.collect())
+    }
+
+    /// The same with `name[key]`, as forms write it, gathered under `name`.
+    /// `None` where none stands.
+    pub(crate) fn gathered(&self, name: &str) -> Option<Self> {
+        let key_of = |key: &str| {
+            let key = key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
+            Some(key.to_owned())
+        };
+        let mut within = Map::new();
+        let mut rest = self.0.clone();
+        for (key, value) in &self.0 {
+            if let Some(inner) = key_of(key) {
+                rest.remove(key);
+                within.insert(inner, value.clone());
+            }
+        }
+        if within.is_empty() {
+            return None;
+        }
+        rest.insert(name.to_owned(), Value::Object(within));
+        Some(Self(rest))
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// As a query again, for links.
+    pub(crate) fn to_query(&self) -> String {
+        let texts = self.0.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(texts).finish()
+    }
+}
+
+impl Weighed for Params {
+    fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+/// Parameters of `/authorize` that a mail's link may go on with.
+const AUTHORIZE: [&str; 12] = [
+    "redirect_uri",
+    "response_type",
+    "response_mode",
+    "scope",
+    "audience",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "login_hint",
+    "max_age",
+    "prompt",
+];
+
+/// The longest parameter, in bytes.
+const LONGEST: usize = 8 << 10;
+
+/// What is kept of a request is kept for a while.
+fn check_length(key: &str, value: &str) -> Result<(), Refused> {
+    if key.len() > 256 || value.len() > LONGEST {
+        return Err(Refused::request("a parameter is longer than 8 KiB"));
+    }
+    Ok(())
+}
+
+/// Parameters of a body.
+impl FromRequest<Shared> for Params {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Refused> {
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                return Refused::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "invalid_request",
+                    "the body is too large",
+                );
+            }
+            Refused::request("the body ended early")
+        })?;
+        match kind.as_str() {
+            "application/json" => Self::of_json(&bytes),
+            "application/x-www-form-urlencoded" => Self::of_form(&bytes),
+            _ => {
+                let description = "expected application/json or application/x-www-form-urlencoded";
+                Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", description))
+            }
+        }
+    }
+}
+
+/// Parameters of a query.
+pub(crate) struct InQuery(pub(crate) Params);
+
+impl FromRequestParts<Shared> for InQuery {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, Refused> {
+        Params::of_form(parts.uri.query().unwrap_or_default().as_bytes()).map(Self)
+    }
+}
+
+/// Who sent the request, for the plugin.
+impl FromRequestParts<Shared> for From {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, Self::Rejection> {
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
+        let hostname = parts.extensions.get::<Issuer>().map(Issuer::domain).unwrap_or_default();
+        Ok(Self {
+            ip: parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|it| it.ip().to_string())
+                .unwrap_or_default(),
+            user_agent: user_agent.map(|it| it.chars().take(512).collect()),
+            hostname: hostname.to_owned(),
+            method: if parts.method == Method::POST { "POST" } else { "GET" },
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Pages for people.
+
+use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+
+/// The header that says which other origins may embed an answer.
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// A page that runs nothing, loads nothing, and that nobody may put into a frame.
+pub(crate) fn page(status: StatusCode, page: askama::Result<String>, nonce: &str) -> Response {
+    let policy = format!(
+        "default-src 'none'; img-src data:; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let (Ok(page), Ok(policy)) = (page, HeaderValue::from_str(&policy)) else {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "The page cannot be shown.\n").into_response();
+    };
+    let headers = [(CONTENT_SECURITY_POLICY, policy), (X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))];
+    (status, headers, Html(page)).into_response()
+}
+
+/// Keeps an answer from pages of other origins, by whatever way they ask for it.
+pub(crate) async fn for_own_origin(mut response: Response) -> Response {
+    response.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    response
+}
+
+/// Whether a browser asks that wants a page: `text/html` stands among what it
+/// takes, and is not ruled out.
+///
+/// Source: RFC 9110, 12.5.1.
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
+    let is_page = |range: &str| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_html = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
+        let weight = parts.find_map(|it| it.strip_prefix("q=").or_else(|| it.strip_prefix("Q=")));
+        is_html && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|it| it > 0.0))
+    };
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accepted.flat_map(|accept| accept.split(',')).any(is_page)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+    use axum::http::header::ACCEPT;
+
+    use crate::tenant::pages::html::wants_page;
+
+    #[test]
+    fn a_page_is_for_whoever_asks_for_one() {
+        let wants = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().unwrap());
+            wants_page(&headers)
+        };
+        for browser in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html",
+            "a/b, TEXT/HTML;q=0.1",
+        ] {
+            assert!(wants(browser), "{browser}");
+        }
+        for program in ["*/*", "application/json", "text/*", "text/html;q=0", "text/htmlx", "", ";q=1,"] {
+            assert!(!wants(program), "{program}");
+        }
+        assert!(!wants_page(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,223 @@
+//! How often something secret is guessed.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+
+use crate::model::Moment;
+
+/// Failed attempts from one sender before a login has to wait there.
+///
+/// Source: Auth0, "Brute-force protection", default: ten of one address, for
+/// each sender.
+pub(crate) const FROM_ONE: u32 = 10;
+/// Failed attempts from all senders before a login has to wait everywhere: many
+/// senders together guess no faster than ten.
+const FROM_ALL: u32 = 100;
+pub(crate) const WAIT: Duration = Duration::from_secs(600);
+/// Logins, and logins with their senders, that are remembered.
+const LOGINS: u64 = 100_000;
+
+/// Failed attempts by login. Logins that exist have a table of their own, so that
+/// guesses at names that do not exist push none of them out. To push one out, a
+/// sender needs as many accounts as the table has places.
+pub(crate) struct Attempts {
+    existing: Table,
+    others: Table,
+}
+
+/// A login that is tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    /// The login's name, with its connection.
+    pub(crate) login: &'a str,
+    /// The network address of the sender.
+    pub(crate) sender: &'a str,
+    /// Whether there is such a login.
+    pub(crate) exists: bool,
+}
+
+/// It was tried too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+impl Attempts {
+    pub(crate) fn new() -> Self {
+        Self { existing: Table::new(), others: Table::new() }
+    }
+
+    fn table(&self, attempt: Attempt<'_>) -> &Table {
+        if attempt.exists { &self.existing } else { &self.others }
+    }
+
+    /// Counts an attempt as failed, before it is made: many at a time get no
+    /// more of them.
+    pub(crate) fn begin(&self, attempt: Attempt<'_>) -> Result<(), TooMany> {
+        let (login, sender) = self.table(attempt).counters(attempt);
+        if sender.fetch_add(1, Ordering::SeqCst) >= FROM_ONE {
+            return Err(TooMany);
+        }
+        if login.failed.fetch_add(1, Ordering::SeqCst) >= FROM_ALL { Err(TooMany) } else { Ok(()) }
+    }
+
+    /// It was not made after all.
+    pub(crate) fn take_back(&self, attempt: Attempt<'_>) {
+        let (login, sender) = self.table(attempt).counters(attempt);
+        subtract(&sender, 1);
+        subtract(&login.failed, 1);
+    }
+
+    /// It was right: the sender knows the secret. What others have guessed still
+    /// counts.
+    pub(crate) fn succeed(&self, attempt: Attempt<'_>) {
+        let (login, sender) = self.table(attempt).counters(attempt);
+        subtract(&login.failed, sender.swap(0, Ordering::SeqCst));
+    }
+
+    /// There is something new to be tried.
+    pub(crate) fn forgive(&self, login: &str) {
+        for table in [&self.existing, &self.others] {
+            table.logins.invalidate(&key(&[login]));
+        }
+    }
+}
+
+struct Table {
+    logins: Cache<[u8; 32], Arc<Login>>,
+    senders: Cache<[u8; 32], Arc<AtomicU32>>,
+}
+
+struct Login {
+    failed: AtomicU32,
+    /// Parts the senders of this login from those of an earlier one of its name.
+    since: Moment,
+}
+
+impl Table {
+    fn new() -> Self {
+        Self { logins: cache(), senders: cache() }
+    }
+
+    fn counters(&self, attempt: Attempt<'_>) -> (Arc<Login>, Arc<AtomicU32>) {
+        let login = self.logins.get_with(key(&[attempt.login]), || {
+            Arc::new(Login { failed: AtomicU32::new(0), since: Moment::now() })
+        });
+        let since = format!("{:?}", login.since);
+        let sender = key(&[attempt.login, &since, &network(attempt.sender)]);
+        (login, self.senders.get_with(sender, Arc::default))
+    }
+}
+
+fn cache<V: Clone + Send + Sync + 'static>() -> Cache<[u8; 32], V> {
+    Cache::builder().max_capacity(LOGINS).eviction_policy(EvictionPolicy::lru()).time_to_live(WAIT).build()
+}
+
+fn subtract(counter: &AtomicU32, count: u32) {
+    let less = |it: u32| Some(it.saturating_sub(count));
+    let _ = counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+}
+
+/// A key of one size, however long the typed texts are.
+fn key(texts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text.to_ascii_lowercase());
+    }
+    hash.finalize().into()
+}
+
+/// The sender, as far as addresses tell senders apart: of IPv6, one has a whole
+/// network of 64 bits.
+pub(crate) fn network(sender: &str) -> String {
+    match sender.parse() {
+        Ok(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        _ => sender.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tenant::people::attempts::{Attempt, Attempts, FROM_ALL, FROM_ONE, network};
+
+    fn of<'a>(login: &'a str, sender: &'a str) -> Attempt<'a> {
+        Attempt { login, sender, exists: true }
+    }
+
+    #[test]
+    fn many_at_a_time_get_no_more_attempts() {
+        let attempts = Attempts::new();
+        let begun = std::thread::scope(|scope| {
+            let guess = || attempts.begin(of("Ada", "192.0.2.1")).is_ok();
+            let guesses: Vec<_> = (0..40).map(|_| scope.spawn(guess)).collect();
+            guesses.into_iter().map(|guess| usize::from(guess.join().unwrap())).sum::<usize>()
+        });
+        assert_eq!(begun, 10);
+        assert!(attempts.begin(of("ada", "192.0.2.1")).is_err());
+        attempts.forgive("ADA");
+        assert!(attempts.begin(of("ada", "192.0.2.1")).is_ok());
+    }
+
+    #[test]
+    fn one_sender_locks_the_login_for_no_other() {
+        let attempts = Attempts::new();
+        assert_eq!((0..50).filter(|_| attempts.begin(of("ada", "192.0.2.1")).is_ok()).count(), 10);
+        assert!(attempts.begin(of("ada", "192.0.2.2")).is_ok());
+    }
+
+    #[test]
+    fn many_senders_together_get_as_many_as_ten() {
+        let attempts = Attempts::new();
+        let senders: Vec<String> = (0..100).map(|n| format!("192.0.2.{n}")).collect();
+        let tries = senders.iter().flat_map(|sender| (0..FROM_ONE).map(move |_| sender));
+        let begun = tries.filter(|sender| attempts.begin(of("ada", sender)).is_ok()).count();
+        assert_eq!(begun, FROM_ALL as usize);
+    }
+
+    #[test]
+    fn the_owner_who_logs_in_gives_a_guesser_no_more_attempts() {
+        let attempts = Attempts::new();
+        let mut guessed = 0;
+        for _ in 0..5 {
+            guessed += (0..20).filter(|_| attempts.begin(of("ada", "192.0.2.1")).is_ok()).count();
+            assert!(attempts.begin(of("ada", "192.0.2.2")).is_ok());
+            attempts.succeed(of("ada", "192.0.2.2"));
+        }
+        assert_eq!(guessed, 10);
+    }
+
+    #[test]
+    fn guesses_at_other_names_push_no_login_out() {
+        let attempts = Attempts::new();
+        while attempts.begin(of("ada", "192.0.2.1")).is_ok() {}
+        for n in 0..300_000 {
+            let login = format!("nobody-{n}");
+            let _ = attempts.begin(Attempt { login: &login, sender: "192.0.2.1", exists: false });
+        }
+        assert!(attempts.begin(of("ada", "192.0.2.1")).is_err());
+    }
+
+    #[test]
+    fn an_attempt_that_was_not_made_does_not_count() {
+        let attempts = Attempts::new();
+        for _ in 0..400 {
+            assert!(attempts.begin(of("ada", "192.0.2.1")).is_ok());
+            attempts.take_back(of("ada", "192.0.2.1"));
+        }
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_sender() {
+        assert_eq!(network("2001:db8:1:2:3::1"), network("2001:db8:1:2:ffff::2"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}

@@ -1,0 +1,168 @@
+//! Passwords: hashed, checked, and not tried for ever.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use argon2::password_hash::phc;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+
+use crate::directory::Credential;
+use crate::password_hash::Hash;
+use crate::sandbox::{Inside, Turnstile};
+use crate::tenant::config::PasswordHash;
+use crate::tenant::people::attempts::{Attempt, Attempts, TooMany};
+
+/// Auth0's policy `low` asks for 6, `fair` for 8.
+const MIN_LENGTH: usize = 8;
+/// Longer ones cost whoever checks them.
+const MAX_LENGTH: usize = 256;
+/// Passwords that wait to be hashed. Each keeps a thread that others need.
+const WAITING: u32 = 64;
+
+/// Hashes and checks passwords.
+pub(crate) struct Passwords {
+    argon2: Argon2<'static>,
+    /// Of no password: checked where there is none, so that the time does not
+    /// tell who is there.
+    nobody: String,
+    attempts: Attempts,
+    /// Each hash takes its memory.
+    at_a_time: Turnstile,
+    waiting: AtomicU32,
+}
+
+/// Why a password is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// It is wrong, or there is no such login.
+    Password,
+    /// A new one is too short, or too long.
+    Weak,
+    /// It was tried too often.
+    TooManyAttempts,
+    /// Too many passwords are being hashed already.
+    Busy,
+}
+
+impl Passwords {
+    pub(crate) fn new(cost: PasswordHash) -> Self {
+        let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, None).unwrap_or_default();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        // No password has this hash; the parameters are what matters.
+        let nobody = format!(
+            "$argon2id$v=19$m={},t={},p={}$bm8gcGFzc3dvcmQgaGFzIGl0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            cost.memory_kib, cost.iterations, cost.lanes
+        );
+        let cores =
+            std::thread::available_parallelism().map_or(2, |it| u32::try_from(it.get()).unwrap_or(u32::MAX));
+        Self {
+            argon2,
+            nobody,
+            attempts: Attempts::new(),
+            at_a_time: Turnstile::new(cores),
+            waiting: AtomicU32::new(0),
+        }
+    }
+
+    /// A new password's hash.
+    pub(crate) fn hash(&self, password: &str) -> Result<String, Wrong> {
+        if password.chars().count() < MIN_LENGTH || password.len() > MAX_LENGTH {
+            return Err(Wrong::Weak);
+        }
+        let _one_of_few = self.one_of_few()?;
+        let hash = self.argon2.hash_password(password.as_bytes());
+        hash.map(|hash| hash.to_string()).map_err(|_| Wrong::Weak)
+    }
+
+    /// The hash of a password that stands in the configuration, for everybody to
+    /// read: a costly one would only make each start slower.
+    pub(crate) fn cheap_hash(password: &str) -> Option<String> {
+        let params = Params::new(Params::MIN_M_COST, 1, 1, None).ok()?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        argon2.hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
+    }
+
+    /// Whether it is this login's password. Answers its hash as new passwords are
+    /// hashed, if it was hashed in another way: it came with an import.
+    pub(crate) fn check(
+        &self,
+        attempt: Attempt<'_>,
+        credential: Option<&Credential>,
+        password: &str,
+    ) -> Result<Option<String>, Wrong> {
+        self.attempts.begin(attempt).map_err(|TooMany| Wrong::TooManyAttempts)?;
+        let hash = credential.and_then(|it| it.password.as_deref());
+        // Whoever was not listened to has not guessed wrong.
+        let _one_of_few = self.one_of_few().inspect_err(|_| self.attempts.take_back(attempt))?;
+        let is_right =
+            password.len() <= MAX_LENGTH && self.is_of(hash.unwrap_or(&self.nobody), password.as_bytes());
+        let Some(hash) = hash.filter(|_| is_right) else { return Err(Wrong::Password) };
+        self.attempts.succeed(attempt);
+        let is_ours = hash.starts_with("$argon2id$");
+        let fresh = (!is_ours).then(|| self.argon2.hash_password(password.as_bytes()).ok()).flatten();
+        Ok(fresh.map(|hash| hash.to_string()))
+    }
+
+    fn is_of(&self, hash: &str, password: &[u8]) -> bool {
+        match phc::PasswordHash::new(hash) {
+            Ok(hash) if hash.algorithm.as_str().starts_with("argon2") => {
+                self.argon2.verify_password(password, &hash).is_ok()
+            }
+            _ => Hash::read(hash).is_ok_and(|hash| hash.is_of(password)),
+        }
+    }
+
+    /// Lets a login be tried again, once its password is another.
+    pub(crate) fn forgive(&self, login: &str) {
+        self.attempts.forgive(login);
+    }
+
+    fn one_of_few(&self) -> Result<Inside<'_>, Wrong> {
+        let waiting = self.waiting.fetch_add(1, Ordering::SeqCst);
+        let inside = (waiting < WAITING).then(|| self.at_a_time.enter());
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        inside.ok_or(Wrong::Busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::directory::Credential;
+    use crate::tenant::people::passwords::{Attempt, PasswordHash, Passwords, Wrong};
+
+    #[test]
+    fn an_imported_password_is_hashed_anew_when_it_is_typed() {
+        let passwords = Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 });
+        let with = |hash: &str| Credential {
+            connection: "db".to_owned(),
+            user_id: "1".to_owned(),
+            email: None,
+            username: Some("ada".to_owned()),
+            password: Some(hash.to_owned()),
+        };
+        let attempt = Attempt { login: "ada", sender: "192.0.2.1", exists: true };
+        let check =
+            |credential: &Credential, password: &str| passwords.check(attempt, Some(credential), password);
+        let imported = with("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS");
+        assert_eq!(check(&imported, "another password"), Err(Wrong::Password));
+        let fresh = check(&imported, "correct horse battery").unwrap().expect("it is hashed anew");
+        assert!(fresh.starts_with("$argon2id$"), "{fresh}");
+        assert_eq!(check(&with(&fresh), "correct horse battery"), Ok(None));
+        assert_eq!(check(&with(&fresh), "another password"), Err(Wrong::Password));
+        // A hash that could not have been imported costs nothing.
+        assert_eq!(
+            check(&with("$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"), "x"),
+            Err(Wrong::Password)
+        );
+        assert_eq!(check(&with("nonsense"), "x"), Err(Wrong::Password));
+    }
+
+    #[test]
+    fn a_password_is_as_long_as_its_characters() {
+        let passwords = Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 });
+        for (password, is_fit) in
+            [("12345678", true), ("1234567", false), ("éééééééé", true), ("ééééééé", false)]
+        {
+            assert_eq!(passwords.hash(password).is_ok(), is_fit, "{password}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Sessions and refresh tokens: kept under random names, so many for each owner.
+//! An owner who asks for ever more loses the oldest of their own, not those of
+//! others.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use moka::Expiry;
+use moka::notification::RemovalCause;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+
+use crate::tenant::people::weighed::{Weighed, weight};
+
+/// The most that all things of a kind take, in bytes. Beyond it the ones that
+/// were used longest ago are forgotten.
+const BYTES: u64 = 64 << 20;
+
+/// Something that belongs to an identity (`provider|id`).
+pub(crate) trait Owned: Weighed + Clone + Send + Sync + 'static {
+    fn owner(&self) -> &str;
+}
+
+/// Things by name, and their names by owner.
+pub(crate) struct PerOwner<T> {
+    kept: Cache<String, T>,
+    names: Arc<Names>,
+    most: usize,
+}
+
+impl<T: Owned> PerOwner<T> {
+    /// At most so many for each owner. Each ends so long after it was last put.
+    pub(crate) fn new(most: usize, lifetime_s: u64) -> Self {
+        let names = Arc::new(Names::default());
+        let listener = {
+            let names = names.clone();
+            move |name: Arc<String>, value: T, cause| {
+                if cause != RemovalCause::Replaced {
+                    names.remove(value.owner(), &name);
+                }
+            }
+        };
+        let kept = Cache::builder()
+            .max_capacity(BYTES)
+            .weigher(|name: &String, value: &T| weight(name, value))
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(SinceLastPut(Duration::from_secs(lifetime_s)))
+            .eviction_listener(listener)
+            .build();
+        Self { kept, names, most }
+    }
+
+    /// Keeps a value under this name. Under a name that is there already, the
+    /// value takes the place of the one before, and its time begins anew.
+    pub(crate) fn put(&self, name: &str, value: T) {
+        let too_many = self.names.add(value.owner(), name, self.most);
+        self.kept.insert(name.to_owned(), value);
+        if let Some(oldest) = too_many {
+            self.kept.invalidate(&oldest);
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<T> {
+        self.kept.get(name)
+    }
+
+    pub(crate) fn end(&self, name: &str) {
+        self.kept.invalidate(name);
+    }
+
+    /// Ends all that an owner has. Returns how many that were.
+    pub(crate) fn end_of(&self, owner: &str) -> usize {
+        let names = self.names.of(owner);
+        names.iter().for_each(|name| self.kept.invalidate(name));
+        names.len()
+    }
+
+    /// All that an owner has, the oldest first, with their names.
+    pub(crate) fn of(&self, owner: &str) -> Vec<(String, T)> {
+        let names = self.names.of(owner).into_iter();
+        names.filter_map(|name| self.kept.get(&name).map(|value| (name, value))).collect()
+    }
+}
+
+/// Reading something keeps it no longer.
+struct SinceLastPut(Duration);
+
+impl<T> Expiry<String, T> for SinceLastPut {
+    fn expire_after_create(&self, _: &String, _: &T, _: Instant) -> Option<Duration> {
+        Some(self.0)
+    }
+
+    fn expire_after_update(&self, _: &String, _: &T, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        Some(self.0)
+    }
+}
+
+/// The names that each owner has, by the owner's SHA-256.
+#[derive(Default)]
+struct Names(Mutex<HashMap<[u8; 32], VecDeque<String>>>);
+
+impl Names {
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], VecDeque<String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the oldest name if it is one too many.
+    fn add(&self, owner: &str, name: &str, most: usize) -> Option<String> {
+        let mut all = self.lock();
+        let own = all.entry(Sha256::digest(owner).into()).or_default();
+        if own.iter().any(|known| known == name) {
+            return None;
+        }
+        own.push_back(name.to_owned());
+        if own.len() > most { own.pop_front() } else { None }
+    }
+
+    fn remove(&self, owner: &str, name: &str) {
+        let owner: [u8; 32] = Sha256::digest(owner).into();
+        let mut all = self.lock();
+        let Some(own) = all.get_mut(&owner) else { return };
+        own.retain(|known| known != name);
+        if own.is_empty() {
+            all.remove(&owner);
+        }
+    }
+
+    fn of(&self, owner: &str) -> Vec<String> {
+        let owner: [u8; 32] = Sha256::digest(owner).into();
+        self.lock().get(&owner).into_iter().flatten().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tenant::people::per_owner::{Owned, PerOwner};
+    use crate::tenant::people::weighed::Weighed;
+
+    #[derive(Clone, PartialEq, Debug)]
+    struct Of(&'static str);
+
+    impl Weighed for Of {
+        fn bytes(&self) -> usize {
+            0
+        }
+    }
+
+    impl Owned for Of {
+        fn owner(&self) -> &str {
+            self.0
+        }
+    }
+
+    #[test]
+    fn an_owner_who_asks_for_more_loses_the_oldest_of_their_own() {
+        let kept = PerOwner::new(3, 60);
+        kept.put("of bob", Of("bob"));
+        for n in 0..1000 {
+            kept.put(&n.to_string(), Of("ada"));
+        }
+        let names: Vec<String> = kept.of("ada").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["997", "998", "999"]);
+        assert_eq!(kept.get("of bob"), Some(Of("bob")));
+        assert_eq!(kept.get("996"), None);
+    }
+
+    #[test]
+    fn what_an_owner_has_ends_at_once_and_leaves_no_name() {
+        let kept = PerOwner::new(10, 60);
+        for name in ["1", "2"] {
+            kept.put(name, Of("ada"));
+        }
+        kept.put("3", Of("bob"));
+        assert_eq!(kept.end_of("ada"), 2);
+        kept.end("3");
+        assert_eq!((kept.get("1"), kept.of("ada").len(), kept.of("bob").len()), (None, 0, 0));
+        kept.kept.run_pending_tasks();
+        assert!(kept.names.lock().is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_put_again_counts_once() {
+        let kept = PerOwner::new(2, 60);
+        for name in ["1", "2", "1", "2"] {
+            kept.put(name, Of("ada"));
+        }
+        assert_eq!(kept.of("ada").len(), 2);
+    }
+}

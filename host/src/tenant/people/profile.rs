@@ -1,0 +1,192 @@
+//! The profile that every user has, however the user came to be: a name, a
+//! nickname, a picture. Values of a provider, the user or an administrator stay;
+//! the others are derived wherever a profile is shown, and not stored. So a user
+//! that was imported by the command line, or years ago, has them too, and no policy
+//! sees them.
+//!
+//! Source: Auth0, "User profile structure" and "Normalized user profile"; its
+//! pictures are gravatar's, with the same two letters where nobody has one.
+
+use serde_json::{Map, Value};
+
+use crate::model::User;
+
+/// A user object, its profile and its identities' profiles complete.
+pub(crate) fn shown(user: &User) -> Map<String, Value> {
+    let mut shown = match serde_json::to_value(user) {
+        Ok(Value::Object(shown)) => shown,
+        _ => Map::new(),
+    };
+    complete(&mut shown, id_of(user));
+    if let Some(Value::Array(identities)) = shown.get_mut("identities") {
+        identities.iter_mut().for_each(complete_identity);
+    }
+    shown
+}
+
+/// An identity that came by a link has a profile of its own.
+pub(crate) fn complete_identity(identity: &mut Value) {
+    let id = identity.get("user_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(Value::Object(profile)) = identity.get_mut("profileData") {
+        complete(profile, &id);
+    }
+}
+
+/// Adds what a profile lacks. `id` is the identity's, for whom nothing else is
+/// known.
+pub(crate) fn complete(profile: &mut Map<String, Value>, id: &str) {
+    let made_up = made_up(|key| profile.get(key).and_then(Value::as_str), id);
+    for (key, value) in made_up {
+        let is_missing = match profile.get(key) {
+            None | Some(Value::Null) => true,
+            Some(known) => known.as_str() == Some(""),
+        };
+        if is_missing {
+            profile.insert(key.to_owned(), value.into());
+        }
+    }
+}
+
+/// The name, the nickname and the picture of a user.
+pub(crate) fn of(user: &User) -> [(&'static str, String); 3] {
+    let text = |key: &str| match key {
+        "email" => user.email.as_deref(),
+        _ => user.rest.get(key).and_then(Value::as_str),
+    };
+    made_up(text, id_of(user))
+}
+
+/// Without the provider.
+fn id_of(user: &User) -> &str {
+    user.user_id.split_once('|').map_or("", |(_, id)| id)
+}
+
+fn made_up<'a>(text: impl Fn(&'static str) -> Option<&'a str>, id: &'a str) -> [(&'static str, String); 3] {
+    let first = |keys: &[&'static str]| {
+        keys.iter().find_map(|key| text(key).filter(|text| !text.trim().is_empty())).unwrap_or(id)
+    };
+    let name = first(&["name", "email", "phone_number", "username", "nickname"]);
+    let local = text("email").and_then(|email| email.split_once('@')).map(|(local, _)| local);
+    let nickname = match (text("nickname").filter(|it| !it.trim().is_empty()), local) {
+        (Some(nickname), _) | (None, Some(nickname)) => nickname,
+        (None, None) => first(&["username", "phone_number", "name"]),
+    };
+    let picture = match text("picture").filter(|picture| !picture.trim().is_empty()) {
+        Some(picture) => picture.to_owned(),
+        None => picture(&initials(name, nickname), text("email").unwrap_or(id)),
+    };
+    [("name", name.to_owned()), ("nickname", nickname.to_owned()), ("picture", picture)]
+}
+
+/// One or two letters or digits, and nothing else: they stand within markup.
+fn initials(name: &str, nickname: &str) -> String {
+    let words: Vec<&str> = if name.contains('@') { Vec::new() } else { name.split_whitespace().collect() };
+    let letter = |word: &str| word.chars().find(|it| it.is_alphanumeric());
+    let found: Vec<char> = match words.as_slice() {
+        [first, .., last] => [first, last].into_iter().filter_map(|word| letter(word)).collect(),
+        [word] => word.chars().filter(|it| it.is_alphanumeric()).take(2).collect(),
+        [] => nickname.chars().filter(|it| it.is_alphanumeric()).take(2).collect(),
+    };
+    // Some letters have no capital, others one of several characters.
+    let capitals: String = found.into_iter().filter_map(|it| it.to_uppercase().next()).collect();
+    if capitals.is_empty() { "?".to_owned() } else { capitals }
+}
+
+/// Dark enough for white letters.
+const COLOURS: [&str; 8] = ["345", "543", "354", "535", "264", "624", "246", "642"];
+
+/// A picture that is loaded from nowhere, and small enough for an ID token.
+fn picture(initials: &str, seed: &str) -> String {
+    let sum = seed.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let colour = COLOURS[sum % COLOURS.len()];
+    let svg = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 64 64'><path fill='#{colour}' d='M0 0h64v64H0z'/>\
+         <text x='32' y='42' font-size='28' text-anchor='middle' fill='#fff'>{initials}</text></svg>"
+    );
+    let mut url = "data:image/svg+xml,".to_owned();
+    for byte in svg.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._/:='".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::tenant::people::profile::{initials, shown};
+
+    fn completed(user: &Value) -> [String; 3] {
+        let user = serde_json::from_value(user.clone()).unwrap();
+        let shown = shown(&user);
+        ["name", "nickname", "picture"].map(|key| shown[key].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_profile_is_completed_by_what_is_known() {
+        for (user, name, nickname, letters) in [
+            (json!({ "email": "ada@example.com" }), "ada@example.com", "ada", "AD"),
+            (json!({ "email": "ada@example.com", "name": "Ada Lovelace" }), "Ada Lovelace", "ada", "AL"),
+            (json!({ "phone_number": "+15550100" }), "+15550100", "+15550100", "15"),
+            (json!({ "username": "countess" }), "countess", "countess", "CO"),
+            (json!({ "name": "Ada", "nickname": "" }), "Ada", "Ada", "AD"),
+            (json!({ "name": null, "nickname": "al" }), "al", "al", "AL"),
+            (json!({}), "7", "7", "7"),
+        ] {
+            let mut user = user;
+            user["user_id"] = "google-oauth2|7".into();
+            let [known_name, known_nickname, picture] = completed(&user);
+            assert_eq!((known_name.as_str(), known_nickname.as_str()), (name, nickname), "{user}");
+            assert!(picture.starts_with("data:image/svg+xml,%3Csvg"), "{picture}");
+            assert!(picture.ends_with(&format!("%3E{letters}%3C/text%3E%3C/svg%3E")), "{user}: {picture}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_stays() {
+        let said = json!({ "user_id": "auth0|1", "email": "ada@example.com", "name": "Countess", "nickname": "al",
+            "picture": "https://example.com/ada.png" });
+        assert_eq!(completed(&said), ["Countess", "al", "https://example.com/ada.png"]);
+    }
+
+    #[test]
+    fn profiles_of_linked_identities_are_complete() {
+        let user = json!({ "user_id": "auth0|1", "email": "ada@example.com", "identities": [
+            { "provider": "auth0", "user_id": "1", "connection": "db" },
+            { "provider": "sms", "user_id": "2", "connection": "sms", "profileData": { "phone_number": "+1" } }] });
+        let user = shown(&serde_json::from_value(user).unwrap());
+        assert_eq!(user["identities"][1]["profileData"]["nickname"], "+1");
+        assert!(user["identities"][0].get("profileData").is_none());
+    }
+
+    #[test]
+    fn initials_are_letters_and_few() {
+        for (name, nickname, expected) in [
+            ("Grace Brewster Hopper", "", "GH"),
+            ("<script>alert(1)</script> \"'&", "", "S"),
+            ("&lt; &amp;", "", "LA"),
+            ("ß ŉ", "", "Sʼ"),
+            ("Ægir Øre", "", "ÆØ"),
+            ("李 明", "", "李明"),
+            ("💥 !", "x", "?"),
+            ("ada@example.com", "a.da", "AD"),
+            ("", "", "?"),
+        ] {
+            assert_eq!(initials(name, nickname), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_small_whatever_the_name() {
+        for name in ["𐌰".repeat(300), "Ada Lovelace".to_owned(), "'>\"\\\u{202e}".repeat(99)] {
+            let [_, _, picture] = completed(&json!({ "user_id": "a|1", "name": name }));
+            assert!(picture.len() <= 320, "{} bytes", picture.len());
+            let is_plain = |it: char| it.is_ascii_alphanumeric() || "-._/:='%,;+".contains(it);
+            assert!(picture.chars().all(is_plain), "{picture}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Refresh tokens: each is good once and gives way to the next; one that comes
+//! back ends them all.
+//!
+//! Source: RFC 9700, 4.14.2; Auth0, "Refresh token rotation".
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::model::Timestamp;
+use crate::tenant::logins::log_in::Proved;
+use crate::tenant::people::per_owner::{Owned, PerOwner};
+use crate::tenant::people::random::secret;
+use crate::tenant::people::weighed::Weighed;
+
+/// Refresh tokens of one identity. Beyond, the oldest ends.
+///
+/// Source: Auth0, "Refresh token limits": 200 for a user and an application.
+const MOST: usize = 200;
+
+/// What a refresh token stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    pub(crate) issuer: String,
+    pub(crate) client_id: String,
+    /// The user that it was first issued to.
+    pub(crate) user_id: String,
+    /// When it was first issued.
+    pub(crate) at: Timestamp,
+    pub(crate) proved: Proved,
+    pub(crate) scope: String,
+    pub(crate) audience: Option<String>,
+    pub(crate) session: Option<String>,
+}
+
+/// The refresh tokens that are out.
+pub(crate) struct RefreshTokens(PerOwner<Arc<Family>>);
+
+/// The tokens that follow from one login, of which the last is good.
+struct Family {
+    grant: Grant,
+    /// SHA-256 of the one that is good.
+    good: Mutex<[u8; 32]>,
+}
+
+/// In the place of a hash: the family is good for no token, whoever still holds
+/// it.
+const ENDED: [u8; 32] = [0; 32];
+
+impl Family {
+    fn end(&self) {
+        *self.good.lock().unwrap_or_else(PoisonError::into_inner) = ENDED;
+    }
+}
+
+impl Weighed for Family {
+    fn bytes(&self) -> usize {
+        let Grant { issuer, client_id, user_id, scope, audience, session, proved, at: _ } = &self.grant;
+        issuer.len()
+            + client_id.len()
+            + user_id.len()
+            + scope.len()
+            + audience.bytes()
+            + session.bytes()
+            + proved.bytes()
+    }
+}
+
+impl Owned for Arc<Family> {
+    fn owner(&self) -> &str {
+        &self.grant.proved.user.user_id
+    }
+}
+
+/// Why a refresh token is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// There is none, or it has expired.
+    Unknown,
+    /// It had been used: whoever has a copy is out now, too.
+    Reused,
+}
+
+impl RefreshTokens {
+    pub(crate) fn new(lifetime_s: u64) -> Self {
+        Self(PerOwner::new(MOST, lifetime_s))
+    }
+
+    /// The first token of a family, whose name is returned with it.
+    pub(crate) fn issue(&self, grant: Grant) -> (String, String) {
+        let (family, name) = (secret(), secret());
+        self.0.put(&family, Arc::new(Family { grant, good: Mutex::new(hash(&name)) }));
+        (format!("{family}.{name}"), family)
+    }
+
+    /// What a token stands for, if `is_for` finds that it is whose it should be.
+    pub(crate) fn look(&self, token: &str, is_for: impl FnOnce(&Grant) -> bool) -> Result<Grant, NotTaken> {
+        self.good(
+            token,
+            |known, _| {
+                if is_for(&known.grant) { Ok(known.grant.clone()) } else { Err(NotTaken::Unknown) }
+            },
+        )
+    }
+
+    /// The token that takes this one's place. The family's time begins anew.
+    pub(crate) fn rotate(&self, token: &str) -> Result<String, NotTaken> {
+        self.good(token, |known, good| {
+            let family = token.split_once('.').map_or("", |(family, _)| family);
+            let next = secret();
+            *good = hash(&next);
+            self.0.put(family, known.clone());
+            Ok(format!("{family}.{next}"))
+        })
+    }
+
+    fn good<T>(
+        &self,
+        token: &str,
+        what: impl FnOnce(&Arc<Family>, &mut [u8; 32]) -> Result<T, NotTaken>,
+    ) -> Result<T, NotTaken> {
+        let (family, name) = token.split_once('.').ok_or(NotTaken::Unknown)?;
+        let known = self.0.get(family).ok_or(NotTaken::Unknown)?;
+        let mut good = known.good.lock().unwrap_or_else(PoisonError::into_inner);
+        if bool::from(good.ct_eq(&hash(name))) {
+            return what(&known, &mut good);
+        }
+        let is_over = *good == ENDED;
+        *good = ENDED;
+        self.0.end(family);
+        Err(if is_over { NotTaken::Unknown } else { NotTaken::Reused })
+    }
+
+    /// Ends the family of a token.
+    pub(crate) fn revoke_token(&self, token: &str) {
+        token.split_once('.').into_iter().for_each(|(family, _)| self.revoke(family));
+    }
+
+    /// Ends a family.
+    pub(crate) fn revoke(&self, family: &str) {
+        if let Some(known) = self.0.get(family) {
+            known.end();
+        }
+        self.0.end(family);
+    }
+
+    /// Ends those of an identity that this is so of. Returns how many that were.
+    pub(crate) fn end_where(&self, identity: &str, is_so: impl Fn(&Grant) -> bool) -> usize {
+        let families = self.0.of(identity);
+        let ended = families.iter().filter(|(_, family)| is_so(&family.grant));
+        ended.inspect(|(name, _)| self.revoke(name)).count()
+    }
+
+    /// The tokens of an identity, the oldest first, with the families' names.
+    pub(crate) fn of(&self, identity: &str) -> Vec<(String, Grant)> {
+        self.0.of(identity).into_iter().map(|(family, known)| (family, known.grant.clone())).collect()
+    }
+}
+
+fn hash(name: &str) -> [u8; 32] {
+    Sha256::digest(name).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Moment, Timestamp, User};
+    use crate::tenant::logins::log_in::Proved;
+    use crate::tenant::people::refresh_tokens::{Grant, NotTaken, RefreshTokens};
+
+    fn issued() -> (RefreshTokens, String) {
+        let proved = Proved {
+            connection: "db".to_owned(),
+            user: User::default(),
+            method: "pwd",
+            at: Timestamp::default(),
+            began: Moment::default(),
+            by: None,
+        };
+        let grant = Grant {
+            issuer: "http://localhost/".to_owned(),
+            client_id: "spa".to_owned(),
+            user_id: String::new(),
+            at: Timestamp::default(),
+            proved,
+            scope: String::new(),
+            audience: None,
+            session: None,
+        };
+        let tokens = RefreshTokens::new(60);
+        let token = tokens.issue(grant).0;
+        (tokens, token)
+    }
+
+    #[test]
+    fn a_token_gives_way_to_the_next() {
+        let (tokens, first) = issued();
+        let second = tokens.rotate(&first).unwrap();
+        let third = tokens.rotate(&second).unwrap();
+        assert!(first != second && second != third);
+    }
+
+    #[test]
+    fn a_token_that_comes_back_ends_its_family() {
+        let (tokens, first) = issued();
+        let second = tokens.rotate(&first).unwrap();
+        assert_eq!(tokens.rotate(&first).unwrap_err(), NotTaken::Reused);
+        assert_eq!(tokens.look(&second, |_| true).unwrap_err(), NotTaken::Unknown);
+    }
+
+    #[test]
+    fn another_client_neither_gets_nor_ends_it() {
+        let (tokens, first) = issued();
+        assert_eq!(tokens.look(&first, |grant| grant.client_id == "web").unwrap_err(), NotTaken::Unknown);
+        assert!(tokens.look(&first, |_| true).is_ok());
+    }
+
+    #[test]
+    fn of_two_who_look_at_one_token_one_gets_the_next() {
+        let (tokens, first) = issued();
+        assert!(tokens.look(&first, |_| true).is_ok() && tokens.look(&first, |_| true).is_ok());
+        assert!(tokens.rotate(&first).is_ok());
+        assert_eq!(tokens.rotate(&first).unwrap_err(), NotTaken::Reused);
+    }
+}

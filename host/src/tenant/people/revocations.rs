@@ -1,0 +1,192 @@
+//! Logins that are good no longer: whoever was logged in before a password was
+//! changed may be the one it was changed because of. Tokens outlast the process,
+//! as the keys do that signed them, and so does what revokes them.
+
+use std::fs;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+
+use crate::model::{Moment, Timestamp};
+use crate::tenant::server::state_dir::{StateDir, StateError};
+
+/// From when on the logins of an identity (`provider|id`) count, where not all
+/// do; by the identity's SHA-256.
+pub(crate) struct Revocations {
+    known: Cache<[u8; 32], Moment>,
+    lifetime: Duration,
+    state: StateDir,
+    /// How many lines the file has.
+    lines: Mutex<usize>,
+}
+
+/// A line for each revocation: the identity's hash and the moment.
+const FILE: &str = "revocations";
+/// Identities that are remembered.
+const MOST: u64 = 100_000;
+
+impl Revocations {
+    /// `lifetime_s` is how long a login may be used in any way.
+    pub(crate) fn open(state: &StateDir, lifetime_s: u64) -> Result<Self, StateError> {
+        let lifetime = Duration::from_secs(lifetime_s);
+        let known = Cache::builder()
+            .max_capacity(MOST)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(lifetime)
+            .build();
+        let text = state.read(FILE)?.unwrap_or_default();
+        let mut this = Self { known, lifetime, state: state.clone(), lines: Mutex::new(0) };
+        let mut unreadable = 0;
+        for line in text.lines() {
+            let Some((identity, since)) = read_line(line) else {
+                unreadable += 1;
+                continue;
+            };
+            since.is_past();
+            this.known.insert(identity, since);
+        }
+        if unreadable > 0 {
+            tracing::error!(
+                target: "audit", file = %state.file(FILE).display(), unreadable,
+                "revocations cannot be read: tokens that they ended may be good until they expire; rotate the key \
+                 twice (--rotate-key) to end all tokens"
+            );
+        }
+        if !text.is_empty() {
+            let mut lines = 0;
+            this.write_anew(&mut lines)?;
+            this.lines = Mutex::new(lines);
+        }
+        Ok(this)
+    }
+
+    /// Ends the logins that this identity has made so far.
+    pub(crate) fn revoke(&self, identity: &str) {
+        let (identity, since) = (hash(identity), Moment::now());
+        self.known.insert(identity, since);
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let written =
+            if *lines as u64 > 2 * MOST { self.write_anew(&mut lines) } else { self.append(identity, since) };
+        *lines += 1;
+        if let Err(error) = written {
+            tracing::error!(target: "audit", %error, "a revocation ends with this process: it was not written down");
+        }
+    }
+
+    /// Whether a login that began at this moment is good no longer.
+    pub(crate) fn is_revoked(&self, identity: &str, began: Moment) -> bool {
+        self.known.get(&hash(identity)).is_some_and(|since| began < since)
+    }
+
+    fn append(&self, identity: [u8; 32], since: Moment) -> Result<(), StateError> {
+        let mut options = fs::OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(self.state.file(FILE)).and_then(|mut file| {
+            file.write_all(line(&identity, since).as_bytes())?;
+            file.sync_data()
+        });
+        written.map_err(|error| self.state.unusable(FILE, error))
+    }
+
+    /// Writes those that still matter.
+    fn write_anew(&self, lines: &mut usize) -> Result<(), StateError> {
+        let lifetime = u64::try_from(self.lifetime.as_micros()).unwrap_or(u64::MAX);
+        // By the clock, which tokens expire by, and not by moments, which may be ahead.
+        let oldest = Timestamp::now().as_millis().saturating_mul(1000).saturating_sub(lifetime);
+        let kept: Vec<String> = (self.known.iter())
+            .filter(|(_, since)| since.as_micros() >= oldest)
+            .map(|(identity, since)| line(&identity, since))
+            .collect();
+        *lines = kept.len();
+        self.state.write(FILE, &kept.concat())
+    }
+}
+
+fn hash(identity: &str) -> [u8; 32] {
+    Sha256::digest(identity).into()
+}
+
+fn line(identity: &[u8; 32], since: Moment) -> String {
+    let identity: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{identity} {}\n", since.as_micros())
+}
+
+/// None of a line that was not written to its end.
+fn read_line(line: &str) -> Option<([u8; 32], Moment)> {
+    let (identity, since) = line.split_once(' ')?;
+    let mut hash = [0; 32];
+    if identity.len() != 64 || !identity.is_ascii() {
+        return None;
+    }
+    for (n, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&identity[2 * n..2 * n + 2], 16).ok()?;
+    }
+    Some((hash, Moment::from_micros(since.parse().ok()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Moment;
+    use crate::tenant::people::revocations::Revocations;
+    use crate::tenant::server::state_dir::StateDir;
+
+    #[test]
+    fn a_login_right_after_a_revocation_is_good_in_the_same_millisecond() {
+        let folder = tempfile::tempdir().unwrap();
+        let revocations = Revocations::open(&StateDir::open(folder.path()).unwrap(), 60).unwrap();
+        for _ in 0..100 {
+            let before = Moment::now();
+            revocations.revoke("auth0|ada");
+            let after = Moment::now();
+            assert!(revocations.is_revoked("auth0|ada", before));
+            assert!(!revocations.is_revoked("auth0|ada", after));
+        }
+        assert!(!revocations.is_revoked("auth0|bob", Moment::default()));
+    }
+
+    /// Made before the clock was set back by an hour, and the process started anew.
+    #[test]
+    fn a_login_after_a_revocation_of_a_later_clock_is_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let ahead = Moment::from_micros(Moment::now().as_micros() + 3_600_000_000);
+        let state = StateDir::open(folder.path()).unwrap();
+        let lines = [
+            super::line(&super::hash("auth0|ada"), ahead),
+            super::line(&super::hash("auth0|bob"), Moment::now()),
+        ];
+        state.write("revocations", &lines.concat()).unwrap();
+        let before = Moment::now();
+        let revocations = Revocations::open(&state, 60).unwrap();
+        assert!(revocations.is_revoked("auth0|ada", before));
+        assert!(!revocations.is_revoked("auth0|ada", Moment::now()), "the new password is good at once");
+        let kept = state.read("revocations").unwrap().unwrap();
+        assert_eq!(kept.lines().count(), 2, "bob's is no older for it: {kept}");
+    }
+
+    #[test]
+    fn a_revocation_outlasts_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = Moment::now();
+        {
+            let state = StateDir::open(folder.path()).unwrap();
+            let revocations = Revocations::open(&state, 60).unwrap();
+            revocations.revoke("auth0|ada");
+            std::fs::write(
+                state.file("revocations"),
+                std::fs::read_to_string(state.file("revocations")).unwrap() + "1234 torn",
+            )
+            .unwrap();
+        }
+        let state = StateDir::open(folder.path()).unwrap();
+        let revocations = Revocations::open(&state, 60).unwrap();
+        assert!(revocations.is_revoked("auth0|ada", before));
+        assert!(!revocations.is_revoked("auth0|ada", Moment::now()));
+        assert_eq!(std::fs::read_to_string(state.file("revocations")).unwrap().lines().count(), 1);
+    }
+}

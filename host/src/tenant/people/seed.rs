@@ -1,0 +1,125 @@
+//! Users of the configuration, made if they are not there.
+
+use crate::directory::{Credential, Stored};
+use crate::model::{ApiError, IdentityKey, Timestamp, mask_addresses};
+use crate::tenant::config::{Account, Connection, SeedUser};
+use crate::tenant::people::passwords::Passwords;
+use crate::tenant::state::Tenant;
+
+impl Tenant {
+    /// Makes the configuration's users that are not there.
+    pub(crate) fn seed(&self) -> Result<(), ApiError> {
+        let now = Timestamp::now();
+        for seed in &self.config.users {
+            if let Some(connection) = self.config.connection(&seed.connection) {
+                self.seed_one(seed, connection, now)?;
+            }
+        }
+        for connection in &self.config.connections {
+            for account in &connection.accounts {
+                self.tell_of_account(connection, account)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A login by an account that a page offers writes its address over the one
+    /// that is known of it.
+    fn tell_of_account(&self, connection: &Connection, account: &Account) -> Result<(), ApiError> {
+        let id = connection.identity_id(&account.user_id);
+        let key = IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
+        match self.directory.owner(key) {
+            Ok(Some(owner)) => {
+                let user_id = format!("{}|{id}", connection.provider());
+                if let Some(known) = other_address(&user_id, account.email.as_deref(), &owner) {
+                    tracing::warn!(
+                        user = %mask_addresses(&user_id), configured = masked(account.email.as_deref()),
+                        in_directory = masked(known),
+                        "an account of the configuration is in the directory with another address, which a login \
+                         changes; give it another user_id in the configuration, or use another directory"
+                    );
+                }
+                Ok(())
+            }
+            Ok(None) | Err(ApiError::Invalid(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn seed_one(&self, seed: &SeedUser, connection: &Connection, now: Timestamp) -> Result<(), ApiError> {
+        let user = seed.made(connection, now);
+        let id = user.user_id.split_once('|').map_or("", |(_, id)| id).to_owned();
+        let key = IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
+        match self.directory.owner(key) {
+            // From an earlier start, or linked since.
+            Ok(Some(owner)) => {
+                let configured = user.email.as_deref();
+                if let Some(known) = other_address(&user.user_id, configured, &owner) {
+                    // Whoever expects the configuration's user would log in as
+                    // somebody else.
+                    tracing::warn!(
+                        user = %mask_addresses(&user.user_id), configured = masked(configured),
+                        in_directory = masked(known),
+                        "a user of the configuration is in the directory with another address, and was left as it \
+                         is; give it another user_id in the configuration, or use another directory"
+                    );
+                }
+                return Ok(());
+            }
+            Ok(None) => {}
+            Err(ApiError::Invalid(why)) => {
+                tell_not_made(&user.user_id, &why);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        let user_id = user.user_id.clone();
+        let made = if connection.is_database() {
+            let credential = Credential {
+                connection: connection.name.clone(),
+                user_id: id.clone(),
+                email: user.email.clone(),
+                username: user.rest.get("username").and_then(|it| it.as_str()).map(str::to_lowercase),
+                password: seed.password.as_deref().and_then(Passwords::cheap_hash),
+            };
+            self.directory.sign_up(user, &credential)
+        } else {
+            self.directory.create(user)
+        };
+        match made {
+            Ok(_) => Ok(()),
+            // Its address is somebody else's in that database. The users that are
+            // there matter more than those of the configuration.
+            Err(ApiError::Invalid(why) | ApiError::AlreadyLinked(why)) => {
+                tell_not_made(&user_id, &why);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The address that an identity has in the directory, if it is another than the
+/// configuration's.
+fn other_address<'a>(user_id: &str, configured: Option<&str>, owner: &'a Stored) -> Option<Option<&'a str>> {
+    let user = &owner.user;
+    let known = if user.user_id == user_id {
+        user.email.as_deref()
+    } else {
+        let identity = user.identities.iter().find(|it| it.as_user_id() == user_id);
+        identity.and_then(|it| it.profile_data.as_ref()?.get("email")?.as_str())
+    };
+    let is_other = configured.is_some_and(|one| known.is_none_or(|other| !one.eq_ignore_ascii_case(other)));
+    is_other.then_some(known)
+}
+
+fn masked(address: Option<&str>) -> String {
+    mask_addresses(address.unwrap_or("none")).into_owned()
+}
+
+fn tell_not_made(user_id: &str, why: &str) {
+    tracing::warn!(
+        user = %mask_addresses(user_id), why = %mask_addresses(why),
+        "a user of the configuration was not made; give it another user_id or address, or use another directory"
+    );
+}

@@ -1,0 +1,244 @@
+//! A certificate for this machine's own names, from an authority made for it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
+};
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use time::OffsetDateTime;
+
+use crate::tenant::server::state_dir::{StateDir, StateError};
+
+/// The file that clients are told to trust.
+pub(crate) const CA: &str = "ca.pem";
+const CA_KEY: &str = "ca-key.pem";
+const LEAF: &str = "localhost.pem";
+const LEAF_KEY: &str = "localhost-key.pem";
+/// For names below `localhost`. Apart, because clients made with rustls take no
+/// certificate in which a name of such breadth stands beside others.
+const BELOW: &str = "below-localhost.pem";
+const BELOW_KEY: &str = "below-localhost-key.pem";
+const BELOW_NAMES: [&str; 1] = ["*.localhost"];
+/// The names that the leaf was made for, one a line, behind when to renew it.
+const NAMES: &str = "localhost.names";
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Chromium and Safari take no leaf that lives longer than 398 days.
+const LEAF_DAYS: u32 = 397;
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// The file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// It could not be made.
+    #[error("no certificate could be made: {0}")]
+    NotMade(#[from] rcgen::Error),
+    /// It is none.
+    #[error("{file}: {why}; remove it to have a new one made", file = .file.display())]
+    Unusable {
+        /// The file.
+        file: std::path::PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+/// How TLS is served: with the certificate that is kept, made at the first
+/// start, when it is about to expire, and when the names are others.
+pub(crate) fn server_config(state: &StateDir, further: &[String]) -> Result<ServerConfig, CertificateError> {
+    let names = names(further);
+    let now = OffsetDateTime::now_utc();
+    let kept = state.read(NAMES)?.unwrap_or_default();
+    let (renew_at, for_names) = kept.split_once('\n').unwrap_or_default();
+    let is_for_these = for_names == names.join("\n");
+    let is_fresh = renew_at.parse().is_ok_and(|at: i64| now.unix_timestamp() < at);
+    let files = [LEAF, LEAF_KEY, BELOW, BELOW_KEY];
+    let is_there = |file: &&str| state.read(file).map(|text| text.is_some());
+    let are_there = files.iter().map(is_there).collect::<Result<Vec<_>, _>>()?;
+    if !is_for_these || !is_fresh || are_there.contains(&false) {
+        let ca = match kept_authority(state, &names)? {
+            Some(ca) if is_for_these => ca,
+            _ => make_authority(state, &names, now)?,
+        };
+        make_leaf(state, &ca, &names, now, [LEAF, LEAF_KEY])?;
+        make_leaf(state, &ca, &BELOW_NAMES.map(str::to_owned), now, [BELOW, BELOW_KEY])?;
+        let renew_at = (now + (LEAF_DAYS - 30) * DAY).unix_timestamp();
+        state.write(NAMES, &format!("{renew_at}\n{}", names.join("\n")))?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let leaves = Leaves {
+        own: kept_leaf(state, &provider, [LEAF, LEAF_KEY])?,
+        below: kept_leaf(state, &provider, [BELOW, BELOW_KEY])?,
+    };
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| unusable(state, LEAF, &error))?;
+    let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(leaves));
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Which certificate is shown follows from the name that is asked for.
+#[derive(Debug)]
+struct Leaves {
+    own: Arc<CertifiedKey>,
+    below: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for Leaves {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let is_below = hello.server_name().is_some_and(|name| name.ends_with(".localhost"));
+        Some(if is_below { &self.below } else { &self.own }.clone())
+    }
+}
+
+fn kept_leaf(
+    state: &StateDir,
+    provider: &CryptoProvider,
+    [leaf, leaf_key]: [&str; 2],
+) -> Result<Arc<CertifiedKey>, CertificateError> {
+    let chain = CertificateDer::pem_file_iter(state.file(leaf)).and_then(Iterator::collect);
+    let chain: Vec<_> = chain.map_err(|error| unusable(state, leaf, &error))?;
+    let key = PrivateKeyDer::from_pem_file(state.file(leaf_key));
+    let key = key.map_err(|error| unusable(state, leaf_key, &error))?;
+    let certified = CertifiedKey::from_der(chain, key, provider);
+    certified.map(Arc::new).map_err(|error| unusable(state, leaf, &error))
+}
+
+fn unusable(state: &StateDir, name: &str, why: &dyn std::fmt::Display) -> CertificateError {
+    CertificateError::Unusable { file: state.file(name), why: why.to_string() }
+}
+
+fn names(further: &[String]) -> Vec<String> {
+    let further = further.iter().map(|host| host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name));
+    ["localhost", "127.0.0.1", "::1"].into_iter().chain(further).map(str::to_owned).collect()
+}
+
+fn kept_authority(
+    state: &StateDir,
+    names: &[String],
+) -> Result<Option<Issuer<'static, KeyPair>>, CertificateError> {
+    let (Some(_), Some(key)) = (state.read(CA)?, state.read(CA_KEY)?) else { return Ok(None) };
+    let key = KeyPair::from_pem(&key).map_err(|_| CertificateError::Unusable {
+        file: state.file(CA_KEY),
+        why: "this is no private key".to_owned(),
+    })?;
+    Ok(Some(Issuer::new(authority(names)?, key)))
+}
+
+fn make_authority(
+    state: &StateDir,
+    names: &[String],
+    now: OffsetDateTime,
+) -> Result<Issuer<'static, KeyPair>, CertificateError> {
+    let key = KeyPair::generate()?;
+    let mut params = authority(names)?;
+    (params.not_before, params.not_after) = (now - DAY, now + 3650 * DAY);
+    state.write(CA_KEY, &key.serialize_pem())?;
+    state.write(CA, &params.self_signed(&key)?.pem())?;
+    Ok(Issuer::new(params, key))
+}
+
+/// An authority for these names only, so that whoever gets its key cannot play
+/// other sites to those who trust it.
+fn authority(names: &[String]) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new([])?;
+    params.distinguished_name.push(DnType::CommonName, "Ligature, local tenant's authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.name_constraints = Some(NameConstraints {
+        permitted_subtrees: names.iter().map(|name| subtree(name)).collect(),
+        excluded_subtrees: Vec::new(),
+    });
+    Ok(params)
+}
+
+fn subtree(name: &str) -> GeneralSubtree {
+    match name.parse() {
+        Ok(IpAddr::V4(ip)) => GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix(ip.octets(), 32)),
+        Ok(IpAddr::V6(ip)) => GeneralSubtree::IpAddress(CidrSubnet::from_v6_prefix(ip.octets(), 128)),
+        Err(_) => GeneralSubtree::DnsName(name.to_owned()),
+    }
+}
+
+fn make_leaf(
+    state: &StateDir,
+    ca: &Issuer<'_, KeyPair>,
+    names: &[String],
+    now: OffsetDateTime,
+    [leaf, leaf_key]: [&str; 2],
+) -> Result<(), CertificateError> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, "localhost");
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    (params.not_before, params.not_after) = (now - DAY, now + LEAF_DAYS * DAY);
+    let made = params.signed_by(&key, ca)?;
+    state.write(leaf_key, &key.serialize_pem())?;
+    Ok(state.write(leaf, &made.pem())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
+
+    use crate::tenant::server::certificates::{CA, server_config};
+    use crate::tenant::server::state_dir::StateDir;
+
+    /// As clients made with rustls do it, who are the strictest.
+    fn handshake(state: &StateDir, name: &'static str) -> Result<(), rustls::Error> {
+        let server = server_config(state, &["tenant.test:4481".to_owned()]).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(state.file(CA)).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut client =
+            ClientConnection::new(Arc::new(client), ServerName::try_from(name).unwrap()).unwrap();
+        let mut server = ServerConnection::new(Arc::new(server)).unwrap();
+        while client.is_handshaking() {
+            let mut sent = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut sent).unwrap();
+            }
+            server.read_tls(&mut &sent[..]).unwrap();
+            server.process_new_packets()?;
+            let mut sent = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut sent).unwrap();
+            }
+            client.read_tls(&mut &sent[..]).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_client_that_trusts_the_authority_trusts_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::open(folder.path()).unwrap();
+        for name in ["localhost", "127.0.0.1", "::1", "tenant.test"] {
+            assert_eq!(handshake(&state, name), Ok(()), "{name}");
+        }
+        assert!(handshake(&state, "elsewhere.test").is_err());
+    }
+}

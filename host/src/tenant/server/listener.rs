@@ -1,0 +1,303 @@
+//! Connections: accepted, and ended where their headers are slow.
+//!
+//! A client that keeps a connection for later is waited for as long as usual
+//! clients keep one, so that it does not send a request just when the connection
+//! ends. Once headers have begun, they may take as long as at the beginning.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum_server::accept::Accept;
+use axum_server::tls_rustls::RustlsAcceptor;
+use axum_server::{AddrListener, Address};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How long headers may take.
+const HEADERS: Duration = Duration::from_secs(10);
+/// How long a connection is kept between two requests: Go and reqwest keep theirs
+/// for 90 seconds, .NET for 60, and others for less.
+pub(crate) const IDLE: Duration = Duration::from_secs(100);
+const _: () = assert!(IDLE.as_secs() > 90 && IDLE.as_secs() > HEADERS.as_secs());
+/// How often it is said that no more connections are to be had.
+const TELL: Duration = Duration::from_secs(10);
+
+/// Where a connection comes from, and how far it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    address: SocketAddr,
+    phase: Arc<Phase>,
+}
+
+/// How far a connection is: the number of its requests, times two; and one while a
+/// request is answered.
+#[derive(Debug, Default)]
+struct Phase(AtomicU64);
+
+impl Phase {
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn goes_on(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Connected<Peer> for Peer {
+    fn connect_info(peer: Peer) -> Self {
+        peer
+    }
+}
+
+impl Address for Peer {
+    type Stream = Connection;
+    type Listener = Listener;
+}
+
+/// Around everything that is done for a request.
+pub(crate) async fn watched(mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|it| it.0.clone());
+    let Some(Peer { address, phase }) = peer else { return next.run(request).await };
+    request.extensions_mut().insert(ConnectInfo(address));
+    phase.goes_on();
+    let response = next.run(request).await;
+    phase.goes_on();
+    response
+}
+
+/// The files that the process may have open, of which every connection is one.
+#[derive(Debug, Default)]
+pub(crate) struct OpenFiles {
+    are_exhausted: AtomicBool,
+    told: Mutex<Option<Instant>>,
+}
+
+impl OpenFiles {
+    /// Says that there are no more, if it has not just been said.
+    fn exhausted(&self, error: &io::Error) {
+        self.are_exhausted.store(true, Ordering::Relaxed);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|at| at.elapsed() < TELL) {
+            return;
+        }
+        *told = Some(Instant::now());
+        tracing::error!(
+            %error, limit = limit(),
+            "no connection can be accepted: too many files are open; raise the limit (`ulimit -n`, LimitNOFILE), \
+             or have clients close their connections. Idle ones are closed meanwhile"
+        );
+    }
+
+    fn are_back(&self) {
+        if self.are_exhausted.swap(false, Ordering::Relaxed) {
+            tracing::info!("connections are accepted again");
+        }
+    }
+}
+
+/// How many files the process may have open.
+#[cfg(unix)]
+fn limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+#[cfg(not(unix))]
+fn limit() -> Option<u64> {
+    None
+}
+
+/// Accepts connections.
+pub(crate) struct Listener {
+    inner: TcpListener,
+    open_files: Arc<OpenFiles>,
+}
+
+impl Listener {
+    pub(crate) fn new(listener: StdListener, open_files: &Arc<OpenFiles>) -> io::Result<Self> {
+        Ok(Self { inner: TcpListener::from_std(listener)?, open_files: open_files.clone() })
+    }
+}
+
+impl AddrListener<Connection, Peer> for Listener {
+    async fn bind_to(peer: Peer) -> io::Result<Self> {
+        Ok(Self { inner: TcpListener::bind(peer.address).await?, open_files: Arc::default() })
+    }
+
+    /// After an error, the server asks again in a moment.
+    async fn accept_stream(&self) -> io::Result<(Connection, Peer)> {
+        match self.inner.accept().await {
+            Ok((stream, address)) => {
+                self.open_files.are_back();
+                let peer = Peer { address, phase: Arc::default() };
+                Ok((Connection::new(stream, &peer, &self.open_files), peer))
+            }
+            Err(error) => {
+                if is_exhausted(&error) {
+                    self.open_files.exhausted(&error);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn get_local_addr(&self) -> io::Result<Peer> {
+        Ok(Peer { address: self.inner.local_addr()?, phase: Arc::default() })
+    }
+}
+
+/// Errors of the process or of the machine. All others are one connection's.
+#[cfg(unix)]
+fn is_exhausted(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    exhausted.iter().any(|it| error.raw_os_error() == Some(it.raw_os_error()))
+}
+
+#[cfg(not(unix))]
+fn is_exhausted(_: &io::Error) -> bool {
+    false
+}
+
+/// A handshake, which takes none of the time of the first headers.
+#[derive(Clone)]
+pub(crate) struct Handshake(pub(crate) RustlsAcceptor);
+
+impl<S: Send + 'static> Accept<Connection, S> for Handshake {
+    type Stream = <RustlsAcceptor as Accept<Connection, S>>::Stream;
+    type Service = S;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, S)>> + Send>>;
+
+    fn accept(&self, connection: Connection, service: S) -> Self::Future {
+        let handshake = self.0.accept(connection, service);
+        Box::pin(async move {
+            let (mut stream, service) = handshake.await?;
+            stream.get_mut().0.wait(Waits::First);
+            Ok((stream, service))
+        })
+    }
+}
+
+/// A connection that ends where it is too slow.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    phase: Arc<Phase>,
+    open_files: Arc<OpenFiles>,
+    timer: Pin<Box<Sleep>>,
+    /// The wait that the timer limits.
+    waits: Waits,
+}
+
+/// The thing waited for, and the phase in which the wait began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    /// The end of a handshake, or of the first headers.
+    First,
+    /// The end of headers that have begun.
+    Headers(u64),
+    /// The beginning of the next headers.
+    Next(u64),
+}
+
+impl Connection {
+    fn new(stream: TcpStream, peer: &Peer, open_files: &Arc<OpenFiles>) -> Self {
+        Self {
+            stream,
+            phase: peer.phase.clone(),
+            open_files: open_files.clone(),
+            timer: Box::pin(sleep_until(Instant::now() + HEADERS)),
+            waits: Waits::First,
+        }
+    }
+
+    fn wait(&mut self, what: Waits) {
+        self.waits = what;
+        self.timer.as_mut().reset(Instant::now() + HEADERS);
+    }
+
+    /// Bytes have come: of headers, if no request is being answered.
+    fn read(&mut self) {
+        let phase = self.phase.get();
+        let is_next = phase > 0 && phase.is_multiple_of(2);
+        if is_next && self.waits != Waits::Headers(phase) {
+            self.wait(Waits::Headers(phase));
+        }
+    }
+
+    /// No bytes have come. Whether they are waited for any longer.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let phase = self.phase.get();
+        if !phase.is_multiple_of(2) {
+            return Poll::Pending;
+        }
+        if phase > 0 && self.waits != Waits::Headers(phase) && self.waits != Waits::Next(phase) {
+            self.wait(Waits::Next(phase));
+        }
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            match self.waits {
+                Waits::First | Waits::Headers(_) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                // Others need its place. As the end of what the client sends.
+                Waits::Next(_) if self.open_files.are_exhausted.load(Ordering::Relaxed) => {
+                    return Poll::Ready(Ok(()));
+                }
+                waits @ Waits::Next(_) => self.wait(waits),
+            }
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Pending => self.poll_patience(cx),
+            ready => {
+                if buffer.filled().len() > before {
+                    self.read();
+                }
+                ready
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

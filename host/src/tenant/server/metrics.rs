@@ -1,0 +1,238 @@
+//! Counters for Prometheus.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::decide::DecidedInOrder;
+use crate::directory::DirectoryState;
+
+/// What the tenant counts.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Histogram,
+    decisions: Family<Named, Counter>,
+    reasons: Family<Reasoned, Counter>,
+    /// The codes that are counted by name.
+    codes: Mutex<BTreeSet<String>>,
+    failures: Counter,
+    refusals: Counter,
+    tokens: Family<Named, Counter>,
+    refused_tokens: Family<Named, Counter>,
+    directory: DirectoryGauges,
+}
+
+/// The state of the directory, as it was last read.
+#[derive(Default)]
+struct DirectoryGauges {
+    unanswered: Family<Named, Counter>,
+    repeated: Counter,
+    connections: Family<Named, Gauge>,
+}
+
+impl DirectoryGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "directory_errors",
+            "Operations that the directory did not carry out, by reason",
+            self.unanswered.clone(),
+        );
+        registry.register(
+            "directory_repeats",
+            "Transactions begun anew: others were in the way, or the connection ended",
+            self.repeated.clone(),
+        );
+        registry.register("directory_connections", "Connections to the database", self.connections.clone());
+    }
+
+    fn set(&self, state: &DirectoryState) {
+        let reasons = [("unavailable", state.unavailable), ("timed_out", state.timed_out)];
+        for (kind, count) in reasons {
+            set(&self.unanswered.get_or_create(&Named { kind }), count);
+        }
+        set(&self.repeated, state.repeated);
+        let Some(pool) = state.pool else { return };
+        for (kind, count) in [("open", pool.open), ("idle", pool.idle), ("limit", pool.limit)] {
+            self.connections.get_or_create(&Named { kind }).set(count.into());
+        }
+    }
+}
+
+fn set(counter: &Counter, count: u64) {
+    counter.inner().store(count, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Lines of the log that could not be written.
+#[derive(Debug, Clone, Default)]
+pub struct MissingLines(Counter);
+
+impl MissingLines {
+    /// Counts so many more.
+    pub fn add(&self, lines: u64) {
+        self.0.inc_by(lines);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Named {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reasoned {
+    code: String,
+}
+
+/// Codes that are counted by name. A policy of one's own may make up any number of
+/// them; those beyond are counted together.
+const CODES: usize = 200;
+/// The longest of them, in bytes.
+const CODE: usize = 64;
+/// The name that the others are counted under.
+const OTHER: &str = "other";
+
+impl Metrics {
+    pub(crate) fn new(missing_lines: MissingLines) -> Self {
+        let new = Self {
+            registry: Registry::with_prefix("ligature"),
+            requests: Family::default(),
+            seconds: Histogram::new([0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
+            decisions: Family::default(),
+            reasons: Family::default(),
+            codes: Mutex::default(),
+            failures: Counter::default(),
+            refusals: Counter::default(),
+            tokens: Family::default(),
+            refused_tokens: Family::default(),
+            directory: DirectoryGauges::default(),
+        };
+        let Self {
+            mut registry,
+            requests,
+            seconds,
+            decisions,
+            reasons,
+            codes,
+            failures,
+            refusals,
+            tokens,
+            refused_tokens,
+            directory,
+        } = new;
+        directory.register(&mut registry);
+        registry.register("http_requests", "Requests answered, by route", requests.clone());
+        registry.register("http_request_seconds", "How long answers took", seconds.clone());
+        registry.register("logins", "Logins, by what was decided", decisions.clone());
+        registry.register("login_reasons", "Logins, by each reason that was given", reasons.clone());
+        registry.register("plugin_failures", "Logins whose plugin failed", failures.clone());
+        registry.register("guard_refusals", "What the guard refused plugins", refusals.clone());
+        registry.register("tokens", "Answers of the token endpoint with tokens, by grant", tokens.clone());
+        registry.register("log_lines_missing", "Lines of the log that could not be written", missing_lines.0);
+        registry.register("refused_tokens", "Tokens that were not taken, by reason", refused_tokens.clone());
+        Self {
+            registry,
+            requests,
+            seconds,
+            decisions,
+            reasons,
+            codes,
+            failures,
+            refusals,
+            tokens,
+            refused_tokens,
+            directory,
+        }
+    }
+
+    pub(crate) fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&Answered { route: route.to_owned(), method, status }).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn decided<A>(&self, decided: &DecidedInOrder<A>) {
+        self.decisions.get_or_create(&Named { kind: decided.outcome.decision.kind() }).inc();
+        let codes: BTreeSet<&str> =
+            decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        for code in codes {
+            self.reasons.get_or_create(&Reasoned { code: self.counted_as(code).to_owned() }).inc();
+        }
+        for step in decided.overtaken.iter().chain(&decided.steps) {
+            self.failures.inc_by(u64::from(step.failure.is_some()));
+            self.refusals.inc_by(step.refusals.len() as u64);
+        }
+    }
+
+    fn counted_as<'a>(&self, code: &'a str) -> &'a str {
+        let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        if code.is_empty() || code.len() > CODE || !code.bytes().all(is_plain) {
+            return OTHER;
+        }
+        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        if codes.contains(code) {
+            return code;
+        }
+        if codes.len() >= CODES {
+            return OTHER;
+        }
+        codes.insert(code.to_owned());
+        code
+    }
+
+    pub(crate) fn token(&self, grant: &'static str) {
+        self.tokens.get_or_create(&Named { kind: grant }).inc();
+    }
+
+    pub(crate) fn refused_token(&self, why: &'static str) {
+        self.refused_tokens.get_or_create(&Named { kind: why }).inc();
+    }
+
+    /// In the text format that Prometheus reads.
+    pub(crate) fn page(&self, directory: &DirectoryState) -> String {
+        self.directory.set(directory);
+        let mut page = String::new();
+        // Fails only where writing into a string does.
+        let _ = text::encode(&mut page, &self.registry);
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tenant::server::metrics::{CODES, Metrics, MissingLines};
+
+    #[test]
+    fn codes_that_a_policy_makes_up_are_counted_by_name_within_bounds() {
+        let metrics = Metrics::new(MissingLines::default());
+        for n in 0..CODES {
+            let code = format!("CODE_{n}");
+            assert_eq!(metrics.counted_as(&code), code);
+        }
+        assert_eq!(metrics.counted_as("ONE_MORE"), "other");
+        assert_eq!(metrics.counted_as("CODE_7"), "CODE_7");
+        let metrics = Metrics::new(MissingLines::default());
+        for odd in ["", "no_capitals", "A\"B", "Ä", &"X".repeat(65)] {
+            assert_eq!(metrics.counted_as(odd), "other", "{odd}");
+        }
+    }
+}

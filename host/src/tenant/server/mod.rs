@@ -1,0 +1,17 @@
+//! The HTTP server: listeners, routes, limits, metrics and reload.
+
+pub(super) mod blocking;
+pub(super) mod certificates;
+pub(super) mod early_end;
+pub(super) mod json_object;
+pub(super) mod listener;
+pub(super) mod login_routes;
+pub(super) mod metrics;
+pub(super) mod rate_limit;
+pub(super) mod refusal;
+pub(super) mod reload;
+pub(super) mod routes;
+pub(super) mod serve;
+pub(super) mod state_dir;
+pub(super) mod time_limit;
+pub(super) mod unknown_path;

@@ -1,0 +1,225 @@
+//! Watches the files of plugin and policy.
+//!
+//! It looks at the files themselves, by their names: whatever else is written
+//! beside them does not matter, and links are followed, of files as of folders,
+//! whichever of them is replaced. The system's own notices (`inotify` and the
+//! like) are of folders that have to be found anew after each of these, and of
+//! none on a network drive.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::policies::SourceError;
+use crate::sandbox::LoadError;
+use crate::tenant::state::Shared;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// Editors and compilers write a file in several steps.
+const SETTLED: Duration = Duration::from_millis(200);
+/// From when on it is told that a file keeps being written.
+const TELL: Duration = Duration::from_secs(1);
+/// The longest wait for a file that keeps being written.
+const AT_MOST: Duration = Duration::from_secs(5);
+
+/// The files, and what they were like when they were looked at.
+pub(crate) struct Watch {
+    files: Vec<PathBuf>,
+    seen: Vec<Option<Mark>>,
+    changing: Option<Changing>,
+}
+
+/// Tells a file from the one that was there before. None if there is no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    /// Device and inode.
+    place: (u64, u64),
+    bytes: u64,
+    /// When it was written, and when it was changed in any way.
+    times: [(i64, i64); 2],
+}
+
+/// A change that is not read yet.
+struct Changing {
+    since: Instant,
+    last: Instant,
+    is_told: bool,
+}
+
+/// The action that is due after a look.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    /// To tell that this file keeps being written.
+    Wait(PathBuf),
+    Reload,
+}
+
+impl Watch {
+    /// These files as they are. A change that comes later is one, also if it comes
+    /// before they are read.
+    pub(crate) fn of<'a>(files: impl Iterator<Item = &'a Path>) -> Self {
+        let files: Vec<PathBuf> = files.map(Path::to_owned).collect();
+        let seen = files.iter().map(|file| mark(file)).collect();
+        Self { files, seen, changing: None }
+    }
+
+    /// Reloads when one of the files changes, as long as the tenant lives.
+    pub(crate) fn start(mut self, tenant: &Shared) -> io::Result<()> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        // The last to hold the tenant, this thread would let go of the directory
+        // when the program has ended, and what it has yet to write would be lost.
+        let tenant = Arc::downgrade(tenant);
+        let looking = move || {
+            while tenant.strong_count() > 0 {
+                std::thread::sleep(LOOK);
+                match self.look(Instant::now()) {
+                    Due::Nothing => {}
+                    Due::Wait(file) => tracing::info!(
+                        file = %file.display(), "a reload waits: the file keeps being written"
+                    ),
+                    Due::Reload => {
+                        let Some(tenant) = tenant.upgrade() else { return };
+                        // On a thread of its own: a later change ends one that
+                        // still compiles.
+                        let reloading = std::thread::Builder::new().name("compile".to_owned());
+                        if let Err(error) = reloading.spawn(move || reload(&tenant)) {
+                            tracing::error!(%error, "not reloaded: there is no thread for it");
+                        }
+                    }
+                }
+            }
+        };
+        std::thread::Builder::new().name("reload".to_owned()).spawn(looking).map(drop)
+    }
+
+    fn look(&mut self, now: Instant) -> Due {
+        let marks: Vec<Option<Mark>> = self.files.iter().map(|file| mark(file)).collect();
+        let changed = marks.iter().zip(&self.seen).position(|(mark, seen)| mark != seen);
+        self.seen = marks;
+        if changed.is_some() {
+            let changing = self.changing.get_or_insert(Changing { since: now, last: now, is_told: false });
+            changing.last = now;
+        }
+        let Some(changing) = &mut self.changing else { return Due::Nothing };
+        let is_overdue = now.duration_since(changing.since) >= AT_MOST;
+        if is_overdue || now.duration_since(changing.last) >= SETTLED {
+            self.changing = None;
+            return Due::Reload;
+        }
+        match changed.and_then(|changed| self.files.get(changed)) {
+            Some(file) if !changing.is_told && now.duration_since(changing.since) >= TELL => {
+                changing.is_told = true;
+                Due::Wait(file.clone())
+            }
+            _ => Due::Nothing,
+        }
+    }
+}
+
+#[cfg(unix)]
+fn mark(file: &Path) -> Option<Mark> {
+    use std::os::unix::fs::MetadataExt;
+    let it = fs::metadata(file).ok()?;
+    Some(Mark {
+        place: (it.dev(), it.ino()),
+        bytes: it.len(),
+        times: [(it.mtime(), it.mtime_nsec()), (it.ctime(), it.ctime_nsec())],
+    })
+}
+
+#[cfg(not(unix))]
+fn mark(file: &Path) -> Option<Mark> {
+    let it = fs::metadata(file).ok()?;
+    let written = it.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let written = (i64::try_from(written.as_secs()).ok()?, i64::from(written.subsec_nanos()));
+    Some(Mark { place: (0, 0), bytes: it.len(), times: [written; 2] })
+}
+
+/// Reads plugin and policy again because somebody has asked for it.
+pub(crate) fn hang_up(tenant: &Shared) {
+    if reload(tenant) == Some(false) {
+        tracing::info!(
+            "plugin and policy were read again, and are as they were; tenant.toml is read at the start only"
+        );
+    }
+}
+
+/// Reloads, and tells what came of it. Whether they are others; none if they are
+/// not taken.
+fn reload(tenant: &Shared) -> Option<bool> {
+    match tenant.logins.decider.reload() {
+        Ok(true) => {
+            for policy in tenant.logins.decider.in_force().iter() {
+                tracing::info!(
+                    policy = &*policy.name,
+                    plugin = policy.plugin.name(),
+                    sha256 = policy.plugin.sha256(),
+                    policy_sha256 = %policy.settings.sha256(),
+                    "plugin and policy reloaded"
+                );
+            }
+            Some(true)
+        }
+        Ok(false) => Some(false),
+        Err(SourceError::Unloadable { name, why: LoadError::Superseded }) => {
+            tracing::info!(plugin = name, "a later file takes the place of the one that was compiled");
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "not reloaded: what was in force stays");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use crate::tenant::server::reload::{Due, Watch};
+
+    /// The action due after each look at a file that is written before some looks,
+    /// 100 ms apart.
+    fn dues(written: impl Fn(u32) -> bool) -> Vec<(u32, Due)> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.json");
+        fs::write(&file, "").unwrap();
+        let mut watch = Watch::of([file.as_path()].into_iter());
+        let start = Instant::now();
+        let look = |number: u32| {
+            if written(number) {
+                fs::write(&file, " ".repeat(number as usize)).unwrap();
+            }
+            // Other files in the folder do not matter.
+            fs::write(folder.path().join("users.db"), number.to_string()).unwrap();
+            let due = watch.look(start + number * Duration::from_millis(100));
+            let told = match due {
+                Due::Wait(_) => Due::Wait("policy.json".into()),
+                due => due,
+            };
+            (number, told)
+        };
+        (1..=120).map(look).filter(|(_, due)| *due != Due::Nothing).collect()
+    }
+
+    #[test]
+    fn a_change_is_read_once_it_has_settled() {
+        assert_eq!(dues(|_| false), []);
+        assert_eq!(dues(|number| number == 7), [(9, Due::Reload)]);
+        assert_eq!(dues(|number| (7..10).contains(&number)), [(11, Due::Reload)]);
+    }
+
+    #[test]
+    fn what_keeps_being_written_is_told_and_read_all_the_same() {
+        let wait = || Due::Wait("policy.json".into());
+        let all = [(11, wait()), (51, Due::Reload), (62, wait()), (102, Due::Reload), (113, wait())];
+        assert_eq!(dues(|_| true), all);
+    }
+}

@@ -1,0 +1,206 @@
+//! What lies where, and what holds for every request.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::model::mask_addresses;
+use crate::tenant::management;
+use crate::tenant::management::Problem;
+use crate::tenant::oauth::error::too_many;
+use crate::tenant::pages::{html, start_page};
+use crate::tenant::people::outbox;
+use crate::tenant::server::login_routes;
+use crate::tenant::server::{time_limit, unknown_path};
+use crate::tenant::signing::issuer::{Scheme, require_own_host};
+use crate::tenant::state::Shared;
+
+/// Auth0's limit for a body.
+const BODY_BYTES: usize = 1 << 20;
+/// Nothing that a login needs is longer.
+const LOGIN_BODY_BYTES: usize = 32 << 10;
+/// How long the directory may take to answer `/readyz`.
+const READINESS: Duration = Duration::from_secs(2);
+/// How long browsers may keep the answer to a preflight.
+const PREFLIGHT: Duration = Duration::from_secs(600);
+
+/// Everything that is served, the listener left open.
+pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
+    let management = management::router()
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), management::recorded))
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_management))
+        .layer(DefaultBodyLimit::max(BODY_BYTES));
+    let authentication = login_routes::router()
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
+        .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES));
+    // Pages elsewhere read none of it: `cors` leaves it out.
+    let dev = login_routes::dev_router()
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
+        .route("/", get(start_page::show))
+        .route("/dev/outbox", get(outbox::show))
+        .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
+        .layer(middleware::map_response(html::for_own_origin));
+    Router::new()
+        .merge(dev)
+        .merge(management)
+        .merge(authentication)
+        .merge(management::document())
+        .merge(management::downloads())
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        // Browsers ask for one by themselves.
+        .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
+        .route("/metrics", get(metrics))
+        .fallback(unknown_path::answer)
+}
+
+/// The same as one listener serves it.
+pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Router {
+    let arrived = move |State(tenant): State<Shared>, request: Request, next: Next| async move {
+        match require_own_host(&tenant, scheme, request) {
+            Ok(request) => next.run(request).await,
+            // Nothing that comes behind it is for us either.
+            Err(refusal) => ([(CONNECTION, "close")], refusal).into_response(),
+        }
+    };
+    router
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Problem::plain(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+        }))
+        .layer(middleware::from_fn(time_limit::limited))
+        .layer(middleware::from_fn_with_state(tenant.clone(), arrived))
+        .layer(cors(tenant))
+        .layer(middleware::from_fn_with_state(tenant.clone(), watched))
+        .with_state(tenant.clone())
+}
+
+/// Pages of the clients' origins may ask, cookies included, and read every answer,
+/// refusals too; nobody else's. Pages for people and for the operator are read by
+/// no script.
+///
+/// Source: Auth0, "Allowed Origins (CORS)": the origins of callbacks are allowed.
+fn cors(tenant: &Shared) -> CorsLayer {
+    let of_callback = |callback: &String| {
+        let origin = url::Url::parse(callback).ok()?.origin();
+        origin.is_tuple().then(|| origin.ascii_serialization())
+    };
+    let origins: std::collections::HashSet<String> = (tenant.config.clients.iter())
+        .flat_map(|client| {
+            client.origins.iter().cloned().chain(client.callbacks.iter().filter_map(of_callback))
+        })
+        .collect();
+    let is_for_people = |path: &str| {
+        path == "/" || path == "/metrics" || path.starts_with("/u/") || path.starts_with("/dev/")
+    };
+    let exposed = ["retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
+        .map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, request| {
+            !is_for_people(request.uri.path()) && origin.to_str().is_ok_and(|origin| origins.contains(origin))
+        }))
+        .allow_credentials(true)
+        .allow_headers(AllowHeaders::mirror_request())
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .expose_headers(exposed)
+        .max_age(PREFLIGHT)
+}
+
+/// Counts every answer, and says what no cache and no other site may do with
+/// it.
+async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    };
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    // A path that is none of ours is as long and as many as its sender likes.
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0);
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Not `no-referrer`: browsers would send forms with `Origin: null`.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // Whatever was too much or does not answer, somebody may ask again. Where it
+    // takes longer than a second, that has been said.
+    if let StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE = status {
+        headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
+    }
+    let took = start.elapsed();
+    let status = status.as_u16();
+    tenant.metrics.answered(&route, method, status, took);
+    tracing::debug!(
+        target: "http", method, route, status, took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        from = from.map(|it| it.ip().to_string()), "answered"
+    );
+    response
+}
+
+async fn limit_management(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
+    let (left, mut response) = match tenant.management_limit.count() {
+        Ok(left) => (left, next.run(request).await),
+        Err(left) => (left, Problem::too_many().into_response()),
+    };
+    left.tell(response.headers_mut());
+    response
+}
+
+async fn limit_authentication(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
+    match tenant.authentication_limit.count() {
+        Ok(_) => next.run(request).await,
+        Err(left) => {
+            let mut response = too_many().into_response();
+            left.tell(response.headers_mut());
+            response
+        }
+    }
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether logins can be served: the directory answers a cheap read.
+async fn readyz(State(tenant): State<Shared>) -> Response {
+    let checked = crate::tenant::server::blocking::run(&tenant, |tenant| tenant.directory.check());
+    match tokio::time::timeout(READINESS, checked).await {
+        Ok(Ok(())) => "ready\n".into_response(),
+        Ok(Err(error)) => {
+            tracing::warn!(error = %mask_addresses(&error.to_string()), "not ready: the directory failed");
+            not_ready()
+        }
+        Err(_) => {
+            tracing::warn!("not ready: the directory does not answer within {} s", READINESS.as_secs());
+            not_ready()
+        }
+    }
+}
+
+fn not_ready() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response()
+}
+
+async fn metrics(State(tenant): State<Shared>) -> impl IntoResponse {
+    (
+        [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        tenant.metrics.page(&tenant.directory.state()),
+    )
+}

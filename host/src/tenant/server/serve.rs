@@ -1,0 +1,341 @@
+//! Listeners: http and https on this machine only.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use axum::{Router, middleware};
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{Handle, Server};
+use backon::{BlockingRetryable, ExponentialBuilder};
+use hyper_util::rt::TokioTimer;
+
+use crate::directory::Administration;
+use crate::model::ApiError;
+use crate::policies::{Source, SourceError};
+use crate::tenant::config::Config;
+use crate::tenant::logins::Logins;
+use crate::tenant::logins::decider::Decider;
+use crate::tenant::logins::flows::Flows;
+use crate::tenant::logins::log_events::Events;
+use crate::tenant::management;
+use crate::tenant::management::SpentProofs;
+use crate::tenant::people::People;
+use crate::tenant::people::outbox::Outbox;
+use crate::tenant::people::passwords::Passwords;
+use crate::tenant::people::refresh_tokens::RefreshTokens;
+use crate::tenant::people::revocations::Revocations;
+use crate::tenant::people::sessions::Sessions;
+use crate::tenant::server::certificates;
+use crate::tenant::server::certificates::CertificateError;
+use crate::tenant::server::early_end::EarlyEnd;
+use crate::tenant::server::listener as connections;
+use crate::tenant::server::listener::{Handshake, IDLE, Listener, Peer};
+use crate::tenant::server::metrics::{Metrics, MissingLines};
+use crate::tenant::server::rate_limit::Limiter;
+use crate::tenant::server::state_dir::{StateDir, StateError};
+use crate::tenant::server::{reload, routes};
+use crate::tenant::signing::Signing;
+use crate::tenant::signing::issuer::{Hosts, Scheme};
+use crate::tenant::signing::keys::{Keys, KeysError};
+use crate::tenant::signing::verification::Verified;
+use crate::tenant::state::{Shared, Tenant};
+
+/// How long running requests are waited for at the end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Which ports; 0 takes any that is free.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// Of http.
+    pub http: u16,
+    /// Of https.
+    pub https: u16,
+}
+
+/// That the tenant answers, and where.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Of http.
+    pub http: String,
+    /// Of https.
+    pub https: String,
+    /// The certificate of the authority that clients are to trust.
+    pub ca: PathBuf,
+}
+
+/// Why a tenant does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A port cannot be had.
+    #[error(
+        "port {port} of this machine cannot be listened on: {why}; choose others with --port and --tls-port, or 0 for any that is free"
+    )]
+    Port {
+        /// The port.
+        port: u16,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// The plugin or the policy is not taken.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// No signing key.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// No certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A file of the state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The users of the configuration could not be made.
+    #[error("the configuration's users could not be made: {0}")]
+    Seed(ApiError),
+    /// The system does not let it run.
+    #[error("the server stopped: {0}")]
+    Stopped(#[from] std::io::Error),
+}
+
+/// What a tenant is made of.
+pub struct Opening<'a> {
+    /// Clients, connections and users of the beginning.
+    pub config: Config,
+    /// Where the users are.
+    pub directory: Arc<dyn Administration>,
+    /// Whether it is asked over a network.
+    pub is_remote: bool,
+    /// Where the policies come from, in order.
+    pub sources: Vec<Source>,
+    /// Where keys and certificates are.
+    pub state: &'a StateDir,
+    /// Where it listens.
+    pub ports: Ports,
+    /// Whether a new signing key is made first.
+    pub rotate_key: bool,
+    /// Lines of the log that could not be written.
+    pub missing_lines: MissingLines,
+    /// Listens for the end until the server does.
+    pub early_end: EarlyEnd,
+}
+
+/// The stack of a thread: that of the host, and the most that `stack_bytes` gives
+/// a plugin.
+const THREAD_STACK: usize = 4 << 20;
+
+/// Serves until the process is asked to end. `ready` is told once requests are
+/// answered.
+///
+/// # Errors
+///
+/// When it does not start, or stops unasked.
+pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+    let Opening { config, directory, is_remote, sources, state, ports, rotate_key, missing_lines, early_end } =
+        opening;
+    let http = listeners(ports.http)?;
+    let https = listeners(ports.https)?;
+    let port =
+        |listeners: &[TcpListener]| listeners.first().and_then(|it| it.local_addr().ok()).map(|it| it.port());
+    let (http_port, https_port) = (port(&http), port(&https));
+
+    let tls = certificates::server_config(state, &config.hosts)?;
+    let keys = Keys::open(state)?;
+    if rotate_key {
+        keys.rotate()?;
+    }
+    let watch = reload::Watch::of(sources.iter().flat_map(Source::files));
+    let tenant: Shared = Arc::new(Tenant {
+        signing: Signing {
+            hosts: Hosts::new(&config.hosts, http_port, https_port),
+            keys,
+            verified: Verified::new(),
+        },
+        directory,
+        is_remote,
+        logins: Logins {
+            decider: Decider::new(sources)?,
+            flows: Flows::new(&config.lifetimes),
+            events: Events::default(),
+            spent_proofs: SpentProofs::new(config.lifetimes.id_token),
+        },
+        people: People {
+            sessions: Sessions::open(state, config.lifetimes.session)?,
+            refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token),
+            revocations: Revocations::open(
+                state,
+                config.lifetimes.all().into_iter().map(|(_, it)| it).max().unwrap_or_default(),
+            )?,
+            passwords: Passwords::new(config.password_hash),
+            outbox: Outbox::default(),
+        },
+        stores: management::Stores::new(&config),
+        metrics: Metrics::new(missing_lines),
+        management_limit: Limiter::new(config.rate_limit.management),
+        authentication_limit: Limiter::new(config.rate_limit.authentication),
+        config,
+    });
+    for weakness in tenant.config.weaknesses() {
+        tracing::warn!(weakness, "the configuration weakens the tenant");
+    }
+    seed_patiently(&tenant)?;
+    // Without it everything works but this; SIGHUP does it, too.
+    if let Err(error) = watch.start(&tenant) {
+        tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
+    }
+
+    let url = |scheme: &str, port: Option<u16>| format!("{scheme}://localhost:{}/", port.unwrap_or_default());
+    let where_it_is = Ready {
+        http: url("http", http_port),
+        https: url("https", https_port),
+        ca: state.file(certificates::CA),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tenant")
+        .thread_stack_size(THREAD_STACK)
+        .build()?;
+    let ended = runtime.block_on(listen(tenant.clone(), http, https, tls, || {
+        early_end.is_over();
+        ready(&where_it_is);
+    }));
+    // Whoever still waits for a disk is not waited for any longer.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    // The directory is closed here, not in the middle of the runtime.
+    drop(tenant);
+    ended
+}
+
+/// How long a directory that is busy is waited for at the start.
+const SEED: Duration = Duration::from_secs(300);
+
+/// Makes the users of the configuration. A server that cannot be used for the
+/// moment, such as during a migration of others, is waited for.
+fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
+    let patience = ExponentialBuilder::default().with_total_delay(Some(SEED)).without_max_times();
+    let is_busy =
+        |error: &ApiError| tenant.is_remote && matches!(error, ApiError::Unavailable(_) | ApiError::TimedOut);
+    let tell = |error: &ApiError, _| tracing::warn!(%error, "waiting for the directory");
+    (|| tenant.seed()).retry(patience).when(is_busy).notify(tell).call().map_err(ServeError::Seed)
+}
+
+async fn listen(
+    tenant: Shared,
+    http: Vec<TcpListener>,
+    https: Vec<TcpListener>,
+    tls: rustls::ServerConfig,
+    ready: impl FnOnce(),
+) -> Result<(), ServeError> {
+    // Before anything is answered, or whoever ends it as soon as it is kills it.
+    let (asked_to_end, hang_up) = (asked_to_end(), hang_up(tenant.clone()));
+    let handle = Handle::new();
+    let router = routes::router(&tenant);
+    let mut servers = tokio::task::JoinSet::new();
+    let open_files = Arc::default();
+    for listener in http {
+        let app = routes::at(router.clone(), &tenant, Scheme::Http);
+        let server = Server::from_listener(Listener::new(listener, &open_files)?);
+        servers.spawn(prepared(server, &handle).serve(service(app)));
+    }
+    let tls = RustlsConfig::from_config(Arc::new(tls));
+    for listener in https {
+        let app = routes::at(router.clone(), &tenant, Scheme::Https);
+        let server = Server::from_listener(Listener::new(listener, &open_files)?);
+        let server = server.acceptor(Handshake(RustlsAcceptor::new(tls.clone())));
+        servers.spawn(prepared(server, &handle).serve(service(app)));
+    }
+    // The listeners have been queueing requests since they were opened.
+    ready();
+    tokio::spawn(hang_up);
+    tokio::select! {
+        () = asked_to_end => {}
+        ended = servers.join_next() => {
+            if let Some(Ok(Err(error))) = ended {
+                return Err(error.into());
+            }
+        }
+    }
+    tracing::info!("ending: running requests are waited for");
+    handle.graceful_shutdown(Some(GRACE));
+    while let Some(ended) = servers.join_next().await {
+        if let Ok(Err(error)) = ended {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+type Service = IntoMakeServiceWithConnectInfo<Router, Peer>;
+
+fn service(app: Router) -> Service {
+    app.layer(middleware::from_fn(connections::watched)).into_make_service_with_connect_info::<Peer>()
+}
+
+fn prepared<A>(server: Server<Peer, A>, handle: &Handle<Peer>) -> Server<Peer, A> {
+    let mut server = server.handle(handle.clone()).http1_only();
+    // It begins when the answer before has been sent: for those who wait between
+    // two requests. `connections` sees to slow headers.
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+    server
+}
+
+/// On 127.0.0.1, and on ::1 where there is one: browsers take either for
+/// `localhost`.
+fn listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
+    let open = |ip: IpAddr, port: u16| {
+        let listener = TcpListener::bind((ip, port))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    let failed = |why: std::io::Error| ServeError::Port { port, why };
+    let first = open(Ipv4Addr::LOCALHOST.into(), port).map_err(failed)?;
+    let port = first.local_addr().map_err(failed)?.port();
+    let second = match open(Ipv6Addr::LOCALHOST.into(), port) {
+        Ok(second) => Some(second),
+        // Somebody else would answer half of the requests.
+        Err(why) if why.kind() == std::io::ErrorKind::AddrInUse => {
+            return Err(ServeError::Port { port, why });
+        }
+        Err(_) => None,
+    };
+    Ok([first].into_iter().chain(second).collect())
+}
+
+/// Listens at once, not only when it is first awaited.
+pub(crate) fn asked_to_end() -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    let signals = {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate())
+            .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
+    };
+    async move {
+        #[cfg(unix)]
+        if let Ok((mut terminate, mut interrupt)) = signals {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            return;
+        }
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// SIGHUP reads plugin and policy again; it is heard at once, too.
+fn hang_up(tenant: Shared) -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+    async move {
+        #[cfg(unix)]
+        if let Ok(mut signal) = signal {
+            while signal.recv().await.is_some() {
+                crate::tenant::server::blocking::run(&tenant, {
+                    let tenant = tenant.clone();
+                    move |_| reload::hang_up(&tenant)
+                })
+                .await;
+            }
+        }
+        #[cfg(not(unix))]
+        drop(tenant);
+    }
+}

@@ -1,0 +1,152 @@
+//! What a tenant keeps from one start to the next besides its users: keys and
+//! certificates, readable for nobody else. One process has the folder at a time.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A folder for secrets, kept from other tenants as long as this lives.
+#[derive(Debug, Clone)]
+pub struct StateDir {
+    folder: PathBuf,
+    _locks: Arc<Vec<File>>,
+}
+
+/// A file of it cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {why}", file.display())]
+pub struct StateError {
+    file: PathBuf,
+    why: String,
+}
+
+impl StateDir {
+    /// Opens a folder for this process alone, and makes it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made, or another process has it open.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        let failed = |error: io::Error| StateError { file: path.to_owned(), why: error.to_string() };
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path).map_err(failed)?;
+        let folder = path.canonicalize().map_err(failed)?;
+        let locks = lock(&folder).map_err(|why| StateError { file: path.to_owned(), why })?;
+        Ok(Self { folder, _locks: Arc::new(locks) })
+    }
+
+    /// Where a file of it is.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// What a file holds; none if it is not there.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<String>, StateError> {
+        match fs::read_to_string(self.file(name)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.unusable(name, error)),
+        }
+    }
+
+    /// Writes a file that only its owner may read, whole or not at all.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), StateError> {
+        let draft = self.file(&format!(".{name}.{}", std::process::id()));
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(&draft).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&draft, self.file(name))
+        });
+        written.map_err(|error| {
+            let _ = fs::remove_file(&draft);
+            self.unusable(name, error)
+        })
+    }
+
+    /// What a file holds; it is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When it can neither be read nor made.
+    pub fn read_or_make(&self, name: &str, make: impl FnOnce() -> String) -> Result<String, StateError> {
+        if let Some(text) = self.read(name)? {
+            return Ok(text);
+        }
+        let text = make();
+        self.write(name, &text)?;
+        Ok(text)
+    }
+
+    pub(crate) fn unusable(&self, name: &str, why: impl ToString) -> StateError {
+        StateError { file: self.file(name), why: why.to_string() }
+    }
+}
+
+/// The file that says which process has the folder.
+const LOCK: &str = "lock";
+
+/// Takes the folder for this process. The system lets go of a lock when the
+/// process ends, however it ends.
+///
+/// There are two locks. That of the folder itself holds where the file cannot be
+/// written, and when somebody removes it. That of the file holds where folders
+/// cannot be locked, as on NFS.
+fn lock(folder: &Path) -> Result<Vec<File>, String> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let (mut locks, mut reasons) = (Vec::new(), Vec::new());
+    for opened in [File::open(folder), options.open(folder.join(LOCK))] {
+        let locked = opened.map_err(TryLockError::Error).and_then(|file| file.try_lock().map(|()| file));
+        match locked {
+            Ok(file) => locks.push(file),
+            Err(TryLockError::WouldBlock) => return Err(taken(folder)),
+            Err(TryLockError::Error(why)) => reasons.push(why.to_string()),
+        }
+    }
+    if locks.is_empty() {
+        let why = reasons.join("; ");
+        tracing::warn!(
+            folder = %folder.display(), why,
+            "the state folder cannot be locked: see to it that no second tenant uses it"
+        );
+    }
+    tell_process(folder);
+    Ok(locks)
+}
+
+/// Writes down which process has the folder. It is for people: that it cannot be
+/// written changes nothing.
+fn tell_process(folder: &Path) {
+    let options = fs::OpenOptions::new().write(true).truncate(true).open(folder.join(LOCK));
+    let _ = options.and_then(|mut file| writeln!(file, "{}", std::process::id()));
+}
+
+fn taken(folder: &Path) -> String {
+    let (whose, end) = match process(folder) {
+        Some(process) => (format!("the tenant of process {process}"), "end that process"),
+        None => ("another tenant".to_owned(), "end that one"),
+    };
+    format!(
+        "{whose} uses this folder, which is for one at a time; {end}, or name another folder with --state"
+    )
+}
+
+/// The process that has the folder, where it is known.
+fn process(folder: &Path) -> Option<u32> {
+    let process = fs::read_to_string(folder.join(LOCK)).ok()?.trim().parse().ok()?;
+    // In another container, processes have other numbers.
+    let has_proc = Path::new("/proc/self").exists();
+    let is_there = !has_proc || Path::new("/proc").join(format!("{process}")).exists();
+    is_there.then_some(process)
+}

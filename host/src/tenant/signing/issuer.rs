@@ -1,0 +1,186 @@
+//! Under which names the tenant is reached. Whoever it is to whoever asks
+//! follows from the request, as clients expect their `domain` in `iss`; so only
+//! names that are its own may be asked for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::{HeaderMap, StatusCode, header, request};
+use axum::response::{IntoResponse, Response};
+
+use crate::tenant::state::Shared;
+
+/// Which listener a request came in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+/// The tenant as a client calls it: `{scheme}://{host}/`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Issuer(Arc<str>);
+
+impl Issuer {
+    fn new(scheme: Scheme, host: &str) -> Self {
+        let scheme = if scheme == Scheme::Https { "https" } else { "http" };
+        Self(format!("{scheme}://{host}/").into())
+    }
+
+    /// With a slash at its end, as `iss` has it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Without the slash.
+    pub(crate) fn origin(&self) -> &str {
+        self.0.trim_end_matches('/')
+    }
+
+    /// The host with its port, which clients call the domain.
+    pub(crate) fn domain(&self) -> &str {
+        self.origin().split_once("://").map_or("", |(_, host)| host)
+    }
+
+    /// The audience of `/userinfo`.
+    pub(crate) fn userinfo(&self) -> String {
+        format!("{}userinfo", self.0)
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.starts_with("https")
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The names that are the tenant's own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hosts {
+    /// With their ports.
+    further: Vec<String>,
+    /// Ports of the listeners.
+    http: Option<u16>,
+    https: Option<u16>,
+}
+
+impl Hosts {
+    pub(crate) fn new(further: &[String], http: Option<u16>, https: Option<u16>) -> Self {
+        Self { further: further.iter().map(|host| host.to_ascii_lowercase()).collect(), http, https }
+    }
+
+    /// The issuer, if it is one of ours: what `Host` says, at the listener's own
+    /// port. Anything else may be another site that has its name resolved to
+    /// this machine (DNS rebinding).
+    pub(crate) fn issuer(&self, scheme: Scheme, host: &str) -> Option<Issuer> {
+        let host = host.to_ascii_lowercase();
+        let port = if scheme == Scheme::Https { self.https } else { self.http };
+        let standard = if scheme == Scheme::Https { 443 } else { 80 };
+        let (name, asked) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name, Some(port.to_owned())),
+            _ => (host.as_str(), None),
+        };
+        // As it is written: `04480` would make another issuer of the same port.
+        let is_port = |own: u16| asked.as_ref().map_or(own == standard, |asked| *asked == own.to_string());
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+        };
+        let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+            || name.strip_suffix(".localhost").is_some_and(|sub| sub.split('.').all(is_label));
+        let is_own = (is_local && port.is_some_and(is_port)) || self.further.contains(&host);
+        is_own.then(|| Issuer::new(scheme, &host))
+    }
+
+    /// Whether a token's `iss` is one that this tenant writes.
+    pub(crate) fn is_own(&self, issuer: &str) -> bool {
+        let Some(rest) = issuer.strip_suffix('/') else { return false };
+        let of = |scheme, rest: &str| self.issuer(scheme, rest).is_some_and(|own| own.as_str() == issuer);
+        match rest.split_once("://") {
+            Some(("http", host)) => of(Scheme::Http, host),
+            Some(("https", host)) => of(Scheme::Https, host),
+            _ => false,
+        }
+    }
+}
+
+/// The issuer of a request, put there by [`require_own_host`].
+impl<S: Send + Sync> FromRequestParts<S> for Issuer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Response> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(not_own)
+    }
+}
+
+/// Lets requests through that ask for one of the tenant's own names.
+#[allow(clippy::result_large_err)]
+pub(crate) fn require_own_host(
+    tenant: &Shared,
+    scheme: Scheme,
+    mut request: Request,
+) -> Result<Request, Response> {
+    let issuer = host(&request).and_then(|host| tenant.signing.hosts.issuer(scheme, host));
+    request.extensions_mut().insert(issuer.ok_or_else(not_own)?);
+    Ok(request)
+}
+
+fn host(request: &Request) -> Option<&str> {
+    // Of an absolute request target, that is the host (RFC 9112, 3.2.2).
+    if let Some(authority) = request.uri().authority() {
+        return Some(authority.as_str());
+    }
+    one(request.headers())
+}
+
+/// Of two `Host` headers, nobody knows which one others believe.
+fn one(headers: &HeaderMap) -> Option<&str> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next()?.to_str().ok()?;
+    hosts.next().is_none().then_some(host)
+}
+
+fn not_own() -> Response {
+    let words = "This tenant is not reached under that name. Use localhost, or list the name under `hosts` in tenant.toml.\n";
+    (StatusCode::MISDIRECTED_REQUEST, words).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tenant::signing::issuer::{Hosts, Scheme};
+
+    #[test]
+    fn only_its_own_names_are_answered() {
+        let hosts = Hosts::new(&["tenant.test:4481".to_owned()], Some(4480), Some(4481));
+        let issuer = |scheme, host| hosts.issuer(scheme, host).map(|it| it.to_string());
+        let own = |host: &str| Some(format!("https://{host}/"));
+        for host in
+            ["localhost:4481", "127.0.0.1:4481", "[::1]:4481", "a.b.localhost:4481", "tenant.test:4481"]
+        {
+            assert_eq!(issuer(Scheme::Https, host), own(host));
+        }
+        for host in [
+            "evil.test:4481",
+            "localhost",
+            "localhost:4480",
+            "localhost:04481",
+            "localhost:+4481",
+            "localhost.evil.test:4481",
+            ".localhost:4481",
+            "",
+            ":4481",
+        ] {
+            assert_eq!(issuer(Scheme::Https, host), None, "{host}");
+        }
+        assert!(hosts.is_own("http://localhost:4480/"));
+        for foreign in
+            ["http://localhost:4481/", "https://localhost:4481", "https://evil.test/", "LOCALHOST:4481/"]
+        {
+            assert!(!hosts.is_own(foreign), "{foreign}");
+        }
+    }
+}

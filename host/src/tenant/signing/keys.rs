@@ -1,0 +1,202 @@
+//! The keys that tokens are signed with: kept, and rotated.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::DecodingKey;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::tenant::server::state_dir::{StateDir, StateError};
+
+const CURRENT: &str = "signing-key.pem";
+const PREVIOUS: &str = "previous-signing-key.pem";
+const LABEL: &str = "PRIVATE KEY";
+
+/// The tenant's signing keys.
+pub(crate) struct Keys {
+    state: StateDir,
+    in_force: ArcSwap<InForce>,
+    /// Held by whoever rotates them.
+    rotating: Mutex<()>,
+}
+
+struct InForce {
+    current: SigningKey,
+    /// What it signed is good until it expires.
+    previous: Option<SigningKey>,
+}
+
+/// An RSA key of 2048 bits.
+struct SigningKey {
+    pem: String,
+    kid: String,
+    pair: KeyPair,
+    verifying: DecodingKey,
+    jwk: Value,
+}
+
+/// A key cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The system makes no key.
+    #[error("no RSA key could be made")]
+    NotMade,
+}
+
+impl Keys {
+    /// The keys of this folder; made at the first start.
+    pub(crate) fn open(state: &StateDir) -> Result<Self, KeysError> {
+        let current = match SigningKey::read(state, CURRENT)? {
+            Some(key) => key,
+            None => SigningKey::made(state)?,
+        };
+        let previous = SigningKey::read(state, PREVIOUS)?;
+        Ok(Self {
+            state: state.clone(),
+            in_force: ArcSwap::from_pointee(InForce { current, previous }),
+            rotating: Mutex::new(()),
+        })
+    }
+
+    /// Signs with a new key from now on. What the one before has signed stays
+    /// good; what was signed before that does not. Returns the new key's id.
+    pub(crate) fn rotate(&self) -> Result<String, KeysError> {
+        let _one_at_a_time = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
+        // The old key is safe before the new one takes its file.
+        let old = self.in_force.load_full();
+        self.state.write(PREVIOUS, &old.current.pem)?;
+        let current = SigningKey::made(&self.state)?;
+        let kid = current.kid.clone();
+        let previous = SigningKey::read(&self.state, PREVIOUS)?;
+        self.in_force.store(Arc::new(InForce { current, previous }));
+        Ok(kid)
+    }
+
+    /// A signed token with these claims.
+    ///
+    /// By hand, because `jsonwebtoken` reads the key anew for each signature:
+    /// 540 us instead of 220.
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> String {
+        let in_force = self.in_force.load();
+        let SigningKey { kid, pair, .. } = &in_force.current;
+        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid });
+        let part = |value: Vec<u8>| URL_SAFE_NO_PAD.encode(value);
+        let header = part(header.to_string().into_bytes());
+        let mut token = [header, part(serde_json::to_vec(claims).unwrap_or_default())].join(".");
+        let mut signature = vec![0; pair.public_modulus_len()];
+        // Fails for a key too short or a buffer of another length only.
+        let signed = pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature);
+        debug_assert!(signed.is_ok());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        token
+    }
+
+    /// Does something with the key of this id, if it is one of ours.
+    pub(crate) fn verifying<T>(&self, kid: &str, what: impl FnOnce(&DecodingKey) -> T) -> Option<T> {
+        let in_force = self.in_force.load();
+        let key = in_force.all().find(|key| key.kid == kid)?;
+        Some(what(&key.verifying))
+    }
+
+    /// Whether a key is one of ours.
+    pub(crate) fn has(&self, kid: &str) -> bool {
+        self.in_force.load().all().any(|key| key.kid == kid)
+    }
+
+    /// The public keys, as RFC 7517 has them.
+    pub(crate) fn jwks(&self) -> Value {
+        json!({ "keys": self.in_force.load().all().map(|key| key.jwk.clone()).collect::<Vec<_>>() })
+    }
+}
+
+impl InForce {
+    fn all(&self) -> impl Iterator<Item = &SigningKey> {
+        [&self.current].into_iter().chain(&self.previous)
+    }
+}
+
+impl SigningKey {
+    fn made(state: &StateDir) -> Result<Self, KeysError> {
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| KeysError::NotMade)?;
+        let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeysError::NotMade)?;
+        let pem = pem::encode(&pem::Pem::new(LABEL, der.as_ref()));
+        state.write(CURRENT, &pem)?;
+        Self::of(&pem).map_err(|why| state.unusable(CURRENT, why).into())
+    }
+
+    fn read(state: &StateDir, name: &str) -> Result<Option<Self>, StateError> {
+        let Some(pem) = state.read(name)? else { return Ok(None) };
+        Self::of(&pem).map(Some).map_err(|why| state.unusable(name, why))
+    }
+
+    fn of(text: &str) -> Result<Self, String> {
+        let unusable = "this is no RSA key in PEM (PKCS #8); remove the file to have a new one made";
+        let der = pem::parse(text).ok().filter(|pem| pem.tag() == LABEL).ok_or(unusable)?;
+        let pair = KeyPair::from_pkcs8(der.contents()).map_err(|_| unusable)?;
+        let public = pair.public_key();
+        let (n, e) = (public.modulus(), public.exponent());
+        let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
+        let certificate = self_signed(der.contents()).ok_or(unusable)?;
+        let kid = URL_SAFE_NO_PAD.encode(&Sha256::digest(n)[..16]);
+        let jwk = json!({
+            "alg": "RS256", "kty": "RSA", "use": "sig", "kid": kid,
+            "n": URL_SAFE_NO_PAD.encode(n),
+            "e": URL_SAFE_NO_PAD.encode(e),
+            "x5c": [STANDARD.encode(&certificate)],
+            "x5t#S256": URL_SAFE_NO_PAD.encode(Sha256::digest(&certificate)),
+        });
+        let verifying = DecodingKey::from_rsa_raw_components(n, e);
+        Ok(Self { pem: text.to_owned(), kid, verifying, jwk, pair })
+    }
+}
+
+/// The certificate that some clients read the key from.
+fn self_signed(pkcs8: &[u8]) -> Option<Vec<u8>> {
+    let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.into(), &rcgen::PKCS_RSA_SHA256).ok()?;
+    let mut params = rcgen::CertificateParams::new([]).ok()?;
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Ligature, local tenant");
+    Some(params.self_signed(&key).ok()?.der().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tenant::server::state_dir::StateDir;
+    use crate::tenant::signing::keys::Keys;
+
+    #[test]
+    fn a_key_is_kept_and_the_one_before_it_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::open(folder.path()).unwrap();
+        let first = Keys::open(&state).unwrap().jwks();
+        assert_eq!(first["keys"].as_array().unwrap().len(), 1);
+
+        let keys = Keys::open(&state).unwrap();
+        assert_eq!(keys.jwks()["keys"][0]["n"], first["keys"][0]["n"]);
+        let kid = keys.rotate().unwrap();
+        for keys in [keys, Keys::open(&state).unwrap()] {
+            assert_eq!(keys.jwks()["keys"][0]["kid"], *kid);
+            assert_eq!(keys.jwks()["keys"][1]["n"], first["keys"][0]["n"]);
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_no_key_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::open(folder.path()).unwrap();
+        state.write("signing-key.pem", "-----BEGIN NONSENSE-----").unwrap();
+        let error = Keys::open(&state).err().unwrap().to_string();
+        assert!(error.contains("signing-key.pem: this is no RSA key"), "{error}");
+    }
+}

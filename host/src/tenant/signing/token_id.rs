@@ -1,0 +1,82 @@
+//! The `jti` of a user's token: when the login began that it is of, and by which
+//! identity, for whoever takes the token later. `iat` tells seconds only, and may
+//! be later than what ended the login; `sub` names the account, which may have
+//! lost the identity since.
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Identity, Moment, User};
+use crate::tenant::people::random;
+
+/// The content of a `jti`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TokenId {
+    began: Moment,
+    salt: String,
+    /// A mark of the identity, so that the token itself does not tell which one it is.
+    mark: String,
+}
+
+impl TokenId {
+    /// The `jti` of a token of a login that began then, by this identity
+    /// (`provider|id`).
+    pub(crate) fn issue(identity: &str, began: Moment) -> String {
+        let salt = random::object_id();
+        let mark = mark(&salt, identity);
+        format!("{:x}-{salt}-{mark}", began.as_micros())
+    }
+
+    /// Reads a `jti`; none of other tenants' forms.
+    pub(crate) fn read(jti: &str) -> Option<Self> {
+        let mut parts = jti.split('-');
+        let (micros, salt, mark) = (parts.next()?, parts.next()?, parts.next()?);
+        let began = Moment::from_micros(u64::from_str_radix(micros, 16).ok()?);
+        let is_whole = parts.next().is_none();
+        is_whole.then(|| Self { began, salt: salt.to_owned(), mark: mark.to_owned() })
+    }
+
+    /// When the login began.
+    pub(crate) fn began(&self) -> Moment {
+        self.began
+    }
+
+    /// Whether the user has the identity that got the token.
+    pub(crate) fn is_of(&self, user: &User) -> bool {
+        user.identities.iter().map(Identity::as_user_id).any(|it| mark(&self.salt, &it) == self.mark)
+    }
+}
+
+fn mark(salt: &str, identity: &str) -> String {
+    let hash = Sha256::digest(format!("{salt}\n{identity}"));
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Moment, User};
+    use crate::tenant::signing::token_id::TokenId;
+
+    #[test]
+    fn a_token_knows_its_identity_and_its_place_in_time() {
+        let began = Moment::now();
+        let jti = TokenId::issue("google-oauth2|1080", began);
+        let id = TokenId::read(&jti).unwrap();
+        assert_eq!(id.began(), began);
+        let user = |identities: &str| {
+            let text = format!(r#"{{"user_id": "auth0|1", "identities": [{identities}]}}"#);
+            serde_json::from_str::<User>(&text).unwrap()
+        };
+        let own = r#"{"provider": "auth0", "user_id": "1", "connection": "db"}"#;
+        let google = r#"{"provider": "google-oauth2", "user_id": "1080", "connection": "google-oauth2"}"#;
+        assert!(id.is_of(&user(&format!("{own}, {google}"))));
+        assert!(!id.is_of(&user(own)));
+        assert!(!jti.contains("1080"));
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        for text in ["", "x", "1-2", "1-2-3-4", "zz-2-3", "-2-3", "fffffffffffffffff-2-3"] {
+            assert_eq!(TokenId::read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Tokens: what they say.
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::model::{Timestamp, User};
+use crate::tenant::logins::log_in::Proved;
+use crate::tenant::people::profile;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::signing::token_id::TokenId;
+use crate::tenant::state::Tenant;
+
+/// Scopes that a user has of the Management API, for their own account.
+///
+/// Source: Auth0, "Get Management API access tokens for single-page
+/// applications".
+pub(crate) const CURRENT_USER_SCOPES: [&str; 5] = [
+    "read:current_user",
+    "update:current_user_identities",
+    "create:current_user_metadata",
+    "update:current_user_metadata",
+    "delete:current_user_metadata",
+];
+
+/// What an access token says.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct AccessClaims<'a> {
+    pub(crate) iss: &'a str,
+    pub(crate) sub: &'a str,
+    pub(crate) aud: Value,
+    pub(crate) iat: u64,
+    pub(crate) exp: u64,
+    pub(crate) scope: &'a str,
+    pub(crate) azp: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gty: Option<&'a str>,
+    /// Only in a user's token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jti: Option<String>,
+}
+
+impl Tenant {
+    /// An ID token.
+    pub(crate) fn id_token(&self, of: &IdToken<'_>) -> String {
+        let now = seconds(Timestamp::now());
+        let mut claims = profile_claims(of.user, of.scope);
+        claims.insert("iss".to_owned(), of.issuer.as_str().into());
+        claims.insert("sub".to_owned(), of.user.user_id.as_str().into());
+        claims.insert("aud".to_owned(), of.client_id.into());
+        claims.insert("iat".to_owned(), now.into());
+        claims.insert("exp".to_owned(), (now + self.config.lifetimes.id_token).into());
+        claims.insert("jti".to_owned(), TokenId::issue(&of.proved.user.user_id, of.proved.began).into());
+        let optional = [
+            ("auth_time", of.auth_time.map(|at| json!(seconds(at)))),
+            ("sid", of.session.map(|sid| json!(sid))),
+            ("nonce", of.nonce.map(|nonce| json!(nonce))),
+            ("at_hash", of.access_token.map(|token| json!(half_hash(token)))),
+            ("c_hash", of.code.map(|code| json!(half_hash(code)))),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                claims.insert(name.to_owned(), value);
+            }
+        }
+        self.signing.keys.sign(&claims)
+    }
+}
+
+/// What an ID token is made of.
+pub(crate) struct IdToken<'a> {
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) client_id: &'a str,
+    pub(crate) user: &'a User,
+    /// The login.
+    pub(crate) proved: &'a Proved,
+    pub(crate) scope: &'a str,
+    pub(crate) auth_time: Option<Timestamp>,
+    pub(crate) session: Option<&'a str>,
+    pub(crate) nonce: Option<&'a str>,
+    /// Issued beside it.
+    pub(crate) access_token: Option<&'a str>,
+    /// Issued beside it.
+    pub(crate) code: Option<&'a str>,
+}
+
+/// A point in time as tokens have it.
+pub(crate) fn seconds(at: Timestamp) -> u64 {
+    at.as_millis() / 1000
+}
+
+/// What scopes let a client know of a user, `sub` left out.
+///
+/// Source: OpenID Connect Core 1.0, 5.4.
+pub(crate) fn profile_claims(user: &User, scope: &str) -> Map<String, Value> {
+    let mut claims = Map::new();
+    let has = |wanted: &str| scope.split(' ').any(|it| it == wanted);
+    let mut take = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            claims.insert(name.to_owned(), value);
+        }
+    };
+    let attribute = |name: &str| user.rest.get(name).filter(|value| !value.is_null()).cloned();
+    if has("profile") {
+        for name in ["given_name", "family_name", "locale", "username"] {
+            take(name, attribute(name));
+        }
+        for (name, value) in profile::of(user) {
+            take(name, Some(value.into()));
+        }
+        take("updated_at", user.updated_at.map(|at| at.to_string().into()));
+    }
+    if has("email") {
+        take("email", user.email.clone().map(Value::from));
+        take("email_verified", user.email.as_ref().map(|_| user.email_verified.is_verified().into()));
+    }
+    if has("phone") {
+        take("phone_number", attribute("phone_number"));
+        take("phone_number_verified", attribute("phone_verified"));
+    }
+    claims
+}
+
+/// Left half of the SHA-256, as `at_hash` and `c_hash` have it.
+///
+/// Source: OpenID Connect Core 1.0, 3.2.2.9.
+fn half_hash(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
+}
+
+/// Whether a PKCE verifier fits its challenge.
+///
+/// Source: RFC 7636, 4.6.
+pub(crate) fn fits_challenge(verifier: &str, challenge: &str) -> bool {
+    let is_verifier = (43..=128).contains(&verifier.len())
+        && verifier.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~".contains(&it));
+    let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
+    is_verifier && same_secret(&URL_SAFE_NO_PAD.encode(hash), challenge)
+}
+
+/// Whether two secrets are the same, in a time that does not tell how much of
+/// them is.
+pub(crate) fn same_secret(one: &str, other: &str) -> bool {
+    use subtle::ConstantTimeEq;
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tenant::signing::tokens::{fits_challenge, half_hash};
+
+    #[test]
+    fn a_verifier_fits_its_challenge_only() {
+        // RFC 7636, appendix B.
+        let (verifier, challenge) =
+            ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        assert!(fits_challenge(verifier, challenge));
+        assert!(!fits_challenge(&verifier.to_lowercase(), challenge));
+        assert!(!fits_challenge("short", challenge));
+    }
+
+    #[test]
+    fn a_hash_is_the_one_of_the_standard() {
+        // OpenID Connect Core 1.0, appendix A.3.
+        assert_eq!(half_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+    }
+}
