@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use insta::Settings;
 use libtest_mimic::{Arguments, Failed, Trial};
+use ligature_host::ambient::Ambient;
 use ligature_host::decide::Policy;
 use ligature_host::directory::{Administration, Memory, arrive};
 use ligature_host::harness::{Case, run, run_on, snapshot_path};
@@ -54,7 +55,7 @@ fn check_as_event(file: &Path) -> Result<(), Failed> {
     if !case.faults.is_empty() || case.exact_look_up || !is_kept {
         return Ok(());
     }
-    let directory: Arc<dyn Administration> = Arc::new(Memory::default());
+    let directory: Arc<dyn Administration> = Arc::new(Memory::new(&Ambient::system()));
     create(&*directory, &case.users)?;
     let whole: Value = serde_json::from_str(&std::fs::read_to_string(file)?)?;
     let event: LoginEvent = serde_json::from_value(whole["event"].clone())?;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use ligature_host::directory::SqlDirectory;
+use ligature_host::ambient::Ambient;
+use ligature_host::directory::{Open, SqlDirectory};
 use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
 use test_servers::{Pgbouncer, Postgres};
 
@@ -21,7 +22,7 @@ pub fn workspace() -> PathBuf {
 #[must_use]
 pub fn sandbox(wasi: Wasi) -> Sandbox {
     let options = Options { wasi, allocator: Allocator::Pool, ..Options::default() };
-    Sandbox::start(options).expect("the sandbox starts")
+    Sandbox::start(options, &Ambient::system()).expect("the sandbox starts")
 }
 
 /// One sandbox for a whole suite, so that what one login leaves behind would be
@@ -40,7 +41,8 @@ pub static POLICY: LazyLock<Plugin> = LazyLock::new(|| {
 /// When it cannot be opened.
 #[must_use]
 pub fn open_directory(server: &Postgres) -> SqlDirectory {
-    SqlDirectory::postgres(&server.schema(), None, true).expect("the directory opens")
+    SqlDirectory::postgres(&server.schema(), None, Open::Create, &Ambient::system())
+        .expect("the directory opens")
 }
 
 /// Opens a directory in a new database, through the pooler.
@@ -51,5 +53,5 @@ pub fn open_directory(server: &Postgres) -> SqlDirectory {
 #[must_use]
 pub fn open_pooled_directory(pooler: &Pgbouncer) -> SqlDirectory {
     let url = pooler.url(&pooler.server.database());
-    SqlDirectory::postgres(&url, None, true).expect("the directory opens")
+    SqlDirectory::postgres(&url, None, Open::Create, &Ambient::system()).expect("the directory opens")
 }

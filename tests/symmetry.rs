@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use decision_tests::policies::{OF_THREE, OF_TWO};
 use decision_tests::small_states::{Account, NOW, State, Verdict, i12, i13, linked_members, primary_members};
+use ligature_host::ambient::Ambient;
 use ligature_host::decide::{OnFailure, decide};
 use ligature_host::directory::{Memory, arrive};
 use ligature_host::model::{LoginEvent, Timestamp};
@@ -25,7 +26,7 @@ fn state(accounts: usize) -> impl Strategy<Value = State> {
 }
 
 fn decided(state: &State, event: &LoginEvent, policy: &str) -> Verdict {
-    let memory = Arc::new(Memory::with_users(state.users()));
+    let memory = Arc::new(Memory::with_users(&Ambient::fixed(Timestamp::default()), state.users()));
     let now = Timestamp::from_millis(NOW).expect("a time");
     let event = Arc::new(arrive(&*memory, event.clone(), now).expect("the login arrives"));
     let settings = Settings::new(policy);

@@ -3,6 +3,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
+//! | [`ambient`], [`clock`], [`random`] | time and randomness, handed down to all others |
 //! | [`model`] | users, identities and logins, in Auth0's JSON shapes |
 //! | [`directory`] | where users are kept |
 //! | [`transfer`] | users in and out of a directory |
@@ -26,8 +27,10 @@
 // Every text leaves through `terminal`.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod ambient;
 #[cfg(feature = "built-in")]
 pub mod cli;
+pub mod clock;
 pub mod decide;
 pub mod directory;
 pub mod guard;
@@ -38,6 +41,7 @@ mod password_hash;
 mod place;
 #[cfg(feature = "built-in")]
 pub mod policies;
+pub mod random;
 pub mod reading;
 pub mod sandbox;
 #[cfg(feature = "built-in")]

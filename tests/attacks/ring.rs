@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use ligature_host::ambient::Ambient;
 use ligature_host::harness::{Case, Report, run};
 use ligature_host::limits::Limits;
 use ligature_host::model::Decision;
@@ -68,7 +69,7 @@ impl Ring {
         Self([Allocator::Pool, Allocator::OnDemand].map(|allocator| {
             let limits = Limits { deadline_ms: 60_000, ..limits.clone() };
             let options = Options { wasi, allocator, limits, ..Options::default() };
-            let sandbox = Sandbox::start(options).expect("the sandbox starts");
+            let sandbox = Sandbox::start(options, &Ambient::system()).expect("the sandbox starts");
             let load = |name, bytes: &[u8]| sandbox.load(name, bytes).expect("the plugin loads");
             Pair { evil: load("evil", evil), policy: load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN) }
         }))

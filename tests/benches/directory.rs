@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use ligature_host::ambient::Ambient;
 use ligature_host::decide::{OnFailure, decide};
-use ligature_host::directory::{Administration, SqlDirectory, arrive};
+use ligature_host::directory::{Administration, Open, SqlDirectory, arrive};
 use ligature_host::model::{Decision, LoginEvent, Timestamp};
 use ligature_host::sandbox::{Allocator, Options, Plugin, Question, Sandbox, Settings};
 use ligature_host::transfer::{Import, UsersFile, import};
@@ -48,7 +49,7 @@ fn main() {
     find(&*many, many_users);
 
     let options = Options { allocator: Allocator::Pool, concurrent_logins: 64, ..Options::default() };
-    let sandbox = Sandbox::start(options).expect("the sandbox starts");
+    let sandbox = Sandbox::start(options, &Ambient::system()).expect("the sandbox starts");
     let plugin = sandbox.load(ligature_host::PLUGIN_NAME, ligature_host::PLUGIN).expect("the policy loads");
     links_nothing(&plugin, &many, "SQLite", many_users);
     links(&plugin, &many, &folder, "SQLite", many_users);
@@ -68,7 +69,7 @@ fn main() {
 
 fn imported(folder: &Path, users: usize) -> Arc<dyn Administration> {
     let file = folder.join(format!("{users}.db"));
-    let directory = SqlDirectory::sqlite(&file, None, true, true).expect("it opens");
+    let directory = SqlDirectory::sqlite(&file, None, Open::Create, &Ambient::system()).expect("it opens");
     import_into(&directory, folder, users);
     Arc::new(directory)
 }
@@ -134,7 +135,7 @@ struct Login<'a> {
 impl<'a> Login<'a> {
     fn new(plugin: &'a Plugin) -> Self {
         let settings = Settings::new(r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#);
-        Self { plugin, settings, now: Timestamp::now() }
+        Self { plugin, settings, now: Ambient::system().now() }
     }
 
     /// From the event to the decision carried out and the login counted.

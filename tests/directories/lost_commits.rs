@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ligature_host::directory::{Administration, JournalQuery, SqlDirectory};
+use ligature_host::ambient::Ambient;
+use ligature_host::directory::{Administration, JournalQuery, Open, SqlDirectory};
 use ligature_host::model::{ApiError, MetadataPatch};
 use test_servers::Postgres;
 
@@ -121,7 +122,8 @@ fn every_change_is_there_once(directory: &Arc<dyn Administration>, cut: impl Fn(
 fn opened(server: &Postgres, cut: Cut) -> (Arc<dyn Administration>, Proxy, String) {
     let proxy = Proxy::before(server.socket(), cut);
     let schema = server.schema();
-    let directory = SqlDirectory::postgres(&proxy.url(&schema), None, true).expect("it opens");
+    let directory = SqlDirectory::postgres(&proxy.url(&schema), None, Open::Create, &Ambient::system())
+        .expect("it opens");
     (Arc::new(directory), proxy, schema)
 }
 

@@ -30,7 +30,8 @@ mod vanishing;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use ligature_host::directory::{Administration, DryRun, Memory, SqlDirectory};
+use ligature_host::ambient::Ambient;
+use ligature_host::directory::{Administration, DryRun, Memory, Open, SqlDirectory};
 use ligature_tests::{open_directory, open_pooled_directory};
 use test_servers::{Pgbouncer, Postgres};
 
@@ -66,10 +67,12 @@ impl Implementation {
     /// An empty directory.
     pub(crate) fn open(&self) -> Opened {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let sqlite =
-            || SqlDirectory::sqlite(&folder.path().join("users.db"), None, true, true).expect("it opens");
+        let sqlite = || {
+            SqlDirectory::sqlite(&folder.path().join("users.db"), None, Open::Create, &Ambient::system())
+                .expect("it opens")
+        };
         let directory: Arc<dyn Administration> = match self {
-            Self::Memory => Arc::new(Memory::default()),
+            Self::Memory => Arc::new(Memory::new(&Ambient::system())),
             Self::Sqlite => Arc::new(sqlite()),
             Self::Postgres(server) => Arc::new(open_directory(server)),
             Self::Pooled(pooler) => Arc::new(open_pooled_directory(pooler)),

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use ligature_host::directory::{Administration, Credential, JournalQuery, Kind, SealKey, SqlDirectory, Undo};
+use ligature_host::ambient::Ambient;
+use ligature_host::directory::{
+    Administration, Credential, JournalQuery, Kind, Open, SealKey, SqlDirectory, Undo,
+};
 use ligature_host::model::ApiError;
 use ligature_host::transfer::{Counts, WholeFile, export_whole};
 
@@ -19,7 +22,7 @@ fn key() -> Option<SealKey> {
 }
 
 fn sqlite(folder: &Path, name: &str, key: Option<SealKey>) -> SqlDirectory {
-    SqlDirectory::sqlite(&folder.join(name), key, true, true).expect("it opens")
+    SqlDirectory::sqlite(&folder.join(name), key, Open::Create, &Ambient::system()).expect("it opens")
 }
 
 /// An empty directory of this implementation, without a key.

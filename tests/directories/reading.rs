@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 
-use ligature_host::directory::{Administration, JournalQuery, Location, Open, open};
+use ligature_host::ambient::Ambient;
+use ligature_host::directory::{Administration, JournalQuery, Location, Open, OpenOptions, open};
 use ligature_host::model::ApiError;
 
 use super::storage::VERSION_1;
@@ -73,7 +74,9 @@ impl Place {
     /// With what was told.
     fn open_told(&self, how: Open) -> (Result<std::sync::Arc<dyn Administration>, String>, Vec<String>) {
         let told = Mutex::new(Vec::new());
-        let opened = open(&self.location(), None, how, &|text| told.lock().unwrap().push(text.to_owned()));
+        let tell = &|text: &str| told.lock().unwrap().push(text.to_owned());
+        let options = OpenOptions { key: None, how, ambient: &Ambient::system(), tell };
+        let opened = open(&self.location(), options);
         (opened.map_err(|error| error.to_string()), told.into_inner().unwrap())
     }
 

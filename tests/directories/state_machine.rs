@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
     Administration, Credential, EntryId, JournalQuery, Kind, Memory, Undo, UndoError,
 };
@@ -63,8 +64,11 @@ fn does_what_the_memory_does(implementation: &Implementation) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let run = TestRunner::new(config).run(&steps(), |steps| {
         let opened = implementation.open();
-        let mut pair =
-            Pair { subject: opened.directory.clone(), model: Arc::new(Memory::default()), links: Vec::new() };
+        let mut pair = Pair {
+            subject: opened.directory.clone(),
+            model: Arc::new(Memory::new(&Ambient::system())),
+            links: Vec::new(),
+        };
         // All users from the start, or most steps would find nobody.
         for id in 0..IDS.len() {
             pair.step(&Step::Create(id, 7), 0)?;

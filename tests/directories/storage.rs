@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, JournalQuery, Kept, Kind, Memory, SealKey, SqlDirectory, Stored,
+    Administration, JournalQuery, Kept, Kind, Memory, Open, SealKey, SqlDirectory, Stored,
 };
 use ligature_host::model::{ApiError, User};
 
@@ -47,7 +48,7 @@ pub(crate) const READER: &str = "LIGATURE_READING_CHILD";
 const PAIRS: usize = 200;
 
 fn sqlite(file: &Path) -> Arc<dyn Administration> {
-    Arc::new(SqlDirectory::sqlite(file, None, true, true).expect("it opens"))
+    Arc::new(SqlDirectory::sqlite(file, None, Open::Create, &Ambient::system()).expect("it opens"))
 }
 
 fn is_there_again_when_opened_again(implementation: &Implementation) {
@@ -58,9 +59,9 @@ fn is_there_again_when_opened_again(implementation: &Implementation) {
     };
     let open = || -> Arc<dyn Administration> {
         match implementation {
-            Implementation::Postgres(_) => {
-                Arc::new(SqlDirectory::postgres(&url, None, true).expect("it opens"))
-            }
+            Implementation::Postgres(_) => Arc::new(
+                SqlDirectory::postgres(&url, None, Open::Create, &Ambient::system()).expect("it opens"),
+            ),
             _ => sqlite(&folder.path().join("users.db")),
         }
     };
@@ -85,9 +86,13 @@ fn two_that_start_at_once_both_start(implementation: &Implementation) {
         for _ in 0..4 {
             scope.spawn(|| match implementation {
                 Implementation::Postgres(_) => {
-                    SqlDirectory::postgres(&url, None, true).map(drop).expect("it opens")
+                    SqlDirectory::postgres(&url, None, Open::Create, &Ambient::system())
+                        .map(drop)
+                        .expect("it opens")
                 }
-                _ => SqlDirectory::sqlite(&file, None, true, true).map(drop).expect("it opens"),
+                _ => SqlDirectory::sqlite(&file, None, Open::Create, &Ambient::system())
+                    .map(drop)
+                    .expect("it opens"),
             });
         }
     });
@@ -116,13 +121,13 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
     } else {
         rusqlite::Connection::open(&file).unwrap().execute_batch(VERSION_1).unwrap();
     }
-    let open = |migrate| match implementation {
-        Implementation::Postgres(_) => SqlDirectory::postgres(&url, None, migrate),
-        _ => SqlDirectory::sqlite(&file, None, true, migrate),
+    let open = |how| match implementation {
+        Implementation::Postgres(_) => SqlDirectory::postgres(&url, None, how, &Ambient::system()),
+        _ => SqlDirectory::sqlite(&file, None, how, &Ambient::system()),
     };
-    let why = open(false).err().expect("a dry run migrates nothing").to_string();
+    let why = open(Open::ReadOnly).err().expect("a dry run migrates nothing").to_string();
     assert!(why.contains("its schema is of version 1, this program's of 4"), "{why}");
-    let directory: Arc<dyn Administration> = Arc::new(open(true).expect("it is migrated"));
+    let directory: Arc<dyn Administration> = Arc::new(open(Open::Create).expect("it is migrated"));
     let kept = directory.get("auth0|1").unwrap();
     assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));
     let last_ip = |stored: &Stored| stored.user.rest.get("last_ip").cloned();
@@ -135,14 +140,14 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
     let credential = credential("1", "ada@example.com", None);
     directory.set_credential(&credential).unwrap();
     drop(directory);
-    let again = open(false).expect("it is of this version");
+    let again = open(Open::ReadOnly).expect("it is of this version");
     assert_eq!(again.credential("auth0", "ada@example.com").unwrap(), Some(credential));
 }
 
 /// Prints every user of a directory, opened for reading only.
 pub(crate) fn print_all(file: &Path) {
     let directory: Arc<dyn Administration> =
-        Arc::new(SqlDirectory::sqlite(file, None, false, false).expect("it opens"));
+        Arc::new(SqlDirectory::sqlite(file, None, Open::ReadOnly, &Ambient::system()).expect("it opens"));
     println!("{:?}", directory.all());
 }
 
@@ -240,7 +245,7 @@ fn check_pairs(directory: &Arc<dyn Administration>, answered: &mut [bool; PAIRS]
 }
 
 fn refusal(file: &Path) -> String {
-    match SqlDirectory::sqlite(file, None, false, true) {
+    match SqlDirectory::sqlite(file, None, Open::Existing, &Ambient::system()) {
         Ok(_) => panic!("it opens"),
         Err(error) => error.to_string(),
     }
@@ -329,7 +334,7 @@ fn snapshots_are_encrypted_with_a_key(_: &Implementation) {
     let file = folder.path().join("users.db");
     let open = |key: Option<u8>| -> Arc<dyn Administration> {
         let key = key.map(|byte| SealKey::from_bytes(&[byte; 32]));
-        Arc::new(SqlDirectory::sqlite(&file, key, true, true).expect("it opens"))
+        Arc::new(SqlDirectory::sqlite(&file, key, Open::Create, &Ambient::system()).expect("it opens"))
     };
     let directory = open(Some(1));
     directory.create(ada()).unwrap();
@@ -404,7 +409,7 @@ fn a_busy_database_is_waited_for(_: &Implementation) {
         made.join().expect("it ends").expect("the user is made");
     });
     // What the model does, for the record.
-    let model: Arc<dyn Administration> = Arc::new(Memory::default());
+    let model: Arc<dyn Administration> = Arc::new(Memory::new(&Ambient::system()));
     model.create(ada()).unwrap();
     assert_eq!(model.all(), directory.all());
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ligature_host::directory::{Administration, SqlDirectory};
+use ligature_host::ambient::Ambient;
+use ligature_host::directory::{Administration, Open, SqlDirectory};
 use ligature_host::model::ApiError;
 
 use super::users::{InFewWords, ada, google, user};
@@ -62,7 +63,7 @@ impl Place {
 }
 
 fn open(file: &Path) -> Arc<dyn Administration> {
-    Arc::new(SqlDirectory::sqlite(file, None, true, true).expect("it opens"))
+    Arc::new(SqlDirectory::sqlite(file, None, Open::Create, &Ambient::system()).expect("it opens"))
 }
 
 fn a_deleted_file_takes_no_changes(_: &Implementation) {

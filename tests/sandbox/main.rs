@@ -6,6 +6,7 @@ mod floods;
 
 use std::path::Path;
 
+use ligature_host::ambient::Ambient;
 use ligature_host::harness::{Case, run};
 use ligature_host::limits::Limits;
 use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
@@ -14,7 +15,7 @@ use serde_json::json;
 fn sandbox(allocator: Allocator, wasi: Wasi, limits: &Limits) -> Sandbox {
     let limits = limits.clone();
     let options = Options { allocator, wasi, limits, optimise: false, ..Options::default() };
-    Sandbox::start(options).expect("the sandbox starts")
+    Sandbox::start(options, &Ambient::system()).expect("the sandbox starts")
 }
 
 /// A login in which the evil plugin makes this attack.

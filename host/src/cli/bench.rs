@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::plugin::{PluginArgs, checked};
 use super::{Exit, Outcome, print, print_json};
+use crate::ambient::Ambient;
 use crate::harness::{BenchError, Case, bench, thousands};
-use crate::limits::Limits;
-use crate::sandbox::Allocator;
+use crate::sandbox::{Allocator, Options};
 use crate::terminal::{Json, Text};
 
 /// Measure how fast a case's login is decided
@@ -46,9 +46,11 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let allocator = if self.on_demand { Allocator::OnDemand } else { Allocator::Pool };
-        let sandbox = self.plugin.server_sandbox(allocator, self.threads.into(), Limits::default())?;
+        // As a server has it.
+        let options = Options { allocator, concurrent_logins: self.threads.into(), ..Options::default() };
+        let sandbox = self.plugin.start(options, ambient)?;
         let plugin = self.plugin.load(&sandbox)?;
         let case = Case::read(&self.case).map_err(Exit::unreadable)?;
         checked(case.policy.clone(), &plugin)?;

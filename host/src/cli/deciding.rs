@@ -7,6 +7,7 @@ use anyhow::anyhow;
 
 use super::Exit;
 use super::plugin::{PluginArgs, checked, few_logins, while_compiling};
+use crate::ambient::Ambient;
 use crate::harness::{Case, Document, NamedPolicy};
 use crate::limits::Limits;
 use crate::model::Timestamp;
@@ -59,10 +60,10 @@ pub(super) enum Deciding {
 
 impl Deciding {
     /// Loads the policies that the flags name.
-    pub(super) fn load(args: &PluginArgs, several: &PoliciesArgs) -> Result<Self, Exit> {
+    pub(super) fn load(args: &PluginArgs, several: &PoliciesArgs, ambient: &Ambient) -> Result<Self, Exit> {
         let options = few_logins();
         let Some(file) = &several.policies else {
-            let sandbox = args.start(options)?;
+            let sandbox = args.start(options, ambient)?;
             return Ok(Self::Plugin(Arc::new(args.load(&sandbox)?)));
         };
         let PoliciesFile { limits, policy } = read(file)?;
@@ -70,7 +71,7 @@ impl Deciding {
             return Err(Exit::unreadable(anyhow!("{}: there is no [[policy]] in it", file.display())));
         }
         let options = args.options(Options { limits, ..options })?;
-        let load = |entry| Source::new(entry, &options)?.load(None, &Cancel::default());
+        let load = |entry| Source::new(entry, &options, ambient)?.load(None, &Cancel::default());
         let loaded: Result<_, SourceError> =
             while_compiling("the policies", || policy.into_iter().map(load).collect());
         Ok(Self::InOrder(loaded?))

@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::output_file::Spared;
 use super::{Exit, print_error};
+use crate::ambient::Ambient;
+use crate::clock::Monotonic;
 use crate::directory::{
-    Administration, Forget, Location, Open, OpenError, Provenance, SealKey, SqlDirectory, open, open_database,
+    Administration, Forget, Location, Open, OpenError, OpenOptions, Provenance, SealKey, SqlDirectory, open,
+    open_database,
 };
-use crate::model::Timestamp;
 use crate::terminal::{Text, dim, line};
 
 /// Which directory, and how its journal is kept.
@@ -62,8 +64,8 @@ pub(super) struct JournalArgs {
 }
 
 impl DirectoryArgs {
-    pub(super) fn open(&self, how: Open) -> Result<Arc<dyn Administration>, Exit> {
-        self.journal.open(&self.directory, how)
+    pub(super) fn open(&self, how: Open, ambient: &Ambient) -> Result<Arc<dyn Administration>, Exit> {
+        self.journal.open(&self.directory, how, ambient)
     }
 
     /// The same, and says so before the directory's schema is changed.
@@ -71,15 +73,22 @@ impl DirectoryArgs {
         &self,
         how: Open,
         migrating: &dyn Fn(),
+        ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        self.journal.open_telling((&self.directory, how), migrating)
+        let tell = &tell_of_a_migration(migrating);
+        self.journal.open_with(
+            &self.directory,
+            OpenOptions { key: self.journal.key()?, how, ambient, tell },
+            open,
+        )
     }
 
     /// The directory as the database that it is.
-    pub(super) fn open_database(&self, how: Open) -> Result<SqlDirectory, Exit> {
+    pub(super) fn open_database(&self, how: Open, ambient: &Ambient) -> Result<SqlDirectory, Exit> {
         let key = self.journal.key()?;
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
-        Ok(open_database(&location, key, how, &tell_of_a_migration(&|| {}))?)
+        let tell = &tell_of_a_migration(&|| {});
+        Ok(open_database(&location, OpenOptions { key, how, ambient, tell })?)
     }
 
     /// The files that it consists of, which no command writes onto.
@@ -110,58 +119,56 @@ impl JournalArgs {
         self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)
     }
 
-    pub(super) fn open(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
-        self.open_telling((directory, how), &|| {})
+    pub(super) fn open(
+        &self,
+        directory: &str,
+        how: Open,
+        ambient: &Ambient,
+    ) -> Result<Arc<dyn Administration>, Exit> {
+        let tell = &tell_of_a_migration(&|| {});
+        self.open_with(directory, OpenOptions { key: self.key()?, how, ambient, tell }, open)
     }
 
     /// The same for a server, which may have been started before its database.
-    pub(super) fn open_patiently(&self, directory: &str, how: Open) -> Result<Arc<dyn Administration>, Exit> {
+    pub(super) fn open_patiently(
+        &self,
+        directory: &str,
+        how: Open,
+        ambient: &Ambient,
+    ) -> Result<Arc<dyn Administration>, Exit> {
         let patience = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(250))
             .with_max_delay(Duration::from_secs(2))
             .with_total_delay(Some(WAIT))
             .without_max_times();
         let is_away = |error: &OpenError| matches!(error, OpenError::Away { .. });
-        let mut said: Option<Instant> = None;
-        let tell = |error: &OpenError, _| {
-            if said.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
+        let mut said: Option<Monotonic> = None;
+        let waiting = |error: &OpenError, _| {
+            if said.is_none_or(|at| ambient.elapsed(at) > Duration::from_secs(10)) {
                 tracing::warn!("waiting for the directory, up to {} minutes: {error}", WAIT.as_secs() / 60);
-                said = Some(Instant::now());
+                said = Some(ambient.monotonic());
             }
         };
-        let migrating = tell_of_a_migration(&|| {});
-        let open_now = |location: &Location, key: Option<SealKey>| {
-            (|| open(location, key.clone(), how, &migrating))
-                .retry(patience)
-                .when(is_away)
-                .notify(tell)
-                .call()
+        let open_now = |location: &Location, options: OpenOptions<'_>| {
+            (|| open(location, options.clone())).retry(patience).when(is_away).notify(waiting).call()
         };
-        self.open_by(directory, open_now, how)
+        let tell = &tell_of_a_migration(&|| {});
+        self.open_with(directory, OpenOptions { key: self.key()?, how, ambient, tell }, open_now)
     }
 
-    fn open_telling(
-        &self,
-        (directory, how): (&str, Open),
-        migrating: &dyn Fn(),
-    ) -> Result<Arc<dyn Administration>, Exit> {
-        let tell = tell_of_a_migration(migrating);
-        self.open_by(directory, |location, key| open(location, key, how, &tell), how)
-    }
-
-    fn open_by(
+    fn open_with<'a>(
         &self,
         directory: &str,
-        open: impl FnOnce(&Location, Option<SealKey>) -> Result<Arc<dyn Administration>, OpenError>,
-        how: Open,
+        options: OpenOptions<'a>,
+        open: impl FnOnce(&Location, OpenOptions<'a>) -> Result<Arc<dyn Administration>, OpenError>,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        let key = self.key()?;
         // Not by clap, which would repeat a URL that it does not understand,
         // password and all.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
-        let directory = open(&location, key)?;
+        let OpenOptions { how, ambient, .. } = options;
+        let directory = open(&location, options)?;
         if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
-            let before = Timestamp::now().days_ago(days);
+            let before = ambient.now().days_ago(days);
             directory.forget_snapshots(&Forget::Before(before)).map_err(failed)?;
         }
         Ok(directory)

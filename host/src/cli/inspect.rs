@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::plugin::{PluginArgs, unloadable, while_compiling};
 use super::{Exit, Outcome, print, print_json};
+use crate::ambient::Ambient;
 use crate::harness::thousands;
 use crate::limits::Limits;
 use crate::sandbox::{CONTRACT, Direction, Inspection};
@@ -27,11 +28,11 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(mut self) -> Outcome {
+    pub(super) fn execute(mut self, ambient: &Ambient) -> Outcome {
         if let Some(file) = self.file.take() {
             self.plugin.use_file(file);
         }
-        let sandbox = self.plugin.sandbox()?;
+        let sandbox = self.plugin.sandbox(ambient)?;
         let (name, bytes) = self.plugin.read(sandbox.limits())?;
         let inspection = while_compiling(&name, || sandbox.inspect(&name, &bytes))
             .map_err(|error| unloadable(&name, &error))?;

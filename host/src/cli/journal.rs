@@ -6,11 +6,12 @@ use super::directory::{DirectoryArgs, failed, operator};
 use super::ids::{LinkId, NAMED};
 use super::journal_list::ListArgs;
 use super::{Exit, Outcome, print, print_json, print_line};
+use crate::ambient::Ambient;
 use crate::directory::{
     Actor, Administration, Entry, Forget, JournalQuery, Kept, Kind, MetadataChange, Open, Undo, UndoError,
 };
 use crate::harness::thousands;
-use crate::model::{Timestamp, User, mask_addresses};
+use crate::model::{User, mask_addresses};
 use crate::terminal::{Json, Text};
 
 /// Links and unlinks of a directory: by whom, and why
@@ -87,11 +88,11 @@ pub(super) struct UndoArgs {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         match self.command {
-            Command::List(args) => args.execute(),
-            Command::Show(args) => args.execute(),
-            Command::Prune(args) => args.execute(),
+            Command::List(args) => args.execute(ambient),
+            Command::Show(args) => args.execute(ambient),
+            Command::Prune(args) => args.execute(ambient),
         }
     }
 }
@@ -113,8 +114,8 @@ fn what(entry: &Entry) -> String {
 }
 
 impl ShowArgs {
-    fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly)?;
+    fn execute(self, ambient: &Ambient) -> Outcome {
+        let directory = self.directory.open(Open::ReadOnly, ambient)?;
         let entry = directory.journal_entry(&self.id.of(&*directory)?).map_err(failed)?;
         if self.json {
             return print_json(&Json::pretty(&entry).map_err(Exit::failed)?);
@@ -211,13 +212,13 @@ fn changed_keys(change: &MetadataChange) -> String {
 }
 
 impl PruneArgs {
-    fn execute(self) -> Outcome {
+    fn execute(self, ambient: &Ambient) -> Outcome {
         let which = match (self.older_than, self.user) {
-            (Some(days), _) => Forget::Before(Timestamp::now().days_ago(days)),
+            (Some(days), _) => Forget::Before(ambient.now().days_ago(days)),
             (None, Some(user)) => Forget::Of(user),
             (None, None) => return Ok(()),
         };
-        let directory = self.directory.open(Open::Existing)?;
+        let directory = self.directory.open(Open::Existing, ambient)?;
         if let Forget::Of(user) = &which {
             refuse_unknown(&*directory, user)?;
         }
@@ -255,10 +256,11 @@ fn refuse_unknown(directory: &dyn Administration, user: &str) -> Outcome {
 }
 
 impl UndoArgs {
-    pub(super) fn execute(self) -> Outcome {
-        let directory = self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing })?;
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+        let directory =
+            self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing }, ambient)?;
         let id = self.id.of(&*directory)?;
-        let undo = Undo { id, provenance: operator(), now: Timestamp::now(), dry_run: self.dry_run };
+        let undo = Undo { id, provenance: operator(), now: ambient.now(), dry_run: self.dry_run };
         let undoing = directory.undo(&undo).map_err(|error| match error {
             UndoError::Refused(why) => {
                 Exit::failed(anyhow!("the link {} was not undone: {}", undo.id, mask_addresses(&why)))

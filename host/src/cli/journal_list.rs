@@ -4,6 +4,7 @@ use super::directory::{DirectoryArgs, failed};
 use super::ids::{self, LinkId};
 use super::journal::row;
 use super::{Exit, Outcome, print, print_error, print_json};
+use crate::ambient::Ambient;
 use crate::directory::{Administration, JournalQuery, Kind, Open};
 use crate::model::Timestamp;
 use crate::terminal::{Json, Text};
@@ -67,8 +68,8 @@ impl From<KindArg> for Kind {
 }
 
 impl ListArgs {
-    pub(super) fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly)?;
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+        let directory = self.directory.open(Open::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut query = JournalQuery {
             user_id: self.user,

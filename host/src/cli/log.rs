@@ -12,10 +12,12 @@ use clap::ValueEnum;
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{self, Writer};
+use tracing_subscriber::fmt::time::FormatTime;
 
 use lines::Lines;
 
 use super::Exit;
+use crate::ambient::Ambient;
 use crate::model::Timestamp;
 use crate::tenant::MissingLines;
 use crate::terminal::{escape, escape_json};
@@ -53,19 +55,24 @@ impl Drop for Log {
 /// # Errors
 ///
 /// When `LIGATURE_LOG` says of no level what is to be logged.
-pub(super) fn start(format: Format) -> Result<Log, Exit> {
+pub(super) fn start(format: Format, ambient: &Ambient) -> Result<Log, Exit> {
     let said = std::env::var_os(filter::VARIABLE).unwrap_or_default();
     let filter = filter::read(&said.to_string_lossy()).map_err(|why| Exit::unreadable(anyhow!(why)))?;
     let missing = MissingLines::default();
-    let told = match format {
+    let write_missing = match format {
         Format::Text => missing_text,
         Format::Json => missing_json,
     };
+    let clock = ambient.clone();
+    let told = move |lines| write_missing(clock.now(), lines);
     // Without a thread there is no log, and a tenant all the same.
     let lines = Lines::to(standard_error(), missing.clone(), told).ok();
     if let Some(lines) = lines.clone() {
         // A fault of writing a line would be told on standard error.
-        let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .log_internal_errors(false)
+            .with_timer(Timer(ambient.clone()));
         // Fails where there is a log already.
         let _ = match format {
             Format::Text => {
@@ -79,6 +86,17 @@ pub(super) fn start(format: Format) -> Result<Log, Exit> {
         };
     }
     Ok(Log { lines, missing })
+}
+
+/// The time at the beginning of a line.
+struct Timer(Ambient);
+
+impl FormatTime for Timer {
+    fn format_time(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let micros = i64::try_from(self.0.since_epoch().as_micros()).unwrap_or(i64::MAX);
+        let now = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
+        write!(out, "{now:.6}")
+    }
 }
 
 /// Standard error, without the lock that whoever prints an error at the end
@@ -99,13 +117,13 @@ fn standard_error() -> Box<dyn Write + Send> {
 
 const MISSING: &str = "lines of the log are missing here: it could not be written";
 
-fn missing_text(lines: u64) -> Vec<u8> {
-    format!("{}  WARN log: {MISSING} lines={lines}\n", Timestamp::now()).into_bytes()
+fn missing_text(now: Timestamp, lines: u64) -> Vec<u8> {
+    format!("{now}  WARN log: {MISSING} lines={lines}\n").into_bytes()
 }
 
-fn missing_json(lines: u64) -> Vec<u8> {
+fn missing_json(now: Timestamp, lines: u64) -> Vec<u8> {
     let line = serde_json::json!({
-        "timestamp": Timestamp::now().to_string(), "level": "WARN", "message": MISSING, "lines": lines,
+        "timestamp": now.to_string(), "level": "WARN", "message": MISSING, "lines": lines,
         "target": "log",
     });
     format!("{line}\n").into_bytes()

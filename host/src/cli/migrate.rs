@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::directory::DirectoryArgs;
 use super::{Exit, Outcome, print_json, print_line};
+use crate::ambient::Ambient;
 use crate::directory::Open;
 use crate::terminal::Json;
 
@@ -23,9 +24,9 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let migrated = Cell::new(false);
-        self.directory.open_telling(Open::Existing, &|| migrated.set(true))?;
+        self.directory.open_telling(Open::Existing, &|| migrated.set(true), ambient)?;
         if self.json {
             let json = serde_json::json!({ "migrated": migrated.get() });
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);

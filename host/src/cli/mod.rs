@@ -37,6 +37,7 @@ use clap::{Parser, Subcommand};
 
 use self::exit::{Exit, FAILED, Outcome, UNREADABLE};
 use self::output::{print, print_error, print_json, print_line};
+use crate::ambient::Ambient;
 use crate::sandbox::COMPILE_COMMAND;
 use crate::terminal::{Text, bad, line};
 
@@ -79,30 +80,30 @@ enum Command {
 
 /// Does what the command line says.
 #[must_use]
-pub fn run() -> ExitCode {
+pub fn run(ambient: &Ambient) -> ExitCode {
     panics::tell();
     match usage::parse() {
-        Ok(cli) => cli.execute(),
+        Ok(cli) => cli.execute(ambient),
         Err(code) => code,
     }
 }
 
 impl Cli {
-    fn execute(self) -> ExitCode {
+    fn execute(self, ambient: &Ambient) -> ExitCode {
         let done = match self.command {
-            Command::Run(args) => args.execute(),
+            Command::Run(args) => args.execute(ambient),
             Command::Component(args) => args.execute(),
             Command::New(args) => args.execute(),
-            Command::Test(args) => args.execute(),
-            Command::Serve(args) => args.execute(),
-            Command::Users(args) => args.execute(),
-            Command::Journal(args) => args.execute(),
-            Command::Undo(args) => args.execute(),
-            Command::Migrate(args) => args.execute(),
-            Command::Policy(args) => args.execute(),
-            Command::Inspect(args) => args.execute(),
-            Command::Bench(args) => args.execute(),
-            Command::Schema(args) => args.execute(),
+            Command::Test(args) => args.execute(ambient),
+            Command::Serve(args) => args.execute(ambient),
+            Command::Users(args) => args.execute(ambient),
+            Command::Journal(args) => args.execute(ambient),
+            Command::Undo(args) => args.execute(ambient),
+            Command::Migrate(args) => args.execute(ambient),
+            Command::Policy(args) => args.execute(ambient),
+            Command::Inspect(args) => args.execute(ambient),
+            Command::Bench(args) => args.execute(ambient),
+            Command::Schema(args) => args.execute(ambient),
             Command::CompilePlugin => compile_plugin::execute(),
         };
         match done {

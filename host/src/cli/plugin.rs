@@ -7,9 +7,10 @@ use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::{Exit, limits_file};
+use crate::ambient::Ambient;
 use crate::harness::Document;
 use crate::limits::Limits;
-use crate::sandbox::{Allocator, Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
+use crate::sandbox::{Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
 use crate::terminal::escape;
 use crate::{PLUGIN, PLUGIN_NAME};
 
@@ -52,18 +53,8 @@ enum WasiArg {
 
 impl PluginArgs {
     /// A sandbox for a command that decides a few logins at most.
-    pub(super) fn sandbox(&self) -> Result<Sandbox, Exit> {
-        self.start(few_logins())
-    }
-
-    /// A sandbox as a server has it; `limits` are those of its configuration.
-    pub(super) fn server_sandbox(
-        &self,
-        allocator: Allocator,
-        concurrent_logins: u32,
-        limits: Limits,
-    ) -> Result<Sandbox, Exit> {
-        self.start(Options { allocator, concurrent_logins, limits, ..Options::default() })
+    pub(super) fn sandbox(&self, ambient: &Ambient) -> Result<Sandbox, Exit> {
+        self.start(few_logins(), ambient)
     }
 
     /// The limits in force: the base, the limits file over it, the flags over
@@ -79,8 +70,8 @@ impl PluginArgs {
         Ok(limits)
     }
 
-    pub(super) fn start(&self, options: Options) -> Result<Sandbox, Exit> {
-        Sandbox::start(self.options(options)?).map_err(Exit::failed)
+    pub(super) fn start(&self, options: Options, ambient: &Ambient) -> Result<Sandbox, Exit> {
+        Sandbox::start(self.options(options)?, ambient).map_err(Exit::failed)
     }
 
     /// The options of every sandbox, with the limits of the flags.

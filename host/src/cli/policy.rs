@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, UNREADABLE, print, print_json};
+use crate::ambient::Ambient;
 use crate::harness::{Document, PolicyError};
 use crate::reading::shown;
 use crate::sandbox::{Failure, Plugin, SettingsWarning};
@@ -79,10 +80,10 @@ fn in_words(warning: &SettingsWarning) -> String {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let Command::Check { file, plugin, json } = self.command;
         let document = Document::read(&file)?;
-        let sandbox = plugin.sandbox()?;
+        let sandbox = plugin.sandbox(ambient)?;
         let plugin = plugin.load(&sandbox)?;
         let failed = |failure: Failure| {
             Exit::failed(anyhow!("plugin {} {failure}, while checking {}", plugin.name(), shown(&file)))

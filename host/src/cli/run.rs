@@ -9,9 +9,10 @@ use super::deciding::{Deciding, InPlace, InPlaceArgs, PoliciesArgs};
 use super::directory::{DIRECTORY, JournalArgs, failed};
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
+use crate::ambient::Ambient;
 use crate::directory::{ArrivalError, Open, arrive};
 use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run_in_order, run_on};
-use crate::model::{ApiError, Decision, Timestamp, mask_addresses};
+use crate::model::{ApiError, Decision, mask_addresses};
 use crate::policies::Policy;
 use crate::reading::shown;
 use crate::terminal::Json;
@@ -62,14 +63,14 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         if self.case.is_none() && self.event.is_none() {
             return Err(Exit::unreadable(anyhow!(
                 "name what is to be decided: a CASE file, or --event FILE with --directory URL; \
                  see `ligature run --help`"
             )));
         }
-        let deciding = Deciding::load(&self.plugin, &self.several)?;
+        let deciding = Deciding::load(&self.plugin, &self.several, ambient)?;
         let in_place = self.in_place.read()?;
         let (case, report, counted) = match (&self.case, &self.event) {
             (Some(file), _) => {
@@ -78,7 +79,7 @@ impl Args {
                 let report = run_in_order(&policies, &case, self.explain).map_err(Exit::unreadable)?;
                 (case, report, Ok(()))
             }
-            (None, Some(event)) => self.in_directory(event.clone(), &deciding, in_place)?,
+            (None, Some(event)) => self.in_directory(event.clone(), &deciding, in_place, ambient)?,
             // Refused above.
             (None, None) => return Ok(()),
         };
@@ -112,12 +113,13 @@ impl Args {
         file: PathBuf,
         deciding: &Deciding,
         in_place: InPlace,
+        ambient: &Ambient,
     ) -> Result<(Case, Report, Outcome), Exit> {
         let event = read_event(&file).map_err(Exit::unreadable)?;
         let policies = deciding.policies(in_place.policy)?;
         let how = if self.dry_run { Open::DryRun } else { Open::Create };
-        let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how)?;
-        let now = in_place.now.unwrap_or_else(Timestamp::now);
+        let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how, ambient)?;
+        let now = in_place.now.unwrap_or_else(|| ambient.now());
 
         let said = event.user.user_id.clone();
         let event = arrive(&*directory, event, now).map_err(|error| match error {

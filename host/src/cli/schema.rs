@@ -5,6 +5,7 @@ use clap::ValueEnum;
 
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print_json};
+use crate::ambient::Ambient;
 use crate::harness::{Report, case_schema};
 use crate::limits::Limits;
 use crate::model::LoginEvent;
@@ -38,19 +39,19 @@ enum What {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let schema = match self.of {
             What::Case => pretty(&case_schema()),
             What::Event => pretty(&schemars::schema_for!(LoginEvent)),
             What::Outcome => pretty(&schemars::schema_for!(Report)),
             What::Limits => pretty(&schemars::schema_for!(Limits)),
-            What::Policy => self.policy(),
+            What::Policy => self.policy(ambient),
         }?;
         print_json(&schema)
     }
 
-    fn policy(&self) -> Result<Json, Exit> {
-        let sandbox = self.plugin.sandbox()?;
+    fn policy(&self, ambient: &Ambient) -> Result<Json, Exit> {
+        let sandbox = self.plugin.sandbox(ambient)?;
         let plugin = self.plugin.load(&sandbox)?;
         let name = plugin.name();
         match plugin.settings_schema() {

@@ -8,10 +8,11 @@ use anyhow::anyhow;
 use super::directory::{DIRECTORY, JournalArgs};
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, log, print_line};
+use crate::ambient::Ambient;
 use crate::directory::{Administration, Memory, Open};
 use crate::policies::{PolicyEntry, Source};
 use crate::sandbox::{Allocator, Options, Wasi};
-use crate::tenant::{Config, EarlyEnd, Opening, Ports, Ready, StateDir, random_secret, serve};
+use crate::tenant::{Config, EarlyEnd, Opening, Ports, Ready, StateDir, serve};
 
 /// Logins that are decided at a time; others wait.
 const CONCURRENT_LOGINS: u32 = 64;
@@ -67,12 +68,12 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         if self.init {
-            return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")));
+            return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")), ambient);
         }
         let early_end = EarlyEnd::listen();
-        let log = log::start(self.log_format)?;
+        let log = log::start(self.log_format, ambient)?;
         let state = self.state()?;
         let (file, text) = match &self.config {
             Some(file) => {
@@ -83,7 +84,8 @@ impl Args {
                 (file.clone(), text)
             }
             None => {
-                let made = state.read_or_make("tenant.toml", || Config::template(random_secret));
+                let made =
+                    state.read_or_make("tenant.toml", || Config::template(|| ambient.random().secret()));
                 (state.file("tenant.toml"), made.map_err(Exit::unreadable)?)
             }
         };
@@ -95,10 +97,10 @@ impl Args {
             config.users.clear();
         }
         let directory: Arc<dyn Administration> = match &self.directory {
-            Some(directory) => self.journal.open_patiently(directory, Open::Create)?,
-            None => Arc::new(Memory::default()),
+            Some(directory) => self.journal.open_patiently(directory, Open::Create, ambient)?,
+            None => Arc::new(Memory::new(ambient)),
         };
-        let sources = self.sources(&mut config, &file)?;
+        let sources = self.sources(&mut config, &file, ambient)?;
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
         let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
@@ -119,7 +121,7 @@ impl Args {
     }
 
     /// The policies of the configuration, or the one of the command line.
-    fn sources(&self, config: &mut Config, file: &Path) -> Result<Vec<Source>, Exit> {
+    fn sources(&self, config: &mut Config, file: &Path, ambient: &Ambient) -> Result<Vec<Source>, Exit> {
         let mut entries = std::mem::take(&mut config.policy);
         let named = [
             ("--plugin", self.plugin.file().is_some()),
@@ -144,7 +146,7 @@ impl Args {
             limits: config.limits.clone(),
             ..Options::default()
         })?;
-        let sources = entries.into_iter().map(|entry| Source::new(entry, &options));
+        let sources = entries.into_iter().map(|entry| Source::new(entry, &options, ambient));
         Ok(sources.collect::<Result<_, _>>()?)
     }
 
@@ -163,8 +165,8 @@ impl Args {
 }
 
 /// Writes a configuration, and a policy beside it.
-fn init(file: &Path) -> Outcome {
-    if !write_new(file, &Config::template(random_secret))? {
+fn init(file: &Path, ambient: &Ambient) -> Outcome {
+    if !write_new(file, &Config::template(|| ambient.random().secret()))? {
         return Err(Exit::unreadable(anyhow!("{} is there already, and was left as it is", file.display())));
     }
     let policy = file.with_file_name("policy.json");

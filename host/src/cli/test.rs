@@ -3,7 +3,6 @@
 mod results;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
@@ -15,6 +14,7 @@ use super::directory::spared_by_environment;
 use super::output_file::OutputFile;
 use super::plugin::PluginArgs;
 use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json, sentence};
+use crate::ambient::Ambient;
 use crate::harness::{PolicyError, Snapshot, Verdict as Held, run_in_order};
 use crate::policies::Policy;
 use crate::reading::{InputError, STANDARD_INPUT, cannot_be_read};
@@ -54,22 +54,22 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
-        let start = Instant::now();
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+        let start = ambient.monotonic();
         let files = case_files(&self.paths)?;
         let in_place = self.in_place.read()?;
         let spared = files.iter().fold(spared_by_environment(), |spared, file| spared.and(file, "a case"));
         let junit = self.junit.as_deref().map(|file| OutputFile::at(file, &spared)).transpose()?;
-        let deciding = (Deciding::load(&self.plugin, &self.several)?, in_place);
+        let deciding = (Deciding::load(&self.plugin, &self.several, ambient)?, in_place);
         let mut cases = Vec::with_capacity(files.len());
         for file in &files {
-            let (tested, told) = self.test(file, &deciding)?;
+            let (tested, told) = self.test(file, &deciding, ambient)?;
             if !self.json {
                 print(&told)?;
             }
             cases.push(tested);
         }
-        let results = Results::of(cases, start.elapsed());
+        let results = Results::of(cases, ambient.elapsed(start));
         if let Some(file) = &junit {
             results.write_junit(file)?;
         }
@@ -86,14 +86,19 @@ impl Args {
     }
 
     /// Tests one case: what came of it, for programs and for people.
-    fn test(&self, file: &Path, (deciding, in_place): &(Deciding, InPlace)) -> Result<(Tested, Text), Exit> {
-        let start = Instant::now();
+    fn test(
+        &self,
+        file: &Path,
+        (deciding, in_place): &(Deciding, InPlace),
+        ambient: &Ambient,
+    ) -> Result<(Tested, Text), Exit> {
+        let start = ambient.monotonic();
         let tested = |title: &str, verdict, message: Option<String>| Tested {
             file: file.display().to_string(),
             title: title.to_owned(),
             verdict,
             message,
-            ms: milliseconds(start.elapsed()),
+            ms: milliseconds(ambient.elapsed(start)),
         };
         let decided = deciding.case(file, in_place).and_then(|(case, policies)| {
             let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::directory::{DirectoryArgs, failed, operator};
 use super::{Exit, Outcome, ids, print, print_json, print_line};
+use crate::ambient::Ambient;
 use crate::directory::{Block, CheckedLink, JournalQuery, Kind, Open, Stored};
-use crate::model::{Identity, LinkRequest, Metadata, Timestamp, User, mask_addresses};
+use crate::model::{Identity, LinkRequest, Metadata, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
 /// A user is refused from the next login on, and so are their refresh tokens and
@@ -27,12 +28,12 @@ pub(super) struct BlockArgs {
 }
 
 impl BlockArgs {
-    pub(super) fn execute(self, blocked: bool) -> Outcome {
-        let directory = self.directory.open(Open::Existing)?;
+    pub(super) fn execute(self, blocked: bool, ambient: &Ambient) -> Outcome {
+        let directory = self.directory.open(Open::Existing, ambient)?;
         let before = ids::user(&*directory, &self.user_id)?;
         let user_id = before.user.user_id.clone();
         let changed = before.user.blocked != blocked;
-        let block = Block { user_id, blocked, provenance: operator(), now: Timestamp::now() };
+        let block = Block { user_id, blocked, provenance: operator(), now: ambient.now() };
         let Stored { user, .. } = directory.block(&block).map_err(failed)?;
         if self.json {
             let json = json!({ "user_id": user.user_id, "blocked": user.blocked, "changed": changed });
@@ -74,8 +75,9 @@ pub(super) struct LinkArgs {
 }
 
 impl LinkArgs {
-    pub(super) fn execute(self) -> Outcome {
-        let directory = self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing })?;
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+        let directory =
+            self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing }, ambient)?;
         let primary = ids::user(&*directory, &self.primary)?;
         let secondary = ids::user(&*directory, &self.secondary)?;
         refuse(&primary.user, &secondary.user)?;
@@ -90,7 +92,7 @@ impl LinkArgs {
             primary_version: Some(primary.version),
             secondary_version: Some(secondary.version),
             provenance: operator(),
-            now: Timestamp::now(),
+            now: ambient.now(),
         };
         let linked = directory.link(&link).map_err(failed)?;
         let query = JournalQuery {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::directory::{DirectoryArgs, failed};
 use super::{Exit, Outcome, print, print_error, print_json};
+use crate::ambient::Ambient;
 use crate::directory::{Administration, Open};
 use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
 use crate::terminal::{Json, Text};
@@ -62,8 +63,8 @@ pub(super) struct FindArgs {
 }
 
 impl ListArgs {
-    pub(super) fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly)?;
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+        let directory = self.directory.open(Open::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut found = Vec::new();
         let mut after = self.after.clone().unwrap_or_default();
@@ -93,8 +94,8 @@ impl ListArgs {
 }
 
 impl FindArgs {
-    pub(super) fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly)?;
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+        let directory = self.directory.open(Open::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut found = self.found(&*directory, limit.saturating_add(1))?;
         if found.is_empty() {

@@ -9,6 +9,7 @@ use super::directory::DirectoryArgs;
 use super::user_changes::{BlockArgs, LinkArgs};
 use super::user_list::{FindArgs, ListArgs};
 use super::{Exit, Outcome, ids, print_json};
+use crate::ambient::Ambient;
 use crate::directory::Open;
 use crate::terminal::Json;
 
@@ -71,23 +72,23 @@ struct ShowArgs {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         match self.command {
-            Command::Import(args) => args.execute(),
-            Command::Export(args) => args.execute(),
-            Command::Show(args) => args.execute(),
-            Command::List(args) => args.execute(),
-            Command::Find(args) => args.execute(),
-            Command::Block(args) => args.execute(true),
-            Command::Unblock(args) => args.execute(false),
-            Command::Link(args) => args.execute(),
+            Command::Import(args) => args.execute(ambient),
+            Command::Export(args) => args.execute(ambient),
+            Command::Show(args) => args.execute(ambient),
+            Command::List(args) => args.execute(ambient),
+            Command::Find(args) => args.execute(ambient),
+            Command::Block(args) => args.execute(true, ambient),
+            Command::Unblock(args) => args.execute(false, ambient),
+            Command::Link(args) => args.execute(ambient),
         }
     }
 }
 
 impl ShowArgs {
-    fn execute(self) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly)?;
+    fn execute(self, ambient: &Ambient) -> Outcome {
+        let directory = self.directory.open(Open::ReadOnly, ambient)?;
         let stored = ids::user(&*directory, &self.user_id)?;
         print_json(&Json::pretty(&*stored.user).map_err(Exit::failed)?)
     }

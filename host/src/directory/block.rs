@@ -30,7 +30,8 @@ pub(super) fn block(records: &mut dyn Records, block: &Block) -> Done<Stored> {
         return Ok(stored);
     }
     let kind = if block.blocked { Kind::Block } else { Kind::Unblock };
-    let entry = Entry::new(kind, &block.user_id, &block.user_id, &block.provenance, block.now);
+    let sides = [block.user_id.as_str(), &block.user_id];
+    let entry = Entry::new(kind, sides, (&block.provenance, block.now), records.ambient());
     write_down(records, entry)?;
     let user = User { blocked: block.blocked, updated_at: Some(block.now), ..User::clone(&stored.user) };
     change(records, user, stored.version)?;

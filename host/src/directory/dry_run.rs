@@ -9,6 +9,7 @@ use super::journal::{Entry, EntryId, Forget};
 use super::journal_query::Wanted;
 use super::records::{Done, Durability, Interrupted, Logins, Matching, Owner, Records, Store};
 use super::{Administration, Memory, Stored};
+use crate::ambient::Ambient;
 use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 
 /// Answers as the directory behind it would after the same calls, and leaves
@@ -35,14 +36,19 @@ struct Layered<'a, S> {
     changed: &'a mut Changed,
 }
 
-impl<S> DryRun<S> {
+impl<S: Administration> DryRun<S> {
     /// A dry run over a directory.
     pub fn over(behind: S) -> Self {
-        Self { behind, front: Memory::default(), changed: Mutex::default() }
+        let front = Memory::new(behind.ambient());
+        Self { behind, front, changed: Mutex::default() }
     }
 }
 
 impl<S: Store> Store for DryRun<S> {
+    fn ambient(&self) -> &Ambient {
+        Store::ambient(&self.front)
+    }
+
     fn read<T>(&self, what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
         self.write(Durability::Process, what)
     }
@@ -114,6 +120,10 @@ fn behind<T>(answer: Result<T, ApiError>) -> Done<T> {
 }
 
 impl<S: Store> Records for Layered<'_, S> {
+    fn ambient(&self) -> &Ambient {
+        self.front.ambient()
+    }
+
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>> {
         if self.changed.users.contains(user_id) {
             return self.front.user(user_id);

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::ambient::Ambient;
 use crate::model::{LoginEvent, Metadata, Moment, Proof, Reason, Timestamp, User, mask_addresses};
+use crate::random::Random;
 
 /// An entry's id: a random UUID, so that a distributed engine can spread the
 /// entries.
@@ -16,8 +18,8 @@ use crate::model::{LoginEvent, Metadata, Moment, Proof, Reason, Timestamp, User,
 pub struct EntryId(String);
 
 impl EntryId {
-    fn new() -> Self {
-        Self(uuid::Uuid::new_v4().to_string())
+    fn draw(random: &dyn Random) -> Self {
+        Self(random.uuid().to_string())
     }
 
     /// The id as text.
@@ -355,13 +357,12 @@ impl Entry {
     /// An entry with a new id, without reasons and snapshot.
     pub(super) fn new(
         kind: Kind,
-        primary: &str,
-        secondary: &str,
-        provenance: &Arc<Provenance>,
-        at: Timestamp,
+        [primary, secondary]: [&str; 2],
+        (provenance, at): (&Arc<Provenance>, Timestamp),
+        ambient: &Ambient,
     ) -> Self {
         Self {
-            id: EntryId::new(),
+            id: EntryId::draw(ambient.random()),
             kind,
             at,
             place: Moment::default(),
@@ -388,6 +389,7 @@ pub enum Forget {
 #[cfg(test)]
 mod tests {
     use super::{EntryId, MetadataChange};
+    use crate::random::SystemRandom;
 
     #[test]
     fn only_keys_that_differ_are_kept() {
@@ -402,7 +404,7 @@ mod tests {
 
     #[test]
     fn an_id_is_a_uuid() {
-        let id = EntryId::new();
+        let id = EntryId::draw(&SystemRandom);
         assert_eq!(id.as_str().parse(), Ok(id.clone()));
         assert!("7".parse::<EntryId>().unwrap_err().contains("journal list"));
     }

@@ -126,5 +126,6 @@ fn is_of(actor: &Actor, text: &str) -> bool {
 /// of them at the same time is overtaken, or overtakes.
 pub(super) fn write_down(records: &mut dyn Records, entry: Entry) -> Done<()> {
     let earlier = records.last_place([&entry.primary, &entry.secondary])?;
-    records.add_entry(&Arc::new(Entry { place: Moment::after(earlier), ..entry }))
+    let place = records.ambient().draw_moment_after(earlier);
+    records.add_entry(&Arc::new(Entry { place, ..entry }))
 }

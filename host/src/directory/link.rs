@@ -33,10 +33,11 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> Done<Arc<Us
     let linked = Arc::new(absorb(&primary.user, &secondary.user, request, *now));
 
     let touched = Touched::between(&primary.user, &linked);
+    let sides = [request.primary.as_str(), &request.secondary];
     let entry = Entry {
         kept: Kept::Whole(Snapshot { secondary: secondary.user.clone(), touched }),
         reasons: request.reasons.clone(),
-        ..Entry::new(Kind::Link, &request.primary, &request.secondary, provenance, *now)
+        ..Entry::new(Kind::Link, sides, (provenance, *now), records.ambient())
     };
     write_down(records, entry)?;
 

@@ -13,17 +13,20 @@ use super::journal_query::Wanted;
 use super::records::{
     Done, Durability, Interrupted, LAST_IP, Logins, Matching, Owner, Records, Store, last_ip,
 };
+use crate::ambient::Ambient;
 use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 use credentials::{Credentials, Key, key};
 
 /// Users in memory. Cloning it copies the state, not the users.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Memory {
+    ambient: Ambient,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 struct State {
+    ambient: Ambient,
     users: BTreeMap<String, Stored>,
     /// Ids by address in lower case.
     by_email: HashMap<String, Vec<String>>,
@@ -48,9 +51,25 @@ enum Before {
 }
 
 impl Memory {
+    /// A directory without users.
+    #[must_use]
+    pub fn new(ambient: &Ambient) -> Self {
+        let state = State {
+            ambient: ambient.clone(),
+            users: BTreeMap::new(),
+            by_email: HashMap::new(),
+            identities: HashMap::new(),
+            credentials: Credentials::default(),
+            journal: Vec::new(),
+            imports: HashMap::new(),
+            undo: Vec::new(),
+        };
+        Self { ambient: ambient.clone(), state: Mutex::new(state) }
+    }
+
     /// A directory with these users. Of two with one id the later stays.
-    pub fn with_users(users: impl IntoIterator<Item = User>) -> Self {
-        let memory = Self::default();
+    pub fn with_users(ambient: &Ambient, users: impl IntoIterator<Item = User>) -> Self {
+        let memory = Self::new(ambient);
         memory.change(|state| {
             for user in users {
                 state.put(Stored { user: Arc::new(user.with_own_identity("")), version: 1 });
@@ -99,11 +118,16 @@ impl Memory {
 
 impl Clone for Memory {
     fn clone(&self) -> Self {
-        Self { state: Mutex::new(self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()) }
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { ambient: self.ambient.clone(), state: Mutex::new(state) }
     }
 }
 
 impl Store for Memory {
+    fn ambient(&self) -> &Ambient {
+        &self.ambient
+    }
+
     fn read<T>(&self, what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
         // Reading through the same records as writing.
         self.write(Durability::Process, what)
@@ -219,6 +243,10 @@ impl State {
 }
 
 impl Records for State {
+    fn ambient(&self) -> &Ambient {
+        &self.ambient
+    }
+
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>> {
         Ok(self.users.get(user_id).cloned())
     }

@@ -30,6 +30,7 @@ mod whole;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::ambient::Ambient;
 use crate::model::{ApiError, IdentityKey, LinkRequest, MetadataPatch, Timestamp, User};
 
 pub use arrival::{ArrivalError, arrive, arrive_again, first_user};
@@ -43,7 +44,7 @@ pub use journal::{
 };
 pub use journal_query::JournalQuery;
 pub use memory::Memory;
-pub use open::{Location, Open, OpenError, open, open_database};
+pub use open::{Location, Open, OpenError, OpenOptions, open, open_database};
 pub(crate) use said::as_user;
 pub use sql::{KeyError, SealKey, SqlDirectory};
 pub use state::{DirectoryState, PoolState};
@@ -347,6 +348,9 @@ pub trait Administration: Directory {
 
     /// Errors and connections since it was opened.
     fn state(&self) -> DirectoryState;
+
+    /// The time and the randomness that it was opened with.
+    fn ambient(&self) -> &Ambient;
 
     /// Erases snapshots from the journal; the entries stay, and can no longer
     /// be undone. Returns how many were erased.

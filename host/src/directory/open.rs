@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::sql::{Migrate, SealKey};
+use super::sql::{Migrate, Seal, SealKey};
 use super::{Administration, DryRun, SqlDirectory};
+use crate::ambient::Ambient;
 
 /// Where a directory is: `sqlite:PATH` or `postgres://…`.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +29,26 @@ pub enum Open {
     ReadOnly,
     /// Nothing is written: changes are kept in memory.
     DryRun,
+}
+
+impl Open {
+    /// Returns whether the storage itself is written to.
+    pub(super) fn writes(self) -> bool {
+        matches!(self, Self::Create | Self::Existing)
+    }
+}
+
+/// How a directory is opened.
+#[derive(Clone)]
+pub struct OpenOptions<'a> {
+    /// The key of the journal's snapshots, if they are encrypted.
+    pub key: Option<SealKey>,
+    /// What is wanted of it.
+    pub how: Open,
+    /// The time and the randomness of the directory.
+    pub ambient: &'a Ambient,
+    /// Reports, before the directory's schema is changed, what is to be known about it.
+    pub tell: &'a dyn Fn(&str),
 }
 
 /// Why a directory cannot be used.
@@ -96,19 +117,14 @@ impl fmt::Debug for Location {
     }
 }
 
-/// Opens a directory. What is to be known before a change of its schema is told
-/// first.
+/// Opens a directory.
 ///
 /// # Errors
 ///
 /// When it cannot be used, with what to do.
-pub fn open(
-    location: &Location,
-    key: Option<SealKey>,
-    how: Open,
-    tell: &dyn Fn(&str),
-) -> Result<Arc<dyn Administration>, OpenError> {
-    let directory = open_database(location, key, how, tell)?;
+pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Administration>, OpenError> {
+    let how = options.how;
+    let directory = open_database(location, options)?;
     Ok(match how {
         Open::DryRun => Arc::new(DryRun::over(directory)),
         Open::Create | Open::Existing | Open::ReadOnly => Arc::new(directory),
@@ -120,19 +136,13 @@ pub fn open(
 /// # Errors
 ///
 /// When it cannot be used, with what to do.
-pub fn open_database(
-    location: &Location,
-    key: Option<SealKey>,
-    how: Open,
-    tell: &dyn Fn(&str),
-) -> Result<SqlDirectory, OpenError> {
-    let migrate = match how {
-        Open::Create | Open::Existing => Migrate::Yes(tell),
-        Open::ReadOnly | Open::DryRun => Migrate::No,
-    };
+pub fn open_database(location: &Location, options: OpenOptions<'_>) -> Result<SqlDirectory, OpenError> {
+    let OpenOptions { key, how, ambient, tell } = options;
+    let migrate = if how.writes() { Migrate::Yes(tell) } else { Migrate::No };
+    let seal = Seal { key, ambient: ambient.clone() };
     match location {
-        Location::Sqlite(file) => SqlDirectory::open_sqlite(file, key, how == Open::Create, migrate),
-        Location::Postgres(url) => SqlDirectory::open_postgres(url, key, migrate),
+        Location::Sqlite(file) => SqlDirectory::open_sqlite(file, seal, how == Open::Create, migrate),
+        Location::Postgres(url) => SqlDirectory::open_postgres(url, seal, migrate),
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     Administration, Batch, Block, CheckedLink, Directory, DirectoryState, Imported, Stored, Unlink, assumed,
     block, credential, link, undo, unlink, users,
 };
+use crate::ambient::Ambient;
 use crate::model::{ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User};
 
 /// Why a transaction came to no end.
@@ -96,6 +97,9 @@ fn no_database() -> Interrupted {
 }
 
 pub(super) trait Records {
+    /// The time and the randomness of the directory.
+    fn ambient(&self) -> &Ambient;
+
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>>;
     fn is_user(&mut self, user_id: &str) -> Done<bool> {
         Ok(self.user(user_id)?.is_some())
@@ -192,6 +196,9 @@ pub(super) enum Durability {
 
 /// Runs transactions.
 pub(super) trait Store: Send + Sync {
+    /// The time and the randomness of the directory.
+    fn ambient(&self) -> &Ambient;
+
     /// Runs what only reads.
     fn read<T>(&self, what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError>;
 
@@ -379,6 +386,10 @@ impl<S: Store> Administration for S {
 
     fn state(&self) -> DirectoryState {
         Store::state(self)
+    }
+
+    fn ambient(&self) -> &Ambient {
+        Store::ambient(self)
     }
 
     fn forget_snapshots(&self, which: &Forget) -> Result<u64, ApiError> {

@@ -82,9 +82,10 @@ pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> Done<Result<Undoin
         Err(error) => return Ok(Err(error)),
     };
     let Undoing { link, primary, secondary, .. } = &undoing;
+    let sides = [link.primary.as_str(), &link.secondary];
     let entry = Entry {
         undoes: Some(link.id.clone()),
-        ..Entry::new(Kind::Undo, &link.primary, &link.secondary, &undo.provenance, undo.now)
+        ..Entry::new(Kind::Undo, sides, (&undo.provenance, undo.now), records.ambient())
     };
     if !records.mark_undone(&link.id, &entry.id, undo.now)? {
         return Err(overtaken(&link.primary));
@@ -96,7 +97,8 @@ pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> Done<Result<Undoin
             return Err(overtaken(&link.primary));
         }
     }
-    if !records.add_user(secondary, first_version())? {
+    let version = first_version(records.ambient());
+    if !records.add_user(secondary, version)? {
         return Err(overtaken(&link.secondary));
     }
     Ok(Ok(undoing))

@@ -27,14 +27,16 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<Use
     note_separation(&mut separated, staying.iter().map(String::as_str), by, *now);
     rest.updated_at = Some(*now);
 
-    let entry = Entry::new(Kind::Unlink, primary, &separated.user_id, provenance, *now);
+    let sides = [primary.as_str(), &separated.user_id];
+    let entry = Entry::new(Kind::Unlink, sides, (provenance, *now), records.ambient());
     write_down(records, entry)?;
     let rest = change(records, rest, stored.version)?;
     if !records.remove_identity(&identity, primary)? {
         return Err(overtaken(primary));
     }
     claim(records, &separated.identities, &separated.user_id)?;
-    if !records.add_user(&Arc::new(separated), first_version())? {
+    let version = first_version(records.ambient());
+    if !records.add_user(&Arc::new(separated), version)? {
         return Err(overtaken(primary));
     }
     Ok(rest)

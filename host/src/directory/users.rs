@@ -6,8 +6,9 @@ use super::records::{Done, Interrupted, Matching, Records, overtaken};
 use super::{
     Batch, Credential, Imported, LEFT_OUT, Refusal, Stored, TAKEN, UserWithPassword, assumed, credential,
 };
+use crate::ambient::Ambient;
 use crate::model::{
-    ApiError, Identity, IdentityKey, MetadataPatch, Moment, Timestamp, User, keep_marks, patch, profile,
+    ApiError, Identity, IdentityKey, MetadataPatch, Timestamp, User, keep_marks, patch, profile,
 };
 
 pub(super) fn not_found(user_id: &str) -> Interrupted {
@@ -118,13 +119,13 @@ pub(super) fn checked(user: User) -> Result<User, ApiError> {
 
 /// A version that no earlier user of the same id can have had, also when the clock
 /// is set back: a decision made on one that was removed must not fit its successor.
-pub(super) fn first_version() -> u64 {
-    Moment::now().as_micros()
+pub(super) fn first_version(ambient: &Ambient) -> u64 {
+    ambient.draw_moment().as_micros()
 }
 
 pub(super) fn create(records: &mut dyn Records, user: &Arc<User>) -> Done<Stored> {
     claim(records, &user.identities, &user.user_id)?;
-    if !records.add_user(user, first_version())? {
+    if !records.add_user(user, first_version(records.ambient()))? {
         return Err(ApiError::Invalid(format!("there is already a user {}", user.user_id)).into());
     }
     existing(records, &user.user_id)
@@ -310,7 +311,7 @@ fn import_one(
         },
         None => None,
     };
-    let version = first_version();
+    let version = first_version(records.ambient());
     if records.add_user(&user, version)? {
         // Nothing is written of a user one of whose identities is taken.
         for (n, identity) in user.identities.iter().enumerate() {

@@ -135,7 +135,8 @@ fn put(records: &mut dyn Records, held: Held) -> Done<()> {
     match held {
         Held::User(user) => {
             let user = Arc::new(checked(*user)?);
-            if !records.add_user(&user, first_version())? {
+            let version = first_version(records.ambient());
+            if !records.add_user(&user, version)? {
                 return twice(user.user_id.clone());
             }
             for identity in &user.identities {

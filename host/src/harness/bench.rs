@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -116,15 +116,16 @@ fn measure(plugin: &Plugin, case: &Case, time: Duration, barrier: &Barrier) -> R
         let directory = Arc::new(pristine.clone());
         decided(plugin, &case, directory)
     };
-    let warm = Instant::now();
-    while warm.elapsed() < time / 4 {
+    let ambient = plugin.ambient();
+    let warm = ambient.monotonic();
+    while ambient.elapsed(warm) < time / 4 {
         login()?;
     }
     barrier.wait();
     let mut times = Vec::with_capacity(1 << 16);
     let mut fuel = 0;
-    let start = Instant::now();
-    while start.elapsed() < time {
+    let start = ambient.monotonic();
+    while ambient.elapsed(start) < time {
         let one = login()?;
         times.push(u64::try_from(one.took.as_nanos()).unwrap_or(u64::MAX));
         if fuel != 0 && fuel != one.fuel {
@@ -132,7 +133,7 @@ fn measure(plugin: &Plugin, case: &Case, time: Duration, barrier: &Barrier) -> R
         }
         fuel = one.fuel;
     }
-    Ok(Measured { times, elapsed: start.elapsed(), fuel })
+    Ok(Measured { times, elapsed: ambient.elapsed(start), fuel })
 }
 
 fn one(plugin: &Plugin, case: &Case) -> Result<One, BenchError> {
@@ -153,9 +154,9 @@ fn decided(
         trace: false,
         answer: case.answer.as_ref(),
     };
-    let start = Instant::now();
+    let start = plugin.ambient().monotonic();
     let decided = decide(plugin, &question, directory, OnFailure::Proceed);
-    let took = start.elapsed();
+    let took = plugin.ambient().elapsed(start);
     match decided.failure {
         Some(failure) => Err(BenchError::Failed(failure.to_string())),
         None => Ok(One {

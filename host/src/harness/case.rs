@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::document::{Document, Origin};
 use super::faults::Fault;
+use crate::ambient::Ambient;
 use crate::directory::{Directory, Memory, arrive, first_user};
 use crate::model::{Answer, LoginEvent, Timestamp, User, mask_addresses};
 use crate::reading::{InputError, place_behind, read_json, read_text, shown};
@@ -220,6 +221,13 @@ impl Case {
         InputError { file: shown(&self.file), place: at, message }
     }
 
+    /// The time of the case's directory: it stands at the login's, and ids come out the
+    /// same every time.
+    #[must_use]
+    pub fn ambient(&self) -> Ambient {
+        Ambient::fixed(self.now)
+    }
+
     /// A directory of the case's users at which its login has arrived, as at any
     /// other directory, and the case of the login as its user's.
     ///
@@ -230,7 +238,7 @@ impl Case {
     ///
     /// When the login is none of this directory.
     pub fn arrived(&self) -> Result<(Memory, Self), InputError> {
-        let directory = Memory::with_users(self.users.iter().cloned());
+        let directory = Memory::with_users(&self.ambient(), self.users.iter().cloned());
         let is_listed = self.users.iter().any(|user| user.user_id == self.event.user.user_id);
         let owner = self.event.identity().map(|identity| directory.owner(identity.key()));
         if !is_listed && matches!(owner, Some(Ok(None))) {

@@ -1,12 +1,14 @@
 //! Changes of the settings that a plugin tells of, tried before they are shown.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::report::Report;
+use crate::ambient::Ambient;
+use crate::clock::Monotonic;
 use crate::decide::Policy;
 use crate::sandbox::Settings;
 
@@ -39,9 +41,10 @@ const TRIABLE: &str = "If the settings had ";
 /// left out.
 pub(super) fn tried(report: Report, policies: &[Policy], again: &dyn Fn(&[Policy]) -> Report) -> Report {
     let Some(told) = report.counterfactual.as_deref() else { return report };
-    let mut trial =
-        Trial { policies, again, of: report.policies.len(), tries: TRIES, until: Instant::now() + TIME };
     let deciding = deciding(&report);
+    let Some(ambient) = policies.get(deciding).map(|it| it.plugin.ambient()) else { return report };
+    let until = ambient.monotonic() + TIME;
+    let mut trial = Trial { policies, again, of: report.policies.len(), tries: TRIES, ambient, until };
     let (mut words, mut hints): (Vec<&str>, Vec<Hint>) = (Vec::new(), Vec::new());
     for sentence in sentences(told) {
         match settings_of(sentence) {
@@ -71,7 +74,8 @@ struct Trial<'a> {
     /// How many policies the report tells of.
     of: usize,
     tries: usize,
-    until: Instant,
+    ambient: &'a Ambient,
+    until: Monotonic,
 }
 
 impl Trial<'_> {
@@ -82,7 +86,7 @@ impl Trial<'_> {
         let mut notes: Vec<String> = vec![note.to_owned()];
         let mut settings = settings.clone();
         loop {
-            if self.tries == 0 || Instant::now() > self.until {
+            if self.tries == 0 || self.ambient.monotonic() > self.until {
                 return None;
             }
             self.tries -= 1;

@@ -1,7 +1,7 @@
 //! Runs a case.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use super::case::Case;
 use super::changes::changes;
@@ -9,6 +9,7 @@ use super::faults::Faulty;
 use super::hints;
 use super::recorder::Recorder;
 use super::report::{Cost, PluginInfo, PolicyVerdict, Report};
+use crate::ambient::Ambient;
 use crate::decide::{Decided, DecidedInOrder, GoesOnAs, On, OnFailure, Policy, Undecided, decide_in_order};
 use crate::directory::{Administration, Directory, Memory};
 use crate::model::{ApiError, User, mask_addresses};
@@ -113,10 +114,11 @@ fn decided(
     let login = Undecided { event: &case.event, now: case.now, trace, answer: case.answer.as_ref() };
     let on = On { directory, failure: OnFailure::Proceed };
 
-    let start = Instant::now();
+    let ambient = policies.first().map(|it| it.plugin.ambient());
+    let start = ambient.map(Ambient::monotonic);
     let decided = decide_in_order(policies, login, Recorder::around, on);
     let DecidedInOrder { outcome, steps, overtaken, goes_on_as } = decided;
-    let time = start.elapsed();
+    let time = ambient.zip(start).map_or(Duration::ZERO, |(ambient, start)| ambient.elapsed(start));
 
     let deciding = steps.len().checked_sub(1).and_then(|last| policies.get(last));
     let mut report = Report {
@@ -148,7 +150,7 @@ fn decided(
 /// as they were before.
 fn with_hints(report: Report, policies: &[Policy], case: &Case, before: &[Arc<User>]) -> Report {
     hints::tried(report, policies, &|policies| {
-        let users = Memory::with_users(before.iter().map(|user| User::clone(user)));
+        let users = Memory::with_users(&case.ambient(), before.iter().map(|user| User::clone(user)));
         decided(policies, case, Arc::new(Faulty::new(Arc::new(users), case)), true).0
     })
 }

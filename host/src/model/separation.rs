@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn an_identity_is_remembered_once_and_not_for_ever() {
         let mut user = User::default();
-        let now = Timestamp::now();
+        let now = Timestamp::default();
         let ids: Vec<String> = (0..=55).map(|n| format!("auth0|{n}")).collect();
         assert!(note_separation(&mut user, ["auth0|0"], None, now));
         assert!(note_separation(&mut user, ids.iter().map(String::as_str), Some("operator"), now));
@@ -182,7 +182,7 @@ mod tests {
     fn what_is_of_another_form_is_left_alone() {
         let no = json!({ "linking": "no" });
         let mut left = user(&no, &[]);
-        assert!(!note_separation(&mut left, ["auth0|2"], None, Timestamp::now()));
+        assert!(!note_separation(&mut left, ["auth0|2"], None, Timestamp::default()));
         carry_over(&mut left, &user(&marked(&[("sms|1", 1)]), &[]));
         assert_eq!(left.app_metadata.unwrap()["linking"], "no");
     }

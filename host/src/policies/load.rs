@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
 use super::{EntrySettings, Policy, PolicyEntry};
+use crate::ambient::Ambient;
 use crate::harness::{Document, Origin};
 use crate::sandbox::{Cancel, Failure, LoadError, Options, Plugin, Sandbox, StartError, read_component};
 
@@ -84,14 +84,14 @@ impl Source {
     /// # Errors
     ///
     /// When the limits cannot be, or the sandbox does not start.
-    pub fn new(entry: PolicyEntry, options: &Options) -> Result<Self, SourceError> {
+    pub fn new(entry: PolicyEntry, options: &Options, ambient: &Ambient) -> Result<Self, SourceError> {
         let name = entry.name();
         let limits = match entry.limits(&options.limits) {
             Ok(limits) => limits,
             Err(why) => return Err(SourceError::Limits { name, why }),
         };
         let options = Options { limits, wasi: entry.wasi, ..options.clone() };
-        match Sandbox::start(options) {
+        match Sandbox::start(options, ambient) {
             Ok(sandbox) => Ok(Self { entry, name: name.into(), sandbox }),
             Err(why) => Err(SourceError::Sandbox { name, why }),
         }
@@ -160,9 +160,10 @@ impl Source {
 
     fn compile(&self, name: &str, bytes: &[u8], cancel: &Cancel) -> Result<Plugin, LoadError> {
         tracing::info!(plugin = name, bytes = bytes.len(), "compiling a plugin");
-        let start = Instant::now();
+        let ambient = self.sandbox.ambient();
+        let start = ambient.monotonic();
         let loaded = self.sandbox.load_unless(name, bytes, cancel);
-        let ms = start.elapsed().as_millis();
+        let ms = ambient.elapsed(start).as_millis();
         tracing::info!(plugin = name, is_loaded = loaded.is_ok(), ms = u64::try_from(ms).ok(), "compiled");
         loaded
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +86,7 @@ pub(super) fn prepare_in_child(
     if cancel.is_cancelled() {
         return LoadError::Superseded.into();
     }
-    let (answer, code) = match ask_child(&sandbox.options, program, bytes, cancel) {
+    let (answer, code) = match ask_child(sandbox, program, bytes, cancel) {
         Ok(answered) => answered,
         Err(error) => return error.into(),
     };
@@ -109,11 +109,12 @@ fn deserialize(sandbox: &Sandbox, code: &[u8]) -> Result<wasmtime::component::Co
 }
 
 fn ask_child(
-    options: &Options,
+    sandbox: &Sandbox,
     program: &Path,
     bytes: &[u8],
     cancel: &Cancel,
 ) -> Result<(Answer, Vec<u8>), LoadError> {
+    let Sandbox { options, ambient, .. } = sandbox;
     let no_compiler = |error: io::Error| LoadError::NoCompiler(format!("{}: {error}", program.display()));
     let order = Order {
         limits: options.limits.clone(),
@@ -125,7 +126,7 @@ fn ask_child(
     };
     let mut child = start(program).map_err(no_compiler)?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let ends_at = Instant::now() + Duration::from_millis(options.limits.compile_ms);
+    let ends_at = ambient.monotonic() + Duration::from_millis(options.limits.compile_ms);
 
     let (finished, answers) = channel();
     std::thread::scope(|scope| {
@@ -149,7 +150,7 @@ fn ask_child(
                 Ok(told) => break told.map_err(no_compiler),
                 Err(RecvTimeoutError::Disconnected) => break Ok(None),
                 Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => break Err(LoadError::Superseded),
-                Err(RecvTimeoutError::Timeout) if Instant::now() > ends_at => {
+                Err(RecvTimeoutError::Timeout) if ambient.monotonic() > ends_at => {
                     break Err(LoadError::CompilesTooLong { limit_ms: options.limits.compile_ms });
                 }
                 Err(RecvTimeoutError::Timeout) => {}

@@ -13,6 +13,7 @@ use wasmtime::{
 use super::Wasi;
 use super::compiler::Compiler;
 use super::turnstile::Turnstile;
+use crate::ambient::Ambient;
 use crate::limits::Limits;
 
 /// The proposals of WebAssembly that a plugin may use: those of the standard
@@ -89,15 +90,16 @@ pub struct Sandbox {
     pub(super) engine: Engine,
     pub(super) options: Options,
     pub(super) turnstile: Turnstile,
+    pub(super) ambient: Ambient,
 }
 
 impl Sandbox {
-    /// Starts an engine.
+    /// Starts an engine. Deadlines are by this time.
     ///
     /// # Errors
     ///
     /// When the machine cannot run it, or the limits contradict each other.
-    pub fn start(mut options: Options) -> Result<Self, StartError> {
+    pub fn start(mut options: Options, ambient: &Ambient) -> Result<Self, StartError> {
         if !PoolingAllocationConfig::is_pagemap_scan_available() {
             options.allocator = Allocator::OnDemand;
         }
@@ -109,12 +111,18 @@ impl Sandbox {
         start_clock(&engine)?;
         let pooled = options.allocator == Allocator::Pool;
         let turnstile = Turnstile::new(if pooled { options.concurrent_logins } else { u32::MAX });
-        Ok(Self { engine, options, turnstile })
+        Ok(Self { engine, options, turnstile, ambient: ambient.clone() })
     }
 
     /// An engine that compiles for such a sandbox and runs nothing.
     pub(super) fn start_compiler(options: &Options) -> Result<Engine, StartError> {
         Engine::new(&config(options)).map_err(|error| StartError(format!("{error:#}")))
+    }
+
+    /// The time that deadlines are by.
+    #[must_use]
+    pub fn ambient(&self) -> &Ambient {
+        &self.ambient
     }
 
     /// The allocator in use, in words.

@@ -14,6 +14,7 @@ use super::failure::{Failure, LoadError};
 use super::state::{LogLine, PluginOutput, State, Used, tick};
 use super::turnstile::Turnstile;
 use super::{check, v0_1};
+use crate::ambient::Ambient;
 use crate::directory::PluginVersion;
 use crate::limits::Limits;
 use crate::model::{
@@ -26,6 +27,7 @@ pub struct Plugin {
     pub(super) wasi: super::Wasi,
     pub(super) size: usize,
     turnstile: Turnstile,
+    ambient: Ambient,
     limits: Limits,
     version: Arc<PluginVersion>,
     login: v0_1::PluginPre<State>,
@@ -170,6 +172,7 @@ impl Sandbox {
             wasi,
             size: bytes.len(),
             turnstile: self.turnstile.clone(),
+            ambient: self.ambient.clone(),
             limits: self.options.limits.clone(),
             version: Arc::new(PluginVersion { name: name.to_owned(), sha256: sha256(bytes) }),
             login,
@@ -220,6 +223,12 @@ impl Plugin {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The time that its deadlines are by.
+    #[must_use]
+    pub fn ambient(&self) -> &Ambient {
+        &self.ambient
     }
 
     /// Asks the plugin about one login, in a fresh instance: `on-login`, or
@@ -293,7 +302,7 @@ impl Plugin {
 
     fn store(&self, now: Timestamp, api: Box<dyn ManagementApi>) -> Store<State> {
         let limits = &self.limits;
-        let mut store = Store::new(&self.engine, State::new(limits, now, api));
+        let mut store = Store::new(&self.engine, State::new(limits, now, api, &self.ambient));
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(tick);

@@ -1,6 +1,6 @@
 //! What the host keeps for one login while its plugin runs.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::ResourceTable;
@@ -14,6 +14,8 @@ use super::check::Contract;
 use super::output::Output;
 use super::wasi;
 use super::work::{HOST_CALL, Work};
+use crate::ambient::Ambient;
+use crate::clock::Monotonic;
 use crate::limits::Limits;
 use crate::model::{ManagementApi, Timestamp, on_one_line};
 
@@ -41,7 +43,12 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(limits: &Limits, now: Timestamp, api: Box<dyn ManagementApi>) -> Self {
+    pub(super) fn new(
+        limits: &Limits,
+        now: Timestamp,
+        api: Box<dyn ManagementApi>,
+        ambient: &Ambient,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
@@ -64,7 +71,7 @@ impl State {
                 max_bytes: limits.log_line_bytes,
             },
             memory: Memory::new(limits),
-            deadline: Deadline { at: Instant::now() + limits.deadline(), limit: limits.deadline() },
+            deadline: Deadline::in_time(limits.deadline(), ambient),
             host_calls: 0,
             contract: Contract::of(limits),
         }
@@ -227,7 +234,8 @@ impl Log {
 
 /// When a login's time is up.
 pub(super) struct Deadline {
-    at: Instant,
+    ambient: Ambient,
+    at: Monotonic,
     limit: Duration,
 }
 
@@ -240,8 +248,13 @@ pub(super) struct Passed {
 }
 
 impl Deadline {
+    fn in_time(limit: Duration, ambient: &Ambient) -> Self {
+        Self { at: ambient.monotonic() + limit, limit, ambient: ambient.clone() }
+    }
+
     pub(super) fn check(&self, during: &'static str) -> Result<(), Passed> {
-        if Instant::now() > self.at { Err(Passed { limit: self.limit, during }) } else { Ok(()) }
+        let is_passed = self.ambient.monotonic() > self.at;
+        if is_passed { Err(Passed { limit: self.limit, during }) } else { Ok(()) }
     }
 }
 

@@ -12,7 +12,7 @@ use super::read::{Found, ReadError, Unreadable, UsersFile};
 use super::rejects::{Form, Rejects};
 use super::user::{Reader, form_of, why_foreign, why_left_out};
 use crate::directory::{Administration, Batch, Imported, LEFT_OUT};
-use crate::model::{ApiError, Timestamp, mask_addresses, on_one_line};
+use crate::model::{ApiError, mask_addresses, on_one_line};
 
 /// Lines in one transaction, at most: many, because pages of the indexes are then
 /// written fewer times; not more, because other writers wait meanwhile.
@@ -274,7 +274,7 @@ impl Importer<'_> {
             replace: self.how.replace,
             strict: self.how.strict,
             import: self.how.resume.as_deref(),
-            now: Timestamp::now(),
+            now: self.directory.ambient().now(),
         };
         let imported = self.directory.import(&batch);
         let imported = imported.map_err(|error| ImportError::Directory { from: first.to_string(), error })?;

@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 
 use super::export::ExportError;
 use super::read::ReadError;
-use crate::directory::{Credential, Held, JournalColumns, JournalRow, SqlDirectory};
+use crate::directory::{Administration, Credential, Held, JournalColumns, JournalRow, SqlDirectory};
 use crate::model::{ApiError, Timestamp, User};
 use crate::password_hash::Hash;
 use crate::reading::read_json;
@@ -97,7 +97,7 @@ impl Counts {
 ///
 /// When the directory or the writing fails; what was written then is not all.
 pub fn export_whole(directory: &SqlDirectory, out: &mut dyn Write) -> Result<Counts, ExportError> {
-    let header = Header { version: VERSION, made_at: Timestamp::now() };
+    let header = Header { version: VERSION, made_at: directory.ambient().now() };
     write_line(out, &Line::LigatureWhole(header))?;
     let (mut counts, mut written) = (Counts::default(), Ok(()));
     directory.each_held(&mut |held| {

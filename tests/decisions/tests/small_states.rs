@@ -7,6 +7,7 @@ use std::sync::Arc;
 use decision_tests::policies::{OF_THREE, OF_TWO};
 use decision_tests::small_states::{Account, Decide, NOW, Says, State, Verdict, accounts, i12, i13};
 use decision_tests::{Login, log_in};
+use ligature_host::ambient::Ambient;
 use ligature_host::directory::Memory;
 use ligature_host::model::{LoginEvent, Timestamp};
 use link_policy::Policy;
@@ -65,7 +66,7 @@ fn check<S>(policies: &[&str], states: &[S], holds: Holds<S>) {
 }
 
 fn decided(state: &State, event: &LoginEvent, policy: &Policy) -> Verdict {
-    let memory = Arc::new(Memory::with_users(state.users()));
+    let memory = Arc::new(Memory::with_users(&Ambient::fixed(Timestamp::default()), state.users()));
     let now = Timestamp::from_millis(NOW).expect("a time");
     let outcome = log_in(&memory, Login { event, answer: None, policy, now }).expect("a login is decided");
     Verdict::of(&outcome, memory.users().iter().map(|user| user.user_id.clone()))

@@ -3,8 +3,10 @@
 
 use std::sync::Barrier;
 
+use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, Batch, CheckedLink, Credential, DryRun, Imported, Refusal, SqlDirectory, UserWithPassword,
+    Administration, Batch, CheckedLink, Credential, DryRun, Imported, Open, Refusal, SqlDirectory,
+    UserWithPassword,
 };
 use ligature_host::model::{ApiError, User};
 
@@ -428,7 +430,7 @@ fn no_password_is_set_beside_a_deletion(implementation: &Implementation) {
 fn a_dry_run_changes_no_password(_: &Implementation) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("users.db");
-    let open = || SqlDirectory::sqlite(&file, None, true, true).expect("it opens");
+    let open = || SqlDirectory::sqlite(&file, None, Open::Create, &Ambient::system()).expect("it opens");
     let directory = open();
     directory.sign_up(ada(), &adas()).unwrap();
     directory.sign_up(bob(), &bobs()).unwrap();

@@ -59,11 +59,12 @@ impl Lines {
     pub(super) fn to(
         out: impl Write + Send + 'static,
         missing: MissingLines,
-        told: fn(u64) -> Vec<u8>,
+        told: impl Fn(u64) -> Vec<u8> + Send + 'static,
     ) -> io::Result<Self> {
         let shared =
             Arc::new(Shared { queue: Mutex::default(), came: Condvar::new(), done: Condvar::new(), missing });
         let lines = Self(shared.clone());
+        let told = Box::new(told);
         let mut log = Log { out, told, missing: shared.missing.clone(), lost: 0, is_cut: false };
         std::thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_to(&mut log))?;
         Ok(lines)
@@ -171,7 +172,7 @@ impl Shared {
 /// Where the lines are written.
 struct Log<W> {
     out: W,
-    told: fn(u64) -> Vec<u8>,
+    told: Box<dyn Fn(u64) -> Vec<u8> + Send>,
     missing: MissingLines,
     /// Lines that are missing, and not told yet.
     lost: u64,
@@ -258,7 +259,7 @@ mod tests {
     fn a_full_disk_is_told_when_there_is_room_again() {
         let missing = MissingLines::default();
         let out = Disk { room: 10, ..Disk::default() };
-        let mut log = Log { out, told, missing: missing.clone(), lost: 0, is_cut: false };
+        let mut log = Log { out, told: Box::new(told), missing: missing.clone(), lost: 0, is_cut: false };
         log.line(b"first\n");
         log.line(b"second\n");
         log.line(b"third\n");

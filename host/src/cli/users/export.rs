@@ -8,6 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::bar;
+use crate::ambient::Ambient;
 use crate::cli::directory::DirectoryArgs;
 use crate::cli::output_file::{OutputFile, Readers};
 use crate::cli::{Exit, Outcome, print_line};
@@ -45,11 +46,11 @@ enum FormatArg {
 }
 
 impl ExportArgs {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         if self.whole {
-            return self.export_whole();
+            return self.export_whole(ambient);
         }
-        let directory = self.directory.open(Open::ReadOnly)?;
+        let directory = self.directory.open(Open::ReadOnly, ambient)?;
         let format = match self.format {
             FormatArg::Export => Format::Export,
             FormatArg::Import => Format::Import(self.connection),
@@ -79,10 +80,10 @@ impl ExportArgs {
 }
 
 impl ExportArgs {
-    fn export_whole(&self) -> Outcome {
+    fn export_whole(&self, ambient: &Ambient) -> Outcome {
         let Some(file) = &self.file else { return Ok(()) };
         let out = OutputFile::at(file, &self.directory.spared()?)?;
-        let directory = self.directory.open_database(Open::ReadOnly)?;
+        let directory = self.directory.open_database(Open::ReadOnly, ambient)?;
         let Counts { users, credentials, entries } =
             write_to(&out, file, |out| transfer::export_whole(&directory, out))?;
         print_line(format!(

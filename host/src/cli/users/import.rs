@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use super::bar;
+use crate::ambient::Ambient;
 use crate::cli::directory::DirectoryArgs;
 use crate::cli::output_file::OutputFile;
 use crate::cli::{Exit, Outcome, print, print_json, print_line};
@@ -55,9 +56,9 @@ pub(super) struct ImportArgs {
 }
 
 impl ImportArgs {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         if self.whole {
-            return self.restore();
+            return self.restore(ambient);
         }
         if let Some(name) = self.connection.as_ref().filter(|name| !is_connection_name(name)) {
             return Err(Exit::unreadable(anyhow!(
@@ -75,7 +76,7 @@ impl ImportArgs {
         }
         let fingerprint = if self.again { None } else { file.fingerprint().map_err(Exit::unreadable)? };
         let rejects = self.rejects.as_deref().map(|rejects| self.place_of_rejects(rejects)).transpose()?;
-        let directory = self.open()?;
+        let directory = self.open(ambient)?;
         let mut how = Import {
             connection: self.connection.clone(),
             replace: self.replace,
@@ -101,9 +102,9 @@ impl ImportArgs {
         }
     }
 
-    fn restore(&self) -> Outcome {
+    fn restore(&self, ambient: &Ambient) -> Outcome {
         let whole = WholeFile::open(&self.file).map_err(Exit::unreadable)?;
-        let directory = self.directory.open_database(Open::Create)?;
+        let directory = self.directory.open_database(Open::Create, ambient)?;
         let file = self.file.display();
         let Counts { users, credentials, entries } = whole.restore(&directory).map_err(|error| {
             let words = |words: &str| anyhow!("{file}: {}; nothing was moved", mask_addresses(words));
@@ -121,14 +122,14 @@ impl ImportArgs {
     }
 
     /// The directory. A dry run of one that is not there yet is one of an empty one.
-    fn open(&self) -> Result<Arc<dyn Administration>, Exit> {
+    fn open(&self, ambient: &Ambient) -> Result<Arc<dyn Administration>, Exit> {
         if !self.dry_run {
-            return self.directory.open(Open::Create);
+            return self.directory.open(Open::Create, ambient);
         }
         if self.directory.is_missing_file()? {
-            return Ok(Arc::new(Memory::default()));
+            return Ok(Arc::new(Memory::new(ambient)));
         }
-        self.directory.open(Open::DryRun)
+        self.directory.open(Open::DryRun, ambient)
     }
 
     fn place_of_rejects(&self, name: &Path) -> Result<OutputFile, Exit> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::connection::{Connection, Param, Row};
 use super::rows::{Rows, damaged, millis, missing, select_entry, text_of, time, unwritable};
 use super::seal::{Opened, Seal};
+use crate::ambient::Ambient;
 use crate::directory::journal::{
     Actor, Entry, EntryId, Evidence, Kept, Kind, PluginVersion, Provenance, Snapshot, Undone,
 };
@@ -150,9 +151,9 @@ pub(super) fn last_place(connection: &mut impl Connection, [one, other]: [&str; 
 }
 
 /// Makes every later entry come behind all that are there, whatever the clock says.
-pub(super) fn go_on_behind(connection: &mut impl Connection) -> Result<(), String> {
+pub(super) fn go_on_behind(connection: &mut impl Connection, ambient: &Ambient) -> Result<(), String> {
     match newest(connection, "SELECT MAX(place) FROM journal", &[]) {
-        Ok(newest) => newest.is_past(),
+        Ok(newest) => ambient.pass_moment(newest),
         Err(Interrupted::Answer(error)) => return Err(error.to_string()),
         Err(Interrupted::Again(why)) => return Err(why),
     }

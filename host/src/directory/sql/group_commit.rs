@@ -11,13 +11,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
 use super::in_place::InPlace;
 use super::sqlite::{busy, interrupted};
+use crate::ambient::Ambient;
 use crate::directory::records::{Done, Durability, Interrupted};
 use crate::model::ApiError;
 
@@ -33,6 +34,7 @@ pub(super) struct GroupCommit {
     /// Threads that will take the connection next, or give up waiting for it.
     queued: AtomicUsize,
     patience: Duration,
+    ambient: Ambient,
 }
 
 struct Writer {
@@ -72,9 +74,14 @@ impl Fate {
 
 impl GroupCommit {
     /// `patience` is how long a transaction waits until it begins.
-    pub(super) fn new(connection: Connection, files: Arc<InPlace>, patience: Duration) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        files: Arc<InPlace>,
+        patience: Duration,
+        ambient: &Ambient,
+    ) -> Self {
         let writer = Writer { connection, files, durability: None, open: None };
-        Self { writer: Mutex::new(writer), queued: AtomicUsize::new(0), patience }
+        Self { writer: Mutex::new(writer), queued: AtomicUsize::new(0), patience, ambient: ambient.clone() }
     }
 
     /// Writes the log into the database file, as far as nobody reads it.
@@ -94,13 +101,14 @@ impl GroupCommit {
         durability: Durability,
         job: impl FnOnce(&mut Connection) -> Done<T>,
     ) -> Done<T> {
-        let until = Instant::now() + self.patience;
+        let start = self.ambient.monotonic();
         self.queued.fetch_add(1, Ordering::SeqCst);
-        let taken = self.writer.try_lock_until(until);
+        let taken = self.writer.try_lock_for(self.patience);
         self.queued.fetch_sub(1, Ordering::SeqCst);
         let Some(mut writer) = taken else { return Err(busy()) };
 
-        let result = writer.join((durability, until), job);
+        let left = self.patience.saturating_sub(self.ambient.elapsed(start));
+        let result = writer.join((durability, left), job);
         let Some(open) = &writer.open else { return result };
         if self.queued.load(Ordering::SeqCst) > 0 && open.jobs < TOGETHER {
             let fate = open.fate.clone();
@@ -137,7 +145,7 @@ impl Writer {
     /// the others' work stays.
     fn join<T>(
         &mut self,
-        (durability, until): (Durability, Instant),
+        (durability, patience): (Durability, Duration),
         job: impl FnOnce(&mut Connection) -> Done<T>,
     ) -> Done<T> {
         // What need not be durable does not make room for what must be.
@@ -147,7 +155,7 @@ impl Writer {
             let _ = self.commit();
         }
         if self.open.is_none() {
-            self.begin(durability, until)?;
+            self.begin(durability, patience)?;
             let result = self.run(job);
             match (&result, self.open.as_mut()) {
                 (Ok(_), Some(open)) => open.jobs = 1,
@@ -187,8 +195,8 @@ impl Writer {
         })
     }
 
-    /// Waits for another process no longer than until then.
-    fn begin(&mut self, durability: Durability, until: Instant) -> Done<()> {
+    /// Waits for another process no longer than this.
+    fn begin(&mut self, durability: Durability, patience: Duration) -> Done<()> {
         if self.durability != Some(durability) {
             // In WAL mode: FULL waits for the disk at every commit, NORMAL only
             // at checkpoints.
@@ -199,8 +207,7 @@ impl Writer {
             self.connection.execute_batch(synchronous).map_err(interrupted)?;
             self.durability = Some(durability);
         }
-        let left = until.saturating_duration_since(Instant::now());
-        self.connection.busy_timeout(left).map_err(interrupted)?;
+        self.connection.busy_timeout(patience).map_err(interrupted)?;
         self.statement("BEGIN IMMEDIATE")?;
         if let Err(why) = self.files.check() {
             self.roll_back();
@@ -261,6 +268,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::{GroupCommit, InPlace};
+    use crate::ambient::Ambient;
     use crate::directory::records::Durability;
     use crate::directory::sql::sqlite::interrupted;
     use crate::directory::sql::sqlite_file::Access;
@@ -274,15 +282,17 @@ mod tests {
         connection
             .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER); BEGIN IMMEDIATE; COMMIT")
             .unwrap();
-        let files = Arc::new(InPlace::of(&file, &connection, Access::Write).unwrap());
-        let writer = GroupCommit::new(connection, files, Duration::from_micros(300));
+        let ambient = Ambient::system();
+        let files = Arc::new(InPlace::of(&file, &connection, Access::Write, &ambient).unwrap());
+        let writer = GroupCommit::new(connection, files, Duration::from_micros(300), &ambient);
         let (done, given_up) = (AtomicI64::new(0), AtomicI64::new(0));
         std::thread::scope(|scope| {
             for _ in 0..16 {
                 scope.spawn(|| {
+                    let mut pauses = fastrand::Rng::with_seed(0);
                     for n in 0..100 {
                         let ran = writer.run(Durability::Process, |connection| {
-                            std::thread::sleep(Duration::from_micros(fastrand::u64(0..200)));
+                            std::thread::sleep(Duration::from_micros(pauses.u64(0..200)));
                             connection.execute("INSERT INTO t VALUES (?1)", [n]).map_err(interrupted)
                         });
                         let counter = if ran.is_ok() { &done } else { &given_up };

@@ -7,11 +7,13 @@ use std::ffi::OsString;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::sqlite_file::Access;
+use crate::ambient::Ambient;
+use crate::clock::Monotonic;
 
 /// Readers look at most so often. Writers look at every transaction.
 const OFTEN: Duration = Duration::from_millis(100);
@@ -30,7 +32,8 @@ pub(super) struct InPlace {
     length: AtomicU64,
     /// The same of the log. Only a checkpoint makes it shorter, and then empty.
     log_length: AtomicU64,
-    opened: Instant,
+    ambient: Ambient,
+    opened: Monotonic,
     /// When a reader has looked last, in milliseconds since it was opened.
     looked: AtomicU64,
 }
@@ -70,7 +73,12 @@ impl InPlace {
     /// # Errors
     ///
     /// When they are gone already, in words.
-    pub(super) fn of(path: &Path, connection: &Connection, access: Access) -> Result<Self, String> {
+    pub(super) fn of(
+        path: &Path,
+        connection: &Connection,
+        access: Access,
+        ambient: &Ambient,
+    ) -> Result<Self, String> {
         let unknown = |error: std::io::Error| format!("its file cannot be looked at: {error}");
         let metadata = std::fs::metadata(path).map_err(unknown)?;
         let database = Known { path: path.to_owned(), file: FileId::of(&metadata) };
@@ -100,7 +108,8 @@ impl InPlace {
             unchanged: metadata.modified().ok().filter(|_| access == Access::Snapshot),
             length: AtomicU64::new(metadata.len()),
             log_length: AtomicU64::new(0),
-            opened: Instant::now(),
+            ambient: ambient.clone(),
+            opened: ambient.monotonic(),
             looked: AtomicU64::new(0),
         })
     }
@@ -111,7 +120,7 @@ impl InPlace {
     ///
     /// As [`Self::check`].
     pub(super) fn check_now_and_then(&self) -> Result<(), String> {
-        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = u64::try_from(self.ambient.elapsed(self.opened).as_millis()).unwrap_or(u64::MAX);
         let often = OFTEN.as_millis() as u64;
         let looked = self.looked.load(Ordering::Relaxed);
         if now < looked.saturating_add(often) {

@@ -20,17 +20,18 @@ mod whole_rows;
 mod written;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backon::{BlockingRetryable, ExponentialBuilder};
 
-use super::open::OpenError;
+use super::open::{Open, OpenError};
 use super::records::{Done, Durability, Interrupted, Logins, Records, Store};
 use super::state::{DirectoryState, ErrorCounts};
+use crate::ambient::Ambient;
 use crate::model::ApiError;
 pub(super) use migrations::Migrate;
 use postgres::Write;
-use seal::Seal;
+pub(super) use seal::Seal;
 
 pub use seal::{KeyError, SealKey};
 
@@ -38,6 +39,7 @@ pub use seal::{KeyError, SealKey};
 pub struct SqlDirectory {
     engine: Engine,
     errors: ErrorCounts,
+    ambient: Ambient,
 }
 
 enum Engine {
@@ -46,48 +48,62 @@ enum Engine {
 }
 
 impl SqlDirectory {
-    /// Opens an SQLite file. With `create`, makes it if it is not there.
-    /// Without `migrate`, refuses one of an older version, and reads only.
+    /// Opens an SQLite file. One of an older version is migrated, unless it is opened
+    /// to be read; then it is refused.
     ///
     /// # Errors
     ///
     /// When it cannot be used, with what to do.
-    pub fn sqlite(file: &Path, key: Option<SealKey>, create: bool, migrate: bool) -> Result<Self, OpenError> {
-        Self::open_sqlite(file, key, create, Migrate::from(migrate))
+    pub fn sqlite(
+        file: &Path,
+        key: Option<SealKey>,
+        how: Open,
+        ambient: &Ambient,
+    ) -> Result<Self, OpenError> {
+        let seal = Seal { key, ambient: ambient.clone() };
+        Self::open_sqlite(file, seal, how == Open::Create, Migrate::from(how.writes()))
     }
 
     pub(super) fn open_sqlite(
         file: &Path,
-        key: Option<SealKey>,
+        seal: Seal,
         create: bool,
         migrate: Migrate<'_>,
     ) -> Result<Self, OpenError> {
-        let open = sqlite::Sqlite::open(file, Seal(key), create, migrate)?;
-        Ok(Self { engine: Engine::Sqlite(open), errors: ErrorCounts::default() })
+        let ambient = seal.ambient.clone();
+        let open = sqlite::Sqlite::open(file, seal, create, migrate)?;
+        Ok(Self { engine: Engine::Sqlite(open), errors: ErrorCounts::default(), ambient })
     }
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
-    /// libpq's environment variables say what the URL leaves out.
-    /// Without `migrate`, refuses a database of an older version, and reads only.
+    /// libpq's environment variables say what the URL leaves out. A database of an
+    /// older version is migrated, unless it is opened to be read; then it is refused.
     ///
     /// # Errors
     ///
     /// When it cannot be used, with what to do.
-    pub fn postgres(url: &str, key: Option<SealKey>, migrate: bool) -> Result<Self, OpenError> {
-        Self::open_postgres(url, key, Migrate::from(migrate))
-    }
-
-    pub(super) fn open_postgres(
+    pub fn postgres(
         url: &str,
         key: Option<SealKey>,
-        migrate: Migrate<'_>,
+        how: Open,
+        ambient: &Ambient,
     ) -> Result<Self, OpenError> {
-        let open = postgres::Postgres::connect(url, Seal(key), migrate)?;
-        Ok(Self { engine: Engine::Postgres(open), errors: ErrorCounts::default() })
+        let seal = Seal { key, ambient: ambient.clone() };
+        Self::open_postgres(url, seal, Migrate::from(how.writes()))
+    }
+
+    pub(super) fn open_postgres(url: &str, seal: Seal, migrate: Migrate<'_>) -> Result<Self, OpenError> {
+        let ambient = seal.ambient.clone();
+        let open = postgres::Postgres::connect(url, seal, migrate)?;
+        Ok(Self { engine: Engine::Postgres(open), errors: ErrorCounts::default(), ambient })
     }
 }
 
 impl Store for SqlDirectory {
+    fn ambient(&self) -> &Ambient {
+        &self.ambient
+    }
+
     fn read<T>(&self, mut what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
         self.ended(match &self.engine {
             Engine::Sqlite(sqlite) => self.again_and_again(|| sqlite.read(&mut what)),
@@ -152,14 +168,14 @@ impl SqlDirectory {
     /// Runs a transaction again when others were in the way or the server ended
     /// the connection, for five seconds.
     fn again_and_again<T>(&self, transaction: impl FnMut() -> Done<T>) -> Done<T> {
-        let begin = Instant::now();
+        let begin = self.ambient.monotonic();
         let pauses = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(1))
             .with_max_delay(Duration::from_millis(500))
             .without_max_times();
         let is_again = |interrupted: &Interrupted| {
-            matches!(interrupted, Interrupted::Again(_)) && begin.elapsed() < PATIENCE
+            matches!(interrupted, Interrupted::Again(_)) && self.ambient.elapsed(begin) < PATIENCE
         };
         transaction.retry(pauses).when(is_again).notify(|_, _| self.errors.repeat()).call()
     }

@@ -6,7 +6,7 @@ mod session;
 mod url;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -47,7 +47,7 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) fn connect(url: &str, seal: Seal, mode: Migrate<'_>) -> Result<Self, OpenError> {
         let address = Address::new(url, mode.is_no(), &|name| std::env::var(name).ok())?;
-        let server = Server::at(address, mode.is_no());
+        let server = Server::at(address, mode.is_no(), &seal.ambient);
         let place = server.address.place.clone();
         let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
         let mut first = server.session().map_err(|error| {
@@ -57,7 +57,7 @@ impl Postgres {
             unusable(words(&error))
         })?;
         migrate(&mut first.client, mode).map_err(|why| why.at(&place))?;
-        go_on_behind(&mut first).map_err(unusable)?;
+        go_on_behind(&mut first, &seal.ambient).map_err(unusable)?;
         let last_error = LastError::default();
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS)
@@ -144,11 +144,11 @@ impl Postgres {
     /// Whether something that a transaction wrote is there. Where that cannot be
     /// told, says so.
     fn finds(&self, written: &Written) -> Done<bool> {
-        let begin = Instant::now();
+        let (ambient, begin) = (&self.seal.ambient, self.seal.ambient.monotonic());
         loop {
             match self.read(&mut |records| written.is_in(records)) {
                 Ok(Some(is_there)) => return Ok(is_there),
-                Err(_) if begin.elapsed() < LOOK => std::thread::sleep(Duration::from_millis(100)),
+                Err(_) if ambient.elapsed(begin) < LOOK => std::thread::sleep(Duration::from_millis(100)),
                 Ok(None) | Err(_) => return Err(not_known().into()),
             }
         }

@@ -10,6 +10,7 @@ use super::login_counts::LoginCounts;
 use super::seal::Seal;
 use super::whole_rows;
 use super::written::Written;
+use crate::ambient::Ambient;
 use crate::directory::Stored;
 use crate::directory::credential::Credential;
 use crate::directory::journal::{Entry, EntryId, Forget, Kept};
@@ -141,6 +142,10 @@ impl<C: Connection> Rows<'_, C> {
 }
 
 impl<C: Connection> Records for Rows<'_, C> {
+    fn ambient(&self) -> &Ambient {
+        &self.seal.ambient
+    }
+
     fn user(&mut self, user_id: &str) -> Done<Option<Stored>> {
         self.users(select_user!("WHERE user_id = $1"), &[user_id.into()]).map(|mut found| found.pop())
     }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
+
+use crate::ambient::Ambient;
 
 /// The first byte of a snapshot.
 const PLAIN: u8 = 0;
@@ -85,8 +87,12 @@ impl SealKey {
 }
 
 /// Closes and opens snapshots.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Seal(pub(super) Option<SealKey>);
+#[derive(Debug, Clone)]
+pub(in crate::directory) struct Seal {
+    pub(in crate::directory) key: Option<SealKey>,
+    /// The source of nonces.
+    pub(in crate::directory) ambient: Ambient,
+}
 
 /// What was in a snapshot.
 pub(super) enum Opened {
@@ -97,12 +103,13 @@ pub(super) enum Opened {
 
 impl Seal {
     pub(super) fn close(&self, text: Vec<u8>, entry: &str) -> Result<Vec<u8>, String> {
-        let Some(key) = &self.0 else {
+        let Some(key) = &self.key else {
             let mut plain = text;
             plain.insert(0, PLAIN);
             return Ok(plain);
         };
-        let nonce = XNonce::try_generate().map_err(|error| format!("there is no randomness: {error}"))?;
+        let mut nonce = XNonce::default();
+        self.ambient.random().fill(&mut nonce);
         let sealed = key
             .cipher
             .encrypt(&nonce, Payload { msg: &text, aad: entry.as_bytes() })
@@ -117,7 +124,7 @@ impl Seal {
             _ => return Err("it has no known form".to_owned()),
         };
         let (id, sealed) = sealed.split_at(KEY_ID);
-        let Some(key) = self.0.as_ref().filter(|key| key.id == id) else {
+        let Some(key) = self.key.as_ref().filter(|key| key.id == id) else {
             return Ok(Opened::OtherKey(hexadecimal(id)));
         };
         let (nonce, sealed) = sealed.split_at(NONCE);
@@ -147,9 +154,20 @@ fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::{Opened, Seal, SealKey};
+    use crate::ambient::Ambient;
 
     fn seal(byte: u8) -> Seal {
-        Seal(Some(SealKey::from_bytes(&[byte; 32])))
+        Seal { key: Some(SealKey::from_bytes(&[byte; 32])), ..unsealed() }
+    }
+
+    fn unsealed() -> Seal {
+        Seal { key: None, ambient: Ambient::system() }
+    }
+
+    #[test]
+    fn no_nonce_is_drawn_twice() {
+        let seal = seal(1);
+        assert_ne!(seal.close(b"secret".to_vec(), "entry"), seal.close(b"secret".to_vec(), "entry"));
     }
 
     #[test]
@@ -158,7 +176,7 @@ mod tests {
         assert!(!sealed.windows(6).any(|bytes| bytes == b"secret"));
         assert!(matches!(seal(1).open(&sealed, "entry"), Ok(Opened::Text(text)) if text == b"secret"));
         assert!(matches!(seal(2).open(&sealed, "entry"), Ok(Opened::OtherKey(id)) if id.len() == 16));
-        assert!(matches!(Seal(None).open(&sealed, "entry"), Ok(Opened::OtherKey(_))));
+        assert!(matches!(unsealed().open(&sealed, "entry"), Ok(Opened::OtherKey(_))));
         assert!(seal(1).open(&sealed, "other").is_err());
         for n in 9..sealed.len() {
             let mut tampered = sealed.clone();
@@ -169,8 +187,8 @@ mod tests {
 
     #[test]
     fn what_was_not_sealed_opens_with_and_without_a_key() {
-        let plain = Seal(None).close(b"text".to_vec(), "entry").unwrap();
-        for seal in [Seal(None), seal(1)] {
+        let plain = unsealed().close(b"text".to_vec(), "entry").unwrap();
+        for seal in [unsealed(), seal(1)] {
             assert!(matches!(seal.open(&plain, "entry"), Ok(Opened::Text(text)) if text == b"text"));
         }
         assert!(seal(1).open(&[], "entry").is_err());

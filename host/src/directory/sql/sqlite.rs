@@ -69,8 +69,8 @@ impl Sqlite {
         let opened =
             if mode.is_no() { sqlite_file::to_read(file) } else { sqlite_file::to_write(file, mode) };
         let Opened { mut connection, access } = opened.map_err(|why| why.at(&place))?;
-        go_on_behind(&mut connection).map_err(unusable)?;
-        let files = Arc::new(InPlace::of(file, &connection, access).map_err(unusable)?);
+        go_on_behind(&mut connection, &seal.ambient).map_err(unusable)?;
+        let files = Arc::new(InPlace::of(file, &connection, access, &seal.ambient).map_err(unusable)?);
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(0))
@@ -80,7 +80,7 @@ impl Sqlite {
             .build(Readers { file: file.to_owned(), files: files.clone(), access })
             .map_err(|error| unusable(error.to_string()))?;
         let counts = LoginCounts::default();
-        let writer = GroupCommit::new(connection, files.clone(), BUSY);
+        let writer = GroupCommit::new(connection, files.clone(), BUSY, &seal.ambient);
         let file = Arc::new(File { readers, writer, counts, seal, files, access });
         if access != Access::Write {
             return Ok(Self { file, counter: None });

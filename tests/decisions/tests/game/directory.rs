@@ -1,5 +1,6 @@
 //! A state of the game as a directory, and back.
 
+use ligature_host::ambient::Ambient;
 use ligature_host::directory::Memory;
 use ligature_host::model::{
     Authentication, AuthenticationMethod, Connection, Identity, LoginEvent, Timestamp, Transaction, User,
@@ -96,7 +97,10 @@ fn verification(claim: Claim) -> Verification {
 /// The directory of a state. Every account has logged in before: one that never
 /// has is asked about anyway.
 pub(crate) fn directory(world: &World, older: Older) -> Memory {
-    Memory::with_users(world.accounts().map(|account| user(world, account, older)))
+    Memory::with_users(
+        &Ambient::fixed(Timestamp::default()),
+        world.accounts().map(|account| user(world, account, older)),
+    )
 }
 
 fn user(world: &World, account: Id, older: Older) -> User {

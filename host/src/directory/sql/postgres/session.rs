@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::error::SqlState;
 use postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use postgres::{Client, SimpleQueryMessage, SimpleQueryRow, Statement};
 
 use super::address::Address;
+use crate::ambient::Ambient;
+use crate::clock::Monotonic;
 use crate::directory::records::{Done, Interrupted};
 use crate::directory::sql::connection::{Connection, Param, Row};
 use crate::directory::sql::migrations::{Database, from_to, with_cause};
@@ -40,7 +42,7 @@ pub(super) struct Session {
     statements: HashMap<&'static str, Statement>,
     pub(super) in_transaction: bool,
     /// When it was last given back.
-    used: Instant,
+    used: Monotonic,
     /// How often the server had ended sessions when this one was known to live.
     ends: u64,
     all_ends: Arc<AtomicU64>,
@@ -105,11 +107,12 @@ pub(super) struct Server {
     reads_only: bool,
     /// How often a session was ended by the server.
     ends: Arc<AtomicU64>,
+    ambient: Ambient,
 }
 
 impl Server {
-    pub(super) fn at(address: Address, reads_only: bool) -> Self {
-        Self { address, reads_only, ends: Arc::default() }
+    pub(super) fn at(address: Address, reads_only: bool, ambient: &Ambient) -> Self {
+        Self { address, reads_only, ends: Arc::default(), ambient: ambient.clone() }
     }
 
     pub(super) fn session(&self) -> Result<Session, postgres::Error> {
@@ -124,7 +127,7 @@ impl Server {
             client,
             statements: HashMap::new(),
             in_transaction: false,
-            used: Instant::now(),
+            used: self.ambient.monotonic(),
             ends,
             all_ends: self.ends.clone(),
         })
@@ -142,7 +145,7 @@ impl r2d2::ManageConnection for Server {
     /// Asks a session whether it lives, where it may have ended.
     fn is_valid(&self, session: &mut Session) -> Result<(), postgres::Error> {
         let ends = self.ends.load(Ordering::Relaxed);
-        if session.ends == ends && session.used.elapsed() < IDLE {
+        if session.ends == ends && self.ambient.elapsed(session.used) < IDLE {
             return Ok(());
         }
         session.client.is_valid(ANSWER)?;
@@ -152,7 +155,7 @@ impl r2d2::ManageConnection for Server {
 
     /// Called when a session is given back.
     fn has_broken(&self, session: &mut Session) -> bool {
-        session.used = Instant::now();
+        session.used = self.ambient.monotonic();
         session.in_transaction || session.client.is_closed()
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use super::{Connection, Done, Interrupted, Param, Records, Row, Rows};
+use crate::ambient::Ambient;
 use crate::directory::sql::seal::Seal;
 
 /// Answers each query with the next rows.
@@ -54,7 +55,8 @@ fn user_with(user_id: &str, identities: &[&str]) -> Option<Columns> {
 /// The owner of `google-oauth2|7`, after these answers.
 fn owner(script: Vec<Option<Columns>>) -> Done<Option<String>> {
     let mut connection = Script(script.into());
-    let mut rows = Rows::new(&mut connection, &Seal(None));
+    let seal = Seal { key: None, ambient: Ambient::system() };
+    let mut rows = Rows::new(&mut connection, &seal);
     let found = rows.user_of("google-oauth2", "7")?;
     assert!(connection.0.is_empty(), "all was asked");
     Ok(found.map(|(_, stored)| stored.user.user_id.clone()))
