@@ -10,6 +10,7 @@
 //! | [`guard`] | what a plugin may not do |
 //! | [`sandbox`] | running plugins |
 //! | [`decide`] | one login, from the question to the checked answer |
+//! | [`policies`] | policy documents, and the policies that decide a login |
 //! | [`reading`] | reading what people write, and saying where it is wrong |
 //! | [`harness`] | case files, the printed page, snapshots, benches |
 //! | [`tenant`] | the HTTP server that Auth0's clients accept for Auth0 |
@@ -38,8 +39,6 @@ pub mod harness;
 pub mod limits;
 pub mod model;
 mod password_hash;
-mod place;
-#[cfg(feature = "built-in")]
 pub mod policies;
 pub mod random;
 pub mod reading;

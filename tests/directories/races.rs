@@ -6,8 +6,9 @@ use std::sync::{Arc, Barrier};
 
 use ligature_host::decide::Policy;
 use ligature_host::directory::{Administration, JournalQuery, Kind, arrive};
-use ligature_host::harness::{Case, Document, run_on};
+use ligature_host::harness::{Case, run_on};
 use ligature_host::model::{Decision, LoginEvent};
+use ligature_host::policies::PolicyDocument;
 use ligature_host::sandbox::Settings;
 use ligature_tests::POLICY;
 
@@ -115,7 +116,7 @@ fn log_in(directory: &Arc<dyn Administration>, id: &str, settings: &Settings) ->
         file: "race.json".into(),
         title: String::new(),
         now: at(1),
-        policy: Document::default(),
+        policy: PolicyDocument::default(),
         policies: Vec::new(),
         users: Vec::new(),
         event: Arc::new(event),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::plugin::{PluginArgs, checked};
+use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
 use crate::ambient::Ambient;
 use crate::harness::{BenchError, Case, bench, thousands};
@@ -53,7 +53,7 @@ impl Args {
         let sandbox = self.plugin.start(options, ambient)?;
         let plugin = self.plugin.load(&sandbox)?;
         let case = Case::read(&self.case).map_err(Exit::unreadable)?;
-        checked(case.policy.clone(), &plugin)?;
+        case.policy.check(&plugin)?;
         let time = Duration::from_secs_f64(self.seconds);
         let bench = bench(&sandbox, &plugin, &case, self.threads.into(), time);
         let bench = bench.map_err(|error| match error {

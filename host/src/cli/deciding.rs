@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::Exit;
-use super::plugin::{PluginArgs, checked, few_logins, while_compiling};
+use super::plugin::{PluginArgs, few_logins, while_compiling};
 use crate::ambient::Ambient;
-use crate::harness::{Case, Document, NamedPolicy};
+use crate::harness::{Case, NamedPolicy};
 use crate::limits::Limits;
 use crate::model::Timestamp;
-use crate::policies::{PoliciesFile, Policy, Source, SourceError};
+use crate::policies::{PoliciesFile, Policy, PolicyDocument, Source, SourceError};
 use crate::reading::{read_text, shown};
 use crate::sandbox::{Cancel, Options, Plugin};
 
@@ -39,13 +39,14 @@ pub(super) struct InPlaceArgs {
 
 /// The same, read.
 pub(super) struct InPlace {
-    pub(super) policy: Option<Document>,
+    pub(super) policy: Option<PolicyDocument>,
     pub(super) now: Option<Timestamp>,
 }
 
 impl InPlaceArgs {
     pub(super) fn read(&self) -> Result<InPlace, Exit> {
-        let policy = self.policy.as_deref().map(Document::read).transpose().map_err(Exit::unreadable)?;
+        let policy =
+            self.policy.as_deref().map(PolicyDocument::read).transpose().map_err(Exit::unreadable)?;
         Ok(InPlace { policy, now: self.now })
     }
 }
@@ -103,7 +104,7 @@ impl Deciding {
         let file = shown(&case.file);
         match self {
             Self::Plugin(plugin) => match case.policies.first() {
-                None => Ok(vec![with_policy(plugin, case.policy.clone())?]),
+                None => Ok(vec![with_policy(plugin, &case.policy)?]),
                 Some(named) => Err(Exit::unreadable(anyhow!(
                     "{file}: it names the policy `{}`; --policies FILE says which plugin that is",
                     named.name
@@ -133,7 +134,7 @@ impl Deciding {
                     match &named.settings {
                         None => Ok(policy),
                         Some(document) => {
-                            let settings = checked(document.clone(), &policy.plugin)?.settings();
+                            let settings = document.check(&policy.plugin)?;
                             Ok(Policy { settings, ..policy })
                         }
                     }
@@ -145,9 +146,9 @@ impl Deciding {
 
     /// The policies of a login outside of a case. The document is for the one
     /// plugin; the policies of a file have their own.
-    pub(super) fn policies(&self, document: Option<Document>) -> Result<Vec<Policy>, Exit> {
+    pub(super) fn policies(&self, document: Option<PolicyDocument>) -> Result<Vec<Policy>, Exit> {
         match self {
-            Self::Plugin(plugin) => Ok(vec![with_policy(plugin, document.unwrap_or_default())?]),
+            Self::Plugin(plugin) => Ok(vec![with_policy(plugin, &document.unwrap_or_default())?]),
             Self::InOrder(all) => Ok(all.clone()),
         }
     }
@@ -160,9 +161,9 @@ fn twice(named: &[NamedPolicy]) -> Option<&str> {
     named.iter().enumerate().find(is_again).map(|(_, it)| it.name.as_str())
 }
 
-fn with_policy(plugin: &Arc<Plugin>, document: Document) -> Result<Policy, Exit> {
-    let settings = checked(document, plugin)?.settings();
-    Ok(Policy { name: plugin.name().into(), plugin: plugin.clone(), settings })
+fn with_policy(plugin: &Arc<Plugin>, document: &PolicyDocument) -> Result<Policy, Exit> {
+    let settings = document.check(plugin)?;
+    Ok(Policy { name: plugin.name().into(), plugin: plugin.clone(), settings, warnings: Arc::default() })
 }
 
 fn read(file: &Path) -> Result<PoliciesFile, Exit> {

@@ -5,7 +5,7 @@ use anyhow::anyhow;
 
 use crate::directory::{KeyError, OpenError};
 use crate::model::mask_addresses;
-use crate::policies::SourceError;
+use crate::policies::{PolicyError, SourceError};
 use crate::reading::InputError;
 use crate::scaffold::ScaffoldError;
 use crate::tenant::{ServeError, StateError};
@@ -74,7 +74,17 @@ impl From<crate::model::ApiError> for Exit {
 impl From<SourceError> for Exit {
     fn from(error: SourceError) -> Self {
         match error {
-            SourceError::Failed { .. } | SourceError::Sandbox { .. } => Self::failed(error),
+            SourceError::Policy(error) => error.into(),
+            SourceError::Sandbox { .. } => Self::failed(error),
+            error => Self::unreadable(error),
+        }
+    }
+}
+
+impl From<PolicyError> for Exit {
+    fn from(error: PolicyError) -> Self {
+        match error {
+            PolicyError::Failed { .. } => Self::failed(error),
             error => Self::unreadable(error),
         }
     }

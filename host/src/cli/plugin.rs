@@ -8,7 +8,6 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, limits_file};
 use crate::ambient::Ambient;
-use crate::harness::Document;
 use crate::limits::Limits;
 use crate::sandbox::{Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_component};
 use crate::terminal::escape;
@@ -136,22 +135,6 @@ pub(super) fn while_compiling<T>(name: &str, compile: impl FnOnce() -> T) -> T {
 
 pub(super) fn unloadable(name: &str, error: &LoadError) -> Exit {
     Exit::unreadable(anyhow!("plugin {name} {error}"))
-}
-
-/// The policy document, if the plugin takes it.
-pub(super) fn checked(policy: Document, plugin: &Plugin) -> Result<Document, Exit> {
-    match policy.check(plugin) {
-        Ok(Ok(())) => Ok(policy),
-        Ok(Err(error)) => Err(Exit::unreadable(error)),
-        Err(failure) => {
-            let which =
-                policy.origin.as_ref().map_or("`{}`".to_owned(), |it| format!("of {}", it.file.display()));
-            Err(Exit::failed(anyhow!(
-                "plugin {} {failure}, while checking the policy {which}",
-                plugin.name()
-            )))
-        }
-    }
 }
 
 /// The options of a command that decides a few logins at most.

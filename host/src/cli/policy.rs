@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
-use crate::harness::{Document, PolicyError};
+use crate::policies::{PolicyDocument, PolicyError, PolicyWarning};
 use crate::reading::shown;
-use crate::sandbox::{Failure, Plugin, SettingsWarning};
+use crate::sandbox::Plugin;
 use crate::terminal::{Json, Text};
 
 /// Check policy files
@@ -67,33 +66,25 @@ struct Fault {
 #[derive(Debug, Serialize)]
 struct About<'a> {
     key: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
     /// Its id in `docs/security.md`.
     attack: Option<&'a str>,
     message: &'a str,
 }
 
-/// A line about an option, with the id of the attack that it opens.
-fn in_words(warning: &SettingsWarning) -> String {
-    let SettingsWarning { key, attack, message } = warning;
-    let attack = attack.as_ref().map(|id| format!(" ({id} in docs/security.md)")).unwrap_or_default();
-    format!("warning: `{key}`: {message}{attack}")
-}
-
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let Command::Check { file, plugin, json } = self.command;
-        let document = Document::read(&file)?;
+        let document = PolicyDocument::read(&file)?;
         let sandbox = plugin.sandbox(ambient)?;
         let plugin = plugin.load(&sandbox)?;
-        let failed = |failure: Failure| {
-            Exit::failed(anyhow!("plugin {} {failure}, while checking {}", plugin.name(), shown(&file)))
+        let error = match document.check(&plugin) {
+            Ok(_) => None,
+            Err(failed @ PolicyError::Failed { .. }) => return Err(failed.into()),
+            Err(refusal) => Some(refusal),
         };
-        let refused = plugin.check_settings(&document.text).map_err(failed)?.err();
-        let error = refused.map(|error| document.error(plugin.name(), &error));
-        let warnings = match &error {
-            None => plugin.settings_warnings(&document.text).map_err(failed)?,
-            Some(_) => Vec::new(),
-        };
+        let warnings = if error.is_none() { document.warnings(&plugin)? } else { Vec::new() };
         let settings = document.settings();
         if json {
             let checked = Checked {
@@ -108,14 +99,14 @@ impl Args {
         }
         match error {
             Some(_) if json => Err(Exit::silently(UNREADABLE)),
-            Some(error) => Err(Exit::unreadable(error)),
+            Some(error) => Err(error.into()),
             None if json => Ok(()),
             None => print(&page(&shown(&file), settings.sha256(), &plugin, &warnings)),
         }
     }
 }
 
-fn page(file: &str, sha256: &str, plugin: &Plugin, warnings: &[SettingsWarning]) -> Text {
+fn page(file: &str, sha256: &str, plugin: &Plugin, warnings: &[PolicyWarning]) -> Text {
     let said = if plugin.has_settings() { "good" } else { "a JSON object" };
     let mut text = Text::one(format!("{file}: {said}, sha256 {sha256}"));
     if !plugin.has_settings() {
@@ -125,7 +116,7 @@ fn page(file: &str, sha256: &str, plugin: &Plugin, warnings: &[SettingsWarning])
         ));
     }
     for warning in warnings {
-        text.line(in_words(warning));
+        text.line(format!("warning: {warning}"));
     }
     text
 }
@@ -136,10 +127,11 @@ fn fault(error: &PolicyError) -> Fault {
             let (line, column) = error.place.unzip();
             Fault { line, column, message: error.message.clone() }
         }
-        error @ PolicyError::Default { .. } => Fault { line: None, column: None, message: error.to_string() },
+        error => Fault { line: None, column: None, message: error.to_string() },
     }
 }
 
-fn about(warning: &SettingsWarning) -> About<'_> {
-    About { key: &warning.key, attack: warning.attack.as_deref(), message: &warning.message }
+fn about(warning: &PolicyWarning) -> About<'_> {
+    let (line, column) = warning.place.unzip();
+    About { key: &warning.key, line, column, attack: warning.attack.as_deref(), message: &warning.message }
 }

@@ -11,9 +11,9 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
 use crate::ambient::Ambient;
 use crate::directory::{ArrivalError, Open, arrive};
-use crate::harness::{Case, Document, LoggedIn, Report, page, read_event, run_in_order, run_on};
+use crate::harness::{Case, LoggedIn, Report, page, read_event, run_in_order, run_on};
 use crate::model::{ApiError, Decision, mask_addresses};
-use crate::policies::Policy;
+use crate::policies::{Policy, PolicyDocument};
 use crate::reading::shown;
 use crate::terminal::Json;
 
@@ -130,7 +130,7 @@ impl Args {
             title: format!("The login of {}", mask_addresses(&event.user.user_id)),
             file,
             now,
-            policy: Document::default(),
+            policy: PolicyDocument::default(),
             policies: Vec::new(),
             users: Vec::new(),
             event: Arc::new(event),

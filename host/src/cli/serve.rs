@@ -100,7 +100,7 @@ impl Args {
             Some(directory) => self.journal.open_patiently(directory, Open::Create, ambient)?,
             None => Arc::new(Memory::new(ambient)),
         };
-        let sources = self.sources(&mut config, &file, ambient)?;
+        let sources = self.sources(&mut config, (&file, &text), ambient)?;
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
         let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
@@ -121,7 +121,12 @@ impl Args {
     }
 
     /// The policies of the configuration, or the one of the command line.
-    fn sources(&self, config: &mut Config, file: &Path, ambient: &Ambient) -> Result<Vec<Source>, Exit> {
+    fn sources(
+        &self,
+        config: &mut Config,
+        (file, text): (&Path, &str),
+        ambient: &Ambient,
+    ) -> Result<Vec<Source>, Exit> {
         let mut entries = std::mem::take(&mut config.policy);
         let named = [
             ("--plugin", self.plugin.file().is_some()),
@@ -134,8 +139,7 @@ impl Args {
                 file.display()
             )));
         }
-        let folder = file.parent().unwrap_or(Path::new(""));
-        entries.iter_mut().for_each(|entry| entry.resolve(folder));
+        PolicyEntry::resolve_all(&mut entries, file, text);
         if entries.is_empty() {
             let plugin = self.plugin.file().map(Path::to_owned);
             entries.push(PolicyEntry::of_files(plugin, self.plugin.wasi(), self.policy.clone()));

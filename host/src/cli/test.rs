@@ -15,8 +15,8 @@ use super::output_file::OutputFile;
 use super::plugin::PluginArgs;
 use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json, sentence};
 use crate::ambient::Ambient;
-use crate::harness::{PolicyError, Snapshot, Verdict as Held, run_in_order};
-use crate::policies::Policy;
+use crate::harness::{Snapshot, Verdict as Held, run_in_order};
+use crate::policies::{Policy, PolicyError};
 use crate::reading::{InputError, STANDARD_INPUT, cannot_be_read};
 use crate::terminal::{Json, Line, Text, bad, care, dim, good, line};
 

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::document::{Document, Origin};
 use super::faults::Fault;
 use crate::ambient::Ambient;
 use crate::directory::{Directory, Memory, arrive, first_user};
 use crate::model::{Answer, LoginEvent, Timestamp, User, mask_addresses};
+use crate::policies::PolicyDocument;
 use crate::reading::{InputError, place_behind, read_json, read_text, shown};
 
 /// One login to decide.
@@ -26,7 +26,7 @@ pub struct Case {
     /// The login's time.
     pub now: Timestamp,
     /// The policy document.
-    pub policy: Document,
+    pub policy: PolicyDocument,
     /// The policies that decide, in order, where there are several; all of them
     /// if it names none.
     pub policies: Vec<NamedPolicy>,
@@ -89,7 +89,7 @@ pub struct NamedPolicy {
     /// Its name in the policies file.
     pub name: String,
     /// Its policy document; that of the policies file where there is none.
-    pub settings: Option<Document>,
+    pub settings: Option<PolicyDocument>,
 }
 
 /// One of several policies, as it is written.
@@ -159,12 +159,10 @@ impl Case {
             });
         }
         let read: CaseFile = read_json(file, text)?;
-        let document = |raw: &RawValue| Document {
-            text: raw.get().to_owned(),
-            origin: Some(Origin {
-                file: file.to_owned(),
-                place: place_behind(&text.as_bytes()[..raw.get().as_ptr() as usize - text.as_ptr() as usize]),
-            }),
+        let document = |raw: &RawValue| {
+            let before = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+            let place = place_behind(&text.as_bytes()[..before]);
+            PolicyDocument::in_json(file, place, raw.get().to_owned())
         };
         let policy = read.policy.map(document).unwrap_or_default();
         let policies = read.policies.into_iter();

@@ -3,7 +3,6 @@
 mod bench;
 mod case;
 mod changes;
-mod document;
 mod faults;
 mod hints;
 mod page;
@@ -15,7 +14,6 @@ mod snapshot;
 pub use bench::{Bench, BenchError, bench};
 pub use case::{Case, NamedPolicy, case_schema, read_event};
 pub use changes::Change;
-pub use document::{Document, Origin, PolicyError};
 pub use faults::{Fault, Faulty};
 pub use hints::Hint;
 pub use page::{page, thousands};

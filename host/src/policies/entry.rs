@@ -1,9 +1,11 @@
 //! The table `[[policy]]`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::TomlEntry;
 use crate::limits::Limits;
 use crate::reading::{InputError, in_plain_words, object, read_toml_text};
 use crate::sandbox::Wasi;
@@ -27,6 +29,9 @@ pub struct PolicyEntry {
     /// Limits that differ from those of `[limits]`.
     #[serde(default)]
     pub limits: toml::Table,
+    /// The entry's place in its file; none for an entry of flags.
+    #[serde(skip)]
+    place: Option<TomlEntry>,
 }
 
 /// A policy document: a JSON file, or a table of its keys.
@@ -65,8 +70,7 @@ impl PoliciesFile {
         let whole = |why: String| InputError::whole(file, why);
         read.limits.check().map_err(|why| whole(format!("limits: {why}")))?;
         PolicyEntry::check_all(&read.policy, &read.limits).map_err(whole)?;
-        let folder = file.parent().unwrap_or(Path::new(""));
-        read.policy.iter_mut().for_each(|entry| entry.resolve(folder));
+        PolicyEntry::resolve_all(&mut read.policy, file, text);
         Ok(read)
     }
 }
@@ -76,7 +80,7 @@ impl PolicyEntry {
     #[must_use]
     pub fn of_files(plugin: Option<PathBuf>, wasi: Wasi, settings: Option<PathBuf>) -> Self {
         let settings = settings.map(EntrySettings::File);
-        Self { name: None, plugin, wasi, settings, sha256: None, limits: toml::Table::new() }
+        Self { name: None, plugin, wasi, settings, sha256: None, limits: toml::Table::new(), place: None }
     }
 
     /// Its name in messages.
@@ -98,7 +102,12 @@ impl PolicyEntry {
     pub fn limits(&self, of_all: &Limits) -> Result<Limits, String> {
         let mut merged = toml::Table::try_from(of_all).map_err(|error| error.to_string())?;
         merged.extend(self.limits.clone());
-        let limits: Limits = merged.try_into().map_err(|error| in_plain_words(error.message()))?;
+        let limits: Limits =
+            serde_path_to_error::deserialize(toml::Value::Table(merged)).map_err(|error| {
+                let message = in_plain_words(error.inner().message());
+                let is_named = message.starts_with("unknown field");
+                if is_named { message } else { format!("`{}`: {message}", error.path()) }
+            })?;
         limits.check()?;
         Ok(limits)
     }
@@ -126,14 +135,27 @@ impl PolicyEntry {
         Ok(())
     }
 
-    /// Makes the entry's paths relative to a folder.
-    pub fn resolve(&mut self, folder: &Path) {
-        if let Some(file) = &mut self.plugin {
-            *file = folder.join(&*file);
+    /// Relates the entries to the TOML file that they were read from: makes their
+    /// paths relative to its folder, and lets errors name their place in it.
+    pub fn resolve_all(entries: &mut [Self], file: &Path, text: &str) {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let text: Arc<str> = text.into();
+        for (index, entry) in entries.iter_mut().enumerate() {
+            if let Some(file) = &mut entry.plugin {
+                *file = folder.join(&*file);
+            }
+            if let Some(EntrySettings::File(file)) = &mut entry.settings {
+                *file = folder.join(&*file);
+            }
+            entry.place = Some(TomlEntry::new(file, &text, index));
         }
-        if let Some(EntrySettings::File(file)) = &mut self.settings {
-            *file = folder.join(&*file);
-        }
+    }
+
+    /// The entry's place in its file. For an entry that was read from none, the
+    /// file is the policy, in words.
+    pub(super) fn place(&self) -> TomlEntry {
+        let words = || format!("the settings of policy `{}`", self.name());
+        self.place.clone().unwrap_or_else(|| TomlEntry::new(Path::new(&words()), &"".into(), 0))
     }
 }
 
@@ -172,6 +194,10 @@ mod tests {
         assert!(refusal("[[policy]]\nlimits = { feul = 3 }\n").starts_with(
             "policy `link-users-by-email`: limits: unknown field `feul`, expected one of `fuel`"
         ));
+        assert_eq!(
+            refusal("[[policy]]\nlimits = { fuel = \"x\" }\n"),
+            "policy `link-users-by-email`: limits: `fuel`: expected a whole number from 0, not the text \"x\""
+        );
         assert_eq!(
             refusal("[[policy]]\nlimits = { fuel = 0 }\n"),
             "policy `link-users-by-email`: limits: `fuel` is 0; expected 1 to 1125899906842624"

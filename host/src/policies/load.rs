@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{EntrySettings, Policy, PolicyEntry};
+use super::{EntrySettings, Policy, PolicyDocument, PolicyEntry, PolicyError};
 use crate::ambient::Ambient;
-use crate::harness::{Document, Origin};
-use crate::sandbox::{Cancel, Failure, LoadError, Options, Plugin, Sandbox, StartError, read_component};
+use crate::sandbox::{Cancel, LoadError, Options, Plugin, Sandbox, StartError, read_component};
 
 /// Where one policy comes from, and the sandbox that it runs in.
 #[derive(Clone)]
@@ -64,17 +63,9 @@ pub enum SourceError {
         /// SHA-256 that the entry pins.
         pinned: String,
     },
-    /// The policy document is wrong.
-    #[error("{0}")]
-    Settings(String),
-    /// The plugin fails on the policy document.
-    #[error("plugin {name} {why}, while checking its policy")]
-    Failed {
-        /// Its file, or its name.
-        name: String,
-        /// The reason.
-        why: Failure,
-    },
+    /// The policy document is not used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 impl Source {
@@ -116,13 +107,9 @@ impl Source {
     pub fn load(&self, before: Option<&Policy>, cancel: &Cancel) -> Result<Policy, SourceError> {
         let document = self.document()?;
         let plugin = self.plugin(before, cancel)?;
-        let name = plugin.name().to_owned();
-        match document.check(&plugin) {
-            Ok(Ok(())) => {}
-            Ok(Err(why)) => return Err(SourceError::Settings(why.to_string())),
-            Err(why) => return Err(SourceError::Failed { name, why }),
-        }
-        Ok(Policy { name: self.name.clone(), plugin, settings: document.settings() })
+        let settings = document.check(&plugin)?;
+        let warnings = document.warnings(&plugin)?.into();
+        Ok(Policy { name: self.name.clone(), plugin, settings, warnings })
     }
 
     fn plugin(&self, before: Option<&Policy>, cancel: &Cancel) -> Result<Arc<Plugin>, SourceError> {
@@ -168,19 +155,12 @@ impl Source {
         loaded
     }
 
-    fn document(&self) -> Result<Document, SourceError> {
-        match &self.entry.settings {
-            None => Ok(Document::default()),
-            Some(EntrySettings::File(file)) => {
-                Document::read(file).map_err(|error| SourceError::Settings(error.to_string()))
-            }
-            Some(EntrySettings::Keys(keys)) => {
-                let text = serde_json::to_string(keys);
-                let text = text.map_err(|error| SourceError::Settings(error.to_string()))?;
-                let file = format!("the settings of policy `{}`", self.name).into();
-                Ok(Document { text, origin: Some(Origin { file, place: (1, 1) }) })
-            }
-        }
+    fn document(&self) -> Result<PolicyDocument, PolicyError> {
+        Ok(match &self.entry.settings {
+            None => PolicyDocument::default(),
+            Some(EntrySettings::File(file)) => PolicyDocument::read(file)?,
+            Some(EntrySettings::Keys(keys)) => PolicyDocument::in_toml(keys, self.entry.place())?,
+        })
     }
 }
 

@@ -1,25 +1,34 @@
-//! The policies of a login, in order: the plugin, settings, limits and pin of
-//! each.
+//! The policies of a login, in order: the plugin, policy document, limits and pin
+//! of each.
 
+mod document;
 mod entry;
+#[cfg(feature = "built-in")]
 mod load;
+mod toml_entry;
 
 use std::sync::Arc;
 
+pub use document::{Origin, PolicyDocument, PolicyError, PolicyWarning};
 pub use entry::{EntrySettings, PoliciesFile, PolicyEntry};
+#[cfg(feature = "built-in")]
 pub use load::{Source, SourceError};
+pub use toml_entry::TomlEntry;
 
 use crate::sandbox::{Plugin, Settings};
 
-/// A policy that is loaded: a plugin, and settings that it takes.
+/// A loaded policy: a plugin, and a policy document that it has checked.
 #[derive(Clone)]
 pub struct Policy {
     /// Its name in messages and in the trace.
     pub name: Arc<str>,
     /// The plugin.
     pub plugin: Arc<Plugin>,
-    /// Its settings.
+    /// Its policy document.
     pub settings: Settings,
+    /// The options of the document that give a protection up or have no effect,
+    /// where they were asked for.
+    pub warnings: Arc<[PolicyWarning]>,
 }
 
 impl Policy {

@@ -4,10 +4,10 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::error::Category;
 
-use super::path::end_of_unknown;
-use super::{InputError, STANDARD_INPUT, cannot_be_read, in_plain_words, shown};
-use crate::place::without_place;
+use super::place::locate;
+use super::{InputError, STANDARD_INPUT, cannot_be_read, in_plain_words, shown, without_place};
 
 /// Reads a text file, or standard input where the file is `-`. A byte order mark
 /// in front is left out.
@@ -72,15 +72,21 @@ pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
             "" | "." | "?" => String::new(),
             path => format!("`{path}`: "),
         };
-        let place = (error.line() > 0).then(|| (error.line(), error.column().max(1)));
-        let is_unknown = message.starts_with("unknown variant");
-        let place = place.map(|it| if is_unknown { end_of_unknown(text, it) } else { it });
+        let place = (error.line() > 0).then(|| match error.classify() {
+            Category::Data => locate(text, (error.line(), error.column()), is_of_object(message)).place,
+            _ => (error.line(), error.column().max(1)),
+        });
         (place, format!("{at}{}", in_plain_words(message)))
     })
 }
 
 /// The place of a fault, and what is wrong there.
 pub type Fault = (Option<(usize, usize)>, String);
+
+/// Whether a message of serde is about an object as a whole: a key is missing.
+pub(crate) fn is_of_object(message: &str) -> bool {
+    message.starts_with("missing field")
+}
 
 /// The path without the key that the message is about, and names.
 fn without_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {

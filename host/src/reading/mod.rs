@@ -2,18 +2,18 @@
 //! where they are wrong. Every reader says it with these.
 
 mod json;
-mod path;
+mod place;
 mod toml;
 mod words;
 
 use std::fmt;
 use std::path::Path;
 
-pub(crate) use json::place_behind;
 pub use json::{Fault, parse_json, read_json, read_text};
-pub(crate) use path::{end_of_unknown, path_at};
+pub(crate) use json::{is_of_object, place_behind};
+pub(crate) use place::{JsonPath, Located, Place, Step, find_key, locate, offset};
 pub(crate) use toml::{object, read_toml, read_toml_text};
-pub(crate) use words::{in_plain_words, nearest};
+pub(crate) use words::{in_plain_words, nearest, without_place};
 
 /// Something in a file is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]

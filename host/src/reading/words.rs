@@ -4,6 +4,12 @@
 const FOUND: [&str; 2] = ["invalid type: ", "invalid value: "];
 const EXPECTED: &str = ", expected ";
 
+/// Returns a message without the place that serde_json appends, which is reported
+/// on its own.
+pub(crate) fn without_place(message: &str, line: usize, column: usize) -> &str {
+    message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(message)
+}
+
 /// A message of serde, serde_json or toml in plain words, with the nearest known
 /// name where one is misspelt.
 pub(crate) fn in_plain_words(message: &str) -> String {
@@ -168,7 +174,15 @@ pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::in_plain_words;
+    use super::{in_plain_words, without_place};
+
+    #[test]
+    fn only_the_errors_own_place_is_left_out() {
+        assert_eq!(without_place("trailing comma at line 3 column 1", 3, 1), "trailing comma");
+        assert_eq!(without_place("`x at line 3` is unknown", 3, 1), "`x at line 3` is unknown");
+        let other = "trailing comma at line 3 column 1";
+        assert_eq!(without_place(other, 0, 0), other);
+    }
 
     #[test]
     fn types_are_told_as_json_calls_them() {

@@ -11,8 +11,7 @@ use serde_json::value::RawValue;
 
 use super::place::{OnTheWay, Place, TOO_LONG, Way};
 use super::read::{Each, Found, ReadError, unreadable};
-use crate::place::without_place;
-use crate::reading::in_plain_words;
+use crate::reading::{in_plain_words, without_place};
 
 /// The elements of an array that is the whole text.
 pub(super) fn array<E: From<ReadError>>(

@@ -2,6 +2,7 @@
 //! decision.
 
 mod hints;
+mod one_road;
 mod production;
 mod program;
 mod reading;

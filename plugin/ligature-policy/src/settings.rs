@@ -147,10 +147,53 @@ fn error_at((line, column): (usize, usize), message: String) -> SettingsError {
     SettingsError { line: number(line), column: number(column), message }
 }
 
-/// Where a key stands first, from 1; 0 if it does not.
+/// The place of a key of the document, from 1; 0 if the document does not have it.
 fn place_of(document: &str, key: &str) -> (usize, usize) {
-    let Some(at) = document.find(&format!("\"{key}\"")) else { return (0, 0) };
+    let Some(at) = offset_of(document.as_bytes(), key.as_bytes()) else { return (0, 0) };
     let before = &document[..at];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, at - line_start + 1)
+}
+
+/// The offset of a key of the outermost object. A value of the same text, and a key
+/// of an object within, is not meant.
+fn offset_of(document: &[u8], key: &[u8]) -> Option<usize> {
+    let (mut at, mut depth, mut is_key) = (0, 0_usize, false);
+    while let Some(byte) = document.get(at) {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                is_key = depth == 1;
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' => is_key = depth == 1,
+            b':' => is_key = false,
+            b'"' => {
+                let start = at + 1;
+                let mut end = start;
+                while document.get(end).is_some_and(|&byte| byte != b'"') {
+                    end += if document[end] == b'\\' { 2 } else { 1 };
+                }
+                if is_key && document.get(start..end) == Some(key) {
+                    return Some(at);
+                }
+                at = end;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place_of;
+
+    #[test]
+    fn a_key_is_placed_and_not_a_value_of_its_name() {
+        let document = "{\n \"a\": [\"c\", \"b\"],\n \"b\": {\"c\": 1}, \"c\": 2}";
+        assert_eq!((place_of(document, "b"), place_of(document, "c")), ((3, 2), (3, 17)));
+        assert_eq!((place_of(document, "d"), place_of("{\"a\\", "a")), ((0, 0), (0, 0)));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::members::overlay;
+use crate::members::{self, overlay};
 use crate::{Policy, Primary, TrustedConnection};
 
 /// Why a policy document is no policy.
@@ -184,11 +184,31 @@ fn is_domain(text: &str) -> bool {
             .all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
 }
 
-/// Where a key stands, from 1; 0 if it does not.
+/// The place of a key of the document, from 1; 0 if the document does not have it.
 fn place_of(text: &str, key: &str) -> (usize, usize) {
-    let Some(at) = text.find(&format!("\"{key}\"")) else { return (0, 0) };
+    let value = members::read(text).ok().and_then(|members| members.get(key).map(|value| value.get()));
+    // Between a key and its value stand blanks and a colon only.
+    let before = value.map(|value| &text[..value.as_ptr() as usize - text.as_ptr() as usize]);
+    let Some((text, at)) = before.and_then(|before| Some((before, before.rfind(&format!("\"{key}\""))?)))
+    else {
+        return (0, 0);
+    };
     let before = &text[..at];
     let line = before.matches('\n').count() + 1;
     let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1) + 1;
     (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Policy;
+
+    #[test]
+    fn a_contradiction_is_placed_at_its_key_and_not_at_a_value_of_that_name() {
+        let text = "{\n \"excluded_clients\": [\"limits\"],\n \"limits\": {\"max_candidates\": 0}\n}";
+        let error = Policy::read_and_check(text).err().unwrap_or_else(|| panic!("it is taken"));
+        assert_eq!((error.line, error.column), (3, 2));
+        let error = Policy::read_and_check("{\"primary\": \"connection_order\"}").err();
+        assert_eq!(error.map(|it| (it.line, it.column)), Some((1, 2)));
+    }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::policies::SourceError;
+use crate::policies::{Policy, SourceError};
 use crate::sandbox::LoadError;
 use crate::tenant::state::Shared;
 
@@ -155,7 +155,8 @@ pub(crate) fn hang_up(tenant: &Shared) {
 fn reload(tenant: &Shared) -> Option<bool> {
     match tenant.logins.decider.reload() {
         Ok(true) => {
-            for policy in tenant.logins.decider.in_force().iter() {
+            let policies = tenant.logins.decider.in_force();
+            for policy in policies.iter() {
                 tracing::info!(
                     policy = &*policy.name,
                     plugin = policy.plugin.name(),
@@ -164,6 +165,7 @@ fn reload(tenant: &Shared) -> Option<bool> {
                     "plugin and policy reloaded"
                 );
             }
+            log_warnings(&policies);
             Some(true)
         }
         Ok(false) => Some(false),
@@ -174,6 +176,15 @@ fn reload(tenant: &Shared) -> Option<bool> {
         Err(error) => {
             tracing::error!(%error, "not reloaded: what was in force stays");
             None
+        }
+    }
+}
+
+/// Logs the options of the policies that give a protection up or have no effect.
+pub(super) fn log_warnings(policies: &[Policy]) {
+    for policy in policies {
+        for warning in policy.warnings.iter() {
+            tracing::warn!(policy = &*policy.name, %warning, "the policy gives a protection up or has an idle option");
         }
     }
 }

@@ -179,6 +179,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     for weakness in tenant.config.weaknesses() {
         tracing::warn!(weakness, "the configuration weakens the tenant");
     }
+    reload::log_warnings(&tenant.logins.decider.in_force());
     seed_patiently(&tenant)?;
     // Without it everything works but this; SIGHUP does it, too.
     if let Err(error) = watch.start(&tenant) {

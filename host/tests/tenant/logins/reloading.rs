@@ -18,6 +18,8 @@ crate::tests![
     a_folder_that_is_removed_and_comes_back,
     a_policy_that_is_written_all_the_time,
     a_broken_policy_is_not,
+    a_broken_policy_is_logged_with_key_place_and_suggestion,
+    what_a_policy_gives_up_is_logged_at_the_start_and_at_a_reload,
     another_plugin_is_taken_and_a_broken_one_is_not,
     a_later_file_takes_the_place_of_one_that_still_compiles,
     a_hang_up_reads_again,
@@ -89,6 +91,53 @@ fn a_broken_policy_is_not() {
     policy.write(OFF);
     wait(&tenant, RELOADED, 1);
     assert!(!is_linked(&tenant, "three"));
+}
+
+/// The lines of the log with this message.
+fn lines(tenant: &Tenant, message: &str) -> Vec<serde_json::Value> {
+    tenant.log().into_iter().filter(|line| line["message"] == message).collect()
+}
+
+fn a_broken_policy_is_logged_with_key_place_and_suggestion() {
+    let policy = File::with(AUTO);
+    let tenant = started(&["--policy", policy.name()]);
+    let why = |number: usize| {
+        wait(&tenant, REFUSED, number);
+        let error = lines(&tenant, REFUSED)[number - 1]["error"].as_str().expect("a text").to_owned();
+        error.strip_prefix(policy.name()).expect("the file").to_owned()
+    };
+    policy.write("{\r\n  \"prompts\": {\r\n    \"max\": 3,\r\n    \"grace\": true\r\n  }\r\n}\r\n");
+    let expected = ", line 4, column 17: the policy: `prompts.grace`: expected a whole number from 0 to 4294967295, not `true`";
+    assert_eq!(why(1), expected);
+    assert!(is_linked(&tenant, "one"));
+    policy.write("{\n  \"mode\": \"atuo\"\n}\n");
+    tenant.running.signal("HUP");
+    let told = why(2);
+    let (place, known) =
+        (", line 2, column 16: the policy: `mode`: unknown value `atuo`, ", "; did you mean `auto`?");
+    assert!(told.starts_with(place) && told.ends_with(known), "{told}");
+    assert!(is_linked(&tenant, "two"));
+}
+
+const GIVEN_UP: &str = "the policy gives a protection up or has an idle option";
+
+fn what_a_policy_gives_up_is_logged_at_the_start_and_at_a_reload() {
+    let policy = File::with("{\n  \"mode\": \"auto\",\n  \"mfa\": \"ignore\"\n}");
+    let tenant = started(&["--policy", policy.name()]);
+    let warning = |number: usize| {
+        wait(&tenant, GIVEN_UP, number);
+        lines(&tenant, GIVEN_UP)[number - 1]["warning"]
+            .as_str()
+            .expect("a text")
+            .replace(policy.name(), "p.json")
+    };
+    assert_eq!(
+        warning(1),
+        "p.json, line 3, column 3: the policy: `mfa`: A login without a second factor gets into an account that has one. (S-53 in docs/security.md)"
+    );
+    policy.write("{\"unlink_cooldown_days\": 0}");
+    wait(&tenant, RELOADED, 1);
+    assert!(warning(2).starts_with("p.json, line 1, column 2: the policy: `unlink_cooldown_days`: "));
 }
 
 fn another_plugin_is_taken_and_a_broken_one_is_not() {
