@@ -9,7 +9,7 @@ use crate::bindings::{
     Timestamp, User,
 };
 use crate::counterfactual;
-use crate::decide::{Input, Plan, PlannedDecision, decide, needs_look_up};
+use crate::decide::{BeforeLookUp, Input, Plan, PlannedDecision};
 use crate::linking_state::LinkingState;
 use crate::reason::Code;
 use crate::rules::error_words;
@@ -89,7 +89,8 @@ fn decide_and_do(
     host: &mut impl Host,
 ) -> Outcome {
     let now = host.now();
-    let asks = needs_look_up(event, policy);
+    let before = BeforeLookUp::weigh(event, policy);
+    let asks = before.needs_look_up();
     let looked_up = if asks { look_up(event, policy, host) } else { Ok(Vec::new()) };
     let (found, failed) = match looked_up {
         Ok(found) => (found, None),
@@ -108,7 +109,7 @@ fn decide_and_do(
         let detail = "The account that was proved does not have this login's address, or not any more.";
         return outcome(Decision::Proceed, vec![Code::ProofForeign.about(&[&event.user.user_id], detail)]);
     }
-    let plan = decide(&input);
+    let plan = before.decide(&input);
     let counterfactual = event.trace.then(|| counterfactual::of(&input, &plan)).flatten();
     let trace = plan.trace.clone();
     let was_to_link = matches!(plan.decision, PlannedDecision::Link(_));

@@ -10,7 +10,7 @@ mod facts;
 mod options;
 mod world;
 
-use crate::decide::{Input, Plan, PlannedDecision, needs_look_up};
+use crate::decide::{BeforeLookUp, Input, Plan, PlannedDecision};
 use crate::reason::capped;
 use facts::FACTS;
 use options::OPTIONS;
@@ -61,11 +61,9 @@ pub fn of(input: &Input, plan: &Plan) -> Option<String> {
     if matches!(plan.decision, PlannedDecision::Link(_)) {
         return away(&start, input);
     }
-    if !needs_look_up(input.event, input.policy) {
+    if !BeforeLookUp::weigh(input.event, input.policy).needs_look_up() {
         // The host can look up what this login may not: it tries the settings.
-        let looks_up = |world: &World| needs_look_up(&world.event, &world.policy);
-        let settings = OPTIONS.iter().filter_map(|change| start.with(change, input)).find(looks_up);
-        return Some(settings.map_or_else(
+        return Some(towards_look_up(start, input).map_or_else(
             || NOT_LOOKED_UP.to_owned(),
             |world| sentence(&world, "the other accounts with this address would be looked up"),
         ));
@@ -82,6 +80,23 @@ pub fn of(input: &Input, plan: &Plan) -> Option<String> {
         }
     }
     Some(if text.is_empty() { NONE_FOUND.to_owned() } else { text })
+}
+
+/// The changes with which the other accounts would be looked up: each gets past
+/// the rule that stops the login before.
+fn towards_look_up(start: World, input: &Input) -> Option<World> {
+    let mut world = start;
+    for _ in 0..TOGETHER {
+        let before = world.rules_before_look_up();
+        let changes = OPTIONS.iter().chain(FACTS);
+        world = changes
+            .filter_map(|change| world.with(change, input))
+            .find(|changed| changed.rules_before_look_up().passed() > before.passed())?;
+        if world.rules_before_look_up().needs_look_up() {
+            return Some(world);
+        }
+    }
+    None
 }
 
 /// A change that keeps two accounts apart which are linked.

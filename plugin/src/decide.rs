@@ -1,16 +1,16 @@
 //! The decision: a pure and total function of the login, the candidates and the
 //! policy.
 
-use link_policy::{Mode, Policy};
+use link_policy::Policy;
 
 use crate::account::Account;
-use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict as Traced, Verification};
-use crate::email;
+use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict as Traced};
 use crate::metadata;
 use crate::reason::{Code, capped};
-use crate::rules::{self, Course, RULES, Stop, Verdict, Wish};
-use crate::situation::Situation;
+use crate::rules::{self, AFTER_LOOK_UP, BEFORE_LOOK_UP, Course, Stop, Verdict, Wish};
+use crate::situation::{LoginContext, Situation};
 
+pub use crate::rules::RULES;
 pub use crate::situation::Input;
 
 /// What is to be done, and why.
@@ -40,71 +40,111 @@ pub enum PlannedDecision {
 /// Reasons of one outcome; the contract allows 100.
 const REASONS: usize = 50;
 
+/// A login that the rules before the look-up have been weighed for.
+pub struct BeforeLookUp<'a> {
+    login: LoginContext<'a>,
+    course: Course,
+    passed: usize,
+    trace: Vec<Traced>,
+}
+
+impl<'a> BeforeLookUp<'a> {
+    /// Weighs the rules before the look-up.
+    #[must_use]
+    pub fn weigh(event: &'a LoginEvent, policy: &'a Policy) -> Self {
+        let login = LoginContext::new(event, policy);
+        let (mut course, mut passed, mut trace): (Course, _, _) = (None, 0, Vec::new());
+        for rule in &BEFORE_LOOK_UP {
+            let verdict = (rule.weigh)(&login);
+            let is_decided = course.is_some();
+            if event.trace {
+                trace.push(traced(trace.len(), &verdict, is_decided));
+            }
+            match verdict {
+                Verdict::Stops(stop) if !is_decided => course = Some(stop),
+                _ if !is_decided => passed += 1,
+                _ => {}
+            }
+            if course.is_some() && !event.trace {
+                break;
+            }
+        }
+        Self { login, course, passed, trace }
+    }
+
+    /// Whether the other accounts have to be looked up: a look-up costs a call,
+    /// and an unverified login may not make one.
+    #[must_use]
+    pub fn needs_look_up(&self) -> bool {
+        self.course.is_none()
+    }
+
+    /// How many rules have passed before one stopped the login.
+    pub(crate) fn passed(&self) -> usize {
+        self.passed
+    }
+
+    /// Decides with the result of the look-up, which is not regarded where none was
+    /// needed. `input` is of the same login and policy.
+    #[must_use]
+    pub fn decide(self, input: &Input) -> Plan {
+        let Self { login, mut course, mut trace, .. } = self;
+        let was_looked_up = course.is_none();
+        let nothing_found = Input { found: &[], failed: None, ..*input };
+        let situation = Situation::new(login, if was_looked_up { input } else { &nothing_found });
+        let mut overruled: Vec<Reason> = Vec::new();
+        let mut notes: Vec<Reason> = Vec::new();
+        for rule in &AFTER_LOOK_UP {
+            let is_decided = course.is_some();
+            // What has been decided only an overruling rule can change; the others
+            // are weighed for who reads the trace.
+            if is_decided && !rule.overrules && !input.event.trace {
+                continue;
+            }
+            let verdict = if was_looked_up || rule.overrules {
+                (rule.weigh)(&situation, &course)
+            } else {
+                Verdict::NotApplicable
+            };
+            if input.event.trace {
+                trace.push(traced(trace.len(), &verdict, is_decided));
+            }
+            match verdict {
+                Verdict::Stops(stop) if !is_decided => course = Some(stop),
+                Verdict::Replaces(stop) => overruled.extend(course.replace(stop).map(|stop| stop.reason)),
+                Verdict::Notes(reasons) if !is_decided => notes.extend(reasons),
+                _ => {}
+            }
+        }
+        // The last rule stops whatever has not been stopped.
+        let Stop { wish, reason } = course.unwrap_or_else(nothing_stopped);
+        let mut reasons = vec![reason];
+        reasons.extend(overruled);
+        reasons.extend(notes);
+        // One for every account left out would be as many as the directory has.
+        reasons.truncate(REASONS);
+        let decision = match wish {
+            Wish::Proceed => PlannedDecision::Proceed,
+            Wish::Ask(step, candidates) => PlannedDecision::Ask(step, candidates),
+            Wish::Deny(message) => PlannedDecision::Deny(message.to_owned()),
+            Wish::Link => PlannedDecision::Link(links(&situation, &mut reasons)),
+        };
+        Plan { decision, reasons, trace }
+    }
+}
+
 /// Decides. Total: every input gives a plan with a reason.
 #[must_use]
 pub fn decide(input: &Input) -> Plan {
-    let situation = Situation::of(input);
-    let mut course: Course = None;
-    let mut overruled: Vec<Reason> = Vec::new();
-    let mut notes: Vec<Reason> = Vec::new();
-    let mut trace = Vec::new();
-    for rule in &RULES {
-        // What has been decided only an overruling rule can change; the others
-        // are weighed for who reads the trace.
-        if course.is_some() && !rule.overrules && !input.event.trace {
-            continue;
-        }
-        let verdict = (rule.weigh)(&situation, &course);
-        if input.event.trace {
-            trace.push(traced(rule, &verdict, course.is_some()));
-        }
-        match verdict {
-            Verdict::Stops(stop) if course.is_none() => course = Some(stop),
-            Verdict::Replaces(stop) => overruled.extend(course.replace(stop).map(|stop| stop.reason)),
-            Verdict::Notes(reasons) if course.is_none() => notes.extend(reasons),
-            _ => {}
-        }
-    }
-    // The last rule stops whatever has not been stopped.
-    let Stop { wish, reason } = course.unwrap_or_else(nothing_stopped);
-    let mut reasons = vec![reason];
-    reasons.extend(overruled);
-    reasons.extend(notes);
-    // One for every account left out would be as many as the directory has.
-    reasons.truncate(REASONS);
-    let decision = match wish {
-        Wish::Proceed => PlannedDecision::Proceed,
-        Wish::Ask(step, candidates) => PlannedDecision::Ask(step, candidates),
-        Wish::Deny(message) => PlannedDecision::Deny(message.to_owned()),
-        Wish::Link => PlannedDecision::Link(links(&situation, &mut reasons)),
-    };
-    Plan { decision, reasons, trace }
-}
-
-/// Whether any account has to be looked up: a look-up costs a call, and an
-/// unverified login may not make one.
-#[must_use]
-pub fn needs_look_up(event: &LoginEvent, policy: &Policy) -> bool {
-    let user = &event.user;
-    policy.mode != Mode::Off
-        && !user.blocked
-        && user.email_verified == Verification::Verified
-        && user.email.as_deref().is_some_and(email::may_be_looked_up)
-        && !leads_through_excluded_connection(event, policy)
-        && !event.client_id.as_ref().is_some_and(|client| policy.excluded_clients.contains(client))
-        && !event.organization_id.as_ref().is_some_and(|org| policy.excluded_organizations.contains(org))
-}
-
-fn leads_through_excluded_connection(event: &LoginEvent, policy: &Policy) -> bool {
-    let excluded = &policy.excluded_connections;
-    !excluded.is_empty() && Account::of_login(event, policy).connection_in(excluded).is_some()
+    BeforeLookUp::weigh(input.event, input.policy).decide(input)
 }
 
 fn nothing_stopped() -> Stop {
     Stop { wish: Wish::Proceed, reason: Code::NoCandidate.about(&[], "No rule has decided.") }
 }
 
-fn traced(rule: &rules::Rule, verdict: &Verdict, decided: bool) -> Traced {
+/// The line of the trace for the rule at this place, from 0.
+fn traced(place: usize, verdict: &Verdict, decided: bool) -> Traced {
     let codes = |reasons: &[Reason]| reasons.iter().map(|it| it.code.as_str()).collect::<Vec<_>>().join(", ");
     let (word, evidence) = match verdict {
         Verdict::NotApplicable => ("not applicable", String::new()),
@@ -115,7 +155,7 @@ fn traced(rule: &rules::Rule, verdict: &Verdict, decided: bool) -> Traced {
         Verdict::Replaces(stop) => ("overrules", stop.reason.code.clone()),
     };
     Traced {
-        rule: format!("{} {}", rule.number, rule.name),
+        rule: format!("{} {}", place + 1, RULES[place]),
         verdict: word.to_owned(),
         evidence: capped(evidence),
     }

@@ -34,13 +34,6 @@ fn local_part(address: &str) -> &str {
     address.rsplit_once('@').map_or(address, |(local, _)| local)
 }
 
-/// Whether the host looks an address up: it has something before and behind its
-/// last `@`.
-#[must_use]
-pub fn may_be_looked_up(address: &str) -> bool {
-    address.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
-}
-
 /// The domain, as it stands.
 #[must_use]
 pub fn domain(address: &str) -> &str {

@@ -1,8 +1,8 @@
 //! Links users by verified e-mail address: a Ligature plugin.
 //!
-//! [`decide`] is a plain function over what the host was asked: 29 rules in one
-//! table (`rules`), over what is known (`situation`). [`carry_out`] does what it
-//! says. Both run natively in the tests. Only [`bindings`] and
+//! [`decide`] is a plain function of the login and the look-up's result: rules in
+//! two tables (`rules`), before the look-up and after it. [`carry_out`] makes the
+//! look-up and the links. Both run natively in the tests. Only [`bindings`] and
 //! `component` know that the plugin is a WebAssembly component.
 
 mod account;

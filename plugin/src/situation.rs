@@ -33,6 +33,20 @@ pub struct Input<'a> {
     pub now: Timestamp,
 }
 
+/// The login before any look-up.
+pub(crate) struct LoginContext<'a> {
+    pub(crate) event: &'a LoginEvent,
+    pub(crate) policy: &'a Policy,
+    /// The account that logs in.
+    pub(crate) current: Account<'a>,
+}
+
+impl<'a> LoginContext<'a> {
+    pub(crate) fn new(event: &'a LoginEvent, policy: &'a Policy) -> Self {
+        Self { event, policy, current: Account::of_login(event, policy) }
+    }
+}
+
 /// An account with the login's address.
 pub(crate) struct Candidate<'a> {
     pub(crate) account: Account<'a>,
@@ -61,10 +75,15 @@ pub(crate) struct Situation<'a> {
 
 impl<'a> Situation<'a> {
     pub(crate) fn of(input: &'a Input<'a>) -> Self {
+        Self::new(LoginContext::new(input.event, input.policy), input)
+    }
+
+    /// The situation after the look-up. `login` is that of the input.
+    pub(crate) fn new(login: LoginContext<'a>, input: &'a Input<'a>) -> Self {
         let mut situation = Self {
             input,
             policy: input.policy,
-            current: Account::of_login(input.event, input.policy),
+            current: login.current,
             dropped: Vec::new(),
             barred: Vec::new(),
             eligible: Vec::new(),

@@ -6,7 +6,7 @@ use link_policy::{Policy, members};
 
 use super::{Change, NewValue};
 use crate::bindings::{LoginEvent, Timestamp, User};
-use crate::decide::{Input, Plan, decide};
+use crate::decide::{BeforeLookUp, Input, Plan, decide};
 use crate::json;
 
 /// The login, the accounts and the policy, and what was changed in them.
@@ -108,6 +108,10 @@ impl World {
 
     pub(super) fn input<'a>(&'a self, input: &Input<'a>) -> Input<'a> {
         Input { event: &self.event, policy: &self.policy, found: &self.found, now: self.now, ..*input }
+    }
+
+    pub(super) fn rules_before_look_up(&self) -> BeforeLookUp<'_> {
+        BeforeLookUp::weigh(&self.event, &self.policy)
     }
 
     pub(super) fn decide(&self, input: &Input) -> Plan {

@@ -1,4 +1,4 @@
-//! Rules 15 to 24: what the accounts are, and which one stays.
+//! Rules on the accounts that would be linked, and on the one that stays.
 
 use link_policy::{Caution, Mfa, PrivilegedDecision, RequireVerified};
 

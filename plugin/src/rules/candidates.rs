@@ -1,15 +1,73 @@
-//! Rules 8 to 14: who has the address, and which of them is meant.
+//! Rules on the look-up and the accounts found: which of them are candidates, and
+//! which one is meant.
 
-use link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnMultiple};
+use link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnError, OnMultiple};
 
-use super::login::{by_tenant_in_words, cut};
-use super::{Course, Verdict, Wish, ask, no_op, passes, passes_with, stop, strictly};
+use super::before_look_up::{blocked_domain, by_tenant_in_words, cut, excluded_connection, foreign_domain};
+use super::{Course, Verdict, Wish, ask, error_words, no_op, passes, passes_with, stop, strictly};
 use crate::account::Account;
-use crate::bindings::{Reason, Step, Verification};
+use crate::bindings::{ApiError, Reason, Step, Verification};
 use crate::email::Match;
 use crate::reason::Code;
 use crate::situation::Situation;
 use crate::trust::is_per_connection;
+
+pub(super) fn look_up_complete(s: &Situation, _: &Course) -> Verdict {
+    let wish = || match s.policy.on_error {
+        OnError::LoginWithoutLink => Wish::Proceed,
+        OnError::Deny => Wish::Deny("Your accounts could not be looked up. Please try again later."),
+    };
+    let limit = s.policy.limits.max_candidates;
+    let too_many = |limit: u32| {
+        let detail = format!("More than {limit} accounts have this address; nobody can tell which is meant.");
+        no_op(Code::TooManyCandidates.about(&[], detail))
+    };
+    match s.input.failed {
+        Some(ApiError::TooMany(limit)) => too_many(*limit),
+        Some(error @ ApiError::AlreadyLinked(_)) => {
+            let detail = format!("Another login was faster: {}.", error_words(error));
+            no_op(Code::RaceLost.about(&[s.current.id()], detail))
+        }
+        Some(ApiError::RateLimited(_)) => {
+            stop(wish(), Code::RateLimited.about(&[], "The directory asked for fewer calls."))
+        }
+        Some(error) => {
+            let detail = format!("The accounts with this address are not known: {}.", error_words(error));
+            stop(wish(), Code::LookupFailed.about(&[], detail))
+        }
+        None if s.input.found.len() > limit as usize => too_many(limit),
+        None => passes_with(s, || format!("{} other account(s)", s.input.found.len())),
+    }
+}
+
+pub(super) fn excluded(s: &Situation, _: &Course) -> Verdict {
+    first_of_meant(s, |account| excluded_connection(s.policy, account), "no candidate is")
+}
+
+pub(super) fn domain_owned(s: &Situation, _: &Course) -> Verdict {
+    let foreign = |account: &Account| foreign_domain(s.current.email(), account);
+    first_of_meant(s, foreign, "no other domains are listed for theirs")
+}
+
+pub(super) fn domain_allowed(s: &Situation, _: &Course) -> Verdict {
+    let blocked = |account: &Account| blocked_domain(s.policy, s.current.email(), account);
+    first_of_meant(s, blocked, "not in `blocked_domains` for theirs")
+}
+
+/// Stops at the first of the meant candidates that there is a reason against.
+fn first_of_meant(
+    s: &Situation,
+    reason: impl Fn(&Account) -> Option<Reason>,
+    passed: &'static str,
+) -> Verdict {
+    if s.meant.is_empty() {
+        return Verdict::NotApplicable;
+    }
+    match s.meant().find_map(|candidate| reason(&candidate.account)) {
+        Some(reason) => no_op(reason),
+        None => passes(passed),
+    }
+}
 
 pub(super) fn dropped(s: &Situation, _: &Course) -> Verdict {
     let detail = |code: Code| match code {

@@ -1,9 +1,13 @@
-//! The rules, in their order. The first that stops the decision decides; all of
-//! them are traced.
+//! The rules, in two tables: those that are weighed before the look-up, on the
+//! login alone, and those that are weighed after it. The first that stops the
+//! decision decides; all of them are traced.
+//!
+//! A new rule is a function in one of the files below, a line in one of the two
+//! tables, and a case. Its number is its place.
 
 mod accounts;
+mod before_look_up;
 mod candidates;
-mod login;
 mod mode;
 
 use std::borrow::Cow;
@@ -12,15 +16,21 @@ use link_policy::Strictness;
 
 use crate::account::Account;
 use crate::bindings::{ApiError, Reason, Step};
-use crate::situation::Situation;
+use crate::situation::{LoginContext, Situation};
 
 pub(crate) use accounts::sides;
 
-/// One rule.
-pub(crate) struct Rule {
-    pub(crate) number: u8,
+/// A rule that is weighed on the login alone. No account is looked up for a login
+/// that one of these stops.
+pub(crate) struct RuleBefore {
     pub(crate) name: &'static str,
-    /// Whether it can take the place of what was decided.
+    pub(crate) weigh: fn(&LoginContext) -> Verdict,
+}
+
+/// A rule that is weighed on the login and the accounts found.
+pub(crate) struct RuleAfter {
+    pub(crate) name: &'static str,
+    /// Whether it can replace what was decided.
     pub(crate) overrules: bool,
     pub(crate) weigh: fn(&Situation, &Course) -> Verdict,
 }
@@ -59,46 +69,69 @@ pub(crate) enum Wish {
     Link,
 }
 
-#[rustfmt::skip]
-pub(crate) const RULES: [Rule; 29] = [
-    rule(1, "nothing is excluded", login::excluded),
-    rule(2, "the login's account is not blocked", login::current_blocked),
-    rule(3, "the address can be compared", login::address),
-    rule(4, "the login's address is verified", login::verified),
-    rule(5, "the connections speak for the domain", login::domain_owned),
-    rule(6, "the domain is allowed", login::domain_allowed),
-    rule(7, "the look-up is complete", login::look_up),
-    rule(8, "some account found can be weighed", candidates::dropped),
-    rule(9, "there is a candidate", candidates::candidate),
-    rule(10, "no candidate is blocked", candidates::candidate_blocked),
-    rule(11, "the candidate is verified, as it is now", candidates::candidate_verified),
-    rule(12, "no provider knows the accounts twice", candidates::same_provider),
-    rule(13, "databases and address are unambiguous", candidates::ambiguous),
-    rule(14, "one candidate is meant", candidates::one_meant),
-    rule(15, "both belong to one organization and group", accounts::organization),
-    rule(16, "a directory manages at most one", accounts::managed),
-    rule(17, "metadata that must be equal is", accounts::metadata_equal),
-    rule(18, "neither account has power", accounts::privileged),
-    rule(19, "no second factor is bypassed or lost", accounts::mfa),
-    // The stronger question first: a log-in to the other account, then a yes.
-    rule(20, "the connections that vouch are trusted", accounts::trusted),
-    rule(21, "the accounts' identities are their owners'", accounts::trojan),
-    rule(22, "the primary is chosen", accounts::primary),
-    rule(23, "no account with linked identities is demoted", accounts::demotes),
-    rule(24, "the primary stays within limits", accounts::limits),
-    rule(25, "the mode asks", mode::mode_asks),
-    overruling(26, "the user can be asked now", mode::can_ask),
-    rule(27, "a required link is not declined", mode::required),
-    overruling(28, "the mode only observes", mode::observes),
-    rule(29, "everything has passed", mode::all_passed),
+pub(crate) const BEFORE_LOOK_UP: [RuleBefore; 6] = [
+    before("the login is not excluded", before_look_up::excluded),
+    before("the login's account is not blocked", before_look_up::blocked),
+    before("the address can be compared", before_look_up::address),
+    before("the login's address is verified", before_look_up::verified),
+    before("the login's connections speak for the domain", before_look_up::domain_owned),
+    before("the login's domain is allowed", before_look_up::domain_allowed),
 ];
 
-const fn rule(number: u8, name: &'static str, weigh: fn(&Situation, &Course) -> Verdict) -> Rule {
-    Rule { number, name, overrules: false, weigh }
+pub(crate) const AFTER_LOOK_UP: [RuleAfter; 26] = [
+    after("the look-up is complete", candidates::look_up_complete),
+    after("no candidate is excluded", candidates::excluded),
+    after("the candidates' connections speak for the domain", candidates::domain_owned),
+    after("the candidates' domain is allowed", candidates::domain_allowed),
+    after("some account found can be weighed", candidates::dropped),
+    after("there is a candidate", candidates::candidate),
+    after("no candidate is blocked", candidates::candidate_blocked),
+    after("the candidate is verified, as it is now", candidates::candidate_verified),
+    after("no provider knows the accounts twice", candidates::same_provider),
+    after("databases and address are unambiguous", candidates::ambiguous),
+    after("one candidate is meant", candidates::one_meant),
+    after("both belong to one organization and group", accounts::organization),
+    after("a directory manages at most one", accounts::managed),
+    after("metadata that must be equal is", accounts::metadata_equal),
+    after("neither account has power", accounts::privileged),
+    after("no second factor is bypassed or lost", accounts::mfa),
+    // The stronger question first: a log-in to the other account, then a yes.
+    after("the connections that vouch are trusted", accounts::trusted),
+    after("the accounts' identities are their owners'", accounts::trojan),
+    after("the primary is chosen", accounts::primary),
+    after("no account with linked identities is demoted", accounts::demotes),
+    after("the primary stays within limits", accounts::limits),
+    after("the mode asks", mode::mode_asks),
+    overruling("the user can be asked now", mode::can_ask),
+    after("a required link is not declined", mode::required),
+    overruling("the mode only observes", mode::observes),
+    after("everything has passed", mode::all_passed),
+];
+
+/// The names of all rules, in their order. A rule's number is its place, from 1.
+pub const RULES: [&str; BEFORE_LOOK_UP.len() + AFTER_LOOK_UP.len()] = {
+    let mut names = [""; BEFORE_LOOK_UP.len() + AFTER_LOOK_UP.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = match place.checked_sub(BEFORE_LOOK_UP.len()) {
+            None => BEFORE_LOOK_UP[place].name,
+            Some(behind) => AFTER_LOOK_UP[behind].name,
+        };
+        place += 1;
+    }
+    names
+};
+
+const fn before(name: &'static str, weigh: fn(&LoginContext) -> Verdict) -> RuleBefore {
+    RuleBefore { name, weigh }
 }
 
-const fn overruling(number: u8, name: &'static str, weigh: fn(&Situation, &Course) -> Verdict) -> Rule {
-    Rule { number, name, overrules: true, weigh }
+const fn after(name: &'static str, weigh: fn(&Situation, &Course) -> Verdict) -> RuleAfter {
+    RuleAfter { name, overrules: false, weigh }
+}
+
+const fn overruling(name: &'static str, weigh: fn(&Situation, &Course) -> Verdict) -> RuleAfter {
+    RuleAfter { name, overrules: true, weigh }
 }
 
 fn stop(wish: Wish, reason: Reason) -> Verdict {

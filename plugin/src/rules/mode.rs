@@ -1,4 +1,4 @@
-//! Rules 25 to 29: what the mode makes of it.
+//! Rules on what the mode makes of the decision.
 
 use link_policy::Mode;
 

@@ -12,7 +12,7 @@ use link_users_by_email::bindings::{
     ApiError, Decision, Identity, LinkRequest, LoginEvent, Outcome, Timestamp, User, Verification,
 };
 use link_users_by_email::carry_out::{Host, on_login};
-use link_users_by_email::decide::{Input, Plan, PlannedDecision, decide, needs_look_up};
+use link_users_by_email::decide::{BeforeLookUp, Input, Plan, PlannedDecision, RULES, decide};
 use proptest::prelude::*;
 
 const NOW: Timestamp = 1_795_255_200_000;
@@ -235,7 +235,7 @@ proptest! {
         let explained = plan(&explained, &policy, &users[1..]);
         prop_assert_eq!(plain.decision, explained.decision);
         prop_assert_eq!(plain.reasons, explained.reasons);
-        prop_assert_eq!(explained.trace.len(), 29);
+        prop_assert_eq!(explained.trace.len(), RULES.len());
     }
 
     #[test]
@@ -251,7 +251,7 @@ proptest! {
         let event = LoginEvent { trace, ..event(&users[0]) };
         let plan = plan(&event, &policy, &users[1..]);
         prop_assert!(!plan.reasons.is_empty());
-        prop_assert_eq!(plan.trace.len(), if trace { 29 } else { 0 });
+        prop_assert_eq!(plan.trace.len(), if trace { RULES.len() } else { 0 });
         prop_assert!(plan.reasons.iter().all(|reason| reason.detail.len() <= 1024));
     }
 
@@ -476,7 +476,7 @@ fn the_generated_logins_come_to_every_decision() {
 #[test]
 fn an_unverified_login_looks_nobody_up() {
     let user = User { email_verified: Verification::Unverified, ..good("google-oauth2|1", 1) };
-    assert!(!needs_look_up(&event(&user), &auto()));
+    assert!(!BeforeLookUp::weigh(&event(&user), &auto()).needs_look_up());
     let outcome: Outcome = on_login(&event(&user), &auto(), &mut World { users: vec![good("auth0|1", 1)] });
     assert_eq!(outcome.decision, Decision::Proceed);
 }

@@ -279,10 +279,14 @@ pub fn i12(state: &State, account: usize, decide: &Decide) -> Result<(), String>
     Ok(())
 }
 
+/// Reasons of rules that are weighed on the login alone, and on candidates too.
+const STOPS_BEFORE_LOOK_UP: [&str; 3] = ["CONNECTION_EXCLUDED", "DOMAIN_NOT_OWNED", "DOMAIN_NOT_ALLOWED"];
+
 /// Invariant 13: whichever of two accounts logs in, the decision is the same, but
 /// for who is asked. Says where it does not hold. An account whose address is not
 /// verified looks nobody up, so that of two logins one of which is such only the
-/// links are compared.
+/// links are compared. Two logins that are both stopped before the look-up have
+/// reasons of their own.
 ///
 /// # Errors
 ///
@@ -291,7 +295,8 @@ pub fn i13(state: &State, pair: (usize, usize), decide: &Decide) -> Result<(), S
     let [one, other] = [pair.0, pair.1].map(|account| decide(&state.event(account, 0)));
     let is_verified = |account: usize| state.0[account][0].says == Says::Verified;
     let is_same = if is_verified(pair.0) && is_verified(pair.1) {
-        one == other
+        let stopped = [&one, &other].iter().all(|it| STOPS_BEFORE_LOOK_UP.contains(&it.code.as_str()));
+        (&one.what, &one.left) == (&other.what, &other.left) && (stopped || one.code == other.code)
     } else {
         (one.is_link(), &one.left) == (other.is_link(), &other.left)
     };

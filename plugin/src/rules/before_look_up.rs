@@ -1,0 +1,162 @@
+//! Rules that are weighed before the look-up, on the login alone. What holds of
+//! the login's account and of candidates alike is one function for both.
+
+use link_policy::{Mode, Policy};
+
+use super::{Verdict, no_op, passes};
+use crate::account::{Account, Claim};
+use crate::bindings::{Reason, Verification};
+use crate::email::{self, Form};
+use crate::reason::Code;
+use crate::situation::{LoginContext, why_address_does_not_count};
+use crate::trust::Trust;
+
+pub(super) fn excluded(login: &LoginContext) -> Verdict {
+    let (event, policy, current) = (login.event, login.policy, &login.current);
+    if policy.mode == Mode::Off {
+        return no_op(Code::PolicyDisabled.about(&[], "The policy's mode is `off`."));
+    }
+    if let Some(reason) = excluded_connection(policy, current) {
+        return no_op(reason);
+    }
+    if event.client_id.as_ref().is_some_and(|client| policy.excluded_clients.contains(client)) {
+        return no_op(Code::ClientExcluded.about(&[], "The application is in `excluded_clients`."));
+    }
+    if event.organization_id.as_ref().is_some_and(|org| policy.excluded_organizations.contains(org)) {
+        return no_op(
+            Code::OrganizationExcluded.about(&[], "The organization is in `excluded_organizations`."),
+        );
+    }
+    if current.state.opted_out() {
+        return no_op(Code::OptedOut.about(&[current.id()], "The account that logs in is excepted from linking, or its marks in `app_metadata` cannot be read."));
+    }
+    passes("no connection, neither application, organization nor account")
+}
+
+/// The reason why the policy leaves an account alone, if one of its connections is
+/// excluded.
+pub(super) fn excluded_connection(policy: &Policy, account: &Account) -> Option<Reason> {
+    let connection = account.connection_in(&policy.excluded_connections)?;
+    let detail = format!("`{connection}` is in `excluded_connections`.");
+    Some(Code::ConnectionExcluded.about(&[account.id()], detail))
+}
+
+pub(super) fn blocked(login: &LoginContext) -> Verdict {
+    if login.current.user.blocked {
+        let id = &[login.current.id()];
+        return no_op(Code::CurrentBlocked.about(id, "The account that logs in is blocked."));
+    }
+    passes("not blocked")
+}
+
+pub(super) fn address(login: &LoginContext) -> Verdict {
+    let id = &[login.current.id()];
+    match login.current.user.email.as_deref().unwrap_or_default() {
+        "" => no_op(Code::NoEmail.about(id, "The account that logs in has no e-mail address.")),
+        email => match email::form(email) {
+            Form::Plain => passes("plain"),
+            Form::NonAscii => {
+                let detail = "The login's address has characters beyond ASCII, which can look like others.";
+                no_op(Code::EmailNonAscii.about(id, detail))
+            }
+            Form::Malformed => {
+                no_op(Code::EmailMalformed.about(id, "The login's address is not one that can be compared."))
+            }
+        },
+    }
+}
+
+pub(super) fn verified(login: &LoginContext) -> Verdict {
+    let id = &[login.current.id()];
+    let unproved = |code: Code, detail: &str| {
+        no_op(code.about(id, [detail, by_tenant_in_words(&login.current)].concat()))
+    };
+    let unknown = |detail: &str| unproved(Code::EmailVerifiedUnknown, detail);
+    match &login.current.user.email_verified {
+        Verification::Verified => {}
+        Verification::Unverified => {
+            return unproved(Code::EmailUnverifiedCurrent, "The address of this login is not verified.");
+        }
+        Verification::Absent => return unknown("The login does not say whether its address is verified."),
+        Verification::Null => return unknown("`email_verified` of the login is null, which proves nothing."),
+        Verification::NotBoolean(held) => {
+            let detail =
+                format!("`email_verified` of the login is {}; only the boolean true counts.", cut(held));
+            return no_op(Code::EmailVerifiedNotBoolean.about(id, detail));
+        }
+    }
+    let detail = match why_address_does_not_count(&login.current) {
+        None => return passes("true"),
+        Some(code) => (
+            code,
+            match code {
+                Code::PendingEmailChange => "The login's account has a change of its address waiting.",
+                Code::VerificationStale => "The login's address was changed after it was verified.",
+                _ => {
+                    "The login's account has another address than the identity that it is made of, or one that this did not verify."
+                }
+            },
+        ),
+    };
+    no_op(detail.0.about(id, detail.1))
+}
+
+/// When `verified_by_tenant` acts, for an account of a connection in it whose
+/// address does not count. Source of the option: Auth0's Management API, options
+/// of enterprise connections.
+pub(super) fn by_tenant_in_words(account: &Account) -> &'static str {
+    if account.root().trust != Trust::ByTenantOnly {
+        return "";
+    }
+    " `verified_by_tenant` acts on `email_verified: true` alone: the tenant has to set it for the connection (in Auth0, \
+     `should_trust_email_verified_connection`), and then the user is asked."
+}
+
+/// The beginning of a value that has no limit; an outcome's texts have one.
+pub(super) fn cut(value: &str) -> String {
+    value.chars().take(40).collect()
+}
+
+pub(super) fn domain_owned(login: &LoginContext) -> Verdict {
+    match foreign_domain(login.current.email(), &login.current) {
+        Some(reason) => no_op(reason),
+        None => passes("no other domains are listed for it"),
+    }
+}
+
+/// The reason why an account does not count for the login's address, if a
+/// connection of it claims the address and speaks for other domains only.
+pub(super) fn foreign_domain(address: &str, account: &Account) -> Option<Reason> {
+    let not_owned = |it: &&Claim| it.trust == Trust::DomainNotOwned && it.is_of(address);
+    let claim = account.claims().iter().find(not_owned)?;
+    let detail = format!("`{}` speaks for other domains than this address's.", claim.connection);
+    Some(Code::DomainNotOwned.about(&[account.id()], detail))
+}
+
+pub(super) fn domain_allowed(login: &LoginContext) -> Verdict {
+    let (policy, current) = (login.policy, &login.current);
+    if policy.blocked_domains.is_empty() {
+        return passes("`blocked_domains` is empty");
+    }
+    let of_all = is_blocked(policy, "*", current.email()).then(|| blocked_reason(current.email(), current));
+    match of_all.or_else(|| blocked_domain(policy, current.email(), current)) {
+        Some(reason) => no_op(reason),
+        None => passes("not in `blocked_domains`"),
+    }
+}
+
+/// The reason why an account links nothing by the login's address, if the domain is
+/// blocked for one of the account's connections.
+pub(super) fn blocked_domain(policy: &Policy, address: &str, account: &Account) -> Option<Reason> {
+    let is_blocked = |claim: &Claim| is_blocked(policy, claim.connection, address);
+    account.claims().iter().any(is_blocked).then(|| blocked_reason(address, account))
+}
+
+fn is_blocked(policy: &Policy, connection: &str, address: &str) -> bool {
+    policy.blocked_domains.get(connection).is_some_and(|domains| email::is_at(address, domains))
+}
+
+fn blocked_reason(address: &str, account: &Account) -> Reason {
+    let detail = format!("Addresses at {} are in `blocked_domains`.", email::domain(address));
+    Code::DomainNotAllowed.about(&[account.id()], detail)
+}
