@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config` | `tenant.toml`: clients, connections, the first users |
 //! | `server` | listeners, routes, limits, metrics, reload |
+//! | `http` | a request: its parameters, its sender, where its work runs |
 //! | `signing` | issuer, keys, tokens and their verification |
 //! | `people` | sessions, refresh tokens, revocations, passwords, attempts, mails |
 //! | `logins` | one login: proof, event, decision, log event |
@@ -16,6 +17,7 @@
 
 mod config;
 mod embedded;
+mod http;
 mod linking;
 mod logins;
 mod management;

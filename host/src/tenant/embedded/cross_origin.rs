@@ -11,11 +11,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::flows::Ticket;
-use crate::tenant::logins::log_in::{From, Proved};
+use crate::tenant::logins::log_in::Proved;
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::people::random;
 use crate::tenant::people::sessions::Browser;
 use crate::tenant::server::blocking::run;
@@ -26,7 +27,7 @@ use crate::tenant::state::{Shared, Tenant};
 pub(crate) async fn authenticate(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     params: Params,
 ) -> Response {
@@ -40,7 +41,7 @@ pub(crate) async fn authenticate(
 fn authenticated(
     tenant: &Tenant,
     issuer: &Issuer,
-    from: &From,
+    from: &Sender,
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, Refused> {
@@ -76,7 +77,7 @@ fn authenticated(
     Ok((browser.into_cookies(), Json(answer)).into_response())
 }
 
-fn proved(tenant: &Tenant, from: &From, params: &Params) -> Result<Proved, Refused> {
+fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, Refused> {
     let config = &tenant.config;
     let realm = |name: &str| {
         config.connection(name).ok_or_else(|| Refused::request("realm: there is no such connection"))

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::model::User;
 use crate::tenant::config::{Client, LEGACY};
+use crate::tenant::http::params::Params;
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::people::profile;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
@@ -101,7 +101,7 @@ pub(crate) async fn tokeninfo(State(tenant): State<Shared>, request: Request) ->
     let params = if request.headers().contains_key(CONTENT_TYPE) {
         Params::from_request(request, &tenant).await?
     } else {
-        Params::of_form(request.uri().query().unwrap_or_default().as_bytes())?
+        Params::parse_form(request.uri().query().unwrap_or_default().as_bytes())?
     };
     run(&tenant, move |tenant| {
         let unauthorized = || Refused::new(StatusCode::UNAUTHORIZED, "invalid_token", "Unauthorized");

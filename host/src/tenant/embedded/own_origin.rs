@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use crate::tenant::config::LEGACY;
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::OfOlder;
+use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::flows::Ticket;
-use crate::tenant::logins::log_in::From;
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::oauth::authorize::authorize;
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::oauth::{answer, authorization};
 use crate::tenant::people::sessions::Browser;
 use crate::tenant::server::blocking::run;
@@ -38,7 +38,7 @@ struct Continue {
 pub(crate) async fn login(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     params: Params,
 ) -> Response {
@@ -53,7 +53,7 @@ pub(crate) async fn login(
 fn checked(
     tenant: &Tenant,
     issuer: &Issuer,
-    from: &From,
+    from: &Sender,
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, Refused> {
@@ -122,12 +122,12 @@ fn checked(
 pub(crate) async fn callback(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     params: Params,
 ) -> Response {
     run(&tenant, move |tenant| {
-        let context = Params::of_form(params.get("wctx").unwrap_or_default().as_bytes());
+        let context = Params::parse_form(params.get("wctx").unwrap_or_default().as_bytes());
         match context {
             Ok(mut context) => {
                 context.set("login_ticket", params.get("wresult").unwrap_or("none"));

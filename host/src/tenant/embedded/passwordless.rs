@@ -11,13 +11,13 @@ use std::sync::Arc;
 use crate::model::Timestamp;
 use crate::tenant::config::Connection;
 use crate::tenant::embedded::legacy;
-use crate::tenant::logins::log_in::From;
+use crate::tenant::http::params::{InQuery, Params};
+use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::prove::{MailedCode, Typed, by_code, code_name, mailed};
 use crate::tenant::oauth::answer::refuse;
 use crate::tenant::oauth::authorization::{Authorization, Unanswered};
 use crate::tenant::oauth::authorize::Asked;
 use crate::tenant::oauth::error::{NOT_AN_ADDRESS, Refused};
-use crate::tenant::oauth::params::{InQuery, Params};
 use crate::tenant::people::login_name::passwordless_id;
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::random;
@@ -139,7 +139,7 @@ fn addressed<'a>(tenant: &'a Tenant, params: &'a Params) -> Result<(&'a Connecti
 /// `/passwordless/verify`: whether a code is right, which it stays.
 pub(crate) async fn verify(
     State(tenant): State<Shared>,
-    from: From,
+    from: Sender,
     params: Params,
 ) -> Result<Json<Value>, Refused> {
     run(&tenant, move |tenant| {
@@ -155,7 +155,7 @@ pub(crate) async fn verify(
 pub(crate) async fn verify_redirect(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     InQuery(params): InQuery,
 ) -> Response {
@@ -169,7 +169,7 @@ pub(crate) async fn verify_redirect(
 fn redirected(
     tenant: &Tenant,
     issuer: &Issuer,
-    from: &From,
+    from: &Sender,
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Response, Refused> {

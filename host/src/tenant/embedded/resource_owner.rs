@@ -13,14 +13,15 @@ use serde_json::Value;
 use crate::tenant::config::Client;
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::OfOlder;
+use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
-use crate::tenant::logins::log_in::{Around, From, Proved};
+use crate::tenant::logins::log_in::{Around, Proved};
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::oauth::authorization::Audience;
 use crate::tenant::oauth::client_auth::check_secret;
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::oauth::grants::Issued;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -37,7 +38,7 @@ const GRANTS: [&str; 4] = [
 pub(crate) async fn log_in(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     params: Params,
 ) -> Response {
@@ -53,7 +54,7 @@ pub(crate) async fn log_in(
 fn granted(
     tenant: &Tenant,
     issuer: &Issuer,
-    from: &From,
+    from: &Sender,
     (client, params): (&Client, &Params),
 ) -> Result<Value, Refused> {
     let grant = params.get("grant_type").unwrap_or("password");
@@ -79,7 +80,7 @@ fn granted(
         client,
         protocol: "oauth2-resource-owner",
         scope: &scope,
-        from,
+        sender: from,
         interactive: false,
         answer: None,
     };
@@ -99,7 +100,7 @@ fn granted(
     Ok(answer)
 }
 
-fn proved(tenant: &Tenant, from: &From, params: &Params) -> Result<Proved, Refused> {
+fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, Refused> {
     let name = params.require("connection")?;
     let connection = tenant.config.connection(name);
     let connection =

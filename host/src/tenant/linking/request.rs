@@ -13,11 +13,11 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 
 use crate::model::{ApiError, User};
+use crate::tenant::http::params::Params;
 use crate::tenant::logins::log_in::{NotLoggedIn, Proved};
 use crate::tenant::logins::prove::unavailable;
 use crate::tenant::oauth::authorization::Prompt;
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::pages::steps::Pending;
 use crate::tenant::people::weighed::Weighed;
 use crate::tenant::signing::issuer::Issuer;

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{self, Authentication, AuthenticationMethod, LoginEvent, Timestamp, Transaction};
-use crate::tenant::logins::log_in::{Around, From, Proved};
+use crate::tenant::http::visit::Sender;
+use crate::tenant::logins::log_in::{Around, Proved};
 use crate::tenant::state::Tenant;
 
 impl Tenant {
@@ -18,7 +19,7 @@ impl Tenant {
                 _ => Map::new(),
             },
         };
-        let From { ip, user_agent, hostname, method } = around.from;
+        let Sender { ip, user_agent, hostname, method } = around.sender;
         let mut request = json!({ "ip": ip, "method": method, "hostname": hostname, "geoip": {} });
         if let (Value::Object(request), Some(user_agent)) = (&mut request, user_agent) {
             request.insert("user_agent".to_owned(), user_agent.as_str().into());

@@ -85,8 +85,8 @@ impl Event {
 
     fn within(self, around: &Around<'_>) -> Self {
         let this = self.with("client_id", &around.client.client_id).with("client_name", &around.client.name);
-        let this = this.with("ip", &around.from.ip).with("hostname", &around.from.hostname);
-        match &around.from.user_agent {
+        let this = this.with("ip", &around.sender.ip).with("hostname", &around.sender.hostname);
+        match &around.sender.user_agent {
             Some(agent) => this.with("user_agent", agent),
             None => this,
         }

@@ -10,6 +10,7 @@ use crate::model::{
 };
 use crate::policies::Policy;
 use crate::tenant::config::{Client, Connection, OnFailure};
+use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::event::with_roles;
 use crate::tenant::people::one_time::Use;
 use crate::tenant::people::weighed::Weighed;
@@ -91,20 +92,11 @@ pub(crate) struct Around<'a> {
     /// As in `transaction.protocol`.
     pub(crate) protocol: &'static str,
     pub(crate) scope: &'a str,
-    pub(crate) from: &'a From,
+    pub(crate) sender: &'a Sender,
     /// Whether somebody is there to be asked.
     pub(crate) interactive: bool,
     /// What came back after they were asked.
     pub(crate) answer: Option<&'a Answer>,
-}
-
-/// Who sent a request.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct From {
-    pub(crate) ip: String,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) hostname: String,
-    pub(crate) method: &'static str,
 }
 
 /// What becomes of a login.
@@ -297,7 +289,7 @@ impl Tenant {
             (GoesOnAs::Unknown(error), _) => return Err(failed(error.into())),
         };
         // A count is not worth a login.
-        if let Err(error) = self.directory.count_login(&user.user_id, now, around.from.ip.parse().ok()) {
+        if let Err(error) = self.directory.count_login(&user.user_id, now, around.sender.ip.parse().ok()) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         Ok(LoggedIn::As(user))

@@ -2,10 +2,10 @@
 
 use crate::model::cut;
 use crate::tenant::config::{Client, LEGACY};
+use crate::tenant::http::params::Params;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::Linking;
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::people::weighed::Weighed;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;

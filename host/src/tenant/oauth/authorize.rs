@@ -11,15 +11,16 @@ use axum::response::{IntoResponse, Response};
 
 use crate::model::{Timestamp, User};
 use crate::tenant::config::Client;
+use crate::tenant::http::params::{InQuery, Params};
+use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::{LinkStep, login_required};
-use crate::tenant::logins::log_in::{Around, From, NotLoggedIn, Proved};
+use crate::tenant::logins::log_in::{Around, NotLoggedIn, Proved};
 use crate::tenant::oauth::answer;
 use crate::tenant::oauth::answer::{of_error, refuse, see_other};
 use crate::tenant::oauth::authorization::{Authorization, Prompt, Told, Unanswered};
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::oauth::grants;
-use crate::tenant::oauth::params::{InQuery, Params};
 use crate::tenant::pages::steps::Pending;
 use crate::tenant::people::sessions::{Browser, Session};
 use crate::tenant::server::blocking::run;
@@ -31,7 +32,7 @@ use crate::tenant::state::{Shared, Tenant};
 pub(crate) async fn by_query(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     InQuery(params): InQuery,
 ) -> Response {
@@ -48,7 +49,7 @@ pub(crate) async fn by_query(
 pub(crate) async fn by_form(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     params: Params,
 ) -> Response {
@@ -59,14 +60,14 @@ pub(crate) async fn by_form(
 pub(crate) struct Asked<'a> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) issuer: &'a Issuer,
-    pub(crate) from: &'a From,
+    pub(crate) from: &'a Sender,
     pub(crate) browser: Browser,
 }
 
 pub(crate) fn authorize(
     tenant: &Tenant,
     issuer: &Issuer,
-    from: &From,
+    from: &Sender,
     headers: &HeaderMap,
     params: &Params,
 ) -> Response {
@@ -229,9 +230,13 @@ impl Asked<'_> {
 }
 
 /// A login where nobody is asked anything.
-pub(crate) fn around<'a>(client: &'a Client, authorization: &'a Authorization, from: &'a From) -> Around<'a> {
+pub(crate) fn around<'a>(
+    client: &'a Client,
+    authorization: &'a Authorization,
+    from: &'a Sender,
+) -> Around<'a> {
     let (protocol, scope) = (authorization.protocol(), authorization.scope.as_str());
-    Around { client, protocol, scope, from, interactive: false, answer: None }
+    Around { client, protocol, scope, sender: from, interactive: false, answer: None }
 }
 
 /// Whether a session is as fresh as asked for, and of the connection asked for.

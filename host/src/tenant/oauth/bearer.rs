@@ -8,8 +8,8 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENT
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::tenant::http::params::Params;
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::state::Shared;
 
 /// A token as it came.
@@ -36,7 +36,7 @@ impl Bearer {
         let (parts, body) = request.into_parts();
         let in_header = in_header(&parts.headers)?;
         let query = parts.uri.query().unwrap_or_default();
-        let in_query = Params::of_form(query.as_bytes()).map_err(Unauthorized::Request)?;
+        let in_query = Params::parse_form(query.as_bytes()).map_err(Unauthorized::Request)?;
         let in_query = in_query.owned("access_token");
         let is_form = parts.method == Method::POST && is_form(&parts.headers);
         let in_body = if is_form {

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::tenant::config::Client;
+use crate::tenant::http::params::Params;
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::signing::tokens::same_secret;
 use crate::tenant::state::Tenant;
 

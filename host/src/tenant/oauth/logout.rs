@@ -5,8 +5,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{cut, mask_addresses};
+use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::oauth::answer::see_other;
-use crate::tenant::oauth::params::{InQuery, Params};
 use crate::tenant::pages::pages;
 use crate::tenant::people::sessions::Browser;
 use crate::tenant::server::blocking::run;

@@ -9,6 +9,5 @@ pub(super) mod discovery;
 pub(super) mod error;
 pub(super) mod grants;
 pub(super) mod logout;
-pub(super) mod params;
 pub(super) mod token;
 pub(super) mod userinfo;

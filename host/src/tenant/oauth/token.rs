@@ -14,15 +14,16 @@ use serde_json::{Value, json};
 use crate::model::Timestamp;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::embedded::legacy;
+use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::flows::Spent;
-use crate::tenant::logins::log_in::{Around, From, NotLoggedIn, Proved};
+use crate::tenant::logins::log_in::{Around, NotLoggedIn, Proved};
 use crate::tenant::logins::prove::{Typed, by_code, by_password, unavailable};
 use crate::tenant::oauth::authorization::Audience;
 use crate::tenant::oauth::client_auth;
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::oauth::grants::Issued;
-use crate::tenant::oauth::params::Params;
 use crate::tenant::people::refresh_tokens::{Grant, NotTaken};
 use crate::tenant::server::blocking::{read, run};
 use crate::tenant::signing::issuer::Issuer;
@@ -33,7 +34,7 @@ use crate::tenant::state::{Shared, Tenant};
 pub(crate) async fn token(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     params: Params,
 ) -> Response {
@@ -58,7 +59,7 @@ pub(crate) async fn token(
 struct Request<'a> {
     tenant: &'a Tenant,
     issuer: &'a Issuer,
-    from: &'a From,
+    from: &'a Sender,
     client: &'a Client,
     params: &'a Params,
 }
@@ -66,7 +67,7 @@ struct Request<'a> {
 fn granted(
     tenant: &Tenant,
     issuer: &Issuer,
-    from: &From,
+    from: &Sender,
     headers: &HeaderMap,
     params: &Params,
 ) -> Result<Value, Refused> {
@@ -304,7 +305,7 @@ impl Request<'_> {
             client: self.client,
             protocol,
             scope,
-            from: self.from,
+            sender: self.from,
             interactive: false,
             answer: None,
         };

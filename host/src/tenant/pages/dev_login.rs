@@ -11,12 +11,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{ApiError, Identity, User};
-use crate::tenant::logins::log_in::From;
+use crate::tenant::http::params::InQuery;
+use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::prove::unavailable;
 use crate::tenant::oauth::answer::see_other;
 use crate::tenant::oauth::authorization::Authorization;
 use crate::tenant::oauth::authorize::Asked;
-use crate::tenant::oauth::params::InQuery;
 use crate::tenant::pages::html;
 use crate::tenant::pages::pages;
 use crate::tenant::people::sessions::{Browser, Session};
@@ -29,7 +29,7 @@ use crate::tenant::state::{Shared, Tenant};
 pub(crate) async fn log_in(
     State(tenant): State<Shared>,
     issuer: Issuer,
-    from: From,
+    from: Sender,
     headers: HeaderMap,
     InQuery(params): InQuery,
 ) -> Response {

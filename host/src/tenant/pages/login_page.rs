@@ -3,8 +3,8 @@
 use askama::Template;
 
 use crate::tenant::config::Connection;
+use crate::tenant::http::params::Params;
 use crate::tenant::linking::request::{LinkStep, linking_words};
-use crate::tenant::oauth::params::Params;
 use crate::tenant::pages::pages::{Wrong, at};
 use crate::tenant::pages::steps::{Pending, Question};
 use crate::tenant::state::Tenant;

@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::tenant::config::{Account, Connection};
+use crate::tenant::http::params::{InQuery, Params};
+use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request::{LinkStep, linking_words};
-use crate::tenant::logins::log_in::From;
 use crate::tenant::oauth::error::{Refused, USED};
-use crate::tenant::oauth::params::{InQuery, Params};
 use crate::tenant::pages::html;
 use crate::tenant::pages::login_page;
 use crate::tenant::pages::steps::{Form, Pending};
@@ -294,7 +294,7 @@ macro_rules! page {
         pub(crate) async fn $name(
             State(tenant): State<Shared>,
             issuer: Issuer,
-            from: From,
+            from: Sender,
             headers: HeaderMap,
             InQuery(params): InQuery,
         ) -> Response {

@@ -12,15 +12,16 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use crate::model::{Answer, Identity, Proof, Step};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::embedded::{database, passwordless};
+use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request::LinkStep;
-use crate::tenant::logins::log_in::{Around, From, LoggedIn, NotLoggedIn, Proved};
+use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn, Proved};
 use crate::tenant::logins::prove;
 use crate::tenant::logins::prove::Typed;
 use crate::tenant::oauth::answer::see_other;
 use crate::tenant::oauth::authorization::Authorization;
 use crate::tenant::oauth::authorize::{Asked, around};
 use crate::tenant::oauth::error::{NOT_AN_ADDRESS, Refused};
-use crate::tenant::oauth::params::Params;
 use crate::tenant::pages::pages;
 use crate::tenant::pages::pages::Page;
 use crate::tenant::people::sessions::Browser;
@@ -84,7 +85,7 @@ impl<'a> Form<'a> {
     pub(crate) fn of(
         tenant: &'a Tenant,
         issuer: &'a Issuer,
-        from: &'a From,
+        from: &'a Sender,
         headers: &HeaderMap,
         params: &'a Params,
     ) -> Result<Self, Box<Response>> {
@@ -246,7 +247,7 @@ macro_rules! step {
         pub(crate) async fn $name(
             State(tenant): State<Shared>,
             issuer: Issuer,
-            from: From,
+            from: Sender,
             headers: HeaderMap,
             params: Params,
         ) -> Response {

@@ -1,17 +1,14 @@
 //! Parameters, from a query, a form or JSON.
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
-use axum::http::header::{CONTENT_TYPE, USER_AGENT};
-use axum::http::{Method, StatusCode, request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode, Uri, request};
 use serde_json::{Map, Value};
-use std::net::SocketAddr;
 
-use crate::tenant::logins::log_in::From;
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::people::weighed::Weighed;
 use crate::tenant::server::json_object::Object;
-use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
 
 /// Parameters of a request: each stands once, and one without a value does not
@@ -22,8 +19,8 @@ use crate::tenant::state::Shared;
 pub(crate) struct Params(Map<String, Value>);
 
 impl Params {
-    /// From a query or a form.
-    pub(crate) fn of_form(text: &[u8]) -> Result<Self, Refused> {
+    /// Reads a query or a form.
+    pub(crate) fn parse_form(text: &[u8]) -> Result<Self, Refused> {
         let mut params = Map::new();
         for (key, value) in url::form_urlencoded::parse(text) {
             if value.is_empty() {
@@ -37,7 +34,32 @@ impl Params {
         Ok(Self(params))
     }
 
-    fn of_json(bytes: &[u8]) -> Result<Self, Refused> {
+    /// Reads the parameters of a query.
+    pub(crate) fn from_query(uri: &Uri) -> Result<Self, Refused> {
+        Self::parse_form(uri.query().unwrap_or_default().as_bytes())
+    }
+
+    /// Reads the parameters of a body: a form or a JSON object.
+    pub(crate) async fn from_body(request: Request, tenant: &Shared) -> Result<Self, Refused> {
+        let media_type = media_type(request.headers());
+        let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                let status = StatusCode::PAYLOAD_TOO_LARGE;
+                return Refused::new(status, "invalid_request", "the body is too large");
+            }
+            Refused::request("the body ended early")
+        })?;
+        match media_type.as_str() {
+            "application/json" => Self::parse_json(&bytes),
+            "application/x-www-form-urlencoded" => Self::parse_form(&bytes),
+            _ => {
+                let description = "expected application/json or application/x-www-form-urlencoded";
+                Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", description))
+            }
+        }
+    }
+
+    fn parse_json(bytes: &[u8]) -> Result<Self, Refused> {
         let body = serde_json::from_slice(bytes);
         let Object(mut params) =
             body.map_err(|error| Refused::request(format!("the body is no JSON object: {error}")))?;
@@ -142,32 +164,19 @@ fn check_length(key: &str, value: &str) -> Result<(), Refused> {
     Ok(())
 }
 
+/// The media type of a body, without its parameters, in lower case; empty if there is
+/// none.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 /// Parameters of a body.
 impl FromRequest<Shared> for Params {
     type Rejection = Refused;
 
     async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Refused> {
-        let kind =
-            request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
-            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                return Refused::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "invalid_request",
-                    "the body is too large",
-                );
-            }
-            Refused::request("the body ended early")
-        })?;
-        match kind.as_str() {
-            "application/json" => Self::of_json(&bytes),
-            "application/x-www-form-urlencoded" => Self::of_form(&bytes),
-            _ => {
-                let description = "expected application/json or application/x-www-form-urlencoded";
-                Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", description))
-            }
-        }
+        Self::from_body(request, tenant).await
     }
 }
 
@@ -178,26 +187,6 @@ impl FromRequestParts<Shared> for InQuery {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, Refused> {
-        Params::of_form(parts.uri.query().unwrap_or_default().as_bytes()).map(Self)
-    }
-}
-
-/// Who sent the request, for the plugin.
-impl FromRequestParts<Shared> for From {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, Self::Rejection> {
-        let user_agent = parts.headers.get(USER_AGENT).and_then(|it| it.to_str().ok());
-        let hostname = parts.extensions.get::<Issuer>().map(Issuer::domain).unwrap_or_default();
-        Ok(Self {
-            ip: parts
-                .extensions
-                .get::<ConnectInfo<SocketAddr>>()
-                .map(|it| it.ip().to_string())
-                .unwrap_or_default(),
-            user_agent: user_agent.map(|it| it.chars().take(512).collect()),
-            hostname: hostname.to_owned(),
-            method: if parts.method == Method::POST { "POST" } else { "GET" },
-        })
+        Params::from_query(&parts.uri).map(Self)
     }
 }

@@ -1,0 +1,135 @@
+//! The decision where the work of a request runs.
+//!
+//! Work that hashes a password, decides a login, writes, or reads many records blocks
+//! for milliseconds. It runs on tokio's blocking pool, so that it does not delay the
+//! requests that share its thread. Changing threads takes longer than reading a record
+//! or two from a local directory; such work stays on the request's thread.
+
+use axum::extract::MatchedPath;
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, Method, request};
+
+use crate::tenant::http::params::Params;
+
+/// The threads that work runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunsOn {
+    /// The thread that answers the request: for work that only uses memory.
+    RequestThread,
+    /// The thread that answers the request, unless the directory is remote: for work
+    /// that reads a record or two.
+    RequestThreadIfLocal,
+    /// Tokio's blocking pool.
+    BlockingPool,
+}
+
+/// The check of an access token of a user: it reads the user.
+pub(crate) const TOKEN_CHECK: RunsOn = RunsOn::RequestThreadIfLocal;
+
+/// A rule for requests whose work does not need the blocking pool.
+struct Rule {
+    method: Method,
+    route: &'static str,
+    /// Whether the rule applies to a request with these headers and parameters.
+    applies: fn(&HeaderMap, &Params) -> bool,
+    runs_on: RunsOn,
+}
+
+/// A rule for every request of a route.
+const fn always(method: Method, route: &'static str, runs_on: RunsOn) -> Rule {
+    Rule { method, route, applies: |_, _| true, runs_on }
+}
+
+/// Every request that does not run on the blocking pool, with the reason.
+const RULES: [Rule; 18] = [
+    // The request signs a token, and reads no record.
+    Rule {
+        method: Method::POST,
+        route: "/oauth/token",
+        applies: |_, params| params.get("grant_type") == Some("client_credentials"),
+        runs_on: RunsOn::RequestThread,
+    },
+    // The request reads the user of the code.
+    Rule {
+        method: Method::POST,
+        route: "/oauth/token",
+        applies: |_, params| params.get("grant_type") == Some("authorization_code"),
+        runs_on: RunsOn::RequestThreadIfLocal,
+    },
+    // Without a session and a login ticket, the request leads to a page.
+    Rule {
+        method: Method::GET,
+        route: "/authorize",
+        applies: |headers, params| !headers.contains_key(COOKIE) && params.get("login_ticket").is_none(),
+        runs_on: RunsOn::RequestThread,
+    },
+    // These pages show a login that is under way, which is in memory.
+    always(Method::GET, "/u/login", RunsOn::RequestThread),
+    always(Method::GET, "/u/stand-in", RunsOn::RequestThread),
+    always(Method::GET, "/u/code", RunsOn::RequestThread),
+    always(Method::GET, "/u/forgot", RunsOn::RequestThread),
+    // These pages show a ticket, which is in memory.
+    always(Method::GET, "/u/email-verification", RunsOn::RequestThread),
+    always(Method::GET, "/u/reset", RunsOn::RequestThread),
+    // The request begins a login, in memory.
+    always(Method::GET, "/dev/log-in", RunsOn::RequestThread),
+    // The request ends a session, in memory.
+    always(Method::POST, "/dev/log-out", RunsOn::RequestThread),
+    // These requests read one user.
+    always(Method::GET, "/userinfo", RunsOn::RequestThreadIfLocal),
+    always(Method::POST, "/userinfo", RunsOn::RequestThreadIfLocal),
+    always(Method::GET, "/api/v2/users/{id}", RunsOn::RequestThreadIfLocal),
+    always(Method::GET, "/api/v2/users/{id}/roles", RunsOn::RequestThreadIfLocal),
+    always(Method::GET, "/api/v2/users/{id}/permissions", RunsOn::RequestThreadIfLocal),
+    // The request reads a few users by an index.
+    always(Method::GET, "/api/v2/users-by-email", RunsOn::RequestThreadIfLocal),
+    // The configuration is in memory.
+    always(Method::GET, "/client/{file}", RunsOn::RequestThread),
+];
+
+/// The method and the route of a request, such as `GET` and `/api/v2/users/{id}`.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    method: Method,
+    path: Option<MatchedPath>,
+}
+
+impl Route {
+    /// A `HEAD` request is a `GET` request here: the same handler responds to it.
+    pub(crate) fn from_parts(parts: &request::Parts) -> Self {
+        let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
+        Self { method, path: parts.extensions.get::<MatchedPath>().cloned() }
+    }
+}
+
+impl RunsOn {
+    /// Decides where the work of a request runs, by its method, its route, its headers
+    /// and its parameters. The default is the blocking pool.
+    pub(crate) fn decide(route: &Route, headers: &HeaderMap, params: &Params) -> Self {
+        let Some(path) = &route.path else { return Self::BlockingPool };
+        let fits = |rule: &&Rule| {
+            rule.route == path.as_str() && rule.method == route.method && (rule.applies)(headers, params)
+        };
+        RULES.iter().find(fits).map_or(Self::BlockingPool, |rule| rule.runs_on)
+    }
+
+    /// Runs work there. `is_remote` says whether the directory is asked over a network.
+    pub(crate) async fn run<T: Send + 'static>(
+        self,
+        is_remote: bool,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        match self {
+            Self::RequestThread => work(),
+            Self::RequestThreadIfLocal if !is_remote => work(),
+            Self::RequestThreadIfLocal | Self::BlockingPool => {
+                match tokio::task::spawn_blocking(work).await {
+                    Ok(result) => result,
+                    // A layer of the router catches the panic and responds with 500. Nothing
+                    // cancels these tasks.
+                    Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+                }
+            }
+        }
+    }
+}

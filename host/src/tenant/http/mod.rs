@@ -1,0 +1,6 @@
+//! Requests as every endpoint reads them: the visit, its parameters, and where its
+//! work runs.
+
+pub(super) mod blocking;
+pub(super) mod params;
+pub(super) mod visit;
