@@ -13,6 +13,8 @@
 //! | `linking` | links that an application requests with `link_with` |
 //! | `embedded` | the endpoints that Lock and auth0-js use |
 //! | `management` | the Management API v2 |
+//! | `store` | values in memory, bounded in bytes; files in the state folder |
+//! | `metrics` | counts of requests, logins and refused tokens |
 //! | `state` | the tenant as a whole |
 
 mod config;
@@ -21,21 +23,23 @@ mod http;
 mod linking;
 mod logins;
 mod management;
+mod metrics;
 mod oauth;
 mod pages;
 mod people;
 mod server;
 mod signing;
 mod state;
+mod store;
 
 pub use config::{
     Account, Api, Client, Config, ConfigError, Connection, Lifetimes, OnFailure, PasswordHash, RateLimit,
     RateLimits, Role, SeedUser,
 };
+pub use metrics::MissingLines;
 pub use people::random::secret as random_secret;
 pub use server::certificates::CertificateError;
 pub use server::early_end::EarlyEnd;
-pub use server::metrics::MissingLines;
 pub use server::serve::{Opening, Ports, Ready, ServeError, serve};
-pub use server::state_dir::{StateDir, StateError};
 pub use signing::keys::KeysError;
+pub use store::state_dir::{StateDir, StateError};

@@ -13,12 +13,12 @@ use serde_json::json;
 
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Sender;
+use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::flows::Ticket;
-use crate::tenant::logins::log_in::Proved;
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::oauth::error::Refused;
+use crate::tenant::people::proved::Proved;
 use crate::tenant::people::random;
-use crate::tenant::people::sessions::Browser;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -60,7 +60,7 @@ fn authenticated(
         "invalid_grant" => Refused::denied(why.description),
         _ => why,
     })?;
-    let mut browser = Browser::of(tenant, issuer, headers);
+    let mut browser = Browser::of(&tenant.people.sessions, issuer, headers);
     let brought = browser.known_id().is_some();
     let ticket = Ticket {
         client_id: client.client_id.clone(),

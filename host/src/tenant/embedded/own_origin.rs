@@ -16,12 +16,12 @@ use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::OfOlder;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Sender;
+use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::flows::Ticket;
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::oauth::authorize::authorize;
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::oauth::{answer, authorization};
-use crate::tenant::people::sessions::Browser;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -78,7 +78,7 @@ fn checked(
     } else {
         by_password(tenant, connection, typed)?
     };
-    let mut browser = Browser::of(tenant, issuer, headers);
+    let mut browser = Browser::of(&tenant.people.sessions, issuer, headers);
     let brought = browser.known_id().is_some();
     let ticket = Ticket {
         client_id: client.client_id.clone(),

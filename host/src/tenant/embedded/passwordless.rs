@@ -13,6 +13,7 @@ use crate::tenant::config::Connection;
 use crate::tenant::embedded::legacy;
 use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::http::visit::Sender;
+use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::prove::{MailedCode, Typed, by_code, code_name, mailed};
 use crate::tenant::oauth::answer::refuse;
 use crate::tenant::oauth::authorization::{Authorization, Unanswered};
@@ -21,7 +22,6 @@ use crate::tenant::oauth::error::{NOT_AN_ADDRESS, Refused};
 use crate::tenant::people::login_name::passwordless_id;
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::random;
-use crate::tenant::people::sessions::Browser;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -70,7 +70,7 @@ pub(crate) async fn start(
     params: Params,
 ) -> Result<Json<Value>, Refused> {
     run(&tenant, move |tenant| {
-        let browser = Browser::of(tenant, &issuer, &headers).known_id();
+        let browser = Browser::of(&tenant.people.sessions, &issuer, &headers).known_id();
         started(tenant, &issuer, browser, &params).map(Json)
     })
     .await
@@ -186,7 +186,7 @@ fn redirected(
         Ok(authorization) => authorization,
         Err(why) => return Ok(refuse(why)),
     };
-    let browser = Browser::of(tenant, issuer, headers);
+    let browser = Browser::of(&tenant.people.sessions, issuer, headers);
     // In another browser than the one that asked, the link logs in to the
     // application only: a stranger's must not begin a session.
     let known = browser.known_id();

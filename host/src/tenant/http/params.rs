@@ -7,9 +7,9 @@ use axum::http::{HeaderMap, StatusCode, Uri, request};
 use serde_json::{Map, Value};
 
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::people::weighed::Weighed;
 use crate::tenant::server::json_object::Object;
 use crate::tenant::state::Shared;
+use crate::tenant::store::weight::Weighed;
 
 /// Parameters of a request: each stands once, and one without a value does not
 /// stand.

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::tenant::http::blocking::{Route, RunsOn};
 use crate::tenant::http::params::Params;
-use crate::tenant::people::sessions::Browser;
+use crate::tenant::logins::browser::Browser;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
 
@@ -50,7 +50,7 @@ impl<P: Send + Sync + 'static> Visit<P> {
 
     /// The browser that sent the request, by its cookies.
     pub(crate) fn browser(&self) -> Browser {
-        Browser::of(&self.tenant, &self.issuer, &self.headers)
+        Browser::of(&self.tenant.people.sessions, &self.issuer, &self.headers)
     }
 
     /// Whether a page of another origin sent the request.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::directory::{Actor, CheckedLink, Evidence, Provenance, Stored, Unlink};
 use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::linking::request::{Linking, holder, login_required, not_logged_in, owner_now};
-use crate::tenant::logins::log_in::{Around, NotLoggedIn, Proved};
+use crate::tenant::logins::log_in::{Around, NotLoggedIn};
 use crate::tenant::logins::prove::unavailable;
 use crate::tenant::oauth::error::Refused;
+use crate::tenant::people::proved::Proved;
 use crate::tenant::state::Tenant;
 
 /// The number of times that two accounts are read anew, if somebody changes them meanwhile.

@@ -14,15 +14,16 @@ use axum::http::StatusCode;
 
 use crate::model::{ApiError, User};
 use crate::tenant::http::params::Params;
-use crate::tenant::logins::log_in::{NotLoggedIn, Proved};
+use crate::tenant::logins::log_in::NotLoggedIn;
 use crate::tenant::logins::prove::unavailable;
 use crate::tenant::oauth::authorization::Prompt;
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::pages::steps::Pending;
-use crate::tenant::people::weighed::Weighed;
+use crate::tenant::people::proved::Proved;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::verification::{Claims, TokenError};
 use crate::tenant::state::Tenant;
+use crate::tenant::store::weight::Weighed;
 
 /// The scope that asks for a link, and the one that asks to take one back.
 const LINK: &str = "link_account";

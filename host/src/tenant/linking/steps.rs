@@ -10,13 +10,14 @@ use crate::model::{Timestamp, User};
 use crate::tenant::linking::request::{
     Does, LinkStep, Linking, holder, login_required, not_logged_in, owner_now, told,
 };
-use crate::tenant::logins::log_in::{LoggedIn, Proved};
+use crate::tenant::logins::log_in::LoggedIn;
 use crate::tenant::oauth::authorization::{Authorization, Prompt};
 use crate::tenant::oauth::authorize::{Asked, around, is_fit};
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::pages::pages;
 use crate::tenant::pages::pages::Page;
 use crate::tenant::pages::steps::Form;
+use crate::tenant::people::proved::Proved;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::signing::tokens::seconds;
 
@@ -39,7 +40,7 @@ impl Asked<'_> {
             let main = owner.identities.first().map(|identity| identity.connection.clone());
             return self.show_step(authorization, LinkStep::Owner { only: main });
         }
-        let session = self.browser.session(self.tenant);
+        let session = self.browser.session(&self.tenant.people.sessions);
         let session =
             session.filter(|it| authorization.prompt != Prompt::Always && is_fit(it, &authorization));
         let Some(session) = session else {
@@ -151,12 +152,12 @@ impl Form<'_> {
             Err(why) => return self.refused(page, proved, why),
         };
         if linking.does == Does::Link {
-            let session = self.asked.browser.begin_session(self.asked.tenant, proved);
+            let session = self.asked.browser.begin_session(&self.asked.tenant.people.sessions, proved);
             return self.asked.show_account(authorization.clone(), linking, &owner, &session);
         }
         match self.asked.tenant.unlink_by_owner(&authorization.client_id, linking) {
             Ok(user) => {
-                let session = self.asked.browser.begin_session(self.asked.tenant, proved);
+                let session = self.asked.browser.begin_session(&self.asked.tenant.people.sessions, proved);
                 self.asked.finish(authorization, &user, proved, Some(&session))
             }
             Err(why) => self.refused(page, proved, why),
@@ -183,7 +184,11 @@ impl Form<'_> {
 
     fn account_proved(self, page: Page, (linking, sid): (&Linking, &str), second: &Proved) -> Response {
         let authorization = &self.pending.authorization;
-        let session = self.asked.browser.session(self.asked.tenant).filter(|session| session.sid == sid);
+        let session = self
+            .asked
+            .browser
+            .session(&self.asked.tenant.people.sessions)
+            .filter(|session| session.sid == sid);
         let linked = session.ok_or_else(|| login_required("The owner of the account has logged out."));
         let linked = linked.and_then(|session| {
             let client =

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{self, Authentication, AuthenticationMethod, LoginEvent, Timestamp, Transaction};
 use crate::tenant::http::visit::Sender;
-use crate::tenant::logins::log_in::{Around, Proved};
+use crate::tenant::logins::log_in::Around;
+use crate::tenant::people::proved::Proved;
 use crate::tenant::state::Tenant;
 
 impl Tenant {

@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::{Moment, User};
 use crate::tenant::config::Lifetimes;
-use crate::tenant::logins::log_in::Proved;
 use crate::tenant::logins::prove::MailedCode;
 use crate::tenant::oauth::grants::Code;
 use crate::tenant::pages::steps::Pending;
 use crate::tenant::pages::tickets::Tickets;
 use crate::tenant::people::attempts::Attempts;
 use crate::tenant::people::login_name::login_name;
-use crate::tenant::people::one_time::{OneTime, Use};
-use crate::tenant::people::weighed::Weighed;
+use crate::tenant::people::proved::Proved;
+use crate::tenant::store::one_time::{OneTime, Use};
+use crate::tenant::store::weight::Weighed;
 
 /// What is under way.
 pub(crate) struct Flows {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::directory::Credential;
 use crate::model::{Timestamp, User, cut};
-use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn, Proved};
+use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn};
+use crate::tenant::people::proved::Proved;
 use crate::tenant::state::Tenant;
 
 /// Events that are kept.

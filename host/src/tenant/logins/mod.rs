@@ -1,5 +1,6 @@
 //! One login, from the proof of an identity to the decision.
 
+pub(super) mod browser;
 pub(super) mod decider;
 pub(super) mod event;
 pub(super) mod first_proof;

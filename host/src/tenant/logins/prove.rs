@@ -9,15 +9,15 @@ use crate::directory::Credential;
 use crate::model::{ApiError, Moment, Verification, mask_addresses};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::http::params::Params;
-use crate::tenant::logins::log_in::Proved;
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::people::attempts::{Attempt, TooMany, network};
 use crate::tenant::people::login_name::{credential_name, login_name, passwordless_id};
-use crate::tenant::people::one_time::Use;
 use crate::tenant::people::passwords::Wrong;
-use crate::tenant::people::weighed::Weighed;
+use crate::tenant::people::proved::Proved;
 use crate::tenant::signing::tokens::same_secret;
 use crate::tenant::state::Tenant;
+use crate::tenant::store::one_time::Use;
+use crate::tenant::store::weight::Weighed;
 
 /// A one-time password that was mailed.
 pub(crate) struct MailedCode {

@@ -18,12 +18,12 @@ use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::path::in_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::tickets::{OfIdentity, known_client, no_organization, verifiable};
-use crate::tenant::people::one_time::OneTime;
 use crate::tenant::people::random;
-use crate::tenant::people::weighed::Weighed;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
+use crate::tenant::store::one_time::OneTime;
+use crate::tenant::store::weight::Weighed;
 
 /// How long a job is remembered, in seconds.
 const LIFETIME_S: u64 = 86_400;

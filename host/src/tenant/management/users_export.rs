@@ -24,11 +24,11 @@ use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::shown;
 use crate::tenant::management::shown::Fields;
-use crate::tenant::people::one_time::OneTime;
-use crate::tenant::people::weighed::Weighed;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::store::one_time::OneTime;
+use crate::tenant::store::weight::Weighed;
 
 /// How long a file can be had, in seconds.
 const LIFETIME_S: u64 = 600;

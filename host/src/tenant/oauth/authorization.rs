@@ -6,10 +6,10 @@ use crate::tenant::http::params::Params;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::Linking;
 use crate::tenant::oauth::error::Refused;
-use crate::tenant::people::weighed::Weighed;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::state::Tenant;
+use crate::tenant::store::weight::Weighed;
 
 /// A login that an application asks for.
 #[derive(Debug, Clone, PartialEq)]

@@ -15,14 +15,16 @@ use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::{LinkStep, login_required};
-use crate::tenant::logins::log_in::{Around, NotLoggedIn, Proved};
+use crate::tenant::logins::browser::Browser;
+use crate::tenant::logins::log_in::{Around, NotLoggedIn};
 use crate::tenant::oauth::answer;
 use crate::tenant::oauth::answer::{of_error, refuse, see_other};
 use crate::tenant::oauth::authorization::{Authorization, Prompt, Told, Unanswered};
 use crate::tenant::oauth::error::Refused;
 use crate::tenant::oauth::grants;
 use crate::tenant::pages::steps::Pending;
-use crate::tenant::people::sessions::{Browser, Session};
+use crate::tenant::people::proved::Proved;
+use crate::tenant::people::sessions::Session;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::tokens::seconds;
@@ -71,7 +73,7 @@ pub(crate) fn authorize(
     headers: &HeaderMap,
     params: &Params,
 ) -> Response {
-    let browser = Browser::of(tenant, issuer, headers);
+    let browser = Browser::of(&tenant.people.sessions, issuer, headers);
     let asked = Asked { tenant, issuer, from, browser };
     match Authorization::read(tenant, issuer, params) {
         Ok(authorization) => asked.authorize(authorization),
@@ -91,7 +93,7 @@ impl Asked<'_> {
             };
         }
         if authorization.prompt != Prompt::Always
-            && let Some(session) = self.browser.session(self.tenant)
+            && let Some(session) = self.browser.session(&self.tenant.people.sessions)
             && is_fit(&session, &authorization)
         {
             return self.remembered(authorization, session);
@@ -143,7 +145,8 @@ impl Asked<'_> {
                 let user = logged_in.user();
                 // Third-party cookies may have been kept from us: without one,
                 // whose browser this is cannot be told.
-                let session = in_session.then(|| self.browser.begin_session(self.tenant, proved));
+                let session =
+                    in_session.then(|| self.browser.begin_session(&self.tenant.people.sessions, proved));
                 self.finish(&authorization, &user, proved, session.as_ref())
             }
             Err(why) => self.tell(&authorization, &why.into()),
@@ -159,7 +162,7 @@ impl Asked<'_> {
         match self.tenant.log_in_again(&session.proved, &around) {
             Ok(logged_in) => self.finish(&authorization, &logged_in.user(), &session.proved, Some(&session)),
             Err(NotLoggedIn::Gone | NotLoggedIn::Revoked) => {
-                self.browser.end_session(self.tenant);
+                self.browser.end_session(&self.tenant.people.sessions);
                 if authorization.prompt == Prompt::Never {
                     return self.tell(&authorization, &login_required("Login required"));
                 }

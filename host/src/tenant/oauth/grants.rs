@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use crate::model::{Timestamp, User};
 use crate::tenant::config::Client;
-use crate::tenant::logins::log_in::Proved;
 use crate::tenant::oauth::answer::Answer;
 use crate::tenant::oauth::authorization::{Audience, Authorization};
+use crate::tenant::people::proved::Proved;
 use crate::tenant::people::refresh_tokens::Grant;
-use crate::tenant::people::weighed::Weighed;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::token_id::TokenId;
 use crate::tenant::signing::tokens::{AccessClaims, IdToken, seconds};
 use crate::tenant::state::Tenant;
+use crate::tenant::store::weight::Weighed;
 
 /// What an authorization code stands for.
 #[derive(Debug, Clone)]

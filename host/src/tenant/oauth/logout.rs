@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::model::{cut, mask_addresses};
 use crate::tenant::http::params::{InQuery, Params};
+use crate::tenant::logins::browser::Browser;
 use crate::tenant::oauth::answer::see_other;
 use crate::tenant::pages::pages;
-use crate::tenant::people::sessions::Browser;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -72,8 +72,8 @@ fn ended(
     return_to: Option<&str>,
     state: Option<&str>,
 ) -> Response {
-    let mut browser = Browser::of(tenant, issuer, headers);
-    browser.end_session(tenant);
+    let mut browser = Browser::of(&tenant.people.sessions, issuer, headers);
+    browser.end_session(&tenant.people.sessions);
     let mut clients =
         tenant.config.clients.iter().filter(|client| client_id.is_none_or(|id| id == client.client_id));
     let first = client_id.and_then(|id| tenant.config.client(id)?.logout_urls.first());

@@ -13,13 +13,14 @@ use axum::response::{IntoResponse, Response};
 use crate::model::{ApiError, Identity, User};
 use crate::tenant::http::params::InQuery;
 use crate::tenant::http::visit::Sender;
+use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::prove::unavailable;
 use crate::tenant::oauth::answer::see_other;
 use crate::tenant::oauth::authorization::Authorization;
 use crate::tenant::oauth::authorize::Asked;
 use crate::tenant::pages::html;
 use crate::tenant::pages::pages;
-use crate::tenant::people::sessions::{Browser, Session};
+use crate::tenant::people::sessions::Session;
 use crate::tenant::people::{profile, random};
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
@@ -39,7 +40,7 @@ pub(crate) async fn log_in(
     };
     let page = format!("{issuer}dev/logged-in");
     let authorization = Authorization::on_own_page(&client.client_id, page, params.owned("login_hint"));
-    let browser = Browser::of(&tenant, &issuer, &headers);
+    let browser = Browser::of(&tenant.people.sessions, &issuer, &headers);
     Asked { tenant: &tenant, issuer: &issuer, from: &from, browser }.show_login(authorization)
 }
 
@@ -65,7 +66,8 @@ struct Who<'a> {
 /// `/dev/logged-in`: who is logged in in this browser.
 pub(crate) async fn logged_in(State(tenant): State<Shared>, issuer: Issuer, headers: HeaderMap) -> Response {
     run(&tenant, move |tenant| {
-        let session = Browser::of(tenant, &issuer, &headers).session(tenant);
+        let session =
+            Browser::of(&tenant.people.sessions, &issuer, &headers).session(&tenant.people.sessions);
         let known = session.as_ref().map_or(Ok(None), |session| owner(tenant, session));
         let user = match known {
             Ok(user) => user,
@@ -116,7 +118,7 @@ pub(crate) async fn log_out(State(tenant): State<Shared>, issuer: Issuer, header
     if headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes()) {
         return pages::error(StatusCode::FORBIDDEN, "This page was sent by another site.");
     }
-    let mut browser = Browser::of(&tenant, &issuer, &headers);
-    browser.end_session(&tenant);
+    let mut browser = Browser::of(&tenant.people.sessions, &issuer, &headers);
+    browser.end_session(&tenant.people.sessions);
     (browser.into_cookies(), see_other(&format!("{issuer}dev/logged-in"))).into_response()
 }

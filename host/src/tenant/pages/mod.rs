@@ -3,6 +3,7 @@
 pub(super) mod dev_login;
 pub(super) mod html;
 pub(super) mod login_page;
+pub(super) mod outbox_page;
 pub(super) mod pages;
 pub(super) mod start_page;
 pub(super) mod steps;

@@ -15,7 +15,8 @@ use crate::tenant::embedded::{database, passwordless};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request::LinkStep;
-use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn, Proved};
+use crate::tenant::logins::browser::Browser;
+use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn};
 use crate::tenant::logins::prove;
 use crate::tenant::logins::prove::Typed;
 use crate::tenant::oauth::answer::see_other;
@@ -24,11 +25,11 @@ use crate::tenant::oauth::authorize::{Asked, around};
 use crate::tenant::oauth::error::{NOT_AN_ADDRESS, Refused};
 use crate::tenant::pages::pages;
 use crate::tenant::pages::pages::Page;
-use crate::tenant::people::sessions::Browser;
-use crate::tenant::people::weighed::Weighed;
+use crate::tenant::people::proved::Proved;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::store::weight::Weighed;
 
 /// A login whose page is open.
 #[derive(Debug, Clone)]
@@ -89,7 +90,7 @@ impl<'a> Form<'a> {
         headers: &HeaderMap,
         params: &'a Params,
     ) -> Result<Self, Box<Response>> {
-        let browser = Browser::of(tenant, issuer, headers);
+        let browser = Browser::of(&tenant.people.sessions, issuer, headers);
         let name = params.get("state").unwrap_or_default().to_owned();
         let pending = tenant.logins.flows.pending.get(&name).ok_or_else(|| {
             let words =
@@ -218,7 +219,7 @@ impl<'a> Form<'a> {
         }
         match logged_in {
             Ok(LoggedIn::As(user)) => {
-                let session = self.asked.browser.begin_session(tenant, proved);
+                let session = self.asked.browser.begin_session(&tenant.people.sessions, proved);
                 self.asked.finish(authorization, &user, proved, Some(&session))
             }
             Ok(LoggedIn::Asked { current, step, candidates, policy }) => {

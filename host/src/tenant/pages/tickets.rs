@@ -16,12 +16,12 @@ use crate::tenant::oauth::answer::see_other;
 use crate::tenant::oauth::error::{PASSWORD_CHANGED, Refused, USED};
 use crate::tenant::pages::html;
 use crate::tenant::pages::pages;
-use crate::tenant::people::one_time::OneTime;
 use crate::tenant::people::passwords::Wrong;
 use crate::tenant::people::random;
-use crate::tenant::people::weighed::Weighed;
 use crate::tenant::server::blocking::run;
 use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::store::one_time::OneTime;
+use crate::tenant::store::weight::Weighed;
 
 /// The longest that a ticket may be good for, in seconds.
 pub(crate) const LONGEST_S: u64 = 30 * 86_400;

@@ -2,17 +2,15 @@
 
 pub(super) mod attempts;
 pub(super) mod login_name;
-pub(super) mod one_time;
 pub(super) mod outbox;
 pub(super) mod passwords;
-pub(super) mod per_owner;
 pub(super) mod profile;
+pub(super) mod proved;
 pub(super) mod random;
 pub(super) mod refresh_tokens;
 pub(super) mod revocations;
 pub(super) mod seed;
 pub(super) mod sessions;
-pub(super) mod weighed;
 
 mod state;
 

@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::model::Timestamp;
-use crate::tenant::logins::log_in::Proved;
-use crate::tenant::people::per_owner::{Owned, PerOwner};
+use crate::tenant::people::proved::Proved;
 use crate::tenant::people::random::secret;
-use crate::tenant::people::weighed::Weighed;
+use crate::tenant::store::per_owner::{Owned, PerOwner};
+use crate::tenant::store::weight::Weighed;
 
 /// Refresh tokens of one identity. Beyond, the oldest ends.
 ///
@@ -165,7 +165,7 @@ fn hash(name: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use crate::model::{Moment, Timestamp, User};
-    use crate::tenant::logins::log_in::Proved;
+    use crate::tenant::people::proved::Proved;
     use crate::tenant::people::refresh_tokens::{Grant, NotTaken, RefreshTokens};
 
     fn issued() -> (RefreshTokens, String) {

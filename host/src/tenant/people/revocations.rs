@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Moment, Timestamp};
-use crate::tenant::server::state_dir::{StateDir, StateError};
+use crate::tenant::store::state_dir::{StateDir, StateError};
 
 /// From when on the logins of an identity (`provider|id`) count, where not all
 /// do; by the identity's SHA-256.
@@ -134,7 +134,7 @@ fn read_line(line: &str) -> Option<([u8; 32], Moment)> {
 mod tests {
     use crate::model::Moment;
     use crate::tenant::people::revocations::Revocations;
-    use crate::tenant::server::state_dir::StateDir;
+    use crate::tenant::store::state_dir::StateDir;
 
     #[test]
     fn a_login_right_after_a_revocation_is_good_in_the_same_millisecond() {

@@ -1,24 +1,19 @@
-//! Browsers: who is logged in to the tenant in one, and which one a login page
-//! was shown to.
+//! Sessions: the logins of browsers at the tenant.
 
-use axum::http::HeaderMap;
-use axum_extra::extract::cookie::{Cookie, Key, SameSite, SignedCookieJar};
+use axum_extra::extract::cookie::Key;
 
-use crate::tenant::logins::log_in::Proved;
-use crate::tenant::people::per_owner::{Owned, PerOwner};
+use crate::tenant::people::proved::Proved;
 use crate::tenant::people::random;
-use crate::tenant::people::weighed::Weighed;
-use crate::tenant::server::state_dir::{StateDir, StateError};
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::Tenant;
+use crate::tenant::store::per_owner::{Owned, PerOwner};
+use crate::tenant::store::state_dir::{StateDir, StateError};
+use crate::tenant::store::weight::Weighed;
 
-/// Somebody who is logged in to the tenant in a browser.
+/// A login at the tenant in one browser.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Session {
-    /// Its id in tokens: not the one in the cookie, which is as good as a
-    /// password.
+    /// The id in tokens: not the name in the cookie, which is as good as a password.
     pub(crate) sid: String,
-    /// Who, how and when.
+    /// The identity, and how and when it was proved.
     pub(crate) proved: Proved,
 }
 
@@ -52,6 +47,35 @@ impl Sessions {
         Ok(Self { key, kept: PerOwner::new(MOST, lifetime_s), lifetime_s })
     }
 
+    /// Returns the key that signs cookies.
+    pub(crate) fn cookie_key(&self) -> Key {
+        self.key.clone()
+    }
+
+    /// Returns the lifetime of a session, in seconds.
+    pub(crate) fn lifetime_s(&self) -> u64 {
+        self.lifetime_s
+    }
+
+    /// Begins a session. Returns its name, which is as good as a password, and the
+    /// session.
+    pub(crate) fn begin(&self, proved: &Proved) -> (String, Session) {
+        let session = Session { sid: random::secret(), proved: proved.remembered() };
+        let name = random::secret();
+        self.kept.put(&name, session.clone());
+        (name, session)
+    }
+
+    /// Returns the session of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<Session> {
+        self.kept.get(name)
+    }
+
+    /// Ends the session of this name.
+    pub(crate) fn end(&self, name: &str) {
+        self.kept.end(name);
+    }
+
     /// The sessions of an identity, the oldest first.
     pub(crate) fn of(&self, identity: &str) -> Vec<Session> {
         self.kept.of(identity).into_iter().map(|(_, session)| session).collect()
@@ -60,100 +84,5 @@ impl Sessions {
     /// Ends all that an identity has. Returns how many that were.
     pub(crate) fn end_of(&self, identity: &str) -> usize {
         self.kept.end_of(identity)
-    }
-}
-
-/// The cookies of one request, and of its answer.
-pub(crate) struct Browser {
-    jar: SignedCookieJar,
-    is_https: bool,
-}
-
-impl Browser {
-    pub(crate) fn of(tenant: &Tenant, issuer: &Issuer, headers: &HeaderMap) -> Self {
-        Self {
-            jar: SignedCookieJar::from_headers(headers, tenant.people.sessions.key.clone()),
-            is_https: issuer.is_https(),
-        }
-    }
-
-    /// One name for each scheme: a page of http must not write over what https
-    /// has set, and could not set it.
-    fn name(&self, what: &str) -> String {
-        // Prefixed, browsers take it from this very host only.
-        if self.is_https { format!("__Host-ligature-{what}") } else { format!("ligature-{what}") }
-    }
-
-    fn read(&self, what: &str) -> Option<String> {
-        let name = self.name(what);
-        let cookie = self.jar.get(&name)?;
-        cookie.value().strip_prefix(&name)?.strip_prefix('=').map(str::to_owned)
-    }
-
-    fn write(&mut self, what: &str, value: String, lifetime_s: Option<u64>) {
-        // The name is signed, too: what one cookie says is not taken of another.
-        let name = self.name(what);
-        let value = format!("{name}={value}");
-        let mut cookie = Cookie::build((name, value)).path("/").http_only(true);
-        cookie = if self.is_https {
-            // An application on another site asks from within an iframe.
-            cookie.secure(true).same_site(SameSite::None)
-        } else {
-            cookie.same_site(SameSite::Lax)
-        };
-        if let Some(seconds) = lifetime_s.and_then(|it| i64::try_from(it).ok()) {
-            cookie = cookie.max_age(time::Duration::seconds(seconds));
-        }
-        self.jar = self.jar.clone().add(cookie);
-    }
-
-    /// Who is logged in.
-    pub(crate) fn session(&self, tenant: &Tenant) -> Option<Session> {
-        tenant.people.sessions.kept.get(&self.read("session")?)
-    }
-
-    /// Begins a session, in place of the one there was: never under a name that
-    /// the browser brought along.
-    pub(crate) fn begin_session(&mut self, tenant: &Tenant, proved: &Proved) -> Session {
-        self.forget_session(tenant);
-        let session = Session { sid: random::secret(), proved: proved.remembered() };
-        let name = random::secret();
-        tenant.people.sessions.kept.put(&name, session.clone());
-        self.write("session", name, Some(tenant.people.sessions.lifetime_s));
-        session
-    }
-
-    /// Ends the session.
-    pub(crate) fn end_session(&mut self, tenant: &Tenant) {
-        self.forget_session(tenant);
-        let mut gone = Cookie::build((self.name("session"), "")).path("/").build();
-        gone.set_secure(self.is_https);
-        self.jar = self.jar.clone().remove(gone);
-    }
-
-    fn forget_session(&self, tenant: &Tenant) {
-        if let Some(name) = self.read("session") {
-            tenant.people.sessions.kept.end(&name);
-        }
-    }
-
-    /// What tells this browser from others, where it has brought it along.
-    pub(crate) fn known_id(&self) -> Option<String> {
-        self.read("browser")
-    }
-
-    /// What tells this browser from others: login pages and tickets are good in
-    /// the one that asked for them.
-    pub(crate) fn id(&mut self) -> String {
-        self.read("browser").unwrap_or_else(|| {
-            let id = random::secret();
-            self.write("browser", id.clone(), None);
-            id
-        })
-    }
-
-    /// The cookies to be set.
-    pub(crate) fn into_cookies(self) -> SignedCookieJar {
-        self.jar
     }
 }

@@ -16,7 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
-use crate::tenant::server::state_dir::{StateDir, StateError};
+use crate::tenant::store::state_dir::{StateDir, StateError};
 
 /// The file that clients are told to trust.
 pub(crate) const CA: &str = "ca.pem";
@@ -199,7 +199,7 @@ mod tests {
     use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
 
     use crate::tenant::server::certificates::{CA, server_config};
-    use crate::tenant::server::state_dir::StateDir;
+    use crate::tenant::store::state_dir::StateDir;
 
     /// As clients made with rustls do it, who are the strictest.
     fn handshake(state: &StateDir, name: &'static str) -> Result<(), rustls::Error> {

@@ -19,8 +19,7 @@ use crate::model::mask_addresses;
 use crate::tenant::management;
 use crate::tenant::management::Problem;
 use crate::tenant::oauth::error::too_many;
-use crate::tenant::pages::{html, start_page};
-use crate::tenant::people::outbox;
+use crate::tenant::pages::{html, outbox_page, start_page};
 use crate::tenant::server::login_routes;
 use crate::tenant::server::{time_limit, unknown_path};
 use crate::tenant::signing::issuer::{Scheme, require_own_host};
@@ -48,7 +47,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
     let dev = login_routes::dev_router()
         .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
         .route("/", get(start_page::show))
-        .route("/dev/outbox", get(outbox::show))
+        .route("/dev/outbox", get(outbox_page::show))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
         .layer(middleware::map_response(html::for_own_origin));
     Router::new()

@@ -22,6 +22,7 @@ use crate::tenant::logins::flows::Flows;
 use crate::tenant::logins::log_events::Events;
 use crate::tenant::management;
 use crate::tenant::management::SpentProofs;
+use crate::tenant::metrics::{Metrics, MissingLines};
 use crate::tenant::people::People;
 use crate::tenant::people::outbox::Outbox;
 use crate::tenant::people::passwords::Passwords;
@@ -33,15 +34,14 @@ use crate::tenant::server::certificates::CertificateError;
 use crate::tenant::server::early_end::EarlyEnd;
 use crate::tenant::server::listener as connections;
 use crate::tenant::server::listener::{Handshake, IDLE, Listener, Peer};
-use crate::tenant::server::metrics::{Metrics, MissingLines};
 use crate::tenant::server::rate_limit::Limiter;
-use crate::tenant::server::state_dir::{StateDir, StateError};
 use crate::tenant::server::{reload, routes};
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
 use crate::tenant::signing::verification::Verified;
 use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::store::state_dir::{StateDir, StateError};
 
 /// How long running requests are waited for at the end.
 const GRACE: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::tenant::server::state_dir::{StateDir, StateError};
+use crate::tenant::store::state_dir::{StateDir, StateError};
 
 const CURRENT: &str = "signing-key.pem";
 const PREVIOUS: &str = "previous-signing-key.pem";
@@ -172,8 +172,8 @@ fn self_signed(pkcs8: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::server::state_dir::StateDir;
     use crate::tenant::signing::keys::Keys;
+    use crate::tenant::store::state_dir::StateDir;
 
     #[test]
     fn a_key_is_kept_and_the_one_before_it_too() {

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::model::{Timestamp, User};
-use crate::tenant::logins::log_in::Proved;
 use crate::tenant::people::profile;
+use crate::tenant::people::proved::Proved;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::token_id::TokenId;
 use crate::tenant::state::Tenant;

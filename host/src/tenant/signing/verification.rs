@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::{Moment, Timestamp, User};
-use crate::tenant::people::weighed::{Weighed, weight};
 use crate::tenant::signing::token_id::TokenId;
 use crate::tenant::signing::tokens::seconds;
 use crate::tenant::state::Tenant;
+use crate::tenant::store::weight::{Weighed, weight};
 
 /// What a token says that is ours.
 #[derive(Debug, Clone, Deserialize)]

@@ -7,7 +7,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use crate::tenant::people::random::secret;
-use crate::tenant::people::weighed::{Weighed, weight};
+use crate::tenant::store::weight::{Weighed, weight};
 
 /// The most that all things of a kind take, in bytes. Beyond it the ones that
 /// were used longest ago are forgotten.
@@ -109,7 +109,7 @@ impl PartialEq for Use {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::people::one_time::{BYTES, OneTime};
+    use crate::tenant::store::one_time::{BYTES, OneTime};
 
     #[test]
     fn of_many_who_ask_at_once_one_gets_it() {

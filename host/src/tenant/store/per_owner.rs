@@ -12,7 +12,7 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use crate::tenant::people::weighed::{Weighed, weight};
+use crate::tenant::store::weight::{Weighed, weight};
 
 /// The most that all things of a kind take, in bytes. Beyond it the ones that
 /// were used longest ago are forgotten.
@@ -135,8 +135,8 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::people::per_owner::{Owned, PerOwner};
-    use crate::tenant::people::weighed::Weighed;
+    use crate::tenant::store::per_owner::{Owned, PerOwner};
+    use crate::tenant::store::weight::Weighed;
 
     #[derive(Clone, PartialEq, Debug)]
     struct Of(&'static str);

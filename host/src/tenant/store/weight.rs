@@ -82,7 +82,7 @@ impl Weighed for User {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::tenant::people::weighed::{Weighed, weight};
+    use crate::tenant::store::weight::{Weighed, weight};
 
     #[test]
     fn what_is_nested_weighs_more_than_its_text() {

@@ -219,7 +219,7 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::server::metrics::{CODES, Metrics, MissingLines};
+    use crate::tenant::metrics::{CODES, Metrics, MissingLines};
 
     #[test]
     fn codes_that_a_policy_makes_up_are_counted_by_name_within_bounds() {

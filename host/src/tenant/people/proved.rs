@@ -1,0 +1,78 @@
+//! A proved identity: the beginning of every login.
+
+use std::sync::Arc;
+
+use crate::model::{Identity, IdentityKey, Moment, Timestamp, User};
+use crate::tenant::config::Connection;
+use crate::tenant::store::one_time::Use;
+use crate::tenant::store::weight::Weighed;
+
+/// The identity that somebody has proved to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Proved {
+    /// The identity's connection.
+    pub(crate) connection: String,
+    /// What its provider says of it: a user with this identity only.
+    pub(crate) user: User,
+    /// How it was proved, as in `authentication.methods`.
+    pub(crate) method: &'static str,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// When, among the revocations.
+    pub(crate) began: Moment,
+    /// The code or ticket that it was proved by.
+    pub(crate) by: Option<Arc<Use>>,
+}
+
+impl Weighed for Proved {
+    fn bytes(&self) -> usize {
+        self.connection.len() + self.user.bytes()
+    }
+}
+
+impl Proved {
+    /// An identity of this connection that was proved now, with no attributes
+    /// yet.
+    pub(crate) fn new(connection: &Connection, id: &str, method: &'static str) -> Self {
+        let provider = connection.provider();
+        let own = Identity {
+            provider: provider.to_owned(),
+            user_id: id.to_owned(),
+            connection: connection.name.clone(),
+            is_social: connection.is_social(),
+            ..Identity::default()
+        };
+        let user = User { user_id: format!("{provider}|{id}"), identities: vec![own], ..User::default() };
+        Self {
+            connection: connection.name.clone(),
+            user,
+            method,
+            at: Timestamp::now(),
+            began: Moment::now(),
+            by: None,
+        }
+    }
+
+    pub(crate) fn key(&self) -> Option<IdentityKey<'_>> {
+        self.user.identities.first().map(Identity::key)
+    }
+
+    /// The same identity at a later login, when its provider sends nothing.
+    pub(crate) fn remembered(&self) -> Self {
+        let user = User {
+            user_id: self.user.user_id.clone(),
+            identities: self.user.identities.clone(),
+            ..User::default()
+        };
+        let Self { ref connection, method, at, began, .. } = *self;
+        Self { user, connection: connection.clone(), method, at, began, by: None }
+    }
+
+    /// Gives back the code or ticket that it was proved by: the directory did not
+    /// answer, and nobody is logged in.
+    pub(crate) fn give_back(&self) {
+        if let Some(by) = &self.by {
+            by.give_back();
+        }
+    }
+}
