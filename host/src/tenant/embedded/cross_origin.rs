@@ -11,12 +11,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::flows::Ticket;
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
-use crate::tenant::oauth::error::Refused;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
@@ -44,9 +44,9 @@ fn authenticated(
     from: &Sender,
     headers: &HeaderMap,
     params: &Params,
-) -> Result<Response, Refused> {
+) -> Result<Response, OAuthError> {
     let client = tenant.config.client(params.require("client_id")?);
-    let client = client.ok_or_else(|| Refused::request("the client was not found"))?;
+    let client = client.ok_or_else(|| OAuthError::invalid_request("the client was not found"))?;
     let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
     if !client.origins.iter().any(|it| it == origin) && origin != issuer.origin() {
         tracing::warn!(target: "audit", client = client.client_id, "a login from a foreign origin was refused");
@@ -57,7 +57,7 @@ fn authenticated(
     }
     let proved = proved(tenant, from, params).map_err(|why| match why.error {
         // As this endpoint calls it.
-        "invalid_grant" => Refused::denied(why.description),
+        "invalid_grant" => OAuthError::access_denied(why.description),
         _ => why,
     })?;
     let mut browser = Browser::of(&tenant.people.sessions, issuer, headers);
@@ -77,20 +77,22 @@ fn authenticated(
     Ok((browser.into_cookies(), Json(answer)).into_response())
 }
 
-fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, Refused> {
+fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, OAuthError> {
     let config = &tenant.config;
     let realm = |name: &str| {
-        config.connection(name).ok_or_else(|| Refused::request("realm: there is no such connection"))
+        config
+            .connection(name)
+            .ok_or_else(|| OAuthError::invalid_request("realm: there is no such connection"))
     };
     let typed = |secret| {
         let (login, secret) = (params.require("username")?, params.require(secret)?);
-        Ok::<_, Refused>(Typed { login, secret, sender: &from.ip })
+        Ok::<_, OAuthError>(Typed { login, secret, sender: &from.ip })
     };
     match params.get("credential_type").unwrap_or_default() {
         "http://auth0.com/oauth/grant-type/passwordless/otp" => {
             let connection = realm(params.require("realm")?)?;
             if !connection.is_passwordless() {
-                return Err(Refused::request("realm: it is no passwordless connection"));
+                return Err(OAuthError::invalid_request("realm: it is no passwordless connection"));
             }
             by_code(tenant, connection, typed("otp")?)
         }
@@ -99,11 +101,11 @@ fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, Ref
                 Some(name) => realm(name)?,
                 None => config
                     .connection_of("auth0")
-                    .ok_or_else(|| Refused::request("realm: there is no database"))?,
+                    .ok_or_else(|| OAuthError::invalid_request("realm: there is no database"))?,
             };
             by_password(tenant, connection, typed("password")?)
         }
-        _ => Err(Refused::new(
+        _ => Err(OAuthError::new(
             StatusCode::BAD_REQUEST,
             "unsupported_credential_type",
             "Unknown credential type parameter.",

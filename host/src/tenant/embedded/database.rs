@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use crate::directory::Credential;
 use crate::model::{self, ApiError, IdentityKey, Metadata, Moment, Timestamp};
 use crate::tenant::config::Connection;
+use crate::tenant::http::html;
+use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError, OfDatabase, PASSWORD_CHANGED, USED};
 use crate::tenant::http::params::Params;
 use crate::tenant::logins::flows::{ResetTicket, Verification};
 use crate::tenant::logins::prove::unavailable;
-use crate::tenant::oauth::error::{NOT_AN_ADDRESS, OfDatabase, PASSWORD_CHANGED, Refused, USED};
-use crate::tenant::pages::pages;
+use crate::tenant::pages::login_pages;
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::passwords::Wrong;
 use crate::tenant::people::proved::Proved;
@@ -34,8 +35,8 @@ pub(crate) fn made(
     issuer: &Issuer,
     connection: &Connection,
     params: &Params,
-) -> Result<String, Refused> {
-    let bad = |error, description: &str| Err(Refused::new(StatusCode::BAD_REQUEST, error, description));
+) -> Result<String, OAuthError> {
+    let bad = |error, description: &str| Err(OAuthError::new(StatusCode::BAD_REQUEST, error, description));
     if !connection.sign_up {
         return bad("public_signup_disabled", "Public signup is disabled");
     }
@@ -54,7 +55,7 @@ pub(crate) fn made(
     }
     let hash = match tenant.people.passwords.hash(password) {
         Ok(hash) => hash,
-        Err(Wrong::Busy) => return Err(Refused::busy()),
+        Err(Wrong::Busy) => return Err(OAuthError::busy()),
         Err(_) => return bad("invalid_password", "Password is too weak"),
     };
     let id = random::object_id();
@@ -92,7 +93,7 @@ pub(crate) fn made(
     }
 }
 
-fn metadata(params: &Params) -> Result<Option<Metadata>, Refused> {
+fn metadata(params: &Params) -> Result<Option<Metadata>, OAuthError> {
     let Some(value) = params.value("user_metadata") else { return Ok(None) };
     let (fields, characters) = METADATA;
     let fits = |value: &Value| value.as_str().is_some_and(|text| text.chars().count() <= characters);
@@ -100,7 +101,9 @@ fn metadata(params: &Params) -> Result<Option<Metadata>, Refused> {
         Value::Object(metadata) if metadata.len() <= fields && metadata.values().all(fits) => {
             Ok(Some(metadata.clone()))
         }
-        _ => Err(Refused::request("user_metadata: expected up to 10 texts of up to 500 characters")),
+        _ => {
+            Err(OAuthError::invalid_request("user_metadata: expected up to 10 texts of up to 500 characters"))
+        }
     }
 }
 
@@ -147,7 +150,7 @@ pub(crate) fn send_reset(
     issuer: &Issuer,
     connection: &Connection,
     email: &str,
-) -> Result<(), Refused> {
+) -> Result<(), OAuthError> {
     let email = email.to_ascii_lowercase();
     // Drawn first: a password that is set meanwhile outdates the mail.
     let (began, at) = (Moment::now(), Timestamp::now());
@@ -172,17 +175,19 @@ fn holder(tenant: &Tenant, connection: &Connection, email: &str) -> Result<Optio
 /// verified, too.
 pub(crate) fn reset(tenant: &Tenant, params: &Params) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
-    let used = || pages::error(StatusCode::BAD_REQUEST, USED);
+    let used = || html::error_page(StatusCode::BAD_REQUEST, USED);
     if tenant.logins.flows.resets.get(ticket).is_none() {
         return used();
     }
     let hash = match tenant.people.passwords.hash(params.get("password").unwrap_or_default()) {
         Ok(hash) => hash,
-        Err(Wrong::Busy) => return Refused::busy().into_response(),
-        Err(_) => return pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters.")),
+        Err(Wrong::Busy) => return OAuthError::busy().into_response(),
+        Err(_) => {
+            return login_pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters."));
+        }
     };
     match tenant.logins.flows.resets.spend(ticket, |ticket| set_password(tenant, ticket, hash)) {
-        Some(Ok(true)) => pages::message("Done", PASSWORD_CHANGED),
+        Some(Ok(true)) => html::message_page(StatusCode::OK, "Done", PASSWORD_CHANGED),
         Some(Ok(false)) | None => used(),
         Some(Err(error)) => unavailable(error).into_response(),
     }
@@ -220,21 +225,23 @@ pub(crate) fn verify(tenant: &Tenant, ticket: &str) -> Response {
         Ok(is_verified)
     });
     match verified {
-        None => pages::error(StatusCode::BAD_REQUEST, USED),
-        Some(Ok(true)) => pages::message("Done", "Your address is verified."),
-        Some(Ok(false)) => pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."),
+        None => html::error_page(StatusCode::BAD_REQUEST, USED),
+        Some(Ok(true)) => html::message_page(StatusCode::OK, "Done", "Your address is verified."),
+        Some(Ok(false)) => {
+            html::error_page(StatusCode::BAD_REQUEST, "The account has another address by now.")
+        }
         Some(Err(error)) => unavailable(error).into_response(),
     }
 }
 
-fn known_client(tenant: &Tenant, params: &Params) -> Result<(), Refused> {
+fn known_client(tenant: &Tenant, params: &Params) -> Result<(), OAuthError> {
     let client = tenant.config.client(params.require("client_id")?);
-    client.map(|_| ()).ok_or_else(|| Refused::request("the client was not found"))
+    client.map(|_| ()).ok_or_else(|| OAuthError::invalid_request("the client was not found"))
 }
 
-fn named<'a>(tenant: &'a Tenant, params: &Params) -> Result<&'a Connection, Refused> {
+fn named<'a>(tenant: &'a Tenant, params: &Params) -> Result<&'a Connection, OAuthError> {
     let connection = tenant.config.connection(params.require("connection")?);
     connection
         .filter(|it| it.is_database())
-        .ok_or_else(|| Refused::request("connection: there is no database of that name"))
+        .ok_or_else(|| OAuthError::invalid_request("connection: there is no database of that name"))
 }

@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 
 use crate::model::User;
 use crate::tenant::config::{Client, LEGACY};
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
-use crate::tenant::oauth::error::Refused;
 use crate::tenant::people::profile;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
 
 /// Refuses what is there for older applications alone, unless it is switched on.
-pub(crate) fn require(tenant: &Tenant, what: &str) -> Result<(), Refused> {
+pub(crate) fn require(tenant: &Tenant, what: &str) -> Result<(), OAuthError> {
     if tenant.config.legacy_id_tokens {
         return Ok(());
     }
     tracing::warn!(target: "audit", what, "a request of an older application was refused");
-    Err(Refused::new(StatusCode::NOT_FOUND, "not_found", format!("{what} {LEGACY}")))
+    Err(OAuthError::new(StatusCode::NOT_FOUND, "not_found", format!("{what} {LEGACY}")))
 }
 
 /// The client that a page is of, by its id and its origin; a program that is no
@@ -32,9 +32,9 @@ pub(crate) fn client<'a>(
     issuer: &Issuer,
     headers: &HeaderMap,
     params: &Params,
-) -> Result<&'a Client, Refused> {
+) -> Result<&'a Client, OAuthError> {
     let client = tenant.config.client(params.require("client_id")?);
-    let client = client.ok_or_else(|| Refused::request("the client was not found"))?;
+    let client = client.ok_or_else(|| OAuthError::invalid_request("the client was not found"))?;
     let Some(origin) = headers.get(ORIGIN) else { return Ok(client) };
     let origin = origin.to_str().unwrap_or_default();
     // A page of the client's callbacks gets the tokens of a login anyway.
@@ -51,7 +51,7 @@ pub(crate) fn client<'a>(
         return Ok(client);
     }
     tracing::warn!(target: "audit", client = client.client_id, "a login from a foreign origin was refused");
-    Err(Refused::denied("This origin is not among the client's origins."))
+    Err(OAuthError::access_denied("This origin is not among the client's origins."))
 }
 
 /// An address that a page calls its own, without the part that the browser
@@ -65,21 +65,21 @@ pub(crate) fn without_fragment<'a>(tenant: &Tenant, uri: &'a str) -> &'a str {
 
 /// Parameters with `authParams[name]`, as older applications write them in
 /// forms, gathered under `authParams`.
-pub(crate) fn auth_params(tenant: &Tenant, params: &Params) -> Result<Params, Refused> {
+pub(crate) fn auth_params(tenant: &Tenant, params: &Params) -> Result<Params, OAuthError> {
     let Some(gathered) = params.gathered("authParams") else { return Ok(params.clone()) };
     if tenant.config.legacy_id_tokens {
         return Ok(gathered);
     }
-    Err(Refused::request(format!("authParams[…]: a form that writes it so {LEGACY}")))
+    Err(OAuthError::invalid_request(format!("authParams[…]: a form that writes it so {LEGACY}")))
 }
 
 /// A refusal as older libraries read it: auth0-js 8 by `error`, the ones before
 /// and Lock by `code`.
-pub(crate) struct OfOlder(pub(crate) Refused);
+pub(crate) struct OfOlder(pub(crate) OAuthError);
 
 impl IntoResponse for OfOlder {
     fn into_response(self) -> Response {
-        let Refused { status, error, description } = self.0;
+        let OAuthError { status, error, description } = self.0;
         let (status, error) = match error {
             "invalid_grant" => (StatusCode::UNAUTHORIZED, "invalid_user_password"),
             "unauthorized" => (StatusCode::UNAUTHORIZED, error),
@@ -96,7 +96,10 @@ impl IntoResponse for OfOlder {
 /// `/tokeninfo`: the profile of an ID token's user.
 ///
 /// Source: Auth0, "Get token info" (legacy).
-pub(crate) async fn tokeninfo(State(tenant): State<Shared>, request: Request) -> Result<Response, Refused> {
+pub(crate) async fn tokeninfo(
+    State(tenant): State<Shared>,
+    request: Request,
+) -> Result<Response, OAuthError> {
     require(&tenant, "/tokeninfo")?;
     let params = if request.headers().contains_key(CONTENT_TYPE) {
         Params::from_request(request, &tenant).await?
@@ -104,7 +107,7 @@ pub(crate) async fn tokeninfo(State(tenant): State<Shared>, request: Request) ->
         Params::parse_form(request.uri().query().unwrap_or_default().as_bytes())?
     };
     run(&tenant, move |tenant| {
-        let unauthorized = || Refused::new(StatusCode::UNAUTHORIZED, "invalid_token", "Unauthorized");
+        let unauthorized = || OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", "Unauthorized");
         let claims = tenant.verify(params.require("id_token")?).map_err(|error| {
             tracing::warn!(target: "audit", %error, "an ID token was refused");
             unauthorized()
@@ -129,7 +132,7 @@ pub(crate) async fn tokeninfo(State(tenant): State<Shared>, request: Request) ->
 
 /// `/user/ssodata/`, which auth0-js 8 writes with a slash: nobody, as wherever
 /// third-party cookies are blocked.
-pub(crate) async fn ssodata(State(tenant): State<Shared>) -> Result<Json<Value>, Refused> {
+pub(crate) async fn ssodata(State(tenant): State<Shared>) -> Result<Json<Value>, OAuthError> {
     require(&tenant, "/user/ssodata/")?;
     Ok(Json(json!({ "sso": false })))
 }

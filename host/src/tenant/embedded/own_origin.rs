@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 use crate::tenant::config::LEGACY;
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::OfOlder;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::flows::Ticket;
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::oauth::authorize::authorize;
-use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::{answer, authorization};
+use crate::tenant::oauth::{authorization_request, authorization_response};
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -56,12 +56,12 @@ fn checked(
     from: &Sender,
     headers: &HeaderMap,
     params: &Params,
-) -> Result<Response, Refused> {
+) -> Result<Response, OAuthError> {
     let foreign = headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes());
     if foreign && !tenant.config.legacy_id_tokens {
         tracing::warn!(target: "audit", "a login from a foreign origin was refused");
         let words = format!("/usernamepassword/login from another origin than the tenant's own {LEGACY}");
-        return Err(Refused::denied(words));
+        return Err(OAuthError::access_denied(words));
     }
     let client = legacy::client(tenant, issuer, headers, params)?;
     let connection = params.get("connection").or_else(|| params.get("realm"));
@@ -69,7 +69,8 @@ fn checked(
         Some(name) => tenant.config.connection(name),
         None => tenant.config.connection_of("auth0"),
     };
-    let connection = connection.ok_or_else(|| Refused::request("connection: there is no such connection"))?;
+    let connection =
+        connection.ok_or_else(|| OAuthError::invalid_request("connection: there is no such connection"))?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
     let typed = Typed { login, secret, sender: &from.ip };
     // A popup of older libraries sends its one-time password here.
@@ -110,7 +111,7 @@ fn checked(
         ticket: tenant.logins.flows.login_tickets.put(ticket),
         context: context.to_query(),
     };
-    let page = page.render().map_err(|_| Refused::server())?;
+    let page = page.render().map_err(|_| OAuthError::temporarily_unavailable())?;
     // It is put into a page of the tenant's by the script that asked for it; by
     // itself it is not to be shown.
     let headers =
@@ -133,7 +134,7 @@ pub(crate) async fn callback(
                 context.set("login_ticket", params.get("wresult").unwrap_or("none"));
                 authorize(tenant, &issuer, &from, &headers, &context)
             }
-            Err(why) => answer::refuse(authorization::Unanswered::Shown(why)),
+            Err(why) => authorization_response::refuse(authorization_request::Unanswered::Shown(why)),
         }
     })
     .await

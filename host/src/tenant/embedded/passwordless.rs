@@ -11,14 +11,14 @@ use std::sync::Arc;
 use crate::model::Timestamp;
 use crate::tenant::config::Connection;
 use crate::tenant::embedded::legacy;
+use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::prove::{MailedCode, Typed, by_code, code_name, mailed};
-use crate::tenant::oauth::answer::refuse;
-use crate::tenant::oauth::authorization::{Authorization, Unanswered};
+use crate::tenant::oauth::authorization_request::{Authorization, Unanswered};
+use crate::tenant::oauth::authorization_response::refuse;
 use crate::tenant::oauth::authorize::Asked;
-use crate::tenant::oauth::error::{NOT_AN_ADDRESS, Refused};
 use crate::tenant::people::login_name::passwordless_id;
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::random;
@@ -27,7 +27,7 @@ use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
 
 /// Sends a code to an address.
-pub(crate) fn send_code(tenant: &Tenant, connection: &Connection, address: &str) -> Result<(), Refused> {
+pub(crate) fn send_code(tenant: &Tenant, connection: &Connection, address: &str) -> Result<(), OAuthError> {
     let address = checked(connection, address)?;
     let code = random::six_digits();
     keep(tenant, connection, MailedCode::new(code.clone(), &address, Params::default(), None));
@@ -38,15 +38,15 @@ pub(crate) fn send_code(tenant: &Tenant, connection: &Connection, address: &str)
 /// The number or address to send to. An address is in lower case, as the
 /// accounts of mailboxes are: a code that is mailed to another case is no proof
 /// of it.
-fn checked(connection: &Connection, address: &str) -> Result<String, Refused> {
+fn checked(connection: &Connection, address: &str) -> Result<String, OAuthError> {
     if connection.strategy == "sms" {
         if !is_phone_number(address) {
-            return Err(Refused::request(
+            return Err(OAuthError::invalid_request(
                 "phone_number: expected + and the code of the country, digits only, such as +15550100",
             ));
         }
     } else if !is_email_address(address) {
-        return Err(Refused::request(NOT_AN_ADDRESS));
+        return Err(OAuthError::invalid_request(NOT_AN_ADDRESS));
     }
     Ok(address.to_ascii_lowercase())
 }
@@ -68,7 +68,7 @@ pub(crate) async fn start(
     issuer: Issuer,
     headers: HeaderMap,
     params: Params,
-) -> Result<Json<Value>, Refused> {
+) -> Result<Json<Value>, OAuthError> {
     run(&tenant, move |tenant| {
         let browser = Browser::of(&tenant.people.sessions, &issuer, &headers).known_id();
         started(tenant, &issuer, browser, &params).map(Json)
@@ -81,11 +81,13 @@ fn started(
     issuer: &Issuer,
     browser: Option<String>,
     params: &Params,
-) -> Result<Value, Refused> {
+) -> Result<Value, OAuthError> {
     let params = &legacy::auth_params(tenant, params)?;
     let client_id = params.require("client_id")?;
-    let client =
-        tenant.config.client(client_id).ok_or_else(|| Refused::request("the client was not found"))?;
+    let client = tenant
+        .config
+        .client(client_id)
+        .ok_or_else(|| OAuthError::invalid_request("the client was not found"))?;
     if let Some(secret) = params.get("client_secret") {
         crate::tenant::oauth::client_auth::check_secret(client, secret)?;
     }
@@ -119,19 +121,20 @@ fn started(
             mail(tenant, connection, address, None, Some(link));
         }
         "link" | "code" => send_code(tenant, connection, address)?,
-        _ => return Err(Refused::request("send: expected link or code")),
+        _ => return Err(OAuthError::invalid_request("send: expected link or code")),
     }
     let id = passwordless_id(connection, address);
     Ok(json!({ "_id": id, key: address, verified: false }))
 }
 
 /// The connection, and whom to send to.
-fn addressed<'a>(tenant: &'a Tenant, params: &'a Params) -> Result<(&'a Connection, &'a str), Refused> {
+fn addressed<'a>(tenant: &'a Tenant, params: &'a Params) -> Result<(&'a Connection, &'a str), OAuthError> {
     let name = params.get("connection").or_else(|| params.get("realm"));
-    let name = name.ok_or_else(|| Refused::request("Missing required parameter: connection"))?;
+    let name = name.ok_or_else(|| OAuthError::invalid_request("Missing required parameter: connection"))?;
     let connection = tenant.config.connection(name).filter(|it| it.is_passwordless());
-    let connection = connection
-        .ok_or_else(|| Refused::request("connection: there is no passwordless one of that name"))?;
+    let connection = connection.ok_or_else(|| {
+        OAuthError::invalid_request("connection: there is no passwordless one of that name")
+    })?;
     let key = if connection.strategy == "sms" { "phone_number" } else { "email" };
     Ok((connection, params.require(key)?))
 }
@@ -141,7 +144,7 @@ pub(crate) async fn verify(
     State(tenant): State<Shared>,
     from: Sender,
     params: Params,
-) -> Result<Json<Value>, Refused> {
+) -> Result<Json<Value>, OAuthError> {
     run(&tenant, move |tenant| {
         let (connection, login) = addressed(tenant, &params)?;
         let secret = params.require("verification_code")?;
@@ -172,7 +175,7 @@ fn redirected(
     from: &Sender,
     headers: &HeaderMap,
     params: &Params,
-) -> Result<Response, Refused> {
+) -> Result<Response, OAuthError> {
     let (connection, address) = addressed(tenant, params)?;
     let kept = tenant.logins.flows.mailed_codes.get(&code_name(connection, address));
     // A mail that carries a link was asked for with parameters, which the link

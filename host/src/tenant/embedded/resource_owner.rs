@@ -13,15 +13,15 @@ use serde_json::Value;
 use crate::tenant::config::Client;
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::OfOlder;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::log_in::Around;
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
-use crate::tenant::oauth::authorization::Audience;
+use crate::tenant::oauth::authorization_request::Audience;
 use crate::tenant::oauth::client_auth::check_secret;
-use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::grants::Issued;
+use crate::tenant::oauth::issued_tokens::Issued;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
@@ -57,21 +57,21 @@ fn granted(
     issuer: &Issuer,
     from: &Sender,
     (client, params): (&Client, &Params),
-) -> Result<Value, Refused> {
+) -> Result<Value, OAuthError> {
     let grant = params.get("grant_type").unwrap_or("password");
     if grant != "password" {
         let description = format!("Unsupported grant type: {grant}");
-        return Err(Refused::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
+        return Err(OAuthError::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
     }
     if !GRANTS.iter().any(|grant| client.may(grant)) {
-        return Err(Refused::unauthorized_client("Grant type 'password' not allowed for the client."));
+        return Err(OAuthError::unauthorized_client("Grant type 'password' not allowed for the client."));
     }
     // Not asked for; a wrong one is a mistake.
     if let Some(secret) = params.get("client_secret") {
         check_secret(client, secret)?;
     }
     if params.get("audience").is_some() {
-        return Err(Refused::request("audience: /oauth/ro gives tokens of /userinfo only"));
+        return Err(OAuthError::invalid_request("audience: /oauth/ro gives tokens of /userinfo only"));
     }
     let scope = params.get("scope").unwrap_or("openid");
     linking::refuse_elsewhere(Some(scope)).map_err(|why| linking::told(&client.client_id, why))?;
@@ -101,11 +101,11 @@ fn granted(
     Ok(answer)
 }
 
-fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, Refused> {
+fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, OAuthError> {
     let name = params.require("connection")?;
     let connection = tenant.config.connection(name);
-    let connection =
-        connection.ok_or_else(|| Refused::request(format!("the connection {name} was not found")))?;
+    let connection = connection
+        .ok_or_else(|| OAuthError::invalid_request(format!("the connection {name} was not found")))?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
     let typed = Typed { login, secret, sender: &from.ip };
     if connection.is_passwordless() {

@@ -2,5 +2,8 @@
 //! work runs.
 
 pub(super) mod blocking;
+pub(super) mod html;
+pub(super) mod json_object;
+pub(super) mod oauth_error;
 pub(super) mod params;
 pub(super) mod visit;

@@ -6,8 +6,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri, request};
 use serde_json::{Map, Value};
 
-use crate::tenant::oauth::error::Refused;
-use crate::tenant::server::json_object::Object;
+use crate::tenant::http::json_object::Object;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::state::Shared;
 use crate::tenant::store::weight::Weighed;
 
@@ -20,7 +20,7 @@ pub(crate) struct Params(Map<String, Value>);
 
 impl Params {
     /// Reads a query or a form.
-    pub(crate) fn parse_form(text: &[u8]) -> Result<Self, Refused> {
+    pub(crate) fn parse_form(text: &[u8]) -> Result<Self, OAuthError> {
         let mut params = Map::new();
         for (key, value) in url::form_urlencoded::parse(text) {
             if value.is_empty() {
@@ -28,41 +28,41 @@ impl Params {
             }
             check_length(&key, &value)?;
             if params.insert(key.to_string(), Value::String(value.into_owned())).is_some() {
-                return Err(Refused::request(format!("the parameter {key} stands twice")));
+                return Err(OAuthError::invalid_request(format!("the parameter {key} stands twice")));
             }
         }
         Ok(Self(params))
     }
 
     /// Reads the parameters of a query.
-    pub(crate) fn from_query(uri: &Uri) -> Result<Self, Refused> {
+    pub(crate) fn from_query(uri: &Uri) -> Result<Self, OAuthError> {
         Self::parse_form(uri.query().unwrap_or_default().as_bytes())
     }
 
     /// Reads the parameters of a body: a form or a JSON object.
-    pub(crate) async fn from_body(request: Request, tenant: &Shared) -> Result<Self, Refused> {
+    pub(crate) async fn from_body(request: Request, tenant: &Shared) -> Result<Self, OAuthError> {
         let media_type = media_type(request.headers());
         let bytes = Bytes::from_request(request, tenant).await.map_err(|error| {
             if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 let status = StatusCode::PAYLOAD_TOO_LARGE;
-                return Refused::new(status, "invalid_request", "the body is too large");
+                return OAuthError::new(status, "invalid_request", "the body is too large");
             }
-            Refused::request("the body ended early")
+            OAuthError::invalid_request("the body ended early")
         })?;
         match media_type.as_str() {
             "application/json" => Self::parse_json(&bytes),
             "application/x-www-form-urlencoded" => Self::parse_form(&bytes),
             _ => {
                 let description = "expected application/json or application/x-www-form-urlencoded";
-                Err(Refused::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", description))
+                Err(OAuthError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", description))
             }
         }
     }
 
-    fn parse_json(bytes: &[u8]) -> Result<Self, Refused> {
+    fn parse_json(bytes: &[u8]) -> Result<Self, OAuthError> {
         let body = serde_json::from_slice(bytes);
-        let Object(mut params) =
-            body.map_err(|error| Refused::request(format!("the body is no JSON object: {error}")))?;
+        let Object(mut params) = body
+            .map_err(|error| OAuthError::invalid_request(format!("the body is no JSON object: {error}")))?;
         params.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
         for (key, value) in &params {
             check_length(key, value.as_str().unwrap_or_default())?;
@@ -78,8 +78,9 @@ impl Params {
         self.get(name).map(str::to_owned)
     }
 
-    pub(crate) fn require(&self, name: &str) -> Result<&str, Refused> {
-        self.get(name).ok_or_else(|| Refused::request(format!("Missing required parameter: {name}")))
+    pub(crate) fn require(&self, name: &str) -> Result<&str, OAuthError> {
+        self.get(name)
+            .ok_or_else(|| OAuthError::invalid_request(format!("Missing required parameter: {name}")))
     }
 
     /// A parameter that is no text.
@@ -157,9 +158,9 @@ const AUTHORIZE: [&str; 12] = [
 const LONGEST: usize = 8 << 10;
 
 /// What is kept of a request is kept for a while.
-fn check_length(key: &str, value: &str) -> Result<(), Refused> {
+fn check_length(key: &str, value: &str) -> Result<(), OAuthError> {
     if key.len() > 256 || value.len() > LONGEST {
-        return Err(Refused::request("a parameter is longer than 8 KiB"));
+        return Err(OAuthError::invalid_request("a parameter is longer than 8 KiB"));
     }
     Ok(())
 }
@@ -173,9 +174,9 @@ pub(crate) fn media_type(headers: &HeaderMap) -> String {
 
 /// Parameters of a body.
 impl FromRequest<Shared> for Params {
-    type Rejection = Refused;
+    type Rejection = OAuthError;
 
-    async fn from_request(request: Request, tenant: &Shared) -> Result<Self, Refused> {
+    async fn from_request(request: Request, tenant: &Shared) -> Result<Self, OAuthError> {
         Self::from_body(request, tenant).await
     }
 }
@@ -184,9 +185,9 @@ impl FromRequest<Shared> for Params {
 pub(crate) struct InQuery(pub(crate) Params);
 
 impl FromRequestParts<Shared> for InQuery {
-    type Rejection = Refused;
+    type Rejection = OAuthError;
 
-    async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, OAuthError> {
         Params::from_query(&parts.uri).map(Self)
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::directory::{Actor, CheckedLink, Evidence, Provenance, Stored, Unlink};
 use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::linking::request::{Linking, holder, login_required, not_logged_in, owner_now};
 use crate::tenant::logins::log_in::{Around, NotLoggedIn};
 use crate::tenant::logins::prove::unavailable;
-use crate::tenant::oauth::error::Refused;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::state::Tenant;
 
@@ -23,7 +23,7 @@ impl Tenant {
         owner: &Proved,
         second: &Proved,
         around: &Around<'_>,
-    ) -> Result<Arc<User>, Refused> {
+    ) -> Result<Arc<User>, OAuthError> {
         let is_new = holder(self, second)?.is_none();
         let linked = self.linked_by_owner(linking, owner, second, around);
         if linked.is_err() && is_new {
@@ -46,7 +46,7 @@ impl Tenant {
         owner: &Proved,
         second: &Proved,
         around: &Around<'_>,
-    ) -> Result<Arc<User>, Refused> {
+    ) -> Result<Arc<User>, OAuthError> {
         for _ in 0..ATTEMPTS {
             let primary = self.logged_in(linking, owner)?;
             if let Some(user) = self.settled(linking, second)? {
@@ -77,11 +77,11 @@ impl Tenant {
                 Err(error) => return Err(unavailable(error)),
             }
         }
-        Err(Refused::server())
+        Err(OAuthError::temporarily_unavailable())
     }
 
     /// The owner, who is there still, and whose login is in force.
-    fn logged_in(&self, linking: &Linking, owner: &Proved) -> Result<Stored, Refused> {
+    fn logged_in(&self, linking: &Linking, owner: &Proved) -> Result<Stored, OAuthError> {
         owner_now(self, linking)?;
         let holds = holder(self, owner)?.is_some_and(|user| user.user_id == linking.owner);
         if !holds || self.people.revocations.is_revoked(&owner.user.user_id, owner.began) {
@@ -92,45 +92,48 @@ impl Tenant {
 
     /// The owner, where the account is linked to them already; a refusal, where
     /// it cannot be.
-    fn settled(&self, linking: &Linking, second: &Proved) -> Result<Option<Arc<User>>, Refused> {
-        let Some(key) = second.key() else { return Err(Refused::server()) };
+    fn settled(&self, linking: &Linking, second: &Proved) -> Result<Option<Arc<User>>, OAuthError> {
+        let Some(key) = second.key() else { return Err(OAuthError::temporarily_unavailable()) };
         let known = match self.directory.owner(key) {
             Ok(Some(stored)) => stored.user,
             Ok(None) => return Ok(None),
             Err(ApiError::Invalid(_)) => {
-                return Err(Refused::denied("The account is known through another connection."));
+                return Err(OAuthError::access_denied("The account is known through another connection."));
             }
             Err(error) => return Err(unavailable(error)),
         };
         if second.user.user_id == linking.owner {
-            return Err(Refused::denied("Main identity and the new one are the same."));
+            return Err(OAuthError::access_denied("Main identity and the new one are the same."));
         }
         if known.user_id == linking.owner {
             return Ok(Some(known));
         }
         if known.user_id != second.user.user_id {
-            return Err(Refused::denied("The account is linked to another user already."));
+            return Err(OAuthError::access_denied("The account is linked to another user already."));
         }
         if known.blocked { Err(not_logged_in(NotLoggedIn::Blocked)) } else { Ok(None) }
     }
 
     /// Makes the owner's identity of the connection a user of its own again.
-    pub(crate) fn unlink_by_owner(&self, client: &str, linking: &Linking) -> Result<Arc<User>, Refused> {
+    pub(crate) fn unlink_by_owner(&self, client: &str, linking: &Linking) -> Result<Arc<User>, OAuthError> {
         let user = owner_now(self, linking)?;
         let mut of = user.identities.iter().skip(1).filter(|it| it.connection == linking.connection);
         let identity = match (of.next(), of.next()) {
             (Some(identity), None) => identity,
             (Some(_), Some(_)) => {
-                return Err(Refused::denied(format!(
+                return Err(OAuthError::access_denied(format!(
                     "Several accounts of {} are linked: which one is meant is not known.",
                     linking.connection
                 )));
             }
             (None, _) if user.identities.first().is_some_and(|it| it.connection == linking.connection) => {
-                return Err(Refused::denied("Main identity cannot be removed."));
+                return Err(OAuthError::access_denied("Main identity cannot be removed."));
             }
             (None, _) => {
-                return Err(Refused::denied(format!("No account of {} is linked.", linking.connection)));
+                return Err(OAuthError::access_denied(format!(
+                    "No account of {} is linked.",
+                    linking.connection
+                )));
             }
         };
         let unlink = Unlink {

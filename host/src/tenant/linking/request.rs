@@ -13,12 +13,12 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 
 use crate::model::{ApiError, User};
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::logins::log_in::NotLoggedIn;
 use crate::tenant::logins::prove::unavailable;
-use crate::tenant::oauth::authorization::Prompt;
-use crate::tenant::oauth::error::Refused;
-use crate::tenant::pages::steps::Pending;
+use crate::tenant::oauth::authorization_request::Prompt;
+use crate::tenant::pages::login_forms::Pending;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::verification::{Claims, TokenError};
@@ -86,7 +86,7 @@ impl Linking {
         issuer: &Issuer,
         client_id: &str,
         params: &Params,
-    ) -> Result<Option<Self>, Refused> {
+    ) -> Result<Option<Self>, OAuthError> {
         let Some(does) = asked(params.get("scope")).map_err(|why| told(client_id, why))? else {
             return Ok(None);
         };
@@ -99,19 +99,23 @@ impl Linking {
         issuer: &Issuer,
         client_id: &str,
         (does, params): (Does, &Params),
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, OAuthError> {
         let scope = does.scope();
         let needs = |name: &str| {
-            params.get(name).ok_or_else(|| Refused::request(format!("{name}: required with scope {scope}")))
+            params
+                .get(name)
+                .ok_or_else(|| OAuthError::invalid_request(format!("{name}: required with scope {scope}")))
         };
         let (hint, connection) = (needs("id_token_hint")?, needs("requested_connection")?);
         if tenant.config.connection(connection).is_none() {
-            return Err(Refused::request(format!(
+            return Err(OAuthError::invalid_request(format!(
                 "requested_connection: the connection {connection} was not found"
             )));
         }
         if params.get("login_ticket").is_some() {
-            return Err(Refused::request(format!("login_ticket: scope {scope} needs the login page")));
+            return Err(OAuthError::invalid_request(format!(
+                "login_ticket: scope {scope} needs the login page"
+            )));
         }
         let owner = hinted(tenant, issuer, client_id, hint)?;
         if Prompt::read(params.get("prompt"))? == Prompt::Never {
@@ -165,10 +169,12 @@ pub(crate) fn linking_words(tenant: &Tenant, pending: &Pending) -> Option<String
 }
 
 /// Which of the two scopes is among these.
-fn asked(scope: Option<&str>) -> Result<Option<Does>, Refused> {
+fn asked(scope: Option<&str>) -> Result<Option<Does>, OAuthError> {
     let has = |wanted: &str| scope.unwrap_or_default().split_whitespace().any(|it| it == wanted);
     match (has(LINK), has(UNLINK)) {
-        (true, true) => Err(Refused::request("scope: expected link_account or unlink_account, not both")),
+        (true, true) => {
+            Err(OAuthError::invalid_request("scope: expected link_account or unlink_account, not both"))
+        }
         (true, false) => Ok(Some(Does::Link)),
         (false, true) => Ok(Some(Does::Unlink)),
         (false, false) => Ok(None),
@@ -177,43 +183,44 @@ fn asked(scope: Option<&str>) -> Result<Option<Does>, Refused> {
 
 /// Refuses these scopes where nobody could log in to a second account: what
 /// follows would be an ordinary login that links nothing.
-pub(crate) fn refuse_elsewhere(scope: Option<&str>) -> Result<(), Refused> {
+pub(crate) fn refuse_elsewhere(scope: Option<&str>) -> Result<(), OAuthError> {
     match asked(scope)? {
         None => Ok(()),
-        Some(does) => {
-            Err(Refused::request(format!("scope: {} is for /authorize and its login page", does.scope())))
-        }
+        Some(does) => Err(OAuthError::invalid_request(format!(
+            "scope: {} is for /authorize and its login page",
+            does.scope()
+        ))),
     }
 }
 
 /// The user of an ID token that this tenant has issued to this client.
-fn hinted(tenant: &Tenant, issuer: &Issuer, client_id: &str, hint: &str) -> Result<String, Refused> {
+fn hinted(tenant: &Tenant, issuer: &Issuer, client_id: &str, hint: &str) -> Result<String, OAuthError> {
     let claims = tenant.verify(hint).map_err(|error| match error {
         TokenError::Expired => login_required("id_token_hint: it has expired; log in again"),
-        error => Refused::request(format!("id_token_hint: {error}")),
+        error => OAuthError::invalid_request(format!("id_token_hint: {error}")),
     })?;
     // The `aud` of an access token is an API; an API may be called like a client.
     let is_id_token =
         |claims: &Claims| claims.azp.is_none() && claims.gty.is_none() && claims.scope.is_empty();
     if !is_id_token(&claims) {
-        return Err(Refused::request("id_token_hint: it is no ID token"));
+        return Err(OAuthError::invalid_request("id_token_hint: it is no ID token"));
     }
     if claims.iss != issuer.as_str() {
-        return Err(Refused::request("id_token_hint: it is of another issuer"));
+        return Err(OAuthError::invalid_request("id_token_hint: it is of another issuer"));
     }
     if claims.aud.as_str() != Some(client_id) {
-        return Err(Refused::request("id_token_hint: it was issued to another client"));
+        return Err(OAuthError::invalid_request("id_token_hint: it was issued to another client"));
     }
     let sub = claims.sub.as_ref().and_then(|sub| sub.as_str());
-    sub.map(str::to_owned).ok_or_else(|| Refused::request("id_token_hint: it names no user"))
+    sub.map(str::to_owned).ok_or_else(|| OAuthError::invalid_request("id_token_hint: it names no user"))
 }
 
-pub(crate) fn login_required(words: impl Into<String>) -> Refused {
-    Refused::new(StatusCode::BAD_REQUEST, "login_required", words)
+pub(crate) fn login_required(words: impl Into<String>) -> OAuthError {
+    OAuthError::new(StatusCode::BAD_REQUEST, "login_required", words)
 }
 
 /// Tells the operator of a refusal.
-pub(crate) fn told(client: &str, why: Refused) -> Refused {
+pub(crate) fn told(client: &str, why: OAuthError) -> OAuthError {
     tracing::warn!(
         target: "audit", client, error = why.error,
         why = %crate::model::mask_addresses(&why.description), "a link that an application asked for was refused"
@@ -222,11 +229,11 @@ pub(crate) fn told(client: &str, why: Refused) -> Refused {
 }
 
 /// The owner as they are now.
-pub(crate) fn owner_now(tenant: &Tenant, linking: &Linking) -> Result<Arc<User>, Refused> {
+pub(crate) fn owner_now(tenant: &Tenant, linking: &Linking) -> Result<Arc<User>, OAuthError> {
     let user = match tenant.directory.get(&linking.owner) {
         Ok(stored) => stored.user,
         Err(ApiError::NotFound(_)) => {
-            return Err(Refused::denied(
+            return Err(OAuthError::access_denied(
                 "The user of id_token_hint is there no longer: it was deleted, or linked to another account.",
             ));
         }
@@ -236,16 +243,16 @@ pub(crate) fn owner_now(tenant: &Tenant, linking: &Linking) -> Result<Arc<User>,
 }
 
 /// The reason why somebody is not logged in, in this place's words.
-pub(crate) fn not_logged_in(why: NotLoggedIn) -> Refused {
+pub(crate) fn not_logged_in(why: NotLoggedIn) -> OAuthError {
     match why {
-        NotLoggedIn::Blocked => Refused::denied("user is blocked"),
+        NotLoggedIn::Blocked => OAuthError::access_denied("user is blocked"),
         NotLoggedIn::Gone | NotLoggedIn::Revoked => login_required("The login has ended. Log in again."),
         why => why.into(),
     }
 }
 
 /// The user that has this identity, if there is one.
-pub(crate) fn holder(tenant: &Tenant, proved: &Proved) -> Result<Option<Arc<User>>, Refused> {
+pub(crate) fn holder(tenant: &Tenant, proved: &Proved) -> Result<Option<Arc<User>>, OAuthError> {
     let Some(key) = proved.key() else { return Ok(None) };
     match tenant.directory.owner(key) {
         Ok(owner) => Ok(owner.map(|stored| stored.user)),

@@ -7,16 +7,16 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::model::{Timestamp, User};
+use crate::tenant::http::html;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::linking::request::{
     Does, LinkStep, Linking, holder, login_required, not_logged_in, owner_now, told,
 };
 use crate::tenant::logins::log_in::LoggedIn;
-use crate::tenant::oauth::authorization::{Authorization, Prompt};
+use crate::tenant::oauth::authorization_request::{Authorization, Prompt};
 use crate::tenant::oauth::authorize::{Asked, around, is_fit};
-use crate::tenant::oauth::error::Refused;
-use crate::tenant::pages::pages;
-use crate::tenant::pages::pages::Page;
-use crate::tenant::pages::steps::Form;
+use crate::tenant::pages::login_forms::Form;
+use crate::tenant::pages::login_pages::Page;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::signing::tokens::seconds;
@@ -52,7 +52,7 @@ impl Asked<'_> {
             Ok(Some(_)) => {
                 let why =
                     "The user of id_token_hint is not the one who is logged in here. Log out and in again.";
-                return self.refuse_link(&authorization, Refused::denied(why));
+                return self.refuse_link(&authorization, OAuthError::access_denied(why));
             }
             Ok(None) => {
                 return self.show_step(authorization, LinkStep::Owner { only: None });
@@ -75,8 +75,9 @@ impl Asked<'_> {
         authorization: &Authorization,
         linking: &Linking,
         session: &Session,
-    ) -> Result<Arc<User>, Refused> {
-        let client = self.tenant.config.client(&authorization.client_id).ok_or_else(Refused::client)?;
+    ) -> Result<Arc<User>, OAuthError> {
+        let client =
+            self.tenant.config.client(&authorization.client_id).ok_or_else(OAuthError::unauthorized)?;
         let around = around(client, authorization, self.from);
         let logged_in = self.tenant.log_in_again(&session.proved, &around);
         still_owner(logged_in.map_err(not_logged_in)?, linking)
@@ -101,19 +102,19 @@ impl Asked<'_> {
     }
 
     /// Tells operator and application why nothing is linked.
-    fn refuse_link(self, authorization: &Authorization, why: Refused) -> Response {
+    fn refuse_link(self, authorization: &Authorization, why: OAuthError) -> Response {
         let why = told(&authorization.client_id, why);
         self.tell(authorization, &why)
     }
 }
 
 /// The plugin may have linked the owner to somebody else.
-fn still_owner(logged_in: LoggedIn, linking: &Linking) -> Result<Arc<User>, Refused> {
+fn still_owner(logged_in: LoggedIn, linking: &Linking) -> Result<Arc<User>, OAuthError> {
     let user = logged_in.user();
     if user.user_id == linking.owner {
         return Ok(user);
     }
-    Err(Refused::denied("The user of id_token_hint was linked to another account just now."))
+    Err(OAuthError::access_denied("The user of id_token_hint was linked to another account just now."))
 }
 
 impl Form<'_> {
@@ -126,7 +127,7 @@ impl Form<'_> {
     ) -> Response {
         // A form that is sent twice gets one answer.
         if self.tenant().logins.flows.pending.take(&self.name).is_none() {
-            return pages::error(StatusCode::BAD_REQUEST, "This page was used already.");
+            return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
         }
         match step {
             LinkStep::Owner { .. } => self.owner_proved(page, linking, proved),
@@ -136,8 +137,8 @@ impl Form<'_> {
 
     /// Tells the application why nothing is linked. Where the directory did not
     /// answer, the page stays for another attempt.
-    fn refused(self, page: Page, proved: &Proved, why: Refused) -> Response {
-        if why != Refused::server() {
+    fn refused(self, page: Page, proved: &Proved, why: OAuthError) -> Response {
+        if why != OAuthError::temporarily_unavailable() {
             return self.asked.refuse_link(&self.pending.authorization, why);
         }
         self.tenant().logins.flows.pending.put_as(self.name.clone(), self.pending.clone());
@@ -166,18 +167,18 @@ impl Form<'_> {
 
     /// The owner's login: before the plugin is asked, it is clear that it is
     /// theirs. Nobody else is logged in by it, and no user is made.
-    fn logged_in_as_owner(&self, linking: &Linking, proved: &Proved) -> Result<Arc<User>, Refused> {
+    fn logged_in_as_owner(&self, linking: &Linking, proved: &Proved) -> Result<Arc<User>, OAuthError> {
         let tenant = self.asked.tenant;
         let authorization = &self.pending.authorization;
         let is_owner = holder(tenant, proved)?.is_some_and(|user| user.user_id == linking.owner);
         if !is_owner {
-            return Err(Refused::denied("This is another account than the one of id_token_hint."));
+            return Err(OAuthError::access_denied("This is another account than the one of id_token_hint."));
         }
         let is_main = proved.user.user_id == linking.owner;
         if linking.does == Does::Unlink && !is_main {
-            return Err(Refused::denied("Unlinking needs a login by the account's main identity."));
+            return Err(OAuthError::access_denied("Unlinking needs a login by the account's main identity."));
         }
-        let client = tenant.config.client(&authorization.client_id).ok_or_else(Refused::client)?;
+        let client = tenant.config.client(&authorization.client_id).ok_or_else(OAuthError::unauthorized)?;
         let logged_in = tenant.log_in(proved, &around(client, authorization, self.asked.from));
         still_owner(logged_in.map_err(not_logged_in)?, linking)
     }
@@ -191,8 +192,12 @@ impl Form<'_> {
             .filter(|session| session.sid == sid);
         let linked = session.ok_or_else(|| login_required("The owner of the account has logged out."));
         let linked = linked.and_then(|session| {
-            let client =
-                self.asked.tenant.config.client(&authorization.client_id).ok_or_else(Refused::client)?;
+            let client = self
+                .asked
+                .tenant
+                .config
+                .client(&authorization.client_id)
+                .ok_or_else(OAuthError::unauthorized)?;
             let around = around(client, authorization, self.asked.from);
             let user = self.asked.tenant.link_by_owner(linking, &session.proved, second, &around)?;
             Ok((user, session))
@@ -206,9 +211,9 @@ impl Form<'_> {
     /// Somebody gives up.
     pub(crate) fn cancel_link(self) -> Response {
         if self.tenant().logins.flows.pending.take(&self.name).is_none() {
-            return pages::error(StatusCode::BAD_REQUEST, "This page was used already.");
+            return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
         }
-        let why = Refused::denied("The user did not log in to the account.");
+        let why = OAuthError::access_denied("The user did not log in to the account.");
         self.asked.refuse_link(&self.pending.authorization, why)
     }
 }

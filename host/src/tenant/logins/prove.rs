@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use crate::directory::Credential;
 use crate::model::{ApiError, Moment, Verification, mask_addresses};
 use crate::tenant::config::{Account, Connection};
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
-use crate::tenant::oauth::error::Refused;
 use crate::tenant::people::attempts::{Attempt, TooMany, network};
 use crate::tenant::people::login_name::{credential_name, login_name, passwordless_id};
 use crate::tenant::people::passwords::Wrong;
@@ -106,9 +106,12 @@ pub(crate) fn by_password(
     tenant: &Tenant,
     connection: &Connection,
     typed: Typed<'_>,
-) -> Result<Proved, Refused> {
+) -> Result<Proved, OAuthError> {
     if !connection.is_database() {
-        return Err(Refused::request(format!("the connection {} has no passwords", connection.name)));
+        return Err(OAuthError::invalid_request(format!(
+            "the connection {} has no passwords",
+            connection.name
+        )));
     }
     let mut proved = checked_password(tenant, connection, typed);
     for _ in 0..3 {
@@ -122,7 +125,11 @@ pub(crate) fn by_password(
     proved
 }
 
-fn checked_password(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) -> Result<Proved, Refused> {
+fn checked_password(
+    tenant: &Tenant,
+    connection: &Connection,
+    typed: Typed<'_>,
+) -> Result<Proved, OAuthError> {
     // Drawn before it is looked at: whoever knows a password that is changed
     // meanwhile is out.
     let began = Moment::now();
@@ -147,12 +154,12 @@ fn checked_password(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) 
         }
         (Err(Wrong::TooManyAttempts), _) => {
             tracing::warn!(target: "audit", connection = connection.name, "a login is blocked: too many attempts");
-            Err(Refused::too_many_attempts())
+            Err(OAuthError::too_many_attempts())
         }
-        (Err(Wrong::Busy), _) => Err(Refused::busy()),
+        (Err(Wrong::Busy), _) => Err(OAuthError::busy()),
         _ => {
             tracing::warn!(target: "audit", connection = connection.name, "a password was wrong");
-            Err(Refused::grant("Wrong email or password."))
+            Err(OAuthError::invalid_grant("Wrong email or password."))
         }
     }
 }
@@ -181,8 +188,8 @@ pub(crate) fn mailed(
     tenant: &Tenant,
     connection: &Connection,
     typed: Typed<'_>,
-) -> Result<Arc<MailedCode>, Refused> {
-    let wrong = || Refused::grant(wrong_code(connection));
+) -> Result<Arc<MailedCode>, OAuthError> {
+    let wrong = || OAuthError::invalid_grant(wrong_code(connection));
     let name = code_name(connection, typed.login);
     // As it is copied from a mail.
     let code: String = typed.secret.split_whitespace().collect();
@@ -191,14 +198,14 @@ pub(crate) fn mailed(
         tenant.logins.flows.mailed_codes.get(&name).filter(|it| !it.used.has_begun()).ok_or_else(wrong)?;
     // The count is the address's, too: a new code must not bring new attempts.
     let attempt = Attempt { login: &name, sender: typed.sender, exists: true };
-    tenant.logins.flows.attempts.begin(attempt).map_err(|TooMany| Refused::too_many_attempts())?;
+    tenant.logins.flows.attempts.begin(attempt).map_err(|TooMany| OAuthError::too_many_attempts())?;
     let left = mailed.begin(typed.sender);
     if matches!(left, Left::NoCode) {
         tenant.logins.flows.mailed_codes.take(&name);
     }
     if !matches!(left, Left::Attempts) {
         tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
-        return Err(Refused::grant(
+        return Err(OAuthError::invalid_grant(
             "This code is no longer good: it was typed wrong too often. Ask for a new one.",
         ));
     }
@@ -212,10 +219,14 @@ pub(crate) fn mailed(
 }
 
 /// By a code that was mailed to an address, or sent to a phone.
-pub(crate) fn by_code(tenant: &Tenant, connection: &Connection, typed: Typed<'_>) -> Result<Proved, Refused> {
+pub(crate) fn by_code(
+    tenant: &Tenant,
+    connection: &Connection,
+    typed: Typed<'_>,
+) -> Result<Proved, OAuthError> {
     let mailed = mailed(tenant, connection, typed)?;
     if !mailed.used.begin() {
-        return Err(Refused::grant(wrong_code(connection)));
+        return Err(OAuthError::invalid_grant(wrong_code(connection)));
     }
     let address = mailed.address.as_str();
     let id = passwordless_id(connection, address);
@@ -282,9 +293,9 @@ fn is_attribute(name: &str) -> bool {
     )
 }
 
-pub(crate) fn unavailable(error: ApiError) -> Refused {
+pub(crate) fn unavailable(error: ApiError) -> OAuthError {
     tracing::error!(error = %crate::model::mask_addresses(&error.to_string()), "the directory failed");
-    Refused::server()
+    OAuthError::temporarily_unavailable()
 }
 
 #[cfg(test)]

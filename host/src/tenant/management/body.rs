@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
 
+use crate::tenant::http::json_object::Object;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::server::json_object::Object;
 use crate::tenant::state::Shared;
 
 /// A body, as JSON has it. The fields of a form are strings.

@@ -15,11 +15,11 @@ use utoipa::ToSchema;
 
 use crate::model::cut;
 use crate::tenant::config::Connection;
+use crate::tenant::http::json_object::Object;
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::imported_user::{Became, Fault, ImportedUser};
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::server::json_object::Object;
 use crate::tenant::state::Shared;
 
 /// The largest file, in bytes.

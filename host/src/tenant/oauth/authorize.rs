@@ -11,18 +11,18 @@ use axum::response::{IntoResponse, Response};
 
 use crate::model::{Timestamp, User};
 use crate::tenant::config::Client;
+use crate::tenant::http::html::see_other;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::{LinkStep, login_required};
 use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::log_in::{Around, NotLoggedIn};
-use crate::tenant::oauth::answer;
-use crate::tenant::oauth::answer::{of_error, refuse, see_other};
-use crate::tenant::oauth::authorization::{Authorization, Prompt, Told, Unanswered};
-use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::grants;
-use crate::tenant::pages::steps::Pending;
+use crate::tenant::oauth::authorization_request::{Authorization, Prompt, Told, Unanswered};
+use crate::tenant::oauth::authorization_response::{of_error, refuse};
+use crate::tenant::oauth::{authorization_response, issued_tokens};
+use crate::tenant::pages::login_forms::Pending;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::server::blocking::run;
@@ -105,8 +105,8 @@ impl Asked<'_> {
     }
 
     /// Whoever has a login ticket, and whether it is in the browser that got it.
-    fn by_ticket(&self, name: &str, authorization: &Authorization) -> Result<(Proved, bool), Refused> {
-        let unknown = || Refused::denied("Unknown or invalid login ticket.");
+    fn by_ticket(&self, name: &str, authorization: &Authorization) -> Result<(Proved, bool), OAuthError> {
+        let unknown = || OAuthError::access_denied("Unknown or invalid login ticket.");
         let ticket = self.tenant.logins.flows.login_tickets.get(name).ok_or_else(unknown)?;
         if !ticket.used.begin() {
             return Err(unknown());
@@ -132,10 +132,10 @@ impl Asked<'_> {
         in_session: bool,
     ) -> Response {
         let Some(client) = self.tenant.config.client(&authorization.client_id) else {
-            return Refused::client().into_response();
+            return OAuthError::unauthorized().into_response();
         };
         if authorization.linking.is_some() {
-            let why = Refused::request("scope: a link needs the login page");
+            let why = OAuthError::invalid_request("scope: a link needs the login page");
             let why = linking::told(&authorization.client_id, why);
             return self.tell(&authorization, &why);
         }
@@ -156,7 +156,7 @@ impl Asked<'_> {
     /// Somebody is logged in already.
     fn remembered(mut self, authorization: Authorization, session: Session) -> Response {
         let Some(client) = self.tenant.config.client(&authorization.client_id) else {
-            return Refused::client().into_response();
+            return OAuthError::unauthorized().into_response();
         };
         let around = around(client, &authorization, self.from);
         match self.tenant.log_in_again(&session.proved, &around) {
@@ -212,22 +212,23 @@ impl Asked<'_> {
         session: Option<&Session>,
     ) -> Response {
         let Some(client) = self.tenant.config.client(&authorization.client_id) else {
-            return Refused::client().into_response();
+            return OAuthError::unauthorized().into_response();
         };
         let session = session.map(|session| session.sid.as_str());
-        let answer = grants::answer(self.tenant, authorization, client, self.issuer, user, proved, session);
+        let answer =
+            issued_tokens::answer(self.tenant, authorization, client, self.issuer, user, proved, session);
         let Authorization { redirect_uri, mode, state, .. } = authorization;
-        let response = answer::send(redirect_uri, *mode, state.as_deref(), answer);
+        let response = authorization_response::send(redirect_uri, *mode, state.as_deref(), answer);
         (self.browser.into_cookies(), response).into_response()
     }
 
     /// Tells the application why there is no login.
-    pub(crate) fn tell(self, authorization: &Authorization, why: &Refused) -> Response {
+    pub(crate) fn tell(self, authorization: &Authorization, why: &OAuthError) -> Response {
         let Authorization { redirect_uri, mode, state, .. } = authorization;
         // As this endpoint calls it (RFC 6749, 4.1.2.1).
         let error = if why.error == "invalid_grant" { "access_denied" } else { why.error };
-        let why = Refused { error, ..why.clone() };
-        let response = answer::send(redirect_uri, *mode, state.as_deref(), of_error(&why));
+        let why = OAuthError { error, ..why.clone() };
+        let response = authorization_response::send(redirect_uri, *mode, state.as_deref(), of_error(&why));
         (self.browser.into_cookies(), response).into_response()
     }
 }
@@ -251,8 +252,8 @@ pub(crate) fn is_fit(session: &Session, authorization: &Authorization) -> bool {
 }
 
 /// A refusal that the application is told of.
-impl std::convert::From<(&Authorization, Refused)> for Unanswered {
-    fn from((authorization, why): (&Authorization, Refused)) -> Self {
+impl std::convert::From<(&Authorization, OAuthError)> for Unanswered {
+    fn from((authorization, why): (&Authorization, OAuthError)) -> Self {
         Self::Told(Box::new(Told {
             redirect_uri: authorization.redirect_uri.clone(),
             mode: authorization.mode,

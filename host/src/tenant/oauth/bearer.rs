@@ -8,8 +8,8 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENT
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
-use crate::tenant::oauth::error::Refused;
 use crate::tenant::state::Shared;
 
 /// A token as it came.
@@ -24,7 +24,7 @@ pub(crate) enum Unauthorized {
     /// There is none. Nothing is said of errors then.
     NoToken,
     /// Several tokens were sent, or the token cannot be read.
-    Request(Refused),
+    Request(OAuthError),
     /// It is not taken.
     Token,
 }
@@ -87,7 +87,7 @@ fn is_form(headers: &HeaderMap) -> bool {
 }
 
 fn bad(words: &str) -> Unauthorized {
-    Unauthorized::Request(Refused::request(words))
+    Unauthorized::Request(OAuthError::invalid_request(words))
 }
 
 /// An answer to a request whose token stood in its address.

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::tenant::config::Client;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
-use crate::tenant::oauth::error::Refused;
 use crate::tenant::signing::tokens::same_secret;
 use crate::tenant::state::Tenant;
 
@@ -18,19 +18,21 @@ pub(crate) fn client<'a>(
     tenant: &'a Tenant,
     headers: &HeaderMap,
     params: &Params,
-) -> Result<&'a Client, Refused> {
+) -> Result<&'a Client, OAuthError> {
     let basic = basic(headers)?;
     let (client_id, secret) = match &basic {
         Some((id, secret)) => {
             if params.get("client_secret").is_some() || params.get("client_id").is_some_and(|it| it != id) {
-                return Err(Refused::request("the client stands both in the header and in the body"));
+                return Err(OAuthError::invalid_request(
+                    "the client stands both in the header and in the body",
+                ));
             }
             (id.as_str(), Some(secret.as_str()))
         }
         None => (params.require("client_id")?, params.get("client_secret")),
     };
     // Whoever does not know the client learns nothing of it.
-    let client = tenant.config.client(client_id).ok_or_else(Refused::client)?;
+    let client = tenant.config.client(client_id).ok_or_else(OAuthError::unauthorized)?;
     match (&client.client_secret, secret) {
         // Many clients do not encode what they join.
         (Some(_), Some(secret)) if basic.is_some() => {
@@ -40,22 +42,22 @@ pub(crate) fn client<'a>(
         (None, None) => {}
         _ => {
             tracing::warn!(target: "audit", client = client.client_id, "a client did not authenticate");
-            return Err(Refused::client());
+            return Err(OAuthError::unauthorized());
         }
     }
     Ok(client)
 }
 
 /// Refuses a secret that is not the client's.
-pub(crate) fn check_secret(client: &Client, secret: &str) -> Result<(), Refused> {
+pub(crate) fn check_secret(client: &Client, secret: &str) -> Result<(), OAuthError> {
     if client.client_secret.as_deref().is_some_and(|known| same_secret(known, secret)) {
         return Ok(());
     }
     tracing::warn!(target: "audit", client = client.client_id, "a client's secret was wrong");
-    Err(Refused::client())
+    Err(OAuthError::unauthorized())
 }
 
-fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
+fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let read = || {
         let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
@@ -66,7 +68,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
         let (id, secret) = text.split_once(':')?;
         Some((decoded(id), secret.to_owned()))
     };
-    read().map(Some).ok_or_else(|| Refused::request("the Authorization header is not Basic"))
+    read().map(Some).ok_or_else(|| OAuthError::invalid_request("the Authorization header is not Basic"))
 }
 
 /// Both parts are form-encoded before they are joined.

@@ -5,10 +5,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{cut, mask_addresses};
+use crate::tenant::http::html;
+use crate::tenant::http::html::see_other;
 use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::logins::browser::Browser;
-use crate::tenant::oauth::answer::see_other;
-use crate::tenant::pages::pages;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -78,7 +78,7 @@ fn ended(
         tenant.config.clients.iter().filter(|client| client_id.is_none_or(|id| id == client.client_id));
     let first = client_id.and_then(|id| tenant.config.client(id)?.logout_urls.first());
     let answer = match return_to.or(first.map(String::as_str)) {
-        None => pages::message("Logged out", "You are logged out."),
+        None => html::message_page(StatusCode::OK, "Logged out", "You are logged out."),
         Some(url) if clients.any(|client| client.logout_urls.iter().any(|it| is_allowed(url, it))) => {
             match state {
                 Some(state) => {
@@ -99,7 +99,7 @@ fn ended(
                 "But the address to return to, {}, is not among the client's logout_urls in tenant.toml.",
                 cut(url, 500)
             );
-            pages::told(StatusCode::BAD_REQUEST, "You are logged out", &words)
+            html::message_page(StatusCode::BAD_REQUEST, "You are logged out", &words)
         }
     };
     (browser.into_cookies(), answer).into_response()

@@ -1,13 +1,12 @@
 //! OAuth 2.0 and OpenID Connect endpoints.
 
-pub(super) mod answer;
-pub(super) mod authorization;
+pub(super) mod authorization_request;
+pub(super) mod authorization_response;
 pub(super) mod authorize;
 pub(super) mod bearer;
 pub(super) mod client_auth;
 pub(super) mod discovery;
-pub(super) mod error;
-pub(super) mod grants;
+pub(super) mod issued_tokens;
 pub(super) mod logout;
 pub(super) mod token;
 pub(super) mod userinfo;

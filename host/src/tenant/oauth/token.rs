@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 use crate::model::Timestamp;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::embedded::legacy;
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::flows::Spent;
 use crate::tenant::logins::log_in::{Around, NotLoggedIn};
 use crate::tenant::logins::prove::{Typed, by_code, by_password, unavailable};
-use crate::tenant::oauth::authorization::Audience;
+use crate::tenant::oauth::authorization_request::Audience;
 use crate::tenant::oauth::client_auth;
-use crate::tenant::oauth::error::Refused;
-use crate::tenant::oauth::grants::Issued;
+use crate::tenant::oauth::issued_tokens::Issued;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::refresh_tokens::{Grant, NotTaken};
 use crate::tenant::server::blocking::{read, run};
@@ -71,15 +71,15 @@ fn granted(
     from: &Sender,
     headers: &HeaderMap,
     params: &Params,
-) -> Result<Value, Refused> {
+) -> Result<Value, OAuthError> {
     let grant = params.require("grant_type")?;
     let Some(grant) = GRANTS.iter().copied().find(|it| *it == grant && *it != "implicit") else {
         let description = format!("Unsupported grant type: {grant}");
-        return Err(Refused::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
+        return Err(OAuthError::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
     };
     let client = client_auth::client(tenant, headers, params)?;
     if !client.may(grant) {
-        return Err(Refused::unauthorized_client(format!(
+        return Err(OAuthError::unauthorized_client(format!(
             "Grant type '{grant}' not allowed for the client."
         )));
     }
@@ -100,7 +100,7 @@ fn granted(
 }
 
 impl Request<'_> {
-    fn by_itself(&self) -> Result<Value, Refused> {
+    fn by_itself(&self) -> Result<Value, OAuthError> {
         let Self { tenant, client, .. } = *self;
         let asked = self.params.require("audience")?;
         let (own, lifetime): (&[String], u64) = match Audience::read(tenant, self.issuer, Some(asked))? {
@@ -109,7 +109,9 @@ impl Request<'_> {
                 let api = tenant.config.apis.iter().find(|api| api.identifier == id);
                 (api.map_or(&[], |api| &api.scopes), tenant.config.lifetimes.access_token)
             }
-            Audience::Userinfo => return Err(Refused::denied(format!("Service not found: {asked}"))),
+            Audience::Userinfo => {
+                return Err(OAuthError::access_denied(format!("Service not found: {asked}")));
+            }
         };
         let wanted: Option<Vec<&str>> =
             self.params.get("scope").map(|scope| scope.split_whitespace().collect());
@@ -131,9 +133,9 @@ impl Request<'_> {
         Ok(json!({ "access_token": token, "expires_in": lifetime, "token_type": "Bearer", "scope": scope }))
     }
 
-    fn by_code(&self) -> Result<Value, Refused> {
+    fn by_code(&self) -> Result<Value, OAuthError> {
         let Self { tenant, client, params, .. } = *self;
-        let invalid = || Refused::grant("Invalid authorization code");
+        let invalid = || OAuthError::invalid_grant("Invalid authorization code");
         let name = params.require("code")?;
         // Read first: a directory that does not answer spends no code.
         let owner = match tenant.logins.flows.codes.get(name) {
@@ -166,14 +168,16 @@ impl Request<'_> {
             None => authorization.challenge.is_some() || !authorization.names_redirect_uri,
         };
         if !is_same {
-            return Err(Refused::grant("The redirect URI is not the one of the authorization request."));
+            return Err(OAuthError::invalid_grant(
+                "The redirect URI is not the one of the authorization request.",
+            ));
         }
         match (&authorization.challenge, params.get("code_verifier")) {
             (None, None) => {}
             (Some(challenge), Some(verifier)) if fits_challenge(verifier, challenge) => {}
             _ => {
                 tracing::warn!(target: "audit", client = client.client_id, "a code came without its verifier");
-                return Err(Refused::grant("Failed to verify code verifier"));
+                return Err(OAuthError::invalid_grant("Failed to verify code verifier"));
             }
         }
         // Whoever the identity belongs to by now: it may have been linked.
@@ -204,14 +208,14 @@ impl Request<'_> {
         Ok(answer)
     }
 
-    fn by_refresh_token(&self) -> Result<Value, Refused> {
+    fn by_refresh_token(&self) -> Result<Value, OAuthError> {
         let Self { tenant, client, params, .. } = *self;
         let token = params.require("refresh_token")?;
         let not_taken = |why| {
             if why == NotTaken::Reused {
                 tracing::warn!(target: "audit", client = client.client_id, "a refresh token came twice; its family is revoked");
             }
-            Refused::grant("Unknown or invalid refresh token.")
+            OAuthError::invalid_grant("Unknown or invalid refresh token.")
         };
         let is_for =
             |grant: &Grant| grant.client_id == client.client_id && grant.issuer == self.issuer.as_str();
@@ -251,33 +255,34 @@ impl Request<'_> {
         Ok(issued.tokens(tenant, Some(next)).0)
     }
 
-    fn by_password(&self) -> Result<Value, Refused> {
+    fn by_password(&self) -> Result<Value, OAuthError> {
         let config = &self.tenant.config;
         let connection = match self.params.get("realm") {
             Some(name) => config.connection(name),
             None => config.connection_of("auth0"),
         };
-        let connection = connection.ok_or_else(|| Refused::request("realm: there is no such connection"))?;
+        let connection =
+            connection.ok_or_else(|| OAuthError::invalid_request("realm: there is no such connection"))?;
         let typed = self.typed("password")?;
         self.proved(&by_password(self.tenant, connection, typed)?, "oauth2-password")
     }
 
-    fn by_one_time_password(&self) -> Result<Value, Refused> {
+    fn by_one_time_password(&self) -> Result<Value, OAuthError> {
         let connection = self.tenant.config.connection(self.params.require("realm")?);
         let connection = connection
             .filter(|it| it.is_passwordless())
-            .ok_or_else(|| Refused::request("realm: there is no such passwordless connection"))?;
+            .ok_or_else(|| OAuthError::invalid_request("realm: there is no such passwordless connection"))?;
         let typed = self.typed("otp")?;
         self.proved(&by_code(self.tenant, connection, typed)?, "oauth2-resource-owner")
     }
 
     /// The username, and the secret of this parameter.
-    fn typed(&self, secret: &str) -> Result<Typed<'_>, Refused> {
+    fn typed(&self, secret: &str) -> Result<Typed<'_>, OAuthError> {
         let (login, secret) = (self.params.require("username")?, self.params.require(secret)?);
         Ok(Typed { login, secret, sender: &self.from.ip })
     }
 
-    fn proved(&self, proved: &Proved, protocol: &'static str) -> Result<Value, Refused> {
+    fn proved(&self, proved: &Proved, protocol: &'static str) -> Result<Value, OAuthError> {
         let audience = Audience::read(self.tenant, self.issuer, self.params.get("audience"))?;
         let scope = self.params.get("scope").unwrap_or("openid profile email");
         let scope = audience.grant(self.tenant, self.client, scope);
@@ -326,7 +331,7 @@ pub(crate) async fn revoke(
     State(tenant): State<Shared>,
     headers: HeaderMap,
     params: Params,
-) -> Result<Response, Refused> {
+) -> Result<Response, OAuthError> {
     run(&tenant, move |tenant| {
         let client = client_auth::client(tenant, &headers, &params)?;
         let token = params.require("token")?;

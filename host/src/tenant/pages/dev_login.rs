@@ -11,15 +11,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{ApiError, Identity, User};
+use crate::tenant::http::html;
+use crate::tenant::http::html::see_other;
 use crate::tenant::http::params::InQuery;
 use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::prove::unavailable;
-use crate::tenant::oauth::answer::see_other;
-use crate::tenant::oauth::authorization::Authorization;
+use crate::tenant::oauth::authorization_request::Authorization;
 use crate::tenant::oauth::authorize::Asked;
-use crate::tenant::pages::html;
-use crate::tenant::pages::pages;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::people::{profile, random};
 use crate::tenant::server::blocking::run;
@@ -36,7 +35,10 @@ pub(crate) async fn log_in(
 ) -> Response {
     let client = params.get("client_id").and_then(|id| tenant.config.client(id));
     let Some(client) = client.filter(|client| client.is_for_browsers()) else {
-        return pages::error(StatusCode::BAD_REQUEST, "There is no application of that name to log in to.");
+        return html::error_page(
+            StatusCode::BAD_REQUEST,
+            "There is no application of that name to log in to.",
+        );
     };
     let page = format!("{issuer}dev/logged-in");
     let authorization = Authorization::on_own_page(&client.client_id, page, params.owned("login_hint"));
@@ -116,7 +118,7 @@ impl<'a> Who<'a> {
 /// `/dev/log-out`: ends the session, for the tenant's own page.
 pub(crate) async fn log_out(State(tenant): State<Shared>, issuer: Issuer, headers: HeaderMap) -> Response {
     if headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes()) {
-        return pages::error(StatusCode::FORBIDDEN, "This page was sent by another site.");
+        return html::error_page(StatusCode::FORBIDDEN, "This page was sent by another site.");
     }
     let mut browser = Browser::of(&tenant.people.sessions, &issuer, &headers);
     browser.end_session(&tenant.people.sessions);

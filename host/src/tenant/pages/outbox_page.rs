@@ -7,7 +7,7 @@ use axum::http::header::{ACCEPT, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::tenant::pages::html;
+use crate::tenant::http::html;
 use crate::tenant::people::outbox::Message;
 use crate::tenant::people::random;
 use crate::tenant::signing::issuer::Issuer;

@@ -10,7 +10,7 @@ use axum::response::Response;
 use crate::directory::JournalQuery;
 use crate::model::{ApiError, IdentityKey, User, mask_addresses};
 use crate::tenant::config::{Account, Connection, SeedUser};
-use crate::tenant::pages::html;
+use crate::tenant::http::html;
 use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;

@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey, Moment, Timestamp};
 use crate::tenant::embedded::database;
+use crate::tenant::http::html;
+use crate::tenant::http::html::see_other;
+use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
 use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::logins::prove::unavailable;
-use crate::tenant::oauth::answer::see_other;
-use crate::tenant::oauth::error::{PASSWORD_CHANGED, Refused, USED};
-use crate::tenant::pages::html;
-use crate::tenant::pages::pages;
+use crate::tenant::pages::login_pages;
 use crate::tenant::people::passwords::Wrong;
 use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
@@ -123,7 +123,7 @@ struct Verification<'a> {
 }
 
 fn used() -> Response {
-    pages::error(StatusCode::BAD_REQUEST, USED)
+    html::error_page(StatusCode::BAD_REQUEST, USED)
 }
 
 /// A page with a button that verifies an address, be the link of a mail or of
@@ -131,7 +131,7 @@ fn used() -> Response {
 pub(crate) async fn verification_page(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
     match tenant.logins.flows.tickets.verifications.get(ticket) {
-        None => pages::verification(State(tenant), InQuery(params)).await,
+        None => login_pages::verification(State(tenant), InQuery(params)).await,
         Some(known) if known.until < Timestamp::now() => used(),
         Some(VerificationTicket { email, .. }) => {
             let nonce = random::secret();
@@ -161,12 +161,12 @@ fn verified(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, Ap
         return Ok(used());
     }
     if !tenant.set_verified(user_id, email)? {
-        return Ok(pages::error(StatusCode::BAD_REQUEST, "The account has another address by now."));
+        return Ok(html::error_page(StatusCode::BAD_REQUEST, "The account has another address by now."));
     }
     tenant.logins.events.verified(user_id, email);
     Ok(match then {
         Some(then) => then.clone().follow("Your email was verified. You can continue using the application."),
-        None => pages::message("Done", "Your address is verified."),
+        None => html::message_page(StatusCode::OK, "Done", "Your address is verified."),
     })
 }
 
@@ -174,9 +174,9 @@ fn verified(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, Ap
 pub(crate) async fn reset_page(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
     match tenant.logins.flows.tickets.passwords.get(ticket) {
-        None => pages::reset(State(tenant), InQuery(params)).await,
+        None => login_pages::reset(State(tenant), InQuery(params)).await,
         Some(known) if known.until < Timestamp::now() => used(),
-        Some(_) => pages::reset_page(ticket, None),
+        Some(_) => login_pages::reset_page(ticket, None),
     }
 }
 
@@ -196,14 +196,16 @@ pub(crate) async fn reset(State(tenant): State<Shared>, params: Params) -> Respo
 fn set(tenant: &Tenant, ticket: &str, password: &str) -> Response {
     let hash = match tenant.people.passwords.hash(password) {
         Ok(hash) => hash,
-        Err(Wrong::Busy) => return Refused::busy().into_response(),
-        Err(_) => return pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters.")),
+        Err(Wrong::Busy) => return OAuthError::busy().into_response(),
+        Err(_) => {
+            return login_pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters."));
+        }
     };
     let set = tenant.logins.flows.tickets.passwords.spend(ticket, |ticket| {
         let is_set = set_hash(tenant, ticket, hash)?;
         Ok(is_set.then(|| match &ticket.then {
             Some(then) => then.clone().follow("You can now login to the application with the new password."),
-            None => pages::message("Done", PASSWORD_CHANGED),
+            None => html::message_page(StatusCode::OK, "Done", PASSWORD_CHANGED),
         }))
     });
     match set {

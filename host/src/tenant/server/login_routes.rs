@@ -7,7 +7,7 @@ use crate::tenant::embedded::{
     cross_origin, database, legacy, lock, own_origin, passwordless, resource_owner,
 };
 use crate::tenant::oauth::{authorize, discovery, logout, token, userinfo};
-use crate::tenant::pages::{dev_login, pages, steps, tickets};
+use crate::tenant::pages::{dev_login, login_forms, login_pages, tickets};
 use crate::tenant::state::Shared;
 
 /// Pages of the tenant's own, which no other origin may read.
@@ -21,13 +21,13 @@ pub(crate) fn dev_router() -> Router<Shared> {
 pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .route("/authorize", get(authorize::by_query).post(authorize::by_form))
-        .route("/u/login", get(pages::login).post(steps::by_password))
-        .route("/u/sign-up", post(steps::sign_up))
-        .route("/u/stand-in", get(pages::stand_in).post(steps::by_stand_in))
-        .route("/u/code/start", post(steps::send_code))
-        .route("/u/code", get(pages::code).post(steps::by_code))
-        .route("/u/forgot", get(pages::forgot).post(steps::forgot))
-        .route("/u/skip", post(steps::skip))
+        .route("/u/login", get(login_pages::login).post(login_forms::by_password))
+        .route("/u/sign-up", post(login_forms::sign_up))
+        .route("/u/stand-in", get(login_pages::stand_in).post(login_forms::by_stand_in))
+        .route("/u/code/start", post(login_forms::send_code))
+        .route("/u/code", get(login_pages::code).post(login_forms::by_code))
+        .route("/u/forgot", get(login_pages::forgot).post(login_forms::forgot))
+        .route("/u/skip", post(login_forms::skip))
         .route("/u/email-verification", get(tickets::verification_page).post(tickets::verify_email))
         .route("/u/reset", get(tickets::reset_page).post(tickets::reset))
         .route("/oauth/token", post(token::token))

@@ -3,7 +3,6 @@
 pub(super) mod blocking;
 pub(super) mod certificates;
 pub(super) mod early_end;
-pub(super) mod json_object;
 pub(super) mod listener;
 pub(super) mod login_routes;
 pub(super) mod rate_limit;

@@ -5,9 +5,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::tenant::http::html;
 use crate::tenant::management::Problem;
-use crate::tenant::pages::html;
-use crate::tenant::pages::pages::error as error_page;
 
 /// The kind of client, and the kind of path.
 pub(crate) struct Envelope {
@@ -25,7 +24,7 @@ impl Envelope {
     /// The refusal, with a code for programs and words for people.
     pub(crate) fn refuse(&self, status: StatusCode, code: &'static str, words: String) -> Response {
         if self.is_page {
-            return error_page(status, &words);
+            return html::error_page(status, &words);
         }
         if self.is_management {
             return Problem::plain(status).saying(words).into_response();

@@ -16,12 +16,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::model::mask_addresses;
+use crate::tenant::http::html;
+use crate::tenant::http::oauth_error::too_many;
 use crate::tenant::management;
 use crate::tenant::management::Problem;
-use crate::tenant::oauth::error::too_many;
-use crate::tenant::pages::{html, outbox_page, start_page};
-use crate::tenant::server::login_routes;
-use crate::tenant::server::{time_limit, unknown_path};
+use crate::tenant::pages::{outbox_page, start_page};
+use crate::tenant::server::{login_routes, time_limit, unknown_path};
 use crate::tenant::signing::issuer::{Scheme, require_own_host};
 use crate::tenant::state::Shared;
 

@@ -2,10 +2,10 @@
 
 use crate::model::cut;
 use crate::tenant::config::{Client, LEGACY};
+use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::Linking;
-use crate::tenant::oauth::error::Refused;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::state::Tenant;
@@ -84,7 +84,7 @@ pub(crate) enum Prompt {
 pub(crate) enum Unanswered {
     /// Nobody can be told but who sits there: the client or its address is not
     /// known.
-    Shown(Refused),
+    Shown(OAuthError),
     /// The application is told.
     Told(Box<Told>),
 }
@@ -93,7 +93,7 @@ pub(crate) struct Told {
     pub(crate) redirect_uri: String,
     pub(crate) mode: Mode,
     pub(crate) state: Option<String>,
-    pub(crate) why: Refused,
+    pub(crate) why: OAuthError,
 }
 
 const OPENID_SCOPES: [&str; 6] = ["openid", "profile", "email", "phone", "address", "offline_access"];
@@ -105,7 +105,7 @@ impl Authorization {
         let client_id = params.require("client_id").map_err(Unanswered::Shown)?;
         let client = tenant.config.client(client_id).ok_or_else(|| {
             let description = format!("Unknown client: {client_id}");
-            Unanswered::Shown(Refused::new(
+            Unanswered::Shown(OAuthError::new(
                 axum::http::StatusCode::BAD_REQUEST,
                 "invalid_client",
                 description,
@@ -117,7 +117,7 @@ impl Authorization {
             redirect_uri(tenant, client, params.get("redirect_uri"), mode).map_err(Unanswered::Shown)?;
         let state = params.owned("state");
 
-        let told = |why: Refused| {
+        let told = |why: OAuthError| {
             let mode = mode.unwrap_or(Mode::Query);
             Unanswered::Told(Box::new(Told {
                 redirect_uri: redirect_uri.clone(),
@@ -128,11 +128,12 @@ impl Authorization {
         };
         let unsupported = || {
             let description = "response_type: expected code, token, id_token or several of them";
-            Refused::new(axum::http::StatusCode::BAD_REQUEST, "unsupported_response_type", description)
+            OAuthError::new(axum::http::StatusCode::BAD_REQUEST, "unsupported_response_type", description)
         };
         let mut wants = wants.ok_or_else(unsupported).map_err(told)?;
-        let mode =
-            mode.ok_or_else(|| Refused::request("response_mode does not fit response_type")).map_err(told)?;
+        let mode = mode
+            .ok_or_else(|| OAuthError::invalid_request("response_mode does not fit response_type"))
+            .map_err(told)?;
         wants.allow(client).map_err(told)?;
         let linking = Linking::read(tenant, issuer, client_id, params).map_err(told)?;
         let audience = params.get("audience");
@@ -149,34 +150,35 @@ impl Authorization {
         let nonce = params.owned("nonce");
         // Without it, nobody could tell a stolen ID token from one's own.
         if wants.id_token && nonce.is_none() && !tenant.config.legacy_id_tokens {
-            return Err(told(Refused::request("nonce: required with response_type id_token")));
+            return Err(told(OAuthError::invalid_request("nonce: required with response_type id_token")));
         }
         let challenge = match (params.get("code_challenge"), params.get("code_challenge_method")) {
             (None, None) => None,
             (Some(challenge), Some("S256")) => Some(challenge.to_owned()),
             _ => {
-                return Err(told(Refused::request(
+                return Err(told(OAuthError::invalid_request(
                     "code_challenge: expected one with code_challenge_method S256",
                 )));
             }
         };
         if wants.code && client.client_secret.is_none() && challenge.is_none() {
-            let why = Refused::request("code_challenge: required of clients without a secret (PKCE)");
+            let why =
+                OAuthError::invalid_request("code_challenge: required of clients without a secret (PKCE)");
             return Err(told(why));
         }
         let connection = params.owned("connection").or_else(|| params.owned("realm"));
         if let Some(name) = &connection
             && tenant.config.connection(name).is_none()
         {
-            return Err(told(Refused::request(format!("the connection {name} was not found"))));
+            return Err(told(OAuthError::invalid_request(format!("the connection {name} was not found"))));
         }
         // An ordinary login would look like one to the organization.
         if params.get("organization").is_some() {
-            return Err(told(Refused::request("organization: this tenant has no organizations")));
+            return Err(told(OAuthError::invalid_request("organization: this tenant has no organizations")));
         }
         let max_age = params
             .get("max_age")
-            .map(|it| it.parse().map_err(|_| Refused::request("max_age: expected seconds")));
+            .map(|it| it.parse().map_err(|_| OAuthError::invalid_request("max_age: expected seconds")));
         let max_age = max_age.transpose().map_err(told)?;
         let prompt = Prompt::read(params.get("prompt")).map_err(told)?;
         Ok(Self {
@@ -262,12 +264,12 @@ impl Wants {
         (wants != Self::default()).then_some(wants)
     }
 
-    fn allow(self, client: &Client) -> Result<(), Refused> {
+    fn allow(self, client: &Client) -> Result<(), OAuthError> {
         let grants = [(self.code, "authorization_code"), (self.token || self.id_token, "implicit")];
         for (wanted, grant) in grants {
             if wanted && !client.may(grant) {
                 let description = format!("Grant type '{grant}' not allowed for the client.");
-                return Err(Refused::unauthorized_client(description));
+                return Err(OAuthError::unauthorized_client(description));
             }
         }
         Ok(())
@@ -305,13 +307,13 @@ fn redirect_uri(
     client: &Client,
     asked: Option<&str>,
     mode: Option<Mode>,
-) -> Result<String, Refused> {
+) -> Result<String, OAuthError> {
     let asked = match asked {
         Some(asked) => asked,
         // Source: RFC 6749, 3.1.2.3: it may be left out where there is one only.
         None => match client.callbacks.as_slice() {
             [only] => only,
-            _ => return Err(Refused::request("Missing required parameter: redirect_uri")),
+            _ => return Err(OAuthError::invalid_request("Missing required parameter: redirect_uri")),
         },
     };
     let (whole, asked) = (asked, asked.split_once('#').map_or(asked, |(address, _)| address));
@@ -327,11 +329,11 @@ fn redirect_uri(
     }
     if fits {
         tracing::warn!(target: "audit", client = client.client_id, "a redirect_uri with a fragment was refused");
-        return Err(Refused::request(format!("redirect_uri: one with a fragment (#…) {LEGACY}")));
+        return Err(OAuthError::invalid_request(format!("redirect_uri: one with a fragment (#…) {LEGACY}")));
     }
     tracing::warn!(target: "audit", client = client.client_id, tenant = tenant.config.name, "a redirect_uri was refused");
     let place = if mode.is_some_and(Mode::is_message) { "origins" } else { "callbacks" };
-    Err(Refused::request(format!(
+    Err(OAuthError::invalid_request(format!(
         "Callback URL mismatch. {} is not in the list of allowed {place} of the client `{}` in tenant.toml.",
         cut(whole, 500),
         client.client_id
@@ -339,7 +341,7 @@ fn redirect_uri(
 }
 
 impl Audience {
-    pub(crate) fn read(tenant: &Tenant, issuer: &Issuer, asked: Option<&str>) -> Result<Self, Refused> {
+    pub(crate) fn read(tenant: &Tenant, issuer: &Issuer, asked: Option<&str>) -> Result<Self, OAuthError> {
         let Some(asked) = asked else { return Ok(Self::Userinfo) };
         if asked == issuer.userinfo() {
             return Ok(Self::Userinfo);
@@ -353,7 +355,7 @@ impl Audience {
         if tenant.config.apis.iter().any(|api| api.identifier == asked) {
             return Ok(Self::Api(asked.to_owned()));
         }
-        Err(Refused::denied(format!("Service not found: {asked}")))
+        Err(OAuthError::access_denied(format!("Service not found: {asked}")))
     }
 
     /// Scopes that a user gets of those asked for, each once: what is granted is
@@ -384,7 +386,7 @@ impl Audience {
 }
 
 impl Prompt {
-    pub(crate) fn read(text: Option<&str>) -> Result<Self, Refused> {
+    pub(crate) fn read(text: Option<&str>) -> Result<Self, OAuthError> {
         let mut prompt = Self::IfNeeded;
         let words: Vec<&str> = text.unwrap_or_default().split_whitespace().collect();
         for word in &words {
@@ -393,7 +395,11 @@ impl Prompt {
                 "login" | "select_account" => Self::Always,
                 // There is nothing to consent to.
                 "consent" => prompt,
-                _ => return Err(Refused::request("prompt: expected none, login, consent or select_account")),
+                _ => {
+                    return Err(OAuthError::invalid_request(
+                        "prompt: expected none, login, consent or select_account",
+                    ));
+                }
             };
         }
         Ok(prompt)

@@ -24,30 +24,30 @@ pub(crate) const PASSWORD_CHANGED: &str =
 ///
 /// Source: RFC 6749, 5.2; the statuses are Auth0's (auth0/go-auth0, recordings).
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Refused {
+pub(crate) struct OAuthError {
     pub(crate) status: StatusCode,
     pub(crate) error: &'static str,
     pub(crate) description: String,
 }
 
-impl Refused {
+impl OAuthError {
     pub(crate) fn new(status: StatusCode, error: &'static str, description: impl Into<String>) -> Self {
         Self { status, error, description: description.into() }
     }
 
-    pub(crate) fn request(description: impl Into<String>) -> Self {
+    pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
-    pub(crate) fn grant(description: impl Into<String>) -> Self {
+    pub(crate) fn invalid_grant(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "invalid_grant", description)
     }
 
-    pub(crate) fn denied(description: impl Into<String>) -> Self {
+    pub(crate) fn access_denied(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
-    pub(crate) fn client() -> Self {
+    pub(crate) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "access_denied", "Unauthorized")
     }
 
@@ -69,28 +69,28 @@ impl Refused {
     }
 }
 
-impl From<NotLoggedIn> for Refused {
+impl From<NotLoggedIn> for OAuthError {
     fn from(why: NotLoggedIn) -> Self {
         match why {
-            NotLoggedIn::Denied(message) => Self::denied(message),
+            NotLoggedIn::Denied(message) => Self::access_denied(message),
             NotLoggedIn::Blocked => Self::new(StatusCode::FORBIDDEN, "unauthorized", "user is blocked"),
-            NotLoggedIn::Gone => Self::grant("The account is no longer there. Log in again."),
-            NotLoggedIn::Revoked => Self::grant(
+            NotLoggedIn::Gone => Self::invalid_grant("The account is no longer there. Log in again."),
+            NotLoggedIn::Revoked => Self::invalid_grant(
                 "The password, the address or the account was changed since this login began. Log in again.",
             ),
-            NotLoggedIn::Failed(_) => Self::server(),
+            NotLoggedIn::Failed(_) => Self::temporarily_unavailable(),
         }
     }
 }
 
-impl Refused {
-    pub(crate) fn server() -> Self {
+impl OAuthError {
+    pub(crate) fn temporarily_unavailable() -> Self {
         let description = "The login could not be completed. Please try again later.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", description)
     }
 }
 
-impl Refused {
+impl OAuthError {
     /// In how many seconds the same may be asked again, where that is longer than
     /// a moment: until then, every attempt is refused.
     pub(crate) fn retry_after(&self) -> Option<[(HeaderName, u64); 1]> {
@@ -98,7 +98,7 @@ impl Refused {
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let retry_after = self.retry_after();
         let body = Json(json!({ "error": self.error, "error_description": self.description }));
@@ -109,10 +109,10 @@ impl IntoResponse for Refused {
 /// A refusal as the endpoints of databases have it.
 ///
 /// Source: auth0-js, which reads `code` and `description`.
-pub(crate) struct OfDatabase(pub(crate) Refused);
+pub(crate) struct OfDatabase(pub(crate) OAuthError);
 
-impl From<Refused> for OfDatabase {
-    fn from(why: Refused) -> Self {
+impl From<OAuthError> for OfDatabase {
+    fn from(why: OAuthError) -> Self {
         Self(why)
     }
 }
@@ -120,7 +120,7 @@ impl From<Refused> for OfDatabase {
 impl IntoResponse for OfDatabase {
     fn into_response(self) -> Response {
         let retry_after = self.0.retry_after();
-        let Refused { status, error, description } = self.0;
+        let OAuthError { status, error, description } = self.0;
         let body = json!({
             "name": "BadRequestError", "code": error, "description": description, "statusCode": status.as_u16(),
         });
@@ -130,5 +130,6 @@ impl IntoResponse for OfDatabase {
 
 /// Too many requests.
 pub(crate) fn too_many() -> Response {
-    Refused::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Rate limit exceeded.").into_response()
+    OAuthError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Rate limit exceeded.")
+        .into_response()
 }

@@ -1,8 +1,11 @@
 //! Pages for people.
 
-use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, X_FRAME_OPTIONS};
+use askama::Template;
+use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, LOCATION, X_FRAME_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+
+use crate::tenant::people::random;
 
 /// The header that says which other origins may embed an answer.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -17,6 +20,33 @@ pub(crate) fn page(status: StatusCode, page: askama::Result<String>, nonce: &str
     };
     let headers = [(CONTENT_SECURITY_POLICY, policy), (X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))];
     (status, headers, Html(page)).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'a> {
+    nonce: &'a str,
+    title: &'a str,
+    words: &'a str,
+}
+
+/// A page with a title and a text.
+pub(crate) fn message_page(status: StatusCode, title: &str, words: &str) -> Response {
+    let nonce = random::secret();
+    page(status, Message { nonce: &nonce, title, words }.render(), &nonce)
+}
+
+/// A page that says why something did not work.
+pub(crate) fn error_page(status: StatusCode, words: &str) -> Response {
+    message_page(status, "This did not work", words)
+}
+
+/// Redirects the browser, which then sends a `GET` request.
+pub(crate) fn see_other(location: &str) -> Response {
+    match HeaderValue::from_str(location) {
+        Ok(location) => (StatusCode::FOUND, [(LOCATION, location)]).into_response(),
+        Err(_) => error_page(StatusCode::BAD_REQUEST, "The address to return to is none."),
+    }
 }
 
 /// Keeps an answer from pages of other origins, by whatever way they ask for it.
@@ -45,7 +75,7 @@ mod tests {
     use axum::http::HeaderMap;
     use axum::http::header::ACCEPT;
 
-    use crate::tenant::pages::html::wants_page;
+    use crate::tenant::http::html::wants_page;
 
     #[test]
     fn a_page_is_for_whoever_asks_for_one() {

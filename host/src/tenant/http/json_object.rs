@@ -36,7 +36,7 @@ impl<'de> Deserialize<'de> for Object {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::server::json_object::Object;
+    use crate::tenant::http::json_object::Object;
 
     #[test]
     fn a_property_stands_once() {

@@ -1,15 +1,16 @@
 //! How the application gets its answer.
 
 use askama::Template;
-use axum::http::header::{CONTENT_SECURITY_POLICY, LOCATION};
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::tenant::oauth::authorization::{Mode, Told, Unanswered};
-use crate::tenant::oauth::error::Refused;
-use crate::tenant::pages::pages;
+use crate::tenant::http::html;
+use crate::tenant::http::html::see_other;
+use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::oauth::authorization_request::{Mode, Told, Unanswered};
 use crate::tenant::people::random;
 
 /// Parameters of an answer.
@@ -27,7 +28,7 @@ pub(crate) fn send(redirect_uri: &str, mode: Mode, state: Option<&str>, mut answ
         Mode::WebMessage => message(redirect_uri, "authorization_response", answer),
         Mode::Popup => message(redirect_uri, "owp", answer),
         Mode::OwnPage => match answer.iter().find(|(name, _)| *name == "error_description") {
-            Some((_, why)) => pages::error(StatusCode::FORBIDDEN, why),
+            Some((_, why)) => html::error_page(StatusCode::FORBIDDEN, why),
             None => see_other(redirect_uri),
         },
     }
@@ -36,7 +37,7 @@ pub(crate) fn send(redirect_uri: &str, mode: Mode, state: Option<&str>, mut answ
 /// Tells the application, or whoever sits there, why there is no login.
 pub(crate) fn refuse(why: Unanswered) -> Response {
     match why {
-        Unanswered::Shown(why) => pages::error(why.status, &why.description),
+        Unanswered::Shown(why) => html::error_page(why.status, &why.description),
         Unanswered::Told(told) => {
             let Told { redirect_uri, mode, state, why } = *told;
             send(&redirect_uri, mode, state.as_deref(), of_error(&why))
@@ -45,7 +46,7 @@ pub(crate) fn refuse(why: Unanswered) -> Response {
 }
 
 /// An error as the application reads it.
-pub(crate) fn of_error(why: &Refused) -> Answer {
+pub(crate) fn of_error(why: &OAuthError) -> Answer {
     vec![("error", why.error.to_owned()), ("error_description", why.description.clone())]
 }
 
@@ -56,14 +57,6 @@ fn encoded(answer: &Answer) -> String {
 fn with_query(uri: &str, answer: &Answer) -> String {
     let joint = if uri.contains('?') { '&' } else { '?' };
     format!("{uri}{joint}{}", encoded(answer))
-}
-
-/// A redirect after which the browser asks with GET.
-pub(crate) fn see_other(to: &str) -> Response {
-    match HeaderValue::from_str(to) {
-        Ok(to) => (StatusCode::FOUND, [(LOCATION, to)]).into_response(),
-        Err(_) => pages::error(StatusCode::BAD_REQUEST, "The address to return to is none."),
-    }
 }
 
 #[derive(Template)]
@@ -119,17 +112,17 @@ fn in_script(value: &Value) -> String {
 
 /// A page whose own script runs, and no other.
 fn scripted(page: askama::Result<String>, nonce: &str, more: &str) -> Response {
-    let Ok(page) = page else { return Refused::server().into_response() };
+    let Ok(page) = page else { return OAuthError::temporarily_unavailable().into_response() };
     let policy = format!("default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; {more}");
     match HeaderValue::from_str(&policy) {
         Ok(policy) => ([(CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response(),
-        Err(_) => Refused::server().into_response(),
+        Err(_) => OAuthError::temporarily_unavailable().into_response(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::oauth::answer::{Mode, in_script, send};
+    use crate::tenant::oauth::authorization_response::{Mode, in_script, send};
 
     fn location(uri: &str, mode: Mode) -> String {
         let response = send(uri, mode, Some("a&b=c#d"), vec![("code", "x y".to_owned())]);

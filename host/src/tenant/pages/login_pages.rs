@@ -6,13 +6,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::tenant::config::{Account, Connection};
+use crate::tenant::http::html;
+use crate::tenant::http::oauth_error::{OAuthError, USED};
 use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request::{LinkStep, linking_words};
-use crate::tenant::oauth::error::{Refused, USED};
-use crate::tenant::pages::html;
-use crate::tenant::pages::login_page;
-use crate::tenant::pages::steps::{Form, Pending};
+use crate::tenant::pages::connections_page;
+use crate::tenant::pages::login_forms::{Form, Pending};
 use crate::tenant::people::random;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -122,20 +122,12 @@ struct Verification<'a> {
     email: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "message.html")]
-struct Message<'a> {
-    nonce: &'a str,
-    title: &'a str,
-    words: &'a str,
-}
-
 /// The page of a step of a login, with what was typed and what was wrong before.
 pub(crate) fn login_page(
     tenant: &Tenant,
     pending: &Pending,
     (page, params): (Page, &Params),
-    error: Option<&Refused>,
+    error: Option<&OAuthError>,
 ) -> Response {
     let nonce = random::secret();
     let status = error.map_or(StatusCode::OK, |error| error.status);
@@ -156,7 +148,7 @@ pub(crate) fn login_page(
         (Page::Forgot, Some(connection)) if connection.is_database() => shows.forgot(connection, None),
         _ => {
             let wrong = error.map(|words| Wrong { words, is_of_sign_up: page == Page::SignUp });
-            login_page::login(tenant, pending, params, &nonce, wrong)
+            connections_page::render(tenant, pending, params, &nonce, wrong)
         }
     };
     html::page(status, body, &nonce)
@@ -328,7 +320,7 @@ page!(
 pub(crate) async fn verification(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
     match tenant.logins.flows.verifications.get(ticket) {
-        None => error(StatusCode::BAD_REQUEST, USED),
+        None => html::error_page(StatusCode::BAD_REQUEST, USED),
         Some(crate::tenant::logins::flows::Verification { email, .. }) => {
             let nonce = random::secret();
             html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
@@ -340,7 +332,7 @@ pub(crate) async fn verification(State(tenant): State<Shared>, InQuery(params): 
 pub(crate) async fn reset(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
     if tenant.logins.flows.resets.get(ticket).is_none() {
-        return error(StatusCode::BAD_REQUEST, USED);
+        return html::error_page(StatusCode::BAD_REQUEST, USED);
     }
     reset_page(ticket, None)
 }
@@ -349,19 +341,4 @@ pub(crate) fn reset_page(ticket: &str, error: Option<&str>) -> Response {
     let nonce = random::secret();
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     html::page(status, Reset { nonce: &nonce, ticket, error }.render(), &nonce)
-}
-
-pub(crate) fn message(title: &str, words: &str) -> Response {
-    let nonce = random::secret();
-    html::page(StatusCode::OK, Message { nonce: &nonce, title, words }.render(), &nonce)
-}
-
-/// The reason why something did not work, to whoever sits there.
-pub(crate) fn error(status: StatusCode, words: &str) -> Response {
-    told(status, "This did not work", words)
-}
-
-pub(crate) fn told(status: StatusCode, title: &str, words: &str) -> Response {
-    let nonce = random::secret();
-    html::page(status, Message { nonce: &nonce, title, words }.render(), &nonce)
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::model::{Timestamp, User};
 use crate::tenant::config::Client;
-use crate::tenant::oauth::answer::Answer;
-use crate::tenant::oauth::authorization::{Audience, Authorization};
+use crate::tenant::oauth::authorization_request::{Audience, Authorization};
+use crate::tenant::oauth::authorization_response::Answer;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::refresh_tokens::Grant;
 use crate::tenant::signing::issuer::Issuer;

@@ -5,8 +5,8 @@ use askama::Template;
 use crate::tenant::config::Connection;
 use crate::tenant::http::params::Params;
 use crate::tenant::linking::request::{LinkStep, linking_words};
-use crate::tenant::pages::pages::{Wrong, at};
-use crate::tenant::pages::steps::{Pending, Question};
+use crate::tenant::pages::login_forms::{Pending, Question};
+use crate::tenant::pages::login_pages::{Wrong, at};
 use crate::tenant::state::Tenant;
 
 #[derive(Template)]
@@ -66,7 +66,7 @@ struct Other<'a> {
 
 /// All ways to log in; those of the connection alone that the application names,
 /// if it does.
-pub(crate) fn login(
+pub(crate) fn render(
     tenant: &Tenant,
     pending: &Pending,
     params: &Params,

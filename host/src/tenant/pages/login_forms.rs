@@ -12,6 +12,9 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use crate::model::{Answer, Identity, Proof, Step};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::embedded::{database, passwordless};
+use crate::tenant::http::html;
+use crate::tenant::http::html::see_other;
+use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request::LinkStep;
@@ -19,12 +22,10 @@ use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn};
 use crate::tenant::logins::prove;
 use crate::tenant::logins::prove::Typed;
-use crate::tenant::oauth::answer::see_other;
-use crate::tenant::oauth::authorization::Authorization;
+use crate::tenant::oauth::authorization_request::Authorization;
 use crate::tenant::oauth::authorize::{Asked, around};
-use crate::tenant::oauth::error::{NOT_AN_ADDRESS, Refused};
-use crate::tenant::pages::pages;
-use crate::tenant::pages::pages::Page;
+use crate::tenant::pages::login_pages;
+use crate::tenant::pages::login_pages::Page;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
@@ -95,14 +96,14 @@ impl<'a> Form<'a> {
         let pending = tenant.logins.flows.pending.get(&name).ok_or_else(|| {
             let words =
                 "This page has expired, or was used already. Go back to the application and log in again.";
-            Box::new(pages::error(StatusCode::BAD_REQUEST, words))
+            Box::new(html::error_page(StatusCode::BAD_REQUEST, words))
         })?;
         let foreign =
             headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes());
         if foreign || browser.known_id().as_deref() != Some(pending.browser.as_str()) {
             tracing::warn!(target: "audit", foreign, "a form came from another page or another browser");
             let words = "This page was opened in another browser, or sent by another site. Go back to the application and log in again.";
-            return Err(Box::new(pages::error(StatusCode::FORBIDDEN, words)));
+            return Err(Box::new(html::error_page(StatusCode::FORBIDDEN, words)));
         }
         Ok(Self { asked: Asked { tenant, issuer, from, browser }, name, pending, params })
     }
@@ -112,13 +113,13 @@ impl<'a> Form<'a> {
     }
 
     /// Reads these two fields.
-    fn typed(&self, login: &str, secret: &str) -> Result<Typed<'a>, Refused> {
+    fn typed(&self, login: &str, secret: &str) -> Result<Typed<'a>, OAuthError> {
         let (login, secret) = (self.params.require(login)?, self.params.require(secret)?);
         Ok(Typed { login, secret, sender: &self.asked.from.ip })
     }
 
     /// The connection that the form names, if it is one of this kind.
-    fn connection(&self, is_fit: impl Fn(&Connection) -> bool) -> Result<&'a Connection, Refused> {
+    fn connection(&self, is_fit: impl Fn(&Connection) -> bool) -> Result<&'a Connection, OAuthError> {
         let named = self.params.get("connection");
         let found = match named {
             Some(name) => self.tenant().config.connection(name),
@@ -126,18 +127,20 @@ impl<'a> Form<'a> {
         };
         let only = self.pending.linking.as_ref().and_then(LinkStep::only);
         let found = found.filter(|it| only.is_none_or(|only| it.name == only));
-        found.filter(|it| is_fit(it)).ok_or_else(|| Refused::request("the connection was not found"))
+        found
+            .filter(|it| is_fit(it))
+            .ok_or_else(|| OAuthError::invalid_request("the connection was not found"))
     }
 
     /// The page again, with what was typed and what was wrong.
-    fn again(self, page: Page, why: &Refused) -> Response {
-        let page = pages::login_page(self.tenant(), &self.pending, (page, self.params), Some(why));
+    fn again(self, page: Page, why: &OAuthError) -> Response {
+        let page = login_pages::login_page(self.tenant(), &self.pending, (page, self.params), Some(why));
         (self.asked.browser.into_cookies(), why.retry_after().map(AppendHeaders), page).into_response()
     }
 
     /// The page again, because the directory did not answer: the proof is good for
     /// another attempt.
-    pub(crate) fn later(self, page: Page, proved: &Proved, why: &Refused) -> Response {
+    pub(crate) fn later(self, page: Page, proved: &Proved, why: &OAuthError) -> Response {
         proved.give_back();
         self.again(page, why)
     }
@@ -156,7 +159,7 @@ impl<'a> Form<'a> {
 
     /// Whether there is nothing to be asked any more: another login has linked
     /// the accounts since, or the first one is gone.
-    fn is_settled(&self, question: &Question) -> Result<bool, Refused> {
+    fn is_settled(&self, question: &Question) -> Result<bool, OAuthError> {
         let owner = question.proved.key().map(|key| self.tenant().directory.owner(key)).transpose();
         let Some(owner) = owner.map_err(prove::unavailable)?.flatten() else { return Ok(true) };
         let is_candidate = |it: &Identity| question.candidates.contains(&it.as_user_id());
@@ -179,7 +182,7 @@ impl<'a> Form<'a> {
         if !question.candidates.contains(&candidate) {
             let words = "That way leads to another account than the one in question. Log in to the other one, such as \
                          by its password, or choose “Not now”.";
-            let why = Refused::denied(words);
+            let why = OAuthError::access_denied(words);
             return self.again(Page::Login, &why);
         }
         let proof = Proof {
@@ -198,7 +201,7 @@ impl<'a> Form<'a> {
         let tenant = self.tenant();
         let authorization = &self.pending.authorization;
         let Some(client) = tenant.config.client(&authorization.client_id) else {
-            return Refused::client().into_response();
+            return OAuthError::unauthorized().into_response();
         };
         let around = Around {
             interactive: answer.is_none(),
@@ -215,7 +218,7 @@ impl<'a> Form<'a> {
         }
         // Whoever sends the same form twice gets one answer.
         if tenant.logins.flows.pending.take(&self.name).is_none() {
-            return pages::error(StatusCode::BAD_REQUEST, "This page was used already.");
+            return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
         }
         match logged_in {
             Ok(LoggedIn::As(user)) => {
@@ -278,7 +281,7 @@ step!(
         let may_sign_up = form.pending.linking.as_ref().is_none_or(LinkStep::may_sign_up);
         let proved = form.connection(Connection::is_database).and_then(|connection| {
             if !may_sign_up {
-                return Err(Refused::denied("Log in to the account that you have."));
+                return Err(OAuthError::access_denied("Log in to the account that you have."));
             }
             let user_id = database::made(form.tenant(), issuer, connection, form.params)?;
             let id = user_id.split_once('|').map_or("", |(_, id)| id);
@@ -338,7 +341,7 @@ step!(
             Ok(connection)
         });
         match sent {
-            Ok(connection) => pages::link_sent(&form.pending, form.params, connection),
+            Ok(connection) => login_pages::link_sent(&form.pending, form.params, connection),
             Err(why) => form.again(Page::Forgot, &why),
         }
     }
@@ -349,7 +352,7 @@ step!(
     skip, form, {
         match form.pending.asked.clone() {
             None if form.pending.linking.is_some() => form.cancel_link(),
-            None => pages::error(StatusCode::BAD_REQUEST, "There is nothing to skip."),
+            None => html::error_page(StatusCode::BAD_REQUEST, "There is nothing to skip."),
             Some(question) if matches!(form.is_settled(&question), Ok(true)) => {
                 form.log_in(Page::Login, &question.proved, None)
             }
@@ -362,7 +365,7 @@ step!(
 );
 
 impl Form<'_> {
-    fn go_on(self, page: Page, proved: Result<Proved, Refused>) -> Response {
+    fn go_on(self, page: Page, proved: Result<Proved, OAuthError>) -> Response {
         match proved {
             Ok(proved) => self.proved(page, &proved),
             Err(why) => self.again(page, &why),
@@ -371,21 +374,21 @@ impl Form<'_> {
 }
 
 /// One that the configuration offers, or one that was typed.
-fn account(connection: &Connection, params: &Params) -> Result<Account, Refused> {
+fn account(connection: &Connection, params: &Params) -> Result<Account, OAuthError> {
     if let Some(id) = params.get("account") {
         let known = connection.accounts.iter().find(|account| account.user_id == id);
-        return known.cloned().ok_or_else(|| Refused::request("there is no such account"));
+        return known.cloned().ok_or_else(|| OAuthError::invalid_request("there is no such account"));
     }
     let user_id = params.require("user_id")?.trim();
     let is_id = !user_id.is_empty()
         && user_id.len() <= 255
         && !user_id.chars().any(|it| it.is_control() || it.is_whitespace());
     if !is_id {
-        return Err(Refused::request("the id has spaces, or more than 255 characters"));
+        return Err(OAuthError::invalid_request("the id has spaces, or more than 255 characters"));
     }
     let email = params.owned("email");
     if email.as_ref().is_some_and(|email| !contact_syntax::is_email_address(email)) {
-        return Err(Refused::request(NOT_AN_ADDRESS));
+        return Err(OAuthError::invalid_request(NOT_AN_ADDRESS));
     }
     let mut rest = crate::model::Metadata::new();
     if let Some(name) = params.get("name") {
