@@ -19,7 +19,7 @@ fn main() {
     );
     let workspace = host.parent().expect("the host lies in the workspace");
     build_guest::Guest::package("link-users-by-email").build(workspace, "link_users_by_email.wasm");
-    version::tell(workspace);
+    version::set_environment(workspace);
     scaffold::embed(&host.join("src/scaffold/templates"), workspace);
 }
 

@@ -1,5 +1,5 @@
-//! The C bindings that a project in C is written with, so that nobody has to
-//! have wit-bindgen of the right version.
+//! Generates the C bindings of a project in C, so that its author does not need
+//! wit-bindgen in the right version.
 
 use std::fs;
 use std::path::Path;
@@ -7,13 +7,13 @@ use std::path::Path;
 use wit_bindgen_core::Files;
 use wit_bindgen_core::wit_parser::Resolve;
 
-/// Writes the bindings of a world into a folder: a header, a source, and an
-/// object file that holds the world's type.
+/// Writes the bindings of a world into a folder: a header, a source file, and an object
+/// file with the world's type.
 ///
 /// # Panics
 ///
-/// When the contract is none, or a file cannot be written: that is how a build
-/// script reports failure.
+/// When the contract is invalid or a file cannot be written. A build script reports
+/// failure by panicking.
 pub(crate) fn generate(wit: &Path, world: &str, folder: &Path) {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit).expect("wit/ is a package");
@@ -21,7 +21,7 @@ pub(crate) fn generate(wit: &Path, world: &str, folder: &Path) {
     let mut files = Files::default();
     let mut generator = wit_bindgen_c::Opts::default().build();
     generator.generate(&mut resolve, world, &mut files).expect("the world has C bindings");
-    // Files of an earlier version of the generator must not stay.
+    // Removes the files of an earlier version of the generator.
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     for (name, bytes) in files.iter() {

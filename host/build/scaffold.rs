@@ -1,5 +1,4 @@
-//! Lists the files of `ligature new` for the room `scaffold`, which includes
-//! the list and so the files.
+//! Generates the list of the files of `ligature new`, which the room `scaffold` includes.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -7,43 +6,43 @@ use std::{env, fs};
 
 use crate::c_bindings;
 
-/// Folders of the workspace that a project gets a copy of: which template takes
-/// it (`shared` is all), the folder in the workspace, the folder in the project.
+/// The folders of the workspace that are copied into a project: the template (`shared`
+/// for all), the folder in the workspace, and the folder in the project.
 const VENDORED: &[(&str, &str, &str)] =
     &[("shared", "wit", "wit"), ("rust", "plugin/ligature-policy", "ligature-policy")];
 
-/// Writes `OUT_DIR/templates.rs`: a slice of (template, path in the project,
-/// bytes), where `templates` has a folder for each template.
+/// Writes `OUT_DIR/templates.rs`: a slice of (template, path in the project, bytes). Each
+/// folder in `templates` is a template.
 ///
 /// # Panics
 ///
-/// When a file cannot be read: that is how a build script reports failure.
+/// When a file cannot be read. A build script reports failure by panicking.
 pub(crate) fn embed(templates: &Path, workspace: &Path) {
     println!("cargo::rerun-if-changed={}", templates.display());
     let mut list = String::from("&[\n");
-    for template in entries(templates).into_iter().filter(|path| path.is_dir()) {
-        add(&mut list, &file_name(&template), &template, "");
+    for template in list_entries(templates).into_iter().filter(|path| path.is_dir()) {
+        add_files(&mut list, &file_name(&template), &template, "");
     }
     for (template, folder, place) in VENDORED {
         let folder = workspace.join(folder);
         println!("cargo::rerun-if-changed={}", folder.display());
-        add(&mut list, template, &folder, &format!("{place}/"));
+        add_files(&mut list, template, &folder, &format!("{place}/"));
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let bindings = out.join("c_bindings");
     c_bindings::generate(&workspace.join("wit"), "configurable-plugin", &bindings);
-    add(&mut list, "c", &bindings, "bindings/");
+    add_files(&mut list, "c", &bindings, "bindings/");
     list.push_str("]\n");
     let out = out.join("templates.rs");
     fs::write(&out, list).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
 }
 
-/// Adds every file below a folder.
-fn add(list: &mut String, template: &str, folder: &Path, place: &str) {
-    for path in entries(folder) {
+/// Adds every file in a folder and its subfolders.
+fn add_files(list: &mut String, template: &str, folder: &Path, place: &str) {
+    for path in list_entries(folder) {
         let name = format!("{place}{}", file_name(&path));
         if path.is_dir() {
-            add(list, template, &path, &format!("{name}/"));
+            add_files(list, template, &path, &format!("{name}/"));
         } else {
             let path = path.to_str().expect("a path in UTF-8");
             writeln!(list, "    ({template:?}, {name:?}, include_bytes!({path:?})),")
@@ -52,8 +51,8 @@ fn add(list: &mut String, template: &str, folder: &Path, place: &str) {
     }
 }
 
-/// The entries of a folder, in the order of the names.
-fn entries(folder: &Path) -> Vec<PathBuf> {
+/// Lists the entries of a folder, sorted by name.
+fn list_entries(folder: &Path) -> Vec<PathBuf> {
     let read = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = read.map(|entry| entry.expect("an entry of a folder").path()).collect();
     paths.sort();

@@ -1,8 +1,8 @@
 //! Builds a guest component with a nested cargo, for build scripts.
 //!
-//! The workspace's components are made by `cargo build` itself, so that nobody
-//! has to run anything first. A failure ends the build with the command that
-//! mends it; it is never skipped.
+//! `cargo build` itself builds the workspace's components, so that no other command has
+//! to run first. A failure ends the build with the command that corrects it; it is never
+//! skipped.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -20,35 +20,35 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// The guest that is the package of this name.
+    /// A guest that is the package with this name.
     #[must_use]
     pub fn package(name: &str) -> Self {
         Self { package: name.to_owned(), profile: "guest".to_owned(), features: Vec::new() }
     }
 
-    /// Builds with this profile in place of `guest`, which this workspace has.
+    /// Uses this profile instead of `guest`, which only this workspace defines.
     #[must_use]
     pub fn profile(mut self, name: &str) -> Self {
         self.profile = name.to_owned();
         self
     }
 
-    /// Builds with this feature of the package too.
+    /// Enables a feature of the package.
     #[must_use]
     pub fn feature(mut self, name: &str) -> Self {
         self.features.push(name.to_owned());
         self
     }
 
-    /// Builds the guest and copies the component to `OUT_DIR/<file>`. Tells
-    /// cargo to run the build script again when a source of the guest changes.
+    /// Builds the guest and copies the component to `OUT_DIR/<file>`. Cargo runs the build
+    /// script again when a source file of the guest changes.
     ///
-    /// `workspace` is the root of the workspace that the package is in.
+    /// `workspace` is the root of the package's workspace.
     ///
     /// # Panics
     ///
-    /// When the guest cannot be built, with what to do about it: that is how a
-    /// build script reports failure.
+    /// When the guest cannot be built, with the remedy. A build script reports failure by
+    /// panicking.
     pub fn build(&self, workspace: &Path, file: &str) -> PathBuf {
         let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
         let target_dir = guest_target_dir(&out_dir);
@@ -91,7 +91,7 @@ impl Guest {
         if !self.features.is_empty() {
             cargo.args(["--features", &self.features.join(",")]);
         }
-        // What the outer cargo was told about the host must not reach the guest.
+        // The outer cargo's settings for the host must not affect the guest.
         for name in [
             "RUSTFLAGS",
             "CARGO_ENCODED_RUSTFLAGS",
@@ -113,14 +113,15 @@ impl Guest {
     }
 }
 
-/// One directory for the guests of every profile of the host, beside them:
-/// cargo would wait for itself in a directory that the outer build has locked.
+/// Returns the target directory of guests, beside the host's profiles, which share it. In
+/// the outer build's own directory, cargo would wait for the lock that the outer build
+/// holds.
 fn guest_target_dir(out_dir: &Path) -> PathBuf {
     // <target>/<profile>/build/<package>-<hash>/out
     out_dir.ancestors().nth(4).unwrap_or(out_dir).join("guest")
 }
 
-/// Passes the guest's own dependency file on to cargo.
+/// Has cargo watch the source files that the guest's dependency file lists.
 fn rerun_if_sources_change(dep_file: &Path) {
     let Ok(text) = std::fs::read_to_string(dep_file) else {
         panic!("\n\ncargo wrote no dependency file {}\n\n", dep_file.display());

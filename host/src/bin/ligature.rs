@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use ligature_host::ambient::Ambient;
 
-/// A login is many small allocations that live for microseconds: measured, the
-/// system's allocator was a quarter of one.
+/// A login makes many small allocations that live for microseconds. With the system's
+/// allocator they took a quarter of its measured time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,31 +1,31 @@
-//! Writing the first files of a policy of one's own: `ligature new`.
+//! Creates the project of a new policy: `ligature new`.
 //!
-//! A project is made of templates, folders within `templates/`, whose files are
-//! part of the program:
+//! A project consists of templates, which are folders in `templates/`. Their files are
+//! embedded in the program:
 //!
-//! | folder | whose files are written |
+//! | folder | written |
 //! |---|---|
 //! | `shared/` | in every project: two cases with their snapshots |
 //! | `rust/`, `js/`, `python/`, `c/` | in a project of that language |
 //!
-//! `host/build/scaffold.rs` adds folders of the workspace, such as `wit/`, and
-//! the C bindings of the contract, so that a project's copy is of the program
-//! that wrote it. Where two files have the same path, the language's is taken.
+//! `host/build/scaffold.rs` adds folders of the workspace, such as `wit/`, and the C
+//! bindings of the contract, so that a project gets the version of the program that
+//! wrote it. If two files have the same path, the language's file is used.
 //!
 //! The rules of a template:
 //!
-//! * A file lies where it comes to lie in the project. One that is not UTF-8 is
-//!   written as it is.
-//! * The names that cargo, rustup, rustfmt or git would take for their own here
-//!   have the ending `.in`, which is left out in a project: see `RENAMED`. Any
-//!   other name stays as it is, such as `requirements.in`.
-//! * In the text, `{{name}}` becomes the project's name (`my-policy`) and
-//!   `{{snake_name}}` the same with underscores (`my_policy`). There is no other
-//!   placeholder, and no escape: a `{{` that neither follows stays as it is,
-//!   such as `${{ matrix.os }}` of a CI file. Paths have no placeholders.
-//! * `README.md` has one block of ```` ```sh ````, the first one, whose commands
-//!   build the project and hold its cases against their snapshots. `ligature new`
-//!   prints them, and the tests run them, line by line.
+//! * A file has the same path in the template and in the project. A file that is not
+//!   UTF-8 is written unchanged.
+//! * Files that cargo, rustup, rustfmt or git would use in this repository have the
+//!   extension `.in`, which is removed in a project: see `RENAMED`. Other names stay
+//!   unchanged, such as `requirements.in`.
+//! * In a text, `{{name}}` becomes the project's name (`my-policy`) and `{{snake_name}}`
+//!   the same with underscores (`my_policy`). There is no other placeholder and no
+//!   escape: any other `{{` stays unchanged, such as `${{ matrix.os }}` in a CI file.
+//!   Paths have no placeholders.
+//! * The first block of ```` ```sh ```` in `README.md` has the commands that build the
+//!   project and compare its cases with their snapshots. `ligature new` prints them, and
+//!   the tests run them, line by line.
 
 mod name;
 
@@ -35,14 +35,13 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use name::ProjectName;
 
-/// The files of every template: the template, the path in the project, the
-/// bytes.
+/// The files of every template: the template, the path in the project, and the bytes.
 const TEMPLATES: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
-/// The files whose ending `.in` is left out.
+/// The files whose extension `.in` is removed.
 const RENAMED: &[&str] = &["Cargo.toml.in", "rust-toolchain.toml.in", "rustfmt.toml.in", ".gitignore.in"];
 
-/// A language that there is a template for.
+/// A language that has a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Language {
     /// Rust
@@ -56,7 +55,7 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// The template's folder.
+    /// The name of the template's folder.
     fn template(self) -> &'static str {
         match self {
             Self::Rust => "rust",
@@ -67,7 +66,7 @@ impl Language {
     }
 }
 
-/// A project that is not written yet.
+/// A project to write.
 #[derive(Debug)]
 pub(crate) struct Project {
     name: ProjectName,
@@ -77,10 +76,10 @@ pub(crate) struct Project {
 /// The reason why a project was not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScaffoldError {
-    /// Something of that name is there.
+    /// A file or folder with that name exists.
     #[error("{} is there already; nothing was written", .0.display())]
     Exists(PathBuf),
-    /// A crate of that name would be mistaken for another, or cannot be named.
+    /// The name conflicts with another crate or with a keyword.
     #[error("`{0}` cannot be the name of a project in Rust: {1}; nothing was written")]
     Reserved(String, &'static str),
     /// A file or folder could not be written.
@@ -88,15 +87,17 @@ pub(crate) enum ScaffoldError {
     Unwritable {
         /// The file or folder.
         path: PathBuf,
-        /// The message of the system.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Project {
+    /// Creates a project.
+    ///
     /// # Errors
     ///
-    /// When the language keeps the name for something else.
+    /// When the language reserves the name.
     pub(crate) fn new(name: ProjectName, language: Language) -> Result<Self, ScaffoldError> {
         if language == Language::Rust
             && let Some(why) = name.reserved_in_rust()
@@ -106,11 +107,11 @@ impl Project {
         Ok(Self { name, language })
     }
 
-    /// Writes the project into a new folder of its name.
+    /// Writes the project into a new folder with its name.
     ///
     /// # Errors
     ///
-    /// When there is something of that name, or a file cannot be written.
+    /// When a file or folder with that name exists, or a file cannot be written.
     pub(crate) fn write(&self, parent: &Path) -> Result<(), ScaffoldError> {
         let folder = parent.join(self.name.kebab());
         fs::create_dir(&folder).map_err(|source| match source.kind() {
@@ -126,7 +127,7 @@ impl Project {
         Ok(())
     }
 
-    /// The commands of the README that build the project and test it.
+    /// Returns the commands of the README that build and test the project.
     pub(crate) fn commands(&self) -> String {
         let readme = self.files().into_iter().find(|(path, _)| path == "README.md");
         let text = readme.map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -134,24 +135,24 @@ impl Project {
         block.map(|(commands, _)| commands.to_owned()).unwrap_or_default()
     }
 
-    /// Each file's path in the project, and its bytes.
+    /// Returns each file's path in the project, and its bytes.
     fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let of = |wanted| TEMPLATES.iter().filter(move |(template, ..)| *template == wanted);
-        of("shared")
-            .chain(of(self.language.template()))
-            .map(|(_, path, bytes)| (place_of(path).to_owned(), self.filled(bytes)))
+        let files_of = |wanted| TEMPLATES.iter().filter(move |(template, ..)| *template == wanted);
+        files_of("shared")
+            .chain(files_of(self.language.template()))
+            .map(|(_, path, bytes)| (path_in_project(path).to_owned(), self.fill_placeholders(bytes)))
             .collect()
     }
 
-    fn filled(&self, bytes: &[u8]) -> Vec<u8> {
+    fn fill_placeholders(&self, bytes: &[u8]) -> Vec<u8> {
         let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_owned() };
         let text = text.replace("{{name}}", self.name.kebab());
         text.replace("{{snake_name}}", &self.name.snake()).into_bytes()
     }
 }
 
-/// Where a template's file comes to lie in the project.
-fn place_of(path: &str) -> &str {
+/// Returns the path in the project of a template's file.
+fn path_in_project(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
     let renamed = path.strip_suffix(".in").filter(|_| RENAMED.contains(&name));
     renamed.unwrap_or(path)

@@ -1,14 +1,14 @@
-//! Which characters are shown as they are.
+//! The characters that are printed unescaped.
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Whether a character shows itself and does nothing else. Not so: controls (C0,
-/// DEL, C1), line separators, format characters (bidi marks, joiners, tags),
-/// what has no meaning (unassigned, private), and what is ignored where it is
-/// not known (fillers, variation selectors).
+/// Returns whether a character is visible and has no other effect. Not plain are
+/// controls (C0, DEL, C1), line separators, format characters (bidi marks, joiners,
+/// tags), characters without a meaning (unassigned, private), and characters that
+/// software ignores (fillers, variation selectors).
 ///
-/// The joiners U+200C and U+200D are not plain, although Persian and emoji use
-/// them: they are as invisible in an id as any other.
+/// The joiners U+200C and U+200D are not plain, although Persian and emoji use them,
+/// because they are invisible in an id.
 pub(super) fn is_plain(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
@@ -26,8 +26,8 @@ pub(super) fn is_plain(c: char) -> bool {
     ) && !is_ignorable(c)
 }
 
-/// `Default_Ignorable_Code_Point` of the Unicode Character Database, without
-/// those that are format characters or unassigned.
+/// Returns whether a character has the property `Default_Ignorable_Code_Point` of the
+/// Unicode Character Database. Format characters and unassigned ones are not listed.
 fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{34f}'

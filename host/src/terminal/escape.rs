@@ -1,15 +1,15 @@
-//! The one function that makes a text harmless.
+//! Escaping a text for a terminal or a log.
 
 use std::borrow::Cow;
 
 use super::characters::is_plain;
 
-/// The text with every character that is not plain in a form that can be seen:
-/// `\n`, `\r` and `\t`, otherwise `\u{1b}`. One line, whatever is in it.
+/// Escapes every character that is not plain: as `\n`, `\r` or `\t`, otherwise in the
+/// form `\u{1b}`. The result is always one line.
 ///
-/// A backslash stays as it is. Text that was escaped before is not changed
-/// again, and quoted JSON reads as it was written; the price is that a typed
-/// `\n` looks like an escaped one. [`Json`](super::Json) tells them apart.
+/// A backslash is not escaped, so that escaping twice changes nothing and quoted JSON
+/// stays readable. As a consequence, a literal `\n` looks like an escaped line feed;
+/// [`Json`](super::Json) distinguishes them.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(|c| !is_plain(c)) else { return Cow::Borrowed(text) };
@@ -34,7 +34,7 @@ mod tests {
     use super::escape;
 
     #[test]
-    fn what_is_dangerous_is_shown() {
+    fn dangerous_characters_are_escaped() {
         let table = [
             ("\u{1b}]52;c;ZXZpbA==\u{7}", r"\u{1b}]52;c;ZXZpbA==\u{7}"),
             ("a\nb\rc\td", r"a\nb\rc\td"),

@@ -1,4 +1,4 @@
-//! JSON that a terminal can show: what it means is unchanged.
+//! JSON that is safe to print on a terminal. Its meaning is unchanged.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,34 +14,34 @@ use super::characters::is_plain;
 pub struct Json(String);
 
 impl Json {
-    /// On one line.
+    /// Serializes a value on one line.
     ///
     /// # Errors
     ///
-    /// When the value is none that JSON can hold.
+    /// When the value cannot be represented in JSON.
     pub fn compact(value: &impl Serialize) -> serde_json::Result<Self> {
         let mut text = Vec::new();
         write_json(&mut text, value)?;
-        Self::of(text)
+        Self::from_utf8(text)
     }
 
-    /// Indented.
+    /// Serializes a value with indentation.
     ///
     /// # Errors
     ///
-    /// When the value is none that JSON can hold.
+    /// When the value cannot be represented in JSON.
     pub fn pretty(value: &impl Serialize) -> serde_json::Result<Self> {
         let mut text = Vec::new();
         let format = JsonEscapes(PrettyFormatter::new());
         value.serialize(&mut Serializer::with_formatter(&mut text, format))?;
-        Self::of(text)
+        Self::from_utf8(text)
     }
 
-    fn of(text: Vec<u8>) -> serde_json::Result<Self> {
+    fn from_utf8(text: Vec<u8>) -> serde_json::Result<Self> {
         String::from_utf8(text).map(Self).map_err(serde::ser::Error::custom)
     }
 
-    /// The text.
+    /// The JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,13 +60,13 @@ impl From<Json> for String {
     }
 }
 
-/// Writes a value on one line, as [`Json`] does.
+/// Writes a value on one line, escaped as [`Json`] is.
 pub(crate) fn write_json(out: impl Write, value: &impl Serialize) -> serde_json::Result<()> {
     value.serialize(&mut Serializer::with_formatter(out, JsonEscapes(CompactFormatter)))
 }
 
-/// Writes a JSON text as it is, but for characters that are not plain. Outside
-/// its strings a JSON text has none but white space, which stays.
+/// Writes a JSON text, with every character that is not plain as an escape. Such
+/// characters occur only in its strings, except white space, which is kept.
 pub(crate) fn escape_json(out: &mut (impl Write + ?Sized), json: &str) -> io::Result<()> {
     let mut rest = json;
     while let Some(at) = rest.find(|c: char| !is_plain(c) && !is_white_space(c)) {
@@ -81,13 +81,13 @@ pub(crate) fn escape_json(out: &mut (impl Write + ?Sized), json: &str) -> io::Re
     out.write_all(rest.as_bytes())
 }
 
-/// White space that JSON allows between its tokens. In its strings the
-/// serialiser has written it as an escape already.
+/// Returns whether a character is white space that JSON allows between its tokens. In
+/// strings, the serializer has escaped it already.
 fn is_white_space(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\t')
 }
 
-/// A formatter that escapes, and leaves everything else to another.
+/// A formatter that escapes strings and delegates everything else.
 struct JsonEscapes<F>(F);
 
 impl<F: Formatter> Formatter for JsonEscapes<F> {

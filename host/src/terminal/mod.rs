@@ -1,17 +1,17 @@
-//! The way out for every text that a person reads, in a terminal or a log.
+//! Escapes every text that a person reads on a terminal or in a log.
 //!
-//! Names, addresses, a plugin's texts and an error's are written by others. A
-//! control character in them would move the cursor, fill the clipboard, or begin
-//! a line that looks like ours; a bidi mark would turn the line around; an
-//! invisible character would make two ids look alike.
+//! Names, addresses, and the texts of plugins and errors are foreign. A control
+//! character in them could move the cursor, fill the clipboard, or begin a line that
+//! looks like one of this program; a bidi mark could reverse the line; an invisible
+//! character could make two ids look alike.
 //!
-//! | way out | what is harmless in it |
+//! | output | escaped |
 //! |---|---|
-//! | [`Text`] | every span, own and foreign: styles and line ends are added by it |
-//! | [`Json`] | every string: `\u202e` instead of the character, the same value |
-//! | [`escape`] | one text, for a log's fields |
+//! | [`Text`] | every span, own and foreign; the styles and line ends are added afterwards |
+//! | [`Json`] | every string: `\u202e` instead of the character, so the value is the same |
+//! | [`escape`] | one text, for a field of a log line |
 //!
-//! All three ask one table, in `characters.rs`.
+//! All three use the same table, in `characters.rs`.
 
 mod characters;
 mod escape;

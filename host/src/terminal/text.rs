@@ -6,54 +6,54 @@ use anstyle::{AnsiColor, Style};
 
 use super::escape;
 
-/// Lines for people. Each span of them is escaped when they are written.
+/// Lines for people. Each span is escaped when the text is written.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Text {
     lines: Vec<Line>,
 }
 
-/// One line, whatever its spans hold.
+/// One line of spans. Line ends in the spans are escaped.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Line {
     spans: Vec<Span>,
 }
 
-/// Words of one style.
+/// Words with a style.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
     words: String,
     style: Style,
 }
 
-/// A title, in bold.
+/// Creates a title, in bold.
 pub fn head(words: impl Display) -> Span {
     Span::styled(words, Style::new().bold())
 }
 
-/// A remark, dimmed.
+/// Creates a remark, dimmed.
 pub fn dim(words: impl Display) -> Span {
     Span::styled(words, Style::new().dimmed())
 }
 
-/// Good news, in green.
+/// Creates a success message, in green.
 pub fn good(words: impl Display) -> Span {
     Span::styled(words, AnsiColor::Green.on_default())
 }
 
-/// A warning, in yellow.
+/// Creates a warning, in yellow.
 pub fn care(words: impl Display) -> Span {
     Span::styled(words, AnsiColor::Yellow.on_default())
 }
 
-/// Bad news, in red.
+/// Creates an error message, in red.
 pub fn bad(words: impl Display) -> Span {
     Span::styled(words, AnsiColor::Red.on_default())
 }
 
-/// A line of spans and of plain words.
+/// Creates a line from spans and plain words.
 macro_rules! line {
     ($($span:expr),* $(,)?) => {
-        $crate::terminal::Line::of([$($crate::terminal::Span::from($span)),*])
+        $crate::terminal::Line::from_spans([$($crate::terminal::Span::from($span)),*])
     };
 }
 pub(crate) use line;
@@ -63,7 +63,7 @@ impl Span {
         Self { words: words.to_string(), style }
     }
 
-    /// The same in bold.
+    /// Makes the span bold.
     #[must_use]
     pub fn bold(self) -> Self {
         Self { style: self.style.bold(), ..self }
@@ -80,23 +80,23 @@ impl<T: Display> From<T> for Span {
 /// Plain words.
 impl<T: Display> From<T> for Line {
     fn from(words: T) -> Self {
-        Self::of([Span::from(words)])
+        Self::from_spans([Span::from(words)])
     }
 }
 
 impl From<Span> for Line {
     fn from(span: Span) -> Self {
-        Self::of([span])
+        Self::from_spans([span])
     }
 }
 
 impl Line {
-    /// A line of these spans.
-    pub fn of(spans: impl IntoIterator<Item = Span>) -> Self {
+    /// Creates a line from spans.
+    pub fn from_spans(spans: impl IntoIterator<Item = Span>) -> Self {
         Self { spans: spans.into_iter().collect() }
     }
 
-    /// This line, and that one behind it.
+    /// Appends another line's spans.
     #[must_use]
     pub fn then(mut self, line: impl Into<Self>) -> Self {
         self.spans.extend(line.into().spans);
@@ -105,7 +105,7 @@ impl Line {
 }
 
 impl Text {
-    /// A text of one line.
+    /// Creates a text of one line.
     pub fn one(line: impl Into<Line>) -> Self {
         Self { lines: vec![line.into()] }
     }
@@ -126,8 +126,8 @@ impl Text {
         self.lines.append(&mut text.lines);
     }
 
-    /// The lines with ANSI styles; whoever prints them strips the styles where
-    /// they are not wanted.
+    /// Returns the lines with ANSI styles. The caller strips the styles if the output does
+    /// not support them.
     #[must_use]
     pub fn with_styles(&self) -> String {
         let mut text = String::new();
