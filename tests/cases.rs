@@ -12,7 +12,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::ambient::Ambient;
 use ligature_host::decide::Policy;
 use ligature_host::directory::{Administration, Memory, arrive};
-use ligature_host::harness::{Case, run, run_on, snapshot_path};
+use ligature_host::harness::{Case, run_case, run_case_in_directory, snapshot_path};
 use ligature_host::model::{LoginEvent, User};
 use ligature_tests::{POLICY, workspace};
 use serde_json::Value;
@@ -63,9 +63,9 @@ fn check_as_event(file: &Path) -> Result<(), Failed> {
     let arrived = Case { event, ..case.clone() };
     let settings = case.policy.settings();
     let policy = Policy { name: POLICY.name(), plugin: &POLICY, settings: &settings };
-    let in_directory = run_on(&[policy], &arrived, &directory, false)?.report;
+    let in_directory = run_case_in_directory(&[policy], &arrived, &directory, false)?.report;
 
-    let alone = run(&POLICY, &case, false)?;
+    let alone = run_case(&POLICY, &case, false)?;
     assert_eq!(in_directory.decision, alone.decision);
     assert_eq!(in_directory.reasons, alone.reasons);
     Ok(())
@@ -75,7 +75,7 @@ fn check_as_event(file: &Path) -> Result<(), Failed> {
 /// it tells of, which is another than the case's.
 fn check_hints(file: &Path) -> Result<(), Failed> {
     let text = std::fs::read_to_string(file)?;
-    let explained = run(&POLICY, &Case::parse(file, &text)?, true)?;
+    let explained = run_case(&POLICY, &Case::parse(file, &text)?, true)?;
     assert!(explained.failure.is_none(), "{:?}", explained.failure);
     for hint in explained.hints {
         let mut whole: Value = serde_json::from_str(&text)?;
@@ -83,7 +83,7 @@ fn check_hints(file: &Path) -> Result<(), Failed> {
         policy.extend(hint.settings);
         let pasted = Case::parse(file, &whole.to_string())?;
         pasted.policy.check(&POLICY)?;
-        let decision = run(&POLICY, &pasted, false)?.decision;
+        let decision = run_case(&POLICY, &pasted, false)?.decision;
         assert_eq!(decision.kind(), hint.decision, "{}", pasted.policy.text);
         assert_ne!(decision.kind(), explained.decision.kind(), "{}", pasted.policy.text);
     }
@@ -102,8 +102,8 @@ fn create(directory: &dyn Administration, users: &[User]) -> Result<(), Failed> 
 fn check(name: &str, file: &Path) -> Result<(), Failed> {
     let case = Case::read(file)?;
     case.policy.check(&POLICY)?;
-    let report = run(&POLICY, &case, false)?;
-    let again = run(&POLICY, &case, false)?;
+    let report = run_case(&POLICY, &case, false)?;
+    let again = run_case(&POLICY, &case, false)?;
     assert_eq!(report.to_snapshot(), again.to_snapshot(), "the same case, decided twice");
     assert_eq!(
         report.cost.map(|cost| cost.fuel),

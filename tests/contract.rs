@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use ligature_host::harness::{Case, Report, run};
+use ligature_host::harness::{Case, Report, run_case};
 use ligature_host::model::Decision;
 use ligature_host::sandbox::Plugin;
 use ligature_tests::{SANDBOX, workspace};
@@ -22,7 +22,7 @@ fn text(folder: &str, file: &str) -> String {
 fn ran(change: impl FnOnce(&str) -> String) -> Report {
     let demo = include_str!("../examples/cases/verified-google-login.json");
     let case = Case::parse(Path::new("case.json"), &change(demo)).expect("a well-formed case");
-    run(&PINNED, &case, true).expect("the login arrives")
+    run_case(&PINNED, &case, true).expect("the login arrives")
 }
 
 #[test]

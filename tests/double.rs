@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use decision_tests::types;
-use ligature_host::decide::{OnFailure, decide};
-use ligature_host::harness::{Case, Faulty};
+use ligature_host::decide::{OnFailure, decide_by_plugin};
+use ligature_host::harness::Case;
 use ligature_host::model;
-use ligature_host::sandbox::{Plugin, Question};
+use ligature_host::sandbox::{Plugin, PluginInput};
 use ligature_policy::testing::{self, Call, Fault};
 use ligature_policy::{ApiError, User};
 use ligature_tests::SANDBOX;
@@ -87,18 +87,18 @@ impl Situation {
 
     /// In the sandbox, behind the real guard.
     fn in_the_real_host(&self) -> Answers {
-        let (memory, case) = self.case().arrived().expect("the login arrives");
+        let (memory, case) = self.case().arrive().expect("the login arrives");
         let memory = Arc::new(memory);
-        let directory = Arc::new(Faulty::new(memory.clone(), &case));
+        let directory = Arc::new(case.faulty_directory(memory.clone()));
         let settings = case.policy.settings();
-        let question = Question {
+        let input = PluginInput {
             event: &case.event,
             settings: &settings,
             now: case.now,
             trace: false,
             answer: case.answer.as_ref(),
         };
-        let decided = decide(&PROBE, &question, directory, OnFailure::Proceed);
+        let decided = decide_by_plugin(&PROBE, &input, directory, OnFailure::Proceed);
         let outcome = match &decided.failure {
             Some(failure) => Err(failure.to_string()),
             None => Ok(decided.outcome),
@@ -121,7 +121,7 @@ impl Situation {
 
     /// In the double.
     fn in_the_double(&self) -> Answers {
-        let (memory, case) = self.case().arrived().expect("the login arrives");
+        let (memory, case) = self.case().arrive().expect("the login arrives");
         let mut host = testing::Host::new().now(case.now.as_millis());
         for user in memory.users() {
             host = host.user(types::user(&user));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use ligature_host::harness::{Case, Change, Report, run};
+use ligature_host::harness::{Case, Change, Report, run_case};
 use ligature_host::model::{Decision, User, mask_addresses};
 use ligature_host::policies::PolicyError;
 use ligature_tests::{POLICY, workspace};
@@ -40,7 +40,8 @@ fn mutated_cases_are_decided_soundly() {
             Err(_) => continue,
         }
         // A mutated login may be none of the mutated users'.
-        let (Ok((directory, arrived)), Ok(report)) = (case.arrived(), run(&POLICY, &case, rng.bool())) else {
+        let (Ok((directory, arrived)), Ok(report)) = (case.arrive(), run_case(&POLICY, &case, rng.bool()))
+        else {
             continue;
         };
         decided += 1;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use decision_tests::policies::{OF_THREE, OF_TWO};
 use decision_tests::small_states::{Account, NOW, State, Verdict, i12, i13, linked_members, primary_members};
 use ligature_host::ambient::Ambient;
-use ligature_host::decide::{OnFailure, decide};
+use ligature_host::decide::{OnFailure, decide_by_plugin};
 use ligature_host::directory::{Memory, arrive};
 use ligature_host::model::{LoginEvent, Timestamp};
-use ligature_host::sandbox::{Question, Settings};
+use ligature_host::sandbox::{PluginInput, Settings};
 use ligature_tests::POLICY;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -30,8 +30,8 @@ fn decided(state: &State, event: &LoginEvent, policy: &str) -> Verdict {
     let now = Timestamp::from_millis(NOW).expect("a time");
     let event = Arc::new(arrive(&*memory, event.clone(), now).expect("the login arrives"));
     let settings = Settings::new(policy);
-    let question = Question { event: &event, settings: &settings, now, trace: false, answer: None };
-    let decided = decide(&POLICY, &question, memory.clone(), OnFailure::Proceed);
+    let input = PluginInput { event: &event, settings: &settings, now, trace: false, answer: None };
+    let decided = decide_by_plugin(&POLICY, &input, memory.clone(), OnFailure::Proceed);
     assert_eq!(decided.failure, None);
     Verdict::of(&decided.outcome, memory.users().iter().map(|user| user.user_id.clone()))
 }

@@ -1,22 +1,22 @@
-//! The host of Ligature: runs a plugin at every login in a fresh sandbox,
-//! gives it the look-ups and links it may have, and refuses the rest.
+//! The host of Ligature: runs a plugin at every login in a fresh sandbox, allows it
+//! the look-ups and links that this login entitles it to, and refuses the rest.
 //!
-//! | room | what lives there |
+//! | room | contents |
 //! |---|---|
 //! | [`ambient`], [`clock`], [`random`] | time and randomness, handed down to all others |
 //! | [`model`] | users, identities and logins, in Auth0's JSON shapes |
-//! | [`directory`] | where users are kept |
-//! | [`transfer`] | users in and out of a directory |
-//! | [`guard`] | what a plugin may not do |
-//! | [`sandbox`] | running plugins |
-//! | [`decide`] | one login, from the question to the checked answer |
+//! | [`directory`] | the stores of users, and their journal |
+//! | [`transfer`] | import and export of users |
+//! | [`guard`] | the limits of a plugin: which look-ups and links it may make |
+//! | [`sandbox`] | running plugins, isolated |
+//! | [`decide`] | the decision on one login, by policies in order |
 //! | [`policies`] | policy documents, and the policies that decide a login |
-//! | [`reading`] | reading what people write, and saying where it is wrong |
-//! | [`harness`] | case files, the printed page, snapshots, benches |
-//! | [`tenant`] | the HTTP server that Auth0's clients accept for Auth0 |
-//! | `scaffold` | the first files of a policy of one's own |
+//! | [`reading`] | reading files that people write, with errors that name the place |
+//! | [`harness`] | case files, their reports and snapshots, benches |
+//! | [`tenant`] | the HTTP server that is compatible with Auth0's clients |
+//! | `scaffold` | creating the project of a new policy |
 //! | [`cli`] | the program `ligature` |
-//! | [`terminal`] | the way out for every text that a person reads |
+//! | [`terminal`] | escaping every text that a person reads |
 //!
 //! The feature `built-in` embeds the policy `link-users-by-email`. Without it,
 //! the program and the tenant are not there.
@@ -25,7 +25,7 @@
     not(feature = "built-in"),
     allow(dead_code, unused_imports, reason = "the program and the tenant use them")
 )]
-// Every text leaves through `terminal`.
+// Every text is printed through `terminal`, which escapes it.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod ambient;
@@ -54,5 +54,5 @@ pub mod transfer;
 #[cfg(feature = "built-in")]
 pub const PLUGIN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/link_users_by_email.wasm"));
 
-/// What [`PLUGIN`] is called in messages.
+/// The name of [`PLUGIN`] in messages.
 pub const PLUGIN_NAME: &str = "link-users-by-email";

@@ -5,7 +5,7 @@ mod answers;
 mod ring;
 
 use insta::assert_snapshot;
-use ligature_host::harness::run;
+use ligature_host::harness::run_case;
 use ligature_host::sandbox::Plugin;
 use ligature_tests::{POLICY, SANDBOX};
 
@@ -220,7 +220,7 @@ fn plugin_without_settings_takes_every_policy() {
 #[test]
 fn a_trace_that_nobody_asked_for_is_dropped() {
     let evil = SANDBOX.load("evil", test_guests::EVIL).expect("it loads");
-    let told = |trace| run(&evil, &case("unasked-trace"), trace).expect("the login arrives");
+    let told = |trace| run_case(&evil, &case("unasked-trace"), trace).expect("the login arrives");
     let asked = told(true);
     assert_eq!(asked.trace.len(), 1);
     assert!(asked.counterfactual.is_some());

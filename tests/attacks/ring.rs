@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use ligature_host::ambient::Ambient;
-use ligature_host::harness::{Case, Report, run};
+use ligature_host::harness::{Case, Report, run_case};
 use ligature_host::limits::Limits;
 use ligature_host::model::Decision;
 use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
@@ -79,7 +79,7 @@ impl Ring {
     /// allocator makes no difference.
     pub(crate) fn attack(&self, attack: &str) -> Report {
         let [pool, on_demand] = self.0.each_ref().map(|pair| {
-            let report = run(&pair.evil, &case(attack), false).expect("the login arrives");
+            let report = run_case(&pair.evil, &case(attack), false).expect("the login arrives");
             next_login_works(&pair.policy);
             report
         });
@@ -105,6 +105,6 @@ pub(crate) static VIRTUAL: LazyLock<Ring> =
 pub(crate) fn next_login_works(policy: &Plugin) {
     let text = include_str!("../../examples/cases/verified-google-login.json");
     let good = Case::parse(Path::new("good.json"), text).expect("a well-formed case");
-    let report = run(policy, &good, false).expect("the login arrives");
+    let report = run_case(policy, &good, false).expect("the login arrives");
     assert!(matches!(report.decision, Decision::Linked { .. }), "the next login: {report:?}");
 }

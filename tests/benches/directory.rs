@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ligature_host::ambient::Ambient;
-use ligature_host::decide::{OnFailure, decide};
+use ligature_host::decide::{OnFailure, decide_by_plugin};
 use ligature_host::directory::{Administration, Open, SqlDirectory, arrive};
 use ligature_host::model::{Decision, LoginEvent, Timestamp};
-use ligature_host::sandbox::{Allocator, Options, Plugin, Question, Sandbox, Settings};
+use ligature_host::sandbox::{Allocator, Options, Plugin, PluginInput, Sandbox, Settings};
 use ligature_host::transfer::{Import, UsersFile, import};
 use ligature_tests::open_directory;
 use test_servers::Postgres;
@@ -141,16 +141,21 @@ impl<'a> Login<'a> {
     /// From the event to the decision carried out and the login counted.
     fn run(&self, directory: &Arc<dyn Administration>, event: LoginEvent) -> Decision {
         let event = Arc::new(arrive(&**directory, event, self.now).expect("it arrives"));
-        let question =
-            Question { event: &event, settings: &self.settings, now: self.now, trace: false, answer: None };
-        let decided = decide(self.plugin, &question, directory.clone(), OnFailure::Proceed);
-        assert_eq!(decided.failure, None);
-        let user_id = match &decided.outcome.decision {
+        let input = PluginInput {
+            event: &event,
+            settings: &self.settings,
+            now: self.now,
+            trace: false,
+            answer: None,
+        };
+        let run = decide_by_plugin(self.plugin, &input, directory.clone(), OnFailure::Proceed);
+        assert_eq!(run.failure, None);
+        let user_id = match &run.outcome.decision {
             Decision::Linked { primary } => primary,
             _ => &event.user.user_id,
         };
         directory.count_login(user_id, self.now, None).expect("it is counted");
-        decided.outcome.decision
+        run.outcome.decision
     }
 }
 

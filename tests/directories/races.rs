@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 
 use ligature_host::decide::Policy;
 use ligature_host::directory::{Administration, JournalQuery, Kind, arrive};
-use ligature_host::harness::{Case, run_on};
+use ligature_host::harness::{Case, run_case_in_directory};
 use ligature_host::model::{Decision, LoginEvent};
 use ligature_host::policies::PolicyDocument;
 use ligature_host::sandbox::Settings;
@@ -125,7 +125,7 @@ fn log_in(directory: &Arc<dyn Administration>, id: &str, settings: &Settings) ->
         exact_look_up: false,
     };
     let policy = Policy { name: POLICY.name(), plugin: &POLICY, settings };
-    let logged_in = run_on(&[policy], &case, directory, false).expect("the directory answers");
+    let logged_in = run_case_in_directory(&[policy], &case, directory, false).expect("the directory answers");
     assert_eq!(logged_in.report.failure, None);
     Ended {
         decision: logged_in.report.decision,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
-use ligature_host::harness::run;
+use ligature_host::harness::run_case;
 use ligature_host::limits::Limits;
 use ligature_host::sandbox::{Allocator, Plugin, Wasi};
 
@@ -77,7 +77,7 @@ fn refused_look_ups_without_end_cost_fuel() {
 #[test]
 fn log_lines_of_1_mib_are_kept_as_they_are_counted() {
     let plugin = evil(Allocator::OnDemand);
-    let report = run(&plugin, &case("log-flood-of-1-mib-lines"), false).expect("the login arrives");
+    let report = run_case(&plugin, &case("log-flood-of-1-mib-lines"), false).expect("the login arrives");
     let kept: usize = report.log.iter().map(|line| line.message.capacity()).sum();
     assert!(kept <= 101 * (1024 + '…'.len_utf8()), "{kept} bytes");
 }
@@ -85,7 +85,7 @@ fn log_lines_of_1_mib_are_kept_as_they_are_counted() {
 #[test]
 fn output_of_both_streams_is_shown() {
     let plugin = evil(Allocator::OnDemand);
-    let report = run(&plugin, &case("some-output"), false).expect("the login arrives");
+    let report = run_case(&plugin, &case("some-output"), false).expect("the login arrives");
     assert_eq!(report.output.stdout, "a line on standard output\n");
     assert_eq!(report.output.stderr, "a line on standard error\n");
 }
@@ -93,7 +93,7 @@ fn output_of_both_streams_is_shown() {
 #[test]
 fn output_is_cut_at_its_limit() {
     let plugin = evil(Allocator::OnDemand);
-    let report = run(&plugin, &case("stdout-flood"), false).expect("the login arrives");
+    let report = run_case(&plugin, &case("stdout-flood"), false).expect("the login arrives");
     let (kept, told) = report.output.stdout.split_once('\n').expect("a line that tells of the rest");
     assert_eq!(kept.len(), 8 << 10);
     assert!(told.ends_with(" more byte(s) were dropped (the limit is `output_bytes`: 8192)\n"), "{told}");
@@ -123,6 +123,6 @@ fn the_built_in_policy_is_far_from_every_limit() {
     let good = ligature_host::harness::Case::parse(Path::new("good.json"), text).expect("a case");
     let sandbox = sandbox(Allocator::Pool, Wasi::Minimal, &Limits::default());
     let plugin = sandbox.load("policy", ligature_host::PLUGIN).expect("it loads");
-    let cost = run(&plugin, &good, false).expect("the login arrives").cost.expect("it cost something");
+    let cost = run_case(&plugin, &good, false).expect("the login arrives").cost.expect("it cost something");
     assert!(cost.fuel < 70_000, "{} units of fuel", cost.fuel);
 }

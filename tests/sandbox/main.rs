@@ -7,7 +7,7 @@ mod floods;
 use std::path::Path;
 
 use ligature_host::ambient::Ambient;
-use ligature_host::harness::{Case, run};
+use ligature_host::harness::{Case, run_case};
 use ligature_host::limits::Limits;
 use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
 use serde_json::json;
@@ -34,7 +34,7 @@ fn case(attack: &str) -> Case {
 /// The end of a login in words: the decision and its first reason, or the
 /// failure.
 fn decided(plugin: &Plugin, attack: &str) -> String {
-    let report = run(plugin, &case(attack), false).expect("the login arrives");
+    let report = run_case(plugin, &case(attack), false).expect("the login arrives");
     let decision = serde_json::to_value(&report.decision).expect("JSON")["kind"].clone();
     let decision = decision.as_str().unwrap_or_default();
     match &report.failure {

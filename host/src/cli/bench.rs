@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
 use crate::ambient::Ambient;
-use crate::harness::{BenchError, Case, bench, thousands};
+use crate::harness::{BenchError, BenchLoad, Case, bench_case, thousands};
 use crate::sandbox::{Allocator, Options};
 use crate::terminal::{Json, Text};
 
@@ -54,9 +54,8 @@ impl Args {
         let plugin = self.plugin.load(&sandbox)?;
         let case = Case::read(&self.case).map_err(Exit::unreadable)?;
         case.policy.check(&plugin)?;
-        let time = Duration::from_secs_f64(self.seconds);
-        let bench = bench(&sandbox, &plugin, &case, self.threads.into(), time);
-        let bench = bench.map_err(|error| match error {
+        let load = BenchLoad { threads: self.threads.into(), time: Duration::from_secs_f64(self.seconds) };
+        let bench = bench_case(&sandbox, &plugin, &case, load).map_err(|error| match error {
             BenchError::NotArrived(error) => Exit::unreadable(error),
             error => Exit::failed(error),
         })?;

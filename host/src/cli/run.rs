@@ -11,7 +11,9 @@ use super::plugin::PluginArgs;
 use super::{Exit, Outcome, print, print_json};
 use crate::ambient::Ambient;
 use crate::directory::{ArrivalError, Open, arrive};
-use crate::harness::{Case, LoggedIn, Report, page, read_event, run_in_order, run_on};
+use crate::harness::{
+    Case, DirectoryRun, Report, format_page, read_event, run_case_by_policies, run_case_in_directory,
+};
 use crate::model::{ApiError, Decision, mask_addresses};
 use crate::policies::{Policy, PolicyDocument};
 use crate::reading::shown;
@@ -76,7 +78,8 @@ impl Args {
             (Some(file), _) => {
                 let (case, policies) = deciding.case(file, &in_place)?;
                 let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
-                let report = run_in_order(&policies, &case, self.explain).map_err(Exit::unreadable)?;
+                let report =
+                    run_case_by_policies(&policies, &case, self.explain).map_err(Exit::unreadable)?;
                 (case, report, Ok(()))
             }
             (None, Some(event)) => self.in_directory(event.clone(), &deciding, in_place, ambient)?,
@@ -86,7 +89,7 @@ impl Args {
         if self.json {
             print_json(&Json::pretty(&report).map_err(Exit::failed)?)?;
         } else {
-            let mut page = page(&case, &report, &deciding.limits());
+            let mut page = format_page(&case, &report, &deciding.limits());
             if self.dry_run {
                 page.line("");
                 page.line("Nothing was written (--dry-run)");
@@ -141,8 +144,8 @@ impl Args {
         let request = case.event.rest.get("request");
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
         let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
-        let LoggedIn { mut report, user_id } =
-            run_on(&policies, &case, &directory, self.explain).map_err(failed)?;
+        let DirectoryRun { mut report, user_id } =
+            run_case_in_directory(&policies, &case, &directory, self.explain).map_err(failed)?;
         // `linked` says it itself.
         let is_linked = matches!(report.decision, Decision::Linked { .. });
         let other = user_id.as_ref().filter(|user_id| !is_linked && **user_id != said);

@@ -15,7 +15,7 @@ use super::output_file::OutputFile;
 use super::plugin::PluginArgs;
 use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json, sentence};
 use crate::ambient::Ambient;
-use crate::harness::{Snapshot, Verdict as Held, run_in_order};
+use crate::harness::{Comparison, Snapshot, run_case_by_policies};
 use crate::policies::{Policy, PolicyError};
 use crate::reading::{InputError, STANDARD_INPUT, cannot_be_read};
 use crate::terminal::{Json, Line, Text, bad, care, dim, good, line};
@@ -102,7 +102,7 @@ impl Args {
         };
         let decided = deciding.case(file, in_place).and_then(|(case, policies)| {
             let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
-            let report = run_in_order(&policies, &case, false)?;
+            let report = run_case_by_policies(&policies, &case, false)?;
             Ok((case, report.failure.is_some(), report.to_snapshot()))
         });
         let (case, is_failure, report) = match decided {
@@ -116,7 +116,7 @@ impl Args {
             }
             Err(exit) => return Err(exit),
         };
-        let snapshot = Snapshot::of(file)?;
+        let snapshot = Snapshot::read(file)?;
         let name = line![format!(" {} ", file.display()), dim(&case.title)];
         let write =
             |error| Exit::failed(anyhow::Error::new(error).context(format!("{}", snapshot.path().display())));
@@ -127,7 +127,7 @@ impl Args {
             (tested(&case.title, Verdict::Failed, Some(message)), text)
         };
         Ok(match snapshot.compare(&report) {
-            Held::Same => {
+            Comparison::Same => {
                 snapshot.clear_pending().map_err(write)?;
                 (tested(&case.title, Verdict::Passed, None), Text::one(line![good("✓")].then(name)))
             }
@@ -139,11 +139,11 @@ impl Args {
                 snapshot.accept(&case.title, &report).map_err(write)?;
                 (tested(&case.title, Verdict::Written, None), Text::one(line![care("+")].then(name)))
             }
-            Held::New => {
+            Comparison::New => {
                 let pending = leave()?.display().to_string();
                 failed(&format!("  there is no snapshot yet; it was left for review in {pending}"), "")
             }
-            Held::Differs { held } => {
+            Comparison::Differs { snapshot: held } => {
                 let (path, pending) = (snapshot.path().display(), leave()?);
                 failed(&format!("  differs from {path}; left for review in {}", pending.display()), &held)
             }

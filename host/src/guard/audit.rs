@@ -1,24 +1,24 @@
-//! The record of what the guard refused.
+//! The record of a login's refusals.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Something that a plugin tried and the guard did not allow.
+/// A host call that the guard refused, or several equal ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// The host call.
     pub call: String,
     /// The reason of the refusal.
     pub why: String,
-    /// How often the same was tried.
+    /// The number of equal calls.
     pub times: u32,
 }
 
-/// Refusals that are told apart: each is told once, with how often. A plugin
+/// The most different refusals that are kept; equal ones are counted. A plugin
 /// can be refused as often as its fuel allows, each time for another reason.
-const TOLD_APART: usize = 100;
+const MAX_DIFFERENT: usize = 100;
 
-/// The refusals of one login, in the order of the first time.
+/// The refusals of one login, in the order of their first occurrence.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
     refusals: Vec<Refusal>,
@@ -29,18 +29,18 @@ impl Audit {
         &self.refusals
     }
 
-    pub(super) fn note(&mut self, call: &str, why: &str) {
-        let told_apart = self.refusals.len().min(TOLD_APART);
-        let (told_apart, rest) = self.refusals.split_at_mut(told_apart);
-        let known = told_apart.iter_mut().find(|refusal| refusal.call == call && refusal.why == why);
+    pub(super) fn record(&mut self, call: &str, why: &str) {
+        let different = self.refusals.len().min(MAX_DIFFERENT);
+        let (different, rest) = self.refusals.split_at_mut(different);
+        let known = different.iter_mut().find(|refusal| refusal.call == call && refusal.why == why);
         if let Some(known) = known.or(rest.first_mut()) {
             known.times = known.times.saturating_add(1);
             return;
         }
-        let (call, why) = if self.refusals.len() < TOLD_APART {
+        let (call, why) = if self.refusals.len() < MAX_DIFFERENT {
             (call.to_owned(), why.to_owned())
         } else {
-            ("more calls".to_owned(), format!("{TOLD_APART} refusals of a login are told apart"))
+            ("more calls".to_owned(), format!("{MAX_DIFFERENT} refusals of a login are told apart"))
         };
         self.refusals.push(Refusal { call, why, times: 1 });
     }
@@ -54,9 +54,9 @@ mod tests {
     fn refusals_beyond_the_limit_are_counted() {
         let mut audit = Audit::default();
         for number in 0..1_000 {
-            audit.note("accounts.link", &format!("why {number}"));
+            audit.record("accounts.link", &format!("why {number}"));
         }
-        audit.note("accounts.link", "why 0");
+        audit.record("accounts.link", "why 0");
         let refusals = audit.refusals();
         let times = |index: usize| refusals[index].times;
         assert_eq!((refusals.len(), times(0), times(99), times(100)), (101, 2, 1, 900));

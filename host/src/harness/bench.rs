@@ -1,4 +1,4 @@
-//! How fast logins are decided.
+//! Measuring how fast logins are decided.
 
 use std::sync::Arc;
 use std::sync::Barrier;
@@ -7,70 +7,78 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::case::Case;
-use crate::decide::{OnFailure, decide};
+use crate::decide::{OnFailure, decide_by_plugin};
+use crate::directory::Memory;
 use crate::reading::InputError;
-use crate::sandbox::{Plugin, Question, Sandbox};
+use crate::sandbox::{Plugin, PluginInput, Sandbox};
 
-/// What a bench measured: fresh instances, memory directory, no recording.
+/// The figures of a bench: fresh instances, a directory in memory, no recording.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bench {
-    /// Half of the logins took no longer, in microseconds.
+    /// The median time of a login, in microseconds.
     pub p50_us: f64,
-    /// 99 of 100 logins took no longer, in microseconds.
+    /// The 99th percentile of a login's time, in microseconds.
     pub p99_us: f64,
-    /// Logins decided in a second of wall-clock time, by all threads, the
-    /// making of each login's directory included.
+    /// The logins that all threads together decide in one second of wall-clock time.
+    /// Includes the creation of each login's directory.
     pub logins_per_s: f64,
-    /// Fuel of one login.
+    /// The fuel of one login.
     pub fuel: u64,
-    /// The plugin's memory at its largest, in bytes.
+    /// The largest size of the plugin's memory, in bytes.
     pub peak_memory_bytes: usize,
-    /// Host calls of one login, log lines included.
+    /// The host calls of one login, log lines included.
     pub host_calls: u32,
-    /// Where instances lived.
+    /// The allocator of the instances, in words.
     pub allocator: &'static str,
-    /// Threads.
+    /// The number of threads.
     pub threads: usize,
-    /// Logins measured.
+    /// The number of measured logins.
     pub logins: usize,
 }
 
-/// Why there is no measurement.
+/// The load of a bench.
+#[derive(Debug, Clone, Copy)]
+pub struct BenchLoad {
+    /// The threads that decide logins, at least one.
+    pub threads: usize,
+    /// The time for which each thread measures, after a quarter of it to warm up.
+    pub time: Duration,
+}
+
+/// The reason why there are no figures.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The plugin fails on this case.
     #[error("the plugin {0}")]
     Failed(String),
-    /// Two runs of one case took different fuel.
+    /// Two runs of one case used different fuel.
     #[error("the fuel differs from login to login ({0} and {1}): the plugin is not deterministic")]
     NotDeterministic(u64, u64),
-    /// The case's login does not arrive.
+    /// The case's login cannot arrive at its directory.
     #[error(transparent)]
     NotArrived(#[from] InputError),
-    /// A thread could not do its work.
+    /// A thread panicked.
     #[error("a measuring thread died")]
     ThreadDied,
 }
 
-/// Decides a case's login again and again, for as long as `time` on each
-/// thread after warming up for a quarter of it.
+/// Decides a case's login repeatedly, and measures it.
 ///
 /// # Errors
 ///
 /// When the plugin fails on the case, or is not deterministic.
-pub fn bench(
+pub fn bench_case(
     sandbox: &Sandbox,
     plugin: &Plugin,
     case: &Case,
-    threads: usize,
-    time: Duration,
+    load: BenchLoad,
 ) -> Result<Bench, BenchError> {
-    let threads = threads.max(1);
-    let first = one(plugin, case)?;
+    let threads = load.threads.max(1);
+    let first = measure_first_login(plugin, case)?;
     let barrier = Barrier::new(threads);
     let measured = std::thread::scope(|scope| {
         let workers: Vec<_> =
-            (0..threads).map(|_| scope.spawn(|| measure(plugin, case, time, &barrier))).collect();
+            (0..threads).map(|_| scope.spawn(|| measure_logins(plugin, case, load.time, &barrier))).collect();
         workers
             .into_iter()
             .map(|worker| worker.join().map_err(|_| BenchError::ThreadDied)?)
@@ -96,58 +104,61 @@ pub fn bench(
     })
 }
 
-struct Measured {
-    /// One login each, in nanoseconds.
+/// The figures of one thread.
+struct ThreadFigures {
+    /// The time of each login, in nanoseconds.
     times: Vec<u64>,
     elapsed: Duration,
     fuel: u64,
 }
 
-struct One {
+/// The figures of one login.
+struct LoginFigures {
     fuel: u64,
     memory_bytes: usize,
     host_calls: u32,
     took: Duration,
 }
 
-fn measure(plugin: &Plugin, case: &Case, time: Duration, barrier: &Barrier) -> Result<Measured, BenchError> {
-    let (pristine, case) = case.arrived()?;
-    let login = || {
+fn measure_logins(
+    plugin: &Plugin,
+    case: &Case,
+    time: Duration,
+    barrier: &Barrier,
+) -> Result<ThreadFigures, BenchError> {
+    let (pristine, case) = case.arrive()?;
+    let decide = || {
         let directory = Arc::new(pristine.clone());
-        decided(plugin, &case, directory)
+        measure_login(plugin, &case, directory)
     };
     let ambient = plugin.ambient();
     let warm = ambient.monotonic();
     while ambient.elapsed(warm) < time / 4 {
-        login()?;
+        decide()?;
     }
     barrier.wait();
     let mut times = Vec::with_capacity(1 << 16);
     let mut fuel = 0;
     let start = ambient.monotonic();
     while ambient.elapsed(start) < time {
-        let one = login()?;
-        times.push(u64::try_from(one.took.as_nanos()).unwrap_or(u64::MAX));
-        if fuel != 0 && fuel != one.fuel {
-            return Err(BenchError::NotDeterministic(fuel, one.fuel));
+        let login = decide()?;
+        times.push(u64::try_from(login.took.as_nanos()).unwrap_or(u64::MAX));
+        if fuel != 0 && fuel != login.fuel {
+            return Err(BenchError::NotDeterministic(fuel, login.fuel));
         }
-        fuel = one.fuel;
+        fuel = login.fuel;
     }
-    Ok(Measured { times, elapsed: ambient.elapsed(start), fuel })
+    Ok(ThreadFigures { times, elapsed: ambient.elapsed(start), fuel })
 }
 
-fn one(plugin: &Plugin, case: &Case) -> Result<One, BenchError> {
-    let (directory, case) = case.arrived()?;
-    decided(plugin, &case, Arc::new(directory))
+fn measure_first_login(plugin: &Plugin, case: &Case) -> Result<LoginFigures, BenchError> {
+    let (directory, case) = case.arrive()?;
+    measure_login(plugin, &case, Arc::new(directory))
 }
 
-fn decided(
-    plugin: &Plugin,
-    case: &Case,
-    directory: Arc<crate::directory::Memory>,
-) -> Result<One, BenchError> {
+fn measure_login(plugin: &Plugin, case: &Case, directory: Arc<Memory>) -> Result<LoginFigures, BenchError> {
     let settings = case.policy.settings();
-    let question = Question {
+    let input = PluginInput {
         event: &case.event,
         settings: &settings,
         now: case.now,
@@ -155,20 +166,20 @@ fn decided(
         answer: case.answer.as_ref(),
     };
     let start = plugin.ambient().monotonic();
-    let decided = decide(plugin, &question, directory, OnFailure::Proceed);
+    let run = decide_by_plugin(plugin, &input, directory, OnFailure::Proceed);
     let took = plugin.ambient().elapsed(start);
-    match decided.failure {
+    match run.failure {
         Some(failure) => Err(BenchError::Failed(failure.to_string())),
-        None => Ok(One {
-            fuel: decided.used.fuel,
-            memory_bytes: decided.used.memory_bytes,
-            host_calls: decided.used.host_calls,
+        None => Ok(LoginFigures {
+            fuel: run.used.fuel,
+            memory_bytes: run.used.memory_bytes,
+            host_calls: run.used.host_calls,
             took,
         }),
     }
 }
 
-/// In microseconds, of sorted nanoseconds.
+/// Returns a percentile of sorted times in nanoseconds, in microseconds.
 fn percentile(sorted: &[u64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the slice")]

@@ -1,4 +1,4 @@
-//! Case files: one login, the users there are, and the policy.
+//! Case files: one login, the users before it, and the policy.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -9,76 +9,76 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::faults::Fault;
+use super::faulty_directory::{Fault, FaultyDirectory};
 use crate::ambient::Ambient;
 use crate::directory::{Directory, Memory, arrive, first_user};
 use crate::model::{Answer, LoginEvent, Timestamp, User, mask_addresses};
 use crate::policies::PolicyDocument;
 use crate::reading::{InputError, place_behind, read_json, read_text, shown};
 
-/// One login to decide.
+/// A case: one login to decide.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// The file it was read from.
+    /// The file that the case was read from.
     pub file: PathBuf,
-    /// What it shows, in one sentence.
+    /// The purpose of the case, in one sentence.
     pub title: String,
     /// The login's time.
     pub now: Timestamp,
     /// The policy document.
     pub policy: PolicyDocument,
-    /// The policies that decide, in order, where there are several; all of them
-    /// if it names none.
+    /// The policies that decide, in order, if there are several; all of the policies
+    /// file if empty.
     pub policies: Vec<NamedPolicy>,
-    /// The users there are before the login. The event's user is made at the
-    /// login if it is not among them.
+    /// The users before the login. The event's user is created at the login if it is
+    /// not among them.
     pub users: Vec<User>,
-    /// The login.
+    /// The login's event.
     pub event: Arc<LoginEvent>,
-    /// What came back after the user was asked: the case is the login going on.
+    /// The user's answer to a prompt. With it, the login continues after the prompt.
     pub answer: Option<Answer>,
-    /// What goes wrong.
+    /// The faults of the directory.
     pub faults: Vec<Fault>,
-    /// Whether the directory finds addresses in exactly their case only.
+    /// Whether the directory's look-ups by address are case-sensitive.
     pub exact_look_up: bool,
 }
 
-/// A case, as it is written. Events and users are in Auth0's own shapes: an
-/// exported user or a logged event can be pasted in.
+/// A case file. Events and users have Auth0's own shapes, so that an exported user or
+/// a logged event can be pasted in.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Case")]
 struct CaseFile<'a> {
-    /// The JSON Schema of this file, for editors. Not read.
+    /// The JSON Schema of this file, for editors. Ignored.
     #[serde(rename = "$schema", default)]
     _schema: Option<String>,
-    /// What the case shows, in one sentence.
+    /// The purpose of the case, in one sentence.
     title: String,
-    /// The login's time, which is all the time the plugin sees.
+    /// The login's time, which is the only time that the plugin can read.
     now: Timestamp,
-    /// The policy document of the plugin; `{}` if left out.
+    /// The plugin's policy document; `{}` if absent.
     #[serde(borrow, default)]
     #[schemars(with = "Option<Map<String, Value>>")]
     policy: Option<&'a RawValue>,
-    /// The policies that decide, in order, by their names in the policies file;
-    /// all of that file if left out.
+    /// The policies that decide, in order, by their names in the policies file; all of
+    /// that file if absent.
     #[serde(borrow, default)]
     policies: Vec<NamedPolicyFile<'a>>,
-    /// The users there are. The event's user is made at the login, as at a
-    /// first one, if it is not among them.
+    /// The users before the login. The event's user is created at the login, as at a
+    /// first login, if it is not among them.
     #[serde(default)]
     users: Vec<User>,
-    /// The login, an Auth0 post-login event.
+    /// The login: an Auth0 post-login event.
     event: LoginEvent,
-    /// What came back after the user was asked. With it, the case is the login
-    /// going on (`on-continue`).
+    /// The user's answer to a prompt. With it, the login continues after the prompt
+    /// (`on-continue`).
     #[serde(default)]
     answer: Option<Answer>,
-    /// What goes wrong in the directory.
+    /// The faults of the directory.
     #[serde(default)]
     faults: Vec<Fault>,
-    /// Whether the directory finds an address in exactly its case only, as
-    /// Auth0's does. Otherwise it ignores the case of ASCII letters.
+    /// Whether the directory's look-ups by address are case-sensitive, as Auth0's are.
+    /// Otherwise they ignore the case of ASCII letters.
     #[serde(default)]
     exact_look_up: bool,
 }
@@ -86,26 +86,26 @@ struct CaseFile<'a> {
 /// One of several policies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedPolicy {
-    /// Its name in the policies file.
+    /// The policy's name in the policies file.
     pub name: String,
-    /// Its policy document; that of the policies file where there is none.
+    /// The policy document; none takes that of the policies file.
     pub settings: Option<PolicyDocument>,
 }
 
-/// One of several policies, as it is written.
+/// One of several policies, in a case file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "NamedPolicy")]
 struct NamedPolicyFile<'a> {
-    /// Its name in the policies file.
+    /// The policy's name in the policies file.
     name: String,
-    /// Its policy document; that of the policies file if left out.
+    /// The policy document; that of the policies file if absent.
     #[serde(borrow, default)]
     #[schemars(with = "Option<Map<String, Value>>")]
     settings: Option<&'a RawValue>,
 }
 
-/// The JSON Schema of a case file.
+/// Returns the JSON Schema of a case file.
 #[must_use]
 pub fn case_schema() -> schemars::Schema {
     schemars::schema_for!(CaseFile)
@@ -115,7 +115,7 @@ pub fn case_schema() -> schemars::Schema {
 ///
 /// # Errors
 ///
-/// When it cannot be read or is not one, with the place in it.
+/// When it cannot be read or is not an event, with the place in it.
 pub fn read_event(file: &Path) -> Result<LoginEvent, InputError> {
     let text = read_text(file)?;
     read_json(file, &text).map_err(|error| {
@@ -144,7 +144,7 @@ impl Case {
     ///
     /// When it is not a case, with the place in it.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
-        // serde's derived reader takes a list for the values in their order.
+        // A derived `Deserialize` accepts a list of the fields in order.
         if !text.trim_start().starts_with('{') {
             let other: Value = read_json(file, text)?;
             let kind = match other {
@@ -200,8 +200,8 @@ impl Case {
         Ok(())
     }
 
-    /// The event's user, where it stands among the users without the connection
-    /// of its own identity, is taken to be of the event's connection.
+    /// Assumes the event's connection for the event's user, if it is among the users
+    /// and its own identity names no connection.
     fn with_assumed_connection(mut self) -> Self {
         let connection = &self.event.connection;
         let of_event = self.users.iter_mut().find(|user| user.user_id == self.event.user.user_id);
@@ -212,30 +212,31 @@ impl Case {
         self
     }
 
-    /// An error at the n-th place, from 0, where this user id stands.
+    /// Creates an error at the nth occurrence of this user id, counting from 0.
     fn id_error(&self, text: &str, id: &str, nth: usize, message: String) -> InputError {
         let quoted = Value::from(id).to_string();
         let at = text.match_indices(&quoted).nth(nth).map(|(at, _)| place_behind(&text.as_bytes()[..at]));
         InputError { file: shown(&self.file), place: at, message }
     }
 
-    /// The time of the case's directory: it stands at the login's, and ids come out the
-    /// same every time.
+    /// Returns the clock and randomness of the case's directory. The clock stands at the
+    /// login's time, and ids are the same every time.
     #[must_use]
     pub fn ambient(&self) -> Ambient {
         Ambient::fixed(self.now)
     }
 
-    /// A directory of the case's users at which its login has arrived, as at any
-    /// other directory, and the case of the login as its user's.
+    /// Creates a directory of the case's users, at which the login arrives as at any
+    /// other directory. Returns it with the case, whose event is that of the user found
+    /// there.
     ///
-    /// The users are taken as they stand, be they such as no import takes: other
-    /// directories hold malformed addresses, and copies that are out of date.
+    /// The users are not validated as at an import: other directories hold malformed
+    /// addresses, and outdated copies.
     ///
     /// # Errors
     ///
-    /// When the login is none of this directory.
-    pub fn arrived(&self) -> Result<(Memory, Self), InputError> {
+    /// When the directory does not accept the login.
+    pub fn arrive(&self) -> Result<(Memory, Self), InputError> {
         let directory = Memory::with_users(&self.ambient(), self.users.iter().cloned());
         let is_listed = self.users.iter().any(|user| user.user_id == self.event.user.user_id);
         let owner = self.event.identity().map(|identity| directory.owner(identity.key()));
@@ -245,5 +246,11 @@ impl Case {
         let event = arrive(&directory, LoginEvent::clone(&self.event), self.now)
             .map_err(|error| InputError::whole(&self.file, mask_addresses(&error.to_string())))?;
         Ok((directory, Self { event: Arc::new(event), ..self.clone() }))
+    }
+
+    /// Creates a directory with the case's faults.
+    #[must_use]
+    pub fn faulty_directory(&self, directory: Arc<Memory>) -> FaultyDirectory {
+        FaultyDirectory::new(directory, self.faults.clone(), self.exact_look_up)
     }
 }

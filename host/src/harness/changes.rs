@@ -1,4 +1,4 @@
-//! What differs in a directory afterwards.
+//! The differences between two states of a directory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use crate::model::User;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "lowercase")]
 pub enum Change {
-    /// The user was not there before.
+    /// The user is new.
     Added {
-        /// Whom.
+        /// The user's id.
         user_id: String,
     },
-    /// The user is no longer there.
+    /// The user is gone.
     Removed {
-        /// Whom.
+        /// The user's id.
         user_id: String,
     },
     /// A field of the user, or a key of its metadata, has changed.
     Changed {
-        /// Whose.
+        /// The user's id.
         user_id: String,
-        /// Which, such as `user_metadata.theme`.
+        /// The name of the field, such as `user_metadata.theme`.
         field: String,
-        /// What it was; null if it was not there.
+        /// The value before; null if there was none.
         before: Value,
-        /// What it is; null if it is not there.
+        /// The value afterwards; null if there is none.
         after: Value,
     },
 }
 
-/// What differs between two states of a directory, in the order of user ids.
-pub(super) fn changes(before: &[Arc<User>], after: &[Arc<User>]) -> Vec<Change> {
+/// Compares two states of a directory. The differences are sorted by user id.
+pub(super) fn find_changes(before: &[Arc<User>], after: &[Arc<User>]) -> Vec<Change> {
     let by_id = |users: &[Arc<User>]| -> BTreeMap<String, Arc<User>> {
         users.iter().map(|user| (user.user_id.clone(), user.clone())).collect()
     };
@@ -46,7 +46,7 @@ pub(super) fn changes(before: &[Arc<User>], after: &[Arc<User>]) -> Vec<Change> 
     for (user_id, was) in &before {
         match after.get(user_id) {
             None => changes.push(Change::Removed { user_id: user_id.clone() }),
-            Some(is) if is != was => field_changes(user_id, was, is, &mut changes),
+            Some(is) if is != was => add_field_changes(user_id, was, is, &mut changes),
             Some(_) => {}
         }
     }
@@ -55,8 +55,8 @@ pub(super) fn changes(before: &[Arc<User>], after: &[Arc<User>]) -> Vec<Change> 
     changes
 }
 
-fn field_changes(user_id: &str, was: &User, is: &User, changes: &mut Vec<Change>) {
-    let (was, is) = (fields(was), fields(is));
+fn add_field_changes(user_id: &str, was: &User, is: &User, changes: &mut Vec<Change>) {
+    let (was, is) = (flatten_fields(was), flatten_fields(is));
     let mut names: Vec<&String> = was.keys().chain(is.keys()).collect();
     names.sort();
     names.dedup();
@@ -69,8 +69,8 @@ fn field_changes(user_id: &str, was: &User, is: &User, changes: &mut Vec<Change>
     }
 }
 
-/// A user's fields; metadata key by key, identities by their ids.
-fn fields(user: &User) -> Map<String, Value> {
+/// Returns a user's fields. Each key of metadata is a field; identities are ids.
+fn flatten_fields(user: &User) -> Map<String, Value> {
     let Ok(Value::Object(whole)) = serde_json::to_value(user) else { return Map::new() };
     let mut fields = Map::new();
     for (name, value) in whole {

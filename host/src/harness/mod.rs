@@ -1,9 +1,10 @@
-//! Case files: reading, running, printing and holding them against snapshots.
+//! Case files: reading them, running them, printing the result, and comparing it
+//! with snapshots.
 
 mod bench;
 mod case;
 mod changes;
-mod faults;
+mod faulty_directory;
 mod hints;
 mod page;
 mod recorder;
@@ -11,13 +12,12 @@ mod report;
 mod run;
 mod snapshot;
 
-pub use bench::{Bench, BenchError, bench};
+pub use bench::{Bench, BenchError, BenchLoad, bench_case};
 pub use case::{Case, NamedPolicy, case_schema, read_event};
 pub use changes::Change;
-pub use faults::{Fault, Faulty};
-pub use hints::Hint;
-pub use page::{page, thousands};
+pub use faulty_directory::{Fault, FaultyDirectory};
+pub use page::{format_page, thousands};
 pub use recorder::Call;
-pub use report::{Cost, PluginInfo, PolicyVerdict, Report};
-pub use run::{LoggedIn, run, run_in_order, run_on};
-pub use snapshot::{Snapshot, Verdict, snapshot_path};
+pub use report::{Cost, Hint, PluginInfo, PolicySummary, Report};
+pub use run::{DirectoryRun, run_case, run_case_by_policies, run_case_in_directory};
+pub use snapshot::{Comparison, Snapshot, snapshot_path};

@@ -1,47 +1,46 @@
-//! One readable page about one login.
+//! The page that a person reads about one login.
 
 use serde_json::Value;
 
 use super::case::Case;
 use super::changes::Change;
-use super::hints::Hint;
 use super::recorder::Call;
-use super::report::{PolicyVerdict, Report};
+use super::report::{Hint, PolicySummary, Report};
 use crate::limits::Limits;
 use crate::model::{Decision, Level, Step, Verdict, Verification, mask_addresses};
 use crate::reading::shown;
 use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 
-/// The page.
+/// Formats a report as a page.
 #[must_use]
-pub fn page(case: &Case, report: &Report, limits: &Limits) -> Text {
+pub fn format_page(case: &Case, report: &Report, limits: &Limits) -> Text {
     let mut page = Text::default();
     page.line(head(&case.title));
     page.line(dim(shown(&case.file)));
-    login(&mut page, case);
-    calls(&mut page, &report.calls);
-    policies(&mut page, &report.policies);
-    decision(&mut page, report);
-    explanation(&mut page, report);
-    changes(&mut page, &report.changes);
-    log(&mut page, report);
-    output(&mut page, &report.output);
-    cost(&mut page, report, limits);
+    add_login(&mut page, case);
+    add_calls(&mut page, &report.calls);
+    add_policies(&mut page, &report.policies);
+    add_decision(&mut page, report);
+    add_explanation(&mut page, report);
+    add_changes(&mut page, &report.changes);
+    add_log(&mut page, report);
+    add_output(&mut page, &report.output);
+    add_cost(&mut page, report, limits);
     page
 }
 
-fn field(page: &mut Text, name: &str, value: impl Into<Line>) {
+fn add_field(page: &mut Text, name: &str, value: impl Into<Line>) {
     page.line(line!["  ", dim(format!("{name:<12}")), " "].then(value));
 }
 
-fn login(page: &mut Text, case: &Case) {
+fn add_login(page: &mut Text, case: &Case) {
     let event = &case.event;
     let user = &event.user;
     page.head("Login");
     let name =
         user.rest.get("name").and_then(Value::as_str).map(|name| format!(" ({name})")).unwrap_or_default();
-    field(page, "who", line![mask_addresses(&user.user_id), mask_addresses(&name)]);
+    add_field(page, "who", line![mask_addresses(&user.user_id), mask_addresses(&name)]);
     let address = user.email.as_deref().map_or("none".into(), mask_addresses);
     let verified = match &user.email_verified {
         Verification::Verified => "verified".to_owned(),
@@ -50,20 +49,20 @@ fn login(page: &mut Text, case: &Case) {
         Verification::Null => "verified: null".to_owned(),
         Verification::NotBoolean(value) => format!("verified: {value}"),
     };
-    field(page, "address", line![address, ", ", verified]);
+    add_field(page, "address", line![address, ", ", verified]);
     let connection = &event.connection;
-    field(page, "through", line![&connection.name, " ", dim(format!("({})", connection.strategy))]);
+    add_field(page, "through", line![&connection.name, " ", dim(format!("({})", connection.strategy))]);
     if let Some(client) = &event.client {
         let name = if client.name.is_empty() { &client.client_id } else { &client.name };
-        field(page, "application", name);
+        add_field(page, "application", name);
     }
     if let Some(organization) = &event.organization {
-        field(page, "organization", &organization.id);
+        add_field(page, "organization", &organization.id);
     }
-    field(page, "at", case.now);
+    add_field(page, "at", case.now);
 }
 
-fn calls(page: &mut Text, calls: &[Call]) {
+fn add_calls(page: &mut Text, calls: &[Call]) {
     page.head("Host calls");
     if calls.is_empty() {
         page.line("  none");
@@ -71,12 +70,12 @@ fn calls(page: &mut Text, calls: &[Call]) {
     for (index, call) in calls.iter().enumerate() {
         let times =
             if call.times > 1 { format!(" ({} times)", thousands(call.times.into())) } else { String::new() };
-        page.line(format!("  {}  {:<20} {}{times}", index + 1, call.call, asked(call)));
-        page.line(line!["     "].then(answered(&call.answer)));
+        page.line(format!("  {}  {:<20} {}{times}", index + 1, call.call, describe_request(call)));
+        page.line(line!["     "].then(describe_answer(&call.answer)));
     }
 }
 
-fn asked(call: &Call) -> String {
+fn describe_request(call: &Call) -> String {
     let text = |key: &str| call.request.get(key).and_then(Value::as_str).unwrap_or_default();
     match call.call.as_str() {
         "users.find-by-email" => text("email").to_owned(),
@@ -92,7 +91,7 @@ fn asked(call: &Call) -> String {
     }
 }
 
-fn answered(answer: &Value) -> Line {
+fn describe_answer(answer: &Value) -> Line {
     let list = |ids: &Value| {
         let ids = ids.as_array().into_iter().flatten().filter_map(Value::as_str);
         ids.collect::<Vec<_>>().join(", ")
@@ -115,10 +114,10 @@ fn answered(answer: &Value) -> Line {
         return dim(format!("→ {limit}")).into();
     }
     let error = answer.get("error").cloned().unwrap_or_default();
-    bad(format!("→ {}", error_words(&error))).into()
+    bad(format!("→ {}", describe_error(&error))).into()
 }
 
-fn error_words(error: &Value) -> String {
+fn describe_error(error: &Value) -> String {
     match error {
         Value::String(name) => name.replace('-', " "),
         Value::Object(fields) => fields.iter().next().map_or_else(String::new, |(name, detail)| {
@@ -129,7 +128,7 @@ fn error_words(error: &Value) -> String {
     }
 }
 
-fn decision(page: &mut Text, report: &Report) {
+fn add_decision(page: &mut Text, report: &Report) {
     page.head("Decision");
     page.line(match &report.decision {
         Decision::Proceed => line!["  the login goes on as it is"],
@@ -137,7 +136,7 @@ fn decision(page: &mut Text, report: &Report) {
             line!["  ", good("linked"), ": the login goes on as ", head(primary)]
         }
         Decision::Suggest { step, candidates } => {
-            line!["  ", care("asks the user"), " ", step_words(*step), " ", candidates.join(", ")]
+            line!["  ", care("asks the user"), " ", describe_step(*step), " ", candidates.join(", ")]
         }
         Decision::Deny { message } => line!["  ", bad("denied"), ": ", message],
     });
@@ -164,18 +163,18 @@ fn decision(page: &mut Text, report: &Report) {
     }
 }
 
-/// The policies that were asked, where there are several.
-fn policies(page: &mut Text, policies: &[PolicyVerdict]) {
+/// Adds the policies, if there are several.
+fn add_policies(page: &mut Text, policies: &[PolicySummary]) {
     if policies.is_empty() {
         return;
     }
     page.head("Policies");
-    for PolicyVerdict { name, decision, codes } in policies {
+    for PolicySummary { name, decision, codes } in policies {
         page.line(line!["  ", name, "  ", head(decision), "  ", dim(codes.join(", "))]);
     }
 }
 
-fn explanation(page: &mut Text, report: &Report) {
+fn add_explanation(page: &mut Text, report: &Report) {
     if report.trace.is_empty() && report.counterfactual.is_none() && report.hints.is_empty() {
         return;
     }
@@ -200,10 +199,10 @@ fn explanation(page: &mut Text, report: &Report) {
     }
     let title = head("What would change it:");
     match &report.counterfactual {
-        // Whether a plugin has tried any, it alone knows.
+        // The host does not know whether the plugin has looked for changes.
         None if report.hints.is_empty() => page.line(line!["  ", title, " the plugin tells of no change"]),
         None => page.line(line!["  ", title]),
-        Some(told) => page.line(line!["  ", title, " ", told]),
+        Some(counterfactual) => page.line(line!["  ", title, " ", counterfactual]),
     }
     for Hint { policy, settings, decision, note } in &report.hints {
         let whose = policy.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
@@ -221,7 +220,7 @@ fn explanation(page: &mut Text, report: &Report) {
     }
 }
 
-fn step_words(step: Step) -> &'static str {
+fn describe_step(step: Step) -> &'static str {
     match step {
         Step::ReauthenticateCandidate => "to log in to the other account too:",
         Step::Confirm => "to confirm the link with",
@@ -231,7 +230,7 @@ fn step_words(step: Step) -> &'static str {
     }
 }
 
-fn changes(page: &mut Text, changes: &[Change]) {
+fn add_changes(page: &mut Text, changes: &[Change]) {
     page.head("Changes in the directory");
     if changes.is_empty() {
         page.line("  none");
@@ -245,15 +244,15 @@ fn changes(page: &mut Text, changes: &[Change]) {
             Change::Changed { field, .. } if field == "updated_at" => {}
             Change::Changed { user_id, field, before, after } => {
                 let was =
-                    if before.is_null() { String::new() } else { format!("{} → ", value_words(before)) };
-                let changed = format!("  {field}: {was}{}", value_words(after));
+                    if before.is_null() { String::new() } else { format!("{} → ", describe_value(before)) };
+                let changed = format!("  {field}: {was}{}", describe_value(after));
                 page.line(line!["  ", care(format!("~ {user_id}")), changed]);
             }
         }
     }
 }
 
-fn value_words(value: &Value) -> String {
+fn describe_value(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Array(items) if items.iter().all(Value::is_string) => {
@@ -263,7 +262,7 @@ fn value_words(value: &Value) -> String {
     }
 }
 
-fn log(page: &mut Text, report: &Report) {
+fn add_log(page: &mut Text, report: &Report) {
     if report.log.is_empty() {
         return;
     }
@@ -274,7 +273,7 @@ fn log(page: &mut Text, report: &Report) {
     }
 }
 
-fn output(page: &mut Text, output: &PluginOutput) {
+fn add_output(page: &mut Text, output: &PluginOutput) {
     for (title, stream) in
         [("Standard output of the plugin", &output.stdout), ("Standard error of the plugin", &output.stderr)]
     {
@@ -288,23 +287,23 @@ fn output(page: &mut Text, output: &PluginOutput) {
     }
 }
 
-fn cost(page: &mut Text, report: &Report, limits: &Limits) {
+fn add_cost(page: &mut Text, report: &Report, limits: &Limits) {
     page.head("Cost");
     if let Some(cost) = &report.cost {
-        field(page, "fuel", format!("{} of {}", thousands(cost.fuel), thousands(limits.fuel)));
+        add_field(page, "fuel", format!("{} of {}", thousands(cost.fuel), thousands(limits.fuel)));
         let kib = |bytes: usize| thousands((bytes / 1024) as u64);
         let memory = format!("{} of {} KiB", kib(cost.memory_bytes), kib(limits.memory_bytes));
-        field(page, "memory", memory);
-        field(page, "host calls", cost.host_calls);
-        field(page, "time", format!("{} µs", thousands(cost.time_us)));
+        add_field(page, "memory", memory);
+        add_field(page, "host calls", cost.host_calls);
+        add_field(page, "time", format!("{} µs", thousands(cost.time_us)));
     }
     if let Some(plugin) = &report.plugin {
         let plugin = format!("{}, {}, sha256 {}…", plugin.name, plugin.contract, &plugin.sha256[..12]);
-        field(page, "plugin", plugin);
+        add_field(page, "plugin", plugin);
     }
 }
 
-/// A number with commas: `50,000,000`.
+/// Formats a number with commas: `50,000,000`.
 #[must_use]
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -1,4 +1,4 @@
-//! Writes down the host calls of one login.
+//! The recorder of one login's host calls.
 
 use std::io;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::decide::AroundGuard;
+use crate::decide::GuardWrapper;
 use crate::guard::Guard;
 use crate::model::{ApiError, Identity, LinkRequest, ManagementApi, Metadata, User, cut};
 
-/// One host call, or several in a row that are alike. Users and identities are
-/// told by their ids.
+/// One host call, or several equal ones in a row. Users and identities are represented
+/// by their ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
-    /// The function; `more calls` for those beyond the limits.
+    /// The function; `more calls` for the calls beyond the limits.
     pub call: String,
-    /// The request. Texts of more than 1 KiB are cut.
+    /// The request. Texts longer than 1 KiB are cut.
     pub request: Value,
-    /// The answer: `users`, `user`, `identities` or `error`. For `more
-    /// calls`: `limit`, why they are not kept.
+    /// The answer: `users`, `user`, `identities` or `error`. For `more calls`: `limit`, the
+    /// reason why they are not kept.
     pub answer: Value,
-    /// How often in a row; 1 if it is left out.
+    /// The number of equal calls in a row; 1 if absent.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub times: u32,
 }
@@ -36,35 +36,35 @@ fn is_once(times: &u32) -> bool {
     *times == 1
 }
 
-/// Calls that are kept, those that are alike counted as one.
-const CALLS: usize = 100;
+/// The most calls that are kept; equal ones in a row count as one.
+const MAX_CALLS: usize = 100;
 
-/// The calls that are kept, in bytes of JSON.
-const BYTES: usize = 1 << 20;
+/// The most bytes of JSON that the kept calls take.
+const MAX_BYTES: usize = 1 << 20;
 
-/// One text of a request, in bytes.
+/// The length to which a text of a request is cut, in bytes.
 const TEXT: usize = 1 << 10;
 
-/// Stands around the guard and writes down what passes, within limits: a
-/// plugin can call as often as its fuel allows, also once everything is
-/// refused.
+/// A wrapper that records a guard's calls within limits. A plugin can call as often as
+/// its fuel allows, even if every call is refused.
 pub(super) struct Recorder {
     guard: Guard,
     calls: Vec<Call>,
     bytes: usize,
-    /// Calls that are not kept.
+    /// The number of calls that are not kept.
     more: u32,
 }
 
 impl Recorder {
-    pub(super) fn around(guard: Guard) -> Self {
+    pub(super) fn wrap(guard: Guard) -> Self {
         Self { guard, calls: Vec::new(), bytes: 0, more: 0 }
     }
 
-    /// The calls, and one that tells how many there were beyond the limits.
+    /// Returns the calls. If there were more than the limits, a last one gives their
+    /// number.
     pub(super) fn finish(mut self) -> Vec<Call> {
         if self.more > 0 {
-            let limit = format!("{CALLS} calls of a login are kept, and {} KiB of them", BYTES >> 10);
+            let limit = format!("{MAX_CALLS} calls of a login are kept, and {} KiB of them", MAX_BYTES >> 10);
             self.calls.push(Call {
                 call: "more calls".to_owned(),
                 request: json!({}),
@@ -76,35 +76,26 @@ impl Recorder {
     }
 
     fn has_room(&self, bytes: usize) -> bool {
-        self.more == 0 && self.bytes + bytes <= BYTES
+        self.more == 0 && self.bytes + bytes <= MAX_BYTES
     }
 
-    /// Once one call has not been kept, none is: the record has no gaps.
-    fn note<T>(
-        &mut self,
-        call: &str,
-        request: Option<Value>,
-        answer: &Result<T, ApiError>,
-        told: impl Fn(&T) -> Value,
-    ) {
+    /// Records a call, if there is room. After the first call that is not kept, no later
+    /// one is, so that the record has no gaps.
+    fn record(&mut self, call: &str, request: Option<Value>, answer: impl FnOnce() -> Value) {
         let Some(request) = request.filter(|_| self.more == 0) else {
             self.more = self.more.saturating_add(1);
             return;
         };
-        let answer = match answer {
-            Ok(answer) => told(answer),
-            Err(error) => json!({ "error": error }),
-        };
-        let call = Call { call: call.to_owned(), request, answer, times: 1 };
-        let alike = |last: &&mut Call| {
+        let call = Call { call: call.to_owned(), request, answer: answer(), times: 1 };
+        let is_equal = |last: &&mut Call| {
             last.call == call.call && last.request == call.request && last.answer == call.answer
         };
-        if let Some(last) = self.calls.last_mut().filter(alike) {
+        if let Some(last) = self.calls.last_mut().filter(is_equal) {
             last.times = last.times.saturating_add(1);
             return;
         }
-        let bytes = json_bytes(&call);
-        if self.calls.len() < CALLS && self.has_room(bytes) {
+        let bytes = json_length(&call);
+        if self.calls.len() < MAX_CALLS && self.has_room(bytes) {
             self.bytes += bytes;
             self.calls.push(call);
         } else {
@@ -113,8 +104,16 @@ impl Recorder {
     }
 }
 
-/// The length of something as JSON, which is not made for it.
-fn json_bytes(value: &impl Serialize) -> usize {
+/// Returns the answer of a call as JSON.
+fn describe_answer<T>(answer: &Result<T, ApiError>, describe: impl FnOnce(&T) -> Value) -> Value {
+    match answer {
+        Ok(answer) => describe(answer),
+        Err(error) => json!({ "error": error }),
+    }
+}
+
+/// Returns the length of a value as JSON, without allocating the JSON.
+fn json_length(value: &impl Serialize) -> usize {
     struct Counter(usize);
 
     impl io::Write for Counter {
@@ -129,32 +128,33 @@ fn json_bytes(value: &impl Serialize) -> usize {
     }
 
     let mut counter = Counter(0);
-    // What cannot be written takes no room.
+    // A value that cannot be written has no length.
     let _ = serde_json::to_writer(&mut counter, value);
     counter.0
 }
 
-/// A request's metadata is copied only where there is room for it.
-fn link_asked(recorder: &Recorder, request: &LinkRequest) -> Option<Value> {
+/// Returns a link request as JSON. Returns none if there is no room for its metadata,
+/// which is then not copied.
+fn describe_link_request(recorder: &Recorder, request: &LinkRequest) -> Option<Value> {
     let objects = [("user_metadata", &request.user_metadata), ("app_metadata", &request.app_metadata)];
-    let bytes = objects.iter().map(|(_, object)| json_bytes(object)).sum();
+    let bytes = objects.iter().map(|(_, object)| json_length(object)).sum();
     if !recorder.has_room(bytes) {
         return None;
     }
-    let mut asked = sides(&request.primary, &request.secondary);
+    let mut described = describe_sides(&request.primary, &request.secondary);
     for (name, object) in objects {
         if let Some(object) = object {
-            asked[name] = json!(object);
+            described[name] = json!(object);
         }
     }
-    Some(asked)
+    Some(described)
 }
 
-fn sides(primary: &str, secondary: &str) -> Value {
+fn describe_sides(primary: &str, secondary: &str) -> Value {
     json!({ "primary": cut(primary, TEXT), "secondary": cut(secondary, TEXT) })
 }
 
-impl AroundGuard for Recorder {
+impl GuardWrapper for Recorder {
     fn guard(&self) -> &Guard {
         &self.guard
     }
@@ -163,12 +163,12 @@ impl AroundGuard for Recorder {
 impl ManagementApi for Recorder {
     fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError> {
         let answer = self.guard.find_by_email(email);
-        self.note(
-            "users.find-by-email",
-            Some(json!({ "email": cut(email, TEXT) })),
-            &answer,
-            |users| json!({ "users": users.iter().map(|user| &user.user_id).collect::<Vec<_>>() }),
-        );
+        self.record("users.find-by-email", Some(json!({ "email": cut(email, TEXT) })), || {
+            describe_answer(
+                &answer,
+                |users| json!({ "users": users.iter().map(|user| &user.user_id).collect::<Vec<_>>() }),
+            )
+        });
         answer
     }
 
@@ -178,12 +178,9 @@ impl ManagementApi for Recorder {
 
     fn get(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
         let answer = self.guard.get(user_id);
-        self.note(
-            "users.get",
-            Some(json!({ "user_id": cut(user_id, TEXT) })),
-            &answer,
-            |user| json!({ "user": user.user_id }),
-        );
+        self.record("users.get", Some(json!({ "user_id": cut(user_id, TEXT) })), || {
+            describe_answer(&answer, |user| json!({ "user": user.user_id }))
+        });
         answer
     }
 
@@ -196,19 +193,20 @@ impl ManagementApi for Recorder {
     }
 
     fn link(&mut self, request: LinkRequest) -> Result<Arc<User>, ApiError> {
-        let asked = link_asked(self, &request);
+        let described = describe_link_request(self, &request);
         let answer = self.guard.link(request);
-        self.note("accounts.link", asked, &answer, |primary| {
-            json!({ "identities": primary.identities.iter().map(Identity::as_user_id).collect::<Vec<_>>() })
+        self.record("accounts.link", described, || {
+            describe_answer(&answer, |primary| {
+                let ids: Vec<_> = primary.identities.iter().map(Identity::as_user_id).collect();
+                json!({ "identities": ids })
+            })
         });
         answer
     }
 
     fn reject_link(&mut self, primary: &str, secondary: &str, why: String) -> ApiError {
         let answer = self.guard.reject_link(primary, secondary, why);
-        self.note("accounts.link", Some(sides(primary, secondary)), &Err::<(), _>(answer.clone()), |()| {
-            json!({})
-        });
+        self.record("accounts.link", Some(describe_sides(primary, secondary)), || json!({ "error": answer }));
         answer
     }
 }

@@ -1,62 +1,59 @@
-//! What came of a case: the JSON that `ligature run --json` prints and
-//! snapshots hold.
+//! The report on a case: the JSON that `ligature run --json` prints and that snapshots
+//! hold.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::changes::Change;
-use super::hints::Hint;
 use super::recorder::Call;
-use crate::decide::Decided;
+use crate::decide::PolicyRun;
 use crate::guard::Refusal;
 use crate::model::{Decision, Outcome, Reason, Verdict, mask_addresses};
 use crate::sandbox::{LogLine, PluginOutput};
 use crate::terminal::Json;
 
-/// What came of a case. Addresses are masked unless they can belong to nobody
-/// (`example.com` and the like).
+/// The report on a case. Addresses are masked, except those of reserved domains such
+/// as `example.com`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "Outcome")]
 pub struct Report {
-    /// What becomes of the login.
+    /// The decision on the login.
     pub decision: Decision,
-    /// The user that the login goes on as, where it is another than the event
-    /// says and the decision does not say it: the identity had been linked before
-    /// this login.
+    /// The user that the login continues as, if neither the event nor the decision names
+    /// it: the identity had been linked before this login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// Why, the deciding reason first.
+    /// The reasons, the deciding one first.
     pub reasons: Vec<Reason>,
-    /// Every rule weighed, if asked for.
+    /// The verdict of every rule, if requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<Verdict>,
-    /// The smallest changes of the state that would change the decision, if
-    /// asked for, in the plugin's words.
+    /// The smallest changes of the state that would change the decision, if requested, in
+    /// the plugin's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counterfactual: Option<String>,
-    /// The smallest changes of the settings that change the decision, if asked
-    /// for: each was tried.
+    /// The smallest changes of the settings that change the decision, if requested. Each
+    /// was tried.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,
-    /// Why the plugin gave no valid answer, if it did not.
+    /// The reason why the plugin gave no valid outcome, if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// What the guard refused.
+    /// The guard's refusals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,
     /// The host calls, in order.
     pub calls: Vec<Call>,
-    /// The policies in order, where there are several; the last that was asked
-    /// has decided.
+    /// The policies in order, if there are several. The last one that ran has decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub policies: Vec<PolicyVerdict>,
-    /// What the plugin wrote to its log.
+    pub policies: Vec<PolicySummary>,
+    /// The plugin's log lines.
     pub log: Vec<LogLine>,
     /// The plugin's standard output and standard error.
     #[serde(default, skip_serializing_if = "PluginOutput::is_empty")]
     pub output: PluginOutput,
-    /// What differs in the directory afterwards.
+    /// The changes in the directory.
     pub changes: Vec<Change>,
     /// SHA-256 of the policy document. Not in snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,29 +61,47 @@ pub struct Report {
     /// The plugin that decided. Not in snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<PluginInfo>,
-    /// What it took. Not in snapshots.
+    /// The cost of the decision. Not in snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
 }
 
+/// A change of the settings that was tried and that changes the decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Hint {
+    /// The policy of the settings, if there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The keys to change, with their new values.
+    pub settings: Map<String, Value>,
+    /// The decision with the change: `proceed`, `linked`, `suggest` or `deny`.
+    pub decision: String,
+    /// The precondition of the change and the protection that it gives up, in the
+    /// plugin's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
 /// One policy's part in a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PolicyVerdict {
+pub struct PolicySummary {
     /// The policy's name.
     pub name: String,
-    /// Its decision: `proceed`, `linked`, `suggest` or `deny`; `failed` where it
-    /// gave none, `not asked` behind the one that has decided.
+    /// The policy's decision: `proceed`, `linked`, `suggest` or `deny`; `failed` if it gave
+    /// none; `not asked` if an earlier policy has decided.
     pub decision: String,
-    /// The codes of its reasons.
+    /// The codes of the policy's reasons.
     pub codes: Vec<String>,
 }
 
-impl PolicyVerdict {
-    pub(super) fn not_asked(name: &str) -> Self {
+impl PolicySummary {
+    /// The summary of a policy that did not run.
+    pub(super) fn not_run(name: &str) -> Self {
         Self { name: name.to_owned(), decision: "not asked".to_owned(), codes: Vec::new() }
     }
 
-    pub(super) fn of<A>(step: &Decided<A>) -> Self {
+    /// Summarises a policy that ran.
+    pub(super) fn from_run<A>(step: &PolicyRun<A>) -> Self {
         Self {
             name: step.policy.clone(),
             decision: match step.failure {
@@ -98,33 +113,33 @@ impl PolicyVerdict {
     }
 }
 
-/// A plugin.
+/// The plugin that decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PluginInfo {
-    /// What it is called.
+    /// The plugin's name in messages.
     pub name: String,
-    /// The contract that it was run against.
+    /// The version of the contract that the host offered.
     pub contract: String,
     /// SHA-256 of the component, in hexadecimal.
     pub sha256: String,
 }
 
-/// What one login took.
+/// The cost of one login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// Fuel: the same on every machine.
     pub fuel: u64,
-    /// The plugin's linear memory at its largest, in bytes.
+    /// The largest size of the plugin's linear memory, in bytes.
     pub memory_bytes: usize,
-    /// Host calls, log lines included.
+    /// The host calls, log lines included.
     pub host_calls: u32,
-    /// From the question to the checked answer, in microseconds.
+    /// The time of the decision, its checks included, in microseconds.
     pub time_us: u64,
 }
 
 impl Report {
-    /// The outcome's part of a report.
-    pub(super) fn of(outcome: Outcome) -> Self {
+    /// Creates a report that holds an outcome only.
+    pub(super) fn from_outcome(outcome: Outcome) -> Self {
         Self {
             decision: outcome.decision,
             user_id: None,
@@ -145,28 +160,29 @@ impl Report {
         }
     }
 
-    /// The report as JSON, for people and programs, and harmless in a terminal.
+    /// Returns the report as JSON that is safe to print on a terminal.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Every map in a report has text keys, so it is always JSON.
+        // Every map in a report has text keys, so it is always valid JSON.
         Json::pretty(self).map(String::from).unwrap_or_default()
     }
 
-    /// What a snapshot holds: everything that the same inputs give again.
+    /// Returns the part of the report that snapshots hold, as JSON: everything that is
+    /// the same for the same input.
     #[must_use]
     pub fn to_snapshot(&self) -> String {
         Self { policy_sha256: None, plugin: None, cost: None, ..self.clone() }.to_json()
     }
 
-    /// The same with every address masked that can belong to somebody.
+    /// Masks the addresses in the report, except those of reserved domains.
     #[must_use]
-    pub(super) fn masked(self) -> Self {
-        let masked = serde_json::to_value(&self).map(mask);
-        // By way of the text: a tagged enum takes no number of more than 64 bits
-        // out of a value.
+    pub(super) fn with_masked_addresses(self) -> Self {
+        let masked = serde_json::to_value(&self).map(mask_value);
+        // Read from text, because a tagged enum cannot read a number of more than 64
+        // bits from a value.
         let masked = masked.and_then(|masked| serde_json::from_str(&masked.to_string()));
         masked.unwrap_or_else(|_| Self {
-            // Nothing rather than something unmasked.
+            // Content that cannot be masked is dropped.
             reasons: Vec::new(),
             trace: Vec::new(),
             counterfactual: None,
@@ -180,13 +196,14 @@ impl Report {
     }
 }
 
-fn mask(value: Value) -> Value {
+fn mask_value(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(mask_addresses(&text).into_owned()),
-        Value::Array(items) => items.into_iter().map(mask).collect(),
-        Value::Object(fields) => {
-            fields.into_iter().map(|(key, value)| (mask_addresses(&key).into_owned(), mask(value))).collect()
-        }
+        Value::Array(items) => items.into_iter().map(mask_value).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (mask_addresses(&key).into_owned(), mask_value(value)))
+            .collect(),
         other => other,
     }
 }
@@ -216,7 +233,7 @@ mod tests {
             before: json!(null),
             after,
         };
-        let report = Report { changes: vec![change], ..Report::of(outcome) };
-        assert_eq!(report.clone().masked(), report);
+        let report = Report { changes: vec![change], ..Report::from_outcome(outcome) };
+        assert_eq!(report.clone().with_masked_addresses(), report);
     }
 }

@@ -1,93 +1,95 @@
-//! Runs a case.
+//! Running a case.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::case::Case;
-use super::changes::changes;
-use super::faults::Faulty;
-use super::hints;
+use super::changes::find_changes;
+use super::hints::try_hints;
 use super::recorder::Recorder;
-use super::report::{Cost, PluginInfo, PolicyVerdict, Report};
+use super::report::{Cost, PluginInfo, PolicySummary, Report};
 use crate::ambient::Ambient;
-use crate::decide::{Decided, DecidedInOrder, GoesOnAs, On, OnFailure, Policy, Undecided, decide_in_order};
+use crate::decide::{
+    DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, Policy, PolicyRun, decide_login,
+};
 use crate::directory::{Administration, Directory, Memory};
 use crate::model::{ApiError, User, mask_addresses};
 use crate::reading::InputError;
 use crate::sandbox::{CONTRACT, Plugin};
 
-/// Decides a case's login in a directory of its own, at which it arrives as at
-/// any other, and tells what happened from then on.
+/// Decides a case's login by one plugin with the case's own policy document, in a
+/// directory of the case's users.
 ///
 /// # Errors
 ///
-/// When the login does not arrive.
-pub fn run(plugin: &Plugin, case: &Case, trace: bool) -> Result<Report, InputError> {
+/// When the directory does not accept the login.
+pub fn run_case(plugin: &Plugin, case: &Case, trace: bool) -> Result<Report, InputError> {
     let settings = case.policy.settings();
-    run_in_order(&[Policy { name: plugin.name(), plugin, settings: &settings }], case, trace)
+    run_case_by_policies(&[Policy { name: plugin.name(), plugin, settings: &settings }], case, trace)
 }
 
-/// The same by policies in order. The case's own policy does not matter.
+/// Decides a case's login by policies in order, in a directory of the case's users. The
+/// case's own policy document is ignored.
 ///
 /// # Errors
 ///
-/// When the login does not arrive.
-pub fn run_in_order(policies: &[Policy], case: &Case, trace: bool) -> Result<Report, InputError> {
-    let (memory, case) = case.arrived()?;
+/// When the directory does not accept the login.
+pub fn run_case_by_policies(policies: &[Policy], case: &Case, trace: bool) -> Result<Report, InputError> {
+    let (memory, case) = case.arrive()?;
     let memory = Arc::new(memory);
     let before = memory.users();
-    let directory = Arc::new(Faulty::new(memory.clone(), &case));
-    let (report, goes_on_as) = decided(policies, &case, directory, trace);
-    if let GoesOnAs::Unknown(error) = goes_on_as {
+    let directory = Arc::new(case.faulty_directory(memory.clone()));
+    let (report, final_user) = decide_case(policies, &case, directory, trace);
+    if let FinalUser::Unknown(error) = final_user {
         return Err(InputError::whole(&case.file, mask_addresses(&error.to_string())));
     }
-    let report = with_hints(report, policies, &case, &before);
-    Ok(Report { changes: changes(&before, &memory.users()), ..report }.masked())
+    let report = add_hints(report, policies, &case, &before);
+    Ok(Report { changes: find_changes(&before, &memory.users()), ..report }.with_masked_addresses())
 }
 
-/// What came of a login in a real directory.
+/// The result of running a case in a real directory.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LoggedIn {
-    /// What happened.
+pub struct DirectoryRun {
+    /// The report.
     pub report: Report,
-    /// The user that the login goes on as; none if it was denied, or the user
+    /// The user that the login continues as; none if the login was denied or the user
     /// is gone.
     pub user_id: Option<String>,
 }
 
-/// Decides a case's login in this directory, at which it has arrived, and tells
-/// what happened. The case's own users and faults do not matter.
+/// Decides a case's login in a directory at which it has arrived. The case's own users
+/// and faults are ignored.
 ///
 /// # Errors
 ///
-/// When the directory cannot be read before or afterwards.
-pub fn run_on(
+/// When the directory cannot be read before or after the decision.
+pub fn run_case_in_directory(
     policies: &[Policy],
     case: &Case,
     directory: &Arc<dyn Administration>,
     trace: bool,
-) -> Result<LoggedIn, ApiError> {
+) -> Result<DirectoryRun, ApiError> {
     let user = &case.event.user;
     let mut concerned = match &user.email {
-        Some(email) => directory.find_by_email(email, CONCERNED)?,
+        Some(email) => directory.find_by_email(email, MAX_CONCERNED)?,
         None => Vec::new(),
     };
     if concerned.iter().all(|stored| stored.user.user_id != user.user_id) {
         match directory.get(&user.user_id) {
             Ok(stored) => concerned.push(stored),
-            // Linked or removed since it arrived.
+            // The user was linked or removed since the login arrived.
             Err(ApiError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }
     }
     let before: Vec<Arc<User>> = concerned.into_iter().map(|stored| stored.user).collect();
 
-    let (report, goes_on_as) = decided(policies, case, directory.clone(), trace);
-    let report = with_hints(report, policies, case, &before);
-    let user_id = match goes_on_as {
-        GoesOnAs::User(user) => Some(user.user_id.clone()),
-        GoesOnAs::Nobody | GoesOnAs::Gone => None,
-        GoesOnAs::Unknown(error) => return Err(error),
+    let (report, final_user) = decide_case(policies, case, directory.clone(), trace);
+    let report = add_hints(report, policies, case, &before);
+    let user_id = match final_user {
+        FinalUser::User(user) => Some(user.user_id.clone()),
+        FinalUser::Denied | FinalUser::Gone => None,
+        FinalUser::Unknown(error) => return Err(error),
     };
 
     let mut after = Vec::new();
@@ -98,38 +100,39 @@ pub fn run_on(
             Err(error) => return Err(error),
         }
     }
-    let report = Report { changes: changes(&before, &after), ..report }.masked();
-    Ok(LoggedIn { report, user_id })
+    let report = Report { changes: find_changes(&before, &after), ..report }.with_masked_addresses();
+    Ok(DirectoryRun { report, user_id })
 }
 
-/// Users of one address whose changes are told.
-const CONCERNED: usize = 100;
+/// The most users of one address whose changes are reported.
+const MAX_CONCERNED: usize = 100;
 
-fn decided(
+/// Decides the login, and reports on it without changes and hints.
+fn decide_case(
     policies: &[Policy],
     case: &Case,
     directory: Arc<dyn Directory>,
     trace: bool,
-) -> (Report, GoesOnAs) {
-    let login = Undecided { event: &case.event, now: case.now, trace, answer: case.answer.as_ref() };
-    let on = On { directory, failure: OnFailure::Proceed };
+) -> (Report, FinalUser) {
+    let request = DecisionRequest { event: &case.event, now: case.now, trace, answer: case.answer.as_ref() };
+    let context = DecisionContext { directory, on_failure: OnFailure::Proceed };
 
     let ambient = policies.first().map(|it| it.plugin.ambient());
     let start = ambient.map(Ambient::monotonic);
-    let decided = decide_in_order(policies, login, Recorder::around, on);
-    let DecidedInOrder { outcome, steps, overtaken, goes_on_as } = decided;
+    let decision = decide_login(policies, request, Recorder::wrap, context);
+    let LoginDecision { outcome, steps, overtaken, final_user } = decision;
     let time = ambient.zip(start).map_or(Duration::ZERO, |(ambient, start)| ambient.elapsed(start));
 
     let deciding = steps.len().checked_sub(1).and_then(|last| policies.get(last));
     let mut report = Report {
-        policies: verdicts(policies, &steps),
+        policies: summarise_policies(policies, &steps),
         policy_sha256: deciding.map(|it| it.settings.sha256().to_string()),
         plugin: deciding.map(|it| PluginInfo {
             name: it.plugin.name().to_owned(),
             contract: CONTRACT.to_owned(),
             sha256: it.plugin.sha256().to_owned(),
         }),
-        ..Report::of(outcome)
+        ..Report::from_outcome(outcome)
     };
     let mut cost = Cost { time_us: u64::try_from(time.as_micros()).unwrap_or(u64::MAX), ..Cost::default() };
     for step in overtaken.into_iter().chain(steps) {
@@ -143,24 +146,24 @@ fn decided(
         report.output.stdout.push_str(&step.output.stdout);
         report.output.stderr.push_str(&step.output.stderr);
     }
-    (Report { cost: Some(cost), ..report }, goes_on_as)
+    (Report { cost: Some(cost), ..report }, final_user)
 }
 
-/// The report with what changes of the settings come to, each tried on the users
-/// as they were before.
-fn with_hints(report: Report, policies: &[Policy], case: &Case, before: &[Arc<User>]) -> Report {
-    hints::tried(report, policies, &|policies| {
+/// Adds hints to a report. Each change of the settings is tried on the users as they
+/// were before the login.
+fn add_hints(report: Report, policies: &[Policy], case: &Case, before: &[Arc<User>]) -> Report {
+    try_hints(report, policies, &|policies| {
         let users = Memory::with_users(&case.ambient(), before.iter().map(|user| User::clone(user)));
-        decided(policies, case, Arc::new(Faulty::new(Arc::new(users), case)), true).0
+        decide_case(policies, case, Arc::new(case.faulty_directory(Arc::new(users))), true).0
     })
 }
 
-/// The part of each policy, where there are several.
-fn verdicts(policies: &[Policy], steps: &[Decided<Recorder>]) -> Vec<PolicyVerdict> {
+/// Summarises each policy if there are several.
+fn summarise_policies(policies: &[Policy], steps: &[PolicyRun<Recorder>]) -> Vec<PolicySummary> {
     if policies.len() < 2 {
         return Vec::new();
     }
-    let asked = steps.iter().map(PolicyVerdict::of);
-    let rest = policies.iter().skip(steps.len()).map(|policy| PolicyVerdict::not_asked(policy.name));
-    asked.chain(rest).collect()
+    let ran = steps.iter().map(PolicySummary::from_run);
+    let rest = policies.iter().skip(steps.len()).map(|policy| PolicySummary::not_run(policy.name));
+    ran.chain(rest).collect()
 }

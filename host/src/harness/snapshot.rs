@@ -1,5 +1,5 @@
-//! Snapshots of reports, in insta's own file format, so that `cargo insta
-//! review` and insta's macros work on the same files.
+//! Snapshots of reports. They have insta's file format, so that `cargo insta review` and
+//! insta's macros work on the same files.
 
 use std::fs;
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::reading::InputError;
 use crate::terminal::escape;
 
-/// Where a case's snapshot lies: `snapshots/<name>.snap` beside the case.
+/// Returns the path of a case's snapshot: `snapshots/<name>.snap` beside the case.
 #[must_use]
 pub fn snapshot_path(case_file: &Path) -> PathBuf {
     let name = case_file.file_stem().unwrap_or_default().to_string_lossy();
@@ -21,59 +21,59 @@ pub fn snapshot_path(case_file: &Path) -> PathBuf {
 #[derive(Debug)]
 pub struct Snapshot {
     path: PathBuf,
-    /// What it holds; none if there is none yet.
-    held: Option<String>,
+    /// The snapshot's text; none if there is no snapshot yet.
+    text: Option<String>,
 }
 
-/// What a snapshot says of a report.
+/// The result of comparing a report with its snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It holds the same.
+pub enum Comparison {
+    /// The report is the same.
     Same,
-    /// It holds something else.
+    /// The report differs.
     Differs {
-        /// What it holds.
-        held: String,
+        /// The snapshot's text.
+        snapshot: String,
     },
-    /// There is none yet.
+    /// There is no snapshot yet.
     New,
 }
 
 impl Snapshot {
-    /// Reads the snapshot of this case, if there is one.
+    /// Reads the snapshot of a case, if there is one.
     ///
     /// # Errors
     ///
-    /// When there is one and it cannot be read.
-    pub fn of(case_file: &Path) -> Result<Self, InputError> {
+    /// When the snapshot cannot be read.
+    pub fn read(case_file: &Path) -> Result<Self, InputError> {
         let path = snapshot_path(case_file);
-        let held = if path.exists() {
-            let snapshot = read(&path)?;
+        let text = if path.exists() {
+            let snapshot = read_insta(&path)?;
             let text = snapshot.as_text().map(ToString::to_string);
             Some(text.ok_or_else(|| InputError::whole(&path, "this is a binary snapshot; expected text"))?)
         } else {
             None
         };
-        Ok(Self { path, held })
+        Ok(Self { path, text })
     }
 
-    /// The file.
+    /// The snapshot's file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Holds a report against the snapshot.
+    /// Compares a report with the snapshot.
     #[must_use]
-    pub fn compare(&self, report: &str) -> Verdict {
-        match &self.held {
-            Some(held) if held.trim_end() == report.trim_end() => Verdict::Same,
-            Some(held) => Verdict::Differs { held: held.clone() },
-            None => Verdict::New,
+    pub fn compare(&self, report: &str) -> Comparison {
+        match &self.text {
+            Some(text) if text.trim_end() == report.trim_end() => Comparison::Same,
+            Some(text) => Comparison::Differs { snapshot: text.clone() },
+            None => Comparison::New,
         }
     }
 
-    /// Makes the report the snapshot, and removes one that waits for review.
+    /// Writes the report as the snapshot, and removes a pending one.
     ///
     /// # Errors
     ///
@@ -83,42 +83,43 @@ impl Snapshot {
         self.clear_pending()
     }
 
-    /// Leaves the report as a `.snap.new` for review. Returns its path.
+    /// Writes the report as a pending snapshot (`.snap.new`), for review. Returns its path.
     ///
     /// # Errors
     ///
     /// When the file cannot be written.
     pub fn leave_pending(&self, title: &str, report: &str) -> io::Result<PathBuf> {
-        let pending = self.pending();
+        let pending = self.pending_path();
         self.write(&pending, title, report)?;
         Ok(pending)
     }
 
-    /// Removes what waits for review.
+    /// Removes the pending snapshot.
     ///
     /// # Errors
     ///
-    /// When the file is there and cannot be removed.
+    /// When the file exists and cannot be removed.
     pub fn clear_pending(&self) -> io::Result<()> {
-        match fs::remove_file(self.pending()) {
+        match fs::remove_file(self.pending_path()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    fn pending(&self) -> PathBuf {
+    fn pending_path(&self) -> PathBuf {
         self.path.with_extension("snap.new")
     }
 
-    /// Keeps the header that is there, for insta writes more into it than is
-    /// known here.
+    /// Writes a snapshot file. The existing header is kept, because insta writes more
+    /// fields into it than this program.
     fn write(&self, path: &Path, title: &str, report: &str) -> io::Result<()> {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
-        let header = fs::read_to_string(&self.path).ok().and_then(|text| header_of(&text).map(str::to_owned));
+        let header =
+            fs::read_to_string(&self.path).ok().and_then(|text| find_header(&text).map(str::to_owned));
         let header = header.unwrap_or_else(|| {
-            // JSON text is YAML text, but for pairs of surrogates.
+            // A JSON string is a YAML string, except for surrogate pairs.
             let quoted = Value::from(escape(title)).to_string();
             format!("---\nsource: ligature test\ndescription: {quoted}\n---\n")
         });
@@ -126,9 +127,9 @@ impl Snapshot {
     }
 }
 
-/// Reads a snapshot with insta. Of one in a format of long ago, insta would say
-/// so on standard error, in words of its own.
-fn read(path: &Path) -> Result<insta::Snapshot, InputError> {
+/// Reads a snapshot with insta. A file in insta's old format is refused first, because
+/// insta would print a message about it to standard error.
+fn read_insta(path: &Path) -> Result<insta::Snapshot, InputError> {
     let no_snapshot = |why: &str| InputError::whole(path, format!("this is no snapshot: {why}"));
     let begins = fs::File::open(path).and_then(|mut file| {
         let mut first = [0; 3];
@@ -138,13 +139,14 @@ fn read(path: &Path) -> Result<insta::Snapshot, InputError> {
         return Err(no_snapshot("it does not begin with a line `---`"));
     }
     insta::Snapshot::from_file(path).map_err(|error| {
-        // The file is named already.
+        // The error names the file already.
         no_snapshot(&error.to_string().replace(&format!(" from {:?}", path.display().to_string()), ""))
     })
 }
 
-/// The lines from the first `---` to the second, both with it.
-fn header_of(text: &str) -> Option<&str> {
+/// Returns the header of a snapshot: the lines from the first `---` to the second, both
+/// included.
+fn find_header(text: &str) -> Option<&str> {
     let body = text.strip_prefix("---\n")?;
     let end = body.find("\n---\n")?;
     Some(&text[.."---\n".len() + end + "\n---\n".len()])

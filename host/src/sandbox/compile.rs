@@ -1,5 +1,5 @@
-//! From a file's bytes to compiled code: what is not offered is refused before
-//! the compiler sees it.
+//! Checking and compiling a component. A component that imports something that is
+//! not offered is refused before it is compiled.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,47 +9,48 @@ use wasmparser::Validator;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::anatomy::Anatomy;
-use super::engine::{FEATURES, Options};
+use super::engine::FEATURES;
 use super::failure::LoadError;
 use super::offer;
+use super::options::Options;
+use super::structure::Structure;
 use crate::limits::Limits;
 
-/// A component as far as it came.
+/// The result of checking and compiling a component.
 pub(super) struct Prepared<C> {
-    /// Its structure; none if the bytes are no component.
-    pub(super) anatomy: Option<Anatomy>,
-    /// The compiled code, or why there is none.
+    /// The component's structure; none if the bytes are not a component.
+    pub(super) structure: Option<Structure>,
+    /// The compiled code, or the reason why there is none.
     pub(super) component: Result<C, LoadError>,
 }
 
 impl<C> From<LoadError> for Prepared<C> {
     fn from(error: LoadError) -> Self {
-        Self { anatomy: None, component: Err(error) }
+        Self { structure: None, component: Err(error) }
     }
 }
 
 /// Reads a component, checks it, and compiles it in this process.
 pub(super) fn prepare(engine: &Engine, options: &Options, bytes: &[u8]) -> Prepared<Component> {
-    let anatomy = match read(bytes, options) {
-        Ok(anatomy) => anatomy,
+    let structure = match read_structure(bytes, options) {
+        Ok(structure) => structure,
         Err(error) => return error.into(),
     };
-    let component = offer::check(&anatomy, options.wasi, &options.limits).and_then(|()| {
+    let component = offer::check_structure(&structure, options.wasi, &options.limits).and_then(|()| {
         let compiled = Component::from_binary(engine, bytes);
-        compiled.map_err(|error| not_compiled(bytes, &format!("{error:#}")))
+        compiled.map_err(|error| explain_failure(bytes, &format!("{error:#}")))
     });
-    Prepared { anatomy: Some(anatomy), component }
+    Prepared { structure: Some(structure), component }
 }
 
-/// Reads a component's file. Of one that is too large only so much is read that
-/// it is known to be.
+/// Reads a component's file. Reading stops one byte after the limit, so that a file
+/// that is too large is recognised.
 ///
 /// # Errors
 ///
 /// When it cannot be read.
 pub fn read_component(file: &Path, limits: &Limits) -> io::Result<Vec<u8>> {
-    // A pipe would be waited for.
+    // Reading a pipe could block.
     if !std::fs::metadata(file)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -58,14 +59,13 @@ pub fn read_component(file: &Path, limits: &Limits) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether the bytes can be a component at all: their number, and how they
-/// begin.
+/// Checks the length of a component's file, and its first bytes.
 pub(super) fn check_file(bytes: &[u8], limit: usize) -> Result<(), LoadError> {
     if bytes.len() > limit {
         return Err(LoadError::TooLarge { limit });
     }
-    // Magic, then the version and layer: 1 and 0 for a core module, 13 and 1
-    // for a component.
+    // The magic bytes, then the version and the layer: 1 and 0 for a core module,
+    // 13 and 1 for a component.
     match bytes {
         [] => Err(LoadError::Empty),
         [b'\0', b'a', b's', b'm', _, _, 0, 0, ..] => Err(LoadError::CoreModule),
@@ -74,20 +74,21 @@ pub(super) fn check_file(bytes: &[u8], limit: usize) -> Result<(), LoadError> {
     }
 }
 
-fn read(bytes: &[u8], options: &Options) -> Result<Anatomy, LoadError> {
+fn read_structure(bytes: &[u8], options: &Options) -> Result<Structure, LoadError> {
     check_file(bytes, options.limits.component_bytes)?;
-    Anatomy::read(bytes, FEATURES).map_err(|_| {
-        // The place is told by the validation of the whole.
-        not_compiled(bytes, "its structure is not supported")
+    Structure::parse(bytes, FEATURES).map_err(|_| {
+        // Validating the whole file finds the place of the fault.
+        explain_failure(bytes, "its structure is not supported")
     })
 }
 
-/// The reason why a component is not compiled: it is broken, not supported, or
-/// beyond a limit of the parser; or the compiler's own.
-fn not_compiled(bytes: &[u8], compiler: &str) -> LoadError {
+/// Finds the reason why a component was not compiled: it is damaged, it uses an
+/// unsupported proposal, or it exceeds a limit of the parser. Otherwise the reason
+/// is the compiler's message.
+fn explain_failure(bytes: &[u8], compiler_message: &str) -> LoadError {
     let mut features = FEATURES;
     let mut first = None;
-    // Each proposal that it uses is found by the one before it being allowed.
+    // An error names one missing proposal; the next one shows once that is allowed.
     while let Err(error) = Validator::new_with_features(features).validate_all(bytes) {
         let missing = error.missing_wasm_feature().filter(|missing| !features.contains(*missing));
         let message = first.get_or_insert_with(|| error.to_string());
@@ -100,14 +101,16 @@ fn not_compiled(bytes: &[u8], compiler: &str) -> LoadError {
             None => return LoadError::Damaged(message.clone()),
         }
     }
-    let Some(message) = first else { return LoadError::NotCompiled(compiler.to_owned()) };
-    let names: Vec<_> = features.difference(FEATURES).iter_names().map(|(name, _)| in_words(name)).collect();
+    let Some(message) = first else { return LoadError::NotCompiled(compiler_message.to_owned()) };
+    let names: Vec<_> =
+        features.difference(FEATURES).iter_names().map(|(name, _)| proposal_name(name)).collect();
     let proposals = if names.len() == 1 { "the proposal" } else { "the proposals" };
     LoadError::Unsupported { proposals: format!("{proposals} {}", names.join(" and ")), message }
 }
 
-/// `EXCEPTIONS` as `exceptions`, `CM_ASYNC` as `component-model async`.
-fn in_words(proposal: &str) -> String {
+/// Returns a proposal's name in words: `exceptions` for `EXCEPTIONS`,
+/// `component-model async` for `CM_ASYNC`.
+fn proposal_name(proposal: &str) -> String {
     let words = proposal.to_ascii_lowercase().replace('_', "-");
     match words.strip_prefix("cm-") {
         Some(of_components) => format!("component-model {of_components}"),
@@ -117,10 +120,10 @@ fn in_words(proposal: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::not_compiled;
+    use super::explain_failure;
 
     fn refusal(text: &str) -> String {
-        not_compiled(&wat::parse_str(text).unwrap(), "?").to_string()
+        explain_failure(&wat::parse_str(text).unwrap(), "?").to_string()
     }
 
     #[test]
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_broken_component_is_called_damaged() {
-        let broken = not_compiled(b"\0asm\x0d\0\x01\0\x07\xff", "?").to_string();
+        let broken = explain_failure(b"\0asm\x0d\0\x01\0\x07\xff", "?").to_string();
         assert!(broken.starts_with("is damaged or cut off: "), "{broken}");
     }
 }

@@ -1,24 +1,22 @@
-//! The engine: compiled code, fuel, and where instances live.
+//! The engine that compiles and runs plugins.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, OperatorCost, OptLevel, PoolingAllocationConfig,
     WasmBacktraceDetails,
 };
 
-use super::Wasi;
-use super::compiler::Compiler;
-use super::turnstile::Turnstile;
+use super::options::{Allocator, Options};
+use super::semaphore::Semaphore;
 use crate::ambient::Ambient;
 use crate::limits::Limits;
 
-/// The proposals of WebAssembly that a plugin may use: those of the standard
-/// that need neither threads nor a garbage collector. A later engine does not
-/// add to them by itself.
+/// The WebAssembly proposals that a plugin may use: those of the standard that need
+/// neither threads nor a garbage collector. Listed here, so that a later engine
+/// does not add to them.
 pub(super) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
     .union(WasmFeatures::SIGN_EXTENSION)
@@ -33,53 +31,7 @@ pub(super) const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// How plugins are run.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// What one login may use up.
-    pub limits: Limits,
-    /// What of WASI a plugin finds.
-    pub wasi: Wasi,
-    /// Where instances live.
-    pub allocator: Allocator,
-    /// Whether plugins are compiled for speed. It takes twice as long, and pays
-    /// where more than a few logins are decided. Fuel is the same.
-    pub optimise: bool,
-    /// How many logins run at a time, at most; others wait. Only the pool asks.
-    pub concurrent_logins: u32,
-    /// Where compiled code is kept from one process to the next; none keeps
-    /// nothing. What lies there is trusted: it must be the operator's own.
-    pub cache: Option<PathBuf>,
-    /// Where plugins are compiled.
-    pub compiler: Compiler,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            wasi: Wasi::default(),
-            allocator: Allocator::OnDemand,
-            optimise: true,
-            concurrent_logins: 64,
-            cache: None,
-            compiler: Compiler::default(),
-        }
-    }
-}
-
-/// Where instances live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Allocator {
-    /// Mapped for each login: nothing is reserved. For few logins.
-    OnDemand,
-    /// From a pool that the kernel's `PAGEMAP_SCAN` (Linux 6.7) keeps clean; on
-    /// demand where the kernel does not have it, for without it the pool is the
-    /// slower of the two. For servers and benches.
-    Pool,
-}
-
-/// Why a sandbox did not start.
+/// The reason why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the sandbox did not start: {0}")]
 pub struct StartError(String);
@@ -89,12 +41,12 @@ pub struct StartError(String);
 pub struct Sandbox {
     pub(super) engine: Engine,
     pub(super) options: Options,
-    pub(super) turnstile: Turnstile,
+    pub(super) semaphore: Semaphore,
     pub(super) ambient: Ambient,
 }
 
 impl Sandbox {
-    /// Starts an engine. Deadlines are by this time.
+    /// Starts an engine. Deadlines are measured by the clock of `ambient`.
     ///
     /// # Errors
     ///
@@ -103,23 +55,24 @@ impl Sandbox {
         if !PoolingAllocationConfig::is_pagemap_scan_available() {
             options.allocator = Allocator::OnDemand;
         }
-        let mut config = config(&options);
+        let mut config = new_config(&options);
         if options.allocator == Allocator::Pool {
-            config.allocation_strategy(pool(&options));
+            config.allocation_strategy(new_pool(&options));
         }
         let engine = Engine::new(&config).map_err(|error| StartError(format!("{error:#}")))?;
-        start_clock(&engine)?;
+        start_ticking(&engine)?;
         let pooled = options.allocator == Allocator::Pool;
-        let turnstile = Turnstile::new(if pooled { options.concurrent_logins } else { u32::MAX });
-        Ok(Self { engine, options, turnstile, ambient: ambient.clone() })
+        let semaphore = Semaphore::new(if pooled { options.concurrent_logins } else { u32::MAX });
+        Ok(Self { engine, options, semaphore, ambient: ambient.clone() })
     }
 
-    /// An engine that compiles for such a sandbox and runs nothing.
+    /// Creates an engine that compiles for a sandbox with these options, and runs
+    /// nothing.
     pub(super) fn start_compiler(options: &Options) -> Result<Engine, StartError> {
-        Engine::new(&config(options)).map_err(|error| StartError(format!("{error:#}")))
+        Engine::new(&new_config(options)).map_err(|error| StartError(format!("{error:#}")))
     }
 
-    /// The time that deadlines are by.
+    /// The clock that deadlines are measured by.
     #[must_use]
     pub fn ambient(&self) -> &Ambient {
         &self.ambient
@@ -134,30 +87,31 @@ impl Sandbox {
         }
     }
 
-    /// What one login may use up.
+    /// The limits of one login.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.options.limits
     }
 }
 
-/// Everything that compiled code depends on.
-fn config(options: &Options) -> Config {
+/// The engine's configuration, as far as compiled code depends on it.
+fn new_config(options: &Options) -> Config {
     let mut config = Config::new();
     config
         .wasm_features(FEATURES.complement(), false)
         .wasm_features(FEATURES, true)
-        // Fuel ends what a plugin computes, the same on every machine; a clock
-        // that ticks ends what the host does for it.
+        // Fuel limits the plugin's own work, equally on every machine; the ticking
+        // clock limits the host's work for it.
         .consume_fuel(true)
-        .operator_cost(costs())
+        .operator_cost(operator_costs())
         .epoch_interruption(true)
-        // The same bits on every processor.
+        // Floating-point results have the same bits on every processor.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .max_wasm_stack(options.limits.stack_bytes)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        // A backtrace holds addresses; snapshots of failures must not.
+        // A backtrace holds addresses, which would make snapshots of failures
+        // differ.
         .wasm_backtrace_max_frames(None);
     if !options.optimise {
         config.cranelift_opt_level(OptLevel::None);
@@ -168,20 +122,20 @@ fn config(options: &Options) -> Config {
             .memory_guard_size(64 << 10)
             .memory_reservation_for_growth(0);
     }
-    // Without a cache everything works, only later: that is no failure.
+    // Without a cache everything works, only more slowly, so a failure is ignored.
     if let Some(cache) = options.cache.as_ref().and_then(|directory| open_cache(directory.clone())) {
         config.cache(Some(cache));
     }
     config
 }
 
-/// Growing is a call of the engine, and takes longer than an instruction.
-fn costs() -> OperatorCost {
+/// The fuel of instructions. Growing calls the engine, so it costs the most.
+fn operator_costs() -> OperatorCost {
     OperatorCost { MemoryGrow: u8::MAX, TableGrow: u8::MAX, ..OperatorCost::new() }
 }
 
-/// Lets the engine's clock tick until the engine is gone.
-fn start_clock(engine: &Engine) -> Result<(), StartError> {
+/// Starts the thread that advances the engine's clock until the engine is dropped.
+fn start_ticking(engine: &Engine) -> Result<(), StartError> {
     let engine = engine.weak();
     let ticking = std::thread::Builder::new().name("clock".to_owned()).spawn(move || {
         loop {
@@ -195,10 +149,10 @@ fn start_clock(engine: &Engine) -> Result<(), StartError> {
     ticking.map(drop).map_err(|error| StartError(format!("no thread for its clock: {error}")))
 }
 
-/// How late a deadline is noticed at most.
+/// The interval of the engine's clock: the most that a deadline is exceeded by.
 const TICK: Duration = Duration::from_millis(10);
 
-fn pool(options: &Options) -> PoolingAllocationConfig {
+fn new_pool(options: &Options) -> PoolingAllocationConfig {
     let logins = options.concurrent_logins.max(1);
     let limits = &options.limits;
     let count = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
@@ -209,8 +163,8 @@ fn pool(options: &Options) -> PoolingAllocationConfig {
         .total_core_instances(logins.saturating_mul(instances))
         .total_memories(logins.saturating_mul(memories))
         .total_tables(logins.saturating_mul(tables))
-        // The limits are checked before the pool is asked, the same for both
-        // allocators: the pool's own are never the first to say no.
+        // The host's own limits apply before the pool's, equally for both
+        // allocators; the pool's must not be reached first.
         .max_core_instances_per_component(u32::MAX)
         .max_tables_per_component(u32::MAX)
         .max_memories_per_component(u32::MAX)
@@ -226,10 +180,10 @@ fn pool(options: &Options) -> PoolingAllocationConfig {
     pool
 }
 
-/// Compiled code is run as it lies there: a folder that somebody else can write
-/// to is not used.
+/// Opens the cache of compiled code. Its content is run unchecked, so a folder that
+/// another user can write to is not used.
 fn open_cache(directory: PathBuf) -> Option<Cache> {
-    if !is_our_own(&directory) {
+    if !is_private(&directory) {
         return None;
     }
     let mut config = CacheConfig::new();
@@ -238,14 +192,14 @@ fn open_cache(directory: PathBuf) -> Option<Cache> {
 }
 
 #[cfg(unix)]
-fn is_our_own(directory: &Path) -> bool {
+fn is_private(directory: &Path) -> bool {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    let metadata = made.and_then(|()| std::fs::metadata(directory));
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    let metadata = created.and_then(|()| std::fs::metadata(directory));
     metadata.is_ok_and(|it| it.uid() == rustix::process::geteuid().as_raw() && it.mode() & 0o022 == 0)
 }
 
 #[cfg(not(unix))]
-fn is_our_own(_: &Path) -> bool {
+fn is_private(_: &Path) -> bool {
     true
 }

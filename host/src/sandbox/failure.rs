@@ -1,4 +1,4 @@
-//! The reasons why a plugin does not load, or gives no decision, in words.
+//! The reasons why a plugin does not load or gives no outcome, in words.
 
 use std::time::Duration;
 
@@ -6,28 +6,29 @@ use serde::{Deserialize, Serialize};
 use wasmtime::Trap;
 use wasmtime_wasi::I32Exit;
 
-use super::CONTRACT;
-use super::state::{BeyondLimit, Passed};
-use super::work::SpentOnHost;
+use super::contract::CONTRACT;
+use super::deadline::DeadlinePassed;
+use super::host_fuel::HostFuelSpent;
+use super::resources::BeyondLimit;
 use crate::limits::Limits;
 use crate::model::ApiError;
 
 /// The reason why a plugin does not load.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum LoadError {
-    /// The file has nothing in it.
+    /// The file is empty.
     #[error("is empty; expected a WebAssembly component")]
     Empty,
-    /// The file is something else.
+    /// The file is not WebAssembly.
     #[error("is not WebAssembly; expected a component, which begins with the bytes `\\0asm`")]
     NotWasm,
-    /// The file is a core module.
+    /// The file is a core module instead of a component.
     #[error(
         "is a core WebAssembly module; expected a component (build it for the target wasm32-wasip2, \
          or wrap it with `wasm-tools component new`)"
     )]
     CoreModule,
-    /// The file is broken.
+    /// The file is damaged.
     #[error("is damaged or cut off: {0}")]
     Damaged(String),
     /// The file is larger than allowed.
@@ -36,28 +37,28 @@ pub enum LoadError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The file is good WebAssembly, and uses proposals that are not supported.
+    /// The file is valid WebAssembly that uses unsupported proposals.
     #[error("uses {proposals} of WebAssembly, which this host does not support: {message}")]
     Unsupported {
         /// The proposals.
         proposals: String,
-        /// Where, and which instruction or type.
+        /// The place, and the instruction or type.
         message: String,
     },
-    /// The file goes beyond a limit of the parser.
+    /// The file exceeds a limit of the parser.
     #[error("goes beyond a limit of this host's WebAssembly parser: {0}")]
     BeyondParser(String),
-    /// The file is good WebAssembly that this host's compiler refuses.
+    /// The file is valid WebAssembly that this host's compiler refuses.
     #[error("cannot be compiled by this host: {0}")]
     NotCompiled(String),
-    /// One instance takes more than a login may.
+    /// One instance takes more of a resource than a login may.
     #[error("takes {wanted} {what} at the least; a login may take {limit} (the limit is `{key}`)")]
     BeyondLimit {
         /// The resource.
         what: String,
-        /// How much of it the plugin declares.
+        /// The amount that the plugin declares.
         wanted: u64,
-        /// How much of it there may be.
+        /// The most that is allowed.
         limit: u64,
         /// The limit's key.
         key: String,
@@ -83,91 +84,92 @@ pub enum LoadError {
     /// The plugin is made for another version of the contract.
     #[error("is made for {found}; this host offers {CONTRACT}")]
     OtherVersion {
-        /// The contract's version that the plugin wants.
+        /// The version that the plugin is made for.
         found: String,
     },
-    /// The plugin wants something that the host does not offer.
+    /// The plugin imports something that the host does not offer.
     #[error("wants `{name}`, which is not offered; {offered}")]
     NotOffered {
         /// The import.
         name: String,
-        /// What is offered instead.
+        /// The imports that are offered, in words.
         offered: String,
     },
-    /// The plugin does not answer logins.
+    /// The plugin does not export the interface that answers logins.
     #[error("does not export `ligature:login/handler@0.1.0`, so it cannot answer a login")]
     NoHandler,
-    /// An interface has the right name and another shape.
+    /// An interface has the right name and different types.
     #[error("does not fit {CONTRACT}: {0}")]
     Mismatch(String),
 }
 
-/// The reason why a plugin gives no decision.
+/// The reason why a plugin gives no outcome.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// It panicked; its message.
+    /// The plugin panicked, with this message.
     #[error("panicked: {0}")]
     Panicked(String),
-    /// It computed for too long.
+    /// The plugin used up its fuel.
     #[error("ran out of fuel: it may use {limit} (the limit is `fuel`)")]
     OutOfFuel {
         /// The limit.
         limit: u64,
     },
-    /// It wanted too much memory.
+    /// The plugin wanted too much memory.
     #[error("ran out of memory: it may use {limit} bytes (the limit is `memory_bytes`)")]
     OutOfMemory {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// It wanted more than it may have of something else.
+    /// The plugin wanted too much of another resource.
     #[error("wanted more than {limit} {what} (the limit is `{key}`)")]
     BeyondLimit {
         /// The resource.
         what: &'static str,
-        /// How much of it there may be.
+        /// The most that is allowed.
         limit: usize,
         /// The limit's key.
         key: &'static str,
     },
-    /// Its calls nested too deeply.
+    /// The plugin's calls were nested too deeply.
     #[error("ran out of stack: its calls are nested too deeply (the limit is `stack_bytes`)")]
     OutOfStack,
-    /// It handed the host too much data in one call.
+    /// The plugin passed too much data to the host in one call.
     #[error("handed over more than {limit} bytes in one call (the limit is `lifted_bytes`)")]
     TooMuchData {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// The login's time was up.
+    /// The login's deadline passed.
     #[error("did not answer within {} ms; the time was up in {during} (the limit is `deadline_ms`)", limit.as_millis())]
     Deadline {
         /// The limit.
         limit: Duration,
-        /// The host call in which that was noticed.
+        /// The host call during which the deadline was found to have passed.
         during: &'static str,
     },
-    /// It ended its own instance.
+    /// The plugin exited, with this status.
     #[error("exited instead of answering (status {0})")]
     Exited(i32),
-    /// It trapped in some other way.
+    /// The plugin trapped for another reason.
     #[error("trapped: {0}")]
     Trapped(String),
-    /// Its answer breaks the contract.
+    /// The plugin's answer breaks the contract.
     #[error("gave an invalid answer: {0}")]
     InvalidAnswer(String),
-    /// It said itself that no decision was possible.
+    /// The plugin returned an error.
     #[error("gave up: {0}")]
     GaveUp(ApiError),
 }
 
 impl Failure {
-    /// What an error of wasmtime's means; `stderr` is what the plugin wrote.
-    pub(super) fn of(error: &wasmtime::Error, stderr: &str, limits: &Limits) -> Self {
-        if let Some(passed) = error.downcast_ref::<Passed>() {
+    /// Translates an error of wasmtime. `stderr` is the plugin's standard error, which
+    /// holds the message of a panic.
+    pub(super) fn from_wasmtime(error: &wasmtime::Error, stderr: &str, limits: &Limits) -> Self {
+        if let Some(passed) = error.downcast_ref::<DeadlinePassed>() {
             return Self::Deadline { limit: passed.limit, during: passed.during };
         }
-        if error.downcast_ref::<SpentOnHost>().is_some() {
+        if error.downcast_ref::<HostFuelSpent>().is_some() {
             return Self::OutOfFuel { limit: limits.fuel };
         }
         if let Some(&BeyondLimit { what, limit, key }) = error.downcast_ref::<BeyondLimit>() {
@@ -190,12 +192,12 @@ impl Failure {
                 Some(message) => Self::Panicked(message),
                 None => Self::Trapped(trap.to_string().trim_start_matches("wasm trap: ").to_owned()),
             },
-            None => Self::of_text(format!("{error:#}"), limits),
+            None => Self::from_text(format!("{error:#}"), limits),
         }
     }
 
-    /// Errors for which wasmtime has a text and no type.
-    fn of_text(text: String, limits: &Limits) -> Self {
+    /// Translates an error that wasmtime distinguishes by its text only.
+    fn from_text(text: String, limits: &Limits) -> Self {
         let beyond = |what, limit, key| Self::BeyondLimit { what, limit, key };
         if text.contains("fuel allocated for hostcalls") {
             Self::TooMuchData { limit: limits.lifted_bytes }
@@ -213,8 +215,9 @@ impl Failure {
     }
 }
 
-/// Rust's panic message and place, on one line: `boom, at src/lib.rs:3:5`.
-/// Another language's last words otherwise.
+/// Finds the message of a panic in the plugin's standard error. In Rust it is the
+/// message and its place, on one line: `boom, at src/lib.rs:3:5`. In other languages
+/// it is the last line.
 fn panic_message(stderr: &str) -> Option<String> {
     let stderr = stderr.trim();
     if let Some(exception) = python_exception(stderr) {
@@ -225,13 +228,14 @@ fn panic_message(stderr: &str) -> Option<String> {
         let message = message.split("\nnote: run with `RUST_BACKTRACE").next().unwrap_or_default().trim();
         return Some(format!("{message}, at {}", place.trim_end_matches(':')));
     }
-    // StarlingMonkey's last words are about itself.
+    // The last line of StarlingMonkey is about StarlingMonkey itself.
     let mut lines = stderr.lines().filter(|line| !line.contains("mozalloc_abort"));
     lines.next_back().map(str::to_owned)
 }
 
-/// The exception of a Python traceback, with the place that it names last:
-/// `KeyError: 'x', at policy.py, line 7`. The panic behind it is the runtime's.
+/// Finds the exception of a Python traceback, with the last place that the traceback
+/// names: `KeyError: 'x', at policy.py, line 7`. It is preferred to the panic of the
+/// Python runtime, which follows it.
 fn python_exception(stderr: &str) -> Option<String> {
     let (_, traceback) = stderr.split_once("Traceback (most recent call last):\n")?;
     let mut place = None;
@@ -265,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn other_languages_have_last_words_too() {
+    fn the_last_line_is_the_message_in_other_languages() {
         assert_eq!(panic_message("Traceback\nValueError: no\n").as_deref(), Some("ValueError: no"));
         assert_eq!(panic_message("  \n"), None);
         let starling = "TypeError: no\nRedirecting call to abort() to mozalloc_abort\n";
@@ -273,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_python_exception_is_told_instead_of_the_runtimes_panic() {
+    fn a_python_exception_is_reported_instead_of_the_runtimes_panic() {
         let stderr = "Traceback (most recent call last):\n  File \"/0/policy.py\", line 7, in on_login\n    x\n\
                       KeyError: 'x'\n\nthread '<unnamed>' panicked at runtime/src/lib.rs:1:2:\nPython function\n";
         assert_eq!(panic_message(stderr).as_deref(), Some("KeyError: 'x', at policy.py, line 7"));

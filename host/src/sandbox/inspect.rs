@@ -1,77 +1,81 @@
-//! The imports and exports of a component, held against the host's.
+//! The report on a component: its imports and exports, and whether it loads.
 
 use serde::Serialize;
 
-use super::anatomy::{Anatomy, Named, Needs};
+use super::contract::contract_of;
 use super::engine::Sandbox;
 use super::failure::LoadError;
+use super::offer;
 use super::plugin::Plugin;
-use super::{Wasi, offer};
+use super::profile::Wasi;
+use super::settings::sha256_hex;
+use super::structure::{Needs, Port, Structure};
 
-/// A component, seen from outside.
+/// A report on a component.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
-    /// Its name in messages.
+    /// The component's name in messages.
     pub name: String,
-    /// Its size in bytes.
+    /// The size, in bytes.
     pub size_bytes: usize,
-    /// SHA-256 of it, in hexadecimal.
+    /// SHA-256 of the file, in hexadecimal.
     pub sha256: String,
-    /// The contract's version that it is made for; none if it does not speak it.
+    /// The contract's version that it is made for; none if it imports and exports no
+    /// interface of the contract.
     pub contract: Option<String>,
-    /// Its imports and exports.
+    /// The imports and exports, each group sorted by name.
     pub items: Vec<Item>,
-    /// The resources that one instance takes at the least.
+    /// The resources that one instance takes at least.
     pub needs: Needs,
-    /// Why it would not load; none if it does.
+    /// The reason why it does not load; none if it does.
     pub refused: Option<String>,
 }
 
 /// One import or export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
-    /// Which way it goes.
+    /// Whether it is an import or an export.
     pub direction: Direction,
     /// The interface, with its version.
     pub name: String,
-    /// Whether the host offers it (an import) or uses it (an export).
+    /// Whether the host offers the import or uses the export.
     pub met: bool,
     /// The functions of the interface that this host does not offer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_offered: Vec<String>,
 }
 
-/// Which way an interface goes.
+/// Whether an interface is imported or exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// The component wants it.
+    /// The component imports it.
     Import,
-    /// The component gives it.
+    /// The component exports it.
     Export,
 }
 
 impl Sandbox {
-    /// Looks at a component, whether it would load or not.
+    /// Reports on a component, whether it loads or not.
     ///
     /// # Errors
     ///
-    /// When the bytes are no component at all, or reading them takes more than
-    /// the limits allow.
+    /// When the bytes are not a component, or reading them takes more than the limits
+    /// allow.
     pub fn inspect(&self, name: &str, bytes: &[u8]) -> Result<Inspection, LoadError> {
         let prepared = self.prepare(bytes);
-        let Some(anatomy) = &prepared.anatomy else {
+        let Some(structure) = &prepared.structure else {
             return Err(prepared.component.err().unwrap_or(LoadError::Empty));
         };
         let loaded = prepared.component.and_then(|component| self.link(name, bytes, component));
-        let items = items(anatomy, self.options.wasi);
+        let items = list_items(structure, self.options.wasi);
         Ok(Inspection {
             name: name.to_owned(),
             size_bytes: bytes.len(),
-            sha256: super::plugin::sha256(bytes),
-            contract: items.iter().find_map(|item| offer::contract_of(&item.name)),
+            sha256: sha256_hex(bytes),
+            contract: items.iter().find_map(|item| contract_of(&item.name)),
             items,
-            needs: anatomy.needs,
+            needs: structure.needs,
             refused: loaded.err().map(|error| error.to_string()),
         })
     }
@@ -81,7 +85,7 @@ impl Plugin {
     /// The plugin's size in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.size
+        self.size_bytes
     }
 
     /// The WASI profile that it runs with.
@@ -91,24 +95,24 @@ impl Plugin {
     }
 }
 
-/// In the order of their names: linkers write them in any.
-fn by_name(items: &[Named]) -> impl Iterator<Item = &Named> {
-    let mut sorted: Vec<&Named> = items.iter().collect();
+/// Sorts by name: linkers write imports and exports in any order.
+fn sort_by_name(ports: &[Port]) -> impl Iterator<Item = &Port> {
+    let mut sorted: Vec<&Port> = ports.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     sorted.into_iter()
 }
 
-fn items(anatomy: &Anatomy, profile: Wasi) -> Vec<Item> {
-    let import = |it: &Named| {
+fn list_items(structure: &Structure, profile: Wasi) -> Vec<Item> {
+    let import = |it: &Port| {
         let not_offered: Vec<String> = offer::functions_not_offered(it).map(str::to_owned).collect();
         let met = offer::is_offered(&it.name, profile) && not_offered.is_empty();
         Item { direction: Direction::Import, name: it.name.clone(), met, not_offered }
     };
-    let export = |it: &Named| Item {
+    let export = |it: &Port| Item {
         direction: Direction::Export,
         name: it.name.clone(),
         met: offer::is_used(&it.name),
         not_offered: Vec::new(),
     };
-    by_name(&anatomy.imports).map(import).chain(by_name(&anatomy.exports).map(export)).collect()
+    sort_by_name(&structure.imports).map(import).chain(sort_by_name(&structure.exports).map(export)).collect()
 }

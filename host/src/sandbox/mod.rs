@@ -1,32 +1,53 @@
-//! Runs plugins: one fresh instance per login, with nothing in it but what
-//! the contract and the WASI profile give. Knows no policy.
+//! Runs plugins: one fresh instance per login, with access to nothing but the
+//! contract's functions and the WASI profile. Knows no policy.
+//!
+//! | files | contents |
+//! |---|---|
+//! | `options`, `engine`, `semaphore` | the engine, and how many logins run at once |
+//! | `structure`, `offer`, `compile`, `compile_child`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
+//! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
+//! | `v0_1`, `contract`, `wasi`, `profile` | the functions that a plugin can call |
+//! | `state`, `deadline`, `resources`, `host_fuel`, `output`, `plugin_log` | the host's state for one login, within its limits |
+//! | `answer_limits`, `messages`, `failure` | the check of what a plugin returns, and failures in words |
 
-mod anatomy;
-mod check;
+mod answer_limits;
 mod compile;
-mod compiler;
+mod compile_child;
+mod contract;
+mod deadline;
 mod engine;
 mod failure;
+mod host_fuel;
+mod input;
 mod inspect;
+mod load;
+mod messages;
 mod offer;
+mod options;
 mod output;
 mod plugin;
+mod plugin_log;
+mod profile;
+mod resources;
+mod semaphore;
+mod settings;
 mod state;
-mod turnstile;
+mod structure;
 mod v0_1;
 mod wasi;
-mod work;
 
-pub use anatomy::Needs;
 pub use compile::read_component;
-pub use compiler::{COMPILE_COMMAND, Cancel, Compiler, compile_for_parent};
-pub use engine::{Allocator, Options, Sandbox, StartError};
+pub use compile_child::{COMPILE_COMMAND, Cancel, compile_for_parent};
+pub use contract::CONTRACT;
+pub use engine::{Sandbox, StartError};
 pub use failure::{Failure, LoadError};
+pub use input::PluginInput;
 pub use inspect::{Direction, Inspection, Item};
-pub use plugin::{Finished, Plugin, Question, Settings, SettingsError, SettingsWarning};
-pub use state::{LogLevel, LogLine, PluginOutput, Used};
-pub(crate) use turnstile::{Inside, Turnstile};
-pub use wasi::Wasi;
-
-/// The contract's version that this host offers.
-pub const CONTRACT: &str = "ligature:login@0.1.0";
+pub use options::{Allocator, Compiler, Options};
+pub use output::PluginOutput;
+pub use plugin::{Plugin, PluginRun, Used};
+pub use plugin_log::{LogLevel, LogLine};
+pub use profile::Wasi;
+pub(crate) use semaphore::{Permit, Semaphore};
+pub use settings::{Settings, SettingsError, SettingsWarning};
+pub use structure::Needs;

@@ -1,9 +1,11 @@
-//! The interfaces and limits that the host offers, held against what a
-//! component asks for.
+//! The check of a component's imports and needs against the interfaces and limits
+//! that the host offers.
 
-use super::anatomy::{Anatomy, Named, Needs};
+use super::contract::{CONTRACT, contract_of, is_compatible};
 use super::failure::LoadError;
-use super::{CONTRACT, Wasi, wasi};
+use super::profile::Wasi;
+use super::structure::{Needs, Port, Structure};
+use super::wasi;
 use crate::limits::Limits;
 
 /// The functions of the contract that the host offers.
@@ -19,10 +21,14 @@ const OFFERED: [(&str, &[&str]); 5] = [
 const USED: [&str; 3] =
     ["ligature:login/handler@", "ligature:login/settings@", "ligature:login/settings-warnings@"];
 
-/// Refuses a component that asks for what is not offered, takes more than the
-/// limits allow, or does not answer logins, before it is compiled.
-pub(super) fn check(anatomy: &Anatomy, profile: Wasi, limits: &Limits) -> Result<(), LoadError> {
-    let interfaces = anatomy.needs.interfaces;
+/// Refuses a component that imports something that is not offered, takes more than
+/// the limits allow, or does not answer logins.
+pub(super) fn check_structure(
+    structure: &Structure,
+    profile: Wasi,
+    limits: &Limits,
+) -> Result<(), LoadError> {
+    let interfaces = structure.needs.interfaces;
     if interfaces > limits.interfaces as u64 {
         return Err(LoadError::BeyondLimit {
             what: "imports and exports".to_owned(),
@@ -31,36 +37,36 @@ pub(super) fn check(anatomy: &Anatomy, profile: Wasi, limits: &Limits) -> Result
             key: "interfaces".to_owned(),
         });
     }
-    for name in anatomy.imports.iter().chain(&anatomy.exports).map(|it| it.name.as_str()) {
+    for name in structure.imports.iter().chain(&structure.exports).map(|it| it.name.as_str()) {
         if let Some(contract) = contract_of(name)
             && !is_compatible(&contract, CONTRACT)
         {
             return Err(LoadError::OtherVersion { found: contract });
         }
     }
-    for import in &anatomy.imports {
+    for import in &structure.imports {
         if import.is_types_only() {
             continue;
         }
         if !is_offered(&import.name, profile) {
             return Err(LoadError::NotOffered {
                 name: import.name.clone(),
-                offered: offered_instead(&import.name, profile),
+                offered: describe_offer(&import.name, profile),
             });
         }
         if let Some(function) = functions_not_offered(import).next() {
             let (_, functions) =
-                OFFERED.iter().find(|it| is_named(&import.name, it.0)).unwrap_or(&OFFERED[0]);
+                OFFERED.iter().find(|it| is_version_of(&import.name, it.0)).unwrap_or(&OFFERED[0]);
             return Err(LoadError::NotOffered {
                 name: format!("{}#{function}", import.name),
                 offered: format!("of that interface this host offers {}", functions.join(", ")),
             });
         }
     }
-    if !anatomy.exports.iter().any(|it| it.name.starts_with("ligature:login/handler@")) {
+    if !structure.exports.iter().any(|it| it.name.starts_with("ligature:login/handler@")) {
         return Err(LoadError::NoHandler);
     }
-    check_needs(&anatomy.needs, limits)
+    check_needs(&structure.needs, limits)
 }
 
 fn check_needs(needs: &Needs, limits: &Limits) -> Result<(), LoadError> {
@@ -85,27 +91,12 @@ fn check_needs(needs: &Needs, limits: &Limits) -> Result<(), LoadError> {
     within("bytes of stack for one function", needs.stack_bytes, limits.stack_bytes, "stack_bytes")
 }
 
-/// `ligature:login@0.1.0` of `ligature:login/users@0.1.0`.
-pub(super) fn contract_of(name: &str) -> Option<String> {
-    let (_, version) = name.strip_prefix("ligature:login/")?.split_once('@')?;
-    Some(format!("ligature:login@{version}"))
-}
-
-/// Whether two versioned names differ in nothing but the patch version.
-fn is_compatible(a: &str, b: &str) -> bool {
-    fn minor(name: &str) -> Option<(&str, &str)> {
-        let (_, version) = name.rsplit_once('@')?;
-        let mut numbers = version.split('.');
-        Some((numbers.next()?, numbers.next()?))
-    }
-    minor(a) == minor(b)
-}
-
-fn is_named(name: &str, interface: &str) -> bool {
+/// Returns whether a versioned name is one of this interface.
+fn is_version_of(name: &str, interface: &str) -> bool {
     name.split_once('@').is_some_and(|(it, _)| it == interface)
 }
 
-/// Whether the host offers this interface, in a version that is compatible.
+/// Returns whether the host offers this interface in a compatible version.
 pub(super) fn is_offered(name: &str, profile: Wasi) -> bool {
     match name.split_once('@') {
         Some((interface, _)) if interface.starts_with("ligature:login/") => {
@@ -113,28 +104,29 @@ pub(super) fn is_offered(name: &str, profile: Wasi) -> bool {
         }
         Some((interface, version)) => {
             version.strip_prefix(wasi::VERSION).is_some_and(|rest| rest.starts_with('.'))
-                && profile.interfaces().any(|offered| offered.name == interface)
+                && wasi::interfaces(profile).any(|offered| offered.name == interface)
         }
         None => false,
     }
 }
 
-/// The functions of an interface of the contract that a later version of the
-/// contract has and this host does not.
-pub(super) fn functions_not_offered(import: &Named) -> impl Iterator<Item = &str> {
-    let offered = OFFERED.iter().find(|(interface, _)| is_named(&import.name, interface));
+/// Returns the imported functions of an interface of the contract that this host
+/// does not offer, because a later version of the contract has added them.
+pub(super) fn functions_not_offered(import: &Port) -> impl Iterator<Item = &str> {
+    let offered = OFFERED.iter().find(|(interface, _)| is_version_of(&import.name, interface));
     let functions = import.functions.iter().flatten().map(String::as_str);
     functions.filter(move |function| offered.is_some_and(|(_, offered)| !offered.contains(function)))
 }
 
-/// Whether the host calls this interface of a plugin.
+/// Returns whether the host calls this interface of a plugin.
 pub(super) fn is_used(name: &str) -> bool {
     is_compatible(name, CONTRACT) && USED.iter().any(|used| name.starts_with(used))
 }
 
-fn offered_instead(name: &str, profile: Wasi) -> String {
+/// Describes the imports that are offered, to a plugin that imports another one.
+fn describe_offer(name: &str, profile: Wasi) -> String {
     let interface = name.split_once('@').map_or(name, |(interface, _)| interface);
-    let in_virtual = Wasi::Virtual.interfaces().any(|offered| offered.name == interface);
+    let in_virtual = wasi::interfaces(Wasi::Virtual).any(|offered| offered.name == interface);
     if profile == Wasi::Minimal && in_virtual {
         return "the profile `minimal` offers of WASI only cli, io and clocks/wall-clock \
                 (with the profile `virtual` it is there, with nothing behind it: `--wasi virtual`, or \

@@ -1,15 +1,16 @@
-//! Standard output and standard error of a plugin: kept as far as the limit
-//! goes, counted in whole.
+//! Standard output and standard error of a plugin: kept up to a limit, charged in
+//! full.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-use super::work::{COPIED_BYTE, Work};
+use super::host_fuel::{COPIED_BYTE, HostFuel};
 
-/// One stream of one login. Clones share it.
+/// One output stream of one login. Clones share its text.
 #[derive(Clone)]
 pub(super) struct Output(Arc<Mutex<Kept>>);
 
@@ -17,19 +18,19 @@ struct Kept {
     text: Vec<u8>,
     limit: usize,
     written: u64,
-    work: Work,
+    host_fuel: HostFuel,
 }
 
-/// Bytes that may be written at once.
-const AT_ONCE: usize = 64 << 10;
+/// The most bytes of one write.
+const MAX_WRITE: usize = 64 << 10;
 
 impl Output {
-    /// A stream that keeps so many bytes, and charges for all.
-    pub(super) fn new(limit: usize, work: Work) -> Self {
-        Self(Arc::new(Mutex::new(Kept { text: Vec::new(), limit, written: 0, work })))
+    /// Creates a stream that keeps up to `limit` bytes and charges for every one.
+    pub(super) fn new(limit: usize, host_fuel: HostFuel) -> Self {
+        Self(Arc::new(Mutex::new(Kept { text: Vec::new(), limit, written: 0, host_fuel })))
     }
 
-    /// The text, as far as it was kept.
+    /// The text that was kept, and the number of bytes that were dropped.
     pub(super) fn text(&self) -> String {
         let kept = self.lock();
         let mut text = String::from_utf8_lossy(&kept.text).into_owned();
@@ -57,8 +58,8 @@ impl OutputStream for Output {
         let room = kept.limit.saturating_sub(kept.text.len()).min(bytes.len());
         kept.text.extend_from_slice(&bytes[..room]);
         kept.written = kept.written.saturating_add(bytes.len() as u64);
-        kept.work.charge((bytes.len() as u64).saturating_mul(COPIED_BYTE));
-        kept.work.check().map_err(|spent| StreamError::Trap(spent.into()))
+        kept.host_fuel.charge((bytes.len() as u64).saturating_mul(COPIED_BYTE));
+        kept.host_fuel.check().map_err(|spent| StreamError::Trap(spent.into()))
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -66,11 +67,31 @@ impl OutputStream for Output {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(AT_ONCE)
+        Ok(MAX_WRITE)
     }
 }
 
 #[async_trait]
 impl Pollable for Output {
     async fn ready(&mut self) {}
+}
+
+/// Standard output and standard error of a plugin, each up to the limit
+/// `output_bytes`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PluginOutput {
+    /// Standard output.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stdout: String,
+    /// Standard error.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+}
+
+impl PluginOutput {
+    /// Returns whether the plugin wrote nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stdout.is_empty() && self.stderr.is_empty()
+    }
 }

@@ -1,14 +1,17 @@
-//! `ligature:login@0.1.0`: its functions, and its types to and from the
-//! domain's.
+//! The contract `ligature:login@0.1.0`: its functions, and the conversion of its
+//! types to and from the model's.
 
 use serde_json::{Map, Value};
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Instance, InstancePre, Linker};
 
-use super::check::{self, Contract};
-use super::plugin::{Question, SettingsError, SettingsWarning};
-use super::state::{LogLevel, State};
-use super::work::{COPIED_BYTE, MADE_BYTE};
+use super::answer_limits::AnswerLimits;
+use super::host_fuel::{COPIED_BYTE, GENERATED_BYTE};
+use super::input::PluginInput;
+use super::messages::{shorten, shorten_error};
+use super::plugin_log::LogLevel;
+use super::settings::{SettingsError, SettingsWarning};
+use super::state::State;
 use crate::limits::Limits;
 use crate::model::{
     self, Decision, Identity, Level, LinkRequest, Outcome, Reason, Step, User, Verdict, Verification,
@@ -25,7 +28,7 @@ mod bindings {
 
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, reason = "generated code")]
 mod settings_bindings {
-    // The same package, seen through one interface that is optional.
+    // The optional interface `settings` of the same package.
     wasmtime::component::bindgen!({
         path: "../wit",
         inline: "
@@ -39,7 +42,7 @@ mod settings_bindings {
 
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, reason = "generated code")]
 mod warnings_bindings {
-    // The other one.
+    // The optional interface `settings-warnings` of the same package.
     wasmtime::component::bindgen!({
         path: "../wit",
         inline: "
@@ -61,15 +64,15 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Plugin::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }
 
-/// Calls `handler.on-login`, or `handler.on-continue` where there is an answer.
-pub(super) fn ask(
+/// Calls `handler.on-login`, or `handler.on-continue` if there is an answer.
+pub(super) fn call_handler(
     instance: &Plugin,
     store: &mut Store<State>,
-    question: &Question,
+    input: &PluginInput,
 ) -> wasmtime::Result<Result<types::Outcome, types::ApiError>> {
-    let event = event(question);
+    let event = convert_event(input);
     let handler = instance.ligature_login_handler();
-    match question.answer {
+    match input.answer {
         None => handler.call_on_login(store, &event),
         Some(answer) => handler.call_on_continue(store, &event, &answer.into()),
     }
@@ -108,8 +111,8 @@ impl From<Step> for types::Step {
 pub(super) struct Settings(settings::GuestIndices);
 
 impl Settings {
-    /// None if the plugin does not export it.
-    pub(super) fn of(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
+    /// Returns none if the plugin does not export it.
+    pub(super) fn find_in(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
         let engine = pre.engine();
         let exported = pre.component().component_type();
         let name = "ligature:login/settings@0.1.0";
@@ -133,7 +136,7 @@ impl Settings {
         Ok(checked.map_err(|error| SettingsError {
             line: error.line as usize,
             column: error.column as usize,
-            message: check::told(&error.message),
+            message: shorten(&error.message),
         }))
     }
 }
@@ -142,8 +145,8 @@ impl Settings {
 pub(super) struct SettingsWarnings(settings_warnings::GuestIndices);
 
 impl SettingsWarnings {
-    /// None if the plugin does not export it.
-    pub(super) fn of(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
+    /// Returns none if the plugin does not export it.
+    pub(super) fn find_in(pre: &InstancePre<State>) -> wasmtime::Result<Option<Self>> {
         let name = "ligature:login/settings-warnings@0.1.0";
         if pre.component().component_type().get_export(pre.engine(), name).is_none() {
             return Ok(None);
@@ -199,8 +202,9 @@ impl accounts::Host for State {
     fn link(&mut self, request: types::LinkRequest) -> wasmtime::Result<Result<(), types::ApiError>> {
         const CALL: &str = "accounts.link";
         self.enter(CALL)?;
-        // No check of the time afterwards: a link that was made is told.
-        let linked = match link_request(&request, self.contract) {
+        // The deadline is not checked afterwards: the plugin has to know that the
+        // link was made.
+        let linked = match read_link_request(&request, self.answer_limits) {
             Ok(request) => self.api.link(request).map(|_| ()),
             Err(what) => Err(self.api.reject_link(&request.primary, &request.secondary, what)),
         };
@@ -211,8 +215,8 @@ impl accounts::Host for State {
 impl raw::Host for State {
     fn event(&mut self) -> wasmtime::Result<String> {
         self.enter("raw.event")?;
-        let text = object_text(&self.api.event_context());
-        self.work.charge((text.len() as u64).saturating_mul(MADE_BYTE));
+        let text = object_to_text(&self.api.event_context());
+        self.host_fuel.charge((text.len() as u64).saturating_mul(GENERATED_BYTE));
         Ok(text)
     }
 
@@ -223,7 +227,7 @@ impl raw::Host for State {
             serde_json::to_string(&*user).map_err(|error| model::ApiError::Other(error.to_string()))
         });
         let length = text.as_ref().map_or(0, String::len);
-        self.work.charge((length as u64).saturating_mul(MADE_BYTE));
+        self.host_fuel.charge((length as u64).saturating_mul(GENERATED_BYTE));
         Ok(text.map_err(Into::into))
     }
 }
@@ -231,7 +235,7 @@ impl raw::Host for State {
 impl log::Host for State {
     fn write(&mut self, level: log::LogLevel, message: String) -> wasmtime::Result<()> {
         self.enter("log.write")?;
-        self.work.charge((message.len() as u64).saturating_mul(COPIED_BYTE));
+        self.host_fuel.charge((message.len() as u64).saturating_mul(COPIED_BYTE));
         let level = match level {
             log::LogLevel::Debug => LogLevel::Debug,
             log::LogLevel::Info => LogLevel::Info,
@@ -243,8 +247,9 @@ impl log::Host for State {
     }
 }
 
-fn event(question: &Question) -> types::LoginEvent {
-    let event = question.event;
+/// The event as the contract has it.
+fn convert_event(input: &PluginInput) -> types::LoginEvent {
+    let event = input.event;
     let methods = event.authentication.iter().flat_map(|authentication| &authentication.methods);
     let transaction = event.transaction.as_ref();
     types::LoginEvent {
@@ -264,8 +269,8 @@ fn event(question: &Question) -> types::LoginEvent {
                 at: method.timestamp.map(model::Timestamp::as_millis),
             })
             .collect(),
-        settings: question.settings.text().to_owned(),
-        trace: question.trace,
+        settings: input.settings.text().to_owned(),
+        trace: input.trace,
     }
 }
 
@@ -283,8 +288,8 @@ impl From<&User> for types::User {
             roles: user.roles.clone(),
             organizations: user.organizations.clone(),
             mfa_factors: user.mfa_factors(),
-            user_metadata: user.user_metadata.as_ref().map(object_text),
-            app_metadata: user.app_metadata.as_ref().map(object_text),
+            user_metadata: user.user_metadata.as_ref().map(object_to_text),
+            app_metadata: user.app_metadata.as_ref().map(object_to_text),
         }
     }
 }
@@ -318,18 +323,22 @@ impl From<&Identity> for types::Identity {
     }
 }
 
-fn object_text(object: &Map<String, Value>) -> String {
-    // Every key is text, so it is always JSON.
+fn object_to_text(object: &Map<String, Value>) -> String {
+    // Every key is text, so it is always valid JSON.
     serde_json::to_string(object).unwrap_or_else(|_| "{}".to_owned())
 }
 
-/// The link that the plugin asks for, if it keeps to the contract.
-fn link_request(request: &types::LinkRequest, contract: Contract) -> Result<LinkRequest, String> {
+/// Reads a link request within its limits.
+///
+/// # Errors
+///
+/// The fault, in words.
+fn read_link_request(request: &types::LinkRequest, limits: AnswerLimits) -> Result<LinkRequest, String> {
     let object = |field: &str, text: &Option<String>| {
-        text.as_deref().map(|text| contract.metadata(field, text)).transpose()
+        text.as_deref().map(|text| limits.parse_metadata(field, text)).transpose()
     };
     let reasons: Vec<Reason> = request.reasons.iter().cloned().map(Into::into).collect();
-    contract.check_reasons(&reasons).map_err(|what| format!("`reasons`: {what}"))?;
+    limits.check_reasons(&reasons).map_err(|what| format!("`reasons`: {what}"))?;
     Ok(LinkRequest {
         user_metadata: object("user-metadata", &request.user_metadata)?,
         app_metadata: object("app-metadata", &request.app_metadata)?,
@@ -339,8 +348,12 @@ fn link_request(request: &types::LinkRequest, contract: Contract) -> Result<Link
     })
 }
 
-/// The plugin's outcome, if it keeps to the contract.
-pub(super) fn outcome(outcome: types::Outcome, limits: &Limits) -> Result<Outcome, String> {
+/// Reads an outcome within its limits.
+///
+/// # Errors
+///
+/// The fault, in words.
+pub(super) fn read_outcome(outcome: types::Outcome, limits: &Limits) -> Result<Outcome, String> {
     let outcome = Outcome {
         decision: match outcome.decision {
             types::Decision::Proceed => Decision::Proceed,
@@ -358,7 +371,7 @@ pub(super) fn outcome(outcome: types::Outcome, limits: &Limits) -> Result<Outcom
             .collect(),
         counterfactual: outcome.counterfactual,
     };
-    Contract::of(limits).outcome(&outcome)?;
+    AnswerLimits::new(limits).check_outcome(&outcome)?;
     Ok(outcome)
 }
 
@@ -412,7 +425,7 @@ impl From<model::ApiError> for types::ApiError {
 impl From<types::ApiError> for model::ApiError {
     fn from(error: types::ApiError) -> Self {
         use types::ApiError as E;
-        check::error_told(match error {
+        shorten_error(match error {
             E::Refused(why) => Self::Refused(why),
             E::BudgetSpent(which) => Self::BudgetSpent(which),
             E::NotFound(what) => Self::NotFound(what),

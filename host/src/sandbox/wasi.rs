@@ -1,11 +1,10 @@
-//! What of WASI a plugin finds. This page is the whole of it: an interface
-//! that is not listed is not linked, and a plugin that wants it does not load.
+//! The WASI interfaces that a plugin can import. This file lists all of them: an
+//! interface that is not listed is not linked, and a plugin that imports it does
+//! not load.
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use wasmtime::component::{HasData, HasSelf, Linker, Resource, ResourceTable};
-use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::cli::WasiCli;
 use wasmtime_wasi::filesystem::WasiFilesystem;
 use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets, sync};
@@ -13,46 +12,24 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::p2::{DynOutputStream, DynPollable, subscribe};
 use wasmtime_wasi::sockets::WasiSockets;
 
-use super::state::{BeyondLimit, State};
-use super::work::{HOST_CALL, MADE_BYTE};
+use super::host_fuel::{GENERATED_BYTE, HOST_CALL};
+use super::profile::Wasi;
+use super::resources::BeyondLimit;
+use super::state::State;
 
-/// The part of WASI that a plugin finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Wasi {
-    /// An empty environment, captured standard error, and the login's time.
-    #[default]
-    Minimal,
-    /// For plugins made from JavaScript or Python, whose runtimes import more:
-    /// everything is there and nothing is behind it. No files, no network,
-    /// seeded random numbers, clocks that only move when slept on.
-    Virtual,
+/// Returns the interfaces that a profile offers, without their versions.
+pub(super) fn interfaces(profile: Wasi) -> impl Iterator<Item = &'static Interface> {
+    let more: &[Interface] = if profile == Wasi::Virtual { VIRTUAL } else { &[] };
+    MINIMAL.iter().chain(more)
 }
 
-impl Wasi {
-    /// The profile's name, as on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Minimal => "minimal",
-            Self::Virtual => "virtual",
-        }
-    }
-
-    /// The interfaces that the profile offers, without their versions.
-    pub(super) fn interfaces(self) -> impl Iterator<Item = &'static Interface> {
-        let more: &[Interface] = if self == Self::Virtual { VIRTUAL } else { &[] };
-        MINIMAL.iter().chain(more)
-    }
-}
-
-/// One interface, and how it is linked.
+/// One interface, and the function that links it.
 pub(super) struct Interface {
     pub(super) name: &'static str,
     pub(super) link: fn(&mut Linker<State>) -> wasmtime::Result<()>,
 }
 
-/// The WASI version that the interfaces are offered in, and compatible ones.
+/// The WASI version of the interfaces; its patch versions are compatible.
 pub(super) const VERSION: &str = "0.2";
 
 const MINIMAL: &[Interface] = &[
@@ -108,16 +85,18 @@ const MINIMAL: &[Interface] = &[
 const VIRTUAL: &[Interface] = &[
     Interface {
         name: "wasi:clocks/monotonic-clock",
-        link: |l| clocks::monotonic_clock::add_to_linker::<_, StoodStill>(l, StillClock::of),
+        link: |l| clocks::monotonic_clock::add_to_linker::<_, HasVirtualClock>(l, VirtualClock::from_state),
     },
     Interface {
         name: "wasi:filesystem/preopens",
-        link: |l| filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, |s| s.nothing().filesystem()),
+        link: |l| {
+            filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, |s| s.virtual_wasi().filesystem())
+        },
     },
     Interface {
         name: "wasi:filesystem/types",
         link: |l| {
-            sync::filesystem::types::add_to_linker::<_, WasiFilesystem>(l, |s| s.nothing().filesystem())
+            sync::filesystem::types::add_to_linker::<_, WasiFilesystem>(l, |s| s.virtual_wasi().filesystem())
         },
     },
     Interface {
@@ -134,36 +113,42 @@ const VIRTUAL: &[Interface] = &[
     },
     Interface {
         name: "wasi:sockets/instance-network",
-        link: |l| sockets::instance_network::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+        link: |l| {
+            sockets::instance_network::add_to_linker::<_, WasiSockets>(l, |s| s.virtual_wasi().sockets())
+        },
     },
     Interface {
         name: "wasi:sockets/ip-name-lookup",
-        link: |l| sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+        link: |l| sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, |s| s.virtual_wasi().sockets()),
     },
     Interface {
         name: "wasi:sockets/network",
         link: |l| {
             sockets::network::add_to_linker::<_, WasiSockets>(l, &Default::default(), |s| {
-                s.nothing().sockets()
+                s.virtual_wasi().sockets()
             })
         },
     },
     Interface {
         name: "wasi:sockets/tcp",
-        link: |l| sync::sockets::tcp::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+        link: |l| sync::sockets::tcp::add_to_linker::<_, WasiSockets>(l, |s| s.virtual_wasi().sockets()),
     },
     Interface {
         name: "wasi:sockets/tcp-create-socket",
-        link: |l| sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+        link: |l| {
+            sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, |s| s.virtual_wasi().sockets())
+        },
     },
     Interface {
         name: "wasi:sockets/udp",
-        link: |l| sync::sockets::udp::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets()),
+        link: |l| sync::sockets::udp::add_to_linker::<_, WasiSockets>(l, |s| s.virtual_wasi().sockets()),
     },
     Interface {
         name: "wasi:sockets/udp-create-socket",
         link: |l| {
-            sync::sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, |s| s.nothing().sockets())
+            sync::sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, |s| {
+                s.virtual_wasi().sockets()
+            })
         },
     },
 ];
@@ -174,11 +159,11 @@ impl HasData for Io {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// The login's time, frozen.
+/// The wall clock: it stands at the login's time.
 impl clocks::wall_clock::Host for State {
     fn now(&mut self) -> wasmtime::Result<clocks::wall_clock::Datetime> {
-        self.work.charge(HOST_CALL);
-        self.work.check()?;
+        self.host_fuel.charge(HOST_CALL);
+        self.host_fuel.check()?;
         let now = Duration::from_millis(self.now.as_millis());
         Ok(clocks::wall_clock::Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
     }
@@ -188,7 +173,7 @@ impl clocks::wall_clock::Host for State {
     }
 }
 
-/// Standard error is kept: a panic's message, a script's backtrace.
+/// Standard error is kept for its panic messages and backtraces.
 impl cli::stderr::Host for State {
     fn get_stderr(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
         let stream: DynOutputStream = Box::new(self.stderr());
@@ -196,7 +181,7 @@ impl cli::stderr::Host for State {
     }
 }
 
-/// Standard output is kept for the author of a plugin.
+/// Standard output is kept for the plugin's author.
 impl cli::stdout::Host for State {
     fn get_stdout(&mut self) -> wasmtime::Result<Resource<DynOutputStream>> {
         let stream: DynOutputStream = Box::new(self.stdout());
@@ -204,27 +189,15 @@ impl cli::stdout::Host for State {
     }
 }
 
-/// The context of the virtual profile's interfaces: no files, no network. Made
-/// only for a plugin that asks.
-pub(super) fn nothing() -> WasiCtx {
-    WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build()
-}
-
-/// The same numbers in every login: a decision must not depend on chance, and a
-/// plugin has no secret to keep.
-pub(super) fn seeded() -> fastrand::Rng {
-    fastrand::Rng::with_seed(0x6c69_6761_7475_7265)
-}
-
 impl State {
-    /// Random bytes, charged by their number before they are made.
-    fn take_random(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        let limit = self.random_bytes;
+    /// Generates random bytes, which are charged first.
+    fn random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        let limit = self.max_random_bytes;
         let length = usize::try_from(length).ok().filter(|length| *length <= limit);
         let beyond = BeyondLimit { what: "random bytes in one call", limit, key: "random_bytes" };
         let length = length.ok_or(beyond)?;
-        self.work.charge(HOST_CALL.saturating_add((length as u64).saturating_mul(MADE_BYTE)));
-        self.work.check()?;
+        self.host_fuel.charge(HOST_CALL.saturating_add((length as u64).saturating_mul(GENERATED_BYTE)));
+        self.host_fuel.check()?;
         let mut bytes = vec![0; length];
         self.random.fill(&mut bytes);
         Ok(bytes)
@@ -233,24 +206,24 @@ impl State {
 
 impl random::random::Host for State {
     fn get_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        self.take_random(length)
+        self.random_bytes(length)
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        self.work.charge(HOST_CALL);
-        self.work.check()?;
+        self.host_fuel.charge(HOST_CALL);
+        self.host_fuel.check()?;
         Ok(self.random.u64(..))
     }
 }
 
 impl random::insecure::Host for State {
     fn get_insecure_random_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
-        self.take_random(length)
+        self.random_bytes(length)
     }
 
     fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
-        self.work.charge(HOST_CALL);
-        self.work.check()?;
+        self.host_fuel.charge(HOST_CALL);
+        self.host_fuel.check()?;
         Ok(self.random.u64(..))
     }
 }
@@ -261,29 +234,30 @@ impl random::insecure_seed::Host for State {
     }
 }
 
-/// The monotonic clock of the virtual profile. wasmtime-wasi's would let a
-/// plugin sleep for real, which no fuel stops; here whoever sleeps wakes at
-/// once, and the clock has moved by as much.
-struct StoodStill;
+/// Provides the monotonic clock of the virtual profile. A plugin that sleeps wakes
+/// at once, and the clock has advanced by as much. With wasmtime-wasi's clock a
+/// plugin would really sleep, which costs no fuel.
+struct HasVirtualClock;
 
-impl HasData for StoodStill {
-    type Data<'a> = StillClock<'a>;
+impl HasData for HasVirtualClock {
+    type Data<'a> = VirtualClock<'a>;
 }
 
-pub(super) struct StillClock<'a> {
+/// The monotonic clock of the virtual profile.
+pub(super) struct VirtualClock<'a> {
     now: &'a mut u64,
     table: &'a mut ResourceTable,
 }
 
-impl StillClock<'_> {
-    fn of(state: &mut State) -> StillClock<'_> {
-        // A clock that is slept on is a handle that is made, polled and dropped.
-        state.work.charge(5 * HOST_CALL);
-        StillClock { now: &mut state.slept_ns, table: &mut state.table }
+impl VirtualClock<'_> {
+    fn from_state(state: &mut State) -> VirtualClock<'_> {
+        // Sleeping creates, polls and drops a handle.
+        state.host_fuel.charge(5 * HOST_CALL);
+        VirtualClock { now: &mut state.slept_ns, table: &mut state.table }
     }
 }
 
-impl clocks::monotonic_clock::Host for StillClock<'_> {
+impl clocks::monotonic_clock::Host for VirtualClock<'_> {
     fn now(&mut self) -> wasmtime::Result<u64> {
         Ok(*self.now)
     }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::decide::DecidedInOrder;
+use crate::decide::LoginDecision;
 use crate::directory::DirectoryState;
 
 /// What the tenant counts.
@@ -170,7 +170,7 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    pub(crate) fn decided<A>(&self, decided: &DecidedInOrder<A>) {
+    pub(crate) fn decided<A>(&self, decided: &LoginDecision<A>) {
         self.decisions.get_or_create(&Named { kind: decided.outcome.decision.kind() }).inc();
         let codes: BTreeSet<&str> =
             decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();

@@ -33,8 +33,8 @@ mod state;
 mod store;
 
 pub use config::{
-    Account, Api, Client, Config, ConfigError, Connection, Lifetimes, OnFailure, PasswordHash, RateLimit,
-    RateLimits, Role, SeedUser,
+    Account, Api, Client, Config, ConfigError, Connection, Lifetimes, PasswordHash, RateLimit, RateLimits,
+    Role, SeedUser,
 };
 pub use metrics::MissingLines;
 pub use people::random::secret as random_secret;

@@ -14,9 +14,9 @@ pub mod types;
 
 use std::sync::Arc;
 
-use ligature_host::decide::{Round, until_settled};
+use ligature_host::decide::{Round, decide_until_settled};
 use ligature_host::directory::{Administration, ArrivalError, Directory, Memory, PluginVersion, arrive};
-use ligature_host::guard::{self, Guard};
+use ligature_host::guard::{Guard, GuardedLogin};
 use ligature_host::limits::Limits;
 use ligature_host::model::{Answer, Decision, LinkRequest, LoginEvent, Outcome, Timestamp};
 use link_policy::Policy;
@@ -81,10 +81,10 @@ pub fn log_in_through(
     let Login { event, answer, policy, now } = login;
     let event = arrive(arrived_in, event.clone(), now).map_err(Failure::NotArrived)?;
     let (mut calls, mut links, mut invalid) = (0, Vec::new(), None);
-    let settled = until_settled(&Arc::new(event), &*guarded.clone(), |event, is_first| {
+    let settled = decide_until_settled(&Arc::new(event), &*guarded.clone(), |event, is_first| {
         let answer = answer.filter(|_| is_first);
         let asked = types::event(event);
-        let guarded_login = guard::Login {
+        let guarded_login = GuardedLogin {
             event: event.clone(),
             now,
             proof: answer.and_then(|answer| answer.proof.clone()),
@@ -102,14 +102,14 @@ pub fn log_in_through(
             Some(answer) => on_continue(&asked, &types::answer(answer), policy, &mut bridge),
         };
         let outcome = types::outcome(outcome);
-        invalid = bridge.guard.check(&outcome).err();
+        invalid = bridge.guard.check_outcome(&outcome).err();
         if let (None, Decision::Suggest { .. }) = (&invalid, &outcome.decision) {
             // A prompt that is not counted is asked once more; the login goes on.
             let _ = bridge.guard.note_prompt();
         }
         calls += bridge.calls;
         links.append(&mut bridge.links);
-        Round { outcome, lost: bridge.guard.lost().to_vec(), asked: () }
+        Round { outcome, lost_accounts: bridge.guard.lost_accounts().to_vec(), run: () }
     });
     if let Some(why) = invalid {
         return Err(Failure::InvalidAnswer(why));

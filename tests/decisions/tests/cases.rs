@@ -12,7 +12,7 @@ use std::sync::Arc;
 use decision_tests::{Decided, Login, log_in_through};
 use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::directory::Directory;
-use ligature_host::harness::{Case, Faulty, snapshot_path};
+use ligature_host::harness::{Case, snapshot_path};
 use ligature_host::model::{LinkRequest, mask_addresses};
 use link_policy::Policy;
 use serde_json::{Value, json};
@@ -50,9 +50,9 @@ fn check(file: &Path) -> Result<(), Failed> {
 
 fn decided(case: &Case) -> Result<Value, Failed> {
     let policy = Policy::read(&case.policy.text).map_err(|error| error.message)?;
-    let (memory, case) = case.arrived()?;
+    let (memory, case) = case.arrive()?;
     let memory = Arc::new(memory);
-    let guarded: Arc<dyn Directory> = Arc::new(Faulty::new(memory.clone(), &case));
+    let guarded: Arc<dyn Directory> = Arc::new(case.faulty_directory(memory.clone()));
     let login = Login { event: &case.event, answer: case.answer.as_ref(), policy: &policy, now: case.now };
     let Decided { outcome, calls, links } =
         log_in_through(&*memory, guarded, login).map_err(|failure| format!("{failure:?}"))?;

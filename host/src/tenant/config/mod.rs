@@ -22,6 +22,7 @@ pub use role::Role;
 pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
 
+use crate::decide::OnFailure;
 use crate::limits::Limits;
 use crate::policies::PolicyEntry;
 use crate::reading::{object, read_toml_text};
@@ -95,17 +96,6 @@ pub(super) const LEGACY: &str = "is for applications from before 2018: it needs 
 
 fn default_name() -> String {
     "dev".to_owned()
-}
-
-/// What becomes of a login whose plugin fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnFailure {
-    /// It goes on, unlinked.
-    #[default]
-    Proceed,
-    /// It ends.
-    Deny,
 }
 
 /// An API of one's own: an audience for access tokens.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::decide::{self, GoesOnAs, On, Undecided, decide_in_order};
+use crate::decide::{DecisionContext, DecisionRequest, FinalUser, decide_login};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_again};
 use crate::model::{
     Answer, ApiError, Decision, Identity, LoginEvent, Step, Timestamp, User, Verification, mask_addresses,
 };
 use crate::policies::Policy;
-use crate::tenant::config::{Client, Connection, OnFailure};
+use crate::tenant::config::{Client, Connection};
 use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::event::with_roles;
 use crate::tenant::people::proved::Proved;
@@ -180,13 +180,10 @@ impl Tenant {
         let in_force = self.logins.decider.in_force();
         let policies: Vec<_> = in_force.iter().map(Policy::borrowed).collect();
         let event = Arc::new(event);
-        let login = Undecided { event: &event, now, trace: false, answer: around.answer };
-        let failure = match self.config.on_failure {
-            OnFailure::Proceed => decide::OnFailure::Proceed,
-            OnFailure::Deny => decide::OnFailure::Deny,
-        };
-        let on = On { directory: self.directory.clone(), failure };
-        let decided = decide_in_order(&policies, login, |guard| guard, on);
+        let request = DecisionRequest { event: &event, now, trace: false, answer: around.answer };
+        let context =
+            DecisionContext { directory: self.directory.clone(), on_failure: self.config.on_failure };
+        let decided = decide_login(&policies, request, |guard| guard, context);
 
         for step in decided.overtaken.iter().chain(&decided.steps) {
             self.tell(step, &masked(&user));
@@ -199,22 +196,22 @@ impl Tenant {
             policy, decision = decided.outcome.decision.kind(), reasons = codes.join(" "), "login decided"
         );
 
-        if let GoesOnAs::User(by_now) = &decided.goes_on_as {
+        if let FinalUser::User(by_now) = &decided.final_user {
             self.end_refresh_tokens(moved(&user, by_now), &by_now.user_id);
             if let Decision::Linked { primary } = &decided.outcome.decision {
                 self.logins.events.linked(around, &user.user_id, primary);
             }
         }
         // Whoever has the identity now: nothing is issued on an older read.
-        let user = match (decided.goes_on_as, decided.outcome.decision) {
-            (GoesOnAs::User(user), _) if user.blocked => return Err(self.blocked(&user)),
-            (GoesOnAs::User(current), Decision::Suggest { step, candidates }) if around.interactive => {
+        let user = match (decided.final_user, decided.outcome.decision) {
+            (FinalUser::User(user), _) if user.blocked => return Err(self.blocked(&user)),
+            (FinalUser::User(current), Decision::Suggest { step, candidates }) if around.interactive => {
                 return Ok(LoggedIn::Asked { current, step, candidates, policy });
             }
-            (GoesOnAs::User(user), _) => user,
-            (GoesOnAs::Nobody, Decision::Deny { message }) => return Err(NotLoggedIn::Denied(message)),
-            (GoesOnAs::Nobody | GoesOnAs::Gone, _) => return Err(NotLoggedIn::Gone),
-            (GoesOnAs::Unknown(error), _) => return Err(failed(error.into())),
+            (FinalUser::User(user), _) => user,
+            (FinalUser::Denied, Decision::Deny { message }) => return Err(NotLoggedIn::Denied(message)),
+            (FinalUser::Denied | FinalUser::Gone, _) => return Err(NotLoggedIn::Gone),
+            (FinalUser::Unknown(error), _) => return Err(failed(error.into())),
         };
         // A count is not worth a login.
         if let Err(error) = self.directory.count_login(&user.user_id, now, around.sender.ip.parse().ok()) {

@@ -1,6 +1,6 @@
 //! The lines that the log has of one policy's decision.
 
-use crate::decide::Decided;
+use crate::decide::PolicyRun;
 use crate::guard::Guard;
 use crate::model::{cut, mask_addresses};
 use crate::sandbox::{LogLevel, LogLine};
@@ -19,7 +19,7 @@ const OUTPUT_LINE: usize = 1 << 10;
 impl Tenant {
     /// Tells the operator what one policy did: its failure, its refusals, its own
     /// log and output.
-    pub(crate) fn tell(&self, step: &Decided<Guard>, user: &str) {
+    pub(crate) fn tell(&self, step: &PolicyRun<Guard>, user: &str) {
         let policy = step.policy.as_str();
         if let Some(failure) = &step.failure {
             let failure = failure.to_string();

@@ -7,7 +7,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 
 use crate::directory::Credential;
 use crate::password_hash::Hash;
-use crate::sandbox::{Inside, Turnstile};
+use crate::sandbox::{Permit, Semaphore};
 use crate::tenant::config::PasswordHash;
 use crate::tenant::people::attempts::{Attempt, Attempts, TooMany};
 
@@ -26,7 +26,7 @@ pub(crate) struct Passwords {
     nobody: String,
     attempts: Attempts,
     /// Each hash takes its memory.
-    at_a_time: Turnstile,
+    at_a_time: Semaphore,
     waiting: AtomicU32,
 }
 
@@ -58,7 +58,7 @@ impl Passwords {
             argon2,
             nobody,
             attempts: Attempts::new(),
-            at_a_time: Turnstile::new(cores),
+            at_a_time: Semaphore::new(cores),
             waiting: AtomicU32::new(0),
         }
     }
@@ -116,9 +116,9 @@ impl Passwords {
         self.attempts.forgive(login);
     }
 
-    fn one_of_few(&self) -> Result<Inside<'_>, Wrong> {
+    fn one_of_few(&self) -> Result<Permit<'_>, Wrong> {
         let waiting = self.waiting.fetch_add(1, Ordering::SeqCst);
-        let inside = (waiting < WAITING).then(|| self.at_a_time.enter());
+        let inside = (waiting < WAITING).then(|| self.at_a_time.acquire());
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         inside.ok_or(Wrong::Busy)
     }

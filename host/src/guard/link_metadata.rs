@@ -2,30 +2,32 @@
 
 use serde_json::Value;
 
-use super::answer::NAME;
 use crate::model::{LinkRequest, Metadata, on_one_line};
 
-/// Keys of `app_metadata` by which the host and the tenant keep accounts apart.
-/// Each is about one account, and the built-in policy leaves them where they
-/// are.
+/// The length to which a message shortens a key, in bytes.
+const NAME: usize = 100;
+
+/// Keys of `app_metadata` that mark one account, for the host and the tenant. A
+/// link must not copy them to another account.
 const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
 
-/// Keys that change an object's prototype where JavaScript merges it into
-/// another one, as Auth0's clients do with metadata.
+/// Keys that change an object's prototype when JavaScript merges it into another
+/// object, as Auth0's clients do with metadata.
 const PROTOTYPE: [&str; 3] = ["__proto__", "constructor", "prototype"];
 
-/// The reason why the metadata of a link may not be written; none if it may. `allowed` are
-/// the first-level keys that the operator allows, if not every one.
-pub(super) fn why_not(request: &LinkRequest, allowed: Option<&[String]>) -> Option<String> {
+/// Returns the first fault of a link's metadata, in words; none if it may be
+/// written. `allowed` lists the first-level keys that the operator allows; none
+/// allows every key.
+pub(super) fn find_fault(request: &LinkRequest, allowed: Option<&[String]>) -> Option<String> {
     let objects =
         [("user_metadata", &request.user_metadata), ("app_metadata", &request.app_metadata)].into_iter();
     let mut written = objects.filter_map(|(name, object)| Some((name, object.as_ref()?)));
     written.find_map(|(name, object)| {
-        why_not_keys(name, object, allowed).or_else(|| why_not_prototype(name, object))
+        find_key_fault(name, object, allowed).or_else(|| find_prototype_fault(name, object))
     })
 }
 
-fn why_not_keys(name: &str, object: &Metadata, allowed: Option<&[String]>) -> Option<String> {
+fn find_key_fault(name: &str, object: &Metadata, allowed: Option<&[String]>) -> Option<String> {
     let is_mark = |key: &str| name == "app_metadata" && MARKS.contains(&key);
     object.keys().find_map(|key| {
         let shown = || on_one_line(key, NAME);
@@ -40,19 +42,19 @@ fn why_not_keys(name: &str, object: &Metadata, allowed: Option<&[String]>) -> Op
     })
 }
 
-fn why_not_prototype(name: &str, object: &Metadata) -> Option<String> {
-    let key = object.iter().find_map(|(key, value)| prototype_in(key, value))?;
+fn find_prototype_fault(name: &str, object: &Metadata) -> Option<String> {
+    let key = object.iter().find_map(|(key, value)| find_prototype_key(key, value))?;
     Some(format!("`{name}` holds the key `{key}`, which no link writes"))
 }
 
-fn prototype_in(key: &str, value: &Value) -> Option<&'static str> {
-    PROTOTYPE.into_iter().find(|it| *it == key).or_else(|| prototype_below(value))
+fn find_prototype_key(key: &str, value: &Value) -> Option<&'static str> {
+    PROTOTYPE.into_iter().find(|it| *it == key).or_else(|| find_prototype_key_below(value))
 }
 
-fn prototype_below(value: &Value) -> Option<&'static str> {
+fn find_prototype_key_below(value: &Value) -> Option<&'static str> {
     match value {
-        Value::Array(items) => items.iter().find_map(prototype_below),
-        Value::Object(fields) => fields.iter().find_map(|(key, value)| prototype_in(key, value)),
+        Value::Array(items) => items.iter().find_map(find_prototype_key_below),
+        Value::Object(fields) => fields.iter().find_map(|(key, value)| find_prototype_key(key, value)),
         _ => None,
     }
 }
@@ -61,7 +63,7 @@ fn prototype_below(value: &Value) -> Option<&'static str> {
 mod tests {
     use serde_json::json;
 
-    use super::why_not;
+    use super::find_fault;
     use crate::model::LinkRequest;
 
     fn refused(user: serde_json::Value, app: serde_json::Value, allowed: Option<&[&str]>) -> Option<String> {
@@ -74,7 +76,7 @@ mod tests {
         };
         let allowed: Option<Vec<String>> =
             allowed.map(|keys| keys.iter().map(|key| (*key).to_owned()).collect());
-        why_not(&request, allowed.as_deref())
+        find_fault(&request, allowed.as_deref())
     }
 
     #[test]

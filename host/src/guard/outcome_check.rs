@@ -1,19 +1,19 @@
-//! Whether an answer says what has happened, and names nobody unknown.
+//! The check of a plugin's outcome against what happened in the login.
 
-use super::Guard;
+use super::login_guard::Guard;
 use crate::model::{Decision, Outcome, Reason, on_one_line};
 
-/// A name within a message, in bytes.
-pub(super) const NAME: usize = 100;
+/// The length to which a message shortens a name, in bytes.
+const NAME: usize = 100;
 
 impl Guard {
-    /// Whether an outcome says what has happened and names nobody whom the
-    /// plugin has not been shown.
+    /// Checks that an outcome is true, and names only users that the plugin has
+    /// seen.
     ///
     /// # Errors
     ///
-    /// The fault.
-    pub fn check(&self, outcome: &Outcome) -> Result<(), String> {
+    /// The fault, in words.
+    pub fn check_outcome(&self, outcome: &Outcome) -> Result<(), String> {
         match (&outcome.decision, self.linked()) {
             (Decision::Linked { primary }, Some(linked)) if primary == linked => {}
             (Decision::Linked { .. }, Some(linked)) => {
@@ -30,7 +30,7 @@ impl Guard {
         if let Decision::Suggest { candidates, .. } = &outcome.decision {
             self.check_candidates(candidates)?;
         }
-        match self.stranger_of(&outcome.reasons) {
+        match self.find_unknown_subject(&outcome.reasons) {
             Some(why) => Err(why),
             None => Ok(()),
         }
@@ -43,7 +43,7 @@ impl Guard {
         if candidates.iter().any(|id| self.is_own(id)) {
             return Err("it suggests the login's own user".to_owned());
         }
-        match candidates.iter().find(|id| !self.knows(id)) {
+        match candidates.iter().find(|id| !self.is_known(id)) {
             Some(id) => {
                 let id = on_one_line(id, NAME);
                 Err(format!("it suggests `{id}`, a user that no look-up of this login returned"))
@@ -52,23 +52,14 @@ impl Guard {
         }
     }
 
-    /// The fault, if a reason is about a user that the plugin has not been
-    /// shown.
-    pub(super) fn stranger_of(&self, reasons: &[Reason]) -> Option<String> {
-        let strangers = |reason: &Reason| reason.subject.iter().find(|id| !self.knows(id)).cloned();
+    /// Returns the fault if a reason is about a user that the plugin has not
+    /// seen.
+    pub(super) fn find_unknown_subject(&self, reasons: &[Reason]) -> Option<String> {
+        let unknown = |reason: &Reason| reason.subject.iter().find(|id| !self.is_known(id)).cloned();
         reasons.iter().find_map(|reason| {
-            let stranger = strangers(reason)?;
-            let (code, id) = (on_one_line(&reason.code, NAME), on_one_line(&stranger, NAME));
+            let id = unknown(reason)?;
+            let (code, id) = (on_one_line(&reason.code, NAME), on_one_line(&id, NAME));
             Some(format!("`{code}` is about `{id}`, a user that no look-up of this login returned"))
         })
-    }
-
-    /// The login's own user, its primary, or one that was looked up.
-    fn knows(&self, user_id: &str) -> bool {
-        self.is_own(user_id) || self.seen.contains_key(user_id)
-    }
-
-    fn is_own(&self, user_id: &str) -> bool {
-        user_id == self.user_id || user_id == self.login.event.user.user_id
     }
 }

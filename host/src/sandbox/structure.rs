@@ -1,5 +1,5 @@
-//! The structure of a component: its imports and exports, and the resources
-//! that an instance of it takes at the least. Nothing is compiled.
+//! The structure of a component: its imports and exports, and the resources that an
+//! instance takes at least. Nothing is compiled.
 
 use serde::{Deserialize, Serialize};
 use wasmparser::component_types::ComponentEntityType;
@@ -13,48 +13,49 @@ use crate::model::cut;
 
 /// The structure of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Anatomy {
-    pub(super) imports: Vec<Named>,
-    pub(super) exports: Vec<Named>,
+pub(super) struct Structure {
+    pub(super) imports: Vec<Port>,
+    pub(super) exports: Vec<Port>,
     pub(super) needs: Needs,
 }
 
 /// One import or export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Named {
-    /// Its name, with its version: `ligature:login/users@0.1.0`.
+pub(super) struct Port {
+    /// The name, with its version: `ligature:login/users@0.1.0`.
     pub(super) name: String,
-    /// The names of its functions; none where it is no interface.
+    /// The names of its functions; none if it is not an interface.
     pub(super) functions: Option<Vec<String>>,
 }
 
-impl Named {
-    /// Whether it is an interface that holds types only: it asks for nothing.
+impl Port {
+    /// Returns whether it is an interface of types only, which needs no function of
+    /// the host.
     pub(super) fn is_types_only(&self) -> bool {
         self.functions.as_ref().is_some_and(Vec::is_empty)
     }
 }
 
-/// The resources that one instance of a component takes at the least.
+/// The resources that one instance of a component takes at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Needs {
     /// Instances, of components and of core modules.
     pub instances: u64,
-    /// Interfaces that are imported and exported.
+    /// Imported and exported interfaces.
     pub interfaces: u64,
     /// Linear memories.
     pub memories: u64,
-    /// Linear memory over all memories, in bytes.
+    /// The size of all linear memories, in bytes.
     pub memory_bytes: u64,
     /// Tables.
     pub tables: u64,
-    /// Elements over all tables.
+    /// Elements of all tables.
     pub table_elements: u64,
-    /// Functions over all core instances.
+    /// Functions of all core instances.
     pub functions: u64,
-    /// Globals and imports over all core instances.
+    /// Globals and imports of all core instances.
     pub globals: u64,
-    /// The locals of the function that has most of them, in bytes.
+    /// The largest size of one function's locals, in bytes.
     pub stack_bytes: u64,
 }
 
@@ -71,14 +72,14 @@ impl Needs {
     }
 }
 
-impl Anatomy {
-    /// Reads the structure of a component. The bodies of its functions are read
-    /// and not validated: compiling does that.
+impl Structure {
+    /// Reads the structure of a component. The bodies of its functions are not
+    /// validated; the compiler does that.
     ///
     /// # Errors
     ///
-    /// When the bytes are no component with these features.
-    pub(super) fn read(bytes: &[u8], features: WasmFeatures) -> Result<Self, Error> {
+    /// When the bytes are not a component, or need other features.
+    pub(super) fn parse(bytes: &[u8], features: WasmFeatures) -> Result<Self, Error> {
         let mut parser = Parser::new(0);
         parser.set_features(features);
         let mut validator = Validator::new_with_features(features);
@@ -87,7 +88,7 @@ impl Anatomy {
             let payload = payload?;
             validator.payload(&payload)?;
             if let Some(types) = validator.types(0) {
-                reader.read(&payload, types)?;
+                reader.read_payload(&payload, types)?;
             } else {
                 reader.close();
             }
@@ -97,8 +98,8 @@ impl Anatomy {
     }
 }
 
-/// A module or component that is being read: definitions are counted when they
-/// are made, needs when they are instantiated.
+/// A module or component that is being read. A definition only adds to the needs
+/// when it is instantiated.
 #[derive(Default)]
 struct Frame {
     is_component: bool,
@@ -107,23 +108,25 @@ struct Frame {
     needs: Needs,
 }
 
+/// The state of reading a component: the modules and components around the current
+/// position.
 #[derive(Default)]
 struct Reader {
     frames: Vec<Frame>,
-    imports: Vec<Named>,
-    exports: Vec<Named>,
+    imports: Vec<Port>,
+    exports: Vec<Port>,
     interfaces: u64,
     root: Needs,
 }
 
-/// Interfaces, and functions of one, whose names are kept.
-const NAMES: usize = 1_000;
+/// The most names that are kept, of interfaces and of one interface's functions.
+const MAX_NAMES: usize = 1_000;
 
-/// A name that is kept, in bytes.
+/// The longest name that is kept, in bytes.
 const NAME: usize = 200;
 
 impl Reader {
-    fn read(&mut self, payload: &Payload<'_>, types: TypesRef<'_>) -> Result<(), Error> {
+    fn read_payload(&mut self, payload: &Payload<'_>, types: TypesRef<'_>) -> Result<(), Error> {
         if let Payload::Version { encoding, .. } = payload {
             let is_component = *encoding == Encoding::Component;
             self.frames.push(Frame { is_component, ..Frame::default() });
@@ -142,8 +145,8 @@ impl Reader {
                     if is_root {
                         let entity = types.component_item_for_import(import.name.name);
                         self.interfaces += 1;
-                        if self.imports.len() < NAMES {
-                            self.imports.push(named(import.name.name, entity.map(|it| it.ty), types));
+                        if self.imports.len() < MAX_NAMES {
+                            self.imports.push(read_port(import.name.name, entity.map(|it| it.ty), types));
                         }
                     }
                 }
@@ -155,8 +158,8 @@ impl Reader {
                     if is_root {
                         let entity = types.component_item_for_export(export.name.name);
                         self.interfaces += 1;
-                        if self.exports.len() < NAMES {
-                            self.exports.push(named(export.name.name, entity.map(|it| it.ty), types));
+                        if self.exports.len() < MAX_NAMES {
+                            self.exports.push(read_port(export.name.name, entity.map(|it| it.ty), types));
                         }
                     }
                 }
@@ -177,13 +180,13 @@ impl Reader {
                 for instance in section.clone() {
                     if let ComponentInstance::Instantiate { component_index, .. } = instance? {
                         self.instantiate(|frame| &frame.components, component_index);
-                        // It has tables of its own, be there nothing else in it.
+                        // An instance has tables of its own, even if it is empty.
                         self.define_needs(&Needs { instances: 1, ..Needs::default() });
                     }
                 }
             }
             _ => {
-                self.define_needs(&declared(payload)?);
+                self.define_needs(&read_needs(payload)?);
             }
         }
         Ok(())
@@ -195,8 +198,8 @@ impl Reader {
         }
     }
 
-    /// An import of a module or component. None is offered, so such a component
-    /// does not load; its place among the definitions is kept all the same.
+    /// Defines an imported module or component. The host offers none, so such a
+    /// component does not load; it only takes its index among the definitions.
     fn define_import(&mut self, kind: ComponentExternalKind) {
         let Some(frame) = self.frames.last_mut() else { return };
         match kind {
@@ -206,7 +209,7 @@ impl Reader {
         }
     }
 
-    /// An export, which defines its item once more.
+    /// Defines an exported item again: an export has an index of its own.
     fn define_again(&mut self, kind: ComponentExternalKind, index: u32) {
         let Some(frame) = self.frames.last_mut() else { return };
         let definitions = match kind {
@@ -220,14 +223,14 @@ impl Reader {
 
     fn define_alias(&mut self, alias: &ComponentAlias<'_>) {
         match *alias {
-            // The instance's own needs were counted when it was made. A module
-            // that it hands out is counted as the costliest that there is.
+            // The instance's own needs were counted when it was created. Which module
+            // it exports is not known here, so the costliest one is counted.
             ComponentAlias::InstanceExport { kind: ComponentExternalKind::Module, .. } => {
-                let needs = self.costliest(|frame| &frame.modules);
+                let needs = self.find_costliest(|frame| &frame.modules);
                 self.define(|frame| &mut frame.modules, needs);
             }
             ComponentAlias::InstanceExport { kind: ComponentExternalKind::Component, .. } => {
-                let needs = self.costliest(|frame| &frame.components);
+                let needs = self.find_costliest(|frame| &frame.components);
                 self.define(|frame| &mut frame.components, needs);
             }
             ComponentAlias::Outer { kind, count, index } => {
@@ -257,7 +260,7 @@ impl Reader {
         }
     }
 
-    fn costliest(&self, list: fn(&Frame) -> &Vec<Needs>) -> Needs {
+    fn find_costliest(&self, list: fn(&Frame) -> &Vec<Needs>) -> Needs {
         let mut costliest = Needs::default();
         for needs in self.frames.iter().flat_map(list) {
             costliest.instances = costliest.instances.max(needs.instances);
@@ -278,8 +281,7 @@ impl Reader {
         frame.needs.add(&needs);
     }
 
-    /// The end of a module or component: it becomes a definition of the one
-    /// around it.
+    /// Ends a module or component: it becomes a definition of the one around it.
     fn close(&mut self) {
         let Some(mut frame) = self.frames.pop() else { return };
         if !frame.is_component {
@@ -293,8 +295,8 @@ impl Reader {
     }
 }
 
-/// The needs that one section of a core module declares.
-fn declared(payload: &Payload<'_>) -> Result<Needs, Error> {
+/// Reads the needs that one section of a core module declares.
+fn read_needs(payload: &Payload<'_>) -> Result<Needs, Error> {
     let mut needs = Needs::default();
     match payload {
         Payload::FunctionSection(section) => needs.functions = section.count().into(),
@@ -314,14 +316,14 @@ fn declared(payload: &Payload<'_>) -> Result<Needs, Error> {
                 needs.table_elements = needs.table_elements.saturating_add(table?.ty.initial);
             }
         }
-        Payload::CodeSectionEntry(body) => needs.stack_bytes = locals(body)?,
+        Payload::CodeSectionEntry(body) => needs.stack_bytes = read_locals_size(body)?,
         _ => {}
     }
     Ok(needs)
 }
 
-/// The size of a function's locals, in bytes.
-fn locals(body: &FunctionBody<'_>) -> Result<u64, Error> {
+/// Reads the size of a function's locals, in bytes.
+fn read_locals_size(body: &FunctionBody<'_>) -> Result<u64, Error> {
     let mut bytes: u64 = 0;
     for locals in body.get_locals_reader()? {
         let (count, kind) = locals?;
@@ -331,26 +333,27 @@ fn locals(body: &FunctionBody<'_>) -> Result<u64, Error> {
     Ok(bytes)
 }
 
-fn named(name: &str, entity: Option<ComponentEntityType>, types: TypesRef<'_>) -> Named {
+/// Reads an import or export of the component.
+fn read_port(name: &str, entity: Option<ComponentEntityType>, types: TypesRef<'_>) -> Port {
     let functions = match entity {
         Some(ComponentEntityType::Instance(id)) => {
             let exports = types[id].exports.iter();
             let functions = exports.filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
-            Some(functions.take(NAMES).map(|(name, _)| cut(name, NAME).into_owned()).collect())
+            Some(functions.take(MAX_NAMES).map(|(name, _)| cut(name, NAME).into_owned()).collect())
         }
         _ => None,
     };
-    Named { name: cut(name, NAME).into_owned(), functions }
+    Port { name: cut(name, NAME).into_owned(), functions }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Anatomy, Needs};
+    use super::{Needs, Structure};
     use crate::sandbox::engine::FEATURES;
 
     fn needs(text: &str) -> Needs {
         let bytes = wat::parse_str(text).unwrap();
-        Anatomy::read(&bytes, FEATURES).unwrap().needs
+        Structure::parse(&bytes, FEATURES).unwrap().needs
     }
 
     #[test]

@@ -1,75 +1,36 @@
-//! Whether what a plugin says keeps to the contract, in one place for all that
-//! it can say: an outcome, a link request, a failure, and words about settings.
-//!
-//! An answer that somebody acts on is refused if it does not. A message that only tells
-//! what went wrong (a failure, a settings error) is made to keep to it, because
-//! it would be lost otherwise.
+//! The limits of everything that a plugin returns and that something depends on:
+//! an outcome, a link request, warnings about settings. An answer beyond them is
+//! refused.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
 
-use super::failure::Failure;
-use super::plugin::SettingsWarning;
+use super::settings::SettingsWarning;
 use crate::limits::Limits;
-use crate::model::{ApiError, Decision, Metadata, Outcome, Reason, Verdict, is_bidi_control, on_one_line};
+use crate::model::{Decision, Metadata, Outcome, Reason, Verdict, is_bidi_control, on_one_line};
 
-/// How much a plugin may say: the limits that its words keep to.
+/// The limits of what a plugin returns.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Contract {
+pub(super) struct AnswerLimits {
     text_bytes: usize,
     reasons: usize,
     users: usize,
     metadata_bytes: usize,
 }
 
-/// A reason's code, in bytes.
+/// The longest code of a reason, in bytes.
 const CODE: usize = 64;
 
-/// How deeply metadata that a link writes may be nested.
+/// The deepest nesting of metadata that a link writes.
 const DEPTH: usize = 64;
 
-/// A message that is only told, in bytes.
-const TOLD: usize = 1 << 10;
-
-/// A name within a message, in bytes.
+/// The length to which a message shortens a name, in bytes.
 const NAME: usize = 100;
 
-/// A message as people are told it: on one line, cut at 1 KiB.
-pub(super) fn told(text: &str) -> String {
-    on_one_line(text, TOLD)
-}
-
-/// A failure whose texts are fit to be told.
-pub(super) fn failure(failure: Failure) -> Failure {
-    match failure {
-        Failure::Panicked(message) => Failure::Panicked(told(&message)),
-        Failure::Trapped(how) => Failure::Trapped(told(&how)),
-        Failure::InvalidAnswer(what) => Failure::InvalidAnswer(told(&what)),
-        Failure::GaveUp(error) => Failure::GaveUp(error_told(error)),
-        without_words => without_words,
-    }
-}
-
-/// An error whose text is fit to be told.
-pub(super) fn error_told(error: ApiError) -> ApiError {
-    use ApiError as E;
-    match error {
-        E::Refused(why) => E::Refused(told(&why)),
-        E::BudgetSpent(which) => E::BudgetSpent(told(&which)),
-        E::NotFound(what) => E::NotFound(told(&what)),
-        E::AlreadyLinked(what) => E::AlreadyLinked(told(&what)),
-        E::StateChanged(what) => E::StateChanged(told(&what)),
-        E::Unavailable(how) => E::Unavailable(told(&how)),
-        E::Invalid(what) => E::Invalid(told(&what)),
-        E::Other(what) => E::Other(told(&what)),
-        without_words @ (E::RateLimited { .. } | E::TimedOut | E::TooMany(_)) => without_words,
-    }
-}
-
-impl Contract {
-    pub(super) fn of(limits: &Limits) -> Self {
+impl AnswerLimits {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
             text_bytes: limits.text_bytes,
             reasons: limits.reasons,
@@ -78,12 +39,12 @@ impl Contract {
         }
     }
 
-    /// Whether an outcome may be believed, as far as its form tells.
+    /// Checks the form of an outcome. The guard checks whether it is true.
     ///
     /// # Errors
     ///
-    /// The fault.
-    pub(super) fn outcome(self, outcome: &Outcome) -> Result<(), String> {
+    /// The fault, in words.
+    pub(super) fn check_outcome(self, outcome: &Outcome) -> Result<(), String> {
         if outcome.reasons.is_empty() {
             return Err("it gives no reason".to_owned());
         }
@@ -99,11 +60,11 @@ impl Contract {
         }
     }
 
-    /// Whether these reasons may stand in an outcome or in the journal.
+    /// Checks the reasons of an outcome or of a link.
     ///
     /// # Errors
     ///
-    /// The fault of the first that may not.
+    /// The first fault, in words.
     pub(super) fn check_reasons(self, reasons: &[Reason]) -> Result<(), String> {
         self.check_count("reasons", reasons.len())?;
         reasons.iter().try_for_each(|reason| {
@@ -112,7 +73,7 @@ impl Contract {
             self.check_text(format_args!("the detail of `{code}`"), &reason.detail)?;
             let subjects = reason.subject.len();
             if subjects > self.users {
-                return Err(format!("`{code}` is about {subjects} users; {}", self.most_users()));
+                return Err(format!("`{code}` is about {subjects} users; {}", self.describe_most_users()));
             }
             Ok(())
         })
@@ -128,7 +89,8 @@ impl Contract {
         })
     }
 
-    /// End users see the message: nothing in it may make it say something else.
+    /// End users see the message, so it may not hold characters that change its
+    /// appearance.
     fn check_message(self, message: &str) -> Result<(), String> {
         self.check_text(format_args!("the message of `deny`"), message)?;
         match message.chars().find(|c| is_bidi_control(*c)) {
@@ -142,7 +104,7 @@ impl Contract {
             return Err("it suggests nobody".to_owned());
         }
         if candidates.len() > self.users {
-            return Err(format!("it suggests {} users; {}", candidates.len(), self.most_users()));
+            return Err(format!("it suggests {} users; {}", candidates.len(), self.describe_most_users()));
         }
         let mut suggested = BTreeSet::new();
         match candidates.iter().find(|id| !suggested.insert(*id)) {
@@ -151,12 +113,12 @@ impl Contract {
         }
     }
 
-    /// Metadata for a link to write. Measured before it is parsed.
+    /// Parses the metadata that a link writes. Its length is checked first.
     ///
     /// # Errors
     ///
-    /// The reason why it cannot be written.
-    pub(super) fn metadata(self, field: &str, text: &str) -> Result<Metadata, String> {
+    /// The reason why it cannot be written, in words.
+    pub(super) fn parse_metadata(self, field: &str, text: &str) -> Result<Metadata, String> {
         let most = self.metadata_bytes;
         if text.len() > most {
             return Err(format!(
@@ -173,12 +135,12 @@ impl Contract {
         Ok(metadata)
     }
 
-    /// Whether the warnings about a policy document may be told.
+    /// Checks the warnings about a policy document.
     ///
     /// # Errors
     ///
-    /// The fault of the first that may not.
-    pub(super) fn warnings(self, warnings: &[SettingsWarning]) -> Result<(), String> {
+    /// The first fault, in words.
+    pub(super) fn check_warnings(self, warnings: &[SettingsWarning]) -> Result<(), String> {
         self.check_count("warnings", warnings.len())?;
         warnings.iter().try_for_each(|SettingsWarning { key, attack, message }| {
             let name = on_one_line(key, NAME);
@@ -215,18 +177,18 @@ impl Contract {
         }
     }
 
-    fn most_users(self) -> String {
+    fn describe_most_users(self) -> String {
         format!("at most {} are taken (the limit is `candidates`)", self.users)
     }
 }
 
-/// Whether a text is of printable ASCII, as nearly all are. Without a branch a
-/// byte, so that it is looked at many bytes at a time.
+/// Returns whether a text is printable ASCII, as nearly all are. Without a branch
+/// per byte, so that the compiler can vectorise the loop.
 fn is_plain_ascii(text: &str) -> bool {
     text.bytes().fold(true, |plain, byte| plain & (byte.wrapping_sub(b' ') < b'\x7f' - b' '))
 }
 
-/// A name within a message, escaped when the message is written.
+/// A name within a message. It is escaped only if the message is written.
 struct OnOneLine<'a>(&'a str);
 
 impl fmt::Display for OnOneLine<'_> {
@@ -236,8 +198,8 @@ impl fmt::Display for OnOneLine<'_> {
 }
 
 fn check_code(code: &str) -> Result<(), String> {
-    let is_of_code = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-    if code.is_empty() || code.len() > CODE || !code.bytes().all(is_of_code) {
+    let is_code_byte = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    if code.is_empty() || code.len() > CODE || !code.bytes().all(is_code_byte) {
         let code = on_one_line(code, NAME);
         return Err(format!("the code `{code}` is not of capitals, digits and `_`, 1 to {CODE} of them"));
     }
@@ -248,7 +210,7 @@ fn code_point(c: char) -> String {
     format!("U+{:04X}", u32::from(c))
 }
 
-/// Whether lists and objects are nested in each other deeper than that.
+/// Returns whether lists and objects are nested deeper than `levels`.
 fn is_deeper_than(value: &Value, levels: usize) -> bool {
     let mut inner: Box<dyn Iterator<Item = &Value>> = match value {
         Value::Array(items) => Box::new(items.iter()),
@@ -260,21 +222,20 @@ fn is_deeper_than(value: &Value, levels: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Contract, error_told, failure};
+    use super::AnswerLimits;
     use crate::limits::Limits;
-    use crate::model::ApiError;
-    use crate::sandbox::{Failure, SettingsWarning};
+    use crate::sandbox::SettingsWarning;
 
     #[test]
     fn warnings_keep_to_the_contract() {
-        let contract = Contract::of(&Limits::default());
+        let limits = AnswerLimits::new(&Limits::default());
         let warning = |key: &str, attack: &str, message: &str| SettingsWarning {
             key: key.to_owned(),
             attack: Some(attack.to_owned()),
             message: message.to_owned(),
         };
-        assert_eq!(contract.warnings(&vec![warning("mode", "S-01", &"x".repeat(1024)); 100]), Ok(()));
-        let wrong = |warnings: &[SettingsWarning]| contract.warnings(warnings).unwrap_err();
+        assert_eq!(limits.check_warnings(&vec![warning("mode", "S-01", &"x".repeat(1024)); 100]), Ok(()));
+        let wrong = |warnings: &[SettingsWarning]| limits.check_warnings(warnings).unwrap_err();
         assert_eq!(
             wrong(&[warning("a\u{1b}", "", "")]),
             "the key `a\\u{1b}` of a warning holds the control character U+001B"
@@ -294,46 +255,21 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_on_one_line_whatever_it_is_of() {
-        let text = "one\n\u{1b}[2J".repeat(200_000);
-        let failures =
-            [Failure::Panicked, Failure::Trapped, Failure::InvalidAnswer].map(|of| of(text.clone()));
-        let errors = [
-            ApiError::Refused,
-            ApiError::BudgetSpent,
-            ApiError::NotFound,
-            ApiError::AlreadyLinked,
-            ApiError::StateChanged,
-            ApiError::Unavailable,
-            ApiError::Invalid,
-            ApiError::Other,
-        ];
-        let errors = errors.map(|of| Failure::GaveUp(error_told(of(text.clone()))));
-        for told in failures.into_iter().chain(errors).map(|it| failure(it).to_string()) {
-            assert!(
-                told.len() < 1_100 && told.contains("one\\n\\u{1b}[2J") && told.ends_with('…'),
-                "{told:?}"
-            );
-            assert!(!told.chars().any(char::is_control));
-        }
-    }
-
-    #[test]
     fn metadata_is_nested_64_levels_deep_at_most() {
-        let contract = Contract::of(&Limits::default());
+        let limits = AnswerLimits::new(&Limits::default());
         let nested = |levels: usize| format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels));
-        assert!(contract.metadata("user-metadata", &nested(64)).is_ok());
+        assert!(limits.parse_metadata("user-metadata", &nested(64)).is_ok());
         for levels in [65, 127, 128, 5_000] {
-            assert!(contract.metadata("user-metadata", &nested(levels)).is_err(), "{levels}");
+            assert!(limits.parse_metadata("user-metadata", &nested(levels)).is_err(), "{levels}");
         }
     }
 
     #[test]
     fn metadata_is_measured_to_the_byte() {
-        let contract = Contract::of(&Limits { link_metadata_bytes: 9, ..Limits::default() });
-        assert!(contract.metadata("user-metadata", r#"{"a":"b"}"#).is_ok());
+        let limits = AnswerLimits::new(&Limits { link_metadata_bytes: 9, ..Limits::default() });
+        assert!(limits.parse_metadata("user-metadata", r#"{"a":"b"}"#).is_ok());
         assert_eq!(
-            contract.metadata("user-metadata", r#"{"a":"bc"}"#).unwrap_err(),
+            limits.parse_metadata("user-metadata", r#"{"a":"bc"}"#).unwrap_err(),
             "`user-metadata` is 10 bytes long; a link writes at most 9 (the limit is `link_metadata_bytes`)"
         );
     }

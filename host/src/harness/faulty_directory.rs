@@ -1,5 +1,4 @@
-//! A directory in which things go wrong, or that looks up less than ours, when
-//! the case says so.
+//! A directory with the faults that a case asks for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,34 +6,32 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::case::Case;
 use crate::directory::{Administration, CheckedLink, Directory, Memory, Stored};
 use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
-/// Something that goes wrong at one call of the directory.
+/// A fault of one call of the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// At which call. The host's own re-reading before a link counts as
-    /// `users.get`.
+    /// The call. The host's own reads before a link count as `users.get`.
     pub call: FaultyCall,
-    /// At the how manieth such call, from 1.
+    /// The nth such call, counting from 1.
     pub nth: u32,
-    /// What the directory answers instead.
+    /// The error that the directory returns instead of its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ApiError>,
-    /// Whether the call takes effect all the same, and only its answer is lost.
+    /// Whether the call takes effect, so that only its answer is lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub takes_effect: bool,
-    /// Users as somebody else writes them just before the call.
+    /// Users that another client writes just before the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub meanwhile: Vec<User>,
-    /// Users that somebody else deletes just before the call.
+    /// Ids of users that another client deletes just before the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub meanwhile_deleted: Vec<String>,
 }
 
-/// A call of the directory.
+/// A call that can have a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum FaultyCall {
     /// The look-up by address.
@@ -48,23 +45,28 @@ pub enum FaultyCall {
     Link,
 }
 
-/// A directory with faults.
-pub struct Faulty {
+/// A directory in memory with faults.
+pub struct FaultyDirectory {
     inner: Arc<Memory>,
     faults: Vec<Fault>,
-    /// Whether it finds addresses in exactly their case only.
+    /// Whether look-ups by address are case-sensitive.
     is_exact: bool,
     calls: [AtomicU32; 3],
 }
 
-impl Faulty {
-    /// The directory of this case. Each kind of call is counted from here.
+impl FaultyDirectory {
+    /// Creates a directory with these faults. Each kind of call is counted from 1.
     #[must_use]
-    pub fn new(inner: Arc<Memory>, case: &Case) -> Self {
-        Self { inner, faults: case.faults.clone(), is_exact: case.exact_look_up, calls: Default::default() }
+    pub fn new(inner: Arc<Memory>, faults: Vec<Fault>, is_exact: bool) -> Self {
+        Self { inner, faults, is_exact, calls: Default::default() }
     }
 
-    fn call<T>(&self, call: FaultyCall, done: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    /// Counts a call, and makes it with its faults.
+    fn call_with_faults<T>(
+        &self,
+        call: FaultyCall,
+        make: impl FnOnce() -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         let nth = self.calls[call as usize].fetch_add(1, Ordering::Relaxed) + 1;
         let mut answer = None;
         let mut takes_effect = true;
@@ -81,10 +83,10 @@ impl Faulty {
             }
         }
         match answer {
-            None => done(),
+            None => make(),
             Some(error) => {
                 if takes_effect {
-                    let _ = done();
+                    let _ = make();
                 }
                 Err(error)
             }
@@ -92,9 +94,9 @@ impl Faulty {
     }
 }
 
-impl Directory for Faulty {
+impl Directory for FaultyDirectory {
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
-        self.call(FaultyCall::FindByEmail, || {
+        self.call_with_faults(FaultyCall::FindByEmail, || {
             if self.is_exact {
                 self.inner.find_by_exact_email(email, limit)
             } else {
@@ -108,7 +110,7 @@ impl Directory for Faulty {
     }
 
     fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
-        self.call(FaultyCall::Get, || self.inner.get(user_id))
+        self.call_with_faults(FaultyCall::Get, || self.inner.get(user_id))
     }
 
     fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
@@ -116,7 +118,7 @@ impl Directory for Faulty {
     }
 
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
-        self.call(FaultyCall::Link, || self.inner.link(link))
+        self.call_with_faults(FaultyCall::Link, || self.inner.link(link))
     }
 
     fn patch_metadata(

@@ -1,0 +1,17 @@
+//! Decides one login: runs each policy's plugin in its sandbox behind the
+//! guard, checks its outcome, and then reads again which user has the login's
+//! identity.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `policy.rs` | one policy: run, checked, and what follows from a failure |
+//! | `policies.rs` | several policies in order |
+//! | `race.rs` | the decision again, when another login has linked the accounts |
+
+mod policies;
+mod policy;
+mod race;
+
+pub use policies::{DecisionContext, DecisionRequest, LoginDecision, decide_login};
+pub use policy::{GuardWrapper, OnFailure, Policy, PolicyRun, decide_by_plugin};
+pub use race::{FinalUser, Round, Settled, decide_until_settled};

@@ -1,0 +1,145 @@
+//! One policy's decision on one login.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::directory::Directory;
+use crate::guard::{Guard, GuardedLogin, Refusal};
+use crate::model::{Decision, Level, ManagementApi, Outcome, Reason};
+use crate::sandbox::{Failure, LogLine, Plugin, PluginInput, PluginOutput, PluginRun, Settings, Used};
+
+/// One policy of a login: a plugin and its settings.
+#[derive(Clone, Copy)]
+pub struct Policy<'a> {
+    /// The policy's name in messages and in the trace.
+    pub name: &'a str,
+    /// The plugin.
+    pub plugin: &'a Plugin,
+    /// The plugin's settings.
+    pub settings: &'a Settings,
+}
+
+/// One policy's decision, and everything that belongs to it.
+#[derive(Debug)]
+pub struct PolicyRun<A> {
+    /// The policy's name.
+    pub policy: String,
+    /// The outcome of the login. If the plugin failed, the one that [`OnFailure`]
+    /// gives, with the reason `PLUGIN_FAILED`.
+    pub outcome: Outcome,
+    /// The reason why the plugin gave no valid outcome, if it did not.
+    pub failure: Option<Failure>,
+    /// The guard's refusals.
+    pub refusals: Vec<Refusal>,
+    /// The plugin's log lines.
+    pub log: Vec<LogLine>,
+    /// The plugin's standard output and standard error.
+    pub output: PluginOutput,
+    /// The resources that the plugin used.
+    pub used: Used,
+    /// The wrapper passed in, such as a recorder, with the guard in it.
+    pub api: A,
+}
+
+/// The outcome of a login whose plugin fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// The login proceeds, unlinked.
+    #[default]
+    Proceed,
+    /// The login is denied.
+    Deny,
+}
+
+/// A wrapper around a guard, such as a recorder of its calls.
+pub trait GuardWrapper: ManagementApi {
+    /// Returns the guard within.
+    fn guard(&self) -> &Guard;
+}
+
+impl GuardWrapper for Guard {
+    fn guard(&self) -> &Guard {
+        self
+    }
+}
+
+/// Decides one login by one plugin.
+pub fn decide_by_plugin(
+    plugin: &Plugin,
+    input: &PluginInput,
+    directory: Arc<dyn Directory>,
+    on_failure: OnFailure,
+) -> PolicyRun<Guard> {
+    let policy = Policy { name: plugin.name(), plugin, settings: input.settings };
+    run_policy(policy, input, new_guard(plugin, input, directory), on_failure)
+}
+
+/// Creates the guard of one login for one plugin.
+pub(super) fn new_guard(plugin: &Plugin, input: &PluginInput, directory: Arc<dyn Directory>) -> Guard {
+    let login = GuardedLogin {
+        event: input.event.clone(),
+        now: input.now,
+        proof: input.answer.and_then(|answer| answer.proof.clone()),
+        plugin: plugin.version().clone(),
+        policy_sha256: input.settings.sha256().clone(),
+    };
+    Guard::new(directory, login, plugin.limits())
+}
+
+/// Runs one policy's plugin behind a guard, and checks its outcome.
+pub(super) fn run_policy<A: GuardWrapper>(
+    policy: Policy,
+    input: &PluginInput,
+    wrapped_guard: A,
+    on_failure: OnFailure,
+) -> PolicyRun<A> {
+    let PluginRun { outcome, log, output, used, api } = policy.plugin.run(input, wrapped_guard);
+    let guard = api.guard();
+    let checked = outcome.and_then(|outcome| match guard.check_outcome(&outcome) {
+        Ok(()) => Ok(outcome),
+        Err(fault) => Err(Failure::InvalidAnswer(fault)),
+    });
+    let (mut outcome, failure) = match checked {
+        // A trace that was not requested is dropped: its reader would take it for
+        // one that was.
+        Ok(outcome) if !input.trace => (Outcome { trace: Vec::new(), counterfactual: None, ..outcome }, None),
+        Ok(outcome) => (outcome, None),
+        Err(failure) => (outcome_after_failure(&failure, guard, on_failure), Some(failure)),
+    };
+    if let Decision::Suggest { .. } = &outcome.decision
+        && let Err(error) = guard.note_prompt()
+    {
+        outcome.reasons.push(Reason {
+            code: "PROMPT_NOT_COUNTED".to_owned(),
+            level: Level::Error,
+            subject: vec![input.event.user.user_id.clone()],
+            detail: format!("That the user is asked could not be written down: {error}."),
+        });
+    }
+    let refusals = guard.refusals().to_vec();
+    PolicyRun { policy: policy.name.to_owned(), outcome, failure, refusals, log, output, used, api }
+}
+
+/// The outcome after a plugin failed. A link that was made before the failure is
+/// complete, and stays.
+fn outcome_after_failure(failure: &Failure, guard: &Guard, on_failure: OnFailure) -> Outcome {
+    let (decision, so) = match (on_failure, guard.linked()) {
+        (OnFailure::Deny, _) => {
+            let message = "The login could not be completed. Please try again later.".to_owned();
+            (Decision::Deny { message }, "the login is denied")
+        }
+        (OnFailure::Proceed, Some(primary)) => {
+            (Decision::Linked { primary: primary.to_owned() }, "the link that it had made stays")
+        }
+        (OnFailure::Proceed, None) => (Decision::Proceed, "the login goes on unlinked"),
+    };
+    let reason = Reason {
+        code: "PLUGIN_FAILED".to_owned(),
+        level: Level::Error,
+        subject: Vec::new(),
+        detail: format!("The plugin {failure}; {so}."),
+    };
+    Outcome { decision, reasons: vec![reason], trace: Vec::new(), counterfactual: None }
+}

@@ -1,0 +1,199 @@
+//! Races: another login of the same person may link the accounts while this
+//! login is decided. The login is then decided again.
+
+use std::sync::Arc;
+
+use crate::directory::{Directory, as_user};
+use crate::model::{ApiError, Decision, Level, LoginEvent, Outcome, Reason, User};
+
+/// The user that a login continues as.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FinalUser {
+    /// The user that had the identity after the decision.
+    User(Arc<User>),
+    /// No user: the login is denied.
+    Denied,
+    /// No user: the account was removed during the decision.
+    Gone,
+    /// The directory could not be read. No token may be issued.
+    Unknown(ApiError),
+}
+
+/// The state of a login's accounts after its decision.
+enum Afterwards {
+    /// The decision stands.
+    Settled(FinalUser),
+    /// The identity belongs neither to its user nor to the user that the decision
+    /// linked it into.
+    Unlinked,
+    /// The accounts have changed, so the decision is void.
+    Overtaken(Overtaken),
+}
+
+/// A login whose accounts another login has changed.
+struct Overtaken {
+    /// The same login, as that of the user that has the identity now.
+    event: Arc<LoginEvent>,
+    /// The change.
+    change: AccountChange,
+}
+
+/// A change to the accounts by another login.
+enum AccountChange {
+    /// The account became an identity of the owner, or the owner of the account.
+    Linked { account: String, owner: String },
+    /// An account was changed, and nothing was linked.
+    Changed,
+}
+
+/// One round of deciding a login.
+pub struct Round<R> {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The accounts that another login linked or changed during the round.
+    pub lost_accounts: Vec<String>,
+    /// Anything else that belongs to the round.
+    pub run: R,
+}
+
+/// A login whose decision stands.
+#[derive(Debug)]
+pub struct Settled<R> {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The round that decided.
+    pub run: R,
+    /// The rounds before, on accounts that have changed since.
+    pub overtaken: Vec<R>,
+    /// The user that the login continues as.
+    pub final_user: FinalUser,
+}
+
+/// The most times that a login is decided again.
+const MAX_RETRIES: u32 = 4;
+
+/// Decides a login until its accounts are those that it was decided for.
+/// `decide_once` decides it as the event's user's. Its flag says whether nothing
+/// was linked since the first round, so that the user's answer to a prompt is
+/// still valid.
+pub fn decide_until_settled<R>(
+    first: &Arc<LoginEvent>,
+    directory: &dyn Directory,
+    mut decide_once: impl FnMut(&Arc<LoginEvent>, bool) -> Round<R>,
+) -> Settled<R> {
+    let (mut overtaken, mut event, mut change) = (Vec::new(), first.clone(), None);
+    let mut retries_left = MAX_RETRIES;
+    loop {
+        let Round { outcome, lost_accounts, run } = decide_once(&event, change.is_none());
+        let is_denied = matches!(outcome.decision, Decision::Deny { .. });
+        let is_last = retries_left == 0;
+        let (outcome, final_user) = match read_afterwards(&event, &lost_accounts, &outcome, directory) {
+            Afterwards::Settled(FinalUser::Gone) => (outcome_if_gone(&event), FinalUser::Gone),
+            Afterwards::Unlinked => (outcome_if_unlinked(&event), FinalUser::Denied),
+            Afterwards::Settled(final_user) => (with_race_lost(change.as_ref(), outcome), final_user),
+            Afterwards::Overtaken(_) if is_last && is_denied => (outcome, FinalUser::Denied),
+            Afterwards::Overtaken(_) if is_last => (outcome_if_never_settled(&event), FinalUser::Denied),
+            Afterwards::Overtaken(Overtaken { event: current, change: latest }) => {
+                overtaken.push(run);
+                (event, retries_left) = (current, retries_left - 1);
+                // A change without a link does not say who has the identity now:
+                // it does not replace an earlier link.
+                change = match latest {
+                    AccountChange::Changed => change.or(Some(latest)),
+                    latest => Some(latest),
+                };
+                continue;
+            }
+        };
+        return Settled { outcome, run, overtaken, final_user };
+    }
+}
+
+/// Reads again which user has the identity of this login.
+fn read_afterwards(
+    event: &Arc<LoginEvent>,
+    lost_accounts: &[String],
+    outcome: &Outcome,
+    directory: &dyn Directory,
+) -> Afterwards {
+    let is_denied = matches!(outcome.decision, Decision::Deny { .. });
+    if is_denied && lost_accounts.is_empty() {
+        return Afterwards::Settled(FinalUser::Denied);
+    }
+    let owner = event.identity().map(|identity| directory.owner(identity.key()));
+    let owner = match owner {
+        Some(Ok(Some(owner))) => owner.user,
+        Some(Err(_)) if is_denied => return Afterwards::Settled(FinalUser::Denied),
+        Some(Err(error)) => return Afterwards::Settled(FinalUser::Unknown(error)),
+        Some(Ok(None)) | None => return Afterwards::Settled(FinalUser::Gone),
+    };
+    let before = &event.user.user_id;
+    let (decided_as, is_linked) = match &outcome.decision {
+        Decision::Linked { primary } => (primary, true),
+        _ => (before, false),
+    };
+    let has = |user_id: &String| owner.identities.iter().any(|it| it.as_user_id() == *user_id);
+    let joined = if owner.user_id == *decided_as {
+        lost_accounts.iter().find(|it| !is_linked && has(it))
+    } else {
+        Some(before).filter(|it| owner.user_id != **it && has(it))
+    };
+    let change = match joined {
+        Some(account) => AccountChange::Linked { account: account.clone(), owner: owner.user_id.clone() },
+        None if owner.user_id != *decided_as => return Afterwards::Unlinked,
+        // The login was denied on accounts that have changed; as they are now,
+        // they may be linked.
+        None if is_denied => AccountChange::Changed,
+        None => return Afterwards::Settled(FinalUser::User(owner)),
+    };
+    let event = Arc::new(as_user(LoginEvent::clone(event), &owner));
+    Afterwards::Overtaken(Overtaken { event, change })
+}
+
+/// Adds the reason `RACE_LOST` to an outcome if another login has linked the
+/// accounts. A login that proceeds is `linked` then.
+fn with_race_lost(change: Option<&AccountChange>, mut outcome: Outcome) -> Outcome {
+    let Some(AccountChange::Linked { account, owner }) = change else { return outcome };
+    let detail =
+        format!("Another login was faster: {account} is linked into {owner}, as which this login goes on.");
+    let reason = race_lost_reason(vec![owner.clone(), account.clone()], detail);
+    if let Decision::Proceed = outcome.decision {
+        outcome.decision = Decision::Linked { primary: owner.clone() };
+        outcome.reasons.insert(0, reason);
+    } else {
+        outcome.reasons.push(reason);
+    }
+    outcome
+}
+
+/// The outcome of a login whose account was removed during the decision.
+fn outcome_if_gone(event: &LoginEvent) -> Outcome {
+    let detail = "The account of this login was removed while the login was decided: nobody is logged in.";
+    deny(event, "This account is no longer there.", detail)
+}
+
+/// The outcome of a login whose identity was unlinked during the decision.
+fn outcome_if_unlinked(event: &LoginEvent) -> Outcome {
+    let detail = "The identity of this login was unlinked while the login was decided: nobody is logged in.";
+    deny(event, "Your accounts have just been changed. Please log in again.", detail)
+}
+
+/// The outcome of a login whose accounts changed in every round.
+fn outcome_if_never_settled(event: &LoginEvent) -> Outcome {
+    let detail = "The accounts of this login keep changing while it is decided: nobody is logged in.";
+    deny(event, "The login could not be completed. Please try again later.", detail)
+}
+
+fn deny(event: &LoginEvent, message: &str, detail: &str) -> Outcome {
+    Outcome {
+        decision: Decision::Deny { message: message.to_owned() },
+        reasons: vec![race_lost_reason(vec![event.user.user_id.clone()], detail.to_owned())],
+        trace: Vec::new(),
+        counterfactual: None,
+    }
+}
+
+/// The reason `RACE_LOST`, with the code and level that the built-in policy uses.
+fn race_lost_reason(subject: Vec<String>, detail: String) -> Reason {
+    Reason { code: "RACE_LOST".to_owned(), level: Level::Info, subject, detail }
+}

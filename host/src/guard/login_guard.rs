@@ -1,0 +1,183 @@
+//! The guard of one login: what the plugin has seen, and what was refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::audit::{Audit, Refusal};
+use super::budget::Budget;
+use crate::directory::{Actor, Directory, Evidence, PluginVersion, Provenance, Stored};
+use crate::limits::Limits;
+use crate::model::{Addresses, ApiError, LoginEvent, Metadata, MetadataPatch, Proof, Timestamp, User};
+
+/// The only access that one login's plugin has to the directory.
+pub struct Guard {
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) login: GuardedLogin,
+    /// The user that the login belongs to: its own, or the primary after a link.
+    pub(super) user_id: String,
+    /// None if the login's own address is not verified: every look-up is
+    /// refused then.
+    pub(super) addresses: Option<Addresses>,
+    pub(super) budget: Budget,
+    /// The most users that one look-up may return.
+    pub(super) max_candidates: u32,
+    /// The first-level metadata keys that a link may write; none allows any.
+    pub(super) metadata_keys: Option<Vec<String>>,
+    /// The users that look-ups have returned, with the versions that the plugin
+    /// saw. Bounded by the number of look-ups and their candidates.
+    pub(super) seen: BTreeMap<String, Stored>,
+    /// The primary of the last link, as which the login continues.
+    pub(super) linked: Option<String>,
+    /// Accounts that another login has linked or changed first.
+    pub(super) lost_accounts: Vec<String>,
+    closed: bool,
+    audit: Audit,
+}
+
+/// The login that a guard is for.
+#[derive(Debug, Clone)]
+pub struct GuardedLogin {
+    /// The login's event.
+    pub event: Arc<LoginEvent>,
+    /// The login's time.
+    pub now: Timestamp,
+    /// The user's proof of owning another account, if they were prompted for
+    /// one.
+    pub proof: Option<Proof>,
+    /// The plugin that decides.
+    pub plugin: Arc<PluginVersion>,
+    /// SHA-256 of the policy document, in hexadecimal.
+    pub policy_sha256: Arc<str>,
+}
+
+impl GuardedLogin {
+    /// The journal's record of who links, and on what evidence.
+    pub(super) fn provenance(&self) -> Provenance {
+        Provenance {
+            actor: Actor::Plugin,
+            evidence: Some(Evidence::of(&self.event, self.proof.as_ref())),
+            policy_sha256: Some(self.policy_sha256.to_string()),
+            plugin: Some(PluginVersion::clone(&self.plugin)),
+        }
+    }
+}
+
+impl Guard {
+    /// Creates the guard of a login.
+    #[must_use]
+    pub fn new(directory: Arc<dyn Directory>, login: GuardedLogin, limits: &Limits) -> Self {
+        let user = &login.event.user;
+        let addresses = match &user.email {
+            Some(email) if user.email_verified.is_verified() => Addresses::of(email),
+            _ => None,
+        };
+        Self {
+            directory,
+            user_id: user.user_id.clone(),
+            login,
+            addresses,
+            budget: Budget::new(limits),
+            max_candidates: limits.candidates,
+            metadata_keys: limits.link_metadata_keys.clone(),
+            seen: BTreeMap::new(),
+            linked: None,
+            lost_accounts: Vec::new(),
+            closed: false,
+            audit: Audit::default(),
+        }
+    }
+
+    /// The refusals, equal ones counted as one, in the order of their first
+    /// occurrence. After a hundred different ones, the last entry counts the
+    /// rest.
+    #[must_use]
+    pub fn refusals(&self) -> &[Refusal] {
+        self.audit.refusals()
+    }
+
+    /// The primary that the login's user was linked into, if it was.
+    #[must_use]
+    pub fn linked(&self) -> Option<&str> {
+        self.linked.as_deref()
+    }
+
+    /// The accounts that this login would have been linked with, had another
+    /// login not linked or changed them first. Includes identities that the
+    /// login's user got after its event was made.
+    #[must_use]
+    pub fn lost_accounts(&self) -> &[String] {
+        &self.lost_accounts
+    }
+
+    /// Records that the login's user is prompted, so that policies can limit
+    /// prompts: `app_metadata.linking.prompts` and `.last_prompted_at`.
+    ///
+    /// # Errors
+    ///
+    /// When the directory does not write it; the user may then be prompted once
+    /// more than allowed.
+    pub fn note_prompt(&self) -> Result<(), ApiError> {
+        let stored = self.directory.get(&self.user_id)?;
+        let linking =
+            stored.user.app_metadata.as_ref().and_then(|it| it.get("linking")).and_then(Value::as_object);
+        let mut linking = linking.cloned().unwrap_or_default();
+        let prompts = linking.get("prompts").and_then(Value::as_u64).unwrap_or(0);
+        linking.insert("prompts".to_owned(), Value::from(prompts.saturating_add(1)));
+        linking.insert("last_prompted_at".to_owned(), Value::from(self.login.now.as_millis()));
+        let patch = Metadata::from_iter([("linking".to_owned(), Value::Object(linking))]);
+        let patch = MetadataPatch::app(patch);
+        self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
+    }
+
+    /// Refuses a call that no honest plugin makes, and every later call of the
+    /// login.
+    pub(super) fn refuse_and_close<T>(&mut self, call: &'static str, why: &str) -> Result<T, ApiError> {
+        self.closed = true;
+        self.refuse(call, why)
+    }
+
+    /// Refuses a call, and records why.
+    pub(super) fn refuse<T>(&mut self, call: &'static str, why: &str) -> Result<T, ApiError> {
+        self.record(call, why);
+        Err(ApiError::Refused(why.to_owned()))
+    }
+
+    /// Refuses a call beyond the login's budget, and records which limit it is.
+    pub(super) fn refuse_beyond_budget(&mut self, call: &'static str, limit: String) -> ApiError {
+        self.record(call, &limit);
+        ApiError::BudgetSpent(limit)
+    }
+
+    /// Records why a call was not answered as the plugin wanted.
+    pub(super) fn record(&mut self, call: &'static str, why: &str) {
+        self.audit.record(call, why);
+    }
+
+    /// Refuses the call if the guard was closed.
+    pub(super) fn check_open(&mut self, call: &'static str) -> Result<(), ApiError> {
+        if self.closed {
+            return self.refuse(call, "an earlier call of this login was refused, so no other is answered");
+        }
+        Ok(())
+    }
+
+    /// Keeps the version of a user that the plugin is about to see, and returns
+    /// the user.
+    pub(super) fn mark_seen(&mut self, stored: Stored) -> Arc<User> {
+        self.seen.insert(stored.user.user_id.clone(), stored.clone());
+        stored.user
+    }
+
+    /// Whether the plugin may name this user: the login's own, its primary, or
+    /// one that a look-up returned.
+    pub(super) fn is_known(&self, user_id: &str) -> bool {
+        self.is_own(user_id) || self.seen.contains_key(user_id)
+    }
+
+    /// Whether this user is the login's own, or its primary.
+    pub(super) fn is_own(&self, user_id: &str) -> bool {
+        user_id == self.user_id || user_id == self.login.event.user.user_id
+    }
+}

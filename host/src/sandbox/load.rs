@@ -1,0 +1,101 @@
+//! Loading a plugin: compiled, checked against the contract, and linked.
+
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use super::compile::{Prepared, prepare};
+use super::compile_child::{Cancel, prepare_in_child};
+use super::engine::Sandbox;
+use super::failure::LoadError;
+use super::options::Compiler;
+use super::plugin::Plugin;
+use super::profile::Wasi;
+use super::settings::sha256_hex;
+use super::state::State;
+use super::{v0_1, wasi};
+use crate::directory::PluginVersion;
+
+impl Sandbox {
+    /// Compiles a plugin and checks that it fits the contract. `name` is its name
+    /// in messages.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not a component, or the component imports something that
+    /// is not offered or takes more than the limits allow.
+    pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        self.load_unless(name, bytes, &Cancel::default())
+    }
+
+    /// Loads a plugin as [`Sandbox::load`] does, unless it is cancelled. Only a
+    /// child process is cancelled before its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`], and [`LoadError::Superseded`].
+    pub fn load_unless(&self, name: &str, bytes: &[u8], cancel: &Cancel) -> Result<Plugin, LoadError> {
+        let component = self.prepare_unless(bytes, cancel).component?;
+        self.link(name, bytes, component)
+    }
+
+    /// Loads a trusted plugin: it is compiled in this process, without limits of
+    /// time and memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`].
+    pub fn load_trusted(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        let component = prepare(&self.engine, &self.options, bytes).component?;
+        self.link(name, bytes, component)
+    }
+
+    pub(super) fn prepare(&self, bytes: &[u8]) -> Prepared<Component> {
+        self.prepare_unless(bytes, &Cancel::default())
+    }
+
+    fn prepare_unless(&self, bytes: &[u8], cancel: &Cancel) -> Prepared<Component> {
+        match &self.options.compiler {
+            Compiler::InProcess => prepare(&self.engine, &self.options, bytes),
+            Compiler::Child(program) => prepare_in_child(self, program, bytes, cancel),
+        }
+    }
+
+    pub(super) fn link(&self, name: &str, bytes: &[u8], component: Component) -> Result<Plugin, LoadError> {
+        let wasi = self.options.wasi;
+        let pre = link_imports(&self.engine, &component, wasi)?;
+        let settings = v0_1::Settings::find_in(&pre).map_err(mismatch)?;
+        let warnings = v0_1::SettingsWarnings::find_in(&pre).map_err(mismatch)?;
+        let login = v0_1::PluginPre::new(pre).map_err(mismatch)?;
+        Ok(Plugin {
+            engine: self.engine.clone(),
+            wasi,
+            size_bytes: bytes.len(),
+            semaphore: self.semaphore.clone(),
+            ambient: self.ambient.clone(),
+            limits: self.options.limits.clone(),
+            version: Arc::new(PluginVersion { name: name.to_owned(), sha256: sha256_hex(bytes) }),
+            login,
+            settings,
+            warnings,
+        })
+    }
+}
+
+fn mismatch(error: wasmtime::Error) -> LoadError {
+    LoadError::Mismatch(format!("{error:#}"))
+}
+
+fn link_imports(
+    engine: &Engine,
+    component: &Component,
+    profile: Wasi,
+) -> Result<InstancePre<State>, LoadError> {
+    let mut linker = Linker::<State>::new(engine);
+    for interface in wasi::interfaces(profile) {
+        (interface.link)(&mut linker).map_err(mismatch)?;
+    }
+    v0_1::add_to_linker(&mut linker).map_err(mismatch)?;
+    linker.instantiate_pre(component).map_err(mismatch)
+}
