@@ -27,6 +27,8 @@
 )]
 // Every text is printed through `terminal`, which escapes it.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+// Time and randomness come from `Ambient`; clippy.toml has the functions.
+#![warn(clippy::disallowed_methods)]
 
 pub mod ambient;
 #[cfg(feature = "built-in")]

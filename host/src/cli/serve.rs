@@ -115,6 +115,7 @@ impl Args {
             rotate_key,
             missing_lines,
             early_end,
+            ambient: ambient.clone(),
         };
         let served = serve(opening, |ready| tell(ready, &file, self.directory.is_none()));
         Ok(served?)

@@ -12,12 +12,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
-    /// The time now, by the machine's clock.
-    #[must_use]
-    pub fn now() -> Self {
-        Self::to_the_millisecond(jiff::Timestamp::now())
-    }
-
     /// So many milliseconds after 1970-01-01T00:00:00Z. None if that is beyond
     /// the year 9999.
     #[must_use]

@@ -37,7 +37,6 @@ pub use config::{
     Role, SeedUser,
 };
 pub use metrics::MissingLines;
-pub use people::random::secret as random_secret;
 pub use server::certificates::CertificateError;
 pub use server::early_end::EarlyEnd;
 pub use server::serve::{Opening, Ports, Ready, ServeError, serve};

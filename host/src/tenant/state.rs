@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::ambient::Ambient;
 use crate::directory::{Administration, Credential};
-use crate::model::{Identity, Timestamp, User};
+use crate::model::{Identity, User};
 use crate::tenant::config::{Config, Connection};
 use crate::tenant::logins::Logins;
 use crate::tenant::logins::flows::Verification;
@@ -29,6 +30,7 @@ pub(crate) struct Tenant {
     pub(crate) metrics: Metrics,
     pub(crate) management_limit: Limiter,
     pub(crate) authentication_limit: Limiter,
+    pub(crate) ambient: Ambient,
 }
 
 /// A handle on the tenant, as handlers hold it.
@@ -98,7 +100,7 @@ impl Tenant {
             connection: connection.name.clone(),
             code: None,
             link: Some(format!("{issuer}u/email-verification?ticket={ticket}")),
-            at: Timestamp::now(),
+            at: self.ambient.now(),
         });
     }
 }

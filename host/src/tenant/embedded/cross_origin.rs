@@ -18,7 +18,6 @@ use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::flows::Ticket;
 use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::people::proved::Proved;
-use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -71,8 +70,8 @@ fn authenticated(
     };
     let answer = json!({
         "login_ticket": tenant.logins.flows.login_tickets.put(ticket),
-        "co_verifier": random::secret(),
-        "co_id": random::object_id(),
+        "co_verifier": tenant.ambient.random().secret(),
+        "co_id": tenant.ambient.random().object_id(),
     });
     Ok((browser.into_cookies(), Json(answer)).into_response())
 }

@@ -8,7 +8,7 @@ use contact_syntax::is_email_address;
 use serde_json::{Value, json};
 
 use crate::directory::Credential;
-use crate::model::{self, ApiError, IdentityKey, Metadata, Moment, Timestamp};
+use crate::model::{self, ApiError, IdentityKey, Metadata};
 use crate::tenant::config::Connection;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError, OfDatabase, PASSWORD_CHANGED, USED};
@@ -18,8 +18,7 @@ use crate::tenant::logins::prove::unavailable;
 use crate::tenant::pages::login_pages;
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::passwords::Wrong;
-use crate::tenant::people::proved::Proved;
-use crate::tenant::people::random;
+use crate::tenant::people::proved::bare_user;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -58,9 +57,9 @@ pub(crate) fn made(
         Err(Wrong::Busy) => return Err(OAuthError::busy()),
         Err(_) => return bad("invalid_password", "Password is too weak"),
     };
-    let id = random::object_id();
-    let now = Timestamp::now();
-    let mut user = Proved::new(connection, &id, "pwd").user;
+    let id = tenant.ambient.random().object_id();
+    let now = tenant.ambient.now();
+    let mut user = bare_user(connection, &id);
     let local = email.split_once('@').map_or("", |(local, _)| local);
     user.rest.insert("nickname".to_owned(), local.into());
     user.rest.insert("name".to_owned(), email.as_str().into());
@@ -153,7 +152,7 @@ pub(crate) fn send_reset(
 ) -> Result<(), OAuthError> {
     let email = email.to_ascii_lowercase();
     // Drawn first: a password that is set meanwhile outdates the mail.
-    let (began, at) = (Moment::now(), Timestamp::now());
+    let (began, at) = (tenant.ambient.draw_moment(), tenant.ambient.now());
     if let Some(holder) = holder(tenant, connection, &email).map_err(unavailable)? {
         let (connection, user_id) = (connection.name.clone(), holder.user_id);
         let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), user_id, began };

@@ -8,7 +8,6 @@ use contact_syntax::{is_email_address, is_phone_number};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::model::Timestamp;
 use crate::tenant::config::Connection;
 use crate::tenant::embedded::legacy;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
@@ -21,7 +20,6 @@ use crate::tenant::oauth::authorization_response::refuse;
 use crate::tenant::oauth::authorize::Asked;
 use crate::tenant::people::login_name::passwordless_id;
 use crate::tenant::people::outbox::{Kind, Message};
-use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -29,7 +27,7 @@ use crate::tenant::state::{Shared, Tenant};
 /// Sends a code to an address.
 pub(crate) fn send_code(tenant: &Tenant, connection: &Connection, address: &str) -> Result<(), OAuthError> {
     let address = checked(connection, address)?;
-    let code = random::six_digits();
+    let code = tenant.ambient.random().six_digits();
     keep(tenant, connection, MailedCode::new(code.clone(), &address, Params::default(), None));
     mail(tenant, connection, &address, Some(code), None);
     Ok(())
@@ -59,7 +57,7 @@ fn keep(tenant: &Tenant, connection: &Connection, mailed: MailedCode) {
 fn mail(tenant: &Tenant, connection: &Connection, to: &str, code: Option<String>, link: Option<String>) {
     let kind = if link.is_some() { Kind::Link } else { Kind::Code };
     let (to, connection) = (to.to_owned(), connection.name.clone());
-    tenant.people.outbox.send(Message { to, kind, connection, code, link, at: Timestamp::now() });
+    tenant.people.outbox.send(Message { to, kind, connection, code, link, at: tenant.ambient.now() });
 }
 
 /// `/passwordless/start`.
@@ -110,7 +108,7 @@ fn started(
                 within.set("response_type", "token");
             }
             let address = &checked(connection, address)?;
-            let code = random::six_digits();
+            let code = tenant.ambient.random().six_digits();
             let mut query = Params::default();
             query.set("connection", &connection.name);
             query.set(key, address);

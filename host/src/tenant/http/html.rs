@@ -5,10 +5,17 @@ use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, LOCATION, X_FRAME_OPTI
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
-use crate::tenant::people::random;
+use crate::random::{Random, SystemRandom};
 
 /// The header that says which other origins may embed an answer.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Returns a nonce for the styles and scripts of one page. It comes from the system:
+/// nothing keeps it, and no test needs it twice.
+pub(crate) fn nonce() -> String {
+    let random: &dyn Random = &SystemRandom;
+    random.secret()
+}
 
 /// A page that runs nothing, loads nothing, and that nobody may put into a frame.
 pub(crate) fn page(status: StatusCode, page: askama::Result<String>, nonce: &str) -> Response {
@@ -32,7 +39,7 @@ struct Message<'a> {
 
 /// A page with a title and a text.
 pub(crate) fn message_page(status: StatusCode, title: &str, words: &str) -> Response {
-    let nonce = random::secret();
+    let nonce = nonce();
     page(status, Message { nonce: &nonce, title, words }.render(), &nonce)
 }
 

@@ -61,7 +61,7 @@ impl Tenant {
             if secondary.user.blocked {
                 return Err(not_logged_in(NotLoggedIn::Blocked));
             }
-            let link = checked(&primary, &secondary);
+            let link = checked(&primary, &secondary, self.ambient.now());
             let answer = self.directory.link(&link);
             tracing::info!(
                 target: "audit", client = around.client.client_id, primary = %mask_addresses(&linking.owner),
@@ -141,7 +141,7 @@ impl Tenant {
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),
             provenance: Arc::new(by_user(&user.user_id)),
-            now: Timestamp::now(),
+            now: self.ambient.now(),
         };
         let answer = self.directory.unlink(&unlink);
         let left = |user: &User| user.identities.iter().any(|it| it.key() == identity.key());
@@ -154,7 +154,7 @@ impl Tenant {
     }
 }
 
-fn checked(primary: &Stored, secondary: &Stored) -> CheckedLink {
+fn checked(primary: &Stored, secondary: &Stored, now: Timestamp) -> CheckedLink {
     CheckedLink {
         request: LinkRequest {
             primary: primary.user.user_id.clone(),
@@ -169,7 +169,7 @@ fn checked(primary: &Stored, secondary: &Stored) -> CheckedLink {
             evidence: Some(Evidence::by_will(&primary.user)),
             ..by_user(&primary.user.user_id)
         }),
-        now: Timestamp::now(),
+        now,
     }
 }
 

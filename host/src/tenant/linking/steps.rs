@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::model::{Timestamp, User};
+use crate::model::User;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::linking::request::{
@@ -41,8 +41,9 @@ impl Asked<'_> {
             return self.show_step(authorization, LinkStep::Owner { only: main });
         }
         let session = self.browser.session(&self.tenant.people.sessions);
-        let session =
-            session.filter(|it| authorization.prompt != Prompt::Always && is_fit(it, &authorization));
+        let session = session.filter(|it| {
+            authorization.prompt != Prompt::Always && is_fit(it, &authorization, self.tenant.ambient.now())
+        });
         let Some(session) = session else {
             let only = authorization.connection.clone();
             return self.show_step(authorization, LinkStep::Owner { only });
@@ -59,7 +60,7 @@ impl Asked<'_> {
             }
             Err(why) => return self.refuse_link(&authorization, why),
         }
-        let age = seconds(Timestamp::now()).saturating_sub(seconds(session.proved.at));
+        let age = seconds(self.tenant.ambient.now()).saturating_sub(seconds(session.proved.at));
         if age >= FRESH_S {
             return self.show_step(authorization, LinkStep::Owner { only: None });
         }

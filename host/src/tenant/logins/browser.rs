@@ -4,8 +4,8 @@
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, SameSite, SignedCookieJar};
 
+use crate::ambient::Ambient;
 use crate::tenant::people::proved::Proved;
-use crate::tenant::people::random;
 use crate::tenant::people::sessions::{Session, Sessions};
 use crate::tenant::signing::issuer::Issuer;
 
@@ -13,6 +13,7 @@ use crate::tenant::signing::issuer::Issuer;
 pub(crate) struct Browser {
     jar: SignedCookieJar,
     is_https: bool,
+    ambient: Ambient,
 }
 
 impl Browser {
@@ -21,6 +22,7 @@ impl Browser {
         Self {
             jar: SignedCookieJar::from_headers(headers, sessions.cookie_key()),
             is_https: issuer.is_https(),
+            ambient: sessions.ambient().clone(),
         }
     }
 
@@ -91,7 +93,7 @@ impl Browser {
     /// tickets are valid only in the browser that requested them.
     pub(crate) fn id(&mut self) -> String {
         self.read("browser").unwrap_or_else(|| {
-            let id = random::secret();
+            let id = self.ambient.random().secret();
             self.write("browser", id.clone(), None);
             id
         })

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::directory::{Actor, Evidence, JournalQuery, Kind, Provenance, Unlink};
-use crate::model::{ApiError, Identity, Timestamp, User, mask_addresses};
+use crate::model::{ApiError, Identity, User, mask_addresses};
 use crate::tenant::state::Tenant;
 
 /// Entries of the journal that are looked at.
@@ -36,7 +36,7 @@ impl Tenant {
                     policy_sha256: None,
                     plugin: None,
                 }),
-                now: Timestamp::now(),
+                now: self.ambient.now(),
             })?;
             tracing::warn!(
                 target: "audit", primary = %mask_addresses(&owner.user_id),

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::ambient::Ambient;
 use crate::model::{Moment, User};
 use crate::tenant::config::Lifetimes;
 use crate::tenant::logins::prove::MailedCode;
@@ -121,19 +122,19 @@ impl Flows {
         }
     }
 
-    pub(crate) fn new(lifetimes: &Lifetimes) -> Self {
+    pub(crate) fn new(lifetimes: &Lifetimes, ambient: &Ambient) -> Self {
         // Links in mails wait for people to read them.
         const MAIL_S: u64 = 86_400;
         Self {
-            pending: OneTime::new(lifetimes.code.max(600)),
-            codes: OneTime::new(lifetimes.code),
-            spent_codes: OneTime::new(lifetimes.code),
-            login_tickets: OneTime::new(lifetimes.code),
-            attempts: Attempts::new(),
-            mailed_codes: OneTime::new(lifetimes.mailed_code),
-            verifications: OneTime::new(MAIL_S),
-            resets: OneTime::new(MAIL_S),
-            tickets: Tickets::new(),
+            pending: OneTime::new(lifetimes.code.max(600), ambient),
+            codes: OneTime::new(lifetimes.code, ambient),
+            spent_codes: OneTime::new(lifetimes.code, ambient),
+            login_tickets: OneTime::new(lifetimes.code, ambient),
+            attempts: Attempts::new(ambient),
+            mailed_codes: OneTime::new(lifetimes.mailed_code, ambient),
+            verifications: OneTime::new(MAIL_S, ambient),
+            resets: OneTime::new(MAIL_S, ambient),
+            tickets: Tickets::new(ambient),
         }
     }
 }

@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
+use crate::ambient::Ambient;
 use crate::directory::Credential;
-use crate::model::{Timestamp, User, cut};
+use crate::model::{User, cut};
 use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn};
 use crate::tenant::people::proved::Proved;
 use crate::tenant::state::Tenant;
@@ -19,8 +20,10 @@ const KEPT: usize = 2_000;
 const TEXT: usize = 256;
 
 /// The newest events, the oldest first.
-#[derive(Default)]
-pub(crate) struct Events(Mutex<Kept>);
+pub(crate) struct Events {
+    kept: Mutex<Kept>,
+    ambient: Ambient,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -95,10 +98,14 @@ impl Event {
 }
 
 impl Events {
+    pub(crate) fn new(ambient: &Ambient) -> Self {
+        Self { kept: Mutex::default(), ambient: ambient.clone() }
+    }
+
     pub(crate) fn add(&self, event: Event) {
         let Event(mut event) = event;
-        let now = Timestamp::now();
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.ambient.now();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last += 1;
         // They sort as they happened.
         let id = format!("900{:015}{:012}", now.as_millis(), kept.last);
@@ -113,7 +120,7 @@ impl Events {
 
     /// The events that fit, the oldest first.
     pub(crate) fn all(&self, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.events.iter().filter(|event| fits(event)).cloned().collect()
     }
 
@@ -200,11 +207,12 @@ impl Events {
 mod tests {
     use serde_json::json;
 
+    use crate::ambient::Ambient;
     use crate::tenant::logins::log_events::{Event, Events, KEPT};
 
     #[test]
     fn the_newest_are_kept_in_their_order_and_no_longer_than_they_may_be() {
-        let events = Events::default();
+        let events = Events::new(&Ambient::system());
         for n in 0..KEPT + 5 {
             events.add(
                 Event::new("s").with("user_id", &format!("auth0|{n}")).with("user_agent", &"x".repeat(4096)),

@@ -83,7 +83,7 @@ impl Tenant {
             return self.log_in_known(proved, around);
         }
         self.refuse_revoked(proved)?;
-        let now = Timestamp::now();
+        let now = self.ambient.now();
         let arrived = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed);
         given_back(proved, arrived.and_then(|event| self.decided_and_told(event, (proved, around), now)))
     }
@@ -92,7 +92,7 @@ impl Tenant {
     /// It logs nobody in, and does not ask the plugin.
     pub(crate) fn arrived(&self, proved: &Proved, around: &Around<'_>) -> Result<Stored, NotLoggedIn> {
         self.refuse_revoked(proved)?;
-        let now = Timestamp::now();
+        let now = self.ambient.now();
         let arrived = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed);
         let key = proved.key().ok_or(NotLoggedIn::Gone)?;
         let owner = arrived.and_then(|_| self.directory.owner(key).map_err(|error| failed(error.into())));
@@ -117,7 +117,7 @@ impl Tenant {
             }
             let user = User {
                 email_verified: Verification::Verified,
-                updated_at: Some(Timestamp::now()),
+                updated_at: Some(self.ambient.now()),
                 ..User::clone(&stored.user)
             };
             match self.directory.update(user, stored.version) {
@@ -147,7 +147,7 @@ impl Tenant {
     /// by it.
     pub(crate) fn log_in_known(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
         self.refuse_revoked(proved)?;
-        let now = Timestamp::now();
+        let now = self.ambient.now();
         match arrive_again(&*self.directory, self.event(proved, around, now), now) {
             Ok(Some(event)) => given_back(proved, self.decided_and_told(event, (proved, around), now)),
             Ok(None) | Err(ArrivalError::Directory(ApiError::Invalid(_))) => Err(NotLoggedIn::Gone),

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 
+use crate::ambient::Ambient;
 use crate::directory::Credential;
-use crate::model::{ApiError, Moment, Verification, mask_addresses};
+use crate::model::{ApiError, Verification, mask_addresses};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
@@ -132,7 +133,7 @@ fn checked_password(
 ) -> Result<Proved, OAuthError> {
     // Drawn before it is looked at: whoever knows a password that is changed
     // meanwhile is out.
-    let began = Moment::now();
+    let began = tenant.ambient.draw_moment();
     // No address and no username begins or ends with a blank.
     let typed = Typed { login: typed.login.trim(), ..typed };
     let credential = tenant.directory.credential(&connection.name, typed.login).map_err(unavailable)?;
@@ -150,7 +151,7 @@ fn checked_password(
             if let Some(fresh) = fresh {
                 keep_fresh(tenant, &known, &fresh);
             }
-            Ok(Proved { began, ..Proved::new(connection, &known.user_id, "pwd") })
+            Ok(Proved { began, ..Proved::new(connection, &known.user_id, "pwd", &tenant.ambient) })
         }
         (Err(Wrong::TooManyAttempts), _) => {
             tracing::warn!(target: "audit", connection = connection.name, "a login is blocked: too many attempts");
@@ -230,7 +231,7 @@ pub(crate) fn by_code(
     }
     let address = mailed.address.as_str();
     let id = passwordless_id(connection, address);
-    let mut proved = Proved::new(connection, &id, connection_method(connection));
+    let mut proved = Proved::new(connection, &id, connection_method(connection), &tenant.ambient);
     proved.by = Some(mailed.used.clone());
     if connection.strategy == "sms" {
         proved.user.rest.insert("phone_number".to_owned(), address.into());
@@ -257,9 +258,9 @@ fn connection_method(connection: &Connection) -> &'static str {
 }
 
 /// By a provider that is played.
-pub(crate) fn as_account(connection: &Connection, account: &Account) -> Proved {
+pub(crate) fn as_account(ambient: &Ambient, connection: &Connection, account: &Account) -> Proved {
     let id = connection.identity_id(&account.user_id);
-    let mut proved = Proved::new(connection, &id, "federated");
+    let mut proved = Proved::new(connection, &id, "federated", ambient);
     proved.user.email.clone_from(&account.email);
     proved.user.email_verified = match (account.email.is_some(), account.email_verified) {
         (true, Some(true)) => Verification::Verified,
@@ -300,11 +301,13 @@ pub(crate) fn unavailable(error: ApiError) -> OAuthError {
 
 #[cfg(test)]
 mod tests {
+    use crate::ambient::Ambient;
     use crate::tenant::config::Config;
     use crate::tenant::logins::prove::as_account;
 
     #[test]
     fn one_id_at_two_companies_is_two_users() {
+        let ambient = Ambient::system();
         let config = Config::parse(
             "[[connections]]\nname = \"acme\"\nstrategy = \"samlp\"\naccounts = [{ user_id = \"1\" }]\n\
              [[connections]]\nname = \"globex\"\nstrategy = \"samlp\"\naccounts = [{ user_id = \"1\" }]\n\
@@ -314,7 +317,7 @@ mod tests {
             .unwrap()
             .connections
             .iter()
-            .map(|it| as_account(it, &it.accounts[0]).user.user_id)
+            .map(|it| as_account(&ambient, it, &it.accounts[0]).user.user_id)
             .collect::<Vec<_>>();
         assert_eq!(ids, ["samlp|acme|1", "samlp|globex|1", "github|1"]);
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::directory::{Credential, Stored};
-use crate::model::{ApiError, Metadata, Timestamp, User, Verification, patch};
+use crate::model::{ApiError, Metadata, User, Verification, patch};
 use crate::tenant::config::Connection;
 use crate::tenant::management::attributes::{check_email, check_metadata, check_phone, check_text, present};
 use crate::tenant::management::new_user::{exists, not_hashed};
@@ -172,7 +172,7 @@ impl UserChange {
         } else if let Some(linked) = user.identities.get_mut(place) {
             self.set_profile(linked.profile_data.get_or_insert_default());
         }
-        user.updated_at = Some(Timestamp::now());
+        user.updated_at = Some(tenant.ambient.now());
 
         let login_changes = self.email.is_some() || self.username.is_some() || hash.is_some();
         let Some(connection) = connection.filter(|it| it.is_database() && login_changes) else {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::model::{Metadata, is_connection_name};
+use crate::random::Random;
 use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::body::{Body, Items};
@@ -19,7 +20,6 @@ use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::tickets::known_client;
 use crate::tenant::management::users::deleted;
-use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
 use crate::tenant::state::{Shared, Tenant};
 
@@ -118,7 +118,12 @@ impl ConnectionChange {
     }
 
     /// The connection as it is afterwards.
-    fn applied(self, name: &str, strategy: &str, before: Option<&Slot>) -> Result<Slot, Problem> {
+    fn applied(
+        self,
+        (name, strategy): (&str, &str),
+        before: Option<&Slot>,
+        random: &dyn Random,
+    ) -> Result<Slot, Problem> {
         self.check()?;
         let known = before.map(|it| &it.connection);
         let options = self.options.or_else(|| before.map(|it| it.options.clone())).unwrap_or_default();
@@ -126,7 +131,7 @@ impl ConnectionChange {
             |key: &str, otherwise: bool| options.get(key).and_then(Value::as_bool).unwrap_or(otherwise);
         let connection = json!({
             "name": name, "strategy": strategy,
-            "id": known.map_or_else(|| format!("con_{}", &random::object_id()[..16]), |it| it.id.clone()),
+            "id": known.map_or_else(|| format!("con_{}", &random.object_id()[..16]), |it| it.id.clone()),
             "sign_up": !flag("disable_signup", known.is_some_and(|it| !it.sign_up)),
             "requires_username": flag("requires_username", known.is_some_and(|it| it.requires_username)),
             "display_name": self.display_name.or_else(|| known.map(|it| it.display_name.clone())).unwrap_or_default(),
@@ -232,7 +237,7 @@ pub(super) async fn create(
     if tenant.config.connection(&name).is_some() {
         return Err(taken());
     }
-    let made = change.applied(&name, &strategy, None)?;
+    let made = change.applied((&name, &strategy), None, tenant.ambient.random())?;
     let connection = made.connection.clone();
     tenant.config.made.add(made)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = name, "a connection was created");
@@ -258,7 +263,11 @@ pub(super) async fn update(
     let id = in_path(path)?;
     let change: ConnectionChange = body.read()?;
     let before = made(&tenant, &id)?;
-    let after = change.applied(&before.connection.name, &before.connection.strategy, Some(before))?;
+    let after = change.applied(
+        (&before.connection.name, &before.connection.strategy),
+        Some(before),
+        tenant.ambient.random(),
+    )?;
     let connection = after.connection.clone();
     tenant.config.made.replace(after)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = connection.name, "a connection was changed");

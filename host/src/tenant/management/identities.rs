@@ -11,7 +11,7 @@ use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
 use crate::directory::{CheckedLink, Evidence, Provenance, Unlink};
-use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
+use crate::model::{ApiError, LinkRequest, User, mask_addresses};
 use crate::tenant::config::is_strategy;
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::body::Body;
@@ -157,7 +157,7 @@ fn linked_to(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, 
                 evidence: by_proof.then(|| Evidence::by_will(&first.user)),
                 ..caller.provenance()
             }),
-            now: Timestamp::now(),
+            now: tenant.ambient.now(),
         });
         moved = second.map(|it| it.user.identities.clone()).unwrap_or_default();
         if !matches!(answer, Err(ApiError::StateChanged(_))) {
@@ -274,7 +274,7 @@ fn unlinked(
         provider,
         user_id,
         provenance: Arc::new(caller.provenance()),
-        now: Timestamp::now(),
+        now: tenant.ambient.now(),
     };
     let before = tenant.directory.get(&primary)?.user.identities.len();
     let answer = tenant.directory.unlink(&unlink);

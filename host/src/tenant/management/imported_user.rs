@@ -4,13 +4,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::directory::Credential;
-use crate::model::{ApiError, IdentityKey, Metadata, Timestamp, User, patch};
+use crate::model::{ApiError, IdentityKey, Metadata, User, patch};
 use crate::password_hash;
 use crate::tenant::config::Connection;
 use crate::tenant::management::new_user::NewUser;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::management::tickets::by_address;
-use crate::tenant::people::random;
 use crate::tenant::state::Tenant;
 
 /// The fields of the import format.
@@ -174,7 +173,7 @@ impl<'a> ImportedUser<'a> {
     }
 
     fn inserted(self, tenant: &Tenant) -> Result<Became, Fault> {
-        let id = self.id.clone().unwrap_or_else(random::object_id);
+        let id = self.id.clone().unwrap_or_else(|| tenant.ambient.random().object_id());
         let credential = Credential {
             connection: self.connection.name.clone(),
             user_id: id.clone(),
@@ -184,7 +183,7 @@ impl<'a> ImportedUser<'a> {
             password: self.hash,
         };
         let email = credential.email.clone();
-        let mut user = self.new.user(self.connection, &id, Timestamp::now());
+        let mut user = self.new.user(self.connection, &id, tenant.ambient.now());
         user.email = email;
         if !self.factors.is_empty() {
             user.rest.insert("multifactor".to_owned(), json!(self.factors));
@@ -233,7 +232,7 @@ impl<'a> ImportedUser<'a> {
             }
             self.patch_metadata(&mut user)?;
             user.blocked |= self.fields.get("blocked") == Some(&Value::Bool(true));
-            user.updated_at = Some(Timestamp::now());
+            user.updated_at = Some(tenant.ambient.now());
             match tenant.directory.update(user, stored.version) {
                 Ok(updated) => {
                     if updated.user.blocked {

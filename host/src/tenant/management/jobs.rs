@@ -11,14 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::model::Timestamp;
+use crate::ambient::Ambient;
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::path::in_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::tickets::{OfIdentity, known_client, no_organization, verifiable};
-use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
@@ -29,7 +28,10 @@ use crate::tenant::store::weight::Weighed;
 const LIFETIME_S: u64 = 86_400;
 
 /// Jobs that were done.
-pub(super) struct Jobs(OneTime<Arc<Job>>);
+pub(super) struct Jobs {
+    kept: OneTime<Arc<Job>>,
+    ambient: Ambient,
+}
 
 /// The result of a job.
 pub(super) struct Job {
@@ -46,8 +48,8 @@ impl Weighed for Job {
 }
 
 impl Jobs {
-    pub(super) fn new() -> Self {
-        Self(OneTime::new(LIFETIME_S))
+    pub(super) fn new(ambient: &Ambient) -> Self {
+        Self { kept: OneTime::new(LIFETIME_S, ambient), ambient: ambient.clone() }
     }
 
     /// Keeps a job that is done. Returns how it looked before.
@@ -59,9 +61,9 @@ impl Jobs {
 
     /// Keeps a job that somebody goes on with.
     pub(super) fn begin(&self, kind: &str, about: Value) -> Value {
-        let id = format!("job_{}", &random::object_id()[..16]);
+        let id = format!("job_{}", &self.ambient.random().object_id()[..16]);
         let mut begun = json!({
-            "type": kind, "id": id, "created_at": Timestamp::now().to_string(), "status": "pending",
+            "type": kind, "id": id, "created_at": self.ambient.now().to_string(), "status": "pending",
         });
         if let (Value::Object(begun), Value::Object(about)) = (&mut begun, about) {
             begun.extend(about);
@@ -82,12 +84,12 @@ impl Jobs {
 
     fn keep(&self, shown: Value, errors: Vec<Value>) {
         let id = shown["id"].as_str().unwrap_or_default().to_owned();
-        self.0.put_as(id, Arc::new(Job { shown, errors }));
+        self.kept.put_as(id, Arc::new(Job { shown, errors }));
     }
 
     fn get(&self, id: &str) -> Result<Arc<Job>, Problem> {
         let inexistent = || Problem::new(StatusCode::NOT_FOUND, "The job does not exist", "inexistent_job");
-        self.0.get(id).ok_or_else(inexistent)
+        self.kept.get(id).ok_or_else(inexistent)
     }
 }
 

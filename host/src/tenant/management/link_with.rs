@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::ambient::Ambient;
 use crate::directory::JournalQuery;
 use crate::model::{ApiError, Moment};
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::signing::verification::{Claims, TokenError};
 use crate::tenant::state::Tenant;
+use crate::tenant::store::expiring::Expiring;
 
 /// The user that an ID token proves, if the token is one that the caller's
 /// application got from the tenant that the caller's own token is of.
@@ -68,27 +69,26 @@ fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool
 }
 
 /// Tokens that have linked, by their SHA-256: each links once.
-pub(in crate::tenant) struct SpentProofs(Cache<[u8; 32], ()>);
+pub(in crate::tenant) struct SpentProofs(Expiring<[u8; 32], ()>);
 
 impl SpentProofs {
     /// `lifetime_s` is that of an ID token.
-    pub(in crate::tenant) fn new(lifetime_s: u64) -> Self {
+    pub(in crate::tenant) fn new(lifetime_s: u64, ambient: &Ambient) -> Self {
         // Until the clocks of all sides agree that it has expired.
         let lifetime = Duration::from_secs(lifetime_s.saturating_add(60));
         // Each entry stands for a link that was made: to push one out takes as
         // many links.
-        let cache = Cache::builder().max_capacity(100_000).eviction_policy(EvictionPolicy::lru());
-        Self(cache.time_to_live(lifetime).build())
+        Self(Expiring::new(Cache::builder().max_capacity(100_000), lifetime, ambient))
     }
 
     /// False if it was spent before.
     fn spend(&self, token: &str) -> bool {
-        self.0.entry(hash(token)).or_insert(()).is_fresh()
+        self.0.put_new(hash(token), ())
     }
 
     /// The link was not made after all.
     pub(in crate::tenant) fn give_back(&self, token: &str) {
-        self.0.invalidate(&hash(token));
+        self.0.remove(&hash(token));
     }
 }
 

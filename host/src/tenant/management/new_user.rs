@@ -13,8 +13,7 @@ use crate::tenant::management::attributes::{check_email, check_metadata, check_p
 use crate::tenant::management::problem::Problem;
 use crate::tenant::people::login_name::passwordless_id;
 use crate::tenant::people::passwords::Wrong;
-use crate::tenant::people::proved::Proved;
-use crate::tenant::people::random;
+use crate::tenant::people::proved::bare_user;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Tenant;
 
@@ -60,7 +59,7 @@ pub(super) fn made(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Result<Arc
     new.check()?;
     let no_connection = || Problem::bad("The connection does not exist.", "inexistent_connection");
     let connection = tenant.config.connection(&new.connection).ok_or_else(no_connection)?;
-    let now = Timestamp::now();
+    let now = tenant.ambient.now();
     if connection.is_database() {
         new.in_database(tenant, issuer, connection, now)
     } else if connection.is_passwordless() {
@@ -113,7 +112,7 @@ impl NewUser {
         }
         let password = self.password.as_deref().ok_or_else(|| missing("password"))?;
         let hash = tenant.people.passwords.hash(password).map_err(not_hashed)?;
-        let id = self.user_id.clone().unwrap_or_else(random::object_id);
+        let id = self.user_id.clone().unwrap_or_else(|| tenant.ambient.random().object_id());
         let credential = Credential {
             connection: connection.name.clone(),
             user_id: id.clone(),
@@ -161,7 +160,7 @@ impl NewUser {
             ("username", self.username),
             ("phone_number", self.phone_number.clone()),
         ];
-        let mut user = Proved::new(connection, id, "").user;
+        let mut user = bare_user(connection, id);
         user.rest.extend(
             attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))),
         );

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::model::{ApiError, Timestamp, User};
+use crate::model::{ApiError, User};
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::{CommonRefusals, MemberList, PermissionList, RoleList};
@@ -50,7 +50,7 @@ fn change(tenant: &Tenant, user_id: &str, with: impl Fn(&mut Vec<String>)) -> Re
         if user.roles == stored.user.roles {
             return Ok(());
         }
-        user.updated_at = Some(Timestamp::now());
+        user.updated_at = Some(tenant.ambient.now());
         match tenant.directory.update(user, stored.version) {
             Ok(_) => return Ok(()),
             Err(ApiError::StateChanged(_)) => {}

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::random::Random;
 use crate::tenant::config;
 use crate::tenant::config::derived;
 use crate::tenant::management::access::Caller;
@@ -19,7 +20,6 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{Asked, in_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::role_members::replace_everywhere;
-use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
 use crate::tenant::state::{Shared, Tenant};
 
@@ -74,7 +74,7 @@ impl Roles {
         self.all().into_iter().find(|role| role.id == id).ok_or_else(inexistent)
     }
 
-    fn add(&self, name: &str, description: &str) -> Result<Role, Problem> {
+    fn add(&self, name: &str, description: &str, random: &dyn Random) -> Result<Role, Problem> {
         let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.iter().any(|role| role.name == name) {
             return Err(taken());
@@ -85,7 +85,7 @@ impl Roles {
         // Another one may have had this name before it was renamed.
         let mut id = id_of(name);
         if roles.iter().any(|role| role.id == id) {
-            id = format!("rol_{}", &random::object_id()[..16]);
+            id = format!("rol_{}", &random.object_id()[..16]);
         }
         let (name, description) = (name.to_owned(), description.to_owned());
         let role = Role { id, name, description, is_configured: false };
@@ -233,7 +233,7 @@ pub(super) async fn create(
     caller.require(&["create:roles"])?;
     let NewRole { name, description } = body.read()?;
     RoleChange { name: Some(name.clone()), description: description.clone() }.check()?;
-    let role = tenant.stores.roles.add(&name, &description.unwrap_or_default())?;
+    let role = tenant.stores.roles.add(&name, &description.unwrap_or_default(), tenant.ambient.random())?;
     tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was created");
     Ok(Json(json!(role)))
 }

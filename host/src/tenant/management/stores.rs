@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
+use crate::ambient::Ambient;
 use crate::tenant::management::jobs::Jobs;
 use crate::tenant::management::roles::Roles;
 use crate::tenant::management::users_export::Exports;
@@ -19,11 +20,11 @@ pub(in crate::tenant) struct Stores {
 }
 
 impl Stores {
-    pub(in crate::tenant) fn new(config: &crate::tenant::Config) -> Self {
+    pub(in crate::tenant) fn new(config: &crate::tenant::Config, ambient: &Ambient) -> Self {
         Self {
             roles: Roles::new(&config.roles),
-            jobs: Jobs::new(),
-            exports: Exports::new(),
+            jobs: Jobs::new(ambient),
+            exports: Exports::new(ambient),
             exporting: Mutex::default(),
             importing: AtomicBool::default(),
         }

@@ -9,7 +9,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use crate::directory::Stored;
-use crate::model::{Identity, Moment, Timestamp, User};
+use crate::model::{Identity, Timestamp, User};
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::CommonRefusals;
@@ -112,7 +112,7 @@ pub(super) async fn verification(
     let ticket = run(&tenant, move |tenant| {
         no_organization(body.organization_id.as_ref())?;
         known_client(tenant, body.client_id.as_deref())?;
-        let until = until(body.ttl_sec)?;
+        let until = until(body.ttl_sec, tenant.ambient.now())?;
         let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
         let stored = tenant.directory.get(&body.user_id)?;
         let email = verifiable(tenant, &stored.user, body.identity.as_ref())?.to_owned();
@@ -147,8 +147,8 @@ pub(super) async fn password(
         no_organization(body.organization_id.as_ref())?;
         known_client(tenant, body.client_id.as_deref())?;
         // Drawn first: a password that is set meanwhile outdates the ticket.
-        let began = Moment::now();
-        let until = until(body.ttl_sec)?;
+        let began = tenant.ambient.draw_moment();
+        let until = until(body.ttl_sec, tenant.ambient.now())?;
         let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
         let (connection, identity, email) = password_of(tenant, &body)?;
         let then =
@@ -185,7 +185,7 @@ fn result_url(tenant: &Tenant, text: &str) -> Result<Url, Problem> {
     ))
 }
 
-fn until(ttl_sec: Option<u64>) -> Result<Timestamp, Problem> {
+fn until(ttl_sec: Option<u64>, now: Timestamp) -> Result<Timestamp, Problem> {
     let seconds = match ttl_sec.unwrap_or(0) {
         0 => USUAL_S,
         seconds if seconds <= LONGEST_S => seconds,
@@ -195,7 +195,7 @@ fn until(ttl_sec: Option<u64>) -> Result<Timestamp, Problem> {
             )));
         }
     };
-    let at = Timestamp::now().as_millis() + seconds * 1000;
+    let at = now.as_millis() + seconds * 1000;
     Timestamp::from_millis(at).ok_or_else(|| Problem::body("it would never end on property ttl_sec"))
 }
 

@@ -1,7 +1,7 @@
 //! Users: shown, found, made, changed, removed.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -161,7 +161,7 @@ fn matching(
     query: Option<&Query>,
     sort: Option<&Sort>,
 ) -> Result<(Vec<Arc<User>>, u64), Problem> {
-    let start = Instant::now();
+    let start = tenant.ambient.monotonic();
     let (mut first, mut total, mut after) = (Vec::new(), 0, String::new());
     loop {
         let address = query.and_then(Query::address);
@@ -189,7 +189,7 @@ fn matching(
             Some(last) if address.is_none() => after = last,
             _ => return Ok((first.into_iter().map(|(_, user)| user).collect(), total)),
         }
-        if start.elapsed() > PATIENCE {
+        if tenant.ambient.elapsed(start) > PATIENCE {
             let message = "The query exceeded the timeout. Please try refining your search criteria. See https://auth0.com/docs/best-practices/search-best-practices";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, message, "query_timeout"));
         }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use crate::ambient::Ambient;
 use crate::model::User;
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::body::Body;
@@ -68,8 +69,8 @@ impl Weighed for Export {
 }
 
 impl Exports {
-    pub(super) fn new() -> Self {
-        Self(OneTime::new(LIFETIME_S))
+    pub(super) fn new(ambient: &Ambient) -> Self {
+        Self(OneTime::new(LIFETIME_S, ambient))
     }
 }
 

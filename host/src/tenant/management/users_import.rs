@@ -3,7 +3,7 @@
 //! Source: Auth0, "Bulk User Import Database Schema and Examples".
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::multipart::{Field, MultipartRejection};
@@ -183,7 +183,7 @@ impl Running {
     }
 
     fn import(&mut self, users: Vec<Object>, connection: &Connection, upsert: bool) {
-        let start = Instant::now();
+        let start = self.tenant.ambient.monotonic();
         let (mut inserted, mut updated, total) = (0, 0, users.len());
         for Object(user) in users {
             let shown = redacted(&user);
@@ -191,7 +191,7 @@ impl Running {
                 self.tenant.config.connection(&connection.name).is_none_or(|it| it.id != connection.id);
             let became = if is_gone {
                 Err(Fault::new("CONNECTION", "The connection was deleted meanwhile.", ""))
-            } else if start.elapsed() > PATIENCE {
+            } else if self.tenant.ambient.elapsed(start) > PATIENCE {
                 Err(Fault::new("TIMEOUT", "The import took too long; import this user again.", ""))
             } else {
                 ImportedUser::read(user, connection).and_then(|it| it.put(&self.tenant, upsert))

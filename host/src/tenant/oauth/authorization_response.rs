@@ -11,7 +11,6 @@ use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::oauth::authorization_request::{Mode, Told, Unanswered};
-use crate::tenant::people::random;
 
 /// Parameters of an answer.
 pub(crate) type Answer = Vec<(&'static str, String)>;
@@ -68,7 +67,7 @@ struct FormPost<'a> {
 }
 
 fn form_post(redirect_uri: &str, fields: Answer) -> Response {
-    let nonce = random::secret();
+    let nonce = html::nonce();
     let page = FormPost { action: redirect_uri, fields, nonce: &nonce };
     scripted(page.render(), &nonce, "frame-ancestors 'none'")
 }
@@ -97,7 +96,7 @@ fn message(redirect_uri: &str, kind: &str, answer: Answer) -> Response {
     } else {
         serde_json::json!({ "type": kind, "response": values })
     };
-    let nonce = random::secret();
+    let nonce = html::nonce();
     let page = WebMessage {
         message: in_script(&message),
         target: in_script(&origin.as_str().into()),

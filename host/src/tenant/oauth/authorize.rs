@@ -94,7 +94,7 @@ impl Asked<'_> {
         }
         if authorization.prompt != Prompt::Always
             && let Some(session) = self.browser.session(&self.tenant.people.sessions)
-            && is_fit(&session, &authorization)
+            && is_fit(&session, &authorization, self.tenant.ambient.now())
         {
             return self.remembered(authorization, session);
         }
@@ -244,8 +244,8 @@ pub(crate) fn around<'a>(
 }
 
 /// Whether a session is as fresh as asked for, and of the connection asked for.
-pub(crate) fn is_fit(session: &Session, authorization: &Authorization) -> bool {
-    let age = seconds(Timestamp::now()).saturating_sub(seconds(session.proved.at));
+pub(crate) fn is_fit(session: &Session, authorization: &Authorization, now: Timestamp) -> bool {
+    let age = seconds(now).saturating_sub(seconds(session.proved.at));
     let is_fresh = authorization.max_age.is_none_or(|max| age < max);
     let is_of = authorization.connection.as_ref().is_none_or(|name| *name == session.proved.connection);
     is_fresh && is_of

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::model::{Timestamp, User};
+use crate::model::User;
 use crate::tenant::config::Client;
 use crate::tenant::oauth::authorization_request::{Audience, Authorization};
 use crate::tenant::oauth::authorization_response::Answer;
@@ -62,7 +62,7 @@ impl Issued<'_> {
             Audience::Api(api) if self.has("openid") => (json!([api, userinfo]), lifetimes.access_token),
             Audience::Api(api) => (api.as_str().into(), lifetimes.access_token),
         };
-        let now = seconds(Timestamp::now());
+        let now = seconds(tenant.ambient.now());
         let token = tenant.signing.keys.sign(&AccessClaims {
             iss: self.issuer.as_str(),
             sub: &self.user.user_id,
@@ -72,7 +72,7 @@ impl Issued<'_> {
             scope: self.scope,
             azp: &self.client.client_id,
             gty: None,
-            jti: Some(TokenId::issue(&self.proved.user.user_id, self.proved.began)),
+            jti: Some(TokenId::issue(&self.proved.user.user_id, self.proved.began, tenant.ambient.random())),
         });
         (token, lifetime)
     }
@@ -111,7 +111,7 @@ impl Issued<'_> {
                 issuer: self.issuer.as_str().to_owned(),
                 client_id: self.client.client_id.clone(),
                 user_id: self.user.user_id.clone(),
-                at: Timestamp::now(),
+                at: tenant.ambient.now(),
                 proved: self.proved.remembered(),
                 scope: self.scope.to_owned(),
                 audience: match self.audience {

@@ -11,7 +11,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::model::Timestamp;
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::embedded::legacy;
 use crate::tenant::http::oauth_error::OAuthError;
@@ -118,7 +117,7 @@ impl Request<'_> {
         let is_wanted =
             |scope: &&String| wanted.as_ref().is_none_or(|wanted| wanted.contains(&scope.as_str()));
         let scope = own.iter().filter(is_wanted).map(String::as_str).collect::<Vec<_>>().join(" ");
-        let now = seconds(Timestamp::now());
+        let now = seconds(tenant.ambient.now());
         let token = tenant.signing.keys.sign(&AccessClaims {
             iss: self.issuer.as_str(),
             sub: &format!("{}@clients", client.client_id),

@@ -19,8 +19,8 @@ use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::prove::unavailable;
 use crate::tenant::oauth::authorization_request::Authorization;
 use crate::tenant::oauth::authorize::Asked;
+use crate::tenant::people::profile;
 use crate::tenant::people::sessions::Session;
-use crate::tenant::people::{profile, random};
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -75,7 +75,7 @@ pub(crate) async fn logged_in(State(tenant): State<Shared>, issuer: Issuer, head
             Ok(user) => user,
             Err(error) => return unavailable(error).into_response(),
         };
-        let nonce = random::secret();
+        let nonce = html::nonce();
         let way = session.as_ref().map_or("", |session| {
             let connection = tenant.config.connection(&session.proved.connection);
             connection.map_or(session.proved.connection.as_str(), |it| it.label())

@@ -285,7 +285,7 @@ step!(
             }
             let user_id = database::made(form.tenant(), issuer, connection, form.params)?;
             let id = user_id.split_once('|').map_or("", |(_, id)| id);
-            Ok(Proved::new(connection, id, "pwd"))
+            Ok(Proved::new(connection, id, "pwd", &form.tenant().ambient))
         });
         form.go_on(Page::SignUp, proved)
     }
@@ -296,7 +296,7 @@ step!(
     by_stand_in, form, {
         let is_played = |it: &Connection| !it.is_database() && !it.is_passwordless();
         let proved = form.connection(is_played).and_then(|connection| {
-            Ok(prove::as_account(connection, &account(connection, form.params)?))
+            Ok(prove::as_account(&form.tenant().ambient, connection, &account(connection, form.params)?))
         });
         form.go_on(Page::StandIn, proved)
     }

@@ -13,7 +13,6 @@ use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request::{LinkStep, linking_words};
 use crate::tenant::pages::connections_page;
 use crate::tenant::pages::login_forms::{Form, Pending};
-use crate::tenant::people::random;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
 
@@ -129,7 +128,7 @@ pub(crate) fn login_page(
     (page, params): (Page, &Params),
     error: Option<&OAuthError>,
 ) -> Response {
-    let nonce = random::secret();
+    let nonce = html::nonce();
     let status = error.map_or(StatusCode::OK, |error| error.status);
     let error = error.map(|error| for_people(&error.description));
     let error = error.as_deref();
@@ -156,7 +155,7 @@ pub(crate) fn login_page(
 
 /// The page after a link was asked for: the same whether or not the user exists.
 pub(crate) fn link_sent(pending: &Pending, params: &Params, connection: &Connection) -> Response {
-    let nonce = random::secret();
+    let nonce = html::nonce();
     let shows = Shows { pending, params, nonce: &nonce, linking: None, error: None };
     html::page(StatusCode::OK, shows.forgot(connection, params.get("email")), &nonce)
 }
@@ -322,7 +321,7 @@ pub(crate) async fn verification(State(tenant): State<Shared>, InQuery(params): 
     match tenant.logins.flows.verifications.get(ticket) {
         None => html::error_page(StatusCode::BAD_REQUEST, USED),
         Some(crate::tenant::logins::flows::Verification { email, .. }) => {
-            let nonce = random::secret();
+            let nonce = html::nonce();
             html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
         }
     }
@@ -338,7 +337,7 @@ pub(crate) async fn reset(State(tenant): State<Shared>, InQuery(params): InQuery
 }
 
 pub(crate) fn reset_page(ticket: &str, error: Option<&str>) -> Response {
-    let nonce = random::secret();
+    let nonce = html::nonce();
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     html::page(status, Reset { nonce: &nonce, ticket, error }.render(), &nonce)
 }

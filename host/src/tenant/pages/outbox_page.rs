@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 
 use crate::tenant::http::html;
 use crate::tenant::people::outbox::Message;
-use crate::tenant::people::random;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
 
@@ -31,7 +30,7 @@ struct Page<'a> {
 pub(crate) async fn show(_: Issuer, State(tenant): State<Shared>, headers: HeaderMap) -> Response {
     let messages = tenant.people.outbox.messages();
     let answer = if html::wants_page(&headers) {
-        let nonce = random::secret();
+        let nonce = html::nonce();
         let shown = &messages[..messages.len().min(ON_PAGE)];
         let page = Page { nonce: &nonce, messages: shown, older: messages.len() - shown.len() };
         html::page(StatusCode::OK, page.render(), &nonce)

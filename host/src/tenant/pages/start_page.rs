@@ -11,7 +11,6 @@ use crate::directory::JournalQuery;
 use crate::model::{ApiError, IdentityKey, User, mask_addresses};
 use crate::tenant::config::{Account, Connection, SeedUser};
 use crate::tenant::http::html;
-use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -61,7 +60,7 @@ struct Listed {
 /// log's are, as the page asks nobody who they are.
 pub(crate) async fn show(State(tenant): State<Shared>, issuer: Issuer) -> Response {
     run(&tenant, move |tenant| {
-        let nonce = random::secret();
+        let nonce = html::nonce();
         let found = users(tenant);
         let (users, has_more) = match &found {
             Ok((users, has_more)) => {

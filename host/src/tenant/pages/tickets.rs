@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use crate::ambient::Ambient;
 use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey, Moment, Timestamp};
 use crate::tenant::embedded::database;
@@ -17,7 +18,6 @@ use crate::tenant::http::params::{InQuery, Params};
 use crate::tenant::logins::prove::unavailable;
 use crate::tenant::pages::login_pages;
 use crate::tenant::people::passwords::Wrong;
-use crate::tenant::people::random;
 use crate::tenant::server::blocking::run;
 use crate::tenant::state::{Shared, Tenant};
 use crate::tenant::store::one_time::OneTime;
@@ -99,8 +99,9 @@ impl Weighed for VerificationTicket {
 }
 
 impl Tickets {
-    pub(crate) fn new() -> Self {
-        Self { passwords: OneTime::new(LONGEST_S), verifications: OneTime::new(LONGEST_S) }
+    pub(crate) fn new(ambient: &Ambient) -> Self {
+        let (passwords, verifications) = (OneTime::new(LONGEST_S, ambient), OneTime::new(LONGEST_S, ambient));
+        Self { passwords, verifications }
     }
 
     /// Keeps a ticket. Returns its name.
@@ -132,9 +133,9 @@ pub(crate) async fn verification_page(State(tenant): State<Shared>, InQuery(para
     let ticket = params.get("ticket").unwrap_or_default();
     match tenant.logins.flows.tickets.verifications.get(ticket) {
         None => login_pages::verification(State(tenant), InQuery(params)).await,
-        Some(known) if known.until < Timestamp::now() => used(),
+        Some(known) if known.until <= tenant.ambient.now() => used(),
         Some(VerificationTicket { email, .. }) => {
-            let nonce = random::secret();
+            let nonce = html::nonce();
             html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
         }
     }
@@ -157,7 +158,7 @@ pub(crate) async fn verify_email(State(tenant): State<Shared>, params: Params) -
 
 fn verified(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, ApiError> {
     let VerificationTicket { user_id, email, then, until, .. } = ticket;
-    if *until < Timestamp::now() {
+    if *until <= tenant.ambient.now() {
         return Ok(used());
     }
     if !tenant.set_verified(user_id, email)? {
@@ -175,7 +176,7 @@ pub(crate) async fn reset_page(State(tenant): State<Shared>, InQuery(params): In
     let ticket = params.get("ticket").unwrap_or_default();
     match tenant.logins.flows.tickets.passwords.get(ticket) {
         None => login_pages::reset(State(tenant), InQuery(params)).await,
-        Some(known) if known.until < Timestamp::now() => used(),
+        Some(known) if known.until <= tenant.ambient.now() => used(),
         Some(_) => login_pages::reset_page(ticket, None),
     }
 }
@@ -186,7 +187,7 @@ pub(crate) async fn reset(State(tenant): State<Shared>, params: Params) -> Respo
         let ticket = params.get("ticket").unwrap_or_default();
         match tenant.logins.flows.tickets.passwords.get(ticket) {
             None => database::reset(tenant, &params),
-            Some(known) if known.until < Timestamp::now() => used(),
+            Some(known) if known.until <= tenant.ambient.now() => used(),
             Some(_) => set(tenant, ticket, params.get("password").unwrap_or_default()),
         }
     })

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use crate::ambient::Ambient;
 use crate::model::Moment;
+use crate::tenant::store::expiring::Expiring;
 
 /// Failed attempts from one sender before a login has to wait there.
 ///
@@ -47,8 +48,8 @@ pub(crate) struct Attempt<'a> {
 pub(crate) struct TooMany;
 
 impl Attempts {
-    pub(crate) fn new() -> Self {
-        Self { existing: Table::new(), others: Table::new() }
+    pub(crate) fn new(ambient: &Ambient) -> Self {
+        Self { existing: Table::new(ambient), others: Table::new(ambient) }
     }
 
     fn table(&self, attempt: Attempt<'_>) -> &Table {
@@ -82,14 +83,15 @@ impl Attempts {
     /// There is something new to be tried.
     pub(crate) fn forgive(&self, login: &str) {
         for table in [&self.existing, &self.others] {
-            table.logins.invalidate(&key(&[login]));
+            table.logins.remove(&key(&[login]));
         }
     }
 }
 
 struct Table {
-    logins: Cache<[u8; 32], Arc<Login>>,
-    senders: Cache<[u8; 32], Arc<AtomicU32>>,
+    logins: Expiring<[u8; 32], Arc<Login>>,
+    senders: Expiring<[u8; 32], Arc<AtomicU32>>,
+    ambient: Ambient,
 }
 
 struct Login {
@@ -99,22 +101,22 @@ struct Login {
 }
 
 impl Table {
-    fn new() -> Self {
-        Self { logins: cache(), senders: cache() }
+    fn new(ambient: &Ambient) -> Self {
+        Self { logins: table(ambient), senders: table(ambient), ambient: ambient.clone() }
     }
 
     fn counters(&self, attempt: Attempt<'_>) -> (Arc<Login>, Arc<AtomicU32>) {
-        let login = self.logins.get_with(key(&[attempt.login]), || {
-            Arc::new(Login { failed: AtomicU32::new(0), since: Moment::now() })
+        let login = self.logins.get_or_put(key(&[attempt.login]), || {
+            Arc::new(Login { failed: AtomicU32::new(0), since: self.ambient.draw_moment() })
         });
         let since = format!("{:?}", login.since);
         let sender = key(&[attempt.login, &since, &network(attempt.sender)]);
-        (login, self.senders.get_with(sender, Arc::default))
+        (login, self.senders.get_or_put(sender, Arc::default))
     }
 }
 
-fn cache<V: Clone + Send + Sync + 'static>() -> Cache<[u8; 32], V> {
-    Cache::builder().max_capacity(LOGINS).eviction_policy(EvictionPolicy::lru()).time_to_live(WAIT).build()
+fn table<V: Clone + Send + Sync + 'static>(ambient: &Ambient) -> Expiring<[u8; 32], V> {
+    Expiring::new(Cache::builder().max_capacity(LOGINS), WAIT, ambient)
 }
 
 fn subtract(counter: &AtomicU32, count: u32) {
@@ -146,7 +148,11 @@ pub(crate) fn network(sender: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::people::attempts::{Attempt, Attempts, FROM_ALL, FROM_ONE, network};
+    use std::time::Duration;
+
+    use crate::ambient::Ambient;
+    use crate::tenant::people::attempts::{Attempt, Attempts, FROM_ALL, FROM_ONE, WAIT, network};
+    use crate::tenant::store::test_clock::at_ten;
 
     fn of<'a>(login: &'a str, sender: &'a str) -> Attempt<'a> {
         Attempt { login, sender, exists: true }
@@ -154,7 +160,7 @@ mod tests {
 
     #[test]
     fn many_at_a_time_get_no_more_attempts() {
-        let attempts = Attempts::new();
+        let attempts = Attempts::new(&Ambient::system());
         let begun = std::thread::scope(|scope| {
             let guess = || attempts.begin(of("Ada", "192.0.2.1")).is_ok();
             let guesses: Vec<_> = (0..40).map(|_| scope.spawn(guess)).collect();
@@ -167,15 +173,26 @@ mod tests {
     }
 
     #[test]
+    fn a_login_that_was_tried_too_often_waits_until_the_last_millisecond() {
+        let (clock, ambient) = at_ten();
+        let attempts = Attempts::new(&ambient);
+        while attempts.begin(of("ada", "192.0.2.1")).is_ok() {}
+        clock.advance(WAIT - Duration::from_millis(1));
+        assert!(attempts.begin(of("ada", "192.0.2.1")).is_err());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!((0..50).filter(|_| attempts.begin(of("ada", "192.0.2.1")).is_ok()).count(), 10);
+    }
+
+    #[test]
     fn one_sender_locks_the_login_for_no_other() {
-        let attempts = Attempts::new();
+        let attempts = Attempts::new(&Ambient::system());
         assert_eq!((0..50).filter(|_| attempts.begin(of("ada", "192.0.2.1")).is_ok()).count(), 10);
         assert!(attempts.begin(of("ada", "192.0.2.2")).is_ok());
     }
 
     #[test]
     fn many_senders_together_get_as_many_as_ten() {
-        let attempts = Attempts::new();
+        let attempts = Attempts::new(&Ambient::system());
         let senders: Vec<String> = (0..100).map(|n| format!("192.0.2.{n}")).collect();
         let tries = senders.iter().flat_map(|sender| (0..FROM_ONE).map(move |_| sender));
         let begun = tries.filter(|sender| attempts.begin(of("ada", sender)).is_ok()).count();
@@ -184,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_owner_who_logs_in_gives_a_guesser_no_more_attempts() {
-        let attempts = Attempts::new();
+        let attempts = Attempts::new(&Ambient::system());
         let mut guessed = 0;
         for _ in 0..5 {
             guessed += (0..20).filter(|_| attempts.begin(of("ada", "192.0.2.1")).is_ok()).count();
@@ -196,7 +213,7 @@ mod tests {
 
     #[test]
     fn guesses_at_other_names_push_no_login_out() {
-        let attempts = Attempts::new();
+        let attempts = Attempts::new(&Ambient::system());
         while attempts.begin(of("ada", "192.0.2.1")).is_ok() {}
         for n in 0..300_000 {
             let login = format!("nobody-{n}");
@@ -207,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_attempt_that_was_not_made_does_not_count() {
-        let attempts = Attempts::new();
+        let attempts = Attempts::new(&Ambient::system());
         for _ in 0..400 {
             assert!(attempts.begin(of("ada", "192.0.2.1")).is_ok());
             attempts.take_back(of("ada", "192.0.2.1"));

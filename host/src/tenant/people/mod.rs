@@ -6,7 +6,6 @@ pub(super) mod outbox;
 pub(super) mod passwords;
 pub(super) mod profile;
 pub(super) mod proved;
-pub(super) mod random;
 pub(super) mod refresh_tokens;
 pub(super) mod revocations;
 pub(super) mod seed;

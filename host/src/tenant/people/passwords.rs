@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
+use crate::ambient::Ambient;
 use crate::directory::Credential;
 use crate::password_hash::Hash;
 use crate::sandbox::{Permit, Semaphore};
@@ -28,6 +29,7 @@ pub(crate) struct Passwords {
     /// Each hash takes its memory.
     at_a_time: Semaphore,
     waiting: AtomicU32,
+    ambient: Ambient,
 }
 
 /// Why a password is not taken.
@@ -44,7 +46,7 @@ pub(crate) enum Wrong {
 }
 
 impl Passwords {
-    pub(crate) fn new(cost: PasswordHash) -> Self {
+    pub(crate) fn new(cost: PasswordHash, ambient: &Ambient) -> Self {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, None).unwrap_or_default();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         // No password has this hash; the parameters are what matters.
@@ -57,9 +59,10 @@ impl Passwords {
         Self {
             argon2,
             nobody,
-            attempts: Attempts::new(),
+            attempts: Attempts::new(ambient),
             at_a_time: Semaphore::new(cores),
             waiting: AtomicU32::new(0),
+            ambient: ambient.clone(),
         }
     }
 
@@ -69,16 +72,15 @@ impl Passwords {
             return Err(Wrong::Weak);
         }
         let _one_of_few = self.one_of_few()?;
-        let hash = self.argon2.hash_password(password.as_bytes());
-        hash.map(|hash| hash.to_string()).map_err(|_| Wrong::Weak)
+        hash_with(&self.argon2, password, &self.ambient).ok_or(Wrong::Weak)
     }
 
     /// The hash of a password that stands in the configuration, for everybody to
     /// read: a costly one would only make each start slower.
-    pub(crate) fn cheap_hash(password: &str) -> Option<String> {
+    pub(crate) fn cheap_hash(password: &str, ambient: &Ambient) -> Option<String> {
         let params = Params::new(Params::MIN_M_COST, 1, 1, None).ok()?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        argon2.hash_password(password.as_bytes()).ok().map(|hash| hash.to_string())
+        hash_with(&argon2, password, ambient)
     }
 
     /// Whether it is this login's password. Answers its hash as new passwords are
@@ -98,8 +100,7 @@ impl Passwords {
         let Some(hash) = hash.filter(|_| is_right) else { return Err(Wrong::Password) };
         self.attempts.succeed(attempt);
         let is_ours = hash.starts_with("$argon2id$");
-        let fresh = (!is_ours).then(|| self.argon2.hash_password(password.as_bytes()).ok()).flatten();
-        Ok(fresh.map(|hash| hash.to_string()))
+        Ok((!is_ours).then(|| hash_with(&self.argon2, password, &self.ambient)).flatten())
     }
 
     fn is_of(&self, hash: &str, password: &[u8]) -> bool {
@@ -124,14 +125,23 @@ impl Passwords {
     }
 }
 
+/// Hashes a password with a new salt.
+fn hash_with(argon2: &Argon2<'_>, password: &str, ambient: &Ambient) -> Option<String> {
+    let mut salt = [0; 16];
+    ambient.random().fill(&mut salt);
+    argon2.hash_password_with_salt(password.as_bytes(), &salt).ok().map(|hash| hash.to_string())
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::ambient::Ambient;
     use crate::directory::Credential;
     use crate::tenant::people::passwords::{Attempt, PasswordHash, Passwords, Wrong};
 
     #[test]
     fn an_imported_password_is_hashed_anew_when_it_is_typed() {
-        let passwords = Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 });
+        let passwords =
+            Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 }, &Ambient::system());
         let with = |hash: &str| Credential {
             connection: "db".to_owned(),
             user_id: "1".to_owned(),
@@ -158,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_password_is_as_long_as_its_characters() {
-        let passwords = Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 });
+        let passwords =
+            Passwords::new(PasswordHash { memory_kib: 64, iterations: 1, lanes: 1 }, &Ambient::system());
         for (password, is_fit) in
             [("12345678", true), ("1234567", false), ("éééééééé", true), ("ééééééé", false)]
         {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::ambient::Ambient;
 use crate::model::{Identity, IdentityKey, Moment, Timestamp, User};
 use crate::tenant::config::Connection;
 use crate::tenant::store::one_time::Use;
@@ -30,25 +31,29 @@ impl Weighed for Proved {
     }
 }
 
+/// Returns a user that has this identity and no attributes yet.
+pub(crate) fn bare_user(connection: &Connection, id: &str) -> User {
+    let provider = connection.provider();
+    let own = Identity {
+        provider: provider.to_owned(),
+        user_id: id.to_owned(),
+        connection: connection.name.clone(),
+        is_social: connection.is_social(),
+        ..Identity::default()
+    };
+    User { user_id: format!("{provider}|{id}"), identities: vec![own], ..User::default() }
+}
+
 impl Proved {
     /// An identity of this connection that was proved now, with no attributes
     /// yet.
-    pub(crate) fn new(connection: &Connection, id: &str, method: &'static str) -> Self {
-        let provider = connection.provider();
-        let own = Identity {
-            provider: provider.to_owned(),
-            user_id: id.to_owned(),
-            connection: connection.name.clone(),
-            is_social: connection.is_social(),
-            ..Identity::default()
-        };
-        let user = User { user_id: format!("{provider}|{id}"), identities: vec![own], ..User::default() };
+    pub(crate) fn new(connection: &Connection, id: &str, method: &'static str, ambient: &Ambient) -> Self {
         Self {
             connection: connection.name.clone(),
-            user,
+            user: bare_user(connection, id),
             method,
-            at: Timestamp::now(),
-            began: Moment::now(),
+            at: ambient.now(),
+            began: ambient.draw_moment(),
             by: None,
         }
     }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::ambient::Ambient;
 use crate::model::Timestamp;
 use crate::tenant::people::proved::Proved;
-use crate::tenant::people::random::secret;
 use crate::tenant::store::per_owner::{Owned, PerOwner};
 use crate::tenant::store::weight::Weighed;
 
@@ -35,7 +35,10 @@ pub(crate) struct Grant {
 }
 
 /// The refresh tokens that are out.
-pub(crate) struct RefreshTokens(PerOwner<Arc<Family>>);
+pub(crate) struct RefreshTokens {
+    families: PerOwner<Arc<Family>>,
+    ambient: Ambient,
+}
 
 /// The tokens that follow from one login, of which the last is good.
 struct Family {
@@ -83,14 +86,15 @@ pub(crate) enum NotTaken {
 }
 
 impl RefreshTokens {
-    pub(crate) fn new(lifetime_s: u64) -> Self {
-        Self(PerOwner::new(MOST, lifetime_s))
+    pub(crate) fn new(lifetime_s: u64, ambient: &Ambient) -> Self {
+        Self { families: PerOwner::new(MOST, lifetime_s, ambient), ambient: ambient.clone() }
     }
 
     /// The first token of a family, whose name is returned with it.
     pub(crate) fn issue(&self, grant: Grant) -> (String, String) {
-        let (family, name) = (secret(), secret());
-        self.0.put(&family, Arc::new(Family { grant, good: Mutex::new(hash(&name)) }));
+        let random = self.ambient.random();
+        let (family, name) = (random.secret(), random.secret());
+        self.families.put(&family, Arc::new(Family { grant, good: Mutex::new(hash(&name)) }));
         (format!("{family}.{name}"), family)
     }
 
@@ -108,9 +112,9 @@ impl RefreshTokens {
     pub(crate) fn rotate(&self, token: &str) -> Result<String, NotTaken> {
         self.good(token, |known, good| {
             let family = token.split_once('.').map_or("", |(family, _)| family);
-            let next = secret();
+            let next = self.ambient.random().secret();
             *good = hash(&next);
-            self.0.put(family, known.clone());
+            self.families.put(family, known.clone());
             Ok(format!("{family}.{next}"))
         })
     }
@@ -121,14 +125,14 @@ impl RefreshTokens {
         what: impl FnOnce(&Arc<Family>, &mut [u8; 32]) -> Result<T, NotTaken>,
     ) -> Result<T, NotTaken> {
         let (family, name) = token.split_once('.').ok_or(NotTaken::Unknown)?;
-        let known = self.0.get(family).ok_or(NotTaken::Unknown)?;
+        let known = self.families.get(family).ok_or(NotTaken::Unknown)?;
         let mut good = known.good.lock().unwrap_or_else(PoisonError::into_inner);
         if bool::from(good.ct_eq(&hash(name))) {
             return what(&known, &mut good);
         }
         let is_over = *good == ENDED;
         *good = ENDED;
-        self.0.end(family);
+        self.families.end(family);
         Err(if is_over { NotTaken::Unknown } else { NotTaken::Reused })
     }
 
@@ -139,22 +143,22 @@ impl RefreshTokens {
 
     /// Ends a family.
     pub(crate) fn revoke(&self, family: &str) {
-        if let Some(known) = self.0.get(family) {
+        if let Some(known) = self.families.get(family) {
             known.end();
         }
-        self.0.end(family);
+        self.families.end(family);
     }
 
     /// Ends those of an identity that this is so of. Returns how many that were.
     pub(crate) fn end_where(&self, identity: &str, is_so: impl Fn(&Grant) -> bool) -> usize {
-        let families = self.0.of(identity);
+        let families = self.families.of(identity);
         let ended = families.iter().filter(|(_, family)| is_so(&family.grant));
         ended.inspect(|(name, _)| self.revoke(name)).count()
     }
 
     /// The tokens of an identity, the oldest first, with the families' names.
     pub(crate) fn of(&self, identity: &str) -> Vec<(String, Grant)> {
-        self.0.of(identity).into_iter().map(|(family, known)| (family, known.grant.clone())).collect()
+        self.families.of(identity).into_iter().map(|(family, known)| (family, known.grant.clone())).collect()
     }
 }
 
@@ -164,11 +168,19 @@ fn hash(name: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use crate::ambient::Ambient;
     use crate::model::{Moment, Timestamp, User};
     use crate::tenant::people::proved::Proved;
     use crate::tenant::people::refresh_tokens::{Grant, NotTaken, RefreshTokens};
+    use crate::tenant::store::test_clock::at_ten;
 
     fn issued() -> (RefreshTokens, String) {
+        issued_by(&Ambient::system())
+    }
+
+    fn issued_by(ambient: &Ambient) -> (RefreshTokens, String) {
         let proved = Proved {
             connection: "db".to_owned(),
             user: User::default(),
@@ -187,7 +199,7 @@ mod tests {
             audience: None,
             session: None,
         };
-        let tokens = RefreshTokens::new(60);
+        let tokens = RefreshTokens::new(60, ambient);
         let token = tokens.issue(grant).0;
         (tokens, token)
     }
@@ -198,6 +210,18 @@ mod tests {
         let second = tokens.rotate(&first).unwrap();
         let third = tokens.rotate(&second).unwrap();
         assert!(first != second && second != third);
+    }
+
+    #[test]
+    fn a_token_expires_at_its_last_millisecond_and_its_successor_anew() {
+        let (clock, ambient) = at_ten();
+        let (tokens, first) = issued_by(&ambient);
+        clock.advance(Duration::from_millis(59_999));
+        let second = tokens.rotate(&first).unwrap();
+        clock.advance(Duration::from_millis(59_999));
+        assert!(tokens.look(&second, |_| true).is_ok());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(tokens.look(&second, |_| true).unwrap_err(), NotTaken::Unknown);
     }
 
     #[test]

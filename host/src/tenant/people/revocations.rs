@@ -7,18 +7,20 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use crate::model::{Moment, Timestamp};
+use crate::ambient::Ambient;
+use crate::model::Moment;
+use crate::tenant::store::expiring::Expiring;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
 /// From when on the logins of an identity (`provider|id`) count, where not all
 /// do; by the identity's SHA-256.
 pub(crate) struct Revocations {
-    known: Cache<[u8; 32], Moment>,
+    known: Expiring<[u8; 32], Moment>,
     lifetime: Duration,
+    ambient: Ambient,
     state: StateDir,
     /// How many lines the file has.
     lines: Mutex<usize>,
@@ -31,23 +33,20 @@ const MOST: u64 = 100_000;
 
 impl Revocations {
     /// `lifetime_s` is how long a login may be used in any way.
-    pub(crate) fn open(state: &StateDir, lifetime_s: u64) -> Result<Self, StateError> {
+    pub(crate) fn open(state: &StateDir, lifetime_s: u64, ambient: &Ambient) -> Result<Self, StateError> {
         let lifetime = Duration::from_secs(lifetime_s);
-        let known = Cache::builder()
-            .max_capacity(MOST)
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(lifetime)
-            .build();
+        let known = Expiring::new(Cache::builder().max_capacity(MOST), lifetime, ambient);
         let text = state.read(FILE)?.unwrap_or_default();
-        let mut this = Self { known, lifetime, state: state.clone(), lines: Mutex::new(0) };
+        let ambient = ambient.clone();
+        let mut this = Self { known, lifetime, ambient, state: state.clone(), lines: Mutex::new(0) };
         let mut unreadable = 0;
         for line in text.lines() {
             let Some((identity, since)) = read_line(line) else {
                 unreadable += 1;
                 continue;
             };
-            since.is_past();
-            this.known.insert(identity, since);
+            this.ambient.pass_moment(since);
+            this.known.put(identity, since);
         }
         if unreadable > 0 {
             tracing::error!(
@@ -66,8 +65,8 @@ impl Revocations {
 
     /// Ends the logins that this identity has made so far.
     pub(crate) fn revoke(&self, identity: &str) {
-        let (identity, since) = (hash(identity), Moment::now());
-        self.known.insert(identity, since);
+        let (identity, since) = (hash(identity), self.ambient.draw_moment());
+        self.known.put(identity, since);
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let written =
             if *lines as u64 > 2 * MOST { self.write_anew(&mut lines) } else { self.append(identity, since) };
@@ -98,7 +97,7 @@ impl Revocations {
     fn write_anew(&self, lines: &mut usize) -> Result<(), StateError> {
         let lifetime = u64::try_from(self.lifetime.as_micros()).unwrap_or(u64::MAX);
         // By the clock, which tokens expire by, and not by moments, which may be ahead.
-        let oldest = Timestamp::now().as_millis().saturating_mul(1000).saturating_sub(lifetime);
+        let oldest = self.ambient.now().as_millis().saturating_mul(1000).saturating_sub(lifetime);
         let kept: Vec<String> = (self.known.iter())
             .filter(|(_, since)| since.as_micros() >= oldest)
             .map(|(identity, since)| line(&identity, since))
@@ -132,50 +131,72 @@ fn read_line(line: &str) -> Option<([u8; 32], Moment)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use crate::ambient::Ambient;
     use crate::model::Moment;
     use crate::tenant::people::revocations::Revocations;
     use crate::tenant::store::state_dir::StateDir;
+    use crate::tenant::store::test_clock::at_ten;
 
     #[test]
     fn a_login_right_after_a_revocation_is_good_in_the_same_millisecond() {
-        let folder = tempfile::tempdir().unwrap();
-        let revocations = Revocations::open(&StateDir::open(folder.path()).unwrap(), 60).unwrap();
+        let (folder, ambient) = (tempfile::tempdir().unwrap(), Ambient::system());
+        let revocations = Revocations::open(&StateDir::open(folder.path()).unwrap(), 60, &ambient).unwrap();
         for _ in 0..100 {
-            let before = Moment::now();
+            let before = ambient.draw_moment();
             revocations.revoke("auth0|ada");
-            let after = Moment::now();
+            let after = ambient.draw_moment();
             assert!(revocations.is_revoked("auth0|ada", before));
             assert!(!revocations.is_revoked("auth0|ada", after));
         }
         assert!(!revocations.is_revoked("auth0|bob", Moment::default()));
     }
 
+    #[test]
+    fn a_revocation_is_kept_until_the_last_millisecond_of_the_logins_that_it_ends() {
+        let (clock, ambient) = at_ten();
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::open(folder.path()).unwrap();
+        let revocations = Revocations::open(&state, 60, &ambient).unwrap();
+        let before = ambient.draw_moment();
+        revocations.revoke("auth0|ada");
+        clock.advance(Duration::from_millis(59_999));
+        assert!(revocations.is_revoked("auth0|ada", before));
+        assert!(Revocations::open(&state, 60, &ambient).unwrap().is_revoked("auth0|ada", before));
+        clock.advance(Duration::from_millis(1));
+        assert!(!revocations.is_revoked("auth0|ada", before), "a store keeps nothing for ever");
+    }
+
     /// Made before the clock was set back by an hour, and the process started anew.
     #[test]
     fn a_login_after_a_revocation_of_a_later_clock_is_good() {
-        let folder = tempfile::tempdir().unwrap();
-        let ahead = Moment::from_micros(Moment::now().as_micros() + 3_600_000_000);
+        let (folder, ambient) = (tempfile::tempdir().unwrap(), Ambient::system());
+        let ahead = Moment::from_micros(ambient.draw_moment().as_micros() + 3_600_000_000);
         let state = StateDir::open(folder.path()).unwrap();
         let lines = [
             super::line(&super::hash("auth0|ada"), ahead),
-            super::line(&super::hash("auth0|bob"), Moment::now()),
+            super::line(&super::hash("auth0|bob"), ambient.draw_moment()),
         ];
         state.write("revocations", &lines.concat()).unwrap();
-        let before = Moment::now();
-        let revocations = Revocations::open(&state, 60).unwrap();
+        let before = ambient.draw_moment();
+        let revocations = Revocations::open(&state, 60, &ambient).unwrap();
         assert!(revocations.is_revoked("auth0|ada", before));
-        assert!(!revocations.is_revoked("auth0|ada", Moment::now()), "the new password is good at once");
+        assert!(
+            !revocations.is_revoked("auth0|ada", ambient.draw_moment()),
+            "the new password is good at once"
+        );
         let kept = state.read("revocations").unwrap().unwrap();
         assert_eq!(kept.lines().count(), 2, "bob's is no older for it: {kept}");
     }
 
     #[test]
     fn a_revocation_outlasts_the_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let before = Moment::now();
+        let (folder, ambient) = (tempfile::tempdir().unwrap(), Ambient::system());
+        let before = ambient.draw_moment();
         {
             let state = StateDir::open(folder.path()).unwrap();
-            let revocations = Revocations::open(&state, 60).unwrap();
+            let revocations = Revocations::open(&state, 60, &ambient).unwrap();
             revocations.revoke("auth0|ada");
             std::fs::write(
                 state.file("revocations"),
@@ -184,9 +205,9 @@ mod tests {
             .unwrap();
         }
         let state = StateDir::open(folder.path()).unwrap();
-        let revocations = Revocations::open(&state, 60).unwrap();
+        let revocations = Revocations::open(&state, 60, &ambient).unwrap();
         assert!(revocations.is_revoked("auth0|ada", before));
-        assert!(!revocations.is_revoked("auth0|ada", Moment::now()));
+        assert!(!revocations.is_revoked("auth0|ada", ambient.draw_moment()));
         assert_eq!(std::fs::read_to_string(state.file("revocations")).unwrap().lines().count(), 1);
     }
 }

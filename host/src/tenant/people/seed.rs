@@ -9,7 +9,7 @@ use crate::tenant::state::Tenant;
 impl Tenant {
     /// Makes the configuration's users that are not there.
     pub(crate) fn seed(&self) -> Result<(), ApiError> {
-        let now = Timestamp::now();
+        let now = self.ambient.now();
         for seed in &self.config.users {
             if let Some(connection) = self.config.connection(&seed.connection) {
                 self.seed_one(seed, connection, now)?;
@@ -80,7 +80,7 @@ impl Tenant {
                 user_id: id.clone(),
                 email: user.email.clone(),
                 username: user.rest.get("username").and_then(|it| it.as_str()).map(str::to_lowercase),
-                password: seed.password.as_deref().and_then(Passwords::cheap_hash),
+                password: seed.password.as_deref().and_then(|it| Passwords::cheap_hash(it, &self.ambient)),
             };
             self.directory.sign_up(user, &credential)
         } else {

@@ -2,8 +2,8 @@
 
 use axum_extra::extract::cookie::Key;
 
+use crate::ambient::Ambient;
 use crate::tenant::people::proved::Proved;
-use crate::tenant::people::random;
 use crate::tenant::store::per_owner::{Owned, PerOwner};
 use crate::tenant::store::state_dir::{StateDir, StateError};
 use crate::tenant::store::weight::Weighed;
@@ -37,19 +37,27 @@ pub(crate) struct Sessions {
     key: Key,
     kept: PerOwner<Session>,
     lifetime_s: u64,
+    ambient: Ambient,
 }
 
 impl Sessions {
-    pub(crate) fn open(state: &StateDir, lifetime_s: u64) -> Result<Self, StateError> {
-        let text = state.read_or_make("cookie.key", || [random::secret(), random::secret()].concat())?;
+    pub(crate) fn open(state: &StateDir, lifetime_s: u64, ambient: &Ambient) -> Result<Self, StateError> {
+        let random = ambient.random();
+        let text = state.read_or_make("cookie.key", || [random.secret(), random.secret()].concat())?;
         let key = Key::try_from(text.trim().as_bytes())
             .map_err(|_| state.unusable("cookie.key", "it is too short; remove it to have a new one made"))?;
-        Ok(Self { key, kept: PerOwner::new(MOST, lifetime_s), lifetime_s })
+        let kept = PerOwner::new(MOST, lifetime_s, ambient);
+        Ok(Self { key, kept, lifetime_s, ambient: ambient.clone() })
     }
 
     /// Returns the key that signs cookies.
     pub(crate) fn cookie_key(&self) -> Key {
         self.key.clone()
+    }
+
+    /// Returns the source of the ids of browsers.
+    pub(crate) fn ambient(&self) -> &Ambient {
+        &self.ambient
     }
 
     /// Returns the lifetime of a session, in seconds.
@@ -60,8 +68,9 @@ impl Sessions {
     /// Begins a session. Returns its name, which is as good as a password, and the
     /// session.
     pub(crate) fn begin(&self, proved: &Proved) -> (String, Session) {
-        let session = Session { sid: random::secret(), proved: proved.remembered() };
-        let name = random::secret();
+        let random = self.ambient.random();
+        let session = Session { sid: random.secret(), proved: proved.remembered() };
+        let name = random.secret();
         self.kept.put(&name, session.clone());
         (name, session)
     }

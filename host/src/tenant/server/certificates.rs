@@ -16,6 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use time::OffsetDateTime;
 
+use crate::ambient::Ambient;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
 /// The file that clients are told to trust.
@@ -56,9 +57,13 @@ pub enum CertificateError {
 
 /// How TLS is served: with the certificate that is kept, made at the first
 /// start, when it is about to expire, and when the names are others.
-pub(crate) fn server_config(state: &StateDir, further: &[String]) -> Result<ServerConfig, CertificateError> {
+pub(crate) fn server_config(
+    state: &StateDir,
+    further: &[String],
+    ambient: &Ambient,
+) -> Result<ServerConfig, CertificateError> {
     let names = names(further);
-    let now = OffsetDateTime::now_utc();
+    let now = OffsetDateTime::UNIX_EPOCH + ambient.since_epoch();
     let kept = state.read(NAMES)?.unwrap_or_default();
     let (renew_at, for_names) = kept.split_once('\n').unwrap_or_default();
     let is_for_these = for_names == names.join("\n");
@@ -198,12 +203,13 @@ mod tests {
     use rustls::pki_types::{CertificateDer, ServerName};
     use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
 
+    use crate::ambient::Ambient;
     use crate::tenant::server::certificates::{CA, server_config};
     use crate::tenant::store::state_dir::StateDir;
 
     /// As clients made with rustls do it, who are the strictest.
     fn handshake(state: &StateDir, name: &'static str) -> Result<(), rustls::Error> {
-        let server = server_config(state, &["tenant.test:4481".to_owned()]).unwrap();
+        let server = server_config(state, &["tenant.test:4481".to_owned()], &Ambient::system()).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(state.file(CA)).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -21,7 +21,10 @@ use axum_server::tls_rustls::RustlsAcceptor;
 use axum_server::{AddrListener, Address};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
+
+use crate::ambient::Ambient;
+use crate::clock::Monotonic;
 
 /// How long headers may take.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -77,21 +80,26 @@ pub(crate) async fn watched(mut request: Request, next: Next) -> Response {
 }
 
 /// The files that the process may have open, of which every connection is one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct OpenFiles {
     are_exhausted: AtomicBool,
-    told: Mutex<Option<Instant>>,
+    told: Mutex<Option<Monotonic>>,
+    ambient: Ambient,
 }
 
 impl OpenFiles {
+    pub(crate) fn new(ambient: &Ambient) -> Self {
+        Self { are_exhausted: AtomicBool::default(), told: Mutex::default(), ambient: ambient.clone() }
+    }
+
     /// Says that there are no more, if it has not just been said.
     fn exhausted(&self, error: &io::Error) {
         self.are_exhausted.store(true, Ordering::Relaxed);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_some_and(|at| at.elapsed() < TELL) {
+        if told.is_some_and(|at| self.ambient.elapsed(at) < TELL) {
             return;
         }
-        *told = Some(Instant::now());
+        *told = Some(self.ambient.monotonic());
         tracing::error!(
             %error, limit = limit(),
             "no connection can be accepted: too many files are open; raise the limit (`ulimit -n`, LimitNOFILE), \
@@ -130,8 +138,9 @@ impl Listener {
 }
 
 impl AddrListener<Connection, Peer> for Listener {
-    async fn bind_to(peer: Peer) -> io::Result<Self> {
-        Ok(Self { inner: TcpListener::bind(peer.address).await?, open_files: Arc::default() })
+    /// `serve` opens every listener itself.
+    async fn bind_to(_: Peer) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// After an error, the server asks again in a moment.
@@ -215,14 +224,14 @@ impl Connection {
             stream,
             phase: peer.phase.clone(),
             open_files: open_files.clone(),
-            timer: Box::pin(sleep_until(Instant::now() + HEADERS)),
+            timer: Box::pin(sleep(HEADERS)),
             waits: Waits::First,
         }
     }
 
     fn wait(&mut self, what: Waits) {
         self.waits = what;
-        self.timer.as_mut().reset(Instant::now() + HEADERS);
+        self.timer.set(sleep(HEADERS));
     }
 
     /// Bytes have come: of headers, if no request is being answered.

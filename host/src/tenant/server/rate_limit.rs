@@ -1,22 +1,46 @@
 //! How many requests are answered, and what clients are told of it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue};
-use governor::clock::{Clock, DefaultClock};
+use governor::clock::Clock;
 use governor::middleware::StateInformationMiddleware;
+use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
+use crate::ambient::Ambient;
+use crate::clock::Monotonic;
 use crate::tenant::config::RateLimit;
 
 /// What the headers say where nothing is limited.
 const UNLIMITED: u32 = 1_000_000;
 
 /// A token bucket, or none.
-pub(crate) struct Limiter(
-    Option<(u32, RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>)>,
-);
+pub(crate) struct Limiter {
+    bucket: Option<Bucket>,
+    clock: BucketClock,
+}
+
+struct Bucket {
+    limit: u32,
+    limiter: RateLimiter<NotKeyed, InMemoryState, BucketClock, StateInformationMiddleware>,
+}
+
+/// The tenant's monotonic readings, as buckets are refilled by them.
+#[derive(Debug, Clone)]
+struct BucketClock {
+    ambient: Ambient,
+    origin: Monotonic,
+}
+
+impl Clock for BucketClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        self.ambient.elapsed(self.origin).into()
+    }
+}
 
 /// What is left of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,42 +49,46 @@ pub(crate) struct Left {
     remaining: u32,
     /// Until there is one again.
     wait: Duration,
+    /// When that is, in seconds since 1970.
+    reset: u64,
 }
 
 impl Limiter {
-    pub(crate) fn new(limit: Option<RateLimit>) -> Self {
-        Self(limit.map(|RateLimit { per_second, burst }| {
+    pub(crate) fn new(limit: Option<RateLimit>, ambient: &Ambient) -> Self {
+        let clock = BucketClock { ambient: ambient.clone(), origin: ambient.monotonic() };
+        let bucket = limit.map(|RateLimit { per_second, burst }| {
             let quota = Quota::per_second(per_second).allow_burst(burst);
-            (burst.get(), RateLimiter::direct(quota).with_middleware())
-        }))
+            let limiter = RateLimiter::direct_with_clock(quota, clock.clone()).with_middleware();
+            Bucket { limit: burst.get(), limiter }
+        });
+        Self { bucket, clock }
     }
 
     /// Counts a request. `Err` if it is one too many.
     pub(crate) fn count(&self) -> Result<Left, Left> {
-        let Some((limit, limiter)) = &self.0 else {
-            return Ok(Left { limit: UNLIMITED, remaining: UNLIMITED - 1, wait: Duration::ZERO });
+        let Some(Bucket { limit, limiter }) = &self.bucket else {
+            return Ok(self.left(UNLIMITED, UNLIMITED - 1, Duration::ZERO));
         };
         match limiter.check() {
-            Ok(state) => {
-                Ok(Left { limit: *limit, remaining: state.remaining_burst_capacity(), wait: Duration::ZERO })
-            }
-            Err(not_until) => {
-                let wait = not_until.wait_time_from(DefaultClock::default().now());
-                Err(Left { limit: *limit, remaining: 0, wait })
-            }
+            Ok(state) => Ok(self.left(*limit, state.remaining_burst_capacity(), Duration::ZERO)),
+            Err(not_until) => Err(self.left(*limit, 0, not_until.wait_time_from(self.clock.now()))),
         }
+    }
+
+    fn left(&self, limit: u32, remaining: u32, wait: Duration) -> Left {
+        let now = self.clock.ambient.since_epoch();
+        // A whole second: whoever comes back then finds one free.
+        let reset = if wait.is_zero() { now.as_secs() } else { (now + wait).as_secs() + 1 };
+        Left { limit, remaining, wait, reset }
     }
 }
 
 impl Left {
     /// Source: Auth0, "Rate limit policy": the reset is in seconds since 1970.
     pub(crate) fn tell(self, headers: &mut HeaderMap) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // A whole second: whoever comes back then finds one free.
-        let reset = if self.wait.is_zero() { now.as_secs() } else { (now + self.wait).as_secs() + 1 };
         headers.insert("x-ratelimit-limit", HeaderValue::from(self.limit));
         headers.insert("x-ratelimit-remaining", HeaderValue::from(self.remaining));
-        headers.insert("x-ratelimit-reset", HeaderValue::from(reset));
+        headers.insert("x-ratelimit-reset", HeaderValue::from(self.reset));
         if self.remaining == 0 && !self.wait.is_zero() {
             headers.insert("retry-after", HeaderValue::from(self.wait.as_secs() + 1));
         }
@@ -70,15 +98,18 @@ impl Left {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
+    use std::time::Duration;
 
     use axum::http::HeaderMap;
 
+    use crate::ambient::Ambient;
     use crate::tenant::server::rate_limit::{Limiter, RateLimit};
+    use crate::tenant::store::test_clock::at_ten;
 
     #[test]
     fn a_bucket_holds_what_it_holds() {
         let limit = RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(2).unwrap() };
-        let limiter = Limiter::new(Some(limit));
+        let limiter = Limiter::new(Some(limit), &Ambient::system());
         assert!(limiter.count().is_ok() && limiter.count().is_ok());
         let left = limiter.count().unwrap_err();
         let mut headers = HeaderMap::new();
@@ -89,8 +120,25 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_has_one_again_at_the_millisecond_that_it_says() {
+        let (clock, ambient) = at_ten();
+        let limit = RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(2).unwrap() };
+        let limiter = Limiter::new(Some(limit), &ambient);
+        assert!(limiter.count().is_ok() && limiter.count().is_ok());
+        clock.advance(Duration::from_millis(999));
+        let mut headers = HeaderMap::new();
+        limiter.count().unwrap_err().tell(&mut headers);
+        // Ten o'clock, and the second after next.
+        assert_eq!(headers["retry-after"], "1");
+        assert_eq!(headers["x-ratelimit-reset"], "1795687202");
+        clock.advance(Duration::from_millis(1));
+        assert!(limiter.count().is_ok());
+        assert!(limiter.count().is_err());
+    }
+
+    #[test]
     fn where_nothing_is_limited_nothing_runs_out() {
-        let limiter = Limiter::new(None);
+        let limiter = Limiter::new(None, &Ambient::system());
         assert!((0..100_000).all(|_| limiter.count().is_ok()));
     }
 }

@@ -10,8 +10,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Monotonic;
 use crate::policies::{Policy, SourceError};
 use crate::sandbox::LoadError;
 use crate::tenant::state::Shared;
@@ -44,8 +45,8 @@ struct Mark {
 
 /// A change that is not read yet.
 struct Changing {
-    since: Instant,
-    last: Instant,
+    since: Monotonic,
+    last: Monotonic,
     is_told: bool,
 }
 
@@ -74,11 +75,11 @@ impl Watch {
         }
         // The last to hold the tenant, this thread would let go of the directory
         // when the program has ended, and what it has yet to write would be lost.
-        let tenant = Arc::downgrade(tenant);
+        let (ambient, tenant) = (tenant.ambient.clone(), Arc::downgrade(tenant));
         let looking = move || {
             while tenant.strong_count() > 0 {
                 std::thread::sleep(LOOK);
-                match self.look(Instant::now()) {
+                match self.look(ambient.monotonic()) {
                     Due::Nothing => {}
                     Due::Wait(file) => tracing::info!(
                         file = %file.display(), "a reload waits: the file keeps being written"
@@ -98,7 +99,7 @@ impl Watch {
         std::thread::Builder::new().name("reload".to_owned()).spawn(looking).map(drop)
     }
 
-    fn look(&mut self, now: Instant) -> Due {
+    fn look(&mut self, now: Monotonic) -> Due {
         let marks: Vec<Option<Mark>> = self.files.iter().map(|file| mark(file)).collect();
         let changed = marks.iter().zip(&self.seen).position(|(mark, seen)| mark != seen);
         self.seen = marks;
@@ -107,13 +108,13 @@ impl Watch {
             changing.last = now;
         }
         let Some(changing) = &mut self.changing else { return Due::Nothing };
-        let is_overdue = now.duration_since(changing.since) >= AT_MOST;
-        if is_overdue || now.duration_since(changing.last) >= SETTLED {
+        let is_overdue = now.since(changing.since) >= AT_MOST;
+        if is_overdue || now.since(changing.last) >= SETTLED {
             self.changing = None;
             return Due::Reload;
         }
         match changed.and_then(|changed| self.files.get(changed)) {
-            Some(file) if !changing.is_told && now.duration_since(changing.since) >= TELL => {
+            Some(file) if !changing.is_told && now.since(changing.since) >= TELL => {
                 changing.is_told = true;
                 Due::Wait(file.clone())
             }
@@ -192,8 +193,9 @@ pub(super) fn log_warnings(policies: &[Policy]) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
+    use crate::ambient::Ambient;
     use crate::tenant::server::reload::{Due, Watch};
 
     /// The action due after each look at a file that is written before some looks,
@@ -203,7 +205,7 @@ mod tests {
         let file = folder.path().join("policy.json");
         fs::write(&file, "").unwrap();
         let mut watch = Watch::of([file.as_path()].into_iter());
-        let start = Instant::now();
+        let start = Ambient::system().monotonic();
         let look = |number: u32| {
             if written(number) {
                 fs::write(&file, " ".repeat(number as usize)).unwrap();

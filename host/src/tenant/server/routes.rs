@@ -1,7 +1,7 @@
 //! What lies where, and what holds for every request.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
@@ -118,7 +118,7 @@ fn cors(tenant: &Shared) -> CorsLayer {
 /// Counts every answer, and says what no cache and no other site may do with
 /// it.
 async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
-    let start = Instant::now();
+    let start = tenant.ambient.monotonic();
     let method = match *request.method() {
         Method::GET => "GET",
         Method::POST => "POST",
@@ -143,7 +143,7 @@ async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> 
     if let StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE = status {
         headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
     }
-    let took = start.elapsed();
+    let took = tenant.ambient.elapsed(start);
     let status = status.as_u16();
     tenant.metrics.answered(&route, method, status, took);
     tracing::debug!(

@@ -12,6 +12,7 @@ use axum_server::{Handle, Server};
 use backon::{BlockingRetryable, ExponentialBuilder};
 use hyper_util::rt::TokioTimer;
 
+use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
@@ -33,13 +34,13 @@ use crate::tenant::server::certificates;
 use crate::tenant::server::certificates::CertificateError;
 use crate::tenant::server::early_end::EarlyEnd;
 use crate::tenant::server::listener as connections;
-use crate::tenant::server::listener::{Handshake, IDLE, Listener, Peer};
+use crate::tenant::server::listener::{Handshake, IDLE, Listener, OpenFiles, Peer};
 use crate::tenant::server::rate_limit::Limiter;
 use crate::tenant::server::{reload, routes};
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
-use crate::tenant::signing::verification::Verified;
+use crate::tenant::signing::verification::{LEEWAY, Verified};
 use crate::tenant::state::{Shared, Tenant};
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
@@ -119,6 +120,8 @@ pub struct Opening<'a> {
     pub missing_lines: MissingLines,
     /// Listens for the end until the server does.
     pub early_end: EarlyEnd,
+    /// The time and the randomness of the tenant.
+    pub ambient: Ambient,
 }
 
 /// The stack of a thread: that of the host, and the most that `stack_bytes` gives
@@ -132,15 +135,25 @@ const THREAD_STACK: usize = 4 << 20;
 ///
 /// When it does not start, or stops unasked.
 pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
-    let Opening { config, directory, is_remote, sources, state, ports, rotate_key, missing_lines, early_end } =
-        opening;
+    let Opening {
+        config,
+        directory,
+        is_remote,
+        sources,
+        state,
+        ports,
+        rotate_key,
+        missing_lines,
+        early_end,
+        ambient,
+    } = opening;
     let http = listeners(ports.http)?;
     let https = listeners(ports.https)?;
     let port =
         |listeners: &[TcpListener]| listeners.first().and_then(|it| it.local_addr().ok()).map(|it| it.port());
     let (http_port, https_port) = (port(&http), port(&https));
 
-    let tls = certificates::server_config(state, &config.hosts)?;
+    let tls = certificates::server_config(state, &config.hosts, &ambient)?;
     let keys = Keys::open(state)?;
     if rotate_key {
         keys.rotate()?;
@@ -156,24 +169,22 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         is_remote,
         logins: Logins {
             decider: Decider::new(sources)?,
-            flows: Flows::new(&config.lifetimes),
-            events: Events::default(),
-            spent_proofs: SpentProofs::new(config.lifetimes.id_token),
+            flows: Flows::new(&config.lifetimes, &ambient),
+            events: Events::new(&ambient),
+            spent_proofs: SpentProofs::new(config.lifetimes.id_token, &ambient),
         },
         people: People {
-            sessions: Sessions::open(state, config.lifetimes.session)?,
-            refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token),
-            revocations: Revocations::open(
-                state,
-                config.lifetimes.all().into_iter().map(|(_, it)| it).max().unwrap_or_default(),
-            )?,
-            passwords: Passwords::new(config.password_hash),
+            sessions: Sessions::open(state, config.lifetimes.session, &ambient)?,
+            refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token, &ambient),
+            revocations: Revocations::open(state, longest_s(&config), &ambient)?,
+            passwords: Passwords::new(config.password_hash, &ambient),
             outbox: Outbox::default(),
         },
-        stores: management::Stores::new(&config),
+        stores: management::Stores::new(&config, &ambient),
         metrics: Metrics::new(missing_lines),
-        management_limit: Limiter::new(config.rate_limit.management),
-        authentication_limit: Limiter::new(config.rate_limit.authentication),
+        management_limit: Limiter::new(config.rate_limit.management, &ambient),
+        authentication_limit: Limiter::new(config.rate_limit.authentication, &ambient),
+        ambient,
         config,
     });
     for weakness in tenant.config.weaknesses() {
@@ -208,6 +219,13 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     ended
 }
 
+/// The longest time for which a login may be used in any way, in seconds. A token is
+/// taken a little longer than its lifetime.
+fn longest_s(config: &Config) -> u64 {
+    let longest = config.lifetimes.all().into_iter().map(|(_, it)| it).max().unwrap_or_default();
+    longest.saturating_add(LEEWAY + 1)
+}
+
 /// How long a directory that is busy is waited for at the start.
 const SEED: Duration = Duration::from_secs(300);
 
@@ -233,7 +251,7 @@ async fn listen(
     let handle = Handle::new();
     let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
-    let open_files = Arc::default();
+    let open_files = Arc::new(OpenFiles::new(&tenant.ambient));
     for listener in http {
         let app = routes::at(router.clone(), &tenant, Scheme::Http);
         let server = Server::from_listener(Listener::new(listener, &open_files)?);

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::model::{Identity, Moment, User};
-use crate::tenant::people::random;
+use crate::random::Random;
 
 /// The content of a `jti`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub(crate) struct TokenId {
 impl TokenId {
     /// The `jti` of a token of a login that began then, by this identity
     /// (`provider|id`).
-    pub(crate) fn issue(identity: &str, began: Moment) -> String {
-        let salt = random::object_id();
+    pub(crate) fn issue(identity: &str, began: Moment, random: &dyn Random) -> String {
+        let salt = random.object_id();
         let mark = mark(&salt, identity);
         format!("{:x}-{salt}-{mark}", began.as_micros())
     }
@@ -54,12 +54,13 @@ fn mark(salt: &str, identity: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::model::{Moment, User};
+    use crate::random::SystemRandom;
     use crate::tenant::signing::token_id::TokenId;
 
     #[test]
     fn a_token_knows_its_identity_and_its_place_in_time() {
-        let began = Moment::now();
-        let jti = TokenId::issue("google-oauth2|1080", began);
+        let began = Moment::from_micros(1_795_687_200_000_000);
+        let jti = TokenId::issue("google-oauth2|1080", began, &SystemRandom);
         let id = TokenId::read(&jti).unwrap();
         assert_eq!(id.began(), began);
         let user = |identities: &str| {

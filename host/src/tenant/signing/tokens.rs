@@ -45,14 +45,15 @@ pub(crate) struct AccessClaims<'a> {
 impl Tenant {
     /// An ID token.
     pub(crate) fn id_token(&self, of: &IdToken<'_>) -> String {
-        let now = seconds(Timestamp::now());
+        let now = seconds(self.ambient.now());
         let mut claims = profile_claims(of.user, of.scope);
         claims.insert("iss".to_owned(), of.issuer.as_str().into());
         claims.insert("sub".to_owned(), of.user.user_id.as_str().into());
         claims.insert("aud".to_owned(), of.client_id.into());
         claims.insert("iat".to_owned(), now.into());
         claims.insert("exp".to_owned(), (now + self.config.lifetimes.id_token).into());
-        claims.insert("jti".to_owned(), TokenId::issue(&of.proved.user.user_id, of.proved.began).into());
+        let (identity, began) = (&of.proved.user.user_id, of.proved.began);
+        claims.insert("jti".to_owned(), TokenId::issue(identity, began, self.ambient.random()).into());
         let optional = [
             ("auth_time", of.auth_time.map(|at| json!(seconds(at)))),
             ("sid", of.session.map(|sid| json!(sid))),

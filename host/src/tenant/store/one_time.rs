@@ -1,12 +1,12 @@
 //! Things that are handed out under a random name and given back once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use crate::tenant::people::random::secret;
+use crate::ambient::Ambient;
+use crate::tenant::store::expiring::{Entry, Expiring};
 use crate::tenant::store::weight::{Weighed, weight};
 
 /// The most that all things of a kind take, in bytes. Beyond it the ones that
@@ -15,48 +15,39 @@ const BYTES: u64 = 64 << 20;
 
 /// Keeps values under random names, for a while.
 pub(crate) struct OneTime<T> {
-    kept: Cache<String, Kept<T>>,
-    lifetime: Duration,
-}
-
-#[derive(Clone)]
-struct Kept<T> {
-    value: T,
-    since: Instant,
+    kept: Expiring<String, T>,
+    ambient: Ambient,
 }
 
 impl<T: Weighed + Clone + Send + Sync + 'static> OneTime<T> {
-    pub(crate) fn new(lifetime_s: u64) -> Self {
+    pub(crate) fn new(lifetime_s: u64, ambient: &Ambient) -> Self {
         let cache = Cache::builder()
             .max_capacity(BYTES)
-            .weigher(|name: &String, kept: &Kept<T>| weight(name, &kept.value))
-            // The default forgets what is new before what was asked for often:
-            // here, each is asked for once.
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(Duration::from_secs(lifetime_s));
-        Self { kept: cache.build(), lifetime: Duration::from_secs(lifetime_s) }
+            .weigher(|name: &String, entry: &Entry<T>| weight(name, &entry.value));
+        let kept = Expiring::new(cache, Duration::from_secs(lifetime_s), ambient);
+        Self { kept, ambient: ambient.clone() }
     }
 
     /// Keeps a value. Returns its name.
     pub(crate) fn put(&self, value: T) -> String {
-        let name = secret();
+        let name = self.ambient.random().secret();
         self.put_as(name.clone(), value);
         name
     }
 
     /// Keeps a value under a name of the caller's.
     pub(crate) fn put_as(&self, name: String, value: T) {
-        self.kept.insert(name, Kept { value, since: Instant::now() });
+        self.kept.put(name, value);
     }
 
     /// A look that leaves it there.
     pub(crate) fn get(&self, name: &str) -> Option<T> {
-        self.kept.get(name).filter(|kept| self.is_good(kept)).map(|kept| kept.value)
+        self.kept.get(name)
     }
 
     /// The value, for whoever asks first.
     pub(crate) fn take(&self, name: &str) -> Option<T> {
-        self.kept.remove(name).filter(|kept| self.is_good(kept)).map(|kept| kept.value)
+        self.kept.take(name).map(|entry| entry.value)
     }
 
     /// Spends the value on something, for whoever asks first. Where that fails,
@@ -67,17 +58,12 @@ impl<T: Weighed + Clone + Send + Sync + 'static> OneTime<T> {
         name: &str,
         on: impl FnOnce(&T) -> Result<R, E>,
     ) -> Option<Result<R, E>> {
-        let kept = self.kept.remove(name).filter(|kept| self.is_good(kept))?;
-        let done = on(&kept.value);
+        let entry = self.kept.take(name)?;
+        let done = on(&entry.value);
         if done.is_err() {
-            self.kept.insert(name.to_owned(), kept);
+            self.kept.put_back(name.to_owned(), entry);
         }
         Some(done)
-    }
-
-    /// A value that was put back may outlive the cache's own count of its time.
-    fn is_good(&self, kept: &Kept<T>) -> bool {
-        kept.since.elapsed() < self.lifetime
     }
 }
 
@@ -109,11 +95,15 @@ impl PartialEq for Use {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use crate::ambient::Ambient;
     use crate::tenant::store::one_time::{BYTES, OneTime};
+    use crate::tenant::store::test_clock::at_ten;
 
     #[test]
     fn of_many_who_ask_at_once_one_gets_it() {
-        let kept = OneTime::new(60);
+        let kept = OneTime::new(60, &Ambient::system());
         for _ in 0..200 {
             let name = kept.put(String::new());
             let got = std::thread::scope(|scope| {
@@ -126,19 +116,19 @@ mod tests {
 
     #[test]
     fn the_newest_is_there_however_many_there_are() {
-        let kept = OneTime::new(60);
+        let kept = OneTime::new(60, &Ambient::system());
         for n in 0..200 {
             let value = "x".repeat(1 << 20) + &n.to_string();
             let name = kept.put(value.clone());
             assert_eq!(kept.get(&name), Some(value));
         }
-        kept.kept.run_pending_tasks();
-        assert!(kept.kept.weighted_size() <= BYTES);
+        kept.kept.kept.run_pending_tasks();
+        assert!(kept.kept.kept.weighted_size() <= BYTES);
     }
 
     #[test]
     fn it_is_there_again_where_it_was_spent_on_nothing() {
-        let kept = OneTime::new(60);
+        let kept = OneTime::new(60, &Ambient::system());
         let name = kept.put("value".to_owned());
         assert_eq!(
             kept.spend(&name, |_| Err::<(), _>("the directory does not answer")),
@@ -150,12 +140,13 @@ mod tests {
 
     #[test]
     fn it_is_not_kept_longer_by_being_put_back() {
-        let kept = OneTime::new(1);
-        let name = kept.put(String::new());
-        std::thread::sleep(std::time::Duration::from_millis(600));
+        let (clock, ambient) = at_ten();
+        let kept = OneTime::new(1, &ambient);
+        let (name, other) = (kept.put(String::new()), kept.put(String::new()));
+        clock.advance(Duration::from_millis(999));
         assert!(kept.spend(&name, |_| Err::<(), _>(())).is_some());
-        std::thread::sleep(std::time::Duration::from_millis(600));
-        assert_eq!(kept.get(&name), None);
-        assert_eq!(kept.take(&name), None);
+        assert!(kept.get(&name).is_some() && kept.take(&other).is_some());
+        clock.advance(Duration::from_millis(1));
+        assert_eq!((kept.get(&name), kept.take(&name)), (None, None));
     }
 }

@@ -4,14 +4,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use moka::Expiry;
 use moka::notification::RemovalCause;
-use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use crate::ambient::Ambient;
+use crate::tenant::store::expiring::{Entry, Expiring};
 use crate::tenant::store::weight::{Weighed, weight};
 
 /// The most that all things of a kind take, in bytes. Beyond it the ones that
@@ -25,30 +25,28 @@ pub(crate) trait Owned: Weighed + Clone + Send + Sync + 'static {
 
 /// Things by name, and their names by owner.
 pub(crate) struct PerOwner<T> {
-    kept: Cache<String, T>,
+    kept: Expiring<String, T>,
     names: Arc<Names>,
     most: usize,
 }
 
 impl<T: Owned> PerOwner<T> {
     /// At most so many for each owner. Each ends so long after it was last put.
-    pub(crate) fn new(most: usize, lifetime_s: u64) -> Self {
+    pub(crate) fn new(most: usize, lifetime_s: u64, ambient: &Ambient) -> Self {
         let names = Arc::new(Names::default());
         let listener = {
             let names = names.clone();
-            move |name: Arc<String>, value: T, cause| {
+            move |name: Arc<String>, entry: Entry<T>, cause| {
                 if cause != RemovalCause::Replaced {
-                    names.remove(value.owner(), &name);
+                    names.remove(entry.value.owner(), &name);
                 }
             }
         };
-        let kept = Cache::builder()
+        let cache = Cache::builder()
             .max_capacity(BYTES)
-            .weigher(|name: &String, value: &T| weight(name, value))
-            .eviction_policy(EvictionPolicy::lru())
-            .expire_after(SinceLastPut(Duration::from_secs(lifetime_s)))
-            .eviction_listener(listener)
-            .build();
+            .weigher(|name: &String, entry: &Entry<T>| weight(name, &entry.value))
+            .eviction_listener(listener);
+        let kept = Expiring::new(cache, Duration::from_secs(lifetime_s), ambient);
         Self { kept, names, most }
     }
 
@@ -56,9 +54,9 @@ impl<T: Owned> PerOwner<T> {
     /// value takes the place of the one before, and its time begins anew.
     pub(crate) fn put(&self, name: &str, value: T) {
         let too_many = self.names.add(value.owner(), name, self.most);
-        self.kept.insert(name.to_owned(), value);
+        self.kept.put(name.to_owned(), value);
         if let Some(oldest) = too_many {
-            self.kept.invalidate(&oldest);
+            self.kept.remove(&oldest);
         }
     }
 
@@ -67,33 +65,19 @@ impl<T: Owned> PerOwner<T> {
     }
 
     pub(crate) fn end(&self, name: &str) {
-        self.kept.invalidate(name);
+        self.kept.remove(name);
     }
 
     /// Ends all that an owner has. Returns how many that were.
     pub(crate) fn end_of(&self, owner: &str) -> usize {
         let names = self.names.of(owner);
-        names.iter().for_each(|name| self.kept.invalidate(name));
-        names.len()
+        names.iter().filter(|name| self.kept.take(*name).is_some()).count()
     }
 
     /// All that an owner has, the oldest first, with their names.
     pub(crate) fn of(&self, owner: &str) -> Vec<(String, T)> {
         let names = self.names.of(owner).into_iter();
         names.filter_map(|name| self.kept.get(&name).map(|value| (name, value))).collect()
-    }
-}
-
-/// Reading something keeps it no longer.
-struct SinceLastPut(Duration);
-
-impl<T> Expiry<String, T> for SinceLastPut {
-    fn expire_after_create(&self, _: &String, _: &T, _: Instant) -> Option<Duration> {
-        Some(self.0)
-    }
-
-    fn expire_after_update(&self, _: &String, _: &T, _: Instant, _: Option<Duration>) -> Option<Duration> {
-        Some(self.0)
     }
 }
 
@@ -135,7 +119,11 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use crate::ambient::Ambient;
     use crate::tenant::store::per_owner::{Owned, PerOwner};
+    use crate::tenant::store::test_clock::at_ten;
     use crate::tenant::store::weight::Weighed;
 
     #[derive(Clone, PartialEq, Debug)]
@@ -155,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_owner_who_asks_for_more_loses_the_oldest_of_their_own() {
-        let kept = PerOwner::new(3, 60);
+        let kept = PerOwner::new(3, 60, &Ambient::system());
         kept.put("of bob", Of("bob"));
         for n in 0..1000 {
             kept.put(&n.to_string(), Of("ada"));
@@ -168,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_an_owner_has_ends_at_once_and_leaves_no_name() {
-        let kept = PerOwner::new(10, 60);
+        let kept = PerOwner::new(10, 60, &Ambient::system());
         for name in ["1", "2"] {
             kept.put(name, Of("ada"));
         }
@@ -176,13 +164,30 @@ mod tests {
         assert_eq!(kept.end_of("ada"), 2);
         kept.end("3");
         assert_eq!((kept.get("1"), kept.of("ada").len(), kept.of("bob").len()), (None, 0, 0));
-        kept.kept.run_pending_tasks();
+        kept.kept.kept.run_pending_tasks();
         assert!(kept.names.lock().is_empty());
     }
 
     #[test]
+    fn what_has_ended_is_no_longer_counted_and_lives_anew_when_it_is_put_again() {
+        let (clock, ambient) = at_ten();
+        let kept = PerOwner::new(10, 60, &ambient);
+        kept.put("1", Of("ada"));
+        clock.advance(Duration::from_millis(30_000));
+        kept.put("2", Of("ada"));
+        clock.advance(Duration::from_millis(29_999));
+        assert_eq!((kept.get("1"), kept.of("ada").len()), (Some(Of("ada")), 2));
+        clock.advance(Duration::from_millis(1));
+        assert_eq!((kept.get("1"), kept.of("ada").len()), (None, 1));
+        kept.put("2", Of("ada"));
+        clock.advance(Duration::from_millis(59_999));
+        assert_eq!(kept.get("2"), Some(Of("ada")));
+        assert_eq!(kept.end_of("ada"), 1);
+    }
+
+    #[test]
     fn a_name_that_is_put_again_counts_once() {
-        let kept = PerOwner::new(2, 60);
+        let kept = PerOwner::new(2, 60, &Ambient::system());
         for name in ["1", "2", "1", "2"] {
             kept.put(name, Of("ada"));
         }
