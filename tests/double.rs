@@ -218,11 +218,13 @@ fn a_link_that_writes_metadata_that_it_may_not() {
         (answer("{}", "[1, 2"), "`app-metadata` is not a JSON object"),
         (answer(&"x".repeat((32 << 10) + 1), "{}"), "a link writes at most 32768"),
         (answer(&nested(65), "{}"), "`user-metadata` is nested more than 64 levels deep"),
-        (answer("{}", r#"{"plan":1,"linking":null}"#), "`app_metadata.linking` is a mark"),
-        (answer("{}", r#"{"no_link":false}"#), "`app_metadata.no_link` is a mark"),
         (answer(r#"{"a":[{"__proto__":1}]}"#, "{}"), "`user_metadata` holds the key `__proto__`"),
     ] {
         assert!(answer.contains(why), "{answer}");
+    }
+    for mark in linking_marks::PROTECTED {
+        let answer = answer("{}", &format!(r#"{{"plan":1,"{mark}":null}}"#));
+        assert!(answer.contains(&format!("`app_metadata.{mark}` is a mark")), "{answer}");
     }
 }
 

@@ -1,29 +1,9 @@
-//! What a policy knows of an account beyond Auth0's own fields: marks in its
-//! `app_metadata`.
-//!
-//! ```json
-//! {
-//!   "no_link": true,
-//!   "privileged": true,
-//!   "roles": ["admin"],
-//!   "authorization": { "roles": ["admin"] },
-//!   "linking": {
-//!     "opt_out": true,
-//!     "deleted": true,
-//!     "managed_by": "scim",
-//!     "verified_email": "ada@example.com",
-//!     "pending_email": "new@example.com",
-//!     "unlinked": [{ "from": "auth0|1", "at": 1763719200000, "by": "operator" }],
-//!     "prompts": 2,
-//!     "last_prompted_at": 1763719200000
-//!   }
-//! }
-//! ```
-//!
-//! The host writes `unlinked`, `prompts` and `last_prompted_at`; the others are
-//! the tenant's. Times are milliseconds since 1970-01-01T00:00:00Z. Without `by`, a
-//! pair was unlinked for its user.
+//! The marks of an account in its `app_metadata`, beyond Auth0's own fields.
+//! `docs/marks.md` documents each; the crate `linking-marks` spells the keys, and a
+//! test holds the names of the fields here against it.
 
+use linking_marks::unlinked::OPERATOR;
+use linking_marks::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::value::RawValue;
@@ -60,9 +40,9 @@ struct Linking {
     managed_by: Option<String>,
     verified_email: Option<String>,
     pending_email: Option<String>,
-    unlinked: Vec<Object<Unlinked>>,
-    prompts: u32,
-    last_prompted_at: Timestamp,
+    unlinked: Option<Vec<Object<Unlinked>>>,
+    prompts: Option<u32>,
+    last_prompted_at: Option<Timestamp>,
 }
 
 /// A pair that was unlinked.
@@ -129,24 +109,27 @@ impl<'de> Deserialize<'de> for Mark {
 /// only hide behind an escape: then the keys are read.
 fn may_hold_marks(text: &str) -> bool {
     let begins_mark = |rest: &[u8]| {
-        let key: &[u8] = match rest.first() {
-            Some(b'l') => b"linking\"",
-            Some(b'n') => b"no_link\"",
-            Some(b'p') => b"privileged\"",
-            Some(b'r') => b"roles\"",
-            Some(b'a') => b"authorization\"",
+        let key = match rest.first() {
+            Some(b'l') => LINKING,
+            Some(b'n') => NO_LINK,
+            Some(b'p') => PRIVILEGED,
+            Some(b'r') => ROLES,
+            Some(b'a') => AUTHORIZATION,
             _ => return false,
         };
-        rest.starts_with(key)
+        rest.strip_prefix(key.as_bytes()).is_some_and(|behind| behind.first() == Some(&b'"'))
     };
     any_escape_or(text.as_bytes(), begins_mark) && has_mark_key(text).unwrap_or(true)
 }
+
+/// The keys that hold marks.
+const KEYS: [&str; 5] = [LINKING, NO_LINK, PRIVILEGED, ROLES, AUTHORIZATION];
 
 fn has_mark_key(text: &str) -> Result<bool, Odd> {
     let mut reader = Reader::new(text);
     let mut is_there = reader.open()?;
     while is_there {
-        if matches!(reader.key.raw(), b"linking" | b"no_link" | b"privileged" | b"roles" | b"authorization") {
+        if KEYS.iter().any(|key| key.as_bytes() == reader.key.raw()) {
             return Ok(true);
         }
         reader.skip()?;
@@ -220,22 +203,22 @@ impl LinkingState {
         now: Timestamp,
     ) -> Option<PartedBy> {
         let cooldown = u64::from(days) * 86_400_000;
-        let mut unlinked = self.linking.0.unlinked.iter().map(|Object(it)| it);
+        let mut unlinked = self.linking.0.unlinked.iter().flatten().map(|Object(it)| it);
         let mark = unlinked.find(|it| now.saturating_sub(it.at) < cooldown && is_other(&it.from))?;
-        let is_operator = mark.by.as_deref() == Some("operator");
+        let is_operator = mark.by.as_deref() == Some(OPERATOR);
         Some(if is_operator { PartedBy::Operator } else { PartedBy::User })
     }
 
     /// How often the user has been asked.
     #[must_use]
     pub fn prompts(&self) -> u32 {
-        self.linking.0.prompts
+        self.linking.0.prompts.unwrap_or(0)
     }
 
     /// The user was asked less than so many days ago.
     #[must_use]
     pub fn asked_within(&self, days: u32, now: Timestamp) -> bool {
-        let at = self.linking.0.last_prompted_at;
+        let at = self.linking.0.last_prompted_at.unwrap_or(0);
         at != 0 && now.saturating_sub(at) < u64::from(days) * 86_400_000
     }
 }
@@ -263,7 +246,7 @@ mod tests {
         }
         for text in [
             r#"{"no_link": false}"#,
-            r#"{"linking": {"opt_out": null}}"#,
+            r#"{"linking": {"opt_out": null, "prompts": null, "unlinked": null, "last_prompted_at": null}}"#,
             r#"{"plan": "pro"}"#,
             r#"{"linking": null}"#,
             r#"{"linking": {}}"#,
@@ -287,6 +270,25 @@ mod tests {
         {
             assert_eq!(LinkingState::read(Some(text)), LinkingState::default(), "{text}");
         }
+    }
+
+    /// Each key is read under the name that the host writes it by: a value of a
+    /// wrong type is noticed, or the mark has its effect.
+    #[test]
+    fn the_keys_are_those_of_the_contract() {
+        let read = |text: String| LinkingState::read(Some(&text));
+        let is_noticed = |text: String| read(text) != LinkingState::default();
+        for key in super::KEYS {
+            assert!(is_noticed(format!(r#"{{"{key}": {{"roles": ["x"], "opt_out": 1}}}}"#)), "{key}");
+        }
+        for key in linking_marks::linking::KEYS {
+            assert!(is_noticed(format!(r#"{{"linking": {{"{key}": [7]}}}}"#)), "{key}");
+        }
+        for key in linking_marks::unlinked::KEYS {
+            let mark = format!(r#"{{"from": "a|1", "at": 1, "{key}": []}}"#);
+            assert!(read(format!(r#"{{"linking": {{"unlinked": [{mark}]}}}}"#)).opted_out(), "{key}");
+        }
+        assert!(!is_noticed(r#"{"linking": {"foreign": [7]}, "other": {"roles": ["x"]}}"#.to_owned()));
     }
 
     #[test]

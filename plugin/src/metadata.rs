@@ -3,6 +3,7 @@
 mod union;
 
 use link_policy::{MetadataRule, MetadataRules};
+use linking_marks::PROTECTED;
 
 use crate::json::{Each, Element, Key, Odd, Pair, Reader, canonical, pairs, same};
 
@@ -103,7 +104,7 @@ fn holds_more_than_marks(text: &str) -> Result<bool, Odd> {
 
 /// Keys that the host and the policy keep there, each about one account only.
 fn is_own(key: &Key) -> bool {
-    matches!(key.raw(), b"linking" | b"no_link" | b"privileged")
+    PROTECTED.iter().any(|mark| mark.as_bytes() == key.raw())
 }
 
 /// An object with a patch's keys written over its own.

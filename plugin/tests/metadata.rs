@@ -1,6 +1,7 @@
 //! The rules for metadata, on any two objects, against a slow model over trees of
 //! values, and on texts that the host does not write.
 
+use linking_marks::PROTECTED;
 use std::collections::BTreeMap;
 
 use link_policy::{MetadataRule, MetadataRules};
@@ -21,15 +22,12 @@ const RULES: [MetadataRule; 7] = [
     MetadataRule::Drop,
 ];
 
-/// Keys that are about one account only.
-const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
-
 /// The patch and whether something of the secondary is lost.
 fn model(sides: (&Object, &Object), rules: &MetadataRules, secondary_is_newer: bool) -> (Object, bool) {
     let (primary, secondary) = sides;
     let (mut patch, mut drops) = (Object::new(), false);
     for (key, offered) in secondary {
-        if MARKS.contains(&key.as_str()) {
+        if PROTECTED.contains(&key.as_str()) {
             continue;
         }
         let value = match (rules.keys.get(key).unwrap_or(&rules.default), primary.get(key)) {
@@ -338,7 +336,7 @@ proptest! {
         // All is lost, whatever it is, where no value is looked at: only the keys
         // are, in a text as the host writes it.
         let looks = rules.default != MetadataRule::Drop || !rules.keys.is_empty() || secondary.is_empty();
-        let holds_more = spaced[1] || secondary.keys().any(|key| !MARKS.contains(&key.as_str()));
+        let holds_more = spaced[1] || secondary.keys().any(|key| !PROTECTED.contains(&key.as_str()));
         prop_assert_eq!(drops, if looks { lost } else { holds_more });
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use linking_marks::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES, linking};
 use serde_json::Value;
 
 use crate::model::{LoginEvent, Metadata, User, add_words};
@@ -77,31 +78,32 @@ fn add_metadata(user: &mut Arc<User>, said: &User) {
         match (key.as_str(), held.get_mut(key)) {
             (_, None) => drop(held.insert(key.clone(), value.clone())),
             (_, Some(held)) if held == value => {}
-            ("no_link" | "privileged", Some(held)) if is_mark(held) => {}
+            (NO_LINK | PRIVILEGED, Some(held)) if is_mark(held) => {}
             // What the other accounts have no part in is not joined, but weighed.
-            ("roles" | "authorization", Some(_)) => add_words(value, &mut roles),
-            ("linking", Some(held)) => add_marks(held, value),
+            (ROLES | AUTHORIZATION, Some(_)) => add_words(value, &mut roles),
+            (LINKING, Some(held)) => add_marks(held, value),
             (_, Some(held)) => held.clone_from(value),
         }
     }
     user.add_roles(roles.iter().map(String::as_str));
 }
 
-/// Adds the marks of `linking`. A word on it that is no object forbids.
+/// Adds the marks of the event's `linking` to the directory's. `null` counts as
+/// absent, and any other value that is no object forbids.
 fn add_marks(held: &mut Value, said: &Value) {
-    let (Value::Object(marks), Value::Object(said)) = (&mut *held, said) else {
-        if held.is_object() {
-            held.clone_from(said);
-        }
-        return;
+    let (marks, said) = match (&mut *held, said) {
+        (_, Value::Null) => return,
+        (Value::Object(marks), Value::Object(said)) => (marks, said),
+        (Value::Object(_) | Value::Null, said) => return held.clone_from(said),
+        _ => return,
     };
-    for (key, value) in said {
+    for (key, value) in said.iter().filter(|(_, value)| !value.is_null()) {
         match (key.as_str(), marks.get_mut(key)) {
-            (_, None) => drop(marks.insert(key.clone(), value.clone())),
-            ("unlinked", Some(known)) => *known = joined(known, value),
-            ("opt_out" | "deleted", Some(known)) if is_mark(known) => {}
+            (_, None | Some(Value::Null)) => drop(marks.insert(key.clone(), value.clone())),
+            (linking::UNLINKED, Some(known)) => *known = joined(known, value),
+            (linking::OPT_OUT | linking::DELETED, Some(known)) if is_mark(known) => {}
             // The host counts these.
-            ("prompts" | "last_prompted_at", Some(_)) => {}
+            (linking::PROMPTS | linking::LAST_PROMPTED_AT, Some(_)) => {}
             (_, Some(known)) => known.clone_from(value),
         }
     }
@@ -157,6 +159,16 @@ mod tests {
                 json!({ "app_metadata": { "linking": { "opt_out": 1 } } }),
                 json!({ "app_metadata": { "linking": {} } }),
             ),
+            (
+                json!({ "app_metadata": { "linking": { "opt_out": 1 } } }),
+                json!({ "app_metadata": { "linking": null } }),
+            ),
+            (
+                json!({ "app_metadata": { "linking": { "opt_out": 1 } } }),
+                json!({ "app_metadata": { "linking": { "opt_out": null } } }),
+            ),
+            (json!({ "app_metadata": { "linking": 7 } }), json!({ "app_metadata": { "linking": null } })),
+            (json!({ "app_metadata": { "no_link": true } }), json!({ "app_metadata": { "no_link": null } })),
             (
                 json!({ "app_metadata": { "linking": 7 } }),
                 json!({ "app_metadata": { "linking": { "prompts": 1 } } }),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use linking_marks::LINKING;
 use serde_json::Value;
 
 use super::journal::{Entry, EntryId, Kept, Kind, MetadataChange, Provenance, Snapshot};
@@ -177,7 +178,7 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
     let (staying, separated) = (ids(&primary), ids(&secondary));
     let by = undo.provenance.actor.parts_as();
     for (user, others) in [(&mut primary, separated), (&mut secondary, staying)] {
-        if !note_separation(user, others.iter().map(String::as_str), by, undo.now) {
+        if note_separation(user, others.iter().map(String::as_str), by, undo.now).is_err() {
             not_restored.push(format!(
                 "`app_metadata.linking` of {} is not of the documented form and was left alone: the pair may be linked \
                  again at the next login.",
@@ -273,7 +274,7 @@ fn restore(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), S
         if now == after {
             continue;
         }
-        let linking = now.filter(|_| key == "linking").and_then(|now| without_carried(now, before, after));
+        let linking = now.filter(|_| key == LINKING).and_then(|now| without_carried(now, before, after));
         match linking {
             None => {
                 let key = key.clone();

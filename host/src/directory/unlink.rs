@@ -7,7 +7,7 @@ use super::journal::{Entry, Kind};
 use super::journal_query::write_down;
 use super::records::{Done, Records, overtaken};
 use super::users::{change, claim, existing, first_version};
-use crate::model::{ApiError, Identity, User, note_separation, stand_alone};
+use crate::model::{ApiError, Identity, User, mask_addresses, note_separation, stand_alone};
 
 pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<User>> {
     let Unlink { primary, provider, user_id, provenance, now } = unlink;
@@ -23,8 +23,13 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<Use
     let mut separated = stand_alone(&identity, *now);
     let staying: Vec<String> = rest.identities.iter().map(Identity::as_user_id).collect();
     let by = provenance.actor.parts_as();
-    note_separation(&mut rest, [separated.user_id.as_str()], by, *now);
-    note_separation(&mut separated, staying.iter().map(String::as_str), by, *now);
+    let noted = [
+        note_separation(&mut rest, [separated.user_id.as_str()], by, *now),
+        note_separation(&mut separated, staying.iter().map(String::as_str), by, *now),
+    ];
+    for why in noted.into_iter().filter_map(Result::err) {
+        tracing::warn!(user = &*mask_addresses(primary), %why, "an unlink was not noted: the pair may be linked again");
+    }
     rest.updated_at = Some(*now);
 
     let sides = [primary.as_str(), &separated.user_id];

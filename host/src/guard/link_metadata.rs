@@ -1,15 +1,12 @@
 //! The metadata that a link may write.
 
+use linking_marks::PROTECTED;
 use serde_json::Value;
 
 use crate::model::{LinkRequest, Metadata, on_one_line};
 
 /// The length to which a message shortens a key, in bytes.
 const NAME: usize = 100;
-
-/// Keys of `app_metadata` that mark one account, for the host and the tenant. A
-/// link must not copy them to another account.
-const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
 
 /// Keys that change an object's prototype when JavaScript merges it into another
 /// object, as Auth0's clients do with metadata.
@@ -28,7 +25,7 @@ pub(super) fn find_fault(request: &LinkRequest, allowed: Option<&[String]>) -> O
 }
 
 fn find_key_fault(name: &str, object: &Metadata, allowed: Option<&[String]>) -> Option<String> {
-    let is_mark = |key: &str| name == "app_metadata" && MARKS.contains(&key);
+    let is_mark = |key: &str| name == "app_metadata" && PROTECTED.contains(&key);
     object.keys().find_map(|key| {
         let shown = || on_one_line(key, NAME);
         if is_mark(key) {

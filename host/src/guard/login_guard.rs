@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::audit::{Audit, Refusal};
 use super::budget::Budget;
 use crate::directory::{Actor, Directory, Evidence, PluginVersion, Provenance, Stored};
 use crate::limits::Limits;
-use crate::model::{Addresses, ApiError, LoginEvent, Metadata, MetadataPatch, Proof, Timestamp, User};
+use crate::model::{Addresses, ApiError, LoginEvent, MetadataPatch, Proof, Timestamp, User, count_prompt};
 
 /// The only access that one login's plugin has to the directory.
 pub struct Guard {
@@ -116,18 +114,13 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// When the directory does not write it; the user may then be prompted once
-    /// more than allowed.
+    /// When something of another type stands in the place of these marks, which is
+    /// left alone, or when the directory does not write them. The user may then be
+    /// prompted once more than allowed.
     pub fn note_prompt(&self) -> Result<(), ApiError> {
         let stored = self.directory.get(&self.user_id)?;
-        let linking =
-            stored.user.app_metadata.as_ref().and_then(|it| it.get("linking")).and_then(Value::as_object);
-        let mut linking = linking.cloned().unwrap_or_default();
-        let prompts = linking.get("prompts").and_then(Value::as_u64).unwrap_or(0);
-        linking.insert("prompts".to_owned(), Value::from(prompts.saturating_add(1)));
-        linking.insert("last_prompted_at".to_owned(), Value::from(self.login.now.as_millis()));
-        let patch = Metadata::from_iter([("linking".to_owned(), Value::Object(linking))]);
-        let patch = MetadataPatch::app(patch);
+        let counted = count_prompt(stored.user.app_metadata.as_ref(), self.login.now);
+        let patch = MetadataPatch::app(counted.map_err(|why| ApiError::Invalid(why.to_string()))?);
         self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
     }
 
@@ -179,5 +172,67 @@ impl Guard {
     /// Whether this user is the login's own, or its primary.
     pub(super) fn is_own(&self, user_id: &str) -> bool {
         user_id == self.user_id || user_id == self.login.event.user.user_id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::{Guard, GuardedLogin};
+    use crate::ambient::Ambient;
+    use crate::directory::{Directory, Memory, PluginVersion};
+    use crate::limits::Limits;
+    use crate::model::{LoginEvent, Timestamp, User};
+
+    /// `linking` of a user after a prompt was counted, and the error of the count.
+    fn prompted(linking: &Value) -> (Value, Option<String>) {
+        let user = json!({ "user_id": "auth0|1", "app_metadata": { "linking": linking },
+            "identities": [{ "provider": "auth0", "user_id": "1", "connection": "db" }] });
+        let user: User = serde_json::from_value(user).unwrap();
+        let event = json!({ "user": user, "connection": { "name": "db", "strategy": "auth0" } });
+        let event: LoginEvent = serde_json::from_value(event).unwrap();
+        let directory = Arc::new(Memory::with_users(&Ambient::system(), [user]));
+        let login = GuardedLogin {
+            event: Arc::new(event),
+            now: Timestamp::from_millis(5).unwrap(),
+            proof: None,
+            plugin: Arc::new(PluginVersion { name: "p".to_owned(), sha256: String::new() }),
+            policy_sha256: "".into(),
+        };
+        let error = Guard::new(directory.clone(), login, &Limits::default()).note_prompt().err();
+        let held = directory.get("auth0|1").unwrap().user.app_metadata.clone().unwrap();
+        (held["linking"].clone(), error.map(|it| it.to_string()))
+    }
+
+    #[test]
+    fn a_prompt_is_counted_beside_what_linking_holds() {
+        let counted = json!({ "prompts": 1, "last_prompted_at": 5 });
+        for linking in [json!(null), json!({}), json!({ "prompts": null })] {
+            assert_eq!(prompted(&linking), (counted.clone(), None), "{linking}");
+        }
+        let (held, error) = prompted(&json!({ "theirs": [1], "opt_out": true, "prompts": 2 }));
+        let expected = json!({ "theirs": [1], "opt_out": true, "prompts": 3, "last_prompted_at": 5 });
+        assert_eq!((held, error), (expected, None));
+    }
+
+    #[test]
+    fn a_prompt_overwrites_nothing_of_another_type() {
+        for linking in [
+            json!("a hobby"),
+            json!(["a"]),
+            json!(7),
+            json!({ "prompts": "many", "theirs": 1 }),
+            json!({ "prompts": -1 }),
+            json!({ "prompts": 1, "last_prompted_at": "today" }),
+        ] {
+            let (held, error) = prompted(&linking);
+            assert_eq!(held, linking);
+            assert!(
+                error.is_some_and(|it| it.contains("`app_metadata.linking") && it.contains("left alone"))
+            );
+        }
     }
 }

@@ -6,6 +6,7 @@ mod email;
 mod event;
 mod link;
 mod management;
+mod marks;
 mod metadata;
 mod moment;
 mod open_object;
@@ -29,6 +30,7 @@ pub use event::{
 pub(crate) use link::profile;
 pub use link::{LinkRequest, absorb};
 pub use management::{ApiError, ManagementApi};
+pub use marks::{ForeignMark, count_prompt};
 pub use metadata::{Metadata, MetadataPatch, patch};
 pub use moment::Moment;
 pub use outcome::{Decision, Level, Outcome, Reason, Step, Verdict};

@@ -1,63 +1,68 @@
 //! The marks of separated accounts, for a policy to let them cool down:
 //! `app_metadata.linking.unlinked`, a list of `{"from": identity, "at": time}`, and
-//! `"by": "operator"` where it was not for the user that they were separated.
+//! `"by": "operator"` where an operator separated them.
 //!
-//! A mark is of an identity, not of a user: which user an identity belongs to
-//! changes with every link.
+//! A mark names an identity, not a user: which user an identity belongs to changes
+//! with every link.
 
+use linking_marks::unlinked::{AT, BY, FROM};
+use linking_marks::{LINKING, PROTECTED, linking};
 use serde_json::{Map, Value, json};
 
+use super::marks::{ForeignMark, HostMark, change_mark};
 use super::{Timestamp, User};
 
-/// How many marks an account keeps; the oldest are forgotten.
+/// How many marks an account keeps; the oldest are removed.
 const REMEMBERED: usize = 50;
 
-/// The keys of `app_metadata` that keep accounts apart, or say how they are linked.
-const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
-
-/// Writes down that a user was separated from these identities, and by whom if that
-/// is to be said. False if what stands there is not of the documented form, and was
-/// left alone.
+/// Notes that a user was separated from these identities, and by whom where that is
+/// to be noted.
+///
+/// # Errors
+///
+/// When something of another type stands in the place of the marks. The user is
+/// unchanged then.
 pub fn note_separation<'a>(
     user: &mut User,
     from: impl IntoIterator<Item = &'a str>,
     by: Option<&str>,
     now: Timestamp,
-) -> bool {
-    let Some(marks) = marks_of(user) else { return false };
-    for from in from {
-        marks.retain(|known| known["from"] != from);
-        let mut mark = json!({ "from": from, "at": now.as_millis() });
-        if let Some(by) = by {
-            mark["by"] = by.into();
+) -> Result<(), ForeignMark> {
+    change_mark(&mut user.app_metadata, HostMark::Unlinked, |held| {
+        let mut marks = list(held);
+        for from in from {
+            marks.retain(|known| known[FROM] != from);
+            let mut mark = json!({ FROM: from, AT: now.as_millis() });
+            if let Some(by) = by {
+                mark[BY] = by.into();
+            }
+            marks.push(mark);
         }
-        marks.push(mark);
-    }
-    forget_surplus(marks);
-    true
+        forget_surplus(&mut marks);
+        Some(marks.into())
+    })
 }
 
-/// The user with the marks of the one that it replaces, where it says nothing else
-/// of them: an export that was not asked for them must not lift them. What the host
-/// has written into `linking`, separations and how often the user was asked, is kept
-/// in any case: an export of another tenant knows nothing of it. What is not of the documented form is left
-/// alone.
+/// Returns the user with the marks of the user that it replaces, where it has none
+/// of its own: an export that was made without them must not lift them. The marks
+/// that the host has written into `linking` are kept in any case: an export of
+/// another tenant has none of them. Something of another type is left alone.
 #[must_use]
 pub fn keep_marks(mut user: User, before: &User) -> User {
     let Some(held) = &before.app_metadata else { return user };
-    for key in MARKS {
+    for key in PROTECTED {
         let Some(mark) = held.get(key) else { continue };
-        user.app_metadata.get_or_insert_default().entry(key).or_insert_with(|| mark.clone());
-    }
-    let Some(counted) = held.get("linking").and_then(Value::as_object) else { return user };
-    carry_over(&mut user, before);
-    for key in ["prompts", "last_prompted_at"] {
-        let Some(value) = counted.get(key) else { continue };
-        let metadata = user.app_metadata.get_or_insert_default();
-        let linking = metadata.entry("linking").or_insert_with(|| Value::Object(Map::new()));
-        if let Some(linking) = linking.as_object_mut() {
-            linking.entry(key).or_insert_with(|| value.clone());
+        let kept = user.app_metadata.get_or_insert_default().entry(key).or_insert(Value::Null);
+        if kept.is_null() {
+            kept.clone_from(mark);
         }
+    }
+    let Some(linking) = held.get(LINKING).and_then(Value::as_object) else { return user };
+    carry_over(&mut user, before);
+    for mark in HostMark::ALL {
+        let before = linking.get(mark.key());
+        // Where the user's own is of another type, that one stays.
+        let _ = change_mark(&mut user.app_metadata, mark, |held| held.or(before).cloned());
     }
     user
 }
@@ -72,23 +77,28 @@ pub(super) fn carry_over(linked: &mut User, secondary: &User) {
         return;
     }
     let own: Vec<String> = linked.identities.iter().map(super::Identity::as_user_id).collect();
-    let is_own = |mark: &Value| own.iter().any(|own| mark["from"] == own.as_str());
+    let is_own = |mark: &Value| own.iter().any(|own| mark[FROM] == own.as_str());
     let stale = held(linked).into_iter().flatten().any(&is_own);
     let carried: Vec<Value> = carried.into_iter().filter(|mark| !is_own(mark)).collect();
     if carried.is_empty() && !stale {
         return;
     }
-    let Some(marks) = marks_of(linked) else { return };
-    marks.retain(|mark| !is_own(mark));
-    for mark in carried {
-        match marks.iter_mut().find(|known| known["from"] == mark["from"]) {
-            Some(known) if time(known) >= time(&mark) => {}
-            Some(known) => *known = mark,
-            None => marks.push(mark),
+    let joined = |held: Option<&Value>| {
+        let mut marks = list(held);
+        marks.retain(|mark| !is_own(mark));
+        for mark in carried {
+            match marks.iter_mut().find(|known| known[FROM] == mark[FROM]) {
+                Some(known) if time(known) >= time(&mark) => {}
+                Some(known) => *known = mark,
+                None => marks.push(mark),
+            }
         }
-    }
-    marks.sort_by_key(time);
-    forget_surplus(marks);
+        marks.sort_by_key(time);
+        forget_surplus(&mut marks);
+        Some(marks.into())
+    };
+    // Something of another type opts the account out, so that nothing is lost.
+    let _ = change_mark(&mut linked.app_metadata, HostMark::Unlinked, joined);
 }
 
 /// `linking` as it is without what a link did to its marks: the link's are
@@ -97,7 +107,8 @@ pub(super) fn carry_over(linked: &mut User, secondary: &User) {
 pub(crate) fn without_carried(now: &Value, before: Option<&Value>, after: Option<&Value>) -> Option<Value> {
     let split = |linking: Option<&Value>| {
         let mut rest = linking.map_or_else(|| Some(Map::new()), |it| it.as_object().cloned())?;
-        let marks = rest.remove("unlinked").map_or_else(|| Some(Vec::new()), |it| it.as_array().cloned())?;
+        let marks =
+            rest.remove(linking::UNLINKED).map_or_else(|| Some(Vec::new()), |it| it.as_array().cloned())?;
         Some((rest, marks))
     };
     let ((rest_before, before), (rest_after, after)) = (split(before)?, split(after)?);
@@ -108,34 +119,30 @@ pub(crate) fn without_carried(now: &Value, before: Option<&Value>, after: Option
     marks.retain(|mark| before.contains(mark) || !after.contains(mark));
     let dropped: Vec<Value> = before
         .into_iter()
-        .filter(|mark| !after.contains(mark) && !marks.iter().any(|known| known["from"] == mark["from"]))
+        .filter(|mark| !after.contains(mark) && !marks.iter().any(|known| known[FROM] == mark[FROM]))
         .collect();
     marks.extend(dropped);
     marks.sort_by_key(time);
     if !marks.is_empty() {
-        rest.insert("unlinked".to_owned(), marks.into());
+        rest.insert(linking::UNLINKED.to_owned(), marks.into());
     }
     Some(rest.into())
 }
 
 fn held(user: &User) -> Option<&Vec<Value>> {
-    user.app_metadata.as_ref()?.get("linking")?.get("unlinked")?.as_array()
+    user.app_metadata.as_ref()?.get(LINKING)?.get(linking::UNLINKED)?.as_array()
 }
 
-/// The list of marks, made where there is none.
-fn marks_of(user: &mut User) -> Option<&mut Vec<Value>> {
-    let metadata = user.app_metadata.get_or_insert_default();
-    let linking = metadata.entry("linking").or_insert_with(|| Value::Object(Map::new()));
-    let unlinked = linking.as_object_mut()?.entry("unlinked").or_insert_with(|| Value::Array(Vec::new()));
-    unlinked.as_array_mut()
+fn list(held: Option<&Value>) -> Vec<Value> {
+    held.and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 fn is_mark(mark: &Value) -> bool {
-    mark["from"].is_string() && mark["at"].is_u64()
+    mark[FROM].is_string() && mark[AT].is_u64()
 }
 
 fn time(mark: &Value) -> u64 {
-    mark["at"].as_u64().unwrap_or(0)
+    mark[AT].as_u64().unwrap_or(0)
 }
 
 fn forget_surplus(marks: &mut Vec<Value>) {
@@ -170,8 +177,8 @@ mod tests {
         let mut user = User::default();
         let now = Timestamp::default();
         let ids: Vec<String> = (0..=55).map(|n| format!("auth0|{n}")).collect();
-        assert!(note_separation(&mut user, ["auth0|0"], None, now));
-        assert!(note_separation(&mut user, ids.iter().map(String::as_str), Some("operator"), now));
+        note_separation(&mut user, ["auth0|0"], None, now).unwrap();
+        note_separation(&mut user, ids.iter().map(String::as_str), Some("operator"), now).unwrap();
         let unlinked = &user.app_metadata.unwrap()["linking"]["unlinked"];
         assert_eq!(unlinked.as_array().unwrap().len(), 50);
         assert_eq!((&unlinked[0]["from"], &unlinked[49]["from"]), (&json!("auth0|6"), &json!("auth0|55")));
@@ -182,7 +189,8 @@ mod tests {
     fn what_is_of_another_form_is_left_alone() {
         let no = json!({ "linking": "no" });
         let mut left = user(&no, &[]);
-        assert!(!note_separation(&mut left, ["auth0|2"], None, Timestamp::default()));
+        let why = note_separation(&mut left, ["auth0|2"], None, Timestamp::default()).unwrap_err();
+        assert_eq!(why.to_string(), "`app_metadata.linking` is a text, not an object, and was left alone");
         carry_over(&mut left, &user(&marked(&[("sms|1", 1)]), &[]));
         assert_eq!(left.app_metadata.unwrap()["linking"], "no");
     }
@@ -212,6 +220,49 @@ mod tests {
         assert_eq!(Value::from(kept.app_metadata.unwrap()), expected);
         let nothing = user(&json!({ "plan": "free" }), &["auth0|1"]);
         assert_eq!(keep_marks(nothing.clone(), &nothing), nothing);
+    }
+
+    #[test]
+    fn an_import_lifts_no_mark_by_null_or_by_another_type_of_its_own() {
+        let before = user(
+            &json!({ "no_link": true, "linking": { "opt_out": true, "prompts": "many",
+            "unlinked": [{ "from": "sms|1", "at": 5 }] } }),
+            &["auth0|1"],
+        );
+        let kept =
+            |said: Value| Value::from(keep_marks(user(&said, &["auth0|1"]), &before).app_metadata.unwrap());
+        let held = Value::from(before.app_metadata.clone().unwrap());
+        assert_eq!(kept(json!({})), held);
+        assert_eq!(kept(json!({ "no_link": null, "linking": null })), held);
+        let own = kept(json!({ "linking": { "opt_out": false, "theirs": 1, "unlinked": null } }));
+        let marks = json!({ "opt_out": false, "theirs": 1, "prompts": "many",
+            "unlinked": [{ "from": "sms|1", "at": 5 }] });
+        assert_eq!(own, json!({ "no_link": true, "linking": marks }));
+        assert_eq!(kept(json!({ "linking": "a hobby" }))["linking"], "a hobby");
+    }
+
+    #[test]
+    fn a_separation_is_noted_in_an_object_that_holds_more() {
+        for (linking, rest) in [
+            (json!({ "theirs": 1, "opt_out": true }), json!({ "theirs": 1, "opt_out": true })),
+            (json!({ "unlinked": null }), json!({})),
+            (Value::Null, json!({})),
+        ] {
+            let mut user = user(&json!({ "linking": linking }), &[]);
+            note_separation(&mut user, ["auth0|2"], None, Timestamp::default()).unwrap();
+            let mut expected = rest;
+            expected["unlinked"] = json!([{ "from": "auth0|2", "at": 0 }]);
+            assert_eq!(user.app_metadata.unwrap()["linking"], expected);
+        }
+        for linking in
+            [json!("a"), json!([]), json!(1), json!({ "unlinked": "a" }), json!({ "unlinked": {} })]
+        {
+            let mut user = user(&json!({ "linking": linking }), &[]);
+            let before = user.clone();
+            assert!(note_separation(&mut user, ["auth0|2"], None, Timestamp::default()).is_err());
+            carry_over(&mut user, &self::user(&marked(&[("sms|1", 1)]), &[]));
+            assert_eq!(user, before);
+        }
     }
 
     #[test]

@@ -37,16 +37,8 @@ pub mod linking {
     pub const LAST_PROMPTED_AT: &str = "last_prompted_at";
 
     /// Every key.
-    pub const KEYS: [&str; 8] = [
-        OPT_OUT,
-        DELETED,
-        MANAGED_BY,
-        VERIFIED_EMAIL,
-        PENDING_EMAIL,
-        UNLINKED,
-        PROMPTS,
-        LAST_PROMPTED_AT,
-    ];
+    pub const KEYS: [&str; 8] =
+        [OPT_OUT, DELETED, MANAGED_BY, VERIFIED_EMAIL, PENDING_EMAIL, UNLINKED, PROMPTS, LAST_PROMPTED_AT];
 }
 
 /// Keys of an element of `app_metadata.linking.unlinked`.
@@ -63,4 +55,24 @@ pub mod unlinked {
 
     /// Every key.
     pub const KEYS: [&str; 3] = [FROM, AT, BY];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES, linking, unlinked};
+
+    #[test]
+    fn the_page_documents_every_mark_once_and_no_other() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/marks.md");
+        let page = std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{page}: {error}"));
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let mut documented: Vec<&str> = rows.collect();
+        let mut keys: Vec<String> =
+            [NO_LINK, PRIVILEGED, ROLES, AUTHORIZATION, LINKING].map(str::to_owned).into();
+        keys.extend(linking::KEYS.map(|key| format!("{LINKING}.{key}")));
+        keys.extend(unlinked::KEYS.map(|key| format!("{LINKING}.{}[].{key}", linking::UNLINKED)));
+        keys.sort_unstable();
+        documented.sort_unstable();
+        assert_eq!(documented, keys);
+    }
 }

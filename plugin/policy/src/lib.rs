@@ -5,8 +5,7 @@
 //! are the safe ones.
 //!
 //! What a policy reads of a user beyond Auth0's own fields stands in the user's
-//! `app_metadata`: `no_link`, `privileged`, and `linking` (see the plugin's
-//! `linking_state`).
+//! `app_metadata`: the marks that `docs/marks.md` documents.
 
 mod check;
 mod choice;

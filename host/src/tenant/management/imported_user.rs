@@ -1,5 +1,6 @@
 //! One user of an import: made, or changed if it is there and may be.
 
+use linking_marks::PROTECTED;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -32,9 +33,6 @@ const ALLOWED: [&str; 15] = [
 ];
 /// Attributes that an import may change of a user that is there.
 const PROFILE: [&str; 5] = ["family_name", "given_name", "name", "nickname", "picture"];
-/// Metadata that separates accounts or marks a powerful one. An import does not set
-/// it: an administrator does, by hand.
-const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
 /// The reason that a user was left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Fault {
@@ -254,7 +252,8 @@ impl<'a> ImportedUser<'a> {
         }
         if let Some(change) = object("app_metadata").filter(|it| !it.is_empty()) {
             let held = |key: &str| user.app_metadata.as_ref().and_then(|it| it.get(key));
-            if MARKS.iter().any(|mark| change.get(*mark).is_some_and(|value| held(mark) != Some(value))) {
+            // An administrator sets these by hand, and no import does.
+            if PROTECTED.iter().any(|mark| change.get(*mark).is_some_and(|value| held(mark) != Some(value))) {
                 let message =
                     "An import does not change linking, no_link and privileged of a user that is there.";
                 return Err(Fault::new("NOT_CHANGED", message, "app_metadata"));
