@@ -16,7 +16,7 @@ pub(crate) struct Account<'a> {
     claims: Vec<Claim<'a>>,
 }
 
-/// The word of one identity on an address.
+/// The claim of one identity about an address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claim<'a> {
     /// The connection's name.
@@ -43,7 +43,7 @@ impl Claim<'_> {
 
 impl<'a> Account<'a> {
     /// An account that a look-up has found.
-    pub(crate) fn of(user: &'a User, policy: &Policy) -> Self {
+    pub(crate) fn from_user(user: &'a User, policy: &Policy) -> Self {
         let (root, linked) = match user.identities.split_first() {
             Some((root, linked)) => (claim(root), linked),
             None => (NO_CLAIM, &[][..]),
@@ -59,8 +59,8 @@ impl<'a> Account<'a> {
 
     /// The account of this login. A connection that none of its identities is
     /// of leads into it all the same, with no word on any address.
-    pub(crate) fn of_login(event: &'a LoginEvent, policy: &Policy) -> Self {
-        let mut account = Self::of(&event.user, policy);
+    pub(crate) fn from_login(event: &'a LoginEvent, policy: &Policy) -> Self {
+        let mut account = Self::from_user(&event.user, policy);
         let (connection, strategy) = (event.connection.name.as_str(), event.connection.strategy.as_str());
         let mut is_known = false;
         for claim in account.claims.iter_mut().filter(|claim| claim.connection == connection) {
@@ -109,9 +109,9 @@ impl<'a> Account<'a> {
         connections.find(|connection| names.iter().any(|name| name == connection))
     }
 
-    /// Whether the root identity itself says otherwise of the account's
-    /// address: it came with another one, or did not call it verified. The
-    /// address is then nobody's word.
+    /// Returns whether the root identity contradicts the account's address: it came
+    /// with another one, or did not call it verified. No connection vouches for the
+    /// address then.
     pub(crate) fn root_contradicts_address(&self) -> bool {
         let Some(root) = self.user.identities.first() else { return false };
         let denies = matches!(root.email_verified, Verification::Unverified | Verification::NotBoolean(_));
@@ -142,7 +142,7 @@ impl<'a> Account<'a> {
     }
 }
 
-/// Of an identity of which nothing is known.
+/// The claim of an unknown identity.
 const NO_CLAIM: Claim<'static> = Claim {
     connection: "",
     strategy: "",
@@ -152,7 +152,7 @@ const NO_CLAIM: Claim<'static> = Claim {
     trust: Trust::Untrusted,
 };
 
-/// The claim of an identity of its own address.
+/// The claim of an identity about its own address.
 fn claim(identity: &Identity) -> Claim<'_> {
     Claim {
         connection: &identity.connection,

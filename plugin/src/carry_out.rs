@@ -1,4 +1,4 @@
-//! From a login to its outcome: asks the host, decides, does what was decided.
+//! Carries a login out: looks the accounts up, decides, and makes the links.
 
 use std::mem::ManuallyDrop;
 
@@ -9,32 +9,31 @@ use crate::bindings::{
     Timestamp, User,
 };
 use crate::counterfactual;
-use crate::decide::{BeforeLookUp, Input, Plan, PlannedDecision};
+use crate::decide::{BeforeLookUp, Input, PlannedDecision, PlannedOutcome};
 use crate::linking_state::LinkingState;
-use crate::reason::Code;
+use crate::reason::ReasonCode;
 use crate::rules::error_words;
 
-/// What the plugin asks of its host.
+/// The host's functions that the plugin calls.
 pub trait Host {
-    /// Every user but the login's own with this address.
+    /// Returns every user but the login's own with this address.
     ///
     /// # Errors
     ///
-    /// What the host answers instead.
+    /// The host's error.
     fn find_by_email(&mut self, email: &str) -> Result<Vec<User>, ApiError>;
 
-    /// Whether a look-up finds an address whatever the case of its ASCII
-    /// letters.
+    /// Returns whether look-ups ignore the case of ASCII letters.
     fn ignores_case(&mut self) -> bool;
 
     /// Links two users.
     ///
     /// # Errors
     ///
-    /// What the host answers instead; nothing was changed then.
+    /// The host's error; nothing was changed then.
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError>;
 
-    /// The login's time.
+    /// Returns the login's time.
     fn now(&mut self) -> Timestamp;
 }
 
@@ -43,41 +42,49 @@ pub fn on_login(event: &LoginEvent, policy: &Policy, host: &mut impl Host) -> Ou
     decide_and_do(event, policy, None, host)
 }
 
-/// Goes on with a login after the user was asked. Links only if the proof names
+/// Decides a login again after the user was asked. Links only if the proof names
 /// this login's pair.
 pub fn on_continue(event: &LoginEvent, answer: &Answer, policy: &Policy, host: &mut impl Host) -> Outcome {
     let proof = match &answer.response {
-        Response::Declined => return declined(event, policy),
+        Response::Declined => return decide_declined(event, policy),
         Response::Confirmed(proof) => proof,
     };
-    match unusable(event, policy, proof, host.now()) {
+    match why_proof_does_not_count(event, policy, proof, host.now()) {
         Some(reason) => outcome(Decision::Proceed, vec![reason]),
         None => decide_and_do(event, policy, Some(proof), host),
     }
 }
 
-fn declined(event: &LoginEvent, policy: &Policy) -> Outcome {
+fn decide_declined(event: &LoginEvent, policy: &Policy) -> Outcome {
     let subject = &[event.user.user_id.as_str()];
     let asked = LinkingState::read(event.user.app_metadata.as_deref()).prompts();
     if policy.mode == Mode::Required && asked > policy.prompts.grace {
-        let reason =
-            Code::LinkRequired.about(subject, "The policy requires the link, and the user has declined.");
+        let reason = ReasonCode::LinkRequired
+            .about(subject, "The policy requires the link, and the user has declined.");
         let message = "To go on, please confirm your other account.".to_owned();
         return outcome(Decision::Deny(message), vec![reason]);
     }
-    outcome(Decision::Proceed, vec![Code::Declined.about(subject, "The user was asked and has declined.")])
+    outcome(
+        Decision::Proceed,
+        vec![ReasonCode::Declined.about(subject, "The user was asked and has declined.")],
+    )
 }
 
-/// Why the proof is none for this login, if it is not.
-fn unusable(event: &LoginEvent, policy: &Policy, proof: &Proof, now: Timestamp) -> Option<Reason> {
+/// Returns the reason why a proof does not count for this login, if it does not.
+fn why_proof_does_not_count(
+    event: &LoginEvent,
+    policy: &Policy,
+    proof: &Proof,
+    now: Timestamp,
+) -> Option<Reason> {
     let subject = &[event.user.user_id.as_str()];
     if proof.current != event.user.user_id || proof.candidate == proof.current {
         return Some(
-            Code::ProofForeign.about(subject, "The proof is about other accounts than this login's."),
+            ReasonCode::ProofForeign.about(subject, "The proof is about other accounts than this login's."),
         );
     }
     if !policy.counts_as_proof(proof.proved_at, now) {
-        return Some(Code::ProofStale.about(subject, "The proof is too old, or from the future."));
+        return Some(ReasonCode::ProofStale.about(subject, "The proof is too old, or from the future."));
     }
     None
 }
@@ -107,21 +114,24 @@ fn decide_and_do(
         && !found.iter().any(|user| user.user_id == proof.candidate)
     {
         let detail = "The account that was proved does not have this login's address, or not any more.";
-        return outcome(Decision::Proceed, vec![Code::ProofForeign.about(&[&event.user.user_id], detail)]);
+        return outcome(
+            Decision::Proceed,
+            vec![ReasonCode::ProofForeign.about(&[&event.user.user_id], detail)],
+        );
     }
     let plan = before.decide(&input);
-    let counterfactual = event.trace.then(|| counterfactual::of(&input, &plan)).flatten();
+    let counterfactual = event.trace.then(|| counterfactual::explain(&input, &plan)).flatten();
     let trace = plan.trace.clone();
     let was_to_link = matches!(plan.decision, PlannedDecision::Link(_));
     let done = carry_out(plan, policy, host);
-    // A link that was not made would not be undone by another decision.
+    // The changes explain the decision only where its links were made.
     let is_linked = matches!(done.decision, Decision::Linked(_));
     let counterfactual = counterfactual.filter(|_| was_to_link == is_linked);
     Outcome { trace, counterfactual, ..done }
 }
 
-fn carry_out(plan: Plan, policy: &Policy, host: &mut impl Host) -> Outcome {
-    let Plan { decision, reasons, .. } = plan;
+fn carry_out(plan: PlannedOutcome, policy: &Policy, host: &mut impl Host) -> Outcome {
+    let PlannedOutcome { decision, reasons, .. } = plan;
     match decision {
         PlannedDecision::Proceed => outcome(Decision::Proceed, reasons),
         PlannedDecision::Ask(step, candidates) => {
@@ -132,9 +142,9 @@ fn carry_out(plan: Plan, policy: &Policy, host: &mut impl Host) -> Outcome {
     }
 }
 
-/// Every user with the address as it stands or in lower case. The lower-cased
-/// form, which databases store, takes a look-up of its own where the directory's
-/// is case-sensitive.
+/// Looks up every user with the address as it is written or in lower case. The
+/// lower-cased form, which databases store, takes a look-up of its own where the
+/// directory is case-sensitive.
 fn look_up(event: &LoginEvent, policy: &Policy, host: &mut impl Host) -> Result<Vec<User>, ApiError> {
     let email = event.user.email.as_deref().unwrap_or_default();
     let mut found = host.find_by_email(email)?;
@@ -186,11 +196,11 @@ fn link(
 
 fn link_failed(request: &LinkRequest, error: &ApiError) -> Reason {
     let code = match error {
-        ApiError::AlreadyLinked(_) | ApiError::NotFound(_) => Code::RaceLost,
-        ApiError::StateChanged(_) => Code::StateChanged,
-        ApiError::Refused(_) | ApiError::BudgetSpent(_) => Code::PlanRejected,
-        ApiError::RateLimited(_) => Code::RateLimited,
-        _ => Code::LinkFailed,
+        ApiError::AlreadyLinked(_) | ApiError::NotFound(_) => ReasonCode::RaceLost,
+        ApiError::StateChanged(_) => ReasonCode::StateChanged,
+        ApiError::Refused(_) | ApiError::BudgetSpent(_) => ReasonCode::PlanRejected,
+        ApiError::RateLimited(_) => ReasonCode::RateLimited,
+        _ => ReasonCode::LinkFailed,
     };
     let subject = [request.primary.as_str(), request.secondary.as_str()];
     let words: String = error_words(error).chars().take(300).collect();

@@ -1,16 +1,16 @@
-//! What would have changed a decision: found by deciding again with one to three
-//! things changed.
+//! Explains a decision by the smallest changes that would change it: decides again
+//! with one to three changes.
 //!
 //! A rule that decides hides those behind it. So a change is tried on top of
 //! another only where that one has changed the reasons: it got past the rule
 //! that decided before. Settings are changed in their document, which is read
-//! and checked anew: what is told can be pasted, and has been.
+//! and checked again, so that a suggested setting is valid.
 
 mod facts;
 mod options;
 mod world;
 
-use crate::decide::{BeforeLookUp, Input, Plan, PlannedDecision};
+use crate::decide::{BeforeLookUp, Input, PlannedDecision, PlannedOutcome};
 use crate::reason::capped;
 use facts::FACTS;
 use options::OPTIONS;
@@ -18,7 +18,7 @@ use world::World;
 
 /// One thing that could be otherwise.
 enum Change {
-    /// Of the login or an account: the words behind "If", and how it would be.
+    /// A change of the login or an account: the words after "If", and the change.
     Fact(&'static str, fn(&mut World)),
     /// A key of the settings: its new value, or none where there is none to try.
     Setting(fn(&World, &Input) -> Option<NewValue>),
@@ -28,7 +28,7 @@ enum Change {
 struct NewValue {
     key: &'static str,
     json: String,
-    /// What whoever pastes it has to be sure of.
+    /// The precondition of the value, for the person who pastes it.
     only_if: Option<String>,
 }
 
@@ -49,17 +49,17 @@ const NOT_LOOKED_UP: &str = "No other account was looked up, so no change could 
 const TOO_LARGE: &str = "The accounts hold too much for changes to be tried.";
 const NONE_FOUND: &str = "No change that was tried, alone or with others, alters the decision.";
 
-/// The smallest changes that would change the decision, in sentences.
+/// Returns the smallest changes that would change the decision, in sentences.
 #[must_use]
-pub fn of(input: &Input, plan: &Plan) -> Option<String> {
-    let tries = READ / world::weight(input);
-    // Those that are left out could be the smallest.
+pub fn explain(input: &Input, plan: &PlannedOutcome) -> Option<String> {
+    let tries = READ / world::estimate_bytes(input);
+    // The changes that are left out could be the smallest ones.
     if tries < changes().count() {
         return Some(TOO_LARGE.to_owned());
     }
-    let start = World::of(input);
+    let start = World::from_input(input);
     if matches!(plan.decision, PlannedDecision::Link(_)) {
-        return away(&start, input);
+        return explain_link(&start, input);
     }
     if !BeforeLookUp::weigh(input.event, input.policy).needs_look_up() {
         // The host can look up what this login may not: it tries the settings.
@@ -70,7 +70,7 @@ pub fn of(input: &Input, plan: &Plan) -> Option<String> {
     }
     let found = search(&start, input, plan, tries.min(TRIES));
     let mut text = String::new();
-    for told in worth_telling(&found) {
+    for told in select_suggestions(&found) {
         let sentence = sentence(&told.world, outcome_words(told.nearness));
         if text.len() + 1 + sentence.len() <= TEXT {
             if !text.is_empty() {
@@ -90,7 +90,7 @@ fn towards_look_up(start: World, input: &Input) -> Option<World> {
         let before = world.rules_before_look_up();
         let changes = OPTIONS.iter().chain(FACTS);
         world = changes
-            .filter_map(|change| world.with(change, input))
+            .filter_map(|change| world.apply(change, input))
             .find(|changed| changed.rules_before_look_up().passed() > before.passed())?;
         if world.rules_before_look_up().needs_look_up() {
             return Some(world);
@@ -99,9 +99,9 @@ fn towards_look_up(start: World, input: &Input) -> Option<World> {
     None
 }
 
-/// A change that keeps two accounts apart which are linked.
-fn away(start: &World, input: &Input) -> Option<String> {
-    facts::AWAY.iter().filter_map(|change| start.with(change, input)).find_map(|world| {
+/// Finds a change that keeps two linked accounts apart.
+fn explain_link(start: &World, input: &Input) -> Option<String> {
+    facts::AWAY.iter().filter_map(|change| start.apply(change, input)).find_map(|world| {
         let nearness = nearness(&world.decide(input).decision);
         (nearness < LINKED).then(|| sentence(&world, outcome_words(nearness)))
     })
@@ -118,9 +118,9 @@ fn changes() -> impl Iterator<Item = &'static Change> {
     FACTS.iter().chain(OPTIONS)
 }
 
-/// Every smallest set of changes that leads nearer to a link, up to the first
-/// size that makes one.
-fn search(start: &World, input: &Input, plan: &Plan, mut tries: usize) -> Vec<Found> {
+/// Finds every smallest set of changes that leads nearer to a link, up to the
+/// smallest size that makes one.
+fn search(start: &World, input: &Input, plan: &PlannedOutcome, mut tries: usize) -> Vec<Found> {
     let now = nearness(&plan.decision);
     let mut found: Vec<Found> = Vec::new();
     let mut built_on = vec![(Vec::new(), start.clone(), codes(plan))];
@@ -141,13 +141,13 @@ fn search(start: &World, input: &Input, plan: &Plan, mut tries: usize) -> Vec<Fo
                     return found;
                 }
                 tries -= 1;
-                let Some(world) = world.with(change, input) else { continue };
+                let Some(world) = world.apply(change, input) else { continue };
                 let plan = world.decide(input);
                 let (nearness, codes) = (nearness(&plan.decision), codes(&plan));
                 seen.push(steps.clone());
                 let is_more =
                     |it: &Found| it.nearness >= nearness && it.steps.iter().all(|step| steps.contains(step));
-                // Whoever gives up two protections for one login is badly advised.
+                // No advice gives up two protections for one login.
                 let is_sound = world.given_up.len() < 2;
                 if nearness > now && is_sound && !found.iter().any(is_more) {
                     found.push(Found { steps: steps.clone(), world: world.clone(), nearness });
@@ -165,10 +165,10 @@ fn search(start: &World, input: &Input, plan: &Plan, mut tries: usize) -> Vec<Fo
     found
 }
 
-/// For a link, and for a question where that takes less: the settings that ask
-/// for the least care, and the facts; both together only where neither is
-/// enough.
-fn worth_telling(found: &[Found]) -> Vec<&Found> {
+/// Selects the changes to suggest, for a link and for a question where that takes
+/// fewer: the safest change of settings and the smallest of facts; both together
+/// only where neither is enough.
+fn select_suggestions(found: &[Found]) -> Vec<&Found> {
     let mut told: Vec<&Found> = Vec::new();
     let gives_up = |told: &[&Found]| told.iter().any(|it| !it.world.given_up.is_empty());
     for nearness in (0..=LINKED).rev() {
@@ -189,12 +189,12 @@ fn worth_telling(found: &[Found]) -> Vec<&Found> {
     told
 }
 
-fn codes(plan: &Plan) -> Vec<(String, Vec<String>)> {
+fn codes(plan: &PlannedOutcome) -> Vec<(String, Vec<String>)> {
     plan.reasons.iter().map(|it| (it.code.clone(), it.subject.clone())).collect()
 }
 
-/// As the contract has it: what begins with "If the settings had {" is tried by
-/// the host, too.
+/// Writes a sentence in the form of the contract: the host tries the settings of a
+/// sentence that begins with "If the settings had {".
 fn sentence(world: &World, so: &str) -> String {
     let mut conditions = world.facts.join(" and ");
     if let Some(settings) = world.changed_settings() {
@@ -215,9 +215,10 @@ fn sentence(world: &World, so: &str) -> String {
     if text.len() > TEXT { capped(text) } else { text.replace(char::is_control, "�") }
 }
 
-/// How near to a link a decision is.
+/// The nearness of a link: see `nearness`.
 const LINKED: u8 = 3;
 
+/// Ranks a decision by how near it is to a link.
 fn nearness(decision: &PlannedDecision) -> u8 {
     match decision {
         PlannedDecision::Deny(_) => 0,

@@ -4,30 +4,30 @@
 use link_policy::Policy;
 
 use crate::account::Account;
-use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict as Traced};
+use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict};
 use crate::metadata;
-use crate::reason::{Code, capped};
-use crate::rules::{self, AFTER_LOOK_UP, BEFORE_LOOK_UP, Course, Stop, Verdict, Wish};
+use crate::reason::{ReasonCode, capped};
+use crate::rules::{self, AFTER_LOOK_UP, BEFORE_LOOK_UP, Course, RuleResult, Ruling, Wish};
 use crate::situation::{LoginContext, Situation};
 
 pub use crate::rules::RULES;
 pub use crate::situation::Input;
 
-/// What is to be done, and why.
+/// A decision that is not carried out yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// What is to be done.
+pub struct PlannedOutcome {
+    /// The decision.
     pub decision: PlannedDecision,
-    /// Why, the deciding reason first. Never empty.
+    /// The reasons, the deciding one first. Never empty.
     pub reasons: Vec<Reason>,
-    /// What each rule said.
-    pub trace: Vec<Traced>,
+    /// The result of each rule, if the event asked for the trace.
+    pub trace: Vec<Verdict>,
 }
 
-/// What is to be done.
+/// A decision, with the links that it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlannedDecision {
-    /// Nothing.
+    /// The login goes on as it is.
     Proceed,
     /// The user is to be asked about these accounts.
     Ask(Step, Vec<String>),
@@ -37,7 +37,7 @@ pub enum PlannedDecision {
     Link(Vec<LinkRequest>),
 }
 
-/// Reasons of one outcome; the contract allows 100.
+/// The most reasons of one outcome; the contract allows 100.
 const REASONS: usize = 50;
 
 /// A login that the rules before the look-up have been weighed for.
@@ -45,7 +45,7 @@ pub struct BeforeLookUp<'a> {
     login: LoginContext<'a>,
     course: Course,
     passed: usize,
-    trace: Vec<Traced>,
+    trace: Vec<Verdict>,
 }
 
 impl<'a> BeforeLookUp<'a> {
@@ -55,13 +55,13 @@ impl<'a> BeforeLookUp<'a> {
         let login = LoginContext::new(event, policy);
         let (mut course, mut passed, mut trace): (Course, _, _) = (None, 0, Vec::new());
         for rule in &BEFORE_LOOK_UP {
-            let verdict = (rule.weigh)(&login);
+            let result = (rule.weigh)(&login);
             let is_decided = course.is_some();
             if event.trace {
-                trace.push(traced(trace.len(), &verdict, is_decided));
+                trace.push(trace_line(trace.len(), &result, is_decided));
             }
-            match verdict {
-                Verdict::Stops(stop) if !is_decided => course = Some(stop),
+            match result {
+                RuleResult::Decides(stop) if !is_decided => course = Some(stop),
                 _ if !is_decided => passed += 1,
                 _ => {}
             }
@@ -79,7 +79,7 @@ impl<'a> BeforeLookUp<'a> {
         self.course.is_none()
     }
 
-    /// How many rules have passed before one stopped the login.
+    /// The number of rules that passed before one stopped the login.
     pub(crate) fn passed(&self) -> usize {
         self.passed
     }
@@ -87,7 +87,7 @@ impl<'a> BeforeLookUp<'a> {
     /// Decides with the result of the look-up, which is not regarded where none was
     /// needed. `input` is of the same login and policy.
     #[must_use]
-    pub fn decide(self, input: &Input) -> Plan {
+    pub fn decide(self, input: &Input) -> PlannedOutcome {
         let Self { login, mut course, mut trace, .. } = self;
         let was_looked_up = course.is_none();
         let nothing_found = Input { found: &[], failed: None, ..*input };
@@ -96,28 +96,28 @@ impl<'a> BeforeLookUp<'a> {
         let mut notes: Vec<Reason> = Vec::new();
         for rule in &AFTER_LOOK_UP {
             let is_decided = course.is_some();
-            // What has been decided only an overruling rule can change; the others
-            // are weighed for who reads the trace.
+            // Only an overruling rule can change a decision; the others are weighed for
+            // the trace.
             if is_decided && !rule.overrules && !input.event.trace {
                 continue;
             }
-            let verdict = if was_looked_up || rule.overrules {
+            let result = if was_looked_up || rule.overrules {
                 (rule.weigh)(&situation, &course)
             } else {
-                Verdict::NotApplicable
+                RuleResult::NotApplicable
             };
             if input.event.trace {
-                trace.push(traced(trace.len(), &verdict, is_decided));
+                trace.push(trace_line(trace.len(), &result, is_decided));
             }
-            match verdict {
-                Verdict::Stops(stop) if !is_decided => course = Some(stop),
-                Verdict::Replaces(stop) => overruled.extend(course.replace(stop).map(|stop| stop.reason)),
-                Verdict::Notes(reasons) if !is_decided => notes.extend(reasons),
+            match result {
+                RuleResult::Decides(stop) if !is_decided => course = Some(stop),
+                RuleResult::Overrules(stop) => overruled.extend(course.replace(stop).map(|stop| stop.reason)),
+                RuleResult::Notes(reasons) if !is_decided => notes.extend(reasons),
                 _ => {}
             }
         }
-        // The last rule stops whatever has not been stopped.
-        let Stop { wish, reason } = course.unwrap_or_else(nothing_stopped);
+        // The last rule decides if no other has.
+        let Ruling { wish, reason } = course.unwrap_or_else(nothing_stopped);
         let mut reasons = vec![reason];
         reasons.extend(overruled);
         reasons.extend(notes);
@@ -129,32 +129,32 @@ impl<'a> BeforeLookUp<'a> {
             Wish::Deny(message) => PlannedDecision::Deny(message.to_owned()),
             Wish::Link => PlannedDecision::Link(links(&situation, &mut reasons)),
         };
-        Plan { decision, reasons, trace }
+        PlannedOutcome { decision, reasons, trace }
     }
 }
 
 /// Decides. Total: every input gives a plan with a reason.
 #[must_use]
-pub fn decide(input: &Input) -> Plan {
+pub fn decide(input: &Input) -> PlannedOutcome {
     BeforeLookUp::weigh(input.event, input.policy).decide(input)
 }
 
-fn nothing_stopped() -> Stop {
-    Stop { wish: Wish::Proceed, reason: Code::NoCandidate.about(&[], "No rule has decided.") }
+fn nothing_stopped() -> Ruling {
+    Ruling { wish: Wish::Proceed, reason: ReasonCode::NoCandidate.about(&[], "No rule has decided.") }
 }
 
 /// The line of the trace for the rule at this place, from 0.
-fn traced(place: usize, verdict: &Verdict, decided: bool) -> Traced {
+fn trace_line(place: usize, result: &RuleResult, decided: bool) -> Verdict {
     let codes = |reasons: &[Reason]| reasons.iter().map(|it| it.code.as_str()).collect::<Vec<_>>().join(", ");
-    let (word, evidence) = match verdict {
-        Verdict::NotApplicable => ("not applicable", String::new()),
-        Verdict::Passes(evidence) => ("passes", evidence.to_string()),
-        Verdict::Notes(reasons) => ("notes", codes(reasons)),
-        Verdict::Stops(stop) if decided => ("would decide", stop.reason.code.clone()),
-        Verdict::Stops(stop) => ("decides", stop.reason.code.clone()),
-        Verdict::Replaces(stop) => ("overrules", stop.reason.code.clone()),
+    let (word, evidence) = match result {
+        RuleResult::NotApplicable => ("not applicable", String::new()),
+        RuleResult::Passes(evidence) => ("passes", evidence.to_string()),
+        RuleResult::Notes(reasons) => ("notes", codes(reasons)),
+        RuleResult::Decides(stop) if decided => ("would decide", stop.reason.code.clone()),
+        RuleResult::Decides(stop) => ("decides", stop.reason.code.clone()),
+        RuleResult::Overrules(stop) => ("overrules", stop.reason.code.clone()),
     };
-    Traced {
+    Verdict {
         rule: format!("{} {}", place + 1, RULES[place]),
         verdict: word.to_owned(),
         evidence: capped(evidence),
@@ -181,7 +181,7 @@ fn links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkRequest> {
         };
         if app.drops {
             let detail = "Not all of the secondary's app_metadata was taken over.";
-            reasons.push(Code::MetadataDropped.about(&[secondary.id()], detail));
+            reasons.push(ReasonCode::MetadataDropped.about(&[secondary.id()], detail));
         }
         if situation.meant.len() > 1 {
             taken.note(primary, &user, &app);

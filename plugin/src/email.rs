@@ -1,16 +1,16 @@
-//! What can be said of an e-mail address.
+//! Comparison of e-mail addresses.
 
 pub use contact_syntax::{Form, form};
 use link_policy::EmailCompare;
 
-/// Whether two addresses are one, and how surely.
+/// The result of comparing two addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
     /// Byte for byte, or but for the case of the domain.
     Same,
     /// But for the case of the part before the `@`.
     LocalPartCase,
-    /// They are two.
+    /// They are different addresses.
     Different,
 }
 

@@ -14,7 +14,7 @@ use link_policy::members;
 use scan::{after_value, all_unescaped, eight, order_of_eight, plain, quotes, unescaped};
 pub(crate) use scan::{any_escape_or, same};
 
-/// The text is not as the host writes it.
+/// An error: the text is not in the form that the host writes.
 #[derive(Debug)]
 pub(crate) struct Odd;
 
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         self.step(b']')
     }
 
-    /// Nothing may follow.
+    /// Checks that the text ends here.
     pub(crate) fn finish(&self) -> Result<(), Odd> {
         if self.at == self.text.len() { Ok(()) } else { Err(Odd) }
     }
@@ -244,7 +244,7 @@ pub(crate) fn pairs<'a>(
     each: Each<'_, 'a>,
 ) -> Result<(), Odd> {
     let (mut a, mut b) = (first.open()?, second.open()?);
-    // Beside an empty object, any order will do.
+    // Next to an empty object, any order of keys is right.
     let is_compared = a && b;
     let mut last: Option<Key> = None;
     while a || b {
@@ -280,9 +280,9 @@ pub(crate) fn pairs<'a>(
     Ok(())
 }
 
-/// The object as the host would write it, down to so many levels below the
-/// first; below, only white space goes. Of members with one key, the last
-/// counts. A text that is no object is an empty one.
+/// Writes the object in the form that the host writes, down to this many levels
+/// below the first; below, only white space is removed. Of members with one key, the
+/// last counts. A text that is no object becomes an empty object.
 pub(crate) fn canonical(text: &str, levels: usize) -> String {
     let mut out = String::new();
     match write(&mut out, text, levels) {
@@ -301,7 +301,7 @@ fn write(out: &mut String, text: &str, levels: usize) -> serde_json::Result<()> 
     })
 }
 
-/// Without the white space between values.
+/// Writes the text without the white space between values.
 pub(crate) fn compact(out: &mut String, text: &str) {
     let (mut in_text, mut escaped) = (false, false);
     out.extend(text.chars().filter(|c| {

@@ -12,9 +12,8 @@ use crate::bindings::Timestamp;
 use crate::json::{Odd, Reader, any_escape_or};
 use crate::role_names::RoleNames;
 
-/// The marks of one account. What is not there, or of the wrong type, is as if
-/// it were not marked, but for the marks that forbid: of the wrong type, they
-/// forbid.
+/// The marks of one account. A mark that is absent has no effect. An object of
+/// marks that cannot be read opts the account out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 pub struct LinkingState {
@@ -53,7 +52,7 @@ struct Unlinked {
     by: Option<String>,
 }
 
-/// The one who has parted two accounts.
+/// The person who has unlinked two accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartedBy {
     /// Their user, or an application for them.
@@ -105,8 +104,8 @@ impl<'de> Deserialize<'de> for Mark {
     }
 }
 
-/// Most accounts have no marks, and then nothing has to be parsed. A key can
-/// only hide behind an escape: then the keys are read.
+/// Returns whether metadata may hold marks. Most accounts have none, and then the
+/// text is not parsed. Only an escape can hide a key: then the keys are read.
 fn may_hold_marks(text: &str) -> bool {
     let begins_mark = |rest: &[u8]| {
         let key = match rest.first() {
@@ -139,8 +138,8 @@ fn has_mark_key(text: &str) -> Result<bool, Odd> {
 }
 
 impl LinkingState {
-    /// Reads an account's `app_metadata`, a JSON object. One that cannot be understood opts
-    /// out: what it meant to forbid is not known.
+    /// Reads an account's `app_metadata`, a JSON object. An account whose marks cannot
+    /// be read opts out: it is unknown what they forbid.
     #[must_use]
     pub fn read(app_metadata: Option<&str>) -> Self {
         let Some(text) = app_metadata.filter(|text| may_hold_marks(text)) else {
@@ -152,37 +151,37 @@ impl LinkingState {
         }
     }
 
-    /// The account is not to be linked.
+    /// Returns whether the account is excepted from linking.
     #[must_use]
     pub fn opted_out(&self) -> bool {
         self.no_link.0 || self.linking.0.opt_out.0
     }
 
-    /// The account has power.
+    /// Returns whether the account is marked as privileged.
     #[must_use]
     pub fn privileged(&self) -> bool {
         self.privileged.0
     }
 
-    /// The account is deleted, or is being deleted.
+    /// Returns whether the account is deleted, or being deleted.
     #[must_use]
     pub fn deleted(&self) -> bool {
         self.linking.0.deleted.0
     }
 
-    /// A directory manages the account.
+    /// Returns whether a directory manages the account.
     #[must_use]
     pub fn managed(&self) -> bool {
         self.linking.0.managed_by.is_some()
     }
 
-    /// The address was verified as another one than it is now.
+    /// Returns whether another address than the present one was verified.
     #[must_use]
     pub fn verification_is_stale(&self, email: &str) -> bool {
         self.linking.0.verified_email.as_deref().is_some_and(|verified| !verified.eq_ignore_ascii_case(email))
     }
 
-    /// A change of the address is waiting.
+    /// Returns whether a change of the address is pending.
     #[must_use]
     pub fn email_change_is_pending(&self) -> bool {
         self.linking.0.pending_email.is_some()
@@ -193,8 +192,8 @@ impl LinkingState {
         self.roles.iter().chain(self.authorization.roles.iter())
     }
 
-    /// The one who has unlinked the account less than so long ago from one of the user ids
-    /// that are the other account's.
+    /// Returns who has unlinked the account from the other one, if that is less than
+    /// this many days ago. `is_other` tells the ids of the other account.
     #[must_use]
     pub fn cooling_down_from(
         &self,
@@ -209,13 +208,13 @@ impl LinkingState {
         Some(if is_operator { PartedBy::Operator } else { PartedBy::User })
     }
 
-    /// How often the user has been asked.
+    /// The number of prompts that the user has had.
     #[must_use]
     pub fn prompts(&self) -> u32 {
         self.linking.0.prompts.unwrap_or(0)
     }
 
-    /// The user was asked less than so many days ago.
+    /// Returns whether the user was asked less than this many days ago.
     #[must_use]
     pub fn asked_within(&self, days: u32, now: Timestamp) -> bool {
         let at = self.linking.0.last_prompted_at.unwrap_or(0);

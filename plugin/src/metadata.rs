@@ -1,4 +1,4 @@
-//! What becomes of the secondary's metadata.
+//! Merging of the secondary's metadata into the primary's.
 
 mod union;
 
@@ -7,7 +7,7 @@ use linking_marks::PROTECTED;
 
 use crate::json::{Each, Element, Key, Odd, Pair, Reader, canonical, pairs, same};
 
-/// One side's metadata, and whether it was written last.
+/// The metadata of both accounts, and which account is newer.
 #[derive(Debug, Clone, Copy)]
 pub struct Sides<'a> {
     /// The primary's, a JSON object.
@@ -18,7 +18,7 @@ pub struct Sides<'a> {
     pub secondary_is_newer: bool,
 }
 
-/// What the rules write to the primary.
+/// The result of a merge: the change of the primary's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Merged {
     /// A first-level patch for the primary, a JSON object; none if there is
@@ -30,11 +30,11 @@ pub struct Merged {
     pub conflict: Option<String>,
 }
 
-/// How deeply objects are merged below the first level. What lies deeper is the
-/// primary's: a plugin's stack is small, and metadata that deep is nobody's.
+/// The depth down to which objects are merged below the first level. Below it, the
+/// primary's value stays: a plugin's stack is small.
 const DEPTH: usize = 32;
 
-/// Merges by the rules.
+/// Merges the metadata of two accounts by the rules of the policy.
 #[must_use]
 pub fn merge(sides: &Sides, rules: &MetadataRules) -> Merged {
     let Some(secondary) = sides.secondary.filter(|text| *text != "{}") else { return Merged::default() };
@@ -102,7 +102,8 @@ fn holds_more_than_marks(text: &str) -> Result<bool, Odd> {
     Ok(false)
 }
 
-/// Keys that the host and the policy keep there, each about one account only.
+/// Returns whether a key is a mark of the host or the tenant, which is about one
+/// account only.
 fn is_own(key: &Key) -> bool {
     PROTECTED.iter().any(|mark| mark.as_bytes() == key.raw())
 }
@@ -138,7 +139,7 @@ pub fn conflict(sides: &Sides, rules: &MetadataRules) -> Option<String> {
     if can_conflict(rules) { merge(sides, rules).conflict } else { None }
 }
 
-/// Whether a key must be equal by these rules.
+/// Returns whether these rules require some key to be equal.
 #[must_use]
 pub fn can_conflict(rules: &MetadataRules) -> bool {
     rules.default == MetadataRule::MustEqual
@@ -157,7 +158,7 @@ fn each_pair<'a>(first: &'a str, second: &'a str, each: Each<'_, 'a>) -> Result<
 #[derive(Default)]
 struct Patch<'a> {
     text: Vec<u8>,
-    /// Up to where the primary's text has been copied.
+    /// The offset up to which the primary's text has been copied.
     copied: usize,
     /// The elements of two arrays that are being joined; kept for the next two.
     elements: [Vec<Element<'a>>; 2],
@@ -179,8 +180,8 @@ impl<'a> Patch<'a> {
         String::from_utf8(self.text).map(Some).map_err(|_| Odd)
     }
 
-    /// Writes two values merged deeply: the primary's, with what is only the
-    /// secondary's put in.
+    /// Writes two values merged deeply: the primary's, with the members that only the
+    /// secondary has.
     ///
     /// Source: the rule "link users by email with metadata", as it meant to merge:
     /// lodash 3's `merge` with arrays concatenated, the primary's first.
@@ -224,8 +225,7 @@ impl<'a> Patch<'a> {
         }
     }
 
-    /// Puts the elements of the secondary that are not there yet behind the
-    /// primary's.
+    /// Appends the secondary's elements that the primary lacks to the primary's.
     fn joined(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>) -> Result<(), Odd> {
         let Self { text, copied, elements: [known, more] } = self;
         kept.elements(known)?;

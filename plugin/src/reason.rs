@@ -6,50 +6,49 @@ use crate::bindings::{Level, Reason};
 
 macro_rules! codes {
     ($($family:literal { $($name:ident $text:literal $level:ident $meaning:literal, $remedy:literal;)+ })+) => {
-        /// Why the plugin decided as it did. The texts are stable.
+        /// A reason code. The texts are stable.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Code {
+        pub enum ReasonCode {
             $($(#[doc = $meaning] $name,)+)+
         }
 
-        impl Code {
+        impl ReasonCode {
             /// Every code there is, in families.
-            pub const FAMILIES: &[(&str, &[Code])] = &[$(($family, &[$(Code::$name),+])),+];
+            pub const FAMILIES: &[(&str, &[ReasonCode])] = &[$(($family, &[$(ReasonCode::$name),+])),+];
 
             /// The code as it stands in outcomes and snapshots.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $($(Code::$name => $text,)+)+
+                    $($(ReasonCode::$name => $text,)+)+
                 }
             }
 
-            /// How much it matters to the person who reads it.
+            /// The severity of the reason.
             #[must_use]
             pub fn level(self) -> Level {
                 match self {
-                    $($(Code::$name => Level::$level,)+)+
+                    $($(ReasonCode::$name => Level::$level,)+)+
                 }
             }
         }
 
-        /// What the page `docs/reasons.md` says of each code. Not in the
-        /// component, which needs none of it.
+        /// The texts of `docs/reasons.md`. The component does not contain them.
         #[cfg(not(target_family = "wasm"))]
-        impl Code {
-            /// What it means.
+        impl ReasonCode {
+            /// The meaning, in one sentence.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self {
-                    $($(Code::$name => $meaning,)+)+
+                    $($(ReasonCode::$name => $meaning,)+)+
                 }
             }
 
-            /// What to do about it.
+            /// The remedy, in one sentence.
             #[must_use]
             pub fn remedy(self) -> &'static str {
                 match self {
-                    $($(Code::$name => $remedy,)+)+
+                    $($(ReasonCode::$name => $remedy,)+)+
                 }
             }
         }
@@ -63,7 +62,7 @@ codes! {
         EmailNonAscii "EMAIL_NON_ASCII" Finding "The address has characters beyond ASCII, which can look like others.", "Link by hand if both accounts belong to one person.";
         EmailUnverifiedCurrent "EMAIL_UNVERIFIED_CURRENT" Info "The address of this login is not verified.", "Let the user verify the address; the next login decides again.";
         EmailVerifiedUnknown "EMAIL_VERIFIED_UNKNOWN" Info "Nothing says whether the address of this login is verified.", "Let the connection pass on `email_verified`.";
-        EmailVerifiedNotBoolean "EMAIL_VERIFIED_NOT_BOOLEAN" Finding "`email_verified` of this login is not a boolean; only `true` counts.", "Mend the connection's profile mapping: it has to pass on a boolean.";
+        EmailVerifiedNotBoolean "EMAIL_VERIFIED_NOT_BOOLEAN" Finding "`email_verified` of this login is not a boolean; only `true` counts.", "Correct the connection's profile mapping: it has to pass on a boolean.";
         VerificationStale "VERIFICATION_STALE" Finding "The address was changed after it was verified.", "Let the user verify the new address.";
         AddressNotVouchedFor "ADDRESS_NOT_VOUCHED_FOR" Finding "The identity that an account is made of came with another address than the account's, or did not verify it: nobody vouches for the account's address.", "Let the user verify the address, or correct the account.";
         PendingEmailChange "PENDING_EMAIL_CHANGE" Finding "An account has a change of its address waiting.", "Let the user finish or cancel the change.";
@@ -87,7 +86,7 @@ codes! {
     "State of the accounts" {
         CurrentBlocked "CURRENT_BLOCKED" Info "The account that logs in is blocked.", "Nothing: the tenant denies the login.";
         CandidateBlocked "CANDIDATE_BLOCKED" Finding "The other account is blocked; linking would let its owner in.", "Unblock the account if that is right.";
-        OptedOut "OPTED_OUT" Info "An account is excepted by `app_metadata.no_link` or `app_metadata.linking.opt_out`, or its marks there are of another type than documented.", "Remove or mend the mark if the account may be linked.";
+        OptedOut "OPTED_OUT" Info "An account is excepted by `app_metadata.no_link` or `app_metadata.linking.opt_out`, or its marks there are of another type than documented.", "Remove or correct the mark if the account may be linked.";
         PrivilegedAccount "PRIVILEGED_ACCOUNT" Finding "An account has power (a role, a mark, or it is listed).", "Link by hand, or let the user prove both accounts with a second factor.";
         MfaDowngrade "MFA_DOWNGRADE" Finding "An account has MFA, and this login has passed no second factor, or the account that would stay has none.", "Let the user pass a second factor, or enrol one for the account that stays.";
         TrojanIdentitySuspected "TROJAN_IDENTITY_SUSPECTED" Finding "An account has a linked identity that does not itself prove the address by a trusted connection.", "Look at its identities and unlink what is not the owner's.";
@@ -102,7 +101,7 @@ codes! {
         DomainNotAllowed "DOMAIN_NOT_ALLOWED" Info "Addresses of this domain are not linked.", "Remove the domain from `blocked_domains`.";
         CrossOrganization "CROSS_ORGANIZATION" Info "The accounts belong to different organizations.", "Name both in `linked_organizations` if they belong together.";
         DifferentConnectionGroups "DIFFERENT_CONNECTION_GROUPS" Info "The accounts' connections are in different groups.", "Place both in one of `connection_groups`.";
-        TwoManaged "TWO_MANAGED" Conflict "A directory manages both accounts, so neither can become a secondary.", "Mend it in the directory.";
+        TwoManaged "TWO_MANAGED" Conflict "A directory manages both accounts, so neither can become a secondary.", "Correct it in the directory.";
         ConnectionNotTrusted "CONNECTION_NOT_TRUSTED" Info "The word of a connection on a verified address is not taken.", "List the connection in `trusted_connections`, an enterprise one with its domains.";
         ConnectionWithoutDomains "CONNECTION_WITHOUT_DOMAINS" Info "The word of an enterprise connection is not taken: it is in `trusted_connections`, without the `domains` that it speaks for.", "List the connection by `name`, with the `domains` that its owner owns.";
         VerificationByPolicyOnly "VERIFICATION_BY_POLICY_ONLY" Info "The address counts as verified only because the tenant says so for the whole connection.", "Let the user prove the address.";
@@ -152,9 +151,9 @@ codes! {
     }
 }
 
-impl Code {
-    /// A reason with this code, about these users, in one plain sentence. What
-    /// is the policy's own text needs no look.
+impl ReasonCode {
+    /// A reason with this code, about these users, in one plain sentence. Only a
+    /// text that was put together is checked against the contract.
     #[must_use]
     pub fn about(self, subject: &[&str], detail: impl Into<Cow<'static, str>>) -> Reason {
         Reason {
@@ -169,8 +168,8 @@ impl Code {
     }
 }
 
-/// Cut to what the contract allows, without control characters: names of
-/// connections and keys, which stand in the texts, are of any form.
+/// Cuts a text to the length that the contract allows and replaces control
+/// characters, which the names of connections and keys may contain.
 #[must_use]
 pub fn capped(mut text: String) -> String {
     const BYTES: usize = 1000;
@@ -200,7 +199,7 @@ pub fn page() -> String {
          has the identity by then. If the policy lets it proceed, the host says `linked`, by `RACE_LOST`; if the \
          account is gone or the identity unlinked, the host says `deny`, by the same code.\n",
     );
-    for (family, codes) in Code::FAMILIES {
+    for (family, codes) in ReasonCode::FAMILIES {
         let _ = write!(page, "\n## {family}\n\n| code | level | meaning | what to do |\n|---|---|---|---|\n");
         for code in *codes {
             let level = format!("{:?}", code.level()).to_lowercase();
@@ -216,13 +215,13 @@ pub fn page() -> String {
 mod tests {
     #[test]
     fn no_text_is_longer_than_the_contract_allows() {
-        let reason = super::Code::ConnectionExcluded.about(&[], "é".repeat(5_000));
+        let reason = super::ReasonCode::ConnectionExcluded.about(&[], "é".repeat(5_000));
         assert!(reason.detail.len() <= 1024 && reason.detail.ends_with('…'));
     }
 
     #[test]
     fn no_text_controls_a_terminal() {
-        let reason = super::Code::ConnectionExcluded.about(&[], "a\n\u{1b}[2J\u{9b}é\u{7f}".to_owned());
+        let reason = super::ReasonCode::ConnectionExcluded.about(&[], "a\n\u{1b}[2J\u{9b}é\u{7f}".to_owned());
         assert_eq!(reason.detail, "a��[2J�é�");
     }
 

@@ -1,5 +1,5 @@
-//! The state that a decision rests on, worked out once: the candidates, those
-//! that may be weighed, those that are meant, and the account that would stay.
+//! The facts that the rules weigh, computed once: the candidates, the eligible ones,
+//! the meant ones, and the account that would stay.
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
@@ -11,10 +11,10 @@ use crate::bindings::{ApiError, LoginEvent, Proof, Timestamp, User, Verification
 use crate::email::{self, Match};
 use crate::linking_state::PartedBy;
 use crate::metadata::Merged;
-use crate::reason::Code;
+use crate::reason::ReasonCode;
 use crate::trust::Trust;
 
-/// Everything that a decision rests on.
+/// The input of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     /// The login.
@@ -23,9 +23,9 @@ pub struct Input<'a> {
     pub policy: &'a Policy,
     /// Every user but the login's own that the look-ups found, each once.
     pub found: &'a [User],
-    /// Why the look-ups failed, if they did.
+    /// The error of the look-ups, if they failed.
     pub failed: Option<&'a ApiError>,
-    /// What the user has proved when asked, if this is the answer.
+    /// The user's proof of another account, if the login goes on after a question.
     pub proof: Option<&'a Proof>,
     /// Whether the directory finds an address in exactly its case only.
     pub exact_look_up: bool,
@@ -43,7 +43,7 @@ pub(crate) struct LoginContext<'a> {
 
 impl<'a> LoginContext<'a> {
     pub(crate) fn new(event: &'a LoginEvent, policy: &'a Policy) -> Self {
-        Self { event, policy, current: Account::of_login(event, policy) }
+        Self { event, policy, current: Account::from_login(event, policy) }
     }
 }
 
@@ -53,28 +53,29 @@ pub(crate) struct Candidate<'a> {
     pub(crate) matched: Match,
 }
 
-/// What is known, before any rule.
+/// The login and the accounts found.
 pub(crate) struct Situation<'a> {
     pub(crate) input: &'a Input<'a>,
     pub(crate) policy: &'a Policy,
     pub(crate) current: Account<'a>,
-    /// Found, and not weighed at all.
-    pub(crate) dropped: Vec<(&'a str, Code)>,
-    /// Weighed, and not to be linked whatever the policy says.
-    pub(crate) barred: Vec<(&'a str, Code)>,
-    /// What remains, in the order of user ids.
+    /// The accounts found that are no candidates, with the reason.
+    pub(crate) dropped: Vec<(&'a str, ReasonCode)>,
+    /// The candidates that no policy may link, with the reason.
+    pub(crate) barred: Vec<(&'a str, ReasonCode)>,
+    /// The other candidates, in the order of user ids.
     pub(crate) eligible: Vec<Candidate<'a>>,
-    /// Indices into `eligible`: which are meant. Empty if nobody can tell.
+    /// The indices into `eligible` of the candidates that are meant. Empty if it is
+    /// ambiguous.
     pub(crate) meant: Vec<usize>,
-    /// The place of the one that stays in the party, and why it does.
-    primary: (usize, Code),
+    /// The place in the party of the account that stays, and the reason.
+    primary: (usize, ReasonCode),
     /// The `user_metadata` and the `app_metadata` of the primary and the first
     /// secondary, once merged to find whether they differ.
     pub(crate) merged: OnceCell<Box<[Merged; 2]>>,
 }
 
 impl<'a> Situation<'a> {
-    pub(crate) fn of(input: &'a Input<'a>) -> Self {
+    pub(crate) fn from_input(input: &'a Input<'a>) -> Self {
         Self::new(LoginContext::new(input.event, input.policy), input)
     }
 
@@ -88,7 +89,7 @@ impl<'a> Situation<'a> {
             barred: Vec::new(),
             eligible: Vec::new(),
             meant: Vec::new(),
-            primary: (0, Code::PrimaryByUserId),
+            primary: (0, ReasonCode::PrimaryByUserId),
             merged: OnceCell::new(),
         };
         for user in input.found {
@@ -100,7 +101,7 @@ impl<'a> Situation<'a> {
     }
 
     fn sort_in(&mut self, user: &'a User) {
-        let account = Account::of(user, self.policy);
+        let account = Account::from_user(user, self.policy);
         let matched = match (&self.current.user.email, &user.email) {
             (Some(current), Some(candidate)) => email::compare(current, candidate, self.policy.email_compare),
             _ => Match::Different,
@@ -114,50 +115,50 @@ impl<'a> Situation<'a> {
         }
     }
 
-    fn why_dropped(&self, account: &Account<'a>, matched: Match) -> Option<Code> {
+    fn why_dropped(&self, account: &Account<'a>, matched: Match) -> Option<ReasonCode> {
         if account.id() == self.current.id() || account.shares_identity_with(&self.current) {
-            return Some(Code::AlreadyLinked);
+            return Some(ReasonCode::AlreadyLinked);
         }
         if matched == Match::Different {
             let own = self.current.email();
             let has_address = |address: &str| address.eq_ignore_ascii_case(own);
             return Some(if has_address(account.email()) {
-                Code::CaseVariantOnly
+                ReasonCode::CaseVariantOnly
             } else if account.linked().iter().any(|claim| has_address(claim.address) && !claim.is_verified) {
-                Code::MatchOnUnverifiedSecondary
+                ReasonCode::MatchOnUnverifiedSecondary
             } else {
-                Code::ForeignCandidate
+                ReasonCode::ForeignCandidate
             });
         }
         if account.state.deleted() {
-            return Some(Code::CandidateGone);
+            return Some(ReasonCode::CandidateGone);
         }
         if account.state.opted_out() {
-            return Some(Code::OptedOut);
+            return Some(ReasonCode::OptedOut);
         }
         self.kept_apart(&self.current, account)
     }
 
     /// The reason for which two accounts stay apart: somebody has unlinked an identity
     /// of one from one of the other not long ago.
-    pub(crate) fn kept_apart(&self, a: &Account, b: &Account) -> Option<Code> {
+    pub(crate) fn kept_apart(&self, a: &Account, b: &Account) -> Option<ReasonCode> {
         let (days, now) = (self.policy.unlink_cooldown_days, self.input.now);
         let by = a.state.cooling_down_from(|id| b.is_or_has(id), days, now);
         let by = by.or_else(|| b.state.cooling_down_from(|id| a.is_or_has(id), days, now))?;
         Some(match by {
-            PartedBy::User => Code::UnlinkedByUser,
-            PartedBy::Operator => Code::UnlinkedByOperator,
+            PartedBy::User => ReasonCode::UnlinkedByUser,
+            PartedBy::Operator => ReasonCode::UnlinkedByOperator,
         })
     }
 
-    fn why_barred(&self, account: &Account<'a>) -> Option<Code> {
+    fn why_barred(&self, account: &Account<'a>) -> Option<ReasonCode> {
         if account.user.email_verified != Verification::Verified {
-            return Some(Code::CandidateUnverified);
+            return Some(ReasonCode::CandidateUnverified);
         }
         why_address_does_not_count(account)
     }
 
-    /// Which of the eligible are meant.
+    /// Returns the indices of the eligible candidates that are meant.
     fn choose(&self) -> Vec<usize> {
         if let Some(proof) = self.input.proof {
             return self.indices(|candidate| candidate.account.id() == proof.candidate);
@@ -209,13 +210,13 @@ impl<'a> Situation<'a> {
         self.party().enumerate().flat_map(|(place, a)| self.party().skip(place + 1).map(move |b| (a, b)))
     }
 
-    /// The one that stays, and why.
-    pub(crate) fn primary(&self) -> (&Account<'a>, Code) {
+    /// The account that stays, and the reason.
+    pub(crate) fn primary(&self) -> (&Account<'a>, ReasonCode) {
         let (place, code) = self.primary;
         (self.party().nth(place).unwrap_or(&self.current), code)
     }
 
-    fn choose_primary(&self) -> (usize, Code) {
+    fn choose_primary(&self) -> (usize, ReasonCode) {
         let (mut place, mut best, mut runner_up) = (0, self.rank(&self.current), None);
         for (index, account) in self.party().enumerate().skip(1) {
             let rank = self.rank(account);
@@ -227,11 +228,11 @@ impl<'a> Situation<'a> {
             }
         }
         let code = match runner_up {
-            Some(other) if other.unmanaged != best.unmanaged => Code::ScimMustBePrimary,
-            Some(other) if other.alone != best.alone => Code::PrimaryByIdentities,
-            Some(other) if other.by_policy != best.by_policy => Code::PrimaryByPolicy,
-            Some(other) if other.created_at != best.created_at => Code::PrimaryByAge,
-            _ => Code::PrimaryByUserId,
+            Some(other) if other.unmanaged != best.unmanaged => ReasonCode::ScimMustBePrimary,
+            Some(other) if other.alone != best.alone => ReasonCode::PrimaryByIdentities,
+            Some(other) if other.by_policy != best.by_policy => ReasonCode::PrimaryByPolicy,
+            Some(other) if other.created_at != best.created_at => ReasonCode::PrimaryByAge,
+            _ => ReasonCode::PrimaryByUserId,
         };
         (place, code)
     }
@@ -317,21 +318,21 @@ impl<'a> Situation<'a> {
     }
 }
 
-/// Whether nobody may be asked in this login.
+/// Returns whether the user may not be asked in this login.
 pub(crate) fn is_silent(event: &LoginEvent) -> bool {
     event.prompt.iter().any(|prompt| prompt.eq_ignore_ascii_case("none"))
 }
 
 /// The reason why a verified address of an account does not count, if there is
 /// one.
-pub(crate) fn why_address_does_not_count(account: &Account) -> Option<Code> {
+pub(crate) fn why_address_does_not_count(account: &Account) -> Option<ReasonCode> {
     if account.state.email_change_is_pending() {
-        return Some(Code::PendingEmailChange);
+        return Some(ReasonCode::PendingEmailChange);
     }
     if account.state.verification_is_stale(account.email()) {
-        return Some(Code::VerificationStale);
+        return Some(ReasonCode::VerificationStale);
     }
-    account.root_contradicts_address().then_some(Code::AddressNotVouchedFor)
+    account.root_contradicts_address().then_some(ReasonCode::AddressNotVouchedFor)
 }
 
 /// In the order of user ids, each once, whatever the order of the answer. A
@@ -343,7 +344,7 @@ fn insert<'a, T>(list: &mut Vec<T>, item: T, id: impl Fn(&T) -> &'a str) {
     }
 }
 
-/// The smallest is the primary.
+/// The order of accounts for the choice of the primary, which is the smallest.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank<'a> {
     unmanaged: bool,

@@ -1,12 +1,12 @@
-//! A policy's view of connections: whose word on an address it takes, and which
-//! connections link to one another.
+//! The policy's view of connections: which ones it trusts for an address, and which
+//! ones link to one another.
 
 use link_policy::{Policy, TrustedConnection, is_enterprise};
 
 use crate::account::Claim;
 use crate::email;
 
-/// Whether a connection's word on an address is taken.
+/// The trust in a connection for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
     Trusted,
@@ -28,7 +28,7 @@ pub(crate) fn trust(policy: &Policy, claim: &Claim) -> Trust {
     if matches!(strategy, "auth0" | "email") {
         return Trust::Trusted;
     }
-    // What is said of the connection itself counts before what is said of all.
+    // An entry for the connection itself takes precedence over `*`.
     let mut trust = Trust::Untrusted;
     let mut are_all_trusted = false;
     for entry in &policy.trusted_connections {
@@ -65,7 +65,7 @@ pub(crate) enum Group<'a> {
     Named(&'a str),
     /// An enterprise connection on its own.
     Own(&'a str),
-    /// All that are in no other.
+    /// All connections that are in no other group.
     Others,
 }
 

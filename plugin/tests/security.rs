@@ -182,7 +182,7 @@ fn check_cases(rows: &[Row], tree: &Tree, problems: &mut Vec<String>) {
         let is_known = LINKED_ON_PURPOSE.iter().any(|known| matches(known, case));
         match tree.links(case) {
             Some(true) if !is_known => problems.push(format!(
-                "The snapshot of `{case}` says `linked`: the attack succeeds. Mend what lets it through, or, if this \
+                "The snapshot of `{case}` says `linked`: the attack succeeds. Correct what lets it through, or, if this \
                  link is right, add the case to `LINKED_ON_PURPOSE`."
             )),
             Some(false) if is_known => {

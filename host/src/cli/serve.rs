@@ -143,7 +143,7 @@ impl Args {
         PolicyEntry::resolve_all(&mut entries, file, text);
         if entries.is_empty() {
             let plugin = self.plugin.file().map(Path::to_owned);
-            entries.push(PolicyEntry::of_files(plugin, self.plugin.wasi(), self.policy.clone()));
+            entries.push(PolicyEntry::from_flags(plugin, self.plugin.wasi(), self.policy.clone()));
         }
         let options = self.plugin.options(Options {
             allocator: Allocator::Pool,

@@ -22,11 +22,11 @@ use crate::sandbox::{Failure, Plugin, Settings, SettingsError};
 pub struct PolicyDocument {
     /// Its text, a JSON object.
     pub text: String,
-    /// Where it stands; none for the default.
+    /// Its origin; none for the default.
     pub origin: Option<Origin>,
 }
 
-/// Where a policy document stands.
+/// The origin of a policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// In a JSON file, as it is.
@@ -66,7 +66,7 @@ impl Origin {
 /// The reason why a policy document is not used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PolicyError {
-    /// Something in a file is not as expected.
+    /// A fault in a file.
     #[error(transparent)]
     InFile(#[from] InputError),
     /// The plugin refuses the default document. There is no file to name.
@@ -74,7 +74,7 @@ pub enum PolicyError {
     Default {
         /// The plugin's name in messages.
         plugin: String,
-        /// The plugin's words.
+        /// The plugin's message.
         message: String,
     },
     /// The plugin fails while it checks the document.
@@ -102,7 +102,7 @@ pub struct PolicyWarning {
     /// The id in `docs/security.md` of the attack that the option opens, if it
     /// opens one.
     pub attack: Option<String>,
-    /// The plugin's words.
+    /// The plugin's message.
     pub message: String,
 }
 

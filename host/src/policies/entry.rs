@@ -1,4 +1,4 @@
-//! The table `[[policy]]`.
+//! The entries `[[policy]]` of a TOML file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,8 +63,8 @@ impl PoliciesFile {
     ///
     /// # Errors
     ///
-    /// With the line where the text is no policies file; with the name of the
-    /// policy whose entry cannot be.
+    /// With the line where the text is no policies file; with the name of the policy
+    /// whose entry is invalid.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
         let mut read: Self = read_toml_text(file, text)?;
         let whole = |why: String| InputError::whole(file, why);
@@ -78,12 +78,12 @@ impl PoliciesFile {
 impl PolicyEntry {
     /// The entry of one plugin with one policy document, as flags name them.
     #[must_use]
-    pub fn of_files(plugin: Option<PathBuf>, wasi: Wasi, settings: Option<PathBuf>) -> Self {
+    pub fn from_flags(plugin: Option<PathBuf>, wasi: Wasi, settings: Option<PathBuf>) -> Self {
         let settings = settings.map(EntrySettings::File);
         Self { name: None, plugin, wasi, settings, sha256: None, limits: toml::Table::new(), place: None }
     }
 
-    /// Its name in messages.
+    /// Returns its name in messages.
     #[must_use]
     pub fn name(&self) -> String {
         let of_file = self.plugin.as_ref().and_then(|file| file.file_stem());
@@ -94,11 +94,11 @@ impl PolicyEntry {
         }
     }
 
-    /// The limits of this policy: its own over those of all.
+    /// Returns the limits of this policy: its own over those of all.
     ///
     /// # Errors
     ///
-    /// The key that is none, or whose value cannot be.
+    /// The key that is unknown, or whose value is invalid.
     pub fn limits(&self, of_all: &Limits) -> Result<Limits, String> {
         let mut merged = toml::Table::try_from(of_all).map_err(|error| error.to_string())?;
         merged.extend(self.limits.clone());
@@ -112,11 +112,11 @@ impl PolicyEntry {
         Ok(limits)
     }
 
-    /// Whether these entries can be the policies of one login.
+    /// Checks that these entries can be the policies of one login.
     ///
     /// # Errors
     ///
-    /// The policy that cannot be, and why.
+    /// The policy that is invalid, and why.
     pub fn check_all(entries: &[Self], of_all: &Limits) -> Result<(), String> {
         if entries.len() > MOST {
             return Err(format!("there are {} policies; at most {MOST} are asked", entries.len()));

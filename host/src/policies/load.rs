@@ -1,4 +1,4 @@
-//! From a policy's files to the policy.
+//! Loading of a policy from its files.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::{EntrySettings, Policy, PolicyDocument, PolicyEntry, PolicyError};
 use crate::ambient::Ambient;
 use crate::sandbox::{Cancel, LoadError, Options, Plugin, Sandbox, StartError, read_component};
 
-/// Where one policy comes from, and the sandbox that it runs in.
+/// The origin of one policy, and the sandbox that it runs in.
 #[derive(Clone)]
 pub struct Source {
     entry: PolicyEntry,
@@ -18,7 +18,7 @@ pub struct Source {
     sandbox: Sandbox,
 }
 
-/// The reason why a policy is not taken.
+/// The reason why a policy is not loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Its sandbox does not start.
@@ -29,7 +29,7 @@ pub enum SourceError {
         /// The reason.
         why: StartError,
     },
-    /// Its limits cannot be.
+    /// Its limits are invalid.
     #[error("policy {name}: limits: {why}")]
     Limits {
         /// The policy.
@@ -53,7 +53,7 @@ pub enum SourceError {
         /// The reason.
         why: LoadError,
     },
-    /// The plugin is another file than the one that is pinned.
+    /// The plugin is not the file that is pinned.
     #[error("plugin {name} is not the one that is pinned: its sha256 is {found}, expected {pinned}")]
     NotPinned {
         /// Its file, or its name.
@@ -74,7 +74,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// When the limits cannot be, or the sandbox does not start.
+    /// When the limits are invalid, or the sandbox does not start.
     pub fn new(entry: PolicyEntry, options: &Options, ambient: &Ambient) -> Result<Self, SourceError> {
         let name = entry.name();
         let limits = match entry.limits(&options.limits) {
@@ -88,7 +88,7 @@ impl Source {
         }
     }
 
-    /// The files to watch.
+    /// Returns the files to watch.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let settings = match &self.entry.settings {
             Some(EntrySettings::File(file)) => Some(file),
@@ -97,13 +97,12 @@ impl Source {
         self.entry.plugin.iter().chain(settings).map(PathBuf::as_path)
     }
 
-    /// Loads the policy. A plugin whose file is as it was is not compiled
-    /// again.
+    /// Loads the policy. A plugin whose file is unchanged is not compiled again.
     ///
     /// # Errors
     ///
     /// When a file cannot be read, the plugin does not load or is not the one
-    /// that is pinned, or it does not take its settings.
+    /// that is pinned, or it refuses its policy document.
     pub fn load(&self, before: Option<&Policy>, cancel: &Cancel) -> Result<Policy, SourceError> {
         let document = self.document()?;
         let plugin = self.plugin(before, cancel)?;

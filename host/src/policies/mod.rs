@@ -32,7 +32,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy as a login is decided by it.
+    /// Returns a borrow of the policy, as a decision needs it.
     #[must_use]
     pub fn borrowed(&self) -> crate::decide::Policy<'_> {
         crate::decide::Policy { name: &self.name, plugin: &self.plugin, settings: &self.settings }

@@ -1,4 +1,4 @@
-//! JSON texts.
+//! Reading of JSON texts.
 
 use std::io::Read;
 use std::path::Path;
@@ -52,8 +52,7 @@ pub fn read_json<'a, T: Deserialize<'a>>(file: &Path, text: &'a str) -> Result<T
 ///
 /// # Errors
 ///
-/// The place, line and column from 1, and what is wrong there: the path within
-/// the text, and plain words.
+/// The place, line and column from 1, and a message with the path within the text.
 pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     if text.trim().is_empty() {
         return Err((None, "there is nothing in it; expected a JSON text".to_owned()));
@@ -80,15 +79,16 @@ pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     })
 }
 
-/// The place of a fault, and what is wrong there.
+/// A fault: its place, and a message.
 pub type Fault = (Option<(usize, usize)>, String);
 
-/// Whether a message of serde is about an object as a whole: a key is missing.
+/// Returns whether a message of serde is about an object as a whole: a key is
+/// missing.
 pub(crate) fn is_of_object(message: &str) -> bool {
     message.starts_with("missing field")
 }
 
-/// The path without the key that the message is about, and names.
+/// Returns the path without the key that the message names itself.
 fn without_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {
     let key = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")).map(|it| it.0);
     match key.and_then(|key| path.strip_suffix(key)) {
@@ -97,7 +97,7 @@ fn without_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {
     }
 }
 
-/// Line and column, from 1, of what comes behind this text.
+/// Returns the line and column, from 1, of the byte behind this text.
 pub(crate) fn place_behind(text: &[u8]) -> (usize, usize) {
     let line = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
     let column = text.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_told_once() {
+    fn an_unknown_key_is_reported_once() {
         #[derive(Debug, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         #[allow(dead_code, reason = "only read")]
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_is_told_as_such() {
+    fn an_empty_text_is_reported_as_such() {
         for text in ["", " \n"] {
             let error = read_json::<u8>(Path::new("a.json"), text).unwrap_err();
             assert_eq!(error.to_string(), "a.json: there is nothing in it; expected a JSON text");

@@ -1,5 +1,5 @@
-//! Reading what people write: JSON and TOML texts, and saying in plain words
-//! where they are wrong. Every reader says it with these.
+//! Readers of JSON and TOML texts that people write. Every reader reports faults in
+//! plain words, with file, line, column and key.
 
 mod json;
 mod place;
@@ -15,7 +15,7 @@ pub(crate) use place::{JsonPath, Located, Place, Step, find_key, locate, offset}
 pub(crate) use toml::{object, read_toml, read_toml_text};
 pub(crate) use words::{in_plain_words, nearest, without_place};
 
-/// Something in a file is not as expected.
+/// A fault in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputError {
     /// The file.
@@ -27,12 +27,12 @@ pub struct InputError {
 }
 
 impl InputError {
-    /// An error about a file as a whole.
+    /// A fault of a file as a whole.
     pub fn whole(file: &Path, message: impl Into<String>) -> Self {
         Self { file: shown(file), place: None, message: message.into() }
     }
 
-    /// The error for a reader who knows which file it is about.
+    /// The message without the file's name, for a context that names it.
     #[must_use]
     pub fn within_file(&self) -> String {
         match self.place {
@@ -58,13 +58,13 @@ impl std::error::Error for InputError {}
 /// The name of standard input where a file is named.
 pub const STANDARD_INPUT: &str = "-";
 
-/// The name of a file in messages.
+/// Returns the name of a file in messages.
 #[must_use]
 pub fn shown(file: &Path) -> String {
     if file == Path::new(STANDARD_INPUT) { "standard input".to_owned() } else { file.display().to_string() }
 }
 
-/// An error of reading, for people.
+/// Describes an error of reading a file, for people.
 pub(crate) fn cannot_be_read(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),

@@ -1,4 +1,4 @@
-//! TOML texts.
+//! Reading of TOML texts.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,13 +15,13 @@ use super::{InputError, in_plain_words, place_behind, shown};
 ///
 /// # Errors
 ///
-/// When it cannot be read, or is none of this form, with the place in it.
+/// When it cannot be read or is not of this form, with the place in it.
 pub(crate) fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, InputError> {
     read_toml_text(file, &read_text(file)?)
 }
 
-/// Reads an object or a table. What serde derives takes a list for the values in
-/// their order, and an empty one for the defaults.
+/// Reads an object or a table, and no list. serde's derived code takes a list for
+/// the values in their order, and an empty list for the defaults.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
-//! serde's words, in plain ones.
+//! Plain words for the messages of serde, serde_json and toml.
 
-/// The words before what was found, and before what was expected.
+/// The words before the value that was found, and before the expected form.
 const FOUND: [&str; 2] = ["invalid type: ", "invalid value: "];
 const EXPECTED: &str = ", expected ";
 
@@ -10,7 +10,7 @@ pub(crate) fn without_place(message: &str, line: usize, column: usize) -> &str {
     message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(message)
 }
 
-/// A message of serde, serde_json or toml in plain words, with the nearest known
+/// Returns a message of serde, serde_json or toml in plain words, with the nearest known
 /// name where one is misspelt.
 pub(crate) fn in_plain_words(message: &str) -> String {
     let found = FOUND.iter().find_map(|it| message.strip_prefix(it)).and_then(|it| it.rsplit_once(EXPECTED));
@@ -28,7 +28,7 @@ pub(crate) fn in_plain_words(message: &str) -> String {
     if let Some(key) = message.strip_prefix("duplicate field ") {
         return format!("the key {key} stands twice");
     }
-    // toml says behind it which signs it would take.
+    // toml appends the characters that it expected.
     let what = message.split_once(EXPECTED).map_or(message, |it| it.0);
     let plain = PLAIN.iter().find(|(told, _)| *told == message);
     if let Some(plain) = plain.or_else(|| PLAIN_TOML.iter().find(|(told, _)| *told == what)) {
@@ -144,7 +144,7 @@ fn expected_in_words(expected: &str) -> String {
     plain.to_owned()
 }
 
-/// The beginning of a text that has no limit.
+/// Cuts a text of any length.
 fn cut(text: &str) -> String {
     const LONG: usize = 60;
     match text.char_indices().nth(LONG) {
@@ -156,7 +156,7 @@ fn cut(text: &str) -> String {
 /// serde's message about an unknown key or value, with the nearest known one.
 fn with_suggestion(message: &str) -> String {
     let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown value");
-    // A plugin may have told it already, as the contract wants it.
+    // A plugin may have added the suggestion itself, as the contract asks for.
     let is_unknown = is_unknown && !message.contains("did you mean");
     let mut quoted = message.split('`').skip(1).step_by(2);
     let Some(given) = quoted.next().filter(|_| is_unknown) else { return message.to_owned() };
@@ -166,7 +166,7 @@ fn with_suggestion(message: &str) -> String {
     }
 }
 
-/// The nearest of these names, if it is near.
+/// Returns the nearest of these names, if it is near.
 pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(given, known));
     nearest.filter(|it| strsim::damerau_levenshtein(given, it) <= given.chars().count().max(3) / 2)
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_told_as_json_calls_them() {
+    fn types_have_the_names_of_json() {
         let cases = [
             ("invalid type: map, expected a string", "expected a text, not an object"),
             ("invalid type: sequence, expected struct CaseFile", "expected an object, not a list"),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_of_a_library_about_the_form_of_a_text_is_left() {
+    fn no_term_of_a_library_is_left_in_a_message() {
         let json = [
             r#""\u12""#,
             r#""\ud800""#,

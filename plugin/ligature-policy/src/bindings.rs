@@ -1,8 +1,8 @@
-//! What wit-bindgen makes of `wit/`: the contract's types, the host's
-//! functions, and for each interface that a plugin exports a trait and a macro.
+//! The bindings that wit-bindgen generates from `wit/`: the contract's types, the
+//! host's functions, and for each interface that a plugin exports a trait and a macro.
 //!
-//! A policy that implements [`Policy`](crate::Policy) needs none of it. A
-//! component that wants to be bound by hand implements `Guest` of each interface
+//! A policy that implements [`Policy`](crate::Policy) does not need them. A
+//! component that is bound by hand implements `Guest` of each interface
 //! of its world and exports it:
 //!
 //! | world | macros |

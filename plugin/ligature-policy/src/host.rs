@@ -1,4 +1,4 @@
-//! What a policy may ask of its host.
+//! The host's functions for a policy.
 
 use crate::bindings::types::{ApiError, LinkRequest, Timestamp, User};
 
@@ -7,48 +7,49 @@ pub use crate::bindings::log::LogLevel;
 /// The host's functions. In a component they are the host's own, in tests
 /// [`testing::Host`](crate::testing::Host)'s.
 pub trait Host {
-    /// Every user but the login's own with this address. Allowed are the login's
+    /// Returns every user but the login's own with this address. Allowed are the login's
     /// own verified address and its form in ASCII lower case.
     ///
     /// # Errors
     ///
-    /// What the host answers instead, such as [`ApiError::Refused`].
+    /// The host's error, such as [`ApiError::Refused`].
     fn find_by_email(&mut self, email: &str) -> Result<Vec<User>, ApiError>;
 
-    /// Whether a look-up finds an address whatever the case of its ASCII
-    /// letters. If not, an address in mixed case takes two look-ups.
+    /// Returns whether look-ups ignore the case of ASCII letters. If not, an address
+    /// in mixed case takes two look-ups.
     fn ignores_case(&mut self) -> bool;
 
-    /// One user by id, afresh: the login's own, or one that a look-up of this
+    /// Returns a fresh copy of one user: the login's own, or one that a look-up of this
     /// login returned. Counts as a look-up.
     ///
     /// # Errors
     ///
-    /// What the host answers instead.
+    /// The host's error.
     fn get(&mut self, id: &str) -> Result<User, ApiError>;
 
     /// Links the login's user and one that a look-up of this login returned.
     ///
     /// # Errors
     ///
-    /// What the host answers instead; nothing was changed then.
+    /// The host's error; nothing was changed then.
     fn link(&mut self, request: &LinkRequest) -> Result<(), ApiError>;
 
-    /// The event, a JSON object in Auth0's shape, without the user and without
+    /// Returns the event, a JSON object in Auth0's shape, without the user and without
     /// secrets.
     fn raw_event(&mut self) -> String;
 
-    /// The whole user object, as the policy was last shown it. Costs no look-up.
+    /// Returns the complete user object, as the policy last received it. Costs no
+    /// look-up.
     ///
     /// # Errors
     ///
-    /// What the host answers instead.
+    /// The host's error.
     fn raw_user(&mut self, id: &str) -> Result<String, ApiError>;
 
     /// Writes a line for the operator. It must not hold secrets or metadata.
     fn log(&mut self, level: LogLevel, message: &str);
 
-    /// The login's time, which is all the time that a policy sees.
+    /// Returns the login's time, the only clock of a policy.
     fn now(&mut self) -> Timestamp;
 }
 

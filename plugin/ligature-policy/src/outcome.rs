@@ -1,4 +1,4 @@
-//! Short ways to say what policies say.
+//! Constructors of outcomes, reasons and link requests.
 
 use crate::{
     Decision, Level, LinkRequest, LoginEvent, Outcome, Reason, Step, Suggestion, User, Verification,
@@ -11,8 +11,8 @@ impl Outcome {
         Self::of(Decision::Proceed, code, detail.into())
     }
 
-    /// The accounts were linked, and the login goes on as this primary user. To
-    /// be said after [`Host::link`](crate::Host::link), and only then.
+    /// The accounts were linked, and the login goes on as this primary user. Only
+    /// after [`Host::link`](crate::Host::link).
     #[must_use]
     pub fn linked(primary: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::of(Decision::Linked(primary.to_owned()), code, detail.into())
@@ -30,8 +30,8 @@ impl Outcome {
         Self::of(Decision::Deny(message.into()), code, detail.into())
     }
 
-    /// The same, its first reason being about these users. A user of whom the
-    /// policy was not shown anything may not be named.
+    /// Sets the users of the first reason. A policy may name only users that it has
+    /// received.
     #[must_use]
     pub fn about(mut self, users: &[&str]) -> Self {
         if let Some(reason) = self.reasons.first_mut() {
@@ -40,8 +40,7 @@ impl Outcome {
         self
     }
 
-    /// The same, its first reason being of this level; it is
-    /// [`Level::Info`] otherwise.
+    /// Sets the level of the first reason, which is [`Level::Info`] by default.
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         if let Some(reason) = self.reasons.first_mut() {
@@ -74,7 +73,7 @@ impl LinkRequest {
         }
     }
 
-    /// The same with these reasons for the journal.
+    /// Sets the reasons for the journal.
     #[must_use]
     pub fn because(mut self, reasons: &[Reason]) -> Self {
         self.reasons = reasons.to_vec();
@@ -83,7 +82,7 @@ impl LinkRequest {
 }
 
 impl Verification {
-    /// Whether `email_verified` held JSON `true`.
+    /// Returns whether `email_verified` is JSON `true`.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         matches!(self, Self::Verified)

@@ -48,11 +48,12 @@ pub trait Settings: DeserializeOwned {
     /// takes 75 KB of the component.
     fn schema() -> String;
 
-    /// Finds what no type can say, before any login uses the document.
+    /// Checks the constraints that the type does not express, before any login uses
+    /// the document.
     ///
     /// # Errors
     ///
-    /// The key, and what is wrong with its value.
+    /// The key, and the fault of its value.
     fn check(&self) -> Result<(), Invalid> {
         Ok(())
     }
@@ -67,7 +68,7 @@ pub trait Settings: DeserializeOwned {
     ///
     /// # Errors
     ///
-    /// Where and why it is none.
+    /// The place and the fault.
     fn read(document: &str) -> Result<Self, SettingsError> {
         // serde would take a list for the values in their order.
         if !document.trim_start().starts_with('{') {
@@ -85,7 +86,7 @@ pub trait Settings: DeserializeOwned {
     ///
     /// # Errors
     ///
-    /// Where and why it is none.
+    /// The place and the fault.
     fn read_and_check(document: &str) -> Result<Self, SettingsError> {
         let settings = Self::read(document)?;
         match settings.check() {
@@ -98,25 +99,25 @@ pub trait Settings: DeserializeOwned {
     }
 }
 
-/// A key of the document and what is wrong with its value.
+/// A key of the document and the fault of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     /// The key.
     pub key: String,
-    /// What is wrong with its value, and what is allowed.
+    /// The fault of its value, and the allowed values.
     pub message: String,
 }
 
 impl Invalid {
-    /// What is wrong with the value of this key.
+    /// A fault of this key's value.
     #[must_use]
     pub fn new(key: &str, message: impl Into<String>) -> Self {
         Self { key: key.to_owned(), message: message.into() }
     }
 }
 
-/// For policies that have nothing to set. As the contract has it for a plugin
-/// without settings, every document is taken, and none is read.
+/// The settings of a policy without options. As the contract says of a plugin
+/// without settings, every document is accepted, and none is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 pub struct NoSettings {}
 

@@ -1,4 +1,4 @@
-//! Where and why a document is no settings.
+//! Faults of settings documents, with their places.
 
 use ligature_policy::{Invalid, NoSettings, Settings, SettingsError};
 use serde::Deserialize;

@@ -31,9 +31,9 @@ pub mod linking {
     pub const PENDING_EMAIL: &str = "pending_email";
     /// The identities that the account was separated from.
     pub const UNLINKED: &str = "unlinked";
-    /// How often the user has been asked.
+    /// The number of prompts that the user has had.
     pub const PROMPTS: &str = "prompts";
-    /// When the user was last asked.
+    /// The time of the last prompt.
     pub const LAST_PROMPTED_AT: &str = "last_prompted_at";
 
     /// Every key.
@@ -45,9 +45,9 @@ pub mod linking {
 pub mod unlinked {
     /// The identity, `provider|id`.
     pub const FROM: &str = "from";
-    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    /// The time, in milliseconds since 1970-01-01T00:00:00Z.
     pub const AT: &str = "at";
-    /// Who separated the two.
+    /// The person who separated the two.
     pub const BY: &str = "by";
     /// The value of `by` for an operator. Without `by` it was the user, or an
     /// application for them.

@@ -1,22 +1,23 @@
-//! Reading a policy document, and finding what contradicts itself in it.
+//! Reading a policy document, and finding contradictions in it.
 
 use std::fmt;
 
 use crate::members::{self, overlay};
 use crate::{Policy, Primary, TrustedConnection};
 
-/// Why a policy document is no policy.
+/// A fault in a policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The line, from 1; 0 if it is about the whole.
+    /// The line, from 1; 0 for a fault of the whole.
     pub line: usize,
-    /// The column, from 1; 0 if it is about the whole.
+    /// The column, from 1; 0 for a fault of the whole.
     pub column: usize,
-    /// What is wrong, and what is allowed.
+    /// The fault, and the allowed values.
     pub message: String,
 }
 
-/// Two parts of a policy that cannot both be meant.
+/// Two options of a policy that contradict each other, or a value that is not
+/// allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contradiction {
     /// The key.
@@ -64,7 +65,7 @@ impl Policy {
         }
     }
 
-    /// Reads a document and finds what contradicts itself in it.
+    /// Reads a document and checks it for contradictions.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Finds what contradicts itself.
+    /// Checks the policy for contradictions.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Reading what is one of several things.
+//! Reading values of several forms.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,8 +9,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::{TrustedConnection, TrustedDetail};
 
-/// The index of the text in the list.
-pub(crate) fn read<'de, D: Deserializer<'de>>(
+/// Reads a text and returns its index in the list.
+pub(crate) fn read_choice<'de, D: Deserializer<'de>>(
     deserializer: D,
     texts: &'static [&'static str],
 ) -> Result<usize, D::Error> {
@@ -19,7 +19,7 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(
     index.ok_or_else(|| Error::unknown_variant(&cut(&text), texts))
 }
 
-/// The beginning of a text that has no limit.
+/// Returns the beginning of a text of any length.
 fn cut(text: &str) -> Cow<'_, str> {
     const LONG: usize = 60;
     match text.char_indices().nth(LONG) {

@@ -4,8 +4,7 @@
 //! comments its JSON Schema's descriptions, their `Default` its defaults, which
 //! are the safe ones.
 //!
-//! What a policy reads of a user beyond Auth0's own fields stands in the user's
-//! `app_metadata`: the marks that `docs/marks.md` documents.
+//! Beyond Auth0's own fields, a policy reads a user's `app_metadata`: the marks that `docs/marks.md` documents.
 
 mod check;
 mod choice;
@@ -21,14 +20,15 @@ pub use check::{Contradiction, Unreadable};
 pub use metadata::{Metadata, MetadataRule, MetadataRules};
 pub use warnings::Warning;
 
-/// When two accounts with one verified e-mail address are linked.
+/// The conditions under which two accounts with one verified e-mail address are
+/// linked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
-    /// What the other keys start from, in place of the defaults.
+    /// The preset whose values replace the defaults of the other keys.
     pub preset: Option<Preset>,
-    /// What the policy does when two accounts may be linked.
+    /// The action of the policy when two accounts may be linked.
     pub mode: Mode,
     /// Connections that the policy leaves alone, by name.
     pub excluded_connections: Vec<String>,
@@ -36,15 +36,15 @@ pub struct Policy {
     pub excluded_clients: Vec<String>,
     /// Organizations whose logins the policy leaves alone, by id.
     pub excluded_organizations: Vec<String>,
-    /// Connections whose word on a verified address is taken. Empty: none, so
-    /// that the user is asked instead. The tenant's own databases and mailbox
+    /// Connections that are trusted when they call an address verified. Empty:
+    /// none, so that the user is asked instead. The tenant's own databases and mailbox
     /// codes (strategies `auth0` and `email`) need not be listed.
     pub trusted_connections: Vec<TrustedConnection>,
     /// Connections, by name or strategy, that call an address verified only
     /// because the tenant says so for all of them. The user is asked, never
     /// linked without. It acts on `email_verified: true` alone. Where a
     /// connection sends no `email_verified` (Entra ID does not), it has no
-    /// effect: nobody is looked up by an address that nobody calls verified.
+    /// effect: no account is looked up by an address that is not verified.
     /// The tenant vouches for the addresses by setting it for the connection
     /// (in Auth0, `should_trust_email_verified_connection` as
     /// `always_set_emails_as_verified`); then the user is asked.
@@ -65,13 +65,13 @@ pub struct Policy {
     pub blocked_domains: BTreeMap<String, Vec<String>>,
     /// Pairs of organizations whose members may be linked, each a list.
     pub linked_organizations: Vec<Vec<String>>,
-    /// How much verification a link needs.
+    /// The verification that a link needs.
     pub require_verified: RequireVerified,
-    /// Which addresses are one.
+    /// The comparison of addresses.
     pub email_compare: EmailCompare,
     /// Addresses that differ in the case of the part before the `@`.
     pub local_part_case: Caution,
-    /// A candidate whose address is not verified. Linking it is never allowed.
+    /// The action for a candidate whose address is not verified. It is never linked.
     pub unverified_candidate: NoOpOrSuggest,
     /// A verified candidate that is blocked: the same person is.
     pub blocked_candidate: BlockedCandidate,
@@ -102,22 +102,22 @@ pub struct Policy {
     /// An account with MFA, when this login has passed no second factor or the
     /// account that would stay has none.
     pub mfa: Mfa,
-    /// What becomes of the secondary's metadata.
+    /// The rules for the secondary's metadata.
     #[serde(deserialize_with = "choice::object")]
     pub metadata: Metadata,
-    /// How often users are asked.
+    /// The limits of prompts.
     #[serde(deserialize_with = "choice::object")]
     pub prompts: Prompts,
-    /// Days for which a pair stays apart after an unlink. 0: none.
+    /// The days for which a pair stays apart after an unlink. 0: none.
     pub unlink_cooldown_days: u32,
-    /// Seconds for which a proof counts: of another account, and this login's
+    /// The seconds for which a proof counts: of another account, and this login's
     /// own of the mailbox (`email`) or of a second factor (`mfa`, `passkey`).
     /// A refresh or a silent login carries old proofs along, which do not
     /// count.
     pub proof_max_age_s: u32,
     /// A look-up or a link that fails.
     pub on_error: OnError,
-    /// What is too much.
+    /// The limits of candidates and identities.
     #[serde(deserialize_with = "choice::object")]
     pub limits: PolicyLimits,
 }
@@ -163,7 +163,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Whether a proof that was given then counts now. One from the future does
+    /// Returns whether a proof of this time counts now. A proof from the future does
     /// not.
     #[must_use]
     pub fn counts_as_proof(&self, at: u64, now: u64) -> bool {
@@ -171,7 +171,7 @@ impl Policy {
     }
 }
 
-/// Whether connections of this strategy belong to one customer each. Source:
+/// Returns whether connections of this strategy belong to one customer each. Source:
 /// Auth0's event schema, the enterprise category of identities.
 #[must_use]
 pub fn is_enterprise(strategy: &str) -> bool {
@@ -191,8 +191,8 @@ pub fn is_enterprise(strategy: &str) -> bool {
     )
 }
 
-/// An enum of texts. Read by one small function for all of them: what serde
-/// derives for each would be 3 KB of the component.
+/// Defines an enum of texts. One small function reads all of them: serde's derived
+/// code for each would take 3 KB of the component.
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident $text:literal,)+ }) => {
         $(#[$doc])*
@@ -206,7 +206,7 @@ macro_rules! choice {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 const TEXTS: &[&str] = &[$($text),+];
                 const CASES: &[$name] = &[$($name::$case),+];
-                choice::read(deserializer, TEXTS).map(|index| CASES[index])
+                choice::read_choice(deserializer, TEXTS).map(|index| CASES[index])
             }
         }
     };
@@ -216,7 +216,7 @@ macro_rules! choice {
 mod metadata;
 
 choice! {
-    /// What a policy starts from.
+    /// A set of values that replaces the defaults.
     Preset {
         /// As Auth0's withdrawn rule "link users by email" did: both addresses
         /// verified, the existing account stays, several candidates fail the
@@ -232,23 +232,23 @@ choice! {
 }
 
 choice! {
-    /// What the policy does when two accounts may be linked.
+    /// The action of the policy when two accounts may be linked.
     Mode {
-        /// Nothing: every login goes on as it is.
+        /// Does nothing: every login goes on as it is.
         Off "off",
-        /// Says what `auto` would do, and links nothing.
+        /// Reports what `auto` would do, and links nothing.
         Observe "observe",
         /// Asks the user to log in to the other account too.
         Suggest "suggest",
         /// Links.
         Auto "auto",
-        /// Asks, and denies the login of whoever declines.
+        /// Asks, and denies the login of a user who declines.
         Required "required",
     }
 }
 
 choice! {
-    /// How much verification a link needs.
+    /// The verification that a link needs.
     RequireVerified {
         /// Both addresses are verified.
         Both "both",
@@ -259,7 +259,7 @@ choice! {
 }
 
 choice! {
-    /// Which addresses are one. Never anything but ASCII case is ignored.
+    /// The comparison of addresses. At most ASCII case is ignored.
     EmailCompare {
         /// Byte for byte.
         Exact "exact",
@@ -271,7 +271,7 @@ choice! {
 }
 
 choice! {
-    /// Something that asks for care.
+    /// The action in a case that needs care.
     Caution {
         /// The user is asked.
         Suggest "suggest",
@@ -281,7 +281,7 @@ choice! {
 }
 
 choice! {
-    /// Something that is at most suggested.
+    /// The action in a case that is at most suggested.
     NoOpOrSuggest {
         /// Nothing.
         NoOp "no_op",
@@ -291,7 +291,7 @@ choice! {
 }
 
 choice! {
-    /// Something that is normally wrong.
+    /// The action in a case that is normally wrong.
     Strictness {
         /// Not linked.
         Deny "deny",
@@ -370,7 +370,7 @@ choice! {
     }
 }
 
-/// A connection whose word on a verified address is taken.
+/// A connection that is trusted when it calls an address verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[cfg_attr(feature = "schema", serde(untagged))]
@@ -409,7 +409,7 @@ pub struct Privileged {
     /// Accounts with power, by user id, their own or that of a linked identity.
     /// `app_metadata.privileged: true` says the same.
     pub user_ids: Vec<String>,
-    /// What becomes of them.
+    /// The action for these accounts.
     pub decision: PrivilegedDecision,
 }
 
@@ -420,7 +420,7 @@ impl Default for Privileged {
 }
 
 impl Privileged {
-    /// Whether this role gives power.
+    /// Returns whether this role makes an account privileged.
     #[must_use]
     pub fn has_power(&self, role: &str) -> bool {
         const USUAL: [&str; 4] = ["admin", "administrator", "owner", "superuser"];
@@ -432,7 +432,7 @@ impl Privileged {
 }
 
 choice! {
-    /// What becomes of accounts with power.
+    /// The action for privileged accounts.
     PrivilegedDecision {
         /// The user is asked to log in to the other account, with a second
         /// factor.
@@ -444,13 +444,13 @@ choice! {
     }
 }
 
-/// How often users are asked. What has been asked is kept by the host in
-/// `app_metadata.linking` (`prompts`, `last_prompted_at`).
+/// The limits of prompts. The host counts them in `app_metadata.linking`
+/// (`prompts`, `last_prompted_at`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub struct Prompts {
-    /// At most so often. Mode `required` asks without end.
+    /// The most prompts of one user. Mode `required` has no such limit.
     pub max: u32,
     /// Days between two prompts.
     pub ask_again_after_days: u32,
@@ -465,7 +465,7 @@ impl Default for Prompts {
     }
 }
 
-/// What is too much.
+/// The limits of candidates and identities.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]

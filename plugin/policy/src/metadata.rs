@@ -1,4 +1,4 @@
-//! What becomes of the secondary's metadata.
+//! The rules for the secondary's metadata.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::choice;
 
-/// What becomes of the secondary's metadata.
+/// The rules for the secondary's metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
@@ -45,7 +45,7 @@ fn drop_rule() -> MetadataRule {
 }
 
 choice! {
-    /// What becomes of one key of the secondary's metadata.
+    /// The rule for one key of the secondary's metadata.
     MetadataRule {
         /// Taken over where the primary lacks it.
         PrimaryWins "primary_wins",

@@ -17,7 +17,7 @@ pub struct Warning {
     pub message: String,
 }
 
-/// An age of proofs from which they are called old, in seconds.
+/// The age of proofs, in seconds, above which `proof_max_age_s` gets a warning.
 const LONG: u32 = 3600;
 
 impl Policy {

@@ -1,4 +1,4 @@
-//! Things about the login and the accounts that could be otherwise.
+//! Changes of the login and the accounts.
 
 use super::Change::{self, Fact};
 use super::World;

@@ -1,11 +1,10 @@
-//! Keys of the settings that could be otherwise, each with the value that this
-//! login takes and nothing beyond it.
+//! Changes of the settings, each as small as this login needs.
 //!
-//! Some options are never told, because nobody should paste them for one login:
+//! Some options are never suggested, because they are too wide for one login:
 //! `*`, which trusts or groups every connection; `mfa` and `privileged.decision`
 //! as `ignore`, `trojan_identity` as `allow` and `unlink_cooldown_days` as 0, in
-//! place of which the fact is told; and `verified_by_tenant` without the
-//! connection, whose addresses nobody has verified.
+//! place of which the fact is suggested; and `verified_by_tenant` without the
+//! connection, whose addresses are not verified.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +60,7 @@ pub(super) const OPTIONS: &[Change] = &[
     Setting(|w, _| nested(w, "limits", &format!("{{\"max_candidates\":{}}}", w.found.len().max(10)))),
     Setting(|w, i| {
         let input = w.input(i);
-        let s = Situation::of(&input);
+        let s = Situation::from_input(&input);
         let identities: usize = s.party().map(|account| account.user.identities.len().max(1)).sum();
         nested(w, "limits", &format!("{{\"max_identities\":{}}}", identities.max(20)))
     }),
@@ -96,7 +95,7 @@ fn without_party(key: &'static str, list: &[String], world: &World, input: &Inpu
         return None;
     }
     let input = world.input(input);
-    let s = Situation::of(&input);
+    let s = Situation::from_input(&input);
     let names: Vec<&str> = s.party().flat_map(|it| it.claims()).map(|claim| claim.connection).collect();
     without(key, list, &names)
 }
@@ -106,7 +105,7 @@ fn without_party(key: &'static str, list: &[String], world: &World, input: &Inpu
 fn unblocked_domain(world: &World, input: &Input) -> Option<NewValue> {
     let own = world.event.user.email.as_deref()?;
     let input = world.input(input);
-    let s = Situation::of(&input);
+    let s = Situation::from_input(&input);
     let names: Vec<&str> = s.party().flat_map(|it| it.claims()).map(|claim| claim.connection).collect();
     let mut blocked = world.policy.blocked_domains.clone();
     let mut let_in: Vec<String> = Vec::new();
@@ -147,7 +146,7 @@ fn listed(names: &[String]) -> String {
 /// its address.
 fn trusted_roots(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
-    let s = Situation::of(&input);
+    let s = Situation::from_input(&input);
     let roots: Vec<Claim> = s.party().map(|account| *account.root()).collect();
     trusted(world, &roots)
 }
@@ -155,7 +154,7 @@ fn trusted_roots(world: &World, input: &Input) -> Option<NewValue> {
 /// The same, and the connections of linked identities that verify the address.
 fn trusted_identities(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
-    let s = Situation::of(&input);
+    let s = Situation::from_input(&input);
     let own = s.current.email();
     let mut claims: Vec<Claim> = s.party().map(|account| *account.root()).collect();
     let linked = s.party().flat_map(|account| account.linked()).filter(|it| it.is_verified && it.is_of(own));
@@ -203,10 +202,10 @@ fn trusted(world: &World, claims: &[Claim]) -> Option<NewValue> {
 }
 
 /// The connections of the accounts in one group: one that there is, since a
-/// connection is in one group only. Whoever else it holds is told.
+/// connection is in one group only. The precondition names its other connections.
 fn one_group(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
-    let s = Situation::of(&input);
+    let s = Situation::from_input(&input);
     let claims: Vec<&Claim> =
         s.party().flat_map(|account| account.claims()).filter(|it| !it.connection.is_empty()).collect();
     let of: Vec<Group> = claims.iter().map(|claim| group(&world.policy, claim)).collect();
@@ -259,7 +258,7 @@ fn one_group(world: &World, input: &Input) -> Option<NewValue> {
 /// The organizations of the first two accounts that have different ones.
 fn linked_organizations(world: &World, input: &Input) -> Option<NewValue> {
     let input = world.input(input);
-    let s = Situation::of(&input);
+    let s = Situation::from_input(&input);
     let of_login = world.event.organization_id.as_ref();
     let pair = s.pairs().find_map(|(a, b)| {
         let of_login = of_login.filter(|_| a.id() == s.current.id());

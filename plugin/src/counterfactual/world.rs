@@ -1,4 +1,4 @@
-//! What a decision rests on, to be changed.
+//! A copy of the input of a decision, for changes to be tried on.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use link_policy::{Policy, members};
 
 use super::{Change, NewValue};
 use crate::bindings::{LoginEvent, Timestamp, User};
-use crate::decide::{BeforeLookUp, Input, Plan, decide};
+use crate::decide::{BeforeLookUp, Input, PlannedOutcome, decide};
 use crate::json;
 
-/// The login, the accounts and the policy, and what was changed in them.
+/// The login, the accounts and the policy, and the changes of them.
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) event: LoginEvent,
@@ -23,14 +23,14 @@ pub(super) struct World {
     pub(super) changed: Vec<&'static str>,
     /// The facts that were changed, in words.
     pub(super) facts: Vec<&'static str>,
-    /// What whoever pastes the settings has to be sure of.
+    /// The preconditions of the changed settings, for the person who pastes them.
     pub(super) only_if: Vec<String>,
     /// The protections that the changed settings give up.
     pub(super) given_up: Vec<String>,
 }
 
 impl World {
-    pub(super) fn of(input: &Input) -> Self {
+    pub(super) fn from_input(input: &Input) -> Self {
         let mut event = input.event.clone();
         event.trace = false;
         let document = Policy::with_preset(&event.settings).ok();
@@ -57,9 +57,9 @@ impl World {
         }
     }
 
-    /// The world with one more thing changed; none where the change is no
-    /// change, or no policy.
-    pub(super) fn with(&self, change: &Change, input: &Input) -> Option<Self> {
+    /// Applies one more change. None where it changes nothing, or makes the settings
+    /// invalid.
+    pub(super) fn apply(&self, change: &Change, input: &Input) -> Option<Self> {
         match change {
             Change::Fact(words, apply) => {
                 let mut world = self.clone();
@@ -67,11 +67,11 @@ impl World {
                 world.facts.push(words);
                 (world.event != self.event || world.found != self.found).then_some(world)
             }
-            Change::Setting(value) => value(self, input).and_then(|it| self.with_setting(it)),
+            Change::Setting(value) => value(self, input).and_then(|it| self.apply_setting(it)),
         }
     }
 
-    fn with_setting(&self, NewValue { key, json, only_if }: NewValue) -> Option<Self> {
+    fn apply_setting(&self, NewValue { key, json, only_if }: NewValue) -> Option<Self> {
         let mut members = self.members.clone()?;
         if members.insert(key.to_owned(), json.clone()).is_some_and(|before| before == json) {
             return None;
@@ -114,13 +114,13 @@ impl World {
         BeforeLookUp::weigh(&self.event, &self.policy)
     }
 
-    pub(super) fn decide(&self, input: &Input) -> Plan {
+    pub(super) fn decide(&self, input: &Input) -> PlannedOutcome {
         decide(&self.input(input))
     }
 }
 
-/// What a decision has to read, in bytes, more or less.
-pub(super) fn weight(input: &Input) -> usize {
+/// Estimates the bytes that a decision has to read.
+pub(super) fn estimate_bytes(input: &Input) -> usize {
     let metadata = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let user = |user: &User| {
         400 + 200 * user.identities.len() + metadata(&user.user_metadata) + metadata(&user.app_metadata)

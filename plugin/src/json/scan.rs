@@ -1,13 +1,13 @@
 //! Finding the ends of values and names in JSON text.
 //!
-//! Fuel is counted by the instruction, and eight bytes at once cost what one
-//! does.
+//! Fuel is counted by the instruction, and reading eight bytes at once costs as
+//! much as reading one.
 
 use std::cmp::Ordering;
 
 use super::Odd;
 
-/// The bytes of two texts that differ, in the order of their first difference.
+/// The first eight bytes in which two texts differ.
 pub(super) fn order_of_eight(ours: u64, theirs: u64) -> Ordering {
     let place = (ours ^ theirs).trailing_zeros() & !7;
     (ours >> place & 0xff).cmp(&(theirs >> place & 0xff))
@@ -25,7 +25,7 @@ pub(super) fn eight(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// Whether two texts are one.
+/// Returns whether two texts are equal.
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() < 8 {
         return a == b;
@@ -70,7 +70,7 @@ pub(crate) fn any_escape_or(bytes: &[u8], accepts: impl Fn(&[u8]) -> bool) -> bo
     })
 }
 
-/// How many bytes come before the next quote or backslash.
+/// Returns the number of bytes before the next quote or backslash.
 pub(super) fn plain(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while at < bytes.len() {
@@ -177,7 +177,7 @@ fn escape(text: &[u8]) -> Option<(u8, usize)> {
     Some((byte, 2))
 }
 
-/// The byte that a name goes on with, and what it takes.
+/// The next byte of a name, and the number of bytes that it takes in the text.
 pub(super) fn unescaped(text: &[u8]) -> Option<(u8, usize)> {
     match text.first()? {
         b'\\' => escape(text),

@@ -1,13 +1,13 @@
-//! Which elements of an array are not in another one.
+//! Finds the elements of an array that another array lacks.
 
 use std::collections::BTreeSet;
 
 use crate::json::Element;
 
-/// Up to so many elements in all, comparing each with each is the cheapest.
+/// The number of elements up to which comparing each with each is the cheapest.
 const FEW: usize = 12;
 
-/// Passes on each element that is not known, once. `known` may be changed.
+/// Calls back with each element that is not known, once. Changes `known`.
 pub(super) fn each_new<'a>(
     known: &mut Vec<Element<'a>>,
     elements: &[Element<'a>],
@@ -34,13 +34,13 @@ pub(super) fn each_new<'a>(
     }
 }
 
-/// A hash table of places in a list, and a tree where somebody has chosen the
-/// elements to collide.
+/// A hash table of places in a list. A tree takes over where elements collide, as
+/// an attacker could choose them.
 struct Set<'a> {
     /// The place, from 1; 0 for none.
     slots: Vec<u32>,
     shift: u32,
-    /// How many more slots may be looked at in vain.
+    /// The number of further slots that may be probed without success.
     patience: usize,
     tree: BTreeSet<&'a [u8]>,
 }
@@ -52,8 +52,8 @@ impl<'a> Set<'a> {
         Self { slots: vec![0; slots], shift, patience: 4 * slots, tree: BTreeSet::new() }
     }
 
-    /// Whether the element is new. Its place in the list is, or is going to be,
-    /// this one.
+    /// Returns whether the element is new. `place` is its place in the list, now or
+    /// after it was added.
     fn insert(&mut self, list: &[Element<'a>], element: &Element<'a>, place: usize) -> bool {
         let mut at = (element.hash() >> self.shift) as usize;
         while self.patience > 0 {

@@ -2,17 +2,17 @@
 
 use link_policy::{Caution, Mfa, PrivilegedDecision, RequireVerified};
 
-use super::{Course, Verdict, ask, no_op, passes, passes_with};
+use super::{Course, RuleResult, ask, no_op, passes, passes_with};
 use crate::account::{Account, Claim};
 use crate::bindings::{Step, User};
 use crate::metadata::{self, Sides};
-use crate::reason::Code;
+use crate::reason::ReasonCode;
 use crate::situation::Situation;
 use crate::trust::{Group, Trust, group};
 
-pub(super) fn organization(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn organization(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let may_link = |a: &String, b: &String| {
         a == b || s.policy.linked_organizations.iter().any(|list| list.contains(a) && list.contains(b))
@@ -30,7 +30,7 @@ pub(super) fn organization(s: &Situation, _: &Course) -> Verdict {
         let apart = of_a.peek().is_some() && !of_a.any(|a| of_b.iter().any(|b| may_link(a, b)));
         if apart {
             let detail = "The accounts belong to different organizations.";
-            return no_op(Code::CrossOrganization.about(&[a.id(), b.id()], detail));
+            return no_op(ReasonCode::CrossOrganization.about(&[a.id(), b.id()], detail));
         }
     }
     let own = group(s.policy, s.current.root());
@@ -38,7 +38,7 @@ pub(super) fn organization(s: &Situation, _: &Course) -> Verdict {
     let other = claims.map(|claim| group(s.policy, claim)).find(|group| *group != own);
     let Some(other) = other else { return passes("they do") };
     let apart: Vec<&str> = s.party().map(Account::id).collect();
-    no_op(Code::DifferentConnectionGroups.about(&apart, groups_in_words(&own, &other)))
+    no_op(ReasonCode::DifferentConnectionGroups.about(&apart, groups_in_words(&own, &other)))
 }
 
 fn groups_in_words(a: &Group, b: &Group) -> String {
@@ -51,14 +51,14 @@ fn groups_in_words(a: &Group, b: &Group) -> String {
     }
 }
 
-pub(super) fn managed(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn managed(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let managed: Vec<&str> = s.party().filter(|account| s.is_managed(account)).map(Account::id).collect();
     if managed.len() > 1 {
         let detail = "A directory manages several of the accounts, so none of them can become a secondary.";
-        return no_op(Code::TwoManaged.about(&managed, detail));
+        return no_op(ReasonCode::TwoManaged.about(&managed, detail));
     }
     passes_with(s, || format!("{}", managed.len()))
 }
@@ -80,9 +80,9 @@ pub(crate) fn sides<'a>(
     }
 }
 
-pub(super) fn metadata_equal(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn metadata_equal(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let (primary, rules) = (s.primary().0, &s.policy.metadata);
     if !metadata::can_conflict(&rules.user) && !metadata::can_conflict(&rules.app) {
@@ -94,7 +94,7 @@ pub(super) fn metadata_equal(s: &Situation, _: &Course) -> Verdict {
         if let Some(key) = user.conflict.as_ref().or(app.conflict.as_ref()) {
             let key: String = key.chars().take(100).collect();
             let detail = format!("The key `{key}` must be equal and differs.");
-            return no_op(Code::MetadataConflict.about(&[primary.id(), secondary.id()], detail));
+            return no_op(ReasonCode::MetadataConflict.about(&[primary.id(), secondary.id()], detail));
         }
         // Kept for the first secondary: before other links, nothing changes it.
         s.merged.get_or_init(|| Box::new([user, app]));
@@ -102,10 +102,10 @@ pub(super) fn metadata_equal(s: &Situation, _: &Course) -> Verdict {
     passes("it is")
 }
 
-pub(super) fn privileged(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn privileged(s: &Situation, _: &Course) -> RuleResult {
     let list = &s.policy.privileged;
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let has_power = |account: &&Account| {
         let user = account.user;
@@ -117,7 +117,7 @@ pub(super) fn privileged(s: &Situation, _: &Course) -> Verdict {
     let Some(account) = s.party().find(has_power) else {
         return passes("no role, mark or entry in the list");
     };
-    let reason = Code::PrivilegedAccount.about(&[account.id()], "One of the accounts has power.");
+    let reason = ReasonCode::PrivilegedAccount.about(&[account.id()], "One of the accounts has power.");
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     match list.decision {
         PrivilegedDecision::Suggest => ask(s, Step::ReauthenticateCandidate, &ids, true, reason),
@@ -126,9 +126,9 @@ pub(super) fn privileged(s: &Situation, _: &Course) -> Verdict {
     }
 }
 
-pub(super) fn mfa(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn mfa(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let has_mfa = |account: &&Account| !account.user.mfa_factors.is_empty();
     let Some(account) = s.party().find(has_mfa) else { return passes("no account has any") };
@@ -145,7 +145,7 @@ pub(super) fn mfa(s: &Situation, _: &Course) -> Verdict {
             "An account has MFA, and this login has passed no second factor that still counts.",
         ),
     };
-    let reason = Code::MfaDowngrade.about(&[account.id()], detail);
+    let reason = ReasonCode::MfaDowngrade.about(&[account.id()], detail);
     match s.policy.mfa {
         Mfa::StepUp => ask(s, step, &ids, !passed, reason),
         Mfa::Deny => no_op(reason),
@@ -153,16 +153,16 @@ pub(super) fn mfa(s: &Situation, _: &Course) -> Verdict {
     }
 }
 
-pub(super) fn trusted(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn trusted(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     let step = Step::ReauthenticateCandidate;
     let lacks_proof = s.policy.require_verified == RequireVerified::FreshMailboxProof && !s.proves_mailbox();
     if lacks_proof && s.proves_now("email") {
         let detail = "The mailbox that was proved at this login is not that of the address.";
-        return ask(s, step, &ids, false, Code::NoFreshMailboxProof.about(&[s.current.id()], detail));
+        return ask(s, step, &ids, false, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
     }
     for account in s.party() {
         let claim = account.root();
@@ -171,16 +171,16 @@ pub(super) fn trusted(s: &Situation, _: &Course) -> Verdict {
             // A connection that speaks for other domains has stopped the decision.
             Trust::Trusted | Trust::DomainNotOwned => continue,
             Trust::Untrusted => {
-                (Code::ConnectionNotTrusted, format!("`{connection}` is not in `trusted_connections`."))
+                (ReasonCode::ConnectionNotTrusted, format!("`{connection}` is not in `trusted_connections`."))
             }
             Trust::WithoutDomains => (
-                Code::ConnectionWithoutDomains,
+                ReasonCode::ConnectionWithoutDomains,
                 format!(
                     "`{connection}` is in `trusted_connections` without `domains`, which an enterprise connection needs."
                 ),
             ),
             Trust::ByTenantOnly => (
-                Code::VerificationByPolicyOnly,
+                ReasonCode::VerificationByPolicyOnly,
                 format!("That `{connection}` verifies addresses is only the tenant's own setting."),
             ),
         };
@@ -188,14 +188,14 @@ pub(super) fn trusted(s: &Situation, _: &Course) -> Verdict {
     }
     if lacks_proof {
         let detail = "The policy wants the address's own mailbox proved at this login, and it was not.";
-        return ask(s, step, &ids, false, Code::NoFreshMailboxProof.about(&[s.current.id()], detail));
+        return ask(s, step, &ids, false, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
     }
     passes("they are")
 }
 
-pub(super) fn trojan(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn trojan(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     let does_not_prove = |claim: &&Claim| !s.is_proved_by(claim);
@@ -210,7 +210,7 @@ pub(super) fn trojan(s: &Situation, _: &Course) -> Verdict {
         let detail = format!(
             "A linked identity of {whose} does not prove the address by a trusted connection: {foreign}."
         );
-        let reason = Code::TrojanIdentitySuspected.about(&[account.id()], detail);
+        let reason = ReasonCode::TrojanIdentitySuspected.about(&[account.id()], detail);
         return ask(s, Step::Confirm, &ids, false, reason);
     }
     // The account that logs in has logged in now.
@@ -218,22 +218,22 @@ pub(super) fn trojan(s: &Situation, _: &Course) -> Verdict {
     let unused = s.meant().map(|candidate| &candidate.account).find(|account| never(account.user));
     if let Some(account) = unused.filter(|_| s.policy.never_logged_in == Caution::Suggest) {
         let id = account.id();
-        let reason = Code::NeverLoggedIn.about(&[id], "The other account has never logged in.");
+        let reason = ReasonCode::NeverLoggedIn.about(&[id], "The other account has never logged in.");
         return ask(s, Step::ReauthenticateCandidate, &[id], false, reason);
     }
     passes("each proves the address")
 }
 
-pub(super) fn primary(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn primary(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let (primary, code) = s.primary();
     let detail = match code {
-        Code::ScimMustBePrimary => "The account that a directory manages stays.",
-        Code::PrimaryByIdentities => "The account that has linked identities already stays.",
-        Code::PrimaryByPolicy => "The account that the policy's `primary` names stays.",
-        Code::PrimaryByAge => "The older account stays.",
+        ReasonCode::ScimMustBePrimary => "The account that a directory manages stays.",
+        ReasonCode::PrimaryByIdentities => "The account that has linked identities already stays.",
+        ReasonCode::PrimaryByPolicy => "The account that the policy's `primary` names stays.",
+        ReasonCode::PrimaryByAge => "The older account stays.",
         _ => "Nothing else tells the accounts apart: the smaller user id stays.",
     };
     let mut notes = vec![code.about(&[primary.id()], detail)];
@@ -243,15 +243,15 @@ pub(super) fn primary(s: &Situation, _: &Course) -> Verdict {
                 "{} role(s) of the secondary are not given to the primary.",
                 secondary.user.roles.len()
             );
-            notes.push(Code::RolesNotCopied.about(&[secondary.id()], detail));
+            notes.push(ReasonCode::RolesNotCopied.about(&[secondary.id()], detail));
         }
     }
-    Verdict::Notes(notes)
+    RuleResult::Notes(notes)
 }
 
-pub(super) fn demotes(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn demotes(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let Some(demoted) = secondaries(s).find(|account| account.user.identities.len() > 1) else {
         return passes("none is");
@@ -262,27 +262,27 @@ pub(super) fn demotes(s: &Situation, _: &Course) -> Verdict {
     let detail =
         format!("An account with {} identities would become a secondary.", demoted.user.identities.len());
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    ask(s, Step::Confirm, &ids, false, Code::DemotesCluster.about(&[demoted.id()], detail))
+    ask(s, Step::Confirm, &ids, false, ReasonCode::DemotesCluster.about(&[demoted.id()], detail))
 }
 
 /// Longest user id that a login can be switched to. Source: Auth0 Actions,
 /// `api.authentication.setPrimaryUser`.
 const MAX_PRIMARY_ID: usize = 128;
 
-pub(super) fn limits(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn limits(s: &Situation, _: &Course) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let primary = s.primary().0.id();
     let identities: usize = s.party().map(|account| account.user.identities.len().max(1)).sum();
     if identities > s.policy.limits.max_identities as usize {
         let detail =
             format!("The user would have {identities} identities, more than `limits.max_identities`.");
-        return no_op(Code::IdentityLimit.about(&[primary], detail));
+        return no_op(ReasonCode::IdentityLimit.about(&[primary], detail));
     }
     if primary.chars().count() > MAX_PRIMARY_ID {
         return no_op(
-            Code::IdTooLong.about(&[primary], "The primary's user id has more than 128 characters."),
+            ReasonCode::IdTooLong.about(&[primary], "The primary's user id has more than 128 characters."),
         );
     }
     passes_with(s, || format!("{identities} identities"))

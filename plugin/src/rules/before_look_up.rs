@@ -3,32 +3,32 @@
 
 use link_policy::{Mode, Policy};
 
-use super::{Verdict, no_op, passes};
+use super::{RuleResult, no_op, passes};
 use crate::account::{Account, Claim};
 use crate::bindings::{Reason, Verification};
 use crate::email::{self, Form};
-use crate::reason::Code;
+use crate::reason::ReasonCode;
 use crate::situation::{LoginContext, why_address_does_not_count};
 use crate::trust::Trust;
 
-pub(super) fn excluded(login: &LoginContext) -> Verdict {
+pub(super) fn excluded(login: &LoginContext) -> RuleResult {
     let (event, policy, current) = (login.event, login.policy, &login.current);
     if policy.mode == Mode::Off {
-        return no_op(Code::PolicyDisabled.about(&[], "The policy's mode is `off`."));
+        return no_op(ReasonCode::PolicyDisabled.about(&[], "The policy's mode is `off`."));
     }
     if let Some(reason) = excluded_connection(policy, current) {
         return no_op(reason);
     }
     if event.client_id.as_ref().is_some_and(|client| policy.excluded_clients.contains(client)) {
-        return no_op(Code::ClientExcluded.about(&[], "The application is in `excluded_clients`."));
+        return no_op(ReasonCode::ClientExcluded.about(&[], "The application is in `excluded_clients`."));
     }
     if event.organization_id.as_ref().is_some_and(|org| policy.excluded_organizations.contains(org)) {
         return no_op(
-            Code::OrganizationExcluded.about(&[], "The organization is in `excluded_organizations`."),
+            ReasonCode::OrganizationExcluded.about(&[], "The organization is in `excluded_organizations`."),
         );
     }
     if current.state.opted_out() {
-        return no_op(Code::OptedOut.about(&[current.id()], "The account that logs in is excepted from linking, or its marks in `app_metadata` cannot be read."));
+        return no_op(ReasonCode::OptedOut.about(&[current.id()], "The account that logs in is excepted from linking, or its marks in `app_metadata` cannot be read."));
     }
     passes("no connection, neither application, organization nor account")
 }
@@ -38,51 +38,54 @@ pub(super) fn excluded(login: &LoginContext) -> Verdict {
 pub(super) fn excluded_connection(policy: &Policy, account: &Account) -> Option<Reason> {
     let connection = account.connection_in(&policy.excluded_connections)?;
     let detail = format!("`{connection}` is in `excluded_connections`.");
-    Some(Code::ConnectionExcluded.about(&[account.id()], detail))
+    Some(ReasonCode::ConnectionExcluded.about(&[account.id()], detail))
 }
 
-pub(super) fn blocked(login: &LoginContext) -> Verdict {
+pub(super) fn blocked(login: &LoginContext) -> RuleResult {
     if login.current.user.blocked {
         let id = &[login.current.id()];
-        return no_op(Code::CurrentBlocked.about(id, "The account that logs in is blocked."));
+        return no_op(ReasonCode::CurrentBlocked.about(id, "The account that logs in is blocked."));
     }
     passes("not blocked")
 }
 
-pub(super) fn address(login: &LoginContext) -> Verdict {
+pub(super) fn address(login: &LoginContext) -> RuleResult {
     let id = &[login.current.id()];
     match login.current.user.email.as_deref().unwrap_or_default() {
-        "" => no_op(Code::NoEmail.about(id, "The account that logs in has no e-mail address.")),
+        "" => no_op(ReasonCode::NoEmail.about(id, "The account that logs in has no e-mail address.")),
         email => match email::form(email) {
             Form::Plain => passes("plain"),
             Form::NonAscii => {
                 let detail = "The login's address has characters beyond ASCII, which can look like others.";
-                no_op(Code::EmailNonAscii.about(id, detail))
+                no_op(ReasonCode::EmailNonAscii.about(id, detail))
             }
-            Form::Malformed => {
-                no_op(Code::EmailMalformed.about(id, "The login's address is not one that can be compared."))
-            }
+            Form::Malformed => no_op(
+                ReasonCode::EmailMalformed.about(id, "The login's address is not one that can be compared."),
+            ),
         },
     }
 }
 
-pub(super) fn verified(login: &LoginContext) -> Verdict {
+pub(super) fn verified(login: &LoginContext) -> RuleResult {
     let id = &[login.current.id()];
-    let unproved = |code: Code, detail: &str| {
+    let unproved = |code: ReasonCode, detail: &str| {
         no_op(code.about(id, [detail, by_tenant_in_words(&login.current)].concat()))
     };
-    let unknown = |detail: &str| unproved(Code::EmailVerifiedUnknown, detail);
+    let unknown = |detail: &str| unproved(ReasonCode::EmailVerifiedUnknown, detail);
     match &login.current.user.email_verified {
         Verification::Verified => {}
         Verification::Unverified => {
-            return unproved(Code::EmailUnverifiedCurrent, "The address of this login is not verified.");
+            return unproved(
+                ReasonCode::EmailUnverifiedCurrent,
+                "The address of this login is not verified.",
+            );
         }
         Verification::Absent => return unknown("The login does not say whether its address is verified."),
         Verification::Null => return unknown("`email_verified` of the login is null, which proves nothing."),
         Verification::NotBoolean(held) => {
             let detail =
                 format!("`email_verified` of the login is {}; only the boolean true counts.", cut(held));
-            return no_op(Code::EmailVerifiedNotBoolean.about(id, detail));
+            return no_op(ReasonCode::EmailVerifiedNotBoolean.about(id, detail));
         }
     }
     let detail = match why_address_does_not_count(&login.current) {
@@ -90,8 +93,8 @@ pub(super) fn verified(login: &LoginContext) -> Verdict {
         Some(code) => (
             code,
             match code {
-                Code::PendingEmailChange => "The login's account has a change of its address waiting.",
-                Code::VerificationStale => "The login's address was changed after it was verified.",
+                ReasonCode::PendingEmailChange => "The login's account has a change of its address waiting.",
+                ReasonCode::VerificationStale => "The login's address was changed after it was verified.",
                 _ => {
                     "The login's account has another address than the identity that it is made of, or one that this did not verify."
                 }
@@ -101,8 +104,8 @@ pub(super) fn verified(login: &LoginContext) -> Verdict {
     no_op(detail.0.about(id, detail.1))
 }
 
-/// When `verified_by_tenant` acts, for an account of a connection in it whose
-/// address does not count. Source of the option: Auth0's Management API, options
+/// Explains `verified_by_tenant` for an account of a connection in it whose address
+/// does not count. Source of the option: Auth0's Management API, options
 /// of enterprise connections.
 pub(super) fn by_tenant_in_words(account: &Account) -> &'static str {
     if account.root().trust != Trust::ByTenantOnly {
@@ -117,7 +120,7 @@ pub(super) fn cut(value: &str) -> String {
     value.chars().take(40).collect()
 }
 
-pub(super) fn domain_owned(login: &LoginContext) -> Verdict {
+pub(super) fn domain_owned(login: &LoginContext) -> RuleResult {
     match foreign_domain(login.current.email(), &login.current) {
         Some(reason) => no_op(reason),
         None => passes("no other domains are listed for it"),
@@ -130,10 +133,10 @@ pub(super) fn foreign_domain(address: &str, account: &Account) -> Option<Reason>
     let not_owned = |it: &&Claim| it.trust == Trust::DomainNotOwned && it.is_of(address);
     let claim = account.claims().iter().find(not_owned)?;
     let detail = format!("`{}` speaks for other domains than this address's.", claim.connection);
-    Some(Code::DomainNotOwned.about(&[account.id()], detail))
+    Some(ReasonCode::DomainNotOwned.about(&[account.id()], detail))
 }
 
-pub(super) fn domain_allowed(login: &LoginContext) -> Verdict {
+pub(super) fn domain_allowed(login: &LoginContext) -> RuleResult {
     let (policy, current) = (login.policy, &login.current);
     if policy.blocked_domains.is_empty() {
         return passes("`blocked_domains` is empty");
@@ -158,5 +161,5 @@ fn is_blocked(policy: &Policy, connection: &str, address: &str) -> bool {
 
 fn blocked_reason(address: &str, account: &Account) -> Reason {
     let detail = format!("Addresses at {} are in `blocked_domains`.", email::domain(address));
-    Code::DomainNotAllowed.about(&[account.id()], detail)
+    ReasonCode::DomainNotAllowed.about(&[account.id()], detail)
 }

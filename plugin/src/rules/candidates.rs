@@ -4,15 +4,15 @@
 use link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnError, OnMultiple};
 
 use super::before_look_up::{blocked_domain, by_tenant_in_words, cut, excluded_connection, foreign_domain};
-use super::{Course, Verdict, Wish, ask, error_words, no_op, passes, passes_with, stop, strictly};
+use super::{Course, RuleResult, Wish, ask, error_words, no_op, passes, passes_with, rule, strictly};
 use crate::account::Account;
 use crate::bindings::{ApiError, Reason, Step, Verification};
 use crate::email::Match;
-use crate::reason::Code;
+use crate::reason::ReasonCode;
 use crate::situation::Situation;
 use crate::trust::is_per_connection;
 
-pub(super) fn look_up_complete(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn look_up_complete(s: &Situation, _: &Course) -> RuleResult {
     let wish = || match s.policy.on_error {
         OnError::LoginWithoutLink => Wish::Proceed,
         OnError::Deny => Wish::Deny("Your accounts could not be looked up. Please try again later."),
@@ -20,36 +20,36 @@ pub(super) fn look_up_complete(s: &Situation, _: &Course) -> Verdict {
     let limit = s.policy.limits.max_candidates;
     let too_many = |limit: u32| {
         let detail = format!("More than {limit} accounts have this address; nobody can tell which is meant.");
-        no_op(Code::TooManyCandidates.about(&[], detail))
+        no_op(ReasonCode::TooManyCandidates.about(&[], detail))
     };
     match s.input.failed {
         Some(ApiError::TooMany(limit)) => too_many(*limit),
         Some(error @ ApiError::AlreadyLinked(_)) => {
             let detail = format!("Another login was faster: {}.", error_words(error));
-            no_op(Code::RaceLost.about(&[s.current.id()], detail))
+            no_op(ReasonCode::RaceLost.about(&[s.current.id()], detail))
         }
         Some(ApiError::RateLimited(_)) => {
-            stop(wish(), Code::RateLimited.about(&[], "The directory asked for fewer calls."))
+            rule(wish(), ReasonCode::RateLimited.about(&[], "The directory asked for fewer calls."))
         }
         Some(error) => {
             let detail = format!("The accounts with this address are not known: {}.", error_words(error));
-            stop(wish(), Code::LookupFailed.about(&[], detail))
+            rule(wish(), ReasonCode::LookupFailed.about(&[], detail))
         }
         None if s.input.found.len() > limit as usize => too_many(limit),
         None => passes_with(s, || format!("{} other account(s)", s.input.found.len())),
     }
 }
 
-pub(super) fn excluded(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn excluded(s: &Situation, _: &Course) -> RuleResult {
     first_of_meant(s, |account| excluded_connection(s.policy, account), "no candidate is")
 }
 
-pub(super) fn domain_owned(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn domain_owned(s: &Situation, _: &Course) -> RuleResult {
     let foreign = |account: &Account| foreign_domain(s.current.email(), account);
     first_of_meant(s, foreign, "no other domains are listed for theirs")
 }
 
-pub(super) fn domain_allowed(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn domain_allowed(s: &Situation, _: &Course) -> RuleResult {
     let blocked = |account: &Account| blocked_domain(s.policy, s.current.email(), account);
     first_of_meant(s, blocked, "not in `blocked_domains` for theirs")
 }
@@ -59,9 +59,9 @@ fn first_of_meant(
     s: &Situation,
     reason: impl Fn(&Account) -> Option<Reason>,
     passed: &'static str,
-) -> Verdict {
+) -> RuleResult {
     if s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     match s.meant().find_map(|candidate| reason(&candidate.account)) {
         Some(reason) => no_op(reason),
@@ -69,21 +69,23 @@ fn first_of_meant(
     }
 }
 
-pub(super) fn dropped(s: &Situation, _: &Course) -> Verdict {
-    let detail = |code: Code| match code {
-        Code::AlreadyLinked => "The account found is an identity of this login's user already.",
-        Code::ForeignCandidate => "The directory returned an account without this address; it was ignored.",
-        Code::MatchOnUnverifiedSecondary => {
+pub(super) fn dropped(s: &Situation, _: &Course) -> RuleResult {
+    let detail = |code: ReasonCode| match code {
+        ReasonCode::AlreadyLinked => "The account found is an identity of this login's user already.",
+        ReasonCode::ForeignCandidate => {
+            "The directory returned an account without this address; it was ignored."
+        }
+        ReasonCode::MatchOnUnverifiedSecondary => {
             "The address stands only in an unverified linked identity of the account."
         }
-        Code::CaseVariantOnly => {
+        ReasonCode::CaseVariantOnly => {
             "The address of the account found differs in case, which `email_compare` does not ignore."
         }
-        Code::CandidateGone => "The account with this address is deleted or being deleted.",
-        Code::OptedOut => {
+        ReasonCode::CandidateGone => "The account with this address is deleted or being deleted.",
+        ReasonCode::OptedOut => {
             "The account with this address is excepted from linking, or its marks in `app_metadata` cannot be read."
         }
-        Code::UnlinkedByOperator => {
+        ReasonCode::UnlinkedByOperator => {
             "An operator has parted the two accounts not long ago, and they stay apart."
         }
         _ => "The two accounts were unlinked not long ago and stay apart.",
@@ -100,63 +102,63 @@ pub(super) fn dropped(s: &Situation, _: &Course) -> Verdict {
     if s.eligible.is_empty() && s.barred.is_empty() {
         return no_op(reasons.swap_remove(0));
     }
-    Verdict::Notes(reasons)
+    RuleResult::Notes(reasons)
 }
 
-pub(super) fn candidate(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn candidate(s: &Situation, _: &Course) -> RuleResult {
     if !s.eligible.is_empty() || !s.barred.is_empty() {
         return passes_with(s, || format!("{}", s.eligible.len() + s.barred.len()));
     }
     if s.current.user.identities.len() > 1 {
         let detail = "The accounts with this address are one user already.";
-        return no_op(Code::AlreadyLinked.about(&[s.current.id()], detail));
+        return no_op(ReasonCode::AlreadyLinked.about(&[s.current.id()], detail));
     }
     let detail = if s.input.exact_look_up {
         "No other account has this address. The directory finds an address in exactly its case and in lower case; one stored in other letters is missed."
     } else {
         "No other account has this address."
     };
-    no_op(Code::NoCandidate.about(&[], detail))
+    no_op(ReasonCode::NoCandidate.about(&[], detail))
 }
 
-pub(super) fn candidate_blocked(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn candidate_blocked(s: &Situation, _: &Course) -> RuleResult {
     let Some(blocked) = s.eligible.iter().find(|candidate| candidate.account.user.blocked) else {
         return passes("none is");
     };
     let detail = "The other account with this verified address is blocked; a link would let its owner in.";
-    let reason = Code::CandidateBlocked.about(&[blocked.account.id()], detail);
+    let reason = ReasonCode::CandidateBlocked.about(&[blocked.account.id()], detail);
     match s.policy.blocked_candidate {
         BlockedCandidate::NoOp => no_op(reason),
-        BlockedCandidate::DenyLogin => stop(Wish::Deny("This account is blocked."), reason),
+        BlockedCandidate::DenyLogin => rule(Wish::Deny("This account is blocked."), reason),
     }
 }
 
-pub(super) fn candidate_verified(s: &Situation, _: &Course) -> Verdict {
-    let detail = |id: &str, code: Code| {
+pub(super) fn candidate_verified(s: &Situation, _: &Course) -> RuleResult {
+    let detail = |id: &str, code: ReasonCode| {
         match code {
-        Code::CandidateUnverified => unverified_in_words(s, id),
-        Code::PendingEmailChange => "The other account has a change of its address waiting.".to_owned(),
-        Code::VerificationStale => "The other account's address was changed after it was verified.".to_owned(),
+        ReasonCode::CandidateUnverified => unverified_in_words(s, id),
+        ReasonCode::PendingEmailChange => "The other account has a change of its address waiting.".to_owned(),
+        ReasonCode::VerificationStale => "The other account's address was changed after it was verified.".to_owned(),
         _ => "The other account has another address than the identity that it is made of, or one that this did not verify.".to_owned(),
     }
     };
     let mut reasons: Vec<Reason> =
         s.barred.iter().map(|(id, code)| code.about(&[id], detail(id, *code))).collect();
     if reasons.is_empty() {
-        return if s.eligible.is_empty() { Verdict::NotApplicable } else { passes("every candidate is") };
+        return if s.eligible.is_empty() { RuleResult::NotApplicable } else { passes("every candidate is") };
     }
     if !s.eligible.is_empty() {
-        return Verdict::Notes(reasons);
+        return RuleResult::Notes(reasons);
     }
     let reason = reasons.swap_remove(0);
     let unverified: Vec<String> = s
         .barred
         .iter()
-        .filter(|(_, code)| *code == Code::CandidateUnverified)
+        .filter(|(_, code)| *code == ReasonCode::CandidateUnverified)
         .map(|(id, _)| (*id).to_owned())
         .collect();
     if s.policy.unverified_candidate == NoOpOrSuggest::Suggest && !unverified.is_empty() {
-        return stop(Wish::Ask(Step::VerifyEmail, unverified), reason);
+        return rule(Wish::Ask(Step::VerifyEmail, unverified), reason);
     }
     no_op(reason)
 }
@@ -165,7 +167,7 @@ pub(super) fn candidate_verified(s: &Situation, _: &Course) -> Verdict {
 /// `email_verified` holds.
 fn unverified_in_words(s: &Situation, id: &str) -> String {
     let found = s.input.found.iter().find(|user| user.user_id == id);
-    let by_tenant = found.map_or("", |user| by_tenant_in_words(&Account::of(user, s.policy)));
+    let by_tenant = found.map_or("", |user| by_tenant_in_words(&Account::from_user(user, s.policy)));
     let held = match found.map(|user| &user.email_verified) {
         Some(Verification::Absent) => {
             "The other account does not say whether its address is verified: `email_verified` is absent."
@@ -183,14 +185,14 @@ fn unverified_in_words(s: &Situation, id: &str) -> String {
     held + by_tenant
 }
 
-pub(super) fn same_provider(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn same_provider(s: &Situation, _: &Course) -> RuleResult {
     let Some((_, other, provider)) =
         s.pairs_of_eligible().find_map(|(a, b)| known_twice(a, b).map(|it| (a, b, it)))
     else {
-        return if s.eligible.is_empty() { Verdict::NotApplicable } else { passes("none does") };
+        return if s.eligible.is_empty() { RuleResult::NotApplicable } else { passes("none does") };
     };
     let detail = format!("{provider} knows the accounts under two ids: the mailbox may have changed hands.");
-    let reason = Code::SameProviderDifferentSubject.about(&[other.id()], detail);
+    let reason = ReasonCode::SameProviderDifferentSubject.about(&[other.id()], detail);
     strictly(s, s.policy.same_provider, other, reason)
 }
 
@@ -209,22 +211,22 @@ fn known_twice<'a>(a: &Account<'a>, b: &Account) -> Option<&'a str> {
     twice.map(|claim| claim.strategy)
 }
 
-pub(super) fn ambiguous(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn ambiguous(s: &Situation, _: &Course) -> RuleResult {
     let policy = s.policy;
     let non_unique =
         |account: &Account| account.connection_in(&policy.non_unique_email_connections).is_some();
     let of_current = non_unique(&s.current);
     if let Some(candidate) = s.eligible.iter().find(|it| of_current || non_unique(&it.account)) {
         let detail = "In the database of one account several people share an address.";
-        let reason = Code::NonUniqueEmailConnection.about(&[candidate.account.id()], detail);
+        let reason = ReasonCode::NonUniqueEmailConnection.about(&[candidate.account.id()], detail);
         return no_op(reason);
     }
     let both_in_databases = |(a, b): &(&Account, &Account)| a.is_in_own_database() && b.is_in_own_database();
     if let Some((a, b)) = s.pairs_of_eligible().find(both_in_databases) {
         let detail = "Both accounts are in databases of the tenant.";
-        let reason = Code::TwoDatabaseAccounts.about(&[a.id(), b.id()], detail);
+        let reason = ReasonCode::TwoDatabaseAccounts.about(&[a.id(), b.id()], detail);
         let verdict = strictly(s, policy.two_databases, b, reason);
-        if !matches!(verdict, Verdict::Passes(_)) {
+        if !matches!(verdict, RuleResult::Passes(_)) {
             return verdict;
         }
     }
@@ -237,24 +239,24 @@ pub(super) fn ambiguous(s: &Situation, _: &Course) -> Verdict {
         .collect();
     if policy.local_part_case == Caution::Suggest && !variants.is_empty() {
         let detail = "The addresses differ in the case of the part before the `@`.";
-        let reason = Code::CaseVariantOnly.about(&variants, detail);
+        let reason = ReasonCode::CaseVariantOnly.about(&variants, detail);
         return ask(s, Step::ReauthenticateCandidate, &variants, false, reason);
     }
-    if s.eligible.is_empty() { Verdict::NotApplicable } else { passes("they are") }
+    if s.eligible.is_empty() { RuleResult::NotApplicable } else { passes("they are") }
 }
 
 /// Links that one login may make; the host's own limit is the same.
 const LINKS: usize = 2;
 
-pub(super) fn one_meant(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn one_meant(s: &Situation, _: &Course) -> RuleResult {
     let ids: Vec<&str> = s.eligible.iter().map(|candidate| candidate.account.id()).collect();
     match (ids.len(), s.meant.len()) {
-        (0, _) => return Verdict::NotApplicable,
+        (0, _) => return RuleResult::NotApplicable,
         (1, 1) => return passes_with(s, || ids[0].to_owned()),
         (_, meant) if meant > LINKS => {
             let detail =
                 format!("{meant} other accounts could be linked, and a login links at most {LINKS}.");
-            return no_op(Code::MultipleCandidates.about(&ids, detail));
+            return no_op(ReasonCode::MultipleCandidates.about(&ids, detail));
         }
         (_, 1..) => {
             let meant: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
@@ -264,25 +266,25 @@ pub(super) fn one_meant(s: &Situation, _: &Course) -> Verdict {
     }
     if s.input.proof.is_some() {
         let detail = "The account that was proved is no candidate of this login any more.";
-        return no_op(Code::ProofStale.about(&ids, detail));
+        return no_op(ReasonCode::ProofStale.about(&ids, detail));
     }
     let same_connection =
         s.eligible.windows(2).all(|it| it[0].account.root().connection == it[1].account.root().connection);
     let variants = s.eligible.iter().any(|candidate| candidate.matched == Match::LocalPartCase);
     let reason = if same_connection && variants {
         let detail = "Several accounts of one connection differ only in the case of the address.";
-        Code::CaseVariantCandidates.about(&ids, detail)
+        ReasonCode::CaseVariantCandidates.about(&ids, detail)
     } else {
         let detail = format!(
             "{} other accounts have this verified address; a person has to say which is meant.",
             ids.len()
         );
-        Code::MultipleCandidates.about(&ids, detail)
+        ReasonCode::MultipleCandidates.about(&ids, detail)
     };
     match s.policy.on_multiple {
         OnMultiple::Choose => ask(s, Step::ChooseCandidate, &ids, false, reason),
         OnMultiple::DenyLogin => {
-            stop(Wish::Deny("Several accounts have this address. Please contact support."), reason)
+            rule(Wish::Deny("Several accounts have this address. Please contact support."), reason)
         }
         _ => no_op(reason),
     }

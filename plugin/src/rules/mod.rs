@@ -24,7 +24,7 @@ pub(crate) use accounts::sides;
 /// that one of these stops.
 pub(crate) struct RuleBefore {
     pub(crate) name: &'static str,
-    pub(crate) weigh: fn(&LoginContext) -> Verdict,
+    pub(crate) weigh: fn(&LoginContext) -> RuleResult,
 }
 
 /// A rule that is weighed on the login and the accounts found.
@@ -32,35 +32,35 @@ pub(crate) struct RuleAfter {
     pub(crate) name: &'static str,
     /// Whether it can replace what was decided.
     pub(crate) overrules: bool,
-    pub(crate) weigh: fn(&Situation, &Course) -> Verdict,
+    pub(crate) weigh: fn(&Situation, &Course) -> RuleResult,
 }
 
-/// How the decision stands when a rule is weighed: none yet, or the stop of an
+/// The state of the decision when a rule is weighed: none yet, or the stop of an
 /// earlier rule.
-pub(crate) type Course = Option<Stop>;
+pub(crate) type Course = Option<Ruling>;
 
-/// What a rule says.
-pub(crate) enum Verdict {
+/// The result of a rule.
+pub(crate) enum RuleResult {
     /// It has nothing to weigh.
     NotApplicable,
-    /// It lets the decision go on. What it rests on is written only for a trace.
+    /// It lets the decision go on. The evidence is written only for a trace.
     Passes(Cow<'static, str>),
-    /// It lets the decision go on, and there is something to tell.
+    /// It lets the decision go on, with reasons to report.
     Notes(Vec<Reason>),
     /// It decides, unless an earlier rule has.
-    Stops(Stop),
-    /// It takes the place of what was decided.
-    Replaces(Stop),
+    Decides(Ruling),
+    /// It replaces the decision.
+    Overrules(Ruling),
 }
 
-/// A decision, and why.
+/// A decision and its reason.
 #[derive(Debug, Clone)]
-pub(crate) struct Stop {
+pub(crate) struct Ruling {
     pub(crate) wish: Wish,
     pub(crate) reason: Reason,
 }
 
-/// What is to be done.
+/// The kind of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
     Proceed,
@@ -122,37 +122,37 @@ pub const RULES: [&str; BEFORE_LOOK_UP.len() + AFTER_LOOK_UP.len()] = {
     names
 };
 
-const fn before(name: &'static str, weigh: fn(&LoginContext) -> Verdict) -> RuleBefore {
+const fn before(name: &'static str, weigh: fn(&LoginContext) -> RuleResult) -> RuleBefore {
     RuleBefore { name, weigh }
 }
 
-const fn after(name: &'static str, weigh: fn(&Situation, &Course) -> Verdict) -> RuleAfter {
+const fn after(name: &'static str, weigh: fn(&Situation, &Course) -> RuleResult) -> RuleAfter {
     RuleAfter { name, overrules: false, weigh }
 }
 
-const fn overruling(name: &'static str, weigh: fn(&Situation, &Course) -> Verdict) -> RuleAfter {
+const fn overruling(name: &'static str, weigh: fn(&Situation, &Course) -> RuleResult) -> RuleAfter {
     RuleAfter { name, overrules: true, weigh }
 }
 
-fn stop(wish: Wish, reason: Reason) -> Verdict {
-    Verdict::Stops(Stop { wish, reason })
+fn rule(wish: Wish, reason: Reason) -> RuleResult {
+    RuleResult::Decides(Ruling { wish, reason })
 }
 
-fn no_op(reason: Reason) -> Verdict {
-    stop(Wish::Proceed, reason)
+fn no_op(reason: Reason) -> RuleResult {
+    rule(Wish::Proceed, reason)
 }
 
-fn passes(evidence: &'static str) -> Verdict {
-    Verdict::Passes(Cow::Borrowed(evidence))
+fn passes(evidence: &'static str) -> RuleResult {
+    RuleResult::Passes(Cow::Borrowed(evidence))
 }
 
-fn passes_with(s: &Situation, evidence: impl FnOnce() -> String) -> Verdict {
-    Verdict::Passes(if s.input.event.trace { Cow::Owned(evidence()) } else { Cow::Borrowed("") })
+fn passes_with(s: &Situation, evidence: impl FnOnce() -> String) -> RuleResult {
+    RuleResult::Passes(if s.input.event.trace { Cow::Owned(evidence()) } else { Cow::Borrowed("") })
 }
 
 /// Asks, unless the user has proved this candidate already, with a second
 /// factor if that is what it takes.
-fn ask(s: &Situation, step: Step, candidates: &[&str], with_mfa: bool, reason: Reason) -> Verdict {
+fn ask(s: &Situation, step: Step, candidates: &[&str], with_mfa: bool, reason: Reason) -> RuleResult {
     if let Some(proof) = s.input.proof {
         let is_enough =
             !(with_mfa || step == Step::StepUpMfa) || proof.methods.iter().any(|method| method == "mfa");
@@ -160,11 +160,11 @@ fn ask(s: &Situation, step: Step, candidates: &[&str], with_mfa: bool, reason: R
             return passes_with(s, || format!("the user has proved {}", proof.candidate));
         }
     }
-    stop(Wish::Ask(step, candidates.iter().map(|&id| id.to_owned()).collect()), reason)
+    rule(Wish::Ask(step, candidates.iter().map(|&id| id.to_owned()).collect()), reason)
 }
 
 /// Denies, asks or allows, as the policy says.
-fn strictly(s: &Situation, how: Strictness, candidate: &Account, reason: Reason) -> Verdict {
+fn strictly(s: &Situation, how: Strictness, candidate: &Account, reason: Reason) -> RuleResult {
     match how {
         Strictness::Deny => no_op(reason),
         Strictness::Suggest => ask(s, Step::ReauthenticateCandidate, &[candidate.id()], false, reason),
@@ -172,7 +172,7 @@ fn strictly(s: &Situation, how: Strictness, candidate: &Account, reason: Reason)
     }
 }
 
-/// What the host answered, in words that fit into a sentence.
+/// Describes an error of the host, in words that fit into a sentence.
 pub(crate) fn error_words(error: &ApiError) -> String {
     match error {
         ApiError::Refused(why) => format!("the host refused, {why}"),

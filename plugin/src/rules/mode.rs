@@ -3,18 +3,19 @@
 use link_policy::Mode;
 
 use super::accounts::secondaries;
-use super::{Course, Stop, Verdict, Wish, ask, passes, passes_with, stop};
+use super::{Course, RuleResult, Ruling, Wish, ask, passes, passes_with, rule};
 use crate::account::Account;
 use crate::bindings::{Level, Step};
-use crate::reason::Code;
+use crate::reason::ReasonCode;
 use crate::situation::{Situation, is_silent};
 
-pub(super) fn mode_asks(s: &Situation, _: &Course) -> Verdict {
+pub(super) fn mode_asks(s: &Situation, _: &Course) -> RuleResult {
     if !matches!(s.policy.mode, Mode::Suggest | Mode::Required) || s.meant.is_empty() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    let reason = Code::Suggested.about(&ids, "The policy has the user log in to the other account too.");
+    let reason =
+        ReasonCode::Suggested.about(&ids, "The policy has the user log in to the other account too.");
     ask(s, Step::ReauthenticateCandidate, &ids, false, reason)
 }
 
@@ -34,17 +35,17 @@ const NOT_INTERACTIVE: [&str; 11] = [
     "wstrust-usernamemixed",
 ];
 
-pub(super) fn can_ask(s: &Situation, course: &Course) -> Verdict {
-    let Some(Stop { wish: Wish::Ask(..), reason }) = course else { return Verdict::NotApplicable };
+pub(super) fn can_ask(s: &Situation, course: &Course) -> RuleResult {
+    let Some(Ruling { wish: Wish::Ask(..), reason }) = course else { return RuleResult::NotApplicable };
     let subject: Vec<&str> = reason.subject.iter().map(String::as_str).collect();
-    let unasked = |code: Code, detail: String| {
-        Verdict::Replaces(Stop { wish: Wish::Proceed, reason: code.about(&subject, detail) })
+    let unasked = |code: ReasonCode, detail: String| {
+        RuleResult::Overrules(Ruling { wish: Wish::Proceed, reason: code.about(&subject, detail) })
     };
     let event = s.input.event;
     let protocol = event.protocol.as_deref().unwrap_or_default();
     if NOT_INTERACTIVE.iter().any(|it| it.eq_ignore_ascii_case(protocol)) || is_silent(event) {
         return unasked(
-            Code::NonInteractive,
+            ReasonCode::NonInteractive,
             "The user would be asked, but nobody is there to answer.".to_owned(),
         );
     }
@@ -54,34 +55,38 @@ pub(super) fn can_ask(s: &Situation, course: &Course) -> Verdict {
     let (prompts, state) = (&s.policy.prompts, &s.current.state);
     if state.prompts() >= prompts.max {
         return unasked(
-            Code::PromptsExhausted,
+            ReasonCode::PromptsExhausted,
             format!("The user has been asked {} time(s).", state.prompts()),
         );
     }
     if state.asked_within(prompts.ask_again_after_days, s.input.now) {
         let detail = format!("The user was asked less than {} days ago.", prompts.ask_again_after_days);
-        return unasked(Code::AskedRecently, detail);
+        return unasked(ReasonCode::AskedRecently, detail);
     }
     passes_with(s, || format!("asked {} of {} time(s)", state.prompts(), prompts.max))
 }
 
-pub(super) fn required(s: &Situation, _: &Course) -> Verdict {
-    // Whoever declines is answered in `carry_out::declined`.
-    if s.policy.mode == Mode::Required { passes("nobody has declined") } else { Verdict::NotApplicable }
+pub(super) fn required(s: &Situation, _: &Course) -> RuleResult {
+    // A user who declines is answered in `carry_out::decide_declined`.
+    if s.policy.mode == Mode::Required {
+        passes("the user has not declined")
+    } else {
+        RuleResult::NotApplicable
+    }
 }
 
-pub(super) fn observes(s: &Situation, course: &Course) -> Verdict {
+pub(super) fn observes(s: &Situation, course: &Course) -> RuleResult {
     if s.policy.mode != Mode::Observe {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
-    let would = |code: Code, subject: &[&str], detail: &'static str| {
-        Verdict::Replaces(Stop { wish: Wish::Proceed, reason: code.about(subject, detail) })
+    let would = |code: ReasonCode, subject: &[&str], detail: &'static str| {
+        RuleResult::Overrules(Ruling { wish: Wish::Proceed, reason: code.about(subject, detail) })
     };
     let Some(stop) = course else {
         let mut party: Vec<&str> = vec![s.primary().0.id()];
         party.extend(secondaries(s).map(Account::id));
         return would(
-            Code::WouldLink,
+            ReasonCode::WouldLink,
             &party,
             "In mode `auto` these would have been linked, the first as primary.",
         );
@@ -89,27 +94,31 @@ pub(super) fn observes(s: &Situation, course: &Course) -> Verdict {
     let subject: Vec<&str> = stop.reason.subject.iter().map(String::as_str).collect();
     match &stop.wish {
         Wish::Ask(..) => {
-            would(Code::WouldSuggest, &subject, "In mode `auto` the user would have been asked.")
+            would(ReasonCode::WouldSuggest, &subject, "In mode `auto` the user would have been asked.")
         }
-        Wish::Deny(_) => would(Code::WouldDeny, &subject, "In mode `auto` the login would have been denied."),
-        _ if stop.reason.level == Level::Conflict => {
-            would(Code::WouldConflict, &subject, "In mode `auto` this conflict would have been reported.")
+        Wish::Deny(_) => {
+            would(ReasonCode::WouldDeny, &subject, "In mode `auto` the login would have been denied.")
         }
+        _ if stop.reason.level == Level::Conflict => would(
+            ReasonCode::WouldConflict,
+            &subject,
+            "In mode `auto` this conflict would have been reported.",
+        ),
         _ => passes("`auto` would have done the same"),
     }
 }
 
-pub(super) fn all_passed(s: &Situation, course: &Course) -> Verdict {
+pub(super) fn all_passed(s: &Situation, course: &Course) -> RuleResult {
     if course.is_some() {
-        return Verdict::NotApplicable;
+        return RuleResult::NotApplicable;
     }
     let mut party: Vec<&str> = vec![s.primary().0.id()];
     party.extend(secondaries(s).map(Account::id));
     let reason = if s.input.proof.is_some() {
-        Code::LinkedByProof.about(&party, "The user has proved both accounts; the first one stays.")
+        ReasonCode::LinkedByProof.about(&party, "The user has proved both accounts; the first one stays.")
     } else {
-        Code::LinkedVerifiedBoth
+        ReasonCode::LinkedVerifiedBoth
             .about(&party, "Both accounts have verified the same address; the first one stays.")
     };
-    stop(Wish::Link, reason)
+    rule(Wish::Link, reason)
 }

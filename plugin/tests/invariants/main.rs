@@ -1,4 +1,4 @@
-//! What holds of every decision, whatever the accounts and the policy.
+//! Properties of every decision, for all accounts and policies.
 //!
 //! Numbers are those of the list of invariants in the design. Number 6 (undo
 //! restores) belongs to the directory.
@@ -12,7 +12,7 @@ use link_users_by_email::bindings::{
     ApiError, Decision, Identity, LinkRequest, LoginEvent, Outcome, Timestamp, User, Verification,
 };
 use link_users_by_email::carry_out::{Host, on_login};
-use link_users_by_email::decide::{BeforeLookUp, Input, Plan, PlannedDecision, RULES, decide};
+use link_users_by_email::decide::{BeforeLookUp, Input, PlannedDecision, PlannedOutcome, RULES, decide};
 use proptest::prelude::*;
 
 const NOW: Timestamp = 1_795_255_200_000;
@@ -72,19 +72,19 @@ fn auto() -> Policy {
     }
 }
 
-fn plan(event: &LoginEvent, policy: &Policy, found: &[User]) -> Plan {
+fn plan(event: &LoginEvent, policy: &Policy, found: &[User]) -> PlannedOutcome {
     decide(&Input { event, policy, found, failed: None, proof: None, exact_look_up: false, now: NOW })
 }
 
-fn links(plan: &Plan) -> &[LinkRequest] {
+fn links(plan: &PlannedOutcome) -> &[LinkRequest] {
     match &plan.decision {
         PlannedDecision::Link(requests) => requests,
         _ => &[],
     }
 }
 
-/// How near a decision is to a link: 0 not at all, 1 the user is asked, 2 it is.
-fn nearness(plan: &Plan) -> u8 {
+/// Ranks a decision by its nearness to a link: 0 none, 1 a question, 2 a link.
+fn nearness(plan: &PlannedOutcome) -> u8 {
     match plan.decision {
         PlannedDecision::Proceed | PlannedDecision::Deny(_) => 0,
         PlannedDecision::Ask(..) => 1,
@@ -386,7 +386,7 @@ fn interleave(users: &[User], a: usize, b: usize, order: u8, policy: &Policy) ->
     made
 }
 
-/// What a login sees. One through an account that has become an identity of
+/// The accounts that a login sees. One through an account that has become an identity of
 /// another is that other's login.
 fn look(world: &World, id: &str) -> Option<(LoginEvent, Vec<User>)> {
     let is_own = |it: &Identity| format!("{}|{}", it.provider, it.user_id) == id;

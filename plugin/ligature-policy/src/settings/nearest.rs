@@ -1,4 +1,4 @@
-//! The key that was meant by a misspelt one.
+//! Suggestions for misspelt keys.
 
 /// serde's message, with the nearest known name where it is about an unknown
 /// key or value.
@@ -15,7 +15,7 @@ pub(super) fn with_nearest(message: &str) -> String {
     }
 }
 
-/// How many letters have to be put in, left out or replaced (Levenshtein).
+/// The Levenshtein distance: the number of letters to insert, remove or replace.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

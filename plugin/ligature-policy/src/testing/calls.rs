@@ -1,4 +1,4 @@
-//! Calls of the directory, and what goes wrong at them.
+//! Calls of the directory, and faults of them.
 
 use crate::{ApiError, User};
 
@@ -13,7 +13,7 @@ pub enum Call {
     Link,
 }
 
-/// Something that goes wrong at every such call.
+/// A fault at every such call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub(super) call: Call,

@@ -1,5 +1,5 @@
-//! Whether an outcome says what was done, and names nobody whom the policy has
-//! not been shown.
+//! Checks that an outcome reports the links that were made, and names only users that
+//! the policy has received.
 
 use super::contract::check_outcome;
 use super::guard::Guard;

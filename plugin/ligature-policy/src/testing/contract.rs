@@ -1,5 +1,4 @@
-//! How much a policy may say: the limits that an outcome and a link request
-//! keep to (`host/src/sandbox/check.rs` in Ligature's workspace), in the same
+//! The limits of the contract that an outcome and a link request must keep (`host/src/sandbox/check.rs` in Ligature's workspace), in the same
 //! order and words, at the host's defaults.
 
 use std::collections::BTreeSet;
@@ -16,7 +15,7 @@ const REASONS: usize = 100;
 const TEXT_BYTES: usize = 1 << 10;
 const USERS: usize = 1_000;
 
-/// Whether an outcome may be believed, as far as its form tells.
+/// Checks the form of an outcome.
 pub(super) fn check_outcome(outcome: &Outcome) -> Result<(), String> {
     if outcome.reasons.is_empty() {
         return Err("it gives no reason".to_owned());
@@ -33,7 +32,7 @@ pub(super) fn check_outcome(outcome: &Outcome) -> Result<(), String> {
     }
 }
 
-/// Whether a link request may be looked at.
+/// Checks the form of a link request.
 pub(super) fn check_request(request: &LinkRequest) -> Result<(), String> {
     check_reasons(&request.reasons).map_err(|what| format!("`reasons`: {what}"))?;
     check_metadata("user-metadata", request.user_metadata.as_deref())?;

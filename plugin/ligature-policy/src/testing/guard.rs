@@ -1,4 +1,4 @@
-//! What a policy may not do: the rules of the host's guard
+//! The guard of the host for tests: the rules of the host's guard
 //! (`host/src/guard.rs` in Ligature's workspace), in the same order and words.
 
 use std::collections::BTreeMap;
@@ -22,14 +22,14 @@ const GET: &str = "users.get";
 const RAW: &str = "raw.user";
 const LINK: &str = "accounts.link";
 
-/// Something that the policy tried and the guard did not allow.
+/// A call of the policy that the guard refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The host call.
     pub call: String,
     /// The reason of the refusal.
     pub why: String,
-    /// How often the same was tried.
+    /// The number of such calls.
     pub times: u32,
 }
 
@@ -137,7 +137,7 @@ impl Guard {
         Err(ApiError::BudgetSpent(which))
     }
 
-    /// What goes wrong at this call happens.
+    /// Triggers the faults of this call.
     fn faults(&mut self, call: Call) -> Result<(), ApiError> {
         let mut answer = Ok(());
         for fault in self.host.faults.iter().filter(|fault| fault.call == call) {

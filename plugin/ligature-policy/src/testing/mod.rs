@@ -27,7 +27,7 @@
 //! what an outcome says is limited; and the outcome must say what was done. The
 //! workspace's tests hold them against the real guard.
 //!
-//! Not as in the real host: the login's user is taken as the event has it, log
+//! Differences from the real host: the login's user is taken as the event has it, log
 //! lines are all kept, there is no limit of fuel, memory or time, and the host's
 //! own marks in `app_metadata` (that a user was asked, or separated) are not
 //! written.
@@ -81,7 +81,7 @@ pub struct Decided {
     pub log: Vec<(LogLevel, String)>,
 }
 
-/// Why a login got no decision.
+/// The reason why a login got no decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// The policy document is none. The real host finds it out before any login.
@@ -136,7 +136,7 @@ impl Host {
         self
     }
 
-    /// With something that goes wrong.
+    /// Adds a fault.
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);

@@ -13,8 +13,8 @@ const MARKS: [&str; 3] = ["linking", "no_link", "privileged"];
 /// Keys that change an object's prototype in JavaScript.
 const PROTOTYPE: [&str; 3] = ["__proto__", "constructor", "prototype"];
 
-/// Why the metadata of a link may not be written; none if it may. The texts are
-/// JSON objects.
+/// Returns the reason why a link may not write this metadata; none if it may. The
+/// texts are JSON objects.
 pub(super) fn why_not(request: &LinkRequest) -> Option<String> {
     let objects = [("user_metadata", &request.user_metadata), ("app_metadata", &request.app_metadata)];
     objects.into_iter().find_map(|(name, text)| {
