@@ -12,11 +12,11 @@ use crate::terminal::{Json, Text};
 
 /// Measure how fast a case's login is decided
 ///
-/// Measures how fast a case's login is decided: each in a fresh instance, with
-/// a fresh directory in memory, nothing recorded.
+/// Measures how fast a case's login is decided, each time in a fresh instance with a
+/// fresh directory in memory. Nothing is recorded.
 ///
-/// Take figures from a release build, and compare only figures of one run: the
-/// other load of the machine is in them.
+/// Use a release build, and compare only figures of the same run: they depend on the
+/// other load of the machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature bench examples/cases/verified-google-login.json --threads 2")]
 pub(super) struct Args {
@@ -24,13 +24,13 @@ pub(super) struct Args {
     case: PathBuf,
     #[command(flatten)]
     plugin: PluginArgs,
-    /// Threads that decide logins
+    /// The number of threads that decide logins
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
-    /// Seconds to measure for
+    /// The time to measure, in seconds
     #[arg(long, default_value_t = 3.0, value_parser = parse_seconds)]
     seconds: f64,
-    /// Map each instance on its own instead of taking it from the pool
+    /// Map memory for each instance instead of using the pool
     #[arg(long)]
     on_demand: bool,
     /// Print JSON instead of a table

@@ -1,4 +1,4 @@
-//! `ligature compile-plugin`: the child of another command.
+//! `ligature compile-plugin`: the child process of another command.
 
 use anyhow::anyhow;
 

@@ -9,20 +9,20 @@ use super::{Exit, Outcome, print_json, print_line};
 use crate::reading::cannot_be_read;
 use crate::terminal::Json;
 
-/// Make a component of a core module, such as C compiles to
+/// Make a component from a core module, such as a C compiler writes
 ///
-/// Makes a component of a core module that has the type of its world in it, as
-/// wit-bindgen's C bindings put it there.
+/// Makes a component from a core module that contains the type of its world, which
+/// wit-bindgen's C bindings add.
 ///
-/// Compilers for C write core modules. Those for Rust, JavaScript and Python
-/// write components themselves.
+/// Compilers for C write core modules. Those for Rust, JavaScript and Python write
+/// components.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature component policy.core.wasm --output policy.wasm")]
 pub(super) struct Args {
     /// The core module
     #[arg(value_name = "FILE")]
     module: PathBuf,
-    /// Where the component is written; a file that is there is replaced
+    /// The file to write the component to; an existing file is replaced
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
     /// Print JSON instead of a line
@@ -35,7 +35,8 @@ impl Args {
         let module = self.module.display();
         let bytes = std::fs::read(&self.module)
             .map_err(|error| Exit::unreadable(anyhow!("{module}: {}", cannot_be_read(&error))))?;
-        let component = encode(&bytes).with_context(|| format!("{module}: no component can be made of it"));
+        let component =
+            encode_component(&bytes).with_context(|| format!("{module}: no component can be made of it"));
         let component = component.map_err(Exit::unreadable)?;
         let output = self.output.display();
         let written = std::fs::write(&self.output, &component);
@@ -48,12 +49,12 @@ impl Args {
     }
 }
 
-/// The first eight bytes: `\\0asm`, the version, and the layer, which is 0 for a
-/// core module and 1 for a component.
+/// The first eight bytes of a core module: `\\0asm`, the version, and the layer, which
+/// is 0 for a core module and 1 for a component.
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT_LAYER: &[u8] = b"\x01\0";
 
-fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn encode_component(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     if module.starts_with(b"\0asm") && module.get(6..8) == Some(COMPONENT_LAYER) {
         bail!("this is a component already");
     }
@@ -63,11 +64,9 @@ fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(module)?;
     let (_, bindings) = metadata::decode(module)?;
-    // Of a module without a world a component is made that nothing can use.
+    // A module without a world would become a component that nothing can use.
     if bindings.resolve.worlds[bindings.world].exports.is_empty() {
-        bail!(
-            "no world is in it; the object file of the bindings, *_component_type.o, has to be linked into it"
-        );
+        bail!("it contains no world; link the object file of the bindings, *_component_type.o, into it");
     }
     encoder.encode()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backon::{BlockingRetryable, ExponentialBuilder};
 
-use super::output_file::Spared;
+use super::output_file::ProtectedFiles;
 use super::{Exit, print_error};
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
@@ -19,46 +19,45 @@ use crate::terminal::{Text, dim, line};
 /// Which directory, and how its journal is kept.
 #[derive(Debug, clap::Args)]
 pub(super) struct DirectoryArgs {
-    /// Where the users are: sqlite:PATH or postgres://USER@HOST/DATABASE. A
-    /// URL with a password belongs into the environment variable, where other
-    /// users of the machine do not see it
+    /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE. Give a URL with a
+    /// password in the environment variable, which other users of the machine cannot see
     #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
     directory: String,
     #[command(flatten)]
     journal: JournalArgs,
 }
 
-/// The environment variable that stands for `--directory`.
+/// The environment variable of `--directory`.
 pub(super) const DIRECTORY: &str = "LIGATURE_DIRECTORY";
 
-/// The environment variable that stands for `--journal-key`.
+/// The environment variable of `--journal-key`.
 const JOURNAL_KEY: &str = "LIGATURE_JOURNAL_KEY_FILE";
 
-/// The files of the directory that the environment names, for commands that use none.
-pub(super) fn spared_by_environment() -> Spared {
-    let spared = match std::env::var(DIRECTORY).unwrap_or_default().parse() {
-        Ok(Location::Sqlite(file)) => Spared::default().and_database(&file),
-        _ => Spared::default(),
+/// Returns the files of the directory that the environment names, for commands without
+/// a directory.
+pub(super) fn protected_by_environment() -> ProtectedFiles {
+    let protected = match std::env::var(DIRECTORY).unwrap_or_default().parse() {
+        Ok(Location::Sqlite(file)) => ProtectedFiles::default().with_database(&file),
+        _ => ProtectedFiles::default(),
     };
     match std::env::var_os(JOURNAL_KEY) {
-        Some(key) => spared.and(key, "the key of the journal"),
-        None => spared,
+        Some(key) => protected.with_file(key, "the key of the journal"),
+        None => protected,
     }
 }
 
-/// How long a server waits for its database at the start.
+/// The time for which a starting server waits for its database.
 const WAIT: Duration = Duration::from_secs(300);
 
-/// How the journal is kept.
+/// The options of the journal.
 #[derive(Debug, clap::Args)]
 pub(super) struct JournalArgs {
-    /// File of the key that encrypts what the journal keeps of users: 64
+    /// The file with the key that encrypts the users' data in the journal: 64
     /// hexadecimal digits
     #[arg(long, value_name = "FILE", env = JOURNAL_KEY, hide_env_values = true)]
     journal_key: Option<PathBuf>,
-    /// Erase from the journal what it keeps of users after so many days, whenever
-    /// something is written; such links can no longer be undone. For ever if left
-    /// out
+    /// The number of days after which the users' data is erased from the journal, at the
+    /// next write. Such links can no longer be undone. By default, it is kept for ever
     #[arg(long, value_name = "DAYS", env = "LIGATURE_JOURNAL_DAYS", hide_env_values = true)]
     journal_days: Option<u32>,
 }
@@ -68,14 +67,14 @@ impl DirectoryArgs {
         self.journal.open(&self.directory, how, ambient)
     }
 
-    /// The same, and says so before the directory's schema is changed.
-    pub(super) fn open_telling(
+    /// Opens the directory. Calls `migrating` before its schema is changed.
+    pub(super) fn open_announcing(
         &self,
         how: Open,
         migrating: &dyn Fn(),
         ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        let tell = &tell_of_a_migration(migrating);
+        let tell = &announce_migration(migrating);
         self.journal.open_with(
             &self.directory,
             OpenOptions { key: self.journal.key()?, how, ambient, tell },
@@ -83,24 +82,24 @@ impl DirectoryArgs {
         )
     }
 
-    /// The directory as the database that it is.
+    /// Opens the directory as a database.
     pub(super) fn open_database(&self, how: Open, ambient: &Ambient) -> Result<SqlDirectory, Exit> {
         let key = self.journal.key()?;
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
-        let tell = &tell_of_a_migration(&|| {});
+        let tell = &announce_migration(&|| {});
         Ok(open_database(&location, OpenOptions { key, how, ambient, tell })?)
     }
 
-    /// The files that it consists of, which no command writes onto.
-    pub(super) fn spared(&self) -> Result<Spared, Exit> {
-        let spared = match self.directory.parse().map_err(Exit::unreadable)? {
-            Location::Sqlite(file) => Spared::default().and_database(&file),
-            Location::Postgres(_) => Spared::default(),
+    /// The files of the directory, which no command overwrites.
+    pub(super) fn protected_files(&self) -> Result<ProtectedFiles, Exit> {
+        let protected = match self.directory.parse().map_err(Exit::unreadable)? {
+            Location::Sqlite(file) => ProtectedFiles::default().with_database(&file),
+            Location::Postgres(_) => ProtectedFiles::default(),
         };
-        Ok(self.journal.spared(spared))
+        Ok(self.journal.protected_files(protected))
     }
 
-    /// Whether it is a file that is not there yet.
+    /// Returns whether the directory is a file that does not exist yet.
     pub(super) fn is_missing_file(&self) -> Result<bool, Exit> {
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
         Ok(matches!(location, Location::Sqlite(file) if !file.exists()))
@@ -108,10 +107,10 @@ impl DirectoryArgs {
 }
 
 impl JournalArgs {
-    fn spared(&self, spared: Spared) -> Spared {
+    fn protected_files(&self, protected: ProtectedFiles) -> ProtectedFiles {
         match &self.journal_key {
-            Some(key) => spared.and(key, "the key of the journal"),
-            None => spared,
+            Some(key) => protected.with_file(key, "the key of the journal"),
+            None => protected,
         }
     }
 
@@ -125,12 +124,13 @@ impl JournalArgs {
         how: Open,
         ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        let tell = &tell_of_a_migration(&|| {});
+        let tell = &announce_migration(&|| {});
         self.open_with(directory, OpenOptions { key: self.key()?, how, ambient, tell }, open)
     }
 
-    /// The same for a server, which may have been started before its database.
-    pub(super) fn open_patiently(
+    /// Opens a directory for a server, which may have started before its database: retries
+    /// for a while.
+    pub(super) fn open_with_retries(
         &self,
         directory: &str,
         how: Open,
@@ -152,7 +152,7 @@ impl JournalArgs {
         let open_now = |location: &Location, options: OpenOptions<'_>| {
             (|| open(location, options.clone())).retry(patience).when(is_away).notify(waiting).call()
         };
-        let tell = &tell_of_a_migration(&|| {});
+        let tell = &announce_migration(&|| {});
         self.open_with(directory, OpenOptions { key: self.key()?, how, ambient, tell }, open_now)
     }
 
@@ -162,33 +162,27 @@ impl JournalArgs {
         options: OpenOptions<'a>,
         open: impl FnOnce(&Location, OpenOptions<'a>) -> Result<Arc<dyn Administration>, OpenError>,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        // Not by clap, which would repeat a URL that it does not understand,
-        // password and all.
+        // Not parsed by clap, whose error would repeat the URL with its password.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
         let OpenOptions { how, ambient, .. } = options;
         let directory = open(&location, options)?;
         if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
             let before = ambient.now().days_ago(days);
-            directory.forget_snapshots(&Forget::Before(before)).map_err(failed)?;
+            directory.forget_snapshots(&Forget::Before(before))?;
         }
         Ok(directory)
     }
 }
 
-/// Says that a directory is migrated, before it is.
-fn tell_of_a_migration(migrating: &dyn Fn()) -> impl Fn(&str) {
+/// Announces a migration of the directory, before it begins.
+fn announce_migration(migrating: &dyn Fn()) -> impl Fn(&str) {
     move |told| {
-        print_error(&Text::one(line![dim("note:"), " ", told.to_owned()]));
+        print_error(&Text::from_line(line![dim("note:"), " ", told.to_owned()]));
         migrating();
     }
 }
 
-/// The directory did not do as asked.
-pub(super) fn failed(error: crate::model::ApiError) -> Exit {
-    error.into()
-}
-
-/// Who is at the keyboard, as the system calls them.
+/// Returns the operator: the name of the system's user.
 pub(super) fn operator() -> Arc<Provenance> {
     let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     Arc::new(Provenance::operator(name.unwrap_or_else(|| "unknown".to_owned())))

@@ -1,5 +1,5 @@
-//! The exit codes, and which error means which: 1 is what cannot be done now,
-//! 2 is what the user has written.
+//! The exit codes, and the code of each error: 1 if the command cannot be done now, 2 if
+//! the user's input is wrong.
 
 use anyhow::anyhow;
 
@@ -12,13 +12,13 @@ use crate::tenant::{ServeError, StateError};
 
 /// The plugin or the directory failed, or a snapshot differs.
 pub(super) const FAILED: u8 = 1;
-/// Usage, or unreadable input.
+/// The usage is wrong, or an input cannot be read.
 pub(super) const UNREADABLE: u8 = 2;
 
-/// The end of a command: nothing, or a sentence and the exit code that it means.
+/// The result of a command: an error has an exit code.
 pub(super) type Outcome = Result<(), Exit>;
 
-/// The end of a program that did not do as asked.
+/// An error of a command, with its exit code.
 pub(crate) struct Exit {
     pub(super) code: u8,
     pub(super) error: Option<anyhow::Error>,
@@ -33,14 +33,14 @@ impl Exit {
         Self { code: UNREADABLE, error: Some(error.into()) }
     }
 
-    /// Everything has been said already.
+    /// An exit code without a message, because the command has printed it already.
     pub(super) fn silently(code: u8) -> Self {
         Self { code, error: None }
     }
 }
 
-/// A server that does not answer, or a file that is locked, may do tomorrow; a file
-/// that is not there, or another program's, is another than was meant.
+/// A server that does not answer, or a locked file, may work later (1). A file that does
+/// not exist, or belongs to another program, is a mistake of the user (2).
 impl From<OpenError> for Exit {
     fn from(error: OpenError) -> Self {
         match error {
@@ -64,7 +64,7 @@ impl From<KeyError> for Exit {
     }
 }
 
-/// The directory did not do as asked.
+/// The directory returned an error.
 impl From<crate::model::ApiError> for Exit {
     fn from(error: crate::model::ApiError) -> Self {
         Self::failed(anyhow!("{}", mask_addresses(&error.in_words())))
@@ -113,5 +113,32 @@ impl From<ServeError> for Exit {
             ServeError::Port { .. } | ServeError::Seed(_) | ServeError::Stopped(_) => Self::failed(error),
             ServeError::Keys(_) | ServeError::Certificate(_) => Self::unreadable(error),
         }
+    }
+}
+
+/// Joins an error and its causes. A cause that the error already contains is not repeated.
+pub(super) fn describe_error(error: &anyhow::Error) -> String {
+    let mut described = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !described.contains(&cause) {
+            described = format!("{described}: {cause}");
+        }
+    }
+    described
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::describe_error;
+    use crate::tenant::ServeError;
+
+    #[test]
+    fn a_cause_that_the_error_contains_is_not_repeated() {
+        let why = || std::io::Error::other("no power");
+        assert_eq!(describe_error(&ServeError::Stopped(why()).into()), "the server stopped: no power");
+        let error = Err::<(), _>(why()).context("case.json").unwrap_err();
+        assert_eq!(describe_error(&error), "case.json: no power");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::plugin::{PluginArgs, unloadable, while_compiling};
+use super::plugin::{PluginArgs, load_error, while_compiling};
 use super::{Exit, Outcome, print, print_json};
 use crate::ambient::Ambient;
 use crate::harness::thousands;
@@ -10,14 +10,14 @@ use crate::limits::Limits;
 use crate::sandbox::{CONTRACT, Direction, Inspection};
 use crate::terminal::{Json, Text, bad, dim, good, head, line};
 
-/// Show what a plugin imports and exports, and whether it would load
+/// Show a plugin's imports and exports, and whether it loads
 ///
-/// Shows what a plugin imports and exports, held against what this host offers
-/// and uses, and whether it would load.
+/// Shows a plugin's imports and exports, whether this host offers the imports and uses
+/// the exports, and whether the plugin loads.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature inspect my-policy.wasm --wasi virtual")]
 pub(super) struct Args {
-    /// The component; the built-in policy if left out
+    /// The component; the built-in policy by default
     #[arg(value_name = "FILE", conflicts_with = "plugin")]
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -35,18 +35,18 @@ impl Args {
         let sandbox = self.plugin.sandbox(ambient)?;
         let (name, bytes) = self.plugin.read(sandbox.limits())?;
         let inspection = while_compiling(&name, || sandbox.inspect(&name, &bytes))
-            .map_err(|error| unloadable(&name, &error))?;
+            .map_err(|error| load_error(&name, &error))?;
         if self.json {
             print_json(&Json::pretty(&inspection).map_err(Exit::failed)?)?;
         } else {
-            print(&table(&inspection, sandbox.limits()))?;
+            print(&format_table(&inspection, sandbox.limits()))?;
         }
         if inspection.refused.is_some() { Err(Exit::silently(super::UNREADABLE)) } else { Ok(()) }
     }
 }
 
-fn table(inspection: &Inspection, limits: &Limits) -> Text {
-    let mut text = Text::one(head(&inspection.name));
+fn format_table(inspection: &Inspection, limits: &Limits) -> Text {
+    let mut text = Text::from_line(head(&inspection.name));
     let contract = inspection.contract.as_deref().unwrap_or("none");
     text.line(line!["  contract  ", contract, " ", dim(format!("(this host: {CONTRACT})"))]);
     text.line(format!("  size      {} bytes", thousands(inspection.size_bytes as u64)));

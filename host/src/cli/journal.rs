@@ -2,19 +2,18 @@
 
 use anyhow::anyhow;
 
-use super::directory::{DirectoryArgs, failed, operator};
-use super::ids::{LinkId, NAMED};
+use super::directory::{DirectoryArgs, operator};
+use super::ids::{LinkId, MAX_LISTED};
+use super::journal_entry::format_entry;
 use super::journal_list::ListArgs;
 use super::{Exit, Outcome, print, print_json, print_line};
 use crate::ambient::Ambient;
-use crate::directory::{
-    Actor, Administration, Entry, Forget, JournalQuery, Kept, Kind, MetadataChange, Open, Undo, UndoError,
-};
+use crate::directory::{Administration, Forget, JournalQuery, Open, Undo, UndoError};
 use crate::harness::thousands;
 use crate::model::{User, mask_addresses};
 use crate::terminal::{Json, Text};
 
-/// Links and unlinks of a directory: by whom, and why
+/// Show and prune the journal: links and unlinks, their authors and their reasons
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -25,9 +24,9 @@ pub(super) struct Args {
 enum Command {
     /// List entries, the newest first
     List(ListArgs),
-    /// Print one entry, and what undoing it would give back
+    /// Print one entry, and the data that undoing it would restore
     Show(ShowArgs),
-    /// Erase what the journal keeps of users; such links can no longer be undone
+    /// Erase users' data from the journal; such links can no longer be undone
     Prune(PruneArgs),
 }
 
@@ -41,7 +40,7 @@ struct ShowArgs {
     id: LinkId,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// Print JSON, with everything that was kept, addresses and all
+    /// Print JSON, with all the data that was kept, addresses unmasked
     #[arg(long)]
     json: bool,
 }
@@ -52,11 +51,11 @@ struct ShowArgs {
 struct PruneArgs {
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// What is older than so many days
+    /// Erase the data of entries that are older than this number of days
     #[arg(long, value_name = "DAYS", group = "which")]
     older_than: Option<u32>,
-    /// What it keeps of links that had this user on either side. Whoever had
-    /// been linked to the user before is named on their own. The whole id
+    /// Erase the data of links with this user on either side. Give the whole id. Users
+    /// that were linked to this user before need a command of their own
     #[arg(long, value_name = "USER-ID", group = "which")]
     user: Option<String>,
     /// Print JSON
@@ -64,11 +63,11 @@ struct PruneArgs {
     json: bool,
 }
 
-/// Take a link back
+/// Undo a link
 ///
-/// Both users are as they were before it. What cannot be given back is told. When later changes are in the way, nothing
-/// is done, and the reason is told. The pair is not linked again at a login until
-/// the policy's cool-down is over.
+/// Restores both users as they were before the link, and reports data that cannot be
+/// restored. If later changes prevent it, nothing is changed, and the reason is reported.
+/// The pair is not linked again at a login until the policy's cool-down is over.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: ligature undo 299782e5-6dba-45a6-92b9-5667e90c1840 --dry-run --directory sqlite:users.db"
@@ -79,7 +78,7 @@ pub(super) struct UndoArgs {
     id: LinkId,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// Only tell what would be done
+    /// Report what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Print JSON, ids unmasked
@@ -97,118 +96,15 @@ impl Args {
     }
 }
 
-pub(super) fn row(entry: &Entry) -> String {
-    let undone = if entry.undone.is_some() { ", undone" } else { "" };
-    format!("{}  {}  {}{undone}", entry.id, entry.at, mask_addresses(&what(entry)))
-}
-
-fn what(entry: &Entry) -> String {
-    let Entry { primary, secondary, .. } = entry;
-    match entry.kind {
-        Kind::Link => format!("link    {secondary} into {primary}"),
-        Kind::Unlink => format!("unlink  {secondary} from {primary}"),
-        Kind::Undo => format!("undo    {secondary} out of {primary}"),
-        Kind::Block => format!("block   {primary}"),
-        Kind::Unblock => format!("unblock {primary}"),
-    }
-}
-
 impl ShowArgs {
     fn execute(self, ambient: &Ambient) -> Outcome {
         let directory = self.directory.open(Open::ReadOnly, ambient)?;
-        let entry = directory.journal_entry(&self.id.of(&*directory)?).map_err(failed)?;
+        let entry = directory.journal_entry(&self.id.resolve(&*directory)?)?;
         if self.json {
             return print_json(&Json::pretty(&entry).map_err(Exit::failed)?);
         }
-        print(&page(&entry))
+        print(&format_entry(&entry))
     }
-}
-
-/// Addresses are masked.
-fn page(entry: &Entry) -> Text {
-    let mut page = Text::one(mask_addresses(&what(entry)));
-    let mut field = |name: &str, value: String| {
-        page.line(mask_addresses(&format!("  {name:<12} {value}")));
-    };
-    field("id", entry.id.to_string());
-    field("at", entry.at.to_string());
-    field(
-        "by",
-        match &entry.provenance.actor {
-            Actor::Plugin => "a plugin, at a login".to_owned(),
-            Actor::Operator { name } => format!("the operator {name}"),
-            Actor::Client { client_id } => format!("the client {client_id}"),
-            Actor::User { user_id } => format!("the user {user_id}"),
-        },
-    );
-    if let Some(evidence) = &entry.provenance.evidence {
-        let methods = evidence.methods.join(", ");
-        let by = if methods.is_empty() { String::new() } else { format!(" by {methods}") };
-        field("login", format!("{} through {}{by}", evidence.user_id, evidence.connection));
-        if let Some(email) = &evidence.verified_email {
-            field("address", format!("{email}, verified by both"));
-        }
-        if let Some(proof) = &evidence.proof {
-            field("proof", format!("{} was proved at {}", proof.candidate, proof.proved_at));
-        }
-    }
-    for reason in entry.reasons.iter() {
-        field("reason", format!("{}  {}", reason.code, reason.detail));
-    }
-    if let Some(sha256) = &entry.provenance.policy_sha256 {
-        field("policy", format!("sha256 {sha256}"));
-    }
-    if let Some(plugin) = &entry.provenance.plugin {
-        field("plugin", format!("{}, sha256 {}", plugin.name, plugin.sha256));
-    }
-    if let Some(link) = &entry.undoes {
-        field("undoes", link.to_string());
-    }
-    if let Some(undone) = &entry.undone {
-        field("undone", format!("at {} by {}", undone.at, undone.by));
-    }
-    match &entry.kept {
-        Kept::Nothing | Kept::Unread => {}
-        Kept::Forgotten => field("kept", "nothing any more: it was erased".to_owned()),
-        Kept::Sealed { key } => {
-            field("kept", format!("encrypted with the key {key}; name its file with --journal-key"))
-        }
-        Kept::Whole(snapshot) => {
-            let user = &snapshot.secondary;
-            let identities: Vec<String> = user.identities.iter().map(|it| it.as_user_id()).collect();
-            field("kept", format!("{} with {}", user.user_id, identities.join(", ")));
-            let keys = |metadata: &Option<crate::model::Metadata>| {
-                metadata.iter().flatten().map(|(key, _)| key.clone()).collect::<Vec<_>>().join(", ")
-            };
-            for (name, held) in [("user_metadata", &user.user_metadata), ("app_metadata", &user.app_metadata)]
-            {
-                if held.as_ref().is_some_and(|held| !held.is_empty()) {
-                    field("", format!("its {name}: {}", keys(held)));
-                }
-            }
-            for (name, list) in [("roles", &user.roles), ("organizations", &user.organizations)] {
-                if !list.is_empty() {
-                    field("", format!("its {name}: {}", list.join(", ")));
-                }
-            }
-            let touched = &snapshot.touched;
-            for (name, change) in
-                [("user_metadata", &touched.user_metadata), ("app_metadata", &touched.app_metadata)]
-            {
-                if let Some(change) = change {
-                    field("changed", format!("{name} of {}: {}", entry.primary, changed_keys(change)));
-                }
-            }
-        }
-    }
-    page
-}
-
-fn changed_keys(change: &MetadataChange) -> String {
-    let mut keys: Vec<&str> = change.before.keys().chain(change.after.keys()).map(String::as_str).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") }
 }
 
 impl PruneArgs {
@@ -220,9 +116,9 @@ impl PruneArgs {
         };
         let directory = self.directory.open(Open::Existing, ambient)?;
         if let Forget::Of(user) = &which {
-            refuse_unknown(&*directory, user)?;
+            check_user_known(&*directory, user)?;
         }
-        let erased = directory.forget_snapshots(&which).map_err(failed)?;
+        let erased = directory.forget_snapshots(&which)?;
         if self.json {
             let json = serde_json::json!({ "erased": erased });
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);
@@ -231,18 +127,17 @@ impl PruneArgs {
     }
 }
 
-/// Refuses an id that nobody has: an erasure that was asked for would look done.
-fn refuse_unknown(directory: &dyn Administration, user: &str) -> Outcome {
+/// Refuses an unknown id. Otherwise an erasure with a mistyped id would look successful.
+fn check_user_known(directory: &dyn Administration, user: &str) -> Outcome {
     let query = JournalQuery { user_id: Some(user.to_owned()), limit: 1, ..JournalQuery::default() };
-    let is_known = directory.holder(user).map_err(failed)?.is_some()
-        || !directory.journal(&query).map_err(failed)?.is_empty();
+    let is_known = directory.holder(user)?.is_some() || !directory.journal(&query)?.is_empty();
     if is_known {
         return Ok(());
     }
     let beginning = user.trim_end_matches('…');
     let longer = match beginning {
         "" => Vec::new(),
-        beginning => directory.user_ids(beginning, NAMED).map_err(failed)?,
+        beginning => directory.user_ids(beginning, MAX_LISTED)?,
     };
     let begins = match longer.as_slice() {
         [] => String::new(),
@@ -259,13 +154,13 @@ impl UndoArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let directory =
             self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing }, ambient)?;
-        let id = self.id.of(&*directory)?;
+        let id = self.id.resolve(&*directory)?;
         let undo = Undo { id, provenance: operator(), now: ambient.now(), dry_run: self.dry_run };
         let undoing = directory.undo(&undo).map_err(|error| match error {
             UndoError::Refused(why) => {
                 Exit::failed(anyhow!("the link {} was not undone: {}", undo.id, mask_addresses(&why)))
             }
-            UndoError::Directory(error) => failed(error),
+            UndoError::Directory(error) => error.into(),
         })?;
         if self.json {
             let ids = |user: &User| user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>();

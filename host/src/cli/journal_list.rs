@@ -1,8 +1,8 @@
 //! `ligature journal list`.
 
-use super::directory::{DirectoryArgs, failed};
+use super::directory::DirectoryArgs;
 use super::ids::{self, LinkId};
-use super::journal::row;
+use super::journal_entry::format_row;
 use super::{Exit, Outcome, print, print_error, print_json};
 use crate::ambient::Ambient;
 use crate::directory::{Administration, JournalQuery, Kind, Open};
@@ -22,26 +22,26 @@ pub(super) struct ListArgs {
     /// Only entries of this kind
     #[arg(long, value_enum)]
     kind: Option<KindArg>,
-    /// Only what these did: plugin, operator, client or user, or one of them by
+    /// Only entries of this actor: plugin, operator, client or user, or one of them by
     /// name, such as operator:ada
-    #[arg(long, value_name = "ACTOR", value_parser = known_actor)]
+    #[arg(long, value_name = "ACTOR", value_parser = parse_actor)]
     actor: Option<String>,
-    /// Only entries that give this reason, such as LINKED_VERIFIED_BOTH
+    /// Only entries with this reason, such as LINKED_VERIFIED_BOTH
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
-    /// Only entries of this time or later, such as 2026-11-01T00:00:00Z
+    /// Only entries at this time or later, such as 2026-11-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
-    /// Only entries of this time or earlier
+    /// Only entries at this time or earlier
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
-    /// Only entries that come before this one in the journal: the next page
+    /// Only entries before this one in the journal: the next page
     #[arg(long, value_name = "LINK-ID")]
     before: Option<LinkId>,
-    /// At most so many
+    /// The most to list
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Print JSON, an entry a line, ids unmasked
+    /// Print JSON, one entry per line, ids unmasked
     #[arg(long)]
     json: bool,
 }
@@ -78,19 +78,19 @@ impl ListArgs {
             reason: self.reason,
             since: self.since,
             until: self.until,
-            before: self.before.map(|id| id.of(&*directory)).transpose()?,
+            before: self.before.map(|id| id.resolve(&*directory)).transpose()?,
             limit: limit.saturating_add(1),
         };
-        let mut entries = directory.journal(&query).map_err(failed)?;
+        let mut entries = directory.journal(&query)?;
         if entries.is_empty()
-            && let Some(whole) = whole_id(&*directory, query.user_id.as_deref())?
+            && let Some(whole) = find_whole_id(&*directory, query.user_id.as_deref())?
         {
             query.user_id = Some(whole);
-            entries = directory.journal(&query).map_err(failed)?;
+            entries = directory.journal(&query)?;
         }
         let more = entries.len() > limit;
         entries.truncate(limit);
-        let go_on = entries
+        let more_hint = entries
             .last()
             .filter(|_| more)
             .map(|last| format!("there are more; the next ones: the same command with --before {}", last.id));
@@ -98,23 +98,23 @@ impl ListArgs {
             for entry in &entries {
                 print_json(&Json::compact(entry).map_err(Exit::failed)?)?;
             }
-            go_on.into_iter().for_each(|go_on| print_error(&Text::one(go_on)));
+            more_hint.into_iter().for_each(|more_hint| print_error(&Text::from_line(more_hint)));
             return Ok(());
         }
         let mut text = Text::default();
         for entry in &entries {
-            text.line(row(entry));
+            text.line(format_row(entry));
         }
         if entries.is_empty() {
             text.line("the journal has no such entries");
         }
-        go_on.into_iter().for_each(|go_on| text.line(go_on));
+        more_hint.into_iter().for_each(|more_hint| text.line(more_hint));
         print(&text)
     }
 }
 
-/// An actor of a kind that there is; names are whoever's.
-fn known_actor(text: &str) -> Result<String, String> {
+/// Checks the kind of an actor. Its name may be anything.
+fn parse_actor(text: &str) -> Result<String, String> {
     const KINDS: [&str; 4] = ["plugin", "operator", "client", "user"];
     let kind = text.split(':').next().unwrap_or(text);
     if KINDS.contains(&kind) {
@@ -126,15 +126,15 @@ fn known_actor(text: &str) -> Result<String, String> {
     ))
 }
 
-/// The id of the user that a text is the beginning of. The journal also knows users
-/// that are gone: none of this is an error.
-fn whole_id(directory: &dyn Administration, user: Option<&str>) -> Result<Option<String>, Exit> {
+/// Returns the id of the user whose id begins with a text. None is not an error, because
+/// the journal also has entries of users that no longer exist.
+fn find_whole_id(directory: &dyn Administration, user: Option<&str>) -> Result<Option<String>, Exit> {
     let Some(user) = user else { return Ok(None) };
-    if directory.holder(user).map_err(failed)?.is_some() {
+    if directory.holder(user)?.is_some() {
         return Ok(None);
     }
-    match directory.user_ids(user.trim_end_matches('…'), 2).map_err(failed)?.len() {
+    match directory.user_ids(user.trim_end_matches('…'), 2)?.len() {
         0 => Ok(None),
-        _ => Ok(Some(ids::user(directory, user)?.user.user_id.clone())),
+        _ => Ok(Some(ids::find_user(directory, user)?.user.user_id.clone())),
     }
 }

@@ -1,4 +1,4 @@
-//! The file of `--limits`.
+//! The limits file, which `--limits` names.
 
 use std::path::Path;
 
@@ -18,8 +18,8 @@ struct LimitsFile {
 ///
 /// # Errors
 ///
-/// With the line, and what is allowed there.
-pub(super) fn read(file: &Path) -> Result<Limits, InputError> {
+/// When it cannot be read, with the line and the expected content.
+pub(super) fn read_limits(file: &Path) -> Result<Limits, InputError> {
     let read: LimitsFile = read_toml(file)?;
     read.limits.check().map_err(|why| InputError::whole(file, format!("limits: {why}")))?;
     Ok(read.limits)

@@ -1,7 +1,7 @@
-//! The log of `ligature serve`, on standard error: one event, one line.
+//! The log of `ligature serve`, on standard error: one line per event.
 
 mod filter;
-mod lines;
+mod writer;
 
 use std::fmt::{self, Debug};
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{self, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
 
-use lines::Lines;
+use writer::LogWriter;
 
 use super::Exit;
 use crate::ambient::Ambient;
@@ -22,23 +22,23 @@ use crate::model::Timestamp;
 use crate::tenant::MissingLines;
 use crate::terminal::{escape, escape_json};
 
-/// The form of a line.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Format {
-    /// A line for people.
+    /// One line per event, for people
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line
     Json,
 }
 
-/// A log. Its last lines are waited for when it is dropped.
+/// The running log. Dropping it waits for the last lines.
 pub(super) struct Log {
-    lines: Option<Lines>,
+    lines: Option<LogWriter>,
     missing: MissingLines,
 }
 
 impl Log {
-    /// The lines that could not be written.
+    /// Returns the counter of lines that could not be written.
     pub(super) fn missing(&self) -> MissingLines {
         self.missing.clone()
     }
@@ -46,42 +46,42 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.lines.iter().for_each(Lines::flush);
+        self.lines.iter().for_each(LogWriter::flush);
     }
 }
 
-/// Begins to log.
+/// Starts logging.
 ///
 /// # Errors
 ///
-/// When `LIGATURE_LOG` says of no level what is to be logged.
+/// When `LIGATURE_LOG` is not a valid filter.
 pub(super) fn start(format: Format, ambient: &Ambient) -> Result<Log, Exit> {
-    let said = std::env::var_os(filter::VARIABLE).unwrap_or_default();
-    let filter = filter::read(&said.to_string_lossy()).map_err(|why| Exit::unreadable(anyhow!(why)))?;
+    let text = std::env::var_os(filter::VARIABLE).unwrap_or_default();
+    let filter = filter::parse(&text.to_string_lossy()).map_err(|why| Exit::unreadable(anyhow!(why)))?;
     let missing = MissingLines::default();
     let write_missing = match format {
-        Format::Text => missing_text,
-        Format::Json => missing_json,
+        Format::Text => format_missing_as_text,
+        Format::Json => format_missing_as_json,
     };
     let clock = ambient.clone();
-    let told = move |lines| write_missing(clock.now(), lines);
-    // Without a thread there is no log, and a tenant all the same.
-    let lines = Lines::to(standard_error(), missing.clone(), told).ok();
+    let format_missing = move |lines| write_missing(clock.now(), lines);
+    // If the thread cannot be started, the tenant runs without a log.
+    let lines = LogWriter::start(standard_error(), missing.clone(), format_missing).ok();
     if let Some(lines) = lines.clone() {
-        // A fault of writing a line would be told on standard error.
+        // `log_internal_errors` would report write errors on standard error.
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .log_internal_errors(false)
             .with_timer(Timer(ambient.clone()));
-        // Fails where there is a log already.
+        // Fails if logging has started before.
         let _ = match format {
             Format::Text => {
                 let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
-                let fields = format::debug_fn(field).delimited(" ");
+                let fields = format::debug_fn(write_field).delimited(" ");
                 log.with_ansi(colours).fmt_fields(fields).with_writer(move || lines.clone()).try_init()
             }
             Format::Json => {
-                log.json().flatten_event(true).with_writer(move || JsonLines(lines.clone())).try_init()
+                log.json().flatten_event(true).with_writer(move || JsonWriter(lines.clone())).try_init()
             }
         };
     }
@@ -99,8 +99,8 @@ impl FormatTime for Timer {
     }
 }
 
-/// Standard error, without the lock that whoever prints an error at the end
-/// would wait for.
+/// Opens standard error without the lock of `io::stderr`, which could block the program
+/// when it prints an error at its end.
 #[cfg(unix)]
 fn standard_error() -> Box<dyn Write + Send> {
     use std::os::fd::AsFd;
@@ -117,11 +117,11 @@ fn standard_error() -> Box<dyn Write + Send> {
 
 const MISSING: &str = "lines of the log are missing here: it could not be written";
 
-fn missing_text(now: Timestamp, lines: u64) -> Vec<u8> {
+fn format_missing_as_text(now: Timestamp, lines: u64) -> Vec<u8> {
     format!("{now}  WARN log: {MISSING} lines={lines}\n").into_bytes()
 }
 
-fn missing_json(now: Timestamp, lines: u64) -> Vec<u8> {
+fn format_missing_as_json(now: Timestamp, lines: u64) -> Vec<u8> {
     let line = serde_json::json!({
         "timestamp": now.to_string(), "level": "WARN", "message": MISSING, "lines": lines,
         "target": "log",
@@ -129,9 +129,9 @@ fn missing_json(now: Timestamp, lines: u64) -> Vec<u8> {
     format!("{line}\n").into_bytes()
 }
 
-/// One field of an event or a span. What else is in a line, names and targets,
-/// stands in the program.
-fn field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+/// Writes one field of an event or a span, escaped. The rest of a line, such as names
+/// and targets, comes from the program's source.
+fn write_field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
     let value = format!("{value:?}");
     let value = escape(&value);
     if field.name() == "message" {
@@ -142,14 +142,14 @@ fn field(out: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result 
     write!(out, "{name}{}{name:#}{equals}={equals:#}{value}", field.name())
 }
 
-/// The log, to which whole lines of JSON are written.
-struct JsonLines(Lines);
+/// A writer that gets whole lines of JSON, and escapes them.
+struct JsonWriter(LogWriter);
 
-impl Write for JsonLines {
+impl Write for JsonWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut escaped = Vec::with_capacity(line.len());
         escape_json(&mut escaped, &String::from_utf8_lossy(line))?;
-        self.0.put(escaped);
+        self.0.write_line(escaped);
         Ok(line.len())
     }
 
@@ -165,7 +165,7 @@ mod tests {
     use tracing_subscriber::field::MakeExt;
     use tracing_subscriber::fmt::format;
 
-    use super::field;
+    use super::write_field;
 
     #[test]
     fn only_our_own_styles_are_in_a_coloured_line() {
@@ -173,7 +173,7 @@ mod tests {
         let log = tracing_subscriber::fmt()
             .with_ansi(true)
             .without_time()
-            .fmt_fields(format::debug_fn(field).delimited(" "))
+            .fmt_fields(format::debug_fn(write_field).delimited(" "))
             .with_writer(Arc::new(written.reopen().expect("the file")))
             .finish();
         let hostile = "\u{1b}[31m\n\u{9b}2J\u{202e}";

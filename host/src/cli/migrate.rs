@@ -8,10 +8,10 @@ use crate::ambient::Ambient;
 use crate::directory::Open;
 use crate::terminal::Json;
 
-/// Bring a directory to this program's version
+/// Migrate a directory to this program's version
 ///
-/// Every command that writes does so by itself; commands that only read never do. Of
-/// an SQLite file a copy is made first, beside it; of a PostgreSQL database, make a dump
+/// Every command that writes migrates by itself; commands that only read never do. An
+/// SQLite file is copied first, to a file beside it. Dump a PostgreSQL database yourself
 /// first: pg_dump --schema NAME DATABASE > before.sql
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature migrate --directory sqlite:users.db")]
@@ -26,7 +26,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let migrated = Cell::new(false);
-        self.directory.open_telling(Open::Existing, &|| migrated.set(true), ambient)?;
+        self.directory.open_announcing(Open::Existing, &|| migrated.set(true), ambient)?;
         if self.json {
             let json = serde_json::json!({ "migrated": migrated.get() });
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);

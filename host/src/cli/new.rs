@@ -6,18 +6,17 @@ use super::{Exit, Outcome, print, print_json};
 use crate::scaffold::{Language, Project, ProjectName};
 use crate::terminal::{Json, Text};
 
-/// Write the first files of a policy of one's own
+/// Create a project for a new policy
 ///
-/// Writes the first files of a policy of one's own, in a new folder of its
-/// name: the source, the contract, two cases with their snapshots, and what CI
-/// runs.
+/// Creates a project for a new policy in a new folder with its name: the source, the
+/// contract, two cases with their snapshots, and a CI workflow.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature new my-policy --lang js")]
 pub(super) struct Args {
-    /// The policy's name, which is the new folder's
+    /// The name of the policy and of the new folder
     #[arg(value_parser = ProjectName::parse)]
     name: ProjectName,
-    /// The language to write it in
+    /// The programming language
     #[arg(long, value_enum, value_name = "rust|js|python|c")]
     lang: Language,
     /// Print JSON instead of lines
@@ -35,7 +34,7 @@ impl Args {
             let written = serde_json::json!({ "folder": name, "commands": commands });
             return print_json(&Json::pretty(&written).map_err(Exit::failed)?);
         }
-        let mut text = Text::one(format!("{name}/ is written. Next, as its README.md says:"));
+        let mut text = Text::from_line(format!("{name}/ is written. Next, as its README.md says:"));
         text.line("");
         text.line(format!("    cd {name}"));
         for command in project.commands().lines() {

@@ -1,28 +1,27 @@
-//! The way to standard output and error: nothing goes there but texts that have
-//! come through the room `terminal`.
+//! Printing to standard output and standard error. Only texts from the room `terminal`
+//! can be printed, which are escaped.
 
 use std::io::Write;
 
 use super::{Exit, Outcome};
 use crate::terminal::{Json, Line, Text};
 
-/// Prints to standard output. A reader that has gone away (`| head`) is no
-/// error.
+/// Prints to standard output. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: &Text) -> Outcome {
     write(&text.with_styles())
 }
 
 /// Prints one line.
 pub(super) fn print_line(line: impl Into<Line>) -> Outcome {
-    print(&Text::one(line))
+    print(&Text::from_line(line))
 }
 
-/// Prints JSON, and ends the line.
+/// Prints JSON and a line end.
 pub(super) fn print_json(json: &Json) -> Outcome {
     write(&format!("{json}\n"))
 }
 
-/// Prints to standard error, where nothing can be told of its failing.
+/// Prints to standard error. A failure is ignored, because it cannot be reported.
 pub(super) fn print_error(text: &Text) {
     let _ = anstream::stderr().write_all(text.with_styles().as_bytes());
 }

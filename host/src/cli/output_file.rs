@@ -1,5 +1,5 @@
-//! Files that commands write: never onto what they read, and never in the place of a
-//! device.
+//! The files that commands write. A command never overwrites a file that it reads, and
+//! never replaces a device.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
@@ -9,48 +9,48 @@ use anyhow::anyhow;
 
 use super::Exit;
 
-/// Files that a command works on, and what each is. It writes onto none of them.
+/// The files that a command must not overwrite, each with its description.
 #[derive(Default)]
-pub(super) struct Spared(Vec<(PathBuf, &'static str)>);
+pub(super) struct ProtectedFiles(Vec<(PathBuf, &'static str)>);
 
-/// The readers of a file that is made.
+/// The users who may read a new file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readers {
-    /// Its owner: it holds what is secret.
+    /// Only the owner, because the file holds secrets.
     Owner,
-    /// Everybody whom the process's mask allows.
-    Others,
+    /// Every user that the process's umask allows.
+    Everyone,
 }
 
-/// A file that is to be written.
+/// A file to write.
 pub(super) struct OutputFile {
     name: String,
-    at: At,
+    destination: Destination,
 }
 
-enum At {
-    /// A device, a FIFO or a socket: written into, as by a shell.
+enum Destination {
+    /// A device, a FIFO or a socket, which is written to and not replaced.
     Stream(PathBuf),
-    /// A regular file, or none yet: the path without symbolic links.
+    /// A regular file, which may not exist yet. The path has no symbolic links.
     File(PathBuf),
 }
 
-/// How a database of SQLite begins.
-const SQLITE: &[u8] = b"SQLite format 3\0";
-/// Symbolic links that are followed to a file that is not there yet.
-const LINKS: usize = 40;
+/// The first bytes of an SQLite database.
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+/// The most symbolic links that are followed.
+const MAX_LINKS: usize = 40;
 
-impl Spared {
+impl ProtectedFiles {
     /// Adds a file.
-    pub(super) fn and(mut self, file: impl Into<PathBuf>, what: &'static str) -> Self {
+    pub(super) fn with_file(mut self, file: impl Into<PathBuf>, what: &'static str) -> Self {
         self.0.push((file.into(), what));
         self
     }
 
-    /// Adds a database of SQLite, with the files that belong to it.
-    pub(super) fn and_database(mut self, file: &Path) -> Self {
+    /// Adds an SQLite database, with the files that belong to it.
+    pub(super) fn with_database(mut self, file: &Path) -> Self {
         const WHAT: &str = "the directory itself";
-        for file in [Some(file.to_owned()), target(file).ok()].into_iter().flatten() {
+        for file in [Some(file.to_owned()), resolve_links(file).ok()].into_iter().flatten() {
             for behind in ["", "-wal", "-shm", "-journal"] {
                 let mut name = file.clone().into_os_string();
                 name.push(behind);
@@ -60,82 +60,84 @@ impl Spared {
         self
     }
 
-    fn what(&self, at: &Path) -> Option<&'static str> {
-        let is_it = |file: &Path| target(file).is_ok_and(|file| file == at) || is_same_file(file, at);
+    fn describe(&self, at: &Path) -> Option<&'static str> {
+        let is_it = |file: &Path| resolve_links(file).is_ok_and(|file| file == at) || is_same_file(file, at);
         self.0.iter().find(|(file, _)| is_it(file)).map(|(_, what)| *what)
     }
 }
 
 impl OutputFile {
-    /// The place to write to, if it may be written to. Nothing is written yet.
+    /// Checks that a file may be written. Nothing is written yet.
     ///
     /// # Errors
     ///
-    /// When it is a folder, a database, or one of the files that are spared.
-    pub(super) fn at(file: &Path, spared: &Spared) -> Result<Self, Exit> {
+    /// When it is a folder, a database, or a protected file.
+    pub(super) fn new(file: &Path, protected: &ProtectedFiles) -> Result<Self, Exit> {
         let name = file.display().to_string();
         let refused = |why: &str| Exit::unreadable(anyhow!("{name}: {why}; name another file to write"));
         let cannot = |error: io::Error| Exit::unreadable(anyhow!("{name}: it cannot be written: {error}"));
-        let at = match fs::metadata(file) {
+        let destination = match fs::metadata(file) {
             Ok(held) if held.is_dir() => return Err(refused("this is a folder")),
-            Ok(held) if !held.is_file() => At::Stream(file.to_owned()),
-            Ok(_) => At::File(fs::canonicalize(file).map_err(cannot)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => At::File(target(file).map_err(cannot)?),
+            Ok(held) if !held.is_file() => Destination::Stream(file.to_owned()),
+            Ok(_) => Destination::File(fs::canonicalize(file).map_err(cannot)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Destination::File(resolve_links(file).map_err(cannot)?)
+            }
             Err(error) => return Err(cannot(error)),
         };
-        if let At::File(path) = &at {
-            if let Some(what) = spared.what(path) {
+        if let Destination::File(path) = &destination {
+            if let Some(what) = protected.describe(path) {
                 return Err(refused(&format!("this is {what}")));
             }
-            if begins_with(path, SQLITE) {
+            if begins_with(path, SQLITE_MAGIC) {
                 return Err(refused("this is a database"));
             }
         }
-        Ok(Self { name, at })
+        Ok(Self { name, destination })
     }
 
-    /// Whether something stands in it already.
+    /// Returns whether the file is not empty.
     pub(super) fn holds_something(&self) -> bool {
-        match &self.at {
-            At::Stream(_) => false,
-            At::File(path) => fs::metadata(path).is_ok_and(|held| held.len() > 0),
+        match &self.destination {
+            Destination::Stream(_) => false,
+            Destination::File(path) => fs::metadata(path).is_ok_and(|held| held.len() > 0),
         }
     }
 
-    /// Opens it to write behind what it holds, for its owner only.
+    /// Opens the file for appending, readable by its owner only.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
     pub(super) fn append(&self) -> Result<Box<dyn Write>, Exit> {
-        let file = match &self.at {
-            At::Stream(path) => File::options().write(true).open(path),
-            At::File(path) => append_privately(path),
+        let file = match &self.destination {
+            Destination::Stream(path) => File::options().write(true).open(path),
+            Destination::File(path) => append_privately(path),
         };
         let file = file.map_err(|error| self.unwritable(&error))?;
         Ok(Box::new(BufWriter::new(file)))
     }
 
-    /// Writes it wholly, or leaves what is there.
+    /// Writes the whole file, or leaves it unchanged.
     ///
     /// # Errors
     ///
-    /// The answer of `write`, or that the file cannot be written.
+    /// The error of `write`, or that the file cannot be written.
     pub(super) fn replace<T>(
         &self,
         readers: Readers,
         write: impl FnOnce(&mut dyn Write) -> Result<T, Exit>,
     ) -> Result<T, Exit> {
         let unwritable = |error: io::Error| self.unwritable(&error);
-        match &self.at {
-            At::Stream(path) => {
+        match &self.destination {
+            Destination::Stream(path) => {
                 let mut out = BufWriter::new(File::options().write(true).open(path).map_err(unwritable)?);
                 let written = write(&mut out)?;
                 out.flush().map_err(unwritable)?;
                 Ok(written)
             }
-            At::File(path) => {
-                let mut out = BufWriter::new(beside(path, readers).map_err(unwritable)?);
+            Destination::File(path) => {
+                let mut out = BufWriter::new(create_beside(path, readers).map_err(unwritable)?);
                 let written = write(&mut out)?;
                 let part = out.into_inner().map_err(|error| unwritable(error.into_error()))?;
                 part.as_file().sync_all().map_err(unwritable)?;
@@ -145,18 +147,18 @@ impl OutputFile {
         }
     }
 
-    /// The words for its not being written.
+    /// The error that the file cannot be written.
     pub(super) fn unwritable(&self, error: &io::Error) -> Exit {
         Exit::failed(anyhow!("{}: it cannot be written: {error}", self.name))
     }
 }
 
-/// A file under a name of nobody's choice, in the folder of this one.
-fn beside(path: &Path, readers: Readers) -> io::Result<tempfile::NamedTempFile> {
+/// Creates a temporary file in the folder of this one.
+fn create_beside(path: &Path, readers: Readers) -> io::Result<tempfile::NamedTempFile> {
     let mut part = tempfile::Builder::new();
     part.prefix(".ligature-").suffix(".part");
     #[cfg(unix)]
-    if readers == Readers::Others {
+    if readers == Readers::Everyone {
         part.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     }
     part.tempfile_in(path.parent().unwrap_or(Path::new("/")))
@@ -173,10 +175,10 @@ fn append_privately(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The path without symbolic links, also of a file that is not there yet.
-fn target(file: &Path) -> io::Result<PathBuf> {
+/// Resolves the symbolic links of a path, even if the file does not exist yet.
+fn resolve_links(file: &Path) -> io::Result<PathBuf> {
     let mut file = file.to_owned();
-    for _ in 0..LINKS {
+    for _ in 0..MAX_LINKS {
         match fs::canonicalize(&file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             done => return done,
@@ -202,7 +204,7 @@ fn begins_with(path: &Path, bytes: &[u8]) -> bool {
     read.is_ok() && held == bytes
 }
 
-/// Whether two names are of one file, also by a hard link.
+/// Returns whether two paths are the same file, hard links included.
 #[cfg(unix)]
 fn is_same_file(a: &Path, b: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

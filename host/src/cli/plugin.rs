@@ -1,4 +1,4 @@
-//! Which plugin, and how it is run: options that several commands have.
+//! The options for the plugin and its limits, which several commands share.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,26 +13,24 @@ use crate::sandbox::{Compiler, LoadError, Options, Plugin, Sandbox, Wasi, read_c
 use crate::terminal::escape;
 use crate::{PLUGIN, PLUGIN_NAME};
 
-/// Which plugin decides, and how it is run.
+/// The options for the plugin and its limits.
 #[derive(Debug, Args)]
 pub(super) struct PluginArgs {
     /// The component to run instead of the built-in policy
     #[arg(long, short, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// What of WASI the plugin finds. `virtual` is for plugins made from
-    /// JavaScript or Python: all of it is there, with nothing behind it
+    /// The part of WASI that the plugin can import. `virtual` is for plugins made from
+    /// JavaScript or Python: every interface is present, with nothing behind it
     #[arg(long, value_enum, default_value_t = WasiArg::Minimal)]
     wasi: WasiArg,
-    /// The limits of a login, and of compiling the plugin: a TOML file with
-    /// a table `[limits]`
+    /// The limits of a login and of compiling the plugin: a TOML file with a table
+    /// `[limits]`
     #[arg(long, value_name = "FILE")]
     limits: Option<PathBuf>,
-    /// Fuel that one login may use; 50000000 where neither this nor the limits
-    /// file says
+    /// The fuel of one login. The default: that of the limits file, or else 50000000
     #[arg(long, value_name = "UNITS")]
     fuel: Option<u64>,
-    /// Memory that one login may use, in MiB; 16 where neither this nor the
-    /// limits file says
+    /// The memory of one login, in MiB. The default: that of the limits file, or else 16
     #[arg(long, value_name = "MIB", value_parser = parse_mib)]
     memory: Option<usize>,
 }
@@ -51,16 +49,15 @@ enum WasiArg {
 }
 
 impl PluginArgs {
-    /// A sandbox for a command that decides a few logins at most.
+    /// Starts a sandbox for a command that decides a few logins at most.
     pub(super) fn sandbox(&self, ambient: &Ambient) -> Result<Sandbox, Exit> {
-        self.start(few_logins(), ambient)
+        self.start(options_for_few_logins(), ambient)
     }
 
-    /// The limits in force: the base, the limits file over it, the flags over
-    /// both.
+    /// Returns the limits: the options override the limits file, which overrides the base.
     fn limits(&self, base: Limits) -> Result<Limits, Exit> {
         let mut limits = match &self.limits {
-            Some(file) => limits_file::read(file).map_err(Exit::unreadable)?,
+            Some(file) => limits_file::read_limits(file).map_err(Exit::unreadable)?,
             None => base,
         };
         limits.fuel = self.fuel.unwrap_or(limits.fuel);
@@ -73,12 +70,12 @@ impl PluginArgs {
         Sandbox::start(self.options(options)?, ambient).map_err(Exit::failed)
     }
 
-    /// The options of every sandbox, with the limits of the flags.
+    /// Completes the options of a sandbox by those of the command line.
     pub(super) fn options(&self, options: Options) -> Result<Options, Exit> {
         let limits = self.limits(options.limits)?;
         let wasi = self.wasi();
-        let compiler = Compiler::Child(this_program());
-        Ok(Options { limits, wasi, cache: cache_directory(), compiler, ..options })
+        let compiler = Compiler::Child(find_this_program());
+        Ok(Options { limits, wasi, cache: find_cache_directory(), compiler, ..options })
     }
 
     pub(super) fn wasi(&self) -> Wasi {
@@ -88,12 +85,12 @@ impl PluginArgs {
         }
     }
 
-    /// The file given with `--plugin`, if one was.
+    /// The file of `--plugin`, if it was given.
     pub(super) fn file(&self) -> Option<&Path> {
         self.plugin.as_deref()
     }
 
-    /// As if the file had been given with `--plugin`.
+    /// Sets the file of `--plugin`.
     pub(super) fn use_file(&mut self, file: PathBuf) {
         self.plugin = Some(file);
     }
@@ -104,10 +101,10 @@ impl PluginArgs {
             None => sandbox.load_trusted(&name, &bytes),
             Some(_) => while_compiling(&name, || sandbox.load(&name, &bytes)),
         };
-        loaded.map_err(|error| unloadable(&name, &error))
+        loaded.map_err(|error| load_error(&name, &error))
     }
 
-    /// The plugin's name in messages, and its bytes.
+    /// Reads the plugin. Returns its name in messages, and its bytes.
     pub(super) fn read(&self, limits: &Limits) -> Result<(String, std::borrow::Cow<'static, [u8]>), Exit> {
         match &self.plugin {
             None => Ok((PLUGIN_NAME.to_owned(), PLUGIN.into())),
@@ -122,8 +119,8 @@ impl PluginArgs {
     }
 }
 
-/// Tells on a terminal that a plugin is compiled: a script's runtime takes some
-/// seconds, the first time.
+/// Shows on a terminal that a plugin is being compiled. The runtime of a script takes some
+/// seconds the first time.
 pub(super) fn while_compiling<T>(name: &str, compile: impl FnOnce() -> T) -> T {
     let spinner = indicatif::ProgressBar::new_spinner();
     spinner.set_message(format!("compiling {}", escape(name)));
@@ -133,25 +130,24 @@ pub(super) fn while_compiling<T>(name: &str, compile: impl FnOnce() -> T) -> T {
     compiled
 }
 
-pub(super) fn unloadable(name: &str, error: &LoadError) -> Exit {
+pub(super) fn load_error(name: &str, error: &LoadError) -> Exit {
     Exit::unreadable(anyhow!("plugin {name} {error}"))
 }
 
 /// The options of a command that decides a few logins at most.
-pub(super) fn few_logins() -> Options {
+pub(super) fn options_for_few_logins() -> Options {
     Options { optimise: false, concurrent_logins: 1, ..Options::default() }
 }
 
-/// This program, for the child that compiles: also where its file was replaced
-/// by an update.
-fn this_program() -> PathBuf {
+/// Returns the path of this program, for the child process that compiles. On Linux it is
+/// valid even after an update has replaced the file.
+fn find_this_program() -> PathBuf {
     let image = Path::new("/proc/self/exe");
     if image.exists() { image.to_owned() } else { std::env::current_exe().unwrap_or_default() }
 }
 
-/// Where compiled plugins are kept: the user's own cache directory, if there is
-/// one to be found.
-fn cache_directory() -> Option<PathBuf> {
+/// Returns the folder for compiled plugins in the user's cache directory, if there is one.
+fn find_cache_directory() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
     Some(base.join("ligature"))

@@ -15,7 +15,7 @@ use crate::terminal::{Json, Text};
 
 /// Check policy files
 ///
-/// A policy file is the JSON document that tells a plugin when to link.
+/// A policy file is the JSON document by which a plugin decides when to link.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature policy check my-policy.json")]
 pub(super) struct Args {
@@ -27,9 +27,9 @@ pub(super) struct Args {
 enum Command {
     /// Check a policy file before any login uses it
     ///
-    /// Unknown keys, wrong types and contradictions are told with their place;
-    /// a good policy with its SHA-256, which every outcome carries. Options that
-    /// open an attack, or that have no effect, are warned of.
+    /// Reports unknown keys, wrong types and contradictions with their place, and the
+    /// SHA-256 of a valid policy, which every outcome contains. Warns about options that
+    /// enable an attack or have no effect.
     Check {
         /// The policy file; `-` for standard input
         file: PathBuf,
@@ -41,34 +41,34 @@ enum Command {
     },
 }
 
-/// The result of a check, for programs.
+/// The result of a check, as JSON.
 #[derive(Debug, Serialize)]
-struct Checked<'a> {
+struct CheckResult<'a> {
     file: String,
-    /// Whether the plugin takes the policy.
+    /// Whether the plugin accepts the policy.
     is_good: bool,
-    /// Hash of the document, as every outcome carries it.
+    /// SHA-256 of the document, as in every outcome.
     sha256: &'a str,
-    /// Whether the plugin describes its settings; nothing is checked otherwise.
+    /// Whether the plugin describes its settings; if not, nothing is checked.
     is_described: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Fault>,
-    warnings: Vec<About<'a>>,
+    error: Option<CheckError>,
+    warnings: Vec<CheckWarning<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct Fault {
+struct CheckError {
     line: Option<usize>,
     column: Option<usize>,
     message: String,
 }
 
 #[derive(Debug, Serialize)]
-struct About<'a> {
+struct CheckWarning<'a> {
     key: &'a str,
     line: Option<usize>,
     column: Option<usize>,
-    /// Its id in `docs/security.md`.
+    /// The id of the attack in `docs/security.md`.
     attack: Option<&'a str>,
     message: &'a str,
 }
@@ -87,13 +87,13 @@ impl Args {
         let warnings = if error.is_none() { document.warnings(&plugin)? } else { Vec::new() };
         let settings = document.settings();
         if json {
-            let checked = Checked {
+            let checked = CheckResult {
                 file: shown(&file),
                 is_good: error.is_none(),
                 sha256: settings.sha256(),
                 is_described: plugin.has_settings(),
-                error: error.as_ref().map(fault),
-                warnings: warnings.iter().map(about).collect(),
+                error: error.as_ref().map(to_check_error),
+                warnings: warnings.iter().map(to_check_warning).collect(),
             };
             print_json(&Json::pretty(&checked).map_err(Exit::failed)?)?;
         }
@@ -101,14 +101,14 @@ impl Args {
             Some(_) if json => Err(Exit::silently(UNREADABLE)),
             Some(error) => Err(error.into()),
             None if json => Ok(()),
-            None => print(&page(&shown(&file), settings.sha256(), &plugin, &warnings)),
+            None => print(&format_result(&shown(&file), settings.sha256(), &plugin, &warnings)),
         }
     }
 }
 
-fn page(file: &str, sha256: &str, plugin: &Plugin, warnings: &[PolicyWarning]) -> Text {
-    let said = if plugin.has_settings() { "good" } else { "a JSON object" };
-    let mut text = Text::one(format!("{file}: {said}, sha256 {sha256}"));
+fn format_result(file: &str, sha256: &str, plugin: &Plugin, warnings: &[PolicyWarning]) -> Text {
+    let verdict = if plugin.has_settings() { "good" } else { "a JSON object" };
+    let mut text = Text::from_line(format!("{file}: {verdict}, sha256 {sha256}"));
     if !plugin.has_settings() {
         text.line(format!(
             "warning: plugin {} does not describe its settings: nothing in it was checked",
@@ -121,17 +121,23 @@ fn page(file: &str, sha256: &str, plugin: &Plugin, warnings: &[PolicyWarning]) -
     text
 }
 
-fn fault(error: &PolicyError) -> Fault {
+fn to_check_error(error: &PolicyError) -> CheckError {
     match error {
         PolicyError::InFile(error) => {
             let (line, column) = error.place.unzip();
-            Fault { line, column, message: error.message.clone() }
+            CheckError { line, column, message: error.message.clone() }
         }
-        error => Fault { line: None, column: None, message: error.to_string() },
+        error => CheckError { line: None, column: None, message: error.to_string() },
     }
 }
 
-fn about(warning: &PolicyWarning) -> About<'_> {
+fn to_check_warning(warning: &PolicyWarning) -> CheckWarning<'_> {
     let (line, column) = warning.place.unzip();
-    About { key: &warning.key, line, column, attack: warning.attack.as_deref(), message: &warning.message }
+    CheckWarning {
+        key: &warning.key,
+        line,
+        column,
+        attack: warning.attack.as_deref(),
+        message: &warning.message,
+    }
 }

@@ -1,30 +1,30 @@
-//! `docs/command-line.md`, made from the command line itself.
+//! Generates `docs/command-line.md` from the command line's definition.
 
 use std::fmt::Write;
 
 use clap::{Arg, ArgAction, Command};
 
 const BEFORE: &str = "# The command line\n\n\
-    Made from the arguments of `ligature` by `make docs`; a test checks that it is current. `ligature COMMAND --help` says \
-    more of each.\n\n\
+    Generated from the arguments of `ligature` by `make docs`; a test checks that it is current. `ligature COMMAND --help` \
+    describes each in more detail.\n\n\
     ## Exit codes\n\n\
     | code | meaning |\n|---|---|\n\
     | 0 | Done. |\n\
-    | 1 | It cannot be done now: the plugin or the directory failed, a port is taken, a file cannot be written; or a snapshot \
-    differs. The same command may succeed later. |\n\
-    | 2 | What was written is wrong, whatever the directory holds: the command line, or a file that it names. |\n\n\
-    An answer that rests on what the directory holds is 1: there is no such user, an entry of the journal is no link, a link \
-    was undone already.\n\n\
+    | 1 | The command cannot be done now: the plugin or the directory failed, a port is taken, a file cannot be written, or a \
+    snapshot differs. The same command may succeed later. |\n\
+    | 2 | The input is wrong, whatever the directory contains: the command line, or a file that it names. |\n\n\
+    An error that depends on the directory's content has code 1: a user does not exist, a journal entry is not a link, a link \
+    is already undone.\n\n\
     ## JSON\n\n\
-    `--json` prints JSON where a table names it. `users show`, `users export` and `schema` print JSON anyhow; the log of \
-    `serve` does by `--log-format json`.\n\n\
+    Commands whose table lists `--json` print JSON with it. `users show`, `users export` and `schema` always print JSON; the \
+    log of `serve` is JSON with `--log-format json`.\n\n\
     ## The environment\n\n\
-    Flags have a variable where the tables name one; the flag counts before it. `LIGATURE_LOG` says what `serve` logs: a \
-    level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or `PART=LEVEL` for a part of the program (`audit`, `http`, `login`, `plugin`, `ligature_host`) or a library, with commas \
-    between; `info` \
-    where it says nothing. `NO_COLOR=1` turns colours off.\n";
+    The tables name the environment variable of a flag, if it has one; the flag takes precedence. `LIGATURE_LOG` selects what \
+    `serve` logs: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or `PART=LEVEL` for a part of the program \
+    (`audit`, `http`, `login`, `plugin`, `ligature_host`) or a library, separated by commas. The default is `info`. \
+    `NO_COLOR=1` turns colours off.\n";
 
-/// The page.
+/// Generates the page.
 fn page(mut command: Command) -> String {
     command.build();
     let mut page = BEFORE.to_owned();
@@ -75,7 +75,7 @@ fn row(arg: &Arg) -> String {
     format!("| {} | {variable} | {} | {} |", cell(argument), cell(default.join(" ")), cell(help))
 }
 
-/// Every command but those that print JSON anyhow, and `serve`, whose log does.
+/// Every command has `--json`, except those that always print JSON, and `serve`.
 #[test]
 fn every_command_prints_json_where_asked() {
     fn without(command: &Command, name: &str, found: &mut Vec<String>) {
@@ -94,7 +94,7 @@ fn every_command_prints_json_where_asked() {
     assert_eq!(found, anyhow);
 }
 
-/// A comment at a variant of the enum of commands would hide it.
+/// A comment on a variant of the enum of commands would hide the long help.
 #[test]
 fn the_long_help_of_every_command_shows() {
     let command = super::usage::command();
@@ -106,7 +106,7 @@ fn the_long_help_of_every_command_shows() {
     }
 }
 
-/// Every flag of a service can be given by its environment.
+/// Every flag of the service can be given in its environment.
 #[test]
 fn every_flag_of_a_service_has_a_variable() {
     let command = super::usage::command();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use super::deciding::{Deciding, InPlace, InPlaceArgs, PoliciesArgs};
-use super::directory::{DIRECTORY, JournalArgs, failed};
+use super::directory::{DIRECTORY, JournalArgs};
 use super::plugin::PluginArgs;
+use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
 use super::{Exit, Outcome, print, print_json};
 use crate::ambient::Ambient;
 use crate::directory::{ArrivalError, Open, arrive};
@@ -21,15 +21,15 @@ use crate::terminal::Json;
 
 /// Decide one login and print what happened on one page
 ///
-/// Decides one login: that of a case, in a directory of its own, or that of an
-/// event, in a real directory.
+/// Decides one login: that of a case, in a directory of its own, or that of an event, in
+/// a real directory.
 ///
-/// A case is a JSON file: users and event in Auth0's own shapes, so that an
-/// exported user or a logged event can be pasted in. `ligature schema case`
-/// describes it. Nothing outside it is touched.
+/// A case is a JSON file. Its users and its event have Auth0's own shapes, so that an
+/// exported user or a logged event can be pasted in. `ligature schema case` describes it.
+/// Nothing outside the case is changed.
 ///
-/// With --directory and --event the decision is carried out: the user of a first
-/// login is made, the login counted, accounts are linked.
+/// With --directory and --event the decision is carried out: the user of a first login is
+/// created, the login is counted, and accounts are linked.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: ligature run examples/cases/verified-google-login.json\n         ligature run case.json --policy policy.json --explain\n         ligature run --directory sqlite:users.db --event event.json --policy policy.json --dry-run"
@@ -38,18 +38,17 @@ pub(super) struct Args {
     /// The case file; `-` for standard input
     #[arg(conflicts_with = "event")]
     case: Option<PathBuf>,
-    /// A post-login event, to be decided in the directory; `-` for standard
-    /// input
+    /// A post-login event to decide in the directory; `-` for standard input
     #[arg(long, value_name = "FILE", requires = "directory")]
     event: Option<PathBuf>,
-    /// Where the users are: sqlite:PATH or postgres://USER@HOST/DATABASE
+    /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE
     #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
     directory: Option<String>,
     #[command(flatten)]
     journal: JournalArgs,
     #[command(flatten)]
-    in_place: InPlaceArgs,
-    /// Decide and print the same, and write nothing
+    overrides: OverrideArgs,
+    /// Decide and print as usual, and change nothing
     #[arg(long, requires = "event")]
     dry_run: bool,
     #[command(flatten)]
@@ -59,7 +58,7 @@ pub(super) struct Args {
     /// Print JSON instead of a page
     #[arg(long)]
     json: bool,
-    /// Tell what every rule said, and what would have changed the decision
+    /// Print the verdict of every rule, and changes that would have changed the decision
     #[arg(long)]
     explain: bool,
 }
@@ -72,24 +71,24 @@ impl Args {
                  see `ligature run --help`"
             )));
         }
-        let deciding = Deciding::load(&self.plugin, &self.several, ambient)?;
-        let in_place = self.in_place.read()?;
+        let policy_set = PolicySet::load(&self.plugin, &self.several, ambient)?;
+        let overrides = self.overrides.read()?;
         let (case, report, counted) = match (&self.case, &self.event) {
             (Some(file), _) => {
-                let (case, policies) = deciding.case(file, &in_place)?;
+                let (case, policies) = policy_set.read_case(file, &overrides)?;
                 let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
                 let report =
                     run_case_by_policies(&policies, &case, self.explain).map_err(Exit::unreadable)?;
                 (case, report, Ok(()))
             }
-            (None, Some(event)) => self.in_directory(event.clone(), &deciding, in_place, ambient)?,
+            (None, Some(event)) => self.run_in_directory(event.clone(), &policy_set, overrides, ambient)?,
             // Refused above.
             (None, None) => return Ok(()),
         };
         if self.json {
             print_json(&Json::pretty(&report).map_err(Exit::failed)?)?;
         } else {
-            let mut page = format_page(&case, &report, &deciding.limits());
+            let mut page = format_page(&case, &report, &policy_set.limits());
             if self.dry_run {
                 page.line("");
                 page.line("Nothing was written (--dry-run)");
@@ -109,24 +108,24 @@ impl Args {
         }
     }
 
-    /// Decides the login in the directory, and counts it. That it could not be
-    /// counted is told once what was decided has been printed.
-    fn in_directory(
+    /// Decides the login in the directory, and counts it. The last part of the result is
+    /// the error of counting, which is reported after the decision is printed.
+    fn run_in_directory(
         &self,
         file: PathBuf,
-        deciding: &Deciding,
-        in_place: InPlace,
+        policy_set: &PolicySet,
+        overrides: Overrides,
         ambient: &Ambient,
     ) -> Result<(Case, Report, Outcome), Exit> {
         let event = read_event(&file).map_err(Exit::unreadable)?;
-        let policies = deciding.policies(in_place.policy)?;
+        let policies = policy_set.policies_of_event(overrides.policy)?;
         let how = if self.dry_run { Open::DryRun } else { Open::Create };
         let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how, ambient)?;
-        let now = in_place.now.unwrap_or_else(|| ambient.now());
+        let now = overrides.now.unwrap_or_else(|| ambient.now());
 
-        let said = event.user.user_id.clone();
+        let event_user_id = event.user.user_id.clone();
         let event = arrive(&*directory, event, now).map_err(|error| match error {
-            ArrivalError::Directory(error) => failed(error),
+            ArrivalError::Directory(error) => error.into(),
             error => Exit::unreadable(anyhow!("{}: {}", shown(&file), mask_addresses(&error.to_string()))),
         })?;
         let case = Case {
@@ -145,15 +144,15 @@ impl Args {
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
         let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
         let DirectoryRun { mut report, user_id } =
-            run_case_in_directory(&policies, &case, &directory, self.explain).map_err(failed)?;
-        // `linked` says it itself.
+            run_case_in_directory(&policies, &case, &directory, self.explain)?;
+        // The decision `linked` names the user itself.
         let is_linked = matches!(report.decision, Decision::Linked { .. });
-        let other = user_id.as_ref().filter(|user_id| !is_linked && **user_id != said);
+        let other = user_id.as_ref().filter(|user_id| !is_linked && **user_id != event_user_id);
         report.user_id = other.map(|user_id| mask_addresses(user_id).into_owned());
         let counted = match user_id.map(|user_id| directory.count_login(&user_id, now, ip)) {
-            // Another login has linked the user since: it counts its own.
+            // Another login has linked the user since, and has counted that login.
             None | Some(Ok(()) | Err(ApiError::NotFound(_))) => Ok(()),
-            Some(Err(error)) => Err(failed(error)),
+            Some(Err(error)) => Err(error.into()),
         };
         Ok((case, report, counted))
     }

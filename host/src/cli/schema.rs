@@ -11,41 +11,41 @@ use crate::limits::Limits;
 use crate::model::LoginEvent;
 use crate::terminal::Json;
 
-/// Print the JSON Schema of what Ligature reads and writes
+/// Print the JSON Schema of a file or output of Ligature
 ///
-/// Prints a JSON Schema (2020-12), made from the types that do the reading and
-/// writing. Editors use it to complete and check files.
+/// Prints a JSON Schema (2020-12), generated from the types that read and write the data.
+/// Editors use it to complete and check files.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature schema case > case.schema.json")]
 pub(super) struct Args {
-    /// Of what
-    of: What,
+    /// The kind of file or output
+    kind: SchemaKind,
     #[command(flatten)]
     plugin: PluginArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum What {
+enum SchemaKind {
     /// A case file
     Case,
     /// The plugin's policy document
     Policy,
     /// A post-login event
     Event,
-    /// What `run --json` prints
+    /// The output of `run --json`
     Outcome,
-    /// The table `[limits]` of `tenant.toml` and of the file of --limits
+    /// The table `[limits]` of `tenant.toml` and of a limits file
     Limits,
 }
 
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
-        let schema = match self.of {
-            What::Case => pretty(&case_schema()),
-            What::Event => pretty(&schemars::schema_for!(LoginEvent)),
-            What::Outcome => pretty(&schemars::schema_for!(Report)),
-            What::Limits => pretty(&schemars::schema_for!(Limits)),
-            What::Policy => self.policy(ambient),
+        let schema = match self.kind {
+            SchemaKind::Case => to_pretty_json(&case_schema()),
+            SchemaKind::Event => to_pretty_json(&schemars::schema_for!(LoginEvent)),
+            SchemaKind::Outcome => to_pretty_json(&schemars::schema_for!(Report)),
+            SchemaKind::Limits => to_pretty_json(&schemars::schema_for!(Limits)),
+            SchemaKind::Policy => self.policy(ambient),
         }?;
         print_json(&schema)
     }
@@ -63,12 +63,12 @@ impl Args {
                 let schema: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
                     Exit::failed(anyhow!("plugin {name} gave a schema that is not JSON: {error}"))
                 })?;
-                pretty(&schema)
+                to_pretty_json(&schema)
             }
         }
     }
 }
 
-fn pretty(schema: &impl serde::Serialize) -> Result<Json, Exit> {
+fn to_pretty_json(schema: &impl serde::Serialize) -> Result<Json, Exit> {
     Json::pretty(schema).map_err(Exit::failed)
 }

@@ -14,55 +14,54 @@ use crate::policies::{PolicyEntry, Source};
 use crate::sandbox::{Allocator, Options, Wasi};
 use crate::tenant::{Config, EarlyEnd, Opening, Ports, Ready, StateDir, serve};
 
-/// Logins that are decided at a time; others wait.
+/// The most logins that are decided at once; others wait.
 const CONCURRENT_LOGINS: u32 = 64;
 
-/// Serve a local tenant that Auth0's clients accept for Auth0
+/// Serve a local tenant that is compatible with Auth0's clients
 ///
-/// Serves a local tenant that Auth0's clients accept for Auth0: the Management
-/// API v2 of users and identities, the Authentication API, and the plugin at
-/// every login.
+/// Serves a local tenant that is compatible with Auth0's clients: the Management API v2
+/// for users and identities, and the Authentication API. The plugin decides every login.
 ///
-/// It listens on this machine only, by http and by https, with a certificate of
-/// an authority made for it. Mails are sent nowhere: /dev/outbox shows them.
+/// The server listens on this machine only, by HTTP and by HTTPS with a certificate of
+/// its own authority. It sends no mails: /dev/outbox shows them.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: ligature serve --init && ligature serve --config tenant.toml --directory sqlite:users.db --policy policy.json"
 )]
 pub(super) struct Args {
-    /// Clients, connections and users of the beginning; one with random secrets
-    /// is made in the state folder where left out
+    /// The configuration: clients, connections and initial users. By default, one with
+    /// random secrets is created in the state folder
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Write such a file, with comments, and a policy.json beside it, and end
+    /// Write a configuration with comments, and a policy.json beside it, and exit
     #[arg(long)]
     init: bool,
-    /// Where the users are: sqlite:PATH or postgres://USER@HOST/DATABASE. In
-    /// memory, until it ends, where left out
+    /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE. By default, users are
+    /// in memory, and lost when the server stops
     #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
     directory: Option<String>,
     #[command(flatten)]
     journal: JournalArgs,
-    /// The policy document; the plugin's defaults if left out. It is read again
-    /// when it changes, as the plugin is
+    /// The policy document; without it, the plugin's defaults apply. Policy and plugin are
+    /// reloaded when their files change
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     #[command(flatten)]
     plugin: PluginArgs,
-    /// The port of http; 0 takes any that is free
+    /// The HTTP port; 0 takes any free port
     #[arg(long, value_name = "PORT", default_value_t = 4480)]
     port: u16,
-    /// The port of https; 0 takes any that is free
+    /// The HTTPS port; 0 takes any free port
     #[arg(long, value_name = "PORT", default_value_t = 4481)]
     tls_port: u16,
-    /// Where keys and certificates are kept [default: ~/.local/state/ligature]
+    /// The folder for keys and certificates [default: ~/.local/state/ligature]
     #[arg(long, value_name = "FOLDER", env = "LIGATURE_STATE", hide_env_values = true)]
     state: Option<PathBuf>,
-    /// Sign with a new key from now on; tokens of the one before stay good
+    /// Sign with a new key from now on; tokens of the old key stay valid
     #[arg(long)]
     rotate_key: bool,
-    /// How the log is written, to standard error. LIGATURE_LOG says what of it:
-    /// `info` if left out, `debug` for every request
+    /// The format of the log, which goes to standard error. LIGATURE_LOG sets its level:
+    /// `info` by default, `debug` for every request
     #[arg(long, value_enum, default_value_t = log::Format::Text)]
     log_format: log::Format,
 }
@@ -70,11 +69,11 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         if self.init {
-            return init(self.config.as_deref().unwrap_or(Path::new("tenant.toml")), ambient);
+            return write_configuration(self.config.as_deref().unwrap_or(Path::new("tenant.toml")), ambient);
         }
         let early_end = EarlyEnd::listen();
         let log = log::start(self.log_format, ambient)?;
-        let state = self.state()?;
+        let state = self.open_state()?;
         let (file, text) = match &self.config {
             Some(file) => {
                 let text = std::fs::read_to_string(file).map_err(|error| {
@@ -91,16 +90,16 @@ impl Args {
         };
         let mut config =
             Config::parse(&text).map_err(|error| Exit::unreadable(anyhow!("{}: {error}", file.display())))?;
-        // The passwords of the example are for everybody to read: nobody asked
-        // for its users among their own.
+        // The example's passwords are public, so its users are not added to an existing
+        // directory.
         if self.config.is_none() && self.directory.is_some() {
             config.users.clear();
         }
         let directory: Arc<dyn Administration> = match &self.directory {
-            Some(directory) => self.journal.open_patiently(directory, Open::Create, ambient)?,
+            Some(directory) => self.journal.open_with_retries(directory, Open::Create, ambient)?,
             None => Arc::new(Memory::new(ambient)),
         };
-        let sources = self.sources(&mut config, (&file, &text), ambient)?;
+        let sources = self.policy_sources(&mut config, (&file, &text), ambient)?;
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
         let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
@@ -117,12 +116,12 @@ impl Args {
             early_end,
             ambient: ambient.clone(),
         };
-        let served = serve(opening, |ready| tell(ready, &file, self.directory.is_none()));
+        let served = serve(opening, |ready| announce_ready(ready, &file, self.directory.is_none()));
         Ok(served?)
     }
 
-    /// The policies of the configuration, or the one of the command line.
-    fn sources(
+    /// Returns the policies of the configuration, or the one of the command line.
+    fn policy_sources(
         &self,
         config: &mut Config,
         (file, text): (&Path, &str),
@@ -155,7 +154,7 @@ impl Args {
         Ok(sources.collect::<Result<_, _>>()?)
     }
 
-    fn state(&self) -> Result<StateDir, Exit> {
+    fn open_state(&self) -> Result<StateDir, Exit> {
         let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || {
             let base =
@@ -170,7 +169,7 @@ impl Args {
 }
 
 /// Writes a configuration, and a policy beside it.
-fn init(file: &Path, ambient: &Ambient) -> Outcome {
+fn write_configuration(file: &Path, ambient: &Ambient) -> Outcome {
     if !write_new(file, &Config::template(|| ambient.random().secret()))? {
         return Err(Exit::unreadable(anyhow!("{} is there already, and was left as it is", file.display())));
     }
@@ -188,8 +187,8 @@ fn init(file: &Path, ambient: &Ambient) -> Outcome {
     ))
 }
 
-/// Writes a file that only its owner may read, as there may be secrets in it. False
-/// if it is there.
+/// Writes a new file that only its owner can read, because it may hold secrets. Returns
+/// false if the file exists.
 fn write_new(file: &Path, text: &str) -> Result<bool, Exit> {
     use std::io::Write;
     let mut options = std::fs::OpenOptions::new();
@@ -203,11 +202,12 @@ fn write_new(file: &Path, text: &str) -> Result<bool, Exit> {
     }
 }
 
-/// One line for programs; for people, how to go on.
-fn tell(ready: &Ready, config: &Path, in_memory: bool) {
+/// Announces that the server is ready: one line for programs, and the next steps for
+/// people.
+fn announce_ready(ready: &Ready, config: &Path, in_memory: bool) {
     let ca = ready.ca.display();
     let line = format!("ligature: ready {} {} ca={ca}", ready.http, ready.https);
-    // Standard output may have no reader.
+    // Printed by a thread of its own, because a pipe that nobody reads would block.
     let printing = std::thread::Builder::new().name("ready".to_owned()).spawn(move || print_line(line));
     drop(printing);
     tracing::info!("open {} in a browser: it says how to log in and how to link", ready.http);

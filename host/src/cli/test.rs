@@ -7,26 +7,27 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
 
-use results::{Results, Tested, Verdict, milliseconds};
+use results::{CaseResult, CaseStatus, Results, milliseconds};
 
-use super::deciding::{Deciding, InPlace, InPlaceArgs, PoliciesArgs};
-use super::directory::spared_by_environment;
+use super::directory::protected_by_environment;
+use super::exit::describe_error;
 use super::output_file::OutputFile;
 use super::plugin::PluginArgs;
-use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json, sentence};
+use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
+use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
 use crate::harness::{Comparison, Snapshot, run_case_by_policies};
 use crate::policies::{Policy, PolicyError};
 use crate::reading::{InputError, STANDARD_INPUT, cannot_be_read};
 use crate::terminal::{Json, Line, Text, bad, care, dim, good, line};
 
-/// Decide cases and hold each against its snapshot
+/// Decide cases and compare each with its snapshot
 ///
-/// Decides cases and holds each against its snapshot, `snapshots/NAME.snap`
-/// beside the case.
+/// Decides cases and compares each with its snapshot, `snapshots/NAME.snap` beside the
+/// case.
 ///
-/// A difference is shown and left as `NAME.snap.new`, for `cargo insta review`
-/// or for --accept. The files are insta's own.
+/// A difference is shown, and the new result is written to `NAME.snap.new`, for `cargo
+/// insta review` or for --accept. The files have insta's format.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature test tests/cases")]
 pub(super) struct Args {
@@ -38,14 +39,14 @@ pub(super) struct Args {
     #[command(flatten)]
     several: PoliciesArgs,
     #[command(flatten)]
-    in_place: InPlaceArgs,
-    /// Make what the plugin decides now the snapshot
+    overrides: OverrideArgs,
+    /// Write the current decisions as snapshots
     #[arg(long)]
     accept: bool,
-    /// With --accept, take the failure of a plugin for a decision too
+    /// With --accept, also accept the failure of a plugin as a result
     #[arg(long, requires = "accept")]
     accept_failures: bool,
-    /// Write JUnit's XML too, which CI shows
+    /// Also write the results as JUnit XML, for CI
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Print JSON instead of lines
@@ -56,63 +57,65 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let start = ambient.monotonic();
-        let files = case_files(&self.paths)?;
-        let in_place = self.in_place.read()?;
-        let spared = files.iter().fold(spared_by_environment(), |spared, file| spared.and(file, "a case"));
-        let junit = self.junit.as_deref().map(|file| OutputFile::at(file, &spared)).transpose()?;
-        let deciding = (Deciding::load(&self.plugin, &self.several, ambient)?, in_place);
+        let files = list_case_files(&self.paths)?;
+        let overrides = self.overrides.read()?;
+        let protected = files
+            .iter()
+            .fold(protected_by_environment(), |protected, file| protected.with_file(file, "a case"));
+        let junit = self.junit.as_deref().map(|file| OutputFile::new(file, &protected)).transpose()?;
+        let policy_set = (PolicySet::load(&self.plugin, &self.several, ambient)?, overrides);
         let mut cases = Vec::with_capacity(files.len());
         for file in &files {
-            let (tested, told) = self.test(file, &deciding, ambient)?;
+            let (result, text) = self.test(file, &policy_set, ambient)?;
             if !self.json {
-                print(&told)?;
+                print(&text)?;
             }
-            cases.push(tested);
+            cases.push(result);
         }
-        let results = Results::of(cases, ambient.elapsed(start));
+        let results = Results::new(cases, ambient.elapsed(start));
         if let Some(file) = &junit {
             results.write_junit(file)?;
         }
         if self.json {
             print_json(&Json::pretty(&results).map_err(Exit::failed)?)?;
         } else {
-            print(&summary(&results))?;
+            print(&format_summary(&results))?;
         }
         match () {
-            () if results.has(Verdict::Unreadable) => Err(Exit::silently(UNREADABLE)),
-            () if results.has(Verdict::Failed) => Err(Exit::silently(FAILED)),
+            () if results.has(CaseStatus::Unreadable) => Err(Exit::silently(UNREADABLE)),
+            () if results.has(CaseStatus::Failed) => Err(Exit::silently(FAILED)),
             () => Ok(()),
         }
     }
 
-    /// Tests one case: what came of it, for programs and for people.
+    /// Tests one case. Returns its result, and the text that reports it.
     fn test(
         &self,
         file: &Path,
-        (deciding, in_place): &(Deciding, InPlace),
+        (policy_set, overrides): &(PolicySet, Overrides),
         ambient: &Ambient,
-    ) -> Result<(Tested, Text), Exit> {
+    ) -> Result<(CaseResult, Text), Exit> {
         let start = ambient.monotonic();
-        let tested = |title: &str, verdict, message: Option<String>| Tested {
+        let new_result = |title: &str, status, message: Option<String>| CaseResult {
             file: file.display().to_string(),
             title: title.to_owned(),
-            verdict,
+            status,
             message,
             ms: milliseconds(ambient.elapsed(start)),
         };
-        let decided = deciding.case(file, in_place).and_then(|(case, policies)| {
+        let decided = policy_set.read_case(file, overrides).and_then(|(case, policies)| {
             let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
             let report = run_case_by_policies(&policies, &case, false)?;
             Ok((case, report.failure.is_some(), report.to_snapshot()))
         });
         let (case, is_failure, report) = match decided {
             Ok(decided) => decided,
-            // One bad file does not hide what the others say.
+            // An unreadable case does not stop the others.
             Err(exit) if exit.code == UNREADABLE => {
                 let why = without_file(exit.error, file);
-                let mut text = Text::one(bad(format!("✗ {}", file.display())));
+                let mut text = Text::from_line(bad(format!("✗ {}", file.display())));
                 text.line(format!("  {why}"));
-                return Ok((tested("", Verdict::Unreadable, Some(why)), text));
+                return Ok((new_result("", CaseStatus::Unreadable, Some(why)), text));
             }
             Err(exit) => return Err(exit),
         };
@@ -121,15 +124,18 @@ impl Args {
         let write =
             |error| Exit::failed(anyhow::Error::new(error).context(format!("{}", snapshot.path().display())));
         let leave = || snapshot.leave_pending(&case.title, &report).map_err(write);
-        let failed = |how: &str, held: &str| {
-            let text = differing(name.clone(), how, (held, &report));
-            let message = format!("{}\n{}", how.trim(), plain_diff(held, &report));
-            (tested(&case.title, Verdict::Failed, Some(message)), text)
+        let failed = |how: &str, snapshot_text: &str| {
+            let text = format_difference(name.clone(), how, (snapshot_text, &report));
+            let message = format!("{}\n{}", how.trim(), unified_diff(snapshot_text, &report));
+            (new_result(&case.title, CaseStatus::Failed, Some(message)), text)
         };
         Ok(match snapshot.compare(&report) {
             Comparison::Same => {
                 snapshot.clear_pending().map_err(write)?;
-                (tested(&case.title, Verdict::Passed, None), Text::one(line![good("✓")].then(name)))
+                (
+                    new_result(&case.title, CaseStatus::Passed, None),
+                    Text::from_line(line![good("✓")].then(name)),
+                )
             }
             _ if self.accept && is_failure && !self.accept_failures => failed(
                 "  the plugin failed, so its snapshot is not accepted; --accept-failures accepts it",
@@ -137,31 +143,37 @@ impl Args {
             ),
             _ if self.accept => {
                 snapshot.accept(&case.title, &report).map_err(write)?;
-                (tested(&case.title, Verdict::Written, None), Text::one(line![care("+")].then(name)))
+                (
+                    new_result(&case.title, CaseStatus::Written, None),
+                    Text::from_line(line![care("+")].then(name)),
+                )
             }
             Comparison::New => {
                 let pending = leave()?.display().to_string();
                 failed(&format!("  there is no snapshot yet; it was left for review in {pending}"), "")
             }
-            Comparison::Differs { snapshot: held } => {
+            Comparison::Differs { snapshot: snapshot_text } => {
                 let (path, pending) = (snapshot.path().display(), leave()?);
-                failed(&format!("  differs from {path}; left for review in {}", pending.display()), &held)
+                failed(
+                    &format!("  differs from {path}; left for review in {}", pending.display()),
+                    &snapshot_text,
+                )
             }
         })
     }
 }
 
-fn summary(results: &Results) -> Text {
+fn format_summary(results: &Results) -> Text {
     let mut summary = format!("{} passed, {} failed", results.passed, results.failed);
     if results.written > 0 {
         summary.push_str(&format!(" ({} snapshot(s) written)", results.written));
     }
-    let mut text = Text::one("");
+    let mut text = Text::from_line("");
     text.line(line![summary, " ", dim(format!("in {} ms", results.ms))]);
     text
 }
 
-/// The error without the name of the file, which stands before it.
+/// Formats an error without the name of the file, which is printed before it.
 fn without_file(error: Option<anyhow::Error>, file: &Path) -> String {
     let Some(error) = error else { return "it cannot be read".to_owned() };
     let in_file = match error.downcast_ref::<PolicyError>() {
@@ -170,28 +182,29 @@ fn without_file(error: Option<anyhow::Error>, file: &Path) -> String {
     };
     match in_file {
         Some(error) if error.file == file.display().to_string() => error.within_file(),
-        _ => sentence(&error),
+        _ => describe_error(&error),
     }
 }
 
-fn differing(name: Line, how: &str, (held, report): (&str, &str)) -> Text {
-    let mut text = Text::one(line![bad("✗")].then(name));
+fn format_difference(name: Line, how: &str, (snapshot_text, report): (&str, &str)) -> Text {
+    let mut text = Text::from_line(line![bad("✗")].then(name));
     text.line(how);
-    text.append(diff(held, report));
+    text.append(styled_diff(snapshot_text, report));
     text
 }
 
-/// The same for programs.
-fn plain_diff(held: &str, report: &str) -> String {
-    let diff = TextDiff::from_lines(held.trim_end(), report.trim_end());
+/// Returns a unified diff without styles.
+fn unified_diff(snapshot_text: &str, report: &str) -> String {
+    let diff = TextDiff::from_lines(snapshot_text.trim_end(), report.trim_end());
     diff.unified_diff().header("snapshot", "decision").to_string()
 }
 
-/// A unified diff with three lines around each change.
-fn diff(held: &str, report: &str) -> Text {
-    let (held, report) = (format!("{}\n", held.trim_end()), format!("{}\n", report.trim_end()));
-    let held = if held == "\n" { String::new() } else { held };
-    let diff = TextDiff::from_lines(&held, &report);
+/// Returns a styled diff with three lines of context.
+fn styled_diff(snapshot_text: &str, report: &str) -> Text {
+    let (snapshot_text, report) =
+        (format!("{}\n", snapshot_text.trim_end()), format!("{}\n", report.trim_end()));
+    let snapshot_text = if snapshot_text == "\n" { String::new() } else { snapshot_text };
+    let diff = TextDiff::from_lines(&snapshot_text, &report);
     let mut text = Text::default();
     for (index, group) in diff.grouped_ops(3).iter().enumerate() {
         if index > 0 {
@@ -212,13 +225,13 @@ fn diff(held: &str, report: &str) -> Text {
     text
 }
 
-/// Every case in these files and directories, in order of their names.
-fn case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
+/// Lists the cases in these files and directories, in the order of their names.
+fn list_case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
     let mut files = Vec::new();
     for path in paths {
         let before = files.len();
         if path.is_dir() {
-            collect(path, &mut files).map_err(Exit::unreadable)?;
+            collect_case_files(path, &mut files).map_err(Exit::unreadable)?;
             if files.len() == before {
                 let error = InputError::whole(path, "there is no case file (*.json) in this directory");
                 return Err(Exit::unreadable(error));
@@ -235,7 +248,7 @@ fn case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
     Ok(files)
 }
 
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn collect_case_files(directory: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let unreadable = || format!("{}: the directory cannot be read", directory.display());
     let entries = std::fs::read_dir(directory).with_context(unreadable)?;
     let mut paths = entries
@@ -245,7 +258,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     paths.sort();
     for path in paths {
         if path.is_dir() {
-            collect(&path, files)?;
+            collect_case_files(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "json") {
             files.push(path);
         }

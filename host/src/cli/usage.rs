@@ -1,4 +1,4 @@
-//! The command line, and what is told of one that is wrong.
+//! Parsing the command line, and reporting its errors.
 
 use std::borrow::Cow;
 use std::process::ExitCode;
@@ -7,26 +7,27 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 
-use super::{Cli, UNREADABLE, print_error};
+use super::arguments::Cli;
+use super::{UNREADABLE, print_error};
 use crate::terminal::{Text, bad, escape, line};
 
-/// The command line as it is: that of the arguments, and a variable of the
-/// environment for every flag that a service needs.
+/// Returns the definition of the command line: the arguments, and an environment variable
+/// for every flag of the service.
 pub(super) fn command() -> clap::Command {
     Cli::command().mut_subcommands(|command| {
         if command.get_name() != "serve" {
             return command;
         }
-        command.mut_args(|arg| match variable(arg.get_id().as_str()) {
+        command.mut_args(|arg| match variable_of_flag(arg.get_id().as_str()) {
             Some(variable) => arg.env(variable).hide_env_values(true),
             None => arg,
         })
     })
 }
 
-/// The variable of a flag of `serve`. The others are for one start alone, or have
-/// one for every command.
-fn variable(flag: &str) -> Option<&'static str> {
+/// Returns the environment variable of a flag of `serve`. The other flags are for one
+/// start only, or have a variable in every command.
+fn variable_of_flag(flag: &str) -> Option<&'static str> {
     Some(match flag {
         "config" => "LIGATURE_CONFIG",
         "policy" => "LIGATURE_POLICY",
@@ -42,27 +43,27 @@ fn variable(flag: &str) -> Option<&'static str> {
     })
 }
 
-/// Reads the command line. Where it asks for help, or is wrong, that is told
-/// here, and the exit code comes back.
+/// Parses the command line. Prints the help or the error, and returns the exit code, if
+/// there is nothing to run.
 pub(super) fn parse() -> Result<Cli, ExitCode> {
     let parsed = command().try_get_matches().and_then(|matches| {
-        refuse_unused(&matches)?;
+        check_unused_options(&matches)?;
         Cli::from_arg_matches(&matches)
     });
     parsed.map_err(|error| {
         if error.use_stderr() {
-            print_error(&told(error));
+            print_error(&format_error(error));
             return ExitCode::from(UNREADABLE);
         }
-        // Help and version: nothing foreign is in them.
+        // Help and version contain no foreign text.
         let _ = error.print();
         ExitCode::SUCCESS
     })
 }
 
-/// Refuses options of a directory where a case is run, in one of its own. A variable
-/// of the environment is meant for other commands.
-fn refuse_unused(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+/// Refuses directory options when a case is run, which has a directory of its own. An
+/// environment variable is not refused, because it is meant for other commands.
+fn check_unused_options(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
     let Some(("run", run)) = matches.subcommand() else { return Ok(()) };
     let is_written = |id: &&str| run.value_source(id) == Some(ValueSource::CommandLine);
     let unused = ["directory", "journal_key", "journal_days"].into_iter().find(is_written);
@@ -83,17 +84,17 @@ fn refuse_unused(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
     }
 }
 
-/// clap's words about a mistake. It repeats arguments as they are: they are
-/// escaped before its words are split into lines.
-fn told(mut error: clap::Error) -> Text {
-    let of_variable = variable_of(&error);
-    if let Some(told) = invalid_value(&error) {
+/// Formats an error of clap. It repeats arguments unescaped, so they are escaped before
+/// the message is split into lines.
+fn format_error(mut error: clap::Error) -> Text {
+    let of_variable = find_variable(&error);
+    if let Some(told) = format_invalid_value(&error) {
         return told;
     }
     let repeated: Vec<(ContextKind, ContextValue)> =
-        error.context().filter_map(|(kind, value)| Some((kind, escaped(value)?))).collect();
+        error.context().filter_map(|(kind, value)| Some((kind, escape_value(value)?))).collect();
     if !repeated.is_empty() {
-        // Tips repeat the argument in a text of clap's own, which may have lines.
+        // clap's suggestions repeat the argument in a text that may have several lines.
         error.remove(ContextKind::Suggested);
     }
     for (kind, value) in repeated {
@@ -112,8 +113,8 @@ fn told(mut error: clap::Error) -> Text {
     text
 }
 
-/// The environment variable that a refused value comes from.
-fn variable_of(error: &clap::Error) -> Option<String> {
+/// Returns the environment variable that a refused value comes from.
+fn find_variable(error: &clap::Error) -> Option<String> {
     let (ContextValue::String(option), ContextValue::String(value)) =
         (error.get(ContextKind::InvalidArg)?, error.get(ContextKind::InvalidValue)?)
     else {
@@ -134,14 +135,14 @@ fn variable_of(error: &clap::Error) -> Option<String> {
         arg == flag || arg.starts_with(&format!("{flag}="))
     };
     let is_written = std::env::args_os().skip(1).any(is_typed);
-    // An argument has its name once its command is built.
+    // Arguments have their names only after the command is built.
     let mut command = command();
     command.build();
     found(&command, (option, value)).filter(|_| !is_written)
 }
 
-/// A parser's words in plain ones.
-fn in_plain_words(why: &str) -> String {
+/// Translates a parser's message into plain words.
+fn plain_words(why: &str) -> String {
     const NUMBER: &str = "expected a whole number";
     if let Some((low, high)) = why.split_once(" is not in ").and_then(|it| it.1.split_once("..")) {
         return format!("{NUMBER} from {low} to {}", high.trim_start_matches('='));
@@ -154,9 +155,9 @@ fn in_plain_words(why: &str) -> String {
     }
 }
 
-/// A value that its own parser refuses. The parser's words are foreign as a
-/// whole, and may repeat the value; it is told once.
-fn invalid_value(error: &clap::Error) -> Option<Text> {
+/// Formats the error of a value's own parser. Its message is foreign text, and may repeat
+/// the value, which is then not added.
+fn format_invalid_value(error: &clap::Error) -> Option<Text> {
     let why = std::error::Error::source(error).filter(|_| error.kind() == ErrorKind::ValueValidation)?;
     let why = why.to_string();
     let (ContextValue::String(option), ContextValue::String(value)) =
@@ -165,18 +166,20 @@ fn invalid_value(error: &clap::Error) -> Option<Text> {
         return None;
     };
     let value = if why.contains(value.as_str()) { String::new() } else { format!(" '{value}'") };
-    let why = in_plain_words(&why);
+    let why = plain_words(&why);
     let from =
-        variable_of(error).map(|it| format!(", from the environment variable {it}")).unwrap_or_default();
-    let mut text =
-        Text::one(line![bad("error:").bold(), format!(" invalid value{value} for '{option}'{from}: {why}")]);
+        find_variable(error).map(|it| format!(", from the environment variable {it}")).unwrap_or_default();
+    let mut text = Text::from_line(line![
+        bad("error:").bold(),
+        format!(" invalid value{value} for '{option}'{from}: {why}")
+    ]);
     text.line("");
     text.line("For more information, try '--help'.");
     Some(text)
 }
 
-/// None where nothing in it has to be escaped.
-fn escaped(value: &ContextValue) -> Option<ContextValue> {
+/// Escapes a value. Returns none if nothing needs escaping.
+fn escape_value(value: &ContextValue) -> Option<ContextValue> {
     let changed = |text: &String| matches!(escape(text), Cow::Owned(_));
     match value {
         ContextValue::String(text) if changed(text) => Some(ContextValue::String(escape(text).into_owned())),

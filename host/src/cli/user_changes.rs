@@ -5,16 +5,16 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use serde_json::json;
 
-use super::directory::{DirectoryArgs, failed, operator};
+use super::directory::{DirectoryArgs, operator};
 use super::{Exit, Outcome, ids, print, print_json, print_line};
 use crate::ambient::Ambient;
 use crate::directory::{Block, CheckedLink, JournalQuery, Kind, Open, Stored};
 use crate::model::{Identity, LinkRequest, Metadata, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
-/// A user is refused from the next login on, and so are their refresh tokens and
-/// sessions, as long as they are blocked: those that a tenant keeps are good again
-/// afterwards.
+/// From the next login on, the user is refused, and so are their refresh tokens and
+/// sessions while they are blocked. After unblocking, those that the tenant still keeps
+/// are valid again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users block 'auth0|1' --directory sqlite:users.db")]
 pub(super) struct BlockArgs {
@@ -30,11 +30,11 @@ pub(super) struct BlockArgs {
 impl BlockArgs {
     pub(super) fn execute(self, blocked: bool, ambient: &Ambient) -> Outcome {
         let directory = self.directory.open(Open::Existing, ambient)?;
-        let before = ids::user(&*directory, &self.user_id)?;
+        let before = ids::find_user(&*directory, &self.user_id)?;
         let user_id = before.user.user_id.clone();
         let changed = before.user.blocked != blocked;
         let block = Block { user_id, blocked, provenance: operator(), now: ambient.now() };
-        let Stored { user, .. } = directory.block(&block).map_err(failed)?;
+        let Stored { user, .. } = directory.block(&block)?;
         if self.json {
             let json = json!({ "user_id": user.user_id, "blocked": user.blocked, "changed": changed });
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);
@@ -51,8 +51,8 @@ impl BlockArgs {
 
 /// Link two users by hand, whatever the policy says.
 ///
-/// The second becomes identities of the first; `ligature undo` takes it back. A
-/// blocked user is linked to nobody: unblock it first.
+/// The identities of the second user become identities of the first. `ligature undo`
+/// undoes it. A blocked user cannot be linked: unblock it first.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: ligature users link 'auth0|1' 'google-oauth2|2' --dry-run --directory sqlite:users.db"
@@ -61,12 +61,12 @@ pub(super) struct LinkArgs {
     /// The id of the user that stays, or its beginning
     #[arg(value_name = "PRIMARY")]
     primary: String,
-    /// The id of the user that becomes identities of the first, or its beginning
+    /// The id of the user whose identities move to the first, or its beginning
     #[arg(value_name = "SECONDARY")]
     secondary: String,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// Only tell what would be done
+    /// Report what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Print JSON, ids unmasked
@@ -78,9 +78,9 @@ impl LinkArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let directory =
             self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing }, ambient)?;
-        let primary = ids::user(&*directory, &self.primary)?;
-        let secondary = ids::user(&*directory, &self.secondary)?;
-        refuse(&primary.user, &secondary.user)?;
+        let primary = ids::find_user(&*directory, &self.primary)?;
+        let secondary = ids::find_user(&*directory, &self.secondary)?;
+        check_link(&primary.user, &secondary.user)?;
         let link = CheckedLink {
             request: LinkRequest {
                 primary: primary.user.user_id.clone(),
@@ -94,16 +94,16 @@ impl LinkArgs {
             provenance: operator(),
             now: ambient.now(),
         };
-        let linked = directory.link(&link).map_err(failed)?;
+        let linked = directory.link(&link)?;
         let query = JournalQuery {
             user_id: Some(link.request.secondary.clone()),
             kind: Some(Kind::Link),
             limit: 1,
             ..JournalQuery::default()
         };
-        let entries = directory.journal(&query).map_err(failed)?;
+        let entries = directory.journal(&query)?;
         let link_id = entries.first().filter(|_| !self.dry_run).map(|entry| entry.id.to_string());
-        let left: Vec<String> = left_behind(&secondary.user);
+        let left: Vec<String> = list_left_behind(&secondary.user);
         let identities: Vec<String> = linked.identities.iter().map(Identity::as_user_id).collect();
         if self.json {
             let json = json!({
@@ -128,9 +128,10 @@ impl LinkArgs {
     }
 }
 
-/// Refuses what no operator means. A block ends with its account: a link would lift
-/// it without a word. The versions that were read keep it from coming in between.
-fn refuse(primary: &User, secondary: &User) -> Outcome {
+/// Refuses a link of a user with itself, and of a blocked user: linking would silently
+/// lift or spread the block. The versions that were read ensure that no block is set
+/// between this check and the link.
+fn check_link(primary: &User, secondary: &User) -> Outcome {
     let id = mask_addresses(&primary.user_id);
     if primary.user_id == secondary.user_id {
         return Err(Exit::unreadable(anyhow!("both are the same user, {id}; name two users")));
@@ -147,8 +148,8 @@ fn refuse(primary: &User, secondary: &User) -> Outcome {
     )))
 }
 
-/// The attributes that a link does not give to the primary.
-fn left_behind(secondary: &User) -> Vec<String> {
+/// Lists the attributes that a link does not move to the primary.
+fn list_left_behind(secondary: &User) -> Vec<String> {
     let keys = |metadata: &Option<Metadata>| -> Vec<String> {
         metadata.iter().flatten().map(|(key, _)| key.clone()).collect()
     };

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::directory::{DirectoryArgs, failed};
+use super::directory::DirectoryArgs;
 use super::{Exit, Outcome, print, print_error, print_json};
 use crate::ambient::Ambient;
 use crate::directory::{Administration, Open};
 use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
 use crate::terminal::{Json, Text};
 
-/// Users that are read at a time.
-const AT_A_TIME: usize = 1_000;
+/// The users that are read at once.
+const PAGE: usize = 1_000;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -34,13 +34,13 @@ pub(super) struct ListArgs {
     /// Only users whose address is not verified
     #[arg(long)]
     unverified: bool,
-    /// Only users whose ids come behind this one: the next page
+    /// Only users whose ids come after this one: the next page
     #[arg(long, value_name = "USER-ID")]
     after: Option<String>,
-    /// At most so many
+    /// The most to list
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Print JSON, a user a line, addresses unmasked
+    /// Print JSON, one user per line, addresses unmasked
     #[arg(long)]
     json: bool,
 }
@@ -51,13 +51,13 @@ pub(super) struct FindArgs {
     /// An address, the id of a user or of a linked identity, or the beginning of a
     /// user's id
     #[arg(value_name = "ADDRESS|ID")]
-    what: String,
+    query: String,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// At most so many
+    /// The most to list
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Print JSON, a user a line, addresses unmasked
+    /// Print JSON, one user per line, addresses unmasked
     #[arg(long)]
     json: bool,
 }
@@ -69,7 +69,7 @@ impl ListArgs {
         let mut found = Vec::new();
         let mut after = self.after.clone().unwrap_or_default();
         while found.len() <= limit {
-            let page = directory.page(&after, AT_A_TIME).map_err(failed)?;
+            let page = directory.page(&after, PAGE)?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.user.user_id);
             let wanted = page.iter().map(|it| &it.user).filter(|user| self.is_wanted(user));
@@ -77,11 +77,11 @@ impl ListArgs {
         }
         let more = found.len() > limit;
         found.truncate(limit);
-        let go_on = found.last().filter(|_| more).map(|last| {
-            // An id that is made of an address cannot be masked and be of use.
+        let more_hint = found.last().filter(|_| more).map(|last| {
+            // Not masked, because a masked id cannot be used.
             format!("there are more; the next ones: the same command with --after '{}'", last.user_id)
         });
-        told(&found, self.json, go_on, "there are no such users")
+        print_users(&found, self.json, more_hint, "there are no such users")
     }
 
     fn is_wanted(&self, user: &User) -> bool {
@@ -97,38 +97,38 @@ impl FindArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let directory = self.directory.open(Open::ReadOnly, ambient)?;
         let limit = self.limit as usize;
-        let mut found = self.found(&*directory, limit.saturating_add(1))?;
+        let mut found = self.find(&*directory, limit.saturating_add(1))?;
         if found.is_empty() {
-            return Err(Exit::failed(anyhow!("nobody is found by {}", mask_addresses(&self.what))));
+            return Err(Exit::failed(anyhow!("nobody is found by {}", mask_addresses(&self.query))));
         }
         let more = found.len() > limit;
         found.truncate(limit);
-        let go_on = more.then(|| "there are more; type more of it, or raise --limit".to_owned());
-        told(&found, self.json, go_on, "")
+        let more_hint = more.then(|| "there are more; type more of it, or raise --limit".to_owned());
+        print_users(&found, self.json, more_hint, "")
     }
 
-    /// By the address, by the identity, or by the beginning of the id, whichever
-    /// finds somebody first.
-    fn found(&self, directory: &dyn Administration, limit: usize) -> Result<Vec<Arc<User>>, Exit> {
-        if let Some(holder) = directory.holder(&self.what).map_err(failed)? {
+    /// Finds users by identity, by address, or by the beginning of the id, whichever
+    /// matches first.
+    fn find(&self, directory: &dyn Administration, limit: usize) -> Result<Vec<Arc<User>>, Exit> {
+        if let Some(holder) = directory.holder(&self.query)? {
             return Ok(vec![holder.user]);
         }
-        let by_address = directory.find_by_email(&self.what, limit).map_err(failed)?;
+        let by_address = directory.find_by_email(&self.query, limit)?;
         if !by_address.is_empty() {
             return Ok(by_address.into_iter().map(|stored| stored.user).collect());
         }
-        let beginning = self.what.trim_end_matches('…');
+        let beginning = self.query.trim_end_matches('…');
         if beginning.is_empty() {
             return Ok(Vec::new());
         }
-        let mut ids = directory.user_ids(beginning, limit).map_err(failed)?;
+        let mut ids = directory.user_ids(beginning, limit)?;
         ids.sort();
         let users = ids.iter().map(|id| directory.get(id).map(|stored| stored.user));
-        users.collect::<Result<_, _>>().map_err(failed)
+        users.collect::<Result<_, _>>().map_err(Exit::from)
     }
 }
 
-/// The attributes of a user in a line of JSON; `users show` prints all of them.
+/// The attributes of a user in a line of JSON. `users show` prints all attributes.
 #[derive(Serialize)]
 struct Row<'a> {
     user_id: &'a str,
@@ -145,7 +145,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn of(user: &'a User) -> Self {
+    fn new(user: &'a User) -> Self {
         Self {
             user_id: &user.user_id,
             email: user.email.as_deref(),
@@ -159,26 +159,26 @@ impl<'a> Row<'a> {
     }
 }
 
-fn told(users: &[Arc<User>], json: bool, go_on: Option<String>, nobody: &str) -> Outcome {
+fn print_users(users: &[Arc<User>], json: bool, more_hint: Option<String>, nobody: &str) -> Outcome {
     if json {
         for user in users {
-            print_json(&Json::compact(&Row::of(user)).map_err(Exit::failed)?)?;
+            print_json(&Json::compact(&Row::new(user)).map_err(Exit::failed)?)?;
         }
-        go_on.into_iter().for_each(|go_on| print_error(&Text::one(go_on)));
+        more_hint.into_iter().for_each(|more_hint| print_error(&Text::from_line(more_hint)));
         return Ok(());
     }
     let mut text = Text::default();
     for user in users {
-        text.line(mask_addresses(&line(user)).into_owned());
+        text.line(mask_addresses(&format_user(user)).into_owned());
     }
     if users.is_empty() {
         text.line(nobody);
     }
-    go_on.into_iter().for_each(|go_on| text.line(go_on));
+    more_hint.into_iter().for_each(|more_hint| text.line(more_hint));
     print(&text)
 }
 
-fn line(user: &User) -> String {
+fn format_user(user: &User) -> String {
     let address = match &user.email {
         Some(email) if user.email_verified.is_verified() => email.clone(),
         Some(email) => format!("{email} (not verified)"),

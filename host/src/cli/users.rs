@@ -2,8 +2,7 @@
 
 mod export;
 mod import;
-
-use indicatif::{ProgressBar, ProgressStyle};
+mod progress;
 
 use super::directory::DirectoryArgs;
 use super::user_changes::{BlockArgs, LinkArgs};
@@ -13,7 +12,7 @@ use crate::ambient::Ambient;
 use crate::directory::Open;
 use crate::terminal::Json;
 
-/// Users in and out of a directory
+/// Manage the users of a directory
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -24,29 +23,27 @@ pub(super) struct Args {
 enum Command {
     /// Import users from Auth0's export or import format
     ///
-    /// A file holds users a line (NDJSON), in an array, in `{"users": […]}` or over
-    /// several lines, gzipped or not. Which format they are in is told from the
-    /// users: exported ones have a `user_id` with a provider (`auth0|1`), or
-    /// `identities`; those of the import format have neither, and belong to a
-    /// database.
+    /// A file holds one user per line (NDJSON), an array, `{"users": […]}`, or objects
+    /// over several lines, gzipped or not. The format is recognised by the users: exported
+    /// ones have a `user_id` with a provider (`auth0|1`), or `identities`; those of the
+    /// import format have neither, and belong to a database connection.
     ///
-    /// An export job of Auth0 writes the fields that it is asked for, in JSON. Ask for
-    /// user_id, email, email_verified, username, phone_number, phone_verified, name,
+    /// An export job of Auth0 writes the requested fields, in JSON. Request user_id, email, email_verified, username, phone_number, phone_verified, name,
     /// given_name, family_name, nickname, picture, created_at, updated_at, last_login,
     /// logins_count, last_ip, blocked, multifactor, identities, user_metadata and
-    /// app_metadata. Without `identities` the connection of each user is only
-    /// assumed, marked so, and settled by their first login; accounts that were linked
-    /// are missing. Without `email_verified`, `created_at` and `last_login` policies
-    /// link fewer accounts.
+    /// app_metadata. Without `identities` the connection of each user is assumed, marked
+    /// as assumed, and corrected at their first login; linked accounts are missing.
+    /// Without `email_verified`, `created_at` and `last_login`, policies link fewer
+    /// accounts.
     ///
-    /// `password_hash` and `custom_password_hash` are taken, of those kinds that a
-    /// login can be checked against. Tokens of identity providers never are.
+    /// `password_hash` and `custom_password_hash` are imported if the tenant supports
+    /// their algorithm. Tokens of identity providers are never imported.
     ///
-    /// Each user is imported wholly or not at all. A bad line is told with its place
-    /// and left out; if all are bad, the exit code is 2. An import that was
-    /// interrupted goes on where it stopped.
+    /// Each user is imported completely or not at all. An invalid line is reported with
+    /// its place and left out; if all lines are invalid, the exit code is 2. An
+    /// interrupted import continues where it stopped.
     Import(import::ImportArgs),
-    /// Write every user in Auth0's export or import format
+    /// Export every user in Auth0's export or import format
     Export(export::ExportArgs),
     /// Print one user
     Show(ShowArgs),
@@ -56,7 +53,7 @@ enum Command {
     Find(FindArgs),
     /// Refuse a user's logins
     Block(BlockArgs),
-    /// Let a blocked user in again
+    /// Allow a blocked user's logins again
     Unblock(BlockArgs),
     /// Link two users by hand
     Link(LinkArgs),
@@ -89,17 +86,7 @@ impl Args {
 impl ShowArgs {
     fn execute(self, ambient: &Ambient) -> Outcome {
         let directory = self.directory.open(Open::ReadOnly, ambient)?;
-        let stored = ids::user(&*directory, &self.user_id)?;
+        let stored = ids::find_user(&*directory, &self.user_id)?;
         print_json(&Json::pretty(&*stored.user).map_err(Exit::failed)?)
-    }
-}
-
-/// A progress bar, on a terminal only.
-fn bar(length: Option<u64>) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {bytes}  {elapsed} gone, {eta} to go");
-    let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }

@@ -13,8 +13,8 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The version, the commit that it was built of, the contract with plugins, and
-/// the wasmtime that runs them.
+/// Returns the version, the commit, the contract with plugins, and the version of
+/// wasmtime.
 pub(super) fn text() -> &'static str {
     &TEXT
 }

@@ -106,7 +106,7 @@ impl Line {
 
 impl Text {
     /// Creates a text of one line.
-    pub fn one(line: impl Into<Line>) -> Self {
+    pub fn from_line(line: impl Into<Line>) -> Self {
         Self { lines: vec![line.into()] }
     }
 

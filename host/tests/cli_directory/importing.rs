@@ -120,10 +120,10 @@ fn what_was_left_out_before_is_told_again() {
     let lines = format!("{SAML}\nnonsense\n");
     imported(&place, "users.ndjson", lines.as_bytes(), &[]);
     let told = imported(&place, "users.ndjson", lines.as_bytes(), &[]);
-    assert!(told.contains("1 left out before (--again tells them)"), "{told}");
+    assert!(told.contains("1 left out before (--again lists them)"), "{told}");
     let ran = import(&place, "users.ndjson", lines.as_bytes(), &["--strict"]);
     assert_eq!(ran.code, Some(2), "{}", ran.stdout);
-    assert!(ran.stderr.contains("has left 1 out; --again tells them"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("has left 1 out; --again lists them"), "{}", ran.stderr);
 }
 
 #[test]
@@ -322,10 +322,10 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     imported(&place, "first.ndjson", SAML.as_bytes(), &[]);
     let before = place.users();
     let dry = imported(&place, "users.ndjson", users.as_bytes(), &["--dry-run"]);
-    assert!(dry.starts_with("1 users would be added\n1 there already, just so\n"), "{dry}");
+    assert!(dry.starts_with("1 users would be added\n1 unchanged\n"), "{dry}");
     assert_eq!(place.users(), before);
     let told = imported(&place, "users.ndjson", users.as_bytes(), &[]);
-    assert!(told.starts_with("1 users added\n1 there already, just so\n"), "{told}");
+    assert!(told.starts_with("1 users added\n1 unchanged\n"), "{told}");
 }
 
 #[test]
@@ -352,12 +352,16 @@ fn a_broken_file_is_told_with_its_place() {
     let ran = import(&place, "one.json", b"[{\"name\": \"Test,\"nickname\": \"Test\"}]\n", &[]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("one.json, line 1, column 18: "), "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("; mend the file there, and import it again\n"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("; correct the file there, and import it again\n"), "{}", ran.stderr);
     let broken = format!("{{\"users\": [\n{SAML},\n{GOOGLE},\n{{\"user_id\" \"auth0|1\"}}]}}");
     let ran = import(&place, "two.json", broken.as_bytes(), &[]);
     assert!(ran.stderr.contains("two.json, line 4, column 12, behind user 2: "), "{}", ran.stderr);
     assert!(ran.stdout.starts_with("2 users added\n"), "{}", ran.stdout);
-    assert!(ran.stderr.contains("what stands before is imported: mend the file there"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the users before it are imported: correct the file there"),
+        "{}",
+        ran.stderr
+    );
     // A line that breaks off is a bad line, not the beginning of something longer.
     let lines = format!("{{\"user_id\": \"auth0|1\"\n{SAML}\n");
     let told = imported(&place, "lines.ndjson", lines.as_bytes(), &[]);

@@ -333,19 +333,20 @@ fn a_strict_import_ends_at_the_first_bad_line_and_goes_on_there() {
     place.write("users.ndjson", lines.as_bytes());
     let error = place.bad(&["users", "import", "users.ndjson", "--strict"], 2);
     assert!(
-        error.contains("users.ndjson, line 2, column 2: ") && error.contains("mend the file first"),
+        error.contains("users.ndjson, line 2, column 2: ")
+            && error.contains("correct the file, and import it again"),
         "{error}"
     );
     assert_eq!(place.users().lines().count(), 1);
     let told = place.good(&["users", "import", "users.ndjson"]);
     assert!(
-        told.starts_with("went on behind line 1, where an earlier import stopped\n1 users added\n"),
+        told.starts_with("continued after line 1, where an earlier import stopped\n1 users added\n"),
         "{told}"
     );
     let told = place.good(&["users", "import", "users.ndjson"]);
-    assert!(told.contains("the file is imported (--again imports it anew)"), "{told}");
+    assert!(told.contains("the file is imported (--again imports it from the start)"), "{told}");
     let told = place.good(&["users", "import", "users.ndjson", "--again"]);
-    assert!(told.contains("2 there already, just so"), "{told}");
+    assert!(told.contains("2 unchanged"), "{told}");
 }
 
 /// A trigger keeps the import from getting through its second batch: the kill
@@ -386,7 +387,7 @@ fn an_import_that_is_killed_goes_on_where_it_stopped() {
 
     assert_eq!(
         place.good(&["users", "import", "many.ndjson"]),
-        "went on behind line 20,000, where an earlier import stopped\n20,000 users added\n"
+        "continued after line 20,000, where an earlier import stopped\n20,000 users added\n"
     );
     assert_eq!(count(), 2 * BATCH);
 }
@@ -428,7 +429,7 @@ fn files_that_hold_no_users_are_refused_and_leave_no_database() {
         "{}",
         ran.stderr
     );
-    assert!(ran.stderr.contains("mend the file there, and import it again"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("correct the file there, and import it again"), "{}", ran.stderr);
 }
 
 #[test]

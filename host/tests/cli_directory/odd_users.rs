@@ -175,12 +175,12 @@ fn a_file_that_cannot_be_read_on_is_to_be_mended() {
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("its compressed data breaks off in the middle")
-            && ran.stderr.contains("mend the file first"),
+            && ran.stderr.contains("correct the file, and import it again"),
         "{}",
         ran.stderr
     );
     let ran = import(&Place::empty(), "users", format!("{SAML}\nnonsense\n").as_bytes(), &["--strict"]);
-    assert!(ran.stderr.contains("mend the file first"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("correct the file, and import it again"), "{}", ran.stderr);
 }
 
 #[test]

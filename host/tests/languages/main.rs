@@ -132,7 +132,7 @@ fn no_component_is_made_of_a_component() {
 
 #[test]
 fn no_component_is_made_of_a_module_without_a_world() {
-    no_component_is_made_of(Some(b"\0asm\x01\0\0\0"), "no world is in it");
+    no_component_is_made_of(Some(b"\0asm\x01\0\0\0"), "it contains no world");
 }
 
 #[test]

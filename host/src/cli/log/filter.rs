@@ -1,4 +1,4 @@
-//! Which events are logged: `LIGATURE_LOG`.
+//! The filter of log events: `LIGATURE_LOG`.
 
 use tracing_subscriber::EnvFilter;
 
@@ -9,23 +9,23 @@ pub(super) const VARIABLE: &str = "LIGATURE_LOG";
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// The program's own parts, as its lines name them.
+/// The program's parts, as log lines name them.
 const PARTS: [&str; 5] = ["audit", "http", "login", "plugin", "ligature_host"];
 
-/// Libraries that tell of what they do.
+/// The libraries that log.
 const LIBRARIES: [&str; 7] =
     ["h2", "hyper", "postgres", "tokio_postgres", "tower_http", "wasmtime", "wasmtime_wasi"];
 
-/// The filter that a text stands for. Where it names no level for all, that is
-/// `info`: what is said of one part silences no other.
+/// Parses a filter. If it sets no level for all parts, that level is `info`, so that a
+/// level for one part does not silence the others.
 ///
 /// # Errors
 ///
-/// The part that is none, and what was probably meant. The library takes any
-/// word for the name of a part of the program, and then logs nothing else.
-pub(super) fn read(text: &str) -> Result<EnvFilter, String> {
+/// An unknown part or level, with the most similar one. The library would accept any word
+/// as a part, and then log nothing else.
+pub(super) fn parse(text: &str) -> Result<EnvFilter, String> {
     let mut has_level = false;
-    // Those with fields hold commas of their own: the library alone reads them.
+    // Filters of fields may contain commas; only the library parses them.
     if !text.contains('[') {
         for directive in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
             let (part, level) = match directive.rsplit_once('=') {
@@ -33,10 +33,10 @@ pub(super) fn read(text: &str) -> Result<EnvFilter, String> {
                 None => (None, directive),
             };
             if !is_level(level) {
-                return Err(no_level(part, level));
+                return Err(unknown_level(part, level));
             }
             if let Some(part) = part.filter(|part| !is_part(part)) {
-                return Err(no_part(part));
+                return Err(unknown_part(part));
             }
             has_level |= part.is_none();
         }
@@ -49,13 +49,13 @@ fn is_level(text: &str) -> bool {
     LEVELS.iter().any(|level| level.eq_ignore_ascii_case(text))
 }
 
-/// Whether events can be of this part: those of a module are of its crate.
+/// Returns whether this part logs. A module belongs to its crate.
 fn is_part(part: &str) -> bool {
     let part = part.split("::").next().unwrap_or(part);
     PARTS.contains(&part) || LIBRARIES.contains(&part)
 }
 
-fn no_part(part: &str) -> String {
+fn unknown_part(part: &str) -> String {
     let known = PARTS.into_iter().chain(LIBRARIES);
     let meant = nearest(part, known).map(|it| format!("; did you mean `{it}`?")).unwrap_or_default();
     format!(
@@ -65,7 +65,7 @@ fn no_part(part: &str) -> String {
     )
 }
 
-fn no_level(part: Option<&str>, level: &str) -> String {
+fn unknown_level(part: Option<&str>, level: &str) -> String {
     let meant = match nearest(&level.to_ascii_lowercase(), LEVELS.into_iter()) {
         Some(nearest) => format!("; did you mean `{nearest}`?"),
         None if part.is_none() && is_part(level) => {
@@ -78,11 +78,11 @@ fn no_level(part: Option<&str>, level: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::parse;
 
     #[test]
     fn a_word_that_is_no_level_is_refused() {
-        let refused = |text| read(text).map(|filter| filter.to_string()).unwrap_err();
+        let refused = |text| parse(text).map(|filter| filter.to_string()).unwrap_err();
         let levels = "expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`";
         assert_eq!(
             refused("debgu"),
@@ -112,7 +112,7 @@ mod tests {
             ("hyper=off", "hyper=off,info"),
             ("warn,hyper=trace", "hyper=trace,warn"),
         ] {
-            assert_eq!(read(text).unwrap().to_string(), filter, "{text}");
+            assert_eq!(parse(text).unwrap().to_string(), filter, "{text}");
         }
     }
 }

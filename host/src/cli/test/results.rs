@@ -1,67 +1,68 @@
-//! The results of cases: for programs, and for readers of JUnit.
+//! The results of cases, as JSON and as JUnit XML.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
-use super::super::Exit;
-use super::super::output_file::{OutputFile, Readers};
+use crate::cli::Exit;
+use crate::cli::output_file::{OutputFile, Readers};
 use crate::terminal::escape;
 
-/// One case.
+/// The result of one case.
 #[derive(Debug, Serialize)]
-pub(super) struct Tested {
-    /// Its file.
+pub(super) struct CaseResult {
+    /// The case file.
     pub(super) file: String,
-    /// Its title; empty where it cannot be read.
+    /// The case's title; empty if the case cannot be read.
     pub(super) title: String,
-    /// The result.
-    pub(super) verdict: Verdict,
-    /// The fault, with the lines that differ.
+    /// Whether the case passed.
+    #[serde(rename = "verdict")]
+    pub(super) status: CaseStatus,
+    /// The fault, with the differing lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
-    /// The time it took, in milliseconds.
+    /// The duration, in milliseconds.
     pub(super) ms: u64,
 }
 
-/// The result of a case.
+/// Whether a case passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Verdict {
-    /// It is decided as its snapshot says.
+pub(super) enum CaseStatus {
+    /// The decision is the same as in the snapshot.
     Passed,
-    /// Its snapshot was written.
+    /// The snapshot was written.
     Written,
-    /// It is decided otherwise, has no snapshot, or its plugin failed.
+    /// The decision differs, there is no snapshot, or the plugin failed.
     Failed,
-    /// It cannot be read.
+    /// The case cannot be read.
     Unreadable,
 }
 
-/// All cases of a command.
+/// The results of all cases.
 #[derive(Debug, Serialize)]
 pub(super) struct Results {
     pub(super) passed: usize,
     pub(super) failed: usize,
     pub(super) written: usize,
     pub(super) ms: u64,
-    pub(super) cases: Vec<Tested>,
+    pub(super) cases: Vec<CaseResult>,
 }
 
 impl Results {
-    pub(super) fn of(cases: Vec<Tested>, took: Duration) -> Self {
-        let count = |verdict| cases.iter().filter(|it| it.verdict == verdict).count();
+    pub(super) fn new(cases: Vec<CaseResult>, took: Duration) -> Self {
+        let count = |status| cases.iter().filter(|it| it.status == status).count();
         let (written, failed) =
-            (count(Verdict::Written), count(Verdict::Failed) + count(Verdict::Unreadable));
+            (count(CaseStatus::Written), count(CaseStatus::Failed) + count(CaseStatus::Unreadable));
         Self { passed: cases.len() - failed, failed, written, ms: milliseconds(took), cases }
     }
 
-    pub(super) fn has(&self, verdict: Verdict) -> bool {
-        self.cases.iter().any(|it| it.verdict == verdict)
+    pub(super) fn has(&self, status: CaseStatus) -> bool {
+        self.cases.iter().any(|it| it.status == status)
     }
 
-    /// Writes them as JUnit's XML.
+    /// Writes the results as JUnit XML.
     ///
     /// # Errors
     ///
@@ -69,20 +70,20 @@ impl Results {
     pub(super) fn write_junit(&self, file: &OutputFile) -> Result<(), Exit> {
         let mut suite = TestSuite::new("ligature test");
         for case in &self.cases {
-            let status = match (case.verdict, &case.message) {
-                (Verdict::Passed | Verdict::Written, _) => TestCaseStatus::success(),
-                (verdict, message) => {
-                    let kind = if verdict == Verdict::Unreadable {
+            let status = match (case.status, &case.message) {
+                (CaseStatus::Passed | CaseStatus::Written, _) => TestCaseStatus::success(),
+                (status, message) => {
+                    let kind = if status == CaseStatus::Unreadable {
                         NonSuccessKind::Error
                     } else {
                         NonSuccessKind::Failure
                     };
-                    let mut status = TestCaseStatus::non_success(kind);
-                    // Characters that XML cannot hold are escaped, as in a terminal.
+                    let mut test_status = TestCaseStatus::non_success(kind);
+                    // XML cannot hold some characters; they are escaped as on a terminal.
                     let lines: Vec<_> = message.iter().flat_map(|it| it.lines()).map(escape).collect();
-                    status.set_message(lines.first().map_or("", |it| it).trim().to_owned());
-                    status.set_description(lines.join("\n"));
-                    status
+                    test_status.set_message(lines.first().map_or("", |it| it).trim().to_owned());
+                    test_status.set_description(lines.join("\n"));
+                    test_status
                 }
             };
             let name = if case.title.is_empty() { &case.file } else { &case.title };
@@ -94,7 +95,7 @@ impl Results {
         report.set_time(Duration::from_millis(self.ms)).add_test_suite(suite);
         let written = report.to_string().map_err(anyhow::Error::from);
         let text = written.map_err(Exit::failed)?;
-        file.replace(Readers::Others, |out| {
+        file.replace(Readers::Everyone, |out| {
             out.write_all(text.as_bytes()).map_err(|error| file.unwritable(&error))
         })
     }

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::bar;
+use super::progress::new_progress_bar;
 use crate::ambient::Ambient;
 use crate::cli::directory::DirectoryArgs;
 use crate::cli::output_file::{OutputFile, Readers};
@@ -20,21 +20,19 @@ use crate::transfer::{self, Counts, ExportError, Exported, Format};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users export users.ndjson.gz --directory sqlite:users.db")]
 pub(super) struct ExportArgs {
-    /// The file to make, gzipped if its name ends in `.gz`; standard output if
-    /// left out
+    /// The file to write, gzipped if its name ends in `.gz`; standard output by default
     file: Option<PathBuf>,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// `export`: one user object a line; `import`: an array of database users
+    /// `export`: one user object per line; `import`: an array of database users
     #[arg(long, value_enum, default_value_t = FormatArg::Export)]
     format: FormatArg,
-    /// With `--format import`: only the users of this database
+    /// With `--format import`: only the users of this database connection
     #[arg(long, value_name = "NAME")]
     connection: Option<String>,
-    /// Write everything: users, the hashes of their passwords, and the journal with
-    /// what links have destroyed, for `users import --whole` into another directory.
-    /// Only the file's owner may read it. What is encrypted with --journal-key stays
-    /// so
+    /// Write everything, for `users import --whole` into another directory: users, their
+    /// password hashes, and the journal with the data that links have removed. Only the
+    /// file's owner can read it. Data that is encrypted with --journal-key stays encrypted
     #[arg(long, requires = "file", conflicts_with_all = ["format", "connection"])]
     whole: bool,
 }
@@ -62,18 +60,18 @@ impl ExportArgs {
                 Err(ExportError::Unwritable(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                     Ok(())
                 }
-                exported => exported.map(drop).map_err(unexported),
+                exported => exported.map(drop).map_err(export_error),
             };
         };
-        let out = OutputFile::at(file, &self.directory.spared()?)?;
-        let bar = bar(None);
-        let exported = write_to(&out, file, |out| {
+        let out = OutputFile::new(file, &self.directory.protected_files()?)?;
+        let bar = new_progress_bar(None);
+        let exported = write_file(&out, file, |out| {
             transfer::export(&*directory, &format, out, |users| bar.set_position(users))
         })?;
         bar.finish_and_clear();
         let dropped = match format {
             Format::Export => String::new(),
-            Format::Import(_) => dropped(&exported),
+            Format::Import(_) => describe_dropped(&exported),
         };
         print_line(format!("{} users written to {}{dropped}", thousands(exported.users), file.display()))
     }
@@ -82,10 +80,10 @@ impl ExportArgs {
 impl ExportArgs {
     fn export_whole(&self, ambient: &Ambient) -> Outcome {
         let Some(file) = &self.file else { return Ok(()) };
-        let out = OutputFile::at(file, &self.directory.spared()?)?;
+        let out = OutputFile::new(file, &self.directory.protected_files()?)?;
         let directory = self.directory.open_database(Open::ReadOnly, ambient)?;
         let Counts { users, credentials, entries } =
-            write_to(&out, file, |out| transfer::export_whole(&directory, out))?;
+            write_file(&out, file, |out| transfer::export_whole(&directory, out))?;
         print_line(format!(
             "{} users, {} logins and {} entries of the journal written to {}, which holds hashes of passwords",
             thousands(users),
@@ -96,15 +94,15 @@ impl ExportArgs {
     }
 }
 
-/// Writes a file, gzipped if its name says so.
-fn write_to<T>(
+/// Writes a file, gzipped if its name ends in `.gz`.
+fn write_file<T>(
     file: &OutputFile,
     name: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<T, ExportError>,
 ) -> Result<T, Exit> {
     let unwritten = |error| match error {
         ExportError::Unwritable(error) => file.unwritable(&error),
-        error @ ExportError::Directory(_) => unexported(error),
+        error @ ExportError::Directory(_) => export_error(error),
     };
     file.replace(Readers::Owner, |out| {
         if name.extension().is_none_or(|extension| extension != "gz") {
@@ -117,12 +115,12 @@ fn write_to<T>(
     })
 }
 
-/// The parts of a user that the import format does not hold.
-fn dropped(exported: &Exported) -> String {
+/// Describes the data that the import format cannot hold.
+fn describe_dropped(exported: &Exported) -> String {
     let mut told = String::new();
     if exported.left_out > 0 {
         let users = thousands(exported.left_out);
-        told.push_str(&format!("; {users} are no users of the database, and were left out"));
+        told.push_str(&format!("; {users} are not users of a database, and were left out"));
     }
     told.push_str("; the format holds no passwords, dates, logins, roles and organizations");
     if exported.identities > 0 {
@@ -131,13 +129,13 @@ fn dropped(exported: &Exported) -> String {
     if exported.connections.len() > 1 {
         let names: Vec<String> = exported.connections.iter().map(|name| format!("`{name}`")).collect();
         told.push_str(&format!(
-            "; it does not tell of which database each is ({}): --connection writes those of one",
+            "; it does not name the database of each user ({}): --connection writes those of one",
             names.join(", ")
         ));
     }
     told
 }
 
-fn unexported(error: ExportError) -> Exit {
+fn export_error(error: ExportError) -> Exit {
     Exit::failed(anyhow!("{}", mask_addresses(&error.to_string())))
 }

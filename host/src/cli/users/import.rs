@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use super::bar;
+use super::progress::new_progress_bar;
 use crate::ambient::Ambient;
 use crate::cli::directory::DirectoryArgs;
 use crate::cli::output_file::OutputFile;
@@ -24,33 +24,33 @@ pub(super) struct ImportArgs {
     file: PathBuf,
     #[command(flatten)]
     directory: DirectoryArgs,
-    /// The connection of users that name none. If left out, it is assumed:
-    /// Username-Password-Authentication for database users, otherwise what the id
-    /// names
+    /// The connection of users that name none. By default, it is assumed:
+    /// Username-Password-Authentication for database users, otherwise the provider in the
+    /// id
     #[arg(long, value_name = "NAME")]
     connection: Option<String>,
-    /// Replace users that are there already, instead of telling them as bad
+    /// Replace existing users, instead of reporting them as invalid
     #[arg(long)]
     replace: bool,
-    /// End at the first bad line
+    /// Stop at the first invalid line
     #[arg(long)]
     strict: bool,
-    /// Begin at the first line, whatever an earlier import of the file has done
+    /// Start at the first line, even if an earlier import of the file stopped later
     #[arg(long)]
     again: bool,
-    /// Say what would be imported, and write nothing
+    /// Report what would be imported, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Write the users that are left out to this file, each as it stands behind a
-    /// comment with the reason. Once they are mended, it can be imported. Only its
-    /// owner may read it: there may be hashes of passwords in it
+    /// Write the users that are left out to this file, each unchanged after a comment with
+    /// the reason. Once corrected, the file can be imported. Only its owner can read it,
+    /// because it may contain password hashes
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     rejects: Option<PathBuf>,
     /// Print JSON instead of lines
     #[arg(long)]
     json: bool,
-    /// Move everything that `users export --whole` has written into an empty
-    /// directory: users, passwords and journal, all of it or nothing
+    /// Import everything that `users export --whole` has written into an empty directory:
+    /// users, passwords and journal, all or nothing
     #[arg(long, conflicts_with_all = ["connection", "replace", "strict", "again", "dry_run", "rejects"])]
     whole: bool,
 }
@@ -66,8 +66,9 @@ impl ImportArgs {
                 cut(name, 40)
             )));
         }
-        // The file first: a mistyped name shall leave no empty database behind.
-        let bar = bar(None);
+        // The file is opened first, so that a mistyped name does not create an empty
+        // database.
+        let bar = new_progress_bar(None);
         let counted = bar.clone();
         let file =
             UsersFile::open(&self.file, move |raw| counted.wrap_read(raw)).map_err(Exit::unreadable)?;
@@ -75,7 +76,7 @@ impl ImportArgs {
             bar.set_length(length);
         }
         let fingerprint = if self.again { None } else { file.fingerprint().map_err(Exit::unreadable)? };
-        let rejects = self.rejects.as_deref().map(|rejects| self.place_of_rejects(rejects)).transpose()?;
+        let rejects = self.rejects.as_deref().map(|rejects| self.check_rejects_file(rejects)).transpose()?;
         let directory = self.open(ambient)?;
         let mut how = Import {
             connection: self.connection.clone(),
@@ -86,19 +87,19 @@ impl ImportArgs {
         };
         how.resume = fingerprint.map(|fingerprint| how.name_of(&fingerprint));
         if let (Some(out), Some(name)) = (&rejects, &self.rejects) {
-            how.rejects = Some(self.begin_rejects((name, out), how.resume.as_deref(), &*directory)?);
+            how.rejects = Some(self.open_rejects((name, out), how.resume.as_deref(), &*directory)?);
         }
         let goes_on = how.resume.is_some() && !self.dry_run;
         let (summary, ended) = transfer::import(&*directory, file, how);
         bar.finish_and_clear();
         if self.json {
-            print_json(&Json::pretty(&for_programs(&summary, ended.is_ok())).map_err(Exit::failed)?)?;
+            print_json(&Json::pretty(&summary_json(&summary, ended.is_ok())).map_err(Exit::failed)?)?;
         } else {
-            print(&self.told(&summary, ended.is_ok()))?;
+            print(&self.format_summary(&summary, ended.is_ok()))?;
         }
         match ended {
-            Err(error) => Err(self.ended(error, &summary, goes_on)),
-            Ok(()) => self.judged(&summary),
+            Err(error) => Err(self.explain_end(error, &summary, goes_on)),
+            Ok(()) => self.check_summary(&summary),
         }
     }
 
@@ -121,7 +122,7 @@ impl ImportArgs {
         ))
     }
 
-    /// The directory. A dry run of one that is not there yet is one of an empty one.
+    /// Opens the directory. A dry run uses an empty one if it does not exist yet.
     fn open(&self, ambient: &Ambient) -> Result<Arc<dyn Administration>, Exit> {
         if !self.dry_run {
             return self.directory.open(Open::Create, ambient);
@@ -132,18 +133,18 @@ impl ImportArgs {
         self.directory.open(Open::DryRun, ambient)
     }
 
-    fn place_of_rejects(&self, name: &Path) -> Result<OutputFile, Exit> {
-        let spared = self.directory.spared()?.and(&self.file, "the file that is imported");
-        let out = OutputFile::at(name, &spared)?;
+    fn check_rejects_file(&self, name: &Path) -> Result<OutputFile, Exit> {
+        let protected = self.directory.protected_files()?.with_file(&self.file, "the file that is imported");
+        let out = OutputFile::new(name, &protected)?;
         if out.holds_something() && (self.again || self.directory.is_missing_file()?) {
-            return Err(held_already(name));
+            return Err(rejects_in_use(name));
         }
         Ok(out)
     }
 
-    /// The file for users that are left out. What it holds is kept: an import that
-    /// goes on writes behind it, and another one does not begin.
-    fn begin_rejects(
+    /// Opens the file for users that are left out. Its content is kept: an import that is
+    /// continued appends to it, and any other import is refused.
+    fn open_rejects(
         &self,
         (name, out): (&Path, &OutputFile),
         resume: Option<&str>,
@@ -153,13 +154,13 @@ impl ImportArgs {
         if goes_on {
             let done = resume.map(|resume| directory.import_progress(resume)).transpose()?;
             if done.is_none_or(|done| done == 0) {
-                return Err(held_already(name));
+                return Err(rejects_in_use(name));
             }
         }
         Ok(Rejects::to(name, out.append()?, goes_on))
     }
 
-    fn ended(&self, error: ImportError, summary: &Summary, goes_on: bool) -> Exit {
+    fn explain_end(&self, error: ImportError, summary: &Summary, goes_on: bool) -> Exit {
         let file = self.file.display();
         let words = error.to_string();
         let words = mask_addresses(&words);
@@ -167,15 +168,17 @@ impl ImportArgs {
         let so = match (&error, self.dry_run) {
             (_, true) => "",
             (ImportError::Read(ReadError::Broken { .. }), _) if has_some => {
-                "; what stands before is imported: mend the file there, and import it again"
+                "; the users before it are imported: correct the file there, and import it again"
             }
-            (ImportError::Read(ReadError::Broken { .. }), _) => "; mend the file there, and import it again",
+            (ImportError::Read(ReadError::Broken { .. }), _) => {
+                "; correct the file there, and import it again"
+            }
             (ImportError::Read(ReadError::Foreign { .. } | ReadError::NoUsers { .. }), _) => "",
             (ImportError::Read(ReadError::Unreadable { .. }) | ImportError::Bad { .. }, _) => {
-                "; what was imported before is there: mend the file first, and import it again"
+                "; the users before it are imported: correct the file, and import it again"
             }
-            _ if goes_on => "; what was imported before is there, and the same command goes on behind it",
-            _ => "; what was imported before is there",
+            _ if goes_on => "; the users before it are imported, and the same command continues after them",
+            _ => "; the users before it are imported",
         };
         match error {
             ImportError::Directory { .. } => Exit::failed(anyhow!("{file}, {words}{so}")),
@@ -185,8 +188,8 @@ impl ImportArgs {
         }
     }
 
-    /// Whether an import that came to its end brought what was wanted.
-    fn judged(&self, summary: &Summary) -> Outcome {
+    /// Checks whether a complete import imported enough.
+    fn check_summary(&self, summary: &Summary) -> Outcome {
         let file = self.file.display();
         let taken = summary.added + summary.replaced + summary.same;
         if summary.resumed_behind == 0 && taken == 0 && summary.bad > 0 {
@@ -195,29 +198,31 @@ impl ImportArgs {
         if self.strict && summary.left_out_before > 0 {
             let before = thousands(summary.left_out_before);
             return Err(Exit::unreadable(anyhow!(
-                "{file}: an earlier import, without --strict, has left {before} out; --again tells them"
+                "{file}: an earlier import, without --strict, has left {before} out; --again lists them"
             )));
         }
         Ok(())
     }
 
-    /// The result of an import, for people.
-    fn told(&self, summary: &Summary, whole: bool) -> Text {
+    /// Formats the result of an import, for people.
+    fn format_summary(&self, summary: &Summary, whole: bool) -> Text {
         let mut told = Text::default();
         let mut line = |text: String| told.line(text);
         if summary.resumed_behind > 0 {
             line(format!(
-                "went on behind {} {}, where an earlier import stopped",
+                "continued after {} {}, where an earlier import stopped",
                 summary.unit,
                 thousands(summary.resumed_behind)
             ));
             if summary.left_out_before > 0 {
-                line(format!("{} left out before (--again tells them)", thousands(summary.left_out_before)));
+                line(format!("{} left out before (--again lists them)", thousands(summary.left_out_before)));
             }
         }
         let seen = summary.added + summary.replaced + summary.same + summary.bad;
         if summary.resumed_behind > 0 && seen == 0 && whole {
-            line("there is nothing behind it: the file is imported (--again imports it anew)".to_owned());
+            line(
+                "nothing comes after it: the file is imported (--again imports it from the start)".to_owned(),
+            );
             return told;
         }
         let would = if self.dry_run { "would be " } else { "" };
@@ -225,7 +230,7 @@ impl ImportArgs {
         let was = if self.dry_run { "would be" } else { "was" };
         let others = [
             (summary.replaced, format!("{would}replaced")),
-            (summary.same, "there already, just so".to_owned()),
+            (summary.same, "unchanged".to_owned()),
             (summary.bad, format!("{would}left out")),
         ];
         for (count, what) in others.iter().filter(|(count, _)| *count > 0) {
@@ -255,15 +260,15 @@ impl ImportArgs {
     }
 }
 
-fn held_already(rejects: &Path) -> Exit {
+fn rejects_in_use(rejects: &Path) -> Exit {
     Exit::unreadable(anyhow!(
         "{}: it holds users of an earlier import already; name another file for --rejects, or remove it",
         rejects.display()
     ))
 }
 
-/// The result of an import, for programs.
-fn for_programs(summary: &Summary, is_whole: bool) -> Value {
+/// Formats the result of an import, as JSON.
+fn summary_json(summary: &Summary, is_whole: bool) -> Value {
     let told = |(place, why): &(_, String)| json!({ "place": format!("{place}"), "why": why });
     let left_out = |(field, users, why, first): &(_, _, _, _)| json!({ "field": field, "users": users, "why": why, "first": format!("{first}") });
     json!({

@@ -1,4 +1,4 @@
-//! The policies that decide the logins of a command.
+//! The policies by which a command decides logins.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::Exit;
-use super::plugin::{PluginArgs, few_logins, while_compiling};
+use super::plugin::{PluginArgs, options_for_few_logins, while_compiling};
 use crate::ambient::Ambient;
 use crate::harness::{Case, NamedPolicy};
 use crate::limits::Limits;
@@ -15,59 +15,59 @@ use crate::policies::{PoliciesFile, Policy, PolicyDocument, Source, SourceError}
 use crate::reading::{read_text, shown};
 use crate::sandbox::{Cancel, Options, Plugin};
 
-/// Several policies instead of one.
+/// The option for several policies.
 #[derive(Debug, clap::Args)]
 pub(super) struct PoliciesArgs {
     /// Several policies in order, instead of one plugin: a TOML file with tables
-    /// `[[policy]]`. The first that does not let the login proceed decides
+    /// `[[policy]]`. The first policy that does not let the login proceed decides
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plugin", "limits", "wasi"])]
     policies: Option<PathBuf>,
 }
 
-/// The policy and the time that take the place of a case's own.
+/// The options that override a case's policy and time.
 #[derive(Debug, clap::Args)]
-pub(super) struct InPlaceArgs {
-    /// The policy document, in place of a case's own; the plugin's defaults for
-    /// an event if left out
+pub(super) struct OverrideArgs {
+    /// The policy document, instead of the case's own. The default for an event: the
+    /// plugin's defaults
     #[arg(long, value_name = "FILE", conflicts_with = "policies")]
     policy: Option<PathBuf>,
-    /// The login's time, such as 2026-11-21T10:00:00Z, in place of a case's own;
-    /// now for an event if left out
+    /// The login's time, such as 2026-11-21T10:00:00Z, instead of the case's own. The
+    /// default for an event: now
     #[arg(long, value_name = "TIME")]
     now: Option<Timestamp>,
 }
 
-/// The same, read.
-pub(super) struct InPlace {
+/// The overriding policy and time.
+pub(super) struct Overrides {
     pub(super) policy: Option<PolicyDocument>,
     pub(super) now: Option<Timestamp>,
 }
 
-impl InPlaceArgs {
-    pub(super) fn read(&self) -> Result<InPlace, Exit> {
+impl OverrideArgs {
+    pub(super) fn read(&self) -> Result<Overrides, Exit> {
         let policy =
             self.policy.as_deref().map(PolicyDocument::read).transpose().map_err(Exit::unreadable)?;
-        Ok(InPlace { policy, now: self.now })
+        Ok(Overrides { policy, now: self.now })
     }
 }
 
 /// The policies that decide, loaded once for all logins of a command.
-pub(super) enum Deciding {
+pub(super) enum PolicySet {
     /// One plugin, with each case's own policy document.
     Plugin(Arc<Plugin>),
-    /// Those of a policies file.
+    /// The policies of a policies file, in order.
     InOrder(Vec<Policy>),
 }
 
-impl Deciding {
-    /// Loads the policies that the flags name.
+impl PolicySet {
+    /// Loads the policies that the options name.
     pub(super) fn load(args: &PluginArgs, several: &PoliciesArgs, ambient: &Ambient) -> Result<Self, Exit> {
-        let options = few_logins();
+        let options = options_for_few_logins();
         let Some(file) = &several.policies else {
             let sandbox = args.start(options, ambient)?;
             return Ok(Self::Plugin(Arc::new(args.load(&sandbox)?)));
         };
-        let PoliciesFile { limits, policy } = read(file)?;
+        let PoliciesFile { limits, policy } = read_policies_file(file)?;
         if policy.is_empty() {
             return Err(Exit::unreadable(anyhow!("{}: there is no [[policy]] in it", file.display())));
         }
@@ -78,7 +78,7 @@ impl Deciding {
         Ok(Self::InOrder(loaded?))
     }
 
-    /// The limits that a page about a login shows.
+    /// The limits that the page about a login shows.
     pub(super) fn limits(&self) -> Limits {
         match self {
             Self::Plugin(plugin) => plugin.limits().clone(),
@@ -88,23 +88,23 @@ impl Deciding {
         }
     }
 
-    /// Reads a case, and finds the policies that decide it. Each has taken its
+    /// Reads a case, and finds the policies that decide it. Each plugin has accepted its
     /// policy document.
-    pub(super) fn case(&self, file: &Path, in_place: &InPlace) -> Result<(Case, Vec<Policy>), Exit> {
+    pub(super) fn read_case(&self, file: &Path, overrides: &Overrides) -> Result<(Case, Vec<Policy>), Exit> {
         let mut case = Case::read(file).map_err(Exit::unreadable)?;
-        if let Some(policy) = &in_place.policy {
+        if let Some(policy) = &overrides.policy {
             case.policy = policy.clone();
         }
-        case.now = in_place.now.unwrap_or(case.now);
-        let policies = self.policies_of(&case)?;
+        case.now = overrides.now.unwrap_or(case.now);
+        let policies = self.policies_of_case(&case)?;
         Ok((case, policies))
     }
 
-    fn policies_of(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
+    fn policies_of_case(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
         let file = shown(&case.file);
         match self {
             Self::Plugin(plugin) => match case.policies.first() {
-                None => Ok(vec![with_policy(plugin, &case.policy)?]),
+                None => Ok(vec![policy_of_plugin(plugin, &case.policy)?]),
                 Some(named) => Err(Exit::unreadable(anyhow!(
                     "{file}: it names the policy `{}`; --policies FILE says which plugin that is",
                     named.name
@@ -114,9 +114,9 @@ impl Deciding {
                 "{file}: it has a `policy`; with --policies it is to say under `policies` whose settings they are"
             ))),
             Self::InOrder(all) if case.policies.is_empty() => Ok(all.clone()),
-            Self::InOrder(_) if twice(&case.policies).is_some() => Err(Exit::unreadable(anyhow!(
+            Self::InOrder(_) if find_duplicate(&case.policies).is_some() => Err(Exit::unreadable(anyhow!(
                 "{file}: it names the policy `{}` twice",
-                twice(&case.policies).unwrap_or_default()
+                find_duplicate(&case.policies).unwrap_or_default()
             ))),
             Self::InOrder(all) => {
                 let find = |name: &str| {
@@ -144,29 +144,29 @@ impl Deciding {
         }
     }
 
-    /// The policies of a login outside of a case. The document is for the one
-    /// plugin; the policies of a file have their own.
-    pub(super) fn policies(&self, document: Option<PolicyDocument>) -> Result<Vec<Policy>, Exit> {
+    /// Returns the policies of a login that is not a case. The document is for the one
+    /// plugin; the policies of a policies file have their own.
+    pub(super) fn policies_of_event(&self, document: Option<PolicyDocument>) -> Result<Vec<Policy>, Exit> {
         match self {
-            Self::Plugin(plugin) => Ok(vec![with_policy(plugin, &document.unwrap_or_default())?]),
+            Self::Plugin(plugin) => Ok(vec![policy_of_plugin(plugin, &document.unwrap_or_default())?]),
             Self::InOrder(all) => Ok(all.clone()),
         }
     }
 }
 
-/// The first name that stands there a second time.
-fn twice(named: &[NamedPolicy]) -> Option<&str> {
+/// Returns the first name that occurs twice.
+fn find_duplicate(named: &[NamedPolicy]) -> Option<&str> {
     let is_again =
         |(index, it): &(usize, &NamedPolicy)| named[..*index].iter().any(|before| before.name == it.name);
     named.iter().enumerate().find(is_again).map(|(_, it)| it.name.as_str())
 }
 
-fn with_policy(plugin: &Arc<Plugin>, document: &PolicyDocument) -> Result<Policy, Exit> {
+fn policy_of_plugin(plugin: &Arc<Plugin>, document: &PolicyDocument) -> Result<Policy, Exit> {
     let settings = document.check(plugin)?;
     Ok(Policy { name: plugin.name().into(), plugin: plugin.clone(), settings, warnings: Arc::default() })
 }
 
-fn read(file: &Path) -> Result<PoliciesFile, Exit> {
+fn read_policies_file(file: &Path) -> Result<PoliciesFile, Exit> {
     let text = read_text(file).map_err(Exit::unreadable)?;
     PoliciesFile::parse(file, &text).map_err(Exit::unreadable)
 }

@@ -1,7 +1,6 @@
-//! Lines on their way to where the log is written. Whoever logs waits for no
-//! reader that does not read, and for no disk that is full: what cannot be
-//! written is dropped and counted, and the log says so once it can be written
-//! again.
+//! The writer of log lines: a queue and a thread. Logging does not wait for a reader that
+//! does not read, or for a full disk. LogWriter that cannot be written are dropped and
+//! counted, and the log reports their number as soon as it can be written again.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
@@ -10,25 +9,25 @@ use std::time::Duration;
 
 use crate::tenant::MissingLines;
 
-/// The lines that wait for a slow reader.
-const BYTES: usize = 1 << 20;
-/// How long whoever logs waits for the line to be written. A line that tells of
-/// an answer is there before the answer is, as long as the log is written at all.
+/// The most bytes of lines that wait for a slow reader.
+const MAX_BYTES: usize = 1 << 20;
+/// The time for which logging waits until its line is written. As long as the log can be
+/// written, the line about a response is written before the response is sent.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// How long the last lines are waited for at the end.
+/// The time to wait for the last lines at the end.
 const FLUSH: Duration = Duration::from_secs(1);
-/// How often a log that cannot be written is tried again where nothing comes.
-const AGAIN: Duration = Duration::from_secs(1);
+/// The interval for retrying to report missing lines, if no new line comes.
+const RETRY: Duration = Duration::from_secs(1);
 
-/// The way to the log; every copy leads to the same one.
+/// The writer of log lines. Clones share the queue.
 #[derive(Clone)]
-pub(super) struct Lines(Arc<Shared>);
+pub(super) struct LogWriter(Arc<Shared>);
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// Lines have come.
+    /// Signals that a line was queued.
     came: Condvar,
-    /// A line was written, or could not be.
+    /// Signals that a line was written or dropped.
     done: Condvar,
     missing: MissingLines,
 }
@@ -36,50 +35,50 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Item>,
-    /// The lines that wait.
+    /// The bytes of the waiting lines.
     bytes: usize,
-    /// Lines that have come, and those of them that are done with.
+    /// The number of lines that were queued, and of those written or dropped.
     came: u64,
     done: u64,
-    /// Lines that found no room, behind all that wait.
+    /// The number of lines without room, after those that wait.
     missing: u64,
-    /// Whether nobody waits for lines to be written, because they are not.
+    /// Whether logging no longer waits, because lines are not being written.
     is_stuck: bool,
 }
 
 enum Item {
     Line(Vec<u8>),
-    /// So many lines are missing here.
+    /// The number of lines that are missing at this position.
     Missing(u64),
 }
 
-impl Lines {
-    /// Writes to `out` from now on. `told` is the line that says how many are
-    /// missing.
-    pub(super) fn to(
+impl LogWriter {
+    /// Starts the thread that writes to `out`. `format_missing` formats the line about
+    /// missing lines.
+    pub(super) fn start(
         out: impl Write + Send + 'static,
         missing: MissingLines,
-        told: impl Fn(u64) -> Vec<u8> + Send + 'static,
+        format_missing: impl Fn(u64) -> Vec<u8> + Send + 'static,
     ) -> io::Result<Self> {
         let shared =
             Arc::new(Shared { queue: Mutex::default(), came: Condvar::new(), done: Condvar::new(), missing });
         let lines = Self(shared.clone());
-        let told = Box::new(told);
-        let mut log = Log { out, told, missing: shared.missing.clone(), lost: 0, is_cut: false };
+        let format_missing = Box::new(format_missing);
+        let mut log = Sink { out, format_missing, missing: shared.missing.clone(), lost: 0, is_cut: false };
         std::thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_to(&mut log))?;
         Ok(lines)
     }
 
-    /// Takes a line. Never fails.
-    pub(super) fn put(&self, line: Vec<u8>) {
+    /// Queues a line, and waits a short time until it is written. Never fails.
+    pub(super) fn write_line(&self, line: Vec<u8>) {
         let Shared { came, done, missing, .. } = &*self.0;
         let mut queue = self.0.queue();
-        if queue.bytes + line.len() > BYTES {
+        if queue.bytes + line.len() > MAX_BYTES {
             queue.missing += 1;
             missing.add(1);
             return;
         }
-        queue.tell_missing();
+        queue.queue_missing();
         queue.bytes += line.len();
         queue.waiting.push_back(Item::Line(line));
         queue.came += 1;
@@ -95,16 +94,16 @@ impl Lines {
         }
     }
 
-    /// Waits for the lines that have come, for a while.
+    /// Waits a limited time for the queued lines.
     pub(super) fn flush(&self) {
         let is_left = |queue: &mut Queue| queue.done < queue.came || queue.missing > 0;
         let _ = self.0.done.wait_timeout_while(self.0.queue(), FLUSH, is_left);
     }
 }
 
-impl Write for Lines {
+impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.put(line.to_owned());
+        self.write_line(line.to_owned());
         Ok(line.len())
     }
 
@@ -114,7 +113,7 @@ impl Write for Lines {
 }
 
 impl Queue {
-    fn tell_missing(&mut self) {
+    fn queue_missing(&mut self) {
         if self.missing > 0 {
             self.waiting.push_back(Item::Missing(std::mem::take(&mut self.missing)));
         }
@@ -126,11 +125,11 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs as long as the process does.
-    fn write_to(&self, log: &mut Log<impl Write>) {
+    /// Writes lines as long as the process runs.
+    fn write_to(&self, log: &mut Sink<impl Write>) {
         let mut queue = self.queue();
         loop {
-            queue.tell_missing();
+            queue.queue_missing();
             let Some(item) = queue.waiting.pop_front() else {
                 queue.is_stuck = false;
                 self.done.notify_all();
@@ -139,12 +138,12 @@ impl Shared {
                     queue = self.came.wait_while(queue, is_idle).unwrap_or_else(PoisonError::into_inner);
                     continue;
                 }
-                let waited = self.came.wait_timeout_while(queue, AGAIN, is_idle);
+                let waited = self.came.wait_timeout_while(queue, RETRY, is_idle);
                 let (still, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                 queue = still;
                 if timeout.timed_out() {
                     drop(queue);
-                    log.tell_lost();
+                    log.report_missing();
                     queue = self.queue();
                 }
                 continue;
@@ -152,12 +151,12 @@ impl Shared {
             drop(queue);
             let (lines, bytes) = match item {
                 Item::Line(line) => {
-                    log.line(&line);
+                    log.write_or_count(&line);
                     (1, line.len())
                 }
                 Item::Missing(lines) => {
                     log.lost += lines;
-                    log.tell_lost();
+                    log.report_missing();
                     (0, 0)
                 }
             };
@@ -169,34 +168,34 @@ impl Shared {
     }
 }
 
-/// Where the lines are written.
-struct Log<W> {
+/// The destination of the lines.
+struct Sink<W> {
     out: W,
-    told: Box<dyn Fn(u64) -> Vec<u8> + Send>,
+    format_missing: Box<dyn Fn(u64) -> Vec<u8> + Send>,
     missing: MissingLines,
-    /// Lines that are missing, and not told yet.
+    /// The number of missing lines that the log has not reported yet.
     lost: u64,
-    /// Whether a line was written in part.
+    /// Whether the last line was written only in part.
     is_cut: bool,
 }
 
-impl<W: Write> Log<W> {
-    fn line(&mut self, line: &[u8]) {
-        if !self.tell_lost() || !self.write(line) {
+impl<W: Write> Sink<W> {
+    fn write_or_count(&mut self, line: &[u8]) {
+        if !self.report_missing() || !self.write(line) {
             self.lost += 1;
             self.missing.add(1);
         }
     }
 
-    /// True if there is nothing to tell any more.
-    fn tell_lost(&mut self) -> bool {
-        if self.lost > 0 && self.write(&(self.told)(self.lost)) {
+    /// Reports the missing lines. Returns whether none is left to report.
+    fn report_missing(&mut self) -> bool {
+        if self.lost > 0 && self.write(&(self.format_missing)(self.lost)) {
             self.lost = 0;
         }
         self.lost == 0
     }
 
-    /// False if it could not be written, or not to its end.
+    /// Writes a line. Returns whether it was written completely.
     fn write(&mut self, line: &[u8]) -> bool {
         let whole = if self.is_cut { [b"\n", line].concat() } else { line.to_owned() };
         let mut rest = &whole[..];
@@ -204,7 +203,7 @@ impl<W: Write> Log<W> {
             match self.out.write(rest) {
                 Ok(written) if written > 0 => rest = &rest[written..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Somebody has set it so that it does not wait.
+                // Another process has made the stream non-blocking.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     std::thread::sleep(Duration::from_millis(10));
                 }
@@ -225,14 +224,14 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::sync::{Arc, Mutex};
 
-    use super::{BYTES, Lines, Log};
+    use super::{LogWriter, MAX_BYTES, Sink};
     use crate::tenant::MissingLines;
 
-    fn told(lines: u64) -> Vec<u8> {
+    fn format_missing(lines: u64) -> Vec<u8> {
         format!("[{lines} missing]\n").into_bytes()
     }
 
-    /// A disk with so much room.
+    /// A disk with limited room.
     #[derive(Default)]
     struct Disk {
         written: Vec<u8>,
@@ -256,24 +255,30 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_when_there_is_room_again() {
+    fn a_full_disk_is_reported_when_there_is_room_again() {
         let missing = MissingLines::default();
         let out = Disk { room: 10, ..Disk::default() };
-        let mut log = Log { out, told: Box::new(told), missing: missing.clone(), lost: 0, is_cut: false };
-        log.line(b"first\n");
-        log.line(b"second\n");
-        log.line(b"third\n");
+        let mut log = Sink {
+            out,
+            format_missing: Box::new(format_missing),
+            missing: missing.clone(),
+            lost: 0,
+            is_cut: false,
+        };
+        log.write_or_count(b"first\n");
+        log.write_or_count(b"second\n");
+        log.write_or_count(b"third\n");
         log.out.room = 5;
-        log.line(b"fourth\n");
+        log.write_or_count(b"fourth\n");
         log.out.room = 100;
-        log.line(b"fifth\n");
-        log.line(b"sixth\n");
+        log.write_or_count(b"fifth\n");
+        log.write_or_count(b"sixth\n");
         let written = String::from_utf8_lossy(&log.out.written).into_owned();
         assert_eq!(written, "first\nseco\n[2 m\n[3 missing]\nfifth\nsixth\n");
         assert_eq!((missing.count(), log.lost), (3, 0));
     }
 
-    /// A reader that reads when it is told to.
+    /// A reader that reads on command.
     struct Pipe {
         may: Receiver<()>,
         written: Arc<Mutex<Vec<u8>>>,
@@ -281,7 +286,7 @@ mod tests {
 
     impl Write for Pipe {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // An end that is gone lets everything through.
+            // Once the sender is dropped, every write succeeds.
             let _ = self.may.recv();
             self.written.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -292,10 +297,11 @@ mod tests {
         }
     }
 
-    fn piped() -> (Lines, MissingLines, Sender<()>, Arc<Mutex<Vec<u8>>>) {
+    fn piped() -> (LogWriter, MissingLines, Sender<()>, Arc<Mutex<Vec<u8>>>) {
         let (read, may) = channel();
         let (missing, written) = (MissingLines::default(), Arc::new(Mutex::new(Vec::new())));
-        let lines = Lines::to(Pipe { may, written: written.clone() }, missing.clone(), told).unwrap();
+        let lines = LogWriter::start(Pipe { may, written: written.clone() }, missing.clone(), format_missing)
+            .unwrap();
         (lines, missing, read, written)
     }
 
@@ -303,16 +309,16 @@ mod tests {
     fn a_reader_that_does_not_read_holds_nobody_up() {
         let (lines, missing, read, written) = piped();
         let line = |number: usize| format!("{number:>1023}\n").into_bytes();
-        // One more is on its way when those that fit are waiting.
-        let most = BYTES / 1024;
-        (0..most + 10).for_each(|number| lines.put(line(number)));
+        // One more line is being written while the queue is full.
+        let most = MAX_BYTES / 1024;
+        (0..most + 10).for_each(|number| lines.write_line(line(number)));
         assert_eq!(missing.count(), 10);
         drop(read);
         lines.flush();
-        lines.put(line(0));
+        lines.write_line(line(0));
         lines.flush();
         let mut expected: Vec<u8> = (0..most).flat_map(line).collect();
-        expected.extend(told(10));
+        expected.extend(format_missing(10));
         expected.extend(line(0));
         assert!(*written.lock().unwrap() == expected, "every line in its order, and the gap at its place");
     }
@@ -322,7 +328,7 @@ mod tests {
         let (lines, missing, read, written) = piped();
         drop(read);
         for number in 0..100 {
-            lines.put(format!("{number}\n").into_bytes());
+            lines.write_line(format!("{number}\n").into_bytes());
             assert!(written.lock().unwrap().ends_with(format!("{number}\n").as_bytes()));
         }
         assert_eq!(missing.count(), 0);
