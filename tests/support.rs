@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use ligature_host::ambient::Ambient;
-use ligature_host::directory::{Open, SqlDirectory};
+use ligature_host::directory::{OpenMode, SqlDirectory};
 use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
 use test_servers::{Pgbouncer, Postgres};
 
@@ -41,7 +41,7 @@ pub static POLICY: LazyLock<Plugin> = LazyLock::new(|| {
 /// When it cannot be opened.
 #[must_use]
 pub fn open_directory(server: &Postgres) -> SqlDirectory {
-    SqlDirectory::postgres(&server.schema(), None, Open::Create, &Ambient::system())
+    SqlDirectory::postgres(&server.schema(), None, OpenMode::Create, &Ambient::system())
         .expect("the directory opens")
 }
 
@@ -53,5 +53,5 @@ pub fn open_directory(server: &Postgres) -> SqlDirectory {
 #[must_use]
 pub fn open_pooled_directory(pooler: &Pgbouncer) -> SqlDirectory {
     let url = pooler.url(&pooler.server.database());
-    SqlDirectory::postgres(&url, None, Open::Create, &Ambient::system()).expect("the directory opens")
+    SqlDirectory::postgres(&url, None, OpenMode::Create, &Ambient::system()).expect("the directory opens")
 }

@@ -1,87 +1,86 @@
-//! The limits of one login, and of compiling a plugin's file.
+//! The limits of one login and of compiling a plugin.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The limits of one login of one plugin, and of compiling the plugin: the table `[limits]` of a limits file or of `tenant.toml`. A plugin
-/// that needs more is given more by the operator, by name.
+/// The limits of one login of one plugin, and of compiling the plugin: the table
+/// `[limits]` of a limits file or of `tenant.toml`. An operator can raise the limits of
+/// a plugin, by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Instructions, in wasmtime's units of fuel. The host's own work for the
-    /// plugin (random bytes, output) is charged as well. A spinning plugin is
-    /// stopped after some 2 ms. Default 50,000,000.
+    /// Instructions, in wasmtime's units of fuel. The host's work for the plugin (random
+    /// bytes, output) is charged too. An endless loop is stopped after some 2 ms. Default
+    /// 50,000,000.
     pub fuel: u64,
-    /// Linear memory over all memories, in bytes. Default 16 MiB.
+    /// Total size of all linear memories, in bytes. Default 16 MiB.
     pub memory_bytes: usize,
-    /// Linear memories. Default 8.
+    /// Number of linear memories. Default 8.
     pub memories: usize,
-    /// Tables. Default 16.
+    /// Number of tables. Default 16.
     pub tables: usize,
-    /// Elements over all tables. Default 20,000.
+    /// Total number of elements of all tables. Default 20,000.
     pub table_elements: usize,
-    /// Instances, of components and of core modules. Default 64.
+    /// Number of instances, of components and of core modules. Default 64.
     pub instances: usize,
-    /// Functions over all core instances. Default 200,000.
+    /// Total number of functions of all core instances. Default 200,000.
     pub functions: usize,
-    /// Globals and imports over all core instances. Default 50,000.
+    /// Total number of globals and imports of all core instances. Default 50,000.
     pub globals: usize,
-    /// Interfaces that are imported and exported. Default 1,000.
+    /// Number of imported and exported interfaces. Default 1,000.
     pub interfaces: usize,
-    /// The stack of WebAssembly code, in bytes. Default 512 KiB.
+    /// Stack of WebAssembly code, in bytes. Default 512 KiB.
     pub stack_bytes: usize,
-    /// Bytes that the host takes out of the plugin in one call. Default
-    /// 1 MiB.
+    /// Bytes that the host copies out of the plugin in one call. Default 1 MiB.
     pub lifted_bytes: usize,
-    /// Random bytes in one call. Default 64 KiB, as Web Crypto's
-    /// `getRandomValues` has it.
+    /// Random bytes in one call. Default 64 KiB, the limit of Web Crypto's
+    /// `getRandomValues`.
     pub random_bytes: usize,
-    /// Handles to host resources at a time. Default 100.
+    /// Number of open handles to host resources. Default 100.
     pub handles: usize,
-    /// Look-ups (`users.find-by-email` and `users.get` together). Default 8.
+    /// Number of look-ups (`users.find-by-email` and `users.get` together). Default 8.
     pub look_ups: u32,
-    /// Users that one look-up may find; with more it is answered `too-many`.
-    /// Default 1,000.
+    /// Number of users that one look-up may find. It returns `too-many` beyond that. Default
+    /// 1,000.
     pub candidates: u32,
-    /// Links. Default 2.
+    /// Number of links. Default 2.
     pub links: u32,
-    /// The metadata that one link may write, in bytes of JSON: `user_metadata`
-    /// and `app_metadata` each. Default 32 KiB.
+    /// Metadata that one link may write, in bytes of JSON, for each of `user_metadata` and
+    /// `app_metadata`. Default 32 KiB.
     pub link_metadata_bytes: usize,
-    /// The first-level keys of metadata that a link may write. Default: every
-    /// key but the marks of the host.
+    /// First-level keys of metadata that a link may write. Default: every key except the
+    /// host's marks.
     pub link_metadata_keys: Option<Vec<String>>,
-    /// Log lines; later ones are counted, not kept. Default 100.
+    /// Number of log lines. Later ones are counted, but not kept. Default 100.
     pub log_lines: usize,
-    /// One log line, in bytes; longer ones are cut. Default 1 KiB.
+    /// Length of a log line, in bytes. Longer ones are cut. Default 1 KiB.
     pub log_line_bytes: usize,
-    /// Standard output and standard error, in bytes each; what comes after is
-    /// dropped. Default 8 KiB.
+    /// Output to each of standard output and standard error, in bytes. The rest is dropped.
+    /// Default 8 KiB.
     pub output_bytes: usize,
-    /// One text in an outcome, in bytes: a detail, a message. Default 1 KiB.
+    /// Length of a text in an outcome, such as a detail or a message, in bytes. Default
+    /// 1 KiB.
     pub text_bytes: usize,
-    /// Reasons in an outcome, and verdicts in its trace. Default 100 each.
+    /// Number of reasons in an outcome, and of verdicts in its trace. Default 100 each.
     pub reasons: usize,
-    /// From the start of the login to its decision, host calls included, in
+    /// Time from the start of the login to its decision, including host calls, in
     /// milliseconds. Default 2,000.
     pub deadline_ms: u64,
-    /// The plugin's file, in bytes. Default 64 MiB.
+    /// Size of the plugin's file, in bytes. Default 64 MiB.
     pub component_bytes: usize,
-    /// The time that compiling the plugin may take, in milliseconds. Default
-    /// 12,000.
+    /// Time for compiling the plugin, in milliseconds. Default 12,000.
     pub compile_ms: u64,
-    /// The memory that compiling the plugin may take, in bytes. Default
-    /// 512 MiB.
+    /// Memory for compiling the plugin, in bytes. Default 512 MiB.
     pub compile_memory_bytes: u64,
 }
 
 impl Limits {
-    /// Whether the limits can be met.
+    /// Checks that every limit is within its valid range.
     ///
     /// # Errors
     ///
-    /// The key whose value cannot be, and what it may be.
+    /// Names the key with an invalid value, and the valid range.
     pub fn check(&self) -> Result<(), String> {
         let between = |key: &str, value: u64, least: u64, most: u64| {
             let fits = (least..=most).contains(&value);
@@ -103,7 +102,7 @@ impl Limits {
         between("compile_memory_bytes", self.compile_memory_bytes, 64 << 20, 64 << 30)
     }
 
-    /// From the start of the login to its decision.
+    /// The time from the start of the login to its decision.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)

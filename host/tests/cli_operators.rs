@@ -387,7 +387,7 @@ fn an_undo_of_what_is_no_link_that_stands_is_exit_1() {
     place.good(&["users", "block", "auth0|12"]);
     let block = place.lines(&["journal", "list", "--json"])[0]["id"].clone();
     let error = place.bad(&["undo", block.as_str().expect("an id")], 1);
-    assert!(error.contains("this entry is no link"), "{error}");
+    assert!(error.contains("this entry is not a link"), "{error}");
     let link = place.json(&["users", "link", "auth0|1", "google", "--json"])["link_id"].clone();
     let link = link.as_str().expect("an id");
     place.good(&["undo", link]);

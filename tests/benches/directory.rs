@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use ligature_host::ambient::Ambient;
 use ligature_host::decide::{OnFailure, decide_by_plugin};
-use ligature_host::directory::{Administration, Open, SqlDirectory, arrive};
+use ligature_host::directory::{Administration, OpenMode, SqlDirectory, arrive};
 use ligature_host::model::{Decision, LoginEvent, Timestamp};
 use ligature_host::sandbox::{Allocator, Options, Plugin, PluginInput, Sandbox, Settings};
 use ligature_host::transfer::{Import, UsersFile, import};
@@ -69,7 +69,8 @@ fn main() {
 
 fn imported(folder: &Path, users: usize) -> Arc<dyn Administration> {
     let file = folder.join(format!("{users}.db"));
-    let directory = SqlDirectory::sqlite(&file, None, Open::Create, &Ambient::system()).expect("it opens");
+    let directory =
+        SqlDirectory::sqlite(&file, None, OpenMode::Create, &Ambient::system()).expect("it opens");
     import_into(&directory, folder, users);
     Arc::new(directory)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ligature_host::ambient::Ambient;
-use ligature_host::directory::{Administration, JournalQuery, Open, SqlDirectory};
+use ligature_host::directory::{Administration, JournalQuery, OpenMode, SqlDirectory};
 use ligature_host::model::{ApiError, MetadataPatch};
 use test_servers::Postgres;
 
@@ -122,7 +122,7 @@ fn every_change_is_there_once(directory: &Arc<dyn Administration>, cut: impl Fn(
 fn opened(server: &Postgres, cut: Cut) -> (Arc<dyn Administration>, Proxy, String) {
     let proxy = Proxy::before(server.socket(), cut);
     let schema = server.schema();
-    let directory = SqlDirectory::postgres(&proxy.url(&schema), None, Open::Create, &Ambient::system())
+    let directory = SqlDirectory::postgres(&proxy.url(&schema), None, OpenMode::Create, &Ambient::system())
         .expect("it opens");
     (Arc::new(directory), proxy, schema)
 }

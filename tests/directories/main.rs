@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use ligature_host::ambient::Ambient;
-use ligature_host::directory::{Administration, DryRun, Memory, Open, SqlDirectory};
+use ligature_host::directory::{Administration, DryRun, Memory, OpenMode, SqlDirectory};
 use ligature_tests::{open_directory, open_pooled_directory};
 use test_servers::{Pgbouncer, Postgres};
 
@@ -68,7 +68,7 @@ impl Implementation {
     pub(crate) fn open(&self) -> Opened {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sqlite = || {
-            SqlDirectory::sqlite(&folder.path().join("users.db"), None, Open::Create, &Ambient::system())
+            SqlDirectory::sqlite(&folder.path().join("users.db"), None, OpenMode::Create, &Ambient::system())
                 .expect("it opens")
         };
         let directory: Arc<dyn Administration> = match self {
@@ -76,7 +76,7 @@ impl Implementation {
             Self::Sqlite => Arc::new(sqlite()),
             Self::Postgres(server) => Arc::new(open_directory(server)),
             Self::Pooled(pooler) => Arc::new(open_pooled_directory(pooler)),
-            Self::DryRun => Arc::new(DryRun::over(sqlite())),
+            Self::DryRun => Arc::new(DryRun::new(sqlite())),
         };
         Opened { directory, _folder: Some(folder) }
     }

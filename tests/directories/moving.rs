@@ -4,10 +4,10 @@ use std::path::Path;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, Credential, JournalQuery, Kind, Open, SealKey, SqlDirectory, Undo,
+    Administration, Credential, JournalQuery, Kind, OpenMode, SealKey, SqlDirectory, Undo,
 };
 use ligature_host::model::ApiError;
-use ligature_host::transfer::{Counts, WholeFile, export_whole};
+use ligature_host::transfer::{Counts, DumpFile, export_dump};
 
 use super::users::{ada, at, by, google, link, user};
 use super::{Implementation, Test};
@@ -22,7 +22,7 @@ fn key() -> Option<SealKey> {
 }
 
 fn sqlite(folder: &Path, name: &str, key: Option<SealKey>) -> SqlDirectory {
-    SqlDirectory::sqlite(&folder.join(name), key, Open::Create, &Ambient::system()).expect("it opens")
+    SqlDirectory::sqlite(&folder.join(name), key, OpenMode::Create, &Ambient::system()).expect("it opens")
 }
 
 /// An empty directory of this implementation, without a key.
@@ -35,8 +35,8 @@ fn empty(implementation: &Implementation, folder: &Path) -> SqlDirectory {
 
 fn moved(from: &SqlDirectory, to: &SqlDirectory, file: &Path) -> Counts {
     let mut out = std::fs::File::create(file).expect("a file");
-    let written = export_whole(from, &mut out).expect("it is written");
-    let read = WholeFile::open(file).expect("it is one").restore(to).expect("it is moved");
+    let written = export_dump(from, &mut out).expect("it is written");
+    let read = DumpFile::open(file).expect("it is one").restore(to).expect("it is moved");
     assert_eq!(written, read);
     read
 }
@@ -103,9 +103,9 @@ fn a_whole_directory_moves_into_an_empty_one_only(implementation: &Implementatio
     let folder = tempfile::tempdir().expect("a folder");
     let here = filled(folder.path());
     let file = folder.path().join("whole.ndjson");
-    export_whole(&here, &mut std::fs::File::create(&file).expect("a file")).expect("it is written");
+    export_dump(&here, &mut std::fs::File::create(&file).expect("a file")).expect("it is written");
     let whole = std::fs::read_to_string(&file).expect("a text");
-    let error = WholeFile::open(&file).unwrap().restore(&here).unwrap_err();
+    let error = DumpFile::open(&file).unwrap().restore(&here).unwrap_err();
     assert!(
         matches!(&error, ApiError::Invalid(why) if why.contains("the directory is not empty")),
         "{error}"
@@ -117,19 +117,19 @@ fn a_whole_directory_moves_into_an_empty_one_only(implementation: &Implementatio
     let broken = [
         (lines[..lines.len() - 1].join("\n"), "the file breaks off"),
         ([&lines[..1], &lines[2..]].concat().join("\n"), "lines are missing"),
-        ([&lines[..2], &lines[1..]].concat().join("\n"), "line 3: auth0|1 stands there twice"),
+        ([&lines[..2], &lines[1..]].concat().join("\n"), "line 3: auth0|1 is there twice"),
         (whole.replace("\"kind\":\"link\"", "\"kind\":\"theft\""), "cannot be read"),
-        (costly, "too dear"),
+        (costly, "too expensive"),
         (format!("{whole}{}\n", lines[1]), "behind the end"),
     ];
     for (text, why) in broken {
         std::fs::write(&file, text).expect("a file");
-        let error = WholeFile::open(&file).unwrap().restore(&there).unwrap_err();
+        let error = DumpFile::open(&file).unwrap().restore(&there).unwrap_err();
         assert!(error.to_string().contains(why), "{why}: {error}");
         assert!(users(&there).is_empty(), "{why}: something was moved");
     }
     for none in ["", "{}", "{\"ligature_whole\": {\"version\": 2, \"made_at\": \"2026-11-26T10:00:00Z\"}}"] {
         std::fs::write(&file, none).expect("a file");
-        assert!(WholeFile::open(&file).is_err(), "{none}");
+        assert!(DumpFile::open(&file).is_err(), "{none}");
     }
 }

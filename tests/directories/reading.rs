@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use ligature_host::ambient::Ambient;
-use ligature_host::directory::{Administration, JournalQuery, Location, Open, OpenOptions, open};
+use ligature_host::directory::{Administration, JournalQuery, Location, OpenMode, OpenOptions, open};
 use ligature_host::model::ApiError;
 
 use super::storage::VERSION_1;
@@ -67,15 +67,15 @@ impl Place {
         text.parse().expect("a location")
     }
 
-    fn open(&self, how: Open) -> Result<std::sync::Arc<dyn Administration>, String> {
+    fn open(&self, how: OpenMode) -> Result<std::sync::Arc<dyn Administration>, String> {
         self.open_told(how).0
     }
 
     /// With what was told.
-    fn open_told(&self, how: Open) -> (Result<std::sync::Arc<dyn Administration>, String>, Vec<String>) {
+    fn open_told(&self, how: OpenMode) -> (Result<std::sync::Arc<dyn Administration>, String>, Vec<String>) {
         let told = Mutex::new(Vec::new());
         let tell = &|text: &str| told.lock().unwrap().push(text.to_owned());
-        let options = OpenOptions { key: None, how, ambient: &Ambient::system(), tell };
+        let options = OpenOptions { key: None, mode: how, ambient: &Ambient::system(), tell };
         let opened = open(&self.location(), options);
         (opened.map_err(|error| error.to_string()), told.into_inner().unwrap())
     }
@@ -107,7 +107,7 @@ impl Place {
         }
     }
 
-    fn refusal(&self, how: Open) -> String {
+    fn refusal(&self, how: OpenMode) -> String {
         self.open(how).err().expect("it is refused")
     }
 }
@@ -124,7 +124,7 @@ fn an_older_schema_is_not_changed_by_reading(implementation: &Implementation) {
     let place = Place::new(implementation);
     place.sql(VERSION_1);
     let before = place.tables();
-    for how in [Open::ReadOnly, Open::DryRun] {
+    for how in [OpenMode::ReadOnly, OpenMode::DryRun] {
         let why = place.refusal(how);
         assert!(why.contains("its schema is of version 1, this program's of 4"), "{why}");
         assert!(why.contains("`ligature migrate`"), "{why}");
@@ -135,16 +135,16 @@ fn an_older_schema_is_not_changed_by_reading(implementation: &Implementation) {
 fn a_migration_is_told_before_it_happens(implementation: &Implementation) {
     let place = Place::new(implementation);
     place.sql(VERSION_1);
-    let (opened, told) = place.open_told(Open::Existing);
+    let (opened, told) = place.open_told(OpenMode::Existing);
     opened.expect("it is migrated").get("auth0|1").unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("is about to be brought from version 1 to 4"), "{told:?}");
     let way_back = if place.url.is_some() { "pg_dump" } else { "users.db.v1-backup" };
     assert!(told[0].contains(way_back), "{told:?}");
-    let (_, told) = place.open_told(Open::Existing);
+    let (_, told) = place.open_told(OpenMode::Existing);
     assert!(told.is_empty(), "once: {told:?}");
     let fresh = Place::new(implementation);
-    let (opened, told) = fresh.open_told(Open::Create);
+    let (opened, told) = fresh.open_told(OpenMode::Create);
     opened.expect("it is made");
     assert!(told.is_empty(), "there was nothing before: {told:?}");
 }
@@ -169,7 +169,7 @@ fn another_programs_database_is_left_alone(implementation: &Implementation) {
         let place = Place::new(implementation);
         place.sql(theirs);
         let before = (place.tables(), fs::read(place.file()).ok());
-        for how in [Open::ReadOnly, Open::DryRun, Open::Existing, Open::Create] {
+        for how in [OpenMode::ReadOnly, OpenMode::DryRun, OpenMode::Existing, OpenMode::Create] {
             let why = place.refusal(how);
             assert!(why.contains("another program's database") && why.contains(named), "{why}");
         }
@@ -182,31 +182,31 @@ fn an_empty_database_is_not_filled_by_reading(implementation: &Implementation) {
     if place.url.is_none() {
         fs::write(place.file(), "").unwrap();
     }
-    let why = place.refusal(Open::ReadOnly);
+    let why = place.refusal(OpenMode::ReadOnly);
     assert!(why.contains("there is no directory in it yet"), "{why}");
     assert!(place.tables().is_empty());
-    place.open(Open::Existing).expect("a command that writes makes one");
+    place.open(OpenMode::Existing).expect("a command that writes makes one");
 }
 
 fn what_is_opened_to_read_takes_no_changes(implementation: &Implementation) {
     let place = Place::new(implementation);
-    place.open(Open::Create).unwrap().create(ada()).unwrap();
-    let directory = place.open(Open::ReadOnly).unwrap();
+    place.open(OpenMode::Create).unwrap().create(ada()).unwrap();
+    let directory = place.open(OpenMode::ReadOnly).unwrap();
     let error = directory.create(google()).unwrap_err();
     assert!(matches!(error, ApiError::Unavailable(_)), "{error:?}");
     assert!(directory.count_login("auth0|1", super::users::at(1), None).is_err());
     assert_eq!(directory.count(), Ok(1));
-    let dry = place.open(Open::DryRun).unwrap();
+    let dry = place.open(OpenMode::DryRun).unwrap();
     dry.create(google()).unwrap();
     assert_eq!((dry.count(), directory.count()), (Ok(2), Ok(1)));
 }
 
 fn reading_leaves_every_byte_as_it_is(implementation: &Implementation) {
     let place = Place::new(implementation);
-    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    place.open(OpenMode::Create).unwrap().create(ada()).unwrap();
     let before = files(place.folder.path());
     assert_eq!(before.keys().collect::<Vec<_>>(), ["users.db"]);
-    for how in [Open::ReadOnly, Open::DryRun] {
+    for how in [OpenMode::ReadOnly, OpenMode::DryRun] {
         let directory = place.open(how).unwrap();
         directory.get("auth0|1").unwrap();
         directory.journal(&JournalQuery { limit: 1, ..JournalQuery::default() }).unwrap();
@@ -220,12 +220,12 @@ fn reading_leaves_every_byte_as_it_is(implementation: &Implementation) {
 /// As another process sees it: without a right to write, and not even in the folder.
 fn a_file_in_a_read_only_mount_is_read(implementation: &Implementation) {
     let place = Place::new(implementation);
-    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    place.open(OpenMode::Create).unwrap().create(ada()).unwrap();
     let Some(mounted) = mounted_read_only(place.folder.path(), &place.file()) else {
         let set = |mode| fs::set_permissions(place.folder.path(), fs::Permissions::from_mode(mode)).unwrap();
         fs::set_permissions(place.file(), fs::Permissions::from_mode(0o444)).unwrap();
         set(0o555);
-        let opened = place.open(Open::ReadOnly);
+        let opened = place.open(OpenMode::ReadOnly);
         let read = opened.map(|directory| directory.get("auth0|1").is_ok());
         set(0o755);
         assert_eq!(read, Ok(true));
@@ -254,7 +254,7 @@ fn mounted_read_only(folder: &Path, file: &Path) -> Option<String> {
 fn a_copy_of_before_opens_as_it_was(implementation: &Implementation) {
     let place = Place::new(implementation);
     place.sql(VERSION_1);
-    place.open(Open::Existing).unwrap().create(google()).unwrap();
+    place.open(OpenMode::Existing).unwrap().create(google()).unwrap();
     let copy = place.folder.path().join("users.db.v1-backup");
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     let connection = rusqlite::Connection::open(&copy).unwrap();
@@ -269,7 +269,7 @@ fn a_copy_is_never_written_over(implementation: &Implementation) {
     let place = Place::new(implementation);
     place.sql(VERSION_1);
     fs::write(place.folder.path().join("users.db.v1-backup"), "somebody's").unwrap();
-    let (opened, told) = place.open_told(Open::Existing);
+    let (opened, told) = place.open_told(OpenMode::Existing);
     opened.unwrap();
     assert!(told[0].contains("users.db.v1-backup-2."), "{told:?}");
     assert_eq!(fs::read(place.folder.path().join("users.db.v1-backup")).unwrap(), b"somebody's");
@@ -280,17 +280,17 @@ fn without_a_copy_nothing_is_migrated(implementation: &Implementation) {
     place.sql(VERSION_1);
     let part = format!("users.db.v1-backup.{}.part", std::process::id());
     fs::create_dir(place.folder.path().join(part)).unwrap();
-    let (opened, told) = place.open_told(Open::Existing);
+    let (opened, told) = place.open_told(OpenMode::Existing);
     let why = opened.err().expect("it is not migrated");
     assert!(why.contains("no copy of it can be made") && why.contains("nothing was changed"), "{why}");
     assert!(told.is_empty());
-    assert!(place.refusal(Open::ReadOnly).contains("of version 1"));
+    assert!(place.refusal(OpenMode::ReadOnly).contains("of version 1"));
 }
 
 fn a_file_with_another_application_id_is_left_alone(implementation: &Implementation) {
     let place = Place::new(implementation);
     place.sql("PRAGMA application_id = 252006674");
-    for how in [Open::ReadOnly, Open::Existing] {
+    for how in [OpenMode::ReadOnly, OpenMode::Existing] {
         let why = place.refusal(how);
         assert!(why.contains("another program's database") && why.contains("0x0f055112"), "{why}");
     }
@@ -299,8 +299,8 @@ fn a_file_with_another_application_id_is_left_alone(implementation: &Implementat
 
 fn whoever_reads_sees_what_another_process_writes(implementation: &Implementation) {
     let place = Place::new(implementation);
-    let writing = place.open(Open::Create).unwrap();
-    let reading = place.open(Open::ReadOnly).unwrap();
+    let writing = place.open(OpenMode::Create).unwrap();
+    let reading = place.open(OpenMode::ReadOnly).unwrap();
     writing.create(ada()).unwrap();
     assert!(reading.get("auth0|1").is_ok());
     drop(writing);
@@ -309,10 +309,10 @@ fn whoever_reads_sees_what_another_process_writes(implementation: &Implementatio
 
 fn whoever_begins_to_write_is_noticed(implementation: &Implementation) {
     let place = Place::new(implementation);
-    place.open(Open::Create).unwrap().create(ada()).unwrap();
-    let reading = place.open(Open::ReadOnly).unwrap();
+    place.open(OpenMode::Create).unwrap().create(ada()).unwrap();
+    let reading = place.open(OpenMode::ReadOnly).unwrap();
     assert!(reading.get("auth0|1").is_ok());
-    let writing = place.open(Open::Existing).unwrap();
+    let writing = place.open(OpenMode::Existing).unwrap();
     let noticed = |reading: &std::sync::Arc<dyn Administration>| {
         let error = reading.get("auth0|1").unwrap_err();
         assert!(error.to_string().contains("has begun to write"), "{error}");
@@ -321,19 +321,19 @@ fn whoever_begins_to_write_is_noticed(implementation: &Implementation) {
     writing.create(google()).unwrap();
     drop(writing);
     noticed(&reading);
-    assert_eq!(place.open(Open::ReadOnly).unwrap().count(), Ok(2));
+    assert_eq!(place.open(OpenMode::ReadOnly).unwrap().count(), Ok(2));
 }
 
 fn the_log_of_a_process_that_was_killed_is_read(implementation: &Implementation) {
     let place = Place::new(implementation);
-    let writing = place.open(Open::Create).unwrap();
+    let writing = place.open(OpenMode::Create).unwrap();
     writing.create(ada()).unwrap();
     let copy = Place::new(implementation);
     for name in ["users.db", "users.db-wal"] {
         fs::copy(place.folder.path().join(name), copy.folder.path().join(name)).unwrap();
     }
     let before = files(copy.folder.path());
-    assert_eq!(copy.open(Open::ReadOnly).unwrap().count(), Ok(1));
+    assert_eq!(copy.open(OpenMode::ReadOnly).unwrap().count(), Ok(1));
     let after = files(copy.folder.path());
     for name in ["users.db", "users.db-wal"] {
         assert_eq!(before[name], after[name], "{name}");
@@ -352,7 +352,7 @@ fn schema(url: &str) -> &str {
 
 fn a_role_that_may_only_read_reads(implementation: &Implementation) {
     let mut place = Place::new(implementation);
-    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    place.open(OpenMode::Create).unwrap().create(ada()).unwrap();
     let url = place.url.clone().unwrap();
     let (name, role) = (schema(&url), format!("reader_{}", schema(&url)));
     place.sql(&format!(
@@ -360,7 +360,7 @@ fn a_role_that_may_only_read_reads(implementation: &Implementation) {
          GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role}"
     ));
     place.url = Some(as_role(&url, &role));
-    let directory = place.open(Open::ReadOnly).expect("it opens");
+    let directory = place.open(OpenMode::ReadOnly).expect("it opens");
     directory.get("auth0|1").unwrap();
     assert!(directory.create(google()).is_err());
     drop(directory);
@@ -370,7 +370,7 @@ fn a_role_that_may_only_read_reads(implementation: &Implementation) {
 
 fn a_role_without_create_works_on_its_schema(implementation: &Implementation) {
     let mut place = Place::new(implementation);
-    place.open(Open::Create).unwrap().create(ada()).unwrap();
+    place.open(OpenMode::Create).unwrap().create(ada()).unwrap();
     let url = place.url.clone().unwrap();
     let (name, role) = (schema(&url), format!("writer_{}", schema(&url)));
     place.sql(&format!(
@@ -378,7 +378,7 @@ fn a_role_without_create_works_on_its_schema(implementation: &Implementation) {
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {role}"
     ));
     place.url = Some(as_role(&url, &role));
-    let directory = place.open(Open::Existing).expect("nothing has to be made");
+    let directory = place.open(OpenMode::Existing).expect("nothing has to be made");
     directory.create(google()).unwrap();
     drop(directory);
     place.url = Some(url.clone());

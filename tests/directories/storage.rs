@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, JournalQuery, Kept, Kind, Memory, Open, SealKey, SqlDirectory, Stored,
+    Administration, JournalQuery, Kept, Kind, Memory, OpenMode, SealKey, SqlDirectory, Stored,
 };
 use ligature_host::model::{ApiError, User};
 
@@ -48,7 +48,7 @@ pub(crate) const READER: &str = "LIGATURE_READING_CHILD";
 const PAIRS: usize = 200;
 
 fn sqlite(file: &Path) -> Arc<dyn Administration> {
-    Arc::new(SqlDirectory::sqlite(file, None, Open::Create, &Ambient::system()).expect("it opens"))
+    Arc::new(SqlDirectory::sqlite(file, None, OpenMode::Create, &Ambient::system()).expect("it opens"))
 }
 
 fn is_there_again_when_opened_again(implementation: &Implementation) {
@@ -60,7 +60,7 @@ fn is_there_again_when_opened_again(implementation: &Implementation) {
     let open = || -> Arc<dyn Administration> {
         match implementation {
             Implementation::Postgres(_) => Arc::new(
-                SqlDirectory::postgres(&url, None, Open::Create, &Ambient::system()).expect("it opens"),
+                SqlDirectory::postgres(&url, None, OpenMode::Create, &Ambient::system()).expect("it opens"),
             ),
             _ => sqlite(&folder.path().join("users.db")),
         }
@@ -86,11 +86,11 @@ fn two_that_start_at_once_both_start(implementation: &Implementation) {
         for _ in 0..4 {
             scope.spawn(|| match implementation {
                 Implementation::Postgres(_) => {
-                    SqlDirectory::postgres(&url, None, Open::Create, &Ambient::system())
+                    SqlDirectory::postgres(&url, None, OpenMode::Create, &Ambient::system())
                         .map(drop)
                         .expect("it opens")
                 }
-                _ => SqlDirectory::sqlite(&file, None, Open::Create, &Ambient::system())
+                _ => SqlDirectory::sqlite(&file, None, OpenMode::Create, &Ambient::system())
                     .map(drop)
                     .expect("it opens"),
             });
@@ -125,9 +125,9 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
         Implementation::Postgres(_) => SqlDirectory::postgres(&url, None, how, &Ambient::system()),
         _ => SqlDirectory::sqlite(&file, None, how, &Ambient::system()),
     };
-    let why = open(Open::ReadOnly).err().expect("a dry run migrates nothing").to_string();
+    let why = open(OpenMode::ReadOnly).err().expect("a dry run migrates nothing").to_string();
     assert!(why.contains("its schema is of version 1, this program's of 4"), "{why}");
-    let directory: Arc<dyn Administration> = Arc::new(open(Open::Create).expect("it is migrated"));
+    let directory: Arc<dyn Administration> = Arc::new(open(OpenMode::Create).expect("it is migrated"));
     let kept = directory.get("auth0|1").unwrap();
     assert_eq!((kept.version, kept.user.logins_count), (5, Some(3)));
     let last_ip = |stored: &Stored| stored.user.rest.get("last_ip").cloned();
@@ -140,14 +140,14 @@ fn a_database_of_version_1_is_migrated(implementation: &Implementation) {
     let credential = credential("1", "ada@example.com", None);
     directory.set_credential(&credential).unwrap();
     drop(directory);
-    let again = open(Open::ReadOnly).expect("it is of this version");
+    let again = open(OpenMode::ReadOnly).expect("it is of this version");
     assert_eq!(again.credential("auth0", "ada@example.com").unwrap(), Some(credential));
 }
 
 /// Prints every user of a directory, opened for reading only.
 pub(crate) fn print_all(file: &Path) {
     let directory: Arc<dyn Administration> =
-        Arc::new(SqlDirectory::sqlite(file, None, Open::ReadOnly, &Ambient::system()).expect("it opens"));
+        Arc::new(SqlDirectory::sqlite(file, None, OpenMode::ReadOnly, &Ambient::system()).expect("it opens"));
     println!("{:?}", directory.all());
 }
 
@@ -245,7 +245,7 @@ fn check_pairs(directory: &Arc<dyn Administration>, answered: &mut [bool; PAIRS]
 }
 
 fn refusal(file: &Path) -> String {
-    match SqlDirectory::sqlite(file, None, Open::Existing, &Ambient::system()) {
+    match SqlDirectory::sqlite(file, None, OpenMode::Existing, &Ambient::system()) {
         Ok(_) => panic!("it opens"),
         Err(error) => error.to_string(),
     }
@@ -270,7 +270,7 @@ fn what_is_no_database_is_refused(_: &Implementation) {
     let file = folder.path().join("users.db");
     std::fs::write(&file, "user_id,email\n".repeat(1000)).unwrap();
     assert!(refusal(&file).contains("this is not an SQLite database"), "{}", refusal(&file));
-    assert!(refusal(folder.path()).contains("this is no file"), "{}", refusal(folder.path()));
+    assert!(refusal(folder.path()).contains("this is not a regular file"), "{}", refusal(folder.path()));
 }
 
 fn a_missing_file_is_not_made_unasked(_: &Implementation) {
@@ -334,7 +334,7 @@ fn snapshots_are_encrypted_with_a_key(_: &Implementation) {
     let file = folder.path().join("users.db");
     let open = |key: Option<u8>| -> Arc<dyn Administration> {
         let key = key.map(|byte| SealKey::from_bytes(&[byte; 32]));
-        Arc::new(SqlDirectory::sqlite(&file, key, Open::Create, &Ambient::system()).expect("it opens"))
+        Arc::new(SqlDirectory::sqlite(&file, key, OpenMode::Create, &Ambient::system()).expect("it opens"))
     };
     let directory = open(Some(1));
     directory.create(ada()).unwrap();

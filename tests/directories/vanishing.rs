@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ligature_host::ambient::Ambient;
-use ligature_host::directory::{Administration, Open, SqlDirectory};
+use ligature_host::directory::{Administration, OpenMode, SqlDirectory};
 use ligature_host::model::ApiError;
 
 use super::users::{InFewWords, ada, google, user};
@@ -63,7 +63,7 @@ impl Place {
 }
 
 fn open(file: &Path) -> Arc<dyn Administration> {
-    Arc::new(SqlDirectory::sqlite(file, None, Open::Create, &Ambient::system()).expect("it opens"))
+    Arc::new(SqlDirectory::sqlite(file, None, OpenMode::Create, &Ambient::system()).expect("it opens"))
 }
 
 fn a_deleted_file_takes_no_changes(_: &Implementation) {

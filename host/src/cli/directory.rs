@@ -11,8 +11,8 @@ use super::{Exit, print_error};
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 use crate::directory::{
-    Administration, Forget, Location, Open, OpenError, OpenOptions, Provenance, SealKey, SqlDirectory, open,
-    open_database,
+    Administration, Forget, Location, OpenError, OpenMode, OpenOptions, Provenance, SealKey, SqlDirectory,
+    open, open_database,
 };
 use crate::terminal::{Text, dim, line};
 
@@ -63,31 +63,31 @@ pub(super) struct JournalArgs {
 }
 
 impl DirectoryArgs {
-    pub(super) fn open(&self, how: Open, ambient: &Ambient) -> Result<Arc<dyn Administration>, Exit> {
+    pub(super) fn open(&self, how: OpenMode, ambient: &Ambient) -> Result<Arc<dyn Administration>, Exit> {
         self.journal.open(&self.directory, how, ambient)
     }
 
     /// Opens the directory. Calls `migrating` before its schema is changed.
     pub(super) fn open_announcing(
         &self,
-        how: Open,
+        how: OpenMode,
         migrating: &dyn Fn(),
         ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
         let tell = &announce_migration(migrating);
         self.journal.open_with(
             &self.directory,
-            OpenOptions { key: self.journal.key()?, how, ambient, tell },
+            OpenOptions { key: self.journal.key()?, mode: how, ambient, tell },
             open,
         )
     }
 
     /// Opens the directory as a database.
-    pub(super) fn open_database(&self, how: Open, ambient: &Ambient) -> Result<SqlDirectory, Exit> {
+    pub(super) fn open_database(&self, how: OpenMode, ambient: &Ambient) -> Result<SqlDirectory, Exit> {
         let key = self.journal.key()?;
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
         let tell = &announce_migration(&|| {});
-        Ok(open_database(&location, OpenOptions { key, how, ambient, tell })?)
+        Ok(open_database(&location, OpenOptions { key, mode: how, ambient, tell })?)
     }
 
     /// The files of the directory, which no command overwrites.
@@ -121,11 +121,11 @@ impl JournalArgs {
     pub(super) fn open(
         &self,
         directory: &str,
-        how: Open,
+        how: OpenMode,
         ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
         let tell = &announce_migration(&|| {});
-        self.open_with(directory, OpenOptions { key: self.key()?, how, ambient, tell }, open)
+        self.open_with(directory, OpenOptions { key: self.key()?, mode: how, ambient, tell }, open)
     }
 
     /// Opens a directory for a server, which may have started before its database: retries
@@ -133,7 +133,7 @@ impl JournalArgs {
     pub(super) fn open_with_retries(
         &self,
         directory: &str,
-        how: Open,
+        how: OpenMode,
         ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
         let patience = ExponentialBuilder::default()
@@ -141,7 +141,7 @@ impl JournalArgs {
             .with_max_delay(Duration::from_secs(2))
             .with_total_delay(Some(WAIT))
             .without_max_times();
-        let is_away = |error: &OpenError| matches!(error, OpenError::Away { .. });
+        let is_away = |error: &OpenError| matches!(error, OpenError::Unreachable { .. });
         let mut said: Option<Monotonic> = None;
         let waiting = |error: &OpenError, _| {
             if said.is_none_or(|at| ambient.elapsed(at) > Duration::from_secs(10)) {
@@ -153,7 +153,7 @@ impl JournalArgs {
             (|| open(location, options.clone())).retry(patience).when(is_away).notify(waiting).call()
         };
         let tell = &announce_migration(&|| {});
-        self.open_with(directory, OpenOptions { key: self.key()?, how, ambient, tell }, open_now)
+        self.open_with(directory, OpenOptions { key: self.key()?, mode: how, ambient, tell }, open_now)
     }
 
     fn open_with<'a>(
@@ -164,9 +164,9 @@ impl JournalArgs {
     ) -> Result<Arc<dyn Administration>, Exit> {
         // Not parsed by clap, whose error would repeat the URL with its password.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
-        let OpenOptions { how, ambient, .. } = options;
+        let OpenOptions { mode: how, ambient, .. } = options;
         let directory = open(&location, options)?;
-        if let (Some(days), Open::Create | Open::Existing) = (self.journal_days, how) {
+        if let (Some(days), OpenMode::Create | OpenMode::Existing) = (self.journal_days, how) {
             let before = ambient.now().days_ago(days);
             directory.forget_snapshots(&Forget::Before(before))?;
         }

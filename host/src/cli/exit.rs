@@ -44,10 +44,10 @@ impl Exit {
 impl From<OpenError> for Exit {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::NoLocation(_) | OpenError::Variable { .. } | OpenError::Mistaken { .. } => {
+            OpenError::InvalidLocation(_) | OpenError::Variable { .. } | OpenError::NotADirectory { .. } => {
                 Self::unreadable(error)
             }
-            OpenError::Away { .. } | OpenError::Unusable { .. } => Self::failed(error),
+            OpenError::Unreachable { .. } | OpenError::Unusable { .. } => Self::failed(error),
         }
     }
 }

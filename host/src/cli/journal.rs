@@ -8,7 +8,7 @@ use super::journal_entry::format_entry;
 use super::journal_list::ListArgs;
 use super::{Exit, Outcome, print, print_json, print_line};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, Forget, JournalQuery, Open, Undo, UndoError};
+use crate::directory::{Administration, Forget, JournalQuery, OpenMode, Undo, UndoError};
 use crate::harness::thousands;
 use crate::model::{User, mask_addresses};
 use crate::terminal::{Json, Text};
@@ -98,7 +98,7 @@ impl Args {
 
 impl ShowArgs {
     fn execute(self, ambient: &Ambient) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly, ambient)?;
+        let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let entry = directory.journal_entry(&self.id.resolve(&*directory)?)?;
         if self.json {
             return print_json(&Json::pretty(&entry).map_err(Exit::failed)?);
@@ -111,11 +111,11 @@ impl PruneArgs {
     fn execute(self, ambient: &Ambient) -> Outcome {
         let which = match (self.older_than, self.user) {
             (Some(days), _) => Forget::Before(ambient.now().days_ago(days)),
-            (None, Some(user)) => Forget::Of(user),
+            (None, Some(user)) => Forget::User(user),
             (None, None) => return Ok(()),
         };
-        let directory = self.directory.open(Open::Existing, ambient)?;
-        if let Forget::Of(user) = &which {
+        let directory = self.directory.open(OpenMode::Existing, ambient)?;
+        if let Forget::User(user) = &which {
             check_user_known(&*directory, user)?;
         }
         let erased = directory.forget_snapshots(&which)?;
@@ -153,7 +153,7 @@ fn check_user_known(directory: &dyn Administration, user: &str) -> Outcome {
 impl UndoArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let directory =
-            self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing }, ambient)?;
+            self.directory.open(if self.dry_run { OpenMode::DryRun } else { OpenMode::Existing }, ambient)?;
         let id = self.id.resolve(&*directory)?;
         let undo = Undo { id, provenance: operator(), now: ambient.now(), dry_run: self.dry_run };
         let undoing = directory.undo(&undo).map_err(|error| match error {

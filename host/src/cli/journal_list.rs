@@ -5,7 +5,7 @@ use super::ids::{self, LinkId};
 use super::journal_entry::format_row;
 use super::{Exit, Outcome, print, print_error, print_json};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, JournalQuery, Kind, Open};
+use crate::directory::{Administration, JournalQuery, Kind, OpenMode};
 use crate::model::Timestamp;
 use crate::terminal::{Json, Text};
 
@@ -69,7 +69,7 @@ impl From<KindArg> for Kind {
 
 impl ListArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly, ambient)?;
+        let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut query = JournalQuery {
             user_id: self.user,

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::directory::DirectoryArgs;
 use super::{Exit, Outcome, print_json, print_line};
 use crate::ambient::Ambient;
-use crate::directory::Open;
+use crate::directory::OpenMode;
 use crate::terminal::Json;
 
 /// Migrate a directory to this program's version
@@ -26,7 +26,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let migrated = Cell::new(false);
-        self.directory.open_announcing(Open::Existing, &|| migrated.set(true), ambient)?;
+        self.directory.open_announcing(OpenMode::Existing, &|| migrated.set(true), ambient)?;
         if self.json {
             let json = serde_json::json!({ "migrated": migrated.get() });
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);

@@ -10,7 +10,7 @@ use super::plugin::PluginArgs;
 use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
 use super::{Exit, Outcome, print, print_json};
 use crate::ambient::Ambient;
-use crate::directory::{ArrivalError, Open, arrive};
+use crate::directory::{ArrivalError, OpenMode, arrive};
 use crate::harness::{
     Case, DirectoryRun, Report, format_page, read_event, run_case_by_policies, run_case_in_directory,
 };
@@ -119,7 +119,7 @@ impl Args {
     ) -> Result<(Case, Report, Outcome), Exit> {
         let event = read_event(&file).map_err(Exit::unreadable)?;
         let policies = policy_set.policies_of_event(overrides.policy)?;
-        let how = if self.dry_run { Open::DryRun } else { Open::Create };
+        let how = if self.dry_run { OpenMode::DryRun } else { OpenMode::Create };
         let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how, ambient)?;
         let now = overrides.now.unwrap_or_else(|| ambient.now());
 

@@ -9,7 +9,7 @@ use super::directory::{DIRECTORY, JournalArgs};
 use super::plugin::PluginArgs;
 use super::{Exit, Outcome, log, print_line};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, Memory, Open};
+use crate::directory::{Administration, Memory, OpenMode};
 use crate::policies::{PolicyEntry, Source};
 use crate::sandbox::{Allocator, Options, Wasi};
 use crate::tenant::{Config, EarlyEnd, Opening, Ports, Ready, StateDir, serve};
@@ -96,7 +96,7 @@ impl Args {
             config.users.clear();
         }
         let directory: Arc<dyn Administration> = match &self.directory {
-            Some(directory) => self.journal.open_with_retries(directory, Open::Create, ambient)?,
+            Some(directory) => self.journal.open_with_retries(directory, OpenMode::Create, ambient)?,
             None => Arc::new(Memory::new(ambient)),
         };
         let sources = self.policy_sources(&mut config, (&file, &text), ambient)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::directory::{DirectoryArgs, operator};
 use super::{Exit, Outcome, ids, print, print_json, print_line};
 use crate::ambient::Ambient;
-use crate::directory::{Block, CheckedLink, JournalQuery, Kind, Open, Stored};
+use crate::directory::{CheckedLink, JournalQuery, Kind, OpenMode, SetBlocked, Stored};
 use crate::model::{Identity, LinkRequest, Metadata, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
@@ -29,12 +29,12 @@ pub(super) struct BlockArgs {
 
 impl BlockArgs {
     pub(super) fn execute(self, blocked: bool, ambient: &Ambient) -> Outcome {
-        let directory = self.directory.open(Open::Existing, ambient)?;
+        let directory = self.directory.open(OpenMode::Existing, ambient)?;
         let before = ids::find_user(&*directory, &self.user_id)?;
         let user_id = before.user.user_id.clone();
         let changed = before.user.blocked != blocked;
-        let block = Block { user_id, blocked, provenance: operator(), now: ambient.now() };
-        let Stored { user, .. } = directory.block(&block)?;
+        let change = SetBlocked { user_id, blocked, provenance: operator(), now: ambient.now() };
+        let Stored { user, .. } = directory.set_blocked(&change)?;
         if self.json {
             let json = json!({ "user_id": user.user_id, "blocked": user.blocked, "changed": changed });
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);
@@ -77,7 +77,7 @@ pub(super) struct LinkArgs {
 impl LinkArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
         let directory =
-            self.directory.open(if self.dry_run { Open::DryRun } else { Open::Existing }, ambient)?;
+            self.directory.open(if self.dry_run { OpenMode::DryRun } else { OpenMode::Existing }, ambient)?;
         let primary = ids::find_user(&*directory, &self.primary)?;
         let secondary = ids::find_user(&*directory, &self.secondary)?;
         check_link(&primary.user, &secondary.user)?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::directory::DirectoryArgs;
 use super::{Exit, Outcome, print, print_error, print_json};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, Open};
+use crate::directory::{Administration, OpenMode};
 use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
 use crate::terminal::{Json, Text};
 
@@ -64,7 +64,7 @@ pub(super) struct FindArgs {
 
 impl ListArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly, ambient)?;
+        let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut found = Vec::new();
         let mut after = self.after.clone().unwrap_or_default();
@@ -95,7 +95,7 @@ impl ListArgs {
 
 impl FindArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly, ambient)?;
+        let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut found = self.find(&*directory, limit.saturating_add(1))?;
         if found.is_empty() {

@@ -9,7 +9,7 @@ use super::user_changes::{BlockArgs, LinkArgs};
 use super::user_list::{FindArgs, ListArgs};
 use super::{Exit, Outcome, ids, print_json};
 use crate::ambient::Ambient;
-use crate::directory::Open;
+use crate::directory::OpenMode;
 use crate::terminal::Json;
 
 /// Manage the users of a directory
@@ -85,7 +85,7 @@ impl Args {
 
 impl ShowArgs {
     fn execute(self, ambient: &Ambient) -> Outcome {
-        let directory = self.directory.open(Open::ReadOnly, ambient)?;
+        let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let stored = ids::find_user(&*directory, &self.user_id)?;
         print_json(&Json::pretty(&*stored.user).map_err(Exit::failed)?)
     }

@@ -6,7 +6,7 @@ use super::policy::{GuardWrapper, OnFailure, Policy, PolicyRun, new_guard, run_p
 use super::race::{FinalUser, Round, Settled, decide_until_settled};
 use crate::directory::Directory;
 use crate::guard::Guard;
-use crate::model::{Answer, Decision, Level, LoginEvent, Outcome, Timestamp, Verdict};
+use crate::model::{Decision, Level, LoginEvent, Outcome, RuleVerdict, StepAnswer, Timestamp};
 use crate::sandbox::PluginInput;
 
 /// A login to decide.
@@ -19,7 +19,7 @@ pub struct DecisionRequest<'a> {
     /// Whether the plugins write a trace.
     pub trace: bool,
     /// The user's answer to a prompt; none before a prompt.
-    pub answer: Option<&'a Answer>,
+    pub answer: Option<&'a StepAnswer>,
 }
 
 /// The directory of a login, and the outcome if a plugin fails.
@@ -121,7 +121,7 @@ fn merge_outcomes<A>(steps: &[PolicyRun<A>]) -> Outcome {
     let named = |step: &PolicyRun<A>| {
         let name = step.policy.clone();
         let verdicts = step.outcome.trace.clone().into_iter();
-        verdicts.map(move |verdict| Verdict { rule: format!("{name}: {}", verdict.rule), ..verdict })
+        verdicts.map(move |verdict| RuleVerdict { rule: format!("{name}: {}", verdict.rule), ..verdict })
     };
     outcome.trace = steps.iter().flat_map(named).collect();
     outcome

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::directory::Directory;
 use crate::guard::{Guard, GuardedLogin, Refusal};
-use crate::model::{Decision, Level, ManagementApi, Outcome, Reason};
+use crate::model::{Decision, HostCalls, Level, Outcome, Reason};
 use crate::sandbox::{Failure, LogLine, Plugin, PluginInput, PluginOutput, PluginRun, Settings, Used};
 
 /// One policy of a login: a plugin and its settings.
@@ -54,7 +54,7 @@ pub enum OnFailure {
 }
 
 /// A wrapper around a guard, such as a recorder of its calls.
-pub trait GuardWrapper: ManagementApi {
+pub trait GuardWrapper: HostCalls {
     /// Returns the guard within.
     fn guard(&self) -> &Guard;
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::directory::{Directory, as_user};
+use crate::directory::{Directory, merge_known_user};
 use crate::model::{ApiError, Decision, Level, LoginEvent, Outcome, Reason, User};
 
 /// The user that a login continues as.
@@ -146,7 +146,7 @@ fn read_afterwards(
         None if is_denied => AccountChange::Changed,
         None => return Afterwards::Settled(FinalUser::User(owner)),
     };
-    let event = Arc::new(as_user(LoginEvent::clone(event), &owner));
+    let event = Arc::new(merge_known_user(LoginEvent::clone(event), &owner));
     Afterwards::Overtaken(Overtaken { event, change })
 }
 

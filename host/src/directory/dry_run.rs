@@ -1,23 +1,25 @@
-//! A directory on which nothing is written: changes stay in memory, in front of
-//! what is there.
+//! A dry run: changes stay in memory, as a layer over the unchanged directory.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credential::Credential;
 use super::journal::{Entry, EntryId, Forget};
-use super::journal_query::Wanted;
-use super::records::{Done, Durability, Interrupted, Logins, Matching, Owner, Records, Store};
-use super::{Administration, Memory, Stored};
+use super::journal_query::EntryFilter;
+use super::memory::Memory;
+use super::operations::Administration;
+use super::records::{Logins, Matching, Owner, Records, TxError, TxResult};
+use super::store::{Durability, Store};
+use super::stored::Stored;
 use crate::ambient::Ambient;
 use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 
-/// Answers as the directory behind it would after the same calls, and leaves
-/// that as it is.
+/// A directory that behaves as the one behind it would after the same calls, but leaves
+/// that one unchanged.
 pub struct DryRun<S> {
     behind: S,
     front: Memory,
-    /// What the front knows better, be it that it is gone.
+    /// The records that the front has replaced or removed.
     changed: Mutex<Changed>,
 }
 
@@ -25,11 +27,11 @@ pub struct DryRun<S> {
 struct Changed {
     users: HashSet<String>,
     identities: HashSet<String>,
-    /// Connections and ids of identities.
+    /// The connections and the ids of identities.
     credentials: HashSet<[String; 2]>,
 }
 
-/// One transaction: the front's records, and the directory behind them.
+/// The records of one transaction: the front's over those of the directory behind.
 struct Layered<'a, S> {
     behind: &'a S,
     front: &'a mut dyn Records,
@@ -37,8 +39,8 @@ struct Layered<'a, S> {
 }
 
 impl<S: Administration> DryRun<S> {
-    /// A dry run over a directory.
-    pub fn over(behind: S) -> Self {
+    /// Creates a dry run over a directory.
+    pub fn new(behind: S) -> Self {
         let front = Memory::new(behind.ambient());
         Self { behind, front, changed: Mutex::default() }
     }
@@ -49,14 +51,14 @@ impl<S: Store> Store for DryRun<S> {
         Store::ambient(&self.front)
     }
 
-    fn read<T>(&self, what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
-        self.write(Durability::Process, what)
+    fn read<T>(&self, work: impl FnMut(&mut dyn Records) -> TxResult<T>) -> Result<T, ApiError> {
+        self.write(Durability::Process, work)
     }
 
-    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
-        let mut what = Some(what);
-        self.read(|records| match what.take() {
-            Some(what) => what(records),
+    fn snapshot<T>(&self, work: impl FnOnce(&mut dyn Records) -> TxResult<T>) -> Result<T, ApiError> {
+        let mut work = Some(work);
+        self.read(|records| match work.take() {
+            Some(work) => work(records),
             None => Err(ApiError::Unavailable("the reading was interrupted".to_owned()).into()),
         })
     }
@@ -64,12 +66,12 @@ impl<S: Store> Store for DryRun<S> {
     fn write<T>(
         &self,
         durability: Durability,
-        mut what: impl FnMut(&mut dyn Records) -> Done<T>,
+        mut work: impl FnMut(&mut dyn Records) -> TxResult<T>,
     ) -> Result<T, ApiError> {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         let before = changed.clone();
         let done = self.front.write(durability, |front| {
-            what(&mut Layered { behind: &self.behind, front, changed: &mut changed })
+            work(&mut Layered { behind: &self.behind, front, changed: &mut changed })
         });
         if done.is_err() {
             *changed = before;
@@ -79,8 +81,8 @@ impl<S: Store> Store for DryRun<S> {
 }
 
 impl<S: Store> Layered<'_, S> {
-    /// Takes a user over, if it is at this version.
-    fn take(&mut self, user_id: &str, version: u64) -> Done<bool> {
+    /// Copies a user to the front, if it is at this version. Returns false if it is not.
+    fn copy_user(&mut self, user_id: &str, version: u64) -> TxResult<bool> {
         if self.changed.users.contains(user_id) {
             return Ok(true);
         }
@@ -94,7 +96,8 @@ impl<S: Store> Layered<'_, S> {
         }
     }
 
-    fn take_identity(&mut self, identity: &Identity) -> Done<()> {
+    /// Copies an identity to the front.
+    fn copy_identity(&mut self, identity: &Identity) -> TxResult<()> {
         let id = identity.as_user_id();
         if !self.changed.identities.contains(&id) {
             if let Some(owner) = self.owner(&identity.provider, &identity.user_id)? {
@@ -115,8 +118,9 @@ impl<S: Store> Layered<'_, S> {
     }
 }
 
-fn behind<T>(answer: Result<T, ApiError>) -> Done<T> {
-    answer.map_err(Interrupted::Answer)
+/// Converts a result of the directory behind.
+fn from_behind<T>(result: Result<T, ApiError>) -> TxResult<T> {
+    result.map_err(TxError::Failed)
 }
 
 impl<S: Store> Records for Layered<'_, S> {
@@ -124,23 +128,24 @@ impl<S: Store> Records for Layered<'_, S> {
         self.front.ambient()
     }
 
-    fn user(&mut self, user_id: &str) -> Done<Option<Stored>> {
+    fn user(&mut self, user_id: &str) -> TxResult<Option<Stored>> {
         if self.changed.users.contains(user_id) {
             return self.front.user(user_id);
         }
-        behind(self.behind.read(|records| records.user(user_id)))
+        from_behind(self.behind.read(|records| records.user(user_id)))
     }
 
-    fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> Done<Vec<Stored>> {
-        let mut found = behind(self.behind.read(|records| records.users_by_email(email, matching, limit)))?;
+    fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> TxResult<Vec<Stored>> {
+        let mut found =
+            from_behind(self.behind.read(|records| records.users_by_email(email, matching, limit)))?;
         found.retain(|stored| self.is_unchanged(stored));
         found.extend(self.front.users_by_email(email, matching, limit)?);
         found.truncate(limit);
         Ok(found)
     }
 
-    fn users_behind(&mut self, after: &str, limit: usize) -> Done<Vec<Stored>> {
-        let mut found = behind(self.behind.page(after, limit))?;
+    fn users_behind(&mut self, after: &str, limit: usize) -> TxResult<Vec<Stored>> {
+        let mut found = from_behind(self.behind.read(|records| records.users_behind(after, limit)))?;
         found.retain(|stored| self.is_unchanged(stored));
         found.extend(self.front.users_behind(after, limit)?);
         found.sort_by(|a, b| a.user.user_id.cmp(&b.user.user_id));
@@ -148,9 +153,9 @@ impl<S: Store> Records for Layered<'_, S> {
         Ok(found)
     }
 
-    fn count_users(&mut self) -> Done<u64> {
+    fn count_users(&mut self) -> TxResult<u64> {
         let changed = &self.changed.users;
-        let unchanged = behind(self.behind.read(|records| {
+        let unchanged = from_behind(self.behind.read(|records| {
             let mut count = records.count_users()?;
             for user_id in changed {
                 count = count.saturating_sub(records.is_user(user_id)?.into());
@@ -160,7 +165,7 @@ impl<S: Store> Records for Layered<'_, S> {
         Ok(unchanged + self.front.count_users()?)
     }
 
-    fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
+    fn add_user(&mut self, user: &Arc<User>, version: u64) -> TxResult<bool> {
         if self.user(&user.user_id)?.is_some() {
             return Ok(false);
         }
@@ -168,66 +173,67 @@ impl<S: Store> Records for Layered<'_, S> {
         self.front.add_user(user, version)
     }
 
-    fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
-        Ok(self.take(&user.user_id, version)? && self.front.replace_user(user, version)?)
+    fn replace_user(&mut self, user: &Arc<User>, version: u64) -> TxResult<bool> {
+        Ok(self.copy_user(&user.user_id, version)? && self.front.replace_user(user, version)?)
     }
 
-    fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool> {
-        Ok(self.take(user_id, version)? && self.front.remove_user(user_id, version)?)
+    fn remove_user(&mut self, user_id: &str, version: u64) -> TxResult<bool> {
+        Ok(self.copy_user(user_id, version)? && self.front.remove_user(user_id, version)?)
     }
 
-    fn set_logins(&mut self, user: &User) -> Done<bool> {
+    fn set_logins(&mut self, user: &User) -> TxResult<bool> {
         let Some(stored) = self.user(&user.user_id)? else { return Ok(false) };
-        Ok(self.take(&user.user_id, stored.version)? && self.front.set_logins(user)?)
+        Ok(self.copy_user(&user.user_id, stored.version)? && self.front.set_logins(user)?)
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: Logins) -> Done<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: Logins) -> TxResult<bool> {
         let Some(stored) = self.user(user_id)? else { return Ok(false) };
-        Ok(self.take(user_id, stored.version)? && self.front.count_logins(user_id, logins)?)
+        Ok(self.copy_user(user_id, stored.version)? && self.front.count_logins(user_id, logins)?)
     }
 
-    fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>> {
+    fn owner(&mut self, provider: &str, user_id: &str) -> TxResult<Option<Owner>> {
         if self.changed.identities.contains(&format!("{provider}|{user_id}")) {
             return self.front.owner(provider, user_id);
         }
-        behind(self.behind.read(|records| records.owner(provider, user_id)))
+        from_behind(self.behind.read(|records| records.owner(provider, user_id)))
     }
 
-    fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
-        self.take_identity(identity)?;
+    fn add_identity(&mut self, identity: &Identity, owner: &str) -> TxResult<bool> {
+        self.copy_identity(identity)?;
         self.front.add_identity(identity, owner)
     }
 
-    fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> Done<bool> {
-        self.take_identity(identity)?;
+    fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> TxResult<bool> {
+        self.copy_identity(identity)?;
         self.front.move_identity(identity, from, to)
     }
 
-    fn remove_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
-        self.take_identity(identity)?;
+    fn remove_identity(&mut self, identity: &Identity, owner: &str) -> TxResult<bool> {
+        self.copy_identity(identity)?;
         self.front.remove_identity(identity, owner)
     }
 
-    fn credential(&mut self, connection: &str, login: &str) -> Done<Option<Credential>> {
+    fn credential(&mut self, connection: &str, login: &str) -> TxResult<Option<Credential>> {
         if let Some(found) = self.front.credential(connection, login)? {
             return Ok(Some(found));
         }
-        let found = behind(self.behind.read(|records| records.credential(connection, login)))?;
+        let found = from_behind(self.behind.read(|records| records.credential(connection, login)))?;
         Ok(found.filter(|found| !self.is_changed(connection, &found.user_id)))
     }
 
-    fn credential_of(&mut self, connection: &str, user_id: &str) -> Done<Option<Credential>> {
+    fn credential_of(&mut self, connection: &str, user_id: &str) -> TxResult<Option<Credential>> {
         if self.is_changed(connection, user_id) {
             return self.front.credential_of(connection, user_id);
         }
-        behind(self.behind.read(|records| records.credential_of(connection, user_id)))
+        from_behind(self.behind.read(|records| records.credential_of(connection, user_id)))
     }
 
-    fn has_credentials(&mut self) -> Done<bool> {
-        Ok(self.front.has_credentials()? || behind(self.behind.read(|records| records.has_credentials()))?)
+    fn has_credentials(&mut self) -> TxResult<bool> {
+        Ok(self.front.has_credentials()?
+            || from_behind(self.behind.read(|records| records.has_credentials()))?)
     }
 
-    fn add_credential(&mut self, credential: &Credential) -> Done<bool> {
+    fn add_credential(&mut self, credential: &Credential) -> TxResult<bool> {
         let Credential { connection, user_id, .. } = credential;
         if self.credential_of(connection, user_id)?.is_some() {
             return Ok(false);
@@ -241,7 +247,7 @@ impl<S: Store> Records for Layered<'_, S> {
         self.front.add_credential(credential)
     }
 
-    fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool> {
+    fn remove_credential(&mut self, connection: &str, user_id: &str) -> TxResult<bool> {
         let is_there = self.credential_of(connection, user_id)?.is_some();
         if is_there {
             self.changed.credentials.insert([connection.to_owned(), user_id.to_owned()]);
@@ -250,31 +256,31 @@ impl<S: Store> Records for Layered<'_, S> {
         Ok(is_there)
     }
 
-    fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()> {
+    fn add_entry(&mut self, entry: &Arc<Entry>) -> TxResult<()> {
         self.front.add_entry(entry)
     }
 
-    fn entry(&mut self, id: &EntryId) -> Done<Option<Entry>> {
+    fn entry(&mut self, id: &EntryId) -> TxResult<Option<Entry>> {
         match self.front.entry(id)? {
             Some(entry) => Ok(Some(entry)),
-            None => behind(self.behind.read(|records| records.entry(id))),
+            None => from_behind(self.behind.read(|records| records.entry(id))),
         }
     }
 
-    /// The entries in front were made later.
-    fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>> {
-        let mut found = self.front.entries(wanted)?;
-        found.extend(behind(self.behind.read(|records| records.entries(wanted)))?);
-        found.truncate(wanted.limit);
+    /// The entries in front are newer.
+    fn entries(&mut self, filter: &EntryFilter<'_>) -> TxResult<Vec<Entry>> {
+        let mut found = self.front.entries(filter)?;
+        found.extend(from_behind(self.behind.read(|records| records.entries(filter)))?);
+        found.truncate(filter.limit);
         Ok(found)
     }
 
-    fn last_place(&mut self, user_ids: [&str; 2]) -> Done<Moment> {
-        let behind = behind(self.behind.read(|records| records.last_place(user_ids)))?;
+    fn last_place(&mut self, user_ids: [&str; 2]) -> TxResult<Moment> {
+        let behind = from_behind(self.behind.read(|records| records.last_place(user_ids)))?;
         Ok(behind.max(self.front.last_place(user_ids)?))
     }
 
-    fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool> {
+    fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> TxResult<bool> {
         if self.front.entry(id)?.is_none()
             && let Some(entry) = self.entry(id)?
         {
@@ -283,38 +289,38 @@ impl<S: Store> Records for Layered<'_, S> {
         self.front.mark_undone(id, by, at)
     }
 
-    /// Erasing is never rehearsed.
-    fn forget_snapshots(&mut self, _: &Forget) -> Done<u64> {
+    /// Erasing cannot be part of a dry run.
+    fn forget_snapshots(&mut self, _: &Forget) -> TxResult<u64> {
         Err(ApiError::Invalid("in a dry run nothing is erased".to_owned()).into())
     }
 
-    fn user_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<String>> {
+    fn user_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<String>> {
         let more = limit.saturating_add(self.changed.users.len());
-        let mut found = behind(self.behind.read(|records| records.user_ids(beginning, more)))?;
+        let mut found = from_behind(self.behind.read(|records| records.user_ids(prefix, more)))?;
         found.retain(|id| !self.changed.users.contains(id));
-        found.extend(self.front.user_ids(beginning, limit)?);
+        found.extend(self.front.user_ids(prefix, limit)?);
         found.truncate(limit);
         Ok(found)
     }
 
-    fn entry_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<EntryId>> {
-        let mut found = self.front.entry_ids(beginning, limit)?;
-        let others = behind(self.behind.read(|records| records.entry_ids(beginning, limit)))?;
-        // One that is undone here stands in both.
-        let is_new: Vec<EntryId> = others.into_iter().filter(|id| !found.contains(id)).collect();
-        found.extend(is_new);
+    fn entry_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<EntryId>> {
+        let mut found = self.front.entry_ids(prefix, limit)?;
+        let others = from_behind(self.behind.read(|records| records.entry_ids(prefix, limit)))?;
+        // An entry that is undone here is in both.
+        let new: Vec<EntryId> = others.into_iter().filter(|id| !found.contains(id)).collect();
+        found.extend(new);
         found.truncate(limit);
         Ok(found)
     }
 
-    fn import_progress(&mut self, import: &str) -> Done<Option<u64>> {
+    fn import_progress(&mut self, import: &str) -> TxResult<Option<u64>> {
         match self.front.import_progress(import)? {
             Some(lines) => Ok(Some(lines)),
-            None => behind(self.behind.read(|records| records.import_progress(import))),
+            None => from_behind(self.behind.read(|records| records.import_progress(import))),
         }
     }
 
-    fn set_import_progress(&mut self, import: &str, lines: u64, now: Timestamp) -> Done<()> {
+    fn set_import_progress(&mut self, import: &str, lines: u64, now: Timestamp) -> TxResult<()> {
         self.front.set_import_progress(import, lines, now)
     }
 }

@@ -1,5 +1,5 @@
-//! The journal: what was linked and unlinked, by whom, why, and what a link
-//! destroyed.
+//! The journal's entries: links, unlinks, undos and blocks, with their actor, their
+//! reasons and the data that a link destroys.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,8 +11,7 @@ use crate::ambient::Ambient;
 use crate::model::{LoginEvent, Metadata, Moment, Proof, Reason, Timestamp, User, mask_addresses};
 use crate::random::Random;
 
-/// An entry's id: a random UUID, so that a distributed engine can spread the
-/// entries.
+/// The id of an entry: a random UUID, which a distributed database can partition by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EntryId(String);
@@ -45,7 +44,7 @@ impl FromStr for EntryId {
     }
 }
 
-/// The kind of the entry.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -53,16 +52,16 @@ pub enum Kind {
     Link,
     /// An identity became a user of its own.
     Unlink,
-    /// A link was taken back.
+    /// A link was undone.
     Undo,
-    /// A user was blocked. It stands on both sides of the entry.
+    /// A user was blocked. Both sides of the entry name this user.
     Block,
-    /// A user was let in again.
+    /// A user was unblocked.
     Unblock,
 }
 
 impl Kind {
-    /// As JSON and the databases have it.
+    /// The name of the kind in JSON and in databases.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -74,14 +73,14 @@ impl Kind {
         }
     }
 
-    /// Whether accounts were parted by it.
+    /// Returns whether the entry separates accounts.
     #[must_use]
-    pub fn parts(self) -> bool {
+    pub fn separates(self) -> bool {
         matches!(self, Self::Unlink | Self::Undo)
     }
 }
 
-/// Who did it.
+/// The actor of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Actor {
@@ -89,7 +88,7 @@ pub enum Actor {
     Plugin,
     /// A person with access to the directory.
     Operator {
-        /// As the system calls them.
+        /// The name of the operating system's user.
         name: String,
     },
     /// A client of the Management API.
@@ -97,17 +96,16 @@ pub enum Actor {
         /// Its client id.
         client_id: String,
     },
-    /// The user themselves.
+    /// The user.
     User {
-        /// Their user id.
+        /// The user id.
         user_id: String,
     },
 }
 
 impl Actor {
-    /// The name that the mark of two parted accounts gives to this actor; none where
-    /// it acts for their user.
-    pub(super) fn parts_as(&self) -> Option<&'static str> {
+    /// The actor's name in the mark of a separation; none if it acts for the user.
+    pub(super) fn separation_mark(&self) -> Option<&'static str> {
         match self {
             Self::Operator { .. } => Some("operator"),
             Self::Plugin | Self::Client { .. } | Self::User { .. } => None,
@@ -115,21 +113,21 @@ impl Actor {
     }
 }
 
-/// A plugin, down to the byte.
+/// The exact version of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginVersion {
-    /// What it is called.
+    /// The plugin's name.
     pub name: String,
     /// SHA-256 of the component, in hexadecimal.
     pub sha256: String,
 }
 
-/// Who acted, on what evidence.
+/// The actor of a change, and its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// The login that it rests on, if it was at one.
+    /// The evidence of the login, if the change was made at one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
     /// SHA-256 of the policy document, in hexadecimal.
@@ -141,7 +139,7 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// Somebody with access to the directory acts, at no login.
+    /// The provenance of a change by an operator, outside of a login.
     #[must_use]
     pub fn operator(name: impl Into<String>) -> Self {
         Self {
@@ -153,18 +151,18 @@ impl Provenance {
     }
 }
 
-/// What a decision at a login rests on. Its address is masked; the ids of users
-/// are not, which some providers make of addresses.
+/// The evidence for a decision at a login. The address is masked. User ids are not, even
+/// though some providers derive them from addresses.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// The user that logged in.
     pub user_id: String,
     /// The connection it came through.
     pub connection: String,
-    /// The methods by which it proved who it is.
+    /// The authentication methods that succeeded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
-    /// The verified address of the login, which both sides have.
+    /// The verified address of the login, which both accounts have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_email: Option<String>,
     /// The application it logged in to.
@@ -173,15 +171,15 @@ pub struct Evidence {
     /// The transaction's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
-    /// What the user proved of the other account.
+    /// The proof that the user controls the other account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
 }
 
 impl Evidence {
-    /// A link by the user's own will, into this account as it is now.
+    /// The evidence for a link that the user requested, into this account.
     #[must_use]
-    pub fn by_will(primary: &User) -> Self {
+    pub fn from_request(primary: &User) -> Self {
         let email = primary.email.as_deref().filter(|_| primary.email_verified.is_verified());
         Self {
             user_id: primary.user_id.clone(),
@@ -191,9 +189,9 @@ impl Evidence {
         }
     }
 
-    /// What this login proves.
+    /// The evidence of a login.
     #[must_use]
-    pub fn of(event: &LoginEvent, proof: Option<&Proof>) -> Self {
+    pub fn from_login(event: &LoginEvent, proof: Option<&Proof>) -> Self {
         let methods = event.authentication.iter().flat_map(|it| &it.methods);
         let email = event.user.email.as_deref().filter(|_| event.user.email_verified.is_verified());
         let transaction = event.transaction.as_ref().and_then(|it| it.rest.get("id"));
@@ -209,102 +207,105 @@ impl Evidence {
     }
 }
 
-/// One entry.
+/// An entry of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Entry {
     /// Its id.
     pub id: EntryId,
     /// The kind of the entry.
     pub kind: Kind,
-    /// When, by the clock.
+    /// The time, by the clock.
     pub at: Timestamp,
-    /// Where it stands in the journal: behind every earlier entry of its users.
+    /// The position in the journal, after every earlier entry of its users.
     pub place: Moment,
     /// The user that stayed.
     pub primary: String,
-    /// The user that became identities of the primary, or a user again.
+    /// The user that became identities of the primary, or became a user again.
     pub secondary: String,
-    /// Who did it, on what evidence.
-    #[serde(flatten, serialize_with = "shared")]
+    /// The actor, and the evidence.
+    #[serde(flatten, serialize_with = "serialize_arc")]
     pub provenance: Arc<Provenance>,
-    /// Why. Addresses in them are masked.
-    #[serde(skip_serializing_if = "no_reasons", serialize_with = "shared")]
+    /// The reasons. Their addresses are masked.
+    #[serde(skip_serializing_if = "is_empty", serialize_with = "serialize_arc")]
     pub reasons: Arc<[Reason]>,
-    /// Of an undo: the link that was taken back.
+    /// For an undo: the entry of the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<EntryId>,
-    /// Of a link: when it was taken back, if it was.
+    /// For a link: the undo, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undone: Option<Undone>,
-    /// Of a link: what it destroyed.
+    /// For a link: the data that it destroyed.
     pub kept: Kept,
 }
 
-/// That a link was taken back.
+/// The undo of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undone {
     /// The entry of the undo.
     pub by: EntryId,
-    /// When.
+    /// The time of the undo.
     pub at: Timestamp,
 }
 
-/// What is left of what a link destroyed.
+/// The state of the data that a link destroyed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kept {
-    /// All of it.
+    /// The snapshot.
     Whole(Snapshot),
-    /// It destroyed nothing.
+    /// The entry destroyed nothing.
     Nothing,
-    /// All of it, encrypted with a key that this process does not have.
+    /// The snapshot is encrypted with a key that this process lacks.
     Sealed {
         /// The key's id.
         key: String,
     },
-    /// Nothing any more: it was erased.
+    /// The snapshot was erased.
     Forgotten,
-    /// Not read: lists leave it out.
+    /// The snapshot was not read. Lists leave it out.
     Unread,
 }
 
-/// What a link destroys.
+/// The data that a link destroys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The secondary, as it was.
-    #[serde(serialize_with = "shared", deserialize_with = "to_share")]
+    /// The secondary before the link.
+    #[serde(serialize_with = "serialize_arc", deserialize_with = "deserialize_arc")]
     pub secondary: Arc<User>,
-    /// Of the primary, what was changed.
+    /// The changes to the primary.
     pub touched: Touched,
 }
 
-fn no_reasons(reasons: &Arc<[Reason]>) -> bool {
+fn is_empty(reasons: &Arc<[Reason]>) -> bool {
     reasons.is_empty()
 }
 
-fn shared<T: Serialize + ?Sized, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_arc<T: Serialize + ?Sized, S: Serializer>(
+    value: &Arc<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     value.as_ref().serialize(serializer)
 }
 
-fn to_share<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Arc<User>, D::Error> {
+fn deserialize_arc<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Arc<User>, D::Error> {
     User::deserialize(deserializer).map(Arc::new)
 }
 
-/// What a link changed of the primary.
+/// The changes of a link to its primary.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Touched {
-    /// When it had changed last.
+    /// The time of its last change before the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// How often it had logged in.
+    /// Its count of logins before the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins_count: Option<u64>,
-    /// Whether its own identity got its `profileData` by this link.
+    /// Whether the link added `profileData` to its own identity.
     pub own_profile_added: bool,
-    /// What was changed in `user_metadata`.
+    /// The change of `user_metadata`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_metadata: Option<MetadataChange>,
-    /// What was changed in `app_metadata`.
+    /// The change of `app_metadata`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_metadata: Option<MetadataChange>,
 }
@@ -312,16 +313,16 @@ pub struct Touched {
 /// A change of metadata: the keys that differ, before and after.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetadataChange {
-    /// There was no such metadata at all.
+    /// Whether the metadata was absent before.
     pub was_absent: bool,
-    /// What stood there.
+    /// The values before, of the keys that differ.
     pub before: Metadata,
-    /// What stood there then.
+    /// The values after, of the keys that differ.
     pub after: Metadata,
 }
 
 impl Touched {
-    /// The change that a link makes to its primary.
+    /// Derives the changes from the primary before and after the link.
     #[must_use]
     pub fn between(before: &User, after: &User) -> Self {
         let has_profile = |user: &User| user.identities.first().is_some_and(|own| own.profile_data.is_some());
@@ -354,7 +355,7 @@ impl MetadataChange {
 }
 
 impl Entry {
-    /// An entry with a new id, without reasons and snapshot.
+    /// Creates an entry with a new id, without reasons and snapshot.
     pub(super) fn new(
         kind: Kind,
         [primary, secondary]: [&str; 2],
@@ -377,13 +378,13 @@ impl Entry {
     }
 }
 
-/// Which snapshots are to be erased.
+/// A selection of snapshots to erase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forget {
-    /// Those of before that time.
+    /// Those from before a time.
     Before(Timestamp),
     /// Those that have this user on either side.
-    Of(String),
+    User(String),
 }
 
 #[cfg(test)]

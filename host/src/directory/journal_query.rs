@@ -1,36 +1,33 @@
-//! Questions to the journal, and the place that an entry gets in it.
-
-use std::sync::Arc;
+//! Queries for entries of the journal.
 
 use super::journal::{Actor, Entry, EntryId, Kind};
-use super::records::{Done, Records};
-use crate::model::{ApiError, Moment, Timestamp};
+use crate::model::{Moment, Timestamp};
 
-/// Which entries are wanted.
+/// A query for entries. Its conditions are combined with "and".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JournalQuery {
-    /// Those that have this user on either side.
+    /// Entries that have this user on either side.
     pub user_id: Option<String>,
-    /// Those of this kind.
+    /// Entries of this kind.
     pub kind: Option<Kind>,
-    /// Those of this actor: `plugin`, `operator`, `client` or `user`, with or
+    /// Entries of this actor: `plugin`, `operator`, `client` or `user`, with or
     /// without a name (`operator:ada`).
     pub actor: Option<String>,
-    /// Those that give this reason's code.
+    /// Entries with a reason of this code.
     pub reason: Option<String>,
-    /// Those of this time or later, by the clock.
+    /// Entries of this time or later, by the clock.
     pub since: Option<Timestamp>,
-    /// Those of this time or earlier, by the clock.
+    /// Entries of this time or earlier, by the clock.
     pub until: Option<Timestamp>,
-    /// Those that come before this entry in the journal: the next page.
+    /// Entries before this one in the journal, for the next page.
     pub before: Option<EntryId>,
-    /// At most so many.
+    /// The most entries to return.
     pub limit: usize,
 }
 
-/// The question that a storage answers.
+/// The part of a query that a storage can evaluate.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted<'a> {
+pub(super) struct EntryFilter<'a> {
     pub(super) user_id: Option<&'a str>,
     pub(super) kind: Option<Kind>,
     pub(super) since: Option<Timestamp>,
@@ -39,12 +36,9 @@ pub(super) struct Wanted<'a> {
     pub(super) limit: usize,
 }
 
-/// Entries that are read at a time where not all of them match.
-const AT_A_TIME: usize = 1_000;
-
-impl<'a> Wanted<'a> {
-    /// Every entry of a user, within reason.
-    pub(super) fn of(user_id: &'a str) -> Self {
+impl<'a> EntryFilter<'a> {
+    /// Selects every entry of a user, up to 65,535.
+    pub(super) fn for_user(user_id: &'a str) -> Self {
         Self {
             user_id: Some(user_id),
             kind: None,
@@ -55,8 +49,8 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// Whether an entry is among them.
-    pub(super) fn is(&self, entry: &Entry) -> bool {
+    /// Returns whether an entry matches.
+    pub(super) fn matches(&self, entry: &Entry) -> bool {
         self.user_id.is_none_or(|id| entry.primary == id || entry.secondary == id)
             && self.kind.is_none_or(|kind| entry.kind == kind)
             && self.since.is_none_or(|since| entry.at >= since)
@@ -65,48 +59,15 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The entries that a query asks for, the newest first, without their snapshots.
-pub(super) fn matching(records: &mut dyn Records, query: &JournalQuery) -> Done<Vec<Entry>> {
-    let before = match &query.before {
-        None => None,
-        Some(id) => {
-            let entry = records.entry(id)?;
-            let entry = entry.ok_or_else(|| ApiError::NotFound(format!("the journal has no entry {id}")))?;
-            Some((entry.place, entry.id))
-        }
-    };
-    // The storages know neither actors nor reasons.
-    let is_of_all = query.actor.is_none() && query.reason.is_none();
-    let mut wanted = Wanted {
-        user_id: query.user_id.as_deref(),
-        kind: query.kind,
-        since: query.since,
-        until: query.until,
-        before,
-        limit: if is_of_all { query.limit } else { AT_A_TIME },
-    };
-    let mut found = Vec::new();
-    loop {
-        let page = records.entries(&wanted)?;
-        let is_last = page.len() < wanted.limit;
-        wanted.before = page.last().map(|last| (last.place, last.id.clone()));
-        found.extend(page.into_iter().filter(|entry| query.is_of(entry)));
-        if is_of_all || is_last || found.len() >= query.limit {
-            found.truncate(query.limit);
-            return Ok(found);
-        }
-    }
-}
-
 impl JournalQuery {
-    /// Whether an entry has the actor and the reason that are asked for.
-    fn is_of(&self, entry: &Entry) -> bool {
-        self.actor.as_ref().is_none_or(|text| is_of(&entry.provenance.actor, text))
+    /// Returns whether an entry has the queried actor and reason.
+    pub(super) fn matches_actor_and_reason(&self, entry: &Entry) -> bool {
+        self.actor.as_ref().is_none_or(|text| matches_actor(&entry.provenance.actor, text))
             && self.reason.as_ref().is_none_or(|code| entry.reasons.iter().any(|it| it.code == *code))
     }
 }
 
-fn is_of(actor: &Actor, text: &str) -> bool {
+fn matches_actor(actor: &Actor, text: &str) -> bool {
     let (kind, name) = match actor {
         Actor::Plugin => ("plugin", ""),
         Actor::Operator { name } => ("operator", name.as_str()),
@@ -114,18 +75,7 @@ fn is_of(actor: &Actor, text: &str) -> bool {
         Actor::User { user_id } => ("user", user_id.as_str()),
     };
     match text.split_once(':') {
-        Some((asked, asked_name)) => asked == kind && asked_name == name,
+        Some((queried, queried_name)) => queried == kind && queried_name == name,
         None => text == kind,
     }
-}
-
-/// Adds an entry behind every earlier one of its users, whatever the clock says.
-///
-/// No sequence of the database's: a process counts for itself, from the clock
-/// upwards, and never below what is there of the two users. Whoever changes one
-/// of them at the same time is overtaken, or overtakes.
-pub(super) fn write_down(records: &mut dyn Records, entry: Entry) -> Done<()> {
-    let earlier = records.last_place([&entry.primary, &entry.secondary])?;
-    let place = records.ambient().draw_moment_after(earlier);
-    records.add_entry(&Arc::new(Entry { place, ..entry }))
 }

@@ -2,28 +2,41 @@
 
 use std::sync::Arc;
 
-use super::CheckedLink;
-use super::journal::{Entry, Kept, Kind, Snapshot, Touched};
-use super::journal_query::write_down;
-use super::records::{Done, Interrupted, Records, overtaken};
-use super::users::at_version;
-use crate::model::{ApiError, User, absorb};
+use super::journal::{Entry, Kept, Kind, Provenance, Snapshot, Touched};
+use super::journal_entries::append_entry;
+use super::records::{Records, TxError, TxResult, conflict};
+use super::users::get_at_version;
+use crate::model::{ApiError, LinkRequest, Timestamp, User, absorb};
 
-/// The journal first, then the link: in one transaction, but a reader of this
-/// function should see that nothing is destroyed unrecorded.
-pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> Done<Arc<User>> {
+/// A link, with the versions of both users that the decision was based on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedLink {
+    /// The requested link.
+    pub request: LinkRequest,
+    /// The version that the primary must be at; none for any.
+    pub primary_version: Option<u64>,
+    /// The version that the secondary must be at; none for any.
+    pub secondary_version: Option<u64>,
+    /// The actor, and the evidence.
+    pub provenance: Arc<Provenance>,
+    /// The time of the link.
+    pub now: Timestamp,
+}
+
+/// Links two users. The journal is written first, so that a reader of this function
+/// sees that nothing is destroyed unrecorded.
+pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> TxResult<Arc<User>> {
     let CheckedLink { request, primary_version, secondary_version, provenance, now } = link;
     if request.primary == request.secondary {
         return Err(ApiError::Invalid("primary and secondary are the same user".to_owned()).into());
     }
-    let mut side = |user_id: &str, version| at_version(records, user_id, version);
+    let mut side = |user_id: &str, version| get_at_version(records, user_id, version);
     let sides = side(&request.primary, *primary_version)
         .and_then(|primary| Ok((primary, side(&request.secondary, *secondary_version)?)));
     let (primary, secondary) = match sides {
         Ok(sides) => sides,
-        Err(why @ Interrupted::Answer(ApiError::StateChanged(_) | ApiError::NotFound(_))) => {
-            // If they are linked by now, that is the reason, and not what
-            // followed from it.
+        Err(why @ TxError::Failed(ApiError::StateChanged(_) | ApiError::NotFound(_))) => {
+            // If another link was faster, that is the reason to report.
             refuse_if_linked(records, &request.secondary)?;
             refuse_if_linked(records, &request.primary)?;
             return Err(why);
@@ -39,34 +52,34 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> Done<Arc<Us
         reasons: request.reasons.clone(),
         ..Entry::new(Kind::Link, sides, (provenance, *now), records.ambient())
     };
-    write_down(records, entry)?;
+    append_entry(records, entry)?;
 
-    // Both rows in one order, whoever is the primary: two links of the same
-    // pair must not wait for each other. Who is overtaken looks again, and
+    // Both rows are locked in one order, whichever is the primary: two links of the
+    // same pair must not deadlock. After a conflict the transaction runs again, and
     // finds out whether the accounts were linked or only changed.
     let replace = |records: &mut dyn Records| {
         let replaced = records.replace_user(&linked, primary.version)?;
-        if replaced { Ok(()) } else { Err(overtaken(&request.primary)) }
+        if replaced { Ok(()) } else { Err(conflict(&request.primary)) }
     };
     if request.primary < request.secondary {
         replace(records)?;
     }
     if !records.remove_user(&request.secondary, secondary.version)? {
-        return Err(overtaken(&request.secondary));
+        return Err(conflict(&request.secondary));
     }
     if request.primary > request.secondary {
         replace(records)?;
     }
     for identity in &secondary.user.identities {
         if !records.move_identity(identity, &request.secondary, &request.primary)? {
-            return Err(overtaken(&request.secondary));
+            return Err(conflict(&request.secondary));
         }
     }
     Ok(linked)
 }
 
-/// What has become an identity of another user is no user any more.
-fn refuse_if_linked(records: &mut dyn Records, user_id: &str) -> Done<()> {
+/// Fails if the user has become an identity of another user.
+fn refuse_if_linked(records: &mut dyn Records, user_id: &str) -> TxResult<()> {
     let Some((provider, id)) = user_id.split_once('|') else { return Ok(()) };
     match records.owner(provider, id)? {
         Some(owner) if owner.user_id != user_id => {

@@ -1,23 +1,22 @@
-//! A directory that lives as long as the process: for cases, and the model
-//! that the others are compared with.
+//! A directory in memory, for cases and as the reference for the other storages.
 
 mod credentials;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Stored;
-use super::credential::{self, Credential};
+use super::credential::Credential;
+use super::credentials::remove_all;
 use super::journal::{Entry, EntryId, Forget, Kept, Kind, Undone};
-use super::journal_query::Wanted;
-use super::records::{
-    Done, Durability, Interrupted, LAST_IP, Logins, Matching, Owner, Records, Store, last_ip,
-};
+use super::journal_query::EntryFilter;
+use super::records::{LAST_IP, Logins, Matching, Owner, Records, TxError, TxResult, last_ip};
+use super::store::{Durability, Store};
+use super::stored::Stored;
 use crate::ambient::Ambient;
 use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 use credentials::{Credentials, Key, key};
 
-/// Users in memory. Cloning it copies the state, not the users.
+/// A directory in memory. A clone shares the users, but has a state of its own.
 #[derive(Debug)]
 pub struct Memory {
     ambient: Ambient,
@@ -28,18 +27,18 @@ pub struct Memory {
 struct State {
     ambient: Ambient,
     users: BTreeMap<String, Stored>,
-    /// Ids by address in lower case.
+    /// User ids, by address in lower case.
     by_email: HashMap<String, Vec<String>>,
-    /// Owners by the user id that the identity would have alone.
+    /// Owners, by the user id that the identity would have if it stood alone.
     identities: HashMap<String, Owner>,
     credentials: Credentials,
     journal: Vec<Arc<Entry>>,
     imports: HashMap<String, u64>,
-    /// What takes the running transaction back, the last first.
-    undo: Vec<Before>,
+    /// The undo log of the running transaction. It is applied in reverse.
+    undo_log: Vec<Before>,
 }
 
-/// A record as it was.
+/// A record before its change.
 #[derive(Debug, Clone)]
 enum Before {
     User(String, Option<Stored>),
@@ -51,7 +50,7 @@ enum Before {
 }
 
 impl Memory {
-    /// A directory without users.
+    /// Creates a directory without users.
     #[must_use]
     pub fn new(ambient: &Ambient) -> Self {
         let state = State {
@@ -62,12 +61,12 @@ impl Memory {
             credentials: Credentials::default(),
             journal: Vec::new(),
             imports: HashMap::new(),
-            undo: Vec::new(),
+            undo_log: Vec::new(),
         };
         Self { ambient: ambient.clone(), state: Mutex::new(state) }
     }
 
-    /// A directory with these users. Of two with one id the later stays.
+    /// Creates a directory with these users. Of two with the same id, the later one stays.
     pub fn with_users(ambient: &Ambient, users: impl IntoIterator<Item = User>) -> Self {
         let memory = Self::new(ambient);
         memory.change(|state| {
@@ -78,14 +77,14 @@ impl Memory {
         memory
     }
 
-    /// Every user, in the order of their ids.
+    /// Returns every user, ordered by id.
     #[must_use]
     pub fn users(&self) -> Vec<Arc<User>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.users.values().map(|stored| stored.user.clone()).collect()
     }
 
-    /// Adds or replaces a user, whoever has had its identities before.
+    /// Adds or replaces a user, and takes its identities from any other user.
     pub fn put(&self, user: User) {
         self.change(|state| {
             let version = state.users.get(&user.user_id).map_or(1, |stored| stored.version + 1);
@@ -93,7 +92,7 @@ impl Memory {
         });
     }
 
-    /// Removes a user, if it is there.
+    /// Removes a user, if there is one.
     pub fn remove(&self, user_id: &str) {
         self.change(|state| {
             let Some(gone) = state.users.get(user_id).cloned() else { return };
@@ -104,15 +103,15 @@ impl Memory {
                     state.set_identity(id, None);
                 }
             }
-            let _ = credential::remove_all(state, &gone.user.identities);
+            let _ = remove_all(state, &gone.user.identities);
         });
     }
 
-    /// A change that cannot fail.
-    fn change(&self, what: impl FnOnce(&mut State)) {
+    /// Runs a change that cannot fail.
+    fn change(&self, work: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        what(&mut state);
-        state.undo.clear();
+        work(&mut state);
+        state.undo_log.clear();
     }
 }
 
@@ -128,42 +127,42 @@ impl Store for Memory {
         &self.ambient
     }
 
-    fn read<T>(&self, what: impl FnMut(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
-        // Reading through the same records as writing.
-        self.write(Durability::Process, what)
+    fn read<T>(&self, work: impl FnMut(&mut dyn Records) -> TxResult<T>) -> Result<T, ApiError> {
+        // Reads use the same records as writes.
+        self.write(Durability::Process, work)
     }
 
-    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Result<T, ApiError> {
-        // A copy, for the others to go on meanwhile.
+    fn snapshot<T>(&self, work: impl FnOnce(&mut dyn Records) -> TxResult<T>) -> Result<T, ApiError> {
+        // A copy, so that other transactions are not blocked.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        state.take_back();
-        what(&mut state).map_err(|interrupted| match interrupted {
-            Interrupted::Answer(error) => error,
-            Interrupted::Again(what) => ApiError::StateChanged(what),
+        state.roll_back();
+        work(&mut state).map_err(|interrupted| match interrupted {
+            TxError::Failed(error) => error,
+            TxError::Conflict(why) => ApiError::StateChanged(why),
         })
     }
 
     fn write<T>(
         &self,
         _: Durability,
-        mut what: impl FnMut(&mut dyn Records) -> Done<T>,
+        mut work: impl FnMut(&mut dyn Records) -> TxResult<T>,
     ) -> Result<T, ApiError> {
-        // A panic while the lock was held leaves a transaction that is taken
-        // back by the next one.
+        // A panic while the lock was held leaves an open transaction, which is rolled back
+        // here.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.take_back();
-        let done = what(&mut *state);
+        state.roll_back();
+        let done = work(&mut *state);
         match done {
             Ok(done) => {
-                state.undo.clear();
+                state.undo_log.clear();
                 Ok(done)
             }
             Err(interrupted) => {
-                state.take_back();
+                state.roll_back();
                 Err(match interrupted {
-                    Interrupted::Answer(error) => error,
-                    // Nobody can be in the way of who holds the lock.
-                    Interrupted::Again(what) => ApiError::StateChanged(what),
+                    TxError::Failed(error) => error,
+                    // The lock prevents conflicts.
+                    TxError::Conflict(why) => ApiError::StateChanged(why),
                 })
             }
         }
@@ -196,7 +195,7 @@ impl State {
                 self.by_email.entry(new.to_ascii_lowercase()).or_default().push(user_id.to_owned());
             }
         }
-        self.undo.push(Before::User(user_id.to_owned(), old));
+        self.undo_log.push(Before::User(user_id.to_owned(), old));
     }
 
     fn set_identity(&mut self, id: String, owner: Option<Owner>) {
@@ -204,22 +203,22 @@ impl State {
             Some(owner) => self.identities.insert(id.clone(), owner),
             None => self.identities.remove(&id),
         };
-        self.undo.push(Before::Identity(id, old));
+        self.undo_log.push(Before::Identity(id, old));
     }
 
     fn set_credential(&mut self, key: Key, credential: Option<Arc<Credential>>) {
         let old = self.credentials.set(&key, credential);
-        self.undo.push(Before::Credential(key, old));
+        self.undo_log.push(Before::Credential(key, old));
     }
 
     fn set_entry(&mut self, place: usize, entry: Entry) {
         let old = std::mem::replace(&mut self.journal[place], Arc::new(entry));
-        self.undo.push(Before::Entry(place, old));
+        self.undo_log.push(Before::Entry(place, old));
     }
 
-    fn take_back(&mut self) {
-        let mut undo = std::mem::take(&mut self.undo);
-        while let Some(before) = undo.pop() {
+    fn roll_back(&mut self) {
+        let mut undo_log = std::mem::take(&mut self.undo_log);
+        while let Some(before) = undo_log.pop() {
             match before {
                 Before::User(id, old) => self.set_user(&id, old),
                 Before::Identity(id, old) => self.set_identity(id, old),
@@ -230,14 +229,15 @@ impl State {
                 Before::Import(import, None) => drop(self.imports.remove(&import)),
             }
         }
-        self.undo.clear();
+        self.undo_log.clear();
     }
 
     fn is_at(&self, user_id: &str, version: u64) -> bool {
         self.users.get(user_id).is_some_and(|stored| stored.version == version)
     }
 
-    fn place(&self, id: &EntryId) -> Option<usize> {
+    /// Returns the index of an entry.
+    fn index_of(&self, id: &EntryId) -> Option<usize> {
         self.journal.iter().position(|entry| entry.id == *id)
     }
 }
@@ -247,11 +247,11 @@ impl Records for State {
         &self.ambient
     }
 
-    fn user(&mut self, user_id: &str) -> Done<Option<Stored>> {
+    fn user(&mut self, user_id: &str) -> TxResult<Option<Stored>> {
         Ok(self.users.get(user_id).cloned())
     }
 
-    fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> Done<Vec<Stored>> {
+    fn users_by_email(&mut self, email: &str, matching: Matching, limit: usize) -> TxResult<Vec<Stored>> {
         let ids = self.by_email.get(&email.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
         let users = ids.iter().filter_map(|id| self.users.get(id));
         let matches =
@@ -259,17 +259,17 @@ impl Records for State {
         Ok(users.filter(|stored| matches(&stored.user)).take(limit).cloned().collect())
     }
 
-    fn users_behind(&mut self, after: &str, limit: usize) -> Done<Vec<Stored>> {
+    fn users_behind(&mut self, after: &str, limit: usize) -> TxResult<Vec<Stored>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let behind = self.users.range::<str, _>((Excluded(after), Unbounded));
         Ok(behind.take(limit).map(|(_, stored)| stored.clone()).collect())
     }
 
-    fn count_users(&mut self) -> Done<u64> {
+    fn count_users(&mut self) -> TxResult<u64> {
         Ok(self.users.len() as u64)
     }
 
-    fn add_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
+    fn add_user(&mut self, user: &Arc<User>, version: u64) -> TxResult<bool> {
         let is_free = !self.users.contains_key(&user.user_id);
         if is_free {
             self.set_user(&user.user_id, Some(Stored { user: user.clone(), version }));
@@ -277,7 +277,7 @@ impl Records for State {
         Ok(is_free)
     }
 
-    fn replace_user(&mut self, user: &Arc<User>, version: u64) -> Done<bool> {
+    fn replace_user(&mut self, user: &Arc<User>, version: u64) -> TxResult<bool> {
         let Some(stored) = self.users.get(&user.user_id).filter(|stored| stored.version == version) else {
             return Ok(false);
         };
@@ -292,7 +292,7 @@ impl Records for State {
         Ok(true)
     }
 
-    fn remove_user(&mut self, user_id: &str, version: u64) -> Done<bool> {
+    fn remove_user(&mut self, user_id: &str, version: u64) -> TxResult<bool> {
         let is_at = self.is_at(user_id, version);
         if is_at {
             self.set_user(user_id, None);
@@ -300,7 +300,7 @@ impl Records for State {
         Ok(is_at)
     }
 
-    fn set_logins(&mut self, user: &User) -> Done<bool> {
+    fn set_logins(&mut self, user: &User) -> TxResult<bool> {
         let Some(stored) = self.users.get(&user.user_id) else { return Ok(false) };
         let mut changed = User::clone(&stored.user);
         set_logins(&mut changed, user);
@@ -309,20 +309,20 @@ impl Records for State {
         Ok(true)
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: Logins) -> Done<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: Logins) -> TxResult<bool> {
         let Some(stored) = self.users.get(user_id) else { return Ok(false) };
         let mut user = User::clone(&stored.user);
-        logins.added_to(&mut user);
+        logins.add_to(&mut user);
         let version = stored.version;
         self.set_user(user_id, Some(Stored { user: Arc::new(user), version }));
         Ok(true)
     }
 
-    fn owner(&mut self, provider: &str, user_id: &str) -> Done<Option<Owner>> {
+    fn owner(&mut self, provider: &str, user_id: &str) -> TxResult<Option<Owner>> {
         Ok(self.identities.get(&format!("{provider}|{user_id}")).cloned())
     }
 
-    fn add_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
+    fn add_identity(&mut self, identity: &Identity, owner: &str) -> TxResult<bool> {
         let id = identity.as_user_id();
         let is_free = !self.identities.contains_key(&id);
         if is_free {
@@ -332,7 +332,7 @@ impl Records for State {
         Ok(is_free)
     }
 
-    fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> Done<bool> {
+    fn move_identity(&mut self, identity: &Identity, from: &str, to: &str) -> TxResult<bool> {
         let id = identity.as_user_id();
         let is_there = self.identities.get(&id).is_some_and(|owner| owner.user_id == from);
         if is_there {
@@ -342,7 +342,7 @@ impl Records for State {
         Ok(is_there)
     }
 
-    fn remove_identity(&mut self, identity: &Identity, owner: &str) -> Done<bool> {
+    fn remove_identity(&mut self, identity: &Identity, owner: &str) -> TxResult<bool> {
         let id = identity.as_user_id();
         let is_there = self.identities.get(&id).is_some_and(|known| known.user_id == owner);
         if is_there {
@@ -351,62 +351,63 @@ impl Records for State {
         Ok(is_there)
     }
 
-    fn credential(&mut self, connection: &str, login: &str) -> Done<Option<Credential>> {
+    fn credential(&mut self, connection: &str, login: &str) -> TxResult<Option<Credential>> {
         Ok(self.credentials.with_login(connection, login).map(|it| Credential::clone(it)))
     }
 
-    fn credential_of(&mut self, connection: &str, user_id: &str) -> Done<Option<Credential>> {
-        Ok(self.credentials.of(connection, user_id).map(|it| Credential::clone(it)))
+    fn credential_of(&mut self, connection: &str, user_id: &str) -> TxResult<Option<Credential>> {
+        Ok(self.credentials.of_identity(connection, user_id).map(|it| Credential::clone(it)))
     }
 
-    fn has_credentials(&mut self) -> Done<bool> {
+    fn has_credentials(&mut self) -> TxResult<bool> {
         Ok(!self.credentials.is_empty())
     }
 
-    fn add_credential(&mut self, new: &Credential) -> Done<bool> {
+    fn add_credential(&mut self, new: &Credential) -> TxResult<bool> {
         let Credential { connection, user_id, .. } = new;
         let is_taken = |login| self.credentials.with_login(connection, login).is_some();
-        let is_free = self.credentials.of(connection, user_id).is_none() && !new.logins().any(is_taken);
+        let is_free =
+            self.credentials.of_identity(connection, user_id).is_none() && !new.logins().any(is_taken);
         if is_free {
             self.set_credential(key(connection, user_id), Some(Arc::new(new.clone())));
         }
         Ok(is_free)
     }
 
-    fn remove_credential(&mut self, connection: &str, user_id: &str) -> Done<bool> {
-        let is_there = self.credentials.of(connection, user_id).is_some();
+    fn remove_credential(&mut self, connection: &str, user_id: &str) -> TxResult<bool> {
+        let is_there = self.credentials.of_identity(connection, user_id).is_some();
         if is_there {
             self.set_credential(key(connection, user_id), None);
         }
         Ok(is_there)
     }
 
-    fn add_entry(&mut self, entry: &Arc<Entry>) -> Done<()> {
-        self.undo.push(Before::Entries(self.journal.len()));
+    fn add_entry(&mut self, entry: &Arc<Entry>) -> TxResult<()> {
+        self.undo_log.push(Before::Entries(self.journal.len()));
         self.journal.push(entry.clone());
         Ok(())
     }
 
-    fn entry(&mut self, id: &EntryId) -> Done<Option<Entry>> {
-        Ok(self.place(id).map(|place| Entry::clone(&self.journal[place])))
+    fn entry(&mut self, id: &EntryId) -> TxResult<Option<Entry>> {
+        Ok(self.index_of(id).map(|place| Entry::clone(&self.journal[place])))
     }
 
-    fn entries(&mut self, wanted: &Wanted<'_>) -> Done<Vec<Entry>> {
-        let mut found: Vec<_> = self.journal.iter().filter(|entry| wanted.is(entry)).collect();
+    fn entries(&mut self, filter: &EntryFilter<'_>) -> TxResult<Vec<Entry>> {
+        let mut found: Vec<_> = self.journal.iter().filter(|entry| filter.matches(entry)).collect();
         found.sort_by(|a, b| (b.place, &b.id).cmp(&(a.place, &a.id)));
         let unread = |entry: &Arc<Entry>| Entry { kept: Kept::Unread, ..Entry::clone(entry) };
-        Ok(found.into_iter().take(wanted.limit).map(unread).collect())
+        Ok(found.into_iter().take(filter.limit).map(unread).collect())
     }
 
-    fn last_place(&mut self, user_ids: [&str; 2]) -> Done<Moment> {
+    fn last_place(&mut self, user_ids: [&str; 2]) -> TxResult<Moment> {
         let is_of = |entry: &&Arc<Entry>| {
             user_ids.contains(&entry.primary.as_str()) || user_ids.contains(&entry.secondary.as_str())
         };
         Ok(self.journal.iter().filter(is_of).map(|entry| entry.place).max().unwrap_or_default())
     }
 
-    fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> Done<bool> {
-        let Some(place) = self.place(id) else { return Ok(false) };
+    fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> TxResult<bool> {
+        let Some(place) = self.index_of(id) else { return Ok(false) };
         let entry = Entry::clone(&self.journal[place]);
         let stands = entry.undone.is_none();
         if stands {
@@ -415,13 +416,13 @@ impl Records for State {
         Ok(stands)
     }
 
-    fn forget_snapshots(&mut self, which: &Forget) -> Done<u64> {
+    fn forget_snapshots(&mut self, which: &Forget) -> TxResult<u64> {
         let mut forgotten = 0;
         for place in 0..self.journal.len() {
             let entry = &self.journal[place];
             let is_meant = match which {
                 Forget::Before(time) => entry.at < *time,
-                Forget::Of(id) => entry.primary == *id || entry.secondary == *id,
+                Forget::User(id) => entry.primary == *id || entry.secondary == *id,
             };
             if is_meant && entry.kind == Kind::Link && entry.kept != Kept::Forgotten {
                 let entry = Entry { kept: Kept::Forgotten, ..Entry::clone(entry) };
@@ -432,32 +433,33 @@ impl Records for State {
         Ok(forgotten)
     }
 
-    fn user_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<String>> {
-        let ids = self.users.keys().filter(|id| id.starts_with(beginning));
+    fn user_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<String>> {
+        let ids = self.users.keys().filter(|id| id.starts_with(prefix));
         Ok(ids.take(limit).cloned().collect())
     }
 
-    fn entry_ids(&mut self, beginning: &str, limit: usize) -> Done<Vec<EntryId>> {
+    fn entry_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<EntryId>> {
         let ids = self.journal.iter().map(|entry| &entry.id);
-        Ok(ids.filter(|id| id.as_str().starts_with(beginning)).take(limit).cloned().collect())
+        Ok(ids.filter(|id| id.as_str().starts_with(prefix)).take(limit).cloned().collect())
     }
 
-    fn import_progress(&mut self, import: &str) -> Done<Option<u64>> {
+    fn import_progress(&mut self, import: &str) -> TxResult<Option<u64>> {
         Ok(self.imports.get(import).copied())
     }
 
-    fn set_import_progress(&mut self, import: &str, lines: u64, _: Timestamp) -> Done<()> {
+    fn set_import_progress(&mut self, import: &str, lines: u64, _: Timestamp) -> TxResult<()> {
         let old = self.imports.insert(import.to_owned(), lines);
-        self.undo.push(Before::Import(import.to_owned(), old));
+        self.undo_log.push(Before::Import(import.to_owned(), old));
         Ok(())
     }
 }
 
-/// The columns that a login changes.
+/// Returns the fields that a login changes.
 fn logins(user: &User) -> (Option<u64>, Option<Timestamp>, Option<&str>) {
     (user.logins_count, user.last_login, last_ip(user))
 }
 
+/// Copies the fields that a login changes.
 fn set_logins(user: &mut User, from: &User) {
     (user.logins_count, user.last_login) = (from.logins_count, from.last_login);
     match from.rest.get(LAST_IP) {

@@ -1,36 +1,35 @@
-//! The state of a directory, for operators.
+//! The state of a directory, for monitoring.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::ApiError;
 
-/// Errors and connections of a directory since it was opened.
+/// The errors and connections of a directory since it was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DirectoryState {
-    /// Operations that the directory did not carry out because it could not be
-    /// reached, was busy or failed.
+    /// Operations that failed because the directory was unreachable, busy or broken.
     pub unavailable: u64,
-    /// Operations that took too long.
+    /// Operations that timed out.
     pub timed_out: u64,
-    /// Transactions that were begun anew, because others were in the way or the
-    /// server had ended the connection.
+    /// Transactions that were repeated, because of a conflict or because the server had
+    /// closed the connection.
     pub repeated: u64,
-    /// The connections to the database, if there are any.
+    /// The connections to the database, if the directory has one.
     pub pool: Option<PoolState>,
 }
 
-/// How many connections to a database there are.
+/// The connections to a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolState {
     /// Open connections.
     pub open: u32,
     /// Open connections that are not in use.
     pub idle: u32,
-    /// The most that are open at a time.
+    /// The maximum of open connections.
     pub limit: u32,
 }
 
-/// Counts what a directory does not carry out.
+/// Counters of failed operations.
 #[derive(Debug, Default)]
 pub(super) struct ErrorCounts {
     unavailable: AtomicU64,
@@ -39,10 +38,12 @@ pub(super) struct ErrorCounts {
 }
 
 impl ErrorCounts {
-    pub(super) fn repeat(&self) {
+    /// Counts a repeated transaction.
+    pub(super) fn count_repeat(&self) {
         self.repeated.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a failed operation.
     pub(super) fn count(&self, error: &ApiError) {
         match error {
             ApiError::Unavailable(_) | ApiError::Other(_) => &self.unavailable,
@@ -52,6 +53,7 @@ impl ErrorCounts {
         .fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns the counts, with the state of the connections.
     pub(super) fn with_pool(&self, pool: PoolState) -> DirectoryState {
         DirectoryState {
             unavailable: self.unavailable.load(Ordering::Relaxed),

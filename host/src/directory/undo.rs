@@ -1,4 +1,4 @@
-//! Taking a link back.
+//! Undoing a link.
 
 use std::sync::Arc;
 
@@ -6,41 +6,42 @@ use linking_marks::LINKING;
 use serde_json::Value;
 
 use super::journal::{Entry, EntryId, Kept, Kind, MetadataChange, Provenance, Snapshot};
-use super::journal_query::{Wanted, write_down};
-use super::records::{Done, Interrupted, Records, overtaken};
-use super::users::{change, first_version};
-use crate::model::{ApiError, Identity, Metadata, Timestamp, User, note_separation, without_carried};
+use super::journal_entries::append_entry;
+use super::journal_query::EntryFilter;
+use super::records::{Records, TxError, TxResult, conflict};
+use super::users::{first_version, replace_user};
+use crate::model::{ApiError, Identity, Metadata, Timestamp, User, note_separation, revert_carried_marks};
 
-/// A link to take back.
+/// A request to undo a link.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Undo {
     /// The link's entry in the journal.
     pub id: EntryId,
-    /// Who takes it back.
+    /// The actor.
     pub provenance: Arc<Provenance>,
-    /// When.
+    /// The time of the undo.
     pub now: Timestamp,
-    /// Only say what would be.
+    /// Whether to only report the effect.
     pub dry_run: bool,
 }
 
-/// What taking a link back does.
+/// The effect of an undo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Undoing {
-    /// The link.
+    /// The entry of the link.
     pub link: Entry,
-    /// The primary, without what the link had brought.
+    /// The primary after the undo.
     pub primary: Arc<User>,
-    /// The secondary, a user again.
+    /// The secondary, which is a user again.
     pub secondary: Arc<User>,
-    /// What is not as it was before the link, a sentence each.
+    /// The differences from the state before the link, one sentence each.
     pub not_restored: Vec<String>,
 }
 
-/// Why a link is not taken back. Nothing has changed.
+/// The reason why a link cannot be undone. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UndoError {
-    /// It cannot be; why.
+    /// The undo is refused. Holds the reason.
     #[error("{0}")]
     Refused(String),
     /// The directory failed.
@@ -48,37 +49,39 @@ pub enum UndoError {
     Directory(#[from] ApiError),
 }
 
-/// What is to be written.
-pub(super) struct Plan {
+/// The users to write.
+pub(super) struct UndoPlan {
     undoing: Undoing,
     primary_version: u64,
 }
 
-impl Plan {
+impl UndoPlan {
+    /// Returns the effect of the undo.
     pub(super) fn into_undoing(self) -> Undoing {
         self.undoing
     }
 }
 
-/// Why there is no plan.
-enum Stop {
+/// The reason why an undo cannot be planned.
+enum PlanError {
     Refused(String),
-    Interrupted(Interrupted),
+    Transaction(TxError),
 }
 
-impl From<Interrupted> for Stop {
-    fn from(interrupted: Interrupted) -> Self {
-        Self::Interrupted(interrupted)
+impl From<TxError> for PlanError {
+    fn from(interrupted: TxError) -> Self {
+        Self::Transaction(interrupted)
     }
 }
 
-fn refused<T>(why: String) -> Result<T, Stop> {
-    Err(Stop::Refused(why))
+/// Refuses an undo.
+fn refused<T>(why: String) -> Result<T, PlanError> {
+    Err(PlanError::Refused(why))
 }
 
-/// Carries the plan out, in the transaction in which it was made.
-pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> Done<Result<Undoing, UndoError>> {
-    let Plan { undoing, primary_version } = match plan(records, undo)? {
+/// Undoes a link.
+pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<Undoing, UndoError>> {
+    let UndoPlan { undoing, primary_version } = match plan(records, undo)? {
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error)),
     };
@@ -89,40 +92,41 @@ pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> Done<Result<Undoin
         ..Entry::new(Kind::Undo, sides, (&undo.provenance, undo.now), records.ambient())
     };
     if !records.mark_undone(&link.id, &entry.id, undo.now)? {
-        return Err(overtaken(&link.primary));
+        return Err(conflict(&link.primary));
     }
-    write_down(records, entry)?;
-    change(records, User::clone(primary), primary_version)?;
+    append_entry(records, entry)?;
+    replace_user(records, User::clone(primary), primary_version)?;
     for identity in &secondary.identities {
         if !records.move_identity(identity, &link.primary, &link.secondary)? {
-            return Err(overtaken(&link.primary));
+            return Err(conflict(&link.primary));
         }
     }
     let version = first_version(records.ambient());
     if !records.add_user(secondary, version)? {
-        return Err(overtaken(&link.secondary));
+        return Err(conflict(&link.secondary));
     }
     Ok(Ok(undoing))
 }
 
-/// What would be written, if it can be.
-pub(super) fn plan(records: &mut dyn Records, undo: &Undo) -> Done<Result<Plan, UndoError>> {
-    match plan_or_stop(records, undo) {
+/// Plans the undo of a link, without changing anything.
+pub(super) fn plan(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<UndoPlan, UndoError>> {
+    match make_plan(records, undo) {
         Ok(plan) => Ok(Ok(plan)),
-        Err(Stop::Refused(why)) => Ok(Err(UndoError::Refused(why))),
-        Err(Stop::Interrupted(Interrupted::Answer(error))) => Ok(Err(error.into())),
-        Err(Stop::Interrupted(again)) => Err(again),
+        Err(PlanError::Refused(why)) => Ok(Err(UndoError::Refused(why))),
+        Err(PlanError::Transaction(TxError::Failed(error))) => Ok(Err(error.into())),
+        Err(PlanError::Transaction(again)) => Err(again),
     }
 }
 
-fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
-    let (link, snapshot) = undoable(records, &undo.id)?;
+/// Checks that the link can be undone, and derives both users.
+fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanError> {
+    let (link, snapshot) = get_undoable_link(records, &undo.id)?;
     let Some(stored) = records.user(&link.primary)? else {
-        return refused(where_is_the_primary(records, &link)?);
+        return refused(explain_missing_primary(records, &link)?);
     };
     for identity in &snapshot.secondary.identities {
         if !stored.user.identities.iter().any(|it| it.key() == identity.key()) {
-            return refused(where_is(records, &identity.as_user_id(), &link.primary)?);
+            return refused(explain_missing_identity(records, &identity.as_user_id(), &link.primary)?);
         }
     }
 
@@ -138,8 +142,8 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
         ("app_metadata", &mut primary.app_metadata, &touched.app_metadata),
     ] {
         if let Some(changed) = changed {
-            restore(held, changed).map_err(|key| {
-                Stop::Refused(format!(
+            revert_metadata(held, changed).map_err(|key| {
+                PlanError::Refused(format!(
                     "`{name}.{key}` of {} was changed again since the link; set it to what the link wrote, and undo \
                      again",
                     link.primary
@@ -176,7 +180,7 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
     let mut secondary = User::clone(&secondary);
     let ids = |user: &User| user.identities.iter().map(Identity::as_user_id).collect::<Vec<_>>();
     let (staying, separated) = (ids(&primary), ids(&secondary));
-    let by = undo.provenance.actor.parts_as();
+    let by = undo.provenance.actor.separation_mark();
     for (user, others) in [(&mut primary, separated), (&mut secondary, staying)] {
         if note_separation(user, others.iter().map(String::as_str), by, undo.now).is_err() {
             not_restored.push(format!(
@@ -187,14 +191,14 @@ fn plan_or_stop(records: &mut dyn Records, undo: &Undo) -> Result<Plan, Stop> {
         }
     }
     let undoing = Undoing { link, primary: Arc::new(primary), secondary: Arc::new(secondary), not_restored };
-    Ok(Plan { undoing, primary_version: stored.version })
+    Ok(UndoPlan { undoing, primary_version: stored.version })
 }
 
-/// The entry and its snapshot, if it is a link that stands.
-fn undoable(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot), Stop> {
+/// Returns the entry and the snapshot of a link that can be undone.
+fn get_undoable_link(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot), PlanError> {
     let Some(mut entry) = records.entry(id)? else {
         let error = ApiError::NotFound(format!("the journal has no entry {id}"));
-        return Err(Interrupted::from(error).into());
+        return Err(TxError::from(error).into());
     };
     if let Some(undone) = &entry.undone {
         return refused(format!("the link was undone already, at {}, by {}", undone.at, undone.by));
@@ -203,22 +207,22 @@ fn undoable(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot)
         (Kind::Unlink, _) => refused("this entry is an unlink; only links can be undone".to_owned()),
         (Kind::Undo, _) => refused("this entry is an undo; only links can be undone".to_owned()),
         (Kind::Block | Kind::Unblock, _) => {
-            refused("this entry is no link; only links can be undone".to_owned())
+            refused("this entry is not a link; only links can be undone".to_owned())
         }
         (Kind::Link, Kept::Whole(snapshot)) => Ok((entry, snapshot)),
         (Kind::Link, Kept::Sealed { key }) => refused(format!(
             "what the link destroyed is encrypted with the key {key}; name its file with --journal-key"
         )),
         (Kind::Link, _) => refused(
-            "what the link destroyed was erased from the journal, so it cannot be given back".to_owned(),
+            "what the link destroyed was erased from the journal, so the link cannot be undone".to_owned(),
         ),
     }
 }
 
-/// An identity that was separated and linked again since is another account now,
-/// which the old snapshot must not replace.
-fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str) -> Result<(), Stop> {
-    let later = records.entries(&Wanted::of(identity))?.into_iter().find(|entry| {
+/// Fails if the identity was unlinked or linked again since. It then belongs to a later
+/// link, whose user the old snapshot must not replace.
+fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str) -> Result<(), PlanError> {
+    let later = records.entries(&EntryFilter::for_user(identity))?.into_iter().find(|entry| {
         entry.id != link.id
             && entry.secondary == identity
             && entry.place > link.place
@@ -236,21 +240,27 @@ fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str
     }
 }
 
-fn where_is_the_primary(records: &mut dyn Records, link: &Entry) -> Result<String, Stop> {
+/// Explains why the primary of a link no longer exists.
+fn explain_missing_primary(records: &mut dyn Records, link: &Entry) -> Result<String, PlanError> {
     let gone = format!("{} is gone", link.primary);
     let Some((provider, id)) = link.primary.split_once('|') else { return Ok(gone) };
     let Some(owner) = records.owner(provider, id)? else {
         return Ok(format!("{gone}: it was deleted since the link, and with it all its identities"));
     };
     let later = records
-        .entries(&Wanted::of(&link.primary))?
+        .entries(&EntryFilter::for_user(&link.primary))?
         .into_iter()
         .find(|entry| entry.kind == Kind::Link && entry.secondary == link.primary && entry.undone.is_none());
     let first = later.map_or_else(String::new, |later| format!("; undo that link first: {}", later.id));
     Ok(format!("{} has itself become an identity of {} since{first}", link.primary, owner.user_id))
 }
 
-fn where_is(records: &mut dyn Records, identity: &str, primary: &str) -> Result<String, Stop> {
+/// Explains why the primary of a link no longer has an identity.
+fn explain_missing_identity(
+    records: &mut dyn Records,
+    identity: &str,
+    primary: &str,
+) -> Result<String, PlanError> {
     let owner = match identity.split_once('|') {
         Some((provider, id)) => records.owner(provider, id)?,
         None => None,
@@ -264,9 +274,9 @@ fn where_is(records: &mut dyn Records, identity: &str, primary: &str) -> Result<
     })
 }
 
-/// Takes a change of metadata back. Fails with the key that was changed again.
-/// Later logins and separations change `linking`, and what they wrote stays.
-fn restore(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), String> {
+/// Reverts a change of metadata. Fails with the first key that was changed again. The
+/// entries of later logins and separations in `linking` stay.
+fn revert_metadata(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), String> {
     let mut object = held.take().unwrap_or_default();
     let mut restored = change.before.clone();
     for key in change.before.keys().chain(change.after.keys()) {
@@ -274,7 +284,7 @@ fn restore(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), S
         if now == after {
             continue;
         }
-        let linking = now.filter(|_| key == LINKING).and_then(|now| without_carried(now, before, after));
+        let linking = now.filter(|_| key == LINKING).and_then(|now| revert_carried_marks(now, before, after));
         match linking {
             None => {
                 let key = key.clone();
@@ -291,25 +301,27 @@ fn restore(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), S
     Ok(())
 }
 
-/// Profiles that later logins have changed come back as they were at the link.
+/// Notes the profiles that later logins have changed: the undo restores their state at
+/// the link.
 fn note_changed_profiles(primary: &User, secondary: &User, at: Timestamp, notes: &mut Vec<String>) {
     for identity in secondary.identities.iter().skip(1) {
         let now = primary.identities.iter().find(|it| it.key() == identity.key());
         let changed = now.is_some_and(|now| now.profile_data != identity.profile_data);
         if changed {
-            notes.push(later_profile(&identity.as_user_id(), at));
+            notes.push(profile_note(&identity.as_user_id(), at));
         }
     }
     let Some(own) = secondary.identities.first() else { return };
     let now =
         primary.identities.iter().find(|it| it.key() == own.key()).and_then(|it| it.profile_data.as_ref());
-    let then = crate::model::profile(secondary);
+    let then = crate::model::profile_data(secondary);
     let is_as_then = |(key, value): (&String, &Value)| then.get(key) == Some(value);
     if now.is_some_and(|now| !now.iter().all(is_as_then)) {
-        notes.push(later_profile(&own.as_user_id(), at));
+        notes.push(profile_note(&own.as_user_id(), at));
     }
 }
 
-fn later_profile(identity: &str, at: Timestamp) -> String {
-    format!("What later logins told of {identity} is lost: its profile is that of {at}.")
+/// Returns the note for one such profile.
+fn profile_note(identity: &str, at: Timestamp) -> String {
+    format!("Later changes to the profile of {identity} are lost: the profile is that of {at}.")
 }

@@ -2,27 +2,44 @@
 
 use std::sync::Arc;
 
-use super::Unlink;
-use super::journal::{Entry, Kind};
-use super::journal_query::write_down;
-use super::records::{Done, Records, overtaken};
-use super::users::{change, claim, existing, first_version};
-use crate::model::{ApiError, Identity, User, mask_addresses, note_separation, stand_alone};
+use super::journal::{Entry, Kind, Provenance};
+use super::journal_entries::append_entry;
+use super::records::{Records, TxResult, conflict};
+use super::users::{claim_identities, first_version, get_user, replace_user};
+use crate::model::{
+    ApiError, Identity, Timestamp, User, mask_addresses, note_separation, user_from_identity,
+};
 
-pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<User>> {
+/// A request to make a linked identity a user of its own again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unlink {
+    /// The user that has the identity.
+    pub primary: String,
+    /// The identity's provider.
+    pub provider: String,
+    /// The identity's id, without the provider's prefix.
+    pub user_id: String,
+    /// The actor, and the evidence.
+    pub provenance: Arc<Provenance>,
+    /// The time of the unlink.
+    pub now: Timestamp,
+}
+
+/// Makes a linked identity a user of its own, and returns the user that it left.
+pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc<User>> {
     let Unlink { primary, provider, user_id, provenance, now } = unlink;
-    let stored = existing(records, primary)?;
+    let stored = get_user(records, primary)?;
     let mut rest = User::clone(&stored.user);
     let place = rest.identities.iter().position(|it| it.provider == *provider && it.user_id == *user_id);
     let identity = match place {
-        // As recorded: 200, and nothing has changed.
+        // As recorded from Auth0: status 200, and nothing has changed.
         None => return Ok(stored.user),
         Some(0) => return Err(ApiError::Invalid("the main identity cannot be removed".to_owned()).into()),
         Some(place) => rest.identities.remove(place),
     };
-    let mut separated = stand_alone(&identity, *now);
+    let mut separated = user_from_identity(&identity, *now);
     let staying: Vec<String> = rest.identities.iter().map(Identity::as_user_id).collect();
-    let by = provenance.actor.parts_as();
+    let by = provenance.actor.separation_mark();
     let noted = [
         note_separation(&mut rest, [separated.user_id.as_str()], by, *now),
         note_separation(&mut separated, staying.iter().map(String::as_str), by, *now),
@@ -34,15 +51,15 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> Done<Arc<Use
 
     let sides = [primary.as_str(), &separated.user_id];
     let entry = Entry::new(Kind::Unlink, sides, (provenance, *now), records.ambient());
-    write_down(records, entry)?;
-    let rest = change(records, rest, stored.version)?;
+    append_entry(records, entry)?;
+    let rest = replace_user(records, rest, stored.version)?;
     if !records.remove_identity(&identity, primary)? {
-        return Err(overtaken(primary));
+        return Err(conflict(primary));
     }
-    claim(records, &separated.identities, &separated.user_id)?;
+    claim_identities(records, &separated.identities, &separated.user_id)?;
     let version = first_version(records.ambient());
     if !records.add_user(&Arc::new(separated), version)? {
-        return Err(overtaken(primary));
+        return Err(conflict(primary));
     }
     Ok(rest)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::link_metadata;
 use super::login_guard::Guard;
 use crate::directory::{CheckedLink, Stored};
-use crate::model::{ApiError, LinkRequest, ManagementApi, Metadata, User, why_not_vouched_for};
+use crate::model::{ApiError, HostCalls, LinkRequest, Metadata, User, why_not_vouched_for};
 
 const FIND: &str = "users.find-by-email";
 const GET: &str = "users.get";
@@ -42,7 +42,7 @@ impl Guard {
             return self.refuse(LINK, &format!("the {side}'s address is not verified"));
         }
         let own_address = match (&self.addresses, &user.email) {
-            (Some(addresses), Some(email)) => addresses.are_of(email),
+            (Some(addresses), Some(email)) => addresses.match_stored(email),
             _ => false,
         };
         if !own_address {
@@ -83,11 +83,11 @@ impl Guard {
     }
 }
 
-impl ManagementApi for Guard {
+impl HostCalls for Guard {
     fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError> {
         self.check_open(FIND)?;
         match &self.addresses {
-            Some(addresses) if addresses.contain(email) => {}
+            Some(addresses) if addresses.contains(email) => {}
             Some(_) => return self.refuse_and_close(FIND, "the address is not this login's"),
             None => return self.refuse_and_close(FIND, "this login has no verified address"),
         }
@@ -136,7 +136,7 @@ impl ManagementApi for Guard {
         self.login.event.context()
     }
 
-    fn shown(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
+    fn last_seen(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
         self.check_open(RAW)?;
         if let Some(seen) = self.seen.get(user_id) {
             return Ok(seen.user.clone());

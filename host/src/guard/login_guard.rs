@@ -55,7 +55,7 @@ impl GuardedLogin {
     pub(super) fn provenance(&self) -> Provenance {
         Provenance {
             actor: Actor::Plugin,
-            evidence: Some(Evidence::of(&self.event, self.proof.as_ref())),
+            evidence: Some(Evidence::from_login(&self.event, self.proof.as_ref())),
             policy_sha256: Some(self.policy_sha256.to_string()),
             plugin: Some(PluginVersion::clone(&self.plugin)),
         }
@@ -68,7 +68,7 @@ impl Guard {
     pub fn new(directory: Arc<dyn Directory>, login: GuardedLogin, limits: &Limits) -> Self {
         let user = &login.event.user;
         let addresses = match &user.email {
-            Some(email) if user.email_verified.is_verified() => Addresses::of(email),
+            Some(email) if user.email_verified.is_verified() => Addresses::from_email(email),
             _ => None,
         };
         Self {
@@ -120,7 +120,8 @@ impl Guard {
     pub fn note_prompt(&self) -> Result<(), ApiError> {
         let stored = self.directory.get(&self.user_id)?;
         let counted = count_prompt(stored.user.app_metadata.as_ref(), self.login.now);
-        let patch = MetadataPatch::app(counted.map_err(|why| ApiError::Invalid(why.to_string()))?);
+        let patch =
+            MetadataPatch::for_app_metadata(counted.map_err(|why| ApiError::Invalid(why.to_string()))?);
         self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
     }
 

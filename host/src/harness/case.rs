@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::faulty_directory::{Fault, FaultyDirectory};
 use crate::ambient::Ambient;
 use crate::directory::{Directory, Memory, arrive, first_user};
-use crate::model::{Answer, LoginEvent, Timestamp, User, mask_addresses};
+use crate::model::{LoginEvent, StepAnswer, Timestamp, User, mask_addresses};
 use crate::policies::PolicyDocument;
 use crate::reading::{InputError, place_behind, read_json, read_text, shown};
 
@@ -36,7 +36,7 @@ pub struct Case {
     /// The login's event.
     pub event: Arc<LoginEvent>,
     /// The user's answer to a prompt. With it, the login continues after the prompt.
-    pub answer: Option<Answer>,
+    pub answer: Option<StepAnswer>,
     /// The faults of the directory.
     pub faults: Vec<Fault>,
     /// Whether the directory's look-ups by address are case-sensitive.
@@ -73,7 +73,7 @@ struct CaseFile<'a> {
     /// The user's answer to a prompt. With it, the login continues after the prompt
     /// (`on-continue`).
     #[serde(default)]
-    answer: Option<Answer>,
+    answer: Option<StepAnswer>,
     /// The faults of the directory.
     #[serde(default)]
     faults: Vec<Fault>,

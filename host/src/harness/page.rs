@@ -7,7 +7,7 @@ use super::changes::Change;
 use super::recorder::Call;
 use super::report::{Hint, PolicySummary, Report};
 use crate::limits::Limits;
-use crate::model::{Decision, Level, Step, Verdict, Verification, mask_addresses};
+use crate::model::{Decision, Level, RuleVerdict, Step, Verification, mask_addresses};
 use crate::reading::shown;
 use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
@@ -179,11 +179,11 @@ fn add_explanation(page: &mut Text, report: &Report) {
         return;
     }
     page.head("Explanation");
-    let widest = |text: fn(&Verdict) -> &str| {
+    let widest = |text: fn(&RuleVerdict) -> &str| {
         report.trace.iter().map(|it| text(it).chars().count()).max().unwrap_or(0)
     };
     let (rules, verdicts) = (widest(|it| &it.rule), widest(|it| &it.verdict));
-    for Verdict { rule, verdict, evidence } in &report.trace {
+    for RuleVerdict { rule, verdict, evidence } in &report.trace {
         let said = if evidence.is_empty() {
             format!("{rule:<rules$}  {verdict}")
         } else {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::decide::GuardWrapper;
 use crate::guard::Guard;
-use crate::model::{ApiError, Identity, LinkRequest, ManagementApi, Metadata, User, cut};
+use crate::model::{ApiError, HostCalls, Identity, LinkRequest, Metadata, User, cut};
 
 /// One host call, or several equal ones in a row. Users and identities are represented
 /// by their ids.
@@ -160,7 +160,7 @@ impl GuardWrapper for Recorder {
     }
 }
 
-impl ManagementApi for Recorder {
+impl HostCalls for Recorder {
     fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError> {
         let answer = self.guard.find_by_email(email);
         self.record("users.find-by-email", Some(json!({ "email": cut(email, TEXT) })), || {
@@ -188,8 +188,8 @@ impl ManagementApi for Recorder {
         self.guard.event_context()
     }
 
-    fn shown(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
-        self.guard.shown(user_id)
+    fn last_seen(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
+        self.guard.last_seen(user_id)
     }
 
     fn link(&mut self, request: LinkRequest) -> Result<Arc<User>, ApiError> {

@@ -9,7 +9,7 @@ use super::changes::Change;
 use super::recorder::Call;
 use crate::decide::PolicyRun;
 use crate::guard::Refusal;
-use crate::model::{Decision, Outcome, Reason, Verdict, mask_addresses};
+use crate::model::{Decision, Outcome, Reason, RuleVerdict, mask_addresses};
 use crate::sandbox::{LogLine, PluginOutput};
 use crate::terminal::Json;
 
@@ -28,7 +28,7 @@ pub struct Report {
     pub reasons: Vec<Reason>,
     /// The verdict of every rule, if requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub trace: Vec<Verdict>,
+    pub trace: Vec<RuleVerdict>,
     /// The smallest changes of the state that would change the decision, if requested, in
     /// the plugin's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,10 @@
-//! E-mail addresses: which ones a login may look up, and how they are shown.
+//! E-mail addresses: those that a login may look up, and how they are masked.
 
 use std::borrow::Cow;
 
-/// The addresses a login may look up: its own as it stands, and in ASCII lower
-/// case, which databases store: not every directory's look-up ignores case.
-/// Never Unicode case mapping: `ı` is not `i`.
+/// The addresses that a login may look up: its own as it stands, and the same in
+/// ASCII lower case. Databases store lower case, and some look-ups are
+/// case-sensitive. Unicode case mapping is never applied: `ı` is not `i`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
     literal: String,
@@ -12,32 +12,32 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// The forms of this address; none of a text that is none: all accounts
-    /// without an address would have it in common.
+    /// The forms of this address. None if the text is no address: all accounts
+    /// without an address would match it.
     #[must_use]
-    pub fn of(email: &str) -> Option<Self> {
+    pub fn from_email(email: &str) -> Option<Self> {
         let (local, domain) = email.rsplit_once('@')?;
         let is_address = !local.is_empty() && !domain.is_empty();
         is_address.then(|| Self { literal: email.to_owned(), lower: email.to_ascii_lowercase() })
     }
 
-    /// Whether the login may look this address up.
+    /// Returns whether the login may look this address up.
     #[must_use]
-    pub fn contain(&self, email: &str) -> bool {
+    pub fn contains(&self, email: &str) -> bool {
         email == self.literal || email == self.lower
     }
 
-    /// Whether a stored address is the login's but for the case of ASCII
+    /// Returns whether a stored address is the login's, ignoring the case of ASCII
     /// letters.
     #[must_use]
-    pub fn are_of(&self, stored: &str) -> bool {
+    pub fn match_stored(&self, stored: &str) -> bool {
         stored.eq_ignore_ascii_case(&self.lower)
     }
 }
 
-/// The text with every e-mail address in it cut to its first letter and its
-/// domain: `ada@corp.com` becomes `a…@corp.com`. Addresses at domains that can
-/// belong to nobody (RFC 2606: `example.com`, `.test` …) stay whole.
+/// Masks every e-mail address in a text: only its first letter and its domain
+/// remain, so `ada@corp.com` becomes `a…@corp.com`. Addresses at reserved domains
+/// (RFC 2606: `example.com`, `.test` …) stay whole.
 #[must_use]
 pub fn mask_addresses(text: &str) -> Cow<'_, str> {
     if !text.contains('@') {
@@ -52,7 +52,7 @@ pub fn mask_addresses(text: &str) -> Cow<'_, str> {
         let domain = rest.rsplit('@').next().unwrap_or(rest);
         masked.push_str(&text[written..start]);
         let is_domain = domain.contains(char::is_alphabetic);
-        if local.is_empty() || !is_domain || belongs_to_nobody(domain) {
+        if local.is_empty() || !is_domain || is_reserved_domain(domain) {
             masked.push_str(&text[start..end]);
         } else {
             masked.extend(local.chars().next());
@@ -73,7 +73,7 @@ fn start_of_local_part(text: &str, from: usize, at: usize) -> usize {
     before.char_indices().rfind(|(_, c)| ends_local_part(*c)).map_or(from, |(i, c)| from + i + c.len_utf8())
 }
 
-/// Behind the last domain, where several `@` stand in a row of words.
+/// Returns the end of the last domain, where several `@` follow each other.
 fn end_of_domain(text: &str, at: usize) -> usize {
     let ends = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '@'));
     text[at + 1..].find(ends).map_or(text.len(), |found| at + 1 + found)
@@ -84,8 +84,10 @@ fn ends_local_part(c: char) -> bool {
         || matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')' | ',' | ';' | ':' | '|' | '[' | ']' | '=')
 }
 
-/// RFC 2606 and RFC 6761: names reserved for documentation and tests.
-fn belongs_to_nobody(domain: &str) -> bool {
+/// Returns whether a domain is reserved for documentation and tests.
+///
+/// Source: RFC 2606 and RFC 6761.
+fn is_reserved_domain(domain: &str) -> bool {
     let domain = domain.trim_end_matches('.').to_ascii_lowercase();
     let mut labels = domain.rsplit('.');
     match (labels.next().unwrap_or(""), labels.next()) {
@@ -100,32 +102,32 @@ mod tests {
     use super::{Addresses, mask_addresses};
 
     fn addresses(email: &str) -> Addresses {
-        Addresses::of(email).unwrap()
+        Addresses::from_email(email).unwrap()
     }
 
     #[test]
     fn the_literal_and_the_lower_cased_address_may_be_looked_up() {
         let mixed = addresses("Ada@Example.com");
-        assert!(mixed.contain("Ada@Example.com") && mixed.contain("ada@example.com"));
-        assert!(!mixed.contain("ADA@EXAMPLE.COM"));
-        assert!(!addresses("mıke@example.com").contain("mike@example.com"));
+        assert!(mixed.contains("Ada@Example.com") && mixed.contains("ada@example.com"));
+        assert!(!mixed.contains("ADA@EXAMPLE.COM"));
+        assert!(!addresses("mıke@example.com").contains("mike@example.com"));
     }
 
     #[test]
     fn a_stored_address_is_the_logins_whatever_the_case_of_ascii_letters() {
         let own = addresses("Ada@example.com");
         for stored in ["Ada@example.com", "ada@example.com", "ADA@Example.COM"] {
-            assert!(own.are_of(stored), "{stored}");
+            assert!(own.match_stored(stored), "{stored}");
         }
-        assert!(!own.are_of("ada@example.org"));
-        assert!(!addresses("mike@example.com").are_of("mıke@example.com"));
+        assert!(!own.match_stored("ada@example.org"));
+        assert!(!addresses("mike@example.com").match_stored("mıke@example.com"));
     }
 
-    /// Every account without an address would be an account with the same one.
+    /// Otherwise all accounts without an address would share one.
     #[test]
     fn a_text_that_is_no_address_is_nobodys() {
         for text in ["", " ", "@", "ada", "@example.com", "ada@"] {
-            assert_eq!(Addresses::of(text), None, "{text:?}");
+            assert_eq!(Addresses::from_email(text), None, "{text:?}");
         }
     }
 

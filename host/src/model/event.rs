@@ -1,4 +1,4 @@
-//! A login that waits for its decision: Auth0's post-login event.
+//! The event of a login that is to be decided: Auth0's post-login event.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::open_object::open_object;
-use super::roles::roles_of;
-use super::{Identity, Timestamp, User, provider_tokens};
+use super::roles::role_names;
+use super::{Connection, Identity, Timestamp, User, provider_tokens};
 
 /// A post-login event, in Auth0's shape. Unknown fields are kept.
 ///
@@ -25,24 +25,24 @@ pub struct LoginEvent {
     /// The organization it logs in to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<Organization>,
-    /// How the user has proved who they are.
+    /// How the user was authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authentication: Option<Authentication>,
     /// The transaction that the login belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<Transaction>,
-    /// Every other field, as it stood.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
     #[serde(skip)]
     account: Arc<User>,
-    /// The identity that has logged in, where the event was of another user
-    /// before: its provider and its id.
+    /// The provider and the id of the identity that has logged in, once
+    /// [`LoginEvent::with_user`] has replaced the user.
     #[serde(skip)]
     used: Option<(String, String)>,
 }
 
-/// An event as it is read, before its account is known.
+/// The event as read from JSON, before its account is derived.
 struct ReadEvent {
     user: User,
     connection: Connection,
@@ -71,8 +71,8 @@ impl<'de> Deserialize<'de> for LoginEvent {
 
 impl From<ReadEvent> for LoginEvent {
     fn from(mut read: ReadEvent) -> Self {
-        // A login never assumes: only an import does, and nobody may bring the mark
-        // along that would let another connection in.
+        // Only an import assumes connections. An event must not bring the mark, which
+        // would let another connection in.
         read.user.identities.iter_mut().for_each(|it| it.connection_assumed = false);
         Self {
             account: Arc::new(account(&read)),
@@ -88,11 +88,11 @@ impl From<ReadEvent> for LoginEvent {
     }
 }
 
-/// The event's user, with what only the event knows of it.
+/// Returns the event's user, completed by the event's other fields.
 fn account(event: &ReadEvent) -> User {
     let mut user = event.user.clone().with_own_identity(&event.connection.name);
     user.assume_connection(&event.connection);
-    let roles = event.rest.get("authorization").map(roles_of).unwrap_or_default();
+    let roles = event.rest.get("authorization").map(role_names).unwrap_or_default();
     user.add_roles(roles.iter().map(String::as_str));
     if user.logins_count.is_none() {
         user.logins_count =
@@ -100,29 +100,6 @@ fn account(event: &ReadEvent) -> User {
     }
     user
 }
-
-/// A connection.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
-pub struct Connection {
-    /// The id, such as `con_0000000000000001`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub id: String,
-    /// The name, such as `google-oauth2`.
-    pub name: String,
-    /// The strategy, such as `google-oauth2` or `auth0`.
-    #[serde(default)]
-    pub strategy: String,
-    /// Every other field, as it stood.
-    #[serde(flatten)]
-    pub rest: Map<String, Value>,
-}
-
-open_object!(Connection, "a connection object", {
-    name "name",
-} {
-    id "id",
-    strategy "strategy",
-});
 
 /// An application.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
@@ -132,7 +109,7 @@ pub struct Client {
     /// The name shown to users.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Every other field, as it stood.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -151,7 +128,7 @@ pub struct Organization {
     /// The name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Every other field, as it stood.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -162,13 +139,13 @@ open_object!(Organization, "an organization object", {
     name "name",
 });
 
-/// What the login rests on.
+/// How a user was authenticated.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Authentication {
     /// The methods that succeeded, in order.
     #[serde(default)]
     pub methods: Vec<AuthenticationMethod>,
-    /// Every other field, as it stood.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -177,19 +154,19 @@ open_object!(Authentication, "an authentication object", {} {
     methods "methods",
 });
 
-/// One proof of identity.
+/// One authentication method that succeeded.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct AuthenticationMethod {
     /// `federated`, `pwd`, `passkey`, `sms`, `email`, `phone_number`, `mfa`, or
     /// the URL of a custom method.
     pub name: String,
-    /// When it was given.
+    /// When it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
     /// With `mfa`, the factor.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub factor: Option<String>,
-    /// Every other field, as it stood.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -210,7 +187,7 @@ pub struct Transaction {
     /// The `prompt` parameter's values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prompt: Vec<String>,
-    /// Every other field, as it stood.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -221,8 +198,8 @@ open_object!(Transaction, "a transaction object", {} {
 });
 
 impl LoginEvent {
-    /// A login of this account through this connection. `rest` is what else
-    /// Auth0's event says: `request`, `stats`, `tenant`, …
+    /// Creates the event of a login of this account through this connection. `rest`
+    /// holds the other fields of Auth0's event: `request`, `stats`, `tenant`, …
     #[must_use]
     pub fn new(user: User, connection: Connection, rest: Map<String, Value>) -> Self {
         let read = ReadEvent {
@@ -237,15 +214,15 @@ impl LoginEvent {
         Self::from(read)
     }
 
-    /// The user as a directory would hold it: what the event alone knows of the
-    /// account (its roles, its own identity, its count of logins) filled in.
+    /// The user as a directory would hold it. Its roles, its own identity and its
+    /// count of logins are filled in from the event.
     #[must_use]
     pub fn account(&self) -> &Arc<User> {
         &self.account
     }
 
-    /// The identity that has logged in: the one of the event's connection, the
-    /// user's own where none is. None if the user's id is no id.
+    /// The identity that has logged in: the one of the event's connection, otherwise
+    /// the user's own. None if the `user_id` is malformed.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         let identities = &self.account.identities;
@@ -257,9 +234,9 @@ impl LoginEvent {
         used.or(identities.first())
     }
 
-    /// The same login as this user's.
+    /// Replaces the user. The identity that has logged in stays the same.
     #[must_use]
-    pub fn of_user(mut self, user: Arc<User>) -> Self {
+    pub fn with_user(mut self, user: Arc<User>) -> Self {
         let used = self.identity().map(|it| (it.provider.clone(), it.user_id.clone()));
         self.used = used;
         self.user = User::clone(&user);
@@ -267,9 +244,9 @@ impl LoginEvent {
         self
     }
 
-    /// The rest of the event, as a plugin may see it: without the user, which
-    /// it gets anyway, the tenant's secrets, the tokens of identity providers,
-    /// and what the browser sent, in which codes and passwords can stand.
+    /// The rest of the event, as a plugin may see it. Left out are the user, whom the
+    /// plugin gets separately, the tenant's secrets, the tokens of identity
+    /// providers, and the browser's request, which may hold codes and passwords.
     #[must_use]
     pub fn context(&self) -> Map<String, Value> {
         let mut whole = match serde_json::to_value(self) {
@@ -282,7 +259,7 @@ impl LoginEvent {
             request.remove("body");
             request.remove("query");
         }
-        // Auth0's event describes its own refresh token in an object, by an id.
+        // In Auth0's event, `refresh_token` is an object that describes the token by an id.
         let mut described = whole.remove("refresh_token");
         provider_tokens::drop_from(&mut whole);
         if let Some(Value::Object(fields)) = &mut described {

@@ -1,4 +1,4 @@
-//! What linking does to two users.
+//! The effect of a link on two users.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Metadata, Reason, Timestamp, User, Verification, patch, separation};
 
-/// What a plugin asks to be linked.
+/// A link that a plugin requests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinkRequest {
     /// The user that stays.
@@ -18,7 +18,7 @@ pub struct LinkRequest {
     pub user_metadata: Option<Metadata>,
     /// The same for `app_metadata`.
     pub app_metadata: Option<Metadata>,
-    /// Why, for the journal.
+    /// The reasons, for the journal.
     pub reasons: Arc<[Reason]>,
 }
 
@@ -39,10 +39,10 @@ const PROFILE: [&str; 9] = [
     "username",
 ];
 
-/// The primary once the secondary's identities are its own: the primary's own
-/// identity first, the secondary's behind what was there, each with its
-/// profile. The secondary's metadata, roles and memberships are not taken over,
-/// but for the marks of what it was separated from.
+/// Returns the primary after it has absorbed the secondary. The primary's own
+/// identity stays first; the secondary's identities follow those already there, each
+/// with its profile. The secondary's metadata, roles and memberships are dropped,
+/// except for its separation marks.
 ///
 /// Source: Auth0 Management API v2, `POST /api/v2/users/{id}/identities`.
 #[must_use]
@@ -51,28 +51,28 @@ pub fn absorb(primary: &User, secondary: &User, request: &LinkRequest, now: Time
     if let Some(own) = linked.identities.first_mut()
         && own.profile_data.is_none()
     {
-        own.profile_data = Some(profile(primary));
+        own.profile_data = Some(profile_data(primary));
     }
     let mut moved = secondary.identities.clone();
     if let Some(own) = moved.first_mut() {
-        own.profile_data = Some(profile(secondary));
+        own.profile_data = Some(profile_data(secondary));
     }
     linked.identities.extend(moved);
-    // To the Management API an empty patch clears everything; a link adds.
+    // In the Management API an empty patch clears everything, but a link only adds.
     if let Some(change) = request.user_metadata.as_ref().filter(|change| !change.is_empty()) {
         patch(&mut linked.user_metadata, change);
     }
     if let Some(change) = request.app_metadata.as_ref().filter(|change| !change.is_empty()) {
         patch(&mut linked.app_metadata, change);
     }
-    separation::carry_over(&mut linked, secondary);
+    separation::carry_over_marks(&mut linked, secondary);
     linked.updated_at = Some(now);
     linked
 }
 
-/// The stored attributes of a user, without what was only derived: a name that
-/// repeats the address.
-pub(crate) fn profile(user: &User) -> Map<String, Value> {
+/// Returns a user's attributes as they are kept in `profileData`. A name that only
+/// repeats the address is left out, because Auth0 derives it.
+pub(crate) fn profile_data(user: &User) -> Map<String, Value> {
     let email = user.email.as_deref().map(|email| ("email".to_owned(), Value::from(email)));
     let verified = match &user.email_verified {
         Verification::Verified => Some(Value::Bool(true)),

@@ -1,11 +1,11 @@
-//! Metadata, and the way the Management API changes it.
+//! Metadata, and the patches by which the Management API changes it.
 
 use serde_json::{Map, Value};
 
 /// `user_metadata` or `app_metadata`: a JSON object.
 pub type Metadata = Map<String, Value>;
 
-/// A change of a user's metadata. What is absent stays as it is.
+/// A change of a user's metadata. Absent parts stay as they are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MetadataPatch {
     /// The change of `user_metadata`.
@@ -15,15 +15,15 @@ pub struct MetadataPatch {
 }
 
 impl MetadataPatch {
-    /// A change of `app_metadata` alone.
+    /// Creates a patch of `app_metadata` alone.
     #[must_use]
-    pub fn app(patch: Metadata) -> Self {
+    pub fn for_app_metadata(patch: Metadata) -> Self {
         Self { user_metadata: None, app_metadata: Some(patch) }
     }
 }
 
-/// Merges on the first level only: a `null` removes its key, anything else
-/// replaces what was there. An empty patch clears everything.
+/// Merges a patch into metadata, on the first level only. A `null` removes its key;
+/// any other value replaces the one before. An empty patch clears everything.
 ///
 /// Source: Auth0 Management API v2, `PATCH /api/v2/users/{id}`.
 pub fn patch(target: &mut Option<Metadata>, patch: &Metadata) {

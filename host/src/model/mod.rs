@@ -1,11 +1,13 @@
-//! The domain: users, identities, logins and what is decided about them, in
-//! Auth0's JSON shapes. Knows no wasm, SQL or HTTP.
+//! The domain: users, identities, logins and the decisions about them, in Auth0's
+//! JSON shapes. Independent of wasm, SQL and HTTP.
 
-mod answer;
+mod api_error;
+mod connection;
 mod email;
 mod event;
+mod host_calls;
+mod identity;
 mod link;
-mod management;
 mod marks;
 mod metadata;
 mod moment;
@@ -16,31 +18,33 @@ mod provider_tokens;
 mod roles;
 mod separation;
 mod sign_in;
+mod step_answer;
 mod timestamp;
 mod unlink;
 mod user;
 mod verification;
 mod vouching;
 
-pub use answer::{Answer, Proof};
+pub use api_error::ApiError;
+pub use connection::{Connection, is_connection_name};
 pub use email::{Addresses, mask_addresses};
-pub use event::{
-    Authentication, AuthenticationMethod, Client, Connection, LoginEvent, Organization, Transaction,
-};
-pub(crate) use link::profile;
+pub use event::{Authentication, AuthenticationMethod, Client, LoginEvent, Organization, Transaction};
+pub use host_calls::HostCalls;
+pub use identity::{Identity, IdentityKey};
+pub(crate) use link::profile_data;
 pub use link::{LinkRequest, absorb};
-pub use management::{ApiError, ManagementApi};
 pub use marks::{ForeignMark, count_prompt};
 pub use metadata::{Metadata, MetadataPatch, patch};
 pub use moment::Moment;
-pub use outcome::{Decision, Level, Outcome, Reason, Step, Verdict};
+pub use outcome::{Decision, Level, Outcome, Reason, RuleVerdict, Step};
 pub use plain_text::{cut, is_bidi_control, on_one_line};
 pub(crate) use roles::add_words;
-pub(crate) use separation::without_carried;
+pub(crate) use separation::revert_carried_marks;
 pub use separation::{keep_marks, note_separation};
-pub use sign_in::signed_in;
+pub use sign_in::apply_sign_in;
+pub use step_answer::{Proof, StepAnswer};
 pub use timestamp::Timestamp;
-pub use unlink::stand_alone;
-pub use user::{Identity, IdentityKey, User, is_connection_name};
+pub use unlink::user_from_identity;
+pub use user::User;
 pub use verification::Verification;
 pub use vouching::why_not_vouched_for;

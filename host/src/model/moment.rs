@@ -1,22 +1,22 @@
-//! An order of events that does not depend on the clock.
+//! An order of events that survives changes of the clock.
 
 use serde::{Deserialize, Serialize};
 
-/// A place in the order in which a process does things, in microseconds since 1970
-/// or a little later. [`Ambient`](crate::ambient::Ambient) draws them: of two, one is
-/// always the earlier, also when the clock is set back; of two times, neither may be.
+/// A position in the order in which a process acts, in microseconds since 1970 or a
+/// little later. [`Ambient`](crate::ambient::Ambient) draws them: they are unique and
+/// increase, even when the clock is set back; two timestamps may be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// The moment of so many microseconds.
+    /// Creates a moment from microseconds since 1970.
     #[must_use]
     pub fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// In microseconds.
+    /// The moment in microseconds since 1970.
     #[must_use]
     pub fn as_micros(self) -> u64 {
         self.0

@@ -1,12 +1,12 @@
-//! Reading JSON objects that keep what they do not know.
+//! Deserialization of JSON objects that keep their unknown fields.
 //!
-//! serde's `flatten` would do the same, but loses the place of an error in the
-//! file, and lets a key that stands twice pass.
+//! serde's `flatten` does the same, but it loses the position of an error in the file
+//! and accepts duplicate keys.
 
-/// Implements `Deserialize` for a struct whose last field `rest` takes every
-/// key that is not listed. A field is `required`, or takes its `Default` where it
-/// is absent or `null`, or (`as_it_stands`) reads a `null` itself. A method of the
-/// struct may finish what was read.
+/// Implements `Deserialize` for a struct whose last field `rest` takes every unlisted
+/// key. The first list holds required fields. Fields of the second list take their
+/// `Default` if they are absent or `null`. Fields under `as_it_stands` deserialize a
+/// `null` themselves. An optional method of the struct post-processes the value.
 macro_rules! open_object {
     ($type:ident, $expecting:literal, {
         $($required:ident $required_key:literal,)*

@@ -1,50 +1,50 @@
-//! What was decided, and why.
+//! The outcome of a login: the decision and its reasons.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A plugin's answer.
+/// The decision of a plugin about a login, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
-    /// What becomes of the login.
+    /// The decision about the login.
     pub decision: Decision,
-    /// Why, the deciding reason first.
+    /// The reasons, the deciding one first.
     pub reasons: Vec<Reason>,
-    /// Every rule weighed, if asked for.
+    /// Every rule that was weighed, if requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub trace: Vec<Verdict>,
-    /// The smallest change that would change the decision, if asked for.
+    pub trace: Vec<RuleVerdict>,
+    /// The smallest change that would change the decision, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counterfactual: Option<String>,
 }
 
-/// What becomes of a login.
+/// A decision about a login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Decision {
-    /// It goes on as it is.
+    /// The login goes on unchanged.
     Proceed,
-    /// Two accounts were linked; it goes on as the primary.
+    /// Two accounts were linked. The login goes on as the primary user.
     Linked {
-        /// The user id that the tokens are for.
+        /// The id of the primary user, to which the tokens are issued.
         primary: String,
     },
-    /// It goes on once the user has been asked.
+    /// The login goes on after the user has answered a step.
     Suggest {
-        /// What the user is asked to do.
+        /// The step that the user is asked to take.
         step: Step,
         /// The accounts in question.
         candidates: Vec<String>,
     },
-    /// It ends.
+    /// The login is denied.
     Deny {
-        /// What the user is told.
+        /// The message for the user.
         message: String,
     },
 }
 
 impl Decision {
-    /// Its kind, as in JSON.
+    /// The name of the decision's kind, as in JSON.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -56,30 +56,30 @@ impl Decision {
     }
 }
 
-/// What has to happen before two accounts may be linked.
+/// A step that the user must take before two accounts may be linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Log in to the other account too.
+    /// Logging in to the other account too.
     ReauthenticateCandidate,
-    /// Say yes.
+    /// Confirming the link.
     Confirm,
-    /// Prove the address.
+    /// Verifying the e-mail address.
     VerifyEmail,
-    /// Pass a second factor.
+    /// Passing a second factor.
     StepUpMfa,
-    /// Choose one of several accounts.
+    /// Choosing one of several accounts.
     ChooseCandidate,
 }
 
-/// Why a plugin decided as it did.
+/// A reason for a plugin's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// A stable code in capitals, such as `LINKED_VERIFIED_BOTH`.
     pub code: String,
-    /// How much it matters.
+    /// How much the reason matters.
     pub level: Level,
-    /// Ids of the users it is about.
+    /// The ids of the users that the reason concerns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subject: Vec<String>,
     /// One sentence for people.
@@ -90,23 +90,23 @@ pub struct Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// What normally happens.
+    /// Normal operation.
     Info,
-    /// Something that a person should look at some day.
+    /// A finding that a person should review at some point.
     Finding,
-    /// Accounts that contradict each other.
+    /// A contradiction between accounts.
     Conflict,
-    /// Something did not work.
+    /// A failure.
     Error,
 }
 
-/// One rule that a plugin weighed.
+/// The verdict of one rule that a plugin weighed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Verdict {
+pub struct RuleVerdict {
     /// The rule's name.
     pub rule: String,
-    /// What it said.
+    /// The rule's verdict.
     pub verdict: String,
-    /// What it rests on.
+    /// The evidence for the verdict.
     pub evidence: String,
 }

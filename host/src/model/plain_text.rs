@@ -1,10 +1,9 @@
-//! Text that somebody else wrote, made fit for one line of a terminal, a log or
-//! a page.
+//! Escaping of foreign text for one line of a terminal, a log or a page.
 
 use std::borrow::Cow;
 
-/// Controls the direction in which text runs. Text that holds one can be read
-/// as something that it does not say.
+/// Returns whether a character controls the direction of text. Text with such a
+/// character can display as something other than what it contains.
 ///
 /// Source: Unicode Character Database, property `Bidi_Control`.
 #[must_use]
@@ -12,9 +11,9 @@ pub fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text on one line: control characters (C0, DEL, C1), bidi controls and
-/// line separators are escaped as Rust writes them, such as `\u{1b}`. Cut with
-/// `…` where it would be longer than this many bytes.
+/// Escapes a text to one line: control characters (C0, DEL, C1), bidi controls and
+/// line separators become Rust escapes such as `\u{1b}`. The result is cut with `…` at
+/// `bytes` bytes.
 #[must_use]
 pub fn on_one_line(text: &str, bytes: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(bytes));
@@ -34,7 +33,7 @@ pub fn on_one_line(text: &str, bytes: usize) -> String {
     shown
 }
 
-/// The text as it is, cut with `…` where it is longer than this many bytes.
+/// Cuts a text with `…` if it is longer than `bytes` bytes.
 #[must_use]
 pub fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
     if text.len() <= bytes {

@@ -1,9 +1,9 @@
-//! Tokens that identity providers have given out for a user. They open other
-//! services in the user's name, no decision needs them, and so none is kept.
+//! Removal of the tokens that identity providers issue for a user. They grant access
+//! to other services, and no decision needs them, so none is kept.
 
 use serde_json::{Map, Value};
 
-/// Endings of the names of tokens: letters only, in lower case.
+/// Endings of token names: letters only, in lower case.
 const NAMES: [&str; 11] = [
     "token",
     "tokenset",
@@ -18,15 +18,15 @@ const NAMES: [&str; 11] = [
     "jwt",
 ];
 
-/// Names of what an account at a provider is opened with: in identities, where no
-/// application keeps anything of its own.
-const OPENERS: [&str; 4] = ["password", "passwd", "secret", "credential"];
+/// Endings of the names of credentials. They are removed from identities only, where
+/// applications store no data of their own.
+const CREDENTIALS: [&str; 4] = ["password", "passwd", "secret", "credential"];
 
-/// Parts that tell a token wherever they stand: `access_token_value`. What else
-/// such a field says, when a token expires, is of a token that is not kept.
+/// Parts that mark a token anywhere in a name: `access_token_value`. Other fields
+/// with such a part, such as an expiry, describe a token that is not kept.
 const ANYWHERE: [&str; 2] = ["accesstoken", "refreshtoken"];
 
-/// Whether a field of this name holds a token, or several: `access_token`,
+/// Returns whether a field of this name holds one or more tokens: `access_token`,
 /// `accessToken`, `google-refresh-tokens`, `access_token_secret`, …
 pub(super) fn is_token(name: &str) -> bool {
     let name = name.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
@@ -43,35 +43,35 @@ pub(super) fn is_token(name: &str) -> bool {
         || ANYWHERE.iter().any(|part| name.len() > part.len() && contains(name, part))
 }
 
-/// Whether a field of an identity holds what an account is opened with.
-fn is_opener(name: &str) -> bool {
+/// Returns whether a field of an identity holds a credential.
+fn is_credential(name: &str) -> bool {
     let letters: String = name.chars().filter(char::is_ascii_alphabetic).collect();
     let letters = letters.to_ascii_lowercase();
     let letters = letters.strip_suffix('s').unwrap_or(&letters);
-    OPENERS.iter().any(|ending| letters.ends_with(ending))
+    CREDENTIALS.iter().any(|ending| letters.ends_with(ending))
 }
 
-/// Whether the letters of a name hold these, in lower case.
+/// Returns whether the letters of a name contain `part`, which is in lower case.
 fn contains(name: &str, part: &str) -> bool {
     let letters: Vec<u8> = name.bytes().filter(u8::is_ascii_alphabetic).collect();
     letters.windows(part.len()).any(|letters| letters.eq_ignore_ascii_case(part.as_bytes()))
 }
 
-/// Whether a field of this name holds the lifetime of a token that is not kept:
-/// `expires_in`, `expiresIn`, …
+/// Returns whether a field of this name holds the lifetime of a token: `expires_in`,
+/// `expiresIn`, …
 pub(super) fn is_lifetime(name: &str) -> bool {
     let letters = name.bytes().filter(u8::is_ascii_alphabetic).map(|it| it.to_ascii_lowercase());
     letters.eq("expiresin".bytes())
 }
 
-/// Drops the tokens from an object and all that it holds.
+/// Drops the tokens from an object, at any depth.
 pub(super) fn drop_from(object: &mut Map<String, Value>) {
     drop_where(object, is_token);
 }
 
-/// The same of an identity, and whatever else its account is opened with.
+/// Drops the tokens and credentials from an identity, at any depth.
 pub(super) fn drop_from_identity(object: &mut Map<String, Value>) {
-    drop_where(object, |name| is_token(name) || is_opener(name));
+    drop_where(object, |name| is_token(name) || is_credential(name));
 }
 
 fn drop_where(object: &mut Map<String, Value>, is_dropped: fn(&str) -> bool) {

@@ -1,14 +1,14 @@
-//! Names of roles, in the forms in which an event or metadata gives them.
+//! Role names, in the forms in which events and metadata hold them.
 
 use serde_json::Value;
 
-/// The names in an event's `authorization`. Auth0's form is an object with a list of
-/// texts, or of objects with a `name`; in whatever else stands there, every word counts,
-/// as in metadata: a word too many asks the user once, one too few hides an
-/// administrator.
+/// Returns the role names in an event's `authorization`. Auth0's form is an object
+/// with a list of strings, or of objects with a `name`. In any other form every word
+/// counts as a name, as in metadata: an extra word asks the user once more, but a
+/// missing word hides an administrator.
 ///
 /// Source: Auth0 Actions, post-login trigger, `event.authorization.roles`.
-pub(super) fn roles_of(authorization: &Value) -> Vec<String> {
+pub(super) fn role_names(authorization: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let roles = match authorization {
         Value::Object(fields) => fields.get("roles").unwrap_or(&Value::Null),
@@ -22,7 +22,7 @@ pub(super) fn roles_of(authorization: &Value) -> Vec<String> {
         match (role.as_str(), role.get("name").and_then(Value::as_str)) {
             (Some(name), _) => {
                 found.push(name.to_owned());
-                // A name may have spaces; with these in it, it is several.
+                // A name may contain spaces, but these characters separate names.
                 if name.contains([',', ';', '|']) {
                     add_words(role, &mut found);
                 }
@@ -34,8 +34,8 @@ pub(super) fn roles_of(authorization: &Value) -> Vec<String> {
     found
 }
 
-/// Adds every word in a value: of its texts and of the keys of its objects, however
-/// deep.
+/// Adds every word of a value: those in its strings and in the keys of its objects,
+/// at any depth.
 pub(crate) fn add_words(value: &Value, found: &mut Vec<String>) {
     let split = |text: &str, found: &mut Vec<String>| {
         let words = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|'));
@@ -56,18 +56,18 @@ pub(crate) fn add_words(value: &Value, found: &mut Vec<String>) {
 mod tests {
     use serde_json::json;
 
-    use super::roles_of;
+    use super::role_names;
 
     #[test]
     fn a_role_is_one_in_whatever_form_it_stands() {
-        let of = |roles| roles_of(&json!({ "roles": roles }));
+        let of = |roles| role_names(&json!({ "roles": roles }));
         assert_eq!(of(json!(["admin", {"id": "rol_1", "name": "owner"}, 7])), ["admin", "owner"]);
         assert_eq!(of(json!("user; admin|owner")), ["user", "admin", "owner"]);
         assert_eq!(of(json!({"admin": true})), ["admin"]);
         assert_eq!(of(json!([["admin"], {"owner": true}])), ["admin", "owner"]);
         assert!(of(json!(null)).is_empty() && of(json!(7)).is_empty());
-        assert_eq!(roles_of(&json!("admin")), ["admin"]);
-        assert_eq!(roles_of(&json!(["admin"])), ["admin"]);
-        assert!(roles_of(&json!({})).is_empty());
+        assert_eq!(role_names(&json!("admin")), ["admin"]);
+        assert_eq!(role_names(&json!(["admin"])), ["admin"]);
+        assert!(role_names(&json!({})).is_empty());
     }
 }

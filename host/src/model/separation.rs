@@ -1,9 +1,9 @@
-//! The marks of separated accounts, for a policy to let them cool down:
+//! The marks of separated accounts, by which a policy enforces a cool-down:
 //! `app_metadata.linking.unlinked`, a list of `{"from": identity, "at": time}`, and
 //! `"by": "operator"` where an operator separated them.
 //!
-//! A mark names an identity, not a user: which user an identity belongs to changes
-//! with every link.
+//! A mark names an identity rather than a user, because links move identities between
+//! users.
 
 use linking_marks::unlinked::{AT, BY, FROM};
 use linking_marks::{LINKING, PROTECTED, linking};
@@ -12,16 +12,14 @@ use serde_json::{Map, Value, json};
 use super::marks::{ForeignMark, HostMark, change_mark};
 use super::{Timestamp, User};
 
-/// How many marks an account keeps; the oldest are removed.
+/// The number of marks that an account keeps. Older ones are dropped.
 const REMEMBERED: usize = 50;
 
-/// Notes that a user was separated from these identities, and by whom where that is
-/// to be noted.
+/// Marks a user as separated from these identities, with the actor if `by` is given.
 ///
 /// # Errors
 ///
-/// When something of another type stands in the place of the marks. The user is
-/// unchanged then.
+/// If the marks are of another type. The user is unchanged then.
 pub fn note_separation<'a>(
     user: &mut User,
     from: impl IntoIterator<Item = &'a str>,
@@ -38,15 +36,15 @@ pub fn note_separation<'a>(
             }
             marks.push(mark);
         }
-        forget_surplus(&mut marks);
+        drop_surplus(&mut marks);
         Some(marks.into())
     })
 }
 
-/// Returns the user with the marks of the user that it replaces, where it has none
-/// of its own: an export that was made without them must not lift them. The marks
-/// that the host has written into `linking` are kept in any case: an export of
-/// another tenant has none of them. Something of another type is left alone.
+/// Returns the user with the marks of the one that it replaces, for each mark that it
+/// does not set itself: an export without the marks must not lift them. The host's marks
+/// in `linking` are always kept, because an export of another tenant lacks them. Marks of
+/// another type stay as they are.
 #[must_use]
 pub fn keep_marks(mut user: User, before: &User) -> User {
     let Some(held) = &before.app_metadata else { return user };
@@ -58,7 +56,7 @@ pub fn keep_marks(mut user: User, before: &User) -> User {
         }
     }
     let Some(linking) = held.get(LINKING).and_then(Value::as_object) else { return user };
-    carry_over(&mut user, before);
+    carry_over_marks(&mut user, before);
     for mark in HostMark::ALL {
         let before = linking.get(mark.key());
         // Where the user's own is of another type, that one stays.
@@ -70,7 +68,7 @@ pub fn keep_marks(mut user: User, before: &User) -> User {
 /// Gives the marks of a user that was linked to the one that it was linked to,
 /// for each identity the latest. Marks of identities that are now the linked
 /// user's own are dropped. What is not of the documented form is left alone.
-pub(super) fn carry_over(linked: &mut User, secondary: &User) {
+pub(super) fn carry_over_marks(linked: &mut User, secondary: &User) {
     let carried: Vec<Value> =
         held(secondary).into_iter().flatten().filter(|mark| is_mark(mark)).cloned().collect();
     if carried.is_empty() && held(linked).is_none() {
@@ -88,13 +86,13 @@ pub(super) fn carry_over(linked: &mut User, secondary: &User) {
         marks.retain(|mark| !is_own(mark));
         for mark in carried {
             match marks.iter_mut().find(|known| known[FROM] == mark[FROM]) {
-                Some(known) if time(known) >= time(&mark) => {}
+                Some(known) if mark_time(known) >= mark_time(&mark) => {}
                 Some(known) => *known = mark,
                 None => marks.push(mark),
             }
         }
-        marks.sort_by_key(time);
-        forget_surplus(&mut marks);
+        marks.sort_by_key(mark_time);
+        drop_surplus(&mut marks);
         Some(marks.into())
     };
     // Something of another type opts the account out, so that nothing is lost.
@@ -104,7 +102,11 @@ pub(super) fn carry_over(linked: &mut User, secondary: &User) {
 /// `linking` as it is without what a link did to its marks: the link's are
 /// gone, and those that it dropped are back. None if the link changed more than
 /// marks, or what stands there now is of another form.
-pub(crate) fn without_carried(now: &Value, before: Option<&Value>, after: Option<&Value>) -> Option<Value> {
+pub(crate) fn revert_carried_marks(
+    now: &Value,
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> Option<Value> {
     let split = |linking: Option<&Value>| {
         let mut rest = linking.map_or_else(|| Some(Map::new()), |it| it.as_object().cloned())?;
         let marks =
@@ -122,7 +124,7 @@ pub(crate) fn without_carried(now: &Value, before: Option<&Value>, after: Option
         .filter(|mark| !after.contains(mark) && !marks.iter().any(|known| known[FROM] == mark[FROM]))
         .collect();
     marks.extend(dropped);
-    marks.sort_by_key(time);
+    marks.sort_by_key(mark_time);
     if !marks.is_empty() {
         rest.insert(linking::UNLINKED.to_owned(), marks.into());
     }
@@ -141,11 +143,11 @@ fn is_mark(mark: &Value) -> bool {
     mark[FROM].is_string() && mark[AT].is_u64()
 }
 
-fn time(mark: &Value) -> u64 {
+fn mark_time(mark: &Value) -> u64 {
     mark[AT].as_u64().unwrap_or(0)
 }
 
-fn forget_surplus(marks: &mut Vec<Value>) {
+fn drop_surplus(marks: &mut Vec<Value>) {
     let surplus = marks.len().saturating_sub(REMEMBERED);
     marks.drain(..surplus);
 }
@@ -154,7 +156,7 @@ fn forget_surplus(marks: &mut Vec<Value>) {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{carry_over, keep_marks, note_separation, without_carried};
+    use super::{carry_over_marks, keep_marks, note_separation, revert_carried_marks};
     use crate::model::{Timestamp, User};
 
     fn user(app_metadata: &Value, identities: &[&str]) -> User {
@@ -191,7 +193,7 @@ mod tests {
         let mut left = user(&no, &[]);
         let why = note_separation(&mut left, ["auth0|2"], None, Timestamp::default()).unwrap_err();
         assert_eq!(why.to_string(), "`app_metadata.linking` is a text, not an object, and was left alone");
-        carry_over(&mut left, &user(&marked(&[("sms|1", 1)]), &[]));
+        carry_over_marks(&mut left, &user(&marked(&[("sms|1", 1)]), &[]));
         assert_eq!(left.app_metadata.unwrap()["linking"], "no");
     }
 
@@ -199,7 +201,7 @@ mod tests {
     fn marks_are_carried_over_once_each_and_never_of_an_own_identity() {
         let mut linked =
             user(&marked(&[("sms|1", 5), ("github|3", 7), ("email|4", 8)]), &["auth0|1", "github|3"]);
-        carry_over(
+        carry_over_marks(
             &mut linked,
             &user(&marked(&[("sms|1", 9), ("auth0|1", 3), ("email|4", 2), ("x|5", 4)]), &[]),
         );
@@ -260,7 +262,7 @@ mod tests {
             let mut user = user(&json!({ "linking": linking }), &[]);
             let before = user.clone();
             assert!(note_separation(&mut user, ["auth0|2"], None, Timestamp::default()).is_err());
-            carry_over(&mut user, &self::user(&marked(&[("sms|1", 1)]), &[]));
+            carry_over_marks(&mut user, &self::user(&marked(&[("sms|1", 1)]), &[]));
             assert_eq!(user, before);
         }
     }
@@ -270,7 +272,7 @@ mod tests {
         let mut linked = user(&json!({ "linking": { "prompts": 1 } }), &["auth0|1"]);
         let before = linked.clone();
         for nothing in [json!({}), json!({ "linking": "no" }), json!({ "linking": { "unlinked": [{}] } })] {
-            carry_over(&mut linked, &user(&nothing, &[]));
+            carry_over_marks(&mut linked, &user(&nothing, &[]));
             assert_eq!(linked, before, "{nothing}");
         }
     }
@@ -280,12 +282,12 @@ mod tests {
         let (before, after) = (marked(&[("a|1", 1)]), marked(&[("b|2", 2)]));
         let mut now = marked(&[("b|2", 2), ("c|3", 3)])["linking"].clone();
         now["prompts"] = 4.into();
-        let restored = without_carried(&now, before.get("linking"), after.get("linking")).unwrap();
+        let restored = revert_carried_marks(&now, before.get("linking"), after.get("linking")).unwrap();
         let expected = marked(&[("a|1", 1), ("c|3", 3)]);
         assert_eq!(
             (&restored["unlinked"], &restored["prompts"]),
             (&expected["linking"]["unlinked"], &json!(4))
         );
-        assert_eq!(without_carried(&json!(1), before.get("linking"), None), None);
+        assert_eq!(revert_carried_marks(&json!(1), before.get("linking"), None), None);
     }
 }

@@ -1,32 +1,30 @@
-//! The account of a login, between what the login brings and what a directory
-//! knows.
+//! The changes that a sign-in makes to a user's attributes.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Identity, LoginEvent, User, Verification, profile};
+use super::{Identity, LoginEvent, User, Verification, profile_data};
 
-/// The user as it is after this login: made from the event at the first one, when
-/// nobody is known; later as the directory has it, with what the event says.
+/// Returns the user after this login. At the first login, when `known` is none, the
+/// user is made from the event. Later it is the known user, updated from the event.
 ///
-/// The event's word on the address wins over an older copy, whatever the kind of
-/// account: the root address is the event's if the event is of the known user,
-/// whichever of its identities has logged in; the address in an identity's
-/// `profileData` is the event's if the event is of that linked identity. The other
-/// attributes are those that the identity's provider has just sent; database and
-/// passwordless accounts have no provider that sends any. What the event does not
-/// say stays as the directory has it.
+/// The event's address replaces the known one for every kind of account. It becomes
+/// the root address if the event's user is the known user, whichever of its identities
+/// has logged in. It becomes the address in `profileData` if the event's user is that
+/// linked identity. The other attributes are updated only if the identity's provider
+/// sends them, which database and passwordless connections do not. Attributes that
+/// the event lacks stay as they are.
 ///
 /// Source: Auth0, "Sync user profile attributes at each login"; that a linked
 /// identity's profile is synchronised too is not documented.
 #[must_use]
-pub fn signed_in<'a>(event: &'a LoginEvent, known: Option<&'a User>) -> Cow<'a, User> {
+pub fn apply_sign_in<'a>(event: &'a LoginEvent, known: Option<&'a User>) -> Cow<'a, User> {
     let Some(known) = known else { return Cow::Borrowed(event.account()) };
     let mut user = known.clone();
     let used = event.identity().filter(|used| is_own(used, &event.user));
     let sends_profile = used.is_some_and(|it| !matches!(it.provider.as_str(), "auth0" | "email" | "sms"));
-    let mut sent = profile(&event.user);
+    let mut sent = profile_data(&event.user);
     if !sends_profile {
         sent.retain(|key, _| matches!(key.as_str(), "email" | "email_verified"));
     }
@@ -34,19 +32,19 @@ pub fn signed_in<'a>(event: &'a LoginEvent, known: Option<&'a User>) -> Cow<'a, 
         set_root_address(&mut user, &event.user);
         sent.remove("email");
         sent.remove("email_verified");
-        take_over(&mut user.rest, sent);
+        replace_attributes(&mut user.rest, sent);
     } else if let Some(used) = used
         && let Some(linked) = user.identities.iter_mut().find(|it| it.key() == used.key())
         && !sent.is_empty()
     {
-        take_over(linked.profile_data.get_or_insert_default(), sent);
+        replace_attributes(linked.profile_data.get_or_insert_default(), sent);
     }
     Cow::Owned(user)
 }
 
-/// An address without a word on whether it is verified is not verified. A word
-/// without an address is of no known address, and takes the verification of the
-/// known one away.
+/// Sets the root address to the one that was sent. An address sent without
+/// `email_verified` is not verified. An `email_verified` sent without an address
+/// applies to an unknown address, so the known one loses its verification.
 fn set_root_address(user: &mut User, sent: &User) {
     if sent.email.is_some() {
         user.email.clone_from(&sent.email);
@@ -57,16 +55,15 @@ fn set_root_address(user: &mut User, sent: &User) {
     }
 }
 
-/// Whether it is the user's primary identity. An event in which it is not
-/// carries the primary's attributes, not the identity's.
+/// Returns whether this is the user's primary identity. Otherwise the event carries
+/// the attributes of the primary identity, not of this one.
 fn is_own(identity: &Identity, user: &User) -> bool {
     user.user_id.split_once('|') == Some((&identity.provider, &identity.user_id))
 }
 
-/// What a provider has sent replaces what was there. An address or a number that
-/// comes without a word on whether it is verified is not verified, whatever was
-/// said of the one before.
-fn take_over(held: &mut Map<String, Value>, sent: Map<String, Value>) {
+/// Replaces attributes by those that a provider has sent. An address or a number sent
+/// without its verification is not verified, even if the one before was.
+fn replace_attributes(held: &mut Map<String, Value>, sent: Map<String, Value>) {
     for (key, verified) in [("email", "email_verified"), ("phone_number", "phone_verified")] {
         if sent.contains_key(key) {
             held.remove(verified);
@@ -77,7 +74,7 @@ fn take_over(held: &mut Map<String, Value>, sent: Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
-    use super::signed_in;
+    use super::apply_sign_in;
     use crate::model::{LoginEvent, User, Verification};
 
     fn user(text: &str) -> User {
@@ -92,7 +89,7 @@ mod tests {
     #[test]
     fn the_first_login_makes_the_user() {
         let event = event(r#"{"user_id": "google-oauth2|2", "email": "ada@example.com"}"#, "google-oauth2");
-        let made = signed_in(&event, None);
+        let made = apply_sign_in(&event, None);
         assert_eq!(made.identities[0].connection, "google-oauth2");
     }
 
@@ -107,7 +104,7 @@ mod tests {
                 "app_metadata": {"plan": "free"}}"#,
             "google-oauth2",
         );
-        let user = signed_in(&event, Some(&known)).into_owned();
+        let user = apply_sign_in(&event, Some(&known)).into_owned();
         assert_eq!(user.email.as_deref(), Some("new@example.com"));
         assert!(!user.email_verified.is_verified());
         assert_eq!(user.rest["name"], "Ada");
@@ -125,7 +122,7 @@ mod tests {
             r#"{"user_id": "google-oauth2|2", "email": "else@example.com", "email_verified": true}"#,
             "google-oauth2",
         );
-        let user = signed_in(&event, Some(&known));
+        let user = apply_sign_in(&event, Some(&known));
         assert_eq!(user.email, known.email);
         let profile = user.identities[1].profile_data.as_ref().unwrap();
         assert_eq!((&profile["email"], &profile["locale"]), (&"else@example.com".into(), &"en".into()));
@@ -143,7 +140,7 @@ mod tests {
             r#"{"user_id": "oauth2|2", "email": "victim@example.com", "email_verified": null, "phone_number": "+1"}"#,
             "idp",
         );
-        let user = signed_in(&event, Some(&known)).into_owned();
+        let user = apply_sign_in(&event, Some(&known)).into_owned();
         let profile = serde_json::to_string(&user.identities[1].profile_data).unwrap();
         assert_eq!(profile, r#"{"email":"victim@example.com","phone_number":"+1"}"#);
     }
@@ -158,7 +155,7 @@ mod tests {
                 &format!(r#"{{"user_id": "{id}", "email": "new@example.com", "email_verified": false}}"#),
                 "any",
             );
-            let user = signed_in(&event, Some(&known)).into_owned();
+            let user = apply_sign_in(&event, Some(&known)).into_owned();
             assert_eq!(user.email.as_deref(), Some("new@example.com"), "{id}");
             assert_eq!(user.email_verified, Verification::Unverified, "{id}");
             assert_eq!(user.rest["name"], "Ada", "{id}");
@@ -169,7 +166,7 @@ mod tests {
     fn a_database_account_keeps_the_rest_of_its_profile() {
         let known = user(r#"{"user_id": "auth0|1", "name": "Ada", "given_name": "Ada"}"#);
         let event = event(r#"{"user_id": "auth0|1", "name": "Eve", "given_name": "Eve"}"#, "db");
-        assert_eq!(*signed_in(&event, Some(&known)), known);
+        assert_eq!(*apply_sign_in(&event, Some(&known)), known);
     }
 
     #[test]
@@ -183,7 +180,7 @@ mod tests {
         };
         let (known, event) =
             (user(&user_with("old@example.com")), event(&user_with("new@example.com"), "google-oauth2"));
-        let user = signed_in(&event, Some(&known)).into_owned();
+        let user = apply_sign_in(&event, Some(&known)).into_owned();
         assert_eq!(user.email.as_deref(), Some("new@example.com"));
         assert_eq!(user.identities, known.identities);
     }
@@ -195,7 +192,7 @@ mod tests {
         };
         let after = |known: &str, said: &str| {
             let event = event(&format!(r#"{{"user_id": "auth0|1", "email_verified": {said}}}"#), "db");
-            signed_in(&event, Some(&user(&of(known)))).email_verified.is_verified()
+            apply_sign_in(&event, Some(&user(&of(known)))).email_verified.is_verified()
         };
         assert!(!after("true", "false") && !after("true", "null") && !after("true", "\"true\""));
         assert!(!after("true", "true") && !after("false", "true"));
@@ -210,7 +207,7 @@ mod tests {
         );
         for (id, connection) in [("auth0|1", "db"), ("auth0|2", "other")] {
             let event = event(&format!(r#"{{"user_id": "{id}"}}"#), connection);
-            assert_eq!(*signed_in(&event, Some(&known)), known, "{id}");
+            assert_eq!(*apply_sign_in(&event, Some(&known)), known, "{id}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Points in time, as Auth0 writes them.
+//! Points in time, in Auth0's format.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time, to the millisecond. In JSON an RFC 3339 text, written in
-/// UTC with three decimals as Auth0 does: `2026-11-21T10:00:00.000Z`.
+/// A point in time, in milliseconds. JSON holds it as RFC 3339 in UTC with three
+/// decimals, as Auth0 does: `2026-11-21T10:00:00.000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(jiff::Timestamp);
 
@@ -19,13 +19,13 @@ impl Timestamp {
         jiff::Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok().map(Self)
     }
 
-    /// So many days earlier; the beginning of time if that is earlier still.
+    /// Returns the timestamp `days` days earlier, but not before 1970.
     #[must_use]
     pub fn days_ago(self, days: u32) -> Self {
         Self::from_millis(self.as_millis().saturating_sub(u64::from(days) * 86_400_000)).unwrap_or_default()
     }
 
-    /// What is finer would not survive being written.
+    /// Truncates to the millisecond: the written form holds no more.
     fn to_the_millisecond(exact: jiff::Timestamp) -> Self {
         jiff::Timestamp::from_millisecond(exact.as_millisecond()).map_or(Self(exact), Self)
     }

@@ -1,17 +1,17 @@
-//! What unlinking does to two users.
+//! The effect of an unlink on two users.
 
 use serde_json::Value;
 
 use super::{Identity, Timestamp, User, Verification};
 
-/// The user that a linked identity becomes again: its attributes from its
-/// `profileData`, no metadata, no roles, never logged in.
+/// Returns the user that a linked identity becomes again. It takes its attributes from
+/// `profileData`, and has no metadata, no roles and no logins.
 ///
 /// Source: Auth0 Management API v2, `DELETE
 /// /api/v2/users/{id}/identities/{provider}/{user_id}`; that dates are those of
 /// the unlinking is not documented.
 #[must_use]
-pub fn stand_alone(identity: &Identity, now: Timestamp) -> User {
+pub fn user_from_identity(identity: &Identity, now: Timestamp) -> User {
     let mut profile = identity.profile_data.clone().unwrap_or_default();
     let email = match profile.remove("email") {
         Some(Value::String(email)) => Some(email),
@@ -20,7 +20,7 @@ pub fn stand_alone(identity: &Identity, now: Timestamp) -> User {
     let email_verified =
         profile.remove("email_verified").map_or(Verification::Absent, |held| Verification::from(&held));
     if let Some(email) = &email {
-        // As at the creation of a user: what has no name is called by its address.
+        // As at the creation of a user: the address serves as the name if there is none.
         profile.entry("name").or_insert_with(|| Value::from(email.as_str()));
     }
     User {
@@ -37,7 +37,7 @@ pub fn stand_alone(identity: &Identity, now: Timestamp) -> User {
 
 #[cfg(test)]
 mod tests {
-    use super::stand_alone;
+    use super::user_from_identity;
     use crate::model::Identity;
 
     #[test]
@@ -48,7 +48,7 @@ mod tests {
                                 "user_id": "auth0|1", "blocked": true}}"#,
         )
         .unwrap();
-        let user = stand_alone(&identity, "2026-11-21T10:00:00Z".parse().unwrap());
+        let user = user_from_identity(&identity, "2026-11-21T10:00:00Z".parse().unwrap());
         assert_eq!(
             serde_json::to_string(&user).unwrap(),
             r#"{"user_id":"google-oauth2|2","email":"ada@example.com","email_verified":true,"created_at":"2026-11-21T10:00:00.000Z","updated_at":"2026-11-21T10:00:00.000Z","identities":[{"provider":"google-oauth2","user_id":"2","connection":"google-oauth2","isSocial":true}],"given_name":"Ada","name":"ada@example.com"}"#

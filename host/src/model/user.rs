@@ -1,14 +1,14 @@
 //! Users and their identities, in the shape of Auth0's user object.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::open_object::open_object;
-use super::{Connection, Metadata, Timestamp, Verification, provider_tokens};
+use super::{Connection, Identity, Metadata, Timestamp, Verification, provider_tokens};
 
-/// A user, as the Management API returns it. Unknown fields are kept, but for
-/// the tokens of identity providers.
+/// A user, as the Management API returns it. Unknown fields are kept, except for the
+/// tokens of identity providers.
 ///
 /// Source: Auth0 Management API v2, `GET /api/v2/users/{id}`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
@@ -41,20 +41,21 @@ pub struct User {
     #[schemars(with = "Option<Vec<Identity>>")]
     #[serde(default)]
     pub identities: Vec<Identity>,
-    /// What the user may change.
+    /// Metadata that the user may change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_metadata: Option<Metadata>,
-    /// What only administrators and policies may change.
+    /// Metadata that only administrators and policies may change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_metadata: Option<Metadata>,
-    /// Names of the account's roles. Not part of Auth0's user object, which has
-    /// them at an endpoint of their own.
+    /// The names of the account's roles. Auth0's user object lacks them: they have an
+    /// endpoint of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
-    /// Ids of the organizations the account is a member of. As with `roles`.
+    /// The ids of the organizations that the account is a member of. As with `roles`,
+    /// Auth0's user object lacks them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub organizations: Vec<String>,
-    /// Every other field, as it stood.
+    /// All other fields, unchanged.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -94,8 +95,7 @@ open_object!(User, "a user object", {
 }, without_tokens);
 
 impl User {
-    /// Whether this key of the JSON object is a field of its own here, and so
-    /// never among `rest`.
+    /// Returns whether this JSON key is a field of the struct, and so never in `rest`.
     pub(super) fn has_field(key: &str) -> bool {
         FIELDS.contains(&key)
     }
@@ -105,7 +105,7 @@ impl User {
         self
     }
 
-    /// Adds the roles that the user does not have yet.
+    /// Adds the roles that the user lacks.
     pub(crate) fn add_roles<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         for name in names {
             if self.roles.iter().all(|known| known != name) {
@@ -114,9 +114,9 @@ impl User {
         }
     }
 
-    /// Names of the factors enrolled for MFA, from `enrolledFactors` (the
-    /// event's), `multifactor` (the user object's) and `mfa_factors` (the import
-    /// format's). What is not of the documented form is a factor without a name.
+    /// The names of the factors enrolled for MFA, from `enrolledFactors` (event),
+    /// `multifactor` (user object) and `mfa_factors` (import format). An entry that is
+    /// not of the documented form counts as a factor without a name.
     #[must_use]
     pub fn mfa_factors(&self) -> Vec<String> {
         let list = |key| match self.rest.get(key) {
@@ -141,10 +141,10 @@ impl User {
         names
     }
 
-    /// Takes the user's own identity to be of this connection, if it does not
-    /// say otherwise: none of the identities is of the connection, and the own
-    /// one names no other than its provider, which is the connection's strategy
-    /// where that is known.
+    /// Assigns the user's own identity to this connection, unless the user says
+    /// otherwise. It is assigned if no identity is of the connection, if the own
+    /// identity's connection is just its provider's name, and if the connection's
+    /// strategy is that provider or unknown.
     pub(crate) fn assume_connection(&mut self, connection: &Connection) {
         let is_own = |it: &Identity| self.user_id.split_once('|') == Some((&it.provider, &it.user_id));
         if self.identities.iter().any(|it| it.connection == connection.name) {
@@ -159,8 +159,8 @@ impl User {
         }
     }
 
-    /// A user always has its own identity first: one made from the user id if
-    /// the object held none. The connection is then taken to be `connection`.
+    /// Returns the user with its own identity first. If the user has no identities, one
+    /// is made from the user id, with `connection` as its connection.
     #[must_use]
     pub fn with_own_identity(mut self, connection: &str) -> Self {
         let own = self.identities.iter().position(|it| it.as_user_id() == self.user_id);
@@ -179,153 +179,22 @@ impl User {
         }
         self
     }
-}
 
-/// One way of logging in to a user. Unknown fields are kept, but for the tokens
-/// of identity providers.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
-pub struct Identity {
-    /// The identity provider's type, such as `google-oauth2`.
-    pub provider: String,
-    /// The id at that provider, without the provider's prefix. Read from a
-    /// number too, which some providers use.
-    pub user_id: String,
-    /// The connection's name; the provider's where the object names none.
-    #[serde(default)]
-    pub connection: String,
-    /// Whether the connection is only assumed, because what the user was imported
-    /// from names none. The first login of the identity settles it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub connection_assumed: bool,
-    /// Whether the connection is a social one.
-    #[serde(default, rename = "isSocial")]
-    pub is_social: bool,
-    /// The attributes that came with a linked identity.
-    #[serde(default, rename = "profileData", skip_serializing_if = "Option::is_none")]
-    pub profile_data: Option<Map<String, Value>>,
-    /// Every other field, as it stood.
-    #[serde(flatten)]
-    pub rest: Map<String, Value>,
-}
-
-/// An identity as it is read, before a number has become text.
-struct ReadIdentity {
-    provider: String,
-    user_id: DigitsOrText,
-    connection: Option<String>,
-    connection_assumed: bool,
-    is_social: bool,
-    profile_data: Option<Map<String, Value>>,
-    rest: Map<String, Value>,
-}
-
-open_object!(ReadIdentity, "an identity object", {
-    provider "provider",
-    user_id "user_id",
-} {
-    connection "connection",
-    connection_assumed "connection_assumed",
-    is_social "isSocial",
-    profile_data "profileData",
-}, without_tokens);
-
-impl ReadIdentity {
-    fn without_tokens(mut self) -> Self {
-        provider_tokens::drop_from_identity(&mut self.rest);
-        self.rest.retain(|key, _| !provider_tokens::is_lifetime(key));
-        if let Some(profile) = &mut self.profile_data {
-            provider_tokens::drop_from_identity(profile);
+    /// The address of one of the user's identities: the root address for its own
+    /// identity, the address in the profile for a linked one.
+    pub(crate) fn address_of(&self, identity: &Identity) -> Option<&str> {
+        if identity.as_user_id() == self.user_id {
+            return self.email.as_deref();
         }
-        self
-    }
-}
-
-impl<'de> Deserialize<'de> for Identity {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = ReadIdentity::deserialize(deserializer)?;
-        Ok(Self {
-            connection: read.connection.unwrap_or_else(|| read.provider.clone()),
-            provider: read.provider,
-            user_id: read.user_id.0,
-            connection_assumed: read.connection_assumed,
-            is_social: read.is_social,
-            profile_data: read.profile_data,
-            rest: read.rest,
-        })
-    }
-}
-
-/// What tells an identity from every other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IdentityKey<'a> {
-    /// The connection's name.
-    pub connection: &'a str,
-    /// The identity provider's type.
-    pub provider: &'a str,
-    /// The id at that provider, without the provider's prefix.
-    pub user_id: &'a str,
-}
-
-impl Identity {
-    /// What tells it from every other.
-    #[must_use]
-    pub fn key(&self) -> IdentityKey<'_> {
-        IdentityKey { connection: &self.connection, provider: &self.provider, user_id: &self.user_id }
-    }
-
-    /// The user id of a user whose primary identity this is.
-    #[must_use]
-    pub fn as_user_id(&self) -> String {
-        [&self.provider, "|", &self.user_id].concat()
-    }
-}
-
-/// Whether a connection can have this name.
-///
-/// Source: Auth0 Management API v2, `POST /api/v2/connections`, `name`.
-#[must_use]
-pub fn is_connection_name(name: &str) -> bool {
-    (1..=128).contains(&name.len())
-        && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-}
-
-/// An id that providers write as text or as a number.
-struct DigitsOrText(String);
-
-impl<'de> Deserialize<'de> for DigitsOrText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl de::Visitor<'_> for Visitor {
-            type Value = DigitsOrText;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string or a whole number")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(DigitsOrText(text.to_owned()))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(DigitsOrText(number.to_string()))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(DigitsOrText(number.to_string()))
-            }
-        }
-
-        deserializer.deserialize_any(Visitor)
+        let known = self.identities.iter().find(|it| it.key() == identity.key());
+        known?.profile_data.as_ref()?.get("email")?.as_str()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Identity, User};
-    use crate::model::Verification;
+    use super::User;
+    use crate::model::{Identity, Verification};
 
     #[test]
     fn what_a_user_object_holds_comes_back_out() {
@@ -370,7 +239,7 @@ mod tests {
         assert!(text.contains("userId") && text.contains("Ada") && text.contains("own affair"), "{text}");
     }
 
-    /// As Auth0's exports have them.
+    /// Auth0's exports contain such nulls.
     #[test]
     fn a_null_is_read_as_absent() {
         let keys = [
@@ -396,7 +265,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((identity.connection.as_str(), identity.is_social), ("github", false));
-        // That a word on the address is missing is told otherwise than that it is null.
+        // An absent verification is distinguished from a null one.
         let user: User = serde_json::from_str(r#"{"user_id": "auth0|1", "email_verified": null}"#).unwrap();
         assert_eq!(user.email_verified, Verification::Null);
     }

@@ -1,33 +1,33 @@
-//! Whether an address is verified, and what was really said about it.
+//! The verification of an address, as its source states it.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// What `email_verified` held. Only JSON `true` is verified.
+/// The value of `email_verified`. Only JSON `true` counts as verified.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Verification {
     /// `true`.
     Verified,
     /// `false`.
     Unverified,
-    /// The field was not there.
+    /// The field is absent.
     #[default]
     Absent,
     /// `null`.
     Null,
-    /// Anything else, such as `"true"`.
+    /// Any other value, such as `"true"`.
     NotBoolean(Value),
 }
 
 impl Verification {
-    /// Whether it was `true`.
+    /// Returns whether the value is `true`.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         matches!(self, Self::Verified)
     }
 
-    /// Whether the field was missing altogether.
+    /// Returns whether the field is absent.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::User;
 
-/// The reason why a user's own identity does not vouch for the user's address,
-/// if there is one: once a user is linked, its own identity keeps the address
-/// that it came with. Without such a record, the address is the identity's.
+/// Returns the reason why a user's own identity does not vouch for the user's address,
+/// if there is one. Once a user is linked, its own identity keeps the address that it
+/// came with. Without such a record, the address counts as the identity's.
 #[must_use]
 pub fn why_not_vouched_for(user: &User) -> Option<&'static str> {
     let is_own = |id: &str| id == user.user_id;

@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
-use super::{Hash, take};
+use super::{Hash, take_hash};
 
-/// The hash that is kept of this user of the import format.
+/// Returns the stored hash of a user of the import format.
 fn kept(user: Value) -> Result<String, String> {
     let mut fields = user.as_object().cloned().unwrap_or_default();
-    let taken = take(&mut fields);
+    let taken = take_hash(&mut fields);
     assert!(!fields.contains_key("password_hash") && !fields.contains_key("custom_password_hash"));
     taken.map(Option::unwrap_or_default).map_err(|(field, why)| format!("{field}: {why}"))
 }
@@ -16,9 +16,9 @@ fn custom(hash: Value) -> Value {
 
 fn checks(user: Value) {
     let text = kept(user.clone()).unwrap_or_else(|why| panic!("{user}: {why}"));
-    let hash = Hash::read(&text).unwrap_or_else(|why| panic!("{text}: {why}"));
-    assert!(hash.is_of(b"correct horse battery"), "{text}");
-    assert!(!hash.is_of(b"correct horse batterx") && !hash.is_of(b""), "{text}");
+    let hash = Hash::parse(&text).unwrap_or_else(|why| panic!("{text}: {why}"));
+    assert!(hash.matches(b"correct horse battery"), "{text}");
+    assert!(!hash.matches(b"correct horse batterx") && !hash.matches(b""), "{text}");
 }
 
 fn argon2id() -> String {
@@ -27,7 +27,7 @@ fn argon2id() -> String {
     argon2.hash_password(b"correct horse battery").unwrap().to_string()
 }
 
-/// Made by glibc, Python and OpenSSL, but for Argon2's.
+/// The hashes were created with glibc, Python and OpenSSL, except for Argon2's.
 #[test]
 fn a_password_is_checked_against_each_form_that_auth0_imports() {
     checks(json!({ "password_hash": "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS" }));
@@ -71,7 +71,7 @@ fn a_hash_that_costs_too_much_is_refused() {
         "$scrypt$ln=16,r=8,p=1$",
         "$scrypt$ln=15,r=8,p=4$",
     ] {
-        assert!(Hash::read(&format!("{cheap}{OUTPUT}")).is_ok(), "{cheap}");
+        assert!(Hash::parse(&format!("{cheap}{OUTPUT}")).is_ok(), "{cheap}");
     }
     for dear in [
         "$argon2id$v=19$m=65537,t=3,p=1$",
@@ -86,25 +86,28 @@ fn a_hash_that_costs_too_much_is_refused() {
         "$scrypt$ln=255,r=8,p=1$",
         "$scrypt$ln=1,r=4294967295,p=4294967295$",
     ] {
-        let why = Hash::read(&format!("{dear}{OUTPUT}")).err().unwrap_or_default();
-        assert!(why.contains("too dear"), "{dear}: {why}");
+        let why = Hash::parse(&format!("{dear}{OUTPUT}")).err().unwrap_or_default();
+        assert!(why.contains("too expensive"), "{dear}: {why}");
     }
     let bcrypt = |cost: u8| format!("$2b${cost:02}$C9hB01.YxRSTcn/ZOOo4j.TW7xCKKFKBSF.C7E0xiUwumqIDqWUXG");
-    assert!(Hash::read(&bcrypt(12)).is_ok());
-    assert!(Hash::read(&bcrypt(13)).err().is_some_and(|why| why.contains("cost of 12")));
-    assert!(Hash::read(&bcrypt(31)).is_err() && Hash::read(&bcrypt(99)).is_err());
-    assert!(Hash::read(&format!("$sha256$salt=prefix${}$AAAA", "A".repeat(3_000))).is_err());
+    assert!(Hash::parse(&bcrypt(12)).is_ok());
+    assert!(Hash::parse(&bcrypt(13)).err().is_some_and(|why| why.contains("cost of 12")));
+    assert!(Hash::parse(&bcrypt(31)).is_err() && Hash::parse(&bcrypt(99)).is_err());
+    assert!(Hash::parse(&format!("$sha256$salt=prefix${}$AAAA", "A".repeat(3_000))).is_err());
 }
 
 #[test]
 fn what_is_no_hash_is_refused_and_not_repeated() {
     for (user, why) in [
-        (json!({ "password_hash": "$2b$10$s3cret" }), "none of bcrypt"),
+        (json!({ "password_hash": "$2b$10$s3cret" }), "not a bcrypt hash"),
         (json!({ "password_hash": "s3cret" }), "expected a hash of bcrypt"),
         (json!({ "password_hash": 7 }), "expected a hash of bcrypt"),
         (custom(json!("s3cret")), "expected an object"),
         (custom(json!({ "algorithm": "md5", "hash": { "value": "s3cret" } })), "md5 cannot be checked here"),
-        (custom(json!({ "algorithm": "bcrypt", "hash": { "value": "$argon2id$s3cret" } })), "none of bcrypt"),
+        (
+            custom(json!({ "algorithm": "bcrypt", "hash": { "value": "$argon2id$s3cret" } })),
+            "not a hash of bcrypt",
+        ),
         (
             custom(
                 json!({ "algorithm": "argon2", "hash": { "value": "$argon2id$v=19$m=4096,t=3,p=1$c29tZXNhbHQxMjM" } }),
@@ -127,7 +130,7 @@ fn what_is_no_hash_is_refused_and_not_repeated() {
         ),
         (
             custom(json!({ "algorithm": "argon2", "hash": { "value": "$argon2id$x" }, "pepper": "s3cret" })),
-            "`pepper` is none of its fields",
+            "`pepper` is not one of its fields",
         ),
         (json!({ "password_hash": "$2b$10$x", "custom_password_hash": { "algorithm": "md5" } }), "as well"),
     ] {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::settings::SettingsWarning;
 use crate::limits::Limits;
-use crate::model::{Decision, Metadata, Outcome, Reason, Verdict, is_bidi_control, on_one_line};
+use crate::model::{Decision, Metadata, Outcome, Reason, RuleVerdict, is_bidi_control, on_one_line};
 
 /// The limits of what a plugin returns.
 #[derive(Debug, Clone, Copy)]
@@ -79,9 +79,9 @@ impl AnswerLimits {
         })
     }
 
-    fn check_trace(self, trace: &[Verdict]) -> Result<(), String> {
+    fn check_trace(self, trace: &[RuleVerdict]) -> Result<(), String> {
         self.check_count("verdicts", trace.len())?;
-        trace.iter().try_for_each(|Verdict { rule, verdict, evidence }| {
+        trace.iter().try_for_each(|RuleVerdict { rule, verdict, evidence }| {
             let name = OnOneLine(rule);
             self.check_text(format_args!("the rule `{name}`"), rule)?;
             self.check_text(format_args!("the verdict of the rule `{name}`"), verdict)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::settings::Settings;
-use crate::model::{Answer, LoginEvent, Timestamp};
+use crate::model::{LoginEvent, StepAnswer, Timestamp};
 
 /// The input of a plugin for one login.
 #[derive(Debug, Clone, Copy)]
@@ -17,5 +17,5 @@ pub struct PluginInput<'a> {
     /// Whether the plugin writes a trace.
     pub trace: bool,
     /// The user's answer to a prompt; none before a prompt.
-    pub answer: Option<&'a Answer>,
+    pub answer: Option<&'a StepAnswer>,
 }

@@ -19,7 +19,7 @@ use super::v0_1;
 use crate::ambient::Ambient;
 use crate::directory::PluginVersion;
 use crate::limits::Limits;
-use crate::model::{ApiError, LinkRequest, ManagementApi, Metadata, Outcome, Timestamp, User};
+use crate::model::{ApiError, HostCalls, LinkRequest, Metadata, Outcome, Timestamp, User};
 
 /// A plugin that fits the contract and the WASI profile.
 pub struct Plugin {
@@ -94,7 +94,7 @@ impl Plugin {
 
     /// Runs the plugin for one login, in a fresh instance: `on-login`, or
     /// `on-continue` if there is an answer. `api` answers its host calls.
-    pub fn run<A: ManagementApi>(&self, input: &PluginInput, api: A) -> PluginRun<A> {
+    pub fn run<A: HostCalls>(&self, input: &PluginInput, api: A) -> PluginRun<A> {
         let _permit = self.semaphore.acquire();
         let mut store = self.new_store(input.now, Box::new(api));
         let answer = self
@@ -164,7 +164,7 @@ impl Plugin {
     }
 
     /// Creates the store of one login, with its limits.
-    fn new_store(&self, now: Timestamp, api: Box<dyn ManagementApi>) -> Store<State> {
+    fn new_store(&self, now: Timestamp, api: Box<dyn HostCalls>) -> Store<State> {
         let limits = &self.limits;
         let mut store = Store::new(&self.engine, State::new(limits, now, api, &self.ambient));
         store.limiter(|state| &mut state.resources);
@@ -183,11 +183,7 @@ impl Plugin {
     }
 
     /// Takes the login's results out of its store.
-    fn finish<A: ManagementApi>(
-        &self,
-        store: Store<State>,
-        outcome: Result<Outcome, Failure>,
-    ) -> PluginRun<A> {
+    fn finish<A: HostCalls>(&self, store: Store<State>, outcome: Result<Outcome, Failure>) -> PluginRun<A> {
         let fuel = self.limits.fuel - store.get_fuel().unwrap_or(0).min(self.limits.fuel);
         let fuel = fuel.saturating_add(store.data().host_fuel.spent());
         // The plugin's own fuel may be within the limit, but not together with the
@@ -220,7 +216,7 @@ struct NoLogin;
 
 const NO_LOGIN: &str = "there is no login";
 
-impl ManagementApi for NoLogin {
+impl HostCalls for NoLogin {
     fn find_by_email(&mut self, _: &str) -> Result<Vec<Arc<User>>, ApiError> {
         Err(ApiError::Refused(NO_LOGIN.to_owned()))
     }
@@ -237,7 +233,7 @@ impl ManagementApi for NoLogin {
         Metadata::new()
     }
 
-    fn shown(&mut self, _: &str) -> Result<Arc<User>, ApiError> {
+    fn last_seen(&mut self, _: &str) -> Result<Arc<User>, ApiError> {
         Err(ApiError::Refused(NO_LOGIN.to_owned()))
     }
 

@@ -15,7 +15,7 @@ use super::plugin_log::PluginLog;
 use super::resources::ResourceLimits;
 use crate::ambient::Ambient;
 use crate::limits::Limits;
-use crate::model::{ManagementApi, Timestamp};
+use crate::model::{HostCalls, Timestamp};
 
 /// The host's state for one login.
 pub(super) struct State {
@@ -33,7 +33,7 @@ pub(super) struct State {
     pub(super) host_fuel: HostFuel,
     /// The most random bytes in one call.
     pub(super) max_random_bytes: usize,
-    pub(super) api: Box<dyn ManagementApi>,
+    pub(super) api: Box<dyn HostCalls>,
     pub(super) log: PluginLog,
     pub(super) resources: ResourceLimits,
     pub(super) deadline: Deadline,
@@ -42,12 +42,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(
-        limits: &Limits,
-        now: Timestamp,
-        api: Box<dyn ManagementApi>,
-        ambient: &Ambient,
-    ) -> Self {
+    pub(super) fn new(limits: &Limits, now: Timestamp, api: Box<dyn HostCalls>, ambient: &Ambient) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {

@@ -14,7 +14,7 @@ use super::settings::{SettingsError, SettingsWarning};
 use super::state::State;
 use crate::limits::Limits;
 use crate::model::{
-    self, Decision, Identity, Level, LinkRequest, Outcome, Reason, Step, User, Verdict, Verification,
+    self, Decision, Identity, Level, LinkRequest, Outcome, Reason, RuleVerdict, Step, User, Verification,
 };
 
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::unwrap_used, reason = "generated code")]
@@ -78,8 +78,8 @@ pub(super) fn call_handler(
     }
 }
 
-impl From<&model::Answer> for handler::Answer {
-    fn from(answer: &model::Answer) -> Self {
+impl From<&model::StepAnswer> for handler::Answer {
+    fn from(answer: &model::StepAnswer) -> Self {
         Self {
             step: answer.step.into(),
             response: match &answer.proof {
@@ -222,7 +222,7 @@ impl raw::Host for State {
 
     fn user(&mut self, id: String) -> wasmtime::Result<Result<String, types::ApiError>> {
         self.enter("raw.user")?;
-        let user = self.api.shown(&id);
+        let user = self.api.last_seen(&id);
         let text = user.and_then(|user| {
             serde_json::to_string(&*user).map_err(|error| model::ApiError::Other(error.to_string()))
         });
@@ -367,7 +367,7 @@ pub(super) fn read_outcome(outcome: types::Outcome, limits: &Limits) -> Result<O
         trace: outcome
             .trace
             .into_iter()
-            .map(|it| Verdict { rule: it.rule, verdict: it.verdict, evidence: it.evidence })
+            .map(|it| RuleVerdict { rule: it.rule, verdict: it.verdict, evidence: it.evidence })
             .collect(),
         counterfactual: outcome.counterfactual,
     };

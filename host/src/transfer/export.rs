@@ -1,38 +1,38 @@
-//! Users out of a directory.
+//! Exporting users.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use super::user::to_import;
+use super::user::to_import_format;
 use crate::directory::{Administration, Stored};
 use crate::model::ApiError;
 use crate::terminal::write_json;
 
-/// How users are written.
+/// The format of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Format {
-    /// Auth0's bulk export: one user object a line.
+    /// Auth0's bulk export: one user object per line.
     #[default]
     Export,
-    /// Auth0's bulk import: one array of database users, of this connection only if
-    /// one is given.
+    /// Auth0's bulk import: one array of database users, optionally of one connection only.
     Import(Option<String>),
 }
 
-/// What came of an export.
+/// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exported {
-    /// Users written.
+    /// The number of users written.
     pub users: u64,
-    /// Users that the format cannot hold.
+    /// The number of users that the format cannot represent.
     pub left_out: u64,
-    /// Linked identities of those written, which the format cannot hold.
+    /// The number of linked identities that were left out of the written users, because the
+    /// format cannot represent them.
     pub identities: u64,
-    /// The connections of those written, where the format does not tell them.
+    /// The connections of the written users, if the format does not contain them.
     pub connections: BTreeSet<String>,
 }
 
-/// Why an export ended early.
+/// The reason why an export ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The directory failed.
@@ -43,12 +43,12 @@ pub enum ExportError {
     Unwritable(#[from] io::Error),
 }
 
-/// Writes every user as it is at one moment, in the order of the directory's ids.
-/// `each` is told how many are done.
+/// Writes every user of one consistent snapshot, in the order of the directory's ids. Calls
+/// `each` with the number of users written so far.
 ///
 /// # Errors
 ///
-/// When the directory or the writing fails; what was written then is not all.
+/// If the directory or the writer fails. The output is then incomplete.
 pub fn export(
     directory: &dyn Administration,
     format: &Format,
@@ -74,6 +74,7 @@ pub fn export(
 }
 
 impl Exported {
+    /// Writes one user, or counts it as left out.
     fn write(&mut self, stored: &Stored, format: &Format, out: &mut dyn Write) -> io::Result<()> {
         let user = &stored.user;
         match format {
@@ -84,7 +85,7 @@ impl Exported {
             Format::Import(connection) => {
                 let own = user.identities.first().map(|own| &own.connection);
                 let is_wanted = connection.is_none() || connection.as_ref() == own;
-                let Some(fields) = to_import(user).filter(|_| is_wanted) else {
+                let Some(fields) = to_import_format(user).filter(|_| is_wanted) else {
                     self.left_out += 1;
                     return Ok(());
                 };

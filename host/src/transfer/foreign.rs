@@ -1,25 +1,24 @@
-//! Files of other products, known by the names of their fields.
+//! Files of other products, recognised by their field names.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// The fields of an object, as they stand.
+/// The fields of an object, not parsed.
 pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
-/// Fields that stand beside `users` in an answer of `GET /users?include_totals=true`
-/// and of its pages by checkpoint.
+/// The fields beside `users` in a response of `GET /users?include_totals=true`, with and
+/// without checkpoint pagination.
 const TOTALS: [&str; 6] = ["users", "start", "limit", "length", "total", "next"];
 
-/// The form that users have to be in.
+/// The advice to convert users to the import format.
 const MAKE: &str = "make a user object of each, {\"email\": …, \"email_verified\": …, \"user_id\": …}, as \
                     Auth0's import format has them";
 
-/// Nothing else is known of it.
+/// The description of a user of an unknown product.
 const ANOTHER: &str = "a user of another product, or with the names of another one's fields";
 
-/// Names that stand together in a file of a product, what the file is, and what to
-/// do instead.
+/// Field names that identify a product's user, its description and the advice.
 const OF_USERS: [(&[&str], &str, &str); 14] = [
     (&["localId"], "Firebase's `auth:export`", MAKE),
     (&["Username", "Attributes"], "a user of Cognito's `list-users`", MAKE),
@@ -42,7 +41,7 @@ const OF_USERS: [(&[&str], &str, &str); 14] = [
     (&["user", "connection"], "the event of a login", "`ligature run --event FILE` decides it"),
 ];
 
-/// The same of a file as a whole.
+/// Field names that identify a product's file, its description and the advice.
 const OF_FILES: [(&[&str], &str, &str); 5] = [
     (&["ligature_whole"], "a whole directory", "`ligature users import --whole FILE` reads it"),
     (&["Users"], "Cognito's `list-users`", MAKE),
@@ -51,22 +50,23 @@ const OF_FILES: [(&[&str], &str, &str); 5] = [
     (&["realm"], "a realm of Keycloak's", MAKE),
 ];
 
-fn known(fields: &Fields<'_>, products: &[(&[&str], &str, &str)]) -> Option<String> {
+/// Finds the product with these fields, and describes it.
+fn find_product(fields: &Fields<'_>, products: &[(&[&str], &str, &str)]) -> Option<String> {
     let has_all = |names: &[&str]| names.iter().all(|name| fields.contains_key(*name));
     let (names, what, instead) = products.iter().find(|(names, ..)| has_all(names))?;
     Some(format!("this looks like {what} (`{}`): {instead}", names.join("`, `")))
 }
 
-/// The product that a user comes from, in words, if it is another than Auth0.
-pub(super) fn user(fields: &Fields<'_>) -> Option<String> {
+/// Describes the product that a user comes from, if it is not Auth0.
+pub(super) fn describe_user(fields: &Fields<'_>) -> Option<String> {
     if fields.contains_key("user_id") {
         return None;
     }
-    known(fields, &OF_USERS)
+    find_product(fields, &OF_USERS)
 }
 
-/// The reason why a file that is one object holds no users of Auth0.
-pub(super) fn file(fields: &Fields<'_>) -> Option<String> {
+/// Describes a file that is one object without users of Auth0.
+pub(super) fn describe_file(fields: &Fields<'_>) -> Option<String> {
     let is_user = fields.contains_key("user_id");
     if is_user && fields.get("users").is_some_and(|users| users.get().starts_with('[')) {
         return Some(
@@ -75,7 +75,7 @@ pub(super) fn file(fields: &Fields<'_>) -> Option<String> {
                 .to_owned(),
         );
     }
-    if let Some(why) = known(fields, &OF_FILES).filter(|_| !is_user) {
+    if let Some(why) = find_product(fields, &OF_FILES).filter(|_| !is_user) {
         return Some(why);
     }
     let others = fields.keys().filter(|key| !TOTALS.contains(&key.as_str()));
@@ -90,7 +90,7 @@ pub(super) fn file(fields: &Fields<'_>) -> Option<String> {
     None
 }
 
-/// Whether an object is no user and holds some.
+/// Returns whether an object contains users, and is not a user itself.
 pub(super) fn holds_users(fields: &Fields<'_>) -> bool {
     !fields.contains_key("user_id") && fields.get("users").is_some_and(|users| users.get().starts_with('['))
 }

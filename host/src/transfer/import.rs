@@ -1,4 +1,4 @@
-//! Users into a directory.
+//! Importing users from a file.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -6,43 +6,45 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::earlier::Earlier;
+use super::earlier_users::EarlierUsers;
+use super::found_user::{FoundUser, Unreadable};
 use super::place::Place;
-use super::read::{Found, ReadError, Unreadable, UsersFile};
-use super::rejects::{Form, Rejects};
-use super::user::{Reader, form_of, why_foreign, why_left_out};
+use super::read_error::ReadError;
+use super::rejects::{Rejects, UserFormat};
+use super::user::{Reader, describe_foreign, detect_format, why_left_out};
+use super::users_file::UsersFile;
 use crate::directory::{Administration, Batch, Imported, LEFT_OUT};
 use crate::model::{ApiError, mask_addresses, on_one_line};
 
-/// Lines in one transaction, at most: many, because pages of the indexes are then
-/// written fewer times; not more, because other writers wait meanwhile.
-const TOGETHER: usize = 20_000;
-/// The same in bytes, for the memory.
-const TOGETHER_BYTES: usize = 16 << 20;
-/// Bytes of a reason, which may quote the line.
+/// The maximum of lines in one transaction. A large number writes the pages of indexes
+/// fewer times; a larger one would block other writers for too long.
+const BATCH_LINES: usize = 20_000;
+/// The maximum of bytes in one transaction, to bound memory.
+const BATCH_BYTES: usize = 16 << 20;
+/// The maximum length of a reason, which may quote the line, in bytes.
 const REASON: usize = 400;
-/// Bad lines that are told one by one; of the others only the number is.
-const TOLD: usize = 20;
+/// The maximum of bad lines that are reported individually. The others are only counted.
+const REPORTED: usize = 20;
 
-/// How users are imported.
+/// The options of an import.
 #[derive(Default)]
 pub struct Import {
     /// The connection of users that name none.
     pub connection: Option<String>,
-    /// A user may replace the one of its id.
+    /// Whether a user may replace the one with the same id.
     pub replace: bool,
-    /// The first bad line ends the import.
+    /// Whether the first bad line ends the import.
     pub strict: bool,
-    /// What an interrupted import of this file is known by, for it to go on
-    /// where it stopped: see [`Import::name_of`].
+    /// The name of the import, by which an interrupted one resumes: see
+    /// [`Import::name_of`].
     pub resume: Option<String>,
-    /// Where users are kept that are left out.
+    /// The file for rejected users.
     pub rejects: Option<Rejects>,
 }
 
 impl Import {
-    /// The name of an import of the file with this fingerprint, done in this way.
-    /// In another way, the file's users are others.
+    /// Returns the name of an import of the file with this fingerprint and these options.
+    /// Other options make it another import.
     #[must_use]
     pub fn name_of(&self, fingerprint: &str) -> String {
         let digest = Sha256::new()
@@ -54,87 +56,86 @@ impl Import {
     }
 }
 
-/// What came of an import.
+/// The result of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Lines, or users of a file without lines, that an earlier import had done.
+    /// The number of lines (or users, see `unit`) that an earlier import had done.
     pub resumed_behind: u64,
-    /// The unit of the count: `line` or `user`.
+    /// The unit of positions: `line` or `user`.
     pub unit: &'static str,
-    /// How many of them had been left out.
+    /// The number of lines that the earlier import had left out.
     pub left_out_before: u64,
-    /// Users that the file says there are, of which it may be a page; 0 if it does not.
+    /// The total number of users that the file states; 0 if it does not. The file may be one
+    /// page of them.
     pub announced: u64,
-    /// Users that it holds, or held before it broke off.
+    /// The number of users in the file, up to where it is truncated.
     pub found: u64,
-    /// Users that are there now.
+    /// The number of users added.
     pub added: u64,
-    /// Users that replaced those of their ids.
+    /// The number of users that replaced the ones with their ids.
     pub replaced: u64,
-    /// Users that were there already, just so.
+    /// The number of users that were already there, unchanged.
     pub same: u64,
-    /// Lines that were left out.
+    /// The number of lines that were left out.
     pub bad: u64,
-    /// The first of them, each with its place and the reason. Addresses are
-    /// masked.
-    pub told: Vec<(String, String)>,
-    /// Fields that were left out: the field, how often, why, and where first.
+    /// The first of these lines, with position and reason. Addresses are masked.
+    pub reported: Vec<(String, String)>,
+    /// The fields that were left out: name, number, reason, and first position.
     pub left_out: Vec<(&'static str, u64, &'static str, String)>,
 }
 
-/// Why an import ended early. What was imported before is there, and the next
-/// import of the file goes on behind it.
+/// The reason why an import ended early. Earlier users stay imported, and the next import
+/// of the file resumes after them.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The file cannot be read any further.
+    /// The file cannot be read further.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The directory failed.
     #[error("from {from} on: {error}")]
     Directory {
-        /// The place of the first user that is not done.
+        /// The position of the first user that is not done.
         from: String,
-        /// Why.
+        /// The cause.
         error: ApiError,
     },
-    /// A line is bad, and none may be.
+    /// A line is bad, and the import is strict.
     #[error("{place}: {why}")]
     Bad {
-        /// The place.
+        /// The position of the line.
         place: String,
-        /// What is wrong with it.
+        /// A description of the fault.
         why: String,
     },
-    /// The file of users that were left out cannot be written.
+    /// The file of rejected users cannot be written.
     #[error("{file}: it cannot be written: {error}")]
     Rejects {
         /// The file.
         file: String,
-        /// Why.
+        /// The cause.
         error: io::Error,
     },
 }
 
-/// Imports every user of a file. What was imported is told also where it ended
-/// early.
+/// Imports every user of a file. The summary is returned even if the import ends early.
 pub fn import(
     directory: &dyn Administration,
     file: UsersFile,
     mut how: Import,
 ) -> (Summary, Result<(), ImportError>) {
     let rejects = how.rejects.take();
-    let form = file.form();
-    let usual = if file.is_array() { Form::Import } else { Form::Export };
+    let format = file.format();
+    let default_format = if file.is_array() { UserFormat::Import } else { UserFormat::Export };
     let mut importer = Importer {
         directory,
         how: &how,
         name: file.name().to_owned(),
-        form,
-        usual,
+        format,
+        default_format,
         rejects,
         summary: Summary { unit: file.unit(), ..Summary::default() },
         left_out: BTreeMap::new(),
-        earlier: Earlier::default(),
+        earlier: EarlierUsers::default(),
         pending: Pending::default(),
     };
     let imported = importer.run(file);
@@ -146,15 +147,15 @@ pub fn import(
     (summary, imported)
 }
 
-/// The reason that a line is no text, and its bytes if they are wanted.
+/// The reason why a line is not text, and its bytes if rejected users are kept.
 type NoText = (&'static str, Option<Box<[u8]>>);
 
-/// Users that have been read and not yet been written.
+/// The users that were read but not written yet.
 #[derive(Default)]
 struct Pending {
     lines: Vec<(u64, Box<str>)>,
     places: Vec<Place>,
-    /// Lines that are no text: why, and what stands there if it is wanted.
+    /// The lines that are not text.
     unreadable: HashMap<u64, NoText>,
     bytes: usize,
 }
@@ -171,18 +172,19 @@ struct Importer<'a> {
     how: &'a Import,
     name: String,
     /// The format of the file's first user.
-    form: Option<Form>,
-    /// The format of a file of such a shape, where no user tells.
-    usual: Form,
+    format: Option<UserFormat>,
+    /// The format to assume from the arrangement of the file, if no user reveals it.
+    default_format: UserFormat,
     rejects: Option<Rejects>,
     summary: Summary,
-    /// How often which field was left out, and where first.
+    /// The fields that were left out: the number, and the first position.
     left_out: BTreeMap<&'static str, (u64, String)>,
-    earlier: Earlier,
+    earlier: EarlierUsers,
     pending: Pending,
 }
 
 impl Importer<'_> {
+    /// Imports the file.
     fn run(&mut self, file: UsersFile) -> Result<(), ImportError> {
         if let Some(resume) = &self.how.resume {
             let progress = |what: &str| self.directory.import_progress(&[resume, what].concat());
@@ -191,10 +193,10 @@ impl Importer<'_> {
             (self.summary.resumed_behind, self.summary.left_out_before) = done.map_err(failed)?;
         }
         let announced = Cell::new(0);
-        let read = file.read(&announced, &mut |found| self.found(found));
+        let read = file.read_users(&announced, &mut |found| self.add(found));
         self.summary.announced = announced.get();
         match read {
-            // Where the file breaks off, what stood before is good.
+            // Users before a truncation are valid.
             Ok(()) | Err(ImportError::Read(ReadError::Broken { .. } | ReadError::Unreadable { .. })) => {
                 self.flush().and(read)
             }
@@ -202,22 +204,23 @@ impl Importer<'_> {
         }
     }
 
-    fn found(&mut self, found: Found<'_>) -> Result<(), ImportError> {
-        let Found { number, place, json } = found;
+    /// Adds a user to the pending batch, and writes the batch once it is full.
+    fn add(&mut self, found: FoundUser<'_>) -> Result<(), ImportError> {
+        let FoundUser { number, place, json } = found;
         self.summary.found = self.summary.found.max(number);
-        if self.form.is_none()
+        if self.format.is_none()
             && let Ok(json) = json
         {
-            if let Some(what) = why_foreign(json) {
+            if let Some(what) = describe_foreign(json) {
                 return Err(ReadError::Foreign { file: self.name.clone(), what }.into());
             }
-            self.form = form_of(json);
+            self.format = detect_format(json);
         }
         if number <= self.summary.resumed_behind {
             return Ok(());
         }
         let pending = &mut self.pending;
-        // What cannot be read as text is told in its turn.
+        // A line that is not text is reported in its order.
         let json: Box<str> = match json {
             Ok(json) => json.into(),
             Err(Unreadable::TooLong) => {
@@ -234,24 +237,25 @@ impl Importer<'_> {
         pending.bytes += json.len();
         pending.lines.push((number, json));
         pending.places.push(place);
-        if pending.lines.len() >= TOGETHER || pending.bytes >= TOGETHER_BYTES { self.flush() } else { Ok(()) }
+        if pending.lines.len() >= BATCH_LINES || pending.bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what has been read.
+    /// Writes the pending users.
     fn flush(&mut self) -> Result<(), ImportError> {
         let pending = std::mem::take(&mut self.pending);
         let Some(first) = pending.places.first() else { return Ok(()) };
-        let reader =
-            Reader { form: self.form.unwrap_or(self.usual), connection: self.how.connection.as_deref() };
-        // A transaction that is run again reads its lines again: what is noted of
-        // each is noted once.
+        let reader = Reader {
+            format: self.format.unwrap_or(self.default_format),
+            connection: self.how.connection.as_deref(),
+        };
+        // A repeated transaction parses its lines again, so notes are kept by line.
         let left_out = RefCell::new(BTreeSet::new());
         let notes = RefCell::new(HashMap::<u64, Note>::new());
-        let read = |number: u64, json: &str| {
+        let parse = |number: u64, json: &str| {
             if let Some((why, _)) = pending.unreadable.get(&number) {
                 return Err((*why).to_owned());
             }
-            let read = reader.read(json, |field| {
+            let read = reader.read_user(json, |field| {
                 left_out.borrow_mut().insert((number, field));
             });
             let mut notes = notes.borrow_mut();
@@ -259,7 +263,7 @@ impl Importer<'_> {
             match read {
                 Ok(read) => {
                     note.user_id.clone_from(&read.user.user.user_id);
-                    note.id_made_of = read.id_made_of;
+                    note.id_source = read.id_source;
                     Ok(read.user)
                 }
                 Err(fault) => {
@@ -270,7 +274,7 @@ impl Importer<'_> {
         };
         let batch = Batch {
             lines: &pending.lines,
-            read: &read,
+            parse: &parse,
             replace: self.how.replace,
             strict: self.how.strict,
             import: self.how.resume.as_deref(),
@@ -287,13 +291,13 @@ impl Importer<'_> {
                 Imported::Replaced => self.summary.replaced += 1,
                 Imported::Same => self.summary.same += 1,
                 Imported::Refused(why) => {
-                    let place = place.words(note.at);
-                    let why = self.earlier.words(&why, note.id_made_of.as_deref());
+                    let place = place.describe(note.at);
+                    let why = self.earlier.describe(&why, note.id_source.as_deref());
                     let text = match pending.unreadable.get(number) {
                         Some((_, bytes)) => bytes.as_deref(),
                         None => Some(json.as_bytes()),
                     };
-                    self.bad(place, &why, text)?;
+                    self.report_bad_line(place, &why, text)?;
                     continue;
                 }
             }
@@ -306,29 +310,33 @@ impl Importer<'_> {
         self.flush_rejects()
     }
 
+    /// Flushes the file of rejected users.
     fn flush_rejects(&mut self) -> Result<(), ImportError> {
         let Some(rejects) = &mut self.rejects else { return Ok(()) };
-        rejects.flush().map_err(|error| unwritten(rejects, error))
+        rejects.flush().map_err(|error| rejects_error(rejects, error))
     }
 
-    fn bad(&mut self, place: String, why: &str, user: Option<&[u8]>) -> Result<(), ImportError> {
+    /// Reports a bad line.
+    fn report_bad_line(&mut self, place: String, why: &str, user: Option<&[u8]>) -> Result<(), ImportError> {
         let why = on_one_line(&mask_phone_numbers(&mask_addresses(why)), REASON);
         self.summary.bad += 1;
-        if self.summary.told.len() < TOLD {
-            self.summary.told.push((place.clone(), why.clone()));
+        if self.summary.reported.len() < REPORTED {
+            self.summary.reported.push((place.clone(), why.clone()));
         }
         if let Some(rejects) = &mut self.rejects
             && let Some(user) = user
         {
-            let form = self.form.unwrap_or(self.usual);
-            rejects.add(form, &format!("{place}: {why}"), user).map_err(|error| unwritten(rejects, error))?;
+            let format = self.format.unwrap_or(self.default_format);
+            rejects
+                .add(format, &format!("{place}: {why}"), user)
+                .map_err(|error| rejects_error(rejects, error))?;
         }
         if self.how.strict { Err(ImportError::Bad { place, why }) } else { Ok(()) }
     }
 }
 
-/// The text with all but the beginnings and the ends of the phone numbers in it, which
-/// begin with `+` (E.164).
+/// Masks the phone numbers in a text, which begin with `+` (E.164). The first and the last
+/// two digits remain.
 fn mask_phone_numbers(text: &str) -> String {
     const SHORTEST: usize = 7;
     let mut parts = text.split('+');
@@ -349,15 +357,16 @@ fn mask_phone_numbers(text: &str) -> String {
     masked
 }
 
-fn unwritten(rejects: &Rejects, error: io::Error) -> ImportError {
+/// The error of writing the file of rejected users.
+fn rejects_error(rejects: &Rejects, error: io::Error) -> ImportError {
     ImportError::Rejects { file: rejects.name().display().to_string(), error }
 }
 
-/// The facts about a line once it was read.
+/// The facts about a parsed line.
 #[derive(Default)]
 struct Note {
     user_id: String,
-    id_made_of: Option<String>,
-    /// Where something is wrong within it.
+    id_source: Option<String>,
+    /// The position of the fault within the line.
     at: Option<(usize, usize)>,
 }

@@ -1,29 +1,32 @@
-//! Users in and out of a directory, in Auth0's own formats.
+//! Importing and exporting users, in Auth0's formats.
 //!
 //! | format | in and out | source |
 //! |---|---|---|
-//! | export | one user object a line (NDJSON) | Auth0, "Bulk User Exports" |
+//! | export | one user object per line (NDJSON) | Auth0, "Bulk User Exports" |
 //! | import | one JSON array, for a database connection | Auth0, "Bulk User Imports" |
-//! | whole | everything, one thing a line, for another directory of Ligature's | `whole` |
+//! | dump | every record of a directory, one per line, for another Ligature directory | `dump_file` |
 //!
-//! Which of them a user is in is told from the user, not from the file around it: a
-//! file may hold lines, an array, `{"users": […]}` or objects over several lines, and
-//! be gzipped. Users are read and written one by one: a file may be larger than the
+//! The format is detected from the users, not from the arrangement of the file. A file may
+//! contain lines, an array, `{"users": […]}` or objects over several lines, and it may be
+//! gzipped. Users are read and written one by one, because a file may be larger than the
 //! memory.
 
-mod earlier;
+mod dump_file;
+mod earlier_users;
 mod export;
 mod foreign;
+mod found_user;
 mod import;
 mod place;
-mod read;
+mod read_error;
 mod rejects;
 mod stream;
 mod user;
-mod whole;
+mod users_file;
 
+pub use dump_file::{Counts, DumpFile, export_dump};
 pub use export::{ExportError, Exported, Format, export};
 pub use import::{Import, ImportError, Summary, import};
-pub use read::{ReadError, UsersFile};
+pub use read_error::ReadError;
 pub use rejects::Rejects;
-pub use whole::{Counts, WholeFile, export_whole};
+pub use users_file::UsersFile;

@@ -1,22 +1,22 @@
-//! Where in a file a user stands.
+//! Positions of users in a file.
 
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
-/// The beginning of a user in a file. Lines and columns count from 1.
+/// The position at which a user begins. Lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) line: u64,
     pub(super) column: u64,
-    /// Which user it is, in a file whose lines are none.
+    /// The index of the user, in a file that is not organised by lines. Counts from 1.
     pub(super) user: Option<u64>,
 }
 
 impl Place {
-    /// The words for it, or for a line and a column within the user.
-    pub(super) fn words(self, within: Option<(usize, usize)>) -> String {
+    /// Describes the position, or that of a line and a column within the user.
+    pub(super) fn describe(self, within: Option<(usize, usize)>) -> String {
         let user = self.user.map(|user| format!("user {user}, ")).unwrap_or_default();
         match within {
             None => format!("{user}line {}", self.line),
@@ -31,43 +31,44 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words(None))
+        f.write_str(&self.describe(None))
     }
 }
 
-/// The most that a user may hold, in bytes: far more than Auth0 allows.
+/// The maximum length of a user, in bytes: far more than Auth0 allows.
 pub(super) const LONGEST: usize = 16 << 20;
-/// The words for one that holds more.
+/// The message for a longer user.
 pub(super) const TOO_LONG: &str = "a user is longer than 16 MiB";
 
-/// The way of a reader through its lines, for who reads and for who asks.
+/// The position of a reader, shared between the reader and the parser.
 #[derive(Clone)]
-pub(super) struct Way(Rc<Cell<At>>);
+pub(super) struct PositionTracker(Rc<Cell<Position>>);
 
 #[derive(Clone, Copy)]
-struct At {
+struct Position {
     next: (u64, u64),
-    /// No value has begun since this was asked for.
+    /// Whether the next value has not begun yet.
     is_between: bool,
     begun: (u64, u64),
-    /// Bytes since then.
+    /// The number of bytes since then.
     bytes: usize,
 }
 
-impl Way {
-    /// A way that begins at this line and column.
-    pub(super) fn from(line: u64, column: u64) -> Self {
+impl PositionTracker {
+    /// Creates a tracker that begins at this line and column.
+    pub(super) fn new(line: u64, column: u64) -> Self {
         let next = (line, column);
-        Self(Rc::new(Cell::new(At { next, is_between: true, begun: next, bytes: 0 })))
+        Self(Rc::new(Cell::new(Position { next, is_between: true, begun: next, bytes: 0 })))
     }
 
+    /// Returns whether the current value is too long.
     fn is_too_long(&self) -> bool {
         self.0.get().bytes > LONGEST
     }
 
-    /// The next value's beginning is to be told from here.
+    /// Starts looking for the beginning of the next value.
     pub(super) fn await_value(&self) {
-        self.0.set(At { is_between: true, bytes: 0, ..self.0.get() });
+        self.0.set(Position { is_between: true, bytes: 0, ..self.0.get() });
     }
 
     /// The line and the column at which the last value began.
@@ -75,6 +76,7 @@ impl Way {
         self.0.get().begun
     }
 
+    /// Advances past a byte.
     fn pass(&self, byte: u8) {
         let mut at = self.0.get();
         if at.is_between && !byte.is_ascii_whitespace() && byte != b',' {
@@ -87,23 +89,23 @@ impl Way {
     }
 }
 
-/// A reader that notes its way, byte by byte.
-pub(super) struct OnTheWay<R> {
+/// A reader that tracks its position, byte by byte.
+pub(super) struct TrackedReader<R> {
     pub(super) text: R,
-    pub(super) way: Way,
+    pub(super) tracker: PositionTracker,
 }
 
-impl<R: BufRead> Read for OnTheWay<R> {
+impl<R: BufRead> Read for TrackedReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let (Some(out), Some(byte)) = (out.first_mut(), self.text.fill_buf()?.first().copied()) else {
             return Ok(0);
         };
-        if self.way.is_too_long() {
+        if self.tracker.is_too_long() {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, TOO_LONG));
         }
         *out = byte;
         self.text.consume(1);
-        self.way.pass(byte);
+        self.tracker.pass(byte);
         Ok(1)
     }
 }

@@ -1,34 +1,34 @@
-//! Users that were left out of an import, in a file of their own: each as it stood,
-//! behind a comment with the reason. Once they are mended, the file can be imported.
+//! The file of users that an import rejected: each unchanged, after a comment with the
+//! reason. Once they are corrected, the file can be imported.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::model::on_one_line;
 
-/// Which of Auth0's formats users are in.
+/// One of Auth0's formats of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Users as the API shows them: each says by its id which provider it is of.
+pub(super) enum UserFormat {
+    /// The export format. Each id names the provider.
     Export,
-    /// Users of one database, without providers.
+    /// The import format: users of one database, without providers.
     Import,
 }
 
-const HEADERS: [(Form, &str); 2] = [
-    (Form::Export, "# ligature: users that were left out of an export"),
-    (Form::Import, "# ligature: users that were left out of an import file"),
+const HEADERS: [(UserFormat, &str); 2] = [
+    (UserFormat::Export, "# ligature: users that were left out of an export"),
+    (UserFormat::Import, "# ligature: users that were left out of an import file"),
 ];
 
-impl Form {
-    /// The format of a file of users that were left out, by its first line. The
-    /// first user need not tell: it may be one that lacks its id.
-    pub(super) fn of_header(line: &str) -> Option<Self> {
-        HEADERS.iter().find(|(_, header)| line.trim_end() == *header).map(|(form, _)| *form)
+impl UserFormat {
+    /// Returns the format of a file of rejected users from its first line. The first user
+    /// does not reveal it, because that one may lack its id.
+    pub(super) fn from_header(line: &str) -> Option<Self> {
+        HEADERS.iter().find(|(_, header)| line.trim_end() == *header).map(|(format, _)| *format)
     }
 }
 
-/// A file of users that were left out.
+/// A file of rejected users.
 pub struct Rejects {
     name: PathBuf,
     out: Box<dyn Write>,
@@ -36,41 +36,42 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    /// Users go to `out`, which is called so in messages. `goes_on` says that some of
-    /// an earlier part of the import stand there already.
+    /// Creates the file, with its name for messages. `resumes` means that `out` already
+    /// contains users of an earlier part of the import.
     #[must_use]
-    pub fn to(name: &Path, out: Box<dyn Write>, goes_on: bool) -> Self {
-        Self { name: name.to_owned(), out, has_header: goes_on }
+    pub fn new(name: &Path, out: Box<dyn Write>, resumes: bool) -> Self {
+        Self { name: name.to_owned(), out, has_header: resumes }
     }
 
-    /// Its name.
+    /// The name of the file.
     #[must_use]
     pub fn name(&self) -> &Path {
         &self.name
     }
 
-    /// Adds a user as it stood, and why it was left out.
-    pub(super) fn add(&mut self, form: Form, why: &str, user: &[u8]) -> io::Result<()> {
-        self.begin(form)?;
+    /// Adds an unchanged user, with the reason.
+    pub(super) fn add(&mut self, format: UserFormat, why: &str, user: &[u8]) -> io::Result<()> {
+        self.begin(format)?;
         let why = on_one_line(why, 1_000);
         writeln!(self.out, "# {why}")?;
-        // Line ends within a user are spaces between its parts: no text holds one.
+        // Line ends occur only between JSON tokens: strings cannot contain them.
         let user: Vec<u8> =
             user.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect();
         self.out.write_all(&user)?;
         self.out.write_all(b"\n")
     }
 
-    fn begin(&mut self, form: Form) -> io::Result<()> {
+    /// Writes the header, if it is not there yet.
+    fn begin(&mut self, format: UserFormat) -> io::Result<()> {
         if !self.has_header {
             self.has_header = true;
-            let header = HEADERS.iter().find(|(known, _)| *known == form).map_or("", |(_, header)| header);
+            let header = HEADERS.iter().find(|(known, _)| *known == format).map_or("", |(_, header)| header);
             writeln!(self.out, "{header}")?;
         }
         Ok(())
     }
 
-    /// Writes out what was added: it is there also if the import is killed.
+    /// Flushes the file, so that nothing is lost if the import is killed.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }

@@ -1,5 +1,4 @@
-//! Users of a JSON text, one by one as it is read: the text may be larger than the
-//! memory.
+//! Streaming users from a JSON text, which may be larger than the memory.
 
 use std::cell::Cell;
 use std::io::{BufRead, ErrorKind};
@@ -9,37 +8,38 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::place::{OnTheWay, Place, TOO_LONG, Way};
-use super::read::{Each, Found, ReadError, unreadable};
+use super::found_user::{FoundUser, UserVisitor};
+use super::place::{Place, PositionTracker, TOO_LONG, TrackedReader};
+use super::read_error::{ReadError, unreadable};
 use crate::reading::{in_plain_words, without_place};
 
-/// The elements of an array that is the whole text.
-pub(super) fn array<E: From<ReadError>>(
+/// Reads the elements of an array that is the whole text.
+pub(super) fn read_array<E: From<ReadError>>(
     text: Box<dyn BufRead>,
-    of: (&str, (u64, u64)),
-    each: &mut Each<'_, E>,
+    source: (&str, (u64, u64)),
+    each: &mut UserVisitor<'_, E>,
 ) -> Result<(), E> {
-    let (mut users, mut json) = begin(text, of.1, each);
-    let read = each_of(&mut json, |json| json.deserialize_seq(&mut users));
-    users.ended(of, read)
+    let (mut users, mut json) = begin(text, source.1, each);
+    let read = read_documents(&mut json, |json| json.deserialize_seq(&mut users));
+    users.finish(source, read)
 }
 
-/// The elements of the array `users` of the object that is the whole text.
-/// `announced` becomes how many users it says that there are.
-pub(super) fn within<'e, E: From<ReadError>>(
+/// Reads the elements of the array `users` of an object that is the whole text.
+/// `announced` is set to the number of users that the text states.
+pub(super) fn read_wrapped<'e, E: From<ReadError>>(
     text: Box<dyn BufRead>,
-    of: (&str, (u64, u64)),
+    source: (&str, (u64, u64)),
     announced: &'e Cell<u64>,
-    each: &'e mut Each<'_, E>,
+    each: &'e mut UserVisitor<'_, E>,
 ) -> Result<(), E> {
-    let (mut users, mut json) = begin(text, of.1, each);
+    let (mut users, mut json) = begin(text, source.1, each);
     users.announced = Some(announced);
-    let read = each_of(&mut json, |json| json.deserialize_map(Within(&mut users)));
-    users.ended(of, read)
+    let read = read_documents(&mut json, |json| json.deserialize_map(Wrapper(&mut users)));
+    users.finish(source, read)
 }
 
-/// Reads all that stand one behind the other, such as pages of a listing.
-fn each_of(
+/// Reads concatenated documents, such as the pages of a listing.
+fn read_documents(
     json: &mut Json,
     mut read: impl FnMut(&mut Json) -> Result<(), serde_json::Error>,
 ) -> Result<(), serde_json::Error> {
@@ -47,50 +47,49 @@ fn each_of(
         read(json)?;
         match json.end() {
             Err(error) if error.is_syntax() => {}
-            ended => return ended,
+            end => return end,
         }
     }
 }
 
-/// Objects that stand one behind the other.
-pub(super) fn spread<E: From<ReadError>>(
+/// Reads concatenated objects.
+pub(super) fn read_concatenated<E: From<ReadError>>(
     text: Box<dyn BufRead>,
-    of: (&str, (u64, u64)),
-    each: &mut Each<'_, E>,
+    source: (&str, (u64, u64)),
+    each: &mut UserVisitor<'_, E>,
 ) -> Result<(), E> {
-    let (mut users, json) = begin(text, of.1, each);
-    let way = users.way.clone();
+    let (mut users, json) = begin(text, source.1, each);
+    let tracker = users.tracker.clone();
     let mut objects = json.into_iter::<Box<RawValue>>();
     let mut read = Ok(());
     while read.is_ok() {
-        way.await_value();
+        tracker.await_value();
         match objects.next() {
             None => break,
             Some(user) => read = user.and_then(|user| users.hand_out(&user)),
         }
     }
-    users.ended(of, read)
+    users.finish(source, read)
 }
 
-/// The value at the beginning of this text, if it stands there whole.
+/// Returns the value at the beginning of a text, if it is complete.
 pub(super) fn first_value(text: &[u8]) -> Option<&str> {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
     values.next()?.ok().map(RawValue::get)
 }
 
-/// Whether `users` is a key of the object at the beginning of this text.
+/// Returns whether the object at the beginning of a text has the key `users`.
 pub(super) fn holds_users(text: &[u8]) -> bool {
-    probed(text).0
+    probe(text).0
 }
 
-/// The first user of the array `users` of the object at the beginning of this text.
-pub(super) fn first_within(text: &[u8]) -> Option<&str> {
-    probed(text).1.map(RawValue::get)
+/// Returns the first user of the array `users` in the object at the beginning of a text.
+pub(super) fn first_wrapped(text: &[u8]) -> Option<&str> {
+    probe(text).1.map(RawValue::get)
 }
 
-/// What is told of an object whose end need not be there: whether it has `users`, and
-/// the first of them.
-fn probed(text: &[u8]) -> (bool, Option<&RawValue>) {
+/// Returns whether an object, which may be truncated, has `users`, and the first of them.
+fn probe(text: &[u8]) -> (bool, Option<&RawValue>) {
     struct Probe<'p, 'de>(&'p mut bool, &'p mut Option<&'de RawValue>);
 
     impl<'de> Visitor<'de> for Probe<'_, 'de> {
@@ -140,49 +139,52 @@ fn probed(text: &[u8]) -> (bool, Option<&RawValue>) {
     (is_found, first)
 }
 
-type Json = serde_json::Deserializer<serde_json::de::IoRead<OnTheWay<Box<dyn BufRead>>>>;
+type Json = serde_json::Deserializer<serde_json::de::IoRead<TrackedReader<Box<dyn BufRead>>>>;
 
+/// Creates the visitor and the parser of a text.
 fn begin<'e, 'f, E>(
     text: Box<dyn BufRead>,
     (line, column): (u64, u64),
-    each: &'e mut Each<'f, E>,
+    each: &'e mut UserVisitor<'f, E>,
 ) -> (Users<'e, 'f, E>, Json) {
-    let way = Way::from(line, column);
-    let text = OnTheWay { text, way: way.clone() };
+    let tracker = PositionTracker::new(line, column);
+    let text = TrackedReader { text, tracker: tracker.clone() };
     (
-        Users { each, number: 0, way, stopped: None, announced: None },
+        Users { each, number: 0, tracker, stopped: None, announced: None },
         serde_json::Deserializer::from_reader(text),
     )
 }
 
-/// Hands out users as they are read.
+/// A visitor that passes users on as they are read.
 struct Users<'e, 'f, E> {
-    each: &'e mut Each<'f, E>,
+    each: &'e mut UserVisitor<'f, E>,
     number: u64,
-    way: Way,
+    tracker: PositionTracker,
     stopped: Option<E>,
     announced: Option<&'e Cell<u64>>,
 }
 
 impl<E: From<ReadError>> Users<'_, '_, E> {
+    /// Passes one user on.
     fn hand_out(&mut self, user: &RawValue) -> Result<(), serde_json::Error> {
         self.number += 1;
-        let (line, column) = self.way.begun();
+        let (line, column) = self.tracker.begun();
         let place = Place { line, column, user: Some(self.number) };
-        let found = Found { number: self.number, place, json: Ok(user.get()) };
+        let found = FoundUser { number: self.number, place, json: Ok(user.get()) };
         (self.each)(found).map_err(|stop| {
             self.stopped = Some(stop);
             serde_json::Error::custom("stopped")
         })
     }
 
-    fn ended(self, of: (&str, (u64, u64)), read: Result<(), serde_json::Error>) -> Result<(), E> {
-        let (name, (line, column)) = of;
+    /// Converts the result of the parser.
+    fn finish(self, source: (&str, (u64, u64)), read: Result<(), serde_json::Error>) -> Result<(), E> {
+        let (name, (line, column)) = source;
         match (self.stopped, read) {
             (Some(stop), _) => Err(stop),
             (None, Ok(())) => Ok(()),
             (None, Err(error)) if error.io_error_kind() == Some(ErrorKind::FileTooLarge) => {
-                let (line, column) = self.way.begun();
+                let (line, column) = self.tracker.begun();
                 let (file, after, what) = (name.to_owned(), self.number, TOO_LONG.to_owned());
                 Err(ReadError::Broken { file, line, column, after, what }.into())
             }
@@ -217,7 +219,7 @@ impl<'de, E: From<ReadError>> Visitor<'de> for &mut Users<'_, '_, E> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut users: A) -> Result<(), A::Error> {
         loop {
-            self.way.await_value();
+            self.tracker.await_value();
             let Some(user) = users.next_element::<Box<RawValue>>()? else { return Ok(()) };
             self.hand_out(&user).map_err(A::Error::custom)?;
         }
@@ -232,10 +234,10 @@ impl<'de, E: From<ReadError>> DeserializeSeed<'de> for &mut Users<'_, '_, E> {
     }
 }
 
-/// The object around users.
-struct Within<'u, 'e, 'f, E>(&'u mut Users<'e, 'f, E>);
+/// A visitor of the object around users.
+struct Wrapper<'u, 'e, 'f, E>(&'u mut Users<'e, 'f, E>);
 
-impl<'de, E: From<ReadError>> Visitor<'de> for Within<'_, '_, '_, E> {
+impl<'de, E: From<ReadError>> Visitor<'de> for Wrapper<'_, '_, '_, E> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

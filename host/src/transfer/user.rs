@@ -1,4 +1,4 @@
-//! A user as a file holds it.
+//! Reading and writing a user in Auth0's formats.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -6,18 +6,18 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::foreign::{self, Fields};
-use super::rejects::Form;
+use super::rejects::UserFormat;
 use crate::directory::{UserWithPassword, connection_in_id};
 use crate::model::{Identity, Timestamp, User, cut, is_connection_name};
 use crate::password_hash;
 use crate::reading::{InputError, in_plain_words, read_json};
 
-/// The connection of database users that name none: Auth0's own default.
+/// The default connection of database users: Auth0's own default.
 const DATABASE: &str = "Username-Password-Authentication";
 
-/// What of a user is not imported, with the reason.
+/// The fields that are not imported, with the reason.
 const LEFT_OUT: [(&str, &str); 6] = [
-    (COUNT, "it is no whole number; the user is there without it"),
+    (COUNT, "it is not a whole number; the user is imported without it"),
     ("password", "a password in clear is not imported; `password_hash` and `custom_password_hash` are"),
     ("mfa_factors", "of MFA enrolments only the kind is kept, in `multifactor`, not the secret"),
     ("created_at", NO_TIME),
@@ -25,24 +25,24 @@ const LEFT_OUT: [(&str, &str); 6] = [
     ("last_login", NO_TIME),
 ];
 const COUNT: &str = "logins_count";
-const NO_TIME: &str = "it is no time such as 2026-11-21T10:00:00Z; the user is there without it";
-/// Fields that a user can do without.
+const NO_TIME: &str = "it is not a time such as 2026-11-21T10:00:00Z; the user is imported without it";
+/// Fields that are left out if they are malformed.
 const DATES: [&str; 3] = ["created_at", "updated_at", "last_login"];
-/// Names under which exports have the connection of the first identity.
+/// The names that exports give to the connection of the first identity.
 const CONNECTION: [&str; 2] = ["connection", "identities[0].connection"];
-/// Fields that exported users have and the import format does not.
+/// Fields of exported users that the import format lacks.
 const EXPORTED: [&str; 3] = ["last_login", "logins_count", "last_ip"];
 
-/// Why this field is left out of users.
+/// Returns the reason why a field is not imported.
 pub(super) fn why_left_out(field: &str) -> &'static str {
     LEFT_OUT.iter().find(|(left_out, _)| *left_out == field).map_or("", |(_, why)| why)
 }
 
-/// The reason why a user cannot be read.
+/// The fault of a user that cannot be read.
 #[derive(Debug, PartialEq)]
 pub(super) struct Fault {
     pub(super) why: String,
-    /// Line and column within the user.
+    /// The line and the column within the user.
     pub(super) at: Option<(usize, usize)>,
 }
 
@@ -58,47 +58,51 @@ impl From<InputError> for Fault {
     }
 }
 
-/// A user that was read.
+/// A user that was read from a file.
 #[derive(Debug)]
 pub(super) struct ReadUser {
     pub(super) user: UserWithPassword,
-    /// What the id was made of, if the file has none.
-    pub(super) id_made_of: Option<String>,
+    /// The value that the id was derived from, if the file has no id.
+    pub(super) id_source: Option<String>,
 }
 
-/// How the users of a file are read.
+/// The settings for reading the users of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
     /// The format of the file's first user.
-    pub(super) form: Form,
+    pub(super) format: UserFormat,
     /// The connection of users that name none.
     pub(super) connection: Option<&'a str>,
 }
 
-/// The format that this user is in; none if it is no user at all.
-pub(super) fn form_of(json: &str) -> Option<Form> {
+/// Detects the format of a user. None if the text is not a user.
+pub(super) fn detect_format(json: &str) -> Option<UserFormat> {
     let fields: Fields<'_> = serde_json::from_str(json).ok()?;
     let held = |key: &str| fields.get(key).map(|it| it.get()).filter(|it| *it != "null");
     let has_provider = held("user_id").is_some_and(|id| id.starts_with('"') && id.contains('|'));
     let is_exported = has_provider || held("identities").is_some_and(|it| it != "[]");
     let is_like_exported = EXPORTED.iter().any(|key| fields.contains_key(*key));
-    Some(if is_exported || is_like_exported { Form::Export } else { Form::Import })
+    Some(if is_exported || is_like_exported { UserFormat::Export } else { UserFormat::Import })
 }
 
-/// The reason why this is a user of another product, if it is one.
-pub(super) fn why_foreign(json: &str) -> Option<String> {
-    foreign::user(&serde_json::from_str::<Fields<'_>>(json).ok()?)
+/// Describes the product that a user comes from, if it is not Auth0.
+pub(super) fn describe_foreign(json: &str) -> Option<String> {
+    foreign::describe_user(&serde_json::from_str::<Fields<'_>>(json).ok()?)
 }
 
 impl Reader<'_> {
-    /// Reads one user. `left_out` is told what of it is not imported.
-    pub(super) fn read(&self, json: &str, mut left_out: impl FnMut(&'static str)) -> Result<ReadUser, Fault> {
+    /// Reads one user. `left_out` is called with each field that is not imported.
+    pub(super) fn read_user(
+        &self,
+        json: &str,
+        mut left_out: impl FnMut(&'static str),
+    ) -> Result<ReadUser, Fault> {
         let mut read = match serde_json::from_str::<User>(json) {
-            Ok(user) if is_exported(&user) => self.exported(user, json)?,
+            Ok(user) if is_exported(&user) => self.read_exported(user, json)?,
             _ => self.read_closely(json, &mut left_out)?,
         };
         let user = &mut read.user.user;
-        let factors = factors(user);
+        let factors = factor_kinds(user);
         for secret in ["password", "mfa_factors"] {
             if user.rest.remove(secret).is_some() {
                 left_out(secret);
@@ -110,13 +114,13 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    /// Reads a user of the import format, or one with something wrong.
+    /// Reads a user of the import format, or one with a fault.
     fn read_closely(&self, json: &str, left_out: &mut dyn FnMut(&'static str)) -> Result<ReadUser, Fault> {
         if !json.starts_with('{') && serde_json::from_str::<IgnoredAny>(json).is_ok() {
-            return Err("this is no user object".to_owned().into());
+            return Err("this is not a user object".to_owned().into());
         }
-        let mut fields: Map<String, Value> = in_place(json)?;
-        if let Some(why) = why_foreign(json) {
+        let mut fields: Map<String, Value> = parse_json(json)?;
+        if let Some(why) = describe_foreign(json) {
             return Err(why.into());
         }
         let mut is_odd = false;
@@ -130,7 +134,7 @@ impl Reader<'_> {
         }
         if let Some(held) = fields.get_mut(COUNT).filter(|held| !held.is_null() && held.as_u64().is_none()) {
             is_odd = true;
-            match whole_number(held) {
+            match parse_whole_number(held) {
                 Some(count) => *held = count.into(),
                 None => {
                     fields.remove(COUNT);
@@ -140,22 +144,23 @@ impl Reader<'_> {
         }
         let has_provider = matches!(fields.get("user_id"), Some(Value::String(id)) if id.contains('|'));
         if has_provider || fields.get("identities").is_some_and(|it| !it.is_null() && *it != json!([])) {
-            let user = if is_odd { of_fields(fields)? } else { in_place(json)? };
-            return self.exported(user, json);
+            let user = if is_odd { parse_fields(fields)? } else { parse_json(json)? };
+            return self.read_exported(user, json);
         }
-        let why = match (self.form, fields.get("user_id").filter(|it| !it.is_null())) {
-            (Form::Import, _) => return self.imported(fields, json),
-            (Form::Export, None) => "`user_id` is missing; an export has to be asked for it",
-            (Form::Export, Some(_)) => {
+        let why = match (self.format, fields.get("user_id").filter(|it| !it.is_null())) {
+            (UserFormat::Import, _) => return self.read_imported(fields, json),
+            (UserFormat::Export, None) => "`user_id` is missing; an export has to be asked for it",
+            (UserFormat::Export, Some(_)) => {
                 "`user_id`: expected `provider|id`, as exported users have it, such as `auth0|1`"
             }
         };
         Err(why.to_owned().into())
     }
 
-    fn exported(&self, mut user: User, json: &str) -> Result<ReadUser, Fault> {
-        let said = said_connection(&mut user.rest)?;
-        let sparse = Sparse::of(&user, json);
+    /// Reads a user of the export format.
+    fn read_exported(&self, mut user: User, json: &str) -> Result<ReadUser, Fault> {
+        let said = take_connection(&mut user.rest)?;
+        let sparse = Sparse::read(&user, json);
         let is_made = user.identities.is_empty();
         if is_made {
             user = user.with_own_identity("");
@@ -166,8 +171,8 @@ impl Reader<'_> {
             if is_named && !identity.connection_assumed {
                 continue;
             }
-            let said = if n == own { self.agreed(said.clone())? } else { None };
-            connect(identity, said, is_named)?;
+            let said = if n == own { self.agree_connection(said.clone())? } else { None };
+            assign_connection(identity, said, is_named)?;
         }
         if let (Some(said), Some(own)) = (said, user.identities.get(own))
             && own.connection != said
@@ -175,52 +180,54 @@ impl Reader<'_> {
             let why = format!("`connection`: it is `{said}`, and that of its identity `{}`", own.connection);
             return Err(why.into());
         }
-        why_no_name(&user)?;
-        let password = password_hash::take(&mut user.rest).map_err(of_hash)?;
-        let is_block_said = user.blocked || sparse.blocked.is_some();
-        let user = UserWithPassword { user, password, is_block_said };
-        Ok(ReadUser { user, id_made_of: None })
+        check_names(&user)?;
+        let password = password_hash::take_hash(&mut user.rest).map_err(hash_fault)?;
+        let states_block = user.blocked || sparse.blocked.is_some();
+        let user = UserWithPassword { user, password, states_block };
+        Ok(ReadUser { user, id_source: None })
     }
 
-    /// Source: Auth0, "Bulk User Import Database Schema and Examples": the id is
-    /// made the part behind `auth0|`; without one, Auth0 makes one up.
-    fn imported(&self, mut fields: Map<String, Value>, json: &str) -> Result<ReadUser, Fault> {
-        let said = self.agreed(said_connection(&mut fields)?)?;
+    /// Reads a user of the import format.
+    ///
+    /// Source: Auth0, "Bulk User Import Database Schema and Examples": the id becomes the
+    /// part after `auth0|`; without one, Auth0 generates an id.
+    fn read_imported(&self, mut fields: Map<String, Value>, json: &str) -> Result<ReadUser, Fault> {
+        let said = self.agree_connection(take_connection(&mut fields)?)?;
         let connection = said.as_deref().unwrap_or(DATABASE);
-        let mut id_made_of = None;
+        let mut id_source = None;
         let id = match fields.get("user_id") {
             Some(Value::String(id)) if !id.is_empty() => format!("auth0|{id}"),
             Some(Value::Number(id)) => format!("auth0|{id}"),
             None | Some(Value::Null) => {
-                let key = telling(&fields).ok_or_else(|| {
+                let key = identifying_field(&fields).ok_or_else(|| {
                     Fault::from(
                         "it has neither `user_id` nor `email`, `username` or `phone_number`".to_owned(),
                     )
                 })?;
-                id_made_of = Some(key.to_owned());
-                format!("auth0|{}", made_up(connection, key))
+                id_source = Some(key.to_owned());
+                format!("auth0|{}", derive_id(connection, key))
             }
             Some(Value::String(_)) => return Err("`user_id` is empty".to_owned().into()),
             Some(_) => return Err("`user_id` is neither a text nor a number".to_owned().into()),
         };
         fields.insert("user_id".to_owned(), Value::from(id));
-        // Auth0 keeps the addresses of its databases in lower case.
+        // Auth0 stores the addresses of database users in lower case.
         if let Some(Value::String(email)) = fields.get_mut("email") {
             *email = email.to_ascii_lowercase();
         }
-        let password = password_hash::take(&mut fields).map_err(of_hash)?;
-        // Its place is that of the field as it stands.
-        let is_block_said = fields.get("blocked").is_some_and(|it| !it.is_null());
-        let user = of_fields(fields).map_err(|fault| in_place::<Typed>(json).err().unwrap_or(fault))?;
+        let password = password_hash::take_hash(&mut fields).map_err(hash_fault)?;
+        // The position of the fault is that of the field in the original text.
+        let states_block = fields.get("blocked").is_some_and(|it| !it.is_null());
+        let user = parse_fields(fields).map_err(|fault| parse_json::<Typed>(json).err().unwrap_or(fault))?;
         let mut user = user.with_own_identity(connection);
         user.identities.iter_mut().for_each(|own| own.connection_assumed = said.is_none());
-        why_no_name(&user)?;
-        Ok(ReadUser { user: UserWithPassword { user, password, is_block_said }, id_made_of })
+        check_names(&user)?;
+        Ok(ReadUser { user: UserWithPassword { user, password, states_block }, id_source })
     }
 
-    /// The connection that the line says or, for such as say none, the one that was
-    /// given for the file.
-    fn agreed(&self, said: Option<String>) -> Result<Option<String>, Fault> {
+    /// Returns the connection of the line, or else the one given for the file. Fails if both
+    /// differ.
+    fn agree_connection(&self, said: Option<String>) -> Result<Option<String>, Fault> {
         match (said, self.connection) {
             (Some(said), Some(given)) if said != given => {
                 let why = format!("`connection`: it is `{said}`, and the import is into `{given}`");
@@ -231,8 +238,8 @@ impl Reader<'_> {
     }
 }
 
-/// A whole number that is written in another way: `100.0`, `1e2`, `"3"`.
-fn whole_number(value: &Value) -> Option<u64> {
+/// Parses a whole number in another notation: `100.0`, `1e2`, `"3"`.
+fn parse_whole_number(value: &Value) -> Option<u64> {
     let text = match value {
         Value::String(text) => text.trim(),
         other => return whole(other.as_f64()?),
@@ -240,18 +247,20 @@ fn whole_number(value: &Value) -> Option<u64> {
     text.parse().ok().or_else(|| whole(text.parse().ok()?))
 }
 
+/// Converts a float without a fraction.
 fn whole(number: f64) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
-    // In this form a whole number has neither a point nor an exponent.
+    // This format has neither a decimal point nor an exponent.
     is_whole.then(|| format!("{number:.0}").parse().ok())?
 }
 
+/// Returns whether a user is in the export format.
 fn is_exported(user: &User) -> bool {
     user.user_id.contains('|') || !user.identities.is_empty()
 }
 
-/// The fields of the import format that have a type here.
+/// The typed fields of the import format.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "only read, for the place of an error")]
 struct Typed {
@@ -264,12 +273,13 @@ struct Typed {
     organizations: Option<Vec<String>>,
 }
 
-/// Reads a text, with the place of an error in it.
-fn in_place<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
+/// Parses a text, with the position of a fault.
+fn parse_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
     Ok(read_json("".as_ref(), json)?)
 }
 
-fn of_fields(fields: Map<String, Value>) -> Result<User, Fault> {
+/// Converts fields to a user.
+fn parse_fields(fields: Map<String, Value>) -> Result<User, Fault> {
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let path = error.path().to_string();
         let why = in_plain_words(&error.into_inner().to_string());
@@ -277,11 +287,12 @@ fn of_fields(fields: Map<String, Value>) -> Result<User, Fault> {
     })
 }
 
-fn of_hash((field, why): (&str, String)) -> Fault {
+/// Converts the error of a password hash.
+fn hash_fault((field, why): (&str, String)) -> Fault {
     format!("`{field}`: {why}").into()
 }
 
-/// What a line says, where a user object does not tell that it says nothing.
+/// The optional fields of a line. A user object does not show whether they were absent.
 #[derive(Default, Deserialize)]
 struct Sparse {
     blocked: Option<IgnoredAny>,
@@ -294,9 +305,9 @@ struct SparseIdentity {
 }
 
 impl Sparse {
-    /// What the line of this user says. It is read once more only where the user
-    /// leaves that open.
-    fn of(user: &User, json: &str) -> Self {
+    /// Reads the optional fields of a user's line. The line is parsed again only if the user
+    /// object leaves them open.
+    fn read(user: &User, json: &str) -> Self {
         let is_open = |it: &Identity| it.connection.is_empty() || it.connection == it.provider;
         if !json.contains("\"blocked\"") && !user.identities.iter().any(is_open) {
             return Self::default();
@@ -304,22 +315,23 @@ impl Sparse {
         serde_json::from_str(json).unwrap_or_default()
     }
 
+    /// Returns whether an identity of the line names its connection.
     fn names_connection(&self, identity: usize) -> bool {
         match self.identities.as_deref().map(|them| them.get(identity)) {
-            // The line was not read: each names one.
+            // The line was not parsed again: each identity names one.
             None => true,
             Some(held) => held.is_some_and(|it| it.connection.as_ref().is_some_and(|name| !name.is_empty())),
         }
     }
 }
 
-/// Gives an identity the connection that is said of it, or an assumed one.
-fn connect(identity: &mut Identity, said: Option<String>, is_named: bool) -> Result<(), Fault> {
+/// Assigns the stated connection to an identity, or an assumed one.
+fn assign_connection(identity: &mut Identity, said: Option<String>, is_named: bool) -> Result<(), Fault> {
     let named = connection_in_id(&identity.provider, &identity.user_id);
     if let (Some(said), Some(named)) = (&said, named)
         && said != named
     {
-        let why = format!("its id names the connection `{named}`, and `{said}` is said of it");
+        let why = format!("its id names the connection `{named}`, but the line names `{said}`");
         return Err(why.into());
     }
     let usual = if identity.provider == "auth0" { DATABASE } else { named.unwrap_or(&identity.provider) };
@@ -332,22 +344,22 @@ fn connect(identity: &mut Identity, said: Option<String>, is_named: bool) -> Res
     Ok(())
 }
 
-/// Refuses providers and connections of names that none has at Auth0.
-fn why_no_name(user: &User) -> Result<(), Fault> {
+/// Refuses names of providers and connections that Auth0 does not allow.
+fn check_names(user: &User) -> Result<(), Fault> {
     for Identity { provider, connection, .. } in &user.identities {
         let is_provider =
             is_connection_name(provider) && !provider.contains(|it: char| it.is_ascii_uppercase());
         if !is_provider {
             let provider = cut(provider, 40);
             return Err(format!(
-                "`{provider}` is no provider; expected a name such as `auth0` or `google-oauth2`"
+                "`{provider}` is not a provider; expected a name such as `auth0` or `google-oauth2`"
             )
             .into());
         }
         if !is_connection_name(connection) {
             let connection = cut(connection, 40);
             return Err(format!(
-                "`{connection}` is no name of a connection; expected letters, digits and - between them"
+                "`{connection}` is not the name of a connection; expected letters, digits and - between them"
             )
             .into());
         }
@@ -355,8 +367,8 @@ fn why_no_name(user: &User) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes out the connection that a user names.
-fn said_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, Fault> {
+/// Removes and returns the connection that a user names.
+fn take_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, Fault> {
     let mut said: Option<String> = None;
     for key in CONNECTION {
         let name = match fields.remove(key) {
@@ -373,15 +385,15 @@ fn said_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, Fa
     Ok(said)
 }
 
-/// What tells a user from the others of its database.
-fn telling(fields: &Map<String, Value>) -> Option<&str> {
+/// Returns the field that identifies a user in its database.
+fn identifying_field(fields: &Map<String, Value>) -> Option<&str> {
     let text = |key: &&str| fields.get(*key).and_then(Value::as_str).filter(|text| !text.is_empty());
     ["email", "username", "phone_number"].iter().find_map(text)
 }
 
-/// An id made of what tells the user from the others, so that importing it again
-/// finds it.
-fn made_up(connection: &str, key: &str) -> String {
+/// Derives an id from the field that identifies the user, so that a second import finds
+/// the same user.
+fn derive_id(connection: &str, key: &str) -> String {
     let digest = Sha256::new()
         .chain_update(connection)
         .chain_update([0])
@@ -390,8 +402,8 @@ fn made_up(connection: &str, key: &str) -> String {
     digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The kinds of factors that the import format enrols.
-fn factors(user: &User) -> Vec<String> {
+/// Returns the kinds of enrolled factors in the import format.
+fn factor_kinds(user: &User) -> Vec<String> {
     let factors = user.rest.get("mfa_factors").and_then(Value::as_array);
     let kinds = factors.into_iter().flatten().filter_map(Value::as_object).flat_map(Map::keys);
     let mut kinds: Vec<String> = kinds.cloned().collect();
@@ -400,9 +412,9 @@ fn factors(user: &User) -> Vec<String> {
     kinds
 }
 
-/// A user in the import format; none if it is no database user, which that
-/// format cannot hold.
-pub(super) fn to_import(user: &User) -> Option<Value> {
+/// Converts a user to the import format. None if it is not a database user, which the
+/// format cannot represent.
+pub(super) fn to_import_format(user: &User) -> Option<Value> {
     let own: &Identity = user.identities.first()?;
     if own.provider != "auth0" {
         return None;

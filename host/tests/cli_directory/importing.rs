@@ -132,7 +132,7 @@ fn another_way_of_importing_begins_anew() {
     imported(&place, "old.ndjson", SAML.as_bytes(), &[]);
     let changed = SAML.replace("\"email_verified\":true", "\"email_verified\":true,\"name\":\"Ada\"");
     let ran = import(&place, "new.ndjson", changed.as_bytes(), &[]);
-    assert!(ran.stdout.contains("is there already, otherwise; --replace replaces it"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("is already there with other data; --replace replaces it"), "{}", ran.stdout);
     assert_eq!(
         imported(&place, "new.ndjson", changed.as_bytes(), &["--replace"]),
         "0 users added\n1 replaced\n"
@@ -253,13 +253,13 @@ fn an_address_that_comes_twice_is_told_with_the_earlier_line() {
     let users = b"[{\"email\": \"ada@corp.com\"},\n{\"email\": \"ADA@corp.com\", \"name\": \"Ada\"}]";
     let ran = import(&place, "users.json", users, &[]);
     assert!(
-        ran.stdout.contains("user 2, line 2: A\u{2026}@corp.com stands in user 1, line 1 already"),
+        ran.stdout.contains("user 2, line 2: A\u{2026}@corp.com is already in user 1, line 1"),
         "{}",
         ran.stdout
     );
     let ran = import(&place, "other.json", b"[{\"email\": \"ada@corp.com\", \"name\": \"Eve\"}]", &[]);
     assert!(
-        ran.stdout.contains("the user with a\u{2026}@corp.com is there already, otherwise"),
+        ran.stdout.contains("the user with a\u{2026}@corp.com is already there with other data"),
         "{}",
         ran.stdout
     );
@@ -355,7 +355,7 @@ fn a_broken_file_is_told_with_its_place() {
     assert!(ran.stderr.ends_with("; correct the file there, and import it again\n"), "{}", ran.stderr);
     let broken = format!("{{\"users\": [\n{SAML},\n{GOOGLE},\n{{\"user_id\" \"auth0|1\"}}]}}");
     let ran = import(&place, "two.json", broken.as_bytes(), &[]);
-    assert!(ran.stderr.contains("two.json, line 4, column 12, behind user 2: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("two.json, line 4, column 12, after user 2: "), "{}", ran.stderr);
     assert!(ran.stdout.starts_with("2 users added\n"), "{}", ran.stdout);
     assert!(
         ran.stderr.contains("the users before it are imported: correct the file there"),

@@ -425,7 +425,7 @@ fn files_that_hold_no_users_are_refused_and_leave_no_database() {
     let ran = place.run(&["users", "import", "cut.json"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), "1 users added\n"));
     assert!(
-        ran.stderr.contains("cut.json, line 1, column 55, behind user 1: the file breaks off in the middle"),
+        ran.stderr.contains("cut.json, line 1, column 55, after user 1: the file breaks off in the middle"),
         "{}",
         ran.stderr
     );

@@ -32,9 +32,9 @@ fn an_identity_that_names_no_connection_is_assumed() {
 #[test]
 fn names_that_no_connection_has_are_refused() {
     for (line, words) in [
-        (r#"{"user_id":"auth0|1","connection":" DB1"}"#, "is no name of a connection"),
-        (r#"{"user_id":"Auth 0|1"}"#, "is no provider"),
-        (r#"{"user_id":"*|1"}"#, "is no provider"),
+        (r#"{"user_id":"auth0|1","connection":" DB1"}"#, "is not the name of a connection"),
+        (r#"{"user_id":"Auth 0|1"}"#, "is not a provider"),
+        (r#"{"user_id":"*|1"}"#, "is not a provider"),
         (r#"{"user_id":"auth0|1","connection":"a","identities[0].connection":"b"}"#, "expected one"),
     ] {
         let ran = import(&Place::empty(), "users.ndjson", format!("{line}\n").as_bytes(), &[]);
@@ -161,7 +161,7 @@ fn a_user_that_is_too_long_is_not_read_whole() {
         let ran = import(&Place::empty(), "users.json.gz", &gzipped(&text), &[]);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(
-            ran.stderr.contains("line 2, column 1, behind user 1: a user is longer than 16 MiB"),
+            ran.stderr.contains("line 2, column 1, after user 1: a user is longer than 16 MiB"),
             "{}",
             ran.stderr
         );
@@ -214,5 +214,5 @@ fn an_odd_count_of_logins_costs_the_count_at_most() {
 fn a_phone_number_is_not_told_whole() {
     let users = br#"[{"phone_number":"+491511234567"},{"phone_number":"+491511234567","name":"Ada"}]"#;
     let told = imported(&Place::empty(), "users.json", users, &[]);
-    assert!(told.contains("+49\u{2026}67 stands in user 1, line 1 already"), "{told}");
+    assert!(told.contains("+49\u{2026}67 is already in user 1, line 1"), "{told}");
 }

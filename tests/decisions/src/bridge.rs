@@ -1,7 +1,7 @@
 //! The policy's host calls, answered by the guard.
 
 use ligature_host::guard::Guard;
-use ligature_host::model::{self, ManagementApi, Timestamp};
+use ligature_host::model::{self, HostCalls, Timestamp};
 use link_users_by_email::bindings::{self, ApiError, LinkRequest, User};
 use link_users_by_email::carry_out::Host;
 

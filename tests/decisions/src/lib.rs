@@ -18,7 +18,7 @@ use ligature_host::decide::{Round, decide_until_settled};
 use ligature_host::directory::{Administration, ArrivalError, Directory, Memory, PluginVersion, arrive};
 use ligature_host::guard::{Guard, GuardedLogin};
 use ligature_host::limits::Limits;
-use ligature_host::model::{Answer, Decision, LinkRequest, LoginEvent, Outcome, Timestamp};
+use ligature_host::model::{Decision, LinkRequest, LoginEvent, Outcome, StepAnswer, Timestamp};
 use link_policy::Policy;
 use link_users_by_email::carry_out::{on_continue, on_login};
 
@@ -30,7 +30,7 @@ pub struct Login<'a> {
     /// The event, as the identity's provider sends it.
     pub event: &'a LoginEvent,
     /// The answer to a question, if this is the login going on after it.
-    pub answer: Option<&'a Answer>,
+    pub answer: Option<&'a StepAnswer>,
     /// The policy.
     pub policy: &'a Policy,
     /// The login's time.

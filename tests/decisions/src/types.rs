@@ -82,7 +82,7 @@ fn verification(verification: &model::Verification) -> plugin::Verification {
 
 /// An answer.
 #[must_use]
-pub fn answer(answer: &model::Answer) -> plugin::Answer {
+pub fn answer(answer: &model::StepAnswer) -> plugin::Answer {
     plugin::Answer {
         step: match answer.step {
             model::Step::ReauthenticateCandidate => plugin::Step::ReauthenticateCandidate,

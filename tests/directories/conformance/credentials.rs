@@ -5,7 +5,7 @@ use std::sync::Barrier;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, Batch, CheckedLink, Credential, DryRun, Imported, Open, Refusal, SqlDirectory,
+    Administration, Batch, CheckedLink, Credential, DryRun, Imported, OpenMode, Refusal, SqlDirectory,
     UserWithPassword,
 };
 use ligature_host::model::{ApiError, User};
@@ -325,7 +325,7 @@ fn an_address_without_a_credential_is_taken(implementation: &Implementation) {
         assert!(matches!(moved, Err(ApiError::Invalid(_))), "{email}: {moved:?}");
     }
     let holders = |email: &str| {
-        let holders = directory.holders("auth0", email).unwrap();
+        let holders = directory.find_holders("auth0", email).unwrap();
         holders.into_iter().map(|it| (it.user_id, it.password)).collect::<Vec<_>>()
     };
     assert_eq!(holders("NINA@example.com"), [("9".to_owned(), None)]);
@@ -430,11 +430,11 @@ fn no_password_is_set_beside_a_deletion(implementation: &Implementation) {
 fn a_dry_run_changes_no_password(_: &Implementation) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("users.db");
-    let open = || SqlDirectory::sqlite(&file, None, Open::Create, &Ambient::system()).expect("it opens");
+    let open = || SqlDirectory::sqlite(&file, None, OpenMode::Create, &Ambient::system()).expect("it opens");
     let directory = open();
     directory.sign_up(ada(), &adas()).unwrap();
     directory.sign_up(bob(), &bobs()).unwrap();
-    let dry = DryRun::over(open());
+    let dry = DryRun::new(open());
     assert_eq!((dry.count(), dry.credential("auth0", "ada").unwrap()), (Ok(2), Some(adas())));
     let taken = credential("3", "bob@example.com", None);
     let error = dry.sign_up(user(r#"{"user_id": "auth0|3"}"#), &taken).unwrap_err();
@@ -475,9 +475,9 @@ fn a_password_is_imported_once(implementation: &Implementation) {
         let lines = [(1, serde_json::to_string(&user).unwrap().into())];
         let read = |_, json: &str| {
             let user = serde_json::from_str(json).map_err(|error: serde_json::Error| error.to_string())?;
-            Ok(UserWithPassword { user, password: Some(hash.to_owned()), is_block_said: true })
+            Ok(UserWithPassword { user, password: Some(hash.to_owned()), states_block: true })
         };
-        let batch = Batch { lines: &lines, read: &read, replace, strict: false, import: None, now: at(1) };
+        let batch = Batch { lines: &lines, parse: &read, replace, strict: false, import: None, now: at(1) };
         directory.import(&batch).unwrap().remove(0)
     };
     assert_eq!(import(ada(), "$first", false), Imported::Added);

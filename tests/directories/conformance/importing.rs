@@ -26,7 +26,7 @@ pub(super) fn import(
         Ok(user) => Ok(user.into()),
         Err(error) => Err(error.to_string()),
     };
-    let batch = Batch { lines: &lines, read: &read, replace, strict, import: Some("file"), now: at(1) };
+    let batch = Batch { lines: &lines, parse: &read, replace, strict, import: Some("file"), now: at(1) };
     directory.import(&batch).unwrap()
 }
 

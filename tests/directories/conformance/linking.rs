@@ -170,7 +170,7 @@ fn an_undo_takes_back_the_marks_that_the_link_brought(implementation: &Implement
     let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
     let directory = &opened.directory;
     let marked = metadata(r#"{"linking": {"unlinked": [{"from": "github|9", "at": 5}]}}"#);
-    let patch = MetadataPatch::app(marked);
+    let patch = MetadataPatch::for_app_metadata(marked);
     directory.patch_metadata("google-oauth2|115", None, &patch, at(50)).unwrap();
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let first = directory.last_link().id;

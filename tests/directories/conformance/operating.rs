@@ -1,6 +1,6 @@
 //! The questions and changes of operators.
 
-use ligature_host::directory::{Block, JournalQuery, Kind};
+use ligature_host::directory::{JournalQuery, Kind, SetBlocked};
 
 use super::super::users::{InFewWords, ada, at, by, google, kind, link, user};
 use super::super::{Implementation, Test};
@@ -14,17 +14,21 @@ pub(crate) const TESTS: &[Test] = tests! {
 fn a_block_is_written_into_the_journal_once(implementation: &Implementation) {
     let opened = with(implementation, [ada()]);
     let directory = &opened.directory;
-    let block =
-        |blocked| Block { user_id: "auth0|1".to_owned(), blocked, provenance: by("the test"), now: at(9) };
+    let block = |blocked| SetBlocked {
+        user_id: "auth0|1".to_owned(),
+        blocked,
+        provenance: by("the test"),
+        now: at(9),
+    };
     for blocked in [true, true, false] {
-        assert_eq!(directory.block(&block(blocked)).unwrap().user.blocked, blocked);
+        assert_eq!(directory.set_blocked(&block(blocked)).unwrap().user.blocked, blocked);
         assert_eq!(directory.user("auth0|1").blocked, blocked);
     }
     let query = JournalQuery { user_id: Some("auth0|1".to_owned()), limit: 9, ..JournalQuery::default() };
     let kinds: Vec<Kind> = directory.journal(&query).unwrap().iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds, [Kind::Unblock, Kind::Block]);
-    let nobody = Block { user_id: "auth0|9".to_owned(), ..block(true) };
-    assert_eq!(kind(&directory.block(&nobody).unwrap_err()), "not found");
+    let nobody = SetBlocked { user_id: "auth0|9".to_owned(), ..block(true) };
+    assert_eq!(kind(&directory.set_blocked(&nobody).unwrap_err()), "not found");
 }
 
 fn ids_are_found_by_their_beginning(implementation: &Implementation) {

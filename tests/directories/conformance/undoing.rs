@@ -199,8 +199,8 @@ fn what_the_journal_has_forgotten_cannot_be_undone(implementation: &Implementati
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let id = directory.last_link().id;
     assert_eq!(directory.forget_snapshots(&Forget::Before(at(100))), Ok(0));
-    assert_eq!(directory.forget_snapshots(&Forget::Of("sms|7".to_owned())), Ok(0));
-    assert_eq!(directory.forget_snapshots(&Forget::Of("google-oauth2|115".to_owned())), Ok(1));
+    assert_eq!(directory.forget_snapshots(&Forget::User("sms|7".to_owned())), Ok(0));
+    assert_eq!(directory.forget_snapshots(&Forget::User("google-oauth2|115".to_owned())), Ok(1));
     assert_eq!(directory.forget_snapshots(&Forget::Before(at(101))), Ok(0));
     assert_eq!(directory.journal_entry(&id).unwrap().kept, Kept::Forgotten);
     let why = refused(directory.undo_at(&id, 300));

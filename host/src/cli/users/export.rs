@@ -12,7 +12,7 @@ use crate::ambient::Ambient;
 use crate::cli::directory::DirectoryArgs;
 use crate::cli::output_file::{OutputFile, Readers};
 use crate::cli::{Exit, Outcome, print_line};
-use crate::directory::Open;
+use crate::directory::OpenMode;
 use crate::harness::thousands;
 use crate::model::mask_addresses;
 use crate::transfer::{self, Counts, ExportError, Exported, Format};
@@ -48,7 +48,7 @@ impl ExportArgs {
         if self.whole {
             return self.export_whole(ambient);
         }
-        let directory = self.directory.open(Open::ReadOnly, ambient)?;
+        let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let format = match self.format {
             FormatArg::Export => Format::Export,
             FormatArg::Import => Format::Import(self.connection),
@@ -81,9 +81,9 @@ impl ExportArgs {
     fn export_whole(&self, ambient: &Ambient) -> Outcome {
         let Some(file) = &self.file else { return Ok(()) };
         let out = OutputFile::new(file, &self.directory.protected_files()?)?;
-        let directory = self.directory.open_database(Open::ReadOnly, ambient)?;
+        let directory = self.directory.open_database(OpenMode::ReadOnly, ambient)?;
         let Counts { users, credentials, entries } =
-            write_file(&out, file, |out| transfer::export_whole(&directory, out))?;
+            write_file(&out, file, |out| transfer::export_dump(&directory, out))?;
         print_line(format!(
             "{} users, {} logins and {} entries of the journal written to {}, which holds hashes of passwords",
             thousands(users),

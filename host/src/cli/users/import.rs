@@ -11,11 +11,11 @@ use crate::ambient::Ambient;
 use crate::cli::directory::DirectoryArgs;
 use crate::cli::output_file::OutputFile;
 use crate::cli::{Exit, Outcome, print, print_json, print_line};
-use crate::directory::{Administration, Memory, Open};
+use crate::directory::{Administration, Memory, OpenMode};
 use crate::harness::thousands;
 use crate::model::{ApiError, cut, is_connection_name, mask_addresses};
 use crate::terminal::{Json, Text};
-use crate::transfer::{self, Counts, Import, ImportError, ReadError, Rejects, Summary, UsersFile, WholeFile};
+use crate::transfer::{self, Counts, DumpFile, Import, ImportError, ReadError, Rejects, Summary, UsersFile};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users import users.ndjson.gz --directory sqlite:users.db")]
@@ -104,8 +104,8 @@ impl ImportArgs {
     }
 
     fn restore(&self, ambient: &Ambient) -> Outcome {
-        let whole = WholeFile::open(&self.file).map_err(Exit::unreadable)?;
-        let directory = self.directory.open_database(Open::Create, ambient)?;
+        let whole = DumpFile::open(&self.file).map_err(Exit::unreadable)?;
+        let directory = self.directory.open_database(OpenMode::Create, ambient)?;
         let file = self.file.display();
         let Counts { users, credentials, entries } = whole.restore(&directory).map_err(|error| {
             let words = |words: &str| anyhow!("{file}: {}; nothing was moved", mask_addresses(words));
@@ -125,12 +125,12 @@ impl ImportArgs {
     /// Opens the directory. A dry run uses an empty one if it does not exist yet.
     fn open(&self, ambient: &Ambient) -> Result<Arc<dyn Administration>, Exit> {
         if !self.dry_run {
-            return self.directory.open(Open::Create, ambient);
+            return self.directory.open(OpenMode::Create, ambient);
         }
         if self.directory.is_missing_file()? {
             return Ok(Arc::new(Memory::new(ambient)));
         }
-        self.directory.open(Open::DryRun, ambient)
+        self.directory.open(OpenMode::DryRun, ambient)
     }
 
     fn check_rejects_file(&self, name: &Path) -> Result<OutputFile, Exit> {
@@ -157,7 +157,7 @@ impl ImportArgs {
                 return Err(rejects_in_use(name));
             }
         }
-        Ok(Rejects::to(name, out.append()?, goes_on))
+        Ok(Rejects::new(name, out.append()?, goes_on))
     }
 
     fn explain_end(&self, error: ImportError, summary: &Summary, goes_on: bool) -> Exit {
@@ -243,10 +243,10 @@ impl ImportArgs {
                 thousands(summary.found)
             ));
         }
-        for (place, why) in &summary.told {
+        for (place, why) in &summary.reported {
             line(format!("  {place}: {why}"));
         }
-        let more = summary.bad - summary.told.len() as u64;
+        let more = summary.bad - summary.reported.len() as u64;
         if more > 0 {
             line(format!("  and {} more", thousands(more)));
         }
@@ -274,7 +274,7 @@ fn summary_json(summary: &Summary, is_whole: bool) -> Value {
     json!({
         "is_whole": is_whole, "resumed_behind": summary.resumed_behind, "added": summary.added,
         "replaced": summary.replaced, "same": summary.same, "bad": summary.bad,
-        "told": summary.told.iter().map(told).collect::<Vec<_>>(),
+        "told": summary.reported.iter().map(told).collect::<Vec<_>>(),
         "left_out": summary.left_out.iter().map(left_out).collect::<Vec<_>>(),
     })
 }

@@ -1,17 +1,19 @@
-//! Credentials in memory, by identity and by login.
+//! Credentials in memory, indexed by identity and by login.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::directory::credential::Credential;
 
-/// The connection, and the identity's id or a login in it.
+/// A connection, and an identity's id or a login in it.
 pub(super) type Key = [String; 2];
 
-pub(super) fn key(connection: &str, of: &str) -> Key {
-    [connection.to_owned(), of.to_owned()]
+/// Creates a key.
+pub(super) fn key(connection: &str, id_or_login: &str) -> Key {
+    [connection.to_owned(), id_or_login.to_owned()]
 }
 
+/// The credentials, with both indexes.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Credentials {
     by_identity: HashMap<Key, Arc<Credential>>,
@@ -19,19 +21,22 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
+    /// Returns whether there are no credentials.
     pub(super) fn is_empty(&self) -> bool {
         self.by_identity.is_empty()
     }
 
-    pub(super) fn of(&self, connection: &str, user_id: &str) -> Option<&Arc<Credential>> {
+    /// Returns the credential of an identity.
+    pub(super) fn of_identity(&self, connection: &str, user_id: &str) -> Option<&Arc<Credential>> {
         self.by_identity.get(&key(connection, user_id))
     }
 
+    /// Returns the credential with an address or username.
     pub(super) fn with_login(&self, connection: &str, login: &str) -> Option<&Arc<Credential>> {
         self.by_login.get(&key(connection, login))
     }
 
-    /// Adds, replaces or removes one whose logins are free. Returns what was there.
+    /// Adds, replaces or removes a credential whose logins are free. Returns the one before.
     pub(super) fn set(&mut self, identity: &Key, new: Option<Arc<Credential>>) -> Option<Arc<Credential>> {
         let old = self.by_identity.remove(identity);
         for login in old.iter().flat_map(|old| old.logins()) {

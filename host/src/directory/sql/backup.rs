@@ -1,4 +1,4 @@
-//! A copy of an SQLite database, made before its schema is changed.
+//! The backup of an SQLite database before a migration.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,31 +6,30 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-/// Copies of one version that are kept beside each other.
+/// The maximum of backups of one version.
 const MOST: u32 = 100;
-/// Between two attempts, when others are writing.
+/// The pause between two attempts while others are writing.
 const PAUSE: Duration = Duration::from_millis(50);
 const ATTEMPTS: u32 = 100;
 
-/// Copies the database beside its file, for its owner's eyes only. Never into a file
-/// that is there.
+/// Copies the database to a new file beside it, which only its owner may read.
 ///
 /// # Errors
 ///
-/// When it cannot be, in words.
-pub(super) fn copy_of(source: &Connection, file: &Path, version: usize) -> Result<PathBuf, String> {
+/// If no copy can be made.
+pub(super) fn back_up(source: &Connection, file: &Path, version: usize) -> Result<PathBuf, String> {
     let named = |end: String| {
         let mut name = file.as_os_str().to_owned();
         name.push(end);
         PathBuf::from(name)
     };
-    // Under another name until it is whole.
+    // The copy has another name until it is complete.
     let draft = named(format!(".v{version}-backup.{}.part", std::process::id()));
     let copied = write(source, &draft).and_then(|()| {
         for n in 1..=MOST {
             let number = if n == 1 { String::new() } else { format!("-{n}") };
             let name = named(format!(".v{version}-backup{number}"));
-            // Unlike a renaming, a second name replaces nothing.
+            // Unlike a rename, a hard link never replaces a file.
             match std::fs::hard_link(&draft, &name) {
                 Ok(()) => return Ok(name),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -45,6 +44,7 @@ pub(super) fn copy_of(source: &Connection, file: &Path, version: usize) -> Resul
     })
 }
 
+/// Copies all pages to a new file.
 fn write(source: &Connection, draft: &Path) -> Result<(), String> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -54,7 +54,7 @@ fn write(source: &Connection, draft: &Path) -> Result<(), String> {
     let mut copy = Connection::open(draft).map_err(|error| error.to_string())?;
     let backup = Backup::new(source, &mut copy).map_err(|error| error.to_string())?;
     for _ in 0..ATTEMPTS {
-        // All pages in one step: the picture of one moment.
+        // All pages in one step, so that the copy is consistent.
         match backup.step(-1).map_err(|error| error.to_string())? {
             StepResult::Done => {
                 drop(backup);

@@ -1,11 +1,11 @@
-//! What SQLite's and PostgreSQL's clients have in common.
+//! The common interface of SQLite's and PostgreSQL's clients.
 //!
-//! Both read the same statements: parameters are `$1`, `$2` … in the order in
-//! which they first appear, which SQLite takes as names and numbers alike.
+//! Both accept the same statements. Parameters are `$1`, `$2` … in the order of their
+//! first appearance, because SQLite numbers them by that order.
 
-use crate::directory::records::Done;
+use crate::directory::records::TxResult;
 
-/// A value for a statement.
+/// A parameter of a statement.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Param<'a> {
     Text(Option<&'a str>),
@@ -25,30 +25,30 @@ impl<'a> From<&'a String> for Param<'a> {
     }
 }
 
-/// Versions, counts and times fit: they grow from 0, by one or by the clock.
+/// Versions, counts and times fit into an `i64`: they grow from 0, by one or by the clock.
 impl From<u64> for Param<'_> {
     fn from(number: u64) -> Self {
         Self::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)))
     }
 }
 
-/// One row of an answer. Columns count from 0.
+/// One row of a result. Columns count from 0.
 pub(super) trait Row {
-    fn text(&self, column: usize) -> Done<Option<&str>>;
-    fn int(&self, column: usize) -> Done<Option<i64>>;
-    fn bytes(&self, column: usize) -> Done<Option<&[u8]>>;
+    fn text(&self, column: usize) -> TxResult<Option<&str>>;
+    fn int(&self, column: usize) -> TxResult<Option<i64>>;
+    fn bytes(&self, column: usize) -> TxResult<Option<&[u8]>>;
 }
 
 /// A connection to a database.
 pub(super) trait Connection {
     /// Runs a statement. Returns how many rows it changed.
-    fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> Done<u64>;
+    fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<u64>;
 
     /// Runs a query, row by row.
     fn query(
         &mut self,
         statement: &'static str,
         params: &[Param<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Done<()>,
-    ) -> Done<()>;
+        each: &mut dyn FnMut(&dyn Row) -> TxResult<()>,
+    ) -> TxResult<()>;
 }

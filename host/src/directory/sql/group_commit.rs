@@ -1,12 +1,12 @@
-//! Several transactions of one process, made durable together.
+//! Group commit: several transactions of one process share one durable commit.
 //!
-//! SQLite has one writer at a time, and a durable commit waits for the disk.
-//! While one thread holds the connection, others queue; each that finds others
-//! behind it leaves its work in the open transaction, as a savepoint, and the
-//! last one commits for all. Nobody is answered before the commit.
+//! SQLite has one writer at a time, and a durable commit waits for the disk. While one
+//! thread holds the connection, others queue. A thread with others behind it leaves its
+//! work in the open transaction, as a savepoint, and the last thread commits for all. No
+//! thread returns before the commit.
 //!
-//! A transaction waits so long and no longer, from when it joins the queue: for
-//! those before it, and for the lock that another process holds.
+//! A transaction waits for a limited time, counted from joining the queue: for those
+//! before it, and for the lock of another process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -16,22 +16,22 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
-use super::in_place::InPlace;
-use super::sqlite::{busy, interrupted};
+use super::open_files::OpenFiles;
+use super::sqlite_error::{busy, sqlite_error};
 use crate::ambient::Ambient;
-use crate::directory::records::{Done, Durability, Interrupted};
+use crate::directory::records::{TxError, TxResult};
+use crate::directory::store::Durability;
 use crate::model::ApiError;
 
-/// At most so many transactions are made durable together, so that the first
-/// of them need not wait for ever.
+/// The maximum of transactions that share a commit, which bounds the wait of the first.
 const TOGETHER: usize = 128;
-/// After so long, whoever waits for a commit looks whether anybody will make it.
-const LOOK: Duration = Duration::from_millis(20);
+/// The interval at which a waiting thread checks whether another one will commit.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The one connection that writes.
+/// The connection that writes, with its queue.
 pub(super) struct GroupCommit {
     writer: Mutex<Writer>,
-    /// Threads that will take the connection next, or give up waiting for it.
+    /// Threads that are waiting for the connection.
     queued: AtomicUsize,
     patience: Duration,
     ambient: Ambient,
@@ -39,32 +39,33 @@ pub(super) struct GroupCommit {
 
 struct Writer {
     connection: Connection,
-    files: Arc<InPlace>,
+    files: Arc<OpenFiles>,
     durability: Option<Durability>,
-    open: Option<Open>,
+    open: Option<SharedTransaction>,
 }
 
-/// A transaction that several share.
-struct Open {
+/// The open transaction that several jobs share.
+struct SharedTransaction {
     durability: Durability,
     jobs: usize,
-    fate: Arc<Fate>,
+    outcome: Arc<SharedOutcome>,
 }
 
-/// What became of a shared transaction.
+/// The outcome of a shared transaction.
 #[derive(Default)]
-struct Fate {
+struct SharedOutcome {
     committed: Mutex<Option<Result<(), ApiError>>>,
     known: Condvar,
 }
 
-impl Fate {
-    fn tell(&self, committed: Result<(), ApiError>) {
+impl SharedOutcome {
+    /// Sets the outcome, and wakes the waiting threads.
+    fn set(&self, committed: Result<(), ApiError>) {
         *self.committed.lock() = Some(committed);
         self.known.notify_all();
     }
 
-    /// None if it is not known within this time.
+    /// Waits for the outcome. Returns none after `time`.
     fn wait(&self, time: Duration) -> Option<Result<(), ApiError>> {
         let mut committed = self.committed.lock();
         self.known.wait_while_for(&mut committed, |it| it.is_none(), time);
@@ -73,10 +74,10 @@ impl Fate {
 }
 
 impl GroupCommit {
-    /// `patience` is how long a transaction waits until it begins.
+    /// Creates the queue. A transaction waits for at most `patience` until it begins.
     pub(super) fn new(
         connection: Connection,
-        files: Arc<InPlace>,
+        files: Arc<OpenFiles>,
         patience: Duration,
         ambient: &Ambient,
     ) -> Self {
@@ -84,7 +85,7 @@ impl GroupCommit {
         Self { writer: Mutex::new(writer), queued: AtomicUsize::new(0), patience, ambient: ambient.clone() }
     }
 
-    /// Writes the log into the database file, as far as nobody reads it.
+    /// Writes the log into the database file, as far as no reader needs it.
     pub(super) fn write_log_back(&self) {
         let Some(writer) = self.writer.try_lock_for(self.patience) else { return };
         if writer.files.check().is_ok() {
@@ -95,12 +96,12 @@ impl GroupCommit {
         }
     }
 
-    /// Runs one transaction, and answers once it is as durable as asked.
+    /// Runs a job in a transaction, and returns once it is as durable as requested.
     pub(super) fn run<T>(
         &self,
         durability: Durability,
-        job: impl FnOnce(&mut Connection) -> Done<T>,
-    ) -> Done<T> {
+        job: impl FnOnce(&mut Connection) -> TxResult<T>,
+    ) -> TxResult<T> {
         let start = self.ambient.monotonic();
         self.queued.fetch_add(1, Ordering::SeqCst);
         let taken = self.writer.try_lock_for(self.patience);
@@ -111,28 +112,28 @@ impl GroupCommit {
         let result = writer.join((durability, left), job);
         let Some(open) = &writer.open else { return result };
         if self.queued.load(Ordering::SeqCst) > 0 && open.jobs < TOGETHER {
-            let fate = open.fate.clone();
+            let outcome = open.outcome.clone();
             drop(writer);
-            // Also a job that failed: what it has seen is others' work, and not
-            // there before it is committed.
-            self.wait_for(&fate).map_err(Interrupted::from)?;
+            // A failed job waits too: it may have seen the work of others, which does not
+            // exist before the commit.
+            self.wait_for(&outcome).map_err(TxError::from)?;
             return result;
         }
         let committed = writer.commit();
         drop(writer);
-        committed.map_err(Interrupted::from)?;
+        committed.map_err(TxError::from)?;
         result
     }
 
-    /// Waits for the commit of a shared transaction. Whoever was to make it may
-    /// have given up waiting for the connection.
-    fn wait_for(&self, fate: &Arc<Fate>) -> Result<(), ApiError> {
+    /// Waits for the commit of a shared transaction. Commits it here if the thread that
+    /// was to do so has stopped waiting for the connection.
+    fn wait_for(&self, outcome: &Arc<SharedOutcome>) -> Result<(), ApiError> {
         loop {
-            if let Some(committed) = fate.wait(LOOK) {
+            if let Some(committed) = outcome.wait(CHECK_INTERVAL) {
                 return committed;
             }
             if let Some(mut writer) = self.writer.try_lock()
-                && writer.open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.fate, fate))
+                && writer.open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.outcome, outcome))
             {
                 let _ = writer.commit();
             }
@@ -141,14 +142,14 @@ impl GroupCommit {
 }
 
 impl Writer {
-    /// Runs a job in the open transaction, or in a new one. If the job fails,
-    /// the others' work stays.
+    /// Runs a job in the open transaction, or in a new one. If the job fails, the work of
+    /// the others stays.
     fn join<T>(
         &mut self,
         (durability, patience): (Durability, Duration),
-        job: impl FnOnce(&mut Connection) -> Done<T>,
-    ) -> Done<T> {
-        // What need not be durable does not make room for what must be.
+        job: impl FnOnce(&mut Connection) -> TxResult<T>,
+    ) -> TxResult<T> {
+        // A durable job must not share a transaction that is not durable.
         if self.open.as_ref().is_some_and(|open| open.durability == Durability::Process)
             && durability == Durability::Power
         {
@@ -159,26 +160,26 @@ impl Writer {
             let result = self.run(job);
             match (&result, self.open.as_mut()) {
                 (Ok(_), Some(open)) => open.jobs = 1,
-                (Err(_), _) | (_, None) => self.give_up(ApiError::TimedOut),
+                (Err(_), _) | (_, None) => self.abort(ApiError::TimedOut),
             }
             return result;
         }
         self.statement("SAVEPOINT job")?;
         let result = self.run(job);
-        // A full disk takes the whole transaction back by itself.
+        // A full disk rolls the whole transaction back.
         if self.connection.is_autocommit() {
             let error = match &result {
-                Err(Interrupted::Answer(error)) => error.clone(),
+                Err(TxError::Failed(error)) => error.clone(),
                 _ => ApiError::Unavailable("the database took the transaction back".to_owned()),
             };
-            self.give_up(error.clone());
+            self.abort(error.clone());
             return Err(error.into());
         }
         let undone = if result.is_err() { self.statement("ROLLBACK TO job") } else { Ok(()) };
-        if let Err(interrupted) = undone.and_then(|()| self.statement("RELEASE job")) {
-            // Half of the job's work may be left: nobody's is committed.
-            self.give_up(ApiError::Unavailable("another transaction failed in the middle".to_owned()));
-            return Err(interrupted);
+        if let Err(sqlite_error) = undone.and_then(|()| self.statement("RELEASE job")) {
+            // Part of the job's work may be left, so nothing is committed.
+            self.abort(ApiError::Unavailable("another transaction failed in the middle".to_owned()));
+            return Err(sqlite_error);
         }
         if let Some(open) = &mut self.open {
             open.jobs += 1;
@@ -186,17 +187,18 @@ impl Writer {
         result
     }
 
-    /// Runs a job. One that panics takes the others' work with it, and tells them.
-    fn run<T>(&mut self, job: impl FnOnce(&mut Connection) -> Done<T>) -> Done<T> {
+    /// Runs a job. If it panics, the shared transaction is rolled back, and the other jobs
+    /// get an error.
+    fn run<T>(&mut self, job: impl FnOnce(&mut Connection) -> TxResult<T>) -> TxResult<T> {
         let connection = &mut self.connection;
         catch_unwind(AssertUnwindSafe(|| job(connection))).unwrap_or_else(|panic| {
-            self.give_up(ApiError::Unavailable("another transaction failed in the middle".to_owned()));
+            self.abort(ApiError::Unavailable("another transaction failed in the middle".to_owned()));
             resume_unwind(panic)
         })
     }
 
-    /// Waits for another process no longer than this.
-    fn begin(&mut self, durability: Durability, patience: Duration) -> Done<()> {
+    /// Begins a transaction. Waits at most `patience` for other processes.
+    fn begin(&mut self, durability: Durability, patience: Duration) -> TxResult<()> {
         if self.durability != Some(durability) {
             // In WAL mode: FULL waits for the disk at every commit, NORMAL only
             // at checkpoints.
@@ -204,42 +206,44 @@ impl Writer {
                 Durability::Power => "PRAGMA synchronous = FULL",
                 Durability::Process => "PRAGMA synchronous = NORMAL",
             };
-            self.connection.execute_batch(synchronous).map_err(interrupted)?;
+            self.connection.execute_batch(synchronous).map_err(sqlite_error)?;
             self.durability = Some(durability);
         }
-        self.connection.busy_timeout(patience).map_err(interrupted)?;
+        self.connection.busy_timeout(patience).map_err(sqlite_error)?;
         self.statement("BEGIN IMMEDIATE")?;
         if let Err(why) = self.files.check() {
             self.roll_back();
             return Err(not_in_place(why));
         }
-        self.open = Some(Open { durability, jobs: 0, fate: Arc::default() });
+        self.open = Some(SharedTransaction { durability, jobs: 0, outcome: Arc::default() });
         Ok(())
     }
 
+    /// Commits the shared transaction.
     fn commit(&mut self) -> Result<(), ApiError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let committed = self.statement("COMMIT").map_err(|interrupted| match interrupted {
-            Interrupted::Answer(error) => error,
-            Interrupted::Again(what) => ApiError::Unavailable(what),
+            TxError::Failed(error) => error,
+            TxError::Conflict(why) => ApiError::Unavailable(why),
         });
         if committed.is_err() {
             self.roll_back();
         }
-        // Into a file that was deleted meanwhile, a commit is lost.
+        // A commit into a file that was deleted in the meantime is lost.
         let in_place = |()| {
-            let lost = |why| format!("{why}; whether the change is there then cannot be told");
+            let lost = |why| format!("{why}; whether the change was made is not known");
             self.files.check().map_err(|why| ApiError::Unavailable(lost(why)))
         };
         let committed = committed.and_then(in_place);
-        open.fate.tell(committed.clone());
+        open.outcome.set(committed.clone());
         committed
     }
 
-    fn give_up(&mut self, error: ApiError) {
+    /// Rolls the shared transaction back, with this error for its jobs.
+    fn abort(&mut self, error: ApiError) {
         self.roll_back();
         if let Some(open) = self.open.take() {
-            open.fate.tell(Err(error));
+            open.outcome.set(Err(error));
         }
     }
 
@@ -249,13 +253,14 @@ impl Writer {
         }
     }
 
-    fn statement(&mut self, sql: &'static str) -> Done<()> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(interrupted)?;
-        statement.execute([]).map(drop).map_err(interrupted)
+    fn statement(&mut self, sql: &'static str) -> TxResult<()> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(sqlite_error)?;
+        statement.execute([]).map(drop).map_err(sqlite_error)
     }
 }
 
-fn not_in_place(why: String) -> Interrupted {
+/// The error if the files are no longer in place.
+fn not_in_place(why: String) -> TxError {
     ApiError::Unavailable(format!("nothing was changed: {why}")).into()
 }
 
@@ -267,13 +272,13 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::{GroupCommit, InPlace};
+    use super::{GroupCommit, OpenFiles};
     use crate::ambient::Ambient;
-    use crate::directory::records::Durability;
-    use crate::directory::sql::sqlite::interrupted;
+    use crate::directory::sql::sqlite_error::sqlite_error;
     use crate::directory::sql::sqlite_file::Access;
+    use crate::directory::store::Durability;
 
-    /// A thread that gives up in the queue may be the one that was to commit for others.
+    /// A thread that stops waiting may be the one that was to commit for others.
     #[test]
     fn whoever_gives_up_waiting_leaves_nobody_waiting() {
         let folder = tempfile::tempdir().unwrap();
@@ -283,7 +288,7 @@ mod tests {
             .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER); BEGIN IMMEDIATE; COMMIT")
             .unwrap();
         let ambient = Ambient::system();
-        let files = Arc::new(InPlace::of(&file, &connection, Access::Write, &ambient).unwrap());
+        let files = Arc::new(OpenFiles::new(&file, &connection, Access::Write, &ambient).unwrap());
         let writer = GroupCommit::new(connection, files, Duration::from_micros(300), &ambient);
         let (done, given_up) = (AtomicI64::new(0), AtomicI64::new(0));
         std::thread::scope(|scope| {
@@ -293,7 +298,7 @@ mod tests {
                     for n in 0..100 {
                         let ran = writer.run(Durability::Process, |connection| {
                             std::thread::sleep(Duration::from_micros(pauses.u64(0..200)));
-                            connection.execute("INSERT INTO t VALUES (?1)", [n]).map_err(interrupted)
+                            connection.execute("INSERT INTO t VALUES (?1)", [n]).map_err(sqlite_error)
                         });
                         let counter = if ran.is_ok() { &done } else { &given_up };
                         counter.fetch_add(1, Ordering::SeqCst);

@@ -1,29 +1,28 @@
-//! Logins that were counted and are not written down yet.
+//! Logins that were counted but not written yet.
 //!
-//! A login that links nothing would otherwise wait for SQLite's one writer only
-//! to add one to a number. Counts are kept here, shown to every reader of this
-//! process, and written down together: by the next transaction that writes, or a
-//! moment later by a thread of its own. While that transaction runs a reader
-//! sees the number of before.
+//! Without this, a login that links nothing would wait for SQLite's one writer just to
+//! increase a number. Counts are kept in memory, and every reader of this process sees
+//! them. They are written together, by the next transaction that writes or shortly after
+//! by a thread. While that transaction runs, readers see the previous number.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::directory::Stored;
-use crate::directory::records::{Done, Logins, Records};
+use crate::directory::records::{Logins, Records, TxResult};
+use crate::directory::stored::Stored;
 use crate::model::User;
 
-/// After so long counts are written down, if no other transaction has done so.
-const MOMENT: Duration = Duration::from_millis(100);
+/// The delay after which counts are written, if no other transaction has done so.
+const DELAY: Duration = Duration::from_millis(100);
 
+/// The logins that were counted but not written yet.
 #[derive(Default)]
 pub(super) struct LoginCounts {
     pending: Mutex<Pending>,
     wake: Condvar,
-    /// Spares readers the lock when there is nothing, which is most of the time
-    /// of a process that reads and not logs in.
+    /// Whether there are counts. Lets readers skip the lock if there are none.
     any: AtomicBool,
 }
 
@@ -31,20 +30,20 @@ pub(super) struct LoginCounts {
 struct Pending {
     counts: Counts,
     stopped: bool,
-    /// How often counts were taken out.
+    /// How often counts were taken to be written.
     taken: u64,
-    /// Transactions that write some down at the moment.
+    /// Transactions that are writing counts.
     in_flight: u32,
 }
 
-/// The counts that were pending at a moment.
-pub(super) struct Moment {
+/// A copy of the counts that were pending at one moment.
+pub(super) struct PendingCounts {
     counts: Counts,
     taken: u64,
     in_flight: u32,
 }
 
-/// By user id.
+/// Logins by user id.
 pub(super) type Counts = HashMap<String, Logins>;
 
 impl LoginCounts {
@@ -52,11 +51,12 @@ impl LoginCounts {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the user has been counted lately, and so is there.
+    /// Returns whether a login of the user is pending, which implies that the user exists.
     pub(super) fn knows(&self, user_id: &str) -> bool {
         self.any.load(Ordering::Acquire) && self.lock().counts.contains_key(user_id)
     }
 
+    /// Counts a login.
     pub(super) fn count(&self, user_id: &str, login: Logins) {
         let mut pending = self.lock();
         if pending.counts.is_empty() {
@@ -66,7 +66,7 @@ impl LoginCounts {
         self.any.store(true, Ordering::Release);
     }
 
-    /// The user as it will be once its logins are written down.
+    /// Adds the pending logins to a user.
     pub(super) fn with_pending(&self, stored: Stored) -> Stored {
         if !self.any.load(Ordering::Acquire) {
             return stored;
@@ -75,15 +75,16 @@ impl LoginCounts {
             return stored;
         };
         let mut user = User::clone(&stored.user);
-        logins.added_to(&mut user);
+        logins.add_to(&mut user);
         Stored { user: user.into(), ..stored }
     }
 
+    /// Returns whether no counts are pending.
     pub(super) fn is_empty(&self) -> bool {
         !self.any.load(Ordering::Acquire)
     }
 
-    /// Takes everything out, to be written down.
+    /// Takes all counts, to write them.
     pub(super) fn take(&self) -> Counts {
         if !self.any.load(Ordering::Acquire) {
             return Counts::new();
@@ -97,34 +98,34 @@ impl LoginCounts {
         std::mem::take(&mut pending.counts)
     }
 
-    /// The counts that were taken are written down.
-    pub(super) fn written(&self, counts: &Counts) {
+    /// Confirms that taken counts were written.
+    pub(super) fn confirm_written(&self, counts: &Counts) {
         if !counts.is_empty() {
             let mut pending = self.lock();
             pending.in_flight = pending.in_flight.saturating_sub(1);
         }
     }
 
-    /// The counts that are pending at this moment.
-    pub(super) fn moment(&self) -> Moment {
+    /// Copies the pending counts.
+    pub(super) fn snapshot(&self) -> PendingCounts {
         let pending = self.lock();
-        Moment { counts: pending.counts.clone(), taken: pending.taken, in_flight: pending.in_flight }
+        PendingCounts { counts: pending.counts.clone(), taken: pending.taken, in_flight: pending.in_flight }
     }
 
-    /// Whether nothing has been taken out since that moment, so that what was
-    /// pending then is not written down.
-    pub(super) fn is_pending_still(&self, moment: &Moment) -> bool {
-        self.lock().taken == moment.taken
+    /// Returns whether no counts were taken since, so that those of the snapshot are not
+    /// written yet.
+    pub(super) fn is_pending_still(&self, snapshot: &PendingCounts) -> bool {
+        self.lock().taken == snapshot.taken
     }
 
-    /// What was taken was not written down.
+    /// Puts back counts that were taken but not written.
     pub(super) fn put_back(&self, counts: Counts) {
         if counts.is_empty() {
             return;
         }
         let mut pending = self.lock();
         pending.in_flight = pending.in_flight.saturating_sub(1);
-        // Logins that were counted meanwhile are later.
+        // Logins that were counted in the meantime are later.
         for (user_id, later) in std::mem::replace(&mut pending.counts, counts) {
             merge(&mut pending.counts, &user_id, later);
         }
@@ -132,38 +133,39 @@ impl LoginCounts {
         self.wake.notify_all();
     }
 
-    /// Waits until something has been pending for a moment. False once stopped.
+    /// Waits until counts have been pending for the delay. Returns false once stopped.
     pub(super) fn wait(&self) -> bool {
         let pending = self.lock();
         let idle = |pending: &mut Pending| pending.counts.is_empty() && !pending.stopped;
         let pending = self.wake.wait_while(pending, idle).unwrap_or_else(PoisonError::into_inner);
         let going = |pending: &mut Pending| !pending.stopped;
-        let waited = self.wake.wait_timeout_while(pending, MOMENT, going);
+        let waited = self.wake.wait_timeout_while(pending, DELAY, going);
         !waited.unwrap_or_else(PoisonError::into_inner).0.stopped
     }
 
+    /// Stops the waiting thread.
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.wake.notify_all();
     }
 }
 
-impl Moment {
-    /// Whether nobody was writing counts down.
+impl PendingCounts {
+    /// Returns whether no transaction was writing counts.
     pub(super) fn is_quiet(&self) -> bool {
         self.in_flight == 0
     }
 }
 
-impl From<Moment> for LoginCounts {
-    fn from(moment: Moment) -> Self {
-        let any = AtomicBool::new(!moment.counts.is_empty());
-        let pending = Pending { counts: moment.counts, ..Pending::default() };
+impl From<PendingCounts> for LoginCounts {
+    fn from(snapshot: PendingCounts) -> Self {
+        let any = AtomicBool::new(!snapshot.counts.is_empty());
+        let pending = Pending { counts: snapshot.counts, ..Pending::default() };
         Self { pending: Mutex::new(pending), any, ..Self::default() }
     }
 }
 
-/// Adds logins that were counted later, whatever the clock said.
+/// Adds logins that were counted later, whatever the clock says.
 fn merge(counts: &mut Counts, user_id: &str, later: Logins) {
     match counts.get_mut(user_id) {
         Some(known) => {
@@ -174,8 +176,8 @@ fn merge(counts: &mut Counts, user_id: &str, later: Logins) {
     }
 }
 
-/// Writes counts down. Of users that are gone meanwhile nothing is kept.
-pub(super) fn write(records: &mut dyn Records, counts: &Counts) -> Done<()> {
+/// Writes counts. Those of deleted users are dropped.
+pub(super) fn write(records: &mut dyn Records, counts: &Counts) -> TxResult<()> {
     for (user_id, logins) in counts {
         records.count_logins(user_id, *logins)?;
     }

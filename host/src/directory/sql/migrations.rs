@@ -1,4 +1,4 @@
-//! Bringing a database to this program's version.
+//! Migrating a database to this program's version of the schema.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use backon::{BlockingRetryable, ConstantBuilder};
 use refinery::error::Kind;
 use refinery::{Migration, Runner};
 
-use crate::directory::open::OpenError;
+use crate::directory::open_error::OpenError;
 
-/// Every version of the schema, the oldest first. Files are never changed once
-/// released: refinery keeps their checksums.
+/// Every version of the schema, the oldest first. A released file must not change, because
+/// refinery stores its checksum.
 const VERSIONS: [(&str, &str); 4] = [
     ("V1__users", include_str!("migrations/V1__users.sql")),
     ("V2__credentials", include_str!("migrations/V2__credentials.sql")),
@@ -17,16 +17,17 @@ const VERSIONS: [(&str, &str); 4] = [
     ("V4__journal_place", include_str!("migrations/V4__journal_place.sql")),
 ];
 
-/// What to do with a database of an older version.
+/// Whether to migrate a database of an older version.
 #[derive(Clone, Copy)]
 pub(in crate::directory) enum Migrate<'a> {
-    /// Bring it to this program's, and tell so first.
+    /// Migrate it. The function receives an announcement first.
     Yes(&'a dyn Fn(&str)),
-    /// Refuse it: the database is opened for reading only.
+    /// Refuse it, because the database is opened for reading only.
     No,
 }
 
 impl Migrate<'_> {
+    /// Returns whether the database is opened for reading only.
     pub(super) fn is_no(self) -> bool {
         matches!(self, Self::No)
     }
@@ -38,105 +39,109 @@ impl From<bool> for Migrate<'_> {
     }
 }
 
-/// A database, and what is asked of it before anything is written.
+/// A database, with the queries that run before anything is written.
 pub(super) trait Database: refinery::Migrate {
-    /// A statement with a row if refinery has written versions down here.
+    /// A query that returns a row if refinery's history of versions exists.
     const HAS_HISTORY: &'static str;
-    /// A statement with the names of tables that would be in the way, in order.
+    /// A query for the names of conflicting tables, in order.
     const TABLES: &'static str;
-    /// The advice for a database that holds such tables and no version.
+    /// The advice for a database with conflicting tables and no version.
     const NOT_OURS: &'static str;
 
-    /// The rows of a statement whose columns are texts.
-    fn texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String>;
+    /// Runs a query whose columns are texts.
+    fn query_texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String>;
 
-    /// Before a database with users is brought from this version to this program's.
-    fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String>;
+    /// Prepares the migration of a database with users from version `from`.
+    fn prepare_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String>;
 }
 
-/// The reason that a database is not opened.
+/// The reason why a database cannot be opened.
 #[derive(Debug)]
-pub(super) enum Unopened {
-    /// It is no directory, and will not be one.
-    Mistaken(String),
-    /// It cannot be used now.
-    Now(String),
+pub(super) enum OpenFailure {
+    /// It is not a directory, and will not become one.
+    NotADirectory(String),
+    /// It cannot be used at the moment.
+    Unusable(String),
 }
 
-impl From<String> for Unopened {
+impl From<String> for OpenFailure {
     fn from(why: String) -> Self {
-        Self::Now(why)
+        Self::Unusable(why)
     }
 }
 
-impl Unopened {
-    pub(super) fn at(self, place: &str) -> OpenError {
+impl OpenFailure {
+    /// Adds the location of the database.
+    pub(super) fn with_place(self, place: &str) -> OpenError {
         let place = place.to_owned();
         match self {
-            Self::Mistaken(why) => OpenError::Mistaken { place, why },
-            Self::Now(why) => OpenError::Unusable { place, why },
+            Self::NotADirectory(why) => OpenError::NotADirectory { place, why },
+            Self::Unusable(why) => OpenError::Unusable { place, why },
         }
     }
 }
 
-/// The content of a database.
+/// The version of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
+    /// The database is empty.
     Nothing,
     Version(usize),
 }
 
-/// Why a database cannot be used.
-enum Refusal {
-    /// It will not be otherwise.
-    Final(Unopened),
-    /// Another process may be migrating it at this moment.
-    Perhaps(String),
+/// The reason why a migration failed.
+enum MigrationError {
+    /// Repeating it would fail again.
+    Final(OpenFailure),
+    /// Another process may be migrating the database at this moment.
+    Transient(String),
 }
 
-/// Brings the database to this program's version, all or nothing, if it is a
-/// directory or holds nothing. Of several processes that start on an empty database,
-/// all but one come too late the first time; they are given three seconds.
+/// Migrates a directory, or an empty database, to this program's version, atomically. If
+/// several processes start on an empty database, all but one fail at first; they retry
+/// for three seconds.
 ///
 /// # Errors
 ///
-/// Why it cannot be, in words.
-pub(super) fn migrate<D: Database>(database: &mut D, migrate: Migrate<'_>) -> Result<(), Unopened> {
+/// If the database cannot be migrated.
+pub(super) fn migrate<D: Database>(database: &mut D, migrate: Migrate<'_>) -> Result<(), OpenFailure> {
     let patience = ConstantBuilder::default().with_delay(Duration::from_millis(200)).with_max_times(15);
-    let mut is_told = false;
-    let migrated = (|| migrate_once(database, migrate, &mut is_told))
+    let mut is_announced = false;
+    let migrated = (|| migrate_once(database, migrate, &mut is_announced))
         .retry(patience)
-        .when(|refusal| matches!(refusal, Refusal::Perhaps(_)))
+        .when(|error| matches!(error, MigrationError::Transient(_)))
         .call();
-    migrated.map_err(|refusal| match refusal {
-        Refusal::Final(why) => why,
-        Refusal::Perhaps(why) => Unopened::Now(why),
+    migrated.map_err(|error| match error {
+        MigrationError::Final(why) => why,
+        MigrationError::Transient(why) => OpenFailure::Unusable(why),
     })
 }
 
-/// Looks, and writes nothing.
+/// Checks whether a database is a directory or empty, without writing.
 ///
 /// # Errors
 ///
-/// When the database is another program's, or a newer one's, in words.
-pub(super) fn refuse_others<D: Database>(database: &mut D) -> Result<(), Unopened> {
-    look(database, &versions()?).map(drop)
+/// If the database belongs to another or a newer program.
+pub(super) fn refuse_others<D: Database>(database: &mut D) -> Result<(), OpenFailure> {
+    read_version(database, &versions()?).map(drop)
 }
 
+/// Returns every version of the schema.
 fn versions() -> Result<Vec<Migration>, String> {
     let versions: Result<_, _> = VERSIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
     versions.map_err(|error| error.to_string())
 }
 
+/// Tries once to migrate.
 fn migrate_once<D: Database>(
     database: &mut D,
     migrate: Migrate<'_>,
-    is_told: &mut bool,
-) -> Result<(), Refusal> {
-    let versions = versions().map_err(|why| Refusal::Final(why.into()))?;
-    let found = look(database, &versions).map_err(Refusal::Final)?;
+    is_announced: &mut bool,
+) -> Result<(), MigrationError> {
+    let versions = versions().map_err(|why| MigrationError::Final(why.into()))?;
+    let found = read_version(database, &versions).map_err(MigrationError::Final)?;
     match (found, migrate) {
-        // Also for whoever may read and write, and make no tables.
+        // No migration is needed, so no right to create tables is needed either.
         (Found::Version(version), _) if version == VERSIONS.len() => return Ok(()),
         (Found::Version(version), Migrate::No) => {
             let why = format!(
@@ -144,37 +149,37 @@ fn migrate_once<D: Database>(
                  any command that writes does",
                 VERSIONS.len()
             );
-            return Err(Refusal::Final(why.into()));
+            return Err(MigrationError::Final(why.into()));
         }
         (Found::Nothing, Migrate::No) => {
-            let why = "there is no directory in it yet; a command that writes, such as `ligature users import`, makes one";
-            return Err(Refusal::Final(Unopened::Mistaken(why.to_owned())));
+            let why = "there is no directory in it yet; a command that writes, such as `ligature users import`, creates one";
+            return Err(MigrationError::Final(OpenFailure::NotADirectory(why.to_owned())));
         }
-        (Found::Version(version), Migrate::Yes(tell)) if !*is_told => {
-            database.before_a_migration(version, tell).map_err(|why| Refusal::Final(why.into()))?;
-            *is_told = true;
+        (Found::Version(version), Migrate::Yes(tell)) if !*is_announced => {
+            database.prepare_migration(version, tell).map_err(|why| MigrationError::Final(why.into()))?;
+            *is_announced = true;
         }
         (_, Migrate::Yes(_)) => {}
     }
     let runner = Runner::new(&versions).set_grouped(true);
     let Err(error) = runner.run(database) else { return Ok(()) };
     Err(match error.kind() {
-        Kind::MissingVersion(unknown) => Refusal::Final(newer(unknown.version()).into()),
-        Kind::DivergentVersion(_, known) => Refusal::Final(divergent(known.version())),
-        _ => Refusal::Perhaps(with_cause(&error)),
+        Kind::MissingVersion(unknown) => MigrationError::Final(newer(unknown.version()).into()),
+        Kind::DivergentVersion(_, known) => MigrationError::Final(divergent(known.version())),
+        _ => MigrationError::Transient(with_cause(&error)),
     })
 }
 
-/// Looks at the content of a database, and writes nothing.
+/// Reads the version of a database, without writing.
 ///
 /// # Errors
 ///
-/// When it is another program's, or a newer one's, in words.
-fn look<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, Unopened> {
-    let has_history = !database.texts(D::HAS_HISTORY)?.is_empty();
-    let applied = if has_history { database.texts(APPLIED)? } else { Vec::new() };
+/// If the database belongs to another or a newer program.
+fn read_version<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, OpenFailure> {
+    let has_history = !database.query_texts(D::HAS_HISTORY)?.is_empty();
+    let applied = if has_history { database.query_texts(APPLIED)? } else { Vec::new() };
     let Some(last) = applied.last() else {
-        let tables: Vec<String> = database.texts(D::TABLES)?.into_iter().flatten().collect();
+        let tables: Vec<String> = database.query_texts(D::TABLES)?.into_iter().flatten().collect();
         if tables.is_empty() {
             return Ok(Found::Nothing);
         }
@@ -182,10 +187,10 @@ fn look<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, 
         let more = if tables.len() > NAMED { " …" } else { "" };
         let named: Vec<&str> = tables.iter().take(NAMED).map(String::as_str).collect();
         let why = format!("{} ({}{more}); {}", NOT_A_DIRECTORY, named.join(", "), D::NOT_OURS);
-        return Err(Unopened::Mistaken(why));
+        return Err(OpenFailure::NotADirectory(why));
     };
     let number = |row: &[String]| row.first().and_then(|version| version.parse::<usize>().ok());
-    let foreign = || Unopened::Mistaken(format!("{NOT_A_DIRECTORY}; {}", D::NOT_OURS));
+    let foreign = || OpenFailure::NotADirectory(format!("{NOT_A_DIRECTORY}; {}", D::NOT_OURS));
     let version = number(last).ok_or_else(foreign)?;
     for row in &applied {
         let known = number(row).and_then(|n| versions.get(n.checked_sub(1)?));
@@ -202,18 +207,20 @@ fn look<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, 
 const NOT_A_DIRECTORY: &str = "it is another program's database";
 const APPLIED: &str = "SELECT CAST(version AS TEXT), name, checksum FROM refinery_schema_history ORDER BY refinery_schema_history.version";
 
-/// The announcement of a change of the schema.
+/// Announces a migration.
 pub(super) fn from_to(place: &str, from: usize) -> String {
     format!("the schema of {place} is about to be brought from version {from} to {}", VERSIONS.len())
 }
 
-fn divergent(version: impl std::fmt::Display) -> Unopened {
+/// The failure of a database whose schema has another history.
+fn divergent(version: impl std::fmt::Display) -> OpenFailure {
     let why = format!(
-        "version {version} of its schema is another one than this program's: it is another program's database"
+        "version {version} of its schema differs from this program's: it is another program's database"
     );
-    Unopened::Mistaken(why)
+    OpenFailure::NotADirectory(why)
 }
 
+/// The message for a database of a newer program.
 fn newer(version: impl std::fmt::Display) -> String {
     format!(
         "its schema is of version {version}, newer than this program, which knows {}; use the program that wrote it, or \
@@ -222,7 +229,7 @@ fn newer(version: impl std::fmt::Display) -> String {
     )
 }
 
-/// An error and what it came from, on one line.
+/// Describes an error and its causes, on one line.
 pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

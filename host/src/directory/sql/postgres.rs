@@ -1,4 +1,4 @@
-//! PostgreSQL, and the engines that speak its protocol.
+//! A directory in PostgreSQL, or in another database with its protocol.
 
 mod address;
 mod passfile;
@@ -10,59 +10,62 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::entry_row::go_on_behind;
+use super::journal_rows::advance_past_entries;
+use super::lost_commit::{CommitProof, CommitResult, commit_unknown};
 use super::migrations::{Migrate, migrate};
 use super::rows::Rows;
 use super::seal::Seal;
-use super::written::{Ended, Written, not_known};
-use crate::directory::PoolState;
-use crate::directory::open::OpenError;
-use crate::directory::records::{Done, Durability, Interrupted, Records};
+use crate::directory::open_error::OpenError;
+use crate::directory::records::{Records, TxError, TxResult};
+use crate::directory::state::PoolState;
+use crate::directory::store::Durability;
 use crate::model::ApiError;
 use address::Address;
-use session::{Server, is_away, words};
+use session::{Server, describe, is_unreachable};
 
-/// The reason that the pool's last connection failed, in words.
+/// The message of the pool's last connection error.
 #[derive(Debug, Clone, Default)]
 struct LastError(Arc<Mutex<String>>);
 
 impl r2d2::HandleError<postgres::Error> for LastError {
     fn handle_error(&self, error: postgres::Error) {
-        *self.0.lock() = words(&error);
+        *self.0.lock() = describe(&error);
     }
 }
 
-/// Connections at a time, of one process.
+/// The maximum of connections of one process.
 const CONNECTIONS: u32 = 16;
-/// How long a connection is waited for.
+/// How long a transaction waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A directory in PostgreSQL.
 pub(super) struct Postgres {
-    /// None once it is dropped.
+    /// The connections. None while the directory is being dropped.
     pool: Option<r2d2::Pool<Server>>,
     last_error: LastError,
     seal: Seal,
 }
 
 impl Postgres {
+    /// Connects to a server.
     pub(super) fn connect(url: &str, seal: Seal, mode: Migrate<'_>) -> Result<Self, OpenError> {
         let address = Address::new(url, mode.is_no(), &|name| std::env::var(name).ok())?;
-        let server = Server::at(address, mode.is_no(), &seal.ambient);
+        let server = Server::new(address, mode.is_no(), &seal.ambient);
         let place = server.address.place.clone();
         let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
         let mut first = server.session().map_err(|error| {
-            if is_away(&error) {
-                return OpenError::Away { place: place.clone(), why: words(&error) };
+            if is_unreachable(&error) {
+                return OpenError::Unreachable { place: place.clone(), why: describe(&error) };
             }
-            unusable(words(&error))
+            unusable(describe(&error))
         })?;
-        migrate(&mut first.client, mode).map_err(|why| why.at(&place))?;
-        go_on_behind(&mut first, &seal.ambient).map_err(unusable)?;
+        migrate(&mut first.client, mode).map_err(|why| why.with_place(&place))?;
+        advance_past_entries(&mut first, &seal.ambient).map_err(unusable)?;
         let last_error = LastError::default();
         let pool = r2d2::Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(0))
-            // Asks only those that may have ended: see `is_valid`.
+            // Checks only connections that may be closed: see `is_valid`.
             .test_on_check_out(true)
             .connection_timeout(PATIENCE)
             .error_handler(Box::new(last_error.clone()))
@@ -71,90 +74,95 @@ impl Postgres {
         Ok(Self { pool: Some(pool), last_error, seal })
     }
 
+    /// Returns the state of the connections.
     pub(super) fn pool_state(&self) -> PoolState {
         let state = self.pool.as_ref().map(r2d2::Pool::state);
         let (open, idle) = state.map_or((0, 0), |state| (state.connections, state.idle_connections));
         PoolState { open, idle, limit: CONNECTIONS }
     }
 
-    pub(super) fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
+    /// Runs a transaction that only reads.
+    pub(super) fn read<T>(&self, work: &mut impl FnMut(&mut dyn Records) -> TxResult<T>) -> TxResult<T> {
         let mut session = self.session()?;
-        what(&mut Rows::new(&mut *session, &self.seal))
+        work(&mut Rows::new(&mut *session, &self.seal))
     }
 
-    /// Reads everything as it is at one moment, beside whoever writes.
-    pub(super) fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
+    /// Runs a read on a consistent snapshot, without blocking writers.
+    pub(super) fn snapshot<T>(&self, work: impl FnOnce(&mut dyn Records) -> TxResult<T>) -> TxResult<T> {
         let mut session = self.session()?;
-        // Until it is over, the connection must not be another's.
+        // Keeps the pool from reusing the connection before the transaction has ended.
         session.in_transaction = true;
-        // The reader of the export may take its time.
+        // The consumer of an export may be slow.
         session.statement(
             "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0",
         )?;
-        let done = what(&mut Rows::new(&mut *session, &self.seal));
+        let done = work(&mut Rows::new(&mut *session, &self.seal));
         session.in_transaction = session.statement("ROLLBACK").is_err();
         done
     }
 
-    /// Runs a transaction once. Where the connection ends before it is known
-    /// whether the transaction was committed, says what it wrote.
+    /// Runs a transaction once. If the connection closes during the commit, returns a
+    /// record that proves it.
     pub(super) fn write<T>(
         &self,
         durability: Durability,
-        what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
-    ) -> Done<Ended<T>> {
+        work: &mut impl FnMut(&mut dyn Records) -> TxResult<T>,
+    ) -> TxResult<CommitResult<T>> {
         let mut session = self.session()?;
-        // Until it is over, the connection must not be another's.
+        // Keeps the pool from reusing the connection before the transaction has ended.
         session.in_transaction = true;
         session.statement(match durability {
             Durability::Power => "BEGIN",
-            // A count waits for nobody: the connection is worth more to others.
+            // A count must not wait long: others need the connection.
             Durability::Process => {
                 "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '50ms'"
             }
         })?;
         let mut rows = Rows::new(&mut *session, &self.seal);
-        let done = what(&mut rows);
-        let written = rows.written.take();
+        let done = work(&mut rows);
+        let proof = rows.proof.take();
         match done {
             Ok(done) => match session.client.batch_execute("COMMIT") {
                 Ok(()) => {
                     session.in_transaction = false;
-                    Ok(Ended::Committed(done))
+                    Ok(CommitResult::Committed(done))
                 }
-                Err(error) if session.client.is_closed() || is_away(&error) => {
-                    session.server_ended();
-                    // A count of logins is not worth a second one.
+                Err(error) if session.client.is_closed() || is_unreachable(&error) => {
+                    session.note_server_end();
+                    // A lost count of logins is not worth a repetition.
                     if durability == Durability::Process {
-                        return Ok(Ended::Committed(done));
+                        return Ok(CommitResult::Committed(done));
                     }
-                    Ok(Ended::Unanswered(done, written))
+                    Ok(CommitResult::Unanswered(done, proof))
                 }
-                Err(error) => Err(session.interrupted(&error)),
+                Err(error) => Err(session.transaction_error(&error)),
             },
             Err(interrupted) => {
-                // If this fails too, the connection is thrown away, and the
-                // transaction ends with it.
+                // If this fails too, the pool discards the connection, which ends the
+                // transaction.
                 session.in_transaction = session.statement("ROLLBACK").is_err();
                 Err(interrupted)
             }
         }
     }
 
-    /// Whether something that a transaction wrote is there. Where that cannot be
-    /// told, says so.
-    fn finds(&self, written: &Written) -> Done<bool> {
-        let (ambient, begin) = (&self.seal.ambient, self.seal.ambient.monotonic());
+    /// Returns whether a transaction was committed, by looking up its proof. Fails if this
+    /// cannot be known.
+    fn was_committed(&self, proof: &CommitProof) -> TxResult<bool> {
+        let (ambient, started) = (&self.seal.ambient, self.seal.ambient.monotonic());
         loop {
-            match self.read(&mut |records| written.is_in(records)) {
-                Ok(Some(is_there)) => return Ok(is_there),
-                Err(_) if ambient.elapsed(begin) < LOOK => std::thread::sleep(Duration::from_millis(100)),
-                Ok(None) | Err(_) => return Err(not_known().into()),
+            match self.read(&mut |records| proof.exists_in(records)) {
+                Ok(Some(was_committed)) => return Ok(was_committed),
+                Err(_) if ambient.elapsed(started) < LOOKUP_PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(100))
+                }
+                Ok(None) | Err(_) => return Err(commit_unknown().into()),
             }
         }
     }
 
-    fn session(&self) -> Done<r2d2::PooledConnection<Server>> {
+    /// Takes a connection from the pool.
+    fn session(&self) -> TxResult<r2d2::PooledConnection<Server>> {
         let Some(pool) = &self.pool else {
             return Err(ApiError::Unavailable("the directory was closed".to_owned()).into());
         };
@@ -168,8 +176,8 @@ impl Postgres {
 }
 
 impl Drop for Postgres {
-    /// Closes the connections on a thread of their own: each has a runtime,
-    /// which does not end inside of another one, such as the tenant's.
+    /// Closes the connections on a separate thread. Each has a tokio runtime, which must not
+    /// be dropped inside of another one, such as the tenant's.
     fn drop(&mut self) {
         let pool = self.pool.take();
         let closing = std::thread::Builder::new().name("closing connections".to_owned());
@@ -179,51 +187,52 @@ impl Drop for Postgres {
     }
 }
 
-/// How long a commit whose answer was lost is looked for: as long as another
-/// server takes to lead.
-const LOOK: Duration = Duration::from_secs(15);
+/// How long a commit whose response was lost is looked up: the time of a failover.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(15);
 
-/// A transaction that is run until it is committed. A commit whose answer was lost
-/// is looked for before it is run again.
+/// A transaction that is repeated until it is committed. After a lost response, the
+/// commit is looked up before the transaction is repeated.
 pub(super) struct Write<'a, T, F> {
     postgres: &'a Postgres,
     durability: Durability,
-    what: F,
-    /// Done in a transaction that was not there when it was looked for. Where the
-    /// server was still at it, it comes later.
-    unanswered: Option<(T, Written)>,
+    work: F,
+    /// The result and the proof of a commit that was not found. It may still appear, if the
+    /// server was not finished with it.
+    unanswered: Option<(T, CommitProof)>,
 }
 
-impl<'a, T, F: FnMut(&mut dyn Records) -> Done<T>> Write<'a, T, F> {
-    pub(super) fn of(postgres: &'a Postgres, durability: Durability, what: F) -> Self {
-        Self { postgres, durability, what, unanswered: None }
+impl<'a, T, F: FnMut(&mut dyn Records) -> TxResult<T>> Write<'a, T, F> {
+    /// Creates a write that has not run yet.
+    pub(super) fn new(postgres: &'a Postgres, durability: Durability, work: F) -> Self {
+        Self { postgres, durability, work, unanswered: None }
     }
 
-    /// Runs it once.
-    pub(super) fn run(&mut self) -> Done<T> {
-        match self.postgres.write(self.durability, &mut self.what)? {
-            Ended::Committed(done) => Ok(done),
-            Ended::Unanswered(_, None) => Err(lost()),
-            Ended::Unanswered(done, Some(written)) => {
-                if self.postgres.finds(&written)? {
+    /// Runs the transaction once.
+    pub(super) fn run(&mut self) -> TxResult<T> {
+        match self.postgres.write(self.durability, &mut self.work)? {
+            CommitResult::Committed(done) => Ok(done),
+            CommitResult::Unanswered(_, None) => Err(commit_lost()),
+            CommitResult::Unanswered(done, Some(proof)) => {
+                if self.postgres.was_committed(&proof)? {
                     return Ok(done);
                 }
-                self.unanswered = Some((done, written));
-                Err(lost())
+                self.unanswered = Some((done, proof));
+                Err(commit_lost())
             }
         }
     }
 
-    /// The end of the last run. One that failed may have come upon the work of
-    /// the transaction before.
-    pub(super) fn end(self, done: Done<T>) -> Done<T> {
+    /// Returns the final result. If the last run failed, the commit before may have
+    /// succeeded after all.
+    pub(super) fn resolve(self, done: TxResult<T>) -> TxResult<T> {
         match (done, self.unanswered) {
-            (Err(_), Some((done, written))) if self.postgres.finds(&written)? => Ok(done),
+            (Err(_), Some((done, proof))) if self.postgres.was_committed(&proof)? => Ok(done),
             (done, _) => done,
         }
     }
 }
 
-fn lost() -> Interrupted {
-    Interrupted::Again("the connection to the database ended at a commit, and nothing was changed".to_owned())
+/// The conflict after a commit that was not found.
+fn commit_lost() -> TxError {
+    TxError::Conflict("the connection to the database ended at a commit, and nothing was changed".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Snapshots in the journal, encrypted if there is a key.
+//! Encryption of the snapshots in the journal.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
 
-/// The first byte of a snapshot.
+/// The first byte of a plain snapshot.
 const PLAIN: u8 = 0;
-/// A snapshot in XChaCha20-Poly1305: the key's id (8 bytes), the nonce (24), the
-/// text with its tag. The entry's id is authenticated with it, so that no
-/// snapshot can be passed off as another's.
+/// The first byte of a snapshot that is encrypted with XChaCha20-Poly1305. The key's id
+/// (8 bytes), the nonce (24) and the ciphertext with its tag follow. The entry's id is
+/// authenticated too, so that snapshots cannot be exchanged between entries.
 const SEALED: u8 = 1;
 const KEY_ID: usize = 8;
 const NONCE: usize = 24;
@@ -24,25 +24,25 @@ pub struct SealKey {
     id: [u8; KEY_ID],
 }
 
-/// Why a file is no key.
+/// The reason why a key file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{file}: it cannot be read: {error}")]
     Unreadable {
         /// The file.
         file: String,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
-    /// It does not hold 32 bytes in hexadecimal.
+    /// The file does not contain 64 hexadecimal digits.
     #[error("{file}: expected 64 hexadecimal digits; `openssl rand -hex 32 > {file}` makes a key")]
     NoKey {
         /// The file.
         file: String,
     },
-    /// Others may read it.
-    #[error("{file}: other users of this machine may read it; `chmod 600 {file}` mends that")]
+    /// Other users may read the file.
+    #[error("{file}: other users of this machine may read it; `chmod 600 {file}` corrects that")]
     Open {
         /// The file.
         file: String,
@@ -56,11 +56,11 @@ impl std::fmt::Debug for SealKey {
 }
 
 impl SealKey {
-    /// Reads a key file: 64 hexadecimal digits, for its owner's eyes only.
+    /// Reads a key file: 64 hexadecimal digits, which only its owner may read.
     ///
     /// # Errors
     ///
-    /// When it is none.
+    /// If the file cannot be read, is readable by others, or contains no key.
     pub fn read(file: &Path) -> Result<Self, KeyError> {
         let name = || file.display().to_string();
         let unreadable = |error| KeyError::Unreadable { file: name(), error };
@@ -76,7 +76,7 @@ impl SealKey {
         Ok(Self::from_bytes(&bytes))
     }
 
-    /// The key of these bytes.
+    /// Creates a key from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
         let digest = Sha256::digest(bytes);
@@ -86,7 +86,7 @@ impl SealKey {
     }
 }
 
-/// Closes and opens snapshots.
+/// Seals and unseals snapshots. Without a key, sealed snapshots are plain.
 #[derive(Debug, Clone)]
 pub(in crate::directory) struct Seal {
     pub(in crate::directory) key: Option<SealKey>,
@@ -94,15 +94,17 @@ pub(in crate::directory) struct Seal {
     pub(in crate::directory) ambient: Ambient,
 }
 
-/// What was in a snapshot.
-pub(super) enum Opened {
+/// An unsealed snapshot.
+pub(super) enum Unsealed {
+    /// The plain text.
     Text(Vec<u8>),
-    /// It is encrypted with another key, of this id.
+    /// The snapshot is encrypted with another key. Holds the key's id.
     OtherKey(String),
 }
 
 impl Seal {
-    pub(super) fn close(&self, text: Vec<u8>, entry: &str) -> Result<Vec<u8>, String> {
+    /// Seals the snapshot of an entry.
+    pub(super) fn seal(&self, text: Vec<u8>, entry: &str) -> Result<Vec<u8>, String> {
         let Some(key) = &self.key else {
             let mut plain = text;
             plain.insert(0, PLAIN);
@@ -117,21 +119,22 @@ impl Seal {
         Ok([&[SEALED][..], &key.id, &nonce, &sealed].concat())
     }
 
-    pub(super) fn open(&self, bytes: &[u8], entry: &str) -> Result<Opened, String> {
+    /// Unseals the snapshot of an entry.
+    pub(super) fn unseal(&self, bytes: &[u8], entry: &str) -> Result<Unsealed, String> {
         let sealed = match bytes {
-            [PLAIN, text @ ..] => return Ok(Opened::Text(text.to_vec())),
+            [PLAIN, text @ ..] => return Ok(Unsealed::Text(text.to_vec())),
             [SEALED, sealed @ ..] if sealed.len() > KEY_ID + NONCE => sealed,
             _ => return Err("it has no known form".to_owned()),
         };
         let (id, sealed) = sealed.split_at(KEY_ID);
         let Some(key) = self.key.as_ref().filter(|key| key.id == id) else {
-            return Ok(Opened::OtherKey(hexadecimal(id)));
+            return Ok(Unsealed::OtherKey(hexadecimal(id)));
         };
         let (nonce, sealed) = sealed.split_at(NONCE);
         let nonce = XNonce::try_from(nonce).map_err(|_| "it is cut short".to_owned())?;
         key.cipher
             .decrypt(&nonce, Payload { msg: sealed, aad: entry.as_bytes() })
-            .map(Opened::Text)
+            .map(Unsealed::Text)
             .map_err(|_| "it was tampered with, or belongs to another entry".to_owned())
     }
 }
@@ -153,7 +156,7 @@ fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Opened, Seal, SealKey};
+    use super::{Seal, SealKey, Unsealed};
     use crate::ambient::Ambient;
 
     fn seal(byte: u8) -> Seal {
@@ -167,31 +170,31 @@ mod tests {
     #[test]
     fn no_nonce_is_drawn_twice() {
         let seal = seal(1);
-        assert_ne!(seal.close(b"secret".to_vec(), "entry"), seal.close(b"secret".to_vec(), "entry"));
+        assert_ne!(seal.seal(b"secret".to_vec(), "entry"), seal.seal(b"secret".to_vec(), "entry"));
     }
 
     #[test]
     fn what_is_sealed_opens_with_its_key_and_for_its_entry_only() {
-        let sealed = seal(1).close(b"secret".to_vec(), "entry").unwrap();
+        let sealed = seal(1).seal(b"secret".to_vec(), "entry").unwrap();
         assert!(!sealed.windows(6).any(|bytes| bytes == b"secret"));
-        assert!(matches!(seal(1).open(&sealed, "entry"), Ok(Opened::Text(text)) if text == b"secret"));
-        assert!(matches!(seal(2).open(&sealed, "entry"), Ok(Opened::OtherKey(id)) if id.len() == 16));
-        assert!(matches!(unsealed().open(&sealed, "entry"), Ok(Opened::OtherKey(_))));
-        assert!(seal(1).open(&sealed, "other").is_err());
+        assert!(matches!(seal(1).unseal(&sealed, "entry"), Ok(Unsealed::Text(text)) if text == b"secret"));
+        assert!(matches!(seal(2).unseal(&sealed, "entry"), Ok(Unsealed::OtherKey(id)) if id.len() == 16));
+        assert!(matches!(unsealed().unseal(&sealed, "entry"), Ok(Unsealed::OtherKey(_))));
+        assert!(seal(1).unseal(&sealed, "other").is_err());
         for n in 9..sealed.len() {
             let mut tampered = sealed.clone();
             tampered[n] ^= 1;
-            assert!(seal(1).open(&tampered, "entry").is_err());
+            assert!(seal(1).unseal(&tampered, "entry").is_err());
         }
     }
 
     #[test]
     fn what_was_not_sealed_opens_with_and_without_a_key() {
-        let plain = unsealed().close(b"text".to_vec(), "entry").unwrap();
+        let plain = unsealed().seal(b"text".to_vec(), "entry").unwrap();
         for seal in [unsealed(), seal(1)] {
-            assert!(matches!(seal.open(&plain, "entry"), Ok(Opened::Text(text)) if text == b"text"));
+            assert!(matches!(seal.unseal(&plain, "entry"), Ok(Unsealed::Text(text)) if text == b"text"));
         }
-        assert!(seal(1).open(&[], "entry").is_err());
-        assert!(seal(1).open(&[1, 2, 3], "entry").is_err());
+        assert!(seal(1).unseal(&[], "entry").is_err());
+        assert!(seal(1).unseal(&[1, 2, 3], "entry").is_err());
     }
 }

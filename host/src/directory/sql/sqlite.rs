@@ -1,4 +1,4 @@
-//! SQLite: one file, one writer, many readers.
+//! A directory in an SQLite file, with one writer and many readers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,35 +6,36 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{ErrorCode, ToSql, params_from_iter};
+use rusqlite::{ToSql, params_from_iter};
 
 use super::connection::{Connection, Param, Row};
-use super::entry_row::go_on_behind;
 use super::group_commit::GroupCommit;
-use super::in_place::InPlace;
+use super::journal_rows::advance_past_entries;
 use super::login_counts::{self, Counts, LoginCounts};
-use super::migrations::{Migrate, Unopened};
+use super::migrations::{Migrate, OpenFailure};
+use super::open_files::OpenFiles;
 use super::rows::Rows;
 use super::seal::Seal;
-use super::sqlite_file::{self, Access, Opened};
-use crate::directory::PoolState;
-use crate::directory::open::OpenError;
-use crate::directory::records::{Done, Durability, Interrupted, Logins, Records};
+use super::sqlite_error::{BUSY, describe, sqlite_error};
+use super::sqlite_file::{self, Access, OpenedFile};
+use crate::directory::open_error::OpenError;
+use crate::directory::records::{Logins, Records, TxError, TxResult};
+use crate::directory::state::PoolState;
+use crate::directory::store::Durability;
 use crate::model::ApiError;
 
-/// How long a transaction waits: for others of this process, and for a writer of
-/// another.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
-/// Connections that read at a time.
+/// The maximum of connections that read.
 const READERS: u32 = 16;
-/// How often a moment is looked for at which nobody writes counts down.
+/// The number of attempts to begin a snapshot while no counts are being written.
 const ATTEMPTS: u32 = 50;
-/// Pages that a reader keeps, in KiB.
+/// The page cache of a reader, in KiB.
 const READER_CACHE: i64 = 8 << 10;
 
+/// A directory in an SQLite file.
 pub(super) struct Sqlite {
     file: Arc<File>,
-    /// Writes down what was counted. None once it is ended.
+    /// The thread that writes counted logins. None once it has ended, or if the file is
+    /// read-only.
     counter: Option<JoinHandle<()>>,
 }
 
@@ -43,34 +44,40 @@ struct File {
     writer: GroupCommit,
     counts: LoginCounts,
     seal: Seal,
-    files: Arc<InPlace>,
+    files: Arc<OpenFiles>,
     access: Access,
 }
 
 impl Sqlite {
+    /// Opens a file.
     pub(super) fn open(file: &Path, seal: Seal, create: bool, mode: Migrate<'_>) -> Result<Self, OpenError> {
         let place = format!("sqlite:{}", file.display());
         let unusable = |why: String| OpenError::Unusable { place: place.clone(), why };
-        // A pipe would be waited for without end.
+        // Opening a pipe would block forever.
         if std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Unopened::Mistaken("this is no file".to_owned()).at(&place));
+            return Err(
+                OpenFailure::NotADirectory("this is not a regular file".to_owned()).with_place(&place)
+            );
         }
         if !file.exists() {
             if !create {
-                return Err(Unopened::Mistaken("there is no such file".to_owned()).at(&place));
+                return Err(OpenFailure::NotADirectory("there is no such file".to_owned()).with_place(&place));
             }
-            make(file).map_err(|error| match error.kind() {
+            create_file(file).map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => {
-                    Unopened::Mistaken("there is no such folder for it".to_owned()).at(&place)
+                    OpenFailure::NotADirectory("there is no such folder for it".to_owned()).with_place(&place)
                 }
                 _ => unusable(format!("it cannot be made: {error}")),
             })?;
         }
-        let opened =
-            if mode.is_no() { sqlite_file::to_read(file) } else { sqlite_file::to_write(file, mode) };
-        let Opened { mut connection, access } = opened.map_err(|why| why.at(&place))?;
-        go_on_behind(&mut connection, &seal.ambient).map_err(unusable)?;
-        let files = Arc::new(InPlace::of(file, &connection, access, &seal.ambient).map_err(unusable)?);
+        let opened = if mode.is_no() {
+            sqlite_file::open_to_read(file)
+        } else {
+            sqlite_file::open_to_write(file, mode)
+        };
+        let OpenedFile { mut connection, access } = opened.map_err(|why| why.with_place(&place))?;
+        advance_past_entries(&mut connection, &seal.ambient).map_err(unusable)?;
+        let files = Arc::new(OpenFiles::new(file, &connection, access, &seal.ambient).map_err(unusable)?);
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
             .min_idle(Some(0))
@@ -88,7 +95,7 @@ impl Sqlite {
         let counting = file.clone();
         let counter = std::thread::Builder::new().name("login counts".to_owned()).spawn(move || {
             while counting.counts.wait() {
-                // What cannot be written down now, the next transaction does.
+                // If this fails, the next transaction writes the counts.
                 let _ = counting.write(Durability::Process, &mut |_| Ok(()));
             }
         });
@@ -96,31 +103,34 @@ impl Sqlite {
         Ok(Self { file, counter: Some(counter) })
     }
 
-    pub(super) fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
-        self.file.read(what)
+    /// Runs a transaction that only reads.
+    pub(super) fn read<T>(&self, work: &mut impl FnMut(&mut dyn Records) -> TxResult<T>) -> TxResult<T> {
+        self.file.read(work)
     }
 
-    /// Reads everything as it is at one moment, beside whoever writes.
-    pub(super) fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
-        self.file.snapshot(what)
+    /// Runs a read on a consistent snapshot, without blocking writers.
+    pub(super) fn snapshot<T>(&self, work: impl FnOnce(&mut dyn Records) -> TxResult<T>) -> TxResult<T> {
+        self.file.snapshot(work)
     }
 
+    /// Runs a transaction that writes.
     pub(super) fn write<T>(
         &self,
         durability: Durability,
-        what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
-    ) -> Done<T> {
-        self.file.write(durability, what)
+        work: &mut impl FnMut(&mut dyn Records) -> TxResult<T>,
+    ) -> TxResult<T> {
+        self.file.write(durability, work)
     }
 
+    /// Returns the state of the connections that read.
     pub(super) fn pool_state(&self) -> PoolState {
         let state = self.file.readers.state();
         PoolState { open: state.connections, idle: state.idle_connections, limit: READERS }
     }
 
-    /// False if there is no such user.
-    pub(super) fn count_login(&self, user_id: &str, login: Logins) -> Done<bool> {
-        self.file.refuse_to_read_only()?;
+    /// Counts a login. Returns false if there is no such user.
+    pub(super) fn count_login(&self, user_id: &str, login: Logins) -> TxResult<bool> {
+        self.file.refuse_if_read_only()?;
         let is_there =
             self.file.counts.knows(user_id) || self.read(&mut |records| records.is_user(user_id))?;
         if is_there {
@@ -142,63 +152,62 @@ impl Drop for Sqlite {
         if !self.file.counts.is_empty() {
             let _ = self.file.write(Durability::Process, &mut |_| Ok(()));
         }
-        // The last connection writes the log into the file by itself. A reader that is
-        // closed on another thread may be the last, and the process end before.
+        // The last connection to close writes the log into the file. That may be a reader on
+        // another thread, and the process may end before it closes.
         self.file.writer.write_log_back();
     }
 }
 
 impl File {
-    fn read<T>(&self, what: &mut impl FnMut(&mut dyn Records) -> Done<T>) -> Done<T> {
+    fn read<T>(&self, work: &mut impl FnMut(&mut dyn Records) -> TxResult<T>) -> TxResult<T> {
         let mut reader = self.reader()?;
-        let done = what(&mut Rows { pending: Some(&self.counts), ..Rows::new(&mut *reader, &self.seal) });
-        self.still_in_place()?;
+        let done = work(&mut Rows { pending: Some(&self.counts), ..Rows::new(&mut *reader, &self.seal) });
+        self.check_snapshot_files()?;
         done
     }
 
-    fn reader(&self) -> Done<r2d2::PooledConnection<Readers>> {
-        self.files.check_now_and_then().map_err(ApiError::Unavailable)?;
-        self.still_in_place()?;
+    fn reader(&self) -> TxResult<r2d2::PooledConnection<Readers>> {
+        self.files.check_before_read().map_err(ApiError::Unavailable)?;
+        self.check_snapshot_files()?;
         self.readers.get().map_err(|error| {
             ApiError::Unavailable(format!("no connection to the database file: {error}")).into()
         })
     }
 
-    /// Where the file is read as one that does not change, somebody may have begun
-    /// to write it.
-    fn still_in_place(&self) -> Done<()> {
+    /// Fails if a file that is read without locks is being written by another program.
+    fn check_snapshot_files(&self) -> TxResult<()> {
         if self.access == Access::Snapshot {
-            self.files.check_names().map_err(ApiError::Unavailable)?;
+            self.files.check_paths().map_err(ApiError::Unavailable)?;
         }
         Ok(())
     }
 
-    fn snapshot<T>(&self, what: impl FnOnce(&mut dyn Records) -> Done<T>) -> Done<T> {
+    fn snapshot<T>(&self, work: impl FnOnce(&mut dyn Records) -> TxResult<T>) -> TxResult<T> {
         let mut reader = self.reader()?;
         let counts = self.begin_snapshot(&reader)?;
-        let done = what(&mut Rows { pending: Some(&counts), ..Rows::new(&mut *reader, &self.seal) });
-        // If this fails, the connection is thrown away.
+        let done = work(&mut Rows { pending: Some(&counts), ..Rows::new(&mut *reader, &self.seal) });
+        // If this fails, the pool discards the connection.
         let _ = reader.execute_batch("ROLLBACK");
-        self.still_in_place()?;
+        self.check_snapshot_files()?;
         done
     }
 
-    /// Begins a transaction that reads. Returns the logins that were counted by that
-    /// moment and that it does not see: neither any of them twice, nor, but where
-    /// others keep writing them down, any left out.
-    fn begin_snapshot(&self, reader: &rusqlite::Connection) -> Done<LoginCounts> {
+    /// Begins a read transaction. Returns the logins that were counted by then but that it
+    /// does not see. None of them is counted twice, and none is missing unless other
+    /// transactions keep writing counts.
+    fn begin_snapshot(&self, reader: &rusqlite::Connection) -> TxResult<LoginCounts> {
         for attempt in 1.. {
-            let moment = self.counts.moment();
-            // The first reading settles what the transaction sees.
-            reader.execute_batch("BEGIN; SELECT 1 FROM users LIMIT 1").map_err(interrupted)?;
-            let is_pending = self.counts.is_pending_still(&moment);
-            if is_pending && (moment.is_quiet() || attempt >= ATTEMPTS) {
-                return Ok(moment.into());
+            let pending = self.counts.snapshot();
+            // The first read fixes the snapshot of the transaction.
+            reader.execute_batch("BEGIN; SELECT 1 FROM users LIMIT 1").map_err(sqlite_error)?;
+            let is_pending = self.counts.is_pending_still(&pending);
+            if is_pending && (pending.is_quiet() || attempt >= ATTEMPTS) {
+                return Ok(pending.into());
             }
             if attempt >= 2 * ATTEMPTS {
                 break;
             }
-            reader.execute_batch("ROLLBACK").map_err(interrupted)?;
+            reader.execute_batch("ROLLBACK").map_err(sqlite_error)?;
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(LoginCounts::default())
@@ -207,18 +216,18 @@ impl File {
     fn write<T>(
         &self,
         durability: Durability,
-        what: &mut impl FnMut(&mut dyn Records) -> Done<T>,
-    ) -> Done<T> {
-        self.refuse_to_read_only()?;
+        work: &mut impl FnMut(&mut dyn Records) -> TxResult<T>,
+    ) -> TxResult<T> {
+        self.refuse_if_read_only()?;
         let mut counts = Counts::new();
         let done = self.writer.run(durability, |connection| {
             let rows = &mut Rows::new(connection, &self.seal);
             counts = self.counts.take();
             login_counts::write(rows, &counts)?;
-            what(rows)
+            work(rows)
         });
         match &done {
-            Ok(_) => self.counts.written(&counts),
+            Ok(_) => self.counts.confirm_written(&counts),
             Err(_) => self.counts.put_back(counts),
         }
         done
@@ -226,7 +235,8 @@ impl File {
 }
 
 impl File {
-    fn refuse_to_read_only(&self) -> Done<()> {
+    /// Fails if the file was opened for reading only.
+    fn refuse_if_read_only(&self) -> TxResult<()> {
         match self.access {
             Access::Write => Ok(()),
             Access::Read | Access::Snapshot => {
@@ -237,31 +247,31 @@ impl File {
     }
 }
 
-/// An empty file that only its owner may read.
-fn make(file: &Path) -> std::io::Result<()> {
+/// Creates an empty file that only its owner may read.
+fn create_file(file: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(file) {
-        // Another process was faster.
+        // Another process has just created it.
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        made => made.map(drop),
+        created => created.map(drop),
     }
 }
 
-/// The reason that there is no connection to read with.
+/// The reason why a connection for reading failed.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error("{0}")]
     NotInPlace(String),
-    #[error("{}", words(.0))]
+    #[error("{}", describe(.0))]
     Sqlite(#[from] rusqlite::Error),
 }
 
 struct Readers {
     file: PathBuf,
-    files: Arc<InPlace>,
+    files: Arc<OpenFiles>,
     access: Access,
 }
 
@@ -270,11 +280,11 @@ impl r2d2::ManageConnection for Readers {
     type Error = Unreadable;
 
     fn connect(&self) -> Result<rusqlite::Connection, Unreadable> {
-        // By a name that leads elsewhere, another database would be read.
-        self.files.check_names().map_err(Unreadable::NotInPlace)?;
+        // If the path leads to another file now, another database would be read.
+        self.files.check_paths().map_err(Unreadable::NotInPlace)?;
         let connection = sqlite_file::connect(&self.file, self.access)?;
-        sqlite_file::keep_pages(&connection, READER_CACHE)?;
-        self.files.check_names().map_err(Unreadable::NotInPlace)?;
+        sqlite_file::set_cache_size(&connection, READER_CACHE)?;
+        self.files.check_paths().map_err(Unreadable::NotInPlace)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
@@ -284,7 +294,7 @@ impl r2d2::ManageConnection for Readers {
     }
 
     fn has_broken(&self, connection: &mut rusqlite::Connection) -> bool {
-        // One whose snapshot was not ended sees the past for ever.
+        // A connection with an open snapshot never sees later changes.
         !connection.is_autocommit()
     }
 }
@@ -301,9 +311,9 @@ impl ToSql for Param<'_> {
 }
 
 impl Connection for rusqlite::Connection {
-    fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> Done<u64> {
-        let mut statement = self.prepare_cached(statement).map_err(interrupted)?;
-        let changed = statement.execute(params_from_iter(params)).map_err(interrupted)?;
+    fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<u64> {
+        let mut statement = self.prepare_cached(statement).map_err(sqlite_error)?;
+        let changed = statement.execute(params_from_iter(params)).map_err(sqlite_error)?;
         Ok(changed as u64)
     }
 
@@ -311,11 +321,11 @@ impl Connection for rusqlite::Connection {
         &mut self,
         statement: &'static str,
         params: &[Param<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Done<()>,
-    ) -> Done<()> {
-        let mut statement = self.prepare_cached(statement).map_err(interrupted)?;
-        let mut rows = statement.query(params_from_iter(params)).map_err(interrupted)?;
-        while let Some(row) = rows.next().map_err(interrupted)? {
+        each: &mut dyn FnMut(&dyn Row) -> TxResult<()>,
+    ) -> TxResult<()> {
+        let mut statement = self.prepare_cached(statement).map_err(sqlite_error)?;
+        let mut rows = statement.query(params_from_iter(params)).map_err(sqlite_error)?;
+        while let Some(row) = rows.next().map_err(sqlite_error)? {
             each(row)?;
         }
         Ok(())
@@ -323,50 +333,22 @@ impl Connection for rusqlite::Connection {
 }
 
 impl Row for rusqlite::Row<'_> {
-    fn text(&self, column: usize) -> Done<Option<&str>> {
-        let held = self.get_ref(column).map_err(interrupted)?;
+    fn text(&self, column: usize) -> TxResult<Option<&str>> {
+        let held = self.get_ref(column).map_err(sqlite_error)?;
         held.as_str_or_null().map_err(unreadable)
     }
 
-    fn int(&self, column: usize) -> Done<Option<i64>> {
-        self.get(column).map_err(interrupted)
+    fn int(&self, column: usize) -> TxResult<Option<i64>> {
+        self.get(column).map_err(sqlite_error)
     }
 
-    fn bytes(&self, column: usize) -> Done<Option<&[u8]>> {
-        let held = self.get_ref(column).map_err(interrupted)?;
+    fn bytes(&self, column: usize) -> TxResult<Option<&[u8]>> {
+        let held = self.get_ref(column).map_err(sqlite_error)?;
         held.as_blob_or_null().map_err(unreadable)
     }
 }
 
-/// Any column may hold anything in SQLite.
-fn unreadable(error: rusqlite::types::FromSqlError) -> Interrupted {
+/// The error for a value of an unexpected type: SQLite does not enforce column types.
+fn unreadable(error: rusqlite::types::FromSqlError) -> TxError {
     ApiError::Other(format!("the database holds a value that cannot be read: {error}")).into()
-}
-
-/// An error of SQLite's, as the directory answers it.
-pub(super) fn interrupted(error: rusqlite::Error) -> Interrupted {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => busy(),
-        _ => ApiError::Unavailable(words(&error)).into(),
-    }
-}
-
-/// It has been waited for, five seconds in all.
-pub(super) fn busy() -> Interrupted {
-    ApiError::Unavailable("another process keeps writing to the database; nothing was changed".to_owned())
-        .into()
-}
-
-pub(super) fn words(error: &rusqlite::Error) -> String {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full; nothing was changed".to_owned(),
-        Some(ErrorCode::ReadOnly) => "the database file is read-only; nothing was changed".to_owned(),
-        Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
-            "the database file, or its folder, may not be opened".to_owned()
-        }
-        Some(ErrorCode::NotADatabase) => "this is not an SQLite database".to_owned(),
-        Some(ErrorCode::DatabaseCorrupt) => "the database file is damaged".to_owned(),
-        Some(ErrorCode::SystemIoFailure) => format!("the database file cannot be read or written: {error}"),
-        _ => error.to_string(),
-    }
 }

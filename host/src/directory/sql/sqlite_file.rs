@@ -1,4 +1,4 @@
-//! Opening an SQLite file: to write, or to read and leave it as it is.
+//! Opening an SQLite file for writing, or for reading without changing it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,95 +6,97 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::backup;
-use super::migrations::{Database, Migrate, Unopened, from_to, migrate};
-use super::sqlite::{BUSY, words};
+use super::migrations::{Database, Migrate, OpenFailure, from_to, migrate};
+use super::sqlite_error::{BUSY, describe};
 
-/// `LIGA`: what the header of a file says that this program has made.
+/// `LIGA`: the application id in the header of this program's files.
 const APPLICATION_ID: i32 = 0x4c49_4741;
-/// Pages that the writer keeps, in KiB.
+/// The page cache of the writer, in KiB.
 const WRITER_CACHE: i64 = 64 << 10;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// To read and to write.
+    /// For reading and writing.
     Write,
-    /// To read, beside others who may write.
+    /// For reading, while other programs may write.
     Read,
-    /// To read what nobody has open to write: no locks are taken, and no log is made,
-    /// which could be nobody else's.
+    /// For reading a file that no program has open for writing. No locks are taken and no
+    /// log is created, so that no foreign file appears beside it.
     Snapshot,
 }
 
-pub(super) struct Opened {
+/// A file that was opened.
+pub(super) struct OpenedFile {
     pub(super) connection: Connection,
     pub(super) access: Access,
 }
 
-/// Opens a file to read it, and changes nothing.
+/// Opens a file for reading, without changing it.
 ///
 /// # Errors
 ///
-/// When it cannot be read, is of another version or another program's, in words.
-pub(super) fn to_read(file: &Path) -> Result<Opened, Unopened> {
+/// If it cannot be read, has another version, or belongs to another program.
+pub(super) fn open_to_read(file: &Path) -> Result<OpenedFile, OpenFailure> {
     let access = if has_log(file) { Access::Read } else { Access::Snapshot };
-    let mut connection = looked_at(file, access).map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if access == Access::Read => Unopened::Now(format!(
+    let mut connection = connect_and_read(file, access).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) if access == Access::Read => OpenFailure::Unusable(format!(
             "{file}-wal has changes that are not in the file yet, and can be read only where files may be made; copy \
              {file} and {file}-wal elsewhere and read the copy, or let the program that has written it end",
             file = file.display()
         )),
-        _ => unopened(&error),
+        _ => open_failure(&error),
     })?;
     refuse_others(&connection)?;
     migrate(&mut connection, Migrate::No)?;
-    Ok(Opened { connection, access })
+    Ok(OpenedFile { connection, access })
 }
 
-/// Opens a file to write, brings it to this program's version, and leaves those of
-/// other programs as they are.
+/// Opens a file for writing, and migrates it to this program's version. Does not change
+/// files of other programs.
 ///
 /// # Errors
 ///
-/// When it cannot be written, is newer or another program's, in words.
-pub(super) fn to_write(file: &Path, mode: Migrate<'_>) -> Result<Opened, Unopened> {
-    let said = |error: rusqlite::Error| unopened(&error);
+/// If it cannot be written, is newer, or belongs to another program.
+pub(super) fn open_to_write(file: &Path, mode: Migrate<'_>) -> Result<OpenedFile, OpenFailure> {
+    let failed = |error: rusqlite::Error| open_failure(&error);
     let access = Access::Write;
-    let mut connection = connect(file, access).map_err(said)?;
-    // Until it is known to be a directory, not even its log is written back.
-    no_checkpoint(&connection, true).map_err(said)?;
+    let mut connection = connect(file, access).map_err(failed)?;
+    // Before the file is known to be a directory, not even its log is written back.
+    disable_checkpoint_on_close(&connection, true).map_err(failed)?;
     refuse_others(&connection)?;
     super::migrations::refuse_others(&mut connection)?;
-    no_checkpoint(&connection, false).map_err(said)?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(said)?;
-    keep_pages(&connection, WRITER_CACHE).map_err(said)?;
-    // 16 MiB of log before it is written into the tables: four times SQLite's
-    // default, so that the pages of one import are written fewer times.
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000).map_err(said)?;
-    check_writable(&connection).map_err(said)?;
+    disable_checkpoint_on_close(&connection, false).map_err(failed)?;
+    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+    set_cache_size(&connection, WRITER_CACHE).map_err(failed)?;
+    // Checkpoints after 16 MiB of log, four times SQLite's default, so that an import
+    // writes its pages fewer times.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000).map_err(failed)?;
+    check_writable(&connection).map_err(failed)?;
     migrate(&mut connection, mode)?;
-    if application_id(&connection).map_err(said)? == 0 {
-        connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(said)?;
+    if application_id(&connection).map_err(failed)? == 0 {
+        connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     }
-    Ok(Opened { connection, access })
+    Ok(OpenedFile { connection, access })
 }
 
-fn unopened(error: &rusqlite::Error) -> Unopened {
-    let why = words(error);
+/// Converts an error of SQLite.
+fn open_failure(error: &rusqlite::Error) -> OpenFailure {
+    let why = describe(error);
     if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
-        return Unopened::Mistaken(why);
+        return OpenFailure::NotADirectory(why);
     }
-    Unopened::Now(why)
+    OpenFailure::Unusable(why)
 }
 
-/// A connection that has read something.
-fn looked_at(file: &Path, access: Access) -> rusqlite::Result<Connection> {
+/// Opens a connection, and checks that it can read.
+fn connect_and_read(file: &Path, access: Access) -> rusqlite::Result<Connection> {
     let connection = connect(file, access)?;
     connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))?;
     Ok(connection)
 }
 
-/// Opens a connection, and writes nothing.
+/// Opens a connection, without writing.
 pub(super) fn connect(file: &Path, access: Access) -> rusqlite::Result<Connection> {
     let threads = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match access {
@@ -102,31 +104,32 @@ pub(super) fn connect(file: &Path, access: Access) -> rusqlite::Result<Connectio
         Access::Read => Connection::open_with_flags(file, threads | OpenFlags::SQLITE_OPEN_READ_ONLY)?,
         Access::Snapshot => {
             let flags = threads | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(immutable(file), flags)?
+            Connection::open_with_flags(immutable_uri(file), flags)?
         }
     };
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Otherwise each other value for a parameter has the statement planned
-    // anew, which takes as long as the look-up itself.
+    // Otherwise SQLite plans a statement again for different parameters, which takes as
+    // long as the look-up itself.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 
-pub(super) fn keep_pages(connection: &Connection, kib: i64) -> rusqlite::Result<()> {
+/// Sets the size of the page cache.
+pub(super) fn set_cache_size(connection: &Connection, kib: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cache_size", -kib)
 }
 
-/// The file as a URI that says that nobody changes it.
-fn immutable(file: &Path) -> String {
+/// Returns the URI of a file that does not change.
+fn immutable_uri(file: &Path) -> String {
     let path = file.to_string_lossy();
     let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    // `//` would begin the name of a machine.
+    // A leading `//` would be read as the name of a host.
     let path = if path.starts_with("//") { format!("//{path}") } else { path };
     format!("file:{path}?immutable=1")
 }
 
-/// Whether somebody has the file open to write, or did not come to its end.
+/// Returns whether a program has the file open for writing, or was killed while it had.
 fn has_log(file: &Path) -> bool {
     let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     ["-wal", "-shm", "-journal"].iter().any(|end| {
@@ -136,26 +139,29 @@ fn has_log(file: &Path) -> bool {
     })
 }
 
-fn no_checkpoint(connection: &Connection, none: bool) -> rusqlite::Result<()> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, none).map(drop)
+/// Sets whether closing the connection leaves the log as it is.
+fn disable_checkpoint_on_close(connection: &Connection, disabled: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, disabled).map(drop)
 }
 
+/// Returns the application id in the file's header.
 fn application_id(connection: &Connection) -> rusqlite::Result<i32> {
     connection.query_row("PRAGMA application_id", [], |row| row.get(0))
 }
 
-/// Files of programs that say in the header whose they are.
-fn refuse_others(connection: &Connection) -> Result<(), Unopened> {
-    match application_id(connection).map_err(|error| unopened(&error))? {
+/// Fails if the file's header has the application id of another program.
+fn refuse_others(connection: &Connection) -> Result<(), OpenFailure> {
+    match application_id(connection).map_err(|error| open_failure(&error))? {
         0 | APPLICATION_ID => Ok(()),
-        other => Err(Unopened::Mistaken(format!(
+        other => Err(OpenFailure::NotADirectory(format!(
             "it is another program's database (its header has the application id {other:#010x}); {}",
             Connection::NOT_OURS
         ))),
     }
 }
 
-/// Told now rather than at the first login.
+/// Fails if the file cannot be written, so that this is reported now rather than at the
+/// first login.
 fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
 }
@@ -167,20 +173,20 @@ impl Database for Connection {
          substr(name, 1, 7) <> 'sqlite_' AND name <> 'refinery_schema_history' ORDER BY name";
     const NOT_OURS: &'static str = "name another file";
 
-    fn texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String> {
-        let said = |error: rusqlite::Error| words(&error);
-        let mut statement = self.prepare(statement).map_err(said)?;
+    fn query_texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String> {
+        let failed = |error: rusqlite::Error| describe(&error);
+        let mut statement = self.prepare(statement).map_err(failed)?;
         let columns = statement.column_count();
         let text = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Vec<String>> {
             (0..columns).map(|n| Ok(row.get::<_, Option<String>>(n)?.unwrap_or_default())).collect()
         };
-        let rows = statement.query_map([], text).map_err(said)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(said)
+        let rows = statement.query_map([], text).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
-    fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
+    fn prepare_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
         let file = self.path().unwrap_or_default().to_owned();
-        let copy = backup::copy_of(self, Path::new(&file), from)?;
+        let copy = backup::back_up(self, Path::new(&file), from)?;
         tell(&format!(
             "{}; a copy of before is {}. To go back: end every program that has the file open, remove {file}-wal and \
              {file}-shm, put the copy in the place of the file, and use the program of before. The copy holds users: remove it once it \

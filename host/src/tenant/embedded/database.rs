@@ -165,7 +165,7 @@ pub(crate) fn send_reset(
 
 /// The one identity of this database with this address, imported users' included.
 fn holder(tenant: &Tenant, connection: &Connection, email: &str) -> Result<Option<Credential>, ApiError> {
-    let mut holders = tenant.directory.holders(&connection.name, email)?.into_iter();
+    let mut holders = tenant.directory.find_holders(&connection.name, email)?.into_iter();
     // If two users have the address, the mail could not say which one it is for.
     Ok(holders.next().filter(|_| holders.next().is_none()))
 }

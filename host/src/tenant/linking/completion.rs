@@ -166,7 +166,7 @@ fn checked(primary: &Stored, secondary: &Stored, now: Timestamp) -> CheckedLink 
         primary_version: Some(primary.version),
         secondary_version: Some(secondary.version),
         provenance: Arc::new(Provenance {
-            evidence: Some(Evidence::by_will(&primary.user)),
+            evidence: Some(Evidence::from_request(&primary.user)),
             ..by_user(&primary.user.user_id)
         }),
         now,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, decide_login};
-use crate::directory::{ArrivalError, Stored, arrive, arrive_again};
+use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
 use crate::model::{
-    Answer, ApiError, Decision, Identity, LoginEvent, Step, Timestamp, User, Verification, mask_addresses,
+    ApiError, Decision, Identity, LoginEvent, Step, StepAnswer, Timestamp, User, Verification, mask_addresses,
 };
 use crate::policies::Policy;
 use crate::tenant::config::{Client, Connection};
@@ -24,7 +24,7 @@ pub(crate) struct Around<'a> {
     /// Whether somebody is there to be asked.
     pub(crate) interactive: bool,
     /// What came back after they were asked.
-    pub(crate) answer: Option<&'a Answer>,
+    pub(crate) answer: Option<&'a StepAnswer>,
 }
 
 /// What becomes of a login.
@@ -148,7 +148,7 @@ impl Tenant {
     pub(crate) fn log_in_known(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
-        match arrive_again(&*self.directory, self.event(proved, around, now), now) {
+        match arrive_existing(&*self.directory, self.event(proved, around, now), now) {
             Ok(Some(event)) => given_back(proved, self.decided_and_told(event, (proved, around), now)),
             Ok(None) | Err(ArrivalError::Directory(ApiError::Invalid(_))) => Err(NotLoggedIn::Gone),
             Err(error) => given_back(proved, Err(failed(error))),

@@ -154,7 +154,7 @@ fn linked_to(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, 
             primary_version: second.as_ref().map(|_| first.version),
             secondary_version: second.as_ref().map(|it| it.version),
             provenance: Arc::new(Provenance {
-                evidence: by_proof.then(|| Evidence::by_will(&first.user)),
+                evidence: by_proof.then(|| Evidence::from_request(&first.user)),
                 ..caller.provenance()
             }),
             now: tenant.ambient.now(),

@@ -92,7 +92,7 @@ impl<'a> ImportedUser<'a> {
             return Err(Fault::new("OBJECT_ADDITIONAL_PROPERTIES", message, ""));
         }
         fields.retain(|_, value| !value.is_null());
-        let hash = password_hash::take(&mut fields)
+        let hash = password_hash::take_hash(&mut fields)
             .map_err(|(field, why)| Fault::new("PASSWORD_HASH", why.replace('`', ""), field))?;
         let factors = factors(fields.remove("mfa_factors"))?;
         let id = match fields.remove("user_id") {

@@ -65,7 +65,7 @@ fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool
         limit: NEWEST,
         ..JournalQuery::default()
     })?;
-    Ok(entries.iter().any(|entry| entry.kind.parts() && began <= entry.place))
+    Ok(entries.iter().any(|entry| entry.kind.separates() && began <= entry.place))
 }
 
 /// Tokens that have linked, by their SHA-256: each links once.

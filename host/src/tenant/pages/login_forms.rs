@@ -9,7 +9,7 @@ use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
-use crate::model::{Answer, Identity, Proof, Step};
+use crate::model::{Identity, Proof, Step, StepAnswer};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::embedded::{database, passwordless};
 use crate::tenant::http::html;
@@ -191,13 +191,13 @@ impl<'a> Form<'a> {
             proved_at: second.at,
             methods: vec![second.method.to_owned()],
         };
-        let answer = Answer { step: question.step, proof: Some(proof), policy: Some(question.policy) };
+        let answer = StepAnswer { step: question.step, proof: Some(proof), policy: Some(question.policy) };
         // The second proof is the answer; where it comes to nothing, it is good again.
         let proved = Proved { by: second.by.clone(), ..question.proved };
         self.log_in(page, &proved, Some(&answer))
     }
 
-    fn log_in(mut self, page: Page, proved: &Proved, answer: Option<&Answer>) -> Response {
+    fn log_in(mut self, page: Page, proved: &Proved, answer: Option<&StepAnswer>) -> Response {
         let tenant = self.tenant();
         let authorization = &self.pending.authorization;
         let Some(client) = tenant.config.client(&authorization.client_id) else {
@@ -357,7 +357,7 @@ step!(
                 form.log_in(Page::Login, &question.proved, None)
             }
             Some(question) => {
-                let answer = Answer { step: question.step, proof: None, policy: Some(question.policy.clone()) };
+                let answer = StepAnswer { step: question.step, proof: None, policy: Some(question.policy.clone()) };
                 form.log_in(Page::Login, &question.proved, Some(&answer))
             }
         }

@@ -137,7 +137,7 @@ fn was_parted(tenant: &Tenant, user_id: &str) -> Result<bool, ApiError> {
         limit: 100,
         ..JournalQuery::default()
     })?;
-    Ok(entries.iter().any(|entry| entry.kind.parts()))
+    Ok(entries.iter().any(|entry| entry.kind.separates()))
 }
 
 /// The configuration's users and accounts as they are now, then others, without

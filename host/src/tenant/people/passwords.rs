@@ -108,7 +108,7 @@ impl Passwords {
             Ok(hash) if hash.algorithm.as_str().starts_with("argon2") => {
                 self.argon2.verify_password(password, &hash).is_ok()
             }
-            _ => Hash::read(hash).is_ok_and(|hash| hash.is_of(password)),
+            _ => Hash::parse(hash).is_ok_and(|hash| hash.matches(password)),
         }
     }
 

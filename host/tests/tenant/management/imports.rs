@@ -147,7 +147,7 @@ fn a_hash_that_cannot_be_checked_is_told() {
     let machine = Machine::of(&tenant);
     let bcrypt = "$2b$13$C9hB01.YxRSTcn/ZOOo4j.TW7xCKKFKBSF.C7E0xiUwumqIDqWUXG";
     let user = json!({ "email": "eve@example.com", "password_hash": bcrypt });
-    let words = "the hash is too dear: bcrypt up to a cost of 12 can be checked here, and this is 13";
+    let words = "the hash is too expensive: bcrypt up to a cost of 12 can be checked here, and this is 13";
     assert_eq!(fault(&machine, user.clone(), false), ("PASSWORD_HASH".to_owned(), words.to_owned()));
     let (_, errors) = imported(&machine, &json!([user]), &[]);
     assert!(!errors.to_string().contains(bcrypt), "{errors}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use decision_tests::{Login, log_in};
 use ligature_host::directory::{Administration, CheckedLink, Directory, Memory, Provenance, Unlink};
-use ligature_host::model::{Answer, Decision, LinkRequest, Outcome, Timestamp};
+use ligature_host::model::{Decision, LinkRequest, Outcome, StepAnswer, Timestamp};
 use link_policy::Policy;
 
 use crate::directory::{NOW, Older, directory, event, world};
@@ -196,7 +196,7 @@ impl Game {
         let login = Login { event: &event, answer: None, policy: &self.policy, now: now() };
         let outcome = log_in(&memory, login).expect("a login is decided");
         if let Decision::Suggest { step, .. } = outcome.decision {
-            let skipped = Answer { step, proof: None, policy: None };
+            let skipped = StepAnswer { step, proof: None, policy: None };
             log_in(&memory, Login { answer: Some(&skipped), ..login }).expect("a login goes on");
         }
         Played { world: world(&memory, before), outcome: Some(outcome) }

@@ -1,9 +1,8 @@
-//! Where a PostgreSQL server is and how it is reached: the URL, and libpq's
-//! environment variables for what the URL leaves out.
+//! The address of a PostgreSQL server: the URL, completed by libpq's environment variables.
 //!
-//! Names, values and precedence are libpq's
-//! (<https://www.postgresql.org/docs/current/libpq-envars.html>). The crate
-//! `postgres` reads the URL alone.
+//! Names, values and precedence are those of libpq
+//! (<https://www.postgresql.org/docs/current/libpq-envars.html>). The crate `postgres`
+//! reads only the URL.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -13,17 +12,17 @@ use postgres::config::{Host, SslMode, TargetSessionAttrs};
 use postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::passfile::{self, Login};
-use super::url::{Url, parameter};
-use crate::directory::open::OpenError;
+use super::passfile::{self, PasswordQuery};
+use super::url::{Url, parse_parameter};
+use crate::directory::open_error::OpenError;
 
-/// How long a connection may take to be made, over all hosts.
+/// The timeout of a connection attempt, over all hosts.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long sent data may stay unacknowledged.
+/// The time after which unacknowledged data closes a connection.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
-/// The variables that count, with the parameters that they stand for. `PGPORT`
-/// is beside them, because a host may have a port of its own.
+/// The environment variables, with the parameters that they set. `PGPORT` is handled
+/// separately, because each host may have its own port.
 const VARIABLES: [(&str, &str); 12] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
@@ -39,32 +38,36 @@ const VARIABLES: [(&str, &str); 12] = [
     ("PGLOADBALANCEHOSTS", "load_balance_hosts"),
 ];
 
-/// The value of an environment variable.
+/// A function that returns the value of an environment variable.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// A server, or several of which one takes changes.
+/// The address of a server, or of several of which one accepts changes.
 pub(super) struct Address {
     config: Config,
     tls: Option<MakeRustlsConnect>,
-    /// For messages: without user and password.
+    /// The address for messages, without user and password.
     pub(super) place: String,
 }
 
 impl Address {
+    /// Parses a URL, and completes it from the environment.
+    ///
     /// # Errors
     ///
-    /// When the URL or a variable cannot be understood, with its name, or when
-    /// TLS is needed and cannot be had.
+    /// If the URL or a variable is malformed, with its name, or if TLS is needed but no root
+    /// certificates exist.
     pub(super) fn new(url: &str, reads_only: bool, environment: Environment<'_>) -> Result<Self, OpenError> {
         let mut config = configure(url, reads_only, environment)?;
-        let place = place(&config);
-        let tls = tls(&mut config, &place)?;
+        let place = describe(&config);
+        let tls = tls_connector(&mut config, &place)?;
         Ok(Self { config, tls, place })
     }
 
+    /// Connects to the first server that can be used.
+    ///
     /// # Errors
     ///
-    /// When no server of it can be used.
+    /// If no server can be used.
     pub(super) fn connect(&self) -> Result<Client, postgres::Error> {
         match &self.tls {
             None => self.config.connect(NoTls),
@@ -73,42 +76,43 @@ impl Address {
     }
 }
 
+/// Derives the configuration.
 fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Result<Config, OpenError> {
-    // A variable that is empty counts as not set.
+    // An empty variable counts as unset.
     let value_of = |name: &str| environment(name).filter(|value| !value.is_empty());
     let url = Url::split(url)?;
     let ports = match value_of("PGPORT") {
-        Some(value) => understood("PGPORT", "port", &value)?.get_ports().to_vec(),
+        Some(value) => parse_variable("PGPORT", "port", &value)?.get_ports().to_vec(),
         None => Vec::new(),
     };
     let one = (ports.len() == 1).then(|| ports[0]);
     let mut config = url.config(|host| one.or_else(|| ports.get(host).copied()))?;
-    if !url.says("target_session_attrs") && !reads_only {
-        // The one of several servers that takes changes.
+    if !url.sets("target_session_attrs") && !reads_only {
+        // Selects the server that accepts changes, if there are several.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
-    // A URL that names a host is not led elsewhere by either of the two.
-    let says_host = url.says("host") || url.says("hostaddr");
+    // If the URL sets a host, neither variable may replace it.
+    let sets_host = url.sets("host") || url.sets("hostaddr");
     for (name, key) in VARIABLES {
-        let said = if key.starts_with("host") { says_host } else { url.says(key) };
-        if let Some(value) = value_of(name).filter(|_| !said) {
-            take(&mut config, key, &understood(name, key, &value)?);
+        let is_set = if key.starts_with("host") { sets_host } else { url.sets(key) };
+        if let Some(value) = value_of(name).filter(|_| !is_set) {
+            copy_parameter(&mut config, key, &parse_variable(name, key, &value)?);
         }
     }
     let hosts = config.get_hosts().len().max(config.get_hostaddrs().len());
     if hosts == 0 {
-        return Err(OpenError::NoLocation("the postgres URL names no host, nor does PGHOST".to_owned()));
+        return Err(OpenError::InvalidLocation("the postgres URL names no host, nor does PGHOST".to_owned()));
     }
     if config.get_ports().is_empty() {
         ports.iter().for_each(|port| _ = config.port(*port));
     }
     if config.get_ports().len() > 1 && config.get_ports().len() != hosts {
         let why = format!("{} ports are given for {hosts} hosts", config.get_ports().len());
-        return Err(OpenError::Mistaken { place: place(&config), why });
+        return Err(OpenError::NotADirectory { place: describe(&config), why });
     }
     if let Some(file) = value_of("PGPASSFILE").filter(|_| config.get_password().is_none()) {
-        let passwords = passfile::read(Path::new(&file))?;
-        if let Some(password) = password_of(&config, &passwords)? {
+        let passwords = passfile::read_file(Path::new(&file))?;
+        if let Some(password) = find_password(&config, &passwords)? {
             config.password(password);
         }
     }
@@ -119,33 +123,33 @@ fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Resul
         config.tcp_user_timeout(UNACKNOWLEDGED);
     }
     if config.get_connect_timeout().is_none() {
-        // One that does not answer leaves the others their time.
+        // A host that does not respond leaves time for the others.
         config.connect_timeout(CONNECT / u32::try_from(hosts).unwrap_or(u32::MAX));
     }
     Ok(config)
 }
 
-/// The password in a file for all hosts that have one there: a connection takes
-/// no more than one.
-fn password_of(config: &Config, passwords: &str) -> Result<Option<String>, OpenError> {
+/// Returns the password from a file. All hosts that have one there must share it, because a
+/// connection has only one password.
+fn find_password(config: &Config, passwords: &str) -> Result<Option<String>, OpenError> {
     let user = config.get_user().unwrap_or_default();
     let database = config.get_dbname().unwrap_or(user);
     let of_host = |(host, port): (String, u16)| {
-        passfile::password(passwords, &Login { host: &host, port, database, user })
+        passfile::find_password(passwords, &PasswordQuery { host: &host, port, database, user })
     };
     let mut found: Vec<String> = servers(config).into_iter().filter_map(of_host).collect();
     found.dedup();
     if found.len() > 1 {
         let why = "the file in PGPASSFILE has not one password for all its hosts".to_owned();
-        return Err(OpenError::Unusable { place: place(config), why });
+        return Err(OpenError::Unusable { place: describe(config), why });
     }
     Ok(found.pop())
 }
 
-/// A variable's value, understood. The message does not repeat it: it may be a
-/// password in the wrong place.
-fn understood(name: &'static str, key: &str, value: &str) -> Result<Config, OpenError> {
-    parameter(key, value).ok_or_else(|| {
+/// Parses the value of a variable. The error does not repeat it, because it may be a
+/// misplaced password.
+fn parse_variable(name: &'static str, key: &str, value: &str) -> Result<Config, OpenError> {
+    parse_parameter(key, value).ok_or_else(|| {
         let expected = match key {
             "port" => "port numbers with commas between them",
             "hostaddr" => "IP addresses with commas between them",
@@ -160,8 +164,8 @@ fn understood(name: &'static str, key: &str, value: &str) -> Result<Config, Open
     })
 }
 
-/// Takes over the one parameter that `from` holds.
-fn take(config: &mut Config, key: &str, from: &Config) {
+/// Copies one parameter from another configuration.
+fn copy_parameter(config: &mut Config, key: &str, from: &Config) {
     match key {
         "host" => from.get_hosts().iter().for_each(|host| match host {
             Host::Tcp(name) => _ = config.host(name),
@@ -187,9 +191,9 @@ fn take(config: &mut Config, key: &str, from: &Config) {
     }
 }
 
-/// Deny by default: beyond this machine only with TLS and a certificate that
-/// is valid, unless `sslmode` is `disable`.
-fn tls(config: &mut Config, place: &str) -> Result<Option<MakeRustlsConnect>, OpenError> {
+/// Returns the TLS connector. Deny by default: connections beyond this machine need TLS
+/// with a valid certificate, unless `sslmode` is `disable`.
+fn tls_connector(config: &mut Config, place: &str) -> Result<Option<MakeRustlsConnect>, OpenError> {
     let local =
         config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     match config.get_ssl_mode() {
@@ -206,6 +210,7 @@ fn tls(config: &mut Config, place: &str) -> Result<Option<MakeRustlsConnect>, Op
     Ok(Some(connector))
 }
 
+/// Returns whether a host is this machine.
 fn is_local(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => {
@@ -216,8 +221,8 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-/// The servers with their ports, and the database, without user and password.
-fn place(config: &Config) -> String {
+/// Describes the servers and the database for messages, without user and password.
+fn describe(config: &Config) -> String {
     let name = |(host, port): (String, u16)| match host.contains(':') {
         true => format!("[{host}]:{port}"),
         false => format!("{host}:{port}"),
@@ -226,7 +231,7 @@ fn place(config: &Config) -> String {
     format!("postgres://{}/{}", names.join(","), config.get_dbname().unwrap_or_default())
 }
 
-/// Each server's name, socket's folder or address, and its port.
+/// Returns the name, socket folder or address of each server, with its port.
 fn servers(config: &Config) -> Vec<(String, u16)> {
     let name = |host: &Host| match host {
         Host::Tcp(name) => name.clone(),

@@ -1,26 +1,27 @@
-//! libpq's file of passwords, where `PGPASSFILE` names one: a line
-//! `HOST:PORT:DATABASE:USER:PASSWORD` for each, of which the first that fits
-//! counts (<https://www.postgresql.org/docs/current/libpq-pgpass.html>).
+//! libpq's password file, which `PGPASSFILE` names. Each line is
+//! `HOST:PORT:DATABASE:USER:PASSWORD`; the first match wins
+//! (<https://www.postgresql.org/docs/current/libpq-pgpass.html>).
 
 use std::fs;
 use std::path::Path;
 
-use crate::directory::open::OpenError;
+use crate::directory::open_error::OpenError;
 
-/// A login at a server. Each part is matched by itself or by `*`.
-pub(super) struct Login<'a> {
+/// The server, database and user whose password is looked up. Each field of a line matches
+/// exactly, or with `*`.
+pub(super) struct PasswordQuery<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) database: &'a str,
     pub(super) user: &'a str,
 }
 
-/// The lines of a file that nobody but its owner may read.
+/// Reads a file that only its owner may read.
 ///
 /// # Errors
 ///
-/// When it cannot be read, or others can.
-pub(super) fn read(file: &Path) -> Result<String, OpenError> {
+/// If it cannot be read, or other users can read it.
+pub(super) fn read_file(file: &Path) -> Result<String, OpenError> {
     let refused = |expected| OpenError::Variable { name: "PGPASSFILE", expected };
     let lines = fs::read_to_string(file).map_err(|_| refused("a file that can be read"))?;
     #[cfg(unix)]
@@ -34,25 +35,25 @@ pub(super) fn read(file: &Path) -> Result<String, OpenError> {
     Ok(lines)
 }
 
-/// The password of the first line that fits.
-pub(super) fn password(lines: &str, login: &Login<'_>) -> Option<String> {
+/// Returns the password of the first line that matches.
+pub(super) fn find_password(lines: &str, login: &PasswordQuery<'_>) -> Option<String> {
     let port = login.port.to_string();
     let wanted = [login.host, &port, login.database, login.user];
     lines.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
         let mut rest = line;
         for wanted in wanted {
-            let (field, behind) = split(rest);
-            if field != "*" && unescaped(field) != wanted {
+            let (field, behind) = split_field(rest);
+            if field != "*" && unescape(field) != wanted {
                 return None;
             }
             rest = behind?;
         }
-        Some(unescaped(split(rest).0))
+        Some(unescape(split_field(rest).0))
     })
 }
 
-/// A field as it is written, and what is behind its colon.
-fn split(line: &str) -> (&str, Option<&str>) {
+/// Splits off the first field. Returns it, still escaped, and the rest after its colon.
+fn split_field(line: &str) -> (&str, Option<&str>) {
     let mut is_escaped = false;
     let colon = line.find(|character| {
         let ends = character == ':' && !is_escaped;
@@ -65,7 +66,8 @@ fn split(line: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn unescaped(field: &str) -> String {
+/// Removes the backslashes that escape characters.
+fn unescape(field: &str) -> String {
     let mut text = String::new();
     let mut characters = field.chars();
     while let Some(character) = characters.next() {
@@ -76,7 +78,7 @@ fn unescaped(field: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Login, password};
+    use super::{PasswordQuery, find_password};
 
     const LINES: &str = "# a comment\n\
         db:5432:users:ada:of ada\n\
@@ -86,7 +88,7 @@ mod tests {
         *:*:*:*:of all\n";
 
     fn of(host: &str, port: u16, user: &str) -> Option<String> {
-        password(LINES, &Login { host, port, database: "users", user })
+        find_password(LINES, &PasswordQuery { host, port, database: "users", user })
     }
 
     #[test]
@@ -96,7 +98,7 @@ mod tests {
         assert_eq!(of("db", 5432, "cut").as_deref(), Some("of the host"));
         assert_eq!(of("db", 1, "ada").as_deref(), Some("of the host"));
         assert_eq!(of("other", 1, "ada").as_deref(), Some("of all"));
-        let login = Login { host: "db", port: 1, database: "users", user: "ada" };
-        assert_eq!(password("db:1:users:eve:x\n", &login), None);
+        let login = PasswordQuery { host: "db", port: 1, database: "users", user: "ada" };
+        assert_eq!(find_password("db:1:users:eve:x\n", &login), None);
     }
 }

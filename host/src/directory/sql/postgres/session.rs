@@ -1,4 +1,4 @@
-//! One session with a PostgreSQL server, and its errors.
+//! A session with a PostgreSQL server, and its errors.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,109 +12,112 @@ use postgres::{Client, SimpleQueryMessage, SimpleQueryRow, Statement};
 use super::address::Address;
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
-use crate::directory::records::{Done, Interrupted};
+use crate::directory::records::{TxError, TxResult};
 use crate::directory::sql::connection::{Connection, Param, Row};
 use crate::directory::sql::migrations::{Database, from_to, with_cause};
 use crate::model::ApiError;
 
-/// Said at the beginning of every connection. A row that another client holds
-/// keeps one connection for two seconds, and no statement takes as long as a
-/// request of the tenant may (30 s). A client that has died in a transaction
-/// gives its rows back.
+/// The settings of every session. Waiting for a locked row ends after two seconds. A
+/// statement ends before a request of the tenant times out (30 s). A client that dies
+/// within a transaction releases its locks.
 const SESSION: &str = "SET lock_timeout = '2s'; SET statement_timeout = '15s'; \
                        SET idle_in_transaction_session_timeout = '15s'";
-/// A statement that is prepared while a table is empty is planned to scan it, and
-/// scans it when it is large. Every statement but the count has an index, and none is
-/// worth the start of parallel workers. An engine that does not know the settings goes
-/// without.
+/// Settings of the query planner. A statement that is prepared while a table is empty would
+/// be planned as a scan, even when the table has grown. Every statement but the count has
+/// an index, and none is worth starting parallel workers. Databases that do not know these
+/// settings go without them.
 const BY_INDEX: &str = "SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0";
-/// Said besides where nothing is written.
+/// The additional setting of a read-only session.
 const READING: &str = "SET default_transaction_read_only = on";
-/// A session that was idle for longer is asked whether it still lives before it
-/// is used: the server may have ended it, or a firewall forgotten it.
+/// The idle time after which a session is checked before use: the server may have closed
+/// it, or a firewall may have dropped it.
 const IDLE: Duration = Duration::from_secs(1);
-/// How long a session may take to answer that.
+/// The timeout of that check.
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// A connection and the statements that it has prepared.
+/// A connection and its prepared statements.
 pub(super) struct Session {
     pub(super) client: Client,
     statements: HashMap<&'static str, Statement>,
     pub(super) in_transaction: bool,
-    /// When it was last given back.
+    /// The time at which it was last returned to the pool.
     used: Monotonic,
-    /// How often the server had ended sessions when this one was known to live.
+    /// The value of `all_ends` when this session was last known to be open.
     ends: u64,
+    /// How often the server has closed a session.
     all_ends: Arc<AtomicU64>,
 }
 
 impl Session {
-    pub(super) fn statement(&mut self, sql: &str) -> Done<()> {
-        self.client.batch_execute(sql).map_err(|error| self.interrupted(&error))
+    /// Runs statements without parameters.
+    pub(super) fn statement(&mut self, sql: &str) -> TxResult<()> {
+        self.client.batch_execute(sql).map_err(|error| self.transaction_error(&error))
     }
 
-    fn prepared(&mut self, sql: &'static str) -> Done<Statement> {
+    /// Prepares a statement, or returns the prepared one.
+    fn prepare(&mut self, sql: &'static str) -> TxResult<Statement> {
         if let Some(known) = self.statements.get(sql) {
             return Ok(known.clone());
         }
-        let prepared = self.client.prepare(sql).map_err(|error| self.interrupted(&error))?;
+        let prepared = self.client.prepare(sql).map_err(|error| self.transaction_error(&error))?;
         self.statements.insert(sql, prepared.clone());
         Ok(prepared)
     }
 
-    /// The server has ended this session. It has perhaps ended all others, too:
-    /// each is asked before it is used again.
-    pub(super) fn server_ended(&mut self) {
+    /// Notes that the server has closed this session. It may have closed all others too, so
+    /// each is checked before its next use.
+    pub(super) fn note_server_end(&mut self) {
         self.in_transaction = true;
         self.all_ends.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// An error of the server's, as the directory answers it before a COMMIT.
-    pub(super) fn interrupted(&mut self, error: &postgres::Error) -> Interrupted {
-        if self.client.is_closed() || is_away(error) {
-            self.server_ended();
-            return Interrupted::Again(format!(
+    /// Converts an error of the server before a COMMIT.
+    pub(super) fn transaction_error(&mut self, error: &postgres::Error) -> TxError {
+        if self.client.is_closed() || is_unreachable(error) {
+            self.note_server_end();
+            return TxError::Conflict(format!(
                 "the database server ended the connection ({})",
-                words(error)
+                describe(error)
             ));
         }
         match error.code() {
-            // Another server leads by now.
+            // After a failover, another server takes changes.
             Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
-                self.server_ended();
-                Interrupted::Again(words(error))
+                self.note_server_end();
+                TxError::Conflict(describe(error))
             }
-            // A distributed engine answers so as a matter of course, and PostgreSQL
-            // under stricter isolation.
+            // Normal in distributed databases, and in PostgreSQL under stricter isolation.
             Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => {
-                Interrupted::Again("other transactions kept getting in the way".to_owned())
+                TxError::Conflict("other transactions kept getting in the way".to_owned())
             }
-            // Waited for already; meanwhile others need the connection.
+            // The lock was waited for already, and others need the connection.
             Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 let why =
                     "another client of the database holds this row or table for too long; try again later";
                 ApiError::Unavailable(why.to_owned()).into()
             }
             Some(&SqlState::QUERY_CANCELED) => ApiError::TimedOut.into(),
-            _ => ApiError::Unavailable(words(error)).into(),
+            _ => ApiError::Unavailable(describe(error)).into(),
         }
     }
 }
 
-/// The maker of the pool's connections.
+/// The pool's factory of connections.
 pub(super) struct Server {
     pub(super) address: Address,
     reads_only: bool,
-    /// How often a session was ended by the server.
+    /// How often the server has closed a session.
     ends: Arc<AtomicU64>,
     ambient: Ambient,
 }
 
 impl Server {
-    pub(super) fn at(address: Address, reads_only: bool, ambient: &Ambient) -> Self {
+    /// Creates the factory for an address.
+    pub(super) fn new(address: Address, reads_only: bool, ambient: &Ambient) -> Self {
         Self { address, reads_only, ends: Arc::default(), ambient: ambient.clone() }
     }
 
+    /// Opens a session.
     pub(super) fn session(&self) -> Result<Session, postgres::Error> {
         let ends = self.ends.load(Ordering::Relaxed);
         let mut client = self.address.connect()?;
@@ -142,7 +145,7 @@ impl r2d2::ManageConnection for Server {
         self.session()
     }
 
-    /// Asks a session whether it lives, where it may have ended.
+    /// Checks a session that may be closed.
     fn is_valid(&self, session: &mut Session) -> Result<(), postgres::Error> {
         let ends = self.ends.load(Ordering::Relaxed);
         if session.ends == ends && self.ambient.elapsed(session.used) < IDLE {
@@ -153,7 +156,7 @@ impl r2d2::ManageConnection for Server {
         Ok(())
     }
 
-    /// Called when a session is given back.
+    /// Called when a session is returned to the pool.
     fn has_broken(&self, session: &mut Session) -> bool {
         session.used = self.ambient.monotonic();
         session.in_transaction || session.client.is_closed()
@@ -168,8 +171,8 @@ impl Database for Client {
     const NOT_OURS: &'static str = "give Ligature a schema of its own: CREATE SCHEMA ligature, and the URL with \
          ?options=-csearch_path%3Dligature";
 
-    fn texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String> {
-        let messages = self.simple_query(statement).map_err(|error| words(&error))?;
+    fn query_texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String> {
+        let messages = self.simple_query(statement).map_err(|error| describe(&error))?;
         let text = |row: &SimpleQueryRow, n| row.get(n).unwrap_or_default().to_owned();
         Ok(messages
             .iter()
@@ -180,7 +183,7 @@ impl Database for Client {
             .collect())
     }
 
-    fn before_a_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
+    fn prepare_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
         tell(&format!(
             "{}; the program of before takes it no longer, and the way back is a dump of before: pg_dump --schema NAME \
              DATABASE > before.sql",
@@ -204,7 +207,7 @@ impl ToSql for Param<'_> {
     }
 
     fn accepts(_: &Type) -> bool {
-        // Each value checks for itself.
+        // Each value checks its own type.
         true
     }
 
@@ -212,57 +215,58 @@ impl ToSql for Param<'_> {
 }
 
 impl Connection for Session {
-    fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> Done<u64> {
-        let statement = self.prepared(statement)?;
+    fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<u64> {
+        let statement = self.prepare(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
-        self.client.execute(&statement, &params).map_err(|error| self.interrupted(&error))
+        self.client.execute(&statement, &params).map_err(|error| self.transaction_error(&error))
     }
 
     fn query(
         &mut self,
         statement: &'static str,
         params: &[Param<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Done<()>,
-    ) -> Done<()> {
-        // The server's text holds no NUL and takes none: no row has such a value.
+        each: &mut dyn FnMut(&dyn Row) -> TxResult<()>,
+    ) -> TxResult<()> {
+        // PostgreSQL's text cannot contain NUL, so no row has such a value.
         if params.iter().any(|param| matches!(param, Param::Text(Some(text)) if text.contains('\0'))) {
             return Ok(());
         }
-        let statement = self.prepared(statement)?;
+        let statement = self.prepare(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
-        let rows = self.client.query(&statement, &params).map_err(|error| self.interrupted(&error))?;
+        let rows = self.client.query(&statement, &params).map_err(|error| self.transaction_error(&error))?;
         rows.iter().try_for_each(|row| each(row))
     }
 }
 
 impl Row for postgres::Row {
-    fn text(&self, column: usize) -> Done<Option<&str>> {
+    fn text(&self, column: usize) -> TxResult<Option<&str>> {
         self.try_get(column).map_err(|error| unreadable(&error))
     }
 
-    fn int(&self, column: usize) -> Done<Option<i64>> {
+    fn int(&self, column: usize) -> TxResult<Option<i64>> {
         self.try_get(column).map_err(|error| unreadable(&error))
     }
 
-    fn bytes(&self, column: usize) -> Done<Option<&[u8]>> {
+    fn bytes(&self, column: usize) -> TxResult<Option<&[u8]>> {
         self.try_get(column).map_err(|error| unreadable(&error))
     }
 }
 
-/// The server's own words.
-fn reason(error: &postgres::Error) -> String {
+/// Returns the server's own message.
+fn server_message(error: &postgres::Error) -> String {
     error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
-fn unreadable(error: &postgres::Error) -> Interrupted {
+/// The error for a value of an unexpected type.
+fn unreadable(error: &postgres::Error) -> TxError {
     ApiError::Other(format!("the database holds a value that cannot be read: {error}")).into()
 }
 
-/// Whether an error says nothing but that the server is not there: it ends the
+/// Returns whether an error only means that the server is unavailable: it closes the
 /// connection, does not accept one yet, or cannot be reached.
 ///
 /// Source: PostgreSQL, "PostgreSQL Error Codes", classes 08, 25 (25P03), 53 and 57.
-pub(super) fn is_away(error: &postgres::Error) -> bool {
+pub(super) fn is_unreachable(error: &postgres::Error) -> bool {
     match error.code() {
         Some(code) => {
             code.code().starts_with("08")
@@ -279,7 +283,7 @@ pub(super) fn is_away(error: &postgres::Error) -> bool {
     }
 }
 
-/// Whether the network failed, or the machine that was to be reached.
+/// Returns whether the network or the remote machine failed.
 fn is_io(error: &postgres::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -291,14 +295,15 @@ fn is_io(error: &postgres::Error) -> bool {
     false
 }
 
-pub(super) fn words(error: &postgres::Error) -> String {
+/// Describes an error for people.
+pub(super) fn describe(error: &postgres::Error) -> String {
     match error.code() {
         Some(&SqlState::DISK_FULL) => "the database server's disk is full; nothing was changed".to_owned(),
         Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
             "the database server takes no changes (a replica?); nothing was changed".to_owned()
         }
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            format!("this role of the database may not do it ({})", reason(error))
+            format!("this role of the database may not do it ({})", server_message(error))
         }
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
             "the database server does not accept this user and password".to_owned()

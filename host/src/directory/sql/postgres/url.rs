@@ -1,15 +1,15 @@
-//! A PostgreSQL URL in its parts, so that what it leaves out can be known: the
-//! crate `postgres` tells only what the parts come to.
+//! The parts of a PostgreSQL URL, to know which parameters it leaves out. The crate
+//! `postgres` only returns the resulting configuration.
 
 use std::borrow::Cow;
 
 use postgres::Config;
 use postgres::config::Host;
 
-use crate::directory::open::OpenError;
+use crate::directory::open_error::OpenError;
 
-/// Values that libpq has and the crate has not, with what they mean here, where
-/// TLS never goes without a valid certificate.
+/// Values that libpq knows but the crate does not, with their equivalents. TLS always
+/// requires a valid certificate here.
 const SYNONYMS: [(&str, &str, &str); 5] = [
     ("sslmode", "allow", "prefer"),
     ("sslmode", "verify-ca", "require"),
@@ -27,7 +27,7 @@ pub(super) struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// Splits it where the crate does: credentials end at the first `@`.
+    /// Splits a URL as the crate does: credentials end at the first `@`.
     pub(super) fn split(url: &'a str) -> Result<Self, OpenError> {
         let rest = ["postgres://", "postgresql://"].iter().find_map(|scheme| url.strip_prefix(scheme));
         let rest = rest.ok_or_else(|| refused("the postgres URL does not begin with `postgres://`"))?;
@@ -41,25 +41,25 @@ impl<'a> Url<'a> {
         Ok(Self { credentials, hosts, database, query })
     }
 
-    /// Whether it says the parameter, by libpq's name of it.
-    pub(super) fn says(&self, parameter: &str) -> bool {
-        let said = match parameter {
+    /// Returns whether the URL sets a parameter, by libpq's name.
+    pub(super) fn sets(&self, parameter: &str) -> bool {
+        let is_set = match parameter {
             "user" => self.credentials.is_some(),
             "password" => self.credentials.is_some_and(|credentials| credentials.contains(':')),
             "host" => self.hosts.split(',').any(|host| !host.is_empty() && !host.starts_with(':')),
             "dbname" => !self.database.is_empty(),
             _ => false,
         };
-        said || self.query.iter().any(|(key, _)| *key == parameter)
+        is_set || self.query.iter().any(|(key, _)| *key == parameter)
     }
 
-    /// Its configuration, with `port` for every host without one.
+    /// Returns the configuration. `port` is called for every host without a port.
     pub(super) fn config(&self, port: impl Fn(usize) -> Option<u16>) -> Result<Config, OpenError> {
         let mut text = "postgres://".to_owned();
         if let Some(credentials) = self.credentials {
             text.extend([credentials, "@"]);
         }
-        // `postgres://:5433/users` leaves out the host and says the port.
+        // `postgres://:5433/users` sets the port but not the host.
         let port_alone = self.hosts.strip_prefix(':').filter(|port| !port.contains(','));
         if port_alone.is_none() && !self.hosts.is_empty() {
             let hosts = self.hosts.split(',').enumerate().map(|(number, host)| match port(number) {
@@ -71,10 +71,10 @@ impl<'a> Url<'a> {
         text.extend(["/", self.database]);
         let query = port_alone.iter().map(|port| ("port", *port)).chain(self.query.iter().copied());
         for (number, (key, value)) in query.enumerate() {
-            text.extend([if number == 0 { "?" } else { "&" }, key, "=", meant(key, value)]);
+            text.extend([if number == 0 { "?" } else { "&" }, key, "=", canonical_value(key, value)]);
         }
         let config: Config = text.parse().map_err(|_| self.refused())?;
-        // A password with a bare @ is cut in two, and its end taken for the host.
+        // A password with an unescaped @ is split, and its end is taken for the host.
         let split = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
         if config.get_hosts().iter().any(split) {
             return Err(refused("in the postgres URL a user name or password holds an `@`: write it as %40"));
@@ -82,10 +82,10 @@ impl<'a> Url<'a> {
         Ok(config)
     }
 
-    /// The parameter that is not understood, if it is one. Values are never
-    /// repeated: there may be a password among them.
+    /// Returns the error for a URL that the crate refuses, with the name of the faulty
+    /// parameter. Values are never repeated, because they may contain a password.
     fn refused(&self) -> OpenError {
-        let wrong = self.query.iter().find(|(key, value)| parameter(key, value).is_none());
+        let wrong = self.query.iter().find(|(key, value)| parse_parameter(key, value).is_none());
         match wrong {
             Some((key, _)) if key.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()) => refused(
                 &format!("`{key}` in the postgres URL is not a known parameter, or has a wrong value"),
@@ -95,21 +95,24 @@ impl<'a> Url<'a> {
     }
 }
 
+/// Returns whether a host has a port.
 fn has_port(host: &str) -> bool {
     host.rsplit(']').next().is_some_and(|behind| behind.contains(':'))
 }
 
-fn meant<'v>(key: &str, value: &'v str) -> &'v str {
+/// Returns the value that the crate knows for one of libpq's.
+fn canonical_value<'v>(key: &str, value: &'v str) -> &'v str {
     let synonym = SYNONYMS.iter().find(|(of, from, _)| *of == key && *from == value);
     synonym.map_or(value, |(_, _, to)| to)
 }
 
+/// The error for a URL that is refused.
 fn refused(why: &str) -> OpenError {
-    OpenError::NoLocation(why.to_owned())
+    OpenError::InvalidLocation(why.to_owned())
 }
 
-/// A configuration of one parameter, if it can be understood.
-pub(super) fn parameter(key: &str, value: &str) -> Option<Config> {
-    let quoted = meant(key, value).replace('\\', "\\\\").replace('\'', "\\'");
+/// Parses one parameter to a configuration. None if its value is invalid.
+pub(super) fn parse_parameter(key: &str, value: &str) -> Option<Config> {
+    let quoted = canonical_value(key, value).replace('\\', "\\\\").replace('\'', "\\'");
     format!("{key}='{quoted}'").parse().ok()
 }

@@ -1,30 +1,32 @@
 use std::collections::VecDeque;
 
-use super::{Connection, Done, Interrupted, Param, Records, Row, Rows};
+use super::Rows;
 use crate::ambient::Ambient;
+use crate::directory::records::{Records, TxError, TxResult};
+use crate::directory::sql::connection::{Connection, Param, Row};
 use crate::directory::sql::seal::Seal;
 
-/// Answers each query with the next rows.
+/// A connection that returns the next scripted row for each query.
 struct Script(VecDeque<Option<Columns>>);
 
 struct Columns(Vec<Option<String>>);
 
 impl Row for Columns {
-    fn text(&self, column: usize) -> Done<Option<&str>> {
+    fn text(&self, column: usize) -> TxResult<Option<&str>> {
         Ok(self.0[column].as_deref())
     }
 
-    fn int(&self, column: usize) -> Done<Option<i64>> {
+    fn int(&self, column: usize) -> TxResult<Option<i64>> {
         Ok(self.0[column].as_deref().map(|number| number.parse().unwrap()))
     }
 
-    fn bytes(&self, _: usize) -> Done<Option<&[u8]>> {
+    fn bytes(&self, _: usize) -> TxResult<Option<&[u8]>> {
         Ok(None)
     }
 }
 
 impl Connection for Script {
-    fn execute(&mut self, _: &'static str, _: &[Param<'_>]) -> Done<u64> {
+    fn execute(&mut self, _: &'static str, _: &[Param<'_>]) -> TxResult<u64> {
         panic!("nothing is changed");
     }
 
@@ -32,8 +34,8 @@ impl Connection for Script {
         &mut self,
         _: &'static str,
         _: &[Param<'_>],
-        each: &mut dyn FnMut(&dyn Row) -> Done<()>,
-    ) -> Done<()> {
+        each: &mut dyn FnMut(&dyn Row) -> TxResult<()>,
+    ) -> TxResult<()> {
         self.0.pop_front().expect("no further query").iter().try_for_each(|row| each(row))
     }
 }
@@ -52,8 +54,8 @@ fn user_with(user_id: &str, identities: &[&str]) -> Option<Columns> {
     Some(Columns(vec![Some(document), Some("1".to_owned()), None, None, None]))
 }
 
-/// The owner of `google-oauth2|7`, after these answers.
-fn owner(script: Vec<Option<Columns>>) -> Done<Option<String>> {
+/// Looks up the owner of `google-oauth2|7` with these scripted rows.
+fn owner(script: Vec<Option<Columns>>) -> TxResult<Option<String>> {
     let mut connection = Script(script.into());
     let seal = Seal { key: None, ambient: Ambient::system() };
     let mut rows = Rows::new(&mut connection, &seal);
@@ -64,7 +66,7 @@ fn owner(script: Vec<Option<Columns>>) -> Done<Option<String>> {
 
 #[test]
 fn an_identity_that_is_linked_between_the_reads_has_an_owner() {
-    // Its own user is gone by the second read.
+    // The owner is deleted between the two reads.
     let linked = vec![
         owned_by("google-oauth2|7"),
         None,
@@ -72,7 +74,7 @@ fn an_identity_that_is_linked_between_the_reads_has_an_owner() {
         user_with("auth0|a", &["auth0|a", "google-oauth2|7"]),
     ];
     assert_eq!(owner(linked).ok().flatten().as_deref(), Some("auth0|a"));
-    // The user from whom it was taken is still there, without it.
+    // The former owner still exists, without the identity.
     let unlinked = vec![
         owned_by("auth0|a"),
         user_with("auth0|a", &["auth0|a"]),
@@ -90,5 +92,5 @@ fn an_identity_that_nobody_has_any_more_has_no_owner() {
 #[test]
 fn an_identity_whose_owner_keeps_changing_is_looked_for_again() {
     let script = (0..3).flat_map(|_| [owned_by("auth0|a"), user_with("auth0|a", &["auth0|a"])]).collect();
-    assert!(matches!(owner(script), Err(Interrupted::Again(_))));
+    assert!(matches!(owner(script), Err(TxError::Conflict(_))));
 }

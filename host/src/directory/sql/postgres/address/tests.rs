@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use postgres::config::{Host, TargetSessionAttrs};
 
-use super::{Config, SslMode, configure, place};
+use super::{Config, SslMode, configure, describe};
 
 fn configured(url: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let value_of = |name: &str| {
@@ -11,9 +11,9 @@ fn configured(url: &str, environment: &[(&str, &str)]) -> Result<Config, String>
     configure(url, false, &value_of).map_err(|error| error.to_string())
 }
 
-/// Where the URL and the environment lead.
+/// Returns the address that the URL and the environment lead to.
 fn led(url: &str, environment: &[(&str, &str)]) -> String {
-    configured(url, environment).map_or_else(|error| error, |config| place(&config))
+    configured(url, environment).map_or_else(|error| error, |config| describe(&config))
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn the_environment_says_what_the_url_leaves_out() {
         ("PGTARGETSESSIONATTRS", "any"),
     ];
     let config = configured("postgres://", &environment).unwrap();
-    assert_eq!(place(&config), "postgres://a:1,b:2/users");
+    assert_eq!(describe(&config), "postgres://a:1,b:2/users");
     assert_eq!(config.get_user(), Some("u'\\ x"));
     assert_eq!(config.get_password(), Some(&b"p"[..]));
     assert_eq!(config.get_options(), Some("-csearch_path=s"));
@@ -67,7 +67,7 @@ fn the_url_wins_over_the_environment() {
     ];
     let url = "postgres://u:p@db:1/users?application_name=mine&sslmode=verify-full&target_session_attrs=any";
     let config = configured(url, &environment).unwrap();
-    assert_eq!(place(&config), "postgres://db:1/users");
+    assert_eq!(describe(&config), "postgres://db:1/users");
     assert!(config.get_hostaddrs().is_empty());
     assert_eq!((config.get_user(), config.get_password()), (Some("u"), Some(&b"p"[..])));
     assert_eq!(config.get_application_name(), Some("mine"));

@@ -1,7 +1,7 @@
-//! Whether the files that are open are still those that their names lead to.
+//! Checks that the paths of open database files still lead to these files.
 //!
-//! A file that is deleted or replaced stays readable and writable for those who
-//! have it open: SQLite goes on with it, and every change is lost at the end.
+//! A file that is deleted or replaced stays readable and writable for programs that have
+//! it open. SQLite would go on using it, and every change would be lost at the end.
 
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -15,35 +15,37 @@ use super::sqlite_file::Access;
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 
-/// Readers look at most so often. Writers look at every transaction.
-const OFTEN: Duration = Duration::from_millis(100);
+/// The interval at which readers check. Writers check at every transaction.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The database file, and the two that SQLite keeps beside it.
-pub(super) struct InPlace {
-    database: Known,
-    beside: Vec<Known>,
-    /// Where no locks are taken: what must not be there, as whoever begins to write
-    /// makes it first.
+/// The open database file, and SQLite's log files beside it.
+pub(super) struct OpenFiles {
+    database: KnownFile,
+    beside: Vec<KnownFile>,
+    /// For a file that is read without locks: the log files that must not exist. A program
+    /// that begins to write creates them first.
     absent: Vec<PathBuf>,
-    /// And when the database was changed last.
+    /// For a file that is read without locks: the time of its last change.
     unchanged: Option<SystemTime>,
-    /// How long the database was when it was looked at last, in bytes. Checkpoints
-    /// make it longer; only another program makes it shorter.
+    /// The length of the database at the last check, in bytes. Checkpoints increase it;
+    /// only another program reduces it.
     length: AtomicU64,
-    /// The same of the log. Only a checkpoint makes it shorter, and then empty.
+    /// The length of the log at the last check, in bytes. Only a checkpoint reduces it, and
+    /// then to zero.
     log_length: AtomicU64,
     ambient: Ambient,
     opened: Monotonic,
-    /// When a reader has looked last, in milliseconds since it was opened.
-    looked: AtomicU64,
+    /// The time of the last check by a reader, in milliseconds since `opened`.
+    checked_at: AtomicU64,
 }
 
-struct Known {
+/// A path, and the file that it led to when it was opened.
+struct KnownFile {
     path: PathBuf,
     file: FileId,
 }
 
-/// The identity of a file on one machine.
+/// The identity of a file on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileId {
     #[cfg(unix)]
@@ -54,26 +56,26 @@ struct FileId {
 
 impl FileId {
     #[cfg(unix)]
-    fn of(metadata: &Metadata) -> Self {
+    fn from_metadata(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
 
-    /// Elsewhere an open file can neither be deleted nor replaced.
+    /// On other systems an open file can be neither deleted nor replaced.
     #[cfg(not(unix))]
-    fn of(_: &Metadata) -> Self {
+    fn from_metadata(_: &Metadata) -> Self {
         Self {}
     }
 }
 
-impl InPlace {
-    /// The files that this connection has opened by this path. It must have begun
-    /// a transaction once: SQLite opens the log then.
+impl OpenFiles {
+    /// Records the files that a connection has opened by this path. It must have begun a
+    /// transaction before, because SQLite opens the log then.
     ///
     /// # Errors
     ///
-    /// When they are gone already, in words.
-    pub(super) fn of(
+    /// If a file is gone or was replaced already.
+    pub(super) fn new(
         path: &Path,
         connection: &Connection,
         access: Access,
@@ -81,15 +83,17 @@ impl InPlace {
     ) -> Result<Self, String> {
         let unknown = |error: std::io::Error| format!("its file cannot be looked at: {error}");
         let metadata = std::fs::metadata(path).map_err(unknown)?;
-        let database = Known { path: path.to_owned(), file: FileId::of(&metadata) };
-        // SQLite keeps them beside the file that a symbolic link leads to.
+        let database = KnownFile { path: path.to_owned(), file: FileId::from_metadata(&metadata) };
+        // SQLite creates the log files beside the target of a symbolic link.
         let real = path.canonicalize().map_err(unknown)?;
         let (mut beside, mut absent) = (Vec::new(), Vec::new());
         for end in ["-wal", "-shm"] {
             let mut name = OsString::from(&real);
             name.push(end);
             match std::fs::metadata(&name) {
-                Ok(metadata) => beside.push(Known { path: name.into(), file: FileId::of(&metadata) }),
+                Ok(metadata) => {
+                    beside.push(KnownFile { path: name.into(), file: FileId::from_metadata(&metadata) })
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     if access == Access::Snapshot {
                         absent.push(name.into());
@@ -110,38 +114,38 @@ impl InPlace {
             log_length: AtomicU64::new(0),
             ambient: ambient.clone(),
             opened: ambient.monotonic(),
-            looked: AtomicU64::new(0),
+            checked_at: AtomicU64::new(0),
         })
     }
 
-    /// Before something is read.
+    /// Checks the paths before a read, unless a recent check succeeded.
     ///
     /// # Errors
     ///
     /// As [`Self::check`].
-    pub(super) fn check_now_and_then(&self) -> Result<(), String> {
+    pub(super) fn check_before_read(&self) -> Result<(), String> {
         let now = u64::try_from(self.ambient.elapsed(self.opened).as_millis()).unwrap_or(u64::MAX);
-        let often = OFTEN.as_millis() as u64;
-        let looked = self.looked.load(Ordering::Relaxed);
-        if now < looked.saturating_add(often) {
+        let interval = INTERVAL.as_millis() as u64;
+        let checked_at = self.checked_at.load(Ordering::Relaxed);
+        if now < checked_at.saturating_add(interval) {
             return Ok(());
         }
-        self.check_names()?;
-        // Only of files that are in place: otherwise every reader looks.
-        self.looked.store(now, Ordering::Relaxed);
+        self.check_paths()?;
+        // Stored only after a successful check, so that otherwise every reader checks.
+        self.checked_at.store(now, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Before something is written, and once it is: what was written in between may
-    /// be lost.
+    /// Checks paths and lengths, before a write and after it: the write may have been
+    /// lost in between.
     ///
     /// # Errors
     ///
-    /// When a file is not in its place, in words: what happened, and what to do.
+    /// If a file was moved, replaced or truncated, with advice.
     pub(super) fn check(&self) -> Result<(), String> {
-        let length = self.check_names()?;
+        let length = self.check_paths()?;
         let before = self.length.load(Ordering::Acquire);
-        if length < before && !self.is_whole(length) {
+        if length < before && !self.is_intact(length) {
             return Err(format!(
                 "{} was cut short by another program, from {before} bytes to {length}; end this program and restore a \
                  copy ({})",
@@ -153,11 +157,12 @@ impl InPlace {
         self.check_log()
     }
 
+    /// Checks the length of the log.
     fn check_log(&self) -> Result<(), String> {
         let Some(log) = self.beside.iter().find(|file| file.path.to_string_lossy().ends_with("-wal")) else {
             return Ok(());
         };
-        let Place::Taken(metadata) = log.look()? else { return Ok(()) };
+        let PathTarget::Same(metadata) = log.look()? else { return Ok(()) };
         let (length, before) = (metadata.len(), self.log_length.load(Ordering::Acquire));
         if length < before && length != 0 {
             return Err(format!(
@@ -172,11 +177,11 @@ impl InPlace {
         Ok(())
     }
 
-    /// How long the database is, if all names lead to what is open.
-    pub(super) fn check_names(&self) -> Result<u64, String> {
+    /// Checks that all paths lead to the open files. Returns the length of the database.
+    pub(super) fn check_paths(&self) -> Result<u64, String> {
         let metadata = match self.database.look()? {
-            Place::Taken(metadata) => metadata,
-            Place::Empty => {
+            PathTarget::Same(metadata) => metadata,
+            PathTarget::Missing => {
                 return Err(format!(
                     "{} was deleted or moved away while this program has it open; put it back, or end this program and \
                      restore a copy ({})",
@@ -184,7 +189,7 @@ impl InPlace {
                     self.restoring()
                 ));
             }
-            Place::Others => {
+            PathTarget::Other => {
                 return Err(format!(
                     "another file is in the place of {} while this program has the one before open; end this program, \
                      see to it that the right file is there ({}), and start it again",
@@ -194,7 +199,7 @@ impl InPlace {
             }
         };
         for file in &self.beside {
-            if !matches!(file.look()?, Place::Taken(_)) {
+            if !matches!(file.look()?, PathTarget::Same(_)) {
                 return Err(format!(
                     "{}, which belongs to {} while it is open, was deleted or replaced; end this program with SIGTERM, \
                      not SIGKILL: it then writes what it has answered as done into {}",
@@ -211,21 +216,22 @@ impl InPlace {
         Ok(metadata.len())
     }
 
-    /// A log of another file would be written into the copy.
+    /// Returns the advice for restoring a copy. The old log must be removed, because SQLite
+    /// would apply it to the copy.
     fn restoring(&self) -> String {
-        let names: Vec<_> = self.beside.iter().map(Known::name).collect();
+        let names: Vec<_> = self.beside.iter().map(KnownFile::name).collect();
         match names.as_slice() {
             [] => "once it has ended".to_owned(),
             names => format!("once it has ended, and {} are removed", names.join(" and ")),
         }
     }
 
-    /// Whether a database that is shorter than before has lost nothing, as when
-    /// another program has compacted it. Read through a connection of its own:
-    /// others still have the pages in memory.
-    fn is_whole(&self, length: u64) -> bool {
+    /// Returns whether a database that has become shorter is intact, for example because
+    /// another program has compacted it. Uses a new connection, because the others still
+    /// have the old pages in memory.
+    fn is_intact(&self, length: u64) -> bool {
         const HEADER: u64 = 100;
-        // SQLite deletes the log of a file without a header.
+        // SQLite would delete the log of a file without a header.
         if length < HEADER {
             return false;
         }
@@ -236,22 +242,23 @@ impl InPlace {
     }
 }
 
-/// The thing that a name leads to.
-enum Place {
+/// The file that a path leads to.
+enum PathTarget {
     /// The file that is open.
-    Taken(Metadata),
-    Empty,
+    Same(Metadata),
+    /// No file.
+    Missing,
     /// Another file.
-    Others,
+    Other,
 }
 
-impl Known {
-    fn look(&self) -> Result<Place, String> {
+impl KnownFile {
+    fn look(&self) -> Result<PathTarget, String> {
         match std::fs::metadata(&self.path) {
-            Ok(metadata) if FileId::of(&metadata) == self.file => Ok(Place::Taken(metadata)),
-            Ok(_) => Ok(Place::Others),
+            Ok(metadata) if FileId::from_metadata(&metadata) == self.file => Ok(PathTarget::Same(metadata)),
+            Ok(_) => Ok(PathTarget::Other),
             Err(error) => match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(Place::Empty),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(PathTarget::Missing),
                 _ => Err(format!("{} cannot be looked at: {error}", self.name())),
             },
         }
@@ -262,7 +269,7 @@ impl Known {
     }
 }
 
-/// Whether the file that SQLite has opened is another than its name leads to.
+/// Returns whether SQLite's file is no longer the one that its path leads to.
 fn has_moved(connection: &Connection) -> bool {
     #[cfg(unix)]
     {

@@ -1,7 +1,7 @@
-//! The user of a login, between the directory's copy and what the event says.
+//! Merging the directory's copy of a user with the copy in a login event.
 //!
-//! Either may be the older one. Of two words on what keeps accounts apart, the
-//! one that forbids counts; of other words, the event's.
+//! Either copy may be older. Where they differ on whether accounts may be linked, the
+//! stricter value wins; otherwise the event's value wins.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::model::{LoginEvent, Metadata, User, add_words};
 
-/// The login as this user's, with all that the event says of the user.
-pub(crate) fn as_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
+/// Replaces the event's user by the known user, merged with the event's copy.
+pub(crate) fn merge_known_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
     let mut user = known.clone();
     let said = event.account();
     if said.blocked && !user.blocked {
@@ -22,7 +22,7 @@ pub(crate) fn as_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
             continue;
         };
         let rest = &mut Arc::make_mut(&mut user).rest;
-        let both = rest.get(key).map_or_else(|| value.clone(), |held| joined(held, value));
+        let both = rest.get(key).map_or_else(|| value.clone(), |held| join_lists(held, value));
         rest.insert(key.to_owned(), both);
     }
     if said.roles.iter().any(|role| !user.roles.contains(role)) {
@@ -33,9 +33,10 @@ pub(crate) fn as_user(event: LoginEvent, known: &Arc<User>) -> LoginEvent {
         add_identities(&mut user, said);
         add_metadata(&mut user, said);
     }
-    event.of_user(user)
+    event.with_user(user)
 }
 
+/// Adds the organizations of the event's copy.
 fn add_organizations(user: &mut Arc<User>, said: &User) {
     let new = said.organizations.iter().filter(|it| !user.organizations.contains(it));
     let new: Vec<String> = new.cloned().collect();
@@ -44,8 +45,8 @@ fn add_organizations(user: &mut Arc<User>, said: &User) {
     }
 }
 
-/// Identities that the directory has not heard of lead into the account all the
-/// same; of those that it has, the event's word on the address counts.
+/// Adds identities that the directory lacks, because they can log in to the account
+/// too. The profiles of known identities are updated from the event.
 fn add_identities(user: &mut Arc<User>, said: &User) {
     for identity in &said.identities {
         let place = user.identities.iter().position(|known| known.key() == identity.key());
@@ -61,6 +62,7 @@ fn add_identities(user: &mut Arc<User>, said: &User) {
     }
 }
 
+/// Merges the metadata of the event's copy.
 fn add_metadata(user: &mut Arc<User>, said: &User) {
     if let Some(metadata) = said.user_metadata.as_ref().filter(|it| user.user_metadata.as_ref() != Some(*it))
     {
@@ -79,7 +81,7 @@ fn add_metadata(user: &mut Arc<User>, said: &User) {
             (_, None) => drop(held.insert(key.clone(), value.clone())),
             (_, Some(held)) if held == value => {}
             (NO_LINK | PRIVILEGED, Some(held)) if is_mark(held) => {}
-            // What the other accounts have no part in is not joined, but weighed.
+            // The event's roles are added to the account's roles, not to its metadata.
             (ROLES | AUTHORIZATION, Some(_)) => add_words(value, &mut roles),
             (LINKING, Some(held)) => add_marks(held, value),
             (_, Some(held)) => held.clone_from(value),
@@ -88,8 +90,8 @@ fn add_metadata(user: &mut Arc<User>, said: &User) {
     user.add_roles(roles.iter().map(String::as_str));
 }
 
-/// Adds the marks of the event's `linking` to the directory's. `null` counts as
-/// absent, and any other value that is no object forbids.
+/// Merges the event's marks in `linking` into the directory's. `null` counts as absent.
+/// Any other value that is not an object forbids linking, so it wins.
 fn add_marks(held: &mut Value, said: &Value) {
     let (marks, said) = match (&mut *held, said) {
         (_, Value::Null) => return,
@@ -100,21 +102,22 @@ fn add_marks(held: &mut Value, said: &Value) {
     for (key, value) in said.iter().filter(|(_, value)| !value.is_null()) {
         match (key.as_str(), marks.get_mut(key)) {
             (_, None | Some(Value::Null)) => drop(marks.insert(key.clone(), value.clone())),
-            (linking::UNLINKED, Some(known)) => *known = joined(known, value),
+            (linking::UNLINKED, Some(known)) => *known = join_lists(known, value),
             (linking::OPT_OUT | linking::DELETED, Some(known)) if is_mark(known) => {}
-            // The host counts these.
+            // The host counts these, so its copy is newer.
             (linking::PROMPTS | linking::LAST_PROMPTED_AT, Some(_)) => {}
             (_, Some(known)) => known.clone_from(value),
         }
     }
 }
 
+/// Returns whether a value sets a mark.
 fn is_mark(value: &Value) -> bool {
     !matches!(value, Value::Null | Value::Bool(false))
 }
 
-/// Both lists; what is no list is an element.
-fn joined(known: &Value, said: &Value) -> Value {
+/// Joins two lists without duplicates. A value that is not a list counts as an element.
+fn join_lists(known: &Value, said: &Value) -> Value {
     let list = |value: &Value| match value {
         Value::Array(items) => items.clone(),
         Value::Null => Vec::new(),
@@ -132,12 +135,11 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::as_user;
+    use super::merge_known_user;
     use crate::model::{LoginEvent, User};
 
-    /// The user of a login of which the event says the one, the directory the
-    /// other.
-    fn seen(said: &Value, known: &Value) -> Value {
+    /// Merges the event's copy `said` with the directory's copy `known`.
+    fn merge(said: &Value, known: &Value) -> Value {
         let user = |more: &Value| {
             let mut user = json!({ "user_id": "auth0|1", "identities": [
                 { "provider": "auth0", "user_id": "1", "connection": "db" }] });
@@ -147,7 +149,7 @@ mod tests {
         let event = json!({ "user": user(said), "connection": { "name": "db" } });
         let event: LoginEvent = serde_json::from_value(event).unwrap();
         let known: User = serde_json::from_value(user(known)).unwrap();
-        serde_json::to_value(&**as_user(event, &Arc::new(known)).account()).unwrap()
+        serde_json::to_value(&**merge_known_user(event, &Arc::new(known)).account()).unwrap()
     }
 
     #[test]
@@ -175,7 +177,7 @@ mod tests {
             ),
         ] {
             for (said, known) in [(&one, &other), (&other, &one)] {
-                let seen = seen(said, known);
+                let seen = merge(said, known);
                 let forbids = seen["blocked"] == true
                     || seen["app_metadata"]["no_link"] == true
                     || seen["app_metadata"]["linking"]["opt_out"] == 1
@@ -188,10 +190,10 @@ mod tests {
     #[test]
     fn lists_are_joined() {
         let marks = |from: &str| json!({ "app_metadata": { "linking": { "unlinked": [{ "from": from, "at": 1 }] } } });
-        let unlinked = seen(&marks("a|1"), &marks("b|2"))["app_metadata"]["linking"]["unlinked"].clone();
+        let unlinked = merge(&marks("a|1"), &marks("b|2"))["app_metadata"]["linking"]["unlinked"].clone();
         assert_eq!(unlinked.as_array().unwrap().len(), 2);
         let roles = |role: &str| json!({ "app_metadata": { "roles": [role] } });
-        let seen = seen(&roles("admin"), &roles("reader"));
+        let seen = merge(&roles("admin"), &roles("reader"));
         assert_eq!((&seen["roles"], &seen["app_metadata"]["roles"]), (&json!(["admin"]), &json!(["reader"])));
     }
 
@@ -200,7 +202,7 @@ mod tests {
         let said = json!({ "identities": [
             { "provider": "auth0", "user_id": "1", "connection": "db", "profileData": { "email": "e@x.com" } },
             { "provider": "oauth2", "user_id": "9", "connection": "evil" }] });
-        let seen = seen(&said, &json!({}));
+        let seen = merge(&said, &json!({}));
         assert_eq!(seen["identities"][1]["connection"], "evil");
         assert_eq!(seen["identities"][0]["profileData"]["email"], "e@x.com");
     }
@@ -209,7 +211,7 @@ mod tests {
     fn what_is_newer_with_the_host_stays() {
         let prompts =
             |count: u64| json!({ "app_metadata": { "plan": count, "linking": { "prompts": count } } });
-        let seen = seen(&prompts(1), &prompts(3));
+        let seen = merge(&prompts(1), &prompts(3));
         assert_eq!(
             (&seen["app_metadata"]["plan"], &seen["app_metadata"]["linking"]["prompts"]),
             (&json!(1), &json!(3))

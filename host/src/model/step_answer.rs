@@ -1,22 +1,22 @@
-//! What came back after the user was asked.
+//! The user's answer to a suggested step.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Step, Timestamp};
 
-/// What came back after `suggest`, checked by the host: the proof's signature,
-/// age and session are already right.
+/// The user's answer to a suggested step. The host has already checked the proof:
+/// its signature, its age and its session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Answer {
-    /// What the user had been asked to do.
+pub struct StepAnswer {
+    /// The step that was suggested.
     pub step: Step,
-    /// Evidence that one person controls both accounts; none if the user has
+    /// Evidence that one person controls both accounts; none if the user
     /// declined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
-    /// The name of the policy that had asked; the first one if left out.
+    /// The name of the policy that suggested the step; the first one if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
 }
@@ -31,7 +31,8 @@ pub struct Proof {
     pub candidate: String,
     /// When the other account was authenticated.
     pub proved_at: Timestamp,
-    /// How, as in `authentication.methods[].name`.
+    /// The methods by which it was authenticated, as in
+    /// `authentication.methods[].name`.
     #[serde(default)]
     pub methods: Vec<String>,
 }

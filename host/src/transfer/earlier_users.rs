@@ -1,4 +1,4 @@
-//! Users that stood earlier in a file, for who comes twice.
+//! The users seen earlier in a file, to report duplicates.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -8,41 +8,45 @@ use super::place::Place;
 use crate::directory::Refusal;
 use crate::model::mask_addresses;
 
-/// Users that are remembered: some 40 MB. Of later ones it is not told where they
-/// stood first.
+/// The maximum of remembered users, which take some 40 MB. For later users, the position of
+/// the first occurrence is not reported.
 const REMEMBERED: usize = 1 << 20;
 
-/// Where users stood.
+/// The positions of the users seen so far.
 #[derive(Default)]
-pub(super) struct Earlier {
+pub(super) struct EarlierUsers {
     hasher: RandomState,
-    /// By the hash of the user's id, which nobody can choose.
+    /// Positions by a keyed hash of the user's id, so that collisions cannot be forced.
     places: HashMap<u64, Place>,
 }
 
-impl Earlier {
+impl EarlierUsers {
+    /// Remembers the first position of a user.
     pub(super) fn note(&mut self, user_id: &str, place: Place) {
         if self.places.len() < REMEMBERED {
             self.places.entry(self.hasher.hash_one(user_id)).or_insert(place);
         }
     }
 
+    /// Returns the first position of a user.
     fn place(&self, user_id: &str) -> Option<&Place> {
         self.places.get(&self.hasher.hash_one(user_id))
     }
 
-    /// The words for a refusal: an id that was made up tells nobody anything, and a
-    /// user of the same file stands somewhere in it.
-    pub(super) fn words(&self, refusal: &Refusal, id_made_of: Option<&str>) -> String {
-        match (refusal, id_made_of) {
+    /// Describes a refusal. A derived id is replaced by the value it was derived from, and a
+    /// user of the same file by its position.
+    pub(super) fn describe(&self, refusal: &Refusal, id_source: Option<&str>) -> String {
+        match (refusal, id_source) {
             (Refusal::Differs(id), made_of) => {
                 let place = self.place(id);
                 match (made_of.map(mask_addresses), place) {
-                    (Some(address), Some(place)) => format!("{address} stands in {place} already"),
+                    (Some(address), Some(place)) => format!("{address} is already in {place}"),
                     (Some(address), None) => {
-                        format!("the user with {address} is there already, otherwise; --replace replaces it")
+                        format!(
+                            "the user with {address} is already there with other data; --replace replaces it"
+                        )
                     }
-                    (None, Some(place)) => format!("the user {id} stands in {place} already, otherwise"),
+                    (None, Some(place)) => format!("the user {id} is already in {place} with other data"),
                     (None, None) => refusal.to_string(),
                 }
             }

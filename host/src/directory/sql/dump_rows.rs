@@ -1,41 +1,46 @@
-//! Credentials and entries of the journal as rows, for moving all of them.
+//! Credentials and entries of the journal as rows, for a dump.
 
+use super::columns::{damaged, missing, required_text};
 use super::connection::{Connection, Param};
-use super::credential_rows;
-use super::entry_row;
-use super::rows::{damaged, missing, text_of};
-use super::seal::{Opened, Seal};
+use super::seal::{Seal, Unsealed};
+use super::{credential_rows, journal_rows};
 use crate::directory::credential::Credential;
-use crate::directory::records::Done;
-use crate::directory::whole::{JournalColumns, JournalRow};
+use crate::directory::journal_row::{JournalColumns, JournalRow};
+use crate::directory::records::TxResult;
 use crate::model::ApiError;
 
+/// Returns the credentials whose id and connection follow these.
 pub(super) fn credentials(
     connection: &mut impl Connection,
     (user_id, name): (&str, &str),
     limit: usize,
-) -> Done<Vec<Credential>> {
+) -> TxResult<Vec<Credential>> {
     let mut found = Vec::new();
     connection.query(
         "SELECT connection, user_id, email, username, password FROM credentials \
          WHERE (user_id, connection) > ($1, $2) ORDER BY user_id, connection LIMIT $3",
         &[user_id.into(), name.into(), (limit as u64).into()],
         &mut |row| {
-            found.push(credential_rows::credential(row)?);
+            found.push(credential_rows::read_credential(row)?);
             Ok(())
         },
     )?;
     Ok(found)
 }
 
-pub(super) fn journal(connection: &mut impl Connection, after: &str, limit: usize) -> Done<Vec<JournalRow>> {
+/// Returns the entries whose ids follow this one.
+pub(super) fn journal(
+    connection: &mut impl Connection,
+    after: &str,
+    limit: usize,
+) -> TxResult<Vec<JournalRow>> {
     let mut found = Vec::new();
     connection.query(
         "SELECT entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, snapshot FROM journal \
          WHERE entry_id > $1 ORDER BY entry_id LIMIT $2",
         &[after.into(), (limit as u64).into()],
         &mut |row| {
-            let text = |column, name| text_of(row, column, name).map(str::to_owned);
+            let text = |column, name| required_text(row, column, name).map(str::to_owned);
             let number = |column| row.int(column).map(|it| it.and_then(|it| u64::try_from(it).ok()));
             let columns = JournalColumns {
                 entry_id: text(0, "entry_id")?,
@@ -55,18 +60,18 @@ pub(super) fn journal(connection: &mut impl Connection, after: &str, limit: usiz
     Ok(found)
 }
 
-/// Adds an entry, if it is one. A snapshot that this process can read is sealed as
-/// its own; another one stays as it is.
-pub(super) fn add_journal(connection: &mut impl Connection, entry: &JournalRow, seal: &Seal) -> Done<()> {
+/// Adds a stored entry after checking it. A snapshot that this process can read is
+/// sealed with its key; any other stays as it is.
+pub(super) fn add_journal(connection: &mut impl Connection, entry: &JournalRow, seal: &Seal) -> TxResult<()> {
     let JournalRow { columns, record, snapshot } = entry;
     let id = columns.entry_id.as_str();
-    entry_row::check(&columns.kind, record)
+    journal_rows::check(&columns.kind, record)
         .map_err(|why| ApiError::Invalid(format!("the journal's entry {id} cannot be read: {why}")))?;
     let snapshot = match snapshot {
         None => None,
-        Some(bytes) => match seal.open(bytes, id).map_err(|why| damaged("a journal snapshot", why))? {
-            Opened::Text(text) => Some(seal.close(text, id).map_err(ApiError::Other)?),
-            Opened::OtherKey(_) => Some(bytes.clone()),
+        Some(bytes) => match seal.unseal(bytes, id).map_err(|why| damaged("a journal snapshot", why))? {
+            Unsealed::Text(text) => Some(seal.seal(text, id).map_err(ApiError::Other)?),
+            Unsealed::OtherKey(_) => Some(bytes.clone()),
         },
     };
     let added = connection.execute(
@@ -88,5 +93,5 @@ pub(super) fn add_journal(connection: &mut impl Connection, entry: &JournalRow, 
     if added == 1 {
         return Ok(());
     }
-    Err(ApiError::Invalid(format!("the journal's entry {id} stands there twice")).into())
+    Err(ApiError::Invalid(format!("the journal's entry {id} is there twice")).into())
 }

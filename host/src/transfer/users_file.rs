@@ -1,4 +1,4 @@
-//! Opening a file of users: what it is, told from its first bytes.
+//! Opening a file of users, and detecting its format from its first bytes.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -10,126 +10,48 @@ use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use super::foreign::{self, Fields};
+use super::found_user::{FoundUser, Unreadable, UserVisitor};
 use super::place::{LONGEST, Place};
-use super::rejects::Form;
+use super::read_error::{ReadError, unreadable};
+use super::rejects::UserFormat;
 use super::stream;
-use super::user::why_foreign;
+use super::user::describe_foreign;
 
-/// The most that a line may hold, in bytes.
+/// The maximum length of a line, in bytes.
 const LINE: usize = LONGEST;
 
-/// A file of users that was opened.
+/// An open file of users.
 pub struct UsersFile {
     name: String,
     path: Option<PathBuf>,
     text: Box<dyn BufRead>,
     shape: Shape,
-    /// Of users that were left out of an earlier import: the format of that.
-    form: Option<Form>,
-    /// Where `text` begins.
+    /// The format in the header of a file of rejected users.
+    form: Option<UserFormat>,
+    /// The line and the column at which `text` begins.
     begins: (u64, u64),
 }
 
-/// How users stand in a file.
+/// The arrangement of the users in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
-    /// One a line.
+    /// One per line.
     Lines,
     /// In an array.
     Array,
     /// In the array `users` of an object.
-    Within,
-    /// One behind the other, each over several lines.
-    Spread,
-}
-
-/// A user as it stands in a file.
-pub(super) struct Found<'a> {
-    /// Its line, in a file of lines; otherwise which user it is. From 1.
-    pub(super) number: u64,
-    pub(super) place: Place,
-    pub(super) json: Result<&'a str, Unreadable<'a>>,
-}
-
-/// A line that is no text.
-pub(super) enum Unreadable<'a> {
-    NotUtf8(&'a [u8]),
-    TooLong,
-}
-
-/// Takes users one by one.
-pub(super) type Each<'f, E> = dyn FnMut(Found<'_>) -> Result<(), E> + 'f;
-
-/// Why a file cannot be read any further.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// It cannot be read.
-    #[error("{file}: it cannot be read: {error}")]
-    Unreadable {
-        /// The file.
-        file: String,
-        /// Why.
-        error: io::Error,
-    },
-    /// It holds something else.
-    #[error(
-        "{file}: {what}; expected Auth0's export, one JSON object a line, or its import format, a JSON array"
-    )]
-    NoUsers {
-        /// The file.
-        file: String,
-        /// What it holds.
-        what: String,
-    },
-    /// It is of another product.
-    #[error("{file}: {what}")]
-    Foreign {
-        /// The file.
-        file: String,
-        /// What it looks like, and what to do instead.
-        what: String,
-    },
-    /// It breaks off or goes wrong; what stands behind cannot be told from what
-    /// stands before.
-    #[error("{file}, line {line}, column {column}{}: {what}", behind(*.after))]
-    Broken {
-        /// The file.
-        file: String,
-        /// The line.
-        line: u64,
-        /// The column.
-        column: u64,
-        /// Users before that place.
-        after: u64,
-        /// What is wrong.
-        what: String,
-    },
-}
-
-fn behind(user: u64) -> String {
-    if user == 0 { String::new() } else { format!(", behind user {user}") }
-}
-
-/// A file that cannot be read. Of one that is compressed, the words of the library
-/// tell nobody anything.
-pub(super) fn unreadable(file: &str, error: io::Error) -> ReadError {
-    let error = match error.kind() {
-        io::ErrorKind::UnexpectedEof => io::Error::other("its compressed data breaks off in the middle"),
-        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-            io::Error::other("its compressed data is damaged")
-        }
-        _ => error,
-    };
-    ReadError::Unreadable { file: file.to_owned(), error }
+    Wrapped,
+    /// Concatenated objects, each over several lines.
+    Concatenated,
 }
 
 impl UsersFile {
-    /// Opens a file, `-` for standard input. `counted` sees every byte of it,
-    /// for a progress bar.
+    /// Opens a file, or standard input for `-`. `counted` wraps the reader, for a progress
+    /// bar.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or holds no users.
+    /// If it cannot be read, or contains no users.
     pub fn open<R: Read + 'static>(
         path: &Path,
         counted: impl FnOnce(Box<dyn Read>) -> R,
@@ -146,21 +68,21 @@ impl UsersFile {
         } else {
             Box::new(raw)
         };
-        let (mut first, mut begins) = first_character(&mut text).map_err(unreadable)?;
+        let (mut first, mut begins) = find_first_character(&mut text).map_err(unreadable)?;
         let no_users = |what: &str| ReadError::NoUsers { file: name.clone(), what: what.to_owned() };
         let (mut form, mut ahead) = (None, Vec::new());
         while first == Some(b'#') {
             let mut comment = Vec::new();
             text.by_ref().take(1 << 10).read_until(b'\n', &mut comment).map_err(unreadable)?;
-            form = form.or(Form::of_header(&String::from_utf8_lossy(&comment)));
+            form = form.or(UserFormat::from_header(&String::from_utf8_lossy(&comment)));
             if !comment.ends_with(b"\n") {
                 skip_line(&mut *text).map_err(unreadable)?;
             }
-            let next = first_character(&mut text).map_err(unreadable)?;
+            let next = find_first_character(&mut text).map_err(unreadable)?;
             (first, begins) = (next.0, (begins.0 + next.1.0, next.1.1));
         }
         let shape = match first {
-            // Of users that were left out, each is a line, whatever it holds.
+            // In a file of rejected users each line is a user, whatever it contains.
             Some(_) if form.is_some() => Shape::Lines,
             Some(b'[') => {
                 text.by_ref().take(LINE as u64).read_to_end(&mut ahead).map_err(unreadable)?;
@@ -168,51 +90,52 @@ impl UsersFile {
             }
             None => Shape::Lines,
             Some(b'{') => {
-                let shape = shape_of_objects(&mut text, &mut ahead).map_err(unreadable)?;
+                let shape = detect_shape(&mut text, &mut ahead).map_err(unreadable)?;
                 shape.map_err(|what| ReadError::Foreign { file: name.clone(), what })?
             }
             Some(0xfe | 0xff) => return Err(no_users("this is UTF-16, not UTF-8")),
             Some(_) => return Err(no_users("this is not JSON")),
         };
-        if let Some(what) = first_user(shape, &ahead).and_then(why_foreign) {
+        if let Some(what) = first_user(shape, &ahead).and_then(describe_foreign) {
             return Err(ReadError::Foreign { file: name, what });
         }
         let text: Box<dyn BufRead> = Box::new(Cursor::new(ahead).chain(text));
         Ok(Self { name, path: (!is_stdin).then(|| path.to_owned()), text, shape, form, begins })
     }
 
+    /// The name for messages.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The format of its users, where it says so itself.
-    pub(super) fn form(&self) -> Option<Form> {
+    /// The format in the header of a file of rejected users.
+    pub(super) fn format(&self) -> Option<UserFormat> {
         self.form
     }
 
-    /// How places in it are counted: by lines, or by users.
+    /// The unit of positions in the file: `line` or `user`.
     pub(super) fn unit(&self) -> &'static str {
         if self.shape == Shape::Lines { "line" } else { "user" }
     }
 
+    /// Returns whether the users are in an array.
     pub(super) fn is_array(&self) -> bool {
         self.shape == Shape::Array
     }
 
-    /// Its length in bytes, if it is a file.
+    /// Returns the length in bytes, if it is a regular file.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         let path = self.path.as_ref()?;
         std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|it| it.len())
     }
 
-    /// What an import of it is known by: the hash of the whole file, so that one
-    /// that was mended is another. Nothing of a stream, which is not there a second
-    /// time.
+    /// Returns the hash of the whole file, which identifies its import: a corrected file
+    /// is another import. None for a stream, which cannot be read twice.
     ///
     /// # Errors
     ///
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn fingerprint(&self) -> Result<Option<String>, ReadError> {
         let (Some(path), Some(_)) = (&self.path, self.length()) else { return Ok(None) };
         let mut digest = Sha256::new();
@@ -221,33 +144,34 @@ impl UsersFile {
         Ok(Some(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// Hands out every user. Ends when told so.
+    /// Calls `each` with every user, until it fails. `announced` is set to the number of
+    /// users that the file states, if it does.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read to its end, or what `each` answers.
-    /// `announced` becomes how many users the file says that there are, if it does.
-    pub(super) fn read<E: From<ReadError>>(
+    /// If the file cannot be read to its end, or the error of `each`.
+    pub(super) fn read_users<E: From<ReadError>>(
         self,
         announced: &Cell<u64>,
-        each: &mut Each<'_, E>,
+        each: &mut UserVisitor<'_, E>,
     ) -> Result<(), E> {
         let Self { name, text, shape, begins, .. } = self;
         match shape {
             Shape::Lines => read_lines(text, &name, begins.0, each),
-            Shape::Array => stream::array(text, (&name, begins), each),
-            Shape::Within => stream::within(text, (&name, begins), announced, each),
-            Shape::Spread => stream::spread(text, (&name, begins), each),
+            Shape::Array => stream::read_array(text, (&name, begins), each),
+            Shape::Wrapped => stream::read_wrapped(text, (&name, begins), announced, each),
+            Shape::Concatenated => stream::read_concatenated(text, (&name, begins), each),
         }
     }
 }
 
-/// The first character that is no space, left where it is, and its line and column.
-fn first_character(text: &mut dyn BufRead) -> io::Result<(Option<u8>, (u64, u64))> {
+/// Finds the first character that is not a space, without consuming it. Returns it with
+/// its line and column.
+fn find_first_character(text: &mut dyn BufRead) -> io::Result<(Option<u8>, (u64, u64))> {
     let (mut line, mut column) = (1, 1);
     loop {
         let buffer = text.fill_buf()?;
-        // A byte order mark is a kind of space.
+        // A byte order mark counts as a space.
         let is_mark = |byte: u8| [0xef, 0xbb, 0xbf].contains(&byte);
         let spaces = buffer.iter().take_while(|byte| byte.is_ascii_whitespace() || is_mark(**byte)).count();
         for byte in &buffer[..spaces] {
@@ -265,24 +189,24 @@ fn first_character(text: &mut dyn BufRead) -> io::Result<(Option<u8>, (u64, u64)
     }
 }
 
-/// How users stand in a file that begins with an object, or what the file is
-/// otherwise. What was read for it is left in `ahead`.
-fn shape_of_objects(text: &mut Box<dyn BufRead>, ahead: &mut Vec<u8>) -> io::Result<Result<Shape, String>> {
+/// Detects the arrangement of users in a file that begins with an object, or describes the
+/// file if it is from another product. The bytes that were read are added to `ahead`.
+fn detect_shape(text: &mut Box<dyn BufRead>, ahead: &mut Vec<u8>) -> io::Result<Result<Shape, String>> {
     let first = text.by_ref().take(LINE as u64).read_until(b'\n', ahead)?;
-    // Pages of a listing may stand one behind the other in the line.
+    // The line may contain several pages of a listing.
     let value = serde_json::Deserializer::from_slice(ahead).into_iter::<Fields<'_>>().next().transpose();
     match value.map(Option::unwrap_or_default) {
         Ok(fields) => {
-            if let Some(why) = foreign::file(&fields) {
+            if let Some(why) = foreign::describe_file(&fields) {
                 return Ok(Err(why));
             }
-            return Ok(Ok(if foreign::holds_users(&fields) { Shape::Within } else { Shape::Lines }));
+            return Ok(Ok(if foreign::holds_users(&fields) { Shape::Wrapped } else { Shape::Lines }));
         }
-        // A line that is no beginning of an object is a bad line.
+        // A line that does not begin an object is a bad line.
         Err(error) if !error.is_eof() => return Ok(Ok(Shape::Lines)),
         Err(_) => {}
     }
-    // An object over several lines, or a line that breaks off before other ones.
+    // Either an object over several lines, or a truncated line followed by others.
     while first < LINE
         && ahead.len() < 2 * LINE
         && ahead[first..].trim_ascii().is_empty()
@@ -296,32 +220,33 @@ fn shape_of_objects(text: &mut Box<dyn BufRead>, ahead: &mut Vec<u8>) -> io::Res
     let missing = LINE.saturating_sub(ahead.len()) as u64;
     text.by_ref().take(missing).read_to_end(ahead)?;
     let whole = serde_json::Deserializer::from_slice(ahead).into_iter::<Fields<'_>>().next();
-    if let Some(why) = whole.and_then(Result::ok).and_then(|fields| foreign::file(&fields)) {
+    if let Some(why) = whole.and_then(Result::ok).and_then(|fields| foreign::describe_file(&fields)) {
         return Ok(Err(why));
     }
     Ok(Ok(match stream::holds_users(ahead) {
-        true => Shape::Within,
+        true => Shape::Wrapped,
         // A line that is too long is a bad line.
         false if first == LINE && !ahead.ends_with(b"\n") => Shape::Lines,
-        false => Shape::Spread,
+        false => Shape::Concatenated,
     }))
 }
 
-/// The first user of the beginning of a file, if it stands there whole.
+/// Returns the first user, if the beginning of the file contains it completely.
 fn first_user(shape: Shape, ahead: &[u8]) -> Option<&str> {
     match shape {
         Shape::Lines => std::str::from_utf8(ahead.split(|byte| *byte == b'\n').next()?).ok(),
         Shape::Array => stream::first_value(ahead.get(1..)?),
-        Shape::Within => stream::first_within(ahead),
-        Shape::Spread => stream::first_value(ahead),
+        Shape::Wrapped => stream::first_wrapped(ahead),
+        Shape::Concatenated => stream::first_value(ahead),
     }
 }
 
+/// Reads users from lines.
 fn read_lines<E: From<ReadError>>(
     mut text: Box<dyn BufRead>,
     name: &str,
     first: u64,
-    each: &mut Each<'_, E>,
+    each: &mut UserVisitor<'_, E>,
 ) -> Result<(), E> {
     let mut line = Vec::new();
     for number in first.. {
@@ -333,27 +258,28 @@ fn read_lines<E: From<ReadError>>(
         let mut place = Place { line: number, column: 1, user: None };
         if line.len() == LINE && !line.ends_with(b"\n") {
             skip_line(&mut *text).map_err(|error| ReadError::Unreadable { file: name.to_owned(), error })?;
-            each(Found { number, place, json: Err(Unreadable::TooLong) })?;
+            each(FoundUser { number, place, json: Err(Unreadable::TooLong) })?;
             continue;
         }
         match std::str::from_utf8(&line) {
             Ok(text) => {
                 let json = text.trim();
                 place.column += (text.len() - text.trim_start().len()) as u64;
-                // Comments are of lists of users that were left out.
+                // Files of rejected users contain comments.
                 if !json.is_empty() && !json.starts_with('#') {
-                    each(Found { number, place, json: Ok(json) })?;
+                    each(FoundUser { number, place, json: Ok(json) })?;
                 }
             }
             Err(_) => {
                 let bytes = line.trim_ascii();
-                each(Found { number, place, json: Err(Unreadable::NotUtf8(bytes)) })?;
+                each(FoundUser { number, place, json: Err(Unreadable::NotUtf8(bytes)) })?;
             }
         }
     }
     Ok(())
 }
 
+/// Skips the rest of a line.
 fn skip_line(text: &mut dyn BufRead) -> io::Result<()> {
     loop {
         let buffer = text.fill_buf()?;

@@ -1,5 +1,5 @@
-//! A directory as a whole, in a file of lines: users, credentials with the hashes of
-//! passwords, and the journal with what links have destroyed.
+//! The dump of a whole directory, as a file of lines: users, credentials with their
+//! password hashes, and the journal with its snapshots.
 //!
 //! ```text
 //! {"ligature_whole": {"version": 1, "made_at": "2026-11-26T10:00:00.000Z"}}
@@ -20,26 +20,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::export::ExportError;
-use super::read::ReadError;
-use crate::directory::{Administration, Credential, Held, JournalColumns, JournalRow, SqlDirectory};
+use super::read_error::ReadError;
+use crate::directory::{Administration, Credential, DumpRecord, JournalColumns, JournalRow, SqlDirectory};
 use crate::model::{ApiError, Timestamp, User};
 use crate::password_hash::Hash;
 use crate::reading::read_json;
 use crate::terminal::write_json;
 
-/// The version of the file.
+/// The version of the file format.
 const VERSION: u32 = 1;
-/// The most that a line may hold, in bytes.
+/// The maximum length of a line, in bytes.
 const LINE: u64 = 64 << 20;
 
-/// How much of what is in a file.
+/// The numbers of records in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
-    /// Users.
+    /// The number of users.
     pub users: u64,
-    /// Credentials.
+    /// The number of credentials.
     pub credentials: u64,
-    /// Entries of the journal.
+    /// The number of entries of the journal.
     pub entries: u64,
 }
 
@@ -82,27 +82,27 @@ struct EntryLine {
 }
 
 impl Counts {
-    fn add(&mut self, held: &Held) {
+    fn add(&mut self, held: &DumpRecord) {
         *match held {
-            Held::User(_) => &mut self.users,
-            Held::Credential(_) => &mut self.credentials,
-            Held::Entry(_) => &mut self.entries,
+            DumpRecord::User(_) => &mut self.users,
+            DumpRecord::Credential(_) => &mut self.credentials,
+            DumpRecord::Entry(_) => &mut self.entries,
         } += 1;
     }
 }
 
-/// Writes everything as it is at one moment.
+/// Writes every record of one consistent snapshot.
 ///
 /// # Errors
 ///
-/// When the directory or the writing fails; what was written then is not all.
-pub fn export_whole(directory: &SqlDirectory, out: &mut dyn Write) -> Result<Counts, ExportError> {
+/// If the directory or the writer fails. The file is then incomplete.
+pub fn export_dump(directory: &SqlDirectory, out: &mut dyn Write) -> Result<Counts, ExportError> {
     let header = Header { version: VERSION, made_at: directory.ambient().now() };
     write_line(out, &Line::LigatureWhole(header))?;
     let (mut counts, mut written) = (Counts::default(), Ok(()));
-    directory.each_held(&mut |held| {
+    directory.for_each_record(&mut |held| {
         counts.add(&held);
-        written = line_of(held).and_then(|line| write_line(out, &line));
+        written = to_line(held).and_then(|line| write_line(out, &line));
         written.is_ok()
     })?;
     written?;
@@ -116,14 +116,15 @@ fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn line_of(held: Held) -> io::Result<Line> {
+/// Converts a record to a line.
+fn to_line(held: DumpRecord) -> io::Result<Line> {
     Ok(match held {
-        Held::User(user) => Line::User(user),
-        Held::Credential(credential) => {
+        DumpRecord::User(user) => Line::User(user),
+        DumpRecord::Credential(credential) => {
             let Credential { connection, user_id, email, username, password } = credential;
             Line::Credential(CredentialLine { connection, user_id, email, username, password })
         }
-        Held::Entry(entry) => Line::Entry(EntryLine {
+        DumpRecord::Entry(entry) => Line::Entry(EntryLine {
             record: entry.record_json()?.to_owned(),
             columns: entry.columns,
             snapshot: entry.snapshot.map(|bytes| STANDARD.encode(bytes)),
@@ -131,20 +132,20 @@ fn line_of(held: Held) -> io::Result<Line> {
     })
 }
 
-/// A file of a whole directory that was opened.
-pub struct WholeFile {
+/// An open dump file.
+pub struct DumpFile {
     text: Box<dyn BufRead>,
     line: u64,
     counts: Counts,
     is_ended: bool,
 }
 
-impl WholeFile {
-    /// Opens a file, gzipped or not.
+impl DumpFile {
+    /// Opens a file, which may be gzipped.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or is none.
+    /// If it cannot be read, or is not a dump.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let file = path.display().to_string();
         let unreadable = |error| ReadError::Unreadable { file: file.clone(), error };
@@ -152,22 +153,22 @@ impl WholeFile {
         let is_gzip = raw.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
         let text: Box<dyn BufRead> =
             if is_gzip { Box::new(BufReader::new(MultiGzDecoder::new(raw))) } else { Box::new(raw) };
-        let mut whole = Self { text, line: 0, counts: Counts::default(), is_ended: false };
+        let mut dump = Self { text, line: 0, counts: Counts::default(), is_ended: false };
         let foreign = |what: String| ReadError::Foreign { file: file.clone(), what };
-        match whole.read_line().map_err(|error| foreign(error.to_string()))? {
-            Some(Line::LigatureWhole(Header { version: VERSION, .. })) => Ok(whole),
+        match dump.read_line().map_err(|error| foreign(error.to_string()))? {
+            Some(Line::LigatureWhole(Header { version: VERSION, .. })) => Ok(dump),
             Some(Line::LigatureWhole(Header { version, .. })) => {
                 Err(foreign(format!("it is of version {version}; this program reads version {VERSION}")))
             }
-            _ => Err(foreign("it is no whole directory, which `users export --whole` writes".to_owned())),
+            _ => Err(foreign("it is not a whole directory, as `users export --whole` writes it".to_owned())),
         }
     }
 
-    /// Moves everything into an empty directory, or nothing.
+    /// Restores every record into an empty directory, or none.
     ///
     /// # Errors
     ///
-    /// When something of it cannot be kept, with the line, or the directory fails.
+    /// If a record is malformed, with its line, or the directory fails.
     pub fn restore(mut self, directory: &SqlDirectory) -> Result<Counts, ApiError> {
         let mut at = 0;
         let restored = directory.restore(&mut || {
@@ -180,10 +181,11 @@ impl WholeFile {
         })
     }
 
-    fn next(&mut self) -> Result<Option<Held>, ApiError> {
+    /// Reads the next record. None after the end.
+    fn next(&mut self) -> Result<Option<DumpRecord>, ApiError> {
         let invalid = |why: &str| Err(ApiError::Invalid(why.to_owned()));
         let held = match self.read_line()? {
-            Some(_) if self.is_ended => return invalid("there is something behind the end"),
+            Some(_) if self.is_ended => return invalid("there is data after the end"),
             None if self.is_ended => return Ok(None),
             None => return invalid("the file breaks off: it has no `end`"),
             Some(Line::LigatureWhole(_)) => return invalid("this is a second beginning"),
@@ -194,25 +196,26 @@ impl WholeFile {
             Some(Line::End(_)) => {
                 return invalid("lines are missing: the `end` counts others than there are");
             }
-            Some(Line::User(user)) => Held::User(user),
+            Some(Line::User(user)) => DumpRecord::User(user),
             Some(Line::Credential(line)) => {
                 let CredentialLine { connection, user_id, email, username, password } = line;
-                // What this program hashes itself may be dearer, by its configuration.
+                // The configuration may make this program's own hashes more expensive.
                 if let Some(hash) = password.as_deref().filter(|hash| !hash.starts_with("$argon2id$")) {
-                    Hash::read(hash).map_err(ApiError::Invalid)?;
+                    Hash::parse(hash).map_err(ApiError::Invalid)?;
                 }
-                Held::Credential(Credential { connection, user_id, email, username, password })
+                DumpRecord::Credential(Credential { connection, user_id, email, username, password })
             }
             Some(Line::Entry(EntryLine { columns, record, snapshot })) => {
                 let snapshot = snapshot.map(|text| STANDARD.decode(text)).transpose();
-                let Ok(snapshot) = snapshot else { return invalid("the `snapshot` is no Base64") };
-                Held::Entry(JournalRow { columns, record: record.get().to_owned(), snapshot })
+                let Ok(snapshot) = snapshot else { return invalid("the `snapshot` is not Base64") };
+                DumpRecord::Entry(JournalRow { columns, record: record.get().to_owned(), snapshot })
             }
         };
         self.counts.add(&held);
         Ok(Some(held))
     }
 
+    /// Reads the next line. None at the end of the file.
     fn read_line(&mut self) -> Result<Option<Line>, ApiError> {
         let mut line = Vec::new();
         let read = self.text.by_ref().take(LINE).read_until(b'\n', &mut line);

@@ -1,0 +1,42 @@
+//! Errors of opening a directory.
+
+/// The reason why a directory cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The text is not a valid location.
+    #[error("{0}; expected sqlite:PATH or postgres://USER@HOST/DATABASE")]
+    InvalidLocation(String),
+    /// The server does not respond, or does not accept connections yet.
+    #[error("the directory {place} cannot be reached: {why}")]
+    Unreachable {
+        /// The location, without passwords.
+        place: String,
+        /// The cause.
+        why: String,
+    },
+    /// An environment variable that completes a `postgres://` URL is malformed.
+    #[error("the environment variable {name} cannot be understood; expected {expected}")]
+    Variable {
+        /// The name of the variable.
+        name: &'static str,
+        /// The values that are accepted.
+        expected: &'static str,
+    },
+    /// The location holds no directory: there is no such file, it belongs to another
+    /// program, or it is not a database.
+    #[error("the directory {place} cannot be used: {why}")]
+    NotADirectory {
+        /// The location, without passwords.
+        place: String,
+        /// The cause.
+        why: String,
+    },
+    /// The directory cannot be used at the moment.
+    #[error("the directory {place} cannot be used: {why}")]
+    Unusable {
+        /// The location, without passwords.
+        place: String,
+        /// The cause.
+        why: String,
+    },
+}

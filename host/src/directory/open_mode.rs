@@ -1,0 +1,21 @@
+//! The modes of opening a directory.
+
+/// How a directory is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// For reading and writing. A missing file is created.
+    Create,
+    /// For reading and writing. The directory must exist.
+    Existing,
+    /// For reading. The directory must exist.
+    ReadOnly,
+    /// For reading. Changes are kept in memory only.
+    DryRun,
+}
+
+impl OpenMode {
+    /// Returns whether the storage itself is written to.
+    pub(super) fn writes(self) -> bool {
+        matches!(self, Self::Create | Self::Existing)
+    }
+}
