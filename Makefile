@@ -1,6 +1,6 @@
-# The two commands of the README, and what CI runs.
+# The two commands of the README, and the steps of CI.
 
-# A failing command in a pipe fails the target.
+# A failing command within a pipe fails the target.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -8,33 +8,52 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test fuzz game bench bench-directory bench-tenant bench-languages figures lint docs doc target clean
+.PHONY: help demo test features fuzz game bench bench-directory bench-tenant bench-languages figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
 	@echo 'make test     run every test'
+	@echo 'make features check each cargo feature of the library alone, and test it'
 	@echo 'make fuzz     fuzz the decision for a minute'
-	@echo 'make game     play the take-over game, and print how much was explored'
+	@echo 'make game     search for take-overs of accounts, and print how many states were explored'
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
 	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
-	@echo 'make figures  print every figure that the notes quote (release build)'
-	@echo 'make docs     write docs/reasons.md and docs/command-line.md anew from the code'
+	@echo 'make figures  print every figure that the documentation quotes (release build)'
+	@echo 'make docs     generate docs/reasons.md and docs/command-line.md from the code'
 	@echo 'make lint     rustfmt, clippy, cargo deny where it is installed'
 
-# The first build takes minutes: its output shows that it goes on.
+# The program without databases and without the server, which are most of it.
+DEMO := --quiet --locked --package ligature-host --bin ligature --no-default-features --features cli
+
 demo: target
-	@$(CARGO) build --locked --bin ligature
-	@$(CARGO) run --quiet --locked --bin ligature -- run examples/cases/verified-google-login.json
+	@echo 'Building ligature without databases and server, and then running it on one login.'
+	@echo 'Cargo compiles the WebAssembly runtime and its compiler first: DEMOTIME.'
+	@echo 'Later runs take seconds.'
+	@$(CARGO) build $(filter-out --quiet,$(DEMO))
+	@$(CARGO) run $(DEMO) -- run examples/cases/verified-google-login.json
 
 test: target
 	$(CARGO) test --workspace --locked
 
-# Coverage-guided, on the stable toolchain: what cargo-fuzz does on nightly with
-# `cargo fuzz run decide`, without the sanitizer.
+# Each feature of the library alone. Those that are tested are compiled alike, so
+# that the sandbox's libraries are compiled twice only.
+CHECKED_FEATURES := built-in sqlite postgres transfer tenant cli cli,sqlite,transfer
+ALONE := --quiet --locked --package ligature-host --no-default-features
+
+features: target
+	$(CARGO) clippy $(ALONE) --lib -- -D warnings
+	@for features in $(CHECKED_FEATURES); do echo "features: $$features"; \
+		$(CARGO) clippy $(ALONE) --lib --bins --features $$features -- -D warnings || exit 1; done
+	$(CARGO) test $(ALONE) --lib --test embedding
+	$(CARGO) test $(ALONE) --lib --test embedding --features sqlite
+	$(CARGO) test $(ALONE) --test embedding --features postgres
+
+# Coverage-guided fuzzing on the stable toolchain: the same as `cargo fuzz run decide`
+# on nightly, without the sanitizer.
 FUZZ_SECONDS ?= 60
-# 0: another one each time.
+# 0 chooses another seed each time.
 FUZZ_SEED ?= 0
 FUZZ_HOST := $(shell rustc -vV | sed -n 's/^host: //p')
 FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -48,7 +67,7 @@ fuzz: target
 	target/fuzz/$(FUZZ_HOST)/debug/decide -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 		-artifact_prefix=target/fuzz/artifacts/ -print_final_stats=1 2>&1 | tail -12
 
-# Invariants 11 to 13, with what was explored.
+# Invariants I11 to I13 of docs/security.md, and how many states were explored.
 game: target
 	$(CARGO) test --quiet --locked -p decision-tests --test game --test small_states -- --nocapture
 
@@ -58,7 +77,7 @@ bench: target
 bench-directory: target
 	$(CARGO) bench --quiet --locked -p ligature-tests --bench directory
 
-# The load tool drives the program itself.
+# The load tool starts the program itself.
 bench-tenant: target
 	$(CARGO) build --release --quiet --locked --bin ligature
 	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
@@ -92,8 +111,8 @@ docs: target
 doc: target
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
 
-# rustup adds nothing by itself where automatic installs are switched off. The
-# check costs milliseconds, asking rustup twice does not.
+# rustup does not install the target by itself if automatic installs are off. The
+# check takes milliseconds; calling rustup takes longer.
 target:
 	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(TARGET)/lib" || rustup target add $(TARGET)
 

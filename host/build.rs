@@ -2,13 +2,13 @@
 //! program `ligature` is one file that works. Embeds the files of `ligature
 //! new` too, and says which commit is built.
 
-#[cfg(feature = "built-in")]
+#[cfg(feature = "cli")]
 #[path = "build/c_bindings.rs"]
 mod c_bindings;
-#[cfg(feature = "built-in")]
+#[cfg(feature = "cli")]
 #[path = "build/scaffold.rs"]
 mod scaffold;
-#[cfg(feature = "built-in")]
+#[cfg(feature = "cli")]
 #[path = "build/version.rs"]
 mod version;
 
@@ -19,8 +19,11 @@ fn main() {
     );
     let workspace = host.parent().expect("the host lies in the workspace");
     build_guest::Guest::package("link-users-by-email").build(workspace, "link_users_by_email.wasm");
-    version::set_environment(workspace);
-    scaffold::embed(&host.join("src/scaffold/templates"), workspace);
+    #[cfg(feature = "cli")]
+    {
+        version::set_environment(workspace);
+        scaffold::embed(&host.join("src/scaffold/templates"), workspace);
+    }
 }
 
 #[cfg(not(feature = "built-in"))]

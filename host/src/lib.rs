@@ -18,12 +18,24 @@
 //! | [`cli`] | the program `ligature` |
 //! | [`terminal`] | escaping every text that a person reads |
 //!
-//! The feature `built-in` embeds the policy `link-users-by-email`. Without it,
-//! the program and the tenant are not there.
+//! The rooms without a feature are the core. The others come with cargo features:
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `built-in` | [`PLUGIN`]: the policy `link-users-by-email`, embedded |
+//! | `sqlite`, `postgres` | directories in a database |
+//! | `transfer` | [`transfer`] |
+//! | `tenant` | [`tenant`] |
+//! | `cli` | [`cli`] and the program `ligature` |
+//! | `serve` | the command `ligature serve` |
+//!
+//! All of them are on unless `default-features` is `false`.
 
+// Each item is used by some feature; the build with all features, which is the
+// default, finds those that none uses.
 #![cfg_attr(
-    not(feature = "built-in"),
-    allow(dead_code, unused_imports, reason = "the program and the tenant use them")
+    not(all(feature = "serve", feature = "sqlite", feature = "postgres")),
+    allow(dead_code, unused_imports, reason = "features that are off use it")
 )]
 // Every text is printed through `terminal`, which escapes it.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
@@ -31,7 +43,7 @@
 #![warn(clippy::disallowed_methods)]
 
 pub mod ambient;
-#[cfg(feature = "built-in")]
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
 pub mod decide;
@@ -40,16 +52,18 @@ pub mod guard;
 pub mod harness;
 pub mod limits;
 pub mod model;
+#[cfg(feature = "transfer")]
 mod password_hash;
 pub mod policies;
 pub mod random;
 pub mod reading;
 pub mod sandbox;
-#[cfg(feature = "built-in")]
+#[cfg(feature = "cli")]
 mod scaffold;
-#[cfg(feature = "built-in")]
+#[cfg(feature = "tenant")]
 pub mod tenant;
 pub mod terminal;
+#[cfg(feature = "transfer")]
 pub mod transfer;
 
 /// The plugin `link-users-by-email`, built with this host.

@@ -47,6 +47,73 @@ const LINKED_ON_PURPOSE: &[&str] = &[
     "S-61", "S-61-before-the-look-up", "S-61-deny", "S-61-into-a-stranger", "S-61-into-this-login", "S-62-changed-deny",
 ];
 
+/// Ids of the list of expectations that are no attacks, as `tests/cases/README.md` says.
+const GAPS: &[&str] =
+    &["S-05", "S-13", "S-24", "S-26", "S-29", "S-33", "S-48", "S-63", "S-68", "S-72", "S-82", "S-86", "S-94"];
+
+#[test]
+fn every_id_that_the_code_cites_has_a_row() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in ["plugin", "host", "tests", "fuzz", "docs", "wit", "examples"] {
+        texts_below(&root.join(folder), &mut files);
+    }
+    let mut unknown = Vec::new();
+    let mut cited = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        for id in ids_in(&text) {
+            cited += 1;
+            if !IDS.contains(&id.as_str()) && !GAPS.contains(&id.as_str()) {
+                unknown.push(format!("{} cites {id}, which docs/security.md does not list", file.display()));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "\n- {}\n", unknown.join("\n- "));
+    assert!(cited > 200, "few ids are cited: {cited}");
+}
+
+/// Sources and pages below a folder, without what cargo and npm write.
+fn texts_below(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            if !["target", "node_modules"].contains(&name) {
+                texts_below(&path, files);
+            }
+        } else if let Some("rs" | "md" | "wit") = path.extension().and_then(|it| it.to_str()) {
+            files.push(path);
+        }
+    }
+}
+
+/// Ids such as `S-07`, and numbers behind the word invariant, as `I11`.
+fn ids_in(text: &str) -> Vec<String> {
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let mut ids = Vec::new();
+    for prefix in ["S-", "PH-"] {
+        for (at, _) in text.match_indices(prefix) {
+            let number = digits(&text[at + prefix.len()..]);
+            let stands_alone =
+                !text[..at].ends_with(|it: char| it.is_alphanumeric() || it == '-' || it == '_');
+            if stands_alone && !number.is_empty() {
+                ids.push(format!("{prefix}{number}"));
+            }
+        }
+    }
+    let lower = text.to_ascii_lowercase();
+    for word in ["invariant ", "invariants "] {
+        for (at, _) in lower.match_indices(word) {
+            let number = digits(lower[at + word.len()..].trim_start_matches('i'));
+            if !number.is_empty() {
+                ids.push(format!("I{number}"));
+            }
+        }
+    }
+    ids
+}
+
 #[test]
 fn every_attack_has_a_row_and_every_row_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

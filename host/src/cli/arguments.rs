@@ -3,10 +3,13 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::Outcome;
-use super::{
-    bench, compile_plugin, component, inspect, journal, migrate, new, policy, run, schema, serve, test,
-    users, version,
-};
+#[cfg(feature = "serve")]
+use super::serve;
+#[cfg(all(feature = "_sql", feature = "transfer"))]
+use super::users;
+use super::{bench, compile_plugin, component, inspect, new, policy, run, schema, test, version};
+#[cfg(feature = "_sql")]
+use super::{journal, migrate};
 use crate::ambient::Ambient;
 use crate::sandbox::COMPILE_COMMAND;
 
@@ -21,7 +24,7 @@ pub(super) struct Cli {
     command: Command,
 }
 
-const AFTER_HELP: &str = "Exit codes: 0 done · 1 the plugin or the directory failed, or a snapshot differs · \
+pub(super) const AFTER_HELP: &str = "Exit codes: 0 done · 1 the plugin or the directory failed, or a snapshot differs · \
                           2 usage, or unreadable input\n\
                           Colours: on a terminal only; NO_COLOR=1 turns them off.";
 
@@ -33,10 +36,15 @@ enum Command {
     New(new::Args),
     Component(component::Args),
     Test(test::Args),
+    #[cfg(feature = "serve")]
     Serve(serve::Args),
+    #[cfg(all(feature = "_sql", feature = "transfer"))]
     Users(users::Args),
+    #[cfg(feature = "_sql")]
     Journal(journal::Args),
+    #[cfg(feature = "_sql")]
     Undo(journal::UndoArgs),
+    #[cfg(feature = "_sql")]
     Migrate(migrate::Args),
     Policy(policy::Args),
     Inspect(inspect::Args),
@@ -55,10 +63,15 @@ impl Cli {
             Command::Component(args) => args.execute(),
             Command::New(args) => args.execute(),
             Command::Test(args) => args.execute(ambient),
+            #[cfg(feature = "serve")]
             Command::Serve(args) => args.execute(ambient),
+            #[cfg(all(feature = "_sql", feature = "transfer"))]
             Command::Users(args) => args.execute(ambient),
+            #[cfg(feature = "_sql")]
             Command::Journal(args) => args.execute(ambient),
+            #[cfg(feature = "_sql")]
             Command::Undo(args) => args.execute(ambient),
+            #[cfg(feature = "_sql")]
             Command::Migrate(args) => args.execute(ambient),
             Command::Policy(args) => args.execute(ambient),
             Command::Inspect(args) => args.execute(ambient),

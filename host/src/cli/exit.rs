@@ -8,6 +8,7 @@ use crate::model::mask_addresses;
 use crate::policies::{PolicyError, SourceError};
 use crate::reading::InputError;
 use crate::scaffold::ScaffoldError;
+#[cfg(feature = "serve")]
 use crate::tenant::{ServeError, StateError};
 
 /// The plugin or the directory failed, or a snapshot differs.
@@ -44,9 +45,10 @@ impl Exit {
 impl From<OpenError> for Exit {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::InvalidLocation(_) | OpenError::Variable { .. } | OpenError::NotADirectory { .. } => {
-                Self::unreadable(error)
-            }
+            OpenError::InvalidLocation(_)
+            | OpenError::Variable { .. }
+            | OpenError::NotBuiltIn { .. }
+            | OpenError::NotADirectory { .. } => Self::unreadable(error),
             OpenError::Unreachable { .. } | OpenError::Unusable { .. } => Self::failed(error),
         }
     }
@@ -99,12 +101,14 @@ impl From<ScaffoldError> for Exit {
     }
 }
 
+#[cfg(feature = "serve")]
 impl From<StateError> for Exit {
     fn from(error: StateError) -> Self {
         Self::unreadable(error)
     }
 }
 
+#[cfg(feature = "serve")]
 impl From<ServeError> for Exit {
     fn from(error: ServeError) -> Self {
         match error {
@@ -132,12 +136,15 @@ mod tests {
     use anyhow::Context;
 
     use super::describe_error;
-    use crate::tenant::ServeError;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the server stopped: {0}")]
+    struct Stopped(#[source] std::io::Error);
 
     #[test]
     fn a_cause_that_the_error_contains_is_not_repeated() {
         let why = || std::io::Error::other("no power");
-        assert_eq!(describe_error(&ServeError::Stopped(why()).into()), "the server stopped: no power");
+        assert_eq!(describe_error(&Stopped(why()).into()), "the server stopped: no power");
         let error = Err::<(), _>(why()).context("case.json").unwrap_err();
         assert_eq!(describe_error(&error), "case.json: no power");
     }

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::directory::{DirectoryArgs, operator};
+use super::directory_args::{DirectoryArgs, operator};
 use super::ids::{LinkId, MAX_LISTED};
 use super::journal_entry::format_entry;
 use super::journal_list::ListArgs;

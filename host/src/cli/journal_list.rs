@@ -1,6 +1,6 @@
 //! `ligature journal list`.
 
-use super::directory::DirectoryArgs;
+use super::directory_args::DirectoryArgs;
 use super::ids::{self, LinkId};
 use super::journal_entry::format_row;
 use super::{Exit, Outcome, print, print_error, print_json};

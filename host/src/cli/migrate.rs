@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::directory::DirectoryArgs;
+use super::directory_args::DirectoryArgs;
 use super::{Exit, Outcome, print_json, print_line};
 use crate::ambient::Ambient;
 use crate::directory::OpenMode;

@@ -1,19 +1,28 @@
 //! The program `ligature`: one file or folder per command. Commands call the other rooms
 //! and hold no logic of their own.
 
+mod absent;
 mod arguments;
 mod bench;
 mod compile_plugin;
 mod component;
 mod directory;
+#[cfg(feature = "_sql")]
+mod directory_args;
 mod exit;
+#[cfg(feature = "_sql")]
 mod ids;
 mod inspect;
+#[cfg(feature = "_sql")]
 mod journal;
+#[cfg(feature = "_sql")]
 mod journal_entry;
+#[cfg(feature = "_sql")]
 mod journal_list;
 mod limits_file;
+#[cfg(feature = "serve")]
 mod log;
+#[cfg(feature = "_sql")]
 mod migrate;
 mod new;
 mod output;
@@ -23,17 +32,23 @@ mod plugin;
 mod policy;
 mod policy_set;
 mod program;
-#[cfg(test)]
+#[cfg(all(test, feature = "postgres", feature = "serve", feature = "sqlite"))]
 mod reference;
 mod run;
 mod schema;
+#[cfg(feature = "serve")]
 mod serve;
 mod test;
 mod usage;
+#[cfg(all(feature = "_sql", feature = "transfer"))]
 mod user_changes;
+#[cfg(all(feature = "_sql", feature = "transfer"))]
 mod user_list;
+#[cfg(all(feature = "_sql", feature = "transfer"))]
 mod users;
 mod version;
+#[cfg(feature = "serve")]
+mod waiting;
 
 use exit::{Exit, FAILED, Outcome, UNREADABLE};
 use output::{print, print_error, print_json, print_line};

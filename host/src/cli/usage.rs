@@ -7,14 +7,18 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 
-use super::arguments::Cli;
-use super::{UNREADABLE, print_error};
+use super::arguments::{AFTER_HELP, Cli};
+use super::{UNREADABLE, absent, print_error};
 use crate::terminal::{Text, bad, escape, line};
 
 /// Returns the definition of the command line: the arguments, and an environment variable
 /// for every flag of the service.
 pub(super) fn command() -> clap::Command {
-    Cli::command().mut_subcommands(|command| {
+    let command = match absent::note() {
+        Some(note) => Cli::command().after_help(format!("{AFTER_HELP}\n{note}")),
+        None => Cli::command(),
+    };
+    command.mut_subcommands(|command| {
         if command.get_name() != "serve" {
             return command;
         }
@@ -87,6 +91,9 @@ fn check_unused_options(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
 /// Formats an error of clap. It repeats arguments unescaped, so they are escaped before
 /// the message is split into lines.
 fn format_error(mut error: clap::Error) -> Text {
+    if let Some(text) = absent::error(&error) {
+        return text;
+    }
     let of_variable = find_variable(&error);
     if let Some(told) = format_invalid_value(&error) {
         return told;

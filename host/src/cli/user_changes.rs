@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use serde_json::json;
 
-use super::directory::{DirectoryArgs, operator};
+use super::directory_args::{DirectoryArgs, operator};
 use super::{Exit, Outcome, ids, print, print_json, print_line};
 use crate::ambient::Ambient;
 use crate::directory::{CheckedLink, JournalQuery, Kind, OpenMode, SetBlocked, Stored};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::directory::DirectoryArgs;
+use super::directory_args::DirectoryArgs;
 use super::{Exit, Outcome, print, print_error, print_json};
 use crate::ambient::Ambient;
 use crate::directory::{Administration, OpenMode};

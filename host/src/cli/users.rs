@@ -4,7 +4,7 @@ mod export;
 mod import;
 mod progress;
 
-use super::directory::DirectoryArgs;
+use super::directory_args::DirectoryArgs;
 use super::user_changes::{BlockArgs, LinkArgs};
 use super::user_list::{FindArgs, ListArgs};
 use super::{Exit, Outcome, ids, print_json};

@@ -3,7 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `arrival`, `event_merge` | the user of a login |
-//! | `open`, `location` | opening a directory |
+//! | `open`, `location`, `seal_key` | opening a directory |
 //! | `dump` | dumping and restoring a whole directory |
 //! | `memory`, `sql`, `dry_run` | the storages |
 //! | `transactions` | the implementation of the operations, once for every store |
@@ -19,6 +19,7 @@ mod assumed_connection;
 mod credential;
 mod credentials;
 mod dry_run;
+#[cfg(feature = "_sql")]
 mod dump;
 mod event_merge;
 mod import;
@@ -26,6 +27,7 @@ mod import_batch;
 mod journal;
 mod journal_entries;
 mod journal_query;
+#[cfg(feature = "_sql")]
 mod journal_row;
 mod link;
 mod location;
@@ -35,8 +37,10 @@ mod open_error;
 mod open_mode;
 mod operations;
 mod records;
+mod seal_key;
 mod set_blocked;
 mod sign_up;
+#[cfg(feature = "_sql")]
 mod sql;
 mod state;
 mod store;
@@ -50,6 +54,7 @@ pub use arrival::{ArrivalError, arrive, arrive_existing, first_user};
 pub(crate) use assumed_connection::connection_in_id;
 pub use credential::Credential;
 pub use dry_run::DryRun;
+#[cfg(feature = "_sql")]
 pub use dump::DumpRecord;
 pub(crate) use event_merge::merge_known_user;
 pub use import_batch::{Batch, Imported, LEFT_OUT, Refusal, UserWithPassword};
@@ -58,16 +63,21 @@ pub use journal::{
     Touched, Undone,
 };
 pub use journal_query::JournalQuery;
+#[cfg(feature = "_sql")]
 pub use journal_row::{JournalColumns, JournalRow};
 pub use link::CheckedLink;
 pub use location::Location;
 pub use memory::Memory;
-pub use open::{OpenOptions, open, open_database};
+#[cfg(feature = "_sql")]
+pub use open::open_database;
+pub use open::{OpenOptions, open};
 pub use open_error::OpenError;
 pub use open_mode::OpenMode;
 pub use operations::{Administration, Directory};
+pub use seal_key::{KeyError, SealKey};
 pub use set_blocked::SetBlocked;
-pub use sql::{KeyError, SealKey, SqlDirectory};
+#[cfg(feature = "_sql")]
+pub use sql::SqlDirectory;
 pub use state::{DirectoryState, PoolState};
 pub use stored::Stored;
 pub use undo::{Undo, UndoError, Undoing};

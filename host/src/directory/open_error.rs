@@ -31,6 +31,16 @@ pub enum OpenError {
         /// The cause.
         why: String,
     },
+    /// This build has no support for the database.
+    #[error(
+        "this build has no support for directories in {database}; build it with the cargo feature `{feature}`"
+    )]
+    NotBuiltIn {
+        /// The database.
+        database: &'static str,
+        /// The cargo feature that adds the support.
+        feature: &'static str,
+    },
     /// The directory cannot be used at the moment.
     #[error("the directory {place} cannot be used: {why}")]
     Unusable {

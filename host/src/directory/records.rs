@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::credential::Credential;
 use super::journal::{Entry, EntryId, Forget};
 use super::journal_query::EntryFilter;
+#[cfg(feature = "_sql")]
 use super::journal_row::JournalRow;
 use super::stored::Stored;
 use crate::ambient::Ambient;
@@ -102,6 +103,7 @@ pub(super) fn last_ip(user: &User) -> Option<&str> {
 const LOOKS: u32 = 3;
 
 /// Only databases can be dumped and restored.
+#[cfg(feature = "_sql")]
 fn no_database() -> TxError {
     ApiError::Invalid("this directory is not in a database".to_owned()).into()
 }
@@ -194,14 +196,17 @@ pub(super) trait Records {
     /// Returns the ids of entries with this prefix, in no order.
     fn entry_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<EntryId>>;
     /// Returns the credentials whose id and connection follow these.
+    #[cfg(feature = "_sql")]
     fn credentials_behind(&mut self, _: (&str, &str), _: usize) -> TxResult<Vec<Credential>> {
         Err(no_database())
     }
     /// Returns the stored entries whose ids follow this one.
+    #[cfg(feature = "_sql")]
     fn journal_behind(&mut self, _: &str, _: usize) -> TxResult<Vec<JournalRow>> {
         Err(no_database())
     }
     /// Adds an entry from another directory.
+    #[cfg(feature = "_sql")]
     fn add_journal_row(&mut self, _: &JournalRow) -> TxResult<()> {
         Err(no_database())
     }

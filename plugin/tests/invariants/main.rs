@@ -1,7 +1,7 @@
-//! Properties of every decision, for all accounts and policies.
+//! The invariants of every decision, for any accounts and any policy.
 //!
-//! Numbers are those of the list of invariants in the design. Number 6 (undo
-//! restores) belongs to the directory.
+//! `docs/security.md` lists them: `i3_…` tests invariant I3. I6 (an undo restores)
+//! belongs to the directory.
 
 mod generated;
 

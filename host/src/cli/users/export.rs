@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use super::progress::new_progress_bar;
 use crate::ambient::Ambient;
-use crate::cli::directory::DirectoryArgs;
+use crate::cli::directory_args::DirectoryArgs;
 use crate::cli::output_file::{OutputFile, Readers};
 use crate::cli::{Exit, Outcome, print_line};
 use crate::directory::OpenMode;

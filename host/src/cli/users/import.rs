@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::progress::new_progress_bar;
 use crate::ambient::Ambient;
-use crate::cli::directory::DirectoryArgs;
+use crate::cli::directory_args::DirectoryArgs;
 use crate::cli::output_file::OutputFile;
 use crate::cli::{Exit, Outcome, print, print_json, print_line};
 use crate::directory::{Administration, Memory, OpenMode};

@@ -1,12 +1,10 @@
 //! Encryption of the snapshots in the journal.
 
-use std::path::Path;
-
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
-use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
+use crate::directory::seal_key::{ID, SealKey, hexadecimal};
 
 /// The first byte of a plain snapshot.
 const PLAIN: u8 = 0;
@@ -14,77 +12,7 @@ const PLAIN: u8 = 0;
 /// (8 bytes), the nonce (24) and the ciphertext with its tag follow. The entry's id is
 /// authenticated too, so that snapshots cannot be exchanged between entries.
 const SEALED: u8 = 1;
-const KEY_ID: usize = 8;
 const NONCE: usize = 24;
-
-/// A key for snapshots: 32 random bytes.
-#[derive(Clone)]
-pub struct SealKey {
-    cipher: XChaCha20Poly1305,
-    id: [u8; KEY_ID],
-}
-
-/// The reason why a key file is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file cannot be read.
-    #[error("{file}: it cannot be read: {error}")]
-    Unreadable {
-        /// The file.
-        file: String,
-        /// The cause.
-        error: std::io::Error,
-    },
-    /// The file does not contain 64 hexadecimal digits.
-    #[error("{file}: expected 64 hexadecimal digits; `openssl rand -hex 32 > {file}` makes a key")]
-    NoKey {
-        /// The file.
-        file: String,
-    },
-    /// Other users may read the file.
-    #[error("{file}: other users of this machine may read it; `chmod 600 {file}` corrects that")]
-    Open {
-        /// The file.
-        file: String,
-    },
-}
-
-impl std::fmt::Debug for SealKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SealKey({})", hexadecimal(&self.id))
-    }
-}
-
-impl SealKey {
-    /// Reads a key file: 64 hexadecimal digits, which only its owner may read.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read, is readable by others, or contains no key.
-    pub fn read(file: &Path) -> Result<Self, KeyError> {
-        let name = || file.display().to_string();
-        let unreadable = |error| KeyError::Unreadable { file: name(), error };
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            if std::fs::metadata(file).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
-                return Err(KeyError::Open { file: name() });
-            }
-        }
-        let text = std::fs::read_to_string(file).map_err(unreadable)?;
-        let bytes = from_hexadecimal(text.trim()).ok_or_else(|| KeyError::NoKey { file: name() })?;
-        Ok(Self::from_bytes(&bytes))
-    }
-
-    /// Creates a key from its bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        let digest = Sha256::digest(bytes);
-        let mut id = [0; KEY_ID];
-        id.copy_from_slice(&digest[..KEY_ID]);
-        Self { cipher: XChaCha20Poly1305::new(&Key::from(*bytes)), id }
-    }
-}
 
 /// Seals and unseals snapshots. Without a key, sealed snapshots are plain.
 #[derive(Debug, Clone)]
@@ -112,46 +40,34 @@ impl Seal {
         };
         let mut nonce = XNonce::default();
         self.ambient.random().fill(&mut nonce);
-        let sealed = key
-            .cipher
+        let sealed = cipher(key)
             .encrypt(&nonce, Payload { msg: &text, aad: entry.as_bytes() })
             .map_err(|_| "the snapshot could not be encrypted".to_owned())?;
-        Ok([&[SEALED][..], &key.id, &nonce, &sealed].concat())
+        Ok([&[SEALED][..], key.id(), &nonce, &sealed].concat())
     }
 
     /// Unseals the snapshot of an entry.
     pub(super) fn unseal(&self, bytes: &[u8], entry: &str) -> Result<Unsealed, String> {
         let sealed = match bytes {
             [PLAIN, text @ ..] => return Ok(Unsealed::Text(text.to_vec())),
-            [SEALED, sealed @ ..] if sealed.len() > KEY_ID + NONCE => sealed,
+            [SEALED, sealed @ ..] if sealed.len() > ID + NONCE => sealed,
             _ => return Err("it has no known form".to_owned()),
         };
-        let (id, sealed) = sealed.split_at(KEY_ID);
-        let Some(key) = self.key.as_ref().filter(|key| key.id == id) else {
+        let (id, sealed) = sealed.split_at(ID);
+        let Some(key) = self.key.as_ref().filter(|key| key.id() == id) else {
             return Ok(Unsealed::OtherKey(hexadecimal(id)));
         };
         let (nonce, sealed) = sealed.split_at(NONCE);
         let nonce = XNonce::try_from(nonce).map_err(|_| "it is cut short".to_owned())?;
-        key.cipher
+        cipher(key)
             .decrypt(&nonce, Payload { msg: sealed, aad: entry.as_bytes() })
             .map(Unsealed::Text)
             .map_err(|_| "it was tampered with, or belongs to another entry".to_owned())
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (n, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
-    }
-    Some(bytes)
+fn cipher(key: &SealKey) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(&Key::from(*key.bytes()))
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
 //! A directory in a database.
 
+#[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::time::Duration;
 
 use backon::{BlockingRetryable, ExponentialBuilder};
 
 use super::migrations::Migrate;
+#[cfg(feature = "postgres")]
 use super::postgres::{self, Write};
-use super::seal::{Seal, SealKey};
+use super::seal::Seal;
+#[cfg(feature = "sqlite")]
 use super::sqlite;
 use crate::ambient::Ambient;
 use crate::directory::open_error::OpenError;
 use crate::directory::open_mode::OpenMode;
 use crate::directory::records::{Logins, Records, TxError, TxResult};
+use crate::directory::seal_key::SealKey;
 use crate::directory::state::{DirectoryState, ErrorCounts};
 use crate::directory::store::{Durability, Store};
 use crate::model::ApiError;
@@ -25,10 +29,13 @@ pub struct SqlDirectory {
 }
 
 enum Engine {
+    #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Sqlite),
+    #[cfg(feature = "postgres")]
     Postgres(postgres::Postgres),
 }
 
+#[cfg(feature = "sqlite")]
 impl SqlDirectory {
     /// Opens an SQLite file. One of an older version is migrated if the mode writes, and
     /// refused otherwise.
@@ -57,7 +64,10 @@ impl SqlDirectory {
         let open = sqlite::Sqlite::open(file, seal, create, migrate)?;
         Ok(Self { engine: Engine::Sqlite(open), errors: ErrorCounts::default(), ambient })
     }
+}
 
+#[cfg(feature = "postgres")]
+impl SqlDirectory {
     /// Connects to a PostgreSQL server, or to another server with its protocol. libpq's
     /// environment variables complete the URL. A database of an older version is migrated
     /// if the mode writes, and refused otherwise.
@@ -94,7 +104,9 @@ impl Store for SqlDirectory {
 
     fn read<T>(&self, mut work: impl FnMut(&mut dyn Records) -> TxResult<T>) -> Result<T, ApiError> {
         self.finish(match &self.engine {
+            #[cfg(feature = "sqlite")]
             Engine::Sqlite(sqlite) => self.retry(|| sqlite.read(&mut work)),
+            #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => self.retry(|| postgres.read(&mut work)),
         })
     }
@@ -111,7 +123,9 @@ impl Store for SqlDirectory {
                 None => Err(ApiError::Unavailable("the reading was interrupted".to_owned()).into()),
             };
             match &self.engine {
+                #[cfg(feature = "sqlite")]
                 Engine::Sqlite(sqlite) => sqlite.snapshot(once),
+                #[cfg(feature = "postgres")]
                 Engine::Postgres(postgres) => postgres.snapshot(once),
             }
         }))
@@ -123,7 +137,9 @@ impl Store for SqlDirectory {
         mut work: impl FnMut(&mut dyn Records) -> TxResult<T>,
     ) -> Result<T, ApiError> {
         self.finish(match &self.engine {
+            #[cfg(feature = "sqlite")]
             Engine::Sqlite(sqlite) => self.retry(|| sqlite.write(durability, &mut work)),
+            #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => {
                 let mut write = Write::new(postgres, durability, &mut work);
                 let done = self.retry(|| write.run());
@@ -134,14 +150,18 @@ impl Store for SqlDirectory {
 
     fn state(&self) -> DirectoryState {
         self.errors.with_pool(match &self.engine {
+            #[cfg(feature = "sqlite")]
             Engine::Sqlite(sqlite) => sqlite.pool_state(),
+            #[cfg(feature = "postgres")]
             Engine::Postgres(postgres) => postgres.pool_state(),
         })
     }
 
     fn count_login(&self, user_id: &str, login: Logins) -> Result<(), ApiError> {
         let counted = match &self.engine {
+            #[cfg(feature = "sqlite")]
             Engine::Sqlite(sqlite) => self.finish(self.retry(|| sqlite.count_login(user_id, login)))?,
+            #[cfg(feature = "postgres")]
             Engine::Postgres(_) => {
                 self.write(Durability::Process, |records| records.count_logins(user_id, login))?
             }

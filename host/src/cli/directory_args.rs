@@ -1,0 +1,72 @@
+//! The options of commands that need a directory in a database.
+
+use std::sync::Arc;
+
+use super::Exit;
+use super::directory::{DIRECTORY, JournalArgs, announce_migration};
+use super::output_file::ProtectedFiles;
+use crate::ambient::Ambient;
+use crate::directory::{
+    Administration, Location, OpenMode, OpenOptions, Provenance, SqlDirectory, open, open_database,
+};
+
+/// Which directory, and how its journal is kept.
+#[derive(Debug, clap::Args)]
+pub(super) struct DirectoryArgs {
+    /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE. Give a URL with a
+    /// password in the environment variable, which other users of the machine cannot see
+    #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
+    directory: String,
+    #[command(flatten)]
+    journal: JournalArgs,
+}
+
+impl DirectoryArgs {
+    pub(super) fn open(&self, how: OpenMode, ambient: &Ambient) -> Result<Arc<dyn Administration>, Exit> {
+        self.journal.open(&self.directory, how, ambient)
+    }
+
+    /// Opens the directory. Calls `migrating` before its schema is changed.
+    pub(super) fn open_announcing(
+        &self,
+        how: OpenMode,
+        migrating: &dyn Fn(),
+        ambient: &Ambient,
+    ) -> Result<Arc<dyn Administration>, Exit> {
+        let tell = &announce_migration(migrating);
+        self.journal.open_with(
+            &self.directory,
+            OpenOptions { key: self.journal.key()?, mode: how, ambient, tell },
+            open,
+        )
+    }
+
+    /// Opens the directory as a database.
+    pub(super) fn open_database(&self, how: OpenMode, ambient: &Ambient) -> Result<SqlDirectory, Exit> {
+        let key = self.journal.key()?;
+        let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
+        let tell = &announce_migration(&|| {});
+        Ok(open_database(&location, OpenOptions { key, mode: how, ambient, tell })?)
+    }
+
+    /// The files of the directory, which no command overwrites.
+    pub(super) fn protected_files(&self) -> Result<ProtectedFiles, Exit> {
+        let protected = match self.directory.parse().map_err(Exit::unreadable)? {
+            Location::Sqlite(file) => ProtectedFiles::default().with_database(&file),
+            Location::Postgres(_) => ProtectedFiles::default(),
+        };
+        Ok(self.journal.protected_files(protected))
+    }
+
+    /// Returns whether the directory is a file that does not exist yet.
+    pub(super) fn is_missing_file(&self) -> Result<bool, Exit> {
+        let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
+        Ok(matches!(location, Location::Sqlite(file) if !file.exists()))
+    }
+}
+
+/// Returns the operator: the name of the system's user.
+pub(super) fn operator() -> Arc<Provenance> {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    Arc::new(Provenance::operator(name.unwrap_or_else(|| "unknown".to_owned())))
+}
