@@ -14,6 +14,7 @@
 //! | `embedded` | the endpoints that Lock and auth0-js use |
 //! | `management` | the Management API v2 |
 //! | `store` | values in memory, bounded in bytes; files in the state folder |
+//! | `profile` | the profile that every user has |
 //! | `metrics` | counts of requests, logins and refused tokens |
 //! | `state` | the tenant as a whole |
 
@@ -27,6 +28,7 @@ mod metrics;
 mod oauth;
 mod pages;
 mod people;
+mod profile;
 mod server;
 mod signing;
 mod state;

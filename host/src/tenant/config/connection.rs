@@ -154,8 +154,8 @@ pub(in crate::tenant) fn derived(prefix: &str, name: &str) -> String {
 }
 
 impl SeedUser {
-    /// The user as it is made.
-    pub(in crate::tenant) fn made(&self, connection: &Connection, now: Timestamp) -> User {
+    /// Returns the user to create.
+    pub(in crate::tenant) fn to_user(&self, connection: &Connection, now: Timestamp) -> User {
         let mut user = self.user.clone().with_own_identity(&connection.name);
         for identity in &mut user.identities {
             if identity.connection == connection.name {

@@ -13,11 +13,11 @@ use serde_json::json;
 
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
-use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::browser::Browser;
+use crate::tenant::logins::context::Sender;
 use crate::tenant::logins::flows::Ticket;
-use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::people::proved::Proved;
+use crate::tenant::people::typed::TypedCredentials;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -85,7 +85,7 @@ fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, OAu
     };
     let typed = |secret| {
         let (login, secret) = (params.require("username")?, params.require(secret)?);
-        Ok::<_, OAuthError>(Typed { login, secret, sender: &from.ip })
+        Ok::<_, OAuthError>(TypedCredentials { login, secret, sender: &from.ip })
     };
     match params.get("credential_type").unwrap_or_default() {
         "http://auth0.com/oauth/grant-type/passwordless/otp" => {
@@ -93,7 +93,7 @@ fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, OAu
             if !connection.is_passwordless() {
                 return Err(OAuthError::invalid_request("realm: it is no passwordless connection"));
             }
-            by_code(tenant, connection, typed("otp")?)
+            Ok(tenant.logins.prove_by_code(connection, typed("otp")?)?)
         }
         "http://auth0.com/oauth/grant-type/password-realm" | "password" => {
             let connection = match params.get("realm") {
@@ -102,7 +102,7 @@ fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, OAu
                     .connection_of("auth0")
                     .ok_or_else(|| OAuthError::invalid_request("realm: there is no database"))?,
             };
-            by_password(tenant, connection, typed("password")?)
+            Ok(tenant.logins.prove_by_password(connection, typed("password")?)?)
         }
         _ => Err(OAuthError::new(
             StatusCode::BAD_REQUEST,

@@ -11,11 +11,14 @@ use crate::directory::Credential;
 use crate::model::{self, ApiError, IdentityKey, Metadata};
 use crate::tenant::config::Connection;
 use crate::tenant::http::html;
+use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError, OfDatabase, PASSWORD_CHANGED, USED};
 use crate::tenant::http::params::Params;
-use crate::tenant::logins::flows::{ResetTicket, Verification};
-use crate::tenant::logins::prove::unavailable;
+use crate::tenant::logins::mailbox_proof::part_unproved_links;
+use crate::tenant::logins::mailbox_proof::try_verify_email;
+use crate::tenant::logins::mailbox_proof::verify_email;
 use crate::tenant::pages::login_pages;
+use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::passwords::Wrong;
 use crate::tenant::people::proved::bare_user;
@@ -81,8 +84,13 @@ pub(crate) fn made(
     };
     match tenant.directory.sign_up(user, &credential) {
         Ok(made) => {
-            tenant.send_verification(issuer, connection, &made.user.user_id, &email);
-            tenant.logins.events.of_account(tenant, "ss", (&connection.name, &made.user.user_id, &email));
+            let link = VerificationLink::new(&made.user.user_id, &email);
+            tenant.people.send_verification(issuer, connection, link);
+            tenant.logins.events.record_account_event(
+                &tenant.config,
+                "ss",
+                (&connection.name, &made.user.user_id, &email),
+            );
             Ok(made.user.user_id.clone())
         }
         // One answer for every reason: it is to tell as little as possible of
@@ -155,8 +163,8 @@ pub(crate) fn send_reset(
     let (began, at) = (tenant.ambient.draw_moment(), tenant.ambient.now());
     if let Some(holder) = holder(tenant, connection, &email).map_err(unavailable)? {
         let (connection, user_id) = (connection.name.clone(), holder.user_id);
-        let ticket = ResetTicket { connection: connection.clone(), email: email.clone(), user_id, began };
-        let link = format!("{issuer}u/reset?ticket={}", tenant.logins.flows.resets.put(ticket));
+        let ticket = ResetLink { connection: connection.clone(), email: email.clone(), user_id, began };
+        let link = format!("{issuer}u/reset?ticket={}", tenant.people.resets.put(ticket));
         let kind = Kind::Reset;
         tenant.people.outbox.send(Message { to: email, kind, connection, code: None, link: Some(link), at });
     }
@@ -175,7 +183,7 @@ fn holder(tenant: &Tenant, connection: &Connection, email: &str) -> Result<Optio
 pub(crate) fn reset(tenant: &Tenant, params: &Params) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
     let used = || html::error_page(StatusCode::BAD_REQUEST, USED);
-    if tenant.logins.flows.resets.get(ticket).is_none() {
+    if tenant.people.resets.get(ticket).is_none() {
         return used();
     }
     let hash = match tenant.people.passwords.hash(params.get("password").unwrap_or_default()) {
@@ -185,7 +193,7 @@ pub(crate) fn reset(tenant: &Tenant, params: &Params) -> Response {
             return login_pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters."));
         }
     };
-    match tenant.logins.flows.resets.spend(ticket, |ticket| set_password(tenant, ticket, hash)) {
+    match tenant.people.resets.spend(ticket, |ticket| set_password(tenant, ticket, hash)) {
         Some(Ok(true)) => html::message_page(StatusCode::OK, "Done", PASSWORD_CHANGED),
         Some(Ok(false)) | None => used(),
         Some(Err(error)) => unavailable(error).into_response(),
@@ -193,7 +201,7 @@ pub(crate) fn reset(tenant: &Tenant, params: &Params) -> Response {
 }
 
 /// False if the address has another holder by now, or the holder another password.
-fn set_password(tenant: &Tenant, ticket: &ResetTicket, hash: String) -> Result<bool, ApiError> {
+fn set_password(tenant: &Tenant, ticket: &ResetLink, hash: String) -> Result<bool, ApiError> {
     let Some(connection) = tenant.config.connection(&ticket.connection) else { return Ok(false) };
     let known = holder(tenant, connection, &ticket.email)?;
     let Some(known) = known.filter(|known| known.user_id == ticket.user_id) else { return Ok(false) };
@@ -205,21 +213,25 @@ fn set_password(tenant: &Tenant, ticket: &ResetTicket, hash: String) -> Result<b
     let key = IdentityKey { connection: &known.connection, provider: "auth0", user_id: &known.user_id };
     let Some(owner) = tenant.directory.owner(key)? else { return Ok(false) };
     let credential = Credential { password: Some(hash), ..known };
-    tenant.part_unproved_links(&owner.user, &user_id)?;
+    part_unproved_links(&*tenant.directory, &owner.user, &user_id, tenant.ambient.now())?;
     tenant.directory.set_credential(&credential)?;
-    tenant.login_changed(&credential, &owner.user);
+    tenant.people.apply_credential_change(&credential, &owner.user);
     tracing::info!(target: "audit", connection = connection.name, "a password was reset");
-    tenant.logins.events.of_account(tenant, "scp", (&connection.name, &user_id, &ticket.email));
-    tenant.verified_besides(&user_id, &ticket.email);
+    tenant.logins.events.record_account_event(
+        &tenant.config,
+        "scp",
+        (&connection.name, &user_id, &ticket.email),
+    );
+    try_verify_email(&*tenant.directory, &user_id, &ticket.email, tenant.ambient.now());
     Ok(true)
 }
 
 /// Verifies the address of a mail.
 pub(crate) fn verify(tenant: &Tenant, ticket: &str) -> Response {
-    let verified = tenant.logins.flows.verifications.spend(ticket, |Verification { user_id, email }| {
-        let is_verified = tenant.set_verified(user_id, email)?;
+    let verified = tenant.people.verifications.spend(ticket, |VerificationLink { user_id, email }| {
+        let is_verified = verify_email(&*tenant.directory, user_id, email, tenant.ambient.now())?;
         if is_verified {
-            tenant.logins.events.verified(user_id, email);
+            tenant.logins.events.record_verification(user_id, email);
         }
         Ok(is_verified)
     });

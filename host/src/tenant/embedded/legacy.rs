@@ -11,7 +11,7 @@ use crate::model::User;
 use crate::tenant::config::{Client, LEGACY};
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
-use crate::tenant::people::profile;
+use crate::tenant::profile;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -108,7 +108,7 @@ pub(crate) async fn tokeninfo(
     };
     run(&tenant, move |tenant| {
         let unauthorized = || OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", "Unauthorized");
-        let claims = tenant.verify(params.require("id_token")?).map_err(|error| {
+        let claims = tenant.signing.verify(params.require("id_token")?).map_err(|error| {
             tracing::warn!(target: "audit", %error, "an ID token was refused");
             unauthorized()
         })?;
@@ -121,7 +121,8 @@ pub(crate) async fn tokeninfo(
             tracing::warn!(target: "audit", client = client_id, "a blocked user's token was refused");
             return Err(unauthorized());
         }
-        if tenant.people.revocations.is_revoked(sub, claims.began()) || !claims.is_of(&stored.user) {
+        if tenant.people.revocations.is_revoked(sub, claims.began()) || !claims.has_identity_of(&stored.user)
+        {
             tracing::warn!(target: "audit", client = client_id, "a revoked token was refused");
             return Err(unauthorized());
         }

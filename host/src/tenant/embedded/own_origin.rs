@@ -16,12 +16,12 @@ use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::OfOlder;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
-use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::browser::Browser;
+use crate::tenant::logins::context::Sender;
 use crate::tenant::logins::flows::Ticket;
-use crate::tenant::logins::prove::{Typed, by_code, by_password};
 use crate::tenant::oauth::authorize::authorize;
 use crate::tenant::oauth::{authorization_request, authorization_response};
+use crate::tenant::people::typed::TypedCredentials;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -72,12 +72,12 @@ fn checked(
     let connection =
         connection.ok_or_else(|| OAuthError::invalid_request("connection: there is no such connection"))?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
-    let typed = Typed { login, secret, sender: &from.ip };
+    let typed = TypedCredentials { login, secret, sender: &from.ip };
     // A popup of older libraries sends its one-time password here.
     let proved = if tenant.config.legacy_id_tokens && connection.is_passwordless() {
-        by_code(tenant, connection, typed)?
+        tenant.logins.prove_by_code(connection, typed)?
     } else {
-        by_password(tenant, connection, typed)?
+        tenant.logins.prove_by_password(connection, typed)?
     };
     let mut browser = Browser::of(&tenant.people.sessions, issuer, headers);
     let brought = browser.known_id().is_some();

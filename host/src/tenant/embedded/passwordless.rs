@@ -5,21 +5,21 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use contact_syntax::{is_email_address, is_phone_number};
-use serde_json::{Value, json};
-use std::sync::Arc;
+use serde_json::{Map, Value, json};
 
 use crate::tenant::config::Connection;
 use crate::tenant::embedded::legacy;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::{InQuery, Params};
-use crate::tenant::http::visit::Sender;
 use crate::tenant::logins::browser::Browser;
-use crate::tenant::logins::prove::{MailedCode, Typed, by_code, code_name, mailed};
+use crate::tenant::logins::context::Sender;
 use crate::tenant::oauth::authorization_request::{Authorization, Unanswered};
 use crate::tenant::oauth::authorization_response::refuse;
 use crate::tenant::oauth::authorize::Asked;
 use crate::tenant::people::login_name::passwordless_id;
+use crate::tenant::people::mailed_codes::MailedCode;
 use crate::tenant::people::outbox::{Kind, Message};
+use crate::tenant::people::typed::TypedCredentials;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -28,7 +28,8 @@ use crate::tenant::state::{Shared, Tenant};
 pub(crate) fn send_code(tenant: &Tenant, connection: &Connection, address: &str) -> Result<(), OAuthError> {
     let address = checked(connection, address)?;
     let code = tenant.ambient.random().six_digits();
-    keep(tenant, connection, MailedCode::new(code.clone(), &address, Params::default(), None));
+    let mailed = MailedCode::new(code.clone(), &address, Map::new(), None);
+    tenant.people.mailed_codes.put(connection, mailed);
     mail(tenant, connection, &address, Some(code), None);
     Ok(())
 }
@@ -47,11 +48,6 @@ fn checked(connection: &Connection, address: &str) -> Result<String, OAuthError>
         return Err(OAuthError::invalid_request(NOT_AN_ADDRESS));
     }
     Ok(address.to_ascii_lowercase())
-}
-
-/// The new one takes the place of the one before.
-fn keep(tenant: &Tenant, connection: &Connection, mailed: MailedCode) {
-    tenant.logins.flows.mailed_codes.put_as(code_name(connection, &mailed.address), Arc::new(mailed));
 }
 
 fn mail(tenant: &Tenant, connection: &Connection, to: &str, code: Option<String>, link: Option<String>) {
@@ -115,7 +111,8 @@ fn started(
             query.set("verification_code", &code);
             query.set("client_id", client_id);
             let link = format!("{issuer}passwordless/verify_redirect?{}", query.to_query());
-            keep(tenant, connection, MailedCode::new(code, address, within, browser));
+            let mailed = MailedCode::new(code, address, within.into(), browser);
+            tenant.people.mailed_codes.put(connection, mailed);
             mail(tenant, connection, address, None, Some(link));
         }
         "link" | "code" => send_code(tenant, connection, address)?,
@@ -146,7 +143,7 @@ pub(crate) async fn verify(
     run(&tenant, move |tenant| {
         let (connection, login) = addressed(tenant, &params)?;
         let secret = params.require("verification_code")?;
-        mailed(tenant, connection, Typed { login, secret, sender: &from.ip })?;
+        tenant.logins.check_code(connection, TypedCredentials { login, secret, sender: &from.ip })?;
         Ok(Json(json!({})))
     })
     .await
@@ -175,11 +172,11 @@ fn redirected(
     params: &Params,
 ) -> Result<Response, OAuthError> {
     let (connection, address) = addressed(tenant, params)?;
-    let kept = tenant.logins.flows.mailed_codes.get(&code_name(connection, address));
+    let kept = tenant.people.mailed_codes.get(connection, address);
     // A mail that carries a link was asked for with parameters, which the link
     // does not get to change; the page of a code brings its own.
     let mut asked = match &kept {
-        Some(kept) if kept.params != Params::default() => kept.params.clone(),
+        Some(kept) if !kept.params.is_empty() => kept.params.clone().into(),
         _ => params.clone(),
     };
     asked.set("connection", &connection.name);
@@ -194,8 +191,11 @@ fn redirected(
     let in_session = known.is_some() && kept.is_some_and(|kept| kept.browser == known);
     let asked = Asked { tenant, issuer, from, browser };
     let secret = params.require("verification_code")?;
-    match by_code(tenant, connection, Typed { login: address, secret, sender: &from.ip }) {
+    match tenant
+        .logins
+        .prove_by_code(connection, TypedCredentials { login: address, secret, sender: &from.ip })
+    {
         Ok(proved) => Ok(asked.proved(authorization, &proved, in_session)),
-        Err(why) => Ok(asked.tell(&authorization, &why).into_response()),
+        Err(why) => Ok(asked.tell(&authorization, &why.into()).into_response()),
     }
 }

@@ -15,14 +15,14 @@ use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::OfOlder;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
-use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
-use crate::tenant::logins::log_in::Around;
-use crate::tenant::logins::prove::{Typed, by_code, by_password};
+use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::Sender;
 use crate::tenant::oauth::authorization_request::Audience;
 use crate::tenant::oauth::client_auth::check_secret;
 use crate::tenant::oauth::issued_tokens::Issued;
 use crate::tenant::people::proved::Proved;
+use crate::tenant::people::typed::TypedCredentials;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -77,7 +77,7 @@ fn granted(
     linking::refuse_elsewhere(Some(scope)).map_err(|why| linking::told(&client.client_id, why))?;
     let scope = Audience::Userinfo.grant(tenant, client, scope);
     let proved = proved(tenant, from, params)?;
-    let around = Around {
+    let around = LoginContext {
         client,
         protocol: "oauth2-resource-owner",
         scope: &scope,
@@ -85,7 +85,7 @@ fn granted(
         interactive: false,
         answer: None,
     };
-    let user = tenant.log_in(&proved, &around)?.user();
+    let user = tenant.logins.log_in(&proved, &around)?.user();
     let issued = Issued {
         issuer,
         client,
@@ -107,10 +107,10 @@ fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, OAu
     let connection = connection
         .ok_or_else(|| OAuthError::invalid_request(format!("the connection {name} was not found")))?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
-    let typed = Typed { login, secret, sender: &from.ip };
+    let typed = TypedCredentials { login, secret, sender: &from.ip };
     if connection.is_passwordless() {
-        by_code(tenant, connection, typed)
+        Ok(tenant.logins.prove_by_code(connection, typed)?)
     } else {
-        by_password(tenant, connection, typed)
+        Ok(tenant.logins.prove_by_password(connection, typed)?)
     }
 }

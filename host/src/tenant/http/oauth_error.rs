@@ -6,7 +6,9 @@ use axum::http::{HeaderName, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::json;
 
-use crate::tenant::logins::log_in::NotLoggedIn;
+use crate::model::{ApiError, mask_addresses};
+use crate::tenant::logins::outcome::NotLoggedIn;
+use crate::tenant::logins::prove::ProofError;
 use crate::tenant::people::attempts;
 
 /// Refuses an address that the policy could not compare.
@@ -66,6 +68,21 @@ impl OAuthError {
     pub(crate) fn too_many_attempts() -> Self {
         let description = "Your account has been blocked after multiple consecutive login attempts. Try again in ten minutes.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", description)
+    }
+}
+
+impl From<ProofError> for OAuthError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::NoPasswords(_) => Self::invalid_request(error.to_string()),
+            ProofError::WrongPassword
+            | ProofError::WrongMailedCode
+            | ProofError::WrongPhoneCode
+            | ProofError::CodeExhausted => Self::invalid_grant(error.to_string()),
+            ProofError::TooManyAttempts => Self::too_many_attempts(),
+            ProofError::Busy => Self::busy(),
+            ProofError::Directory(error) => unavailable(error),
+        }
     }
 }
 
@@ -132,4 +149,10 @@ impl IntoResponse for OfDatabase {
 pub(crate) fn too_many() -> Response {
     OAuthError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Rate limit exceeded.")
         .into_response()
+}
+
+/// Logs a failure of the directory, and returns the refusal for it.
+pub(crate) fn unavailable(error: ApiError) -> OAuthError {
+    tracing::error!(error = %mask_addresses(&error.to_string()), "the directory failed");
+    OAuthError::temporarily_unavailable()
 }

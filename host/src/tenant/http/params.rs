@@ -18,6 +18,18 @@ use crate::tenant::store::weight::Weighed;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Params(Map<String, Value>);
 
+impl From<Params> for Map<String, Value> {
+    fn from(params: Params) -> Self {
+        params.0
+    }
+}
+
+impl From<Map<String, Value>> for Params {
+    fn from(params: Map<String, Value>) -> Self {
+        Self(params)
+    }
+}
+
 impl Params {
     /// Reads a query or a form.
     pub(crate) fn parse_form(text: &[u8]) -> Result<Self, OAuthError> {

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::tenant::http::blocking::{Route, RunsOn};
 use crate::tenant::http::params::Params;
 use crate::tenant::logins::browser::Browser;
+use crate::tenant::logins::context::Sender;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
 
@@ -28,17 +29,6 @@ pub(crate) struct Visit<P = Params> {
     pub(crate) params: P,
     route: Route,
     runs_on: RunsOn,
-}
-
-/// The sender of a request, as a plugin sees it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Sender {
-    pub(crate) ip: String,
-    pub(crate) user_agent: Option<String>,
-    /// The tenant's host as the sender calls it.
-    pub(crate) hostname: String,
-    /// `POST`, or `GET` for every other method.
-    pub(crate) method: &'static str,
 }
 
 impl<P: Send + Sync + 'static> Visit<P> {

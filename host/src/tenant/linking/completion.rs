@@ -5,27 +5,33 @@ use std::sync::Arc;
 use crate::directory::{Actor, CheckedLink, Evidence, Provenance, Stored, Unlink};
 use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::linking::request::{Linking, holder, login_required, not_logged_in, owner_now};
-use crate::tenant::logins::log_in::{Around, NotLoggedIn};
-use crate::tenant::logins::prove::unavailable;
+use crate::tenant::logins::Logins;
+use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::people::proved::Proved;
-use crate::tenant::state::Tenant;
 
 /// The number of times that two accounts are read anew, if somebody changes them meanwhile.
 const ATTEMPTS: usize = 5;
 
-impl Tenant {
+/// The completion of a link, or of its end, that an application has requested.
+pub(crate) struct Completion<'a> {
+    pub(crate) logins: &'a Logins,
+    pub(crate) linking: &'a Linking,
+}
+
+impl Completion<'_> {
     /// Links the account that was proved. It is made at its first login; the
     /// plugin is not asked, which could link it elsewhere first.
-    pub(crate) fn link_by_owner(
+    pub(crate) fn link(
         &self,
-        linking: &Linking,
         owner: &Proved,
         second: &Proved,
-        around: &Around<'_>,
+        around: &LoginContext<'_>,
     ) -> Result<Arc<User>, OAuthError> {
-        let is_new = holder(self, second)?.is_none();
-        let linked = self.linked_by_owner(linking, owner, second, around);
+        let is_new = holder(&*self.logins.directory, second)?.is_none();
+        let linked = self.try_link(owner, second, around);
         if linked.is_err() && is_new {
             self.remove_unused(&second.user.user_id);
         }
@@ -34,25 +40,25 @@ impl Tenant {
 
     /// Removes a user who was made for a link alone, which has failed.
     fn remove_unused(&self, user_id: &str) {
-        let is_unused = self.directory.get(user_id).is_ok_and(|stored| stored.user.last_login.is_none());
-        if is_unused && let Err(error) = self.directory.delete(user_id) {
+        let is_unused =
+            self.logins.directory.get(user_id).is_ok_and(|stored| stored.user.last_login.is_none());
+        if is_unused && let Err(error) = self.logins.directory.delete(user_id) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a user was left behind");
         }
     }
 
-    fn linked_by_owner(
+    fn try_link(
         &self,
-        linking: &Linking,
         owner: &Proved,
         second: &Proved,
-        around: &Around<'_>,
+        around: &LoginContext<'_>,
     ) -> Result<Arc<User>, OAuthError> {
         for _ in 0..ATTEMPTS {
-            let primary = self.logged_in(linking, owner)?;
-            if let Some(user) = self.settled(linking, second)? {
+            let primary = self.require_owner(owner)?;
+            if let Some(user) = self.find_settled(second)? {
                 return Ok(user);
             }
-            let secondary = self.arrived(second, around).map_err(not_logged_in)?;
+            let secondary = self.logins.find_or_create_user(second, around).map_err(not_logged_in)?;
             // Somebody else was faster, and has linked the identity: not their whole
             // account is meant.
             if secondary.user.user_id != second.user.user_id {
@@ -61,15 +67,15 @@ impl Tenant {
             if secondary.user.blocked {
                 return Err(not_logged_in(NotLoggedIn::Blocked));
             }
-            let link = checked(&primary, &secondary, self.ambient.now());
-            let answer = self.directory.link(&link);
+            let link = checked(&primary, &secondary, self.logins.ambient.now());
+            let answer = self.logins.directory.link(&link);
             tracing::info!(
-                target: "audit", client = around.client.client_id, primary = %mask_addresses(&linking.owner),
+                target: "audit", client = around.client.client_id, primary = %mask_addresses(&self.linking.owner),
                 secondary = %mask_addresses(&secondary.user.user_id), done = answer.is_ok(), "link"
             );
             match answer {
                 Ok(user) => {
-                    self.end_refresh_tokens(&secondary.user.identities, &linking.owner);
+                    self.logins.people.end_refresh_tokens(&secondary.user.identities, &self.linking.owner);
                     return Ok(user);
                 }
                 // One of them has changed meanwhile: both are read again.
@@ -81,20 +87,21 @@ impl Tenant {
     }
 
     /// The owner, who is there still, and whose login is in force.
-    fn logged_in(&self, linking: &Linking, owner: &Proved) -> Result<Stored, OAuthError> {
-        owner_now(self, linking)?;
-        let holds = holder(self, owner)?.is_some_and(|user| user.user_id == linking.owner);
-        if !holds || self.people.revocations.is_revoked(&owner.user.user_id, owner.began) {
+    fn require_owner(&self, owner: &Proved) -> Result<Stored, OAuthError> {
+        owner_now(&*self.logins.directory, self.linking)?;
+        let holds =
+            holder(&*self.logins.directory, owner)?.is_some_and(|user| user.user_id == self.linking.owner);
+        if !holds || self.logins.people.revocations.is_revoked(&owner.user.user_id, owner.began) {
             return Err(login_required("The login of the account's owner has ended. Log in again."));
         }
-        self.directory.get(&linking.owner).map_err(unavailable)
+        self.logins.directory.get(&self.linking.owner).map_err(unavailable)
     }
 
     /// The owner, where the account is linked to them already; a refusal, where
     /// it cannot be.
-    fn settled(&self, linking: &Linking, second: &Proved) -> Result<Option<Arc<User>>, OAuthError> {
+    fn find_settled(&self, second: &Proved) -> Result<Option<Arc<User>>, OAuthError> {
         let Some(key) = second.key() else { return Err(OAuthError::temporarily_unavailable()) };
-        let known = match self.directory.owner(key) {
+        let known = match self.logins.directory.owner(key) {
             Ok(Some(stored)) => stored.user,
             Ok(None) => return Ok(None),
             Err(ApiError::Invalid(_)) => {
@@ -102,10 +109,10 @@ impl Tenant {
             }
             Err(error) => return Err(unavailable(error)),
         };
-        if second.user.user_id == linking.owner {
+        if second.user.user_id == self.linking.owner {
             return Err(OAuthError::access_denied("Main identity and the new one are the same."));
         }
-        if known.user_id == linking.owner {
+        if known.user_id == self.linking.owner {
             return Ok(Some(known));
         }
         if known.user_id != second.user.user_id {
@@ -115,24 +122,26 @@ impl Tenant {
     }
 
     /// Makes the owner's identity of the connection a user of its own again.
-    pub(crate) fn unlink_by_owner(&self, client: &str, linking: &Linking) -> Result<Arc<User>, OAuthError> {
-        let user = owner_now(self, linking)?;
-        let mut of = user.identities.iter().skip(1).filter(|it| it.connection == linking.connection);
+    pub(crate) fn unlink(&self, client: &str) -> Result<Arc<User>, OAuthError> {
+        let user = owner_now(&*self.logins.directory, self.linking)?;
+        let mut of = user.identities.iter().skip(1).filter(|it| it.connection == self.linking.connection);
         let identity = match (of.next(), of.next()) {
             (Some(identity), None) => identity,
             (Some(_), Some(_)) => {
                 return Err(OAuthError::access_denied(format!(
                     "Several accounts of {} are linked: which one is meant is not known.",
-                    linking.connection
+                    self.linking.connection
                 )));
             }
-            (None, _) if user.identities.first().is_some_and(|it| it.connection == linking.connection) => {
+            (None, _)
+                if user.identities.first().is_some_and(|it| it.connection == self.linking.connection) =>
+            {
                 return Err(OAuthError::access_denied("Main identity cannot be removed."));
             }
             (None, _) => {
                 return Err(OAuthError::access_denied(format!(
                     "No account of {} is linked.",
-                    linking.connection
+                    self.linking.connection
                 )));
             }
         };
@@ -141,9 +150,9 @@ impl Tenant {
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),
             provenance: Arc::new(by_user(&user.user_id)),
-            now: self.ambient.now(),
+            now: self.logins.ambient.now(),
         };
-        let answer = self.directory.unlink(&unlink);
+        let answer = self.logins.directory.unlink(&unlink);
         let left = |user: &User| user.identities.iter().any(|it| it.key() == identity.key());
         let is_done = answer.as_ref().is_ok_and(|user| !left(user));
         tracing::info!(

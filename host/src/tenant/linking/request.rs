@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 
+use crate::directory::Administration;
 use crate::model::{ApiError, User};
 use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::params::Params;
-use crate::tenant::logins::log_in::NotLoggedIn;
-use crate::tenant::logins::prove::unavailable;
+use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_request::Prompt;
 use crate::tenant::pages::login_forms::Pending;
 use crate::tenant::people::proved::Proved;
@@ -195,7 +196,7 @@ pub(crate) fn refuse_elsewhere(scope: Option<&str>) -> Result<(), OAuthError> {
 
 /// The user of an ID token that this tenant has issued to this client.
 fn hinted(tenant: &Tenant, issuer: &Issuer, client_id: &str, hint: &str) -> Result<String, OAuthError> {
-    let claims = tenant.verify(hint).map_err(|error| match error {
+    let claims = tenant.signing.verify(hint).map_err(|error| match error {
         TokenError::Expired => login_required("id_token_hint: it has expired; log in again"),
         error => OAuthError::invalid_request(format!("id_token_hint: {error}")),
     })?;
@@ -229,8 +230,8 @@ pub(crate) fn told(client: &str, why: OAuthError) -> OAuthError {
 }
 
 /// The owner as they are now.
-pub(crate) fn owner_now(tenant: &Tenant, linking: &Linking) -> Result<Arc<User>, OAuthError> {
-    let user = match tenant.directory.get(&linking.owner) {
+pub(crate) fn owner_now(directory: &dyn Administration, linking: &Linking) -> Result<Arc<User>, OAuthError> {
+    let user = match directory.get(&linking.owner) {
         Ok(stored) => stored.user,
         Err(ApiError::NotFound(_)) => {
             return Err(OAuthError::access_denied(
@@ -252,9 +253,12 @@ pub(crate) fn not_logged_in(why: NotLoggedIn) -> OAuthError {
 }
 
 /// The user that has this identity, if there is one.
-pub(crate) fn holder(tenant: &Tenant, proved: &Proved) -> Result<Option<Arc<User>>, OAuthError> {
+pub(crate) fn holder(
+    directory: &dyn Administration,
+    proved: &Proved,
+) -> Result<Option<Arc<User>>, OAuthError> {
     let Some(key) = proved.key() else { return Ok(None) };
-    match tenant.directory.owner(key) {
+    match directory.owner(key) {
         Ok(owner) => Ok(owner.map(|stored| stored.user)),
         Err(ApiError::Invalid(_)) => Ok(None),
         Err(error) => Err(unavailable(error)),

@@ -9,10 +9,11 @@ use axum::response::Response;
 use crate::model::User;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::linking::completion::Completion;
 use crate::tenant::linking::request::{
     Does, LinkStep, Linking, holder, login_required, not_logged_in, owner_now, told,
 };
-use crate::tenant::logins::log_in::LoggedIn;
+use crate::tenant::logins::outcome::LoggedIn;
 use crate::tenant::oauth::authorization_request::{Authorization, Prompt};
 use crate::tenant::oauth::authorize::{Asked, around, is_fit};
 use crate::tenant::pages::login_forms::Form;
@@ -30,7 +31,7 @@ impl Asked<'_> {
     /// Begins: whoever is logged in here as the owner proves the other account
     /// next; everybody else logs in first.
     pub(crate) fn begin_linking(self, authorization: Authorization, linking: &Linking) -> Response {
-        let owner = match owner_now(self.tenant, linking) {
+        let owner = match owner_now(&*self.tenant.directory, linking) {
             Ok(owner) => owner,
             Err(why) => return self.refuse_link(&authorization, why),
         };
@@ -48,7 +49,7 @@ impl Asked<'_> {
             let only = authorization.connection.clone();
             return self.show_step(authorization, LinkStep::Owner { only });
         };
-        match holder(self.tenant, &session.proved) {
+        match holder(&*self.tenant.directory, &session.proved) {
             Ok(Some(user)) if user.user_id == linking.owner => {}
             Ok(Some(_)) => {
                 let why =
@@ -80,7 +81,7 @@ impl Asked<'_> {
         let client =
             self.tenant.config.client(&authorization.client_id).ok_or_else(OAuthError::unauthorized)?;
         let around = around(client, authorization, self.from);
-        let logged_in = self.tenant.log_in_again(&session.proved, &around);
+        let logged_in = self.tenant.logins.log_in_again(&session.proved, &around);
         still_owner(logged_in.map_err(not_logged_in)?, linking)
     }
 
@@ -157,7 +158,7 @@ impl Form<'_> {
             let session = self.asked.browser.begin_session(&self.asked.tenant.people.sessions, proved);
             return self.asked.show_account(authorization.clone(), linking, &owner, &session);
         }
-        match self.asked.tenant.unlink_by_owner(&authorization.client_id, linking) {
+        match (Completion { logins: &self.asked.tenant.logins, linking }).unlink(&authorization.client_id) {
             Ok(user) => {
                 let session = self.asked.browser.begin_session(&self.asked.tenant.people.sessions, proved);
                 self.asked.finish(authorization, &user, proved, Some(&session))
@@ -171,7 +172,7 @@ impl Form<'_> {
     fn logged_in_as_owner(&self, linking: &Linking, proved: &Proved) -> Result<Arc<User>, OAuthError> {
         let tenant = self.asked.tenant;
         let authorization = &self.pending.authorization;
-        let is_owner = holder(tenant, proved)?.is_some_and(|user| user.user_id == linking.owner);
+        let is_owner = holder(&*tenant.directory, proved)?.is_some_and(|user| user.user_id == linking.owner);
         if !is_owner {
             return Err(OAuthError::access_denied("This is another account than the one of id_token_hint."));
         }
@@ -180,7 +181,7 @@ impl Form<'_> {
             return Err(OAuthError::access_denied("Unlinking needs a login by the account's main identity."));
         }
         let client = tenant.config.client(&authorization.client_id).ok_or_else(OAuthError::unauthorized)?;
-        let logged_in = tenant.log_in(proved, &around(client, authorization, self.asked.from));
+        let logged_in = tenant.logins.log_in(proved, &around(client, authorization, self.asked.from));
         still_owner(logged_in.map_err(not_logged_in)?, linking)
     }
 
@@ -200,7 +201,11 @@ impl Form<'_> {
                 .client(&authorization.client_id)
                 .ok_or_else(OAuthError::unauthorized)?;
             let around = around(client, authorization, self.asked.from);
-            let user = self.asked.tenant.link_by_owner(linking, &session.proved, second, &around)?;
+            let user = (Completion { logins: &self.asked.tenant.logins, linking }).link(
+                &session.proved,
+                second,
+                &around,
+            )?;
             Ok((user, session))
         });
         match linked {

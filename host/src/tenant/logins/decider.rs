@@ -1,4 +1,4 @@
-//! The policies in force, and their replacement while logins run.
+//! The policies, and their replacement while logins run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,36 +7,36 @@ use arc_swap::ArcSwap;
 use crate::policies::{Policy, Source, SourceError};
 use crate::sandbox::Cancel;
 
-/// Keeps the policies in force.
+/// The policies that decide logins.
 pub(crate) struct Decider {
     sources: Vec<Source>,
-    in_force: ArcSwap<Vec<Policy>>,
-    /// Held by the reload that runs.
+    policies: ArcSwap<Vec<Policy>>,
+    /// Locked during a reload.
     replacing: Mutex<()>,
-    /// Ends the latest reload.
+    /// Cancels the latest reload.
     latest: Mutex<Cancel>,
 }
 
 impl Decider {
     pub(crate) fn new(sources: Vec<Source>) -> Result<Self, SourceError> {
         let latest = Cancel::default();
-        let in_force = sources.iter().map(|source| source.load(None, &latest)).collect::<Result<_, _>>()?;
+        let policies = sources.iter().map(|source| source.load(None, &latest)).collect::<Result<_, _>>()?;
         Ok(Self {
             sources,
-            in_force: ArcSwap::from_pointee(in_force),
+            policies: ArcSwap::from_pointee(policies),
             replacing: Mutex::new(()),
             latest: Mutex::new(latest),
         })
     }
 
-    /// The policies that decide now. A login keeps those that it began with.
-    pub(crate) fn in_force(&self) -> Arc<Vec<Policy>> {
-        self.in_force.load_full()
+    /// Returns the policies that decide now. A login keeps those that it began with.
+    pub(crate) fn policies(&self) -> Arc<Vec<Policy>> {
+        self.policies.load_full()
     }
 
-    /// Reads the policies again. True if they are others now; where something is
-    /// wrong with one, all that are in force stay. A reload that still compiles
-    /// ends: what it read is out of date.
+    /// Loads the policies again. Returns whether they have changed. If one of them is
+    /// invalid, all present ones stay. An earlier reload that still compiles is
+    /// cancelled, because its files are out of date.
     pub(crate) fn reload(&self) -> Result<bool, SourceError> {
         let cancel = Cancel::default();
         {
@@ -44,14 +44,14 @@ impl Decider {
             std::mem::replace(&mut *latest, cancel.clone()).cancel();
         }
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.in_force();
+        let before = self.policies();
         let load = |(source, before): (&Source, &Policy)| source.load(Some(before), &cancel);
         let new: Vec<Policy> = self.sources.iter().zip(&*before).map(load).collect::<Result<_, _>>()?;
         let is_new = new.iter().zip(&*before).any(|(new, before)| {
             new.plugin.sha256() != before.plugin.sha256() || new.settings != before.settings
         });
         if is_new {
-            self.in_force.store(Arc::new(new));
+            self.policies.store(Arc::new(new));
         }
         Ok(is_new)
     }

@@ -3,56 +3,63 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{self, Authentication, AuthenticationMethod, LoginEvent, Timestamp, Transaction};
-use crate::tenant::http::visit::Sender;
-use crate::tenant::logins::log_in::Around;
+use crate::tenant::config::Config;
+use crate::tenant::logins::context::{LoginContext, Sender};
 use crate::tenant::people::proved::Proved;
-use crate::tenant::state::Tenant;
 
-impl Tenant {
-    pub(crate) fn event(&self, proved: &Proved, around: &Around<'_>, now: Timestamp) -> LoginEvent {
-        let connection = self.config.connection(&proved.connection);
-        let connection = model::Connection {
-            id: connection.map(|it| it.id.clone()).unwrap_or_default(),
-            name: proved.connection.clone(),
-            strategy: connection.map(|it| it.strategy.clone()).unwrap_or_default(),
-            rest: match connection {
-                Some(it) if !it.metadata.is_empty() => one("metadata", Value::Object(it.metadata.clone())),
-                _ => Map::new(),
-            },
-        };
-        let Sender { ip, user_agent, hostname, method } = around.sender;
-        let mut request = json!({ "ip": ip, "method": method, "hostname": hostname, "geoip": {} });
-        if let (Value::Object(request), Some(user_agent)) = (&mut request, user_agent) {
-            request.insert("user_agent".to_owned(), user_agent.as_str().into());
-        }
-        let mut rest = one("request", request);
-        rest.insert("tenant".to_owned(), json!({ "id": self.config.name }));
-        let mut event = LoginEvent::new(proved.user.clone(), connection, rest);
-        event.client = Some(model::Client {
-            client_id: around.client.client_id.clone(),
-            name: around.client.name.clone(),
-            rest: one("metadata", Value::Object(around.client.metadata.clone())),
-        });
-        let method = AuthenticationMethod {
-            name: proved.method.to_owned(),
-            timestamp: Some(proved.at.min(now)),
-            ..AuthenticationMethod::default()
-        };
-        event.authentication = Some(Authentication { methods: vec![method], rest: Map::new() });
-        event.transaction = Some(Transaction {
-            protocol: Some(around.protocol.to_owned()),
-            prompt: if around.interactive { Vec::new() } else { vec!["none".to_owned()] },
-            rest: one("requested_scopes", around.scope.split(' ').filter(|it| !it.is_empty()).collect()),
-        });
-        event
+/// Returns the event of a login, as Auth0 shows it to Actions.
+pub(crate) fn login_event(
+    config: &Config,
+    (proved, context): (&Proved, &LoginContext<'_>),
+    now: Timestamp,
+) -> LoginEvent {
+    let connection = config.connection(&proved.connection);
+    let connection = model::Connection {
+        id: connection.map(|it| it.id.clone()).unwrap_or_default(),
+        name: proved.connection.clone(),
+        strategy: connection.map(|it| it.strategy.clone()).unwrap_or_default(),
+        rest: match connection {
+            Some(it) if !it.metadata.is_empty() => {
+                single_entry("metadata", Value::Object(it.metadata.clone()))
+            }
+            _ => Map::new(),
+        },
+    };
+    let Sender { ip, user_agent, hostname, method } = context.sender;
+    let mut request = json!({ "ip": ip, "method": method, "hostname": hostname, "geoip": {} });
+    if let (Value::Object(request), Some(user_agent)) = (&mut request, user_agent) {
+        request.insert("user_agent".to_owned(), user_agent.as_str().into());
     }
+    let mut rest = single_entry("request", request);
+    rest.insert("tenant".to_owned(), json!({ "id": config.name }));
+    let mut event = LoginEvent::new(proved.user.clone(), connection, rest);
+    event.client = Some(model::Client {
+        client_id: context.client.client_id.clone(),
+        name: context.client.name.clone(),
+        rest: single_entry("metadata", Value::Object(context.client.metadata.clone())),
+    });
+    let method = AuthenticationMethod {
+        name: proved.method.to_owned(),
+        timestamp: Some(proved.at.min(now)),
+        ..AuthenticationMethod::default()
+    };
+    event.authentication = Some(Authentication { methods: vec![method], rest: Map::new() });
+    event.transaction = Some(Transaction {
+        protocol: Some(context.protocol.to_owned()),
+        prompt: if context.interactive { Vec::new() } else { vec!["none".to_owned()] },
+        rest: single_entry(
+            "requested_scopes",
+            context.scope.split(' ').filter(|it| !it.is_empty()).collect(),
+        ),
+    });
+    event
 }
 
-fn one(key: &str, value: Value) -> Map<String, Value> {
+fn single_entry(key: &str, value: Value) -> Map<String, Value> {
     Map::from_iter([(key.to_owned(), value)])
 }
 
-/// The event with the roles of its user, as Auth0's event has them.
+/// Adds the roles of the user to an event, as Auth0 does.
 pub(crate) fn with_roles(mut event: LoginEvent) -> LoginEvent {
     let roles = json!({ "roles": event.account().roles });
     event.rest.insert("authorization".to_owned(), roles);

@@ -3,14 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ambient::Ambient;
-use crate::model::{Moment, User};
 use crate::tenant::config::Lifetimes;
-use crate::tenant::logins::prove::MailedCode;
 use crate::tenant::oauth::issued_tokens::Code;
 use crate::tenant::pages::login_forms::Pending;
 use crate::tenant::pages::tickets::Tickets;
-use crate::tenant::people::attempts::Attempts;
-use crate::tenant::people::login_name::login_name;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::store::one_time::{OneTime, Use};
 use crate::tenant::store::weight::Weighed;
@@ -25,14 +21,6 @@ pub(crate) struct Flows {
     pub(crate) spent_codes: OneTime<Arc<Mutex<Spent>>>,
     /// What `/co/authenticate` has given out.
     pub(crate) login_tickets: OneTime<Ticket>,
-    /// How often one-time passwords are guessed.
-    pub(crate) attempts: Attempts,
-    /// One-time passwords, by connection and address.
-    pub(crate) mailed_codes: OneTime<Arc<MailedCode>>,
-    /// Links that verify an address.
-    pub(crate) verifications: OneTime<Verification>,
-    /// Links to a page that asks for a new password.
-    pub(crate) resets: OneTime<ResetTicket>,
     /// Links that the Management API hands out.
     pub(crate) tickets: Tickets,
 }
@@ -56,35 +44,6 @@ impl Weighed for Ticket {
     }
 }
 
-/// The user and the address that a verifying link stands for.
-#[derive(Clone)]
-pub(crate) struct Verification {
-    pub(crate) user_id: String,
-    pub(crate) email: String,
-}
-
-impl Weighed for Verification {
-    fn bytes(&self) -> usize {
-        self.user_id.len() + self.email.len()
-    }
-}
-
-/// What a link to a page that asks for a new password stands for.
-#[derive(Clone)]
-pub(crate) struct ResetTicket {
-    pub(crate) connection: String,
-    pub(crate) email: String,
-    /// The identity that the address was of, without `auth0|`.
-    pub(crate) user_id: String,
-    pub(crate) began: Moment,
-}
-
-impl Weighed for ResetTicket {
-    fn bytes(&self) -> usize {
-        self.connection.len() + self.email.len() + self.user_id.len()
-    }
-}
-
 /// What came of a code.
 #[derive(Default)]
 pub(crate) struct Spent {
@@ -102,38 +61,12 @@ impl Weighed for Mutex<Spent> {
 }
 
 impl Flows {
-    /// Ends the one-time passwords and links that were sent to the mailboxes and
-    /// phones which this user logs in by.
-    pub(crate) fn end_mailed_codes(&self, user: &User) {
-        for identity in user.identities.iter().filter(|it| matches!(it.provider.as_str(), "email" | "sms")) {
-            let is_own = identity.as_user_id() == user.user_id;
-            let (email, rest) = (user.email.as_deref(), Some(&user.rest));
-            let of_profile = |name: &str| identity.profile_data.as_ref()?.get(name)?.as_str();
-            let of_root = |name: &str| rest.and_then(|it| it.get(name)).and_then(|it| it.as_str());
-            let address = match (identity.provider.as_str(), is_own) {
-                ("email", true) => email,
-                ("email", false) => of_profile("email"),
-                (_, true) => of_root("phone_number"),
-                (_, false) => of_profile("phone_number"),
-            };
-            if let Some(address) = address {
-                self.mailed_codes.take(&login_name(&identity.connection, &address.to_ascii_lowercase()));
-            }
-        }
-    }
-
     pub(crate) fn new(lifetimes: &Lifetimes, ambient: &Ambient) -> Self {
-        // Links in mails wait for people to read them.
-        const MAIL_S: u64 = 86_400;
         Self {
             pending: OneTime::new(lifetimes.code.max(600), ambient),
             codes: OneTime::new(lifetimes.code, ambient),
             spent_codes: OneTime::new(lifetimes.code, ambient),
             login_tickets: OneTime::new(lifetimes.code, ambient),
-            attempts: Attempts::new(ambient),
-            mailed_codes: OneTime::new(lifetimes.mailed_code, ambient),
-            verifications: OneTime::new(MAIL_S, ambient),
-            resets: OneTime::new(MAIL_S, ambient),
             tickets: Tickets::new(ambient),
         }
     }

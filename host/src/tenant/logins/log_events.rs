@@ -1,6 +1,6 @@
-//! The tenant's events, as Auth0's log tells them: the newest ones, in memory,
-//! without tokens and secrets. They hold whole addresses, as the users
-//! themselves do; the tenant's own log masks them.
+//! The tenant's log events, in Auth0's format: the newest ones, in memory, without
+//! tokens and secrets. They hold whole addresses, as users do; the tenant's own log
+//! masks them.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,13 +10,14 @@ use serde_json::{Map, Value, json};
 use crate::ambient::Ambient;
 use crate::directory::Credential;
 use crate::model::{User, cut};
-use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn};
+use crate::tenant::config::Config;
+use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
 use crate::tenant::people::proved::Proved;
-use crate::tenant::state::Tenant;
 
-/// Events that are kept.
+/// The number of events that are kept.
 const KEPT: usize = 2_000;
-/// The longest text of an event, in bytes.
+/// The limit of a text in an event, in bytes.
 const TEXT: usize = 256;
 
 /// The newest events, the oldest first.
@@ -34,7 +35,7 @@ struct Kept {
 /// An event that is being written.
 pub(crate) struct Event(Map<String, Value>);
 
-/// Types of events, with what Auth0 calls them.
+/// The types of events, with Auth0's descriptions.
 ///
 /// Source: Auth0, "Log event type codes".
 const KINDS: [(&str, &str); 14] = [
@@ -60,7 +61,7 @@ impl Event {
         Self(Map::new()).with("type", kind).with("description", called)
     }
 
-    /// Adds a text, as much of it as an event may hold.
+    /// Adds a text, cut at the limit.
     pub(crate) fn with(mut self, key: &str, text: &str) -> Self {
         self.0.insert(key.to_owned(), cut(text, TEXT).into());
         self
@@ -75,8 +76,8 @@ impl Event {
         }
     }
 
-    pub(crate) fn at_connection(self, tenant: &Tenant, name: &str) -> Self {
-        let Some(connection) = tenant.config.connection(name) else { return self.with("connection", name) };
+    pub(crate) fn at_connection(self, config: &Config, name: &str) -> Self {
+        let Some(connection) = config.connection(name) else { return self.with("connection", name) };
         let kind = match () {
             () if connection.is_database() => "database",
             () if connection.is_passwordless() => "passwordless",
@@ -87,10 +88,11 @@ impl Event {
         this.with("strategy", &connection.strategy).with("strategy_type", kind)
     }
 
-    fn within(self, around: &Around<'_>) -> Self {
-        let this = self.with("client_id", &around.client.client_id).with("client_name", &around.client.name);
-        let this = this.with("ip", &around.sender.ip).with("hostname", &around.sender.hostname);
-        match &around.sender.user_agent {
+    fn within(self, context: &LoginContext<'_>) -> Self {
+        let this =
+            self.with("client_id", &context.client.client_id).with("client_name", &context.client.name);
+        let this = this.with("ip", &context.sender.ip).with("hostname", &context.sender.hostname);
+        match &context.sender.user_agent {
             Some(agent) => this.with("user_agent", agent),
             None => this,
         }
@@ -107,7 +109,7 @@ impl Events {
         let now = self.ambient.now();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last += 1;
-        // They sort as they happened.
+        // Ids sort in the order of the events.
         let id = format!("900{:015}{:012}", now.as_millis(), kept.last);
         event.insert("_id".to_owned(), id.as_str().into());
         event.insert("log_id".to_owned(), id.into());
@@ -118,22 +120,23 @@ impl Events {
         }
     }
 
-    /// The events that fit, the oldest first.
-    pub(crate) fn all(&self, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
+    /// Returns the events that match, the oldest first.
+    pub(crate) fn list(&self, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.events.iter().filter(|event| fits(event)).cloned().collect()
     }
 
-    /// How a login ended. A question is no end.
-    pub(crate) fn logged_in(
+    /// Records the result of a login. A prompt is not a result.
+    pub(crate) fn record_login(
         &self,
-        tenant: &Tenant,
-        (proved, around): (&Proved, &Around<'_>),
+        config: &Config,
+        (proved, context): (&Proved, &LoginContext<'_>),
         ended: &Result<LoggedIn, NotLoggedIn>,
     ) {
-        let is_silent = !around.interactive && around.answer.is_none() && around.protocol.starts_with("oidc");
-        let kind = match (ended, around.protocol) {
-            (Ok(LoggedIn::Asked { .. }), _) => return,
+        let is_silent =
+            !context.interactive && context.answer.is_none() && context.protocol.starts_with("oidc");
+        let kind = match (ended, context.protocol) {
+            (Ok(LoggedIn::Prompted { .. }), _) => return,
             (Ok(_), _) if is_silent => "ssa",
             (Err(_), _) if is_silent => "fsa",
             (Ok(_), "oauth2-refresh-token") => "sertft",
@@ -141,23 +144,23 @@ impl Events {
             (Ok(_), _) => "s",
             (Err(_), _) => "f",
         };
-        let event = Event::new(kind).at_connection(tenant, &proved.connection).within(around);
+        let event = Event::new(kind).at_connection(config, &proved.connection).within(context);
         self.add(match ended {
             Ok(LoggedIn::As(user)) => event.of_user(user),
-            Ok(LoggedIn::Asked { .. }) => return,
+            Ok(LoggedIn::Prompted { .. }) => return,
             Err(why) => event.with("description", &why.to_string()).of_user(&proved.user),
         });
     }
 
-    /// A password was wrong. What was typed for nobody is not kept: it may be a
-    /// password.
-    pub(crate) fn wrong_password(
+    /// Records a wrong password. A typed login without a credential is not kept: it may
+    /// be a password.
+    pub(crate) fn record_wrong_password(
         &self,
-        tenant: &Tenant,
+        config: &Config,
         (kind, connection): (&'static str, &str),
         known: Option<&Credential>,
     ) {
-        let event = Event::new(if known.is_some() { kind } else { "fu" }).at_connection(tenant, connection);
+        let event = Event::new(if known.is_some() { kind } else { "fu" }).at_connection(config, connection);
         self.add(match known {
             Some(known) => {
                 let name = known.email.as_ref().or(known.username.as_ref());
@@ -168,28 +171,34 @@ impl Events {
         });
     }
 
-    /// Something was done to an account of a database.
-    pub(crate) fn of_account(&self, tenant: &Tenant, kind: &'static str, user: (&str, &str, &str)) {
+    /// Records an event of an account of a database: connection, user id and address.
+    pub(crate) fn record_account_event(&self, config: &Config, kind: &'static str, user: (&str, &str, &str)) {
         let (connection, user_id, email) = user;
-        let event = Event::new(kind).at_connection(tenant, connection);
+        let event = Event::new(kind).at_connection(config, connection);
         self.add(event.with("user_id", user_id).with("user_name", email));
     }
 
-    /// A login has made one account an identity of another.
-    pub(crate) fn linked(&self, around: &Around<'_>, user_id: &str, primary: &str) {
-        let Event(mut event) = Event::new("sapi").with("user_id", primary).within(around);
+    /// Records that a login has linked an account to another.
+    pub(crate) fn record_link(&self, context: &LoginContext<'_>, user_id: &str, primary: &str) {
+        let Event(mut event) = Event::new("sapi").with("user_id", primary).within(context);
         event.insert("description".to_owned(), "Link a user account".into());
         event.insert("details".to_owned(), json!({ "linked": cut(user_id, TEXT) }));
         self.add(Event(event));
     }
 
-    /// An address was verified.
-    pub(crate) fn verified(&self, user_id: &str, email: &str) {
+    /// Records that an address was verified.
+    pub(crate) fn record_verification(&self, user_id: &str, email: &str) {
         self.add(Event::new("sv").with("user_id", user_id).with("user_name", email));
     }
 
-    /// A request that changes something was answered.
-    pub(crate) fn of_api(&self, caller: (&str, Option<&str>), request: (&str, &str), status: u16) {
+    /// Records a request of the Management API that changes data: the caller's client and
+    /// user, method and path, and the status.
+    pub(crate) fn record_api_request(
+        &self,
+        caller: (&str, Option<&str>),
+        request: (&str, &str),
+        status: u16,
+    ) {
         let ((client, user), (method, path)) = (caller, request);
         let Event(mut event) =
             Event::new(if status < 400 { "sapi" } else { "fapi" }).with("client_id", client);
@@ -218,7 +227,7 @@ mod tests {
                 Event::new("s").with("user_id", &format!("auth0|{n}")).with("user_agent", &"x".repeat(4096)),
             );
         }
-        let all = events.all(|_| true);
+        let all = events.list(|_| true);
         assert_eq!((all.len(), &all[0]["user_id"]), (KEPT, &json!("auth0|5")));
         assert!(all.is_sorted_by(|a, b| a["log_id"].as_str() < b["log_id"].as_str()));
         assert!(all.iter().all(|it| it.to_string().len() < 1024));

@@ -1,246 +1,169 @@
-//! One login: the plugin is asked, whoever it is that logs in and however.
+//! A login: the arrival of a proved identity and the decision of the policies.
 
 use std::sync::Arc;
 
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, decide_login};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
-use crate::model::{
-    ApiError, Decision, Identity, LoginEvent, Step, StepAnswer, Timestamp, User, Verification, mask_addresses,
-};
+use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, mask_addresses};
 use crate::policies::Policy;
-use crate::tenant::config::{Client, Connection};
-use crate::tenant::http::visit::Sender;
-use crate::tenant::logins::event::with_roles;
+use crate::tenant::config::Connection;
+use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::event::{login_event, with_roles};
+use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
+use crate::tenant::logins::report::log_policy_run;
+use crate::tenant::logins::state::Logins;
 use crate::tenant::people::proved::Proved;
-use crate::tenant::state::Tenant;
 
-/// Where a login comes from, and where it goes.
-pub(crate) struct Around<'a> {
-    pub(crate) client: &'a Client,
-    /// As in `transaction.protocol`.
-    pub(crate) protocol: &'static str,
-    pub(crate) scope: &'a str,
-    pub(crate) sender: &'a Sender,
-    /// Whether somebody is there to be asked.
-    pub(crate) interactive: bool,
-    /// What came back after they were asked.
-    pub(crate) answer: Option<&'a StepAnswer>,
-}
-
-/// What becomes of a login.
-pub(crate) enum LoggedIn {
-    /// Tokens are for this user.
-    As(Arc<User>),
-    /// The user is to be asked whether the accounts are theirs.
-    Asked {
-        /// The user of the login.
-        current: Arc<User>,
-        /// What they are to do.
-        step: Step,
-        /// The other accounts.
-        candidates: Vec<String>,
-        /// The policy that asks.
-        policy: String,
-    },
-}
-
-impl LoggedIn {
-    /// The user, where nobody can be asked: a question changes nothing then.
-    pub(crate) fn user(self) -> Arc<User> {
-        match self {
-            Self::As(user) | Self::Asked { current: user, .. } => user,
-        }
-    }
-}
-
-/// Why nobody is logged in.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotLoggedIn {
-    /// The plugin says no.
-    #[error("{0}")]
-    Denied(String),
-    /// The user is blocked.
-    #[error("user is blocked")]
-    Blocked,
-    /// A session or a refresh token is of a user that is gone.
-    #[error("the user is gone")]
-    Gone,
-    /// The login began before the password or the address was changed, or the
-    /// user blocked or deleted.
-    #[error("the login was revoked")]
-    Revoked,
-    /// The directory does not answer, or says that it is another tenant's.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl Tenant {
-    /// Logs somebody in who has proved to be this identity: the user is found,
-    /// or made, the plugin asked, the login counted.
-    pub(crate) fn log_in(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
-        // Whoever has a password has a user, or had one.
+impl Logins {
+    /// Logs a proved identity in: finds or creates the user, runs the policies, and
+    /// counts the login.
+    pub(crate) fn log_in(
+        &self,
+        proved: &Proved,
+        context: &LoginContext<'_>,
+    ) -> Result<LoggedIn, NotLoggedIn> {
+        // An identity of a database has a user, or had one: it is never created here.
         if self.config.connection(&proved.connection).is_some_and(Connection::is_database) {
-            return self.log_in_known(proved, around);
+            return self.log_in_known(proved, context);
         }
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
-        let arrived = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed);
-        given_back(proved, arrived.and_then(|event| self.decided_and_told(event, (proved, around), now)))
+        let arrived = arrive(&*self.directory, login_event(&self.config, (proved, context), now), now)
+            .map_err(log_failure);
+        give_back_on_failure(
+            proved,
+            arrived.and_then(|event| self.decide_and_record(event, (proved, context), now)),
+        )
     }
 
-    /// The user of somebody who has proved to be this identity, found or made.
-    /// It logs nobody in, and does not ask the plugin.
-    pub(crate) fn arrived(&self, proved: &Proved, around: &Around<'_>) -> Result<Stored, NotLoggedIn> {
+    /// Finds or creates the user of a proved identity, without a login: no policy runs.
+    pub(crate) fn find_or_create_user(
+        &self,
+        proved: &Proved,
+        context: &LoginContext<'_>,
+    ) -> Result<Stored, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
-        let arrived = arrive(&*self.directory, self.event(proved, around, now), now).map_err(failed);
+        let arrived = arrive(&*self.directory, login_event(&self.config, (proved, context), now), now)
+            .map_err(log_failure);
         let key = proved.key().ok_or(NotLoggedIn::Gone)?;
-        let owner = arrived.and_then(|_| self.directory.owner(key).map_err(|error| failed(error.into())));
-        given_back(proved, owner)?.ok_or(NotLoggedIn::Gone)
+        let owner =
+            arrived.and_then(|_| self.directory.owner(key).map_err(|error| log_failure(error.into())));
+        give_back_on_failure(proved, owner)?.ok_or(NotLoggedIn::Gone)
     }
 
-    /// Writes down that a user's address is theirs. True if the user still has
-    /// that address.
-    pub(crate) fn set_verified(&self, user_id: &str, email: &str) -> Result<bool, ApiError> {
-        for _ in 0..5 {
-            let stored = match self.directory.get(user_id) {
-                Ok(stored) => stored,
-                // Linked by now: its address is a profile's, which proves nothing.
-                Err(ApiError::NotFound(_)) => return Ok(false),
-                Err(error) => return Err(error),
-            };
-            if stored.user.email.as_deref() != Some(email) {
-                return Ok(false);
-            }
-            if stored.user.email_verified.is_verified() {
-                return Ok(true);
-            }
-            let user = User {
-                email_verified: Verification::Verified,
-                updated_at: Some(self.ambient.now()),
-                ..User::clone(&stored.user)
-            };
-            match self.directory.update(user, stored.version) {
-                Ok(_) => return Ok(true),
-                Err(ApiError::StateChanged(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(ApiError::StateChanged(user_id.to_owned()))
+    /// Logs an identity in that a session or a refresh token has proved before.
+    pub(crate) fn log_in_again(
+        &self,
+        proved: &Proved,
+        context: &LoginContext<'_>,
+    ) -> Result<LoggedIn, NotLoggedIn> {
+        self.log_in_known(&proved.remembered(), context)
     }
 
-    /// The same beside a change that is made already: it is not worth saying that
-    /// the change was not.
-    pub(crate) fn verified_besides(&self, user_id: &str, email: &str) {
-        if let Err(error) = self.set_verified(user_id, email) {
-            tracing::warn!(error = %mask_addresses(&error.to_string()), "an address stays unverified");
-        }
-    }
-
-    /// The same without anybody there: a session or a refresh token stands for
-    /// the proof.
-    pub(crate) fn log_in_again(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
-        self.log_in_known(&proved.remembered(), around)
-    }
-
-    /// The same of somebody who has a user. Users that are gone do not come back
-    /// by it.
-    pub(crate) fn log_in_known(&self, proved: &Proved, around: &Around<'_>) -> Result<LoggedIn, NotLoggedIn> {
+    /// Logs in an identity that has a user. A deleted user is not created again.
+    pub(crate) fn log_in_known(
+        &self,
+        proved: &Proved,
+        context: &LoginContext<'_>,
+    ) -> Result<LoggedIn, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
-        match arrive_existing(&*self.directory, self.event(proved, around, now), now) {
-            Ok(Some(event)) => given_back(proved, self.decided_and_told(event, (proved, around), now)),
+        match arrive_existing(&*self.directory, login_event(&self.config, (proved, context), now), now) {
+            Ok(Some(event)) => {
+                give_back_on_failure(proved, self.decide_and_record(event, (proved, context), now))
+            }
             Ok(None) | Err(ArrivalError::Directory(ApiError::Invalid(_))) => Err(NotLoggedIn::Gone),
-            Err(error) => given_back(proved, Err(failed(error))),
+            Err(error) => give_back_on_failure(proved, Err(log_failure(error))),
         }
     }
 
-    fn decided_and_told(
+    fn decide_and_record(
         &self,
         event: LoginEvent,
-        (proved, around): (&Proved, &Around<'_>),
+        (proved, context): (&Proved, &LoginContext<'_>),
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        let ended = self.decided(event, around, now);
-        self.logins.events.logged_in(self, (proved, around), &ended);
+        let ended = self.decide(event, context, now);
+        self.events.record_login(&self.config, (proved, context), &ended);
         ended
     }
 
-    fn decided(
+    fn decide(
         &self,
         event: LoginEvent,
-        around: &Around<'_>,
+        context: &LoginContext<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
         let event = with_roles(event);
         let user = event.account().clone();
         if user.blocked {
-            return Err(self.blocked(&user));
+            return Err(refuse_blocked(&user));
         }
-        let in_force = self.logins.decider.in_force();
-        let policies: Vec<_> = in_force.iter().map(Policy::borrowed).collect();
+        let loaded = self.decider.policies();
+        let policies: Vec<_> = loaded.iter().map(Policy::borrowed).collect();
         let event = Arc::new(event);
-        let request = DecisionRequest { event: &event, now, trace: false, answer: around.answer };
-        let context =
+        let request = DecisionRequest { event: &event, now, trace: false, answer: context.answer };
+        let environment =
             DecisionContext { directory: self.directory.clone(), on_failure: self.config.on_failure };
-        let decided = decide_login(&policies, request, |guard| guard, context);
+        let decided = decide_login(&policies, request, |guard| guard, environment);
 
         for step in decided.overtaken.iter().chain(&decided.steps) {
-            self.tell(step, &masked(&user));
+            log_policy_run(step, &masked(&user), self.config.on_failure);
         }
         self.metrics.decided(&decided);
         let codes: Vec<&str> = decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
         let policy = decided.steps.last().map(|step| step.policy.clone()).unwrap_or_default();
         tracing::info!(
-            target: "login", user = %masked(&user), client = around.client.client_id, protocol = around.protocol,
+            target: "login", user = %masked(&user), client = context.client.client_id, protocol = context.protocol,
             policy, decision = decided.outcome.decision.kind(), reasons = codes.join(" "), "login decided"
         );
 
         if let FinalUser::User(by_now) = &decided.final_user {
-            self.end_refresh_tokens(moved(&user, by_now), &by_now.user_id);
+            self.people.end_refresh_tokens(moved_identities(&user, by_now), &by_now.user_id);
             if let Decision::Linked { primary } = &decided.outcome.decision {
-                self.logins.events.linked(around, &user.user_id, primary);
+                self.events.record_link(context, &user.user_id, primary);
             }
         }
-        // Whoever has the identity now: nothing is issued on an older read.
+        // Tokens are for the user who has the identity after the decision, not before it.
         let user = match (decided.final_user, decided.outcome.decision) {
-            (FinalUser::User(user), _) if user.blocked => return Err(self.blocked(&user)),
-            (FinalUser::User(current), Decision::Suggest { step, candidates }) if around.interactive => {
-                return Ok(LoggedIn::Asked { current, step, candidates, policy });
+            (FinalUser::User(user), _) if user.blocked => return Err(refuse_blocked(&user)),
+            (FinalUser::User(current), Decision::Suggest { step, candidates }) if context.interactive => {
+                return Ok(LoggedIn::Prompted { current, step, candidates, policy });
             }
             (FinalUser::User(user), _) => user,
             (FinalUser::Denied, Decision::Deny { message }) => return Err(NotLoggedIn::Denied(message)),
             (FinalUser::Denied | FinalUser::Gone, _) => return Err(NotLoggedIn::Gone),
-            (FinalUser::Unknown(error), _) => return Err(failed(error.into())),
+            (FinalUser::Unknown(error), _) => return Err(log_failure(error.into())),
         };
-        // A count is not worth a login.
-        if let Err(error) = self.directory.count_login(&user.user_id, now, around.sender.ip.parse().ok()) {
+        // A login does not fail because it could not be counted.
+        if let Err(error) = self.directory.count_login(&user.user_id, now, context.sender.ip.parse().ok()) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         Ok(LoggedIn::As(user))
     }
 
-    /// Refuses a login that began before the password, the address or the account
-    /// was changed.
+    /// Refuses a login that began before a change of the password, the address or the
+    /// account.
     fn refuse_revoked(&self, proved: &Proved) -> Result<(), NotLoggedIn> {
         if !self.people.revocations.is_revoked(&proved.user.user_id, proved.began) {
             return Ok(());
         }
         match proved.key().map(|key| self.directory.owner(key)) {
-            Some(Ok(Some(owner))) if owner.user.blocked => Err(self.blocked(&owner.user)),
+            Some(Ok(Some(owner))) if owner.user.blocked => Err(refuse_blocked(&owner.user)),
             _ => Err(NotLoggedIn::Revoked),
         }
     }
-
-    fn blocked(&self, user: &User) -> NotLoggedIn {
-        tracing::warn!(target: "audit", user = %masked(user), "a blocked user was refused");
-        NotLoggedIn::Blocked
-    }
 }
 
-/// The identities that a link has brought to another user: those of the user who
-/// logged in, or, where they stayed the primary, those of the other account.
-fn moved<'a>(before: &'a User, merged: &'a User) -> Vec<&'a Identity> {
+fn refuse_blocked(user: &User) -> NotLoggedIn {
+    tracing::warn!(target: "audit", user = %masked(user), "a blocked user was refused");
+    NotLoggedIn::Blocked
+}
+
+/// Returns the identities that a link has moved to another user: those of the user who
+/// logged in, or those of the other account if that user is the primary.
+fn moved_identities<'a>(before: &'a User, merged: &'a User) -> Vec<&'a Identity> {
     if before.user_id != merged.user_id {
         return before.identities.iter().collect();
     }
@@ -252,15 +175,15 @@ fn masked(user: &User) -> std::borrow::Cow<'_, str> {
     mask_addresses(&user.user_id)
 }
 
-/// The end of a login. One that the directory did not answer spends no code.
-fn given_back<T>(proved: &Proved, ended: Result<T, NotLoggedIn>) -> Result<T, NotLoggedIn> {
+/// Makes the code of a login valid again if the directory has failed.
+fn give_back_on_failure<T>(proved: &Proved, ended: Result<T, NotLoggedIn>) -> Result<T, NotLoggedIn> {
     if let Err(NotLoggedIn::Failed(_)) = &ended {
         proved.give_back();
     }
     ended
 }
 
-fn failed(error: ArrivalError) -> NotLoggedIn {
+fn log_failure(error: ArrivalError) -> NotLoggedIn {
     let error = error.to_string();
     let error = mask_addresses(&error);
     tracing::error!(%error, "a login could not be decided");

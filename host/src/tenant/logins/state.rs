@@ -1,14 +1,45 @@
 //! The parts of a login together.
 
+use std::sync::Arc;
+
+use crate::ambient::Ambient;
+use crate::directory::Administration;
+use crate::policies::{Source, SourceError};
+use crate::tenant::config::Config;
 use crate::tenant::logins::decider::Decider;
 use crate::tenant::logins::flows::Flows;
 use crate::tenant::logins::log_events::Events;
-use crate::tenant::management::SpentProofs;
+use crate::tenant::metrics::Metrics;
+use crate::tenant::people::People;
 
-/// Policies, logins under way, and the log of finished ones.
+/// The dependencies of a login: policies, directory, people, and the log of finished
+/// logins.
 pub(crate) struct Logins {
-    pub(crate) decider: Decider,
+    pub(crate) config: Arc<Config>,
+    pub(crate) directory: Arc<dyn Administration>,
+    pub(crate) people: Arc<People>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) ambient: Ambient,
+    pub(crate) decider: Arc<Decider>,
     pub(crate) flows: Flows,
     pub(crate) events: Events,
-    pub(crate) spent_proofs: SpentProofs,
+}
+
+/// The parts that logins share with the rest of the tenant.
+pub(crate) struct Shares {
+    pub(crate) config: Arc<Config>,
+    pub(crate) directory: Arc<dyn Administration>,
+    pub(crate) people: Arc<People>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) ambient: Ambient,
+}
+
+impl Logins {
+    /// Loads the policies. No login is under way.
+    pub(crate) fn open(sources: Vec<Source>, shares: Shares) -> Result<Self, SourceError> {
+        let Shares { config, directory, people, metrics, ambient } = shares;
+        let flows = Flows::new(&config.lifetimes, &ambient);
+        let (decider, events) = (Arc::new(Decider::new(sources)?), Events::new(&ambient));
+        Ok(Self { config, directory, people, metrics, ambient, decider, flows, events })
+    }
 }

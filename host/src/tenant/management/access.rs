@@ -38,7 +38,7 @@ const LEGACY_SCOPES: [&str; 3] =
 impl Caller {
     /// Whoever sent this token.
     fn of(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
-        let claims = tenant.verify(token).map_err(|error| refused(tenant, error))?;
+        let claims = tenant.signing.verify(token).map_err(|error| refused(tenant, error))?;
         if is_for_management(tenant, &claims) {
             return Self::by_access_token(&claims);
         }
@@ -88,7 +88,7 @@ impl Caller {
     /// told, where the request is answered.
     pub(super) fn known(tenant: &Tenant, headers: &HeaderMap) -> Option<Self> {
         let (_, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        let claims = tenant.verify(token.trim()).ok()?;
+        let claims = tenant.signing.verify(token.trim()).ok()?;
         if is_for_management(tenant, &claims) {
             return Self::by_access_token(&claims).ok();
         }
@@ -113,7 +113,7 @@ impl Caller {
         let is_theirs = match tenant.directory.get(user_id) {
             Ok(own) => {
                 self.require_unblocked(&own.user)?;
-                self.claims.is_of(&own.user)
+                self.claims.has_identity_of(&own.user)
             }
             Err(ApiError::NotFound(_)) => true,
             Err(error) => return Err(error.into()),

@@ -14,6 +14,7 @@ use crate::tenant::config::Connection;
 use crate::tenant::management::attributes::{check_email, check_metadata, check_phone, check_text, present};
 use crate::tenant::management::new_user::{exists, not_hashed};
 use crate::tenant::management::problem::Problem;
+use crate::tenant::people::mail_links::VerificationLink;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Tenant;
 
@@ -181,7 +182,7 @@ impl UserChange {
             if let Ok(user) = updated.as_ref()
                 && user.blocked
             {
-                tenant.revoke_logins(user);
+                tenant.people.revoke_logins(user);
             }
             return Ok(updated);
         };
@@ -204,7 +205,7 @@ impl UserChange {
         }
         match tenant.directory.change_login(user, stored.version, &credential) {
             Ok(stored) => {
-                tenant.login_changed(&credential, &stored.user);
+                tenant.people.apply_credential_change(&credential, &stored.user);
                 Ok(Ok(stored.user))
             }
             Err(error @ ApiError::StateChanged(_)) => Ok(Err(error)),
@@ -219,7 +220,8 @@ impl UserChange {
             && connection.is_database()
             && !user.email_verified.is_verified()
         {
-            tenant.send_verification(issuer, connection, &user.user_id, email);
+            let link = VerificationLink::new(&user.user_id, email);
+            tenant.people.send_verification(issuer, connection, link);
         }
     }
 

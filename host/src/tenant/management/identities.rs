@@ -110,7 +110,7 @@ fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> 
     };
     let answer = linked_to(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
     if let (Err(_), Some(token)) = (&answer, proof) {
-        tenant.logins.spent_proofs.give_back(&token);
+        tenant.stores.spent_proofs.give_back(&token);
     }
     answer
 }
@@ -165,7 +165,7 @@ fn linked_to(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, 
         }
     }
     if answer.is_ok() {
-        tenant.end_refresh_tokens(&moved, primary);
+        tenant.people.end_refresh_tokens(&moved, primary);
     }
     tracing::info!(
         target: "audit", client = caller.client_id, primary = %mask_addresses(primary),

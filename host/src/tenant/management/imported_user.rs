@@ -234,7 +234,7 @@ impl<'a> ImportedUser<'a> {
             match tenant.directory.update(user, stored.version) {
                 Ok(updated) => {
                     if updated.user.blocked {
-                        tenant.revoke_logins(&updated.user);
+                        tenant.people.revoke_logins(&updated.user);
                     }
                     return Ok(Became::Updated);
                 }

@@ -18,6 +18,7 @@ use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::path::in_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::tickets::{OfIdentity, known_client, no_organization, verifiable};
+use crate::tenant::people::mail_links::VerificationLink;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
@@ -129,7 +130,8 @@ pub(super) async fn verification_email(
         let email = verifiable(tenant, &stored.user, body.identity.as_ref())?;
         let own = stored.user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
         let connection = own.ok_or_else(Problem::no_user)?;
-        tenant.send_verification(&issuer, connection, &body.user_id, email);
+        let link = VerificationLink::new(&body.user_id, email);
+        tenant.people.send_verification(&issuer, connection, link);
         Ok::<_, Problem>(tenant.stores.jobs.done("verification_email", json!({}), json!({}), Vec::new()))
     })
     .await?;

@@ -27,7 +27,7 @@ pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Resu
     match tenant.directory.get(&user_id) {
         Ok(second) => {
             caller.require_unblocked(&second.user)?;
-            if !claims.is_of(&second.user) {
+            if !claims.has_identity_of(&second.user) {
                 return Err(refused(tenant, caller, INVALID, "its identity was unlinked since"));
             }
         }
@@ -42,7 +42,7 @@ pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Resu
     if is_parted_since(tenant, &user_id, claims.began())? {
         return Err(refused(tenant, caller, INVALID, "its account was unlinked since"));
     }
-    if !tenant.logins.spent_proofs.spend(token) {
+    if !tenant.stores.spent_proofs.spend(token) {
         return Err(refused(tenant, caller, INVALID, "it has linked before"));
     }
     Ok(user_id)
@@ -69,11 +69,11 @@ fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool
 }
 
 /// Tokens that have linked, by their SHA-256: each links once.
-pub(in crate::tenant) struct SpentProofs(Expiring<[u8; 32], ()>);
+pub(super) struct SpentProofs(Expiring<[u8; 32], ()>);
 
 impl SpentProofs {
     /// `lifetime_s` is that of an ID token.
-    pub(in crate::tenant) fn new(lifetime_s: u64, ambient: &Ambient) -> Self {
+    pub(super) fn new(lifetime_s: u64, ambient: &Ambient) -> Self {
         // Until the clocks of all sides agree that it has expired.
         let lifetime = Duration::from_secs(lifetime_s.saturating_add(60));
         // Each entry stands for a link that was made: to push one out takes as
@@ -87,7 +87,7 @@ impl SpentProofs {
     }
 
     /// The link was not made after all.
-    pub(in crate::tenant) fn give_back(&self, token: &str) {
+    pub(super) fn give_back(&self, token: &str) {
         self.0.remove(&hash(token));
     }
 }
@@ -99,7 +99,7 @@ fn hash(token: &str) -> [u8; 32] {
 
 /// The token's user, and what else it says.
 fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, Arc<Claims>), &'static str> {
-    let verified = tenant.verify(token);
+    let verified = tenant.signing.verify(token);
     let verified = verified
         .inspect_err(|error| tracing::warn!(target: "audit", %error, "a link_with token is not ours"));
     let claims = verified.map_err(|error| match error {

@@ -61,7 +61,7 @@ fn listed(tenant: &Shared, asked: ListQuery, fits: impl Fn(&Value) -> bool) -> R
     let mut events = tenant
         .logins
         .events
-        .all(|event| fits(event) && parsed.as_ref().is_none_or(|query| query.matches(event)));
+        .list(|event| fits(event) && parsed.as_ref().is_none_or(|query| query.matches(event)));
     let mut answer = if query.from.is_some() || query.take.is_some() {
         // A bare array, whose last event is where to go on.
         query.of(&events, "logs", "log_id")?["logs"].take()
@@ -109,7 +109,7 @@ pub(super) async fn get(
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
     let id = in_path(path)?;
-    let found = tenant.logins.events.all(|event| event["log_id"] == id.as_str()).pop();
+    let found = tenant.logins.events.list(|event| event["log_id"] == id.as_str()).pop();
     let inexistent = || Problem::new(StatusCode::NOT_FOUND, "The log does not exist", "inexistent_log");
     found.map(Json).ok_or_else(inexistent)
 }
@@ -131,7 +131,7 @@ pub(super) async fn of_user(
 
 /// Writes down who has changed what. What was not understood to be anybody's
 /// stands in the tenant's own log.
-pub(in crate::tenant) async fn recorded(
+pub(in crate::tenant) async fn record_request(
     State(tenant): State<Shared>,
     request: Request,
     next: Next,
@@ -146,7 +146,7 @@ pub(in crate::tenant) async fn recorded(
     let response = next.run(request).await;
     if let (Some(caller), true) = (caller, is_known) {
         let who = (caller.client_id.as_str(), caller.user_id.as_deref());
-        tenant.logins.events.of_api(who, (method.as_str(), &path), response.status().as_u16());
+        tenant.logins.events.record_api_request(who, (method.as_str(), &path), response.status().as_u16());
     }
     response
 }

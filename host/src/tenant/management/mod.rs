@@ -56,8 +56,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(super) use link_with::SpentProofs;
-pub(super) use logs::recorded;
+pub(super) use logs::record_request;
 pub(super) use problem::Problem;
 pub(super) use stores::Stores;
 

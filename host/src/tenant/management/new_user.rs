@@ -12,6 +12,7 @@ use crate::tenant::config::Connection;
 use crate::tenant::management::attributes::{check_email, check_metadata, check_phone, check_text};
 use crate::tenant::management::problem::Problem;
 use crate::tenant::people::login_name::passwordless_id;
+use crate::tenant::people::mail_links::VerificationLink;
 use crate::tenant::people::passwords::Wrong;
 use crate::tenant::people::proved::bare_user;
 use crate::tenant::signing::issuer::Issuer;
@@ -124,7 +125,8 @@ impl NewUser {
         let user = User { email: email.clone(), ..self.user(connection, &id, now) };
         let made = tenant.directory.sign_up(user, &credential).map_err(exists)?;
         if let (true, Some(email)) = (verify, &email) {
-            tenant.send_verification(issuer, connection, &made.user.user_id, email);
+            let link = VerificationLink::new(&made.user.user_id, email);
+            tenant.people.send_verification(issuer, connection, link);
         }
         Ok(made.user)
     }

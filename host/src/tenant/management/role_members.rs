@@ -18,7 +18,7 @@ use crate::tenant::management::path::{Asked, UserId, in_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::roles::Role;
 use crate::tenant::management::scan::each_user;
-use crate::tenant::people::profile;
+use crate::tenant::profile;
 use crate::tenant::server::blocking::{read, run};
 use crate::tenant::state::{Shared, Tenant};
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::model::{Identity, User};
 use crate::tenant::management::problem::Problem;
-use crate::tenant::people::profile;
+use crate::tenant::profile;
 
 /// What the directory keeps beside what this API shows.
 const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];

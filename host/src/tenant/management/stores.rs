@@ -4,29 +4,33 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use crate::ambient::Ambient;
+use crate::tenant::config::Config;
 use crate::tenant::management::jobs::Jobs;
+use crate::tenant::management::link_with::SpentProofs;
 use crate::tenant::management::roles::Roles;
 use crate::tenant::management::users_export::Exports;
 
-/// Roles, jobs and their files.
-pub(in crate::tenant) struct Stores {
+/// Roles, jobs and their files, and the tokens that have linked.
+pub(crate) struct Stores {
     pub(super) roles: Roles,
     pub(super) jobs: Jobs,
     pub(super) exports: Exports,
-    /// Exports are done one at a time.
+    /// Locked during an export: exports are done one at a time.
     pub(super) exporting: Mutex<()>,
-    /// So are imports.
+    /// Set while an import runs: imports are done one at a time.
     pub(super) importing: AtomicBool,
+    pub(super) spent_proofs: SpentProofs,
 }
 
 impl Stores {
-    pub(in crate::tenant) fn new(config: &crate::tenant::Config, ambient: &Ambient) -> Self {
+    pub(in crate::tenant) fn new(config: &Config, ambient: &Ambient) -> Self {
         Self {
             roles: Roles::new(&config.roles),
             jobs: Jobs::new(ambient),
             exports: Exports::new(ambient),
             exporting: Mutex::default(),
             importing: AtomicBool::default(),
+            spent_proofs: SpentProofs::new(config.lifetimes.id_token, ambient),
         }
     }
 }

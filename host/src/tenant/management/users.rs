@@ -24,7 +24,7 @@ use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::search::{Query, known};
 use crate::tenant::management::shown;
 use crate::tenant::management::shown::Fields;
-use crate::tenant::people::profile;
+use crate::tenant::profile;
 use crate::tenant::server::blocking::{read, run};
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -349,6 +349,6 @@ pub(super) fn deleted(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
         Err(error) => return Err(error),
     };
     tenant.directory.delete(id)?;
-    tenant.end_logins(&stored.user);
+    tenant.people.end_logins(&stored.user);
     Ok(())
 }

@@ -14,11 +14,12 @@ use crate::tenant::config::Client;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::{InQuery, Params};
-use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::{LinkStep, login_required};
 use crate::tenant::logins::browser::Browser;
-use crate::tenant::logins::log_in::{Around, NotLoggedIn};
+use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::Sender;
+use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_request::{Authorization, Prompt, Told, Unanswered};
 use crate::tenant::oauth::authorization_response::{of_error, refuse};
 use crate::tenant::oauth::{authorization_response, issued_tokens};
@@ -140,7 +141,7 @@ impl Asked<'_> {
             return self.tell(&authorization, &why);
         }
         let around = around(client, &authorization, self.from);
-        match self.tenant.log_in(proved, &around) {
+        match self.tenant.logins.log_in(proved, &around) {
             Ok(logged_in) => {
                 let user = logged_in.user();
                 // Third-party cookies may have been kept from us: without one,
@@ -159,7 +160,7 @@ impl Asked<'_> {
             return OAuthError::unauthorized().into_response();
         };
         let around = around(client, &authorization, self.from);
-        match self.tenant.log_in_again(&session.proved, &around) {
+        match self.tenant.logins.log_in_again(&session.proved, &around) {
             Ok(logged_in) => self.finish(&authorization, &logged_in.user(), &session.proved, Some(&session)),
             Err(NotLoggedIn::Gone | NotLoggedIn::Revoked) => {
                 self.browser.end_session(&self.tenant.people.sessions);
@@ -238,9 +239,9 @@ pub(crate) fn around<'a>(
     client: &'a Client,
     authorization: &'a Authorization,
     from: &'a Sender,
-) -> Around<'a> {
+) -> LoginContext<'a> {
     let (protocol, scope) = (authorization.protocol(), authorization.scope.as_str());
-    Around { client, protocol, scope, sender: from, interactive: false, answer: None }
+    LoginContext { client, protocol, scope, sender: from, interactive: false, answer: None }
 }
 
 /// Whether a session is as fresh as asked for, and of the connection asked for.

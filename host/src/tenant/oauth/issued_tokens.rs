@@ -78,11 +78,12 @@ impl Issued<'_> {
     }
 
     pub(crate) fn id_token(&self, tenant: &Tenant, access_token: Option<&str>, code: Option<&str>) -> String {
-        tenant.id_token(&IdToken {
+        tenant.signing.sign_id_token(&IdToken {
             issuer: self.issuer,
             client_id: &self.client.client_id,
             user: self.user,
-            proved: self.proved,
+            identity: &self.proved.user.user_id,
+            began: self.proved.began,
             scope: self.scope,
             auth_time: Some(self.proved.at),
             session: self.session,

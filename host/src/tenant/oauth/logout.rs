@@ -45,7 +45,7 @@ pub(crate) async fn oidc(
 }
 
 fn client_of(tenant: &Tenant, params: &Params) -> Option<String> {
-    let claims = tenant.verify(params.get("id_token_hint")?).ok()?;
+    let claims = tenant.signing.verify(params.get("id_token_hint")?).ok()?;
     claims.aud.as_str().map(str::to_owned)
 }
 

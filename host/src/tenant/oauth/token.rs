@@ -14,17 +14,19 @@ use serde_json::{Value, json};
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::embedded::legacy;
 use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::params::Params;
-use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request as linking;
+use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::Sender;
 use crate::tenant::logins::flows::Spent;
-use crate::tenant::logins::log_in::{Around, NotLoggedIn};
-use crate::tenant::logins::prove::{Typed, by_code, by_password, unavailable};
+use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_request::Audience;
 use crate::tenant::oauth::client_auth;
 use crate::tenant::oauth::issued_tokens::Issued;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::refresh_tokens::{Grant, NotTaken};
+use crate::tenant::people::typed::TypedCredentials;
 use crate::tenant::server::blocking::{read, run};
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::tokens::{AccessClaims, fits_challenge, seconds};
@@ -263,7 +265,7 @@ impl Request<'_> {
         let connection =
             connection.ok_or_else(|| OAuthError::invalid_request("realm: there is no such connection"))?;
         let typed = self.typed("password")?;
-        self.proved(&by_password(self.tenant, connection, typed)?, "oauth2-password")
+        self.proved(&self.tenant.logins.prove_by_password(connection, typed)?, "oauth2-password")
     }
 
     fn by_one_time_password(&self) -> Result<Value, OAuthError> {
@@ -272,13 +274,13 @@ impl Request<'_> {
             .filter(|it| it.is_passwordless())
             .ok_or_else(|| OAuthError::invalid_request("realm: there is no such passwordless connection"))?;
         let typed = self.typed("otp")?;
-        self.proved(&by_code(self.tenant, connection, typed)?, "oauth2-resource-owner")
+        self.proved(&self.tenant.logins.prove_by_code(connection, typed)?, "oauth2-resource-owner")
     }
 
     /// The username, and the secret of this parameter.
-    fn typed(&self, secret: &str) -> Result<Typed<'_>, OAuthError> {
+    fn typed(&self, secret: &str) -> Result<TypedCredentials<'_>, OAuthError> {
         let (login, secret) = (self.params.require("username")?, self.params.require(secret)?);
-        Ok(Typed { login, secret, sender: &self.from.ip })
+        Ok(TypedCredentials { login, secret, sender: &self.from.ip })
     }
 
     fn proved(&self, proved: &Proved, protocol: &'static str) -> Result<Value, OAuthError> {
@@ -306,7 +308,7 @@ impl Request<'_> {
         scope: &str,
         again: bool,
     ) -> Result<Arc<crate::model::User>, NotLoggedIn> {
-        let around = Around {
+        let around = LoginContext {
             client: self.client,
             protocol,
             scope,
@@ -315,9 +317,9 @@ impl Request<'_> {
             answer: None,
         };
         let logged_in = if again {
-            self.tenant.log_in_again(proved, &around)
+            self.tenant.logins.log_in_again(proved, &around)
         } else {
-            self.tenant.log_in(proved, &around)
+            self.tenant.logins.log_in(proved, &around)
         };
         Ok(logged_in?.user())
     }

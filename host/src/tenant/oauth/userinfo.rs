@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::model::{ApiError, mask_addresses};
 use crate::tenant::embedded::legacy;
-use crate::tenant::logins::prove::unavailable;
+use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::oauth::bearer::{Bearer, Unauthorized, kept_by_nobody};
 use crate::tenant::server::blocking::read;
 use crate::tenant::signing::tokens::profile_claims;
@@ -41,7 +41,7 @@ fn answer(tenant: &Tenant, token: &str) -> Response {
         tracing::warn!(target: "audit", user = %user, "a blocked user's token was refused");
         return Unauthorized::Token.into_response();
     }
-    if tenant.people.revocations.is_revoked(&sub, claims.began()) || !claims.is_of(&user) {
+    if tenant.people.revocations.is_revoked(&sub, claims.began()) || !claims.has_identity_of(&user) {
         tracing::warn!(target: "audit", "a revoked token was refused");
         return Unauthorized::Token.into_response();
     }
@@ -57,6 +57,7 @@ fn answer(tenant: &Tenant, token: &str) -> Response {
 
 fn claims(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
     let claims = tenant
+        .signing
         .verify(token)
         .inspect_err(|error| tracing::warn!(target: "audit", %error, "a bearer token was refused"))
         .ok()?;

@@ -87,7 +87,12 @@ pub(crate) fn render(
     let hint = params.get("username").filter(|_| wrong.is_none()).or(hint.as_deref()).unwrap_or_default();
     let form = |connection, is_first| {
         let is_typed = typed_at.is_some_and(|name| name == connection_name(connection));
-        Database::of(connection, params, pending, Typed { hint, is_first, wrong: wrong.filter(|_| is_typed) })
+        Database::of(
+            connection,
+            params,
+            pending,
+            TypedCredentials { hint, is_first, wrong: wrong.filter(|_| is_typed) },
+        )
     };
     let mut databases: Vec<Database<'_>> = Vec::new();
     for connection in connections().filter(|it| it.is_database()) {
@@ -125,7 +130,7 @@ fn connection_name(connection: &Connection) -> &str {
 
 /// The values with which a form begins.
 #[derive(Clone, Copy)]
-struct Typed<'a> {
+struct TypedCredentials<'a> {
     /// The address, where the form was not sent.
     hint: &'a str,
     is_first: bool,
@@ -134,7 +139,12 @@ struct Typed<'a> {
 }
 
 impl<'a> Database<'a> {
-    fn of(connection: &'a Connection, params: &'a Params, pending: &Pending, typed: Typed<'a>) -> Self {
+    fn of(
+        connection: &'a Connection,
+        params: &'a Params,
+        pending: &Pending,
+        typed: TypedCredentials<'a>,
+    ) -> Self {
         let sent = |name| params.get(name).filter(|_| typed.wrong.is_some()).unwrap_or_default();
         let of_sign_up = typed.wrong.filter(|wrong| wrong.is_of_sign_up).map(|wrong| wrong.words);
         let of_login = typed.wrong.filter(|wrong| !wrong.is_of_sign_up).map(|wrong| wrong.words);

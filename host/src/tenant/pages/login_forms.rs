@@ -14,19 +14,22 @@ use crate::tenant::config::{Account, Connection};
 use crate::tenant::embedded::{database, passwordless};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
+use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
-use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request::LinkStep;
 use crate::tenant::logins::browser::Browser;
-use crate::tenant::logins::log_in::{Around, LoggedIn, NotLoggedIn};
-use crate::tenant::logins::prove;
-use crate::tenant::logins::prove::Typed;
+use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::Sender;
+use crate::tenant::logins::outcome::LoggedIn;
+use crate::tenant::logins::outcome::NotLoggedIn;
+use crate::tenant::logins::prove::prove_as_account;
 use crate::tenant::oauth::authorization_request::Authorization;
 use crate::tenant::oauth::authorize::{Asked, around};
 use crate::tenant::pages::login_pages;
 use crate::tenant::pages::login_pages::Page;
 use crate::tenant::people::proved::Proved;
+use crate::tenant::people::typed::TypedCredentials;
 use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
@@ -113,9 +116,9 @@ impl<'a> Form<'a> {
     }
 
     /// Reads these two fields.
-    fn typed(&self, login: &str, secret: &str) -> Result<Typed<'a>, OAuthError> {
+    fn typed(&self, login: &str, secret: &str) -> Result<TypedCredentials<'a>, OAuthError> {
         let (login, secret) = (self.params.require(login)?, self.params.require(secret)?);
-        Ok(Typed { login, secret, sender: &self.asked.from.ip })
+        Ok(TypedCredentials { login, secret, sender: &self.asked.from.ip })
     }
 
     /// The connection that the form names, if it is one of this kind.
@@ -161,7 +164,7 @@ impl<'a> Form<'a> {
     /// the accounts since, or the first one is gone.
     fn is_settled(&self, question: &Question) -> Result<bool, OAuthError> {
         let owner = question.proved.key().map(|key| self.tenant().directory.owner(key)).transpose();
-        let Some(owner) = owner.map_err(prove::unavailable)?.flatten() else { return Ok(true) };
+        let Some(owner) = owner.map_err(unavailable)?.flatten() else { return Ok(true) };
         let is_candidate = |it: &Identity| question.candidates.contains(&it.as_user_id());
         Ok(owner.user.user_id != question.current || owner.user.identities.iter().any(is_candidate))
     }
@@ -176,7 +179,7 @@ impl<'a> Form<'a> {
         let owner = second.key().map(|key| self.tenant().directory.owner(key));
         let candidate = match owner {
             Some(Ok(Some(owner))) => owner.user.user_id.clone(),
-            Some(Err(error)) => return self.later(page, second, &prove::unavailable(error)),
+            Some(Err(error)) => return self.later(page, second, &unavailable(error)),
             _ => String::new(),
         };
         if !question.candidates.contains(&candidate) {
@@ -203,15 +206,15 @@ impl<'a> Form<'a> {
         let Some(client) = tenant.config.client(&authorization.client_id) else {
             return OAuthError::unauthorized().into_response();
         };
-        let around = Around {
+        let around = LoginContext {
             interactive: answer.is_none(),
             answer,
             ..around(client, authorization, self.asked.from)
         };
         // Whoever was asked had a user by then.
         let logged_in = match self.pending.asked {
-            None => tenant.log_in(proved, &around),
-            Some(_) => tenant.log_in_known(proved, &around),
+            None => tenant.logins.log_in(proved, &around),
+            Some(_) => tenant.logins.log_in_known(proved, &around),
         };
         if let Err(why @ NotLoggedIn::Failed(_)) = logged_in {
             return self.later(page, proved, &why.into());
@@ -225,7 +228,7 @@ impl<'a> Form<'a> {
                 let session = self.asked.browser.begin_session(&tenant.people.sessions, proved);
                 self.asked.finish(authorization, &user, proved, Some(&session))
             }
-            Ok(LoggedIn::Asked { current, step, candidates, policy }) => {
+            Ok(LoggedIn::Prompted { current, step, candidates, policy }) => {
                 let question = Question {
                     // By now it is used.
                     proved: Proved { by: None, ..proved.clone() },
@@ -268,7 +271,7 @@ step!(
     /// With a password.
     by_password, form, {
         let proved = form.connection(Connection::is_database).and_then(|connection| {
-            prove::by_password(form.tenant(), connection, form.typed("username", "password")?)
+            Ok(form.tenant().logins.prove_by_password(connection, form.typed("username", "password")?)?)
         });
         form.go_on(Page::Login, proved)
     }
@@ -296,7 +299,7 @@ step!(
     by_stand_in, form, {
         let is_played = |it: &Connection| !it.is_database() && !it.is_passwordless();
         let proved = form.connection(is_played).and_then(|connection| {
-            Ok(prove::as_account(&form.tenant().ambient, connection, &account(connection, form.params)?))
+            Ok(prove_as_account(&form.tenant().ambient, connection, &account(connection, form.params)?))
         });
         form.go_on(Page::StandIn, proved)
     }
@@ -326,7 +329,7 @@ step!(
     /// With a code.
     by_code, form, {
         let proved = form.connection(Connection::is_passwordless).and_then(|connection| {
-            prove::by_code(form.tenant(), connection, form.typed("address", "code")?)
+            Ok(form.tenant().logins.prove_by_code(connection, form.typed("address", "code")?)?)
         });
         form.go_on(Page::Code, proved)
     }

@@ -9,10 +9,11 @@ use crate::tenant::config::{Account, Connection};
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::{OAuthError, USED};
 use crate::tenant::http::params::{InQuery, Params};
-use crate::tenant::http::visit::Sender;
 use crate::tenant::linking::request::{LinkStep, linking_words};
+use crate::tenant::logins::context::Sender;
 use crate::tenant::pages::connections_page;
 use crate::tenant::pages::login_forms::{Form, Pending};
+use crate::tenant::people::mail_links::VerificationLink;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
 
@@ -318,9 +319,9 @@ page!(
 /// programs that look at mails open links, too.
 pub(crate) async fn verification(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
-    match tenant.logins.flows.verifications.get(ticket) {
+    match tenant.people.verifications.get(ticket) {
         None => html::error_page(StatusCode::BAD_REQUEST, USED),
-        Some(crate::tenant::logins::flows::Verification { email, .. }) => {
+        Some(VerificationLink { email, .. }) => {
             let nonce = html::nonce();
             html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
         }
@@ -330,7 +331,7 @@ pub(crate) async fn verification(State(tenant): State<Shared>, InQuery(params): 
 /// A page that asks for a new password.
 pub(crate) async fn reset(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
-    if tenant.logins.flows.resets.get(ticket).is_none() {
+    if tenant.people.resets.get(ticket).is_none() {
         return html::error_page(StatusCode::BAD_REQUEST, USED);
     }
     reset_page(ticket, None)

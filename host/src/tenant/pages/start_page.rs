@@ -80,7 +80,7 @@ pub(crate) async fn show(State(tenant): State<Shared>, issuer: Issuer) -> Respon
             example: example(tenant),
             users,
             has_more,
-            policies: tenant.logins.decider.in_force().iter().map(|policy| policy.name.clone()).collect(),
+            policies: tenant.logins.decider.policies().iter().map(|policy| policy.name.clone()).collect(),
         };
         html::page(StatusCode::OK, start.render(), &nonce)
     })

@@ -13,9 +13,12 @@ use crate::model::{ApiError, IdentityKey, Moment, Timestamp};
 use crate::tenant::embedded::database;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
+use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
 use crate::tenant::http::params::{InQuery, Params};
-use crate::tenant::logins::prove::unavailable;
+use crate::tenant::logins::mailbox_proof;
+use crate::tenant::logins::mailbox_proof::part_unproved_links;
+use crate::tenant::logins::mailbox_proof::try_verify_email;
 use crate::tenant::pages::login_pages;
 use crate::tenant::people::passwords::Wrong;
 use crate::tenant::server::blocking::run;
@@ -161,10 +164,10 @@ fn verified(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, Ap
     if *until <= tenant.ambient.now() {
         return Ok(used());
     }
-    if !tenant.set_verified(user_id, email)? {
+    if !mailbox_proof::verify_email(&*tenant.directory, user_id, email, tenant.ambient.now())? {
         return Ok(html::error_page(StatusCode::BAD_REQUEST, "The account has another address by now."));
     }
-    tenant.logins.events.verified(user_id, email);
+    tenant.logins.events.record_verification(user_id, email);
     Ok(match then {
         Some(then) => then.clone().follow("Your email was verified. You can continue using the application."),
         None => html::message_page(StatusCode::OK, "Done", "Your address is verified."),
@@ -236,14 +239,14 @@ fn set_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bo
         password: None,
     });
     let credential = Credential { password: Some(hash), ..credential };
-    tenant.part_unproved_links(&owner.user, &user_id)?;
+    part_unproved_links(&*tenant.directory, &owner.user, &user_id, tenant.ambient.now())?;
     tenant.directory.set_credential(&credential)?;
-    tenant.login_changed(&credential, &owner.user);
+    tenant.people.apply_credential_change(&credential, &owner.user);
     tracing::info!(target: "audit", connection, "a password was set by a ticket");
     let email = owner.user.email.as_deref().unwrap_or_default();
-    tenant.logins.events.of_account(tenant, "scp", (connection, &user_id, email));
+    tenant.logins.events.record_account_event(&tenant.config, "scp", (connection, &user_id, email));
     if let Some(email) = verifies {
-        tenant.verified_besides(&user_id, email);
+        try_verify_email(&*tenant.directory, &user_id, email, tenant.ambient.now());
     }
     Ok(true)
 }

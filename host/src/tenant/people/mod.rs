@@ -2,14 +2,16 @@
 
 pub(super) mod attempts;
 pub(super) mod login_name;
+pub(super) mod mail_links;
+pub(super) mod mailed_codes;
 pub(super) mod outbox;
 pub(super) mod passwords;
-pub(super) mod profile;
 pub(super) mod proved;
 pub(super) mod refresh_tokens;
 pub(super) mod revocations;
 pub(super) mod seed;
 pub(super) mod sessions;
+pub(super) mod typed;
 
 mod state;
 

@@ -1,31 +1,37 @@
-//! Users of the configuration, made if they are not there.
+//! The creation of the configuration's users at the start.
 
-use crate::directory::{Credential, Stored};
+use crate::ambient::Ambient;
+use crate::directory::{Administration, Credential, Stored};
 use crate::model::{ApiError, IdentityKey, Timestamp, mask_addresses};
-use crate::tenant::config::{Account, Connection, SeedUser};
+use crate::tenant::config::{Account, Config, Connection, SeedUser};
 use crate::tenant::people::passwords::Passwords;
-use crate::tenant::state::Tenant;
 
-impl Tenant {
-    /// Makes the configuration's users that are not there.
-    pub(crate) fn seed(&self) -> Result<(), ApiError> {
-        let now = self.ambient.now();
+/// The creation of the configuration's users.
+pub(crate) struct Seeding<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) directory: &'a dyn Administration,
+    pub(crate) ambient: &'a Ambient,
+}
+
+impl Seeding<'_> {
+    /// Creates the configuration's users that do not exist, and logs what differs.
+    pub(crate) fn run(&self) -> Result<(), ApiError> {
         for seed in &self.config.users {
             if let Some(connection) = self.config.connection(&seed.connection) {
-                self.seed_one(seed, connection, now)?;
+                self.create(seed, connection, self.ambient.now())?;
             }
         }
         for connection in &self.config.connections {
             for account in &connection.accounts {
-                self.tell_of_account(connection, account)?;
+                self.warn_of_other_address(connection, account)?;
             }
         }
         Ok(())
     }
 
-    /// A login by an account that a page offers writes its address over the one
-    /// that is known of it.
-    fn tell_of_account(&self, connection: &Connection, account: &Account) -> Result<(), ApiError> {
+    /// Logs a warning if an account of a stand-in provider is in the directory with
+    /// another address, which a login would overwrite.
+    fn warn_of_other_address(&self, connection: &Connection, account: &Account) -> Result<(), ApiError> {
         let id = connection.identity_id(&account.user_id);
         let key = IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
         match self.directory.owner(key) {
@@ -46,8 +52,8 @@ impl Tenant {
         }
     }
 
-    fn seed_one(&self, seed: &SeedUser, connection: &Connection, now: Timestamp) -> Result<(), ApiError> {
-        let user = seed.made(connection, now);
+    fn create(&self, seed: &SeedUser, connection: &Connection, now: Timestamp) -> Result<(), ApiError> {
+        let user = seed.to_user(connection, now);
         let id = user.user_id.split_once('|').map_or("", |(_, id)| id).to_owned();
         let key = IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
         match self.directory.owner(key) {
@@ -68,7 +74,7 @@ impl Tenant {
             }
             Ok(None) => {}
             Err(ApiError::Invalid(why)) => {
-                tell_not_made(&user.user_id, &why);
+                warn_not_created(&user.user_id, &why);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -80,7 +86,7 @@ impl Tenant {
                 user_id: id.clone(),
                 email: user.email.clone(),
                 username: user.rest.get("username").and_then(|it| it.as_str()).map(str::to_lowercase),
-                password: seed.password.as_deref().and_then(|it| Passwords::cheap_hash(it, &self.ambient)),
+                password: seed.password.as_deref().and_then(|it| Passwords::cheap_hash(it, self.ambient)),
             };
             self.directory.sign_up(user, &credential)
         } else {
@@ -91,7 +97,7 @@ impl Tenant {
             // Its address is somebody else's in that database. The users that are
             // there matter more than those of the configuration.
             Err(ApiError::Invalid(why) | ApiError::AlreadyLinked(why)) => {
-                tell_not_made(&user_id, &why);
+                warn_not_created(&user_id, &why);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -99,7 +105,7 @@ impl Tenant {
     }
 }
 
-/// The address that an identity has in the directory, if it is another than the
+/// Returns the address that an identity has in the directory, if it differs from the
 /// configuration's.
 fn other_address<'a>(user_id: &str, configured: Option<&str>, owner: &'a Stored) -> Option<Option<&'a str>> {
     let user = &owner.user;
@@ -117,7 +123,7 @@ fn masked(address: Option<&str>) -> String {
     mask_addresses(address.unwrap_or("none")).into_owned()
 }
 
-fn tell_not_made(user_id: &str, why: &str) {
+fn warn_not_created(user_id: &str, why: &str) {
     tracing::warn!(
         user = %mask_addresses(user_id), why = %mask_addresses(why),
         "a user of the configuration was not made; give it another user_id or address, or use another directory"

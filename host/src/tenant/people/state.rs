@@ -1,10 +1,24 @@
-//! The stores of people together.
+//! The stores of people together, and the operations on several of them.
 
-use crate::tenant::people::outbox::Outbox;
+use crate::ambient::Ambient;
+use crate::directory::Credential;
+use crate::model::{Identity, User};
+use crate::tenant::config::{Config, Connection};
+use crate::tenant::people::login_name::{credential_name, login_name};
+use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
+use crate::tenant::people::mailed_codes::MailedCodes;
+use crate::tenant::people::outbox::{Kind, Message, Outbox};
 use crate::tenant::people::passwords::Passwords;
 use crate::tenant::people::refresh_tokens::RefreshTokens;
 use crate::tenant::people::revocations::Revocations;
 use crate::tenant::people::sessions::Sessions;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::signing::verification::LEEWAY;
+use crate::tenant::store::one_time::OneTime;
+use crate::tenant::store::state_dir::{StateDir, StateError};
+
+/// The lifetime of a link in a mail, in seconds: it waits for a person to read it.
+const MAIL_LINK_S: u64 = 86_400;
 
 /// State that the tenant keeps of people.
 pub(crate) struct People {
@@ -12,5 +26,92 @@ pub(crate) struct People {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) revocations: Revocations,
     pub(crate) passwords: Passwords,
+    /// One-time passwords that were mailed or sent to a phone.
+    pub(crate) mailed_codes: MailedCodes,
+    /// Links that verify an address.
+    pub(crate) verifications: OneTime<VerificationLink>,
+    /// Links to a page that asks for a new password.
+    pub(crate) resets: OneTime<ResetLink>,
     pub(crate) outbox: Outbox,
+    ambient: Ambient,
+}
+
+impl People {
+    /// Opens the stores. Session cookies and revocations outlast the process.
+    pub(crate) fn open(state: &StateDir, config: &Config, ambient: &Ambient) -> Result<Self, StateError> {
+        let lifetimes = &config.lifetimes;
+        let longest_s = lifetimes.all().into_iter().map(|(_, lifetime_s)| lifetime_s).max();
+        // A token is valid a little longer than its lifetime.
+        let revocation_s = longest_s.unwrap_or_default().saturating_add(LEEWAY + 1);
+        Ok(Self {
+            sessions: Sessions::open(state, lifetimes.session, ambient)?,
+            refresh_tokens: RefreshTokens::new(lifetimes.refresh_token, ambient),
+            revocations: Revocations::open(state, revocation_s, ambient)?,
+            passwords: Passwords::new(config.password_hash, ambient),
+            mailed_codes: MailedCodes::new(lifetimes.mailed_code, ambient),
+            verifications: OneTime::new(MAIL_LINK_S, ambient),
+            resets: OneTime::new(MAIL_LINK_S, ambient),
+            outbox: Outbox::default(),
+            ambient: ambient.clone(),
+        })
+    }
+
+    /// Ends all logins of a user, whichever identity they are of: sessions, refresh
+    /// tokens, codes and tickets.
+    pub(crate) fn end_logins(&self, user: &User) {
+        self.revoke_logins(user);
+        for identity in user.identities.iter().map(Identity::as_user_id) {
+            self.sessions.end_of(&identity);
+            self.refresh_tokens.end_where(&identity, |_| true);
+        }
+    }
+
+    /// Revokes all logins of a user, but keeps sessions and refresh tokens: their
+    /// holders are refused as blocked while the user is blocked, and as revoked
+    /// afterwards.
+    pub(crate) fn revoke_logins(&self, user: &User) {
+        for identity in user.identities.iter().map(Identity::as_user_id) {
+            self.revocations.revoke(&identity);
+        }
+        self.mailed_codes.end_of(user);
+    }
+
+    /// Ends the refresh tokens of these identities that were issued to another user
+    /// than this one, to whom the identities belong from now on: a stolen token must
+    /// not open a larger account. Sessions stay, because the browser is the same
+    /// person's.
+    pub(crate) fn end_refresh_tokens<'a>(
+        &self,
+        identities: impl IntoIterator<Item = &'a Identity>,
+        user_id: &str,
+    ) {
+        for identity in identities {
+            self.refresh_tokens.end_where(&identity.as_user_id(), |grant| grant.user_id != user_id);
+        }
+    }
+
+    /// Ends all logins of a user whose credential has changed, and the wait after
+    /// failed attempts: a holder of the old password is logged out of the whole
+    /// account, and the owner can use the new one at once.
+    pub(crate) fn apply_credential_change(&self, credential: &Credential, owner: &User) {
+        self.end_logins(owner);
+        self.passwords.forgive(&credential_name(credential));
+        for login in credential.email.iter().chain(&credential.username) {
+            self.passwords.forgive(&login_name(&credential.connection, login));
+        }
+    }
+
+    /// Mails a link that verifies an address. The link's URL begins with the issuer.
+    pub(crate) fn send_verification(&self, issuer: &Issuer, connection: &Connection, link: VerificationLink) {
+        let to = link.email.clone();
+        let ticket = self.verifications.put(link);
+        self.outbox.send(Message {
+            to,
+            kind: Kind::Verify,
+            connection: connection.name.clone(),
+            code: None,
+            link: Some(format!("{issuer}u/email-verification?ticket={ticket}")),
+            at: self.ambient.now(),
+        });
+    }
 }

@@ -156,7 +156,7 @@ pub(crate) fn hang_up(tenant: &Shared) {
 fn reload(tenant: &Shared) -> Option<bool> {
     match tenant.logins.decider.reload() {
         Ok(true) => {
-            let policies = tenant.logins.decider.in_force();
+            let policies = tenant.logins.decider.policies();
             for policy in policies.iter() {
                 tracing::info!(
                     policy = &*policy.name,

@@ -1,6 +1,7 @@
 //! What lies where, and what holds for every request.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,7 +22,9 @@ use crate::tenant::http::oauth_error::too_many;
 use crate::tenant::management;
 use crate::tenant::management::Problem;
 use crate::tenant::pages::{outbox_page, start_page};
-use crate::tenant::server::{login_routes, time_limit, unknown_path};
+use crate::tenant::server::login_routes;
+use crate::tenant::server::rate_limit::Limiter;
+use crate::tenant::server::{time_limit, unknown_path};
 use crate::tenant::signing::issuer::{Scheme, require_own_host};
 use crate::tenant::state::Shared;
 
@@ -36,16 +39,19 @@ const PREFLIGHT: Duration = Duration::from_secs(600);
 
 /// Everything that is served, the listener left open.
 pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
+    let limits = &tenant.config.rate_limit;
+    let management_limit = Arc::new(Limiter::new(limits.management, &tenant.ambient));
+    let authentication_limit = Arc::new(Limiter::new(limits.authentication, &tenant.ambient));
     let management = management::router()
-        .route_layer(middleware::from_fn_with_state(tenant.clone(), management::recorded))
-        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_management))
+        .route_layer(middleware::from_fn_with_state(tenant.clone(), management::record_request))
+        .route_layer(middleware::from_fn_with_state(management_limit, limit_management))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     let authentication = login_routes::router()
-        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
+        .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES));
     // Pages elsewhere read none of it: `cors` leaves it out.
     let dev = login_routes::dev_router()
-        .route_layer(middleware::from_fn_with_state(tenant.clone(), limit_authentication))
+        .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .route("/", get(start_page::show))
         .route("/dev/outbox", get(outbox_page::show))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
@@ -67,7 +73,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
 /// The same as one listener serves it.
 pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Router {
     let arrived = move |State(tenant): State<Shared>, request: Request, next: Next| async move {
-        match require_own_host(&tenant, scheme, request) {
+        match require_own_host(&tenant.signing.hosts, scheme, request) {
             Ok(request) => next.run(request).await,
             // Nothing that comes behind it is for us either.
             Err(refusal) => ([(CONNECTION, "close")], refusal).into_response(),
@@ -153,8 +159,8 @@ async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> 
     response
 }
 
-async fn limit_management(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
-    let (left, mut response) = match tenant.management_limit.count() {
+async fn limit_management(State(limit): State<Arc<Limiter>>, request: Request, next: Next) -> Response {
+    let (left, mut response) = match limit.count() {
         Ok(left) => (left, next.run(request).await),
         Err(left) => (left, Problem::too_many().into_response()),
     };
@@ -162,8 +168,8 @@ async fn limit_management(State(tenant): State<Shared>, request: Request, next: 
     response
 }
 
-async fn limit_authentication(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
-    match tenant.authentication_limit.count() {
+async fn limit_authentication(State(limit): State<Arc<Limiter>>, request: Request, next: Next) -> Response {
+    match limit.count() {
         Ok(_) => next.run(request).await,
         Err(left) => {
             let mut response = too_many().into_response();

@@ -17,30 +17,20 @@ use crate::directory::Administration;
 use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
 use crate::tenant::config::Config;
-use crate::tenant::logins::Logins;
-use crate::tenant::logins::decider::Decider;
-use crate::tenant::logins::flows::Flows;
-use crate::tenant::logins::log_events::Events;
+use crate::tenant::logins::{Logins, Shares};
 use crate::tenant::management;
-use crate::tenant::management::SpentProofs;
 use crate::tenant::metrics::{Metrics, MissingLines};
 use crate::tenant::people::People;
-use crate::tenant::people::outbox::Outbox;
-use crate::tenant::people::passwords::Passwords;
-use crate::tenant::people::refresh_tokens::RefreshTokens;
-use crate::tenant::people::revocations::Revocations;
-use crate::tenant::people::sessions::Sessions;
+use crate::tenant::people::seed::Seeding;
 use crate::tenant::server::certificates;
 use crate::tenant::server::certificates::CertificateError;
 use crate::tenant::server::early_end::EarlyEnd;
 use crate::tenant::server::listener as connections;
 use crate::tenant::server::listener::{Handshake, IDLE, Listener, OpenFiles, Peer};
-use crate::tenant::server::rate_limit::Limiter;
 use crate::tenant::server::{reload, routes};
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
-use crate::tenant::signing::verification::{LEEWAY, Verified};
 use crate::tenant::state::{Shared, Tenant};
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
@@ -159,38 +149,25 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         keys.rotate()?;
     }
     let watch = reload::Watch::of(sources.iter().flat_map(Source::files));
-    let tenant: Shared = Arc::new(Tenant {
-        signing: Signing {
-            hosts: Hosts::new(&config.hosts, http_port, https_port),
-            keys,
-            verified: Verified::new(),
-        },
-        directory,
-        is_remote,
-        logins: Logins {
-            decider: Decider::new(sources)?,
-            flows: Flows::new(&config.lifetimes, &ambient),
-            events: Events::new(&ambient),
-            spent_proofs: SpentProofs::new(config.lifetimes.id_token, &ambient),
-        },
-        people: People {
-            sessions: Sessions::open(state, config.lifetimes.session, &ambient)?,
-            refresh_tokens: RefreshTokens::new(config.lifetimes.refresh_token, &ambient),
-            revocations: Revocations::open(state, longest_s(&config), &ambient)?,
-            passwords: Passwords::new(config.password_hash, &ambient),
-            outbox: Outbox::default(),
-        },
-        stores: management::Stores::new(&config, &ambient),
-        metrics: Metrics::new(missing_lines),
-        management_limit: Limiter::new(config.rate_limit.management, &ambient),
-        authentication_limit: Limiter::new(config.rate_limit.authentication, &ambient),
-        ambient,
-        config,
-    });
+    let hosts = Hosts::new(&config.hosts, http_port, https_port);
+    let signing = Signing::new(hosts, keys, &config.lifetimes, &ambient);
+    let people = Arc::new(People::open(state, &config, &ambient)?);
+    let (config, metrics) = (Arc::new(config), Arc::new(Metrics::new(missing_lines)));
+    let stores = management::Stores::new(&config, &ambient);
+    let shares = Shares {
+        config: config.clone(),
+        directory: directory.clone(),
+        people: people.clone(),
+        metrics: metrics.clone(),
+        ambient: ambient.clone(),
+    };
+    let logins = Logins::open(sources, shares)?;
+    let tenant: Shared =
+        Arc::new(Tenant { config, directory, is_remote, signing, people, logins, stores, metrics, ambient });
     for weakness in tenant.config.weaknesses() {
         tracing::warn!(weakness, "the configuration weakens the tenant");
     }
-    reload::log_warnings(&tenant.logins.decider.in_force());
+    reload::log_warnings(&tenant.logins.decider.policies());
     seed_patiently(&tenant)?;
     // Without it everything works but this; SIGHUP does it, too.
     if let Err(error) = watch.start(&tenant) {
@@ -219,13 +196,6 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     ended
 }
 
-/// The longest time for which a login may be used in any way, in seconds. A token is
-/// taken a little longer than its lifetime.
-fn longest_s(config: &Config) -> u64 {
-    let longest = config.lifetimes.all().into_iter().map(|(_, it)| it).max().unwrap_or_default();
-    longest.saturating_add(LEEWAY + 1)
-}
-
 /// How long a directory that is busy is waited for at the start.
 const SEED: Duration = Duration::from_secs(300);
 
@@ -236,7 +206,12 @@ fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
     let is_busy =
         |error: &ApiError| tenant.is_remote && matches!(error, ApiError::Unavailable(_) | ApiError::TimedOut);
     let tell = |error: &ApiError, _| tracing::warn!(%error, "waiting for the directory");
-    (|| tenant.seed()).retry(patience).when(is_busy).notify(tell).call().map_err(ServeError::Seed)
+    (|| Seeding { config: &tenant.config, directory: &*tenant.directory, ambient: &tenant.ambient }.run())
+        .retry(patience)
+        .when(is_busy)
+        .notify(tell)
+        .call()
+        .map_err(ServeError::Seed)
 }
 
 async fn listen(

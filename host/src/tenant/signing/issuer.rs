@@ -1,6 +1,5 @@
-//! Under which names the tenant is reached. Whoever it is to whoever asks
-//! follows from the request, as clients expect their `domain` in `iss`; so only
-//! names that are its own may be asked for.
+//! The issuer: the tenant's name in tokens. It follows from the request's host, as
+//! clients expect their `domain` in `iss`. So only the tenant's own names are served.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,16 +8,14 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::{HeaderMap, StatusCode, header, request};
 use axum::response::{IntoResponse, Response};
 
-use crate::tenant::state::Shared;
-
-/// Which listener a request came in by.
+/// The scheme of the listener that accepted a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Http,
     Https,
 }
 
-/// The tenant as a client calls it: `{scheme}://{host}/`.
+/// The URL that a client calls the tenant by: `{scheme}://{host}/`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Issuer(Arc<str>);
 
@@ -28,22 +25,22 @@ impl Issuer {
         Self(format!("{scheme}://{host}/").into())
     }
 
-    /// With a slash at its end, as `iss` has it.
+    /// Returns the URL with a slash at its end, as in `iss`.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Without the slash.
+    /// Returns the URL without the slash.
     pub(crate) fn origin(&self) -> &str {
         self.0.trim_end_matches('/')
     }
 
-    /// The host with its port, which clients call the domain.
+    /// Returns the host with its port, which clients call the domain.
     pub(crate) fn domain(&self) -> &str {
         self.origin().split_once("://").map_or("", |(_, host)| host)
     }
 
-    /// The audience of `/userinfo`.
+    /// Returns the audience of `/userinfo`.
     pub(crate) fn userinfo(&self) -> String {
         format!("{}userinfo", self.0)
     }
@@ -59,12 +56,12 @@ impl fmt::Display for Issuer {
     }
 }
 
-/// The names that are the tenant's own.
+/// The tenant's own names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hosts {
-    /// With their ports.
+    /// Configured names, with their ports.
     further: Vec<String>,
-    /// Ports of the listeners.
+    /// The port of the HTTP listener.
     http: Option<u16>,
     https: Option<u16>,
 }
@@ -74,9 +71,9 @@ impl Hosts {
         Self { further: further.iter().map(|host| host.to_ascii_lowercase()).collect(), http, https }
     }
 
-    /// The issuer, if it is one of ours: what `Host` says, at the listener's own
-    /// port. Anything else may be another site that has its name resolved to
-    /// this machine (DNS rebinding).
+    /// Returns the issuer of a `Host` header, if it is one of the tenant's names at the
+    /// listener's port. Any other may be a site whose name resolves to this machine
+    /// (DNS rebinding).
     pub(crate) fn issuer(&self, scheme: Scheme, host: &str) -> Option<Issuer> {
         let host = host.to_ascii_lowercase();
         let port = if scheme == Scheme::Https { self.https } else { self.http };
@@ -96,7 +93,7 @@ impl Hosts {
         is_own.then(|| Issuer::new(scheme, &host))
     }
 
-    /// Whether a token's `iss` is one that this tenant writes.
+    /// Returns whether a token's `iss` is one of this tenant.
     pub(crate) fn is_own(&self, issuer: &str) -> bool {
         let Some(rest) = issuer.strip_suffix('/') else { return false };
         let of = |scheme, rest: &str| self.issuer(scheme, rest).is_some_and(|own| own.as_str() == issuer);
@@ -108,7 +105,7 @@ impl Hosts {
     }
 }
 
-/// The issuer of a request, put there by [`require_own_host`].
+/// Extracts the issuer of a request, which [`require_own_host`] has determined.
 impl<S: Send + Sync> FromRequestParts<S> for Issuer {
     type Rejection = Response;
 
@@ -117,28 +114,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Issuer {
     }
 }
 
-/// Lets requests through that ask for one of the tenant's own names.
+/// Refuses a request for a name that is not one of the tenant's own.
 #[allow(clippy::result_large_err)]
 pub(crate) fn require_own_host(
-    tenant: &Shared,
+    hosts: &Hosts,
     scheme: Scheme,
     mut request: Request,
 ) -> Result<Request, Response> {
-    let issuer = host(&request).and_then(|host| tenant.signing.hosts.issuer(scheme, host));
+    let issuer = host(&request).and_then(|host| hosts.issuer(scheme, host));
     request.extensions_mut().insert(issuer.ok_or_else(not_own)?);
     Ok(request)
 }
 
 fn host(request: &Request) -> Option<&str> {
-    // Of an absolute request target, that is the host (RFC 9112, 3.2.2).
+    // An absolute request target replaces the `Host` header (RFC 9112, 3.2.2).
     if let Some(authority) = request.uri().authority() {
         return Some(authority.as_str());
     }
-    one(request.headers())
+    single_host(request.headers())
 }
 
-/// Of two `Host` headers, nobody knows which one others believe.
-fn one(headers: &HeaderMap) -> Option<&str> {
+/// Returns the `Host` header. Two of them are refused: proxies disagree on which counts.
+fn single_host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?.to_str().ok()?;
     hosts.next().is_none().then_some(host)

@@ -1,4 +1,4 @@
-//! The keys that tokens are signed with: kept, and rotated.
+//! The keys that sign tokens, and their rotation.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,14 +23,14 @@ const LABEL: &str = "PRIVATE KEY";
 /// The tenant's signing keys.
 pub(crate) struct Keys {
     state: StateDir,
-    in_force: ArcSwap<InForce>,
-    /// Held by whoever rotates them.
+    active: ArcSwap<ActiveKeys>,
+    /// Locked during a rotation.
     rotating: Mutex<()>,
 }
 
-struct InForce {
+struct ActiveKeys {
     current: SigningKey,
-    /// What it signed is good until it expires.
+    /// The key before: its tokens are valid until they expire.
     previous: Option<SigningKey>,
 }
 
@@ -43,53 +43,53 @@ struct SigningKey {
     jwk: Value,
 }
 
-/// A key cannot be made or read.
+/// The reason why a key cannot be generated or read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The file cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The system makes no key.
+    /// The system generates no key.
     #[error("no RSA key could be made")]
     NotMade,
 }
 
 impl Keys {
-    /// The keys of this folder; made at the first start.
+    /// Opens the keys of this folder. The first start generates one.
     pub(crate) fn open(state: &StateDir) -> Result<Self, KeysError> {
         let current = match SigningKey::read(state, CURRENT)? {
             Some(key) => key,
-            None => SigningKey::made(state)?,
+            None => SigningKey::generate(state)?,
         };
         let previous = SigningKey::read(state, PREVIOUS)?;
         Ok(Self {
             state: state.clone(),
-            in_force: ArcSwap::from_pointee(InForce { current, previous }),
+            active: ArcSwap::from_pointee(ActiveKeys { current, previous }),
             rotating: Mutex::new(()),
         })
     }
 
-    /// Signs with a new key from now on. What the one before has signed stays
-    /// good; what was signed before that does not. Returns the new key's id.
+    /// Generates a new key, which signs from now on. Tokens of the key before stay
+    /// valid; tokens of older keys do not. Returns the new key's id.
     pub(crate) fn rotate(&self) -> Result<String, KeysError> {
         let _one_at_a_time = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
         // The old key is safe before the new one takes its file.
-        let old = self.in_force.load_full();
+        let old = self.active.load_full();
         self.state.write(PREVIOUS, &old.current.pem)?;
-        let current = SigningKey::made(&self.state)?;
+        let current = SigningKey::generate(&self.state)?;
         let kid = current.kid.clone();
         let previous = SigningKey::read(&self.state, PREVIOUS)?;
-        self.in_force.store(Arc::new(InForce { current, previous }));
+        self.active.store(Arc::new(ActiveKeys { current, previous }));
         Ok(kid)
     }
 
-    /// A signed token with these claims.
+    /// Signs a token with these claims.
     ///
     /// By hand, because `jsonwebtoken` reads the key anew for each signature:
     /// 540 us instead of 220.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> String {
-        let in_force = self.in_force.load();
-        let SigningKey { kid, pair, .. } = &in_force.current;
+        let active = self.active.load();
+        let SigningKey { kid, pair, .. } = &active.current;
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid });
         let part = |value: Vec<u8>| URL_SAFE_NO_PAD.encode(value);
         let header = part(header.to_string().into_bytes());
@@ -103,52 +103,52 @@ impl Keys {
         token
     }
 
-    /// Does something with the key of this id, if it is one of ours.
+    /// Calls a function with the verifying key of this id, if the tenant has it.
     pub(crate) fn verifying<T>(&self, kid: &str, what: impl FnOnce(&DecodingKey) -> T) -> Option<T> {
-        let in_force = self.in_force.load();
-        let key = in_force.all().find(|key| key.kid == kid)?;
+        let active = self.active.load();
+        let key = active.all().find(|key| key.kid == kid)?;
         Some(what(&key.verifying))
     }
 
-    /// Whether a key is one of ours.
+    /// Returns whether the tenant has this key.
     pub(crate) fn has(&self, kid: &str) -> bool {
-        self.in_force.load().all().any(|key| key.kid == kid)
+        self.active.load().all().any(|key| key.kid == kid)
     }
 
-    /// The public keys, as RFC 7517 has them.
+    /// Returns the public keys, as a JWK set (RFC 7517).
     pub(crate) fn jwks(&self) -> Value {
-        json!({ "keys": self.in_force.load().all().map(|key| key.jwk.clone()).collect::<Vec<_>>() })
+        json!({ "keys": self.active.load().all().map(|key| key.jwk.clone()).collect::<Vec<_>>() })
     }
 }
 
-impl InForce {
+impl ActiveKeys {
     fn all(&self) -> impl Iterator<Item = &SigningKey> {
         [&self.current].into_iter().chain(&self.previous)
     }
 }
 
 impl SigningKey {
-    fn made(state: &StateDir) -> Result<Self, KeysError> {
+    fn generate(state: &StateDir) -> Result<Self, KeysError> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| KeysError::NotMade)?;
         let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeysError::NotMade)?;
         let pem = pem::encode(&pem::Pem::new(LABEL, der.as_ref()));
         state.write(CURRENT, &pem)?;
-        Self::of(&pem).map_err(|why| state.unusable(CURRENT, why).into())
+        Self::parse(&pem).map_err(|why| state.unusable(CURRENT, why).into())
     }
 
     fn read(state: &StateDir, name: &str) -> Result<Option<Self>, StateError> {
         let Some(pem) = state.read(name)? else { return Ok(None) };
-        Self::of(&pem).map(Some).map_err(|why| state.unusable(name, why))
+        Self::parse(&pem).map(Some).map_err(|why| state.unusable(name, why))
     }
 
-    fn of(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         let unusable = "this is no RSA key in PEM (PKCS #8); remove the file to have a new one made";
         let der = pem::parse(text).ok().filter(|pem| pem.tag() == LABEL).ok_or(unusable)?;
         let pair = KeyPair::from_pkcs8(der.contents()).map_err(|_| unusable)?;
         let public = pair.public_key();
         let (n, e) = (public.modulus(), public.exponent());
         let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
-        let certificate = self_signed(der.contents()).ok_or(unusable)?;
+        let certificate = self_sign(der.contents()).ok_or(unusable)?;
         let kid = URL_SAFE_NO_PAD.encode(&Sha256::digest(n)[..16]);
         let jwk = json!({
             "alg": "RS256", "kty": "RSA", "use": "sig", "kid": kid,
@@ -162,8 +162,8 @@ impl SigningKey {
     }
 }
 
-/// The certificate that some clients read the key from.
-fn self_signed(pkcs8: &[u8]) -> Option<Vec<u8>> {
+/// Makes the certificate that some clients read the key from.
+fn self_sign(pkcs8: &[u8]) -> Option<Vec<u8>> {
     let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.into(), &rcgen::PKCS_RSA_SHA256).ok()?;
     let mut params = rcgen::CertificateParams::new([]).ok()?;
     params.distinguished_name.push(rcgen::DnType::CommonName, "Ligature, local tenant");

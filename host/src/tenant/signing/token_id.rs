@@ -1,7 +1,7 @@
-//! The `jti` of a user's token: when the login began that it is of, and by which
-//! identity, for whoever takes the token later. `iat` tells seconds only, and may
-//! be later than what ended the login; `sub` names the account, which may have
-//! lost the identity since.
+//! The `jti` of a user's token. It carries the moment at which the login began, and a
+//! mark of its identity. `iat` has seconds only, and may be later than the revocation
+//! that ended the login; `sub` names the account, which may have lost the identity
+//! since.
 
 use sha2::{Digest, Sha256};
 
@@ -13,21 +13,21 @@ use crate::random::Random;
 pub(crate) struct TokenId {
     began: Moment,
     salt: String,
-    /// A mark of the identity, so that the token itself does not tell which one it is.
+    /// A salted hash of the identity, so that the token does not reveal the identity.
     mark: String,
 }
 
 impl TokenId {
-    /// The `jti` of a token of a login that began then, by this identity
-    /// (`provider|id`).
+    /// Makes the `jti` of a token, for a login by this identity (`provider|id`) that
+    /// began at this moment.
     pub(crate) fn issue(identity: &str, began: Moment, random: &dyn Random) -> String {
         let salt = random.object_id();
         let mark = mark(&salt, identity);
         format!("{:x}-{salt}-{mark}", began.as_micros())
     }
 
-    /// Reads a `jti`; none of other tenants' forms.
-    pub(crate) fn read(jti: &str) -> Option<Self> {
+    /// Parses a `jti`. Returns `None` for any other format.
+    pub(crate) fn parse(jti: &str) -> Option<Self> {
         let mut parts = jti.split('-');
         let (micros, salt, mark) = (parts.next()?, parts.next()?, parts.next()?);
         let began = Moment::from_micros(u64::from_str_radix(micros, 16).ok()?);
@@ -35,13 +35,13 @@ impl TokenId {
         is_whole.then(|| Self { began, salt: salt.to_owned(), mark: mark.to_owned() })
     }
 
-    /// When the login began.
+    /// Returns the moment at which the login began.
     pub(crate) fn began(&self) -> Moment {
         self.began
     }
 
-    /// Whether the user has the identity that got the token.
-    pub(crate) fn is_of(&self, user: &User) -> bool {
+    /// Returns whether the user has the identity that got the token.
+    pub(crate) fn has_identity_of(&self, user: &User) -> bool {
         user.identities.iter().map(Identity::as_user_id).any(|it| mark(&self.salt, &it) == self.mark)
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     fn a_token_knows_its_identity_and_its_place_in_time() {
         let began = Moment::from_micros(1_795_687_200_000_000);
         let jti = TokenId::issue("google-oauth2|1080", began, &SystemRandom);
-        let id = TokenId::read(&jti).unwrap();
+        let id = TokenId::parse(&jti).unwrap();
         assert_eq!(id.began(), began);
         let user = |identities: &str| {
             let text = format!(r#"{{"user_id": "auth0|1", "identities": [{identities}]}}"#);
@@ -69,15 +69,15 @@ mod tests {
         };
         let own = r#"{"provider": "auth0", "user_id": "1", "connection": "db"}"#;
         let google = r#"{"provider": "google-oauth2", "user_id": "1080", "connection": "google-oauth2"}"#;
-        assert!(id.is_of(&user(&format!("{own}, {google}"))));
-        assert!(!id.is_of(&user(own)));
+        assert!(id.has_identity_of(&user(&format!("{own}, {google}"))));
+        assert!(!id.has_identity_of(&user(own)));
         assert!(!jti.contains("1080"));
     }
 
     #[test]
     fn other_texts_are_no_ids() {
         for text in ["", "x", "1-2", "1-2-3-4", "zz-2-3", "-2-3", "fffffffffffffffff-2-3"] {
-            assert_eq!(TokenId::read(text), None, "{text}");
+            assert_eq!(TokenId::parse(text), None, "{text}");
         }
     }
 }

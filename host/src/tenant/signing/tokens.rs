@@ -1,4 +1,4 @@
-//! Tokens: what they say.
+//! The claims of access tokens and ID tokens.
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -6,14 +6,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::model::{Timestamp, User};
-use crate::tenant::people::profile;
-use crate::tenant::people::proved::Proved;
+use crate::ambient::Ambient;
+use crate::model::{Moment, Timestamp, User};
+use crate::tenant::profile;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::token_id::TokenId;
-use crate::tenant::state::Tenant;
 
-/// Scopes that a user has of the Management API, for their own account.
+/// The scopes of the Management API that a user has for their own account.
 ///
 /// Source: Auth0, "Get Management API access tokens for single-page
 /// applications".
@@ -25,7 +24,7 @@ pub(crate) const CURRENT_USER_SCOPES: [&str; 5] = [
     "delete:current_user_metadata",
 ];
 
-/// What an access token says.
+/// The claims of an access token.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct AccessClaims<'a> {
     pub(crate) iss: &'a str,
@@ -37,62 +36,63 @@ pub(crate) struct AccessClaims<'a> {
     pub(crate) azp: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gty: Option<&'a str>,
-    /// Only in a user's token.
+    /// Present only in a user's token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) jti: Option<String>,
 }
 
-impl Tenant {
-    /// An ID token.
-    pub(crate) fn id_token(&self, of: &IdToken<'_>) -> String {
-        let now = seconds(self.ambient.now());
-        let mut claims = profile_claims(of.user, of.scope);
-        claims.insert("iss".to_owned(), of.issuer.as_str().into());
-        claims.insert("sub".to_owned(), of.user.user_id.as_str().into());
-        claims.insert("aud".to_owned(), of.client_id.into());
+/// The data of an ID token.
+pub(crate) struct IdToken<'a> {
+    pub(crate) issuer: &'a Issuer,
+    pub(crate) client_id: &'a str,
+    pub(crate) user: &'a User,
+    /// The identity that logged in, `provider|id`.
+    pub(crate) identity: &'a str,
+    /// The moment at which the login began.
+    pub(crate) began: Moment,
+    pub(crate) scope: &'a str,
+    pub(crate) auth_time: Option<Timestamp>,
+    pub(crate) session: Option<&'a str>,
+    pub(crate) nonce: Option<&'a str>,
+    /// The access token that is issued with it.
+    pub(crate) access_token: Option<&'a str>,
+    /// The authorization code that is issued with it.
+    pub(crate) code: Option<&'a str>,
+}
+
+impl IdToken<'_> {
+    /// Returns the claims of the token, which expires in so many seconds.
+    pub(crate) fn claims(&self, lifetime_s: u64, ambient: &Ambient) -> Map<String, Value> {
+        let now = seconds(ambient.now());
+        let mut claims = profile_claims(self.user, self.scope);
+        claims.insert("iss".to_owned(), self.issuer.as_str().into());
+        claims.insert("sub".to_owned(), self.user.user_id.as_str().into());
+        claims.insert("aud".to_owned(), self.client_id.into());
         claims.insert("iat".to_owned(), now.into());
-        claims.insert("exp".to_owned(), (now + self.config.lifetimes.id_token).into());
-        let (identity, began) = (&of.proved.user.user_id, of.proved.began);
-        claims.insert("jti".to_owned(), TokenId::issue(identity, began, self.ambient.random()).into());
+        claims.insert("exp".to_owned(), (now + lifetime_s).into());
+        claims.insert("jti".to_owned(), TokenId::issue(self.identity, self.began, ambient.random()).into());
         let optional = [
-            ("auth_time", of.auth_time.map(|at| json!(seconds(at)))),
-            ("sid", of.session.map(|sid| json!(sid))),
-            ("nonce", of.nonce.map(|nonce| json!(nonce))),
-            ("at_hash", of.access_token.map(|token| json!(half_hash(token)))),
-            ("c_hash", of.code.map(|code| json!(half_hash(code)))),
+            ("auth_time", self.auth_time.map(|at| json!(seconds(at)))),
+            ("sid", self.session.map(|sid| json!(sid))),
+            ("nonce", self.nonce.map(|nonce| json!(nonce))),
+            ("at_hash", self.access_token.map(|token| json!(half_hash(token)))),
+            ("c_hash", self.code.map(|code| json!(half_hash(code)))),
         ];
         for (name, value) in optional {
             if let Some(value) = value {
                 claims.insert(name.to_owned(), value);
             }
         }
-        self.signing.keys.sign(&claims)
+        claims
     }
 }
 
-/// What an ID token is made of.
-pub(crate) struct IdToken<'a> {
-    pub(crate) issuer: &'a Issuer,
-    pub(crate) client_id: &'a str,
-    pub(crate) user: &'a User,
-    /// The login.
-    pub(crate) proved: &'a Proved,
-    pub(crate) scope: &'a str,
-    pub(crate) auth_time: Option<Timestamp>,
-    pub(crate) session: Option<&'a str>,
-    pub(crate) nonce: Option<&'a str>,
-    /// Issued beside it.
-    pub(crate) access_token: Option<&'a str>,
-    /// Issued beside it.
-    pub(crate) code: Option<&'a str>,
-}
-
-/// A point in time as tokens have it.
+/// Returns a time in seconds since 1970, as tokens have it.
 pub(crate) fn seconds(at: Timestamp) -> u64 {
     at.as_millis() / 1000
 }
 
-/// What scopes let a client know of a user, `sub` left out.
+/// Returns the claims about a user that these scopes allow, without `sub`.
 ///
 /// Source: OpenID Connect Core 1.0, 5.4.
 pub(crate) fn profile_claims(user: &User, scope: &str) -> Map<String, Value> {
@@ -124,7 +124,7 @@ pub(crate) fn profile_claims(user: &User, scope: &str) -> Map<String, Value> {
     claims
 }
 
-/// Left half of the SHA-256, as `at_hash` and `c_hash` have it.
+/// Returns the left half of the SHA-256, for `at_hash` and `c_hash`.
 ///
 /// Source: OpenID Connect Core 1.0, 3.2.2.9.
 fn half_hash(text: &str) -> String {
@@ -132,7 +132,7 @@ fn half_hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
 }
 
-/// Whether a PKCE verifier fits its challenge.
+/// Returns whether a PKCE verifier fits its challenge.
 ///
 /// Source: RFC 7636, 4.6.
 pub(crate) fn fits_challenge(verifier: &str, challenge: &str) -> bool {
@@ -142,8 +142,8 @@ pub(crate) fn fits_challenge(verifier: &str, challenge: &str) -> bool {
     is_verifier && same_secret(&URL_SAFE_NO_PAD.encode(hash), challenge)
 }
 
-/// Whether two secrets are the same, in a time that does not tell how much of
-/// them is.
+/// Returns whether two secrets are the same, in a time that does not depend on where
+/// they differ.
 pub(crate) fn same_secret(one: &str, other: &str) -> bool {
     use subtle::ConstantTimeEq;
     one.as_bytes().ct_eq(other.as_bytes()).into()

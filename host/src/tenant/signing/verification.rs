@@ -1,4 +1,4 @@
-//! Whether a token is ours.
+//! The verification of tokens that this tenant has signed.
 
 use std::sync::Arc;
 
@@ -11,13 +11,15 @@ use moka::sync::Cache;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::ambient::Ambient;
 use crate::model::{Moment, User};
+use crate::tenant::signing::issuer::Hosts;
+use crate::tenant::signing::keys::Keys;
 use crate::tenant::signing::token_id::TokenId;
 use crate::tenant::signing::tokens::seconds;
-use crate::tenant::state::Tenant;
 use crate::tenant::store::weight::{Weighed, weight};
 
-/// What a token says that is ours.
+/// The claims of a token of this tenant.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Claims {
     pub(crate) iss: String,
@@ -41,8 +43,8 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// When the login began that it is of. Without a `jti` of ours, at the beginning
-    /// of the second that it was issued at, or at none at all.
+    /// Returns the moment at which the token's login began. Without a `jti` of this
+    /// tenant, that is the beginning of the second of `iat`, or of 1970.
     pub(crate) fn began(&self) -> Moment {
         match self.id() {
             Some(id) => id.began(),
@@ -51,9 +53,9 @@ impl Claims {
         }
     }
 
-    /// Whether the user still has the identity that got the token.
-    pub(crate) fn is_of(&self, user: &User) -> bool {
-        self.id().is_none_or(|id| id.is_of(user))
+    /// Returns whether the user still has the identity that got the token.
+    pub(crate) fn has_identity_of(&self, user: &User) -> bool {
+        self.id().is_none_or(|id| id.has_identity_of(user))
     }
 
     fn check_expiry(&self, now: u64) -> Result<(), TokenError> {
@@ -61,7 +63,7 @@ impl Claims {
     }
 
     fn id(&self) -> Option<TokenId> {
-        TokenId::read(self.jti.as_ref()?.as_str()?)
+        TokenId::parse(self.jti.as_ref()?.as_str()?)
     }
 }
 
@@ -75,114 +77,106 @@ impl Weighed for Claims {
     }
 }
 
-/// Why a token is not taken.
+/// The reason why a token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// It is no signed token, or not one of RS256.
+    /// The token is not signed, or not with RS256.
     #[error("it is no token signed with RS256")]
     Algorithm,
-    /// It is no token at all.
+    /// The text is not a token.
     #[error("it is no token")]
     Malformed,
-    /// Its key is none of ours, or the signature not of that key.
+    /// The key is not one of this tenant, or the signature is not of that key.
     #[error("its signature is not ours")]
     Signature,
-    /// It is too old.
+    /// The token has expired.
     #[error("it has expired")]
     Expired,
-    /// It is not good yet.
+    /// The token is not valid yet.
     #[error("it is from the future")]
     Future,
-    /// It says that somebody else issued it.
+    /// The issuer is not this tenant.
     #[error("its issuer is another tenant")]
     Issuer,
 }
 
-/// How far clocks may be apart, in seconds.
+/// The difference between clocks that is tolerated, in seconds.
 pub(crate) const LEEWAY: u64 = 5;
 
-/// Tokens whose signature was found to be ours, by their SHA-256: clients send
-/// one token with hundreds of requests, and looking at a signature takes as long
-/// as looking for a user.
-pub(crate) struct Verified(Cache<[u8; 32], Arc<Known>>);
+/// Verifies tokens, and remembers the verified ones by their SHA-256: clients send
+/// one token with hundreds of requests, and verifying a signature takes as long as
+/// reading a user.
+pub(crate) struct Verifier {
+    verified: Cache<[u8; 32], Arc<VerifiedToken>>,
+    ambient: Ambient,
+}
 
-/// The most that they take, in bytes.
+/// The limit of the remembered tokens, in bytes.
 const BYTES: u64 = 16 << 20;
 
-struct Known {
+struct VerifiedToken {
     kid: String,
     claims: Arc<Claims>,
 }
 
-impl Verified {
-    pub(crate) fn new() -> Self {
-        let weigh = |_: &[u8; 32], known: &Arc<Known>| weight(&known.kid, &known.claims);
-        Self(
-            Cache::builder()
-                .max_capacity(BYTES)
-                .weigher(weigh)
-                .eviction_policy(EvictionPolicy::lru())
-                .build(),
-        )
+impl Verifier {
+    pub(crate) fn new(ambient: &Ambient) -> Self {
+        let weigh = |_: &[u8; 32], known: &Arc<VerifiedToken>| weight(&known.kid, &known.claims);
+        let cache = Cache::builder().max_capacity(BYTES).weigher(weigh);
+        let verified = cache.eviction_policy(EvictionPolicy::lru()).build();
+        Self { verified, ambient: ambient.clone() }
     }
-}
 
-impl Tenant {
-    /// What a token says, if this tenant has signed it and it is in force. Whom
-    /// it is for is the caller's to check.
-    pub(crate) fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+    /// Returns the claims of a token that one of these keys has signed for one of
+    /// these issuers, and that is valid now. The caller checks the audience.
+    pub(crate) fn verify(&self, token: &str, keys: &Keys, hosts: &Hosts) -> Result<Arc<Claims>, TokenError> {
         let now = seconds(self.ambient.now());
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-        if let Some(known) = self.signing.verified.0.get(&hash) {
+        if let Some(known) = self.verified.get(&hash) {
             known.claims.check_expiry(now)?;
             // The key may have been rotated away.
-            return if self.signing.keys.has(&known.kid) {
-                Ok(known.claims.clone())
-            } else {
-                Err(TokenError::Signature)
-            };
+            return if keys.has(&known.kid) { Ok(known.claims.clone()) } else { Err(TokenError::Signature) };
         }
         let header = header(token).ok_or(TokenError::Malformed)?;
         if header.alg != "RS256" {
             return Err(TokenError::Algorithm);
         }
         let kid = header.kid.ok_or(TokenError::Signature)?;
-        let claims = Arc::new(self.verify_signature(token, &kid)?);
+        let claims = Arc::new(verify_signature(token, &kid, keys)?);
         claims.check_expiry(now)?;
         let latest = (now + LEEWAY) as f64;
         if [claims.iat, claims.nbf].into_iter().flatten().any(|begins| begins > latest) {
             return Err(TokenError::Future);
         }
-        if !self.signing.hosts.is_own(&claims.iss) {
+        if !hosts.is_own(&claims.iss) {
             return Err(TokenError::Issuer);
         }
-        self.signing.verified.0.insert(hash, Arc::new(Known { kid, claims: claims.clone() }));
+        self.verified.insert(hash, Arc::new(VerifiedToken { kid, claims: claims.clone() }));
         Ok(claims)
-    }
-
-    fn verify_signature(&self, token: &str, kid: &str) -> Result<Claims, TokenError> {
-        use jsonwebtoken::errors::ErrorKind;
-        let mut wanted = Validation::new(Algorithm::RS256);
-        // By the tenant's clock, not by the library's: see `verify`.
-        wanted.validate_exp = false;
-        wanted.validate_nbf = false;
-        wanted.validate_aud = false;
-        wanted.set_required_spec_claims(&["exp", "iss"]);
-        let decoded =
-            self.signing.keys.verifying(kid, |key| jsonwebtoken::decode::<Claims>(token, key, &wanted));
-        match decoded.ok_or(TokenError::Signature)? {
-            Ok(decoded) => Ok(decoded.claims),
-            Err(error) => Err(match error.kind() {
-                ErrorKind::InvalidSignature => TokenError::Signature,
-                _ => TokenError::Malformed,
-            }),
-        }
     }
 }
 
-/// A token's header, `none` and other algorithms included, which
-/// `jsonwebtoken` does not even read.
+fn verify_signature(token: &str, kid: &str, keys: &Keys) -> Result<Claims, TokenError> {
+    use jsonwebtoken::errors::ErrorKind;
+    let mut wanted = Validation::new(Algorithm::RS256);
+    // By the tenant's clock, not by the library's: see `verify`.
+    wanted.validate_exp = false;
+    wanted.validate_nbf = false;
+    wanted.validate_aud = false;
+    wanted.set_required_spec_claims(&["exp", "iss"]);
+    let decoded = keys.verifying(kid, |key| jsonwebtoken::decode::<Claims>(token, key, &wanted));
+    match decoded.ok_or(TokenError::Signature)? {
+        Ok(decoded) => Ok(decoded.claims),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::InvalidSignature => TokenError::Signature,
+            _ => TokenError::Malformed,
+        }),
+    }
+}
+
+/// A token's header. `jsonwebtoken` does not read headers with `none` or with an
+/// algorithm that it does not know.
 #[derive(Deserialize)]
 struct Header {
     alg: String,

@@ -118,7 +118,7 @@ fn picture(initials: &str, seed: &str) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::tenant::people::profile::{initials, shown};
+    use crate::tenant::profile::{initials, shown};
 
     fn completed(user: &Value) -> [String; 3] {
         let user = serde_json::from_value(user.clone()).unwrap();

@@ -1,0 +1,28 @@
+//! The circumstances of a login.
+
+use crate::model::StepAnswer;
+use crate::tenant::config::Client;
+
+/// The circumstances of a login: its client, its protocol and its sender.
+pub(crate) struct LoginContext<'a> {
+    pub(crate) client: &'a Client,
+    /// As in `transaction.protocol`.
+    pub(crate) protocol: &'static str,
+    pub(crate) scope: &'a str,
+    pub(crate) sender: &'a Sender,
+    /// Whether a person is there, who can be prompted.
+    pub(crate) interactive: bool,
+    /// The person's answer to a prompt.
+    pub(crate) answer: Option<&'a StepAnswer>,
+}
+
+/// The sender of a request, as a plugin sees it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sender {
+    pub(crate) ip: String,
+    pub(crate) user_agent: Option<String>,
+    /// The tenant's host as the sender calls it.
+    pub(crate) hostname: String,
+    /// `POST`, or `GET` for every other method.
+    pub(crate) method: &'static str,
+}
