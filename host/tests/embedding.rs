@@ -73,7 +73,7 @@ fn opened(location: &Location) -> Result<Arc<dyn Administration>, OpenError> {
 
 /// Decides the demo's login by a plugin of the embedder's own, and takes the link back.
 fn link_and_undo(directory: Arc<dyn Administration>) {
-    let sandbox = Sandbox::start(Options::default()).expect("the sandbox starts");
+    let sandbox = Sandbox::start(Options::default(), &Ambient::system()).expect("the sandbox starts");
     let plugin = sandbox.load("pinned", test_guests::PINNED).expect("the plugin loads");
     let mut case = Case::parse(Path::new("demo.json"), DEMO).expect("a case");
     for user in &case.users {
