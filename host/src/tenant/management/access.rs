@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, request};
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::directory::{Actor, Provenance};
 use crate::model::{ApiError, User};
+use crate::tenant::http::blocking::TOKEN_CHECK;
+use crate::tenant::http::visit::Visit;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::server::blocking::read;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::signing::verification::{Claims, TokenError};
@@ -226,12 +228,30 @@ impl FromRequestParts<Shared> for Caller {
                 if caller.user_id.is_none() {
                     return Ok(caller);
                 }
-                read(tenant, move |tenant| caller.require_active(tenant).map(|()| caller)).await
+                let (is_remote, tenant) = (tenant.is_remote, tenant.clone());
+                TOKEN_CHECK.run(is_remote, move || caller.require_active(&tenant).map(|()| caller)).await
             }
             _ => {
                 let message = "Bad HTTP authentication header format";
                 Err(Problem { code: Some("Bearer"), ..Problem::bad(message, "Bearer") })
             }
         }
+    }
+}
+
+/// A request to the Management API: who calls, and the visit. Its work runs where
+/// [`Visit::run`] decides.
+pub(super) struct Call {
+    pub(super) caller: Caller,
+    pub(super) visit: Visit<()>,
+}
+
+impl FromRequestParts<Shared> for Call {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Response> {
+        let visit = Visit::from_request_parts(parts, tenant).await?;
+        let caller = Caller::from_request_parts(parts, tenant).await;
+        Ok(Self { caller: caller.map_err(IntoResponse::into_response)?, visit })
     }
 }

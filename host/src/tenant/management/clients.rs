@@ -2,23 +2,23 @@
 //! of it as `tenant.toml` says.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
 use crate::tenant::config::{Client, derived};
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::openapi::{
     ClientList, ClientObject, CommonRefusals, GrantList, ResourceServerList,
 };
 use crate::tenant::management::paging::PageQuery;
-use crate::tenant::management::path::{Asked, in_path};
+use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::shown::Fields;
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 /// The secret fields of a client.
 const SECRETS: [&str; 1] = ["client_secret"];
@@ -71,21 +71,20 @@ pub(super) struct FieldsQuery {
     responses((status = 200, description = "Clients, or a page of them; secrets with read:client_keys only", body = ClientList),
               CommonRefusals))]
 pub(super) async fn list(
-    State(tenant): State<Shared>,
-    caller: Caller,
-    Asked(asked): Asked<ListQuery>,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ValidQuery(params): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:clients", "read:client_keys"])?;
-    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
-    let ListQuery { page, per_page, include_totals, from, take, .. } = asked;
+    let fields = Fields::of(params.fields.as_deref(), params.include_fields)?;
+    let ListQuery { page, per_page, include_totals, from, take, .. } = params;
     let query = PageQuery { page, per_page, include_totals, from, take };
-    let kinds: Option<Vec<&str>> = asked.app_type.as_ref().map(|kinds| kinds.split(',').collect());
-    let mut clients: Vec<Map<String, Value>> = if asked.is_global == Some(true) {
+    let kinds: Option<Vec<&str>> = params.app_type.as_ref().map(|kinds| kinds.split(',').collect());
+    let mut clients: Vec<Map<String, Value>> = if params.is_global == Some(true) {
         vec![global(&tenant)]
     } else {
         tenant.config.clients.iter().map(|client| shown(&tenant, client)).collect()
     };
-    if asked.is_first_party == Some(false) {
+    if params.is_first_party == Some(false) {
         clients.clear();
     }
     let is_of_kind = |client: &Map<String, Value>| {
@@ -111,14 +110,13 @@ pub(super) async fn list(
     responses((status = 200, description = "The client; its secret with read:client_keys only", body = ClientObject),
               (status = 404, description = "There is no such client", body = ProblemBody), CommonRefusals))]
 pub(super) async fn get(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
-    Asked(asked): Asked<FieldsQuery>,
+    ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:clients", "read:client_keys"])?;
-    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
-    let id = in_path(path)?;
+    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
+    let id = read_path(path)?;
     let client = tenant.config.client(&id).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "The client does not exist", "inexistent_client")
     })?;
@@ -183,10 +181,8 @@ fn global(tenant: &Tenant) -> Map<String, Value> {
     responses((status = 200, description = "What clients have of which API, by themselves", body = GrantList),
               CommonRefusals))]
 pub(super) async fn grants(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    caller: Caller,
-    Asked(asked): Asked<GrantQuery>,
+    Call { caller, visit: Visit { tenant, issuer, .. } }: Call,
+    ValidQuery(query): ValidQuery<GrantQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:client_grants"])?;
     let management = format!("{issuer}api/v2/");
@@ -196,7 +192,7 @@ pub(super) async fn grants(
         let apis = tenant.config.apis.iter().map(|api| (api.identifier.as_str(), &api.scopes));
         for (audience, scope) in std::iter::once(own).chain(apis) {
             let is_asked = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|it| it == is);
-            if is_asked(&asked.client_id, &client.client_id) && is_asked(&asked.audience, audience) {
+            if is_asked(&query.client_id, &client.client_id) && is_asked(&query.audience, audience) {
                 // The audience of the Management API is each issuer's own.
                 let name = format!("{}\n{}", client.client_id, audience.trim_start_matches(issuer.as_str()));
                 grants.push(json!({
@@ -206,7 +202,7 @@ pub(super) async fn grants(
             }
         }
     }
-    let GrantQuery { page, per_page, include_totals, from, take, .. } = asked;
+    let GrantQuery { page, per_page, include_totals, from, take, .. } = query;
     PageQuery { page, per_page, include_totals, from, take }.of(&grants, "client_grants", "id").map(Json)
 }
 
@@ -239,10 +235,8 @@ pub(super) struct GrantQuery {
     responses((status = 200, description = "The Management API and the tenant's own, or a page of them", body = ResourceServerList),
               CommonRefusals))]
 pub(super) async fn resource_servers(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    caller: Caller,
-    Asked(asked): Asked<PageQuery>,
+    Call { caller, visit: Visit { tenant, issuer, .. } }: Call,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:resource_servers"])?;
     let lifetimes = &tenant.config.lifetimes;
@@ -263,5 +257,5 @@ pub(super) async fn resource_servers(
             "scopes": scopes(&api.scopes),
         })
     }));
-    asked.of(&servers, "resource_servers", "id").map(Json)
+    query.of(&servers, "resource_servers", "id").map(Json)
 }

@@ -2,7 +2,7 @@
 //! `tenant.toml` are changed there.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,17 +11,17 @@ use utoipa::ToSchema;
 use crate::model::{Metadata, is_connection_name};
 use crate::random::Random;
 use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::body::{Body, Items};
 use crate::tenant::management::connections::{inexistent, shown};
 use crate::tenant::management::openapi::{CommonRefusals, ConnectionObject};
-use crate::tenant::management::path::in_path;
+use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::tickets::known_client;
 use crate::tenant::management::users::deleted;
-use crate::tenant::server::blocking::run;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 /// The largest size of the options, in bytes.
 const OPTIONS: usize = 16 << 10;
@@ -221,8 +221,7 @@ fn made<'a>(tenant: &'a Tenant, id: &str) -> Result<&'a Slot, Problem> {
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn create(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:connections"])?;
@@ -254,13 +253,12 @@ pub(super) async fn create(
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn update(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["update:connections"])?;
-    let id = in_path(path)?;
+    let id = read_path(path)?;
     let change: ConnectionChange = body.read()?;
     let before = made(&tenant, &id)?;
     let after = change.applied(
@@ -293,13 +291,12 @@ pub(super) struct ClientStatus {
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is not JSON", body = ProblemBody), CommonRefusals))]
 pub(super) async fn enable(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     Items(clients): Items<ClientStatus>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["update:connections"])?;
-    let id = in_path(path)?;
+    let id = read_path(path)?;
     if !tenant.config.connections().any(|it| it.id == id) {
         return Err(inexistent());
     }
@@ -320,13 +317,12 @@ pub(super) async fn enable(
               (status = 404, description = "There is no such connection", body = ProblemBody),
               (status = 409, description = "Users of it are linked to others", body = ProblemBody), CommonRefusals))]
 pub(super) async fn delete(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:connections"])?;
-    let id = in_path(path)?;
-    let (name, users) = run(&tenant, move |tenant| removed(tenant, &id)).await?;
+    let id = read_path(path)?;
+    let (name, users) = visit.run(move |Visit { tenant, .. }| removed(tenant, &id)).await?;
     tracing::info!(target: "audit", client = caller.client_id, connection = name, users, "a connection was removed");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,7 @@
 //! Connections: clients look for their ids.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,13 +9,14 @@ use utoipa::IntoParams;
 
 use crate::model::Metadata;
 use crate::tenant::config::Connection;
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::openapi::{CommonRefusals, ConnectionList, ConnectionObject};
 use crate::tenant::management::paging::PageQuery;
-use crate::tenant::management::path::{Asked, in_path};
+use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::shown::Fields;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -50,18 +51,17 @@ pub(super) struct ListQuery {
     params(ListQuery), security(("token" = ["read:connections"])),
     responses((status = 200, description = "Connections, or a page of them", body = ConnectionList), CommonRefusals))]
 pub(super) async fn list(
-    State(tenant): State<Shared>,
-    caller: Caller,
-    Asked(asked): Asked<ListQuery>,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:connections"])?;
-    if asked.page.is_some_and(|page| page > 1000) {
+    if query.page.is_some_and(|page| page > 1000) {
         return Err(Problem::query("Value 1000 is the greatest allowed on property page"));
     }
-    if [asked.per_page, asked.take].into_iter().flatten().any(|it| !(1..=100).contains(&it)) {
+    if [query.per_page, query.take].into_iter().flatten().any(|it| !(1..=100).contains(&it)) {
         return Err(Problem::query("expected a number from 1 to 100 on property per_page or take"));
     }
-    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
     let shown = |connection: &Connection| {
         let mut shown = shown(&tenant, connection);
         if let Value::Object(shown) = &mut shown {
@@ -70,18 +70,18 @@ pub(super) async fn list(
         shown
     };
     let wanted = |it: &&Connection| {
-        asked.name.as_ref().is_none_or(|name| *name == it.name)
-            && asked.strategy.as_ref().is_none_or(|strategy| *strategy == it.strategy)
+        query.name.as_ref().is_none_or(|name| *name == it.name)
+            && query.strategy.as_ref().is_none_or(|strategy| *strategy == it.strategy)
     };
     let all: Vec<&Connection> = tenant.config.connections().filter(wanted).collect();
-    if asked.take.is_some() || asked.from.is_some() {
-        let start = asked
+    if query.take.is_some() || query.from.is_some() {
+        let start = query
             .from
             .as_ref()
             .and_then(|from| all.iter().position(|it| it.id == *from))
             .map_or(0, |it| it + 1);
         let taken: Vec<&Connection> =
-            all[start..].iter().take(asked.take.unwrap_or(50) as usize).copied().collect();
+            all[start..].iter().take(query.take.unwrap_or(50) as usize).copied().collect();
         let mut answer = json!({ "connections": taken.iter().map(|it| shown(it)).collect::<Vec<_>>() });
         if let (Some(last), Value::Object(answer)) =
             (taken.last().filter(|_| start + taken.len() < all.len()), &mut answer)
@@ -90,10 +90,10 @@ pub(super) async fn list(
         }
         return Ok(Json(answer));
     }
-    let per_page = asked.per_page.unwrap_or(50) as usize;
-    let start = asked.page.unwrap_or(0) as usize * per_page;
+    let per_page = query.per_page.unwrap_or(50) as usize;
+    let start = query.page.unwrap_or(0) as usize * per_page;
     let page: Vec<Value> = all.iter().skip(start).take(per_page).map(|it| shown(it)).collect();
-    Ok(Json(match asked.include_totals {
+    Ok(Json(match query.include_totals {
         Some(true) => {
             json!({ "start": start, "limit": per_page, "length": page.len(), "total": all.len(), "connections": page })
         }
@@ -108,12 +108,11 @@ pub(super) async fn list(
               (status = 404, description = "There is no such connection", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:connections"])?;
-    let id = in_path(path)?;
+    let id = read_path(path)?;
     let connection = tenant.config.connections().find(|it| it.id == id);
     connection.map(|it| Json(shown(&tenant, it))).ok_or_else(inexistent)
 }
@@ -163,19 +162,18 @@ fn in_force(connection: &Connection) -> Metadata {
     responses((status = 200, description = "The clients", body = Object),
               (status = 404, description = "There is no such connection", body = ProblemBody), CommonRefusals))]
 pub(super) async fn clients(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
-    Asked(asked): Asked<PageQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:connections"])?;
-    let id = in_path(path)?;
+    let id = read_path(path)?;
     if !tenant.config.connections().any(|it| it.id == id) {
         return Err(inexistent());
     }
     let clients = &tenant.config.clients;
     let clients: Vec<Value> = clients.iter().map(|it| json!({ "client_id": it.client_id })).collect();
     // Always from checkpoint to checkpoint.
-    let asked = PageQuery { take: asked.take.or(Some(50)), ..asked };
-    asked.of(&clients, "clients", "client_id").map(Json)
+    let query = PageQuery { take: query.take.or(Some(50)), ..query };
+    query.of(&clients, "clients", "client_id").map(Json)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
@@ -13,16 +13,16 @@ use utoipa::ToSchema;
 use crate::directory::{CheckedLink, Evidence, Provenance, Unlink};
 use crate::model::{ApiError, LinkRequest, User, mask_addresses};
 use crate::tenant::config::is_strategy;
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::body::Body;
 use crate::tenant::management::link_with::proved_user;
 use crate::tenant::management::openapi::{CommonRefusals, IdentityObject};
-use crate::tenant::management::path::{UserId, in_path};
+use crate::tenant::management::path::{UserId, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::schemas::ProviderName;
 use crate::tenant::management::shown;
-use crate::tenant::server::blocking::run;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 /// Which account is to be linked: by its id, or by an ID token of it.
 #[derive(Deserialize, ToSchema)]
@@ -80,8 +80,7 @@ const OWN: &str = "update:current_user_identities";
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn link(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(primary): UserId,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -90,7 +89,7 @@ pub(super) async fn link(
         return Err(Problem::body("Too few properties defined (0), minimum 1"));
     }
     let body: LinkBody = body.read()?;
-    let user = run(&tenant, move |tenant| linked(tenant, &caller, primary, body)).await?;
+    let user = visit.run(move |Visit { tenant, .. }| linked(tenant, &caller, primary, body)).await?;
     Ok((StatusCode::CREATED, Json(shown::identities(&user.identities))).into_response())
 }
 
@@ -247,27 +246,25 @@ pub(super) struct IdentityPath {
               (status = 404, description = "There is no such primary", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn unlink(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     path: Result<Path<IdentityPath>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let IdentityPath { id, provider, user_id } = in_path(path)?;
-    let UserId(primary) = UserId::checked(id)?;
+    let IdentityPath { id, provider, user_id } = read_path(path)?;
+    let UserId(primary) = UserId::parse(id)?;
     caller.require_for(&primary, &[ALL], OWN)?;
     if !is_strategy(&provider) {
         return Err(Problem::uri(format!("Invalid request URI: there is no provider {provider}")));
     }
-    let user = run(&tenant, move |tenant| unlinked(tenant, &caller, primary, provider, user_id)).await?;
+    let user = visit
+        .run(move |Visit { tenant, .. }| {
+            unlink_identity(tenant, &caller, IdentityPath { id: primary, provider, user_id })
+        })
+        .await?;
     Ok(Json(shown::identities(&user.identities)))
 }
 
-fn unlinked(
-    tenant: &Tenant,
-    caller: &Caller,
-    primary: String,
-    provider: String,
-    user_id: String,
-) -> Result<Arc<User>, Problem> {
+fn unlink_identity(tenant: &Tenant, caller: &Caller, path: IdentityPath) -> Result<Arc<User>, Problem> {
+    let IdentityPath { id: primary, provider, user_id } = path;
     let who = format!("{provider}|{user_id}");
     let unlink = Unlink {
         primary: primary.clone(),

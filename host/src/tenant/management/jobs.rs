@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,16 +12,14 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::ambient::Ambient;
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
-use crate::tenant::management::path::in_path;
+use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::tickets::{OfIdentity, known_client, no_organization, verifiable};
 use crate::tenant::people::mail_links::VerificationLink;
-use crate::tenant::server::blocking::run;
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::Shared;
 use crate::tenant::store::one_time::OneTime;
 use crate::tenant::store::weight::Weighed;
 
@@ -48,15 +46,24 @@ impl Weighed for Job {
     }
 }
 
+/// The result of a job.
+#[derive(Default)]
+pub(super) struct JobResult {
+    /// Properties that the finished job shows besides.
+    pub(super) summary: Value,
+    /// The errors, one for each user that was left out, or for the whole job.
+    pub(super) errors: Vec<Value>,
+}
+
 impl Jobs {
     pub(super) fn new(ambient: &Ambient) -> Self {
         Self { kept: OneTime::new(LIFETIME_S, ambient), ambient: ambient.clone() }
     }
 
-    /// Keeps a job that is done. Returns how it looked before.
-    pub(super) fn done(&self, kind: &str, about: Value, came_of: Value, errors: Vec<Value>) -> Value {
+    /// Keeps a finished job. Returns the job as it was at its beginning.
+    pub(super) fn keep_finished(&self, kind: &str, about: Value, result: JobResult) -> Value {
         let begun = self.begin(kind, about);
-        self.end(&begun, came_of, errors);
+        self.end(&begun, result.summary, result.errors);
         begun
     }
 
@@ -116,25 +123,29 @@ pub(super) struct VerificationEmail {
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn verification_email(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    caller: Caller,
+    Call { caller, visit }: Call,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["update:users"])?;
     let body: VerificationEmail = body.read()?;
-    let job = run(&tenant, move |tenant| {
-        no_organization(body.organization_id.as_ref())?;
-        known_client(tenant, body.client_id.as_deref())?;
-        let stored = tenant.directory.get(&body.user_id)?;
-        let email = verifiable(tenant, &stored.user, body.identity.as_ref())?;
-        let own = stored.user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
-        let connection = own.ok_or_else(Problem::no_user)?;
-        let link = VerificationLink::new(&body.user_id, email);
-        tenant.people.send_verification(&issuer, connection, link);
-        Ok::<_, Problem>(tenant.stores.jobs.done("verification_email", json!({}), json!({}), Vec::new()))
-    })
-    .await?;
+    let job = visit
+        .run(move |Visit { tenant, issuer, .. }| {
+            no_organization(body.organization_id.as_ref())?;
+            known_client(tenant, body.client_id.as_deref())?;
+            let stored = tenant.directory.get(&body.user_id)?;
+            let email = verifiable(tenant, &stored.user, body.identity.as_ref())?;
+            let own =
+                stored.user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
+            let connection = own.ok_or_else(Problem::no_user)?;
+            let link = VerificationLink::new(&body.user_id, email);
+            tenant.people.send_verification(issuer, connection, link);
+            Ok::<_, Problem>(tenant.stores.jobs.keep_finished(
+                "verification_email",
+                json!({}),
+                JobResult::default(),
+            ))
+        })
+        .await?;
     Ok((StatusCode::CREATED, Json(job)))
 }
 
@@ -146,12 +157,11 @@ pub(super) async fn verification_email(
               (status = 404, description = "There is no such job, or not any more", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["create:users", "read:users", "update:users"])?;
-    let job = tenant.stores.jobs.get(&in_path(path)?)?;
+    let job = tenant.stores.jobs.get(&read_path(path)?)?;
     let mut shown = job.shown.clone();
     // The file is as secret as the users in it.
     if !caller.has("read:users")
@@ -171,12 +181,11 @@ pub(super) async fn get(
               (status = 404, description = "There is no such job, or not any more", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn errors(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&["create:users", "read:users"])?;
-    let job = tenant.stores.jobs.get(&in_path(path)?)?;
+    let job = tenant.stores.jobs.get(&read_path(path)?)?;
     if job.errors.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

@@ -5,21 +5,20 @@
 //! `get_refresh_tokens_for_user` and their deletions.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{Identity, Timestamp, User, mask_addresses};
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::openapi::CommonRefusals;
-use crate::tenant::management::path::{Asked, UserId};
+use crate::tenant::management::path::{UserId, ValidQuery};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::people::refresh_tokens::Grant;
 use crate::tenant::people::sessions::Session;
-use crate::tenant::server::blocking::run;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -63,19 +62,19 @@ pub(super) struct RefreshTokenList {
     responses((status = 200, description = "The sessions, the oldest first", body = SessionList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn sessions(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
-    Asked(asked): Asked<PageQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:sessions"])?;
-    run(&tenant, move |tenant| {
-        let user = tenant.directory.get(&id)?.user;
-        let all = identities(&user).flat_map(|it| tenant.people.sessions.of(&it)).collect::<Vec<_>>();
-        let shown = all.iter().filter(|it| is_good(tenant, it)).map(|it| session(tenant, &user, it));
-        page(shown.collect(), "sessions", &asked)
-    })
-    .await
+    visit
+        .run(move |Visit { tenant, .. }| {
+            let user = tenant.directory.get(&id)?.user;
+            let all = identities(&user).flat_map(|it| tenant.people.sessions.of(&it)).collect::<Vec<_>>();
+            let shown = all.iter().filter(|it| is_good(tenant, it)).map(|it| session(tenant, &user, it));
+            page(shown.collect(), "sessions", &query)
+        })
+        .await
 }
 
 /// End the sessions of a user
@@ -85,12 +84,11 @@ pub(super) async fn sessions(
     responses((status = 202, description = "They are ended"),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn end_sessions(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:sessions"])?;
-    run(&tenant, move |tenant| {
+    visit.run(move |Visit { tenant, .. }| {
         let user = tenant.directory.get(&id)?.user;
         let ended: usize = identities(&user).map(|it| tenant.people.sessions.end_of(&it)).sum();
         tracing::info!(
@@ -109,19 +107,19 @@ pub(super) async fn end_sessions(
     responses((status = 200, description = "The refresh tokens, without their secrets", body = RefreshTokenList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn refresh_tokens(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
-    Asked(asked): Asked<PageQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:refresh_tokens"])?;
-    run(&tenant, move |tenant| {
-        let user = tenant.directory.get(&id)?.user;
-        let all = identities(&user).flat_map(|it| tenant.people.refresh_tokens.of(&it));
-        let shown = all.map(|(family, grant)| refresh_token(tenant, &user, &family, &grant));
-        page(shown.collect(), "tokens", &asked)
-    })
-    .await
+    visit
+        .run(move |Visit { tenant, .. }| {
+            let user = tenant.directory.get(&id)?.user;
+            let all = identities(&user).flat_map(|it| tenant.people.refresh_tokens.of(&it));
+            let shown = all.map(|(family, grant)| refresh_token(tenant, &user, &family, &grant));
+            page(shown.collect(), "tokens", &query)
+        })
+        .await
 }
 
 /// End the refresh tokens of a user
@@ -132,12 +130,11 @@ pub(super) async fn refresh_tokens(
     responses((status = 202, description = "They are ended"),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn end_refresh_tokens(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:refresh_tokens"])?;
-    run(&tenant, move |tenant| {
+    visit.run(move |Visit { tenant, .. }| {
         let user = tenant.directory.get(&id)?.user;
         for identity in identities(&user) {
             tenant.people.refresh_tokens.end_where(&identity, |_| true);
@@ -188,12 +185,12 @@ fn later(at: Timestamp, seconds: u64) -> Option<Timestamp> {
 }
 
 /// The next ones behind an id, and where to go on.
-fn page(all: Vec<Value>, name: &str, asked: &PageQuery) -> Result<Json<Value>, Problem> {
-    let take = asked.take.unwrap_or(50);
+fn page(all: Vec<Value>, name: &str, query: &PageQuery) -> Result<Json<Value>, Problem> {
+    let take = query.take.unwrap_or(50);
     if !(1..=100).contains(&take) {
         return Err(Problem::query("expected a number from 1 to 100 on property take"));
     }
-    let start = match &asked.from {
+    let start = match &query.from {
         None => 0,
         // An id that has ended meanwhile is behind all.
         Some(from) => all.iter().position(|it| it["id"] == from.as_str()).map_or(all.len(), |it| it + 1),

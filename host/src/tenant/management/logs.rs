@@ -9,10 +9,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::openapi::{CommonRefusals, LogList, LogObject};
 use crate::tenant::management::paging::PageQuery;
-use crate::tenant::management::path::{Asked, UserId, in_path};
+use crate::tenant::management::path::{UserId, ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::search::Query;
 use crate::tenant::management::shown::Fields;
@@ -48,13 +49,13 @@ pub(super) struct ListQuery {
     q: Option<String>,
 }
 
-/// The events that are asked for, of all that fit.
-fn listed(tenant: &Shared, asked: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
-    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
-    let ListQuery { page, per_page, include_totals, from, take, .. } = asked;
+/// The events that are query for, of all that fit.
+fn listed(tenant: &Shared, params: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
+    let fields = Fields::of(params.fields.as_deref(), params.include_fields)?;
+    let ListQuery { page, per_page, include_totals, from, take, .. } = params;
     let query = PageQuery { page, per_page, include_totals, from, take };
     query.check()?;
-    let parsed = match asked.q.as_deref().map(str::trim) {
+    let parsed = match params.q.as_deref().map(str::trim) {
         None | Some("") => None,
         Some(q) => Some(Query::parse(q).map_err(|why| Problem::bad(why, "invalid_query_string"))?),
     };
@@ -66,7 +67,7 @@ fn listed(tenant: &Shared, asked: ListQuery, fits: impl Fn(&Value) -> bool) -> R
         // A bare array, whose last event is where to go on.
         query.of(&events, "logs", "log_id")?["logs"].take()
     } else {
-        match asked.sort.as_deref() {
+        match params.sort.as_deref() {
             None | Some("date:-1") => events.reverse(),
             Some("date:1") => {}
             Some(_) => return Err(Problem::query("sort: expected date:1 or date:-1")),
@@ -87,12 +88,11 @@ fn listed(tenant: &Shared, asked: ListQuery, fits: impl Fn(&Value) -> bool) -> R
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "Events, or a page of them", body = LogList), CommonRefusals))]
 pub(super) async fn list(
-    State(tenant): State<Shared>,
-    caller: Caller,
-    Asked(asked): Asked<ListQuery>,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
-    listed(&tenant, asked, |_| true).map(Json)
+    listed(&tenant, query, |_| true).map(Json)
 }
 
 /// Get an event
@@ -103,12 +103,11 @@ pub(super) async fn list(
               (status = 404, description = "There is no such event, or not any more", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
-    let id = in_path(path)?;
+    let id = read_path(path)?;
     let found = tenant.logins.events.list(|event| event["log_id"] == id.as_str()).pop();
     let inexistent = || Problem::new(StatusCode::NOT_FOUND, "The log does not exist", "inexistent_log");
     found.map(Json).ok_or_else(inexistent)
@@ -120,13 +119,12 @@ pub(super) async fn get(
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "Events, or a page of them", body = LogList), CommonRefusals))]
 pub(super) async fn of_user(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     UserId(id): UserId,
-    Asked(asked): Asked<ListQuery>,
+    ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
-    listed(&tenant, asked, |event| event["user_id"] == id.as_str()).map(Json)
+    listed(&tenant, query, |event| event["user_id"] == id.as_str()).map(Json)
 }
 
 /// Writes down who has changed what. What was not understood to be anybody's

@@ -62,7 +62,7 @@ pub(super) fn made(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Result<Arc
     let connection = tenant.config.connection(&new.connection).ok_or_else(no_connection)?;
     let now = tenant.ambient.now();
     if connection.is_database() {
-        new.in_database(tenant, issuer, connection, now)
+        new.create_in_database(tenant, issuer, connection)
     } else if connection.is_passwordless() {
         new.passwordless(tenant, connection, now)
     } else {
@@ -96,12 +96,11 @@ impl NewUser {
         check_metadata("app_metadata", self.app_metadata.as_ref())
     }
 
-    fn in_database(
+    fn create_in_database(
         self,
         tenant: &Tenant,
         issuer: &Issuer,
         connection: &Connection,
-        now: Timestamp,
     ) -> Result<Arc<User>, Problem> {
         let missing = |name: &str| Problem::body(&format!("Missing required property: {name}"));
         if connection.requires_username && self.username.is_none() {
@@ -122,7 +121,7 @@ impl NewUser {
             password: Some(hash),
         };
         let verify = self.verify_email.unwrap_or(true) && self.email_verified != Some(true);
-        let user = User { email: email.clone(), ..self.user(connection, &id, now) };
+        let user = User { email: email.clone(), ..self.user(connection, &id, tenant.ambient.now()) };
         let made = tenant.directory.sign_up(user, &credential).map_err(exists)?;
         if let (true, Some(email)) = (verify, &email) {
             let link = VerificationLink::new(&made.user.user_id, email);

@@ -1,4 +1,4 @@
-//! Ids in paths and values in queries.
+//! The parameters of paths and queries.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query};
@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::state::Shared;
 
-/// A user's id, `provider|id`; the bar as it is or encoded.
+/// A user's id, `provider|id`. The bar may be percent-encoded.
 pub(super) struct UserId(pub(super) String);
 
 impl UserId {
-    pub(super) fn checked(id: String) -> Result<Self, Problem> {
+    pub(super) fn parse(id: String) -> Result<Self, Problem> {
         let is_id = id.split_once('|').is_some_and(|(provider, id)| !provider.is_empty() && !id.is_empty())
             && !id.chars().any(char::is_control);
         if is_id {
@@ -31,30 +31,30 @@ impl FromRequestParts<Shared> for UserId {
         struct Id {
             id: String,
         }
-        let Id { id } = in_path(Path::from_request_parts(parts, tenant).await)?;
-        Self::checked(id)
+        let Id { id } = read_path(Path::from_request_parts(parts, tenant).await)?;
+        Self::parse(id)
     }
 }
 
-/// What the path says, if it is text.
-pub(super) fn in_path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
+/// Returns the parameters of a path.
+pub(super) fn read_path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
     path.map(|Path(path)| path)
         .map_err(|error| Problem::uri(format!("Invalid request URI: {}", error.body_text())))
 }
 
-/// What the query says, if it is what the endpoint takes.
-pub(super) struct Asked<T>(pub(super) T);
+/// Extracts the parameters of a query. Others than the endpoint takes are refused.
+pub(super) struct ValidQuery<T>(pub(super) T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Asked<T> {
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for ValidQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut request::Parts, tenant: &Shared) -> Result<Self, Problem> {
-        let asked: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, tenant).await;
+        let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, tenant).await;
         let refused = |error: QueryRejection| {
             let text = error.body_text().replace('`', "");
             let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
             Problem::query(text)
         };
-        asked.map(|Query(asked)| Self(asked)).map_err(refused)
+        query.map(|Query(query)| Self(query)).map_err(refused)
     }
 }

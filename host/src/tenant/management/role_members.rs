@@ -3,24 +3,24 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::model::{ApiError, User};
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::{CommonRefusals, MemberList, PermissionList, RoleList};
 use crate::tenant::management::paging::PageQuery;
-use crate::tenant::management::path::{Asked, UserId, in_path};
+use crate::tenant::management::path::{UserId, ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::roles::Role;
 use crate::tenant::management::scan::each_user;
 use crate::tenant::profile;
-use crate::tenant::server::blocking::{read, run};
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 /// Users of one role that are told: the checkpoints go no further.
 const TOLD: usize = 1_000;
@@ -110,15 +110,16 @@ fn few(count: usize, property: &str) -> Result<(), Problem> {
     responses((status = 200, description = "The roles, or a page of them", body = RoleList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn of_user(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
-    Asked(asked): Asked<PageQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users", "read:roles", "read:role_members"])?;
-    asked.check()?;
-    let stored = read(&tenant, move |tenant| tenant.directory.get(&id)).await?;
-    asked.of(&roles_of(&tenant, &stored.user), "roles", "id").map(Json)
+    query.check()?;
+    let roles = visit
+        .run(move |Visit { tenant, .. }| tenant.directory.get(&id).map(|it| roles_of(tenant, &it.user)))
+        .await?;
+    query.of(&roles, "roles", "id").map(Json)
 }
 
 /// Give a user roles
@@ -132,8 +133,7 @@ pub(super) async fn of_user(
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn assign(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -141,18 +141,19 @@ pub(super) async fn assign(
     let RoleIds { roles } = body.read()?;
     few(roles.len(), "roles")?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are given");
-    run(&tenant, move |tenant| {
-        let names = roles.iter().map(|id| tenant.stores.roles.get(id).map(|role| role.name));
-        let names = names.collect::<Result<Vec<_>, _>>()?;
-        change(tenant, &id, |roles| {
-            for name in &names {
-                if !roles.contains(name) {
-                    roles.push(name.clone());
+    visit
+        .run(move |Visit { tenant, .. }| {
+            let names = roles.iter().map(|id| tenant.stores.roles.get(id).map(|role| role.name));
+            let names = names.collect::<Result<Vec<_>, _>>()?;
+            change(tenant, &id, |roles| {
+                for name in &names {
+                    if !roles.contains(name) {
+                        roles.push(name.clone());
+                    }
                 }
-            }
+            })
         })
-    })
-    .await?;
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -167,8 +168,7 @@ pub(super) async fn assign(
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn withdraw(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -176,15 +176,16 @@ pub(super) async fn withdraw(
     let RoleIds { roles } = body.read()?;
     few(roles.len(), "roles")?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are taken");
-    run(&tenant, move |tenant| {
-        let all = tenant.stores.roles.all();
-        let is_named = |name: &str| {
-            let known = all.iter().find(|role| role.name == name).cloned();
-            roles.contains(&known.unwrap_or_else(|| Role::of_user(name)).id)
-        };
-        change(tenant, &id, |roles| roles.retain(|name| !is_named(name)))
-    })
-    .await?;
+    visit
+        .run(move |Visit { tenant, .. }| {
+            let all = tenant.stores.roles.all();
+            let is_named = |name: &str| {
+                let known = all.iter().find(|role| role.name == name).cloned();
+                roles.contains(&known.unwrap_or_else(|| Role::of_user(name)).id)
+            };
+            change(tenant, &id, |roles| roles.retain(|name| !is_named(name)))
+        })
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -197,14 +198,13 @@ pub(super) async fn withdraw(
     responses((status = 200, description = "No permissions", body = PermissionList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn permissions_of_user(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
-    Asked(asked): Asked<PageQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
-    read(&tenant, move |tenant| tenant.directory.get(&id)).await?;
-    asked.of(&[], "permissions", "permission_name").map(Json)
+    visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id)).await?;
+    query.of(&[], "permissions", "permission_name").map(Json)
 }
 
 /// Get a role's permissions
@@ -215,14 +215,13 @@ pub(super) async fn permissions_of_user(
     responses((status = 200, description = "No permissions", body = PermissionList),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
 pub(super) async fn permissions(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
-    Asked(asked): Asked<PageQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:roles"])?;
-    tenant.stores.roles.get(&in_path(path)?)?;
-    asked.of(&[], "permissions", "permission_name").map(Json)
+    tenant.stores.roles.get(&read_path(path)?)?;
+    query.of(&[], "permissions", "permission_name").map(Json)
 }
 
 /// Get a role's users
@@ -232,31 +231,31 @@ pub(super) async fn permissions(
     responses((status = 200, description = "Users of the role, or a page of them: the first 1,000", body = MemberList),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
 pub(super) async fn users(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
-    Asked(asked): Asked<PageQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users", "read:roles", "read:role_members"])?;
-    asked.check()?;
-    let id = in_path(path)?;
-    run(&tenant, move |tenant| {
-        let role = tenant.stores.roles.get(&id)?;
-        let mut members = Vec::new();
-        each_user(tenant, |stored| {
-            let user = &stored.user;
-            if user.roles.contains(&role.name) {
-                let mut member = json!({ "user_id": user.user_id, "email": user.email });
-                for (key, value) in profile::of(user).into_iter().filter(|(key, _)| *key != "nickname") {
-                    member[key] = value.into();
+    query.check()?;
+    let id = read_path(path)?;
+    visit
+        .run(move |Visit { tenant, .. }| {
+            let role = tenant.stores.roles.get(&id)?;
+            let mut members = Vec::new();
+            each_user(tenant, |stored| {
+                let user = &stored.user;
+                if user.roles.contains(&role.name) {
+                    let mut member = json!({ "user_id": user.user_id, "email": user.email });
+                    for (key, value) in profile::of(user).into_iter().filter(|(key, _)| *key != "nickname") {
+                        member[key] = value.into();
+                    }
+                    members.push(member);
                 }
-                members.push(member);
-            }
-            Ok(members.len() < TOLD)
-        })?;
-        asked.of(&members, "users", "user_id").map(Json)
-    })
-    .await
+                Ok(members.len() < TOLD)
+            })?;
+            query.of(&members, "users", "user_id").map(Json)
+        })
+        .await
 }
 
 /// Give users a role
@@ -270,28 +269,28 @@ pub(super) async fn users(
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn add_users(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["update:users", "create:role_members"])?;
-    let id = in_path(path)?;
+    let id = read_path(path)?;
     let UserIds { users } = body.read()?;
     few(users.len(), "users")?;
     tracing::info!(target: "audit", client = caller.client_id, role = id, users = users.len(), "a role is given");
-    run(&tenant, move |tenant| {
-        let role = tenant.stores.roles.get(&id)?;
-        // All of them, or none.
-        users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
-        users.iter().try_for_each(|user| {
-            change(tenant, user, |roles| {
-                if !roles.contains(&role.name) {
-                    roles.push(role.name.clone());
-                }
+    visit
+        .run(move |Visit { tenant, .. }| {
+            let role = tenant.stores.roles.get(&id)?;
+            // All of them, or none.
+            users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
+            users.iter().try_for_each(|user| {
+                change(tenant, user, |roles| {
+                    if !roles.contains(&role.name) {
+                        roles.push(role.name.clone());
+                    }
+                })
             })
         })
-    })
-    .await?;
+        .await?;
     Ok(Json(json!({})))
 }

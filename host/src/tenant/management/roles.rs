@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,15 +13,15 @@ use utoipa::{IntoParams, ToSchema};
 use crate::random::Random;
 use crate::tenant::config;
 use crate::tenant::config::derived;
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::{CommonRefusals, RoleList};
 use crate::tenant::management::paging::PageQuery;
-use crate::tenant::management::path::{Asked, in_path};
+use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::role_members::replace_everywhere;
-use crate::tenant::server::blocking::run;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 /// Roles that this API may make.
 const MOST: usize = 100;
@@ -180,23 +180,22 @@ impl RoleChange {
     security(("token" = ["read:roles"])),
     responses((status = 200, description = "Roles, or a page of them", body = RoleList), CommonRefusals))]
 pub(super) async fn list(
-    State(tenant): State<Shared>,
-    caller: Caller,
-    Asked(asked): Asked<ListQuery>,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:roles"])?;
-    let is_tenant = match asked.r#type.as_deref() {
+    let is_tenant = match query.r#type.as_deref() {
         None | Some("tenant") => true,
         Some("organization") => false,
         Some(_) => return Err(Problem::query("type: expected tenant or organization")),
     };
-    let part = asked.name_filter.unwrap_or_default().to_lowercase();
+    let part = query.name_filter.unwrap_or_default().to_lowercase();
     let roles = tenant.stores.roles.all().into_iter();
     let roles: Vec<Value> = roles
         .filter(|role| is_tenant && role.name.to_lowercase().contains(&part))
         .map(|it| json!(it))
         .collect();
-    let ListQuery { page, per_page, include_totals, .. } = asked;
+    let ListQuery { page, per_page, include_totals, .. } = query;
     PageQuery { page, per_page, include_totals, ..PageQuery::default() }.of(&roles, "roles", "id").map(Json)
 }
 
@@ -206,12 +205,11 @@ pub(super) async fn list(
     responses((status = 200, description = "The role", body = Role),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
 pub(super) async fn get(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:roles"])?;
-    let role = tenant.stores.roles.get(&in_path(path)?)?;
+    let role = tenant.stores.roles.get(&read_path(path)?)?;
     Ok(Json(json!(role)))
 }
 
@@ -226,8 +224,7 @@ pub(super) async fn get(
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn create(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["create:roles"])?;
@@ -251,29 +248,29 @@ pub(super) async fn create(
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn update(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["update:roles"])?;
-    let id = in_path(path)?;
+    let id = read_path(path)?;
     let wanted: RoleChange = body.read()?;
     wanted.check()?;
-    let role = run(&tenant, move |tenant| {
-        let before = changeable(tenant, &id)?;
-        let role = Role {
-            name: wanted.name.unwrap_or_else(|| before.name.clone()),
-            description: wanted.description.unwrap_or_else(|| before.description.clone()),
-            ..before.clone()
-        };
-        tenant.stores.roles.replace(&role)?;
-        if role.name != before.name {
-            replace_everywhere(tenant, &before.name, Some(&role.name))?;
-        }
-        Ok::<_, Problem>(role)
-    })
-    .await?;
+    let role = visit
+        .run(move |Visit { tenant, .. }| {
+            let before = changeable(tenant, &id)?;
+            let role = Role {
+                name: wanted.name.unwrap_or_else(|| before.name.clone()),
+                description: wanted.description.unwrap_or_else(|| before.description.clone()),
+                ..before.clone()
+            };
+            tenant.stores.roles.replace(&role)?;
+            if role.name != before.name {
+                replace_everywhere(tenant, &before.name, Some(&role.name))?;
+            }
+            Ok::<_, Problem>(role)
+        })
+        .await?;
     tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was changed");
     Ok(Json(json!(role)))
 }
@@ -286,19 +283,19 @@ pub(super) async fn update(
     responses((status = 204, description = "There is no such role any more"),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
 pub(super) async fn delete(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:roles"])?;
-    let id = in_path(path)?;
-    let role = run(&tenant, move |tenant| {
-        let role = changeable(tenant, &id)?;
-        replace_everywhere(tenant, &role.name, None)?;
-        tenant.stores.roles.remove(&role.id);
-        Ok::<_, Problem>(role)
-    })
-    .await?;
+    let id = read_path(path)?;
+    let role = visit
+        .run(move |Visit { tenant, .. }| {
+            let role = changeable(tenant, &id)?;
+            replace_everywhere(tenant, &role.name, None)?;
+            tenant.stores.roles.remove(&role.id);
+            Ok::<_, Problem>(role)
+        })
+        .await?;
     tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was removed");
     Ok(StatusCode::NO_CONTENT)
 }

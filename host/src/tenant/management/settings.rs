@@ -1,18 +1,17 @@
 //! The tenant's settings.
 
 use axum::Json;
-use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::openapi::CommonRefusals;
-use crate::tenant::management::path::Asked;
+use crate::tenant::management::path::ValidQuery;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::management::shown::Fields;
 use crate::tenant::people::attempts::FROM_ONE;
-use crate::tenant::state::Shared;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -30,12 +29,11 @@ pub(super) struct FieldsQuery {
     params(FieldsQuery), security(("token" = ["read:tenant_settings"])),
     responses((status = 200, description = "The settings", body = Object), CommonRefusals))]
 pub(super) async fn of_tenant(
-    State(tenant): State<Shared>,
-    caller: Caller,
-    Asked(asked): Asked<FieldsQuery>,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:tenant_settings"])?;
-    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
+    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
     let hours = tenant.config.lifetimes.session as f64 / 3600.0;
     let mut settings = json!({
         "friendly_name": tenant.config.name, "enabled_locales": ["en"], "session_lifetime": hours,

@@ -1,16 +1,14 @@
 //! The keys that tokens are signed with.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::server::blocking::run;
-use crate::tenant::state::Shared;
 
 /// A signing key, without what is secret of it.
 #[derive(ToSchema)]
@@ -25,7 +23,7 @@ pub(super) struct SigningKeyObject {
 #[utoipa::path(get, path = "/api/v2/keys/signing", operation_id = "get_signing_keys", tag = "keys",
     security(("token" = ["read:signing_keys"])),
     responses((status = 200, description = "The keys, the one that signs first", body = [SigningKeyObject]), CommonRefusals))]
-pub(super) async fn list(State(tenant): State<Shared>, caller: Caller) -> Result<Json<Value>, Problem> {
+pub(super) async fn list(Call { caller, visit: Visit { tenant, .. } }: Call) -> Result<Json<Value>, Problem> {
     caller.require(&["read:signing_keys"])?;
     let jwks = tenant.signing.keys.jwks();
     let keys = jwks["keys"].as_array().into_iter().flatten().enumerate();
@@ -39,12 +37,9 @@ pub(super) async fn list(State(tenant): State<Shared>, caller: Caller) -> Result
 #[utoipa::path(post, path = "/api/v2/keys/signing/rotate", operation_id = "post_signing_keys", tag = "keys",
     security(("token" = ["update:signing_keys"])),
     responses((status = 201, description = "The new key", body = SigningKeyObject), CommonRefusals))]
-pub(super) async fn rotate(
-    State(tenant): State<Shared>,
-    caller: Caller,
-) -> Result<(StatusCode, Json<Value>), Problem> {
+pub(super) async fn rotate(Call { caller, visit }: Call) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["update:signing_keys"])?;
-    let kid = run(&tenant, |tenant| tenant.signing.keys.rotate()).await.map_err(|error| {
+    let kid = visit.run(|Visit { tenant, .. }| tenant.signing.keys.rotate()).await.map_err(|error| {
         tracing::error!(%error, "the signing key was not rotated");
         Problem::plain(StatusCode::INTERNAL_SERVER_ERROR)
     })?;

@@ -1,7 +1,6 @@
 //! Links for an application to send: they verify an address, or set a password.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,14 +9,13 @@ use utoipa::ToSchema;
 
 use crate::directory::Stored;
 use crate::model::{Identity, Timestamp, User};
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::pages::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
-use crate::tenant::server::blocking::run;
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 /// How long a ticket is good for where nothing is said.
 ///
@@ -102,26 +100,26 @@ pub(super) struct PasswordBody {
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn verification(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    caller: Caller,
+    Call { caller, visit }: Call,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:user_tickets"])?;
     let body: VerificationBody = body.read()?;
-    let ticket = run(&tenant, move |tenant| {
-        no_organization(body.organization_id.as_ref())?;
-        known_client(tenant, body.client_id.as_deref())?;
-        let until = until(body.ttl_sec, tenant.ambient.now())?;
-        let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
-        let stored = tenant.directory.get(&body.user_id)?;
-        let email = verifiable(tenant, &stored.user, body.identity.as_ref())?.to_owned();
-        let then =
-            url.map(|url| Then { url, email: (body.include_email == Some(true)).then(|| email.clone()) });
-        let ticket = VerificationTicket { user_id: body.user_id, email, then, until };
-        Ok::<_, Problem>(tenant.logins.flows.tickets.verification(ticket))
-    })
-    .await?;
+    let issuer = visit.issuer.clone();
+    let ticket = visit
+        .run(move |Visit { tenant, .. }| {
+            no_organization(body.organization_id.as_ref())?;
+            known_client(tenant, body.client_id.as_deref())?;
+            let until = until(body.ttl_sec, tenant.ambient.now())?;
+            let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
+            let stored = tenant.directory.get(&body.user_id)?;
+            let email = verifiable(tenant, &stored.user, body.identity.as_ref())?.to_owned();
+            let then =
+                url.map(|url| Then { url, email: (body.include_email == Some(true)).then(|| email.clone()) });
+            let ticket = VerificationTicket { user_id: body.user_id, email, then, until };
+            Ok::<_, Problem>(tenant.logins.flows.tickets.verification(ticket))
+        })
+        .await?;
     tracing::info!(target: "audit", client = caller.client_id, "a ticket that verifies an address was made");
     let ticket = format!("{issuer}u/email-verification?ticket={ticket}");
     Ok((StatusCode::CREATED, Json(json!({ "ticket": ticket }))))
@@ -136,28 +134,28 @@ pub(super) async fn verification(
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn password(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    caller: Caller,
+    Call { caller, visit }: Call,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:user_tickets"])?;
     let body: PasswordBody = body.read()?;
-    let ticket = run(&tenant, move |tenant| {
-        no_organization(body.organization_id.as_ref())?;
-        known_client(tenant, body.client_id.as_deref())?;
-        // Drawn first: a password that is set meanwhile outdates the ticket.
-        let began = tenant.ambient.draw_moment();
-        let until = until(body.ttl_sec, tenant.ambient.now())?;
-        let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
-        let (connection, identity, email) = password_of(tenant, &body)?;
-        let then =
-            url.map(|url| Then { url, email: email.clone().filter(|_| body.include_email == Some(true)) });
-        let verifies = email.filter(|_| body.mark_email_as_verified == Some(true));
-        let ticket = PasswordTicket { connection, identity, verifies, then, began, until };
-        Ok::<_, Problem>(tenant.logins.flows.tickets.password(ticket))
-    })
-    .await?;
+    let issuer = visit.issuer.clone();
+    let ticket = visit
+        .run(move |Visit { tenant, .. }| {
+            no_organization(body.organization_id.as_ref())?;
+            known_client(tenant, body.client_id.as_deref())?;
+            // Drawn first: a password that is set meanwhile outdates the ticket.
+            let began = tenant.ambient.draw_moment();
+            let until = until(body.ttl_sec, tenant.ambient.now())?;
+            let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
+            let (connection, identity, email) = password_of(tenant, &body)?;
+            let then = url
+                .map(|url| Then { url, email: email.clone().filter(|_| body.include_email == Some(true)) });
+            let verifies = email.filter(|_| body.mark_email_as_verified == Some(true));
+            let ticket = PasswordTicket { connection, identity, verifies, then, began, until };
+            Ok::<_, Problem>(tenant.logins.flows.tickets.password(ticket))
+        })
+        .await?;
     tracing::info!(target: "audit", client = caller.client_id, "a ticket that sets a password was made");
     Ok((StatusCode::CREATED, Json(json!({ "ticket": format!("{issuer}u/reset?ticket={ticket}") }))))
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -14,20 +13,19 @@ use utoipa::IntoParams;
 use crate::directory::Stored;
 use crate::model::{ApiError, User};
 use crate::tenant::config::LEGACY;
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::changes::{UserChange, changed};
 use crate::tenant::management::new_user::{NewUser, made};
 use crate::tenant::management::openapi::{CommonRefusals, UserList, UserObject};
-use crate::tenant::management::path::{Asked, UserId};
+use crate::tenant::management::path::{UserId, ValidQuery};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::search::{Query, known};
 use crate::tenant::management::shown;
 use crate::tenant::management::shown::Fields;
 use crate::tenant::profile;
-use crate::tenant::server::blocking::{read, run};
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
 /// Users beyond are not told.
 ///
@@ -103,22 +101,21 @@ pub(super) struct ListQuery {
     responses((status = 200, description = "Users, or a page of them with totals", body = UserList),
               CommonRefusals))]
 pub(super) async fn list(
-    State(tenant): State<Shared>,
-    caller: Caller,
-    Asked(asked): Asked<ListQuery>,
+    Call { caller, visit }: Call,
+    ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
-    run(&tenant, move |tenant| found(tenant, &asked)).await.map(Json)
+    visit.run(move |Visit { tenant, .. }| found(tenant, &query)).await.map(Json)
 }
 
-fn found(tenant: &Tenant, asked: &ListQuery) -> Result<Value, Problem> {
-    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
-    let page = asked.page.unwrap_or(0) as usize;
-    let per_page = asked.per_page.unwrap_or(50) as usize;
+fn found(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
+    let fields = Fields::of(params.fields.as_deref(), params.include_fields)?;
+    let page = params.page.unwrap_or(0) as usize;
+    let per_page = params.per_page.unwrap_or(50) as usize;
     if per_page > 100 {
         return Err(Problem::query("Value 100 is the greatest allowed on property per_page"));
     }
-    match asked.search_engine.as_deref() {
+    match params.search_engine.as_deref() {
         None | Some("v3") => {}
         // The same, and not in the document: it is switched on for older clients.
         Some("v2") if tenant.config.legacy_id_tokens => {}
@@ -130,12 +127,12 @@ fn found(tenant: &Tenant, asked: &ListQuery) -> Result<Value, Problem> {
         let message = "You can only page through the first 1000 records. See https://auth0.com/docs/users/search/v3/view-search-results-by-page#limitation";
         return Err(Problem::bad(message, "invalid_paging"));
     }
-    let sort = asked.sort.as_deref().map(Sort::read).transpose()?;
-    let query = match asked.q.as_deref().map(str::trim) {
+    let sort = params.sort.as_deref().map(Sort::read).transpose()?;
+    let query = match params.q.as_deref().map(str::trim) {
         None | Some("") => None,
         Some(q) => Some(Query::parse(q).map_err(|why| Problem::bad(why, "invalid_query_string"))?),
     };
-    let with_totals = asked.include_totals == Some(true);
+    let with_totals = params.include_totals == Some(true);
     let (users, total) = match (&query, &sort) {
         (None, None) => {
             let users = tenant.directory.page("", start + per_page)?;
@@ -232,14 +229,13 @@ impl Sort {
               (status = 404, description = "There is no such user", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn get(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
-    Asked(asked): Asked<FieldsQuery>,
+    ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require_for(&id, &["read:users", "read:user_idp_tokens"], "read:current_user")?;
-    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
-    let stored = read(&tenant, move |tenant| tenant.directory.get(&id)).await?;
+    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
+    let stored = visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id)).await?;
     Ok(Json(shown::user(&stored.user, &fields)))
 }
 
@@ -249,17 +245,17 @@ pub(super) async fn get(
     responses((status = 200, description = "Users whose root address is this one, byte for byte", body = [UserObject]),
               CommonRefusals))]
 pub(super) async fn by_email(
-    State(tenant): State<Shared>,
-    caller: Caller,
-    Asked(asked): Asked<ByEmailQuery>,
+    Call { caller, visit }: Call,
+    ValidQuery(query): ValidQuery<ByEmailQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
-    if asked.email.is_empty() {
+    if query.email.is_empty() {
         return Err(Problem::query("Missing required property: email"));
     }
-    let fields = Fields::of(asked.fields.as_deref(), asked.include_fields)?;
-    let users =
-        read(&tenant, move |tenant| tenant.directory.find_by_exact_email(&asked.email, RESULTS)).await?;
+    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
+    let users = visit
+        .run(move |Visit { tenant, .. }| tenant.directory.find_by_exact_email(&query.email, RESULTS))
+        .await?;
     let users = users.iter().map(|stored| shown::user(&stored.user, &fields));
     Ok(Json(users.collect()))
 }
@@ -272,15 +268,10 @@ pub(super) async fn by_email(
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
-pub(super) async fn create(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    caller: Caller,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Response, Problem> {
     caller.require(&["create:users"])?;
     let new: NewUser = body.read()?;
-    let user = run(&tenant, move |tenant| made(tenant, &issuer, new)).await?;
+    let user = visit.run(move |Visit { tenant, issuer, .. }| made(tenant, issuer, new)).await?;
     tracing::info!(target: "audit", client = caller.client_id, "a user was created");
     Ok((StatusCode::CREATED, Json(shown::user(&user, &Fields::default()))).into_response())
 }
@@ -297,9 +288,7 @@ pub(super) async fn create(
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn update(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    caller: Caller,
+    Call { caller, visit }: Call,
     UserId(id): UserId,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
@@ -317,7 +306,7 @@ pub(super) async fn update(
         }
     }
     let change: UserChange = body.read()?;
-    let user = run(&tenant, move |tenant| changed(tenant, &issuer, &id, &change)).await?;
+    let user = visit.run(move |Visit { tenant, issuer, .. }| changed(tenant, issuer, &id, &change)).await?;
     Ok(Json(shown::user(&user, &Fields::default())))
 }
 
@@ -328,14 +317,10 @@ pub(super) async fn update(
     params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")),
     security(("token" = ["delete:users"])),
     responses((status = 204, description = "There is no such user any more"), CommonRefusals))]
-pub(super) async fn delete(
-    State(tenant): State<Shared>,
-    caller: Caller,
-    UserId(id): UserId,
-) -> Result<StatusCode, Problem> {
+pub(super) async fn delete(Call { caller, visit }: Call, UserId(id): UserId) -> Result<StatusCode, Problem> {
     caller.require(&["delete:users"])?;
     let gone = id.clone();
-    run(&tenant, move |tenant| deleted(tenant, &gone)).await?;
+    visit.run(move |Visit { tenant, .. }| deleted(tenant, &gone)).await?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), "a user was deleted");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -17,15 +17,16 @@ use utoipa::ToSchema;
 
 use crate::ambient::Ambient;
 use crate::model::User;
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::csv;
+use crate::tenant::management::jobs::JobResult;
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::shown;
 use crate::tenant::management::shown::Fields;
-use crate::tenant::server::blocking::run;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
 use crate::tenant::store::one_time::OneTime;
@@ -122,16 +123,11 @@ pub(super) struct ExportBody {
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
-pub(super) async fn create(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    caller: Caller,
-    body: Body,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
     let body: ExportBody = body.read()?;
     body.check()?;
-    let job = run(&tenant, move |tenant| exported(tenant, &issuer, &body)).await?;
+    let job = visit.run(move |Visit { tenant, issuer, .. }| exported(tenant, issuer, &body)).await?;
     tracing::info!(target: "audit", client = caller.client_id, job = %job["id"], "users were exported");
     Ok(Json(job))
 }
@@ -220,7 +216,11 @@ fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value
     }
     if let Some(why) = failed {
         let came_of = json!({ "status": "failed", "status_details": why });
-        return Ok(tenant.stores.jobs.done("users_export", about, came_of, vec![json!({ "message": why })]));
+        return Ok(tenant.stores.jobs.keep_finished(
+            "users_export",
+            about,
+            JobResult { summary: came_of, errors: vec![json!({ "message": why })] },
+        ));
     }
     let name = format!("users.{format}.gz");
     let export = Export { bytes: file.finish().into(), name: name.clone() };
@@ -228,7 +228,11 @@ fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value
     let came_of = json!({
         "location": format!("{issuer}exports/{secret}/{name}"), "percentage_done": 100, "time_left_seconds": 0,
     });
-    Ok(tenant.stores.jobs.done("users_export", about, came_of, Vec::new()))
+    Ok(tenant.stores.jobs.keep_finished(
+        "users_export",
+        about,
+        JobResult { summary: came_of, errors: Vec::new() },
+    ))
 }
 
 /// It would be too large.

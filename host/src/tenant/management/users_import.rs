@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartRejection};
-use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,7 +16,8 @@ use utoipa::ToSchema;
 use crate::model::cut;
 use crate::tenant::config::Connection;
 use crate::tenant::http::json_object::Object;
-use crate::tenant::management::access::Caller;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
 use crate::tenant::management::imported_user::{Became, Fault, ImportedUser};
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
@@ -78,8 +79,7 @@ struct Form {
               (status = 415, description = "The body is no form with a file", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn create(
-    State(tenant): State<Shared>,
-    caller: Caller,
+    Call { caller, visit: Visit { tenant, .. } }: Call,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:users"])?;
