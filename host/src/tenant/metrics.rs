@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use crate::decide::LoginDecision;
 use crate::directory::DirectoryState;
 
-/// What the tenant counts.
+/// The counters of the tenant.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Answered, Counter>,
@@ -80,7 +80,7 @@ impl MissingLines {
         self.0.inc_by(lines);
     }
 
-    /// How many there are.
+    /// The number of these.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.get()

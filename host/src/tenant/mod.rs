@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config` | `tenant.toml`: clients, connections, the first users |
 //! | `server` | listeners, routes, limits, metrics, reload |
+//! | `flows` | the logins that are not finished |
 //! | `http` | a request: its parameters, its sender, where its work runs |
 //! | `signing` | issuer, keys, tokens and their verification |
 //! | `people` | sessions, refresh tokens, revocations, passwords, attempts, mails |
@@ -20,6 +21,7 @@
 
 mod config;
 mod embedded;
+mod flows;
 mod http;
 mod linking;
 mod logins;

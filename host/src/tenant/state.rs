@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::tenant::config::Config;
+use crate::tenant::flows::Flows;
 use crate::tenant::logins::Logins;
 use crate::tenant::management::Stores;
 use crate::tenant::metrics::Metrics;
@@ -20,6 +21,7 @@ pub(crate) struct Tenant {
     pub(crate) signing: Signing,
     pub(crate) people: Arc<People>,
     pub(crate) logins: Logins,
+    pub(crate) flows: Flows,
     pub(crate) stores: Stores,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ambient: Ambient,

@@ -1,4 +1,4 @@
-//! Where identities come from, and who is there at first.
+//! Connections, their stand-in accounts, and the first users.
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{Metadata, Timestamp, User};
 use crate::tenant::config::strategies::{ENTERPRISE, is_strategy, known_as};
 
-/// Where identities come from.
+/// A connection: a source of identities.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Connection {
@@ -45,7 +45,7 @@ pub struct Account {
     pub user_id: String,
     /// Its address.
     pub email: Option<String>,
-    /// Whether the provider calls it verified.
+    /// Whether the provider says that the address is verified.
     pub email_verified: Option<bool>,
     /// What else the provider sends: name, picture, locale, …
     #[serde(flatten)]
@@ -68,7 +68,7 @@ pub struct SeedUser {
 }
 
 impl Account {
-    /// How pages offer it.
+    /// Returns the name that pages show.
     pub(in crate::tenant) fn words(&self) -> String {
         let name = self.rest.get("name").and_then(|name| name.as_str());
         let verified = if self.email_verified == Some(true) { "verified" } else { "not verified" };

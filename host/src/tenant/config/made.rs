@@ -1,4 +1,4 @@
-//! Connections that the Management API makes while the tenant runs.
+//! Connections that the Management API creates while the tenant runs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -7,11 +7,11 @@ use crate::model::Metadata;
 
 use crate::tenant::config::Connection;
 
-/// How many there can be in the life of a process, changes included: each stays
-/// where it is, so that a login that has found it can go on with it.
+/// The limit in the life of a process, changes included. Each one stays in its place,
+/// so that a login that has found it can continue with it.
 const MOST: usize = 256;
 
-/// Connections that were made.
+/// Connections that were created.
 pub(in crate::tenant) struct Made {
     slots: Box<[OnceLock<Slot>]>,
     writing: Mutex<()>,
@@ -33,7 +33,7 @@ pub(in crate::tenant) enum NotMade {
     Full,
     /// Another one has its name.
     Taken,
-    /// It was removed meanwhile.
+    /// The connection was removed meanwhile.
     Gone,
 }
 

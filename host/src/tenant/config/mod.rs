@@ -29,25 +29,25 @@ use crate::reading::{object, read_toml_text};
 pub(super) use connection::derived;
 use connection::derived_id;
 
-/// What `ligature serve --init` writes; `{secret}` stands for a random one.
+/// The file that `ligature serve --init` writes; `{secret}` stands for a random secret.
 const TEMPLATE: &str = include_str!("../tenant.toml");
 
 /// The policy that it writes beside: the accounts of the template are linked or
 /// asked about by it, as often as somebody tries.
 const POLICY: &str = include_str!("../policy.json");
 
-/// What a configuration file says.
+/// The content of a configuration file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// What the tenant is called.
+    /// The name of the tenant.
     #[serde(default = "default_name")]
     pub name: String,
     /// Names, with ports if any, under which it is reached besides this
     /// machine's own.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// What becomes of a login whose plugin fails.
+    /// The outcome of a login whose plugin fails.
     #[serde(default)]
     pub on_failure: OnFailure,
     /// Whether applications from before 2018 get what they ask for: tokens for a
@@ -55,16 +55,16 @@ pub struct Config {
     /// the file; its name was `legacy_id_tokens` when it was about those alone.
     #[serde(default, alias = "legacy")]
     pub legacy_id_tokens: bool,
-    /// What a password's hash costs.
+    /// The cost of a password hash.
     #[serde(default)]
     pub password_hash: PasswordHash,
-    /// How many requests are answered.
+    /// The rate limits.
     #[serde(default)]
     pub rate_limit: RateLimits,
-    /// How long things last.
+    /// The lifetimes of tokens, codes and sessions.
     #[serde(default)]
     pub lifetimes: Lifetimes,
-    /// What one login of a policy's plugin may use up.
+    /// The limits of a policy's plugin in one login.
     #[serde(default, deserialize_with = "object")]
     pub limits: Limits,
     /// The policies that decide a login, in order; that of the command line
@@ -109,7 +109,7 @@ pub struct Api {
     pub scopes: Vec<String>,
 }
 
-/// What is wrong with a configuration.
+/// The reason why a configuration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
@@ -117,7 +117,7 @@ pub struct ConfigError(String);
 const LONGEST_S: u64 = 10 * 365 * 86_400;
 
 impl Config {
-    /// What `--init` writes, with secrets of its own.
+    /// Returns the file that `--init` writes, with fresh secrets.
     #[must_use]
     pub fn template(secret: impl Fn() -> String) -> String {
         let mut parts = TEMPLATE.split("{secret}");
@@ -222,7 +222,7 @@ impl Config {
         Ok(())
     }
 
-    /// What makes the tenant weaker than it is by default, for the operator.
+    /// Returns the settings that make the tenant weaker than its defaults, for the operator.
     pub(super) fn weaknesses(&self) -> Vec<&'static str> {
         let mut weaknesses = Vec::new();
         if self.legacy_id_tokens {

@@ -1,4 +1,4 @@
-//! What things cost, how many, and how long they last.
+//! Costs, limits and lifetimes.
 
 use std::num::NonZeroU32;
 
@@ -26,9 +26,9 @@ impl Default for PasswordHash {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimits {
-    /// Of the Management API.
+    /// The limit of the Management API.
     pub management: Option<RateLimit>,
-    /// Of the Authentication API.
+    /// The limit of the Authentication API.
     pub authentication: Option<RateLimit>,
 }
 
@@ -42,7 +42,7 @@ pub struct RateLimit {
     pub burst: NonZeroU32,
 }
 
-/// How long things last, in seconds. The defaults are Auth0's.
+/// Lifetimes, in seconds. The defaults are Auth0's.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lifetimes {

@@ -11,11 +11,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::tenant::flows::Ticket;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::context::Sender;
-use crate::tenant::logins::flows::Ticket;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::typed::TypedCredentials;
 use crate::tenant::server::blocking::run;
@@ -69,7 +69,7 @@ fn authenticated(
         used: Arc::default(),
     };
     let answer = json!({
-        "login_ticket": tenant.logins.flows.login_tickets.put(ticket),
+        "login_ticket": tenant.flows.login_tickets.put(ticket),
         "co_verifier": tenant.ambient.random().secret(),
         "co_id": tenant.ambient.random().object_id(),
     });

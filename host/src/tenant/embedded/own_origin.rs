@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use crate::tenant::config::LEGACY;
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::OfOlder;
+use crate::tenant::flows::Ticket;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::context::Sender;
-use crate::tenant::logins::flows::Ticket;
 use crate::tenant::oauth::authorize::authorize;
 use crate::tenant::oauth::{authorization_request, authorization_response};
 use crate::tenant::people::typed::TypedCredentials;
@@ -108,7 +108,7 @@ fn checked(
     }
     let page = Continue {
         action: format!("{issuer}login/callback"),
-        ticket: tenant.logins.flows.login_tickets.put(ticket),
+        ticket: tenant.flows.login_tickets.put(ticket),
         context: context.to_query(),
     };
     let page = page.render().map_err(|_| OAuthError::temporarily_unavailable())?;

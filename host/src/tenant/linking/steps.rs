@@ -128,7 +128,7 @@ impl Form<'_> {
         proved: &Proved,
     ) -> Response {
         // A form that is sent twice gets one answer.
-        if self.tenant().logins.flows.pending.take(&self.name).is_none() {
+        if self.tenant().flows.pending.take(&self.name).is_none() {
             return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
         }
         match step {
@@ -143,7 +143,7 @@ impl Form<'_> {
         if why != OAuthError::temporarily_unavailable() {
             return self.asked.refuse_link(&self.pending.authorization, why);
         }
-        self.tenant().logins.flows.pending.put_as(self.name.clone(), self.pending.clone());
+        self.tenant().flows.pending.put_as(self.name.clone(), self.pending.clone());
         self.later(page, proved, &why)
     }
 
@@ -216,7 +216,7 @@ impl Form<'_> {
 
     /// Somebody gives up.
     pub(crate) fn cancel_link(self) -> Response {
-        if self.tenant().logins.flows.pending.take(&self.name).is_none() {
+        if self.tenant().flows.pending.take(&self.name).is_none() {
             return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
         }
         let why = OAuthError::access_denied("The user did not log in to the account.");

@@ -4,7 +4,6 @@ pub(super) mod browser;
 pub(super) mod context;
 pub(super) mod decider;
 pub(super) mod event;
-pub(super) mod flows;
 pub(super) mod log_events;
 pub(super) mod log_in;
 pub(super) mod mailbox_proof;

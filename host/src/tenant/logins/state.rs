@@ -7,7 +7,6 @@ use crate::directory::Administration;
 use crate::policies::{Source, SourceError};
 use crate::tenant::config::Config;
 use crate::tenant::logins::decider::Decider;
-use crate::tenant::logins::flows::Flows;
 use crate::tenant::logins::log_events::Events;
 use crate::tenant::metrics::Metrics;
 use crate::tenant::people::People;
@@ -21,7 +20,6 @@ pub(crate) struct Logins {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ambient: Ambient,
     pub(crate) decider: Arc<Decider>,
-    pub(crate) flows: Flows,
     pub(crate) events: Events,
 }
 
@@ -35,11 +33,10 @@ pub(crate) struct Shares {
 }
 
 impl Logins {
-    /// Loads the policies. No login is under way.
+    /// Loads the policies.
     pub(crate) fn open(sources: Vec<Source>, shares: Shares) -> Result<Self, SourceError> {
         let Shares { config, directory, people, metrics, ambient } = shares;
-        let flows = Flows::new(&config.lifetimes, &ambient);
         let (decider, events) = (Arc::new(Decider::new(sources)?), Events::new(&ambient));
-        Ok(Self { config, directory, people, metrics, ambient, decider, flows, events })
+        Ok(Self { config, directory, people, metrics, ambient, decider, events })
     }
 }

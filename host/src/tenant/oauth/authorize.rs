@@ -108,7 +108,7 @@ impl Asked<'_> {
     /// Whoever has a login ticket, and whether it is in the browser that got it.
     fn by_ticket(&self, name: &str, authorization: &Authorization) -> Result<(Proved, bool), OAuthError> {
         let unknown = || OAuthError::access_denied("Unknown or invalid login ticket.");
-        let ticket = self.tenant.logins.flows.login_tickets.get(name).ok_or_else(unknown)?;
+        let ticket = self.tenant.flows.login_tickets.get(name).ok_or_else(unknown)?;
         if !ticket.used.begin() {
             return Err(unknown());
         }
@@ -194,7 +194,7 @@ impl Asked<'_> {
             _ => "login",
         };
         let pending = Pending { authorization, browser: self.browser.id(), asked: None, linking };
-        let name = self.tenant.logins.flows.pending.put(Arc::new(pending));
+        let name = self.tenant.flows.pending.put(Arc::new(pending));
         let mut params = Params::default();
         params.set("state", &name);
         if let Some(connection) = connection {

@@ -154,7 +154,7 @@ pub(crate) fn answer(
     let wants = authorization.wants;
     let mut answer = Answer::new();
     let code = wants.code.then(|| {
-        tenant.logins.flows.codes.put(Arc::new(Code {
+        tenant.flows.codes.put(Arc::new(Code {
             authorization: authorization.clone(),
             proved: proved.remembered(),
             session: session.map(str::to_owned),

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::embedded::legacy;
+use crate::tenant::flows::Spent;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::params::Params;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::logins::context::Sender;
-use crate::tenant::logins::flows::Spent;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_request::Audience;
 use crate::tenant::oauth::client_auth;
@@ -139,16 +139,16 @@ impl Request<'_> {
         let invalid = || OAuthError::invalid_grant("Invalid authorization code");
         let name = params.require("code")?;
         // Read first: a directory that does not answer spends no code.
-        let owner = match tenant.logins.flows.codes.get(name) {
+        let owner = match tenant.flows.codes.get(name) {
             Some(code) => {
                 let owner = code.proved.key().map(|key| tenant.directory.owner(key)).transpose();
                 owner.map_err(unavailable)?.flatten()
             }
             None => None,
         };
-        let Some(code) = tenant.logins.flows.codes.take(name) else {
+        let Some(code) = tenant.flows.codes.take(name) else {
             // Used before: whoever used it may have stolen it.
-            if let Some(spent) = tenant.logins.flows.spent_codes.get(name) {
+            if let Some(spent) = tenant.flows.spent_codes.get(name) {
                 tracing::warn!(target: "audit", client = client.client_id, "a code came twice; its tokens are revoked");
                 let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
                 spent.replayed = true;
@@ -157,7 +157,7 @@ impl Request<'_> {
             return Err(invalid());
         };
         let spent = Arc::new(Mutex::new(Spent::default()));
-        tenant.logins.flows.spent_codes.put_as(name.to_owned(), spent.clone());
+        tenant.flows.spent_codes.put_as(name.to_owned(), spent.clone());
         let authorization = &code.authorization;
         if authorization.client_id != client.client_id || code.issuer != *self.issuer {
             tracing::warn!(target: "audit", client = client.client_id, "a code came from another client, or to another issuer");

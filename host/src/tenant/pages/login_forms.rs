@@ -96,7 +96,7 @@ impl<'a> Form<'a> {
     ) -> Result<Self, Box<Response>> {
         let browser = Browser::of(&tenant.people.sessions, issuer, headers);
         let name = params.get("state").unwrap_or_default().to_owned();
-        let pending = tenant.logins.flows.pending.get(&name).ok_or_else(|| {
+        let pending = tenant.flows.pending.get(&name).ok_or_else(|| {
             let words =
                 "This page has expired, or was used already. Go back to the application and log in again.";
             Box::new(html::error_page(StatusCode::BAD_REQUEST, words))
@@ -220,7 +220,7 @@ impl<'a> Form<'a> {
             return self.later(page, proved, &why.into());
         }
         // Whoever sends the same form twice gets one answer.
-        if tenant.logins.flows.pending.take(&self.name).is_none() {
+        if tenant.flows.pending.take(&self.name).is_none() {
             return html::error_page(StatusCode::BAD_REQUEST, "This page was used already.");
         }
         match logged_in {
@@ -240,7 +240,7 @@ impl<'a> Form<'a> {
                     policy,
                 };
                 let pending = Pending { asked: Some(question), ..Pending::clone(&self.pending) };
-                tenant.logins.flows.pending.put_as(self.name.clone(), Arc::new(pending));
+                tenant.flows.pending.put_as(self.name.clone(), Arc::new(pending));
                 see_other(&format!("{}u/login?state={}", self.asked.issuer, self.name))
             }
             Err(why) => self.asked.tell(authorization, &why.into()),

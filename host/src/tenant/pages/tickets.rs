@@ -134,7 +134,7 @@ fn used() -> Response {
 /// the Management API.
 pub(crate) async fn verification_page(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
-    match tenant.logins.flows.tickets.verifications.get(ticket) {
+    match tenant.flows.tickets.verifications.get(ticket) {
         None => login_pages::verification(State(tenant), InQuery(params)).await,
         Some(known) if known.until <= tenant.ambient.now() => used(),
         Some(VerificationTicket { email, .. }) => {
@@ -148,8 +148,7 @@ pub(crate) async fn verification_page(State(tenant): State<Shared>, InQuery(para
 pub(crate) async fn verify_email(State(tenant): State<Shared>, params: Params) -> Response {
     run(&tenant, move |tenant| {
         let ticket = params.get("ticket").unwrap_or_default();
-        let verified =
-            tenant.logins.flows.tickets.verifications.spend(ticket, |known| verified(tenant, known));
+        let verified = tenant.flows.tickets.verifications.spend(ticket, |known| verified(tenant, known));
         match verified {
             None => database::verify(tenant, ticket),
             Some(Ok(response)) => response,
@@ -177,7 +176,7 @@ fn verified(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, Ap
 /// A page that asks for a new password.
 pub(crate) async fn reset_page(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
     let ticket = params.get("ticket").unwrap_or_default();
-    match tenant.logins.flows.tickets.passwords.get(ticket) {
+    match tenant.flows.tickets.passwords.get(ticket) {
         None => login_pages::reset(State(tenant), InQuery(params)).await,
         Some(known) if known.until <= tenant.ambient.now() => used(),
         Some(_) => login_pages::reset_page(ticket, None),
@@ -188,7 +187,7 @@ pub(crate) async fn reset_page(State(tenant): State<Shared>, InQuery(params): In
 pub(crate) async fn reset(State(tenant): State<Shared>, params: Params) -> Response {
     run(&tenant, move |tenant| {
         let ticket = params.get("ticket").unwrap_or_default();
-        match tenant.logins.flows.tickets.passwords.get(ticket) {
+        match tenant.flows.tickets.passwords.get(ticket) {
             None => database::reset(tenant, &params),
             Some(known) if known.until <= tenant.ambient.now() => used(),
             Some(_) => set(tenant, ticket, params.get("password").unwrap_or_default()),
@@ -205,7 +204,7 @@ fn set(tenant: &Tenant, ticket: &str, password: &str) -> Response {
             return login_pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters."));
         }
     };
-    let set = tenant.logins.flows.tickets.passwords.spend(ticket, |ticket| {
+    let set = tenant.flows.tickets.passwords.spend(ticket, |ticket| {
         let is_set = set_hash(tenant, ticket, hash)?;
         Ok(is_set.then(|| match &ticket.then {
             Some(then) => then.clone().follow("You can now login to the application with the new password."),

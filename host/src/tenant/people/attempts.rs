@@ -1,4 +1,4 @@
-//! How often something secret is guessed.
+//! Failed attempts at secrets, and their limits.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,11 +39,11 @@ pub(crate) struct Attempt<'a> {
     pub(crate) login: &'a str,
     /// The network address of the sender.
     pub(crate) sender: &'a str,
-    /// Whether there is such a login.
+    /// Whether the login exists.
     pub(crate) exists: bool,
 }
 
-/// It was tried too often.
+/// The refusal of an attempt: there were too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
@@ -66,21 +66,21 @@ impl Attempts {
         if login.failed.fetch_add(1, Ordering::SeqCst) >= FROM_ALL { Err(TooMany) } else { Ok(()) }
     }
 
-    /// It was not made after all.
+    /// Undoes a counted attempt.
     pub(crate) fn take_back(&self, attempt: Attempt<'_>) {
         let (login, sender) = self.table(attempt).counters(attempt);
         subtract(&sender, 1);
         subtract(&login.failed, 1);
     }
 
-    /// It was right: the sender knows the secret. What others have guessed still
-    /// counts.
+    /// Forgets the failed attempts of a sender who knows the secret. Those of other
+    /// senders still count.
     pub(crate) fn succeed(&self, attempt: Attempt<'_>) {
         let (login, sender) = self.table(attempt).counters(attempt);
         subtract(&login.failed, sender.swap(0, Ordering::SeqCst));
     }
 
-    /// There is something new to be tried.
+    /// Forgets all failed attempts at a login, whose secret is a new one.
     pub(crate) fn forgive(&self, login: &str) {
         for table in [&self.existing, &self.others] {
             table.logins.remove(&key(&[login]));

@@ -1,4 +1,4 @@
-//! Mails and messages that are sent nowhere: they can be read.
+//! The outbox: mails and text messages, which are kept instead of being sent.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::model::Timestamp;
 
-/// Messages that are kept.
+/// The number of messages that are kept.
 const KEPT: usize = 1_000;
 
-/// What would have been sent, the newest first.
+/// The messages, newest first.
 #[derive(Default)]
 pub(crate) struct Outbox(Mutex<VecDeque<Message>>);
 
@@ -28,7 +28,7 @@ pub(crate) struct Message {
     pub(crate) at: Timestamp,
 }
 
-/// What a message is for.
+/// The purpose of a message.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {

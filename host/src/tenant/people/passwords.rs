@@ -1,4 +1,4 @@
-//! Passwords: hashed, checked, and not tried for ever.
+//! Passwords: hashing, verification, and limits of attempts.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,32 +14,32 @@ use crate::tenant::people::attempts::{Attempt, Attempts, TooMany};
 
 /// Auth0's policy `low` asks for 6, `fair` for 8.
 const MIN_LENGTH: usize = 8;
-/// Longer ones cost whoever checks them.
+/// Longer passwords cost time to verify.
 const MAX_LENGTH: usize = 256;
-/// Passwords that wait to be hashed. Each keeps a thread that others need.
+/// The number of passwords that may wait to be hashed. Each occupies a thread.
 const WAITING: u32 = 64;
 
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
-    /// Of no password: checked where there is none, so that the time does not
-    /// tell who is there.
+    /// A hash that no password has. It is verified for a login that does not exist, so
+    /// that the response time does not reveal which logins exist.
     nobody: String,
     attempts: Attempts,
-    /// Each hash takes its memory.
+    /// Limits how many hashes are computed at once, because each takes memory.
     at_a_time: Semaphore,
     waiting: AtomicU32,
     ambient: Ambient,
 }
 
-/// Why a password is not taken.
+/// The reason why a password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// It is wrong, or there is no such login.
+    /// The password is wrong, or the login does not exist.
     Password,
-    /// A new one is too short, or too long.
+    /// A new password is too short or too long.
     Weak,
-    /// It was tried too often.
+    /// There were too many attempts.
     TooManyAttempts,
     /// Too many passwords are being hashed already.
     Busy,
@@ -66,7 +66,7 @@ impl Passwords {
         }
     }
 
-    /// A new password's hash.
+    /// Hashes a new password.
     pub(crate) fn hash(&self, password: &str) -> Result<String, Wrong> {
         if password.chars().count() < MIN_LENGTH || password.len() > MAX_LENGTH {
             return Err(Wrong::Weak);

@@ -8,20 +8,20 @@ use crate::tenant::config::Connection;
 use crate::tenant::store::one_time::Use;
 use crate::tenant::store::weight::Weighed;
 
-/// The identity that somebody has proved to be.
+/// A proved identity.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Proved {
     /// The identity's connection.
     pub(crate) connection: String,
-    /// What its provider says of it: a user with this identity only.
+    /// The user as the provider describes them, with this identity only.
     pub(crate) user: User,
-    /// How it was proved, as in `authentication.methods`.
+    /// The method of the proof, as in `authentication.methods`.
     pub(crate) method: &'static str,
-    /// When.
+    /// The time of the proof.
     pub(crate) at: Timestamp,
-    /// When, among the revocations.
+    /// The moment at which the login began. A later revocation ends it.
     pub(crate) began: Moment,
-    /// The code or ticket that it was proved by.
+    /// The use of the code or ticket that proved it.
     pub(crate) by: Option<Arc<Use>>,
 }
 
@@ -62,7 +62,7 @@ impl Proved {
         self.user.identities.first().map(Identity::key)
     }
 
-    /// The same identity at a later login, when its provider sends nothing.
+    /// Returns the identity for a later login, without the attributes of its provider.
     pub(crate) fn remembered(&self) -> Self {
         let user = User {
             user_id: self.user.user_id.clone(),
@@ -73,8 +73,8 @@ impl Proved {
         Self { user, connection: connection.clone(), method, at, began, by: None }
     }
 
-    /// Gives back the code or ticket that it was proved by: the directory did not
-    /// answer, and nobody is logged in.
+    /// Makes the code or ticket that proved it valid again, because the login failed
+    /// with the directory.
     pub(crate) fn give_back(&self) {
         if let Some(by) = &self.by {
             by.give_back();

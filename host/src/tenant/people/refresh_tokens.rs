@@ -1,5 +1,5 @@
-//! Refresh tokens: each is good once and gives way to the next; one that comes
-//! back ends them all.
+//! Refresh tokens and their rotation: each token is valid once and is replaced by the
+//! next. A second use ends the whole family.
 //!
 //! Source: RFC 9700, 4.14.2; Auth0, "Refresh token rotation".
 
@@ -14,19 +14,19 @@ use crate::tenant::people::proved::Proved;
 use crate::tenant::store::per_owner::{Owned, PerOwner};
 use crate::tenant::store::weight::Weighed;
 
-/// Refresh tokens of one identity. Beyond, the oldest ends.
+/// The limit of refresh tokens per identity. The oldest ends for one more.
 ///
 /// Source: Auth0, "Refresh token limits": 200 for a user and an application.
 const MOST: usize = 200;
 
-/// What a refresh token stands for.
+/// The grant that a refresh token renews.
 #[derive(Debug, Clone)]
 pub(crate) struct Grant {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     /// The user that it was first issued to.
     pub(crate) user_id: String,
-    /// When it was first issued.
+    /// The time at which it was first issued.
     pub(crate) at: Timestamp,
     pub(crate) proved: Proved,
     pub(crate) scope: String,
@@ -34,16 +34,16 @@ pub(crate) struct Grant {
     pub(crate) session: Option<String>,
 }
 
-/// The refresh tokens that are out.
+/// The refresh tokens that are valid.
 pub(crate) struct RefreshTokens {
     families: PerOwner<Arc<Family>>,
     ambient: Ambient,
 }
 
-/// The tokens that follow from one login, of which the last is good.
+/// The tokens of one login. Only the last is valid.
 struct Family {
     grant: Grant,
-    /// SHA-256 of the one that is good.
+    /// The SHA-256 of the valid token.
     good: Mutex<[u8; 32]>,
 }
 
@@ -76,12 +76,12 @@ impl Owned for Arc<Family> {
     }
 }
 
-/// Why a refresh token is not taken.
+/// The reason why a refresh token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotTaken {
-    /// There is none, or it has expired.
+    /// The token does not exist, or has expired.
     Unknown,
-    /// It had been used: whoever has a copy is out now, too.
+    /// The token had been used. The family has ended, so that a copy is useless too.
     Reused,
 }
 
@@ -90,7 +90,7 @@ impl RefreshTokens {
         Self { families: PerOwner::new(MOST, lifetime_s, ambient), ambient: ambient.clone() }
     }
 
-    /// The first token of a family, whose name is returned with it.
+    /// Issues the first token of a family. Returns the token and the family's name.
     pub(crate) fn issue(&self, grant: Grant) -> (String, String) {
         let random = self.ambient.random();
         let (family, name) = (random.secret(), random.secret());
@@ -98,7 +98,7 @@ impl RefreshTokens {
         (format!("{family}.{name}"), family)
     }
 
-    /// What a token stands for, if `is_for` finds that it is whose it should be.
+    /// Returns the grant of a token, if `is_for` accepts it.
     pub(crate) fn look(&self, token: &str, is_for: impl FnOnce(&Grant) -> bool) -> Result<Grant, NotTaken> {
         self.good(
             token,
@@ -108,7 +108,7 @@ impl RefreshTokens {
         )
     }
 
-    /// The token that takes this one's place. The family's time begins anew.
+    /// Replaces a token by the next one, which it returns. The family's lifetime begins anew.
     pub(crate) fn rotate(&self, token: &str) -> Result<String, NotTaken> {
         self.good(token, |known, good| {
             let family = token.split_once('.').map_or("", |(family, _)| family);
@@ -149,14 +149,14 @@ impl RefreshTokens {
         self.families.end(family);
     }
 
-    /// Ends those of an identity that this is so of. Returns how many that were.
+    /// Ends the tokens of an identity whose grant matches. Returns their number.
     pub(crate) fn end_where(&self, identity: &str, is_so: impl Fn(&Grant) -> bool) -> usize {
         let families = self.families.of(identity);
         let ended = families.iter().filter(|(_, family)| is_so(&family.grant));
         ended.inspect(|(name, _)| self.revoke(name)).count()
     }
 
-    /// The tokens of an identity, the oldest first, with the families' names.
+    /// Returns the grants of an identity, the oldest first, with the families' names.
     pub(crate) fn of(&self, identity: &str) -> Vec<(String, Grant)> {
         self.families.of(identity).into_iter().map(|(family, known)| (family, known.grant.clone())).collect()
     }

@@ -22,13 +22,13 @@ pub(crate) struct Revocations {
     lifetime: Duration,
     ambient: Ambient,
     state: StateDir,
-    /// How many lines the file has.
+    /// The number of lines in the file.
     lines: Mutex<usize>,
 }
 
 /// A line for each revocation: the identity's hash and the moment.
 const FILE: &str = "revocations";
-/// Identities that are remembered.
+/// The number of identities that are remembered.
 const MOST: u64 = 100_000;
 
 impl Revocations {
@@ -63,7 +63,7 @@ impl Revocations {
         Ok(this)
     }
 
-    /// Ends the logins that this identity has made so far.
+    /// Revokes all logins of this identity that have begun so far.
     pub(crate) fn revoke(&self, identity: &str) {
         let (identity, since) = (hash(identity), self.ambient.draw_moment());
         self.known.put(identity, since);
@@ -76,7 +76,7 @@ impl Revocations {
         }
     }
 
-    /// Whether a login that began at this moment is good no longer.
+    /// Returns whether a login that began at this moment is revoked.
     pub(crate) fn is_revoked(&self, identity: &str, began: Moment) -> bool {
         self.known.get(&hash(identity)).is_some_and(|since| began < since)
     }
@@ -93,7 +93,7 @@ impl Revocations {
         written.map_err(|error| self.state.unusable(FILE, error))
     }
 
-    /// Writes those that still matter.
+    /// Writes the file again, without revocations that no longer matter.
     fn write_anew(&self, lines: &mut usize) -> Result<(), StateError> {
         let lifetime = u64::try_from(self.lifetime.as_micros()).unwrap_or(u64::MAX);
         // By the clock, which tokens expire by, and not by moments, which may be ahead.
@@ -116,7 +116,7 @@ fn line(identity: &[u8; 32], since: Moment) -> String {
     format!("{identity} {}\n", since.as_micros())
 }
 
-/// None of a line that was not written to its end.
+/// Parses a line. Returns `None` for one that was not written to its end.
 fn read_line(line: &str) -> Option<([u8; 32], Moment)> {
     let (identity, since) = line.split_once(' ')?;
     let mut hash = [0; 32];

@@ -29,10 +29,10 @@ impl Owned for Session {
     }
 }
 
-/// Sessions of one identity. Beyond, the oldest ends.
+/// The limit of sessions per identity. The oldest ends for one more.
 const MOST: usize = 200;
 
-/// The sessions, and the key that signs the cookies they hang on.
+/// The sessions, and the key that signs their cookies.
 pub(crate) struct Sessions {
     key: Key,
     kept: PerOwner<Session>,
@@ -85,12 +85,12 @@ impl Sessions {
         self.kept.end(name);
     }
 
-    /// The sessions of an identity, the oldest first.
+    /// Returns the sessions of an identity, the oldest first.
     pub(crate) fn of(&self, identity: &str) -> Vec<Session> {
         self.kept.of(identity).into_iter().map(|(_, session)| session).collect()
     }
 
-    /// Ends all that an identity has. Returns how many that were.
+    /// Ends all sessions of an identity. Returns their number.
     pub(crate) fn end_of(&self, identity: &str) -> usize {
         self.kept.end_of(identity)
     }

@@ -1,4 +1,4 @@
-//! How many requests are answered, and what clients are told of it.
+//! Rate limits, and the headers that report them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 use crate::tenant::config::RateLimit;
 
-/// What the headers say where nothing is limited.
+/// The value of the headers without a limit.
 const UNLIMITED: u32 = 1_000_000;
 
 /// A token bucket, or none.
@@ -42,7 +42,7 @@ impl Clock for BucketClock {
     }
 }
 
-/// What is left of a limit.
+/// The rest of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Left {
     limit: u32,

@@ -1,4 +1,4 @@
-//! What lies where, and what holds for every request.
+//! The routes, and the layers of every request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,14 +30,14 @@ use crate::tenant::state::Shared;
 
 /// Auth0's limit for a body.
 const BODY_BYTES: usize = 1 << 20;
-/// Nothing that a login needs is longer.
+/// The limit of a body for a login.
 const LOGIN_BODY_BYTES: usize = 32 << 10;
-/// How long the directory may take to answer `/readyz`.
+/// The time that the directory has to answer for `/readyz`.
 const READINESS: Duration = Duration::from_secs(2);
-/// How long browsers may keep the answer to a preflight.
+/// The time for which browsers may cache the response to a preflight.
 const PREFLIGHT: Duration = Duration::from_secs(600);
 
-/// Everything that is served, the listener left open.
+/// Returns all routes, for any listener.
 pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
     let limits = &tenant.config.rate_limit;
     let management_limit = Arc::new(Limiter::new(limits.management, &tenant.ambient));
@@ -70,7 +70,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .fallback(unknown_path::answer)
 }
 
-/// The same as one listener serves it.
+/// Returns the routes with the layers for one listener.
 pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Router {
     let arrived = move |State(tenant): State<Shared>, request: Request, next: Next| async move {
         match require_own_host(&tenant.signing.hosts, scheme, request) {
@@ -121,8 +121,7 @@ fn cors(tenant: &Shared) -> CorsLayer {
         .max_age(PREFLIGHT)
 }
 
-/// Counts every answer, and says what no cache and no other site may do with
-/// it.
+/// Counts every response, and adds the headers against caches and other sites.
 async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
     let start = tenant.ambient.monotonic();
     let method = match *request.method() {
@@ -183,7 +182,7 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether logins can be served: the directory answers a cheap read.
+/// Responds whether logins can be served: the directory answers a cheap read.
 async fn readyz(State(tenant): State<Shared>) -> Response {
     let checked = crate::tenant::server::blocking::run(&tenant, |tenant| tenant.directory.check());
     match tokio::time::timeout(READINESS, checked).await {

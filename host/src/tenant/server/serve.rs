@@ -1,4 +1,4 @@
-//! Listeners: http and https on this machine only.
+//! The start and the end of the server: the parts of the tenant, and the listeners.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ use crate::directory::Administration;
 use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
 use crate::tenant::config::Config;
+use crate::tenant::flows::Flows;
 use crate::tenant::logins::{Logins, Shares};
 use crate::tenant::management;
 use crate::tenant::metrics::{Metrics, MissingLines};
@@ -34,30 +35,30 @@ use crate::tenant::signing::keys::{Keys, KeysError};
 use crate::tenant::state::{Shared, Tenant};
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
-/// How long running requests are waited for at the end.
+/// The time that running requests have at the end.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Which ports; 0 takes any that is free.
+/// The ports to listen on; 0 takes any free port.
 #[derive(Debug, Clone, Copy)]
 pub struct Ports {
-    /// Of http.
+    /// For HTTP.
     pub http: u16,
-    /// Of https.
+    /// For HTTPS.
     pub https: u16,
 }
 
-/// That the tenant answers, and where.
+/// The addresses of a tenant that answers.
 #[derive(Debug, Clone)]
 pub struct Ready {
-    /// Of http.
+    /// For HTTP.
     pub http: String,
-    /// Of https.
+    /// For HTTPS.
     pub https: String,
     /// The certificate of the authority that clients are to trust.
     pub ca: PathBuf,
 }
 
-/// Why a tenant does not start, or stops.
+/// The reason why a tenant does not start, or stops.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// A port cannot be had.
@@ -90,21 +91,21 @@ pub enum ServeError {
     Stopped(#[from] std::io::Error),
 }
 
-/// What a tenant is made of.
+/// The parts that a tenant is opened with.
 pub struct Opening<'a> {
     /// Clients, connections and users of the beginning.
     pub config: Config,
-    /// Where the users are.
+    /// The directory of the users.
     pub directory: Arc<dyn Administration>,
-    /// Whether it is asked over a network.
+    /// Whether the directory is a server, reached over a network.
     pub is_remote: bool,
-    /// Where the policies come from, in order.
+    /// The sources of the policies, in order.
     pub sources: Vec<Source>,
-    /// Where keys and certificates are.
+    /// The folder of keys and certificates.
     pub state: &'a StateDir,
-    /// Where it listens.
+    /// The ports to listen on.
     pub ports: Ports,
-    /// Whether a new signing key is made first.
+    /// Whether the start generates a new signing key.
     pub rotate_key: bool,
     /// Lines of the log that could not be written.
     pub missing_lines: MissingLines,
@@ -162,8 +163,19 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         ambient: ambient.clone(),
     };
     let logins = Logins::open(sources, shares)?;
-    let tenant: Shared =
-        Arc::new(Tenant { config, directory, is_remote, signing, people, logins, stores, metrics, ambient });
+    let flows = Flows::new(&config.lifetimes, &ambient);
+    let tenant: Shared = Arc::new(Tenant {
+        config,
+        directory,
+        is_remote,
+        signing,
+        people,
+        logins,
+        flows,
+        stores,
+        metrics,
+        ambient,
+    });
     for weakness in tenant.config.weaknesses() {
         tracing::warn!(weakness, "the configuration weakens the tenant");
     }
@@ -196,7 +208,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     ended
 }
 
-/// How long a directory that is busy is waited for at the start.
+/// The time for which the start waits for a busy directory.
 const SEED: Duration = Duration::from_secs(300);
 
 /// Makes the users of the configuration. A server that cannot be used for the

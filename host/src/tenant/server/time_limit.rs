@@ -1,4 +1,4 @@
-//! How long a request may take.
+//! The time limit of a request.
 //!
 //! A client that does not send its body in time is told so: 408. Where the body
 //! is there, the time went by here, and the client may come back: 503.
@@ -22,7 +22,7 @@ use http_body::{Frame, SizeHint};
 
 use crate::tenant::server::refusal::Envelope;
 
-/// How long a request may take, its body included.
+/// The time limit of a request, its body included.
 pub(crate) const REQUEST: Duration = Duration::from_secs(30);
 
 /// Ends a request that takes too long.

@@ -1,4 +1,4 @@
-//! Things that are handed out under a random name and given back once.
+//! Values under random names, each of which can be taken once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::ambient::Ambient;
 use crate::tenant::store::expiring::{Entry, Expiring};
 use crate::tenant::store::weight::{Weighed, weight};
 
-/// The most that all things of a kind take, in bytes. Beyond it the ones that
-/// were used longest ago are forgotten.
+/// The limit of a store, in bytes. Beyond it, the values that were used longest ago
+/// are removed.
 const BYTES: u64 = 64 << 20;
 
-/// Keeps values under random names, for a while.
+/// Values under random names, which expire.
 pub(crate) struct OneTime<T> {
     kept: Expiring<String, T>,
     ambient: Ambient,
@@ -28,24 +28,24 @@ impl<T: Weighed + Clone + Send + Sync + 'static> OneTime<T> {
         Self { kept, ambient: ambient.clone() }
     }
 
-    /// Keeps a value. Returns its name.
+    /// Stores a value. Returns its name.
     pub(crate) fn put(&self, value: T) -> String {
         let name = self.ambient.random().secret();
         self.put_as(name.clone(), value);
         name
     }
 
-    /// Keeps a value under a name of the caller's.
+    /// Stores a value under this name.
     pub(crate) fn put_as(&self, name: String, value: T) {
         self.kept.put(name, value);
     }
 
-    /// A look that leaves it there.
+    /// Returns the value of a name, without removing it.
     pub(crate) fn get(&self, name: &str) -> Option<T> {
         self.kept.get(name)
     }
 
-    /// The value, for whoever asks first.
+    /// Removes the value of a name. Only one caller gets it.
     pub(crate) fn take(&self, name: &str) -> Option<T> {
         self.kept.take(name).map(|entry| entry.value)
     }
@@ -73,7 +73,7 @@ impl<T: Weighed + Clone + Send + Sync + 'static> OneTime<T> {
 pub(crate) struct Use(AtomicBool);
 
 impl Use {
-    /// True for whoever uses it first.
+    /// Begins the use. Returns whether this is the first.
     pub(crate) fn begin(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }

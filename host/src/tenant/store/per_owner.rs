@@ -1,6 +1,5 @@
-//! Sessions and refresh tokens: kept under random names, so many for each owner.
-//! An owner who asks for ever more loses the oldest of their own, not those of
-//! others.
+//! Values under random names, with a limit for each owner. Beyond the limit, an owner
+//! loses their own oldest value, not those of others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,12 +17,12 @@ use crate::tenant::store::weight::{Weighed, weight};
 /// were used longest ago are forgotten.
 const BYTES: u64 = 64 << 20;
 
-/// Something that belongs to an identity (`provider|id`).
+/// A value that belongs to an identity (`provider|id`).
 pub(crate) trait Owned: Weighed + Clone + Send + Sync + 'static {
     fn owner(&self) -> &str;
 }
 
-/// Things by name, and their names by owner.
+/// Values by name, and their names by owner.
 pub(crate) struct PerOwner<T> {
     kept: Expiring<String, T>,
     names: Arc<Names>,
@@ -68,13 +67,13 @@ impl<T: Owned> PerOwner<T> {
         self.kept.remove(name);
     }
 
-    /// Ends all that an owner has. Returns how many that were.
+    /// Removes all values of an owner. Returns their number.
     pub(crate) fn end_of(&self, owner: &str) -> usize {
         let names = self.names.of(owner);
         names.iter().filter(|name| self.kept.take(*name).is_some()).count()
     }
 
-    /// All that an owner has, the oldest first, with their names.
+    /// Returns the values of an owner, the oldest first, with their names.
     pub(crate) fn of(&self, owner: &str) -> Vec<(String, T)> {
         let names = self.names.of(owner).into_iter();
         names.filter_map(|name| self.kept.get(&name).map(|value| (name, value))).collect()

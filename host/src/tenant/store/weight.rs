@@ -1,4 +1,4 @@
-//! How much memory something takes that a store keeps.
+//! The memory that the values of a store take.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::model::User;
 /// twice, and its places in the tables of the cache.
 const ENTRY: usize = 256;
 
-/// Something that a store keeps.
+/// A value of a store.
 pub(crate) trait Weighed {
-    /// The bytes that it holds beyond its own size: the lengths of its texts, and
-    /// the size of whatever a sender may repeat.
+    /// Returns the bytes that it holds beyond its own size: the lengths of its texts, and
+    /// the size of everything that a sender may repeat.
     fn bytes(&self) -> usize;
 }
 
-/// The weight of an entry, for a store that is bounded in bytes.
+/// Returns the weight of an entry, for a store that is bounded in bytes.
 pub(crate) fn weight<T: Weighed>(name: &str, value: &T) -> u32 {
     u32::try_from(ENTRY + 2 * name.len() + size_of::<T>() + value.bytes()).unwrap_or(u32::MAX)
 }

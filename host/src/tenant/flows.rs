@@ -1,4 +1,4 @@
-//! Logins under way, and the secrets that continue them.
+//! The logins that are not finished, and the secrets that continue them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,30 +11,30 @@ use crate::tenant::people::proved::Proved;
 use crate::tenant::store::one_time::{OneTime, Use};
 use crate::tenant::store::weight::Weighed;
 
-/// What is under way.
+/// The logins that are not finished.
 pub(crate) struct Flows {
-    /// Logins whose page is open.
+    /// Logins with an open page.
     pub(crate) pending: OneTime<Arc<Pending>>,
     /// Authorization codes.
     pub(crate) codes: OneTime<Arc<Code>>,
-    /// Codes that were used, and what came of them.
+    /// Used codes, and the refresh tokens that were issued for them.
     pub(crate) spent_codes: OneTime<Arc<Mutex<Spent>>>,
-    /// What `/co/authenticate` has given out.
+    /// Login tickets of `/co/authenticate`.
     pub(crate) login_tickets: OneTime<Ticket>,
-    /// Links that the Management API hands out.
+    /// Tickets of the Management API.
     pub(crate) tickets: Tickets,
 }
 
-/// What a login ticket stands for.
+/// A login ticket: a proved identity that `/authorize` continues with.
 #[derive(Clone)]
 pub(crate) struct Ticket {
     pub(crate) client_id: String,
     pub(crate) proved: Proved,
-    /// The browser that got it, as far as a cookie can tell.
+    /// The browser that got it, by its cookie.
     pub(crate) browser: String,
-    /// Whether the browser brought that cookie, and will again.
+    /// Whether the browser sent that cookie, and so will send it again.
     pub(crate) brought: bool,
-    /// Whether somebody has logged in by it.
+    /// Whether the ticket has logged somebody in.
     pub(crate) used: Arc<Use>,
 }
 
@@ -44,12 +44,12 @@ impl Weighed for Ticket {
     }
 }
 
-/// What came of a code.
+/// The result of a used code.
 #[derive(Default)]
 pub(crate) struct Spent {
     /// The family of its refresh tokens.
     pub(crate) family: Option<String>,
-    /// Whether it came again before that was known.
+    /// Whether the code was used again before the family was known.
     pub(crate) replayed: bool,
 }
 
