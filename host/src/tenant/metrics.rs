@@ -17,7 +17,7 @@ use crate::directory::DirectoryState;
 /// The counters of the tenant.
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<Answered, Counter>,
+    requests: Family<Response, Counter>,
     seconds: Histogram,
     decisions: Family<Named, Counter>,
     reasons: Family<Reasoned, Counter>,
@@ -87,11 +87,12 @@ impl MissingLines {
     }
 }
 
+/// A response, by which requests are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
-    route: String,
-    method: &'static str,
-    status: u16,
+pub(crate) struct Response {
+    pub(crate) route: String,
+    pub(crate) method: &'static str,
+    pub(crate) status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -165,8 +166,9 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn answered(&self, route: &str, method: &'static str, status: u16, took: Duration) {
-        self.requests.get_or_create(&Answered { route: route.to_owned(), method, status }).inc();
+    /// Counts a response, and the time that it took.
+    pub(crate) fn count_response(&self, response: &Response, took: Duration) {
+        self.requests.get_or_create(response).inc();
         self.seconds.observe(took.as_secs_f64());
     }
 

@@ -76,8 +76,9 @@ pub(crate) fn server_config(
             Some(ca) if is_for_these => ca,
             _ => make_authority(state, &names, now)?,
         };
-        make_leaf(state, &ca, &names, now, [LEAF, LEAF_KEY])?;
-        make_leaf(state, &ca, &BELOW_NAMES.map(str::to_owned), now, [BELOW, BELOW_KEY])?;
+        make_leaf(state, &ca, &Leaf { names: &names, files: [LEAF, LEAF_KEY] }, now)?;
+        let below = BELOW_NAMES.map(str::to_owned);
+        make_leaf(state, &ca, &Leaf { names: &below, files: [BELOW, BELOW_KEY] }, now)?;
         let renew_at = (now + (LEAF_DAYS - 30) * DAY).unix_timestamp();
         state.write(NAMES, &format!("{renew_at}\n{}", names.join("\n")))?;
     }
@@ -176,13 +177,19 @@ fn subtree(name: &str) -> GeneralSubtree {
     }
 }
 
+/// A certificate of the server: its names, and the files of certificate and key.
+struct Leaf<'a> {
+    names: &'a [String],
+    files: [&'static str; 2],
+}
+
 fn make_leaf(
     state: &StateDir,
     ca: &Issuer<'_, KeyPair>,
-    names: &[String],
+    leaf: &Leaf<'_>,
     now: OffsetDateTime,
-    [leaf, leaf_key]: [&str; 2],
 ) -> Result<(), CertificateError> {
+    let Leaf { names, files: [leaf, leaf_key] } = *leaf;
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, "localhost");

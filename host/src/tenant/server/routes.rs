@@ -21,6 +21,7 @@ use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::too_many;
 use crate::tenant::management;
 use crate::tenant::management::Problem;
+use crate::tenant::metrics;
 use crate::tenant::pages::{outbox_page, start_page};
 use crate::tenant::server::login_routes;
 use crate::tenant::server::rate_limit::Limiter;
@@ -150,9 +151,10 @@ async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> 
     }
     let took = tenant.ambient.elapsed(start);
     let status = status.as_u16();
-    tenant.metrics.answered(&route, method, status, took);
+    let counted = metrics::Response { route, method, status };
+    tenant.metrics.count_response(&counted, took);
     tracing::debug!(
-        target: "http", method, route, status, took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        target: "http", method, route = counted.route, status, took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         from = from.map(|it| it.ip().to_string()), "answered"
     );
     response

@@ -138,11 +138,8 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         early_end,
         ambient,
     } = opening;
-    let http = listeners(ports.http)?;
-    let https = listeners(ports.https)?;
-    let port =
-        |listeners: &[TcpListener]| listeners.first().and_then(|it| it.local_addr().ok()).map(|it| it.port());
-    let (http_port, https_port) = (port(&http), port(&https));
+    let listeners = Listeners::open(ports)?;
+    let (http_port, https_port) = (first_port(&listeners.http), first_port(&listeners.https));
 
     let tls = certificates::server_config(state, &config.hosts, &ambient)?;
     let keys = Keys::open(state)?;
@@ -197,7 +194,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         .thread_name("tenant")
         .thread_stack_size(THREAD_STACK)
         .build()?;
-    let ended = runtime.block_on(listen(tenant.clone(), http, https, tls, || {
+    let ended = runtime.block_on(listen(tenant.clone(), listeners, tls, || {
         early_end.is_over();
         ready(&where_it_is);
     }));
@@ -228,8 +225,7 @@ fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
 
 async fn listen(
     tenant: Shared,
-    http: Vec<TcpListener>,
-    https: Vec<TcpListener>,
+    listeners: Listeners,
     tls: rustls::ServerConfig,
     ready: impl FnOnce(),
 ) -> Result<(), ServeError> {
@@ -239,13 +235,13 @@ async fn listen(
     let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
     let open_files = Arc::new(OpenFiles::new(&tenant.ambient));
-    for listener in http {
+    for listener in listeners.http {
         let app = routes::at(router.clone(), &tenant, Scheme::Http);
         let server = Server::from_listener(Listener::new(listener, &open_files)?);
         servers.spawn(prepared(server, &handle).serve(service(app)));
     }
     let tls = RustlsConfig::from_config(Arc::new(tls));
-    for listener in https {
+    for listener in listeners.https {
         let app = routes::at(router.clone(), &tenant, Scheme::Https);
         let server = Server::from_listener(Listener::new(listener, &open_files)?);
         let server = server.acceptor(Handshake(RustlsAcceptor::new(tls.clone())));
@@ -286,9 +282,25 @@ fn prepared<A>(server: Server<Peer, A>, handle: &Handle<Peer>) -> Server<Peer, A
     server
 }
 
-/// On 127.0.0.1, and on ::1 where there is one: browsers take either for
+/// The listeners, which queue requests from their opening on.
+struct Listeners {
+    http: Vec<TcpListener>,
+    https: Vec<TcpListener>,
+}
+
+impl Listeners {
+    fn open(ports: Ports) -> Result<Self, ServeError> {
+        Ok(Self { http: open_listeners(ports.http)?, https: open_listeners(ports.https)? })
+    }
+}
+
+fn first_port(listeners: &[TcpListener]) -> Option<u16> {
+    listeners.first().and_then(|it| it.local_addr().ok()).map(|it| it.port())
+}
+
+/// Listens on 127.0.0.1, and on ::1 if the machine has it: browsers take either for
 /// `localhost`.
-fn listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
+fn open_listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
     let open = |ip: IpAddr, port: u16| {
         let listener = TcpListener::bind((ip, port))?;
         listener.set_nonblocking(true)?;
