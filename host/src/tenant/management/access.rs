@@ -39,8 +39,8 @@ const LEGACY_SCOPES: [&str; 3] =
 
 impl Caller {
     /// Whoever sent this token.
-    fn of(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
-        let claims = tenant.signing.verify(token).map_err(|error| refused(tenant, error))?;
+    fn authenticate(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
+        let claims = tenant.signing.verify(token).map_err(|error| refuse_token(tenant, error))?;
         if is_for_management(tenant, &claims) {
             return Self::by_access_token(&claims);
         }
@@ -52,7 +52,7 @@ impl Caller {
         tracing::warn!(target: "audit", "a token for another audience was refused");
         tenant.metrics.refused_token("audience");
         let expected = format!("{}api/v2/", claims.iss);
-        Err(Problem::token(&format!("Bad audience: {}, expected: {expected}", words(&claims.aud))))
+        Err(Problem::token(&format!("Bad audience: {}, expected: {expected}", format_audience(&claims.aud))))
     }
 
     fn by_access_token(claims: &Arc<Claims>) -> Result<Self, Problem> {
@@ -88,7 +88,7 @@ impl Caller {
 
     /// Whoever sent a request, if their token is good. A bad one is refused, and
     /// told, where the request is answered.
-    pub(super) fn known(tenant: &Tenant, headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn identify(tenant: &Tenant, headers: &HeaderMap) -> Option<Self> {
         let (_, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         let claims = tenant.signing.verify(token.trim()).ok()?;
         if is_for_management(tenant, &claims) {
@@ -189,7 +189,7 @@ fn is_for_management(tenant: &Tenant, claims: &Claims) -> bool {
     }
 }
 
-fn words(audience: &Value) -> String {
+fn format_audience(audience: &Value) -> String {
     match audience {
         Value::String(one) => one.clone(),
         Value::Array(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
@@ -198,7 +198,7 @@ fn words(audience: &Value) -> String {
 }
 
 /// Source: Auth0 community excerpts of real answers.
-fn refused(tenant: &Tenant, error: TokenError) -> Problem {
+fn refuse_token(tenant: &Tenant, error: TokenError) -> Problem {
     tracing::warn!(target: "audit", %error, "a bearer token was refused");
     let (kind, message) = match error {
         TokenError::Malformed => ("malformed", "Invalid token"),
@@ -224,7 +224,7 @@ impl FromRequestParts<Shared> for Caller {
         });
         match token {
             Some(token) if !token.is_empty() => {
-                let caller = Self::of(tenant, token)?;
+                let caller = Self::authenticate(tenant, token)?;
                 if caller.user_id.is_none() {
                     return Ok(caller);
                 }

@@ -70,7 +70,7 @@ pub(super) struct UserChange {
 }
 
 /// The user as it is afterwards.
-pub(super) fn changed(
+pub(super) fn change_user(
     tenant: &Tenant,
     issuer: &Issuer,
     user_id: &str,

@@ -75,14 +75,14 @@ pub(super) async fn list(
     ValidQuery(params): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:clients", "read:client_keys"])?;
-    let fields = Fields::of(params.fields.as_deref(), params.include_fields)?;
+    let fields = Fields::parse(params.fields.as_deref(), params.include_fields)?;
     let ListQuery { page, per_page, include_totals, from, take, .. } = params;
     let query = PageQuery { page, per_page, include_totals, from, take };
     let kinds: Option<Vec<&str>> = params.app_type.as_ref().map(|kinds| kinds.split(',').collect());
     let mut clients: Vec<Map<String, Value>> = if params.is_global == Some(true) {
         vec![global(&tenant)]
     } else {
-        tenant.config.clients.iter().map(|client| shown(&tenant, client)).collect()
+        tenant.config.clients.iter().map(|client| show_client(&tenant, client)).collect()
     };
     if params.is_first_party == Some(false) {
         clients.clear();
@@ -115,12 +115,12 @@ pub(super) async fn get(
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:clients", "read:client_keys"])?;
-    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
+    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
     let id = read_path(path)?;
     let client = tenant.config.client(&id).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "The client does not exist", "inexistent_client")
     })?;
-    let mut client = without_secrets(shown(&tenant, client), &caller);
+    let mut client = without_secrets(show_client(&tenant, client), &caller);
     fields.apply(&mut client);
     Ok(Json(Value::Object(client)))
 }
@@ -141,7 +141,7 @@ fn kind(client: &Client) -> &'static str {
     }
 }
 
-fn shown(tenant: &Tenant, client: &Client) -> Map<String, Value> {
+fn show_client(tenant: &Tenant, client: &Client) -> Map<String, Value> {
     let lifetimes = &tenant.config.lifetimes;
     let object = json!({
         "tenant": tenant.config.name, "global": false, "is_first_party": true, "oidc_conformant": true,

@@ -20,7 +20,7 @@ use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::tickets::known_client;
-use crate::tenant::management::users::deleted;
+use crate::tenant::management::users::delete_user;
 use crate::tenant::state::Tenant;
 
 /// The largest size of the options, in bytes.
@@ -181,7 +181,7 @@ fn without_secrets(options: Metadata) -> Metadata {
     .collect()
 }
 
-fn taken() -> Problem {
+fn name_is_taken() -> Problem {
     let message = "A connection with the same name already exists";
     Problem::new(StatusCode::CONFLICT, message, "connection_conflict")
 }
@@ -192,14 +192,14 @@ impl From<NotMade> for Problem {
             NotMade::Full => {
                 Self::operation("Connections were made or changed too often; start the tenant again.")
             }
-            NotMade::Taken => taken(),
+            NotMade::Taken => name_is_taken(),
             NotMade::Gone => inexistent(),
         }
     }
 }
 
 /// The connection, if this API has made it.
-fn made<'a>(tenant: &'a Tenant, id: &str) -> Result<&'a Slot, Problem> {
+fn find_created<'a>(tenant: &'a Tenant, id: &str) -> Result<&'a Slot, Problem> {
     if let Some(made) = tenant.config.made.all().find(|it| it.connection.id == id) {
         return Ok(made);
     }
@@ -234,7 +234,7 @@ pub(super) async fn create(
         return Err(Problem::body("there is no such strategy on property strategy"));
     }
     if tenant.config.connection(&name).is_some() {
-        return Err(taken());
+        return Err(name_is_taken());
     }
     let made = change.applied((&name, &strategy), None, tenant.ambient.random())?;
     let connection = made.connection.clone();
@@ -260,7 +260,7 @@ pub(super) async fn update(
     caller.require(&["update:connections"])?;
     let id = read_path(path)?;
     let change: ConnectionChange = body.read()?;
-    let before = made(&tenant, &id)?;
+    let before = find_created(&tenant, &id)?;
     let after = change.applied(
         (&before.connection.name, &before.connection.strategy),
         Some(before),
@@ -322,14 +322,14 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:connections"])?;
     let id = read_path(path)?;
-    let (name, users) = visit.run(move |Visit { tenant, .. }| removed(tenant, &id)).await?;
+    let (name, users) = visit.run(move |Visit { tenant, .. }| remove_connection(tenant, &id)).await?;
     tracing::info!(target: "audit", client = caller.client_id, connection = name, users, "a connection was removed");
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Removes a connection and its users. Returns its name, and how many they were.
-fn removed(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
-    let name = made(tenant, id)?.connection.name.clone();
+fn remove_connection(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
+    let name = find_created(tenant, id)?.connection.name.clone();
     let mut members = Vec::new();
     each_user(tenant, |stored| {
         let identities = &stored.user.identities;
@@ -345,7 +345,7 @@ fn removed(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
     })?;
     // Removed first: its users cannot log in to it while they are deleted.
     tenant.config.made.remove(id);
-    members.iter().try_for_each(|user| deleted(tenant, user))?;
+    members.iter().try_for_each(|user| delete_user(tenant, user))?;
     Ok((name, members.len()))
 }
 

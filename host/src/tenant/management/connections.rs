@@ -61,7 +61,7 @@ pub(super) async fn list(
     if [query.per_page, query.take].into_iter().flatten().any(|it| !(1..=100).contains(&it)) {
         return Err(Problem::query("expected a number from 1 to 100 on property per_page or take"));
     }
-    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
+    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
     let shown = |connection: &Connection| {
         let mut shown = shown(&tenant, connection);
         if let Value::Object(shown) = &mut shown {
@@ -126,7 +126,7 @@ pub(super) fn shown(tenant: &Tenant, connection: &Connection) -> Value {
     let clients: Vec<&str> = tenant.config.clients.iter().map(|client| client.client_id.as_str()).collect();
     let made = tenant.config.made.all().find(|it| it.connection.id == connection.id);
     let mut options = made.map(|it| it.options.clone()).unwrap_or_default();
-    options.extend(in_force(connection));
+    options.extend(effective_options(connection));
     let mut shown = json!({
         "id": connection.id, "name": connection.name, "strategy": connection.strategy,
         "options": options, "metadata": connection.metadata, "realms": [connection.name],
@@ -139,7 +139,7 @@ pub(super) fn shown(tenant: &Tenant, connection: &Connection) -> Value {
 }
 
 /// The options that tell what a connection does here.
-fn in_force(connection: &Connection) -> Metadata {
+fn effective_options(connection: &Connection) -> Metadata {
     let options = if connection.is_database() {
         json!({
             "disable_signup": !connection.sign_up, "requires_username": connection.requires_username,

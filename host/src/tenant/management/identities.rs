@@ -89,11 +89,16 @@ pub(super) async fn link(
         return Err(Problem::body("Too few properties defined (0), minimum 1"));
     }
     let body: LinkBody = body.read()?;
-    let user = visit.run(move |Visit { tenant, .. }| linked(tenant, &caller, primary, body)).await?;
+    let user = visit.run(move |Visit { tenant, .. }| link_account(tenant, &caller, primary, body)).await?;
     Ok((StatusCode::CREATED, Json(shown::identities(&user.identities))).into_response())
 }
 
-fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> Result<Arc<User>, Problem> {
+fn link_account(
+    tenant: &Tenant,
+    caller: &Caller,
+    primary: String,
+    body: LinkBody,
+) -> Result<Arc<User>, Problem> {
     let (secondary, proof) = match body {
         LinkBody { link_with: Some(token), provider: None, user_id: None, connection_id: None } => {
             (proved_user(tenant, caller, &token)?, Some(token))
@@ -105,9 +110,9 @@ fn linked(tenant: &Tenant, caller: &Caller, primary: String, body: LinkBody) -> 
         }
         // A user names an account and proves nothing: the hole of 2018.
         _ if !caller.has(ALL) => return Err(caller.lacks(&[ALL])),
-        by_id => (named(tenant, &by_id)?, None),
+        by_id => (find_named_account(tenant, &by_id)?, None),
     };
-    let answer = linked_to(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
+    let answer = link_users(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
     if let (Err(_), Some(token)) = (&answer, proof) {
         tenant.stores.spent_proofs.give_back(&token);
     }
@@ -122,7 +127,7 @@ struct Pair {
     by_proof: bool,
 }
 
-fn linked_to(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, Problem> {
+fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, Problem> {
     let Pair { primary, secondary, by_proof } = &pair;
     let mut answer = Err(ApiError::StateChanged(primary.clone()));
     let mut moved = Vec::new();
@@ -181,7 +186,7 @@ fn linked_to(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>, 
 
 /// The user that provider and id name. `user_id` may carry the provider: both
 /// were recorded.
-fn named(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
+fn find_named_account(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
     let Some(user_id) = body.user_id.as_deref().filter(|id| !id.is_empty()) else {
         return Err(Problem::body("Missing required property: user_id"));
     };

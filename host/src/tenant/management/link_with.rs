@@ -22,13 +22,13 @@ use crate::tenant::store::expiring::Expiring;
 /// Source of the messages: Auth0's OpenAPI document, `post_identities`, 400.
 /// Their order, and that an expired one is called invalid, are not documented.
 pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
-    let (user_id, claims) =
-        proved(tenant, caller, token).map_err(|message| refused(tenant, caller, message, message))?;
+    let (user_id, claims) = read_proof(tenant, caller, token)
+        .map_err(|message| refuse_proof(tenant, caller, message, message))?;
     match tenant.directory.get(&user_id) {
         Ok(second) => {
             caller.require_unblocked(&second.user)?;
             if !claims.has_identity_of(&second.user) {
-                return Err(refused(tenant, caller, INVALID, "its identity was unlinked since"));
+                return Err(refuse_proof(tenant, caller, INVALID, "its identity was unlinked since"));
             }
         }
         // The link says that there is none.
@@ -36,21 +36,21 @@ pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Resu
         Err(error) => return Err(error.into()),
     }
     if tenant.people.revocations.is_revoked(&user_id, claims.began()) {
-        return Err(refused(tenant, caller, INVALID, "its password or account was changed since"));
+        return Err(refuse_proof(tenant, caller, INVALID, "its password or account was changed since"));
     }
     // Whoever has parted the accounts since does not mean this token.
     if is_parted_since(tenant, &user_id, claims.began())? {
-        return Err(refused(tenant, caller, INVALID, "its account was unlinked since"));
+        return Err(refuse_proof(tenant, caller, INVALID, "its account was unlinked since"));
     }
     if !tenant.stores.spent_proofs.spend(token) {
-        return Err(refused(tenant, caller, INVALID, "it has linked before"));
+        return Err(refuse_proof(tenant, caller, INVALID, "it has linked before"));
     }
     Ok(user_id)
 }
 
 const INVALID: &str = "Invalid token (link_with).";
 
-fn refused(tenant: &Tenant, caller: &Caller, message: &str, why: &str) -> Problem {
+fn refuse_proof(tenant: &Tenant, caller: &Caller, message: &str, why: &str) -> Problem {
     tracing::warn!(target: "audit", client = caller.client_id, why, "a link_with token was refused");
     tenant.metrics.refused_token("link_with");
     Problem::bad(message, "invalid_link_with")
@@ -98,7 +98,7 @@ fn hash(token: &str) -> [u8; 32] {
 }
 
 /// The token's user, and what else it says.
-fn proved(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, Arc<Claims>), &'static str> {
+fn read_proof(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, Arc<Claims>), &'static str> {
     let verified = tenant.signing.verify(token);
     let verified = verified
         .inspect_err(|error| tracing::warn!(target: "audit", %error, "a link_with token is not ours"));

@@ -50,8 +50,8 @@ pub(super) struct ListQuery {
 }
 
 /// The events that are query for, of all that fit.
-fn listed(tenant: &Shared, params: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
-    let fields = Fields::of(params.fields.as_deref(), params.include_fields)?;
+fn list_events(tenant: &Shared, params: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
+    let fields = Fields::parse(params.fields.as_deref(), params.include_fields)?;
     let ListQuery { page, per_page, include_totals, from, take, .. } = params;
     let query = PageQuery { page, per_page, include_totals, from, take };
     query.check()?;
@@ -92,7 +92,7 @@ pub(super) async fn list(
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
-    listed(&tenant, query, |_| true).map(Json)
+    list_events(&tenant, query, |_| true).map(Json)
 }
 
 /// Get an event
@@ -124,7 +124,7 @@ pub(super) async fn of_user(
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
-    listed(&tenant, query, |event| event["user_id"] == id.as_str()).map(Json)
+    list_events(&tenant, query, |event| event["user_id"] == id.as_str()).map(Json)
 }
 
 /// Writes down who has changed what. What was not understood to be anybody's
@@ -140,7 +140,7 @@ pub(in crate::tenant) async fn record_request(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let is_known = request.extensions().get::<MatchedPath>().is_some();
-    let caller = Caller::known(&tenant, request.headers());
+    let caller = Caller::identify(&tenant, request.headers());
     let response = next.run(request).await;
     if let (Some(caller), true) = (caller, is_known) {
         let who = (caller.client_id.as_str(), caller.user_id.as_deref());

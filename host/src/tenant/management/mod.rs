@@ -1,20 +1,22 @@
 //! The Management API v2: users, their identities, connections.
 //!
-//! | file | what |
+//! | file | contents |
 //! |---|---|
-//! | `access` | who calls, and what they may do |
-//! | `users`, `new_user`, `changes`, `search` | users: shown, made, changed, found |
+//! | `access` | the caller, and the scopes that they have |
+//! | `users`, `new_user`, `changes`, `search` | users: read, create, change, search |
 //! | `identities`, `link_with` | linking and unlinking |
-//! | `logins` | what they are logged in by |
-//! | `connections`, `connection_changes`, `clients`, `settings`, `signing_keys` | what else clients look for |
-//! | `roles`, `role_members` | roles, and who has them |
+//! | `logins` | a user's sessions and refresh tokens |
+//! | `connections`, `connection_changes`, `clients`, `settings`, `signing_keys` | the tenant's own data |
+//! | `roles`, `role_members` | roles, and the users who have them |
 //! | `tickets` | links for applications to send |
-//! | `jobs`, `users_export`, `users_import`, `csv` | mails, and many users at once |
-//! | `logs` | what has happened |
-//! | `absent` | what this tenant does not have |
-//! | `stores` | what is remembered for the life of the process |
-//! | `problem`, `body`, `shown`, `path`, `paging`, `scan` | how questions and answers are written |
-//! | `openapi`, `schemas` | the same for programs |
+//! | `jobs`, `users_export`, `users_import`, `csv` | jobs: mails, exports and imports of users |
+//! | `logs` | log events |
+//! | `absent` | endpoints that this tenant does not have |
+//! | `stores` | data that is kept for the life of the process |
+//! | `problem`, `body`, `shown`, `path`, `paging`, `scan` | the format of requests and responses |
+//! | `openapi`, `schemas` | the OpenAPI document |
+//!
+//! A new endpoint is a function in one of these files, and a line in [`described`].
 
 mod absent;
 mod access;

@@ -56,7 +56,7 @@ pub(super) struct NewUser {
     verify_email: Option<bool>,
 }
 
-pub(super) fn made(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Result<Arc<User>, Problem> {
+pub(super) fn create_user(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Result<Arc<User>, Problem> {
     new.check()?;
     let no_connection = || Problem::bad("The connection does not exist.", "inexistent_connection");
     let connection = tenant.config.connection(&new.connection).ok_or_else(no_connection)?;

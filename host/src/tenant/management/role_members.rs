@@ -96,7 +96,7 @@ fn roles_of(tenant: &Tenant, user: &User) -> Vec<Value> {
         .collect()
 }
 
-fn few(count: usize, property: &str) -> Result<(), Problem> {
+fn check_count(count: usize, property: &str) -> Result<(), Problem> {
     if (1..=50).contains(&count) {
         return Ok(());
     }
@@ -139,7 +139,7 @@ pub(super) async fn assign(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["update:users", "create:role_members"])?;
     let RoleIds { roles } = body.read()?;
-    few(roles.len(), "roles")?;
+    check_count(roles.len(), "roles")?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are given");
     visit
         .run(move |Visit { tenant, .. }| {
@@ -174,7 +174,7 @@ pub(super) async fn withdraw(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["update:users", "delete:role_members"])?;
     let RoleIds { roles } = body.read()?;
-    few(roles.len(), "roles")?;
+    check_count(roles.len(), "roles")?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are taken");
     visit
         .run(move |Visit { tenant, .. }| {
@@ -276,7 +276,7 @@ pub(super) async fn add_users(
     caller.require(&["update:users", "create:role_members"])?;
     let id = read_path(path)?;
     let UserIds { users } = body.read()?;
-    few(users.len(), "users")?;
+    check_count(users.len(), "users")?;
     tracing::info!(target: "audit", client = caller.client_id, role = id, users = users.len(), "a role is given");
     visit
         .run(move |Visit { tenant, .. }| {

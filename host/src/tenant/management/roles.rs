@@ -77,7 +77,7 @@ impl Roles {
     fn add(&self, name: &str, description: &str, random: &dyn Random) -> Result<Role, Problem> {
         let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.iter().any(|role| role.name == name) {
-            return Err(taken());
+            return Err(name_is_taken());
         }
         if roles.iter().filter(|role| !role.is_configured).count() >= MOST {
             return Err(Problem::operation("There are 100 roles already; remove some."));
@@ -97,7 +97,7 @@ impl Roles {
     fn replace(&self, with: &Role) -> Result<(), Problem> {
         let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.iter().any(|role| role.name == with.name && role.id != with.id) {
-            return Err(taken());
+            return Err(name_is_taken());
         }
         let role = roles.iter_mut().find(|role| role.id == with.id).ok_or_else(inexistent)?;
         role.clone_from(with);
@@ -113,7 +113,7 @@ fn inexistent() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "The role does not exist.", "inexistent_role")
 }
 
-fn taken() -> Problem {
+fn name_is_taken() -> Problem {
     Problem::new(StatusCode::CONFLICT, "There is a role of that name already.", "role_conflict")
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn of_tenant(
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:tenant_settings"])?;
-    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
+    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
     let hours = tenant.config.lifetimes.session as f64 / 3600.0;
     let mut settings = json!({
         "friendly_name": tenant.config.name, "enabled_locales": ["en"], "session_lifetime": hours,

@@ -22,7 +22,7 @@ pub(super) struct Fields {
 
 impl Fields {
     /// As `fields` and `include_fields` say it.
-    pub(super) fn of(fields: Option<&str>, include: Option<bool>) -> Result<Self, Problem> {
+    pub(super) fn parse(fields: Option<&str>, include: Option<bool>) -> Result<Self, Problem> {
         let names: Vec<String> = fields
             .into_iter()
             .flat_map(|it| it.split(','))

@@ -16,8 +16,8 @@ use crate::tenant::config::LEGACY;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
-use crate::tenant::management::changes::{UserChange, changed};
-use crate::tenant::management::new_user::{NewUser, made};
+use crate::tenant::management::changes::{UserChange, change_user};
+use crate::tenant::management::new_user::{NewUser, create_user};
 use crate::tenant::management::openapi::{CommonRefusals, UserList, UserObject};
 use crate::tenant::management::path::{UserId, ValidQuery};
 use crate::tenant::management::problem::{Problem, ProblemBody};
@@ -105,11 +105,11 @@ pub(super) async fn list(
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
-    visit.run(move |Visit { tenant, .. }| found(tenant, &query)).await.map(Json)
+    visit.run(move |Visit { tenant, .. }| find_users(tenant, &query)).await.map(Json)
 }
 
-fn found(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
-    let fields = Fields::of(params.fields.as_deref(), params.include_fields)?;
+fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
+    let fields = Fields::parse(params.fields.as_deref(), params.include_fields)?;
     let page = params.page.unwrap_or(0) as usize;
     let per_page = params.per_page.unwrap_or(50) as usize;
     if per_page > 100 {
@@ -140,7 +140,7 @@ fn found(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
             let total = if with_totals { tenant.directory.count()? } else { 0 };
             (users.into_iter().map(|it| it.user).collect(), total)
         }
-        _ => matching(tenant, query.as_ref(), sort.as_ref())?,
+        _ => search_users(tenant, query.as_ref(), sort.as_ref())?,
     };
     let users: Vec<Value> =
         users.iter().skip(start).take(per_page).map(|user| shown::user(user, &fields)).collect();
@@ -153,7 +153,7 @@ fn found(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
 }
 
 /// The first users that match, in this order, and how many there are.
-fn matching(
+fn search_users(
     tenant: &Tenant,
     query: Option<&Query>,
     sort: Option<&Sort>,
@@ -234,7 +234,7 @@ pub(super) async fn get(
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require_for(&id, &["read:users", "read:user_idp_tokens"], "read:current_user")?;
-    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
+    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
     let stored = visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id)).await?;
     Ok(Json(shown::user(&stored.user, &fields)))
 }
@@ -252,7 +252,7 @@ pub(super) async fn by_email(
     if query.email.is_empty() {
         return Err(Problem::query("Missing required property: email"));
     }
-    let fields = Fields::of(query.fields.as_deref(), query.include_fields)?;
+    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
     let users = visit
         .run(move |Visit { tenant, .. }| tenant.directory.find_by_exact_email(&query.email, RESULTS))
         .await?;
@@ -271,7 +271,7 @@ pub(super) async fn by_email(
 pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Response, Problem> {
     caller.require(&["create:users"])?;
     let new: NewUser = body.read()?;
-    let user = visit.run(move |Visit { tenant, issuer, .. }| made(tenant, issuer, new)).await?;
+    let user = visit.run(move |Visit { tenant, issuer, .. }| create_user(tenant, issuer, new)).await?;
     tracing::info!(target: "audit", client = caller.client_id, "a user was created");
     Ok((StatusCode::CREATED, Json(shown::user(&user, &Fields::default()))).into_response())
 }
@@ -306,7 +306,8 @@ pub(super) async fn update(
         }
     }
     let change: UserChange = body.read()?;
-    let user = visit.run(move |Visit { tenant, issuer, .. }| changed(tenant, issuer, &id, &change)).await?;
+    let user =
+        visit.run(move |Visit { tenant, issuer, .. }| change_user(tenant, issuer, &id, &change)).await?;
     Ok(Json(shown::user(&user, &Fields::default())))
 }
 
@@ -320,14 +321,14 @@ pub(super) async fn update(
 pub(super) async fn delete(Call { caller, visit }: Call, UserId(id): UserId) -> Result<StatusCode, Problem> {
     caller.require(&["delete:users"])?;
     let gone = id.clone();
-    visit.run(move |Visit { tenant, .. }| deleted(tenant, &gone)).await?;
+    visit.run(move |Visit { tenant, .. }| delete_user(tenant, &gone)).await?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), "a user was deleted");
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Removes a user; whoever gets one of its identities later finds nobody logged
 /// in.
-pub(super) fn deleted(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
+pub(super) fn delete_user(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
     let stored = match tenant.directory.get(id) {
         Ok(stored) => stored,
         Err(ApiError::NotFound(_)) => return Ok(()),
