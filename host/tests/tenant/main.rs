@@ -7,6 +7,8 @@ mod serving;
 mod accounts;
 mod attacks;
 mod bearers;
+mod clocked;
+mod expiry;
 mod hostile;
 mod http;
 mod legacy;
@@ -37,6 +39,7 @@ fn main() -> std::process::ExitCode {
         ("accounts", accounts::tests()),
         ("attacks", attacks::TESTS.to_vec()),
         ("bearers", bearers::TESTS.to_vec()),
+        ("expiry", expiry::TESTS.to_vec()),
         ("hostile", hostile::tests()),
         ("legacy", legacy::TESTS.to_vec()),
         ("linking", linking::tests()),

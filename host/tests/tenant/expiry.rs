@@ -1,0 +1,301 @@
+//! The end of everything that ends, at its last valid and its first invalid
+//! millisecond: the tenant runs in this process, and a test moves its clock.
+
+use serde_json::{Value, json};
+
+use crate::clocked::Clocked;
+use crate::http::{Request, Response};
+use crate::tenants::{CALLBACK, DATABASE, PASSWORD, REALM_GRANT, authorize, database_user, open, text};
+
+crate::tests![
+    an_access_token,
+    a_management_token,
+    an_authorization_code,
+    a_jobs_status,
+    a_link_of_a_mail,
+    a_link_with_token,
+    a_locked_login,
+    a_login_page,
+    a_login_for_max_age,
+    a_mailed_code,
+    a_rate_limit,
+    a_refresh_token,
+    a_session,
+    a_ticket_of_the_management_api,
+    an_exported_file,
+];
+
+const LIFETIMES: &str = "\n[lifetimes]\naccess_token = 100\nmanagement_token = 100\n\
+                         user_management_token = 10000\nid_token = 100\ncode = 100\nmailed_code = 100\n\
+                         session = 1000\nrefresh_token = 2000\n";
+
+const ADMINISTRATION: &str = "\n[[clients]]\nclient_id = \"administration\"\n\
+                              client_secret = \"the secret of the administration\"\n\
+                              grant_types = [\"client_credentials\"]\n\
+                              scopes = [\"create:user_tickets\", \"create:users\", \"read:users\", \"update:users\"]\n";
+
+fn tenant() -> Clocked {
+    tenant_with("")
+}
+
+fn tenant_with(more: &str) -> Clocked {
+    let people = ["ada", "bob", "eve"].map(|name| database_user(name, &format!("{name}@example.com")));
+    Clocked::start(&format!("{LIFETIMES}{more}{ADMINISTRATION}{}", people.concat()))
+}
+
+fn log_in(tenant: &Clocked, password: &str) -> Response {
+    let fields = [
+        ("grant_type", REALM_GRANT),
+        ("realm", DATABASE),
+        ("username", "ada@example.com"),
+        ("password", password),
+        ("scope", "openid offline_access"),
+    ];
+    tenant.token(&fields)
+}
+
+/// The tokens of a user for the Management API.
+fn tokens(tenant: &Clocked, name: &str) -> Value {
+    let (email, audience) = (format!("{name}@example.com"), tenant.audience());
+    let fields = [
+        ("grant_type", REALM_GRANT),
+        ("realm", DATABASE),
+        ("username", &email),
+        ("password", PASSWORD),
+        ("audience", &audience),
+        ("scope", "openid update:current_user_identities"),
+    ];
+    let response = tenant.token(&fields);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
+}
+
+fn redeem(tenant: &Clocked, code: &str) -> u16 {
+    let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK)];
+    tenant.token(&fields).status
+}
+
+/// Two codes of two logins at one moment.
+fn codes(tenant: &Clocked) -> [String; 2] {
+    [(); 2].map(|()| {
+        let mut browser = tenant.browser();
+        let response = tenant.by_password(&mut browser);
+        response.answer()["code"].clone()
+    })
+}
+
+fn an_authorization_code() {
+    let tenant = tenant();
+    let [first, second] = codes(&tenant);
+    tenant.advance_ms(99_999);
+    assert_eq!(redeem(&tenant, &first), 200);
+    tenant.advance_ms(1);
+    assert_eq!(redeem(&tenant, &second), 403);
+}
+
+fn a_login_page() {
+    let tenant = tenant();
+    let (mut first, mut second) = (tenant.browser(), tenant.browser());
+    let states = [open(&mut first, &[]), open(&mut second, &[])];
+    tenant.advance_ms(599_999);
+    assert_eq!(tenant.submit_password(&mut first, &states[0]).status, 302);
+    tenant.advance_ms(1);
+    let late = tenant.submit_password(&mut second, &states[1]);
+    assert_eq!(late.status, 400, "{}", late.text());
+}
+
+fn a_mailed_code() {
+    let tenant = tenant();
+    let mailed = |address: &str| {
+        let start = json!({ "client_id": "web", "client_secret": "the secret of the web application",
+            "connection": "email", "email": address, "send": "code" });
+        assert_eq!(tenant.send(&Request::post("/passwordless/start").json(&start)).status, 200);
+        let messages = tenant.send(&Request::get("/dev/outbox")).json();
+        text(&messages[0]["code"])
+    };
+    let (first, second) = (mailed("one@example.com"), mailed("two@example.com"));
+    let give = |address: &str, code: &str| {
+        let grant = "http://auth0.com/oauth/grant-type/passwordless/otp";
+        let fields = [("grant_type", grant), ("realm", "email"), ("username", address), ("otp", code)];
+        tenant.token(&fields).status
+    };
+    tenant.advance_ms(99_999);
+    assert_eq!(give("one@example.com", &first), 200);
+    tenant.advance_ms(1);
+    assert_eq!(give("two@example.com", &second), 403);
+}
+
+fn silently(tenant: &Clocked, browser: &mut crate::http::Browser, with: &[(&str, &str)]) -> bool {
+    let with = [&[("prompt", "none")], with].concat();
+    let response = browser.get(&authorize(&with)).answer();
+    assert!(response.contains_key("code") || response["error"] == "login_required", "{response:?}");
+    let _ = tenant;
+    response.contains_key("code")
+}
+
+fn a_session() {
+    let tenant = tenant();
+    let mut browser = tenant.browser();
+    tenant.by_password(&mut browser);
+    tenant.advance_ms(999_999);
+    assert!(silently(&tenant, &mut browser, &[]));
+    tenant.advance_ms(1);
+    assert!(!silently(&tenant, &mut browser, &[]));
+}
+
+/// `max_age` counts whole seconds, and so does `auth_time`.
+fn a_login_for_max_age() {
+    let tenant = tenant();
+    let mut browser = tenant.browser();
+    tenant.by_password(&mut browser);
+    tenant.advance_ms(59_999);
+    assert!(silently(&tenant, &mut browser, &[("max_age", "60")]));
+    tenant.advance_ms(1);
+    assert!(!silently(&tenant, &mut browser, &[("max_age", "60")]));
+    assert!(silently(&tenant, &mut browser, &[("max_age", "61")]));
+}
+
+fn a_refresh_token() {
+    let tenant = tenant();
+    let given = [(); 2].map(|()| text(&log_in(&tenant, PASSWORD).json()["refresh_token"]));
+    let refresh = |token: &str| tenant.token(&[("grant_type", "refresh_token"), ("refresh_token", token)]);
+    tenant.advance_ms(1_999_999);
+    let next = refresh(&given[0]);
+    assert_eq!(next.status, 200, "{}", next.text());
+    tenant.advance_ms(1);
+    assert_eq!(refresh(&given[1]).status, 403);
+    // The time of the one that was rotated began anew.
+    tenant.advance_ms(1_999_998);
+    let next = refresh(&text(&next.json()["refresh_token"]));
+    assert_eq!(next.status, 200, "{}", next.text());
+}
+
+/// `exp` is in whole seconds, and clocks may be five seconds apart.
+fn an_access_token() {
+    let tenant = tenant();
+    let token = text(&log_in(&tenant, PASSWORD).json()["access_token"]);
+    let ask = || tenant.send(&Request::get("/userinfo").bearer(&token)).status;
+    // Once before, so that its signature is known; the other way is below.
+    assert_eq!(ask(), 200);
+    tenant.advance_ms(105_999);
+    assert_eq!(ask(), 200);
+    tenant.advance_ms(1);
+    assert_eq!(ask(), 401);
+}
+
+fn a_management_token() {
+    let tenant = tenant();
+    let tokens = [(); 2].map(|()| tenant.client_token());
+    let ask = |token: &str| tenant.send(&Request::get("/api/v2/users").bearer(token)).status;
+    tenant.advance_ms(105_999);
+    assert_eq!(ask(&tokens[0]), 200);
+    tenant.advance_ms(1);
+    assert_eq!((ask(&tokens[0]), ask(&tokens[1])), (401, 401));
+}
+
+fn a_link_with_token() {
+    let tenant = tenant();
+    let own = text(&tokens(&tenant, "ada")["access_token"]);
+    let proofs = ["bob", "eve"].map(|name| text(&tokens(&tenant, name)["id_token"]));
+    let link = |proof: &str| {
+        let request = Request::post("/api/v2/users/auth0%7Cada/identities").bearer(&own);
+        tenant.send(&request.json(&json!({ "link_with": proof })))
+    };
+    tenant.advance_ms(105_999);
+    let linked = link(&proofs[0]);
+    assert_eq!(linked.status, 201, "{}", linked.text());
+    // Spent, as long as it is valid.
+    assert_eq!(link(&proofs[0]).status, 400);
+    tenant.advance_ms(1);
+    let late = link(&proofs[1]);
+    assert_eq!(late.status, 400, "{}", late.text());
+    assert_eq!(late.json()["errorCode"], "invalid_link_with");
+}
+
+fn a_locked_login() {
+    let tenant = tenant();
+    while log_in(&tenant, "another password").status != 429 {}
+    tenant.advance_ms(599_999);
+    assert_eq!(log_in(&tenant, PASSWORD).status, 429);
+    tenant.advance_ms(1);
+    assert_eq!(log_in(&tenant, PASSWORD).status, 200);
+}
+
+fn manage(tenant: &Clocked, request: Request) -> Response {
+    tenant.send(&request.bearer(&tenant.administration_token()))
+}
+
+fn a_ticket_of_the_management_api() {
+    let tenant = tenant();
+    let ticket = |kind: &str| {
+        let body = json!({ "user_id": "auth0|ada", "ttl_sec": 1 });
+        let made = manage(&tenant, Request::post(format!("/api/v2/tickets/{kind}")).json(&body));
+        assert_eq!(made.status, 201, "{}", made.text());
+        text(&made.json()["ticket"])
+    };
+    let links = ["email-verification", "password-change"].map(ticket);
+    tenant.advance_ms(999);
+    for link in &links {
+        assert_eq!(tenant.browser().get(link).status, 200);
+    }
+    tenant.advance_ms(1);
+    for link in &links {
+        let (path, name) = link.split_once("?ticket=").expect("a ticket");
+        let path = path.strip_prefix(tenant.http().trim_end_matches('/')).expect("the tenant's own");
+        assert_eq!(tenant.browser().get(link).status, 400);
+        let fields = [("ticket", name), ("password", "another good password")];
+        assert_eq!(tenant.browser().submit(path, &fields).status, 400);
+    }
+    assert_eq!(log_in(&tenant, PASSWORD).status, 200);
+}
+
+fn a_link_of_a_mail() {
+    let tenant = tenant();
+    let ask = Request::post("/dbconnections/change_password")
+        .json(&json!({ "client_id": "web", "connection": DATABASE, "email": "ada@example.com" }));
+    assert_eq!(tenant.send(&ask).status, 200);
+    let link = text(&tenant.send(&Request::get("/dev/outbox")).json()[0]["link"]);
+    tenant.advance_ms(86_399_999);
+    assert_eq!(tenant.browser().get(&link).status, 200);
+    tenant.advance_ms(1);
+    assert_eq!(tenant.browser().get(&link).status, 400);
+}
+
+fn a_jobs_status() {
+    let tenant = tenant();
+    let job = manage(
+        &tenant,
+        Request::post("/api/v2/jobs/verification-email").json(&json!({ "user_id": "auth0|ada" })),
+    );
+    let job = text(&job.json()["id"]);
+    let ask = || manage(&tenant, Request::get(format!("/api/v2/jobs/{job}"))).status;
+    tenant.advance_ms(86_399_999);
+    assert_eq!(ask(), 200);
+    tenant.advance_ms(1);
+    assert_eq!(ask(), 404);
+}
+
+fn an_exported_file() {
+    let tenant = tenant();
+    let job = manage(&tenant, Request::post("/api/v2/jobs/users-exports").json(&json!({ "format": "json" })));
+    let id = text(&job.json()["id"]);
+    let done = manage(&tenant, Request::get(format!("/api/v2/jobs/{id}"))).json();
+    let location = text(&done["location"]);
+    let path = format!("/{}", location.strip_prefix(tenant.http()).expect("the tenant's own"));
+    let ask = || tenant.send(&Request::get(path.clone())).status;
+    tenant.advance_ms(599_999);
+    assert_eq!(ask(), 200);
+    tenant.advance_ms(1);
+    assert_eq!(ask(), 404);
+}
+
+fn a_rate_limit() {
+    let tenant = tenant_with("\n[rate_limit.management]\nper_second = 1\nburst = 2\n");
+    let token = tenant.client_token();
+    let ask = || tenant.send(&Request::get("/api/v2/users").bearer(&token)).status;
+    assert_eq!([ask(), ask(), ask()], [200, 200, 429]);
+    tenant.advance_ms(999);
+    assert_eq!(ask(), 429);
+    tenant.advance_ms(1);
+    assert_eq!([ask(), ask()], [200, 429]);
+}
