@@ -226,6 +226,24 @@ impl LinkingState {
 mod tests {
     use super::{LinkingState, PartedBy};
 
+    const DAY: u64 = 86_400_000;
+
+    #[test]
+    fn a_user_is_asked_again_from_the_millisecond_that_the_days_are_over() {
+        let state = LinkingState::read(Some(r#"{"linking": {"prompts": 1, "last_prompted_at": 1000}}"#));
+        assert!(state.asked_within(30, 1000 + 30 * DAY - 1));
+        assert!(!state.asked_within(30, 1000 + 30 * DAY));
+    }
+
+    #[test]
+    fn parted_accounts_stay_apart_until_the_last_millisecond_of_the_days() {
+        let text = r#"{"linking": {"unlinked": [{"from": "auth0|1", "at": 1000}]}}"#;
+        let state = LinkingState::read(Some(text));
+        let cooling = |now| state.cooling_down_from(|id| id == "auth0|1", 90, now).is_some();
+        assert!(cooling(1000 + 90 * DAY - 1));
+        assert!(!cooling(1000 + 90 * DAY));
+    }
+
     #[test]
     fn marks_that_forbid_forbid_whatever_their_type() {
         for text in [

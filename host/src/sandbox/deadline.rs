@@ -32,3 +32,27 @@ impl Deadline {
         if has_passed { Err(DeadlinePassed { limit: self.limit, during }) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::Deadline;
+    use crate::ambient::Ambient;
+    use crate::clock::ManualClock;
+    use crate::model::Timestamp;
+    use crate::random::SeededRandom;
+
+    #[test]
+    fn a_login_may_take_its_last_millisecond_and_no_more() {
+        let clock = Arc::new(ManualClock::at(Timestamp::default()));
+        let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
+        let deadline = Deadline::start(Duration::from_millis(50), &ambient);
+        clock.advance(Duration::from_millis(50));
+        assert!(deadline.check("a call").is_ok());
+        clock.advance(Duration::from_millis(1));
+        let passed = deadline.check("a call").unwrap_err();
+        assert_eq!(passed.to_string(), "the login's 50 ms were up in a call");
+    }
+}
