@@ -1,4 +1,4 @@
-//! Which directory: options that several commands have.
+//! The options for the directory, which several commands share.
 
 use std::path::PathBuf;
 use std::sync::Arc;

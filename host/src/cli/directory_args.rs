@@ -10,7 +10,7 @@ use crate::directory::{
     Administration, Location, OpenMode, OpenOptions, Provenance, SqlDirectory, open, open_database,
 };
 
-/// Which directory, and how its journal is kept.
+/// The options for the directory and its journal.
 #[derive(Debug, clap::Args)]
 pub(super) struct DirectoryArgs {
     /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE. Give a URL with a

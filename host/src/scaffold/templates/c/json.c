@@ -34,7 +34,7 @@ static void expect(struct json *json, char wanted) {
 
 bool json_first(struct json *json, char opening) {
   expect(json, opening);
-  // `}` and `]` stand two behind `{` and `[` in ASCII.
+  // In ASCII, `}` and `]` are two code points after `{` and `[`.
   return !take(json, (char)(opening + 2)) && !json->broken;
 }
 
@@ -57,7 +57,7 @@ static uint32_t hexadecimal(struct json *json) {
   return value;
 }
 
-// The code point behind `\u`.
+// Reads the code point after `\u`.
 static uint32_t escaped_point(struct json *json) {
   uint32_t point = hexadecimal(json);
   if (point < 0xd800 || point > 0xdfff) return point;
@@ -103,7 +103,7 @@ static void append_escape(struct json *json, struct text *text) {
 
 struct text json_string(struct json *json) {
   expect(json, '"');
-  // What is escaped is never longer than its escape.
+  // A character is never longer than its escape.
   struct text text = {.bytes = malloc((size_t)(json->end - json->at) + 1), .length = 0};
   if (!text.bytes) abort();
   while (!json->broken && json->at < json->end) {

@@ -1,6 +1,6 @@
-// Reads a JSON text value by value, from the front to the back. The host passes
-// well-formed JSON only; of anything else the reader makes no sense, but never
-// leaves the text. A text that is nested deeply is refused: the stack is small.
+// Reads a JSON text value by value, from start to end. The host passes well-formed
+// JSON only; with other input the values are undefined, but the reader never leaves
+// the text. A deeply nested text is refused, because the stack is small.
 
 #ifndef JSON_H
 #define JSON_H
@@ -14,7 +14,7 @@ struct json {
   bool broken; // Set by the first thing that is not as expected.
 };
 
-// Text of any bytes, not ended by a zero.
+// A text of any bytes, without a terminating zero.
 struct text {
   char *bytes;
   size_t length;
@@ -22,23 +22,23 @@ struct text {
 
 struct json json_of(const void *bytes, size_t length);
 
-// The first character of the value that comes next: `{`, `[`, `"`, `-` or a
-// digit, or the first letter of `true`, `false`, `null`; 0 at the end.
+// Returns the first character of the next value: `{`, `[`, `"`, `-` or a digit, or
+// the first letter of `true`, `false`, `null`; 0 at the end.
 char json_next(struct json *json);
 
-// Whether the object or array that comes next has a member or element; the
-// reader then stands before it. `opening` is `{` or `[`.
+// Enters the next object or array. Returns whether it has a member or element, which
+// is read next. `opening` is `{` or `[`.
 bool json_first(struct json *json, char opening);
 
-// Whether there is another one, once the one before is read.
+// Returns whether another member or element follows, after one was read.
 bool json_another(struct json *json, char closing);
 
-// Reads a string, or the key of a member with its colon. A string that is not
-// Unicode (half of a surrogate pair) is broken.
+// Reads a string, or the key of a member with its colon. A string that is not valid
+// Unicode (half of a surrogate pair) is an error.
 struct text json_string(struct json *json);
 struct text json_key(struct json *json);
 
-// Passes over any value.
+// Skips any value.
 void json_skip(struct json *json);
 
 bool text_is(struct text text, const char *other);

@@ -1,9 +1,9 @@
 // The policy {{name}}: links a login to the one other account that has verified
 // the same address, if the settings say so.
 //
-// A fresh instance decides each login: what it keeps in variables is gone
-// afterwards, and memory need not be freed. What is handed to the host must come
-// from `malloc`, each piece once: the bindings free it.
+// A fresh instance decides each login: variables are not kept between logins, and
+// memory need not be freed. Values that are passed to the host must each come from
+// a `malloc` of their own, because the bindings free them.
 
 #include "configurable_plugin.h"
 #include "json.h"
@@ -43,7 +43,7 @@ static bool same(string_t one, string_t other) {
   return one.len == other.len && memcmp(one.ptr, other.ptr, one.len) == 0;
 }
 
-// Three texts, one behind the other.
+// Joins three texts.
 static string_t joined(const char *before, struct text between, const char *behind) {
   size_t first = strlen(before), last = strlen(behind);
   string_t text = {.ptr = allocate(first + between.length + last), .len = first + between.length + last};
@@ -59,8 +59,8 @@ struct settings {
   bool link;
 };
 
-// Reads the settings; `problem` gets a message where they are not as expected.
-// The host adds the nearest known key to the message about an unknown one.
+// Reads the settings; `problem` gets a message if they are invalid. The host adds the
+// most similar known key to the message about an unknown key.
 static bool read_settings(const string_t *text, struct settings *settings, string_t *problem) {
   struct json json = json_of(text->ptr, text->len);
   settings->link = false;
@@ -97,7 +97,7 @@ bool exports_ligature_login_settings_check(exports_ligature_login_settings_json_
 
 // ---- Decisions ----
 
-// The reason of a decision, about one user or two.
+// Creates the reason of a decision, about one or two users.
 static reason_t reason(const char *code, const char *detail, const user_t *me, const user_t *other) {
   reason_t reason = {.code = string(code), .level = LIGATURE_LOGIN_TYPES_LEVEL_INFO, .detail = string(detail)};
   reason.subject.len = other ? 2 : 1;
@@ -123,7 +123,7 @@ static bool is_verified(const user_t *user) {
   return user->email_verified.tag == LIGATURE_LOGIN_TYPES_VERIFICATION_VERIFIED;
 }
 
-// The one verified user besides this one; null if there are none or several.
+// Finds the one other verified user; null if there is none or more than one.
 static const user_t *only_other(const ligature_login_users_list_user_t *users, const user_t *me) {
   const user_t *found = NULL;
   for (size_t i = 0; i < users->len; i++) {

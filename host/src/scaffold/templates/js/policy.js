@@ -1,12 +1,12 @@
 // The policy {{name}}: links a login to the one other account that has verified
 // the same address, if the settings say so.
 //
-// A fresh copy of this module decides each login: what it keeps in variables is
-// gone afterwards.
+// A fresh copy of this module decides each login: variables are not kept between
+// logins.
 
 import { link } from 'ligature:login/accounts@0.1.0';
 import { findByEmail } from 'ligature:login/users@0.1.0';
-// Lines for the operator, in place of `console`: write('info', 'a line');
+// Lines for the operator, instead of `console`: write('info', 'a line');
 // import { write } from 'ligature:login/log@0.1.0';
 
 const MODES = ['observe', 'link'];
@@ -44,7 +44,7 @@ export const handler = {
 
 class SettingsError extends Error {}
 
-// The host adds the nearest known key to the message about an unknown one.
+// The host adds the most similar known key to the message about an unknown key.
 function read(text) {
   const given = JSON.parse(text);
   for (const key of Object.keys(given)) {
@@ -58,12 +58,12 @@ function read(text) {
 function decide(event) {
   const { mode } = settingsOf(event);
   const me = event.user;
-  // An option that is absent is `null`.
+  // An absent option is `null`.
   if (me.email == null || me.emailVerified.tag !== 'verified') {
     return proceed('NOT_VERIFIED', 'info', [me], 'This login proves no address.');
   }
 
-  // What a look-up throws ends the decision: the host hears of it.
+  // An error of a look-up ends the decision: it is returned to the host.
   const others = findByEmail(me.email).filter(
     (user) => user.userId !== me.userId && user.emailVerified.tag === 'verified',
   );
@@ -91,7 +91,7 @@ function decide(event) {
   return outcome({ tag: 'linked', val: other.userId }, linked);
 }
 
-// `check` has refused such settings before; the host hears of them all the same.
+// `check` has refused such settings already; the error is returned to the host anyway.
 function settingsOf(event) {
   try {
     return read(event.settings);

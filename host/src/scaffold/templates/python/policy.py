@@ -1,8 +1,8 @@
 """The policy {{name}}: links a login to the one other account that has verified
 the same address, if the settings say so.
 
-A fresh copy of this module decides each login: what it keeps in variables is
-gone afterwards, and so is what it printed and did not flush.
+A fresh copy of this module decides each login: variables are not kept between
+logins, and output that is not flushed is lost.
 """
 
 import json
@@ -65,8 +65,8 @@ class Handler(exports.Handler):
 
 
 def read(text: str) -> str:
-    """The mode. The host adds the nearest known key to the message about an
-    unknown one."""
+    """Returns the mode. The host adds the most similar known key to the message
+    about an unknown key."""
     given = json.loads(text)
     for key in given:
         if key != "mode":
@@ -86,7 +86,7 @@ def decide(event: LoginEvent) -> Outcome:
     if me.email is None or not is_verified(me):
         return proceed("NOT_VERIFIED", Level.INFO, [me], "This login proves no address.")
 
-    # What a look-up raises ends the decision: the host hears of it.
+    # An error of a look-up ends the decision: it is returned to the host.
     found = users.find_by_email(me.email)
     others = [user for user in found if user.user_id != me.user_id and is_verified(user)]
     if len(others) != 1:

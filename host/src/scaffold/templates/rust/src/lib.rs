@@ -1,8 +1,8 @@
 //! The policy {{name}}: links a login to the one other account that has verified
 //! the same address, if the settings say so.
 //!
-//! A new instance decides each login: nothing is kept, and nothing has to be
-//! cleaned up.
+//! A new instance decides each login: no state is kept between logins, and nothing has
+//! to be cleaned up.
 
 mod settings;
 #[cfg(test)]
@@ -25,7 +25,7 @@ impl Policy for OneOther {
             return Ok(Outcome::proceed("NOT_VERIFIED", "This login proves no address.").about(&[me]));
         };
 
-        // A look-up that fails ends the decision: the host hears of it.
+        // A failed look-up ends the decision: its error is returned to the host.
         let others: Vec<User> = host.find_by_email(email)?.into_iter().filter(User::is_verified).collect();
         let [other] = &others[..] else {
             let detail = "There is not exactly one other account with this address.";

@@ -7,24 +7,24 @@ use serde::{Deserialize, Deserializer};
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// What the policy does where two accounts may be linked.
+    /// The action of the policy if two accounts may be linked.
     #[serde(deserialize_with = "mode")]
     pub(crate) mode: Mode,
 }
 
-/// What the policy does where two accounts may be linked.
+/// The action of the policy if two accounts may be linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
-    /// Only tells what `link` would do.
+    /// Only reports the action of `link`.
     #[default]
     Observe,
     /// Links them.
     Link,
 }
 
-/// Tells of any other value in the same words, be it a text or not.
+/// Reports any other value with the same message, whether it is a string or not.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "`mode`: expected \"observe\" or \"link\"")]
 enum Given {
@@ -47,7 +47,7 @@ mod tests {
 
     use super::{Mode, Settings};
 
-    /// `UPDATE_SCHEMA=1 cargo test` writes the file anew.
+    /// `UPDATE_SCHEMA=1 cargo test` writes the file again.
     #[test]
     fn the_schema_is_of_the_settings() {
         ligature_policy::testing::assert_schema::<Settings>("settings.schema.json");

@@ -1,4 +1,4 @@
-//! Logins, decided against a host for tests, which refuses what Ligature refuses.
+//! Logins, decided against a test host, which refuses the same calls as Ligature.
 
 use ligature_policy::testing::{Call, Decided, Fault, Host, login, user};
 use ligature_policy::{ApiError, LoginEvent, User, Verification};
