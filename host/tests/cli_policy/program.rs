@@ -28,10 +28,10 @@ fn the_version_names_commit_contract_and_wasmtime() {
 #[test]
 fn long_help_says_more_than_short_help() {
     for (command, says) in [
-        ("run", "Nothing outside it is touched."),
-        ("test", "The files are insta's own."),
-        ("serve", "It listens on this machine only"),
-        ("bench", "Take figures from a release build"),
+        ("run", "Nothing outside the case is changed."),
+        ("test", "The files have insta's format."),
+        ("serve", "The server listens on this machine only"),
+        ("bench", "Use a release build"),
         ("schema", "Editors use it to complete"),
     ] {
         let long = ligature(&[command, "--help"]).stdout;
