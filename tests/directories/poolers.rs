@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] =
     &[("in_transaction_mode_says_what_to_set", in_transaction_mode_says_what_to_set)];
 
 fn in_transaction_mode_says_what_to_set(implementation: &Implementation) {
-    let Implementation::Pooled(in_session_mode) = implementation else { return };
+    let Implementation::Pooled(in_session_mode) = implementation else { panic!("it needs a pooler") };
     let pooler =
         Pgbouncer::start(in_session_mode.server.clone(), "transaction").expect("it was there before");
     let directory = open_pooled_directory(&pooler);

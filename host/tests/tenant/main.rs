@@ -22,14 +22,41 @@ mod refusals;
 mod tenants;
 mod tokens;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
+use test_servers::NoServer;
 
 /// A test and its name.
-type Test = (&'static str, fn());
+type Test = (&'static str, fn() -> Completion);
+
+/// The end of a test: one that the machine cannot run is reported as ignored.
+trait End {
+    fn completion(self) -> Completion;
+}
+
+impl End for () {
+    fn completion(self) -> Completion {
+        Completion::Completed
+    }
+}
+
+impl End for Result<(), NoServer> {
+    fn completion(self) -> Completion {
+        match self {
+            Ok(()) => Completion::Completed,
+            Err(NoServer(why)) => Completion::ignored_with(why),
+        }
+    }
+}
+
+impl End for Completion {
+    fn completion(self) -> Completion {
+        self
+    }
+}
 
 /// A list of tests, each under its own name.
 macro_rules! tests {
-    ($($name:ident),* $(,)?) => { pub(crate) const TESTS: &[crate::Test] = &[$((stringify!($name), $name)),*]; };
+    ($($name:ident),* $(,)?) => { pub(crate) const TESTS: &[crate::Test] = &[$((stringify!($name), || crate::End::completion($name()))),*]; };
 }
 use tests;
 
@@ -51,12 +78,9 @@ fn main() -> std::process::ExitCode {
         ("refusals", refusals::TESTS.to_vec()),
     ];
     let trials = modules.into_iter().flat_map(|(module, tests)| {
-        tests.into_iter().map(move |(name, test)| {
-            Trial::test(format!("{module}::{name}"), move || {
-                test();
-                Ok::<(), Failed>(())
-            })
-        })
+        tests
+            .into_iter()
+            .map(move |(name, test)| Trial::ignorable_test(format!("{module}::{name}"), move || Ok(test())))
     });
     let conclusion = libtest_mimic::run(&args, trials.collect());
     // Nothing else ends what a static holds.

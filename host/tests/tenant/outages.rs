@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
 use crate::tenants::{DATABASE, PASSWORD, REALM_GRANT, Tenant, by_password, database_user, open, redeem};
-use test_servers::Postgres;
+use test_servers::{NoServer, Postgres};
 
 crate::tests![
     ends_well_with_open_connections,
@@ -29,21 +29,15 @@ crate::tests![
 const AT_ONCE: usize = 16;
 
 /// A private server and a tenant on it, with so many users.
-fn started(users: usize) -> Option<(Postgres, String, Tenant)> {
+fn started(users: usize) -> Result<(Postgres, String, Tenant), NoServer> {
     started_with(&(0..users).map(user).collect::<String>())
 }
 
-fn started_with(config: &str) -> Option<(Postgres, String, Tenant)> {
-    let server = match Postgres::start_private() {
-        Ok(server) => server,
-        Err(why) => {
-            eprintln!("{}", why.0);
-            return None;
-        }
-    };
+fn started_with(config: &str) -> Result<(Postgres, String, Tenant), NoServer> {
+    let server = Postgres::start_private()?;
     let url = server.schema();
     let tenant = Tenant::started(config, &["--directory", &url]);
-    Some((server, url, tenant))
+    Ok((server, url, tenant))
 }
 
 fn user(number: usize) -> String {
@@ -90,16 +84,17 @@ fn assert_no_panic(tenant: &Tenant) {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-fn ends_well_with_open_connections() {
-    let Some((_server, _, tenant)) = started(AT_ONCE) else { return };
+fn ends_well_with_open_connections() -> Result<(), NoServer> {
+    let (_server, _, tenant) = started(AT_ONCE)?;
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
     let log = tenant.running.stop_logged();
     assert!(!log.contains("panicked"), "{log}");
+    Ok(())
 }
 
 /// The database ends first, and logins are still waiting for it.
-fn ends_well_without_its_database() {
-    let Some((mut server, _, tenant)) = started(AT_ONCE) else { return };
+fn ends_well_without_its_database() -> Result<(), NoServer> {
+    let (mut server, _, tenant) = started(AT_ONCE)?;
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
     server.stop();
     let log = std::thread::scope(|scope| {
@@ -120,10 +115,11 @@ fn ends_well_without_its_database() {
         tenant.running.stop_logged()
     });
     assert!(!log.contains("panicked"), "{log}");
+    Ok(())
 }
 
-fn a_restart_costs_no_login() {
-    let Some((mut server, _, tenant)) = started(AT_ONCE) else { return };
+fn a_restart_costs_no_login() -> Result<(), NoServer> {
+    let (mut server, _, tenant) = started(AT_ONCE)?;
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
     server.stop();
     server.start_again();
@@ -131,11 +127,12 @@ fn a_restart_costs_no_login() {
         assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
     }
     assert_no_panic(&tenant);
+    Ok(())
 }
 
 /// As a firewall, or an operator, does with idle ones.
-fn cut_connections_cost_no_login() {
-    let Some((_server, url, tenant)) = started(AT_ONCE) else { return };
+fn cut_connections_cost_no_login() -> Result<(), NoServer> {
+    let (_server, url, tenant) = started(AT_ONCE)?;
     let mut operator = client(&url);
     for _ in 0..3 {
         assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
@@ -153,11 +150,12 @@ fn cut_connections_cost_no_login() {
     });
     assert_eq!(cutting, vec![200; 20 * AT_ONCE]);
     assert_no_panic(&tenant);
+    Ok(())
 }
 
 /// A server that takes no changes any more, as after a switchover.
-fn a_demoted_server_is_left() {
-    let Some((_server, url, tenant)) = started(AT_ONCE) else { return };
+fn a_demoted_server_is_left() -> Result<(), NoServer> {
+    let (_server, url, tenant) = started(AT_ONCE)?;
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
     let mut operator = client(&url);
     operator.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").expect("a setting");
@@ -174,6 +172,7 @@ fn a_demoted_server_is_left() {
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(sign_up().status, 200);
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
+    Ok(())
 }
 
 /// The code that was mailed last.
@@ -184,8 +183,8 @@ fn mailed_code(tenant: &Tenant) -> String {
     code.expect("a code").to_owned()
 }
 
-fn codes_outlive_an_outage() {
-    let Some((mut server, _, tenant)) = started(2) else { return };
+fn codes_outlive_an_outage() -> Result<(), NoServer> {
+    let (mut server, _, tenant) = started(2)?;
     let mut browser = tenant.browser();
     let answer = by_password(&mut browser, &email(0), &[]).answer();
     let start = json!({ "client_id": "web", "client_secret": crate::tenants::secret_of("web"),
@@ -228,12 +227,13 @@ fn codes_outlive_an_outage() {
     let audit: Vec<Value> = tenant.log_of("audit");
     let twice = audit.iter().filter(|line| line["message"].to_string().contains("twice")).count();
     assert_eq!(twice, 1, "the one that did come twice: {audit:?}");
+    Ok(())
 }
 
-fn links_of_mails_outlive_an_outage() {
+fn links_of_mails_outlive_an_outage() -> Result<(), NoServer> {
     let machine = "[[clients]]\nclient_id = \"machine\"\nclient_secret = \"the secret of the machine\"\n\
         scopes = [\"create:user_tickets\"]\ngrant_types = [\"client_credentials\"]\n";
-    let Some((mut server, _, tenant)) = started_with(&(machine.to_owned() + &user(0))) else { return };
+    let (mut server, _, tenant) = started_with(&(machine.to_owned() + &user(0)))?;
     let token = tenant.client_token("machine");
     let ticket = |path: &str, body: Value| {
         let asked = tenant.send(&Request::post(format!("/api/v2/tickets/{path}")).json(&body).bearer(&token));
@@ -263,11 +263,12 @@ fn links_of_mails_outlive_an_outage() {
     server.start_again();
     assert_eq!((verify(), set()), (200, 200));
     assert_eq!((verify(), set()), (400, 400));
+    Ok(())
 }
 
 /// Somebody holds a user's row for a long time, and that user keeps trying.
-fn a_locked_row_is_one_users_trouble() {
-    let Some((_server, url, tenant)) = started(AT_ONCE) else { return };
+fn a_locked_row_is_one_users_trouble() -> Result<(), NoServer> {
+    let (_server, url, tenant) = started(AT_ONCE)?;
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
     let mut operator = client(&url);
     let mut holding = operator.transaction().expect("a transaction");
@@ -305,13 +306,11 @@ fn a_locked_row_is_one_users_trouble() {
     assert_eq!(log_in(&tenant, 0).status, 200);
     holding.rollback().expect("it ends");
     assert_eq!(log_all_in(&tenant), [200; AT_ONCE]);
+    Ok(())
 }
 
-fn waits_for_its_database_at_the_start() {
-    let mut server = match Postgres::start_private() {
-        Ok(server) => server,
-        Err(why) => return eprintln!("{}", why.0),
-    };
+fn waits_for_its_database_at_the_start() -> Result<(), NoServer> {
+    let mut server = Postgres::start_private()?;
     let url = server.schema();
     server.stop();
     let tenant = std::thread::scope(|scope| {
@@ -324,6 +323,7 @@ fn waits_for_its_database_at_the_start() {
     assert_eq!(log_in(&tenant, 0).status, 200);
     let log = tenant.running.log();
     assert!(log.contains("waiting for the directory"), "{log}");
+    Ok(())
 }
 
 /// Asked to end before it is ready.
@@ -348,8 +348,8 @@ fn ends_well_while_it_waits() {
 }
 
 /// Many clients log in as a user whose row somebody holds.
-fn a_locked_user_leaves_connections_to_others() {
-    let Some((_server, url, tenant)) = started(AT_ONCE) else { return };
+fn a_locked_user_leaves_connections_to_others() -> Result<(), NoServer> {
+    let (_server, url, tenant) = started(AT_ONCE)?;
     let mut operator = client(&url);
     let mut holding = operator.transaction().expect("a transaction");
     holding.execute("UPDATE users SET version = version WHERE user_id = 'auth0|n0'", &[]).expect("a row");
@@ -370,10 +370,11 @@ fn a_locked_user_leaves_connections_to_others() {
         }
         is_over.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+    Ok(())
 }
 
-fn says_whether_it_is_ready() {
-    let Some((mut server, _, tenant)) = started(1) else { return };
+fn says_whether_it_is_ready() -> Result<(), NoServer> {
+    let (mut server, _, tenant) = started(1)?;
     let ready = || {
         let answer = tenant.send(&Request::get("/readyz"));
         (answer.status, answer.text())
@@ -392,4 +393,5 @@ fn says_whether_it_is_ready() {
     assert!(metrics.contains("ligature_directory_connections{kind=\"limit\"} 16"), "{metrics}");
     server.start_again();
     assert_eq!(ready(), (200, "ready\n".to_owned()));
+    Ok(())
 }

@@ -29,6 +29,7 @@ fn trials(directory: &str) -> Vec<Trial> {
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable directory").path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
+    assert!(!files.is_empty(), "{directory} holds no case");
     files.into_iter().map(trial).collect()
 }
 

@@ -8,7 +8,7 @@ use crate::http::{Request, Response};
 use crate::tenants::{
     CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, by_id, database_user, open, redeem, secret_of,
 };
-use test_servers::Postgres;
+use test_servers::{NoServer, Postgres};
 
 crate::tests![
     too_many_requests,
@@ -155,14 +155,8 @@ fn a_directory_that_is_locked() {
 }
 
 /// The server of the directory has ended.
-fn a_directory_that_is_gone() {
-    let server = match Postgres::start() {
-        Ok(server) => server,
-        Err(why) => {
-            eprintln!("{}", why.0);
-            return;
-        }
-    };
+fn a_directory_that_is_gone() -> Result<(), NoServer> {
+    let server = Postgres::start_private()?;
     let tenant = Tenant::started(&ada(), &["--directory", &server.schema()]);
     let token = tenant.client_token("web");
     let mut browser = tenant.browser();
@@ -199,4 +193,5 @@ fn a_directory_that_is_gone() {
         scope.spawn(|| assert_waits("code", &redeem(&tenant, "web", &answer["code"]), 503, "1"));
         assert_waits("page", &browser.submit("/u/login", &fields), 503, "1");
     });
+    Ok(())
 }

@@ -10,7 +10,7 @@ use crate::tenants::{
     CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, authorize, claims, database_user, open, redeem, text,
     user,
 };
-use test_servers::Postgres;
+use test_servers::{NoServer, Postgres};
 
 crate::tests![
     in_memory_both_are_the_primary,
@@ -182,6 +182,7 @@ fn both_are_the_primary(directory: impl Fn() -> Option<String>) {
         by_forms(&tenant, 0..PAIRS / 2);
         by_grant_and_form(&tenant, PAIRS / 2..PAIRS);
         let log = tenant.log_of("login");
+        assert!(log.len() >= 2 * PAIRS, "{log:?}");
         let lost = |line: &&Value| line["reasons"].as_str().is_some_and(|it| it.starts_with("RACE_LOST"));
         assert!(log.iter().filter(lost).all(|line| line["decision"] == "linked"), "{log:?}");
     }
@@ -200,11 +201,10 @@ fn on_sqlite_both_are_the_primary() {
     });
 }
 
-fn on_postgres_both_are_the_primary() {
-    match Postgres::start() {
-        Ok(server) => both_are_the_primary(|| Some(server.schema())),
-        Err(why) => eprintln!("{}", why.0),
-    }
+fn on_postgres_both_are_the_primary() -> Result<(), NoServer> {
+    let server = Postgres::start()?;
+    both_are_the_primary(|| Some(server.schema()));
+    Ok(())
 }
 
 /// The minimal plugin gives up at any error, and the operator has such logins
