@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test features fuzz game bench bench-directory bench-tenant bench-languages figures lint docs doc target clean
+.PHONY: help demo test features fuzz game mutants bench bench-directory bench-tenant bench-languages figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -16,6 +16,7 @@ help:
 	@echo 'make features check each cargo feature of the library alone, and test it'
 	@echo 'make fuzz     fuzz the decision for a minute'
 	@echo 'make game     search for take-overs of accounts, and print how many states were explored'
+	@echo 'make mutants  change the code in small ways, and print the changes that no test notices (hours)'
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
@@ -70,6 +71,25 @@ fuzz: target
 # Invariants I11 to I13 of docs/security.md, and how many states were explored.
 game: target
 	$(CARGO) test --quiet --locked -p decision-tests --test game --test small_states -- --nocapture
+
+# cargo-mutants on the rules, and on the host's guard, decisions and links: by hand or
+# nightly. MUTANTS='--shard 0/8' tries a part, MUTANTS=--list prints the mutants.
+MUTANTS ?=
+MUTANTS_OUT := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/mutants
+RULES := plugin/src/rules/*.rs plugin/src/decide.rs plugin/src/situation.rs
+GUARD := host/src/guard/*.rs host/src/decide/*.rs \
+	$(foreach file,arrival link undo unlink,host/src/directory/$(file).rs)
+mutate = $(CARGO) mutants $(MUTANTS) --package $(firstword $(3)) --output $(MUTANTS_OUT)/$(1) $(foreach file,$(2),--file '$(file)') \
+	$(foreach package,$(3),--test-package $(package)) -- --locked $(4)
+
+mutants: target
+	@$(CARGO) mutants --version || { echo 'install it: cargo install --locked cargo-mutants'; exit 1; }
+	@mkdir -p $(MUTANTS_OUT)/rules $(MUTANTS_OUT)/guard
+	@status=0; \
+	$(call mutate,rules,$(RULES),link-users-by-email decision-tests,--lib --test invariants --test cases) || status=$$?; \
+	$(call mutate,guard,$(GUARD),ligature-host decision-tests ligature-tests,--lib \
+		--test attacks --test cases --test directories --test double --test overtaken --test policies) || status=$$?; \
+	exit $$status
 
 bench: target
 	$(CARGO) run --release --quiet --locked --bin ligature -- bench examples/cases/verified-google-login.json

@@ -1,4 +1,4 @@
-//! What the suites share.
+//! The sandbox, the policy and the directories that the suites share.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

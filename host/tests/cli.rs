@@ -14,7 +14,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace is there")
 }
 
-/// What a run of the program came to.
+/// The result of a run of the program.
 struct Ran {
     code: Option<i32>,
     stdout: String,
@@ -25,7 +25,7 @@ fn ligature_in(directory: &Path, arguments: &[&str]) -> Ran {
     let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_ligature"))
         .args(arguments)
         .current_dir(directory)
-        // Whoever runs the tests has this set; the program must not mind.
+        // The environment of the tests has this set; the program ignores it.
         .env("RUST_BACKTRACE", "1")
         .output()
         .expect("the program runs");
@@ -61,7 +61,7 @@ fn sentence(ran: &Ran) -> String {
     format!("{} (exit {})", ran.stderr.trim_end(), ran.code.unwrap_or(-1))
 }
 
-/// What comes of running a case whose text is this.
+/// Runs a case with this text.
 fn run_text(text: &str) -> String {
     let directory = directory_with(&[("case.json", text)]);
     sentence(&ligature_in(directory.path(), &["run", "case.json"]))
@@ -305,7 +305,7 @@ fn every_outcome_carries_the_hash_of_its_policy() {
     assert_ne!(hash("tests/cases/S-01.json"), hash("tests/cases/mode-off.json"));
 }
 
-/// What `policy check` says of a document.
+/// Returns the output of `policy check` for a document.
 fn policy_check(text: &str) -> String {
     let directory = directory_with(&[("policy.json", text)]);
     let ran = ligature_in(directory.path(), &["policy", "check", "policy.json"]);

@@ -1,11 +1,11 @@
-//! What `ligature serve` says to what it cannot serve.
+//! Errors of `ligature serve` for input that it cannot serve.
 
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What the program says, and the code that it ends with.
+/// Runs the program and returns its exit code and output.
 fn serve(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_ligature"))
         .arg("serve")
@@ -155,7 +155,7 @@ fn a_signing_key_that_is_none_is_named() {
     assert!(said.contains("FOLDER/state/signing-key.pem: this is no RSA key in PEM"), "{said}");
 }
 
-/// Who starts it may end it, or hang up, as soon as it says that it is ready.
+/// A supervisor may end the program, or hang up, as soon as it is ready.
 #[test]
 #[cfg(unix)]
 fn signals_are_heard_from_the_first_moment() {
@@ -181,7 +181,7 @@ fn the_directory_is_closed_when_it_ends() {
     }
 }
 
-/// How it ends if it is sent these signals as soon as it is ready.
+/// Sends these signals as soon as the program is ready, and returns how it ends.
 #[cfg(unix)]
 fn ended(folder: &Path, arguments: &[&str], signals: &str) -> std::process::ExitStatus {
     let mut server = Command::new(env!("CARGO_BIN_EXE_ligature"))

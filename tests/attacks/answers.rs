@@ -10,8 +10,8 @@ use ligature_host::sandbox::Wasi;
 
 use crate::ring::{MINIMAL, Ring};
 
-/// What people are told of a login.
-fn told(report: &Report) -> String {
+/// Returns the text about a login that people read.
+fn report_text(report: &Report) -> String {
     let mut told = match &report.failure {
         Some(failure) => format!("the plugin {failure}\n"),
         None => format!("{}\n", report.reasons[0].detail),
@@ -25,7 +25,7 @@ fn told(report: &Report) -> String {
 
 macro_rules! answers {
     ($($name:ident = $attack:literal;)+) => {
-        $(#[test] fn $name() { assert_snapshot!(told(&MINIMAL.fails($attack))); })+
+        $(#[test] fn $name() { assert_snapshot!(report_text(&MINIMAL.fails($attack))); })+
     };
 }
 
@@ -89,8 +89,8 @@ fn link_may_write_only_the_keys_that_the_operator_lists() {
     let link_metadata_keys = Some(vec!["plan".to_owned(), "locale".to_owned()]);
     let ring =
         Ring::new(Wasi::Minimal, test_guests::EVIL, &Limits { link_metadata_keys, ..Limits::default() });
-    assert_snapshot!(told(&ring.fails("link-roles")));
-    assert_snapshot!(told(&ring.fails("link-key-that-controls")));
+    assert_snapshot!(report_text(&ring.fails("link-roles")));
+    assert_snapshot!(report_text(&ring.fails("link-key-that-controls")));
     assert!(!MINIMAL.attack("link-roles").changes.is_empty(), "without a list, the key may be written");
 }
 
@@ -114,20 +114,20 @@ fn calls(report: &Report) -> String {
 #[test]
 fn record_of_1500_look_ups_of_a_megabyte_each() {
     let report = recorded("megabyte-look-ups");
-    assert_snapshot!(format!("{}{}", told(&report), calls(&report)));
+    assert_snapshot!(format!("{}{}", report_text(&report), calls(&report)));
 }
 
 #[test]
 fn record_of_1500_look_ups_of_other_addresses() {
     let report = recorded("other-look-ups");
-    assert_snapshot!(format!("{}{}", told(&report), calls(&report)));
+    assert_snapshot!(format!("{}{}", report_text(&report), calls(&report)));
 }
 
 #[test]
 fn record_of_300_links_that_write_30_kb_each() {
     let report = recorded("other-links");
     assert_eq!(report.calls.iter().map(|call| call.times).sum::<u32>(), 301);
-    assert_snapshot!(told(&report));
+    assert_snapshot!(report_text(&report));
 }
 
 #[test]

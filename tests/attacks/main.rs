@@ -11,7 +11,7 @@ use ligature_tests::{POLICY, SANDBOX};
 
 use crate::ring::{MINIMAL, VIRTUAL, case, next_login_works};
 
-/// What the host makes of an attack: failure, decision, refusals, calls.
+/// Runs an attack and returns the report: failure, decision, refusals, calls.
 fn attack(attack: &str) -> String {
     MINIMAL.fails(attack).to_snapshot()
 }

@@ -1,4 +1,4 @@
-//! Who attacks, and what.
+//! The attacking plugins, and the logins that they attack.
 
 use std::path::Path;
 use std::sync::LazyLock;

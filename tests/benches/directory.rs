@@ -1,4 +1,4 @@
-//! What a directory costs: `cargo bench -p ligature-tests --bench directory`
+//! The cost of directory calls: `cargo bench -p ligature-tests --bench directory`
 //! (or `make bench-directory`). SQLite with a million users on the disk of the
 //! target directory, PostgreSQL with 60,000; every link waits for the disk.
 //!

@@ -35,7 +35,7 @@ use ligature_host::directory::{Administration, DryRun, Memory, OpenMode, SqlDire
 use ligature_tests::{open_directory, open_pooled_directory};
 use test_servers::{Pgbouncer, Postgres};
 
-/// What a test is given, and what it leaves open until it ends.
+/// A directory for one test, and the folder that it needs until the test ends.
 pub(crate) struct Opened {
     /// The directory.
     pub(crate) directory: Arc<dyn Administration>,

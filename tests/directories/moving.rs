@@ -33,7 +33,7 @@ fn empty(implementation: &Implementation, folder: &Path) -> SqlDirectory {
     }
 }
 
-fn moved(from: &SqlDirectory, to: &SqlDirectory, file: &Path) -> Counts {
+fn move_directory(from: &SqlDirectory, to: &SqlDirectory, file: &Path) -> Counts {
     let mut out = std::fs::File::create(file).expect("a file");
     let written = export_dump(from, &mut out).expect("it is written");
     let read = DumpFile::open(file).expect("it is one").restore(to).expect("it is moved");
@@ -74,14 +74,14 @@ fn a_whole_directory_moves_there_and_back(implementation: &Implementation) {
     let folder = tempfile::tempdir().expect("a folder");
     let here = filled(folder.path());
     let there = empty(implementation, folder.path());
-    let counts = moved(&here, &there, &folder.path().join("there.ndjson"));
+    let counts = move_directory(&here, &there, &folder.path().join("there.ndjson"));
     assert_eq!(counts, Counts { users: 2, credentials: 1, entries: 1 });
     assert_eq!(users(&there), users(&here));
     assert_eq!(there.credential("auth0", "ada"), here.credential("auth0", "ada"));
 
     // Without the key it stays sealed; with it, the link is undone where it came back.
     let back = sqlite(folder.path(), "back.db", key());
-    moved(&there, &back, &folder.path().join("back.ndjson"));
+    move_directory(&there, &back, &folder.path().join("back.ndjson"));
     assert_eq!(users(&back), users(&here));
     let query = JournalQuery { limit: 9, ..JournalQuery::default() };
     let (before, after) = (here.journal(&query).unwrap(), back.journal(&query).unwrap());
@@ -92,9 +92,9 @@ fn a_whole_directory_moves_there_and_back(implementation: &Implementation) {
     back.undo(&undo).expect("it is undone");
     here.undo(&undo).expect("it is undone");
     assert_eq!(users(&back), users(&here));
-    // What was undone is so wherever it goes.
+    // An undone link stays undone in the other directory.
     let again = sqlite(folder.path(), "again.db", key());
-    assert_eq!(moved(&back, &again, &folder.path().join("again.ndjson")).entries, 2);
+    assert_eq!(move_directory(&back, &again, &folder.path().join("again.ndjson")).entries, 2);
     assert_eq!(again.journal(&query).unwrap(), back.journal(&query).unwrap());
     assert!(again.undo(&undo).is_err());
 }

@@ -22,7 +22,7 @@ const PAIRS: usize = 1_500;
 const WRITERS: usize = 4;
 const PICTURES: usize = 12;
 
-/// How often each identity stands in a picture, and how many users it shows.
+/// Counts how often each identity appears in a picture, and its users.
 fn picture(directory: &dyn Administration) -> (HashMap<String, usize>, usize) {
     let (mut identities, mut users) = (HashMap::new(), 0);
     directory

@@ -88,7 +88,7 @@ fn id(n: usize) -> String {
 }
 
 /// A user of this id; `kind` makes some differ.
-fn made(n: usize, kind: u8) -> User {
+fn build_user(n: usize, kind: u8) -> User {
     let logins = if kind & 1 == 0 { String::new() } else { format!(r#", "logins_count": {}"#, kind % 7) };
     let app = if kind & 2 == 0 {
         String::new()
@@ -218,7 +218,9 @@ type Entry = Option<EntryId>;
 fn apply(directory: &Arc<dyn Administration>, step: &Step, n: u64, links: &[[EntryId; 2]]) -> (Told, Entry) {
     let is_subject = links.first().is_none_or(|[subject, _]| directory.journal_entry(subject).is_ok());
     let answer = match step {
-        Step::Create(user, kind) => told(directory.create(made(*user, *kind)).map(|stored| stored.user)),
+        Step::Create(user, kind) => {
+            told(directory.create(build_user(*user, *kind)).map(|stored| stored.user))
+        }
         Step::Delete(user) => told(directory.delete(&id(*user))),
         Step::Patch(user, kind) => {
             let patch = MetadataPatch {

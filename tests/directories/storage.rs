@@ -1,5 +1,4 @@
-//! What becomes of links when the process is killed, and of databases that
-//! cannot be used.
+//! Links whose process is killed, and databases that cannot be used.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -17,14 +16,14 @@ use super::conformance::credentials::credential;
 use super::users::{InFewWords, ada, at, google, link, user};
 use super::{Implementation, Test};
 
-/// What both databases must do.
+/// Tests of both databases.
 pub(crate) const DURABLE: &[Test] = &[
     ("is_there_again_when_opened_again", is_there_again_when_opened_again),
     ("two_that_start_at_once_both_start", two_that_start_at_once_both_start),
     ("a_database_of_version_1_is_migrated", a_database_of_version_1_is_migrated),
 ];
 
-/// What is about a file.
+/// Tests of the file.
 pub(crate) const SQLITE: &[Test] = &[
     ("a_killed_process_leaves_links_whole_or_absent", a_killed_process_leaves_links_whole_or_absent),
     ("a_newer_database_is_refused", a_newer_database_is_refused),
@@ -376,7 +375,7 @@ fn what_fails_beside_others_does_not_undo_them(_: &Implementation) {
                     assert_eq!(made.expect("it is made").user.user_id, id);
                     let twice = directory.create(user(&format!(r#"{{"user_id": "{id}"}}"#))).unwrap_err();
                     assert_eq!(super::users::kind(&twice), "invalid");
-                    // Whoever is told of another's work finds it committed.
+                    // A thread that learns of another's work finds it committed.
                     directory.get(&id).expect("it is there");
                 }
             });
@@ -408,7 +407,7 @@ fn a_busy_database_is_waited_for(_: &Implementation) {
         connection.execute_batch("COMMIT").unwrap();
         made.join().expect("it ends").expect("the user is made");
     });
-    // What the model does, for the record.
+    // The model, for comparison.
     let model: Arc<dyn Administration> = Arc::new(Memory::new(&Ambient::system()));
     model.create(ada()).unwrap();
     assert_eq!(model.all(), directory.all());

@@ -81,7 +81,7 @@ pub(crate) fn unlink(primary: &str, provider: &str, user_id: &str) -> Unlink {
     }
 }
 
-/// What the calls of the suites look like on every directory.
+/// The calls of the suites, in few words, on every directory.
 pub(crate) trait InFewWords {
     fn user(&self, user_id: &str) -> User;
     fn all(&self) -> Vec<User>;

@@ -66,7 +66,7 @@ fn installed() -> Option<&'static Path> {
     SUITES.installed(&INSTALLED, "Chromium", packages)
 }
 
-/// How a suite is run.
+/// Builds the command that runs a suite.
 fn suite(folder: &Path, file: &str, tenant: &Tenant) -> Command {
     let mut suite = Command::new("node");
     suite

@@ -16,7 +16,7 @@ pub(crate) fn import(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> 
     place.run(&[&["users", "import", file], more].concat())
 }
 
-/// What an import prints that must go well.
+/// Imports a file, expects success, and returns the output.
 pub(crate) fn imported(place: &Place, file: &str, bytes: &[u8], more: &[&str]) -> String {
     let ran = import(place, file, bytes, more);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
@@ -32,7 +32,7 @@ pub(crate) fn gzipped(text: &str) -> Vec<u8> {
 pub(crate) const SAML: &str = r#"{"user_id":"samlp|acme|Ada@Acme.example","email":"Ada@Acme.example","email_verified":true,"identities":[{"provider":"samlp","user_id":"acme|Ada@Acme.example","connection":"acme","isSocial":false}]}"#;
 pub(crate) const GOOGLE: &str = r#"{"user_id":"google-oauth2|2","email":"Ada@Acme.example","identities":[{"provider":"google-oauth2","user_id":"2","connection":"google-oauth2","isSocial":true}]}"#;
 
-/// Whatever stands around the users, they are whom their ids say.
+/// Users are the same in every format of the file.
 #[test]
 fn exported_users_are_the_same_in_every_file() {
     let pretty = |json: &str| {

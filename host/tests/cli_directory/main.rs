@@ -77,14 +77,14 @@ impl Place {
         ran(self.command(arguments).output().expect("the program runs"))
     }
 
-    /// What a run prints that must go well.
+    /// Runs the program, expects success, and returns its output.
     fn good(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");
         ran.stdout
     }
 
-    /// The sentence of a run that must not.
+    /// Runs the program, expects this exit code, and returns its one line of error.
     fn bad(&self, arguments: &[&str], code: i32) -> String {
         let ran = self.run(arguments);
         assert_eq!(ran.code, Some(code), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
@@ -234,7 +234,7 @@ fn an_event_of_another_tenant_is_refused() {
     assert!(error.contains("belongs to the connection `google-oauth2`, not to `other`"), "{error}");
 }
 
-/// Whoever has the address that the directory's copy holds still is a stranger.
+/// The owner of an address that only the directory's stale copy holds is a stranger.
 #[test]
 fn a_login_is_never_linked_by_the_address_of_an_older_copy() {
     for (id, connection, strategy) in
@@ -437,7 +437,7 @@ fn a_password_is_never_repeated() {
     let place = Place::empty();
     for (url, code) in [
         ("mysql://root:hunter2@localhost/x", 2),
-        // What is written right and does not answer now.
+        // Correct URLs whose server does not answer now.
         ("postgres://u:hunter2@127.0.0.1:1/x", 1),
         ("postgres://u:hunter2@127.0.0.1:port/x", 2),
     ] {

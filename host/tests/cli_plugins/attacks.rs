@@ -90,7 +90,7 @@ fn inspected(limits: &str) -> (Option<i32>, String) {
     let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
         .args(["inspect", "bomb.wasm", "--limits", "limits.toml"])
         .current_dir(directory.path())
-        // Nobody has compiled it before.
+        // It has not been compiled before.
         .env("XDG_CACHE_HOME", directory.path())
         .output()
         .expect("the program runs");
@@ -136,7 +136,7 @@ fn a_file_that_is_too_large_is_not_read_whole() {
     );
 }
 
-/// Nobody writes to it: it would be waited for without end.
+/// No process writes to the pipe: reading it would not end.
 #[test]
 #[cfg(unix)]
 fn a_pipe_is_not_waited_for() {

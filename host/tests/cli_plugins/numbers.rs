@@ -28,7 +28,7 @@ impl Place {
         place
     }
 
-    /// What the program prints.
+    /// The output of the program.
     fn ligature(&self, arguments: &[&str]) -> String {
         let mut program = Command::new(env!("CARGO_BIN_EXE_ligature"));
         program.env("LIGATURE_DIRECTORY", "sqlite:users.db").current_dir(self.0.path());

@@ -1,4 +1,4 @@
-//! What would change a decision, as `run --explain` prints it.
+//! Changes of the settings that `run --explain` suggests.
 
 use insta::assert_snapshot;
 

@@ -14,7 +14,7 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace is there")
 }
 
-/// What a run of the program came to.
+/// The result of a run of the program.
 struct Ran {
     code: Option<i32>,
     stdout: String,

@@ -9,8 +9,8 @@ use insta::assert_snapshot;
 
 use crate::{ligature_in, workspace};
 
-/// What `policy check` says of a document.
-fn checked(text: &str) -> String {
+/// Returns the output of `policy check` for a document.
+fn check_policy(text: &str) -> String {
     let folder = tempfile::tempdir().expect("a temporary directory");
     fs::write(folder.path().join("p.json"), text).expect("a file is written");
     let ran = ligature_in(folder.path(), &["policy", "check", "p.json"]);
@@ -23,7 +23,7 @@ macro_rules! refused {
     ($($name:ident $text:literal)+) => {
         $(#[test]
         fn $name() {
-            assert_snapshot!(checked($text));
+            assert_snapshot!(check_policy($text));
         })+
     };
 }
@@ -58,7 +58,8 @@ const FAULTY: &str = "{\n  \"mode\": \"auto\",\n  \"prompts\": {\n    \"graze\":
 /// The words of every command, behind the file and the place.
 const WORDS: &str = "the policy: `prompts`: unknown field `graze`, expected one of `max`, `ask_again_after_days`, `grace`; did you mean `grace`?";
 
-/// What the program prints for these files and arguments, with the exit code 2.
+/// Returns the output of the program for these files and arguments, and expects
+/// exit code 2.
 fn refusal(files: &[(&str, &str)], arguments: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a temporary directory");
     fs::copy(workspace().join("tests/cases/S-01.json"), folder.path().join("case.json")).expect("a case");

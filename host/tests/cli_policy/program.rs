@@ -40,8 +40,7 @@ fn long_help_says_more_than_short_help() {
     }
 }
 
-/// What cannot be done now is 1, what was written wrong is 2, whatever the
-/// command.
+/// For every command, exit code 1 is a failure of the moment, 2 is wrong input.
 #[test]
 fn a_directory_that_cannot_be_reached_is_1_and_one_that_is_none_is_2() {
     let folder = tempfile::tempdir().expect("a temporary directory");
@@ -58,7 +57,7 @@ fn a_directory_that_cannot_be_reached_is_1_and_one_that_is_none_is_2() {
         &["undo", "299782e5-6dba-45a6-92b9-5667e90c1840"],
     ];
     for (directory, code) in [
-        // Nobody listens on port 1.
+        // No program listens on port 1.
         ("postgres://nobody@127.0.0.1:1/none", 1),
         ("sqlite:text.db", 2),
         ("sqlite:nowhere/users.db", 2),

@@ -7,8 +7,8 @@ use insta::assert_snapshot;
 
 use crate::ligature_in;
 
-/// What a command says of a file that holds this.
-fn told(arguments: &[&str], file: &str, text: &[u8]) -> String {
+/// Returns the error of a command for a file with this text.
+fn print_error(arguments: &[&str], file: &str, text: &[u8]) -> String {
     let folder = tempfile::tempdir().expect("a temporary directory");
     fs::write(folder.path().join(file), text).expect("a file is written");
     let ran = ligature_in(folder.path(), arguments);
@@ -17,10 +17,10 @@ fn told(arguments: &[&str], file: &str, text: &[u8]) -> String {
 }
 
 fn all(arguments: &[&str], file: &str, texts: &[&[u8]]) -> String {
-    texts.iter().map(|text| told(arguments, file, text)).collect::<Vec<_>>().join("\n")
+    texts.iter().map(|text| print_error(arguments, file, text)).collect::<Vec<_>>().join("\n")
 }
 
-/// What goes wrong with every JSON file.
+/// Faults of any JSON file.
 const FORMS: [&[u8]; 11] = [
     b"",
     b" \n",

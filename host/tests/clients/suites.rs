@@ -1,5 +1,5 @@
-//! What the suites of other programs share: a tenant to ask, the packages that
-//! they need, their end.
+//! Suites that other programs run: the tenant that they ask, the packages that
+//! they need, and their end.
 
 #[path = "../serving/mod.rs"]
 pub(crate) mod serving;
@@ -16,15 +16,15 @@ use serving::end;
 
 /// Suites that other programs run.
 pub(crate) struct Suites {
-    /// How `LIGATURE_REQUIRE` calls them.
+    /// Their name in `LIGATURE_REQUIRE`.
     pub(crate) requirement: &'static str,
     /// Their folder within `host/tests/`.
     pub(crate) sources: &'static str,
 }
 
 impl Suites {
-    /// The folder where the suites are run: copies of theirs beside the packages
-    /// that they need. `None`: said once why they are not run.
+    /// Returns the folder where the suites run: their copies beside the packages
+    /// that they need. `None`: the reason has been printed, once.
     pub(crate) fn installed(
         &self,
         once: &'static OnceLock<Option<PathBuf>>,
@@ -76,7 +76,7 @@ pub(crate) fn run_to_its_end(suite: &mut Command, output: &Path, tenant: &Tenant
     );
 }
 
-/// What `npm ci` installs from a lock, given the Node.js that the suites need.
+/// Installs the packages of a lock with `npm ci`, if Node.js is recent enough.
 pub(crate) fn npm_ci(folder: &Path, lock: &str) -> Result<(), String> {
     let node = output(Command::new("node").arg("--version"))?;
     let version: Vec<u32> = node.trim_start_matches('v').split('.').map_while(|n| n.parse().ok()).collect();
@@ -105,7 +105,7 @@ pub(crate) fn unless_stamped(
     fs::write(&stamp, pins).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 
-/// What a command prints; one line of its complaint if it fails.
+/// Returns the output of a command, or the first line of its error.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let ran = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;

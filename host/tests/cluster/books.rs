@@ -1,4 +1,4 @@
-//! What the directory holds in the end, held against what was told.
+//! Compares the final directory with the answers that users got.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -19,7 +19,7 @@ struct Books {
     owners: BTreeMap<Identity, String>,
     /// Primary and secondary of each link that stands.
     links: BTreeSet<(String, String)>,
-    /// Whose passwords there are.
+    /// The users that have passwords.
     passwords: BTreeSet<String>,
 }
 
@@ -63,7 +63,7 @@ impl Books {
         }
     }
 
-    /// What does not fit together.
+    /// The differences that were found.
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let mut owned = BTreeSet::new();

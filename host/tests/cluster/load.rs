@@ -30,14 +30,14 @@ pub(crate) struct Link {
     pub(crate) secondary: String,
 }
 
-/// What the users were told.
+/// The answers that the users got.
 #[derive(Default)]
 pub(crate) struct Told {
     pub(crate) asked: Vec<Asked>,
     /// The ids of those that signed up or were made.
     pub(crate) accounts: Vec<String>,
     pub(crate) links: Vec<Link>,
-    /// Whom a login with a linked account logged in, and whom it should have.
+    /// The subject of a login with a linked account, and the expected one.
     pub(crate) strangers: Vec<(String, String)>,
 }
 
@@ -75,7 +75,7 @@ impl Told {
     }
 }
 
-/// What the users of so many clients are told while something happens.
+/// Returns the answers to the users of this many clients while something happens.
 pub(crate) fn during(tenant: &Tenant, clients: usize, happens: impl FnOnce()) -> Told {
     // No two loads have a user in common.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -105,8 +105,8 @@ pub(crate) fn during(tenant: &Tenant, clients: usize, happens: impl FnOnce()) ->
     })
 }
 
-/// What the users are told who were linked before: so many clients log them all in
-/// again, with no pause.
+/// Logs all users that were linked before in again, with this many clients and no
+/// pause, and returns the answers.
 pub(crate) fn log_in_again(tenant: &Tenant, clients: usize, links: &[Link]) -> Told {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -153,7 +153,7 @@ impl Client<'_> {
         let Some(primary) = self.make(number) else { return };
         let secondary = format!("n{number}");
         let began = Instant::now();
-        // Whoever could not log in tries again.
+        // A user who could not log in tries again.
         let first = loop {
             if let Some(subject) = self.log_in(&secondary) {
                 break subject;

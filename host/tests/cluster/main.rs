@@ -39,9 +39,9 @@ use probe::Probe;
 use servers::Cluster;
 use tenants::Tenant;
 
-/// How long after a leader is there a request may still fail.
+/// The time after an election in which a request may still fail.
 const SETTLE: Duration = Duration::from_secs(3);
-/// How long the load goes on before and after.
+/// The time of the load before and after.
 const AROUND: Duration = Duration::from_secs(4);
 
 const POLICY: &str =
@@ -74,7 +74,7 @@ const SCENARIOS: [Scenario; 4] = [
 fn main() -> std::process::ExitCode {
     let mut args = Arguments::from_args();
     args.test_threads = Some(1);
-    // Whoever asks for names needs none of it.
+    // A listing of the tests needs no package.
     let packages = (!args.list).then(packages::prepare);
     let is_ready = !matches!(packages, Some(Err(_)));
     if let Some(Err(why)) = &packages {

@@ -1,5 +1,5 @@
-//! What the suite needs: PostgreSQL's and etcd's programs of the machine, and
-//! Patroni of PyPI, which is installed beside the build.
+//! Programs that the suite needs: PostgreSQL and etcd of the machine, and Patroni
+//! of PyPI, which is installed beside the build.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::suites::{output, unless_stamped};
 
 const PINS: &str = include_str!("requirements.txt");
 
-/// Where everything is.
+/// The places of the programs.
 #[derive(Clone)]
 pub(crate) struct Packages {
     /// The folder of `initdb` and `postgres`.
@@ -21,7 +21,7 @@ pub(crate) struct Packages {
     pub(crate) patroni: PathBuf,
 }
 
-/// Installs what is not installed. `Err`: why it cannot be.
+/// Installs missing packages. `Err`: why this is not possible.
 pub(crate) fn prepare() -> Result<Packages, String> {
     if !cfg!(target_os = "linux") {
         return Err("it ends its processes by what /proc says, which only Linux has".to_owned());

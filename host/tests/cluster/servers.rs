@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) struct Cluster {
     folder: TempDir,
     packages: Packages,
-    /// Whom the processes run as, if this one is root's.
+    /// The user that the processes run as, if this one runs as root.
     user: Option<String>,
     members: Vec<Member>,
     /// All but the servers, which Patroni starts.
@@ -91,7 +91,7 @@ impl Cluster {
         this
     }
 
-    /// Whatever names a file in it on its command line ends with the cluster.
+    /// Processes that name a file of this folder on their command line end with it.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

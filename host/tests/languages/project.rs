@@ -207,7 +207,7 @@ pub(crate) fn ligature(folder: &Path, arguments: &[&str]) -> (i32, String, Strin
     (ran.status.code().expect("an exit code"), text(&ran.stdout), text(&ran.stderr))
 }
 
-/// What a project depends on is built once, and not for every run of the tests.
+/// Keeps the build of a project's dependencies between runs of the tests.
 fn keep_target(kept: &Path, project: &Path) {
     fs::create_dir_all(kept).expect("a folder");
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! A running `ligature serve`, for the suites that ask one.
+//! A running `ligature serve`, for suites that send requests to one.
 
 #![allow(dead_code, reason = "each suite uses what it needs")]
 
@@ -15,29 +15,28 @@ use std::time::{Duration, Instant};
 /// A running `ligature serve`.
 pub(crate) struct Tenant {
     server: Child,
-    /// Its addresses, with a slash at the end.
+    /// The http origin, with a slash at the end.
     pub(crate) http: String,
-    /// The same.
+    /// The https origin, with a slash at the end.
     pub(crate) https: String,
-    /// Its own authority.
+    /// The file of its certificate authority.
     pub(crate) ca: PathBuf,
-    /// Where it keeps its keys.
+    /// The folder of its keys.
     pub(crate) state: PathBuf,
     log: PathBuf,
-    /// What it prints after the line that it is ready.
+    /// The output behind the line that says that it is ready.
     rest: Option<JoinHandle<String>>,
 }
 
 impl Tenant {
-    /// Starts one in a folder of its own, or again in the one of an earlier
-    /// start.
+    /// Starts a server in a folder, which an earlier one may have used.
     pub(crate) fn start(folder: &Path, config: &str, more: &[&str]) -> Self {
         fs::create_dir_all(folder).expect("a folder");
         let log = File::create(folder.join("log")).expect("a log");
         Self::logging_to(log, folder, config, more)
     }
 
-    /// The same, with another place for its log.
+    /// Starts a server that writes its log to this place.
     pub(crate) fn logging_to(place: impl Into<Stdio>, folder: &Path, config: &str, more: &[&str]) -> Self {
         fs::create_dir_all(folder).expect("a folder");
         let file = folder.join("tenant.toml");
@@ -47,7 +46,7 @@ impl Tenant {
         Self::spawned(command, place, folder)
     }
 
-    /// Starts what a command is, with its state in this folder.
+    /// Starts a command as a server with its state in this folder.
     pub(crate) fn spawned(mut command: Command, place: impl Into<Stdio>, folder: &Path) -> Self {
         let log = folder.join("log");
         for (name, _) in std::env::vars_os() {
@@ -115,7 +114,7 @@ impl Tenant {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The end of the log, of each line its beginning.
+    /// The last 30 lines of the log, each cut to 400 characters.
     pub(crate) fn last_words(&self) -> String {
         let log = self.log_by_now();
         let lines: Vec<&str> = log.lines().collect();
@@ -131,26 +130,25 @@ impl Tenant {
         stream.read_to_end(&mut Vec::new()).map(|_| ())
     }
 
-    /// Its process.
+    /// The id of its process.
     pub(crate) fn pid(&self) -> u32 {
         self.server.id()
     }
 
-    /// Sends it a signal. The standard library sends none but the one that
-    /// cannot be heard.
+    /// Sends a signal by name. The standard library can send only SIGKILL.
     pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("sh").args(["-c", "kill -$1 $0", &self.pid().to_string(), name]).status();
         assert!(kill.is_ok_and(|status| status.success()), "it is still running: {}", self.log());
     }
 
-    /// The same; all that it has logged.
+    /// Ends the server as [`Self::stop`] does, and returns its log.
     pub(crate) fn stop_logged(self) -> String {
         let log = self.log.clone();
         self.stop();
         fs::read_to_string(log).unwrap_or_default()
     }
 
-    /// Ends it as an operator does, and sees that it went well.
+    /// Ends the server with SIGTERM, and asserts that it ends well.
     pub(crate) fn stop(mut self) {
         self.signal("TERM");
         let status = end(&mut self.server, Duration::from_secs(30));
@@ -167,7 +165,8 @@ impl Drop for Tenant {
     }
 }
 
-/// How a process ended. `None`: it did not in time, and was killed.
+/// Waits for a process and returns its status. `None`: it did not end in time and
+/// was killed.
 pub(crate) fn end(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let until = Instant::now() + patience;
     while Instant::now() < until {

@@ -330,7 +330,7 @@ fn a_token_in_the_query() {
     }
     let form = Request::new("PATCH", ADA).form(&[("access_token", token.as_str())]);
     assert_eq!(attack.tenant.send(&form).status, 401);
-    // Of two headers, nobody knows which one others believe.
+    // Programs differ in which of two headers they believe.
     let two = Request::get(ADA).bearer("none").bearer(&token);
     assert_ne!(attack.tenant.send(&two).status, 200);
 }

@@ -1,4 +1,4 @@
-//! Whoever means harm: to a login, to the browser it runs in, to the server.
+//! Attacks on logins, on the browser that runs them, and on the server.
 
 mod browsers;
 mod connections;

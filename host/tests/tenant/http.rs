@@ -92,7 +92,7 @@ impl Response {
         self.header("location").unwrap_or_else(|| panic!("{}: {}", self.status, self.text())).to_owned()
     }
 
-    /// What a redirect says in its query or its fragment.
+    /// The parameters of a redirect, from its query or its fragment.
     pub(crate) fn answer(&self) -> BTreeMap<String, String> {
         let url = url::Url::parse(&self.location()).expect("an absolute address");
         let pairs =
@@ -140,12 +140,12 @@ pub(crate) fn send(address: &str, request: &Request) -> Response {
 /// Sends bytes. `None`: the tenant hung up without an answer.
 pub(crate) fn exchange(address: &str, bytes: &[u8]) -> Option<Response> {
     let mut stream = connect(address);
-    // Whoever is refused early may not be listened to until the end.
+    // The tenant may stop reading a request that it refuses early.
     let _ = stream.write_all(bytes);
     answer(&mut stream)
 }
 
-/// What comes until the tenant hangs up.
+/// Reads until the tenant closes the connection.
 pub(crate) fn answer(stream: &mut TcpStream) -> Option<Response> {
     let mut bytes = Vec::new();
     let mut part = [0; 16 << 10];

@@ -1,5 +1,5 @@
-//! What applications from before 2018 send: the requests of the documents that
-//! the project started from, in the order in which those send them.
+//! Requests of applications from before 2018: those of the documents that the
+//! project started from, in the order in which these send them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the plugin makes of logins, and what lasts of them.
+//! The plugin's decisions at logins, and what the tenant keeps of a login.
 
 mod endings;
 mod pages;
@@ -64,7 +64,7 @@ fn tokens(tenant: &Tenant, response: &Response) -> Value {
     redeem(tenant, "web", answer.get("code").unwrap_or_else(|| panic!("no code: {answer:?}"))).json()
 }
 
-/// Whom an answer with a code logs in.
+/// Returns the subject that an answer with a code logs in.
 fn subject(tenant: &Tenant, response: &Response) -> Value {
     claims(&tokens(tenant, response)["id_token"])["sub"].clone()
 }

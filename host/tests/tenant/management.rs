@@ -52,7 +52,7 @@ fn tenant(more: &str) -> Tenant {
     Tenant::with(&format!("{MACHINE}{more}"))
 }
 
-/// Whoever asks, with the machine's token.
+/// A caller with the machine's token.
 struct Machine<'a> {
     tenant: &'a Tenant,
     token: String,

@@ -1,5 +1,4 @@
-//! What link and unlink refuse, each as the request and the answer to it in
-//! `snapshots/`.
+//! Requests that link and unlink refuse, each with its answer in `snapshots/`.
 
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use crate::http::{Request, Response};
 use crate::tenants::{Tenant, by_id, database_user, shared, text, user};
 use crate::tokens::{Forger, access_claims, id_claims, with};
 
-/// Who is there: a case that changes somebody has them for itself.
+/// The users of the tenant. A case that changes a user has it for itself.
 fn tenant() -> Arc<Tenant> {
     shared("refusals", || {
         let mut users = String::new();
@@ -138,7 +137,7 @@ macro_rules! exchanges {
 const ADA: &str = "auth0%7Cada";
 
 exchanges! {
-    // Who calls.
+    // The caller.
     link_without_a_token = |it| post(ADA, &by_id("google-oauth2", "of-ada"));
     link_with_another_scheme = |it| post(ADA, &by_id("google-oauth2", "of-ada")).header("authorization", "Basic YTpi");
     link_with_an_empty_token = |it| post(ADA, &by_id("google-oauth2", "of-ada")).header("authorization", "Bearer");
@@ -225,7 +224,7 @@ exchanges! {
     link_of_an_unknown_connection = |it| { let token = it.client(); post(ADA, &json!({ "provider": "google-oauth2", "user_id": "of-ada", "connection_id": "con_ZZZZZZZZZZZZZZZZ" })).bearer(&token) };
     link_of_another_providers_connection = |it| { let token = it.client(); post(ADA, &json!({ "provider": "google-oauth2", "user_id": "of-ada", "connection_id": "con_AAAAAAAAAAAAAAAA" })).bearer(&token) };
 
-    // What is linked already, or not there.
+    // Identities that are linked already, or do not exist.
     link_to_itself = |it| { let token = it.client(); post(ADA, &by_id("auth0", "ada")).bearer(&token) };
     link_to_itself_by_its_whole_id = |it| { let token = it.client(); post(ADA, &by_id("auth0", "auth0|ada")).bearer(&token) };
     link_to_itself_by_proof = |it| {
@@ -323,7 +322,7 @@ exchanges! {
         post("auth0%7Cgrace", &json!({ "link_with": proof })).bearer(&token)
     };
 
-    // What is taken.
+    // Requests that are accepted.
     link_by_proof = |it| {
         let tokens = it.tenant.password_tokens("web", "json@example.com", "openid update:current_user_identities");
         let token = it.known(text(&tokens["access_token"]), "token of auth0|json: update:current_user_identities");

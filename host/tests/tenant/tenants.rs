@@ -100,12 +100,12 @@ impl Tenant {
         Browser::at(self.http())
     }
 
-    /// What the log says, a line each.
+    /// The log, one value a line.
     pub(crate) fn log(&self) -> Vec<Value> {
         self.running.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// What it says of this kind.
+    /// The lines of the log that are of this kind.
     pub(crate) fn log_of(&self, target: &str) -> Vec<Value> {
         self.log().into_iter().filter(|line| line["target"] == target).collect()
     }
@@ -167,7 +167,7 @@ pub(crate) fn secret_of(client: &str) -> Option<&'static str> {
     }
 }
 
-/// What a token says.
+/// The claims of a token.
 pub(crate) fn claims(token: &Value) -> Value {
     let token = text(token);
     let claims = token.split('.').nth(1).expect("three parts");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::http::Request;
 use crate::tenants::{Tenant, text};
 
-/// Whoever has the tenant's signing key.
+/// A holder of the tenant's signing key.
 pub(crate) struct Forger {
     pair: KeyPair,
     /// The key's id.
@@ -100,7 +100,7 @@ pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// What the tenant itself would say of a client's access token.
+/// The claims that the tenant itself puts into a client's access token.
 pub(crate) fn access_claims(tenant: &Tenant) -> Value {
     json!({
         "iss": tenant.http(), "sub": "web@clients", "aud": tenant.audience(), "azp": "web",
@@ -108,7 +108,7 @@ pub(crate) fn access_claims(tenant: &Tenant) -> Value {
     })
 }
 
-/// What it would say in an ID token for the web application.
+/// The claims that it puts into an ID token for the web application.
 pub(crate) fn id_claims(tenant: &Tenant, user_id: &str) -> Value {
     json!({ "iss": tenant.http(), "sub": user_id, "aud": "web", "iat": now(), "exp": now() + 3600 })
 }

@@ -23,7 +23,7 @@ pub(crate) const THREADS: usize = 2;
 /// Connections of all threads.
 pub(crate) const CONNECTIONS: usize = 16;
 
-/// What one connection asks.
+/// The requests of one connection.
 pub(crate) trait Talk: Send {
     /// Writes the next request.
     fn ask(&mut self, request: &mut Vec<u8>);
@@ -175,7 +175,7 @@ pub(crate) struct Load<'a> {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// How far things are.
+/// The counters at one moment.
 #[derive(Clone, Copy)]
 struct Sample {
     at: Instant,
@@ -185,7 +185,7 @@ struct Sample {
     server_cpu: f64,
 }
 
-/// What happened between two samples.
+/// The difference between two samples.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
     /// Things done a second.

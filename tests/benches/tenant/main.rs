@@ -1,5 +1,4 @@
-//! What the local tenant does under load: `make bench-tenant`. The program runs
-//! as it is, with a million users in SQLite on the disk of the target
+//! The local tenant under load: `make bench-tenant`. The program runs unchanged, with a million users in SQLite on the disk of the target
 //! directory; this process asks it over loopback, by plain http but for one
 //! figure, and tells what that costs itself: both share the machine's cores.
 //!
@@ -166,12 +165,22 @@ fn starts(place: &Path, which: &str, directory: Option<&Path>) {
         took
     };
     let first = start();
-    told(&format!("first start, {which}"), "-", &format!("{first:.1} ms"), "makes keys, compiles the plugin");
+    print_figure(
+        &format!("first start, {which}"),
+        "-",
+        &format!("{first:.1} ms"),
+        "makes keys, compiles the plugin",
+    );
     let mut took: Vec<f64> = (0..STARTS).map(|_| start()).collect();
     took.sort_by(f64::total_cmp);
     let (least, most) = (took[0], took[STARTS - 1]);
     let spread = format!("{least:.1} to {most:.1} ms, {STARTS} starts; {}", load_average());
-    told(&format!("start to first answer, {which}"), "<= 50 ms", &format!("{:.1} ms", median(took)), &spread);
+    print_figure(
+        &format!("start to first answer, {which}"),
+        "<= 50 ms",
+        &format!("{:.1} ms", median(took)),
+        &spread,
+    );
 }
 
 fn idle(place: &Path, which: &str, directory: Option<&Path>) {
@@ -182,7 +191,7 @@ fn idle(place: &Path, which: &str, directory: Option<&Path>) {
     std::thread::sleep(Duration::from_secs(2));
     let (resident, share) = server.memory_mb();
     let share = format!("its share of pages (PSS) {share:.1} MB");
-    told(&format!("idle memory, {which}"), "<= 40 MB", &format!("{resident:.1} MB"), &share);
+    print_figure(&format!("idle memory, {which}"), "<= 40 MB", &format!("{resident:.1} MB"), &share);
     server.stop();
 }
 
@@ -198,7 +207,7 @@ fn rates(figure: &str, asked: &str, windows: Vec<Window>) {
         all.join(" "),
         load_average()
     );
-    told(figure, asked, &format!("{:.0}/s", of(|it| it.rate)), &costs);
+    print_figure(figure, asked, &format!("{:.0}/s", of(|it| it.rate)), &costs);
 }
 
 fn long_run(place: &Path, directory: &Path, users: usize) {
@@ -215,7 +224,7 @@ fn long_run(place: &Path, directory: &Path, users: usize) {
     let mix = |n| -> Box<dyn Talk> {
         Box::new(Mix { by_email: ByEmail::new(&http, &token, users), others: others.clone(), n })
     };
-    // What only a process's first requests cost.
+    // The cost of a process's first requests only.
     Load::start(&server, false, mix).until(10_000);
     let tenths = Load::start(&server, false, mix).tenths(LONG_RUN);
     let (first, first_mb) = tenths[0];
@@ -229,13 +238,13 @@ fn long_run(place: &Path, directory: &Path, users: usize) {
         last.own_us,
         load_average()
     );
-    told("long run, last tenth to first", ">= 95 %", &share, &spread);
+    print_figure("long run, last tenth to first", ">= 95 %", &share, &spread);
     let grown = format!("{first_mb:.1} MB after the first tenth");
-    told("long run, memory at its end", "-", &format!("{last_mb:.1} MB"), &grown);
+    print_figure("long run, memory at its end", "-", &format!("{last_mb:.1} MB"), &grown);
     server.stop();
 }
 
-fn told(figure: &str, asked: &str, measured: &str, more: &str) {
+fn print_figure(figure: &str, asked: &str, measured: &str, more: &str) {
     println!("{figure:<52} {asked:>20} {measured:>12}   {more}");
 }
 
@@ -244,7 +253,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Of the last minute, this bench included.
+/// The load average of the last minute, this bench included.
 fn load_average() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     format!("load average {}", load.split(' ').next().unwrap_or("unknown"))

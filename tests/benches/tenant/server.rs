@@ -12,7 +12,7 @@ use crate::load::Line;
 /// Says which program is measured.
 const PROGRAM: &str = "LIGATURE_BENCH_PROGRAM";
 
-/// What the plugin is to do where there is a configuration.
+/// The policy of a tenant that has a configuration.
 const POLICY: &str = r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#;
 
 /// The program, without what the environment would tell it.
@@ -96,8 +96,8 @@ impl Server {
         cpu(&self.child.id().to_string())
     }
 
-    /// What it holds in memory, in MB: all of it, and its share where others
-    /// hold the same.
+    /// The memory of the process in MB: resident set size, and proportional set
+    /// size, which divides shared pages.
     pub(crate) fn memory_mb(&self) -> (f64, f64) {
         let id = self.child.id();
         (kib(id, "status", "VmRSS:") * 1.024e-3, kib(id, "smaps_rollup", "Pss:") * 1.024e-3)

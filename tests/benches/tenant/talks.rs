@@ -1,4 +1,4 @@
-//! What the load asks of a tenant.
+//! The requests that the load sends to a tenant.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -148,7 +148,7 @@ impl Talk for ByPassword {
 pub(crate) struct NewUsers {
     pub(crate) requests: Requests,
     pub(crate) token: String,
-    /// Who is next, of all connections.
+    /// The next user, counted over all connections.
     pub(crate) next: Arc<AtomicUsize>,
 }
 

@@ -13,7 +13,7 @@ pub struct Bridge {
     pub guard: Guard,
     /// The login's time.
     pub now: Timestamp,
-    /// How many look-ups and links were asked for.
+    /// The number of look-ups and links that were asked for.
     pub calls: usize,
     /// The links that were asked for.
     pub links: Vec<model::LinkRequest>,

@@ -36,7 +36,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_password_is_imported_once
 };
 
-/// What is about a dry run over what is there.
+/// Tests of a dry run over a directory with users.
 pub(crate) const DRY_RUN: &[Test] = tests! {
     a_dry_run_changes_no_password
 };
@@ -486,7 +486,7 @@ fn a_password_is_imported_once(implementation: &Implementation) {
     // A password that is there is newer than that of the line.
     assert_eq!(import(ada(), "$second", true), Imported::Same);
     assert_eq!(kept("1").as_deref(), Some("$first"));
-    // Nobody gets a password for an address that somebody else has.
+    // No user gets a password for an address that another user has.
     let other = user(r#"{"user_id": "auth0|2", "email": "Ada@example.com"}"#);
     assert!(matches!(import(other, "$other", false), Imported::Refused(Refusal::LoginTaken { .. })));
     assert!(directory.get("auth0|2").is_err());

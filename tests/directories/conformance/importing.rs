@@ -69,7 +69,7 @@ fn a_strict_import_ends_at_the_first_bad_user(implementation: &Implementation) {
     assert_eq!(opened.directory.import_progress("file"), Ok(1));
 }
 
-/// What came in yesterday knows nothing of today's links.
+/// An export of yesterday holds none of today's links.
 fn an_import_of_yesterday_does_not_lose_what_was_linked_today(implementation: &Implementation) {
     let opened = with(implementation, [ada(), google()]);
     let directory = &opened.directory;

@@ -49,7 +49,7 @@ pub(crate) fn attack(name: &str, event: &LoginEvent) -> Option<Result<Outcome, A
     Some(Ok(answer))
 }
 
-/// What came of a link that is as it should be but for one thing.
+/// Asks for a link with one fault, and returns the host's answer.
 fn linked(name: &str, event: &LoginEvent) -> Option<String> {
     let plain = || request("auth0|verified", &event.user.user_id);
     let with_reasons = |reasons: Vec<Reason>| LinkRequest { reasons, ..plain() };
@@ -86,7 +86,7 @@ fn linked(name: &str, event: &LoginEvent) -> Option<String> {
     Some(words(Some(&accounts::link(&request))))
 }
 
-/// What came of many calls.
+/// The outcome of many calls.
 fn called(name: &str, event: &LoginEvent) -> Option<String> {
     let megabyte = |number: u32| format!("{number}{}", "x".repeat(1_000_000));
     match name {

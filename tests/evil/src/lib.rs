@@ -134,7 +134,7 @@ fn attack(event: &LoginEvent) -> Result<Outcome, ApiError> {
     Ok(outcome(Decision::Proceed, &told))
 }
 
-/// What needs more of WASI.
+/// Attacks that need more of WASI.
 #[cfg(feature = "worldly")]
 mod worldly {
     use std::time::{Duration, Instant};
@@ -197,36 +197,36 @@ fn link(primary: &str, secondary: &str) -> Result<(), ApiError> {
 
 fn words<T: Told>(answer: Option<&Result<T, ApiError>>) -> String {
     match answer {
-        Some(Ok(told)) => told.told(),
+        Some(Ok(told)) => told.as_text(),
         Some(Err(error)) => format!("{error:?}"),
         None => "nothing".to_owned(),
     }
 }
 
 trait Told {
-    fn told(&self) -> String;
+    fn as_text(&self) -> String;
 }
 
 impl Told for Vec<User> {
-    fn told(&self) -> String {
+    fn as_text(&self) -> String {
         format!("{} users", self.len())
     }
 }
 
 impl Told for User {
-    fn told(&self) -> String {
+    fn as_text(&self) -> String {
         self.user_id.clone()
     }
 }
 
 impl Told for String {
-    fn told(&self) -> String {
+    fn as_text(&self) -> String {
         self.clone()
     }
 }
 
 impl Told for () {
-    fn told(&self) -> String {
+    fn as_text(&self) -> String {
         "linked".to_owned()
     }
 }

@@ -11,8 +11,8 @@ use super::{LogLevel, outcome, own_address, request};
 const HOSTILE: &str =
     "\u{1b}]52;c;ZXZpbA==\u{7}\n\r\u{1b}[2J\u{9d}0;evil\u{9c}\u{7f}\u{202e}\u{200b}\u{e0041}";
 
-/// What of it an outcome may hold: no control character, which would make the
-/// answer an invalid one.
+/// Removes control characters from a text, which would make the answer
+/// invalid.
 const MARKS: &str = "\u{202e}\u{200b}\u{e0041}";
 
 /// The attacks of this file.

@@ -21,7 +21,7 @@ ligature_policy::export!(Probe);
 pub struct ProbeSettings {
     /// The calls, in order.
     pub calls: Vec<Call>,
-    /// What becomes of the login.
+    /// The decision to answer with.
     pub decision: Answer,
     /// The users that the first reason names.
     pub about: Vec<String>,
@@ -92,7 +92,7 @@ impl Policy for Probe {
         let mut reasons = vec![reason("PROBED", "The calls were made.".to_owned())];
         reasons[0].subject.clone_from(&settings.about);
         for call in &settings.calls {
-            match made(call, host) {
+            match make_call(call, host) {
                 Ok(told) => reasons.push(reason("ANSWERED", told)),
                 Err(error) if settings.gives_up => return Err(error),
                 Err(error) => reasons.push(reason("NOT_ANSWERED", format!("{error:?}"))),
@@ -102,7 +102,7 @@ impl Policy for Probe {
     }
 }
 
-fn made(call: &Call, host: &mut impl Host) -> Result<String, ApiError> {
+fn make_call(call: &Call, host: &mut impl Host) -> Result<String, ApiError> {
     Ok(match call {
         Call::Find(email) => {
             let found: Vec<User> = host.find_by_email(email)?;

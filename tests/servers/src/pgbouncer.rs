@@ -1,4 +1,4 @@
-//! pgbouncer before a private PostgreSQL server, started from the machine's
+//! pgbouncer in front of a private PostgreSQL server, started from the machine's
 //! program and ended with the suite.
 
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use crate::postgres::{NoServer, Postgres, ordinary_user, run_as};
 
 /// A pooler, and a database of its own for every test.
 pub struct Pgbouncer {
-    /// What it is in front of.
+    /// The PostgreSQL server behind the pooler.
     pub server: Arc<Postgres>,
     pooler: Child,
     port: u16,
@@ -19,8 +19,8 @@ pub struct Pgbouncer {
 }
 
 impl Pgbouncer {
-    /// In front of a server, with this `pool_mode`. `Err` says in one line why
-    /// there is none.
+    /// Starts a pooler in front of a server, in this `pool_mode`. `Err` says in one
+    /// line why there is none.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Pgbouncer {
              unix_socket_dir =\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 16\n\
              max_client_conn = 400\nserver_idle_timeout = 1\n{}",
             socket.display(),
-            // From that version on, it can prepare statements anew by itself.
+            // From version 1.21 on, pgbouncer can track prepared statements.
             if version(&program) < [1, 21] { "" } else { "max_prepared_statements = 0\n" },
         );
         let file = folder.path().join("pgbouncer.ini");
@@ -82,7 +82,7 @@ impl Drop for Pgbouncer {
     }
 }
 
-/// On the PATH, or where Debian puts it.
+/// Returns the program: one of `PATH`, or where Debian installs it.
 fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([Path::new("/usr/sbin").to_owned()]);

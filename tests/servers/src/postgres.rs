@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// A server, and a schema of its own for every test.
 pub struct Postgres {
     url: String,
-    /// None if the server is somebody else's.
+    /// None for the server of `DATABASE_URL`.
     private: Option<Private>,
     schemas: AtomicU32,
 }
@@ -28,11 +28,13 @@ struct Private {
 pub struct NoServer(pub String);
 
 impl Postgres {
-    /// The server. `Err` says in one line why there is none.
+    /// Starts a server, or takes that of `DATABASE_URL`. `Err` says in one line why
+    /// there is none.
     ///
     /// # Errors
     ///
-    /// When the machine has no binaries, and nothing says that it must.
+    /// When the machine has no binaries and `LIGATURE_REQUIRE` does not name
+    /// `postgres`.
     ///
     /// # Panics
     ///
@@ -42,7 +44,7 @@ impl Postgres {
         Self::start_as(false)
     }
 
-    /// The same, for a bench: a private server waits for the disk.
+    /// Starts a server for a bench: a private one waits for the disk.
     ///
     /// # Errors
     ///
@@ -58,7 +60,7 @@ impl Postgres {
         Self::private(durable)
     }
 
-    /// A server that a test may stop and start again. It is never that of
+    /// Starts a server that a test may stop and start again, never that of
     /// `DATABASE_URL`.
     ///
     /// # Errors
@@ -68,7 +70,7 @@ impl Postgres {
         Self::private(false)
     }
 
-    /// A cluster in a temporary folder, that listens on a socket in it only.
+    /// Starts a cluster in a temporary folder, which listens on a socket there only.
     fn private(durable: bool) -> Result<Self, NoServer> {
         let Some(binaries) = binaries() else {
             let why = "PostgreSQL: neither DATABASE_URL nor initdb and postgres on this machine; its suite was skipped";
@@ -96,7 +98,7 @@ impl Postgres {
         Ok(this)
     }
 
-    /// Ends a private server as its operator does: sessions are cut.
+    /// Ends a private server as an operator does, which cuts its sessions.
     ///
     /// # Panics
     ///
@@ -142,7 +144,7 @@ impl Postgres {
         }
     }
 
-    /// The URL of a schema of its own, empty.
+    /// Creates an empty schema and returns its URL.
     ///
     /// # Panics
     ///
@@ -163,7 +165,7 @@ impl Postgres {
         self.private.as_ref().map(|private| private.folder.path())
     }
 
-    /// The name of a database of its own, empty.
+    /// Creates an empty database and returns its name.
     ///
     /// # Panics
     ///
@@ -190,8 +192,8 @@ impl Drop for Postgres {
     }
 }
 
-/// A program in a folder. A server refuses to run as root; as another user, it
-/// ends with the thread that starts it.
+/// Prepares a program in a folder. A server refuses to run as root; as another
+/// user, it ends with the thread that starts it.
 pub(crate) fn run_as(user: Option<&str>, program: &Path, folder: &Path) -> Command {
     let mut command = match user {
         Some(user) => {

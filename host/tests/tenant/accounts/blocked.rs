@@ -1,4 +1,4 @@
-//! Whoever is blocked is blocked everywhere.
+//! A blocked user is refused at every endpoint.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Whoever guesses passwords and codes.
+//! Guessing of passwords and codes.
 
 use std::io::Write;
 

@@ -114,7 +114,7 @@ fn a_deletion_ends_what_every_identity_has() {
     let mut before = logins(&tenant);
     let gone = super::administration(&tenant, Request::new("DELETE", path("auth0|ada")));
     assert_eq!(gone.status, 204);
-    // Whoever logs in with Google again is a user of its own.
+    // Another login with Google is a user of its own.
     by_google(&mut tenant.browser(), "1080", &[]);
     assert_ended(&tenant, &mut before);
 }
@@ -288,7 +288,7 @@ fn a_token_of_the_same_second_is_told_apart() {
     }
 }
 
-/// Whoever had the second account has tokens of the first one, by it.
+/// The owner of the second account got tokens of the first one by it.
 fn a_token_of_an_identity_that_left_opens_nothing() {
     let tenant = two();
     assert_eq!(as_ada(&tenant, "POST", "", Some(&proof(&tenant, "two@example.com"))).status, 201);
@@ -364,7 +364,7 @@ fn tokens_that_were_issued_to_the_primary_stay_good() {
     assert_eq!(as_ada(&tenant, "POST", "", Some(&proof(&tenant, "two@example.com"))).status, 201);
     let after = log_in(&tenant, "two@example.com", PASSWORD).json();
     assert_eq!(refreshed(&tenant, &before["refresh_token"]).json()["error"], "invalid_grant");
-    // Whatever else is linked to the primary.
+    // Other identities of the primary stay.
     let other = json!({ "connection": DATABASE, "email": "x@example.com", "password": PASSWORD });
     let other = super::administration(&tenant, Request::post("/api/v2/users").json(&other)).json();
     link(&tenant, "auth0|ada", &by_id("auth0", &text(&other["user_id"]).replace("auth0|", "")));

@@ -72,7 +72,7 @@ impl Attack {
         assert_eq!(response.status, 400, "{name}, as link_with: {}", response.text());
         assert_eq!(response.json()["errorCode"], "invalid_link_with", "{name}");
         let why = self.told_since(before);
-        // What is wrong with it, where it is not the tenant's own, comes first.
+        // The fault of a token that is not the tenant's own comes first.
         assert_eq!(
             why.last().map(String::as_str),
             Some("a link_with token was refused"),
@@ -81,7 +81,7 @@ impl Attack {
         self.is_kept_quiet(name, token);
     }
 
-    /// What the audit log says since it was so long.
+    /// Returns the messages of the audit log behind this many bytes of the log.
     fn told_since(&self, length: usize) -> Vec<String> {
         let log = self.tenant.running.log();
         let lines = log[length..].lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));

@@ -129,7 +129,7 @@ fn a_form_of_another_site() {
         assert_eq!(browser.submit("/u/login", &fields).status, 400, "{state:?}");
         assert_eq!(browser.get(&format!("/u/login?state={state}")).status, 400, "{state:?}");
     }
-    // What was used.
+    // A form that was sent already.
     assert_eq!(browser.submit("/u/login", &fields).status, 400);
 }
 
@@ -193,7 +193,7 @@ fn forged_cookies() {
     ] {
         assert!(!is_logged_in(&forged), "{forged:?}");
     }
-    // Of the session, tokens tell another name than the cookie has.
+    // The log names no session as its cookie does.
     assert!(!tenant.running.log().contains(name));
 }
 
@@ -240,7 +240,7 @@ fn foreign_hosts() {
     let port = crate::http::exchange(address, b"GET /dev/outbox HTTP/1.0\r\n\r\n").expect("an answer");
     assert_eq!(port.status, 421, "without a Host");
     assert_eq!(send(address, &Request::get(format!("{address}healthz"))).status, 200);
-    // What others are told of where to go, they are not told by a header.
+    // No header chooses the addresses in an answer.
     let forwarded = Request::get("/.well-known/openid-configuration")
         .header("x-forwarded-host", "evil.test")
         .header("forwarded", "host=evil.test");

@@ -36,7 +36,7 @@ fn assert_invalid_grant(response: &Response) {
     assert_eq!((response.status, &response.json()["error"]), (403, &Value::from("invalid_grant")));
 }
 
-/// Whoever used it first may be the thief: what came of it ends, too.
+/// The first use may have been the thief's: its tokens end, too.
 fn a_code_that_comes_twice() {
     let tenant = tenant();
     let code = code(&tenant, &[]);
@@ -79,7 +79,7 @@ fn a_code_without_its_verifier() {
     // A verifier where none was promised: the request was not this client's.
     assert_invalid_grant(&with_verifier(&code(&tenant, &[]), VERIFIER));
     assert_eq!(with_verifier(&code(&tenant, &pkce), VERIFIER).status, 200);
-    // What would make the verifier worthless is not taken at all.
+    // A method that makes the verifier worthless is refused.
     for with in [
         vec![("code_challenge", CHALLENGE), ("code_challenge_method", "plain")],
         vec![("code_challenge", CHALLENGE)],

@@ -122,7 +122,7 @@ fn a_pipe_that_nobody_reads() {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let reading = std::thread::spawn({
         let lines = lines.clone();
-        move || read(reader, &lines)
+        move || read_lines(reader, &lines)
     });
     let is_told = || lines.lock().expect("lines").iter().any(|line: &Value| line["target"] == "log");
     let until = Instant::now() + Duration::from_mins(1);
@@ -153,7 +153,7 @@ fn a_pipe_that_nobody_reads() {
     goes_on(serving::Tenant::logging_to(writer, folder.path(), &two_users(), &[]));
 }
 
-fn read(reader: PipeReader, lines: &Mutex<Vec<Value>>) {
+fn read_lines(reader: PipeReader, lines: &Mutex<Vec<Value>>) {
     for line in BufReader::new(reader).lines() {
         let line = line.expect("text");
         let line = serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"));

@@ -41,7 +41,7 @@ fn refused(browser: &mut Browser, target: &str) -> (String, String) {
     (answer["error"].clone(), answer["error_description"].clone())
 }
 
-fn told(tenant: &Tenant, why: &str) -> bool {
+fn is_logged(tenant: &Tenant, why: &str) -> bool {
     let is_it = |line: &Value| {
         line["message"] == "a link that an application asked for was refused"
             && line["client"] == "web"
@@ -80,7 +80,7 @@ fn a_request_without_what_it_needs() {
         let target = request(scope, &hint, "google-oauth2", &with);
         let (error, description) = refused(&mut browser, &target);
         assert_eq!((error.as_str(), description.as_str()), ("invalid_request", words));
-        assert!(told(&tenant, words), "{words}");
+        assert!(is_logged(&tenant, words), "{words}");
     }
     // Other scopes are not these.
     for scope in ["openid LINK_ACCOUNT", "openid link_accounts", "openid xlink_account"] {
@@ -133,7 +133,7 @@ fn a_hint_that_is_no_id_token_of_this_client() {
             let (error, description) = refused(&mut browser, &target);
             assert_eq!((error.as_str(), description.as_str()), ("invalid_request", words), "{name}");
         }
-        assert!(told(&tenant, words), "{name}");
+        assert!(is_logged(&tenant, words), "{name}");
     }
     assert!(!tenant.running.log().contains(&hint), "a token in the log");
 }
@@ -146,7 +146,7 @@ fn a_hint_that_has_expired() {
     let (error, description) = refused(&mut browser, &request("link_account", &hint, "google-oauth2", &[]));
     let words = "id_token_hint: it has expired; log in again";
     assert_eq!((error.as_str(), description.as_str()), ("login_required", words));
-    assert!(told(&tenant, words));
+    assert!(is_logged(&tenant, words));
 }
 
 fn a_login_without_a_page() {
@@ -207,7 +207,7 @@ fn the_scopes_at_the_token_endpoint() {
         assert_eq!((response.status, &response.json()["error"]), (400, &json!("invalid_request")));
         let words = text(&response.json()["error_description"]);
         assert!(words.ends_with("is for /authorize and its login page"), "{words}");
-        assert!(told(&tenant, &words));
+        assert!(is_logged(&tenant, &words));
     }
 }
 

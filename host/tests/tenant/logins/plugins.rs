@@ -108,7 +108,7 @@ fn a_suggestion_is_proved() {
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada", "google-oauth2|1080"]);
 }
 
-/// Whoever has logged in has proved nothing of it.
+/// A login proves nothing about the other account.
 fn a_suggestion_says_nothing_of_the_other_account() {
     let policy = File::with(r#"{"mode": "suggest", "trusted_connections": ["google-oauth2"]}"#);
     let page = |users: &str| {

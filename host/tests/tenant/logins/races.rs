@@ -167,7 +167,7 @@ fn by_grant_and_form(tenant: &Tenant, pairs: std::ops::Range<usize>) {
     }
 }
 
-/// Whatever is to become of logins at which something fails: nothing does.
+/// No login fails, whatever the policy says about failures.
 fn both_are_the_primary(directory: impl Fn() -> Option<String>) {
     for (on_error, on_failure) in [("login_without_link", "proceed"), ("deny", "deny")] {
         let policy =

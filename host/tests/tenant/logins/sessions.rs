@@ -1,4 +1,4 @@
-//! What lasts: sessions, keys, users.
+//! Sessions, keys and users that outlast a login.
 
 use serde_json::json;
 
@@ -84,7 +84,7 @@ fn a_logout_ends_it() {
         let copy = browser.clone();
         browser.get(logout);
         assert!(!browser.cookies.contains_key("ligature-session"), "{logout}");
-        // Whoever kept the cookie is out as well.
+        // A copy of the cookie is worthless as well.
         for mut browser in [browser, copy] {
             assert_eq!(error(&browser.get(&authorize(&[("prompt", "none")]))), "login_required", "{logout}");
         }
@@ -115,7 +115,7 @@ fn keys_are_rotated() {
     let new = tenant.client_token("web");
     assert!(is_taken(&tenant, &old) && is_taken(&tenant, &new));
 
-    // Of three keys, the oldest is forgotten.
+    // The oldest of three keys is forgotten.
     assert_eq!(rotate(&new).status, 201);
     assert_eq!((kids(&tenant).len(), &kids(&tenant)[1]), (2, &second[0]));
     assert!(!is_taken(&tenant, &old) && is_taken(&tenant, &new));

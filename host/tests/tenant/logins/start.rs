@@ -77,7 +77,7 @@ fn a_start_page_says_what_is_here() {
     assert_eq!(tenant.send(&Request::new("HEAD", "/")).status, 200);
 }
 
-/// Whoever opens it has proved nothing.
+/// Opening the page proves nothing.
 fn a_start_page_shows_users_that_others_named() {
     let script = format!("<script>alert(1)</script>{}", "x".repeat(40));
     let users = [
@@ -282,8 +282,8 @@ fn the_template_and_the_example_directory_do_not_collide() {
         let warnings: Vec<_> = tenant.log().into_iter().filter(|line| line["level"] == "WARN").collect();
         assert!(warnings.is_empty(), "{warnings:?}");
 
-        // Whoever puts it off is asked again by the policy that --init writes, as
-        // they are trying it out.
+        // A user who postpones the link is asked again under the policy that --init
+        // writes, which is for trying things out.
         if policy.starts_with(&*folder.path().to_string_lossy()) {
             let mut browser = tenant.browser();
             let state = begin(&mut browser);

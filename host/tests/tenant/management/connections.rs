@@ -15,7 +15,7 @@ crate::tests![
     connections_need_their_scopes,
 ];
 
-fn made(machine: &Machine<'_>, body: &Value) -> Value {
+fn create_connection(machine: &Machine<'_>, body: &Value) -> Value {
     let response = machine.ask("POST", "connections", body);
     assert_eq!(response.status, 201, "{}", response.text());
     response.json()
@@ -26,7 +26,7 @@ fn a_connection_is_made_used_changed_and_removed() {
     let machine = Machine::of(&tenant);
     let body = json!({ "name": "Customers", "strategy": "auth0", "display_name": "Our customers",
                        "options": { "disable_signup": true, "client_secret": "hunter2" }, "enabled_clients": ["web"] });
-    let connection = made(&machine, &body);
+    let connection = create_connection(&machine, &body);
     let path = format!("connections/{}", text(&connection["id"]));
     assert_eq!(machine.get(&path), connection);
     assert_eq!(
@@ -69,7 +69,7 @@ fn a_connection_is_made_used_changed_and_removed() {
     assert_eq!(machine.get("users-by-email?email=eve%40example.com"), json!([]));
     assert_eq!(login(), 400);
     // One that is called the same is another.
-    let again = made(&machine, &json!({ "name": "Customers", "strategy": "auth0" }));
+    let again = create_connection(&machine, &json!({ "name": "Customers", "strategy": "auth0" }));
     assert_ne!(again["id"], connection["id"]);
     assert_eq!(login(), 403);
 }
@@ -77,7 +77,7 @@ fn a_connection_is_made_used_changed_and_removed() {
 fn a_stand_in_is_offered_at_once() {
     let tenant = tenant("");
     let machine = Machine::of(&tenant);
-    let acme = made(&machine, &json!({ "name": "acme", "strategy": "samlp" }));
+    let acme = create_connection(&machine, &json!({ "name": "acme", "strategy": "samlp" }));
     assert!(acme.get("display_name").is_none(), "{acme}");
     let mut browser = tenant.browser();
     let state = open(&mut browser, &[]);
@@ -93,7 +93,7 @@ fn a_stand_in_is_offered_at_once() {
 fn a_connection_whose_users_are_linked_stays() {
     let tenant = tenant(&database_user("ada", "ada@example.com"));
     let machine = Machine::of(&tenant);
-    let connection = made(&machine, &json!({ "name": "Customers", "strategy": "auth0" }));
+    let connection = create_connection(&machine, &json!({ "name": "Customers", "strategy": "auth0" }));
     let user = json!({ "connection": "Customers", "email": "eve@example.com", "password": PASSWORD, "user_id": "eve" });
     assert_eq!(machine.ask("POST", "users", &user).status, 201);
     let link = crate::tenants::by_id("auth0", "eve");

@@ -39,7 +39,7 @@ fn roles_are_made_changed_and_removed() {
     let nameless = machine.refusal("POST", "roles", &json!({ "description": "x" }));
     assert_eq!(nameless.0, 400);
 
-    // Whoever has it keeps it under its new name, and loses it with the role.
+    // A user who has the role keeps it under its new name, and loses it with the role.
     assert_eq!(machine.ask("POST", "users/auth0%7Cada/roles", &json!({ "roles": [made["id"]] })).status, 204);
     let renamed = machine.ask("PATCH", &path, &json!({ "name": "author" })).json();
     assert_eq!((&renamed["id"], &renamed["description"]), (&made["id"], &made["description"]));

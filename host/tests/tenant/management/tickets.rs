@@ -82,7 +82,7 @@ fn a_ticket_sets_a_password_once() {
         (login(&tenant, "eve@example.com", PASSWORD), login(&tenant, "eve@example.com", NEW)),
         (403, 200)
     );
-    // Whoever got the link has not got a mail.
+    // Getting the link does not prove the mailbox.
     assert_eq!(machine.get("users/auth0%7Ceve")["email_verified"], false);
     assert_eq!(tenant.browser().get(&link).status, 400);
     let (_, name) = link.split_once("?ticket=").expect("it is there");

@@ -44,12 +44,12 @@ fn game(policy: &str, older: Older, without: &'static [Id]) -> Game {
 
 /// Plays a game that the attacker may not win.
 fn nobody_is_taken_over(name: &str, game: &Game) {
-    let found = played(name, game, LIMIT);
+    let found = play(name, game, LIMIT);
     assert!(found.linked > 0, "{name}: no login links anything, so that nothing is shown");
-    assert!(found.takeovers.is_empty(), "{name}: {}", told(game, &found));
+    assert!(found.takeovers.is_empty(), "{name}: {}", list_takeovers(game, &found));
 }
 
-fn played(name: &str, game: &Game, limit: Moves) -> Found {
+fn play(name: &str, game: &Game, limit: Moves) -> Found {
     let found = search(game, limit);
     let Found { states, turns, decided, linked, plays, time, .. } = &found;
     eprintln!(
@@ -60,7 +60,7 @@ fn played(name: &str, game: &Game, limit: Moves) -> Found {
 }
 
 /// A play of each kind, the shortest first.
-fn told(game: &Game, found: &Found) -> String {
+fn list_takeovers(game: &Game, found: &Found) -> String {
     let mut plays: Vec<_> = found.takeovers.iter().collect();
     plays.sort_by_key(|(kind, states)| (states.len(), *kind));
     let kinds = plays.len();
@@ -135,18 +135,18 @@ fn a_policy_that_allows_foreign_identities_is_beaten() {
     let policy =
         r#"{ "mode": "auto", "trusted_connections": ["google-oauth2"], "trojan_identity": "allow" }"#;
     let game = game(policy, Older::Victims, FEW);
-    let found = played("foreign identities are allowed", &game, SHORT);
+    let found = play("foreign identities are allowed", &game, SHORT);
     let is_joined = |id: Id, with: &str| {
         found.takeovers.keys().any(|kind| kind.text() == format!("A login by {} joins {with}", id.kind()))
     };
-    assert!(is_joined(Id::VictimsGoogle, Id::Database.kind()), "{}", told(&game, &found));
-    assert!(is_joined(Id::Database, Id::VictimsGoogle.kind()), "{}", told(&game, &found));
+    assert!(is_joined(Id::VictimsGoogle, Id::Database.kind()), "{}", list_takeovers(&game, &found));
+    assert!(is_joined(Id::Database, Id::VictimsGoogle.kind()), "{}", list_takeovers(&game, &found));
 }
 
 #[test]
 fn a_policy_that_trusts_everybody_is_beaten() {
     let game = game(r#"{ "mode": "auto", "trusted_connections": ["*"] }"#, Older::Victims, FEW);
-    let found = played("everybody is trusted", &game, SHORT);
+    let found = play("everybody is trusted", &game, SHORT);
     let shortest = found.takeovers.values().map(Vec::len).min();
-    assert!(shortest.is_some_and(|moves| moves <= 3), "{}", told(&game, &found));
+    assert!(shortest.is_some_and(|moves| moves <= 3), "{}", list_takeovers(&game, &found));
 }

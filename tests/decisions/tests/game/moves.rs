@@ -127,7 +127,7 @@ fn by_mail(world: &World, player: Player) -> Vec<Move> {
     for id in Id::ALL.into_iter().filter(|id| id.is_database()) {
         if world.claim(id).is_some_and(|claim| claim.address == own_address(player)) {
             moves.push(Move::Reset(id));
-            // Nobody opens the mail of a sign-up that was not theirs.
+            // The victim does not open the mail of a sign-up that was not theirs.
             if world.controller(id) == player {
                 moves.push(Move::Verify(id));
             }

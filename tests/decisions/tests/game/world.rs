@@ -107,7 +107,7 @@ impl World {
         victims: 1 << VictimsDatabase as u16,
     };
 
-    /// Nobody, and who has the passwords as before.
+    /// No claim; the owners of the passwords stay.
     pub(crate) fn without_accounts(&self) -> Self {
         Self { victims: self.victims, ..Self::EMPTY }
     }
