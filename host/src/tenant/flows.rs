@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ambient::Ambient;
 use crate::tenant::config::Lifetimes;
-use crate::tenant::oauth::issued_tokens::Code;
-use crate::tenant::pages::login_forms::Pending;
+use crate::tenant::oauth::issued_tokens::AuthorizationCode;
+use crate::tenant::pages::login_forms::PendingLogin;
 use crate::tenant::pages::tickets::Tickets;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::store::one_time::{OneTime, Use};
@@ -14,9 +14,9 @@ use crate::tenant::store::weight::Weighed;
 /// The logins that are not finished.
 pub(crate) struct Flows {
     /// Logins with an open page.
-    pub(crate) pending: OneTime<Arc<Pending>>,
+    pub(crate) pending: OneTime<Arc<PendingLogin>>,
     /// Authorization codes.
-    pub(crate) codes: OneTime<Arc<Code>>,
+    pub(crate) codes: OneTime<Arc<AuthorizationCode>>,
     /// Used codes, and the refresh tokens that were issued for them.
     pub(crate) spent_codes: OneTime<Arc<Mutex<Spent>>>,
     /// Login tickets of `/co/authenticate`.

@@ -1,24 +1,25 @@
-//! What Lock asks for besides.
+//! Scripts and data that Lock loads besides its logins.
 //!
 //! Source: auth0/lock, `src/core/client`, and observation.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::tenant::config::Connection;
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::http::visit::Visit;
+use crate::tenant::state::Tenant;
 
-/// `/client/{client_id}.js`: the client, for Lock's page.
-pub(crate) async fn client(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    Path(file): Path<String>,
-) -> Response {
+/// `GET /client/{client_id}.js`: a script with the client and its connections.
+pub(crate) async fn describe_client(visit: Visit<()>, Path(file): Path<String>) -> Response {
+    visit.run(move |visit| client_script(visit, &file)).await
+}
+
+fn client_script(visit: &Visit<()>, file: &str) -> Response {
+    let Visit { tenant, issuer, .. } = visit;
     let client = file.strip_suffix(".js").and_then(|id| tenant.config.client(id));
     let Some(client) = client else { return (StatusCode::NOT_FOUND, "Not found.\n").into_response() };
     let described = json!({
@@ -28,16 +29,16 @@ pub(crate) async fn client(
         "authorize": format!("{issuer}authorize"),
         "callback": client.callbacks.first().map_or("", String::as_str),
         "hasAllowedOrigins": !client.origins.is_empty(),
-        "strategies": strategies(&tenant),
+        "strategies": list_strategies(tenant),
     });
     let script = format!("Auth0.setClient({});", described.to_string().replace('<', "\\u003c"));
     ([(CONTENT_TYPE, "application/x-javascript; charset=utf-8")], script).into_response()
 }
 
-fn strategies(tenant: &Tenant) -> Value {
+fn list_strategies(tenant: &Tenant) -> Value {
     let mut strategies: Vec<(&str, Vec<Value>)> = Vec::new();
     for connection in tenant.config.connections() {
-        let described = described(connection);
+        let described = describe_connection(connection);
         match strategies.iter_mut().find(|(name, _)| *name == connection.strategy) {
             Some((_, of)) => of.push(described),
             None => strategies.push((&connection.strategy, vec![described])),
@@ -46,7 +47,7 @@ fn strategies(tenant: &Tenant) -> Value {
     strategies.into_iter().map(|(name, of)| json!({ "name": name, "connections": of })).collect()
 }
 
-fn described(connection: &Connection) -> Value {
+fn describe_connection(connection: &Connection) -> Value {
     if connection.is_database() {
         return json!({
             "name": connection.name, "forgot_password_url": null, "signup_url": null, "passwordPolicy": "low",
@@ -59,14 +60,14 @@ fn described(connection: &Connection) -> Value {
     json!({ "name": connection.name })
 }
 
-/// `/user/geoloc/country`: this machine's own.
-pub(crate) async fn country() -> Json<Value> {
+/// `GET /user/geoloc/country`: the country of every sender is the United States.
+pub(crate) async fn show_country() -> Json<Value> {
     Json(json!({ "country_code": "US", "country_code3": "USA", "country_name": "United States" }))
 }
 
-/// `/js/lock/{version}/{language}.js`: nothing to add to Lock's own English. It
-/// waits until it has been told so.
-pub(crate) async fn language(Path((_, file)): Path<(String, String)>) -> Response {
+/// `GET /js/lock/{version}/{language}.js`: an empty dictionary. Lock waits for one, and
+/// keeps its own English.
+pub(crate) async fn show_language(Path((_, file)): Path<(String, String)>) -> Response {
     let Some(language) = file.strip_suffix(".js") else {
         return (StatusCode::NOT_FOUND, "Not found.\n").into_response();
     };

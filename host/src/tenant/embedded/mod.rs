@@ -4,6 +4,7 @@ pub(super) mod cross_origin;
 pub(super) mod database;
 pub(super) mod legacy;
 pub(super) mod lock;
+pub(super) mod login_ticket;
 pub(super) mod own_origin;
 pub(super) mod passwordless;
 pub(super) mod resource_owner;

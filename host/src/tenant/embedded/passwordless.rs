@@ -1,43 +1,47 @@
-//! Codes and links that are mailed, or sent to a phone.
+//! One-time passwords and links that are mailed, or sent to a phone.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use contact_syntax::{is_email_address, is_phone_number};
 use serde_json::{Map, Value, json};
 
 use crate::tenant::config::Connection;
 use crate::tenant::embedded::legacy;
+use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
-use crate::tenant::http::params::{InQuery, Params};
+use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::browser::Browser;
-use crate::tenant::logins::context::Sender;
-use crate::tenant::oauth::authorization_request::{Authorization, Unanswered};
-use crate::tenant::oauth::authorization_response::refuse;
-use crate::tenant::oauth::authorize::Asked;
+use crate::tenant::oauth::authorization_params::AuthorizationParams;
+use crate::tenant::oauth::authorization_request::Authorization;
+use crate::tenant::oauth::authorization_response::send_error;
+use crate::tenant::oauth::browser_visit::BrowserVisit;
+use crate::tenant::oauth::client_auth::check_secret;
 use crate::tenant::people::login_name::passwordless_id;
 use crate::tenant::people::mailed_codes::MailedCode;
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::typed::TypedCredentials;
-use crate::tenant::server::blocking::run;
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
-/// Sends a code to an address.
+/// Sends a one-time password to an address.
 pub(crate) fn send_code(tenant: &Tenant, connection: &Connection, address: &str) -> Result<(), OAuthError> {
-    let address = checked(connection, address)?;
+    let address = check_address(connection, address)?;
     let code = tenant.ambient.random().six_digits();
-    let mailed = MailedCode::new(code.clone(), &address, Map::new(), None);
-    tenant.people.mailed_codes.put(connection, mailed);
-    mail(tenant, connection, &address, Some(code), None);
+    tenant.people.mailed_codes.put(connection, MailedCode::new(code.clone(), &address, Map::new(), None));
+    tenant.people.outbox.send(Message {
+        to: address,
+        kind: Kind::Code,
+        connection: connection.name.clone(),
+        code: Some(code),
+        link: None,
+        at: tenant.ambient.now(),
+    });
     Ok(())
 }
 
-/// The number or address to send to. An address is in lower case, as the
-/// accounts of mailboxes are: a code that is mailed to another case is no proof
-/// of it.
-fn checked(connection: &Connection, address: &str) -> Result<String, OAuthError> {
+/// Checks the phone number or the address to send to. An address is lowercased, as the
+/// accounts of mailboxes are: a code that is mailed to another case does not prove it.
+fn check_address(connection: &Connection, address: &str) -> Result<String, OAuthError> {
     if connection.strategy == "sms" {
         if !is_phone_number(address) {
             return Err(OAuthError::invalid_request(
@@ -50,152 +54,141 @@ fn checked(connection: &Connection, address: &str) -> Result<String, OAuthError>
     Ok(address.to_ascii_lowercase())
 }
 
-fn mail(tenant: &Tenant, connection: &Connection, to: &str, code: Option<String>, link: Option<String>) {
-    let kind = if link.is_some() { Kind::Link } else { Kind::Code };
-    let (to, connection) = (to.to_owned(), connection.name.clone());
-    tenant.people.outbox.send(Message { to, kind, connection, code, link, at: tenant.ambient.now() });
+/// `POST /passwordless/start`: sends a code or a link.
+pub(crate) async fn start(visit: Visit) -> Result<Json<Value>, OAuthError> {
+    visit.run(|visit| send(visit).map(Json)).await
 }
 
-/// `/passwordless/start`.
-pub(crate) async fn start(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    headers: HeaderMap,
-    params: Params,
-) -> Result<Json<Value>, OAuthError> {
-    run(&tenant, move |tenant| {
-        let browser = Browser::of(&tenant.people.sessions, &issuer, &headers).known_id();
-        started(tenant, &issuer, browser, &params).map(Json)
-    })
-    .await
-}
-
-fn started(
-    tenant: &Tenant,
-    issuer: &Issuer,
-    browser: Option<String>,
-    params: &Params,
-) -> Result<Value, OAuthError> {
-    let params = &legacy::auth_params(tenant, params)?;
+fn send(visit: &Visit) -> Result<Value, OAuthError> {
+    let tenant = &*visit.tenant;
+    let params = &legacy::gather_auth_params(tenant, &visit.params)?;
     let client_id = params.require("client_id")?;
-    let client = tenant
-        .config
-        .client(client_id)
-        .ok_or_else(|| OAuthError::invalid_request("the client was not found"))?;
+    let client = tenant.config.client(client_id);
+    let client = client.ok_or_else(|| OAuthError::invalid_request("the client was not found"))?;
     if let Some(secret) = params.get("client_secret") {
-        crate::tenant::oauth::client_auth::check_secret(client, secret)?;
+        check_secret(client, secret)?;
     }
-    let (connection, address) = addressed(tenant, params)?;
-    let (key, verified) = if connection.strategy == "sms" {
-        ("phone_number", "phone_verified")
-    } else {
-        ("email", "email_verified")
-    };
+    let (connection, address) = find_recipient(tenant, params)?;
     match params.get("send").unwrap_or("link") {
         "link" if connection.strategy == "email" => {
-            let mut within = params.within("authParams");
-            within.set("client_id", client_id);
-            if within.get("redirect_uri").is_none()
-                && let [only] = client.callbacks.as_slice()
-            {
-                within.set("redirect_uri", only);
+            let mut carried = AuthorizationParams::from_params(&params.nested("authParams")).in_mail();
+            carried.client_id = Some(client_id.to_owned());
+            if let (None, [only]) = (&carried.redirect_uri, client.callbacks.as_slice()) {
+                carried.redirect_uri = Some(only.clone());
             }
-            if within.get("response_type").is_none() {
-                within.set("response_type", "token");
-            }
-            let address = &checked(connection, address)?;
-            let code = tenant.ambient.random().six_digits();
-            let mut query = Params::default();
-            query.set("connection", &connection.name);
-            query.set(key, address);
-            query.set("verification_code", &code);
-            query.set("client_id", client_id);
-            let link = format!("{issuer}passwordless/verify_redirect?{}", query.to_query());
-            let mailed = MailedCode::new(code, address, within.into(), browser);
-            tenant.people.mailed_codes.put(connection, mailed);
-            mail(tenant, connection, address, None, Some(link));
+            carried.response_type.get_or_insert_with(|| "token".to_owned());
+            send_link(visit, connection, address, &carried)?;
         }
         "link" | "code" => send_code(tenant, connection, address)?,
         _ => return Err(OAuthError::invalid_request("send: expected link or code")),
     }
+    let verified = if connection.strategy == "sms" { "phone_verified" } else { "email_verified" };
     let id = passwordless_id(connection, address);
-    Ok(json!({ "_id": id, key: address, verified: false }))
+    Ok(json!({ "_id": id, address_param(connection): address, verified: false }))
 }
 
-/// The connection, and whom to send to.
-fn addressed<'a>(tenant: &'a Tenant, params: &'a Params) -> Result<(&'a Connection, &'a str), OAuthError> {
+/// Mails a link that logs in, and goes on to `/authorize` with these parameters.
+fn send_link(
+    visit: &Visit,
+    connection: &Connection,
+    address: &str,
+    params: &AuthorizationParams,
+) -> Result<(), OAuthError> {
+    let Visit { tenant, issuer, .. } = visit;
+    let address = check_address(connection, address)?;
+    let code = tenant.ambient.random().six_digits();
+    let mut query = Params::default();
+    query.set("connection", &connection.name);
+    query.set(address_param(connection), &address);
+    query.set("verification_code", &code);
+    query.set("client_id", params.client_id.as_deref().unwrap_or_default());
+    let link = format!("{issuer}passwordless/verify_redirect?{}", query.to_query());
+    let browser = Browser::from_visit(visit).known_id();
+    tenant
+        .people
+        .mailed_codes
+        .put(connection, MailedCode::new(code, &address, params.to_params().into(), browser));
+    let kind = Kind::Link;
+    let connection = connection.name.clone();
+    tenant.people.outbox.send(Message {
+        to: address,
+        kind,
+        connection,
+        code: None,
+        link: Some(link),
+        at: tenant.ambient.now(),
+    });
+    Ok(())
+}
+
+/// The name of the parameter with the address.
+fn address_param(connection: &Connection) -> &'static str {
+    if connection.strategy == "sms" { "phone_number" } else { "email" }
+}
+
+/// Finds the connection, and the address to send to.
+fn find_recipient<'a>(
+    tenant: &'a Tenant,
+    params: &'a Params,
+) -> Result<(&'a Connection, &'a str), OAuthError> {
     let name = params.get("connection").or_else(|| params.get("realm"));
     let name = name.ok_or_else(|| OAuthError::invalid_request("Missing required parameter: connection"))?;
     let connection = tenant.config.connection(name).filter(|it| it.is_passwordless());
     let connection = connection.ok_or_else(|| {
         OAuthError::invalid_request("connection: there is no passwordless one of that name")
     })?;
-    let key = if connection.strategy == "sms" { "phone_number" } else { "email" };
-    Ok((connection, params.require(key)?))
+    Ok((connection, params.require(address_param(connection))?))
 }
 
-/// `/passwordless/verify`: whether a code is right, which it stays.
-pub(crate) async fn verify(
-    State(tenant): State<Shared>,
-    from: Sender,
-    params: Params,
-) -> Result<Json<Value>, OAuthError> {
-    run(&tenant, move |tenant| {
-        let (connection, login) = addressed(tenant, &params)?;
-        let secret = params.require("verification_code")?;
-        tenant.logins.check_code(connection, TypedCredentials { login, secret, sender: &from.ip })?;
-        Ok(Json(json!({})))
-    })
-    .await
+/// `POST /passwordless/verify`: checks a code, which stays valid.
+pub(crate) async fn verify(visit: Visit) -> Result<Json<Value>, OAuthError> {
+    visit
+        .run(|visit| {
+            let (connection, login) = find_recipient(&visit.tenant, &visit.params)?;
+            let secret = visit.params.require("verification_code")?;
+            visit
+                .tenant
+                .logins
+                .check_code(connection, TypedCredentials { login, secret, sender: &visit.sender.ip })?;
+            Ok(Json(json!({})))
+        })
+        .await
 }
 
-/// `/passwordless/verify_redirect`: where the link of a mail leads.
-pub(crate) async fn verify_redirect(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    from: Sender,
-    headers: HeaderMap,
-    InQuery(params): InQuery,
-) -> Response {
-    run(&tenant, move |tenant| match redirected(tenant, &issuer, &from, &headers, &params) {
-        Ok(response) => response,
-        Err(why) => refuse(Unanswered::Shown(why)),
-    })
-    .await
+/// `GET /passwordless/verify_redirect`: logs in by the link of a mail.
+pub(crate) async fn log_in_by_link(visit: Visit) -> Response {
+    let respond = |visit: &Visit| {
+        redeem_link(visit).unwrap_or_else(|error| html::error_page(error.status, &error.description))
+    };
+    visit.run(respond).await
 }
 
-fn redirected(
-    tenant: &Tenant,
-    issuer: &Issuer,
-    from: &Sender,
-    headers: &HeaderMap,
-    params: &Params,
-) -> Result<Response, OAuthError> {
-    let (connection, address) = addressed(tenant, params)?;
+fn redeem_link(visit: &Visit) -> Result<Response, OAuthError> {
+    let Visit { tenant, params, .. } = visit;
+    let (connection, address) = find_recipient(tenant, params)?;
     let kept = tenant.people.mailed_codes.get(connection, address);
-    // A mail that carries a link was asked for with parameters, which the link
-    // does not get to change; the page of a code brings its own.
-    let mut asked = match &kept {
-        Some(kept) if !kept.params.is_empty() => kept.params.clone().into(),
-        _ => params.clone(),
+    // A mailed link continues with the parameters that it was requested with, which the
+    // link cannot change. The page of a code sends its own.
+    let mut carried = match &kept {
+        Some(kept) if !kept.params.is_empty() => {
+            AuthorizationParams::from_params(&kept.params.clone().into())
+        }
+        _ => AuthorizationParams::from_params(params),
     };
-    asked.set("connection", &connection.name);
-    let authorization = match Authorization::read(tenant, issuer, &asked) {
+    carried.connection = Some(connection.name.clone());
+    let authorization = match Authorization::parse(visit, &carried) {
         Ok(authorization) => authorization,
-        Err(why) => return Ok(refuse(why)),
+        Err(error) => return Ok(send_error(error)),
     };
-    let browser = Browser::of(&tenant.people.sessions, issuer, headers);
-    // In another browser than the one that asked, the link logs in to the
-    // application only: a stranger's must not begin a session.
-    let known = browser.known_id();
+    let browser_visit = BrowserVisit::new(visit);
+    // In a browser that did not request it, the link logs in to the application only: a
+    // stranger's link must not begin a session.
+    let known = browser_visit.browser.known_id();
     let in_session = known.is_some() && kept.is_some_and(|kept| kept.browser == known);
-    let asked = Asked { tenant, issuer, from, browser };
     let secret = params.require("verification_code")?;
-    match tenant
-        .logins
-        .prove_by_code(connection, TypedCredentials { login: address, secret, sender: &from.ip })
-    {
-        Ok(proved) => Ok(asked.proved(authorization, &proved, in_session)),
-        Err(why) => Ok(asked.tell(&authorization, &why.into()).into_response()),
-    }
+    let typed = TypedCredentials { login: address, secret, sender: &visit.sender.ip };
+    Ok(match tenant.logins.prove_by_code(connection, typed) {
+        Ok(proved) => browser_visit.log_in(authorization, &proved, in_session),
+        Err(error) => browser_visit.refuse(&authorization, &error.into()),
+    })
 }

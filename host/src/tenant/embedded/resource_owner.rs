@@ -1,33 +1,27 @@
-//! `/oauth/ro`: tokens for a password or a one-time password, as applications
-//! from before 2018 ask for them within their own pages.
+//! `/oauth/ro`: tokens for a password or a one-time password, which applications from
+//! before 2018 request within their own pages.
 //!
 //! Source: Auth0's Authentication API, "Resource owner" (legacy); auth0-js 6 to
 //! 8, `loginWithResourceOwner`.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use crate::tenant::config::Client;
 use crate::tenant::embedded::legacy;
-use crate::tenant::embedded::legacy::OfOlder;
+use crate::tenant::embedded::legacy::LegacyError;
 use crate::tenant::http::oauth_error::OAuthError;
-use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::context::LoginContext;
-use crate::tenant::logins::context::Sender;
 use crate::tenant::oauth::authorization_request::Audience;
 use crate::tenant::oauth::client_auth::check_secret;
-use crate::tenant::oauth::issued_tokens::Issued;
+use crate::tenant::oauth::issued_tokens::Issuance;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::typed::TypedCredentials;
-use crate::tenant::server::blocking::run;
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::{Shared, Tenant};
 
-/// Any of these lets a client have tokens for what people type on its pages.
+/// The grant types that allow a client to use this endpoint. One of them is enough.
 const GRANTS: [&str; 4] = [
     "implicit",
     "password",
@@ -35,29 +29,15 @@ const GRANTS: [&str; 4] = [
     "http://auth0.com/oauth/grant-type/passwordless/otp",
 ];
 
-/// Takes a secret, gives tokens.
-pub(crate) async fn log_in(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    from: Sender,
-    headers: HeaderMap,
-    params: Params,
-) -> Response {
-    run(&tenant, move |tenant| {
-        let answer = legacy::require(tenant, "/oauth/ro")
-            .and_then(|()| legacy::client(tenant, &issuer, &headers, &params))
-            .and_then(|client| granted(tenant, &issuer, &from, (client, &params)));
-        answer.map(Json).map_err(OfOlder).into_response()
-    })
-    .await
+/// `POST /oauth/ro`: checks a password or a one-time password, and issues tokens.
+pub(crate) async fn issue_tokens(visit: Visit) -> Response {
+    visit.run(|visit| grant(visit).map(Json).map_err(LegacyError).into_response()).await
 }
 
-fn granted(
-    tenant: &Tenant,
-    issuer: &Issuer,
-    from: &Sender,
-    (client, params): (&Client, &Params),
-) -> Result<Value, OAuthError> {
+fn grant(visit: &Visit) -> Result<Value, OAuthError> {
+    let Visit { tenant, params, .. } = visit;
+    legacy::require(tenant, "/oauth/ro")?;
+    let client = legacy::find_client(visit)?;
     let grant = params.get("grant_type").unwrap_or("password");
     if grant != "password" {
         let description = format!("Unsupported grant type: {grant}");
@@ -66,7 +46,7 @@ fn granted(
     if !GRANTS.iter().any(|grant| client.may(grant)) {
         return Err(OAuthError::unauthorized_client("Grant type 'password' not allowed for the client."));
     }
-    // Not asked for; a wrong one is a mistake.
+    // The secret is optional here; a wrong one is a mistake.
     if let Some(secret) = params.get("client_secret") {
         check_secret(client, secret)?;
     }
@@ -74,20 +54,20 @@ fn granted(
         return Err(OAuthError::invalid_request("audience: /oauth/ro gives tokens of /userinfo only"));
     }
     let scope = params.get("scope").unwrap_or("openid");
-    linking::refuse_elsewhere(Some(scope)).map_err(|why| linking::told(&client.client_id, why))?;
+    linking::refuse_scope(Some(scope)).map_err(|error| linking::report_refusal(&client.client_id, error))?;
     let scope = Audience::Userinfo.grant(tenant, client, scope);
-    let proved = proved(tenant, from, params)?;
-    let around = LoginContext {
+    let proved = prove(visit)?;
+    let context = LoginContext {
         client,
         protocol: "oauth2-resource-owner",
         scope: &scope,
-        sender: from,
+        sender: &visit.sender,
         interactive: false,
         answer: None,
     };
-    let user = tenant.logins.log_in(&proved, &around)?.user();
-    let issued = Issued {
-        issuer,
+    let user = tenant.logins.log_in(&proved, &context)?.user();
+    let issuance = Issuance {
+        issuer: &visit.issuer,
         client,
         user: &user,
         proved: &proved,
@@ -96,18 +76,18 @@ fn granted(
         nonce: None,
         session: None,
     };
-    let answer = issued.tokens(tenant, None).0;
+    let response = issuance.issue_token_response(tenant, None).0;
     tenant.metrics.token("password");
-    Ok(answer)
+    Ok(response)
 }
 
-fn proved(tenant: &Tenant, from: &Sender, params: &Params) -> Result<Proved, OAuthError> {
+fn prove(visit: &Visit) -> Result<Proved, OAuthError> {
+    let Visit { tenant, params, .. } = visit;
     let name = params.require("connection")?;
-    let connection = tenant.config.connection(name);
-    let connection = connection
-        .ok_or_else(|| OAuthError::invalid_request(format!("the connection {name} was not found")))?;
+    let missing = || OAuthError::invalid_request(format!("the connection {name} was not found"));
+    let connection = tenant.config.connection(name).ok_or_else(missing)?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
-    let typed = TypedCredentials { login, secret, sender: &from.ip };
+    let typed = TypedCredentials { login, secret, sender: &visit.sender.ip };
     if connection.is_passwordless() {
         Ok(tenant.logins.prove_by_code(connection, typed)?)
     } else {

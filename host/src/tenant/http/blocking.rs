@@ -133,3 +133,44 @@ impl RunsOn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+
+    use crate::tenant::http::blocking::RULES;
+
+    /// The sources that declare routes. A rule for a route that they do not declare would
+    /// never apply, and the request would run on the blocking pool.
+    const ROUTES: [&str; 3] = [
+        include_str!("../server/login_routes.rs"),
+        include_str!("../management/users.rs"),
+        include_str!("../management/role_members.rs"),
+    ];
+
+    #[test]
+    fn every_rule_names_a_route() {
+        for rule in &RULES {
+            let method = rule.method.as_str().to_ascii_lowercase();
+            let handler = format!("{method}(");
+            let in_router = |line: &str| {
+                line.contains(&format!(".route(\"{}\", ", rule.route)) && line.contains(&handler)
+            };
+            let in_document =
+                |line: &str| line.contains(&format!("utoipa::path({method}, path = \"{}\"", rule.route));
+            let is_declared =
+                ROUTES.iter().flat_map(|text| text.lines()).any(|line| in_router(line) || in_document(line));
+            assert!(is_declared, "{} {}", rule.method, rule.route);
+        }
+    }
+
+    #[test]
+    fn no_rule_hides_another() {
+        for (place, rule) in RULES.iter().enumerate() {
+            let is_same = |other: &&super::Rule| other.route == rule.route && other.method == rule.method;
+            let others = RULES[place + 1..].iter().filter(is_same).count();
+            // The grants of the token endpoint have a rule each.
+            assert!(others == 0 || (rule.method == Method::POST && rule.route == "/oauth/token"));
+        }
+    }
+}

@@ -126,15 +126,15 @@ impl IntoResponse for OAuthError {
 /// A refusal as the endpoints of databases have it.
 ///
 /// Source: auth0-js, which reads `code` and `description`.
-pub(crate) struct OfDatabase(pub(crate) OAuthError);
+pub(crate) struct DatabaseError(pub(crate) OAuthError);
 
-impl From<OAuthError> for OfDatabase {
+impl From<OAuthError> for DatabaseError {
     fn from(why: OAuthError) -> Self {
         Self(why)
     }
 }
 
-impl IntoResponse for OfDatabase {
+impl IntoResponse for DatabaseError {
     fn into_response(self) -> Response {
         let retry_after = self.0.retry_after();
         let OAuthError { status, error, description } = self.0;

@@ -1,9 +1,9 @@
-//! Parameters, from a query, a form or JSON.
+//! Parameters of a query, a form or a JSON object.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode, Uri, request};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Map, Value};
 
 use crate::tenant::http::json_object::Object;
@@ -11,8 +11,7 @@ use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::state::Shared;
 use crate::tenant::store::weight::Weighed;
 
-/// Parameters of a request: each stands once, and one without a value does not
-/// stand.
+/// The parameters of a request. None occurs twice, and none is empty.
 ///
 /// Source: RFC 6749, 3.1 and 3.2.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,7 +62,7 @@ impl Params {
         })?;
         match media_type.as_str() {
             "application/json" => Self::parse_json(&bytes),
-            "application/x-www-form-urlencoded" => Self::parse_form(&bytes),
+            FORM => Self::parse_form(&bytes),
             _ => {
                 let description = "expected application/json or application/x-www-form-urlencoded";
                 Err(OAuthError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalid_request", description))
@@ -95,24 +94,40 @@ impl Params {
             .ok_or_else(|| OAuthError::invalid_request(format!("Missing required parameter: {name}")))
     }
 
-    /// A parameter that is no text.
+    /// A parameter of any type.
     pub(crate) fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// The parameters of a later `/authorize` within one: `authParams`. They are
-    /// kept until then: those that are known there, if they are texts.
-    pub(crate) fn within(&self, name: &str) -> Self {
+    /// The parameters of an object within a parameter, such as `authParams`. Texts that
+    /// are too long to be kept are left out.
+    pub(crate) fn nested(&self, name: &str) -> Self {
         let Some(Value::Object(params)) = self.0.get(name) else { return Self::default() };
-        let known = AUTHORIZE.into_iter().filter_map(|name| {
-            let text = params.get(name)?.as_str().filter(|text| text.len() <= LONGEST)?;
-            Some((name.to_owned(), text.into()))
-        });
-        Self(known.collect())
+        let fits = |value: &Value| value.as_str().is_none_or(|text| text.len() <= LONGEST);
+        let params = params.iter().filter(|(_, value)| fits(value));
+        Self(params.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
-    /// The same with `name[key]`, as forms write it, gathered under `name`.
-    /// `None` where none stands.
+    /// The parameters of a JSON object, without those that are `null`.
+    pub(crate) fn from_object(object: Value) -> Self {
+        let Value::Object(mut params) = object else { return Self::default() };
+        params.retain(|_, value| !value.is_null());
+        Self(params)
+    }
+
+    /// The parameters that are texts.
+    pub(crate) fn texts(&self) -> Map<String, Value> {
+        let texts = self.0.iter().filter(|(_, value)| value.is_string());
+        texts.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The parameters with each `name[key]`, as forms write it, moved into an object
+    /// `name`. `None` if there is none.
     pub(crate) fn gathered(&self, name: &str) -> Option<Self> {
         let key_of = |key: &str| {
             let key = key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
@@ -137,7 +152,7 @@ impl Params {
         self.0.insert(name.to_owned(), value.into());
     }
 
-    /// As a query again, for links.
+    /// Writes the texts as a query.
     pub(crate) fn to_query(&self) -> String {
         let texts = self.0.iter().filter_map(|(key, value)| Some((key, value.as_str()?)));
         url::form_urlencoded::Serializer::new(String::new()).extend_pairs(texts).finish()
@@ -150,26 +165,13 @@ impl Weighed for Params {
     }
 }
 
-/// Parameters of `/authorize` that a mail's link may go on with.
-const AUTHORIZE: [&str; 12] = [
-    "redirect_uri",
-    "response_type",
-    "response_mode",
-    "scope",
-    "audience",
-    "state",
-    "nonce",
-    "code_challenge",
-    "code_challenge_method",
-    "login_hint",
-    "max_age",
-    "prompt",
-];
+/// The media type of a form.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The longest parameter, in bytes.
 const LONGEST: usize = 8 << 10;
 
-/// What is kept of a request is kept for a while.
+/// Refuses a parameter that is too long: some are kept until a login has ended.
 fn check_length(key: &str, value: &str) -> Result<(), OAuthError> {
     if key.len() > 256 || value.len() > LONGEST {
         return Err(OAuthError::invalid_request("a parameter is longer than 8 KiB"));
@@ -182,24 +184,4 @@ fn check_length(key: &str, value: &str) -> Result<(), OAuthError> {
 pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let media_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// Parameters of a body.
-impl FromRequest<Shared> for Params {
-    type Rejection = OAuthError;
-
-    async fn from_request(request: Request, tenant: &Shared) -> Result<Self, OAuthError> {
-        Self::from_body(request, tenant).await
-    }
-}
-
-/// Parameters of a query.
-pub(crate) struct InQuery(pub(crate) Params);
-
-impl FromRequestParts<Shared> for InQuery {
-    type Rejection = OAuthError;
-
-    async fn from_request_parts(parts: &mut request::Parts, _: &Shared) -> Result<Self, OAuthError> {
-        Params::from_query(&parts.uri).map(Self)
-    }
 }

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 
 use crate::tenant::http::blocking::{Route, RunsOn};
 use crate::tenant::http::params::Params;
-use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::context::Sender;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
@@ -36,11 +35,6 @@ impl<P: Send + Sync + 'static> Visit<P> {
     pub(crate) async fn run<T: Send + 'static>(self, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
         let (runs_on, is_remote) = (self.runs_on, self.tenant.is_remote);
         runs_on.run(is_remote, move || work(&self)).await
-    }
-
-    /// The browser that sent the request, by its cookies.
-    pub(crate) fn browser(&self) -> Browser {
-        Browser::of(&self.tenant.people.sessions, &self.issuer, &self.headers)
     }
 
     /// Whether a page of another origin sent the request.

@@ -1,4 +1,4 @@
-//! Links and unlinks that an owner has asked for, carried out.
+//! The links and unlinks of accounts that an owner has requested.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::directory::{Actor, CheckedLink, Evidence, Provenance, Stored, Unlink}
 use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::linking::request::{Linking, holder, login_required, not_logged_in, owner_now};
+use crate::tenant::linking::request::{LinkingRequest, find_owner, login_error, login_required, read_owner};
 use crate::tenant::logins::Logins;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::logins::outcome::NotLoggedIn;
@@ -18,19 +18,19 @@ const ATTEMPTS: usize = 5;
 /// The completion of a link, or of its end, that an application has requested.
 pub(crate) struct Completion<'a> {
     pub(crate) logins: &'a Logins,
-    pub(crate) linking: &'a Linking,
+    pub(crate) linking: &'a LinkingRequest,
 }
 
 impl Completion<'_> {
-    /// Links the account that was proved. It is made at its first login; the
-    /// plugin is not asked, which could link it elsewhere first.
+    /// Links a proved account to its owner. A new account is created first, without a
+    /// decision of the plugin, which could link it to another user.
     pub(crate) fn link(
         &self,
         owner: &Proved,
         second: &Proved,
         around: &LoginContext<'_>,
     ) -> Result<Arc<User>, OAuthError> {
-        let is_new = holder(&*self.logins.directory, second)?.is_none();
+        let is_new = find_owner(&*self.logins.directory, second)?.is_none();
         let linked = self.try_link(owner, second, around);
         if linked.is_err() && is_new {
             self.remove_unused(&second.user.user_id);
@@ -38,7 +38,7 @@ impl Completion<'_> {
         linked
     }
 
-    /// Removes a user who was made for a link alone, which has failed.
+    /// Removes a user who was created for a link that failed.
     fn remove_unused(&self, user_id: &str) {
         let is_unused =
             self.logins.directory.get(user_id).is_ok_and(|stored| stored.user.last_login.is_none());
@@ -58,16 +58,16 @@ impl Completion<'_> {
             if let Some(user) = self.find_settled(second)? {
                 return Ok(user);
             }
-            let secondary = self.logins.find_or_create_user(second, around).map_err(not_logged_in)?;
+            let secondary = self.logins.find_or_create_user(second, around).map_err(login_error)?;
             // Somebody else was faster, and has linked the identity: not their whole
             // account is meant.
             if secondary.user.user_id != second.user.user_id {
                 continue;
             }
             if secondary.user.blocked {
-                return Err(not_logged_in(NotLoggedIn::Blocked));
+                return Err(login_error(NotLoggedIn::Blocked));
             }
-            let link = checked(&primary, &secondary, self.logins.ambient.now());
+            let link = build_link(&primary, &secondary, self.logins.ambient.now());
             let answer = self.logins.directory.link(&link);
             tracing::info!(
                 target: "audit", client = around.client.client_id, primary = %mask_addresses(&self.linking.owner),
@@ -86,11 +86,11 @@ impl Completion<'_> {
         Err(OAuthError::temporarily_unavailable())
     }
 
-    /// The owner, who is there still, and whose login is in force.
+    /// Reads the owner. Refuses an owner whose login has ended.
     fn require_owner(&self, owner: &Proved) -> Result<Stored, OAuthError> {
-        owner_now(&*self.logins.directory, self.linking)?;
-        let holds =
-            holder(&*self.logins.directory, owner)?.is_some_and(|user| user.user_id == self.linking.owner);
+        read_owner(&*self.logins.directory, self.linking)?;
+        let holds = find_owner(&*self.logins.directory, owner)?
+            .is_some_and(|user| user.user_id == self.linking.owner);
         if !holds || self.logins.people.revocations.is_revoked(&owner.user.user_id, owner.began) {
             return Err(login_required("The login of the account's owner has ended. Log in again."));
         }
@@ -118,12 +118,12 @@ impl Completion<'_> {
         if known.user_id != second.user.user_id {
             return Err(OAuthError::access_denied("The account is linked to another user already."));
         }
-        if known.blocked { Err(not_logged_in(NotLoggedIn::Blocked)) } else { Ok(None) }
+        if known.blocked { Err(login_error(NotLoggedIn::Blocked)) } else { Ok(None) }
     }
 
-    /// Makes the owner's identity of the connection a user of its own again.
+    /// Unlinks the owner's identity of the connection, which becomes a user of its own.
     pub(crate) fn unlink(&self, client: &str) -> Result<Arc<User>, OAuthError> {
-        let user = owner_now(&*self.logins.directory, self.linking)?;
+        let user = read_owner(&*self.logins.directory, self.linking)?;
         let mut of = user.identities.iter().skip(1).filter(|it| it.connection == self.linking.connection);
         let identity = match (of.next(), of.next()) {
             (Some(identity), None) => identity,
@@ -149,7 +149,7 @@ impl Completion<'_> {
             primary: user.user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),
-            provenance: Arc::new(by_user(&user.user_id)),
+            provenance: Arc::new(provenance_of(&user.user_id)),
             now: self.logins.ambient.now(),
         };
         let answer = self.logins.directory.unlink(&unlink);
@@ -163,7 +163,7 @@ impl Completion<'_> {
     }
 }
 
-fn checked(primary: &Stored, secondary: &Stored, now: Timestamp) -> CheckedLink {
+fn build_link(primary: &Stored, secondary: &Stored, now: Timestamp) -> CheckedLink {
     CheckedLink {
         request: LinkRequest {
             primary: primary.user.user_id.clone(),
@@ -176,13 +176,13 @@ fn checked(primary: &Stored, secondary: &Stored, now: Timestamp) -> CheckedLink 
         secondary_version: Some(secondary.version),
         provenance: Arc::new(Provenance {
             evidence: Some(Evidence::from_request(&primary.user)),
-            ..by_user(&primary.user.user_id)
+            ..provenance_of(&primary.user.user_id)
         }),
         now,
     }
 }
 
-fn by_user(user_id: &str) -> Provenance {
+fn provenance_of(user_id: &str) -> Provenance {
     let actor = Actor::User { user_id: user_id.to_owned() };
     Provenance { actor, evidence: None, policy_sha256: None, plugin: None }
 }

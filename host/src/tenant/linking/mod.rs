@@ -2,4 +2,3 @@
 
 pub(super) mod completion;
 pub(super) mod request;
-pub(super) mod steps;

@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, SameSite, SignedCookieJar};
 
 use crate::ambient::Ambient;
+use crate::tenant::http::visit::Visit;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::sessions::{Session, Sessions};
 use crate::tenant::signing::issuer::Issuer;
@@ -24,6 +25,11 @@ impl Browser {
             is_https: issuer.is_https(),
             ambient: sessions.ambient().clone(),
         }
+    }
+
+    /// Reads the cookies of a visit.
+    pub(crate) fn from_visit<P>(visit: &Visit<P>) -> Self {
+        Self::of(&visit.tenant.people.sessions, &visit.issuer, &visit.headers)
     }
 
     /// One name for each scheme: a page of http must not write over what https

@@ -117,7 +117,7 @@ pub(super) async fn verification(
             let then =
                 url.map(|url| Then { url, email: (body.include_email == Some(true)).then(|| email.clone()) });
             let ticket = VerificationTicket { user_id: body.user_id, email, then, until };
-            Ok::<_, Problem>(tenant.flows.tickets.verification(ticket))
+            Ok::<_, Problem>(tenant.flows.tickets.keep_verification(ticket))
         })
         .await?;
     tracing::info!(target: "audit", client = caller.client_id, "a ticket that verifies an address was made");
@@ -153,7 +153,7 @@ pub(super) async fn password(
                 .map(|url| Then { url, email: email.clone().filter(|_| body.include_email == Some(true)) });
             let verifies = email.filter(|_| body.mark_email_as_verified == Some(true));
             let ticket = PasswordTicket { connection, identity, verifies, then, began, until };
-            Ok::<_, Problem>(tenant.flows.tickets.password(ticket))
+            Ok::<_, Problem>(tenant.flows.tickets.keep_password(ticket))
         })
         .await?;
     tracing::info!(target: "audit", client = caller.client_id, "a ticket that sets a password was made");

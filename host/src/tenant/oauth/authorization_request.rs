@@ -1,78 +1,80 @@
-//! What an application asks for with `/authorize`, checked.
+//! A checked authorization request.
+
+use axum::http::StatusCode;
 
 use crate::model::cut;
 use crate::tenant::config::{Client, LEGACY};
 use crate::tenant::http::oauth_error::OAuthError;
-use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
-use crate::tenant::linking::request::Linking;
-use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::linking::request::LinkingRequest;
+use crate::tenant::oauth::authorization_params::AuthorizationParams;
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::state::Tenant;
 use crate::tenant::store::weight::Weighed;
 
-/// A login that an application asks for.
+/// A login that an application requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Authorization {
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
-    /// Whether the request named it.
+    /// Whether the request contains `redirect_uri`. A client with one callback can omit it.
     pub(crate) names_redirect_uri: bool,
-    pub(crate) wants: Wants,
-    pub(crate) mode: Mode,
+    pub(crate) response_type: ResponseType,
+    pub(crate) mode: ResponseMode,
     pub(crate) scope: String,
     pub(crate) audience: Audience,
     pub(crate) state: Option<String>,
     pub(crate) nonce: Option<String>,
-    /// PKCE's, by SHA-256.
-    pub(crate) challenge: Option<String>,
+    /// The challenge of PKCE: the SHA-256 hash of the verifier, in base64url.
+    pub(crate) code_challenge: Option<String>,
     pub(crate) connection: Option<String>,
     pub(crate) login_hint: Option<String>,
     /// Whether the page begins with the form that makes an account
     /// (`screen_hint=signup`).
     pub(crate) begins_with_sign_up: bool,
     pub(crate) prompt: Prompt,
-    /// How old a login may be, in seconds.
+    /// The greatest age of a login, in seconds.
     pub(crate) max_age: Option<u64>,
     pub(crate) login_ticket: Option<String>,
-    /// The link, or the end of one, that it asks for.
-    pub(crate) linking: Option<Linking>,
+    /// The link or the unlink that it requests.
+    pub(crate) linking: Option<LinkingRequest>,
 }
 
-/// What is to come back.
+/// The values that the response contains (`response_type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Wants {
+pub(crate) struct ResponseType {
     pub(crate) code: bool,
     pub(crate) token: bool,
     pub(crate) id_token: bool,
 }
 
-/// How it is to come back.
+/// The way that the response goes to the application (`response_mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum ResponseMode {
     Query,
     Fragment,
     FormPost,
-    /// By a message to the page that has opened this one.
+    /// A message to the page that opened this one.
     WebMessage,
-    /// The same as Lock's popups want it.
+    /// The same message in the format of Lock's popups (`owp=true`).
     Popup,
-    /// On a page of the tenant's own: nothing comes back. No request asks for it.
+    /// A page of the tenant, without a response. No request can name it.
     OwnPage,
 }
 
-/// Whom an access token is for.
+/// The API that an access token is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// `/userinfo` only.
+    /// Only `/userinfo`.
     Userinfo,
-    /// The Management API, for the user's own account.
+    /// The Management API, for the user's own account; with its identifier.
     Management(String),
-    /// An API of the configuration.
+    /// An API of the configuration, with its identifier.
     Api(String),
 }
 
-/// Whether somebody may, or must, be asked.
+/// Whether the login page may, or must, be shown (`prompt`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Prompt {
     IfNeeded,
@@ -80,143 +82,150 @@ pub(crate) enum Prompt {
     Always,
 }
 
-/// Why there is no login.
-pub(crate) enum Unanswered {
-    /// Nobody can be told but who sits there: the client or its address is not
-    /// known.
-    Shown(OAuthError),
-    /// The application is told.
-    Told(Box<Told>),
+/// The address that a response goes to, and the way it goes there.
+#[derive(Clone, Copy)]
+pub(crate) struct ResponseTarget<'a> {
+    pub(crate) redirect_uri: &'a str,
+    pub(crate) mode: ResponseMode,
+    pub(crate) state: Option<&'a str>,
 }
 
-pub(crate) struct Told {
+/// The reason why a request is not answered with a login.
+pub(crate) enum AuthorizationError {
+    /// The error is shown to the user: the client or its address is not known.
+    Shown(OAuthError),
+    /// The error is sent to the application.
+    Sent(Box<SentError>),
+}
+
+/// An error, and the address of the application that it is sent to.
+pub(crate) struct SentError {
     pub(crate) redirect_uri: String,
-    pub(crate) mode: Mode,
+    pub(crate) mode: ResponseMode,
     pub(crate) state: Option<String>,
-    pub(crate) why: OAuthError,
+    pub(crate) error: OAuthError,
+}
+
+/// The checked address of a request whose other parameters are not checked yet. `None` of
+/// a value that is invalid.
+struct Target {
+    redirect_uri: String,
+    response_type: Option<ResponseType>,
+    mode: Option<ResponseMode>,
 }
 
 const OPENID_SCOPES: [&str; 6] = ["openid", "profile", "email", "phone", "address", "offline_access"];
 
 impl Authorization {
-    /// Reads a request. Nothing is sent to an address before it is known to be
-    /// the client's.
-    pub(crate) fn read(tenant: &Tenant, issuer: &Issuer, params: &Params) -> Result<Self, Unanswered> {
-        let client_id = params.require("client_id").map_err(Unanswered::Shown)?;
-        let client = tenant.config.client(client_id).ok_or_else(|| {
-            let description = format!("Unknown client: {client_id}");
-            Unanswered::Shown(OAuthError::new(
-                axum::http::StatusCode::BAD_REQUEST,
-                "invalid_client",
-                description,
-            ))
-        })?;
-        let wants = Wants::read(params.get("response_type").unwrap_or("code"));
-        let mode = Mode::read(params, wants.unwrap_or_default());
-        let redirect_uri =
-            redirect_uri(tenant, client, params.get("redirect_uri"), mode).map_err(Unanswered::Shown)?;
-        let state = params.owned("state");
-
-        let told = |why: OAuthError| {
-            let mode = mode.unwrap_or(Mode::Query);
-            Unanswered::Told(Box::new(Told {
-                redirect_uri: redirect_uri.clone(),
-                mode,
-                state: state.clone(),
-                why,
+    /// Parses a request. The client and its address are checked first, so that nothing is
+    /// sent to an address that is not the client's.
+    pub(crate) fn parse(visit: &Visit, params: &AuthorizationParams) -> Result<Self, AuthorizationError> {
+        let tenant = &*visit.tenant;
+        let client = find_client(tenant, params).map_err(AuthorizationError::Shown)?;
+        let response_type = ResponseType::parse(params.response_type.as_deref().unwrap_or("code"));
+        let mode = ResponseMode::parse(params, response_type.unwrap_or_default());
+        let redirect_uri = check_redirect_uri(tenant, client, params.redirect_uri.as_deref(), mode);
+        let target =
+            Target { redirect_uri: redirect_uri.map_err(AuthorizationError::Shown)?, response_type, mode };
+        let parsed = Self::parse_for(visit, client, &target, params);
+        parsed.map_err(|error| {
+            AuthorizationError::Sent(Box::new(SentError {
+                redirect_uri: target.redirect_uri,
+                mode: mode.unwrap_or(ResponseMode::Query),
+                state: params.state.clone(),
+                error,
             }))
-        };
-        let unsupported = || {
-            let description = "response_type: expected code, token, id_token or several of them";
-            OAuthError::new(axum::http::StatusCode::BAD_REQUEST, "unsupported_response_type", description)
-        };
-        let mut wants = wants.ok_or_else(unsupported).map_err(told)?;
-        let mode = mode
-            .ok_or_else(|| OAuthError::invalid_request("response_mode does not fit response_type"))
-            .map_err(told)?;
-        wants.allow(client).map_err(told)?;
-        let linking = Linking::read(tenant, issuer, client_id, params).map_err(told)?;
-        let audience = params.get("audience");
-        let audience = match Audience::read(tenant, issuer, audience) {
-            // Nothing is behind it but the link.
-            Err(_) if linking.is_some() && audience == Some(linking::AUDIENCE) => Audience::Userinfo,
-            audience => audience.map_err(told)?,
-        };
-        let scope = audience.grant(tenant, client, params.get("scope").unwrap_or_default());
-        // Until 2018, an access token came with an ID token.
-        if tenant.config.legacy_id_tokens && wants.token && scope.split(' ').any(|it| it == "openid") {
-            wants.id_token = true;
-        }
-        let nonce = params.owned("nonce");
-        // Without it, nobody could tell a stolen ID token from one's own.
-        if wants.id_token && nonce.is_none() && !tenant.config.legacy_id_tokens {
-            return Err(told(OAuthError::invalid_request("nonce: required with response_type id_token")));
-        }
-        let challenge = match (params.get("code_challenge"), params.get("code_challenge_method")) {
-            (None, None) => None,
-            (Some(challenge), Some("S256")) => Some(challenge.to_owned()),
-            _ => {
-                return Err(told(OAuthError::invalid_request(
-                    "code_challenge: expected one with code_challenge_method S256",
-                )));
-            }
-        };
-        if wants.code && client.client_secret.is_none() && challenge.is_none() {
-            let why =
-                OAuthError::invalid_request("code_challenge: required of clients without a secret (PKCE)");
-            return Err(told(why));
-        }
-        let connection = params.owned("connection").or_else(|| params.owned("realm"));
-        if let Some(name) = &connection
-            && tenant.config.connection(name).is_none()
-        {
-            return Err(told(OAuthError::invalid_request(format!("the connection {name} was not found"))));
-        }
-        // An ordinary login would look like one to the organization.
-        if params.get("organization").is_some() {
-            return Err(told(OAuthError::invalid_request("organization: this tenant has no organizations")));
-        }
-        let max_age = params
-            .get("max_age")
-            .map(|it| it.parse().map_err(|_| OAuthError::invalid_request("max_age: expected seconds")));
-        let max_age = max_age.transpose().map_err(told)?;
-        let prompt = Prompt::read(params.get("prompt")).map_err(told)?;
-        Ok(Self {
-            client_id: client.client_id.clone(),
-            wants,
-            mode,
-            scope,
-            audience,
-            nonce,
-            challenge,
-            connection,
-            max_age,
-            prompt,
-            login_hint: params.owned("login_hint"),
-            begins_with_sign_up: params.get("screen_hint") == Some("signup"),
-            login_ticket: params.owned("login_ticket"),
-            linking,
-            names_redirect_uri: params.get("redirect_uri").is_some(),
-            redirect_uri,
-            state,
         })
     }
 
-    /// A login that ends on a page of the tenant's own, without any token: only
-    /// the browser's session says who it was.
+    fn parse_for(
+        visit: &Visit,
+        client: &Client,
+        target: &Target,
+        params: &AuthorizationParams,
+    ) -> Result<Self, OAuthError> {
+        let tenant = &*visit.tenant;
+        let unsupported = || {
+            let description = "response_type: expected code, token, id_token or several of them";
+            OAuthError::new(StatusCode::BAD_REQUEST, "unsupported_response_type", description)
+        };
+        let mut response_type = target.response_type.ok_or_else(unsupported)?;
+        let unfit = || OAuthError::invalid_request("response_mode does not fit response_type");
+        let mode = target.mode.ok_or_else(unfit)?;
+        response_type.require_allowed(client)?;
+        let linking = LinkingRequest::parse(visit, &client.client_id, params)?;
+        let audience = match Audience::parse(visit, params.audience.as_deref()) {
+            // This API has no endpoint but the link.
+            Err(_) if linking.is_some() && params.audience.as_deref() == Some(linking::AUDIENCE) => {
+                Audience::Userinfo
+            }
+            audience => audience?,
+        };
+        let scope = audience.grant(tenant, client, params.scope.as_deref().unwrap_or_default());
+        let is_legacy = tenant.config.legacy_id_tokens;
+        // Until 2018, an access token came with an ID token.
+        if is_legacy && response_type.token && scope.split(' ').any(|it| it == "openid") {
+            response_type.id_token = true;
+        }
+        // Without a nonce, a client cannot tell a stolen ID token from its own.
+        if response_type.id_token && params.nonce.is_none() && !is_legacy {
+            return Err(OAuthError::invalid_request("nonce: required with response_type id_token"));
+        }
+        let code_challenge = check_code_challenge(client, response_type, params)?;
+        let connection = params.connection.clone().or_else(|| params.realm.clone());
+        if let Some(name) = &connection
+            && tenant.config.connection(name).is_none()
+        {
+            return Err(OAuthError::invalid_request(format!("the connection {name} was not found")));
+        }
+        // An ordinary login would look like one to the organization.
+        if params.organization.is_some() {
+            return Err(OAuthError::invalid_request("organization: this tenant has no organizations"));
+        }
+        let seconds = |text: &String| {
+            text.parse().map_err(|_| OAuthError::invalid_request("max_age: expected seconds"))
+        };
+        Ok(Self {
+            client_id: client.client_id.clone(),
+            response_type,
+            mode,
+            scope,
+            audience,
+            nonce: params.nonce.clone(),
+            code_challenge,
+            connection,
+            max_age: params.max_age.as_ref().map(seconds).transpose()?,
+            prompt: Prompt::parse(params.prompt.as_deref())?,
+            login_hint: params.login_hint.clone(),
+            begins_with_sign_up: params.screen_hint.as_deref() == Some("signup"),
+            login_ticket: params.login_ticket.clone(),
+            linking,
+            names_redirect_uri: params.redirect_uri.is_some(),
+            redirect_uri: target.redirect_uri.clone(),
+            state: params.state.clone(),
+        })
+    }
+
+    /// The address that the response goes to, and the way it goes there.
+    pub(crate) fn response_target(&self) -> ResponseTarget<'_> {
+        ResponseTarget { redirect_uri: &self.redirect_uri, mode: self.mode, state: self.state.as_deref() }
+    }
+
+    /// A login that ends on a page of the tenant, without a token. The page knows the user
+    /// by the browser's session.
     pub(crate) fn on_own_page(client_id: &str, page: String, login_hint: Option<String>) -> Self {
         Self {
             client_id: client_id.to_owned(),
             redirect_uri: page,
             names_redirect_uri: true,
-            wants: Wants::default(),
-            mode: Mode::OwnPage,
+            response_type: ResponseType::default(),
+            mode: ResponseMode::OwnPage,
             scope: "openid profile email".to_owned(),
             audience: Audience::Userinfo,
             linking: None,
             state: None,
             nonce: None,
-            challenge: None,
+            code_challenge: None,
             connection: None,
             login_hint,
             begins_with_sign_up: false,
@@ -226,12 +235,12 @@ impl Authorization {
         }
     }
 
-    /// As `transaction.protocol` calls it.
+    /// The protocol, as `transaction.protocol` of an event names it.
     pub(crate) fn protocol(&self) -> &'static str {
-        match self.wants {
-            Wants { code: true, token: false, id_token: false } => "oidc-basic-profile",
-            Wants { code: true, .. } => "oidc-hybrid-profile",
-            _ if self.mode == Mode::OwnPage => "oidc-basic-profile",
+        match self.response_type {
+            ResponseType { code: true, token: false, id_token: false } => "oidc-basic-profile",
+            ResponseType { code: true, .. } => "oidc-hybrid-profile",
+            _ if self.mode == ResponseMode::OwnPage => "oidc-basic-profile",
             _ => "oidc-implicit-profile",
         }
     }
@@ -239,8 +248,8 @@ impl Authorization {
 
 impl Weighed for Authorization {
     fn bytes(&self) -> usize {
-        let Self { state, nonce, challenge, connection, login_hint, login_ticket, .. } = self;
-        let optional = [state, nonce, challenge, connection, login_hint, login_ticket];
+        let Self { state, nonce, code_challenge, connection, login_hint, login_ticket, .. } = self;
+        let optional = [state, nonce, code_challenge, connection, login_hint, login_ticket];
         let audience = match &self.audience {
             Audience::Userinfo => 0,
             Audience::Management(api) | Audience::Api(api) => api.len(),
@@ -250,21 +259,21 @@ impl Weighed for Authorization {
     }
 }
 
-impl Wants {
-    fn read(text: &str) -> Option<Self> {
-        let mut wants = Self::default();
+impl ResponseType {
+    fn parse(text: &str) -> Option<Self> {
+        let mut values = Self::default();
         for word in text.split_whitespace() {
             match word {
-                "code" => wants.code = true,
-                "token" => wants.token = true,
-                "id_token" => wants.id_token = true,
+                "code" => values.code = true,
+                "token" => values.token = true,
+                "id_token" => values.id_token = true,
                 _ => return None,
             }
         }
-        (wants != Self::default()).then_some(wants)
+        (values != Self::default()).then_some(values)
     }
 
-    fn allow(self, client: &Client) -> Result<(), OAuthError> {
+    fn require_allowed(self, client: &Client) -> Result<(), OAuthError> {
         let grants = [(self.code, "authorization_code"), (self.token || self.id_token, "implicit")];
         for (wanted, grant) in grants {
             if wanted && !client.may(grant) {
@@ -276,13 +285,13 @@ impl Wants {
     }
 }
 
-impl Mode {
-    fn read(params: &Params, wants: Wants) -> Option<Self> {
-        if params.get("owp") == Some("true") {
+impl ResponseMode {
+    fn parse(params: &AuthorizationParams, response_type: ResponseType) -> Option<Self> {
+        if params.owp.as_deref() == Some("true") {
             return Some(Self::Popup);
         }
-        let has_tokens = wants.token || wants.id_token;
-        match params.get("response_mode") {
+        let has_tokens = response_type.token || response_type.id_token;
+        match params.response_mode.as_deref() {
             None if has_tokens => Some(Self::Fragment),
             None => Some(Self::Query),
             // Queries end up in logs.
@@ -300,67 +309,108 @@ impl Mode {
     }
 }
 
-/// The client's address, byte for byte; for a message to a page, any page of
-/// one of its origins.
-fn redirect_uri(
+fn find_client<'a>(tenant: &'a Tenant, params: &AuthorizationParams) -> Result<&'a Client, OAuthError> {
+    let missing = || OAuthError::invalid_request("Missing required parameter: client_id");
+    let client_id = params.client_id.as_ref().ok_or_else(missing)?;
+    tenant.config.client(client_id).ok_or_else(|| {
+        let description = format!("Unknown client: {client_id}");
+        OAuthError::new(StatusCode::BAD_REQUEST, "invalid_client", description)
+    })
+}
+
+/// Checks the code challenge of PKCE. A client without a secret needs one.
+fn check_code_challenge(
+    client: &Client,
+    response_type: ResponseType,
+    params: &AuthorizationParams,
+) -> Result<Option<String>, OAuthError> {
+    let challenge = match (&params.code_challenge, params.code_challenge_method.as_deref()) {
+        (None, None) => None,
+        (Some(challenge), Some("S256")) => Some(challenge.clone()),
+        _ => {
+            let description = "code_challenge: expected one with code_challenge_method S256";
+            return Err(OAuthError::invalid_request(description));
+        }
+    };
+    if response_type.code && client.client_secret.is_none() && challenge.is_none() {
+        let description = "code_challenge: required of clients without a secret (PKCE)";
+        return Err(OAuthError::invalid_request(description));
+    }
+    Ok(challenge)
+}
+
+/// Checks the address of the application: it is one of the client's callbacks, byte for
+/// byte, or, for a message to a page, any page of one of the client's origins.
+fn check_redirect_uri(
     tenant: &Tenant,
     client: &Client,
-    asked: Option<&str>,
-    mode: Option<Mode>,
+    requested: Option<&str>,
+    mode: Option<ResponseMode>,
 ) -> Result<String, OAuthError> {
-    let asked = match asked {
-        Some(asked) => asked,
-        // Source: RFC 6749, 3.1.2.3: it may be left out where there is one only.
+    let requested = match requested {
+        Some(uri) => uri,
+        // Source: RFC 6749, 3.1.2.3: a client with one callback can omit it.
         None => match client.callbacks.as_slice() {
             [only] => only,
             _ => return Err(OAuthError::invalid_request("Missing required parameter: redirect_uri")),
         },
     };
-    let (whole, asked) = (asked, asked.split_once('#').map_or(asked, |(address, _)| address));
-    let is_callback = client.callbacks.iter().any(|it| it == asked);
-    let origin = url::Url::parse(asked).ok().map(|url| url.origin().ascii_serialization());
+    let uri = requested.split_once('#').map_or(requested, |(uri, _)| uri);
+    let is_callback = client.callbacks.iter().any(|it| it == uri);
+    let origin = url::Url::parse(uri).ok().map(|url| url.origin().ascii_serialization());
     let is_own_page = origin.is_some_and(|origin| client.origins.contains(&origin));
     let fits = match mode {
         Some(mode) if mode.is_message() => is_own_page,
         _ => is_callback,
     };
-    if fits && (whole == asked || tenant.config.legacy_id_tokens) {
-        return Ok(asked.to_owned());
+    if fits && (requested == uri || tenant.config.legacy_id_tokens) {
+        return Ok(uri.to_owned());
     }
     if fits {
         tracing::warn!(target: "audit", client = client.client_id, "a redirect_uri with a fragment was refused");
         return Err(OAuthError::invalid_request(format!("redirect_uri: one with a fragment (#…) {LEGACY}")));
     }
     tracing::warn!(target: "audit", client = client.client_id, tenant = tenant.config.name, "a redirect_uri was refused");
-    let place = if mode.is_some_and(Mode::is_message) { "origins" } else { "callbacks" };
+    let place = if mode.is_some_and(ResponseMode::is_message) { "origins" } else { "callbacks" };
     Err(OAuthError::invalid_request(format!(
         "Callback URL mismatch. {} is not in the list of allowed {place} of the client `{}` in tenant.toml.",
-        cut(whole, 500),
+        cut(requested, 500),
         client.client_id
     )))
 }
 
+/// Removes the fragment of an address, which a browser does not send. Older applications
+/// send their page's address with it.
+pub(crate) fn without_fragment<'a>(tenant: &Tenant, uri: &'a str) -> &'a str {
+    match uri.split_once('#') {
+        Some((address, _)) if tenant.config.legacy_id_tokens => address,
+        _ => uri,
+    }
+}
+
 impl Audience {
-    pub(crate) fn read(tenant: &Tenant, issuer: &Issuer, asked: Option<&str>) -> Result<Self, OAuthError> {
-        let Some(asked) = asked else { return Ok(Self::Userinfo) };
-        if asked == issuer.userinfo() {
+    pub(crate) fn parse(visit: &Visit, requested: Option<&str>) -> Result<Self, OAuthError> {
+        let Some(audience) = requested else { return Ok(Self::Userinfo) };
+        let tenant = &visit.tenant;
+        if audience == visit.issuer.userinfo() {
             return Ok(Self::Userinfo);
         }
         // Some clients know the tenant by https for the Management API, and by
         // http for logins.
-        let is_management = asked.strip_suffix("api/v2/").is_some_and(|own| tenant.signing.hosts.is_own(own));
+        let is_management =
+            audience.strip_suffix("api/v2/").is_some_and(|own| tenant.signing.hosts.is_own(own));
         if is_management {
-            return Ok(Self::Management(asked.to_owned()));
+            return Ok(Self::Management(audience.to_owned()));
         }
-        if tenant.config.apis.iter().any(|api| api.identifier == asked) {
-            return Ok(Self::Api(asked.to_owned()));
+        if tenant.config.apis.iter().any(|api| api.identifier == audience) {
+            return Ok(Self::Api(audience.to_owned()));
         }
-        Err(OAuthError::access_denied(format!("Service not found: {asked}")))
+        Err(OAuthError::access_denied(format!("Service not found: {audience}")))
     }
 
-    /// Scopes that a user gets of those asked for, each once: what is granted is
-    /// kept with a refresh token, and is no longer than what there is to grant.
-    pub(crate) fn grant(&self, tenant: &Tenant, client: &Client, asked: &str) -> String {
+    /// The scopes that a user is granted of those requested, each once. They are kept with
+    /// a refresh token, so their length must be bounded.
+    pub(crate) fn grant(&self, tenant: &Tenant, client: &Client, requested: &str) -> String {
         let is_granted = |scope: &&str| {
             let of_api = match self {
                 Self::Userinfo => false,
@@ -376,7 +426,7 @@ impl Audience {
             of_api || of_openid
         };
         let mut granted: Vec<&str> = Vec::new();
-        for scope in asked.split_whitespace().filter(is_granted) {
+        for scope in requested.split_whitespace().filter(is_granted) {
             if !granted.contains(&scope) {
                 granted.push(scope);
             }
@@ -386,7 +436,7 @@ impl Audience {
 }
 
 impl Prompt {
-    pub(crate) fn read(text: Option<&str>) -> Result<Self, OAuthError> {
+    pub(crate) fn parse(text: Option<&str>) -> Result<Self, OAuthError> {
         let mut prompt = Self::IfNeeded;
         let words: Vec<&str> = text.unwrap_or_default().split_whitespace().collect();
         for word in &words {

@@ -1,4 +1,7 @@
-//! How the application gets its answer.
+//! Authorization responses: their parameters, on the way that the application requests.
+//!
+//! Source: OAuth 2.0 Multiple Response Type Encoding Practices; OAuth 2.0 Form Post
+//! Response Mode.
 
 use askama::Template;
 use axum::http::header::CONTENT_SECURITY_POLICY;
@@ -10,63 +13,68 @@ use url::Url;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::OAuthError;
-use crate::tenant::oauth::authorization_request::{Mode, Told, Unanswered};
+use crate::tenant::oauth::authorization_request::{
+    AuthorizationError, ResponseMode, ResponseTarget, SentError,
+};
 
-/// Parameters of an answer.
-pub(crate) type Answer = Vec<(&'static str, String)>;
+/// The parameters of an authorization response.
+pub(crate) type ResponseParams = Vec<(&'static str, String)>;
 
-/// Sends an answer to the application.
-pub(crate) fn send(redirect_uri: &str, mode: Mode, state: Option<&str>, mut answer: Answer) -> Response {
+/// Sends the parameters of an authorization response to the application.
+pub(crate) fn send(target: ResponseTarget<'_>, mut params: ResponseParams) -> Response {
+    let ResponseTarget { redirect_uri, mode, state } = target;
     if let Some(state) = state {
-        answer.push(("state", state.to_owned()));
+        params.push(("state", state.to_owned()));
     }
     match mode {
-        Mode::Query => see_other(&with_query(redirect_uri, &answer)),
-        Mode::Fragment => see_other(&format!("{redirect_uri}#{}", encoded(&answer))),
-        Mode::FormPost => form_post(redirect_uri, answer),
-        Mode::WebMessage => message(redirect_uri, "authorization_response", answer),
-        Mode::Popup => message(redirect_uri, "owp", answer),
-        Mode::OwnPage => match answer.iter().find(|(name, _)| *name == "error_description") {
+        ResponseMode::Query => see_other(&with_query(redirect_uri, &params)),
+        ResponseMode::Fragment => see_other(&format!("{redirect_uri}#{}", encoded(&params))),
+        ResponseMode::FormPost => form_post(redirect_uri, params),
+        ResponseMode::WebMessage => message(redirect_uri, "authorization_response", params),
+        ResponseMode::Popup => message(redirect_uri, "owp", params),
+        ResponseMode::OwnPage => match params.iter().find(|(name, _)| *name == "error_description") {
             Some((_, why)) => html::error_page(StatusCode::FORBIDDEN, why),
             None => see_other(redirect_uri),
         },
     }
 }
 
-/// Tells the application, or whoever sits there, why there is no login.
-pub(crate) fn refuse(why: Unanswered) -> Response {
-    match why {
-        Unanswered::Shown(why) => html::error_page(why.status, &why.description),
-        Unanswered::Told(told) => {
-            let Told { redirect_uri, mode, state, why } = *told;
-            send(&redirect_uri, mode, state.as_deref(), of_error(&why))
+/// Sends an error to the application, or shows it to the user if the application is
+/// unknown.
+pub(crate) fn send_error(error: AuthorizationError) -> Response {
+    match error {
+        AuthorizationError::Shown(error) => html::error_page(error.status, &error.description),
+        AuthorizationError::Sent(sent) => {
+            let SentError { redirect_uri, mode, state, error } = *sent;
+            let target = ResponseTarget { redirect_uri: &redirect_uri, mode, state: state.as_deref() };
+            send(target, error_params(&error))
         }
     }
 }
 
-/// An error as the application reads it.
-pub(crate) fn of_error(why: &OAuthError) -> Answer {
-    vec![("error", why.error.to_owned()), ("error_description", why.description.clone())]
+/// The parameters of an error response.
+pub(crate) fn error_params(error: &OAuthError) -> ResponseParams {
+    vec![("error", error.error.to_owned()), ("error_description", error.description.clone())]
 }
 
-fn encoded(answer: &Answer) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(answer).finish()
+fn encoded(params: &ResponseParams) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
 }
 
-fn with_query(uri: &str, answer: &Answer) -> String {
+fn with_query(uri: &str, params: &ResponseParams) -> String {
     let joint = if uri.contains('?') { '&' } else { '?' };
-    format!("{uri}{joint}{}", encoded(answer))
+    format!("{uri}{joint}{}", encoded(params))
 }
 
 #[derive(Template)]
 #[template(path = "form_post.html")]
 struct FormPost<'a> {
     action: &'a str,
-    fields: Answer,
+    fields: ResponseParams,
     nonce: &'a str,
 }
 
-fn form_post(redirect_uri: &str, fields: Answer) -> Response {
+fn form_post(redirect_uri: &str, fields: ResponseParams) -> Response {
     let nonce = html::nonce();
     let page = FormPost { action: redirect_uri, fields, nonce: &nonce };
     scripted(page.render(), &nonce, "frame-ancestors 'none'")
@@ -75,15 +83,15 @@ fn form_post(redirect_uri: &str, fields: Answer) -> Response {
 #[derive(Template)]
 #[template(path = "web_message.html")]
 struct WebMessage<'a> {
-    /// JSON within a script: `<` is written so that no tag can end it.
+    /// JSON within a script. `<` is escaped, so that no tag can end the script.
     message: String,
     target: String,
     nonce: &'a str,
 }
 
-fn message(redirect_uri: &str, kind: &str, answer: Answer) -> Response {
+fn message(redirect_uri: &str, kind: &str, params: ResponseParams) -> Response {
     let origin = Url::parse(redirect_uri).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-    let values: Map<String, Value> = answer
+    let values: Map<String, Value> = params
         .into_iter()
         .map(|(key, value)| {
             let number = (key == "expires_in").then(|| value.parse::<u64>().ok()).flatten();
@@ -91,7 +99,7 @@ fn message(redirect_uri: &str, kind: &str, answer: Answer) -> Response {
         })
         .collect();
     let message = if kind == "owp" {
-        // Lock's popups want text: `a` says that it is an answer.
+        // Lock's popups expect a text; `a` marks it as a response.
         Value::String(serde_json::json!({ "a": "response", "d": values }).to_string())
     } else {
         serde_json::json!({ "type": kind, "response": values })
@@ -109,7 +117,7 @@ fn in_script(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
-/// A page whose own script runs, and no other.
+/// A page that runs its own script, and no other.
 fn scripted(page: askama::Result<String>, nonce: &str, more: &str) -> Response {
     let Ok(page) = page else { return OAuthError::temporarily_unavailable().into_response() };
     let policy = format!("default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; {more}");
@@ -121,21 +129,30 @@ fn scripted(page: askama::Result<String>, nonce: &str, more: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::oauth::authorization_response::{Mode, in_script, send};
+    use crate::tenant::oauth::authorization_response::{ResponseMode, ResponseTarget, in_script, send};
 
-    fn location(uri: &str, mode: Mode) -> String {
-        let response = send(uri, mode, Some("a&b=c#d"), vec![("code", "x y".to_owned())]);
+    fn location(uri: &str, mode: ResponseMode) -> String {
+        let response = send(
+            ResponseTarget { redirect_uri: uri, mode, state: Some("a&b=c#d") },
+            vec![("code", "x y".to_owned())],
+        );
         response.headers()["location"].to_str().unwrap().to_owned()
     }
 
     #[test]
-    fn an_answer_cannot_add_parameters_of_its_own() {
-        assert_eq!(location("http://app/cb", Mode::Query), "http://app/cb?code=x+y&state=a%26b%3Dc%23d");
+    fn a_response_cannot_add_parameters_of_its_own() {
         assert_eq!(
-            location("http://app/cb?x=1", Mode::Query),
+            location("http://app/cb", ResponseMode::Query),
+            "http://app/cb?code=x+y&state=a%26b%3Dc%23d"
+        );
+        assert_eq!(
+            location("http://app/cb?x=1", ResponseMode::Query),
             "http://app/cb?x=1&code=x+y&state=a%26b%3Dc%23d"
         );
-        assert_eq!(location("http://app/cb", Mode::Fragment), "http://app/cb#code=x+y&state=a%26b%3Dc%23d");
+        assert_eq!(
+            location("http://app/cb", ResponseMode::Fragment),
+            "http://app/cb#code=x+y&state=a%26b%3Dc%23d"
+        );
     }
 
     #[test]

@@ -1,47 +1,44 @@
-//! An access token that comes with a request: in the header, in a form or in
-//! the query.
+//! The access token of a request: in the header, in a form or in the query.
 //!
 //! Source: RFC 6750, 2 and 3.
 
-use axum::extract::{FromRequest, Request};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::extract::Request;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::tenant::http::oauth_error::OAuthError;
-use crate::tenant::http::params::Params;
+use crate::tenant::http::params::{FORM, Params, media_type};
 use crate::tenant::state::Shared;
 
-/// A token as it came.
+/// The token of a request.
 pub(crate) struct Bearer {
     pub(crate) token: String,
-    /// Whether the address has it, which others may keep.
+    /// Whether it is in the address, which other programs may store.
     pub(crate) in_query: bool,
 }
 
-/// The reason why a request with a token is not answered.
+/// The reason why a request is refused.
 pub(crate) enum Unauthorized {
-    /// There is none. Nothing is said of errors then.
+    /// The request has no token. The response contains no error code then.
     NoToken,
-    /// Several tokens were sent, or the token cannot be read.
+    /// The request has several tokens, or one that cannot be parsed.
     Request(OAuthError),
-    /// It is not taken.
+    /// The token is not valid.
     Token,
 }
 
 impl Bearer {
-    /// The one token of a request. The body is read where it is a form that was
-    /// posted.
-    pub(crate) async fn of(request: Request, tenant: &Shared) -> Result<Self, Unauthorized> {
+    /// Reads the only token of a request. Reads the body if it is a posted form.
+    pub(crate) async fn read(request: Request, tenant: &Shared) -> Result<Self, Unauthorized> {
         let (parts, body) = request.into_parts();
         let in_header = in_header(&parts.headers)?;
-        let query = parts.uri.query().unwrap_or_default();
-        let in_query = Params::parse_form(query.as_bytes()).map_err(Unauthorized::Request)?;
+        let in_query = Params::from_query(&parts.uri).map_err(Unauthorized::Request)?;
         let in_query = in_query.owned("access_token");
-        let is_form = parts.method == Method::POST && is_form(&parts.headers);
+        let is_form = parts.method == Method::POST && media_type(&parts.headers) == FORM;
         let in_body = if is_form {
             let request = Request::from_parts(parts, body);
-            let params = Params::from_request(request, tenant).await.map_err(Unauthorized::Request)?;
+            let params = Params::from_body(request, tenant).await.map_err(Unauthorized::Request)?;
             params.owned("access_token")
         } else {
             None
@@ -61,7 +58,7 @@ impl Bearer {
     }
 }
 
-/// The token of the header. Another scheme than Bearer brings none.
+/// Reads the token of the header. A header of another scheme has none.
 fn in_header(headers: &HeaderMap) -> Result<Option<String>, Unauthorized> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let Some(header) = all.next() else { return Ok(None) };
@@ -80,20 +77,14 @@ fn in_header(headers: &HeaderMap) -> Result<Option<String>, Unauthorized> {
     }
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
 fn bad(words: &str) -> Unauthorized {
     Unauthorized::Request(OAuthError::invalid_request(words))
 }
 
-/// An answer to a request whose token stood in its address.
+/// A response that no cache stores, to a request with a token in its address.
 ///
 /// Source: RFC 6750, 2.3.
-pub(crate) fn kept_by_nobody(mut response: Response) -> Response {
+pub(crate) fn not_stored(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     response
 }
@@ -112,8 +103,8 @@ impl IntoResponse for Unauthorized {
                 ),
                 (StatusCode::UNAUTHORIZED, "Unauthorized").into_response(),
             ),
-            // The description may repeat what somebody has sent: it is not put
-            // between quotes.
+            // The description may repeat text of the request, so it is not put into the
+            // header.
             Self::Request(why) if why.status == StatusCode::BAD_REQUEST => {
                 (challenge("Bearer realm=\"userinfo\", error=\"invalid_request\""), why.into_response())
             }

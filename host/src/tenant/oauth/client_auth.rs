@@ -1,4 +1,4 @@
-//! Which client asks, and whether it is.
+//! Authentication of clients.
 //!
 //! Source: RFC 6749, 2.3.1.
 
@@ -9,17 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::tenant::config::Client;
 use crate::tenant::http::oauth_error::OAuthError;
-use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Visit;
 use crate::tenant::signing::tokens::same_secret;
-use crate::tenant::state::Tenant;
 
-/// The client, by Basic or by the body, one of them.
-pub(crate) fn client<'a>(
-    tenant: &'a Tenant,
-    headers: &HeaderMap,
-    params: &Params,
-) -> Result<&'a Client, OAuthError> {
-    let basic = basic(headers)?;
+/// Authenticates the client, by Basic or by the body. A client without a secret only
+/// names itself.
+pub(crate) fn authenticate(visit: &Visit) -> Result<&Client, OAuthError> {
+    let Visit { tenant, params, .. } = visit;
+    let basic = parse_basic(&visit.headers)?;
     let (client_id, secret) = match &basic {
         Some((id, secret)) => {
             if params.get("client_secret").is_some() || params.get("client_id").is_some_and(|it| it != id) {
@@ -31,10 +28,10 @@ pub(crate) fn client<'a>(
         }
         None => (params.require("client_id")?, params.get("client_secret")),
     };
-    // Whoever does not know the client learns nothing of it.
+    // An unknown client gets the same error as a wrong secret.
     let client = tenant.config.client(client_id).ok_or_else(OAuthError::unauthorized)?;
     match (&client.client_secret, secret) {
-        // Many clients do not encode what they join.
+        // Many clients do not form-encode the id and the secret.
         (Some(_), Some(secret)) if basic.is_some() => {
             check_secret(client, &decoded(secret)).or_else(|_| check_secret(client, secret))?;
         }
@@ -57,9 +54,9 @@ pub(crate) fn check_secret(client: &Client, secret: &str) -> Result<(), OAuthErr
     Err(OAuthError::unauthorized())
 }
 
-fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
+fn parse_basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let read = || {
+    let parse = || {
         let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
         if !scheme.eq_ignore_ascii_case("basic") {
             return None;
@@ -68,10 +65,10 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
         let (id, secret) = text.split_once(':')?;
         Some((decoded(id), secret.to_owned()))
     };
-    read().map(Some).ok_or_else(|| OAuthError::invalid_request("the Authorization header is not Basic"))
+    parse().map(Some).ok_or_else(|| OAuthError::invalid_request("the Authorization header is not Basic"))
 }
 
-/// Both parts are form-encoded before they are joined.
+/// Decodes the id or the secret, which are form-encoded before they are joined.
 fn decoded(part: &str) -> String {
     let encoded = format!("x={part}");
     url::form_urlencoded::parse(encoded.as_bytes())

@@ -1,4 +1,4 @@
-//! What clients find out by themselves.
+//! Discovery: the configuration and the public keys that clients read.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,6 +8,8 @@ use crate::tenant::config::GRANTS;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
 
+/// `GET /.well-known/openid-configuration`.
+///
 /// Source: OpenID Connect Discovery 1.0, 3.
 pub(crate) async fn configuration(issuer: Issuer) -> Json<Value> {
     let at = |path: &str| format!("{issuer}{path}");
@@ -39,7 +41,7 @@ pub(crate) async fn configuration(issuer: Issuer) -> Json<Value> {
     }))
 }
 
-/// The public keys.
+/// `GET /.well-known/jwks.json`: the public keys.
 pub(crate) async fn jwks(State(tenant): State<Shared>) -> Json<Value> {
     Json(tenant.signing.keys.jwks())
 }

@@ -1,4 +1,4 @@
-//! What an application gets once somebody is logged in.
+//! The tokens and the authorization codes that an application gets for a login.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::model::User;
 use crate::tenant::config::Client;
 use crate::tenant::oauth::authorization_request::{Audience, Authorization};
-use crate::tenant::oauth::authorization_response::Answer;
+use crate::tenant::oauth::authorization_response::ResponseParams;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::refresh_tokens::Grant;
 use crate::tenant::signing::issuer::Issuer;
@@ -16,24 +16,24 @@ use crate::tenant::signing::tokens::{AccessClaims, IdToken, seconds};
 use crate::tenant::state::Tenant;
 use crate::tenant::store::weight::Weighed;
 
-/// What an authorization code stands for.
+/// The login that an authorization code stands for.
 #[derive(Debug, Clone)]
-pub(crate) struct Code {
+pub(crate) struct AuthorizationCode {
     pub(crate) authorization: Authorization,
     pub(crate) proved: Proved,
     pub(crate) session: Option<String>,
     pub(crate) issuer: Issuer,
 }
 
-impl Weighed for Code {
+impl Weighed for AuthorizationCode {
     fn bytes(&self) -> usize {
         let Self { authorization, proved, session, issuer } = self;
         authorization.bytes() + proved.bytes() + session.bytes() + issuer.as_str().len()
     }
 }
 
-/// Somebody who is logged in, and to what.
-pub(crate) struct Issued<'a> {
+/// One login, and the tokens to issue for it.
+pub(crate) struct Issuance<'a> {
     pub(crate) issuer: &'a Issuer,
     pub(crate) client: &'a Client,
     pub(crate) user: &'a User,
@@ -44,13 +44,13 @@ pub(crate) struct Issued<'a> {
     pub(crate) session: Option<&'a str>,
 }
 
-impl Issued<'_> {
+impl Issuance<'_> {
     fn has(&self, scope: &str) -> bool {
         self.scope.split(' ').any(|it| it == scope)
     }
 
-    /// An access token, and for how many seconds.
-    pub(crate) fn access_token(&self, tenant: &Tenant) -> (String, u64) {
+    /// Issues an access token. Returns it, and for how many seconds it is valid.
+    pub(crate) fn issue_access_token(&self, tenant: &Tenant) -> (String, u64) {
         let lifetimes = &tenant.config.lifetimes;
         let userinfo = self.issuer.userinfo();
         let (audience, lifetime): (Value, u64) = match self.audience {
@@ -77,7 +77,12 @@ impl Issued<'_> {
         (token, lifetime)
     }
 
-    pub(crate) fn id_token(&self, tenant: &Tenant, access_token: Option<&str>, code: Option<&str>) -> String {
+    pub(crate) fn issue_id_token(
+        &self,
+        tenant: &Tenant,
+        access_token: Option<&str>,
+        code: Option<&str>,
+    ) -> String {
         tenant.signing.sign_id_token(&IdToken {
             issuer: self.issuer,
             client_id: &self.client.client_id,
@@ -93,15 +98,19 @@ impl Issued<'_> {
         })
     }
 
-    /// The answer of the token endpoint. `refresh` is the refresh token that
-    /// takes the place of one that was used.
-    pub(crate) fn tokens(&self, tenant: &Tenant, refresh: Option<String>) -> (Value, Option<String>) {
-        let (access_token, expires_in) = self.access_token(tenant);
+    /// The response of the token endpoint, and the family of a refresh token that was
+    /// issued. `refresh` is the refresh token that replaces one that was used.
+    pub(crate) fn issue_token_response(
+        &self,
+        tenant: &Tenant,
+        refresh: Option<String>,
+    ) -> (Value, Option<String>) {
+        let (access_token, expires_in) = self.issue_access_token(tenant);
         let mut answer = json!({
             "access_token": access_token, "expires_in": expires_in, "token_type": "Bearer", "scope": self.scope,
         });
         if self.has("openid") {
-            answer["id_token"] = self.id_token(tenant, None, None).into();
+            answer["id_token"] = self.issue_id_token(tenant, None, None).into();
         }
         let mut family = None;
         let refresh = refresh.or_else(|| {
@@ -129,53 +138,39 @@ impl Issued<'_> {
         }
         (answer, family)
     }
-}
 
-/// What `/authorize` answers to a login.
-pub(crate) fn answer(
-    tenant: &Tenant,
-    authorization: &Authorization,
-    client: &Client,
-    issuer: &Issuer,
-    user: &User,
-    proved: &Proved,
-    session: Option<&str>,
-) -> Answer {
-    let issued = Issued {
-        issuer,
-        client,
-        user,
-        proved,
-        scope: &authorization.scope,
-        audience: &authorization.audience,
-        nonce: authorization.nonce.as_deref(),
-        session,
-    };
-    let wants = authorization.wants;
-    let mut answer = Answer::new();
-    let code = wants.code.then(|| {
-        tenant.flows.codes.put(Arc::new(Code {
-            authorization: authorization.clone(),
-            proved: proved.remembered(),
-            session: session.map(str::to_owned),
-            issuer: issuer.clone(),
-        }))
-    });
-    let access_token = wants.token.then(|| issued.access_token(tenant));
-    if let Some((token, expires_in)) = &access_token {
-        answer.extend([
-            ("access_token", token.clone()),
-            ("expires_in", expires_in.to_string()),
-            ("token_type", "Bearer".to_owned()),
-            ("scope", authorization.scope.clone()),
-        ]);
+    /// The parameters of the authorization response: a code, tokens, or both.
+    pub(crate) fn issue_authorization_response(
+        &self,
+        tenant: &Tenant,
+        authorization: &Authorization,
+    ) -> ResponseParams {
+        let response_type = authorization.response_type;
+        let mut params = ResponseParams::new();
+        let code = response_type.code.then(|| {
+            tenant.flows.codes.put(Arc::new(AuthorizationCode {
+                authorization: authorization.clone(),
+                proved: self.proved.remembered(),
+                session: self.session.map(str::to_owned),
+                issuer: self.issuer.clone(),
+            }))
+        });
+        let access_token = response_type.token.then(|| self.issue_access_token(tenant));
+        if let Some((token, expires_in)) = &access_token {
+            params.extend([
+                ("access_token", token.clone()),
+                ("expires_in", expires_in.to_string()),
+                ("token_type", "Bearer".to_owned()),
+                ("scope", authorization.scope.clone()),
+            ]);
+        }
+        if response_type.id_token {
+            let access_token = access_token.as_ref().map(|(token, _)| token.as_str());
+            params.push(("id_token", self.issue_id_token(tenant, access_token, code.as_deref())));
+        }
+        if let Some(code) = code {
+            params.push(("code", code));
+        }
+        params
     }
-    if wants.id_token {
-        let access_token = access_token.as_ref().map(|(token, _)| token.as_str());
-        answer.push(("id_token", issued.id_token(tenant, access_token, code.as_deref())));
-    }
-    if let Some(code) = code {
-        answer.push(("code", code));
-    }
-    answer
 }

@@ -5,125 +5,97 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::tenant::config::{Client, GRANTS};
-use crate::tenant::embedded::legacy;
 use crate::tenant::flows::Spent;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::context::LoginContext;
-use crate::tenant::logins::context::Sender;
 use crate::tenant::logins::outcome::NotLoggedIn;
-use crate::tenant::oauth::authorization_request::Audience;
+use crate::tenant::oauth::authorization_request::{Audience, without_fragment};
 use crate::tenant::oauth::client_auth;
-use crate::tenant::oauth::issued_tokens::Issued;
+use crate::tenant::oauth::issued_tokens::Issuance;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::refresh_tokens::{Grant, NotTaken};
 use crate::tenant::people::typed::TypedCredentials;
-use crate::tenant::server::blocking::{read, run};
-use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::tokens::{AccessClaims, fits_challenge, seconds};
-use crate::tenant::state::{Shared, Tenant};
 
-/// `/oauth/token`.
-pub(crate) async fn token(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    from: Sender,
-    headers: HeaderMap,
-    params: Params,
-) -> Response {
-    let by_header = headers.contains_key(AUTHORIZATION);
-    let grant = params.owned("grant_type").unwrap_or_default();
-    let granted = move |tenant: &Tenant| granted(tenant, &issuer, &from, &headers, &params);
-    let answer = match grant.as_str() {
-        // Nothing is waited for, but a signature.
-        "client_credentials" => granted(&tenant),
-        "authorization_code" => read(&tenant, granted).await,
-        _ => run(&tenant, granted).await,
-    };
-    let mut response = answer.map(Json).into_response();
-    // Source: RFC 6749, 5.2. To others it would make browsers ask for a password.
+/// `POST /oauth/token`.
+pub(crate) async fn issue_tokens(visit: Visit) -> Response {
+    let by_header = visit.headers.contains_key(AUTHORIZATION);
+    let mut response = visit.run(|visit| grant(visit).map(Json).into_response()).await;
+    // Source: RFC 6749, 5.2. Without a header, browsers would ask for a password.
     if by_header && response.status() == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tenant\""));
     }
     response
 }
 
-/// One request.
-struct Request<'a> {
-    tenant: &'a Tenant,
-    issuer: &'a Issuer,
-    from: &'a Sender,
+/// A token request of a client that has authenticated itself.
+struct TokenRequest<'a> {
+    visit: &'a Visit,
     client: &'a Client,
-    params: &'a Params,
 }
 
-fn granted(
-    tenant: &Tenant,
-    issuer: &Issuer,
-    from: &Sender,
-    headers: &HeaderMap,
-    params: &Params,
-) -> Result<Value, OAuthError> {
-    let grant = params.require("grant_type")?;
+fn grant(visit: &Visit) -> Result<Value, OAuthError> {
+    let grant = visit.params.require("grant_type")?;
     let Some(grant) = GRANTS.iter().copied().find(|it| *it == grant && *it != "implicit") else {
         let description = format!("Unsupported grant type: {grant}");
         return Err(OAuthError::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
     };
-    let client = client_auth::client(tenant, headers, params)?;
+    let client = client_auth::authenticate(visit)?;
     if !client.may(grant) {
         return Err(OAuthError::unauthorized_client(format!(
             "Grant type '{grant}' not allowed for the client."
         )));
     }
     if grant != "client_credentials" {
-        let refused = linking::refuse_elsewhere(params.get("scope"));
-        refused.map_err(|why| linking::told(&client.client_id, why))?;
+        let refused = linking::refuse_scope(visit.params.get("scope"));
+        refused.map_err(|error| linking::report_refusal(&client.client_id, error))?;
     }
-    let request = Request { tenant, issuer, from, client, params };
-    let answer = match grant {
-        "authorization_code" => request.by_code(),
-        "refresh_token" => request.by_refresh_token(),
-        "client_credentials" => request.by_itself(),
-        "http://auth0.com/oauth/grant-type/passwordless/otp" => request.by_one_time_password(),
-        _ => request.by_password(),
+    let request = TokenRequest { visit, client };
+    let response = match grant {
+        "authorization_code" => request.grant_by_code(),
+        "refresh_token" => request.grant_by_refresh_token(),
+        "client_credentials" => request.grant_to_client(),
+        "http://auth0.com/oauth/grant-type/passwordless/otp" => request.grant_by_one_time_password(),
+        _ => request.grant_by_password(),
     }?;
-    tenant.metrics.token(grant);
-    Ok(answer)
+    visit.tenant.metrics.token(grant);
+    Ok(response)
 }
 
-impl Request<'_> {
-    fn by_itself(&self) -> Result<Value, OAuthError> {
-        let Self { tenant, client, .. } = *self;
-        let asked = self.params.require("audience")?;
-        let (own, lifetime): (&[String], u64) = match Audience::read(tenant, self.issuer, Some(asked))? {
+impl TokenRequest<'_> {
+    fn grant_to_client(&self) -> Result<Value, OAuthError> {
+        let Self { visit, client } = *self;
+        let tenant = &visit.tenant;
+        let audience = self.visit.params.require("audience")?;
+        let (own, lifetime): (&[String], u64) = match Audience::parse(visit, Some(audience))? {
             Audience::Management(_) => (&client.scopes, tenant.config.lifetimes.management_token),
             Audience::Api(id) => {
                 let api = tenant.config.apis.iter().find(|api| api.identifier == id);
                 (api.map_or(&[], |api| &api.scopes), tenant.config.lifetimes.access_token)
             }
             Audience::Userinfo => {
-                return Err(OAuthError::access_denied(format!("Service not found: {asked}")));
+                return Err(OAuthError::access_denied(format!("Service not found: {audience}")));
             }
         };
         let wanted: Option<Vec<&str>> =
-            self.params.get("scope").map(|scope| scope.split_whitespace().collect());
+            self.visit.params.get("scope").map(|scope| scope.split_whitespace().collect());
         let is_wanted =
             |scope: &&String| wanted.as_ref().is_none_or(|wanted| wanted.contains(&scope.as_str()));
         let scope = own.iter().filter(is_wanted).map(String::as_str).collect::<Vec<_>>().join(" ");
         let now = seconds(tenant.ambient.now());
         let token = tenant.signing.keys.sign(&AccessClaims {
-            iss: self.issuer.as_str(),
+            iss: self.visit.issuer.as_str(),
             sub: &format!("{}@clients", client.client_id),
-            aud: asked.into(),
+            aud: audience.into(),
             iat: now,
             exp: now + lifetime,
             scope: &scope,
@@ -134,11 +106,12 @@ impl Request<'_> {
         Ok(json!({ "access_token": token, "expires_in": lifetime, "token_type": "Bearer", "scope": scope }))
     }
 
-    fn by_code(&self) -> Result<Value, OAuthError> {
-        let Self { tenant, client, params, .. } = *self;
+    fn grant_by_code(&self) -> Result<Value, OAuthError> {
+        let Self { visit, client } = *self;
+        let Visit { tenant, params, .. } = visit;
         let invalid = || OAuthError::invalid_grant("Invalid authorization code");
         let name = params.require("code")?;
-        // Read first: a directory that does not answer spends no code.
+        // The owner is read first, so that a directory that does not respond spends no code.
         let owner = match tenant.flows.codes.get(name) {
             Some(code) => {
                 let owner = code.proved.key().map(|key| tenant.directory.owner(key)).transpose();
@@ -147,7 +120,7 @@ impl Request<'_> {
             None => None,
         };
         let Some(code) = tenant.flows.codes.take(name) else {
-            // Used before: whoever used it may have stolen it.
+            // The code was used before, maybe by a thief.
             if let Some(spent) = tenant.flows.spent_codes.get(name) {
                 tracing::warn!(target: "audit", client = client.client_id, "a code came twice; its tokens are revoked");
                 let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,21 +132,21 @@ impl Request<'_> {
         let spent = Arc::new(Mutex::new(Spent::default()));
         tenant.flows.spent_codes.put_as(name.to_owned(), spent.clone());
         let authorization = &code.authorization;
-        if authorization.client_id != client.client_id || code.issuer != *self.issuer {
+        if authorization.client_id != client.client_id || code.issuer != self.visit.issuer {
             tracing::warn!(target: "audit", client = client.client_id, "a code came from another client, or to another issuer");
             return Err(invalid());
         }
         // Source: RFC 6749, 4.1.3; with PKCE, the verifier binds the code.
         let is_same = match params.get("redirect_uri") {
-            Some(uri) => legacy::without_fragment(tenant, uri) == authorization.redirect_uri,
-            None => authorization.challenge.is_some() || !authorization.names_redirect_uri,
+            Some(uri) => without_fragment(tenant, uri) == authorization.redirect_uri,
+            None => authorization.code_challenge.is_some() || !authorization.names_redirect_uri,
         };
         if !is_same {
             return Err(OAuthError::invalid_grant(
                 "The redirect URI is not the one of the authorization request.",
             ));
         }
-        match (&authorization.challenge, params.get("code_verifier")) {
+        match (&authorization.code_challenge, params.get("code_verifier")) {
             (None, None) => {}
             (Some(challenge), Some(verifier)) if fits_challenge(verifier, challenge) => {}
             _ => {
@@ -181,7 +154,7 @@ impl Request<'_> {
                 return Err(OAuthError::invalid_grant("Failed to verify code verifier"));
             }
         }
-        // Whoever the identity belongs to by now: it may have been linked.
+        // The owner as they are now: the identity may have been linked since.
         let owner = owner.ok_or_else(invalid)?;
         if owner.user.blocked {
             return Err(NotLoggedIn::Blocked.into());
@@ -189,8 +162,8 @@ impl Request<'_> {
         if tenant.people.revocations.is_revoked(&code.proved.user.user_id, code.proved.began) {
             return Err(NotLoggedIn::Revoked.into());
         }
-        let issued = Issued {
-            issuer: self.issuer,
+        let issuance = Issuance {
+            issuer: &self.visit.issuer,
             client,
             user: &owner.user,
             proved: &code.proved,
@@ -199,7 +172,7 @@ impl Request<'_> {
             nonce: authorization.nonce.as_deref(),
             session: code.session.as_deref(),
         };
-        let (answer, family) = issued.tokens(tenant, None);
+        let (answer, family) = issuance.issue_token_response(tenant, None);
         let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
         if spent.replayed {
             family.iter().for_each(|family| tenant.people.refresh_tokens.revoke(family));
@@ -209,8 +182,9 @@ impl Request<'_> {
         Ok(answer)
     }
 
-    fn by_refresh_token(&self) -> Result<Value, OAuthError> {
-        let Self { tenant, client, params, .. } = *self;
+    fn grant_by_refresh_token(&self) -> Result<Value, OAuthError> {
+        let Self { visit, client } = *self;
+        let Visit { tenant, params, .. } = visit;
         let token = params.require("refresh_token")?;
         let not_taken = |why| {
             if why == NotTaken::Reused {
@@ -219,20 +193,21 @@ impl Request<'_> {
             OAuthError::invalid_grant("Unknown or invalid refresh token.")
         };
         let is_for =
-            |grant: &Grant| grant.client_id == client.client_id && grant.issuer == self.issuer.as_str();
+            |grant: &Grant| grant.client_id == client.client_id && grant.issuer == self.visit.issuer.as_str();
         let grant = tenant.people.refresh_tokens.look(token, is_for).map_err(not_taken)?;
-        let audience = Audience::read(tenant, self.issuer, grant.audience.as_deref())?;
+        let audience = Audience::parse(visit, grant.audience.as_deref())?;
         let scope = match params.get("scope") {
-            // Never more than before.
+            // Never more scopes than before.
             Some(fewer) => {
                 let had = |it: &&str| grant.scope.split(' ').any(|had| had == *it);
                 fewer.split_whitespace().filter(had).collect::<Vec<_>>().join(" ")
             }
             None => grant.scope.clone(),
         };
-        let user = match self.log_in(&grant.proved, "oauth2-refresh-token", &scope, true) {
-            Ok(user) => user,
-            // A directory that does not answer says nothing of the user.
+        let context = self.login_context("oauth2-refresh-token", &scope);
+        let user = match tenant.logins.log_in_again(&grant.proved, &context) {
+            Ok(logged_in) => logged_in.user(),
+            // The token stays valid: the directory did not respond.
             Err(why @ NotLoggedIn::Failed(_)) => return Err(why.into()),
             Err(why) => {
                 tenant.people.refresh_tokens.revoke_token(token);
@@ -243,8 +218,8 @@ impl Request<'_> {
             }
         };
         let next = tenant.people.refresh_tokens.rotate(token).map_err(not_taken)?;
-        let issued = Issued {
-            issuer: self.issuer,
+        let issuance = Issuance {
+            issuer: &self.visit.issuer,
             client,
             user: &user,
             proved: &grant.proved,
@@ -253,43 +228,46 @@ impl Request<'_> {
             nonce: None,
             session: grant.session.as_deref(),
         };
-        Ok(issued.tokens(tenant, Some(next)).0)
+        Ok(issuance.issue_token_response(tenant, Some(next)).0)
     }
 
-    fn by_password(&self) -> Result<Value, OAuthError> {
-        let config = &self.tenant.config;
-        let connection = match self.params.get("realm") {
+    fn grant_by_password(&self) -> Result<Value, OAuthError> {
+        let config = &self.visit.tenant.config;
+        let connection = match self.visit.params.get("realm") {
             Some(name) => config.connection(name),
             None => config.connection_of("auth0"),
         };
         let connection =
             connection.ok_or_else(|| OAuthError::invalid_request("realm: there is no such connection"))?;
-        let typed = self.typed("password")?;
-        self.proved(&self.tenant.logins.prove_by_password(connection, typed)?, "oauth2-password")
+        let typed = self.credentials("password")?;
+        self.grant_to_user(&self.visit.tenant.logins.prove_by_password(connection, typed)?, "oauth2-password")
     }
 
-    fn by_one_time_password(&self) -> Result<Value, OAuthError> {
-        let connection = self.tenant.config.connection(self.params.require("realm")?);
+    fn grant_by_one_time_password(&self) -> Result<Value, OAuthError> {
+        let connection = self.visit.tenant.config.connection(self.visit.params.require("realm")?);
         let connection = connection
             .filter(|it| it.is_passwordless())
             .ok_or_else(|| OAuthError::invalid_request("realm: there is no such passwordless connection"))?;
-        let typed = self.typed("otp")?;
-        self.proved(&self.tenant.logins.prove_by_code(connection, typed)?, "oauth2-resource-owner")
+        let typed = self.credentials("otp")?;
+        self.grant_to_user(
+            &self.visit.tenant.logins.prove_by_code(connection, typed)?,
+            "oauth2-resource-owner",
+        )
     }
 
-    /// The username, and the secret of this parameter.
-    fn typed(&self, secret: &str) -> Result<TypedCredentials<'_>, OAuthError> {
-        let (login, secret) = (self.params.require("username")?, self.params.require(secret)?);
-        Ok(TypedCredentials { login, secret, sender: &self.from.ip })
+    /// Reads the username, and the secret in the parameter of this name.
+    fn credentials(&self, secret: &str) -> Result<TypedCredentials<'_>, OAuthError> {
+        let (login, secret) = (self.visit.params.require("username")?, self.visit.params.require(secret)?);
+        Ok(TypedCredentials { login, secret, sender: &self.visit.sender.ip })
     }
 
-    fn proved(&self, proved: &Proved, protocol: &'static str) -> Result<Value, OAuthError> {
-        let audience = Audience::read(self.tenant, self.issuer, self.params.get("audience"))?;
-        let scope = self.params.get("scope").unwrap_or("openid profile email");
-        let scope = audience.grant(self.tenant, self.client, scope);
-        let user = self.log_in(proved, protocol, &scope, false)?;
-        let issued = Issued {
-            issuer: self.issuer,
+    fn grant_to_user(&self, proved: &Proved, protocol: &'static str) -> Result<Value, OAuthError> {
+        let audience = Audience::parse(self.visit, self.visit.params.get("audience"))?;
+        let scope = self.visit.params.get("scope").unwrap_or("openid profile email");
+        let scope = audience.grant(&self.visit.tenant, self.client, scope);
+        let user = self.visit.tenant.logins.log_in(proved, &self.login_context(protocol, &scope))?.user();
+        let issuance = Issuance {
+            issuer: &self.visit.issuer,
             client: self.client,
             user: &user,
             proved,
@@ -298,48 +276,29 @@ impl Request<'_> {
             nonce: None,
             session: None,
         };
-        Ok(issued.tokens(self.tenant, None).0)
+        Ok(issuance.issue_token_response(&self.visit.tenant, None).0)
     }
 
-    fn log_in(
-        &self,
-        proved: &Proved,
-        protocol: &'static str,
-        scope: &str,
-        again: bool,
-    ) -> Result<Arc<crate::model::User>, NotLoggedIn> {
-        let around = LoginContext {
-            client: self.client,
-            protocol,
-            scope,
-            sender: self.from,
-            interactive: false,
-            answer: None,
-        };
-        let logged_in = if again {
-            self.tenant.logins.log_in_again(proved, &around)
-        } else {
-            self.tenant.logins.log_in(proved, &around)
-        };
-        Ok(logged_in?.user())
+    /// The context of the login that the request decides.
+    fn login_context<'s>(&'s self, protocol: &'static str, scope: &'s str) -> LoginContext<'s> {
+        let Self { visit, client } = *self;
+        LoginContext { client, protocol, scope, sender: &visit.sender, interactive: false, answer: None }
     }
 }
 
-/// `/oauth/revoke`.
+/// `POST /oauth/revoke`.
 ///
-/// Source: RFC 7009: it is no error that there is no such token.
-pub(crate) async fn revoke(
-    State(tenant): State<Shared>,
-    headers: HeaderMap,
-    params: Params,
-) -> Result<Response, OAuthError> {
-    run(&tenant, move |tenant| {
-        let client = client_auth::client(tenant, &headers, &params)?;
-        let token = params.require("token")?;
-        if tenant.people.refresh_tokens.look(token, |grant| grant.client_id == client.client_id).is_ok() {
-            tenant.people.refresh_tokens.revoke_token(token);
-        }
-        Ok(StatusCode::OK.into_response())
-    })
-    .await
+/// Source: RFC 7009: a token that does not exist is not an error.
+pub(crate) async fn revoke(visit: Visit) -> Result<Response, OAuthError> {
+    visit
+        .run(|visit| {
+            let client = client_auth::authenticate(visit)?;
+            let token = visit.params.require("token")?;
+            let refresh_tokens = &visit.tenant.people.refresh_tokens;
+            if refresh_tokens.look(token, |grant| grant.client_id == client.client_id).is_ok() {
+                refresh_tokens.revoke_token(token);
+            }
+            Ok(StatusCode::OK.into_response())
+        })
+        .await
 }

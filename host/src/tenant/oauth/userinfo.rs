@@ -5,32 +5,33 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::model::{ApiError, mask_addresses};
-use crate::tenant::embedded::legacy;
+use crate::model::{ApiError, User, mask_addresses};
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::oauth::bearer::{Bearer, Unauthorized, kept_by_nobody};
-use crate::tenant::server::blocking::read;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::oauth::bearer::{Bearer, Unauthorized, not_stored};
+use crate::tenant::profile;
 use crate::tenant::signing::tokens::profile_claims;
 use crate::tenant::signing::verification::Claims;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
-/// The user of an access token, as its scopes let the client know them.
-pub(crate) async fn userinfo(State(tenant): State<Shared>, request: Request) -> Response {
-    let bearer = match Bearer::of(request, &tenant).await {
+/// `GET` or `POST /userinfo`: responds with the claims of the access token's user that its
+/// scopes allow.
+pub(crate) async fn show(visit: Visit<()>, request: Request) -> Response {
+    let bearer = match Bearer::read(request, &visit.tenant).await {
         Ok(bearer) => bearer,
         Err(why) => return why.into_response(),
     };
     let in_query = bearer.in_query;
-    let response = read(&tenant, move |tenant| answer(tenant, &bearer.token)).await;
-    if in_query { kept_by_nobody(response) } else { response }
+    let response = visit.run(move |visit| describe_user(&visit.tenant, &bearer.token)).await;
+    if in_query { not_stored(response) } else { response }
 }
 
-fn answer(tenant: &Tenant, token: &str) -> Response {
-    let Some((sub, claims)) = claims(tenant, token) else { return Unauthorized::Token.into_response() };
+fn describe_user(tenant: &Tenant, token: &str) -> Response {
+    let Some((sub, claims)) = verify(tenant, token) else { return Unauthorized::Token.into_response() };
     let user = match tenant.directory.get(&sub) {
         Ok(stored) => stored.user,
         Err(ApiError::NotFound(_)) => return Unauthorized::Token.into_response(),
@@ -45,17 +46,16 @@ fn answer(tenant: &Tenant, token: &str) -> Response {
         tracing::warn!(target: "audit", "a revoked token was refused");
         return Unauthorized::Token.into_response();
     }
-    // A token that is for this endpoint alone is one of the time when everything
-    // was shown to it.
+    // Older applications use a token for this endpoint only, which showed the whole profile.
     if tenant.config.legacy_id_tokens && claims.aud.is_string() {
-        return Json(legacy::profile(&user, claims.azp.as_deref().unwrap_or_default())).into_response();
+        return Json(legacy_profile(&user, claims.azp.as_deref().unwrap_or_default())).into_response();
     }
-    let mut answer = profile_claims(&user, &claims.scope);
-    answer.insert("sub".to_owned(), sub.into());
-    Json(Value::Object(answer)).into_response()
+    let mut claims = profile_claims(&user, &claims.scope);
+    claims.insert("sub".to_owned(), sub.into());
+    Json(Value::Object(claims)).into_response()
 }
 
-fn claims(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
+fn verify(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
     let claims = tenant
         .signing
         .verify(token)
@@ -77,4 +77,46 @@ fn claims(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
     }
     let sub = claims.sub.as_ref()?.as_str()?.to_owned();
     Some((sub, claims))
+}
+
+/// The whole profile of a user, which older applications get whatever scopes they
+/// request.
+///
+/// Source: Auth0, "Get user info" and "Get token info" (legacy).
+pub(crate) fn legacy_profile(user: &User, client_id: &str) -> Value {
+    let identities = user.identities.iter().map(|it| {
+        let mut shown = json!({
+            "user_id": it.user_id, "provider": it.provider, "connection": it.connection, "isSocial": it.is_social,
+        });
+        if let Some(profile) = &it.profile_data {
+            shown["profileData"] = Value::Object(profile.clone());
+        }
+        profile::complete_identity(&mut shown);
+        shown
+    });
+    let mut profile = json!({
+        "sub": user.user_id, "user_id": user.user_id, "clientID": client_id, "global_client_id": client_id,
+        "identities": identities.collect::<Vec<_>>(),
+        "created_at": user.created_at, "updated_at": user.updated_at,
+    });
+    if let Some(email) = &user.email {
+        profile["email"] = email.as_str().into();
+        profile["email_verified"] = user.email_verified.is_verified().into();
+    }
+    for (name, metadata) in [("user_metadata", &user.user_metadata), ("app_metadata", &user.app_metadata)] {
+        if let Some(metadata) = metadata {
+            profile[name] = Value::Object(metadata.clone());
+        }
+    }
+    for name in
+        ["given_name", "family_name", "gender", "locale", "username", "phone_number", "phone_verified"]
+    {
+        if let Some(value) = user.rest.get(name) {
+            profile[name] = value.clone();
+        }
+    }
+    for (name, value) in profile::of(user) {
+        profile[name] = value.into();
+    }
+    profile
 }

@@ -1,12 +1,12 @@
-//! The page with all ways to log in, and the one that asks for a second account.
+//! The page with all connections to log in with. It also asks for the proof of a second
+//! account, if the plugin suggests one.
 
 use askama::Template;
 
 use crate::tenant::config::Connection;
-use crate::tenant::http::params::Params;
-use crate::tenant::linking::request::{LinkStep, linking_words};
-use crate::tenant::pages::login_forms::{Pending, Question};
-use crate::tenant::pages::login_pages::{Wrong, at};
+use crate::tenant::linking::request::LinkingStep;
+use crate::tenant::pages::login_forms::{PendingLogin, Suggestion};
+use crate::tenant::pages::login_pages::{Fault, View, page_path};
 use crate::tenant::state::Tenant;
 
 #[derive(Template)]
@@ -15,17 +15,17 @@ struct Login<'a> {
     nonce: &'a str,
     state: &'a str,
     client: &'a str,
-    asked: Option<Asked<'a>>,
-    /// The application's request to link or unlink, in words.
+    current: Option<CurrentUser<'a>>,
+    /// The description of the link or unlink that the application requests.
     linking: Option<String>,
-    /// An error that belongs to none of the forms.
+    /// An error that is not about one of the forms.
     error: Option<&'a str>,
     databases: Vec<Database<'a>>,
     others: Vec<Other<'a>>,
 }
 
-/// The user who has logged in, as far as they have proved it.
-struct Asked<'a> {
+/// The user who has logged in, and is asked for a second account.
+struct CurrentUser<'a> {
     way: &'a str,
     name: Option<&'a str>,
     email: Option<&'a str>,
@@ -47,11 +47,11 @@ struct SignUp<'a> {
     username: &'a str,
     email: &'a str,
     error: Option<&'a str>,
-    /// Whether the page begins with it.
+    /// Whether the form is open when the page opens.
     comes_first: bool,
 }
 
-/// Which field of a form a page begins with.
+/// The field of a form that has the focus when the page opens.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Focus {
     Username,
@@ -64,57 +64,52 @@ struct Other<'a> {
     href: String,
 }
 
-/// All ways to log in; those of the connection alone that the application names,
-/// if it does.
-pub(crate) fn render(
-    tenant: &Tenant,
-    pending: &Pending,
-    params: &Params,
-    nonce: &str,
-    wrong: Option<Wrong<'_>>,
-) -> askama::Result<String> {
+/// Renders the page. It offers all connections, or only the one that the application
+/// names.
+pub(crate) fn render(tenant: &Tenant, view: &View<'_>, fault: Option<Fault<'_>>) -> askama::Result<String> {
+    let View { pending, params, nonce, .. } = *view;
     let state = params.get("state").unwrap_or_default();
     let authorization = &pending.authorization;
-    let only = pending.linking.as_ref().and_then(LinkStep::only).or(authorization.connection.as_deref());
+    let only = pending
+        .linking
+        .as_ref()
+        .and_then(LinkingStep::only_connection)
+        .or(authorization.connection.as_deref());
     let only = only.and_then(|name| tenant.config.connection(name));
-    // A question is about an account that may be of another connection. Whoever
-    // is asked has proved nothing of it, so all are offered, whichever leads to it.
-    let wanted = |it: &&Connection| pending.asked.is_some() || only.is_none_or(|only| only.name == it.name);
+    // The suggested account may be of another connection. The user has proved nothing of
+    // it, so the page offers all connections, whichever leads to it.
+    let wanted =
+        |it: &&Connection| pending.suggestion.is_some() || only.is_none_or(|only| only.name == it.name);
     let connections = || tenant.config.connections().filter(wanted);
 
-    let typed_at = params.get("connection").filter(|_| wrong.is_some());
-    let hint = pending.asked.as_ref().map_or(&authorization.login_hint, |question| &question.email);
-    let hint = params.get("username").filter(|_| wrong.is_none()).or(hint.as_deref()).unwrap_or_default();
+    let typed_at = params.get("connection").filter(|_| fault.is_some());
+    let hint = pending.suggestion.as_ref().map_or(&authorization.login_hint, |it| &it.email);
+    let hint = params.get("username").filter(|_| fault.is_none()).or(hint.as_deref()).unwrap_or_default();
     let form = |connection, is_first| {
         let is_typed = typed_at.is_some_and(|name| name == connection_name(connection));
-        Database::of(
-            connection,
-            params,
-            pending,
-            TypedCredentials { hint, is_first, wrong: wrong.filter(|_| is_typed) },
-        )
+        Database::new(connection, view, Typed { hint, is_first, fault: fault.filter(|_| is_typed) })
     };
     let mut databases: Vec<Database<'_>> = Vec::new();
     for connection in connections().filter(|it| it.is_database()) {
         databases.push(form(connection, databases.is_empty()));
     }
-    let is_placed = databases.iter().any(Database::says_what_is_wrong);
+    let is_placed = databases.iter().any(Database::has_error);
     if is_placed {
-        for database in databases.iter_mut().filter(|it| !it.says_what_is_wrong()) {
+        for database in databases.iter_mut().filter(|it| !it.has_error()) {
             database.focus = Focus::Elsewhere;
         }
     }
     let href = |connection: &Connection| {
         let page = if connection.is_passwordless() { "code" } else { "stand-in" };
-        at(page, state, Some(&connection.name))
+        page_path(page, state, Some(&connection.name))
     };
     Login {
         nonce,
         state,
-        client: client(tenant, pending),
-        asked: pending.asked.as_ref().map(|question| asked(tenant, question)),
-        linking: linking_words(tenant, pending),
-        error: wrong.filter(|_| !is_placed).map(|wrong| wrong.words),
+        client: client_label(tenant, pending),
+        current: pending.suggestion.as_ref().map(|suggestion| describe_current(tenant, suggestion)),
+        linking: view.linking.clone(),
+        error: fault.filter(|_| !is_placed).map(|fault| fault.words),
         databases,
         others: connections()
             .filter(|it| !it.is_database())
@@ -128,30 +123,26 @@ fn connection_name(connection: &Connection) -> &str {
     &connection.name
 }
 
-/// The values with which a form begins.
+/// The values that a form is filled with.
 #[derive(Clone, Copy)]
-struct TypedCredentials<'a> {
-    /// The address, where the form was not sent.
+struct Typed<'a> {
+    /// The address, if the form was not sent.
     hint: &'a str,
     is_first: bool,
-    /// The fault of this form.
-    wrong: Option<Wrong<'a>>,
+    /// The error of this form.
+    fault: Option<Fault<'a>>,
 }
 
 impl<'a> Database<'a> {
-    fn of(
-        connection: &'a Connection,
-        params: &'a Params,
-        pending: &Pending,
-        typed: TypedCredentials<'a>,
-    ) -> Self {
-        let sent = |name| params.get(name).filter(|_| typed.wrong.is_some()).unwrap_or_default();
-        let of_sign_up = typed.wrong.filter(|wrong| wrong.is_of_sign_up).map(|wrong| wrong.words);
-        let of_login = typed.wrong.filter(|wrong| !wrong.is_of_sign_up).map(|wrong| wrong.words);
+    fn new(connection: &'a Connection, view: &View<'a>, typed: Typed<'a>) -> Self {
+        let View { params, pending, .. } = *view;
+        let sent = |name| params.get(name).filter(|_| typed.fault.is_some()).unwrap_or_default();
+        let of_sign_up = typed.fault.filter(|fault| fault.is_of_sign_up).map(|fault| fault.words);
+        let of_login = typed.fault.filter(|fault| !fault.is_of_sign_up).map(|fault| fault.words);
         let username = if of_login.is_some() { sent("username") } else { typed.hint };
-        // Whoever is asked for an account they have does not make one.
+        // A user who is asked for an existing account does not create one.
         let may_sign_up =
-            pending.asked.is_none() && pending.linking.as_ref().is_none_or(LinkStep::may_sign_up);
+            pending.suggestion.is_none() && pending.linking.as_ref().is_none_or(LinkingStep::may_sign_up);
         let comes_first = of_sign_up.is_some()
             || (pending.authorization.begins_with_sign_up
                 && connection.sign_up
@@ -176,32 +167,32 @@ impl<'a> Database<'a> {
             username,
             error: of_login.or(of_sign_up.filter(|_| sign_up.is_none())),
             focus,
-            forgot: at("forgot", params.get("state").unwrap_or_default(), Some(&connection.name)),
+            forgot: page_path("forgot", params.get("state").unwrap_or_default(), Some(&connection.name)),
             sign_up,
         }
     }
 
-    fn says_what_is_wrong(&self) -> bool {
+    fn has_error(&self) -> bool {
         self.error.is_some() || self.sign_up.as_ref().is_some_and(|it| it.error.is_some())
     }
 }
 
-/// Describes the login's own user. Nothing is said of the account in question but the
-/// address, which is the login's own.
-fn asked<'a>(tenant: &'a Tenant, question: &'a Question) -> Asked<'a> {
-    let connection = tenant.config.connection(&question.proved.connection);
+/// Describes the user who has logged in. Of the second account, the page shows only the
+/// address, which is the same.
+fn describe_current<'a>(tenant: &'a Tenant, suggestion: &'a Suggestion) -> CurrentUser<'a> {
+    let connection = tenant.config.connection(&suggestion.proved.connection);
     let way = match connection {
         Some(it) if it.is_database() => "a password",
         Some(it) if it.strategy == "sms" => "a code by phone",
         Some(it) if it.is_passwordless() => "a code by email",
         Some(it) => it.label(),
-        None => &question.proved.connection,
+        None => &suggestion.proved.connection,
     };
-    let name = question.name.as_deref().filter(|name| Some(*name) != question.email.as_deref());
-    Asked { way, name, email: question.email.as_deref() }
+    let name = suggestion.name.as_deref().filter(|name| Some(*name) != suggestion.email.as_deref());
+    CurrentUser { way, name, email: suggestion.email.as_deref() }
 }
 
-/// The application's name for people.
-fn client<'a>(tenant: &'a Tenant, pending: &Pending) -> &'a str {
+/// The label of the application.
+fn client_label<'a>(tenant: &'a Tenant, pending: &PendingLogin) -> &'a str {
     tenant.config.client(&pending.authorization.client_id).map_or("", |client| client.label())
 }

@@ -1,93 +1,84 @@
-//! A login without an application: it ends on a page of the tenant's own, which
-//! shows who is logged in. No token is issued: the page reads the session of the
-//! browser that asks.
+//! A login without an application, for trying logins by hand. It ends on a page of the
+//! tenant that shows who is logged in, by the session of the browser. No token is issued.
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
-use axum::http::header::ORIGIN;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{ApiError, Identity, User};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::http::params::InQuery;
+use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::browser::Browser;
-use crate::tenant::logins::context::Sender;
 use crate::tenant::oauth::authorization_request::Authorization;
-use crate::tenant::oauth::authorize::Asked;
+use crate::tenant::oauth::browser_visit::BrowserVisit;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::profile;
-use crate::tenant::server::blocking::run;
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 
-/// `/dev/log-in`: the login page, as an application would ask for it.
-pub(crate) async fn log_in(
-    State(tenant): State<Shared>,
-    issuer: Issuer,
-    from: Sender,
-    headers: HeaderMap,
-    InQuery(params): InQuery,
-) -> Response {
-    let client = params.get("client_id").and_then(|id| tenant.config.client(id));
-    let Some(client) = client.filter(|client| client.is_for_browsers()) else {
-        return html::error_page(
-            StatusCode::BAD_REQUEST,
-            "There is no application of that name to log in to.",
-        );
-    };
-    let page = format!("{issuer}dev/logged-in");
-    let authorization = Authorization::on_own_page(&client.client_id, page, params.owned("login_hint"));
-    let browser = Browser::of(&tenant.people.sessions, &issuer, &headers);
-    Asked { tenant: &tenant, issuer: &issuer, from: &from, browser }.show_login(authorization)
+/// `GET /dev/log-in`: redirects to the login page, as an application would.
+pub(crate) async fn log_in(visit: Visit) -> Response {
+    visit
+        .run(|visit| {
+            let client = visit.params.get("client_id").and_then(|id| visit.tenant.config.client(id));
+            let Some(client) = client.filter(|client| client.is_for_browsers()) else {
+                let words = "There is no application of that name to log in to.";
+                return html::error_page(StatusCode::BAD_REQUEST, words);
+            };
+            let page = format!("{}dev/logged-in", visit.issuer);
+            let login_hint = visit.params.owned("login_hint");
+            let authorization = Authorization::on_own_page(&client.client_id, page, login_hint);
+            BrowserVisit::new(visit).show_login(authorization)
+        })
+        .await
 }
 
 #[derive(Template)]
 #[template(path = "logged_in.html")]
 struct LoggedIn<'a> {
     nonce: &'a str,
-    who: Option<Who<'a>>,
+    who: Option<ShownUser<'a>>,
 }
 
-struct Who<'a> {
+struct ShownUser<'a> {
     user_id: &'a str,
     name: String,
-    /// A data URL: no page loads anything from elsewhere.
+    /// A data URL, because pages do not load anything from other servers.
     picture: Option<String>,
     email: Option<&'a str>,
     is_verified: bool,
-    /// The way by which the session's login was proved.
+    /// The label of the connection that the session began with.
     way: &'a str,
     identities: &'a [Identity],
 }
 
-/// `/dev/logged-in`: who is logged in in this browser.
-pub(crate) async fn logged_in(State(tenant): State<Shared>, issuer: Issuer, headers: HeaderMap) -> Response {
-    run(&tenant, move |tenant| {
-        let session =
-            Browser::of(&tenant.people.sessions, &issuer, &headers).session(&tenant.people.sessions);
-        let known = session.as_ref().map_or(Ok(None), |session| owner(tenant, session));
-        let user = match known {
-            Ok(user) => user,
-            Err(error) => return unavailable(error).into_response(),
-        };
-        let nonce = html::nonce();
-        let way = session.as_ref().map_or("", |session| {
-            let connection = tenant.config.connection(&session.proved.connection);
-            connection.map_or(session.proved.connection.as_str(), |it| it.label())
-        });
-        let page = LoggedIn { nonce: &nonce, who: user.as_ref().map(|user| Who::of(user, way)) };
-        html::page(StatusCode::OK, page.render(), &nonce)
-    })
-    .await
+/// `GET /dev/logged-in`: shows who is logged in in this browser.
+pub(crate) async fn show_user(visit: Visit<()>) -> Response {
+    visit
+        .run(|visit| {
+            let tenant = &*visit.tenant;
+            let session = Browser::from_visit(visit).session(&tenant.people.sessions);
+            let known = session.as_ref().map_or(Ok(None), |session| find_user(tenant, session));
+            let user = match known {
+                Ok(user) => user,
+                Err(error) => return unavailable(error).into_response(),
+            };
+            let nonce = html::nonce();
+            let way = session.as_ref().map_or("", |session| {
+                let connection = tenant.config.connection(&session.proved.connection);
+                connection.map_or(session.proved.connection.as_str(), |it| it.label())
+            });
+            let page = LoggedIn { nonce: &nonce, who: user.as_ref().map(|user| ShownUser::new(user, way)) };
+            html::page(StatusCode::OK, page.render(), &nonce)
+        })
+        .await
 }
 
-/// The user whose session it is, as long as they could still log in.
-fn owner(tenant: &Tenant, session: &Session) -> Result<Option<Arc<User>>, ApiError> {
+/// Finds the user of a session. `None` if the user could not log in any more.
+fn find_user(tenant: &Tenant, session: &Session) -> Result<Option<Arc<User>>, ApiError> {
     let proved = &session.proved;
     if tenant.people.revocations.is_revoked(&proved.user.user_id, proved.began) {
         return Ok(None);
@@ -100,8 +91,8 @@ fn owner(tenant: &Tenant, session: &Session) -> Result<Option<Arc<User>>, ApiErr
     }
 }
 
-impl<'a> Who<'a> {
-    fn of(user: &'a User, way: &'a str) -> Self {
+impl<'a> ShownUser<'a> {
+    fn new(user: &'a User, way: &'a str) -> Self {
         let [(_, name), _, (_, picture)] = profile::of(user);
         Self {
             user_id: &user.user_id,
@@ -115,12 +106,18 @@ impl<'a> Who<'a> {
     }
 }
 
-/// `/dev/log-out`: ends the session, for the tenant's own page.
-pub(crate) async fn log_out(State(tenant): State<Shared>, issuer: Issuer, headers: HeaderMap) -> Response {
-    if headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes() != issuer.origin().as_bytes()) {
-        return html::error_page(StatusCode::FORBIDDEN, "This page was sent by another site.");
-    }
-    let mut browser = Browser::of(&tenant.people.sessions, &issuer, &headers);
-    browser.end_session(&tenant.people.sessions);
-    (browser.into_cookies(), see_other(&format!("{issuer}dev/logged-in"))).into_response()
+/// `POST /dev/log-out`: ends the session of this browser. Accepts only forms of the
+/// tenant's own pages.
+pub(crate) async fn log_out(visit: Visit<()>) -> Response {
+    visit
+        .run(|visit| {
+            if visit.is_cross_origin() {
+                return html::error_page(StatusCode::FORBIDDEN, "This page was sent by another site.");
+            }
+            let mut browser = Browser::from_visit(visit);
+            browser.end_session(&visit.tenant.people.sessions);
+            let page = see_other(&format!("{}dev/logged-in", visit.issuer));
+            (browser.into_cookies(), page).into_response()
+        })
+        .await
 }

@@ -1,47 +1,43 @@
-//! What people see while they log in.
+//! The pages of a login, one for each step.
 
 use askama::Template;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::http::html;
-use crate::tenant::http::oauth_error::{OAuthError, USED};
-use crate::tenant::http::params::{InQuery, Params};
-use crate::tenant::linking::request::{LinkStep, linking_words};
-use crate::tenant::logins::context::Sender;
+use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::linking::request::{LinkingStep, describe_linking};
 use crate::tenant::pages::connections_page;
-use crate::tenant::pages::login_forms::{Form, Pending};
-use crate::tenant::people::mail_links::VerificationLink;
-use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::pages::login_forms::{LoginForm, PendingLogin};
 
 /// A page of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Page {
-    /// All ways to log in.
+    /// All connections to log in with.
     Login,
-    /// The same, with what was wrong at the form that makes an account.
+    /// The same page, with the error of the form that creates an account.
     SignUp,
-    /// A provider that is played.
+    /// A stand-in provider.
     StandIn,
     /// An address to send a code to.
     SendCode,
     /// The code that was sent.
     Code,
-    /// An address to send a link to a new password to.
+    /// An address to send a reset link to.
     Forgot,
 }
 
-/// The fault of the form that was sent before.
+/// The error of the form that was sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Wrong<'a> {
+pub(crate) struct Fault<'a> {
     pub(crate) words: &'a str,
     pub(crate) is_of_sign_up: bool,
 }
 
-/// The way back to the page with all ways to log in.
+/// The link to the page with all connections.
 struct Back {
     href: String,
     words: &'static str,
@@ -56,13 +52,13 @@ struct StandIn<'a> {
     linking: Option<String>,
     label: &'a str,
     error: Option<&'a str>,
-    accounts: Vec<Offered<'a>>,
-    typed: Somebody<'a>,
+    accounts: Vec<OfferedAccount<'a>>,
+    typed: TypedAccount<'a>,
     back: Back,
 }
 
-/// Somebody whom the configuration does not offer, as they were typed.
-struct Somebody<'a> {
+/// An account that the configuration does not have, as it was typed.
+struct TypedAccount<'a> {
     error: Option<&'a str>,
     is_open: bool,
     user_id: &'a str,
@@ -71,14 +67,14 @@ struct Somebody<'a> {
     email_verified: bool,
 }
 
-struct Offered<'a> {
+struct OfferedAccount<'a> {
     user_id: &'a str,
     words: String,
 }
 
 #[derive(Template)]
 #[template(path = "code.html")]
-struct Code<'a> {
+struct CodePage<'a> {
     nonce: &'a str,
     state: &'a str,
     connection: &'a str,
@@ -106,89 +102,79 @@ struct Forgot<'a> {
     back: Back,
 }
 
-#[derive(Template)]
-#[template(path = "reset.html")]
-struct Reset<'a> {
-    nonce: &'a str,
-    ticket: &'a str,
-    error: Option<&'a str>,
+impl LoginForm<'_> {
+    /// Renders the page, with the typed values and the error of the form that was sent.
+    pub(crate) fn render(&self, error: Option<&OAuthError>) -> Response {
+        let status = error.map_or(StatusCode::OK, |error| error.status);
+        let error = error.map(|error| describe(&error.description));
+        let error = error.as_deref();
+        let only = self.pending.linking.as_ref().and_then(LinkingStep::only_connection);
+        let connection = only.or(self.params().get("connection"));
+        let connection = connection.and_then(|name| self.tenant().config.connection(name));
+        let nonce = html::nonce();
+        let view = View {
+            pending: &self.pending,
+            params: self.params(),
+            nonce: &nonce,
+            linking: describe_linking(self.tenant(), &self.pending),
+            error,
+        };
+        let page = match (self.page, connection) {
+            (Page::StandIn, Some(it)) if !it.is_database() && !it.is_passwordless() => view.stand_in(it),
+            (Page::SendCode, Some(it)) if it.is_passwordless() => view.code(it, false),
+            (Page::Code, Some(it)) if it.is_passwordless() => {
+                view.code(it, self.params().get("address").is_some())
+            }
+            (Page::Forgot, Some(it)) if it.is_database() => view.forgot(it, None),
+            _ => {
+                let fault = error.map(|words| Fault { words, is_of_sign_up: self.page == Page::SignUp });
+                connections_page::render(self.tenant(), &view, fault)
+            }
+        };
+        html::page(status, page, &nonce)
+    }
+
+    /// Renders the page after a reset link was requested. It is the same whether or not
+    /// the user exists.
+    pub(crate) fn render_link_sent(&self, connection: &Connection) -> Response {
+        let nonce = html::nonce();
+        let view =
+            View { pending: &self.pending, params: self.params(), nonce: &nonce, linking: None, error: None };
+        html::page(StatusCode::OK, view.forgot(connection, self.params().get("email")), &nonce)
+    }
 }
 
-#[derive(Template)]
-#[template(path = "verification.html")]
-struct Verification<'a> {
-    nonce: &'a str,
-    ticket: &'a str,
-    email: &'a str,
+/// The data of a page of a login.
+pub(crate) struct View<'a> {
+    pub(crate) pending: &'a PendingLogin,
+    pub(crate) params: &'a Params,
+    pub(crate) nonce: &'a str,
+    /// The description of the link or unlink that the application requests.
+    pub(crate) linking: Option<String>,
+    pub(crate) error: Option<&'a str>,
 }
 
-/// The page of a step of a login, with what was typed and what was wrong before.
-pub(crate) fn login_page(
-    tenant: &Tenant,
-    pending: &Pending,
-    (page, params): (Page, &Params),
-    error: Option<&OAuthError>,
-) -> Response {
-    let nonce = html::nonce();
-    let status = error.map_or(StatusCode::OK, |error| error.status);
-    let error = error.map(|error| for_people(&error.description));
-    let error = error.as_deref();
-    let only = pending.linking.as_ref().and_then(LinkStep::only);
-    let connection = only.or(params.get("connection")).and_then(|name| tenant.config.connection(name));
-    let linking = linking_words(tenant, pending);
-    let shows = Shows { pending, params, nonce: &nonce, linking, error };
-    let body = match (page, connection) {
-        (Page::StandIn, Some(connection)) if !connection.is_database() && !connection.is_passwordless() => {
-            shows.stand_in(connection)
-        }
-        (Page::SendCode, Some(connection)) if connection.is_passwordless() => shows.code(connection, false),
-        (Page::Code, Some(connection)) if connection.is_passwordless() => {
-            shows.code(connection, params.get("address").is_some())
-        }
-        (Page::Forgot, Some(connection)) if connection.is_database() => shows.forgot(connection, None),
-        _ => {
-            let wrong = error.map(|words| Wrong { words, is_of_sign_up: page == Page::SignUp });
-            connections_page::render(tenant, pending, params, &nonce, wrong)
-        }
-    };
-    html::page(status, body, &nonce)
-}
-
-/// The page after a link was asked for: the same whether or not the user exists.
-pub(crate) fn link_sent(pending: &Pending, params: &Params, connection: &Connection) -> Response {
-    let nonce = html::nonce();
-    let shows = Shows { pending, params, nonce: &nonce, linking: None, error: None };
-    html::page(StatusCode::OK, shows.forgot(connection, params.get("email")), &nonce)
-}
-
-/// One page of a login.
-struct Shows<'a> {
-    pending: &'a Pending,
-    params: &'a Params,
-    nonce: &'a str,
-    /// The application's request to link or unlink, in words.
-    linking: Option<String>,
-    error: Option<&'a str>,
-}
-
-impl Shows<'_> {
+impl View<'_> {
     fn typed(&self, name: &str) -> &str {
         self.params.get(name).unwrap_or_default()
     }
 
-    /// The address that is known so far.
+    /// The address that is known before the user types one.
     fn hint(&self) -> &str {
-        let hint = match &self.pending.asked {
-            Some(question) => question.email.as_deref(),
+        let hint = match &self.pending.suggestion {
+            Some(suggestion) => suggestion.email.as_deref(),
             None => self.pending.authorization.login_hint.as_deref(),
         };
         hint.unwrap_or_default()
     }
 
     fn back(&self) -> Back {
-        let words =
-            if self.pending.asked.is_some() { "Back to the question" } else { "Back to all ways to log in" };
-        Back { href: at("login", self.typed("state"), None), words }
+        let words = if self.pending.suggestion.is_some() {
+            "Back to the question"
+        } else {
+            "Back to all ways to log in"
+        };
+        Back { href: page_path("login", self.typed("state"), None), words }
     }
 
     fn stand_in(&self, connection: &Connection) -> askama::Result<String> {
@@ -201,8 +187,8 @@ impl Shows<'_> {
             label: connection.label(),
             linking: self.linking.clone(),
             error: self.error,
-            accounts: connection.accounts.iter().map(offered).collect(),
-            typed: Somebody {
+            accounts: connection.accounts.iter().map(offer_account).collect(),
+            typed: TypedAccount {
                 error: self.error.filter(|_| is_typed),
                 is_open: is_typed || connection.accounts.is_empty(),
                 user_id: typed("user_id"),
@@ -222,7 +208,7 @@ impl Shows<'_> {
             None if is_phone => "",
             None => self.hint(),
         };
-        Code {
+        CodePage {
             nonce: self.nonce,
             state: self.typed("state"),
             connection: &connection.name,
@@ -232,7 +218,7 @@ impl Shows<'_> {
             sent,
             address,
             error: self.error,
-            start: at("code", self.typed("state"), Some(&connection.name)),
+            start: page_path("code", self.typed("state"), Some(&connection.name)),
             back: self.back(),
         }
         .render()
@@ -252,12 +238,12 @@ impl Shows<'_> {
     }
 }
 
-fn offered(account: &Account) -> Offered<'_> {
-    Offered { user_id: &account.user_id, words: account.words() }
+fn offer_account(account: &Account) -> OfferedAccount<'_> {
+    OfferedAccount { user_id: &account.user_id, words: account.words() }
 }
 
-/// Where a page of a login is.
-pub(crate) fn at(page: &str, state: &str, connection: Option<&str>) -> String {
+/// Builds the path of a page of a login.
+pub(crate) fn page_path(page: &str, state: &str, connection: Option<&str>) -> String {
     let mut params = Params::default();
     params.set("state", state);
     if let Some(connection) = connection {
@@ -266,11 +252,11 @@ pub(crate) fn at(page: &str, state: &str, connection: Option<&str>) -> String {
     format!("/u/{page}?{}", params.to_query())
 }
 
-/// It does not say whether there is such an account.
+/// The message of a sign-up that failed. It does not reveal whether the account exists.
 const TAKEN: &str = "No account was made. If you have one already, log in, or choose “Forgot password?”.";
 
-/// A refusal without the name of the parameter, which programs read.
-fn for_people(description: &str) -> String {
+/// The description of an error for people, without the parameter that programs read.
+fn describe(description: &str) -> String {
     let words = match description.split_once(": ") {
         Some(("email" | "phone_number" | "username", words)) => words,
         _ if description == "Invalid sign up" => TAKEN,
@@ -280,65 +266,30 @@ fn for_people(description: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-macro_rules! page {
-    ($(#[$doc:meta])* $name:ident, $page:expr) => {
-        $(#[$doc])*
-        pub(crate) async fn $name(
-            State(tenant): State<Shared>,
-            issuer: Issuer,
-            from: Sender,
-            headers: HeaderMap,
-            InQuery(params): InQuery,
-        ) -> Response {
-            match Form::of(&tenant, &issuer, &from, &headers, &params) {
-                Ok(form) => login_page(&tenant, &form.pending, ($page, form.params), None),
-                Err(refusal) => *refusal,
-            }
-        }
+/// `GET /u/login`: the page with all connections to log in with.
+pub(crate) async fn show_login(visit: Visit) -> Response {
+    show(visit, Page::Login).await
+}
+
+/// `GET /u/stand-in`: the page of a stand-in provider.
+pub(crate) async fn show_stand_in(visit: Visit) -> Response {
+    show(visit, Page::StandIn).await
+}
+
+/// `GET /u/code`: the page that asks for an address, or for the code that was sent.
+pub(crate) async fn show_code(visit: Visit) -> Response {
+    show(visit, Page::Code).await
+}
+
+/// `GET /u/forgot`: the page that asks for an address to send a reset link to.
+pub(crate) async fn show_forgot(visit: Visit) -> Response {
+    show(visit, Page::Forgot).await
+}
+
+async fn show(visit: Visit, page: Page) -> Response {
+    let show = move |visit: &Visit| match LoginForm::open(visit, page) {
+        Ok(form) => form.render(None),
+        Err(refusal) => *refusal,
     };
-}
-
-page!(
-    /// All ways to log in.
-    login, Page::Login
-);
-page!(
-    /// A provider that is played.
-    stand_in, Page::StandIn
-);
-page!(
-    /// A code that is mailed.
-    code, Page::Code
-);
-page!(
-    /// A link to a page that asks for a new password.
-    forgot, Page::Forgot
-);
-
-/// A link of a mail that verifies an address: a page with a button, since
-/// programs that look at mails open links, too.
-pub(crate) async fn verification(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
-    let ticket = params.get("ticket").unwrap_or_default();
-    match tenant.people.verifications.get(ticket) {
-        None => html::error_page(StatusCode::BAD_REQUEST, USED),
-        Some(VerificationLink { email, .. }) => {
-            let nonce = html::nonce();
-            html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
-        }
-    }
-}
-
-/// A page that asks for a new password.
-pub(crate) async fn reset(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
-    let ticket = params.get("ticket").unwrap_or_default();
-    if tenant.people.resets.get(ticket).is_none() {
-        return html::error_page(StatusCode::BAD_REQUEST, USED);
-    }
-    reset_page(ticket, None)
-}
-
-pub(crate) fn reset_page(ticket: &str, error: Option<&str>) -> Response {
-    let nonce = html::nonce();
-    let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    html::page(status, Reset { nonce: &nonce, ticket, error }.render(), &nonce)
+    visit.run(show).await
 }

@@ -2,8 +2,10 @@
 
 pub(super) mod connections_page;
 pub(super) mod dev_login;
+pub(super) mod linking_forms;
 pub(super) mod login_forms;
 pub(super) mod login_pages;
+pub(super) mod mailed_links;
 pub(super) mod outbox_page;
 pub(super) mod start_page;
 pub(super) mod tickets;

@@ -1,63 +1,59 @@
-//! Links that the Management API hands out: they verify an address, or set a
-//! password. Whoever hands them out says which account they are for and where
-//! they lead afterwards; what they change, they change once.
+//! Tickets: links that the Management API issues, to verify an address or to set a
+//! password. The application that requests a ticket names the account, and the page that
+//! it leads to afterwards. A ticket changes the account once.
 
 use askama::Template;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::ambient::Ambient;
 use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey, Moment, Timestamp};
-use crate::tenant::embedded::database;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
-use crate::tenant::http::params::{InQuery, Params};
+use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::mailbox_proof;
-use crate::tenant::logins::mailbox_proof::part_unproved_links;
-use crate::tenant::logins::mailbox_proof::try_verify_email;
-use crate::tenant::pages::login_pages;
+use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
+use crate::tenant::pages::mailed_links;
 use crate::tenant::people::passwords::Wrong;
-use crate::tenant::server::blocking::run;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 use crate::tenant::store::one_time::OneTime;
 use crate::tenant::store::weight::Weighed;
 
-/// The longest that a ticket may be good for, in seconds.
+/// The longest lifetime of a ticket, in seconds.
 pub(crate) const LONGEST_S: u64 = 30 * 86_400;
 
-/// Tickets that were handed out.
+/// The issued tickets.
 pub(crate) struct Tickets {
     passwords: OneTime<PasswordTicket>,
     verifications: OneTime<VerificationTicket>,
 }
 
-/// Where a ticket leads once it is used.
+/// The page that a ticket leads to after it was used.
 #[derive(Debug, Clone)]
 pub(crate) struct Then {
     pub(crate) url: url::Url,
-    /// The address, if it is to be told there.
+    /// The address, if the page is to get it.
     pub(crate) email: Option<String>,
 }
 
-/// Leave to set the password of one identity of a database.
+/// A ticket to set the password of one identity of a database.
 #[derive(Debug, Clone)]
 pub(crate) struct PasswordTicket {
     pub(crate) connection: String,
-    /// The identity, without `auth0|`.
+    /// The id of the identity, without `auth0|`.
     pub(crate) identity: String,
-    /// The address that is verified by it, too.
+    /// The address that the ticket verifies too, if any.
     pub(crate) verifies: Option<String>,
     pub(crate) then: Option<Then>,
-    /// When it was handed out, among the revocations.
+    /// When it was issued, in the order of revocations.
     pub(crate) began: Moment,
     pub(crate) until: Timestamp,
 }
 
-/// Leave to verify an address of one user.
+/// A ticket to verify an address of one user.
 #[derive(Debug, Clone)]
 pub(crate) struct VerificationTicket {
     pub(crate) user_id: String,
@@ -73,7 +69,7 @@ impl Weighed for Then {
 }
 
 impl Then {
-    /// To where it leads, with what has happened.
+    /// Redirects to the page, with the result.
     fn follow(mut self, message: &str) -> Response {
         {
             let mut query = self.url.query_pairs_mut();
@@ -107,13 +103,13 @@ impl Tickets {
         Self { passwords, verifications }
     }
 
-    /// Keeps a ticket. Returns its name.
-    pub(crate) fn password(&self, ticket: PasswordTicket) -> String {
+    /// Keeps a ticket. Returns its random name.
+    pub(crate) fn keep_password(&self, ticket: PasswordTicket) -> String {
         self.passwords.put(ticket)
     }
 
-    /// Keeps a ticket. Returns its name.
-    pub(crate) fn verification(&self, ticket: VerificationTicket) -> String {
+    /// Keeps a ticket. Returns its random name.
+    pub(crate) fn keep_verification(&self, ticket: VerificationTicket) -> String {
         self.verifications.put(ticket)
     }
 }
@@ -126,42 +122,50 @@ struct Verification<'a> {
     email: &'a str,
 }
 
-fn used() -> Response {
+fn show_used() -> Response {
     html::error_page(StatusCode::BAD_REQUEST, USED)
 }
 
-/// A page with a button that verifies an address, be the link of a mail or of
-/// the Management API.
-pub(crate) async fn verification_page(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
-    let ticket = params.get("ticket").unwrap_or_default();
-    match tenant.flows.tickets.verifications.get(ticket) {
-        None => login_pages::verification(State(tenant), InQuery(params)).await,
-        Some(known) if known.until <= tenant.ambient.now() => used(),
-        Some(VerificationTicket { email, .. }) => {
+/// `GET /u/email-verification`: a page with a button that verifies an address. A link
+/// alone must not verify it, because programs that scan mails open links.
+pub(crate) async fn show_verification(visit: Visit) -> Response {
+    visit
+        .run(|visit| {
+            let flows = &visit.tenant.flows;
+            let ticket = visit.params.get("ticket").unwrap_or_default();
+            let email = match flows.tickets.verifications.get(ticket) {
+                None => visit.tenant.people.verifications.get(ticket).map(|known| known.email),
+                Some(known) if known.until <= visit.tenant.ambient.now() => None,
+                Some(known) => Some(known.email),
+            };
+            let Some(email) = email else { return show_used() };
             let nonce = html::nonce();
             html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
-        }
-    }
+        })
+        .await
 }
 
-/// Verifies an address.
-pub(crate) async fn verify_email(State(tenant): State<Shared>, params: Params) -> Response {
-    run(&tenant, move |tenant| {
-        let ticket = params.get("ticket").unwrap_or_default();
-        let verified = tenant.flows.tickets.verifications.spend(ticket, |known| verified(tenant, known));
-        match verified {
-            None => database::verify(tenant, ticket),
-            Some(Ok(response)) => response,
-            Some(Err(error)) => unavailable(error).into_response(),
-        }
-    })
-    .await
+/// `POST /u/email-verification`: verifies an address.
+pub(crate) async fn verify_email(visit: Visit) -> Response {
+    visit
+        .run(|visit| {
+            let tenant = &*visit.tenant;
+            let ticket = visit.params.get("ticket").unwrap_or_default();
+            let tickets = &tenant.flows.tickets.verifications;
+            let verified = tickets.spend(ticket, |known| redeem_verification(tenant, known));
+            match verified {
+                None => mailed_links::verify_email(tenant, ticket),
+                Some(Ok(response)) => response,
+                Some(Err(error)) => unavailable(error).into_response(),
+            }
+        })
+        .await
 }
 
-fn verified(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, ApiError> {
+fn redeem_verification(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, ApiError> {
     let VerificationTicket { user_id, email, then, until, .. } = ticket;
     if *until <= tenant.ambient.now() {
-        return Ok(used());
+        return Ok(show_used());
     }
     if !mailbox_proof::verify_email(&*tenant.directory, user_id, email, tenant.ambient.now())? {
         return Ok(html::error_page(StatusCode::BAD_REQUEST, "The account has another address by now."));
@@ -173,39 +177,47 @@ fn verified(tenant: &Tenant, ticket: &VerificationTicket) -> Result<Response, Ap
     })
 }
 
-/// A page that asks for a new password.
-pub(crate) async fn reset_page(State(tenant): State<Shared>, InQuery(params): InQuery) -> Response {
-    let ticket = params.get("ticket").unwrap_or_default();
-    match tenant.flows.tickets.passwords.get(ticket) {
-        None => login_pages::reset(State(tenant), InQuery(params)).await,
-        Some(known) if known.until <= tenant.ambient.now() => used(),
-        Some(_) => login_pages::reset_page(ticket, None),
-    }
+/// `GET /u/reset`: a page that asks for a new password.
+pub(crate) async fn show_reset(visit: Visit) -> Response {
+    visit
+        .run(|visit| {
+            let flows = &visit.tenant.flows;
+            let ticket = visit.params.get("ticket").unwrap_or_default();
+            let is_valid = match flows.tickets.passwords.get(ticket) {
+                None => visit.tenant.people.resets.get(ticket).is_some(),
+                Some(known) => known.until > visit.tenant.ambient.now(),
+            };
+            if is_valid { mailed_links::reset_page(ticket, None) } else { show_used() }
+        })
+        .await
 }
 
-/// Sets a new password.
-pub(crate) async fn reset(State(tenant): State<Shared>, params: Params) -> Response {
-    run(&tenant, move |tenant| {
-        let ticket = params.get("ticket").unwrap_or_default();
-        match tenant.flows.tickets.passwords.get(ticket) {
-            None => database::reset(tenant, &params),
-            Some(known) if known.until <= tenant.ambient.now() => used(),
-            Some(_) => set(tenant, ticket, params.get("password").unwrap_or_default()),
-        }
-    })
-    .await
+/// `POST /u/reset`: sets a new password.
+pub(crate) async fn reset_password(visit: Visit) -> Response {
+    visit
+        .run(|visit| {
+            let tenant = &*visit.tenant;
+            let ticket = visit.params.get("ticket").unwrap_or_default();
+            let password = visit.params.get("password").unwrap_or_default();
+            match tenant.flows.tickets.passwords.get(ticket) {
+                None => mailed_links::reset_password(tenant, ticket, password),
+                Some(known) if known.until <= visit.tenant.ambient.now() => show_used(),
+                Some(_) => redeem_password_ticket(tenant, ticket, password),
+            }
+        })
+        .await
 }
 
-fn set(tenant: &Tenant, ticket: &str, password: &str) -> Response {
+fn redeem_password_ticket(tenant: &Tenant, ticket: &str, password: &str) -> Response {
     let hash = match tenant.people.passwords.hash(password) {
         Ok(hash) => hash,
         Err(Wrong::Busy) => return OAuthError::busy().into_response(),
         Err(_) => {
-            return login_pages::reset_page(ticket, Some("The password is too weak: 8 to 256 characters."));
+            return mailed_links::reset_page(ticket, Some("The password is too weak: 8 to 256 characters."));
         }
     };
     let set = tenant.flows.tickets.passwords.spend(ticket, |ticket| {
-        let is_set = set_hash(tenant, ticket, hash)?;
+        let is_set = set_password_hash(tenant, ticket, hash)?;
         Ok(is_set.then(|| match &ticket.then {
             Some(then) => then.clone().follow("You can now login to the application with the new password."),
             None => html::message_page(StatusCode::OK, "Done", PASSWORD_CHANGED),
@@ -213,13 +225,13 @@ fn set(tenant: &Tenant, ticket: &str, password: &str) -> Response {
     });
     match set {
         Some(Ok(Some(response))) => response,
-        Some(Ok(None)) | None => used(),
+        Some(Ok(None)) | None => show_used(),
         Some(Err(error)) => unavailable(error).into_response(),
     }
 }
 
-/// False if the identity is gone, or has another password since.
-fn set_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bool, ApiError> {
+/// Sets the password. False if the identity is gone, or its password has changed since.
+fn set_password_hash(tenant: &Tenant, ticket: &PasswordTicket, hash: String) -> Result<bool, ApiError> {
     let PasswordTicket { connection, identity, verifies, began, .. } = ticket;
     let key = IdentityKey { connection, provider: "auth0", user_id: identity };
     let user_id = format!("auth0|{identity}");

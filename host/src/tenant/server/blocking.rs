@@ -15,12 +15,3 @@ pub(crate) async fn run<T: Send + 'static>(
         Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
 }
-
-/// Reads a record or two. Where they are on this machine, that takes less than
-/// changing threads would.
-pub(crate) async fn read<T: Send + 'static>(
-    tenant: &Shared,
-    what: impl FnOnce(&Tenant) -> T + Send + 'static,
-) -> T {
-    if tenant.is_remote { run(tenant, what).await } else { what(tenant) }
-}

@@ -1,0 +1,32 @@
+//! Login tickets: proofs of an identity that a browser takes to `/authorize`.
+
+use std::sync::Arc;
+
+use crate::tenant::config::Client;
+use crate::tenant::flows::Ticket;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::logins::browser::Browser;
+use crate::tenant::people::proved::Proved;
+
+/// An issued login ticket.
+pub(crate) struct LoginTicket {
+    /// The random name of the ticket.
+    pub(crate) ticket: String,
+    /// The browser that gets it.
+    pub(crate) browser: Browser,
+}
+
+impl LoginTicket {
+    /// Issues a ticket to the browser of a visit.
+    pub(crate) fn issue(visit: &Visit, client: &Client, proved: Proved) -> Self {
+        let mut browser = Browser::from_visit(visit);
+        let ticket = Ticket {
+            client_id: client.client_id.clone(),
+            proved,
+            brought: browser.known_id().is_some(),
+            browser: browser.id(),
+            used: Arc::default(),
+        };
+        Self { ticket: visit.tenant.flows.login_tickets.put(ticket), browser }
+    }
+}

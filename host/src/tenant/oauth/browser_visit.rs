@@ -1,0 +1,126 @@
+//! The visit of a browser that logs in to an application, and the responses to it.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+
+use crate::model::User;
+use crate::tenant::config::Client;
+use crate::tenant::http::html::see_other;
+use crate::tenant::http::oauth_error::OAuthError;
+use crate::tenant::http::params::Params;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::linking::request::LinkingStep;
+use crate::tenant::logins::browser::Browser;
+use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::Sender;
+use crate::tenant::oauth::authorization_request::Authorization;
+use crate::tenant::oauth::authorization_response;
+use crate::tenant::oauth::authorization_response::error_params;
+use crate::tenant::oauth::issued_tokens::Issuance;
+use crate::tenant::pages::login_forms::PendingLogin;
+use crate::tenant::people::proved::Proved;
+use crate::tenant::people::sessions::Session;
+
+/// A visit, and the browser whose cookies the response sets.
+pub(crate) struct BrowserVisit<'a> {
+    pub(crate) visit: &'a Visit,
+    pub(crate) browser: Browser,
+}
+
+/// A user who has logged in.
+#[derive(Clone, Copy)]
+pub(crate) struct LoggedInUser<'a> {
+    pub(crate) user: &'a User,
+    pub(crate) proved: &'a Proved,
+    /// The browser's session, if it has one.
+    pub(crate) session: Option<&'a Session>,
+}
+
+impl<'a> BrowserVisit<'a> {
+    pub(crate) fn new(visit: &'a Visit) -> Self {
+        Self { visit, browser: Browser::from_visit(visit) }
+    }
+
+    /// The browser's session.
+    pub(crate) fn session(&self) -> Option<Session> {
+        self.browser.session(&self.visit.tenant.people.sessions)
+    }
+
+    /// Begins a session for a user who has just logged in.
+    pub(crate) fn begin_session(&mut self, proved: &Proved) -> Session {
+        self.browser.begin_session(&self.visit.tenant.people.sessions, proved)
+    }
+
+    /// Redirects to the login page.
+    pub(crate) fn show_login(self, authorization: Authorization) -> Response {
+        self.show(authorization, None)
+    }
+
+    /// Redirects to the login page of one step of a link.
+    pub(crate) fn show_linking_step(self, authorization: Authorization, step: LinkingStep) -> Response {
+        self.show(authorization, Some(step))
+    }
+
+    fn show(mut self, authorization: Authorization, linking: Option<LinkingStep>) -> Response {
+        let Visit { tenant, issuer, .. } = self.visit;
+        let connection = match &linking {
+            Some(step) => step.only_connection(),
+            None => authorization.connection.as_deref(),
+        };
+        let connection = connection.and_then(|name| tenant.config.connection(name));
+        let page = match connection {
+            Some(it) if !it.is_database() && !it.is_passwordless() => "stand-in",
+            Some(it) if it.is_passwordless() => "code",
+            _ => "login",
+        };
+        let pending = PendingLogin { authorization, browser: self.browser.id(), suggestion: None, linking };
+        let mut params = Params::default();
+        params.set("state", &tenant.flows.pending.put(Arc::new(pending)));
+        if let Some(connection) = connection {
+            params.set("connection", &connection.name);
+        }
+        let page = see_other(&format!("{issuer}u/{page}?{}", params.to_query()));
+        (self.browser.into_cookies(), page).into_response()
+    }
+
+    /// Sends the application its authorization response, and the browser its cookies.
+    pub(crate) fn finish(self, authorization: &Authorization, login: LoggedInUser<'_>) -> Response {
+        let Visit { tenant, issuer, .. } = self.visit;
+        let Some(client) = tenant.config.client(&authorization.client_id) else {
+            return OAuthError::unauthorized().into_response();
+        };
+        let issuance = Issuance {
+            issuer,
+            client,
+            user: login.user,
+            proved: login.proved,
+            scope: &authorization.scope,
+            audience: &authorization.audience,
+            nonce: authorization.nonce.as_deref(),
+            session: login.session.map(|session| session.sid.as_str()),
+        };
+        let params = issuance.issue_authorization_response(tenant, authorization);
+        let response = authorization_response::send(authorization.response_target(), params);
+        (self.browser.into_cookies(), response).into_response()
+    }
+
+    /// Sends the application the reason why nobody is logged in.
+    pub(crate) fn refuse(self, authorization: &Authorization, error: &OAuthError) -> Response {
+        // Source: RFC 6749, 4.1.2.1: this endpoint has no `invalid_grant`.
+        let code = if error.error == "invalid_grant" { "access_denied" } else { error.error };
+        let error = OAuthError { error: code, ..error.clone() };
+        let response = authorization_response::send(authorization.response_target(), error_params(&error));
+        (self.browser.into_cookies(), response).into_response()
+    }
+}
+
+/// The context of a login during which the user is not prompted.
+pub(crate) fn login_context<'a>(
+    client: &'a Client,
+    authorization: &'a Authorization,
+    sender: &'a Sender,
+) -> LoginContext<'a> {
+    let (protocol, scope) = (authorization.protocol(), authorization.scope.as_str());
+    LoginContext { client, protocol, scope, sender, interactive: false, answer: None }
+}
