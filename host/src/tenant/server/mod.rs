@@ -1,6 +1,5 @@
 //! The HTTP server: listeners, routes, limits, metrics and reload.
 
-pub(super) mod blocking;
 pub(super) mod certificates;
 pub(super) mod early_end;
 pub(super) mod listener;

@@ -17,6 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::model::mask_addresses;
+use crate::tenant::http::blocking::run_blocking;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::too_many;
 use crate::tenant::management;
@@ -186,7 +187,7 @@ async fn healthz() -> &'static str {
 
 /// Responds whether logins can be served: the directory answers a cheap read.
 async fn readyz(State(tenant): State<Shared>) -> Response {
-    let checked = crate::tenant::server::blocking::run(&tenant, |tenant| tenant.directory.check());
+    let checked = run_blocking(move || tenant.directory.check());
     match tokio::time::timeout(READINESS, checked).await {
         Ok(Ok(())) => "ready\n".into_response(),
         Ok(Err(error)) => {

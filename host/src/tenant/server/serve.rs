@@ -18,6 +18,7 @@ use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
 use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
+use crate::tenant::http::blocking::run_blocking;
 use crate::tenant::logins::{Logins, Shares};
 use crate::tenant::management;
 use crate::tenant::metrics::{Metrics, MissingLines};
@@ -346,11 +347,8 @@ fn hang_up(tenant: Shared) -> impl Future<Output = ()> {
         #[cfg(unix)]
         if let Ok(mut signal) = signal {
             while signal.recv().await.is_some() {
-                crate::tenant::server::blocking::run(&tenant, {
-                    let tenant = tenant.clone();
-                    move |_| reload::hang_up(&tenant)
-                })
-                .await;
+                let tenant = tenant.clone();
+                run_blocking(move || reload::hang_up(&tenant)).await;
             }
         }
         #[cfg(not(unix))]
