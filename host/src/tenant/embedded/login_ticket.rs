@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::tenant::config::Client;
-use crate::tenant::flows::Ticket;
+use crate::tenant::flows::stores::Ticket;
+use crate::tenant::http::browser::Browser;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::browser::Browser;
 use crate::tenant::people::proved::Proved;
 
 /// An issued login ticket.

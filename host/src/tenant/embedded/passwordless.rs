@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 use crate::tenant::config::Connection;
 use crate::tenant::embedded::legacy;
+use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::browser::Browser;
 use crate::tenant::oauth::authorization_params::AuthorizationParams;
-use crate::tenant::oauth::authorization_request::Authorization;
 use crate::tenant::oauth::authorization_response::send_error;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
 use crate::tenant::oauth::client_auth::check_secret;

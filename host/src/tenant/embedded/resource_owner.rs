@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::LegacyError;
+use crate::tenant::flows::authorization::Audience;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::context::LoginContext;
-use crate::tenant::oauth::authorization_request::Audience;
 use crate::tenant::oauth::client_auth::check_secret;
 use crate::tenant::oauth::issued_tokens::Issuance;
 use crate::tenant::people::proved::Proved;

@@ -2,6 +2,7 @@
 //! work runs.
 
 pub(super) mod blocking;
+pub(super) mod browser;
 pub(super) mod html;
 pub(super) mod json_object;
 pub(super) mod oauth_error;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::directory::{Actor, CheckedLink, Evidence, Provenance, Stored, Unlink};
 use crate::model::{ApiError, LinkRequest, Timestamp, User, mask_addresses};
+use crate::tenant::flows::linking_request::LinkingRequest;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
-use crate::tenant::linking::request::{LinkingRequest, find_owner, login_error, login_required, read_owner};
+use crate::tenant::linking::request::{find_owner, login_error, login_required, read_owner};
 use crate::tenant::logins::Logins;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::logins::outcome::NotLoggedIn;

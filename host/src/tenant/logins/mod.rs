@@ -1,6 +1,5 @@
 //! One login, from the proof of an identity to the decision.
 
-pub(super) mod browser;
 pub(super) mod context;
 pub(super) mod decider;
 pub(super) mod event;

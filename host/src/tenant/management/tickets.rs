@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 
 use crate::directory::Stored;
 use crate::model::{Identity, Timestamp, User};
+use crate::tenant::flows::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::pages::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
 use crate::tenant::state::Tenant;
 
 /// How long a ticket is good for where nothing is said.

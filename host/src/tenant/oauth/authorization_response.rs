@@ -10,12 +10,11 @@ use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::tenant::flows::authorization::ResponseMode;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::OAuthError;
-use crate::tenant::oauth::authorization_request::{
-    AuthorizationError, ResponseMode, ResponseTarget, SentError,
-};
+use crate::tenant::oauth::authorization_request::{AuthorizationError, ResponseTarget, SentError};
 
 /// The parameters of an authorization response.
 pub(crate) type ResponseParams = Vec<(&'static str, String)>;

@@ -5,13 +5,13 @@
 use axum::response::{IntoResponse, Response};
 
 use crate::model::Timestamp;
+use crate::tenant::flows::authorization::{Authorization, Prompt};
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::linking::request::login_required;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_params::AuthorizationParams;
-use crate::tenant::oauth::authorization_request::{Authorization, Prompt};
 use crate::tenant::oauth::authorization_response::send_error;
 use crate::tenant::oauth::browser_visit::{BrowserVisit, LoggedInUser, login_context};
 use crate::tenant::people::proved::Proved;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use axum::response::Response;
 
 use crate::model::User;
+use crate::tenant::flows::authorization::{Authorization, Prompt};
+use crate::tenant::flows::linking_request::{LinkingAction, LinkingRequest, LinkingStep};
 use crate::tenant::http::oauth_error::OAuthError;
-use crate::tenant::linking::request::{
-    LinkingAction, LinkingRequest, LinkingStep, find_owner, login_error, read_owner, report_refusal,
-};
+use crate::tenant::linking::request::{find_owner, login_error, read_owner, report_refusal};
 use crate::tenant::logins::outcome::LoggedIn;
-use crate::tenant::oauth::authorization_request::{Authorization, Prompt};
 use crate::tenant::oauth::authorize::satisfies;
 use crate::tenant::oauth::browser_visit::{BrowserVisit, login_context};
 use crate::tenant::people::sessions::Session;

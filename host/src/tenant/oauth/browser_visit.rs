@@ -6,19 +6,19 @@ use axum::response::{IntoResponse, Response};
 
 use crate::model::User;
 use crate::tenant::config::Client;
+use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::flows::linking_request::LinkingStep;
+use crate::tenant::flows::pending_login::PendingLogin;
+use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::linking::request::LinkingStep;
-use crate::tenant::logins::browser::Browser;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::logins::context::Sender;
-use crate::tenant::oauth::authorization_request::Authorization;
 use crate::tenant::oauth::authorization_response;
 use crate::tenant::oauth::authorization_response::error_params;
 use crate::tenant::oauth::issued_tokens::Issuance;
-use crate::tenant::pages::login_forms::PendingLogin;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::sessions::Session;
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::model::User;
 use crate::tenant::config::Client;
-use crate::tenant::oauth::authorization_request::{Audience, Authorization};
+use crate::tenant::flows::authorization::{Audience, Authorization};
+use crate::tenant::flows::authorization_code::AuthorizationCode;
 use crate::tenant::oauth::authorization_response::ResponseParams;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::refresh_tokens::Grant;
@@ -14,23 +15,6 @@ use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::token_id::TokenId;
 use crate::tenant::signing::tokens::{AccessClaims, IdToken, seconds};
 use crate::tenant::state::Tenant;
-use crate::tenant::store::weight::Weighed;
-
-/// The login that an authorization code stands for.
-#[derive(Debug, Clone)]
-pub(crate) struct AuthorizationCode {
-    pub(crate) authorization: Authorization,
-    pub(crate) proved: Proved,
-    pub(crate) session: Option<String>,
-    pub(crate) issuer: Issuer,
-}
-
-impl Weighed for AuthorizationCode {
-    fn bytes(&self) -> usize {
-        let Self { authorization, proved, session, issuer } = self;
-        authorization.bytes() + proved.bytes() + session.bytes() + issuer.as_str().len()
-    }
-}
 
 /// One login, and the tokens to issue for it.
 pub(crate) struct Issuance<'a> {

@@ -4,11 +4,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{cut, mask_addresses};
+use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::browser::Browser;
 
 /// `GET /v2/logout`.
 pub(crate) async fn log_out(visit: Visit) -> Response {

@@ -10,6 +10,7 @@ pub(super) mod browser_visit;
 pub(super) mod client_auth;
 pub(super) mod discovery;
 pub(super) mod issued_tokens;
+pub(super) mod linking_request;
 pub(super) mod logout;
 pub(super) mod token;
 pub(super) mod userinfo;

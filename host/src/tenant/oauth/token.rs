@@ -11,14 +11,15 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::tenant::config::{Client, GRANTS};
-use crate::tenant::flows::Spent;
+use crate::tenant::flows::authorization::Audience;
+use crate::tenant::flows::stores::Spent;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::logins::outcome::NotLoggedIn;
-use crate::tenant::oauth::authorization_request::{Audience, without_fragment};
+use crate::tenant::oauth::authorization_request::without_fragment;
 use crate::tenant::oauth::client_auth;
 use crate::tenant::oauth::issued_tokens::Issuance;
 use crate::tenant::people::proved::Proved;

@@ -8,12 +8,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::model::{ApiError, Identity, User};
+use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::browser::Browser;
-use crate::tenant::oauth::authorization_request::Authorization;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::profile;

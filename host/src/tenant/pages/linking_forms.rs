@@ -7,12 +7,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::model::User;
+use crate::tenant::flows::linking_request::{LinkingAction, LinkingRequest, LinkingStep};
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::linking::completion::Completion;
-use crate::tenant::linking::request::{
-    LinkingAction, LinkingRequest, LinkingStep, find_owner, login_error, login_required,
-};
+use crate::tenant::linking::request::{find_owner, login_error, login_required};
 use crate::tenant::oauth::begin_linking::require_owner;
 use crate::tenant::oauth::browser_visit::{LoggedInUser, login_context};
 use crate::tenant::pages::login_forms::LoginForm;

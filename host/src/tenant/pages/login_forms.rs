@@ -7,72 +7,28 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
-use crate::model::{Identity, Proof, Step, StepAnswer};
+use crate::model::{Identity, Proof, StepAnswer};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::embedded::{database, passwordless};
+use crate::tenant::flows::linking_request::LinkingStep;
+use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::linking::request::LinkingStep;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::logins::context::Sender;
 use crate::tenant::logins::outcome::LoggedIn;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::logins::prove::prove_as_account;
-use crate::tenant::oauth::authorization_request::Authorization;
 use crate::tenant::oauth::browser_visit::{BrowserVisit, LoggedInUser, login_context};
 use crate::tenant::pages::login_pages::Page;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::typed::TypedCredentials;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Tenant;
-use crate::tenant::store::weight::Weighed;
-
-/// A login whose page is open.
-#[derive(Debug, Clone)]
-pub(crate) struct PendingLogin {
-    pub(crate) authorization: Authorization,
-    /// The id of the browser that the page was shown to.
-    pub(crate) browser: String,
-    /// The step that the plugin suggests, if it suggests one.
-    pub(crate) suggestion: Option<Suggestion>,
-    /// The step of a link that the application requests, if it requests one.
-    pub(crate) linking: Option<LinkingStep>,
-}
-
-impl Weighed for PendingLogin {
-    fn bytes(&self) -> usize {
-        self.authorization.bytes() + self.browser.len() + self.suggestion.bytes() + self.linking.bytes()
-    }
-}
-
-/// A login that waits for the proof of a second account, which the plugin suggests.
-#[derive(Debug, Clone)]
-pub(crate) struct Suggestion {
-    /// The identity that has logged in.
-    pub(crate) proved: Proved,
-    /// The id of its user.
-    pub(crate) current: String,
-    pub(crate) step: Step,
-    /// The accounts of which one is to be proved. Nothing of them is shown before.
-    pub(crate) candidates: Vec<String>,
-    /// The address of the user who has logged in.
-    pub(crate) email: Option<String>,
-    /// The name of the same user.
-    pub(crate) name: Option<String>,
-    /// The policy that suggests the step.
-    pub(crate) policy: String,
-}
-
-impl Weighed for Suggestion {
-    fn bytes(&self) -> usize {
-        let Self { proved, current, step: _, candidates, email, name, policy } = self;
-        proved.bytes() + current.len() + candidates.bytes() + email.bytes() + name.bytes() + policy.len()
-    }
-}
 
 /// A visit of the page of a pending login, or of one of its forms.
 pub(crate) struct LoginForm<'a> {

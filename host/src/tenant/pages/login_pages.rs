@@ -5,13 +5,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::tenant::config::{Account, Connection};
+use crate::tenant::flows::linking_request::LinkingStep;
+use crate::tenant::flows::pending_login::PendingLogin;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::linking::request::{LinkingStep, describe_linking};
+use crate::tenant::linking::request::describe_linking;
 use crate::tenant::pages::connections_page;
-use crate::tenant::pages::login_forms::{LoginForm, PendingLogin};
+use crate::tenant::pages::login_forms::LoginForm;
 
 /// A page of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::ambient::Ambient;
 use crate::directory::Credential;
-use crate::model::{ApiError, IdentityKey, Moment, Timestamp};
+use crate::model::{ApiError, IdentityKey};
+use crate::tenant::flows::tickets::{PasswordTicket, Then, VerificationTicket};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
@@ -19,54 +19,6 @@ use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email
 use crate::tenant::pages::mailed_links;
 use crate::tenant::people::passwords::Wrong;
 use crate::tenant::state::Tenant;
-use crate::tenant::store::one_time::OneTime;
-use crate::tenant::store::weight::Weighed;
-
-/// The longest lifetime of a ticket, in seconds.
-pub(crate) const LONGEST_S: u64 = 30 * 86_400;
-
-/// The issued tickets.
-pub(crate) struct Tickets {
-    passwords: OneTime<PasswordTicket>,
-    verifications: OneTime<VerificationTicket>,
-}
-
-/// The page that a ticket leads to after it was used.
-#[derive(Debug, Clone)]
-pub(crate) struct Then {
-    pub(crate) url: url::Url,
-    /// The address, if the page is to get it.
-    pub(crate) email: Option<String>,
-}
-
-/// A ticket to set the password of one identity of a database.
-#[derive(Debug, Clone)]
-pub(crate) struct PasswordTicket {
-    pub(crate) connection: String,
-    /// The id of the identity, without `auth0|`.
-    pub(crate) identity: String,
-    /// The address that the ticket verifies too, if any.
-    pub(crate) verifies: Option<String>,
-    pub(crate) then: Option<Then>,
-    /// When it was issued, in the order of revocations.
-    pub(crate) began: Moment,
-    pub(crate) until: Timestamp,
-}
-
-/// A ticket to verify an address of one user.
-#[derive(Debug, Clone)]
-pub(crate) struct VerificationTicket {
-    pub(crate) user_id: String,
-    pub(crate) email: String,
-    pub(crate) then: Option<Then>,
-    pub(crate) until: Timestamp,
-}
-
-impl Weighed for Then {
-    fn bytes(&self) -> usize {
-        self.url.as_str().len() + self.email.bytes()
-    }
-}
 
 impl Then {
     /// Redirects to the page, with the result.
@@ -82,35 +34,6 @@ impl Then {
                 .append_pair("message", message);
         }
         see_other(self.url.as_str())
-    }
-}
-
-impl Weighed for PasswordTicket {
-    fn bytes(&self) -> usize {
-        self.connection.len() + self.identity.len() + self.verifies.bytes() + self.then.bytes()
-    }
-}
-
-impl Weighed for VerificationTicket {
-    fn bytes(&self) -> usize {
-        self.user_id.len() + self.email.len() + self.then.bytes()
-    }
-}
-
-impl Tickets {
-    pub(crate) fn new(ambient: &Ambient) -> Self {
-        let (passwords, verifications) = (OneTime::new(LONGEST_S, ambient), OneTime::new(LONGEST_S, ambient));
-        Self { passwords, verifications }
-    }
-
-    /// Keeps a ticket. Returns its random name.
-    pub(crate) fn keep_password(&self, ticket: PasswordTicket) -> String {
-        self.passwords.put(ticket)
-    }
-
-    /// Keeps a ticket. Returns its random name.
-    pub(crate) fn keep_verification(&self, ticket: VerificationTicket) -> String {
-        self.verifications.put(ticket)
     }
 }
 

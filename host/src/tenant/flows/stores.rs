@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ambient::Ambient;
 use crate::tenant::config::Lifetimes;
-use crate::tenant::oauth::issued_tokens::AuthorizationCode;
-use crate::tenant::pages::login_forms::PendingLogin;
-use crate::tenant::pages::tickets::Tickets;
+use crate::tenant::flows::authorization_code::AuthorizationCode;
+use crate::tenant::flows::pending_login::PendingLogin;
+use crate::tenant::flows::tickets::Tickets;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::store::one_time::{OneTime, Use};
 use crate::tenant::store::weight::Weighed;

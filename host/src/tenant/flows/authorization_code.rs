@@ -1,0 +1,22 @@
+//! The login that an authorization code stands for.
+
+use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::people::proved::Proved;
+use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::store::weight::Weighed;
+
+/// The login that an authorization code stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthorizationCode {
+    pub(crate) authorization: Authorization,
+    pub(crate) proved: Proved,
+    pub(crate) session: Option<String>,
+    pub(crate) issuer: Issuer,
+}
+
+impl Weighed for AuthorizationCode {
+    fn bytes(&self) -> usize {
+        let Self { authorization, proved, session, issuer } = self;
+        authorization.bytes() + proved.bytes() + session.bytes() + issuer.as_str().len()
+    }
+}

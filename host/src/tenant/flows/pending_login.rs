@@ -1,0 +1,50 @@
+//! A login whose page is open.
+
+use crate::model::Step;
+use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::flows::linking_request::LinkingStep;
+use crate::tenant::people::proved::Proved;
+use crate::tenant::store::weight::Weighed;
+
+/// A login whose page is open.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingLogin {
+    pub(crate) authorization: Authorization,
+    /// The id of the browser that the page was shown to.
+    pub(crate) browser: String,
+    /// The step that the plugin suggests, if it suggests one.
+    pub(crate) suggestion: Option<Suggestion>,
+    /// The step of a link that the application requests, if it requests one.
+    pub(crate) linking: Option<LinkingStep>,
+}
+
+impl Weighed for PendingLogin {
+    fn bytes(&self) -> usize {
+        self.authorization.bytes() + self.browser.len() + self.suggestion.bytes() + self.linking.bytes()
+    }
+}
+
+/// A login that waits for the proof of a second account, which the plugin suggests.
+#[derive(Debug, Clone)]
+pub(crate) struct Suggestion {
+    /// The identity that has logged in.
+    pub(crate) proved: Proved,
+    /// The id of its user.
+    pub(crate) current: String,
+    pub(crate) step: Step,
+    /// The accounts of which one is to be proved. Nothing of them is shown before.
+    pub(crate) candidates: Vec<String>,
+    /// The address of the user who has logged in.
+    pub(crate) email: Option<String>,
+    /// The name of the same user.
+    pub(crate) name: Option<String>,
+    /// The policy that suggests the step.
+    pub(crate) policy: String,
+}
+
+impl Weighed for Suggestion {
+    fn bytes(&self) -> usize {
+        let Self { proved, current, step: _, candidates, email, name, policy } = self;
+        proved.bytes() + current.len() + candidates.bytes() + email.bytes() + name.bytes() + policy.len()
+    }
+}
