@@ -105,7 +105,7 @@ fn decide_and_do(
     };
     // Freed with the instance, all at once.
     let found = ManuallyDrop::new(found);
-    // Only a login that finds nobody has to know what may have been missed.
+    // Only a login that finds no account reports what the look-up may have missed.
     let exact_look_up = asks && found.is_empty() && failed.is_none() && !host.ignores_case();
     let input = Input { event, policy, found: &found, failed: failed.as_ref(), proof, exact_look_up, now };
     if let Some(proof) = proof

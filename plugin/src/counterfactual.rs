@@ -20,7 +20,7 @@ use world::World;
 enum Change {
     /// A change of the login or an account: the words after "If", and the change.
     Fact(&'static str, fn(&mut World)),
-    /// A key of the settings: its new value, or none where there is none to try.
+    /// A change of a key of the settings: its new value, if there is one to try.
     Setting(fn(&World, &Input) -> Option<NewValue>),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The host writes compact text with unique keys in the order of their bytes.
 //! Two such objects are merged in one pass, with no tree and no index. A text
-//! that is found to be otherwise is [`Odd`]; [`canonical`] writes it anew.
+//! of another form is [`Odd`]; [`canonical`] rewrites it.
 
 mod scan;
 

@@ -283,7 +283,7 @@ impl<'a> Situation<'a> {
 
     /// Whether this login itself has proved something by this method, and not
     /// longer ago than a proof counts. A refresh, a silent login or a token of
-    /// an earlier login carries old proofs along and proves nothing anew.
+    /// an earlier login carries old proofs along, which do not count.
     pub(crate) fn proves_now(&self, method: &str) -> bool {
         const CARRIED_ALONG: [&str; 4] = [
             "oauth2-access-token",

@@ -80,8 +80,8 @@ pub(crate) fn group<'a>(policy: &'a Policy, claim: &Claim<'a>) -> Group<'a> {
     }
 }
 
-/// Whether accounts of one provider are told apart by its connections: every
-/// customer has their own. Source: Auth0's event schema, the enterprise category
+/// Returns whether an id of this provider is unique within one connection only: every
+/// customer has a connection of their own. Source: Auth0's event schema, the enterprise category
 /// of identities, and its custom social connections.
 pub(crate) fn is_per_connection(strategy: &str) -> bool {
     strategy == "oauth2" || is_enterprise(strategy)

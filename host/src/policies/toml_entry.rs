@@ -45,7 +45,7 @@ impl TomlEntry {
     ///
     /// # Errors
     ///
-    /// When a value is none of JSON's, with its place in the file.
+    /// When JSON has no such value, with its place in the file.
     pub(super) fn as_json(&self, settings: &toml::Table) -> Result<String, InputError> {
         let mut path = JsonPath::default();
         let object = as_object(settings, &mut path).map_err(|what| InputError {

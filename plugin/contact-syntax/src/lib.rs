@@ -1,17 +1,17 @@
-//! The syntax of e-mail addresses and phone numbers: one for the policy that
-//! compares them and for the tenant that takes them, so that nobody signs up
-//! with an address that the policy reads otherwise.
+//! The syntax of e-mail addresses and phone numbers. The policy that compares them
+//! and the tenant that accepts them share it, so that no user signs up with an
+//! address that the policy reads differently.
 
 use email_address::{EmailAddress, Options};
 
-/// The uses that an address is fit for.
+/// The form of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// It can be compared.
+    /// An address that can be compared.
     Plain,
-    /// It has characters beyond ASCII.
+    /// An address with characters beyond ASCII.
     NonAscii,
-    /// It is no address, or one of a kind that is not compared: quoted, with a
+    /// No address, or an address of a kind that is not compared: quoted, with a
     /// display name, with an IP literal, at a domain without a dot, too long,
     /// with control characters.
     Malformed,
@@ -20,7 +20,7 @@ pub enum Form {
 /// Longest address, in bytes. Source: Auth0's OpenAPI document.
 const MAX_BYTES: usize = 254;
 
-/// Looks at an address.
+/// Returns the form of an address.
 #[must_use]
 pub fn form(address: &str) -> Form {
     if address.len() > MAX_BYTES || address.chars().any(char::is_control) {
@@ -36,13 +36,15 @@ pub fn form(address: &str) -> Form {
     }
 }
 
-/// Whether a tenant takes it for an address: one that the policy can compare.
+/// Returns whether a tenant accepts the text as an address: one that the policy can
+/// compare.
 #[must_use]
 pub fn is_email_address(text: &str) -> bool {
     form(text) == Form::Plain
 }
 
-/// Whether a tenant takes it for a phone number: `+` and up to 15 digits.
+/// Returns whether a tenant accepts the text as a phone number: `+` and up to 15
+/// digits.
 ///
 /// Source: Auth0's OpenAPI document, `phone_number`; the length is E.164's.
 #[must_use]

@@ -44,7 +44,7 @@ use crate::{ApiError, SettingsError, Warning};
 pub trait Settings: DeserializeOwned {
     /// The JSON Schema (2020-12) of the document: a text that lies beside the
     /// type, which `testing::assert_schema` writes and holds against the type
-    /// (feature `schema`). `schema_of::<Self>()` makes it anew each time, which
+    /// (feature `schema`). `schema_of::<Self>()` generates it at each call, which
     /// takes 75 KB of the component.
     fn schema() -> String;
 

@@ -84,7 +84,7 @@ pub struct Decided {
 /// The reason why a login got no decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The policy document is none. The real host finds it out before any login.
+    /// The policy document is invalid. The real host refuses it before any login.
     Settings(SettingsError),
     /// The policy returned an error.
     GaveUp(ApiError),

@@ -54,10 +54,10 @@ pub fn login(user: User) -> LoginEvent {
     }
 }
 
-/// A name within a message, in bytes.
+/// The longest name within a message, in bytes.
 pub(super) const NAME: usize = 100;
 
-/// A message that is only told, in bytes.
+/// The longest message, in bytes.
 const TOLD: usize = 1 << 10;
 
 /// An error, as the host words it.
@@ -78,7 +78,7 @@ pub(super) fn of(error: &ApiError) -> String {
     }
 }
 
-/// A message as people are told it.
+/// A message as it is printed for people.
 pub(super) fn told(text: &str) -> String {
     on_one_line(text, TOLD)
 }
