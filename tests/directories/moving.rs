@@ -120,7 +120,7 @@ fn a_whole_directory_moves_into_an_empty_one_only(implementation: &Implementatio
         ([&lines[..2], &lines[1..]].concat().join("\n"), "line 3: auth0|1 is there twice"),
         (whole.replace("\"kind\":\"link\"", "\"kind\":\"theft\""), "cannot be read"),
         (costly, "too expensive"),
-        (format!("{whole}{}\n", lines[1]), "behind the end"),
+        (format!("{whole}{}\n", lines[1]), "after the end"),
     ];
     for (text, why) in broken {
         std::fs::write(&file, text).expect("a file");

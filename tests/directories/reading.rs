@@ -157,7 +157,7 @@ fn another_programs_database_is_left_alone(implementation: &Implementation) {
             "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on \
              VARCHAR(255), checksum VARCHAR(255)); CREATE TABLE journal (line TEXT); \
              INSERT INTO refinery_schema_history VALUES (1, 'initial', '2026-11-01T00:00:00Z', '42')",
-            "version 1 of its schema is another one",
+            "version 1 of its schema differs from this program's",
         ),
         (
             "CREATE TABLE refinery_schema_history (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on \
