@@ -292,7 +292,7 @@ fn users_that_are_left_out_can_be_mended_and_imported() {
     let rejects = std::fs::read(&path).expect("a file");
     let text = String::from_utf8_lossy(&rejects);
     assert!(
-        text.contains("# line 2, column 32: `email`: ")
+        text.contains("# line 2, column 33: `email`: ")
             && text.contains("\n{\"user_id\": \"auth0|1\", \"email\": [\"a\"]}\n"),
         "{text}"
     );
