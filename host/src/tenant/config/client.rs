@@ -1,38 +1,38 @@
-//! Applications.
+//! Applications (OAuth clients).
 
 use serde::Deserialize;
 
 use crate::model::Metadata;
 use crate::tenant::config::scopes::is_management_scope;
 
-/// An application.
+/// An application: an OAuth client of the tenant.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
-    /// Its id.
+    /// The client ID.
     pub client_id: String,
-    /// Its name for people.
+    /// The display name.
     #[serde(default)]
     pub name: String,
-    /// Its secret; a public client has none.
+    /// The client secret. A public client has none.
     #[serde(default)]
     pub client_secret: Option<String>,
-    /// Where a login may return to, compared byte for byte.
+    /// The URLs that a login may redirect to, compared byte for byte.
     #[serde(default)]
     pub callbacks: Vec<String>,
-    /// Where a logout may return to, compared byte for byte.
+    /// The URLs that a logout may redirect to, compared byte for byte.
     #[serde(default)]
     pub logout_urls: Vec<String>,
-    /// Origins of its pages.
+    /// The origins of the application's pages.
     #[serde(default)]
     pub origins: Vec<String>,
-    /// Grants that it may use.
+    /// The grant types that the application may use.
     #[serde(default = "default_grants")]
     pub grant_types: Vec<String>,
-    /// Scopes of the Management API that it has by itself.
+    /// The Management API scopes granted to the application itself.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Shown to the plugin.
+    /// Metadata that the plugin can read.
     #[serde(default)]
     pub metadata: Metadata,
 }
@@ -47,7 +47,7 @@ fn default_grants() -> Vec<String> {
     ["authorization_code", "implicit", "refresh_token"].map(str::to_owned).into()
 }
 
-/// Grants that a client may be given.
+/// The grant types that a client may be given.
 pub(in crate::tenant) const GRANTS: [&str; 7] = [
     "authorization_code",
     "implicit",
@@ -89,17 +89,17 @@ impl Client {
         Ok(())
     }
 
-    /// The name that pages show.
+    /// Returns the name shown on pages.
     pub(in crate::tenant) fn label(&self) -> &str {
         if self.name.is_empty() { &self.client_id } else { &self.name }
     }
 
-    /// Whether people log in to it in a browser.
+    /// Returns whether users log in to this application in a browser.
     pub(in crate::tenant) fn is_for_browsers(&self) -> bool {
         !self.callbacks.is_empty() && (self.may("authorization_code") || self.may("implicit"))
     }
 
-    /// Whether it may use this grant.
+    /// Returns whether the application may use a grant type.
     pub(in crate::tenant) fn may(&self, grant: &str) -> bool {
         self.grant_types.iter().any(|it| it == grant)
     }

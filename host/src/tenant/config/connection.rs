@@ -1,4 +1,4 @@
-//! Connections, their stand-in accounts, and the first users.
+//! Connections, their stand-in accounts, and the initial users.
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -10,26 +10,26 @@ use crate::tenant::config::strategies::{ENTERPRISE, is_strategy, known_as};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Connection {
-    /// Its name, which identities carry.
+    /// The connection name, which identities refer to.
     pub name: String,
-    /// What it is: `auth0`, `email`, `sms`, `google-oauth2`, `samlp`, …
+    /// The strategy: `auth0`, `email`, `sms`, `google-oauth2`, `samlp`, …
     pub strategy: String,
-    /// Its name for people; the provider's own name where left out.
+    /// The display name. Defaults to the provider's own name.
     #[serde(default)]
     pub display_name: String,
-    /// Its id; derived from the name where left out.
+    /// The connection ID. Derived from the name by default.
     #[serde(default)]
     pub id: String,
-    /// Whether people may sign up; for databases.
+    /// Whether users may sign up. For databases.
     #[serde(default = "yes")]
     pub sign_up: bool,
-    /// Whether users have a name besides the address; for databases.
+    /// Whether users have a username besides the address. For databases.
     #[serde(default)]
     pub requires_username: bool,
-    /// Who its login page offers to be; for social and enterprise stand-ins.
+    /// The accounts offered on the login page. For social and enterprise stand-ins.
     #[serde(default)]
     pub accounts: Vec<Account>,
-    /// Shown to the plugin.
+    /// Metadata that the plugin can read.
     #[serde(default)]
     pub metadata: Metadata,
 }
@@ -38,37 +38,36 @@ fn yes() -> bool {
     true
 }
 
-/// An account at a provider that is played.
+/// An account at a stand-in provider.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Account {
-    /// Its id at the provider.
+    /// The account's ID at the provider.
     pub user_id: String,
-    /// Its address.
+    /// The account's email address.
     pub email: Option<String>,
-    /// Whether the provider says that the address is verified.
+    /// Whether the provider reports the address as verified.
     pub email_verified: Option<bool>,
-    /// What else the provider sends: name, picture, locale, …
+    /// All other attributes that the provider sends: name, picture, locale, …
     #[serde(flatten)]
     pub rest: Metadata,
 }
 
-/// A user that is made if it is not there: Auth0's user object, with its
-/// connection and password.
+/// A user created at the start unless it exists: Auth0's user object, with connection and password.
 #[derive(Clone, Deserialize)]
 pub struct SeedUser {
-    /// The connection of its own identity.
+    /// The connection of the user's own identity.
     #[serde(default)]
     pub connection: String,
-    /// Its password, for databases.
+    /// The password. For databases.
     #[serde(default)]
     pub password: Option<String>,
-    /// The rest.
+    /// All other attributes of the user.
     #[serde(flatten)]
     pub user: User,
 }
 
 impl Account {
-    /// Returns the name that pages show.
+    /// Returns the text by which pages show the account.
     pub(in crate::tenant) fn words(&self) -> String {
         let name = self.rest.get("name").and_then(|name| name.as_str());
         let verified = if self.email_verified == Some(true) { "verified" } else { "not verified" };
@@ -87,7 +86,7 @@ impl std::fmt::Debug for SeedUser {
     }
 }
 
-/// Characters of a display name, as in Auth0's Management API.
+/// The maximum number of characters of a display name, as in Auth0's Management API.
 const DISPLAY_NAME: usize = 128;
 
 impl Connection {
@@ -103,22 +102,22 @@ impl Connection {
         Ok(())
     }
 
-    /// Its name for people.
+    /// Returns the display name.
     pub(in crate::tenant) fn label(&self) -> &str {
         if !self.display_name.trim().is_empty() {
             return &self.display_name;
         }
-        // A name of the operator's own says more than the provider's.
+        // A name chosen by the operator is more specific than the provider's.
         if self.name == self.strategy { known_as(&self.strategy) } else { &self.name }
     }
 
-    /// The provider that identities of this connection carry.
+    /// Returns the provider that identities of this connection have.
     pub(in crate::tenant) fn provider(&self) -> &str {
         &self.strategy
     }
 
-    /// The id that an account of this provider has in identities. Of connections
-    /// that a tenant may have several of, it says which one.
+    /// Returns the ID that an account of this provider has in identities. The ID contains the
+    /// connection name if a tenant may have several connections of the strategy.
     ///
     /// Source: Auth0, "User profile structure": `samlp|connection|id`.
     pub(in crate::tenant) fn identity_id(&self, account: &str) -> String {
@@ -134,18 +133,20 @@ impl Connection {
         matches!(self.strategy.as_str(), "email" | "sms")
     }
 
+    /// Returns whether the provider is a social one.
+    ///
     /// Source: Auth0's event schema `user.created`, by category of provider.
     pub(in crate::tenant) fn is_social(&self) -> bool {
         !self.is_database() && !self.is_passwordless() && !ENTERPRISE.contains(&self.strategy.as_str())
     }
 }
 
-/// An id of Auth0's form, the same at every start.
+/// Returns a connection ID of Auth0's form, derived from the name and thus the same at every start.
 pub(super) fn derived_id(name: &str) -> String {
     derived("con_", name)
 }
 
-/// The same of other things.
+/// Returns an ID with this prefix, derived from the name and thus the same at every start.
 pub(in crate::tenant) fn derived(prefix: &str, name: &str) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let hash = Sha256::digest(name);

@@ -7,33 +7,32 @@ use crate::model::Metadata;
 
 use crate::tenant::config::Connection;
 
-/// The limit in the life of a process, changes included. Each one stays in its place,
-/// so that a login that has found it can continue with it.
+/// The maximum number of creations and changes in the lifetime of a process. An entry is never
+/// moved or freed, so that a login that has found it can continue with it.
 const MOST: usize = 256;
 
-/// Connections that were created.
+/// The connections created through the Management API.
 pub(in crate::tenant) struct Made {
     slots: Box<[OnceLock<Slot>]>,
     writing: Mutex<()>,
 }
 
-/// One of them, as it was at one time.
+/// A version of a created connection.
 pub(in crate::tenant) struct Slot {
     pub(in crate::tenant) connection: Connection,
-    /// Its other options, without secrets. They are shown, and have no
-    /// effect.
+    /// The other options, without secrets. They are shown but have no effect.
     pub(in crate::tenant) options: Metadata,
     is_gone: AtomicBool,
 }
 
-/// Reasons not to make or change a connection.
+/// The reason why a connection is not created or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tenant) enum NotMade {
-    /// There were too many.
+    /// All slots are in use.
     Full,
-    /// Another one has its name.
+    /// Another connection has the same name.
     Taken,
-    /// The connection was removed meanwhile.
+    /// The connection was removed in the meantime.
     Gone,
 }
 
@@ -56,12 +55,12 @@ impl Slot {
 }
 
 impl Made {
-    /// Those that are there now.
+    /// Iterates over the connections that exist now.
     pub(in crate::tenant) fn all(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter().map_while(OnceLock::get).filter(|slot| !slot.is_gone.load(Ordering::Acquire))
     }
 
-    /// Adds one whose name no other has.
+    /// Adds a connection. Refuses a name that is in use.
     pub(in crate::tenant) fn add(&self, made: Slot) -> Result<(), NotMade> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.all().any(|it| it.connection.name == made.connection.name) {
@@ -70,7 +69,7 @@ impl Made {
         self.free()?.set(made).map_err(|_| NotMade::Full)
     }
 
-    /// Puts one in the place of the one of its id.
+    /// Replaces the connection that has the same ID.
     pub(in crate::tenant) fn replace(&self, made: Slot) -> Result<(), NotMade> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.all().find(|it| it.connection.id == made.connection.id).ok_or(NotMade::Gone)?;
@@ -83,7 +82,7 @@ impl Made {
         self.slots.iter().find(|slot| slot.get().is_none()).ok_or(NotMade::Full)
     }
 
-    /// Removes the one of this id.
+    /// Removes the connection with this ID.
     pub(in crate::tenant) fn remove(&self, id: &str) {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         for slot in self.all().filter(|it| it.connection.id == id) {

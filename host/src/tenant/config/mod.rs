@@ -1,4 +1,4 @@
-//! `tenant.toml`: clients, connections, and who is there at first.
+//! The configuration file `tenant.toml`: clients, connections and initial users.
 
 mod client;
 mod connection;
@@ -29,11 +29,11 @@ use crate::reading::{object, read_toml_text};
 pub(super) use connection::derived;
 use connection::derived_id;
 
-/// The file that `ligature serve --init` writes; `{secret}` stands for a random secret.
+/// The configuration that `ligature serve --init` writes; `{secret}` stands for a random secret.
 const TEMPLATE: &str = include_str!("../tenant.toml");
 
-/// The policy that it writes beside: the accounts of the template are linked or
-/// asked about by it, as often as somebody tries.
+/// The policy that `ligature serve --init` writes beside the configuration. It links the template's
+/// accounts or asks about them at every attempt.
 const POLICY: &str = include_str!("../policy.json");
 
 /// The content of a configuration file.
@@ -43,16 +43,16 @@ pub struct Config {
     /// The name of the tenant.
     #[serde(default = "default_name")]
     pub name: String,
-    /// Names, with ports if any, under which it is reached besides this
-    /// machine's own.
+    /// Host names, with ports if any, by which the tenant is reached besides the machine's own
+    /// names.
     #[serde(default)]
     pub hosts: Vec<String>,
     /// The outcome of a login whose plugin fails.
     #[serde(default)]
     pub on_failure: OnFailure,
-    /// Whether applications from before 2018 get what they ask for: tokens for a
-    /// password at `/oauth/ro`, ID tokens taken for access tokens, … `legacy` in
-    /// the file; its name was `legacy_id_tokens` when it was about those alone.
+    /// Whether legacy features of applications from before 2018 are enabled: tokens for a password
+    /// at `/oauth/ro`, ID tokens accepted as access tokens, … The key in the file is `legacy`; it
+    /// was `legacy_id_tokens` when the option covered only ID tokens.
     #[serde(default, alias = "legacy")]
     pub legacy_id_tokens: bool,
     /// The cost of a password hash.
@@ -67,44 +67,44 @@ pub struct Config {
     /// The limits of a policy's plugin in one login.
     #[serde(default, deserialize_with = "object")]
     pub limits: Limits,
-    /// The policies that decide a login, in order; that of the command line
-    /// where there is none.
+    /// The policies that decide a login, in order. Without any, the policy of the command line
+    /// applies.
     #[serde(default)]
     pub policy: Vec<PolicyEntry>,
-    /// Applications.
+    /// The applications.
     #[serde(default)]
     pub clients: Vec<Client>,
-    /// APIs of one's own.
+    /// The operator's own APIs.
     #[serde(default)]
     pub apis: Vec<Api>,
-    /// Where identities come from.
+    /// The sources of identities.
     #[serde(default)]
     pub connections: Vec<Connection>,
-    /// Connections that were made since.
+    /// The connections created through the Management API.
     #[serde(skip)]
     pub(super) made: Arc<Made>,
-    /// Roles that users may have.
+    /// The roles that users may have.
     #[serde(default)]
     pub roles: Vec<Role>,
-    /// Users that are made if they are not there.
+    /// Users created at the start unless they exist.
     #[serde(default)]
     pub users: Vec<SeedUser>,
 }
 
-/// The words of a refusal that name the switch for older applications.
+/// The part of a refusal that names the option for legacy applications.
 pub(super) const LEGACY: &str = "is for applications from before 2018: it needs `legacy = true` (or `legacy_id_tokens = true`) in tenant.toml";
 
 fn default_name() -> String {
     "dev".to_owned()
 }
 
-/// An API of one's own: an audience for access tokens.
+/// An API of the operator: an audience for access tokens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Api {
     /// The audience.
     pub identifier: String,
-    /// Scopes that users and clients may have of it.
+    /// The scopes of the API that users and clients may have.
     #[serde(default)]
     pub scopes: Vec<String>,
 }
@@ -129,20 +129,20 @@ impl Config {
         text
     }
 
-    /// The policy that `--init` writes.
+    /// Returns the policy that `--init` writes.
     #[must_use]
     pub fn template_policy() -> &'static str {
         POLICY
     }
 
-    /// Reads a configuration.
+    /// Parses a configuration.
     ///
     /// # Errors
     ///
-    /// With line and column where the text is no configuration; with the name of
-    /// what contradicts itself otherwise.
+    /// Returns the line and column if the text is not a configuration, or else the name of the
+    /// setting that is inconsistent.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        // Without the offending line, which may hold a secret.
+        // Omits the offending line, which may hold a secret.
         let read = read_toml_text(Path::new("tenant.toml"), text);
         let mut config: Self = read.map_err(|error| ConfigError(error.within_file()))?;
         config.check().map_err(ConfigError)?;
@@ -203,7 +203,7 @@ impl Config {
             }
         }
         for api in &self.apis {
-            // Its access tokens would pass for ID tokens of that client.
+            // Access tokens for this API would be accepted as ID tokens of that client.
             if self.client(&api.identifier).is_some() {
                 return Err(format!("api `{}`: a client is called so", api.identifier));
             }
@@ -237,22 +237,22 @@ impl Config {
         weaknesses
     }
 
-    /// The client of this id.
+    /// Returns the client with this ID.
     pub(super) fn client(&self, client_id: &str) -> Option<&Client> {
         self.clients.iter().find(|client| client.client_id == client_id)
     }
 
-    /// The connection of this name.
+    /// Returns the connection with this name.
     pub(super) fn connection(&self, name: &str) -> Option<&Connection> {
         self.connections().find(|connection| connection.name == name)
     }
 
-    /// The first connection of this kind.
+    /// Returns the first connection with this strategy.
     pub(super) fn connection_of(&self, strategy: &str) -> Option<&Connection> {
         self.connections().find(|connection| connection.strategy == strategy)
     }
 
-    /// Every connection, those that were made since included.
+    /// Iterates over all connections, including those created through the Management API.
     pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
         self.connections.iter().chain(self.made.all().map(|it| &it.connection))
     }

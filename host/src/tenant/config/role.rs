@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-/// A role. Users have it by its name.
+/// A role. Users refer to it by its name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its purpose, for people.
+    /// The description, for people.
     #[serde(default)]
     pub description: String,
 }

@@ -1,7 +1,6 @@
 //! Scopes of the Management API.
 
-/// The operations on each resource: `c` creates, `r` reads, `u` updates, `d`
-/// deletes.
+/// The operations on each resource: `c` creates, `r` reads, `u` updates, `d` deletes.
 ///
 /// Source: Auth0, "Auth0 Management API", permissions, November 2026.
 const RESOURCES: &[(&str, &str)] = &[
@@ -89,11 +88,11 @@ const RESOURCES: &[(&str, &str)] = &[
     ("vdcs_templates", "crud"),
 ];
 
-/// Scopes of no such form.
+/// Scopes without the form `operation:resource` of the others.
 const OTHERS: [&str; 1] = ["blacklist:tokens"];
 
-/// Whether Auth0 has such a scope. This tenant has endpoints for some of them; a
-/// client may have the others, as in the tenant that it comes from.
+/// Returns whether Auth0 has this scope. The tenant has endpoints for some scopes only; a client
+/// may have any, as in the tenant that it is copied from.
 pub(super) fn is_management_scope(scope: &str) -> bool {
     let Some((verb, resource)) = scope.split_once(':') else { return false };
     let letter = match verb {

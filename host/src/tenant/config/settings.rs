@@ -4,15 +4,15 @@ use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
-/// Parameters of Argon2id. The defaults are OWASP's.
+/// The parameters of Argon2id. The defaults are OWASP's.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordHash {
-    /// Memory, in KiB.
+    /// The memory, in KiB.
     pub memory_kib: u32,
-    /// Passes over it.
+    /// The number of passes over the memory.
     pub iterations: u32,
-    /// Lanes.
+    /// The number of lanes (degree of parallelism).
     pub lanes: u32,
 }
 
@@ -22,7 +22,7 @@ impl Default for PasswordHash {
     }
 }
 
-/// Token buckets; none where nothing is limited.
+/// The rate limits of the APIs; `None` means unlimited.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimits {
@@ -32,13 +32,13 @@ pub struct RateLimits {
     pub authentication: Option<RateLimit>,
 }
 
-/// A token bucket.
+/// A rate limit, as a token bucket.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
-    /// Requests a second that fill it again.
+    /// The number of requests by which the bucket is refilled each second.
     pub per_second: NonZeroU32,
-    /// Requests that it holds.
+    /// The capacity of the bucket, in requests.
     pub burst: NonZeroU32,
 }
 
@@ -46,26 +46,26 @@ pub struct RateLimit {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lifetimes {
-    /// An access token.
+    /// The lifetime of an access token.
     pub access_token: u64,
-    /// One of the Management API's, of a client's own.
+    /// The lifetime of a client's Management API token.
     pub management_token: u64,
-    /// One of the Management API's, of a user.
+    /// The lifetime of a user's Management API token.
     pub user_management_token: u64,
-    /// An ID token.
+    /// The lifetime of an ID token.
     pub id_token: u64,
-    /// An authorization code, a login ticket, a login page.
+    /// The lifetime of an authorization code, a login ticket or a login page.
     pub code: u64,
-    /// A one-time password, and the links that are mailed.
+    /// The lifetime of a one-time password and of mailed links.
     pub mailed_code: u64,
-    /// A session in a browser.
+    /// The lifetime of a browser session.
     pub session: u64,
-    /// A refresh token, renewed at each exchange.
+    /// The lifetime of a refresh token, renewed at each exchange.
     pub refresh_token: u64,
 }
 
 impl Lifetimes {
-    /// Each with its name.
+    /// Returns all lifetimes with their names.
     pub(in crate::tenant) fn all(&self) -> [(&'static str, u64); 8] {
         [
             ("access_token", self.access_token),

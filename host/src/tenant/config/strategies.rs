@@ -1,4 +1,4 @@
-//! Providers that Auth0 has.
+//! The strategies (identity providers) that Auth0 supports.
 
 pub(super) const ENTERPRISE: [&str; 12] = [
     "ad",
@@ -58,20 +58,19 @@ const SOCIAL: [&str; 40] = [
     "yandex",
 ];
 
-/// Every provider that Auth0 has.
+/// Iterates over all strategies that Auth0 supports.
 ///
-/// Source: Auth0's Management API, `provider` of `POST
-/// /api/v2/users/{id}/identities`.
+/// Source: Auth0's Management API, `provider` of `POST /api/v2/users/{id}/identities`.
 pub(in crate::tenant) fn strategies() -> impl Iterator<Item = &'static str> {
     ["auth0", "email", "sms"].into_iter().chain(ENTERPRISE).chain(SOCIAL)
 }
 
-/// Whether Auth0 has such a provider.
+/// Returns whether Auth0 supports this strategy.
 pub(in crate::tenant) fn is_strategy(name: &str) -> bool {
     strategies().any(|it| it == name)
 }
 
-/// A provider's name for people.
+/// Returns the display name of a strategy's provider.
 pub(super) fn known_as(strategy: &str) -> &str {
     match strategy {
         "ad" => "Active Directory",

@@ -1,4 +1,4 @@
-//! A certificate for this machine's own names, from an authority made for it.
+//! TLS certificates for this machine's own names, issued by a local certificate authority.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,44 +19,46 @@ use time::OffsetDateTime;
 use crate::ambient::Ambient;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
-/// The file that clients are told to trust.
+/// The CA certificate that clients are to trust.
 pub(crate) const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca-key.pem";
 const LEAF: &str = "localhost.pem";
 const LEAF_KEY: &str = "localhost-key.pem";
-/// For names below `localhost`. Apart, because clients made with rustls take no
-/// certificate in which a name of such breadth stands beside others.
+/// The certificate for names below `localhost`. It is separate because rustls clients reject a
+/// certificate that has such a wildcard beside other names.
 const BELOW: &str = "below-localhost.pem";
 const BELOW_KEY: &str = "below-localhost-key.pem";
 const BELOW_NAMES: [&str; 1] = ["*.localhost"];
-/// The names that the leaf was made for, one a line, behind when to renew it.
+/// The time at which to renew the certificates, followed by the names that they were issued for,
+/// one a line.
 const NAMES: &str = "localhost.names";
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// Chromium and Safari take no leaf that lives longer than 398 days.
+/// The lifetime of a certificate. Chromium and Safari reject one that is valid for more than 398
+/// days.
 const LEAF_DAYS: u32 = 397;
 
-/// Why there is no certificate.
+/// The reason why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// The file cannot be used.
+    /// A file of the state folder cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// It could not be made.
+    /// The certificate could not be generated.
     #[error("no certificate could be made: {0}")]
     NotMade(#[from] rcgen::Error),
-    /// It is none.
+    /// A stored file is not a valid certificate or key.
     #[error("{file}: {why}; remove it to have a new one made", file = .file.display())]
     Unusable {
         /// The file.
         file: std::path::PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// How TLS is served: with the certificate that is kept, made at the first
-/// start, when it is about to expire, and when the names are others.
+/// Returns the TLS configuration, with the stored certificates. They are issued at the first start,
+/// when they are about to expire, and when the names change.
 pub(crate) fn server_config(
     state: &StateDir,
     further: &[String],
@@ -94,7 +96,7 @@ pub(crate) fn server_config(
     Ok(config)
 }
 
-/// Which certificate is shown follows from the name that is asked for.
+/// Selects the certificate by the server name of the handshake.
 #[derive(Debug)]
 struct Leaves {
     own: Arc<CertifiedKey>,
@@ -155,8 +157,8 @@ fn make_authority(
     Ok(Issuer::new(params, key))
 }
 
-/// An authority for these names only, so that whoever gets its key cannot play
-/// other sites to those who trust it.
+/// Returns an authority constrained to these names, so that a stolen key cannot be used to
+/// impersonate other sites to those who trust the authority.
 fn authority(names: &[String]) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new([])?;
     params.distinguished_name.push(DnType::CommonName, "Ligature, local tenant's authority");
@@ -177,7 +179,7 @@ fn subtree(name: &str) -> GeneralSubtree {
     }
 }
 
-/// A certificate of the server: its names, and the files of certificate and key.
+/// A server certificate: its names, and the files of the certificate and its key.
 struct Leaf<'a> {
     names: &'a [String],
     files: [&'static str; 2],
@@ -214,7 +216,7 @@ mod tests {
     use crate::tenant::server::certificates::{CA, server_config};
     use crate::tenant::store::state_dir::StateDir;
 
-    /// As clients made with rustls do it, who are the strictest.
+    /// Performs a handshake as a rustls client, the strictest kind.
     fn handshake(state: &StateDir, name: &'static str) -> Result<(), rustls::Error> {
         let server = server_config(state, &["tenant.test:4481".to_owned()], &Ambient::system()).unwrap();
         let mut roots = RootCertStore::empty();

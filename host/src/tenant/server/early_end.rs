@@ -1,19 +1,19 @@
-//! The end of a server that is not ready yet.
+//! Termination of a server that is not ready yet.
 //!
-//! Until the server listens to signals itself, the system would end the process by
-//! the signal, or, for the first process of a container, ignore it.
+//! Until the server handles signals itself, a signal would kill the process, or, for the first
+//! process of a container, be ignored.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the process well when it is asked to end, until it is ready.
+/// Handles termination signals until the server is ready: ends the process with success.
 pub struct EarlyEnd {
     is_over: Arc<AtomicBool>,
 }
 
 impl EarlyEnd {
-    /// Listens from now on. Where the system does not let it, the process ends by the
-    /// signal, as before.
+    /// Starts to listen for termination signals. If the system does not allow it, a signal kills
+    /// the process, as it does by default.
     #[must_use]
     pub fn listen() -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
@@ -37,7 +37,7 @@ impl EarlyEnd {
         Self { is_over }
     }
 
-    /// The server listens by itself.
+    /// Stops the handling, because the server now handles signals itself.
     pub(crate) fn is_over(&self) {
         self.is_over.store(true, Ordering::Release);
     }

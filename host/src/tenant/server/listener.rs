@@ -1,8 +1,8 @@
-//! Connections: accepted, and ended where their headers are slow.
+//! Accepting connections, and closing those whose headers are slow.
 //!
-//! A client that keeps a connection for later is waited for as long as usual
-//! clients keep one, so that it does not send a request just when the connection
-//! ends. Once headers have begun, they may take as long as at the beginning.
+//! An idle connection is kept open longer than common clients keep one, so that a client does not
+//! send a request just when the connection is closed. Once headers have begun, the time limit is
+//! that of the first headers.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -26,24 +26,24 @@ use tokio::time::{Sleep, sleep};
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 
-/// How long headers may take.
+/// The time limit for a request's headers.
 const HEADERS: Duration = Duration::from_secs(10);
-/// How long a connection is kept between two requests: Go and reqwest keep theirs
-/// for 90 seconds, .NET for 60, and others for less.
+/// The time for which an idle connection is kept: Go and reqwest keep theirs for 90 seconds, .NET
+/// for 60, and others for less.
 pub(crate) const IDLE: Duration = Duration::from_secs(100);
 const _: () = assert!(IDLE.as_secs() > 90 && IDLE.as_secs() > HEADERS.as_secs());
-/// How often it is said that no more connections are to be had.
+/// The minimum interval between two log lines about too many open files.
 const TELL: Duration = Duration::from_secs(10);
 
-/// Where a connection comes from, and how far it is.
+/// The remote address and the phase of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     address: SocketAddr,
     phase: Arc<Phase>,
 }
 
-/// How far a connection is: the number of its requests, times two; and one while a
-/// request is answered.
+/// The phase of a connection: twice the number of its requests, plus one while a request is being
+/// answered.
 #[derive(Debug, Default)]
 struct Phase(AtomicU64);
 
@@ -68,7 +68,7 @@ impl Address for Peer {
     type Listener = Listener;
 }
 
-/// Around everything that is done for a request.
+/// Middleware that records when a request begins and when its response is ready.
 pub(crate) async fn watched(mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|it| it.0.clone());
     let Some(Peer { address, phase }) = peer else { return next.run(request).await };
@@ -79,7 +79,7 @@ pub(crate) async fn watched(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// The files that the process may have open, of which every connection is one.
+/// Tracks whether the process has run out of file descriptors, of which every connection takes one.
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
     are_exhausted: AtomicBool,
@@ -92,7 +92,7 @@ impl OpenFiles {
         Self { are_exhausted: AtomicBool::default(), told: Mutex::default(), ambient: ambient.clone() }
     }
 
-    /// Says that there are no more, if it has not just been said.
+    /// Records that no descriptor is left, and logs it unless that was done recently.
     fn exhausted(&self, error: &io::Error) {
         self.are_exhausted.store(true, Ordering::Relaxed);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +114,7 @@ impl OpenFiles {
     }
 }
 
-/// How many files the process may have open.
+/// Returns the maximum number of files that the process may have open.
 #[cfg(unix)]
 fn limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
@@ -138,12 +138,12 @@ impl Listener {
 }
 
 impl AddrListener<Connection, Peer> for Listener {
-    /// `serve` opens every listener itself.
+    /// Always fails, because `serve` opens every listener itself.
     async fn bind_to(_: Peer) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// After an error, the server asks again in a moment.
+    /// Accepts a connection. After an error, the server retries shortly.
     async fn accept_stream(&self) -> io::Result<(Connection, Peer)> {
         match self.inner.accept().await {
             Ok((stream, address)) => {
@@ -165,7 +165,8 @@ impl AddrListener<Connection, Peer> for Listener {
     }
 }
 
-/// Errors of the process or of the machine. All others are one connection's.
+/// Returns whether an error means that the process or the machine lacks resources. All other errors
+/// concern a single connection.
 #[cfg(unix)]
 fn is_exhausted(error: &io::Error) -> bool {
     use rustix::io::Errno;
@@ -178,7 +179,7 @@ fn is_exhausted(_: &io::Error) -> bool {
     false
 }
 
-/// A handshake, which takes none of the time of the first headers.
+/// Performs the TLS handshake. Its time does not count against that of the first headers.
 #[derive(Clone)]
 pub(crate) struct Handshake(pub(crate) RustlsAcceptor);
 
@@ -197,7 +198,7 @@ impl<S: Send + 'static> Accept<Connection, S> for Handshake {
     }
 }
 
-/// A connection that ends where it is too slow.
+/// A connection that is closed if its headers are too slow.
 pub(crate) struct Connection {
     stream: TcpStream,
     phase: Arc<Phase>,
@@ -207,14 +208,14 @@ pub(crate) struct Connection {
     waits: Waits,
 }
 
-/// The thing waited for, and the phase in which the wait began.
+/// A wait, with the phase in which it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waits {
-    /// The end of a handshake, or of the first headers.
+    /// Waits for the end of a handshake, or of the first headers.
     First,
-    /// The end of headers that have begun.
+    /// Waits for the end of headers that have begun.
     Headers(u64),
-    /// The beginning of the next headers.
+    /// Waits for the beginning of the next headers.
     Next(u64),
 }
 
@@ -234,7 +235,7 @@ impl Connection {
         self.timer.set(sleep(HEADERS));
     }
 
-    /// Bytes have come: of headers, if no request is being answered.
+    /// Notes that bytes have arrived. Unless a request is being answered, they belong to headers.
     fn read(&mut self) {
         let phase = self.phase.get();
         let is_next = phase > 0 && phase.is_multiple_of(2);
@@ -243,7 +244,7 @@ impl Connection {
         }
     }
 
-    /// No bytes have come. Whether they are waited for any longer.
+    /// Decides whether to keep waiting when no bytes have arrived.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let phase = self.phase.get();
         if !phase.is_multiple_of(2) {
@@ -256,7 +257,8 @@ impl Connection {
             ready!(self.timer.as_mut().poll(cx));
             match self.waits {
                 Waits::First | Waits::Headers(_) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                // Others need its place. As the end of what the client sends.
+                // Other connections need its descriptor. Reports it as the end of the client's
+                // input.
                 Waits::Next(_) if self.open_files.are_exhausted.load(Ordering::Relaxed) => {
                     return Poll::Ready(Ok(()));
                 }

@@ -1,4 +1,4 @@
-//! Routes of the Authentication API and of the pages that people see.
+//! Routes of the Authentication API and of the pages shown to users.
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -10,7 +10,7 @@ use crate::tenant::oauth::{authorize, discovery, logout, token, userinfo};
 use crate::tenant::pages::{dev_login, login_forms, login_pages, tickets};
 use crate::tenant::state::Shared;
 
-/// Pages of the tenant's own, which no other origin may read.
+/// Returns the routes of the tenant's own development pages, which no other origin may read.
 pub(crate) fn dev_router() -> Router<Shared> {
     Router::new()
         .route("/dev/log-in", get(dev_login::log_in))

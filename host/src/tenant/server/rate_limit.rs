@@ -13,10 +13,10 @@ use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 use crate::tenant::config::RateLimit;
 
-/// The value of the headers without a limit.
+/// The value reported in the headers if there is no limit.
 const UNLIMITED: u32 = 1_000_000;
 
-/// A token bucket, or none.
+/// A rate limiter: a token bucket, or no limit.
 pub(crate) struct Limiter {
     bucket: Option<Bucket>,
     clock: BucketClock,
@@ -27,7 +27,7 @@ struct Bucket {
     limiter: RateLimiter<NotKeyed, InMemoryState, BucketClock, StateInformationMiddleware>,
 }
 
-/// The tenant's monotonic readings, as buckets are refilled by them.
+/// The tenant's monotonic clock, by which buckets are refilled.
 #[derive(Debug, Clone)]
 struct BucketClock {
     ambient: Ambient,
@@ -42,14 +42,14 @@ impl Clock for BucketClock {
     }
 }
 
-/// The rest of a limit.
+/// The state of a limit after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Left {
     limit: u32,
     remaining: u32,
-    /// Until there is one again.
+    /// The time until a request is allowed again.
     wait: Duration,
-    /// When that is, in seconds since 1970.
+    /// The time at which a request is allowed again, in seconds since 1970.
     reset: u64,
 }
 
@@ -64,7 +64,7 @@ impl Limiter {
         Self { bucket, clock }
     }
 
-    /// Counts a request. `Err` if it is one too many.
+    /// Counts a request. Returns `Err` if it exceeds the limit.
     pub(crate) fn count(&self) -> Result<Left, Left> {
         let Some(Bucket { limit, limiter }) = &self.bucket else {
             return Ok(self.left(UNLIMITED, UNLIMITED - 1, Duration::ZERO));
@@ -77,13 +77,15 @@ impl Limiter {
 
     fn left(&self, limit: u32, remaining: u32, wait: Duration) -> Left {
         let now = self.clock.ambient.since_epoch();
-        // A whole second: whoever comes back then finds one free.
+        // Rounds up to a whole second, so that a client that retries at that time is served.
         let reset = if wait.is_zero() { now.as_secs() } else { (now + wait).as_secs() + 1 };
         Left { limit, remaining, wait, reset }
     }
 }
 
 impl Left {
+    /// Adds the rate limit headers to a response.
+    ///
     /// Source: Auth0, "Rate limit policy": the reset is in seconds since 1970.
     pub(crate) fn tell(self, headers: &mut HeaderMap) {
         headers.insert("x-ratelimit-limit", HeaderValue::from(self.limit));
@@ -128,7 +130,7 @@ mod tests {
         clock.advance(Duration::from_millis(999));
         let mut headers = HeaderMap::new();
         limiter.count().unwrap_err().tell(&mut headers);
-        // Ten o'clock, and the second after next.
+        // 10:00:00, and two seconds later.
         assert_eq!(headers["retry-after"], "1");
         assert_eq!(headers["x-ratelimit-reset"], "1795687202");
         clock.advance(Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! Refusals that belong to no endpoint, in the form that the path's clients read.
+//! Refusals from outside the endpoints, in the format that clients of the path expect.
 
 use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
@@ -8,20 +8,20 @@ use serde_json::json;
 use crate::tenant::http::html;
 use crate::tenant::management::Problem;
 
-/// The kind of client, and the kind of path.
+/// The format of a refusal, by the kind of client and of path.
 pub(crate) struct Envelope {
     is_page: bool,
     is_management: bool,
 }
 
 impl Envelope {
-    /// People get a page, clients of the Management API its errors, and all
-    /// others OAuth's.
+    /// Selects the format: a page for people, an error of the Management API for its clients, and
+    /// an OAuth error for all others.
     pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
         Self { is_page: html::wants_page(headers), is_management: path.starts_with("/api/") }
     }
 
-    /// The refusal, with a code for programs and words for people.
+    /// Returns the refusal, with a code for programs and a message for people.
     pub(crate) fn refuse(&self, status: StatusCode, code: &'static str, words: String) -> Response {
         if self.is_page {
             return html::error_page(status, &words);

@@ -1,9 +1,9 @@
-//! Watches the files of plugin and policy.
+//! Watches the files of plugins and policies.
 //!
-//! It looks at the files themselves, by their names: whatever else is written
-//! beside them does not matter, and links are followed, of files as of folders,
-//! whichever of them is replaced. The system's own notices (`inotify` and the
-//! like) are of folders that have to be found anew after each of these, and of
+//! The watcher polls the files by their names. Other files in the same folder have no effect, and
+//! symbolic links are followed, of files as of folders, whichever of them is replaced. The system's
+//! notifications (`inotify` and the like) watch folders, which would have to be found anew after
+//! each such change, and they do not work on network drives.
 //! none on a network drive.
 
 use std::fs;
@@ -17,64 +17,65 @@ use crate::policies::{Policy, SourceError};
 use crate::sandbox::LoadError;
 use crate::tenant::state::Shared;
 
-/// How often the files are looked at.
+/// The interval at which the files are checked.
 const LOOK: Duration = Duration::from_millis(100);
-/// Editors and compilers write a file in several steps.
+/// The time that a file must be unchanged before it is read: editors and compilers write a file in
+/// several steps.
 const SETTLED: Duration = Duration::from_millis(200);
-/// From when on it is told that a file keeps being written.
+/// The time after which a file that is still being written is logged.
 const TELL: Duration = Duration::from_secs(1);
-/// The longest wait for a file that keeps being written.
+/// The maximum time to wait for a file that is still being written.
 const AT_MOST: Duration = Duration::from_secs(5);
 
-/// The files, and what they were like when they were looked at.
+/// The watched files, and their state when they were last checked.
 pub(crate) struct Watch {
     files: Vec<PathBuf>,
     seen: Vec<Option<Mark>>,
     changing: Option<Changing>,
 }
 
-/// Tells a file from the one that was there before. None if there is no file.
+/// The state of a file, which differs after every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
-    /// Device and inode.
+    /// The device and the inode.
     place: (u64, u64),
     bytes: u64,
-    /// When it was written, and when it was changed in any way.
+    /// The times of the last modification and of the last status change.
     times: [(i64, i64); 2],
 }
 
-/// A change that is not read yet.
+/// A change that has not been read yet.
 struct Changing {
     since: Monotonic,
     last: Monotonic,
     is_told: bool,
 }
 
-/// The action that is due after a look.
+/// The action that is due after a check.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {
     Nothing,
-    /// To tell that this file keeps being written.
+    /// Log that this file is still being written.
     Wait(PathBuf),
     Reload,
 }
 
 impl Watch {
-    /// These files as they are. A change that comes later is one, also if it comes
-    /// before they are read.
+    /// Records the current state of these files. Every later change counts, even one that happens
+    /// before the files are first read.
     pub(crate) fn of<'a>(files: impl Iterator<Item = &'a Path>) -> Self {
         let files: Vec<PathBuf> = files.map(Path::to_owned).collect();
         let seen = files.iter().map(|file| mark(file)).collect();
         Self { files, seen, changing: None }
     }
 
-    /// Reloads when one of the files changes, as long as the tenant lives.
+    /// Reloads whenever one of the files changes, as long as the tenant exists.
     pub(crate) fn start(mut self, tenant: &Shared) -> io::Result<()> {
         if self.files.is_empty() {
             return Ok(());
         }
-        // The last to hold the tenant, this thread would let go of the directory
-        // when the program has ended, and what it has yet to write would be lost.
+        // Holds only a weak reference: otherwise this thread could be the last owner of the tenant
+        // and close the directory after the program has ended, and pending writes would be lost.
         let (ambient, tenant) = (tenant.ambient.clone(), Arc::downgrade(tenant));
         let looking = move || {
             while tenant.strong_count() > 0 {
@@ -86,8 +87,8 @@ impl Watch {
                     ),
                     Due::Reload => {
                         let Some(tenant) = tenant.upgrade() else { return };
-                        // On a thread of its own: a later change ends one that
-                        // still compiles.
+                        // Compiles on a separate thread, because a later change cancels a
+                        // compilation that is still running.
                         let reloading = std::thread::Builder::new().name("compile".to_owned());
                         if let Err(error) = reloading.spawn(move || reload(&tenant)) {
                             tracing::error!(%error, "not reloaded: there is no thread for it");
@@ -142,7 +143,7 @@ fn mark(file: &Path) -> Option<Mark> {
     Some(Mark { place: (0, 0), bytes: it.len(), times: [written; 2] })
 }
 
-/// Reads plugin and policy again because somebody has asked for it.
+/// Reloads plugins and policies upon request (SIGHUP).
 pub(crate) fn hang_up(tenant: &Shared) {
     if reload(tenant) == Some(false) {
         tracing::info!(
@@ -151,8 +152,8 @@ pub(crate) fn hang_up(tenant: &Shared) {
     }
 }
 
-/// Reloads, and tells what came of it. Whether they are others; none if they are
-/// not taken.
+/// Reloads and logs the result. Returns whether anything has changed, or `None` if the new files
+/// are refused.
 fn reload(tenant: &Shared) -> Option<bool> {
     match tenant.logins.decider.reload() {
         Ok(true) => {
@@ -181,7 +182,7 @@ fn reload(tenant: &Shared) -> Option<bool> {
     }
 }
 
-/// Logs the options of the policies that give a protection up or have no effect.
+/// Logs the policies' options that weaken a protection or have no effect.
 pub(super) fn log_warnings(policies: &[Policy]) {
     for policy in policies {
         for warning in policy.warnings.iter() {
@@ -198,8 +199,8 @@ mod tests {
     use crate::ambient::Ambient;
     use crate::tenant::server::reload::{Due, Watch};
 
-    /// The action due after each look at a file that is written before some looks,
-    /// 100 ms apart.
+    /// Returns the action due after each of several checks, 100 ms apart, of a file that is written
+    /// before some of them.
     fn dues(written: impl Fn(u32) -> bool) -> Vec<(u32, Due)> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("policy.json");
@@ -210,7 +211,7 @@ mod tests {
             if written(number) {
                 fs::write(&file, " ".repeat(number as usize)).unwrap();
             }
-            // Other files in the folder do not matter.
+            // Other files in the folder have no effect.
             fs::write(folder.path().join("users.db"), number.to_string()).unwrap();
             let due = watch.look(start + number * Duration::from_millis(100));
             let told = match due {

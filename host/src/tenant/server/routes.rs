@@ -1,4 +1,4 @@
-//! The routes, and the layers of every request.
+//! The routes, and the middleware of every request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,13 +30,13 @@ use crate::tenant::server::{time_limit, unknown_path};
 use crate::tenant::signing::issuer::{Scheme, require_own_host};
 use crate::tenant::state::Shared;
 
-/// Auth0's limit for a body.
+/// The maximum size of a body, as at Auth0.
 const BODY_BYTES: usize = 1 << 20;
-/// The limit of a body for a login.
+/// The maximum size of a body for a login.
 const LOGIN_BODY_BYTES: usize = 32 << 10;
-/// The time that the directory has to answer for `/readyz`.
+/// The time limit of the directory's answer for `/readyz`.
 const READINESS: Duration = Duration::from_secs(2);
-/// The time for which browsers may cache the response to a preflight.
+/// The time for which browsers may cache the response to a preflight request.
 const PREFLIGHT: Duration = Duration::from_secs(600);
 
 /// Returns all routes, for any listener.
@@ -51,7 +51,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
     let authentication = login_routes::router()
         .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES));
-    // Pages elsewhere read none of it: `cors` leaves it out.
+    // Other origins cannot read these pages: `cors` excludes them.
     let dev = login_routes::dev_router()
         .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .route("/", get(start_page::show))
@@ -66,18 +66,18 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .merge(management::downloads())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        // Browsers ask for one by themselves.
+        // Browsers request an icon unprompted.
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/metrics", get(metrics))
         .fallback(unknown_path::answer)
 }
 
-/// Returns the routes with the layers for one listener.
+/// Returns the routes with the middleware of one listener.
 pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Router {
     let arrived = move |State(tenant): State<Shared>, request: Request, next: Next| async move {
         match require_own_host(&tenant.signing.hosts, scheme, request) {
             Ok(request) => next.run(request).await,
-            // Nothing that comes behind it is for us either.
+            // Further requests on this connection are not for this tenant either.
             Err(refusal) => ([(CONNECTION, "close")], refusal).into_response(),
         }
     };
@@ -92,9 +92,9 @@ pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
         .with_state(tenant.clone())
 }
 
-/// Pages of the clients' origins may ask, cookies included, and read every answer,
-/// refusals too; nobody else's. Pages for people and for the operator are read by
-/// no script.
+/// Returns the CORS layer. Pages of the clients' origins, and no others, may send requests, cookies
+/// included, and read every response, including refusals. Scripts cannot read pages for users and
+/// for the operator.
 ///
 /// Source: Auth0, "Allowed Origins (CORS)": the origins of callbacks are allowed.
 fn cors(tenant: &Shared) -> CorsLayer {
@@ -123,7 +123,7 @@ fn cors(tenant: &Shared) -> CorsLayer {
         .max_age(PREFLIGHT)
 }
 
-/// Counts every response, and adds the headers against caches and other sites.
+/// Counts every response, and adds the headers that forbid caching and protect against other sites.
 async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
     let start = tenant.ambient.monotonic();
     let method = match *request.method() {
@@ -135,7 +135,7 @@ async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> 
         _ => "other",
     };
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    // A path that is none of ours is as long and as many as its sender likes.
+    // Unknown paths are not used as labels: a sender can choose their number and length.
     let route = route.unwrap_or_else(|| "none".to_owned());
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0);
     let mut response = next.run(request).await;
@@ -145,8 +145,8 @@ async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> 
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Not `no-referrer`: browsers would send forms with `Origin: null`.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    // Whatever was too much or does not answer, somebody may ask again. Where it
-    // takes longer than a second, that has been said.
+    // Clients may retry after an overload or an outage. A delay longer than a second is set where
+    // the response is made.
     if let StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE = status {
         headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
     }
@@ -185,7 +185,7 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Responds whether logins can be served: the directory answers a cheap read.
+/// Responds whether logins can be served, which is when the directory answers a cheap read.
 async fn readyz(State(tenant): State<Shared>) -> Response {
     let checked = run_blocking(move || tenant.directory.check());
     match tokio::time::timeout(READINESS, checked).await {

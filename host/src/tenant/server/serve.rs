@@ -1,4 +1,4 @@
-//! The start and the end of the server: the parts of the tenant, and the listeners.
+//! Start and shutdown of the server: the parts of the tenant, and the listeners.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::path::PathBuf;
@@ -36,65 +36,65 @@ use crate::tenant::signing::keys::{Keys, KeysError};
 use crate::tenant::state::{Shared, Tenant};
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
-/// The time that running requests have at the end.
+/// The time limit for running requests at shutdown.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The ports to listen on; 0 takes any free port.
+/// The ports to listen on; 0 selects any free port.
 #[derive(Debug, Clone, Copy)]
 pub struct Ports {
-    /// For HTTP.
+    /// The HTTP port.
     pub http: u16,
-    /// For HTTPS.
+    /// The HTTPS port.
     pub https: u16,
 }
 
-/// The addresses of a tenant that answers.
+/// The addresses of a tenant that is ready.
 #[derive(Debug, Clone)]
 pub struct Ready {
-    /// For HTTP.
+    /// The HTTP URL.
     pub http: String,
-    /// For HTTPS.
+    /// The HTTPS URL.
     pub https: String,
-    /// The certificate of the authority that clients are to trust.
+    /// The file of the CA certificate that clients are to trust.
     pub ca: PathBuf,
 }
 
 /// The reason why a tenant does not start, or stops.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A port cannot be had.
+    /// A port cannot be listened on.
     #[error(
         "port {port} of this machine cannot be listened on: {why}; choose others with --port and --tls-port, or 0 for any that is free"
     )]
     Port {
         /// The port.
         port: u16,
-        /// Why.
+        /// The reason.
         why: std::io::Error,
     },
-    /// The plugin or the policy is not taken.
+    /// The plugin or the policy is refused.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// No signing key.
+    /// There is no usable signing key.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// No certificate.
+    /// There is no usable certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// A file of the state folder.
+    /// A file of the state folder cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The users of the configuration could not be made.
+    /// The users of the configuration could not be created.
     #[error("the configuration's users could not be made: {0}")]
     Seed(ApiError),
-    /// The system does not let it run.
+    /// The server failed with a system error.
     #[error("the server stopped: {0}")]
     Stopped(#[from] std::io::Error),
 }
 
-/// The parts that a tenant is opened with.
+/// Everything that a tenant is started with.
 pub struct Opening<'a> {
-    /// Clients, connections and users of the beginning.
+    /// The configuration: clients, connections and initial users.
     pub config: Config,
     /// The directory of the users.
     pub directory: Arc<dyn Administration>,
@@ -106,26 +106,25 @@ pub struct Opening<'a> {
     pub state: &'a StateDir,
     /// The ports to listen on.
     pub ports: Ports,
-    /// Whether the start generates a new signing key.
+    /// Whether to generate a new signing key at the start.
     pub rotate_key: bool,
-    /// Lines of the log that could not be written.
+    /// The log lines that could not be written.
     pub missing_lines: MissingLines,
-    /// Listens for the end until the server does.
+    /// Handles termination signals until the server does.
     pub early_end: EarlyEnd,
-    /// The time and the randomness of the tenant.
+    /// The tenant's clock and source of randomness.
     pub ambient: Ambient,
 }
 
-/// The stack of a thread: that of the host, and the most that `stack_bytes` gives
-/// a plugin.
+/// The stack size of a thread: enough for the host and for the maximum of `stack_bytes`, which a
+/// plugin gets.
 const THREAD_STACK: usize = 4 << 20;
 
-/// Serves until the process is asked to end. `ready` is told once requests are
-/// answered.
+/// Serves until the process is asked to terminate. Calls `ready` once requests are answered.
 ///
 /// # Errors
 ///
-/// When it does not start, or stops unasked.
+/// When the server does not start, or stops without being asked to.
 pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
     let Opening {
         config,
@@ -179,7 +178,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     }
     reload::log_warnings(&tenant.logins.decider.policies());
     seed_patiently(&tenant)?;
-    // Without it everything works but this; SIGHUP does it, too.
+    // Everything else works without the watcher, and SIGHUP reloads, too.
     if let Err(error) = watch.start(&tenant) {
         tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
     }
@@ -199,18 +198,18 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         early_end.is_over();
         ready(&where_it_is);
     }));
-    // Whoever still waits for a disk is not waited for any longer.
+    // Threads that are still waiting for a disk are abandoned.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    // The directory is closed here, not in the middle of the runtime.
+    // Closes the directory here, outside the runtime.
     drop(tenant);
     ended
 }
 
-/// The time for which the start waits for a busy directory.
+/// The maximum time that the start waits for a busy directory.
 const SEED: Duration = Duration::from_secs(300);
 
-/// Makes the users of the configuration. A server that cannot be used for the
-/// moment, such as during a migration of others, is waited for.
+/// Creates the users of the configuration. Waits for a directory server that is temporarily
+/// unavailable, for example while another process migrates it.
 fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
     let patience = ExponentialBuilder::default().with_total_delay(Some(SEED)).without_max_times();
     let is_busy =
@@ -230,7 +229,8 @@ async fn listen(
     tls: rustls::ServerConfig,
     ready: impl FnOnce(),
 ) -> Result<(), ServeError> {
-    // Before anything is answered, or whoever ends it as soon as it is kills it.
+    // Installed before any request is answered: otherwise a signal sent as soon as the server is
+    // ready would kill it.
     let (asked_to_end, hang_up) = (asked_to_end(), hang_up(tenant.clone()));
     let handle = Handle::new();
     let router = routes::router(&tenant);
@@ -277,13 +277,13 @@ fn service(app: Router) -> Service {
 
 fn prepared<A>(server: Server<Peer, A>, handle: &Handle<Peer>) -> Server<Peer, A> {
     let mut server = server.handle(handle.clone()).http1_only();
-    // It begins when the answer before has been sent: for those who wait between
-    // two requests. `connections` sees to slow headers.
+    // This timeout starts when the previous response has been sent, so it limits idle connections.
+    // `Connection` limits slow headers.
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
     server
 }
 
-/// The listeners, which queue requests from their opening on.
+/// The listeners, which queue requests as soon as they are open.
 struct Listeners {
     http: Vec<TcpListener>,
     https: Vec<TcpListener>,
@@ -299,8 +299,7 @@ fn first_port(listeners: &[TcpListener]) -> Option<u16> {
     listeners.first().and_then(|it| it.local_addr().ok()).map(|it| it.port())
 }
 
-/// Listens on 127.0.0.1, and on ::1 if the machine has it: browsers take either for
-/// `localhost`.
+/// Listens on 127.0.0.1, and on ::1 if the machine has it: browsers resolve `localhost` to either.
 fn open_listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
     let open = |ip: IpAddr, port: u16| {
         let listener = TcpListener::bind((ip, port))?;
@@ -312,7 +311,7 @@ fn open_listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
     let port = first.local_addr().map_err(failed)?.port();
     let second = match open(Ipv6Addr::LOCALHOST.into(), port) {
         Ok(second) => Some(second),
-        // Somebody else would answer half of the requests.
+        // Another process would answer half of the requests.
         Err(why) if why.kind() == std::io::ErrorKind::AddrInUse => {
             return Err(ServeError::Port { port, why });
         }
@@ -321,7 +320,8 @@ fn open_listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
     Ok([first].into_iter().chain(second).collect())
 }
 
-/// Listens at once, not only when it is first awaited.
+/// Returns a future that completes on a termination signal. It listens from this call on, not only
+/// from the first poll.
 pub(crate) fn asked_to_end() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = {
@@ -339,7 +339,7 @@ pub(crate) fn asked_to_end() -> impl Future<Output = ()> {
     }
 }
 
-/// SIGHUP reads plugin and policy again; it is heard at once, too.
+/// Returns a future that reloads plugins and policies at each SIGHUP. It listens from this call on.
 fn hang_up(tenant: Shared) -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());

@@ -1,7 +1,7 @@
 //! The time limit of a request.
 //!
-//! A client that does not send its body in time is told so: 408. Where the body
-//! is there, the time went by here, and the client may come back: 503.
+//! A client that does not send its body in time gets 408. If the body was received, the server was
+//! too slow, and the client may retry: 503.
 //!
 //! Source: RFC 9110, 15.5.9 and 15.6.4.
 
@@ -25,7 +25,7 @@ use crate::tenant::server::refusal::Envelope;
 /// The time limit of a request, its body included.
 pub(crate) const REQUEST: Duration = Duration::from_secs(30);
 
-/// Ends a request that takes too long.
+/// Middleware that aborts a request that takes too long.
 pub(crate) async fn limited(request: Request, next: Next) -> Response {
     let envelope = Envelope::of(request.uri().path(), request.headers());
     let is_received = Arc::new(AtomicBool::new(request.body().is_end_stream()));
@@ -35,7 +35,7 @@ pub(crate) async fn limited(request: Request, next: Next) -> Response {
         return response;
     }
     if !is_received.load(Ordering::Relaxed) {
-        // The rest of the body would be taken for the next request.
+        // The rest of the body would be parsed as the next request.
         return (StatusCode::REQUEST_TIMEOUT, [(CONNECTION, "close")]).into_response();
     }
     tracing::error!("a request was given up after {} s", REQUEST.as_secs());
@@ -43,7 +43,7 @@ pub(crate) async fn limited(request: Request, next: Next) -> Response {
     envelope.refuse(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", words)
 }
 
-/// A body that notes its end.
+/// A body that records that it was received completely.
 struct Watched {
     body: Body,
     is_received: Arc<AtomicBool>,

@@ -1,5 +1,5 @@
-//! Answers for unknown paths. A path that Auth0 has and this tenant lacks is told
-//! apart from a path that neither has.
+//! Responses for unknown paths. A path that only Auth0 has is distinguished from a path that
+//! neither Auth0 nor this tenant has.
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -8,7 +8,7 @@ use axum::response::Response;
 use crate::model::{cut, mask_addresses};
 use crate::tenant::server::refusal::Envelope;
 
-/// Resources of Auth0's Management API, with what people call them.
+/// The resources of Auth0's Management API, with their names for people.
 ///
 /// Source: Auth0's OpenAPI document, November 2026.
 const RESOURCES: &[(&str, &str)] = &[
@@ -61,7 +61,7 @@ const RESOURCES: &[(&str, &str)] = &[
     ("verifiable-credentials", "verifiable credentials"),
 ];
 
-/// Paths of Auth0's Authentication API, with what they are for.
+/// Paths of Auth0's Authentication API, with their purpose.
 const AUTHENTICATION: &[(&str, &str)] = &[
     ("/activate", "device flow"),
     ("/bc-authorize", "back-channel login (CIBA)"),
@@ -82,7 +82,7 @@ const AUTHENTICATION: &[(&str, &str)] = &[
     ("/wsfed", "WS-Federation"),
 ];
 
-/// The answer to a path that is none of this tenant's.
+/// Responds to a path that this tenant does not have.
 pub(crate) async fn answer(request: Request) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     let shown = shown(path);
@@ -98,13 +98,13 @@ pub(crate) async fn answer(request: Request) -> Response {
     Envelope::of(path, request.headers()).refuse(status, error, words)
 }
 
-/// A path for people: as long as a line, without whole addresses in it.
+/// Returns a path for display: cut to the length of a line, with addresses masked.
 fn shown(path: &str) -> String {
     let parts: Vec<_> = path.split('/').map(mask_addresses).collect();
     cut(&parts.join("/"), 200).into_owned()
 }
 
-/// Says what is missing, where Auth0 has it.
+/// Returns a message about the missing feature if Auth0 has this path.
 fn absent(path: &str) -> Option<String> {
     let is_below =
         |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

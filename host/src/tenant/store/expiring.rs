@@ -1,4 +1,4 @@
-//! Entries of a cache that end by the tenant's clock.
+//! A cache whose entries expire by the tenant's clock.
 
 use std::borrow::Borrow;
 use std::hash::Hash;
@@ -11,30 +11,29 @@ use moka::sync::{Cache, CacheBuilder};
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 
-/// A cache whose entries are valid for a time after they were last put. The cache
-/// itself bounds the memory; its own clock, which no test can move, decides nothing.
+/// A cache whose entries expire a fixed time after they were last put. The underlying cache bounds
+/// the memory; expiry does not depend on its own clock, which tests cannot move.
 pub(crate) struct Expiring<K, V> {
     pub(super) kept: Cache<K, Entry<V>>,
     lifetime: Duration,
     ambient: Ambient,
 }
 
-/// A value, and the time from which on it is no longer valid.
+/// A value, and the time at which it expires.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry<V> {
     pub(crate) value: V,
     ends: Monotonic,
 }
 
-/// The time by which the cache's own clock frees an entry later than it ends.
+/// The time after an entry's expiry at which the underlying cache frees it.
 const SLACK: Duration = Duration::from_hours(1);
-/// The longest lifetime: a cache takes none beyond 1,000 years.
+/// The longest lifetime: the underlying cache accepts at most 1,000 years.
 const LONGEST: Duration = Duration::from_hours(24 * 36_500);
 
 impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Expiring<K, V> {
-    /// Finishes a cache that says how much it holds. Entries that were used longest ago
-    /// are evicted: the default policy would forget what is new before what was asked
-    /// for often.
+    /// Creates a cache from a builder that bounds its size. The least recently used entries are
+    /// evicted: the default policy would evict new entries before frequently used ones.
     pub(crate) fn new(
         cache: CacheBuilder<K, Entry<V>, Cache<K, Entry<V>>>,
         lifetime: Duration,
@@ -45,18 +44,18 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Exp
         Self { kept: cache.build(), lifetime, ambient: ambient.clone() }
     }
 
-    /// Puts a value, whose time begins.
+    /// Puts a value, with a full lifetime.
     pub(crate) fn put(&self, key: K, value: V) {
         self.kept.insert(key, self.entry(value));
     }
 
-    /// Puts an entry that was taken, whose time goes on.
+    /// Puts back an entry that was taken. It keeps its expiry time.
     pub(crate) fn put_back(&self, key: K, entry: Entry<V>) {
         self.kept.insert(key, entry);
     }
 
-    /// Returns the value of this key if it is valid; otherwise puts one. The value is
-    /// one for all who ask at a time.
+    /// Returns the value of a key if it is valid; otherwise puts a new one. Concurrent callers get
+    /// the same value.
     pub(crate) fn get_or_put(&self, key: K, init: impl FnOnce() -> V) -> V {
         let is_over = |known: &Entry<V>| !self.is_valid(known);
         self.kept.entry(key).or_insert_with_if(|| self.entry(init()), is_over).into_value().value
@@ -76,7 +75,7 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Exp
         self.kept.get(key).filter(|entry| self.is_valid(entry)).map(|entry| entry.value)
     }
 
-    /// Removes the entry of a key, for whoever asks first.
+    /// Removes and returns the entry of a key. Only the first caller gets it.
     pub(crate) fn take<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<Entry<V>>
     where
         K: Borrow<Q>,
@@ -92,7 +91,7 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Exp
         self.kept.invalidate(key);
     }
 
-    /// Iterates over the values and their keys, in no order.
+    /// Iterates over the values and their keys, in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Arc<K>, V)> {
         let valid = self.kept.iter().filter(|(_, entry)| self.is_valid(entry));
         valid.map(|(key, entry)| (key, entry.value))

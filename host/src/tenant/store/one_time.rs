@@ -9,8 +9,7 @@ use crate::ambient::Ambient;
 use crate::tenant::store::expiring::{Entry, Expiring};
 use crate::tenant::store::weight::{Weighed, weight};
 
-/// The limit of a store, in bytes. Beyond it, the values that were used longest ago
-/// are removed.
+/// The maximum size of a store, in bytes. Beyond it, the least recently used values are evicted.
 const BYTES: u64 = 64 << 20;
 
 /// Values under random names, which expire.
@@ -45,14 +44,13 @@ impl<T: Weighed + Clone + Send + Sync + 'static> OneTime<T> {
         self.kept.get(name)
     }
 
-    /// Removes the value of a name. Only one caller gets it.
+    /// Removes and returns the value of a name. Only one caller gets it.
     pub(crate) fn take(&self, name: &str) -> Option<T> {
         self.kept.take(name).map(|entry| entry.value)
     }
 
-    /// Spends the value on something, for whoever asks first. Where that fails,
-    /// because the directory does not answer, the value is there again, until the
-    /// time at which it would have been gone.
+    /// Takes the value and passes it to `on`; only the first caller gets it. If that fails, because
+    /// the directory does not answer, the value is put back with its expiry time unchanged.
     pub(crate) fn spend<R, E>(
         &self,
         name: &str,
@@ -67,8 +65,8 @@ impl<T: Weighed + Clone + Send + Sync + 'static> OneTime<T> {
     }
 }
 
-/// The use of something that is good for one login. It can be given back where
-/// the login came to nothing because the directory did not answer.
+/// Records the use of something that is valid for one login. The use can be undone if the login
+/// failed because the directory did not answer.
 #[derive(Debug, Default)]
 pub(crate) struct Use(AtomicBool);
 

@@ -1,5 +1,5 @@
-//! Values under random names, with a limit for each owner. Beyond the limit, an owner
-//! loses their own oldest value, not those of others.
+//! Values under random names, with a limit for each owner. Beyond the limit, an owner loses their
+//! own oldest value, not those of others.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,8 +13,7 @@ use crate::ambient::Ambient;
 use crate::tenant::store::expiring::{Entry, Expiring};
 use crate::tenant::store::weight::{Weighed, weight};
 
-/// The most that all things of a kind take, in bytes. Beyond it the ones that
-/// were used longest ago are forgotten.
+/// The maximum size of a store, in bytes. Beyond it, the least recently used values are evicted.
 const BYTES: u64 = 64 << 20;
 
 /// A value that belongs to an identity (`provider|id`).
@@ -30,7 +29,8 @@ pub(crate) struct PerOwner<T> {
 }
 
 impl<T: Owned> PerOwner<T> {
-    /// At most so many for each owner. Each ends so long after it was last put.
+    /// Creates a store with a maximum number of values for each owner. A value expires a fixed time
+    /// after it was last put.
     pub(crate) fn new(most: usize, lifetime_s: u64, ambient: &Ambient) -> Self {
         let names = Arc::new(Names::default());
         let listener = {
@@ -49,8 +49,8 @@ impl<T: Owned> PerOwner<T> {
         Self { kept, names, most }
     }
 
-    /// Keeps a value under this name. Under a name that is there already, the
-    /// value takes the place of the one before, and its time begins anew.
+    /// Puts a value under this name. A value that already has the name is replaced, and the
+    /// lifetime begins anew.
     pub(crate) fn put(&self, name: &str, value: T) {
         let too_many = self.names.add(value.owner(), name, self.most);
         self.kept.put(name.to_owned(), value);
@@ -80,7 +80,7 @@ impl<T: Owned> PerOwner<T> {
     }
 }
 
-/// The names that each owner has, by the owner's SHA-256.
+/// The names of each owner's values, by the owner's SHA-256.
 #[derive(Default)]
 struct Names(Mutex<HashMap<[u8; 32], VecDeque<String>>>);
 
@@ -89,7 +89,7 @@ impl Names {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the oldest name if it is one too many.
+    /// Adds a name. Returns the owner's oldest name if the limit is exceeded.
     fn add(&self, owner: &str, name: &str, most: usize) -> Option<String> {
         let mut all = self.lock();
         let own = all.entry(Sha256::digest(owner).into()).or_default();

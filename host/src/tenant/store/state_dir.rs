@@ -1,19 +1,19 @@
-//! What a tenant keeps from one start to the next besides its users: keys and
-//! certificates, readable for nobody else. One process has the folder at a time.
+//! The state folder: keys and certificates that a tenant keeps between starts, besides its users.
+//! Only the owner can read them, and only one process can use the folder at a time.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A folder for secrets, kept from other tenants as long as this lives.
+/// A folder for secrets, locked against other processes as long as this value exists.
 #[derive(Debug, Clone)]
 pub struct StateDir {
     folder: PathBuf,
     _locks: Arc<Vec<File>>,
 }
 
-/// A file of it cannot be used.
+/// A file of the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", file.display())]
 pub struct StateError {
@@ -22,11 +22,11 @@ pub struct StateError {
 }
 
 impl StateDir {
-    /// Opens a folder for this process alone, and makes it if it is not there.
+    /// Opens a folder for this process alone, and creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// When it cannot be made, or another process has it open.
+    /// When the folder cannot be created, or another process has it open.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let failed = |error: io::Error| StateError { file: path.to_owned(), why: error.to_string() };
         let mut builder = fs::DirBuilder::new();
@@ -39,13 +39,13 @@ impl StateDir {
         Ok(Self { folder, _locks: Arc::new(locks) })
     }
 
-    /// Where a file of it is.
+    /// Returns the path of a file in the folder.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// What a file holds; none if it is not there.
+    /// Returns the content of a file, or `None` if it does not exist.
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>, StateError> {
         match fs::read_to_string(self.file(name)) {
             Ok(text) => Ok(Some(text)),
@@ -54,7 +54,7 @@ impl StateDir {
         }
     }
 
-    /// Writes a file that only its owner may read, whole or not at all.
+    /// Writes a file atomically, readable by its owner only.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), StateError> {
         let draft = self.file(&format!(".{name}.{}", std::process::id()));
         let mut options = fs::OpenOptions::new();
@@ -72,11 +72,11 @@ impl StateDir {
         })
     }
 
-    /// What a file holds; it is made if it is not there.
+    /// Returns the content of a file, which is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// When it can neither be read nor made.
+    /// When the file can be neither read nor created.
     pub fn read_or_make(&self, name: &str, make: impl FnOnce() -> String) -> Result<String, StateError> {
         if let Some(text) = self.read(name)? {
             return Ok(text);
@@ -91,15 +91,14 @@ impl StateDir {
     }
 }
 
-/// The file that says which process has the folder.
+/// The lock file, which contains the ID of the process that uses the folder.
 const LOCK: &str = "lock";
 
-/// Takes the folder for this process. The system lets go of a lock when the
-/// process ends, however it ends.
+/// Locks the folder for this process. The system releases a lock when the process ends, in whatever
+/// way.
 ///
-/// There are two locks. That of the folder itself holds where the file cannot be
-/// written, and when somebody removes it. That of the file holds where folders
-/// cannot be locked, as on NFS.
+/// There are two locks. The lock on the folder works even if the lock file cannot be written or is
+/// removed. The lock on the file works where folders cannot be locked, as on NFS.
 fn lock(folder: &Path) -> Result<Vec<File>, String> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -125,8 +124,7 @@ fn lock(folder: &Path) -> Result<Vec<File>, String> {
     Ok(locks)
 }
 
-/// Writes down which process has the folder. It is for people: that it cannot be
-/// written changes nothing.
+/// Writes the process ID into the lock file. It is only informative, so a failed write is ignored.
 fn tell_process(folder: &Path) {
     let options = fs::OpenOptions::new().write(true).truncate(true).open(folder.join(LOCK));
     let _ = options.and_then(|mut file| writeln!(file, "{}", std::process::id()));
@@ -142,10 +140,10 @@ fn taken(folder: &Path) -> String {
     )
 }
 
-/// The process that has the folder, where it is known.
+/// Returns the ID of the process that uses the folder, if it is known.
 fn process(folder: &Path) -> Option<u32> {
     let process = fs::read_to_string(folder.join(LOCK)).ok()?.trim().parse().ok()?;
-    // In another container, processes have other numbers.
+    // In another container, processes have other IDs.
     let has_proc = Path::new("/proc/self").exists();
     let is_there = !has_proc || Path::new("/proc").join(format!("{process}")).exists();
     is_there.then_some(process)

@@ -1,4 +1,4 @@
-//! A clock that the tests of the stores move.
+//! A clock that tests of the stores can move.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::ambient::Ambient;
 use crate::clock::ManualClock;
 use crate::random::SeededRandom;
 
-/// A clock that stands at ten, and the time and randomness with it.
+/// Returns a clock stopped at 10:00, and an environment with that clock and seeded randomness.
 pub(crate) fn at_ten() -> (Arc<ManualClock>, Ambient) {
     let clock = Arc::new(ManualClock::at("2026-11-26T10:00:00Z".parse().unwrap()));
     (clock.clone(), Ambient::new(clock, Arc::new(SeededRandom::new(1))))

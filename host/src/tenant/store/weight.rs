@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 
 use crate::model::User;
 
-/// The bytes that an entry of a store takes besides its value: its name, kept
-/// twice, and its places in the tables of the cache.
+/// The overhead of an entry in bytes, besides its value: its name, kept twice, and its places in
+/// the tables of the cache.
 const ENTRY: usize = 256;
 
-/// A value of a store.
+/// A value whose memory use is known.
 pub(crate) trait Weighed {
-    /// Returns the bytes that it holds beyond its own size: the lengths of its texts, and
+    /// Returns the bytes that the value holds beyond its own size: the lengths of its texts, and
     /// the size of everything that a sender may repeat.
     fn bytes(&self) -> usize;
 }
@@ -60,7 +60,7 @@ impl Weighed for Value {
 
 impl Weighed for Map<String, Value> {
     fn bytes(&self) -> usize {
-        // Beside key and value, a node of the tree.
+        // A node of the tree, besides key and value.
         const NODE: usize = size_of::<(String, Value)>() + 16;
         self.iter().map(|(key, value)| NODE + key.len() + value.bytes()).sum()
     }
