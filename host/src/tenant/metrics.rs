@@ -1,4 +1,4 @@
-//! Counters for Prometheus.
+//! Metrics for Prometheus.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -14,14 +14,14 @@ use prometheus_client::registry::Registry;
 use crate::decide::LoginDecision;
 use crate::directory::DirectoryState;
 
-/// The counters of the tenant.
+/// The tenant's metrics.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Response, Counter>,
     seconds: Histogram,
     decisions: Family<Named, Counter>,
     reasons: Family<Reasoned, Counter>,
-    /// The codes that are counted by name.
+    /// The reason codes that are counted by name.
     codes: Mutex<BTreeSet<String>>,
     failures: Counter,
     refusals: Counter,
@@ -30,7 +30,7 @@ pub(crate) struct Metrics {
     directory: DirectoryGauges,
 }
 
-/// The state of the directory, as it was last read.
+/// The metrics of the directory, as of the last scrape.
 #[derive(Default)]
 struct DirectoryGauges {
     unanswered: Family<Named, Counter>,
@@ -70,24 +70,24 @@ fn set(counter: &Counter, count: u64) {
     counter.inner().store(count, std::sync::atomic::Ordering::Relaxed);
 }
 
-/// Lines of the log that could not be written.
+/// The number of log lines that could not be written.
 #[derive(Debug, Clone, Default)]
 pub struct MissingLines(Counter);
 
 impl MissingLines {
-    /// Counts so many more.
+    /// Adds to the number of lost lines.
     pub fn add(&self, lines: u64) {
         self.0.inc_by(lines);
     }
 
-    /// The number of these.
+    /// Returns the number of lost lines.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.get()
     }
 }
 
-/// A response, by which requests are counted.
+/// The labels by which requests are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Response {
     pub(crate) route: String,
@@ -105,12 +105,12 @@ struct Reasoned {
     code: String,
 }
 
-/// Codes that are counted by name. A policy of one's own may make up any number of
-/// them; those beyond are counted together.
+/// The maximum number of reason codes that are counted by name. A custom policy may produce any
+/// number of codes; those beyond the limit are counted together.
 const CODES: usize = 200;
-/// The longest of them, in bytes.
+/// The maximum length of a reason code that is counted by name, in bytes.
 const CODE: usize = 64;
-/// The name that the others are counted under.
+/// The label under which all other codes are counted.
 const OTHER: &str = "other";
 
 impl Metrics {
@@ -166,7 +166,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a response, and the time that it took.
+    /// Counts a response, and records its duration.
     pub(crate) fn count_response(&self, response: &Response, took: Duration) {
         self.requests.get_or_create(response).inc();
         self.seconds.observe(took.as_secs_f64());
@@ -209,11 +209,11 @@ impl Metrics {
         self.refused_tokens.get_or_create(&Named { kind: why }).inc();
     }
 
-    /// In the text format that Prometheus reads.
+    /// Returns all metrics, in Prometheus' text format.
     pub(crate) fn page(&self, directory: &DirectoryState) -> String {
         self.directory.set(directory);
         let mut page = String::new();
-        // Fails only where writing into a string does.
+        // Fails only if writing into a string fails.
         let _ = text::encode(&mut page, &self.registry);
         page
     }

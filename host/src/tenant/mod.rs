@@ -1,21 +1,21 @@
-//! The local tenant: an HTTP server that Auth0's clients accept for Auth0.
+//! The local tenant: an HTTP server that is compatible with Auth0's clients.
 //!
 //! | folder | contents |
 //! |---|---|
-//! | `config` | `tenant.toml`: clients, connections, the first users |
+//! | `config` | `tenant.toml`: clients, connections, initial users |
 //! | `server` | listeners, routes, limits, metrics, reload |
-//! | `flows` | the logins that are not finished |
-//! | `http` | a request: its parameters, its sender, where its work runs |
+//! | `flows` | unfinished logins |
+//! | `http` | a request: its parameters, its sender, the threads for its work |
 //! | `signing` | issuer, keys, tokens and their verification |
 //! | `people` | sessions, refresh tokens, revocations, passwords, attempts, mails |
 //! | `logins` | one login: proof, event, decision, log event |
 //! | `oauth` | OAuth 2.0 and OpenID Connect endpoints |
-//! | `pages` | the pages that people log in on |
+//! | `pages` | the login pages |
 //! | `linking` | links that an application requests with `link_with` |
 //! | `embedded` | the endpoints that Lock and auth0-js use |
 //! | `management` | the Management API v2 |
 //! | `store` | values in memory, bounded in bytes; files in the state folder |
-//! | `profile` | the profile that every user has |
+//! | `profile` | the default profile of a user |
 //! | `metrics` | counts of requests, logins and refused tokens |
 //! | `state` | the tenant as a whole |
 

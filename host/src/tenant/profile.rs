@@ -1,17 +1,16 @@
-//! The profile that every user has, however the user came to be: a name, a
-//! nickname, a picture. Values of a provider, the user or an administrator stay;
-//! the others are derived wherever a profile is shown, and not stored. So a user
-//! that was imported by the command line, or years ago, has them too, and no policy
-//! sees them.
+//! The default profile of a user: a name, a nickname and a picture, in whatever way the user was
+//! created. Values set by a provider, the user or an administrator take precedence. The others are
+//! derived whenever a profile is shown, and not stored. Thus users imported by the command line, or
+//! years ago, have them too, and no policy sees them.
 //!
-//! Source: Auth0, "User profile structure" and "Normalized user profile"; its
-//! pictures are gravatar's, with the same two letters where nobody has one.
+//! Source: Auth0, "User profile structure" and "Normalized user profile". Auth0's pictures are from
+//! Gravatar, with the same two letters for addresses without a picture there.
 
 use serde_json::{Map, Value};
 
 use crate::model::User;
 
-/// A user object, its profile and its identities' profiles complete.
+/// Returns a user object with a complete profile, and complete profiles of its identities.
 pub(crate) fn shown(user: &User) -> Map<String, Value> {
     let mut shown = match serde_json::to_value(user) {
         Ok(Value::Object(shown)) => shown,
@@ -24,7 +23,7 @@ pub(crate) fn shown(user: &User) -> Map<String, Value> {
     shown
 }
 
-/// An identity that came by a link has a profile of its own.
+/// Completes the profile of an identity, which only linked identities have.
 pub(crate) fn complete_identity(identity: &mut Value) {
     let id = identity.get("user_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(Value::Object(profile)) = identity.get_mut("profileData") {
@@ -32,8 +31,7 @@ pub(crate) fn complete_identity(identity: &mut Value) {
     }
 }
 
-/// Adds what a profile lacks. `id` is the identity's, for whom nothing else is
-/// known.
+/// Adds the missing values of a profile. `id` is the identity's ID, used if nothing else is known.
 pub(crate) fn complete(profile: &mut Map<String, Value>, id: &str) {
     let made_up = made_up(|key| profile.get(key).and_then(Value::as_str), id);
     for (key, value) in made_up {
@@ -47,7 +45,7 @@ pub(crate) fn complete(profile: &mut Map<String, Value>, id: &str) {
     }
 }
 
-/// The name, the nickname and the picture of a user.
+/// Returns the name, the nickname and the picture of a user.
 pub(crate) fn of(user: &User) -> [(&'static str, String); 3] {
     let text = |key: &str| match key {
         "email" => user.email.as_deref(),
@@ -56,7 +54,7 @@ pub(crate) fn of(user: &User) -> [(&'static str, String); 3] {
     made_up(text, id_of(user))
 }
 
-/// Without the provider.
+/// Returns the user's ID without the provider.
 fn id_of(user: &User) -> &str {
     user.user_id.split_once('|').map_or("", |(_, id)| id)
 }
@@ -78,7 +76,8 @@ fn made_up<'a>(text: impl Fn(&'static str) -> Option<&'a str>, id: &'a str) -> [
     [("name", name.to_owned()), ("nickname", nickname.to_owned()), ("picture", picture)]
 }
 
-/// One or two letters or digits, and nothing else: they stand within markup.
+/// Returns one or two letters or digits. Other characters are excluded, because the result is
+/// inserted into markup.
 fn initials(name: &str, nickname: &str) -> String {
     let words: Vec<&str> = if name.contains('@') { Vec::new() } else { name.split_whitespace().collect() };
     let letter = |word: &str| word.chars().find(|it| it.is_alphanumeric());
@@ -87,15 +86,15 @@ fn initials(name: &str, nickname: &str) -> String {
         [word] => word.chars().filter(|it| it.is_alphanumeric()).take(2).collect(),
         [] => nickname.chars().filter(|it| it.is_alphanumeric()).take(2).collect(),
     };
-    // Some letters have no capital, others one of several characters.
+    // Some letters have no uppercase form, and some have one of several characters.
     let capitals: String = found.into_iter().filter_map(|it| it.to_uppercase().next()).collect();
     if capitals.is_empty() { "?".to_owned() } else { capitals }
 }
 
-/// Dark enough for white letters.
+/// Background colours that are dark enough for white letters.
 const COLOURS: [&str; 8] = ["345", "543", "354", "535", "264", "624", "246", "642"];
 
-/// A picture that is loaded from nowhere, and small enough for an ID token.
+/// Returns a picture as a data URL, which needs no request and is small enough for an ID token.
 fn picture(initials: &str, seed: &str) -> String {
     let sum = seed.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let colour = COLOURS[sum % COLOURS.len()];

@@ -27,5 +27,5 @@ pub(crate) struct Tenant {
     pub(crate) ambient: Ambient,
 }
 
-/// A reference to the tenant, as handlers hold it.
+/// A shared reference to the tenant, as handlers hold it.
 pub(crate) type Shared = Arc<Tenant>;

@@ -1,4 +1,4 @@
-//! The logins that are not finished, and the secrets that continue them.
+//! Unfinished logins, and the secrets by which they continue.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,13 +11,13 @@ use crate::tenant::people::proved::Proved;
 use crate::tenant::store::one_time::{OneTime, Use};
 use crate::tenant::store::weight::Weighed;
 
-/// The logins that are not finished.
+/// The unfinished logins.
 pub(crate) struct Flows {
     /// Logins with an open page.
     pub(crate) pending: OneTime<Arc<PendingLogin>>,
     /// Authorization codes.
     pub(crate) codes: OneTime<Arc<AuthorizationCode>>,
-    /// Used codes, and the refresh tokens that were issued for them.
+    /// Used codes, with the refresh tokens that were issued for them.
     pub(crate) spent_codes: OneTime<Arc<Mutex<Spent>>>,
     /// Login tickets of `/co/authenticate`.
     pub(crate) login_tickets: OneTime<Ticket>,
@@ -25,16 +25,16 @@ pub(crate) struct Flows {
     pub(crate) tickets: Tickets,
 }
 
-/// A login ticket: a proved identity that `/authorize` continues with.
+/// A login ticket: a proved identity with which `/authorize` continues.
 #[derive(Clone)]
 pub(crate) struct Ticket {
     pub(crate) client_id: String,
     pub(crate) proved: Proved,
-    /// The browser that got it, by its cookie.
+    /// The browser to which the ticket was issued, by its cookie.
     pub(crate) browser: String,
-    /// Whether the browser sent that cookie, and so will send it again.
+    /// Whether the browser sent that cookie itself, and will thus send it again.
     pub(crate) brought: bool,
-    /// Whether the ticket has logged somebody in.
+    /// Whether the ticket has been used for a login.
     pub(crate) used: Arc<Use>,
 }
 
@@ -47,7 +47,7 @@ impl Weighed for Ticket {
 /// The result of a used code.
 #[derive(Default)]
 pub(crate) struct Spent {
-    /// The family of its refresh tokens.
+    /// The family of the refresh tokens issued for the code.
     pub(crate) family: Option<String>,
     /// Whether the code was used again before the family was known.
     pub(crate) replayed: bool,

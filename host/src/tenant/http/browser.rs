@@ -1,5 +1,4 @@
-//! Browsers: the cookies that carry a session, and that tell one browser from
-//! another.
+//! Browsers: the cookies that carry a session and that identify the browser.
 
 use axum::http::HeaderMap;
 use axum_extra::extract::cookie::{Cookie, SameSite, SignedCookieJar};
@@ -32,10 +31,10 @@ impl Browser {
         Self::of(&visit.tenant.people.sessions, &visit.issuer, &visit.headers)
     }
 
-    /// One name for each scheme: a page of http must not write over what https
-    /// has set, and could not set it.
+    /// Returns the name of a cookie. Each scheme has its own name: an HTTP page must not overwrite
+    /// an HTTPS cookie, and browsers would not let it.
     fn name(&self, what: &str) -> String {
-        // Prefixed, browsers take it from this very host only.
+        // Browsers accept a cookie with this prefix only from the host itself.
         if self.is_https { format!("__Host-ligature-{what}") } else { format!("ligature-{what}") }
     }
 
@@ -46,12 +45,13 @@ impl Browser {
     }
 
     fn write(&mut self, what: &str, value: String, lifetime_s: Option<u64>) {
-        // The name is signed, too: what one cookie says is not taken of another.
+        // The signature covers the name, too, so that the value of one cookie is not accepted in
+        // another.
         let name = self.name(what);
         let value = format!("{name}={value}");
         let mut cookie = Cookie::build((name, value)).path("/").http_only(true);
         cookie = if self.is_https {
-            // An application on another site asks from within an iframe.
+            // An application on another site may call the tenant from within an iframe.
             cookie.secure(true).same_site(SameSite::None)
         } else {
             cookie.same_site(SameSite::Lax)
@@ -62,13 +62,13 @@ impl Browser {
         self.jar = self.jar.clone().add(cookie);
     }
 
-    /// Returns the session that the browser has.
+    /// Returns the browser's session.
     pub(crate) fn session(&self, sessions: &Sessions) -> Option<Session> {
         sessions.get(&self.read("session")?)
     }
 
-    /// Begins a session, in place of the one there was: never under a name that
-    /// the browser brought along.
+    /// Begins a new session, which replaces the present one. Its name is always new: a name that
+    /// the browser sent is never reused, to prevent session fixation.
     pub(crate) fn begin_session(&mut self, sessions: &Sessions, proved: &Proved) -> Session {
         self.forget_session(sessions);
         let (name, session) = sessions.begin(proved);
@@ -90,12 +90,12 @@ impl Browser {
         }
     }
 
-    /// Returns the id of this browser, if it sent one.
+    /// Returns the ID of this browser, if the request has one.
     pub(crate) fn known_id(&self) -> Option<String> {
         self.read("browser")
     }
 
-    /// Returns the id of this browser; sets one if it sent none. Login pages and
+    /// Returns the ID of this browser, and sets one if the request has none. Login pages and
     /// tickets are valid only in the browser that requested them.
     pub(crate) fn id(&mut self) -> String {
         self.read("browser").unwrap_or_else(|| {

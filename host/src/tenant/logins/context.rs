@@ -6,13 +6,13 @@ use crate::tenant::config::Client;
 /// The circumstances of a login: its client, its protocol and its sender.
 pub(crate) struct LoginContext<'a> {
     pub(crate) client: &'a Client,
-    /// As in `transaction.protocol`.
+    /// The protocol, as in `transaction.protocol`.
     pub(crate) protocol: &'static str,
     pub(crate) scope: &'a str,
     pub(crate) sender: &'a Sender,
-    /// Whether a person is there, who can be prompted.
+    /// Whether the user is present and can be prompted.
     pub(crate) interactive: bool,
-    /// The person's answer to a prompt.
+    /// The user's answer to a prompt.
     pub(crate) answer: Option<&'a StepAnswer>,
 }
 
@@ -21,8 +21,8 @@ pub(crate) struct LoginContext<'a> {
 pub(crate) struct Sender {
     pub(crate) ip: String,
     pub(crate) user_agent: Option<String>,
-    /// The tenant's host as the sender calls it.
+    /// The tenant's host name in the request.
     pub(crate) hostname: String,
-    /// `POST`, or `GET` for every other method.
+    /// The HTTP method: `POST`, or `GET` for every other method.
     pub(crate) method: &'static str,
 }

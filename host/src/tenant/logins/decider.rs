@@ -1,4 +1,4 @@
-//! The policies, and their replacement while logins run.
+//! The policies, and their replacement at run time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,14 +29,14 @@ impl Decider {
         })
     }
 
-    /// Returns the policies that decide now. A login keeps those that it began with.
+    /// Returns the current policies. A login uses the policies that it began with to the end.
     pub(crate) fn policies(&self) -> Arc<Vec<Policy>> {
         self.policies.load_full()
     }
 
-    /// Loads the policies again. Returns whether they have changed. If one of them is
-    /// invalid, all present ones stay. An earlier reload that still compiles is
-    /// cancelled, because its files are out of date.
+    /// Reloads the policies. Returns whether they have changed. If one of them is invalid, all
+    /// current ones are kept. An earlier reload that is still compiling is cancelled, because its
+    /// files are out of date.
     pub(crate) fn reload(&self) -> Result<bool, SourceError> {
         let cancel = Cancel::default();
         {

@@ -1,6 +1,6 @@
-//! The tenant's log events, in Auth0's format: the newest ones, in memory, without
-//! tokens and secrets. They hold whole addresses, as users do; the tenant's own log
-//! masks them.
+//! The tenant's log events, in Auth0's format: the newest ones, in memory, without tokens and
+//! secrets. They contain unmasked addresses, as user objects do; the tenant's own log masks
+//! addresses.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::tenant::people::proved::Proved;
 
 /// The number of events that are kept.
 const KEPT: usize = 2_000;
-/// The limit of a text in an event, in bytes.
+/// The maximum length of a text in an event, in bytes.
 const TEXT: usize = 256;
 
-/// The newest events, the oldest first.
+/// The newest events, in order from the oldest to the newest.
 pub(crate) struct Events {
     kept: Mutex<Kept>,
     ambient: Ambient,
@@ -32,7 +32,7 @@ struct Kept {
     last: u64,
 }
 
-/// An event that is being written.
+/// An event under construction.
 pub(crate) struct Event(Map<String, Value>);
 
 /// The types of events, with Auth0's descriptions.
@@ -61,7 +61,7 @@ impl Event {
         Self(Map::new()).with("type", kind).with("description", called)
     }
 
-    /// Adds a text, cut at the limit.
+    /// Adds a text, truncated to the maximum length.
     pub(crate) fn with(mut self, key: &str, text: &str) -> Self {
         self.0.insert(key.to_owned(), cut(text, TEXT).into());
         self
@@ -109,7 +109,7 @@ impl Events {
         let now = self.ambient.now();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last += 1;
-        // Ids sort in the order of the events.
+        // IDs sort in the order of the events.
         let id = format!("900{:015}{:012}", now.as_millis(), kept.last);
         event.insert("_id".to_owned(), id.as_str().into());
         event.insert("log_id".to_owned(), id.into());
@@ -152,8 +152,8 @@ impl Events {
         });
     }
 
-    /// Records a wrong password. A typed login without a credential is not kept: it may
-    /// be a password.
+    /// Records a wrong password. The typed login is recorded only if it has a credential: otherwise
+    /// it may be a password typed into the wrong field.
     pub(crate) fn record_wrong_password(
         &self,
         config: &Config,
@@ -171,7 +171,7 @@ impl Events {
         });
     }
 
-    /// Records an event of an account of a database: connection, user id and address.
+    /// Records an event of a database account, given by its connection, user ID and address.
     pub(crate) fn record_account_event(&self, config: &Config, kind: &'static str, user: (&str, &str, &str)) {
         let (connection, user_id, email) = user;
         let event = Event::new(kind).at_connection(config, connection);
@@ -191,8 +191,8 @@ impl Events {
         self.add(Event::new("sv").with("user_id", user_id).with("user_name", email));
     }
 
-    /// Records a request of the Management API that changes data: the caller's client and
-    /// user, method and path, and the status.
+    /// Records a Management API request that changes data: the client and the user of the caller,
+    /// the method and path, and the status.
     pub(crate) fn record_api_request(
         &self,
         caller: (&str, Option<&str>),

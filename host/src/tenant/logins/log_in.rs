@@ -15,14 +15,14 @@ use crate::tenant::logins::state::Logins;
 use crate::tenant::people::proved::Proved;
 
 impl Logins {
-    /// Logs a proved identity in: finds or creates the user, runs the policies, and
-    /// counts the login.
+    /// Logs in a proved identity: finds or creates the user, runs the policies, and counts the
+    /// login.
     pub(crate) fn log_in(
         &self,
         proved: &Proved,
         context: &LoginContext<'_>,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        // An identity of a database has a user, or had one: it is never created here.
+        // The user of a database identity exists or was deleted: logins never create one.
         if self.config.connection(&proved.connection).is_some_and(Connection::is_database) {
             return self.log_in_known(proved, context);
         }
@@ -36,7 +36,8 @@ impl Logins {
         )
     }
 
-    /// Finds or creates the user of a proved identity, without a login: no policy runs.
+    /// Finds or creates the user of a proved identity without a login, that is, without running
+    /// policies.
     pub(crate) fn find_or_create_user(
         &self,
         proved: &Proved,
@@ -52,7 +53,7 @@ impl Logins {
         give_back_on_failure(proved, owner)?.ok_or(NotLoggedIn::Gone)
     }
 
-    /// Logs an identity in that a session or a refresh token has proved before.
+    /// Logs in an identity that a session or a refresh token has proved before.
     pub(crate) fn log_in_again(
         &self,
         proved: &Proved,
@@ -125,7 +126,7 @@ impl Logins {
                 self.events.record_link(context, &user.user_id, primary);
             }
         }
-        // Tokens are for the user who has the identity after the decision, not before it.
+        // Tokens are issued for the user who has the identity after the decision, not before it.
         let user = match (decided.final_user, decided.outcome.decision) {
             (FinalUser::User(user), _) if user.blocked => return Err(refuse_blocked(&user)),
             (FinalUser::User(current), Decision::Suggest { step, candidates }) if context.interactive => {
@@ -136,15 +137,15 @@ impl Logins {
             (FinalUser::Denied | FinalUser::Gone, _) => return Err(NotLoggedIn::Gone),
             (FinalUser::Unknown(error), _) => return Err(log_failure(error.into())),
         };
-        // A login does not fail because it could not be counted.
+        // Failing to count a login does not make the login fail.
         if let Err(error) = self.directory.count_login(&user.user_id, now, context.sender.ip.parse().ok()) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
         Ok(LoggedIn::As(user))
     }
 
-    /// Refuses a login that began before a change of the password, the address or the
-    /// account.
+    /// Refuses a login that began before the password or the address was changed, or before the
+    /// account was blocked or deleted.
     fn refuse_revoked(&self, proved: &Proved) -> Result<(), NotLoggedIn> {
         if !self.people.revocations.is_revoked(&proved.user.user_id, proved.began) {
             return Ok(());

@@ -1,8 +1,8 @@
-//! The proof of a mailbox: it verifies the address, and parts what was linked before.
+//! The proof of a mailbox: it verifies the address and unlinks identities that were linked before.
 //!
-//! An attacker can sign up with another person's address and link an identity of their
-//! own. Through it they would stay in the account after the person has reset the
-//! password (a trojan identity).
+//! An attacker can sign up with another person's address and link an identity of their own. With
+//! that identity they could still log in after the person has reset the password (a trojan
+//! identity).
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::model::{ApiError, Identity, Timestamp, User, Verification, mask_addre
 /// The number of journal entries that are searched, newest first.
 const NEWEST: usize = 1_000;
 
-/// Unlinks the identity of a database (`auth0|id`) from identities that a user linked
-/// with it before its address was proved. Links of an import and of logins stay.
+/// Unlinks a database identity (`auth0|id`) from identities that a user linked with it before its
+/// address was proved. Links made by an import or by a login stay.
 pub(crate) fn part_unproved_links(
     directory: &dyn Administration,
     owner: &User,
@@ -51,8 +51,8 @@ pub(crate) fn part_unproved_links(
     Ok(())
 }
 
-/// Returns whether a user has linked something to this account while its address was
-/// not verified. For links without evidence, its present state counts.
+/// Returns whether a user has linked an identity to this account while its address was not
+/// verified. For links without recorded evidence, the current state of the address counts.
 fn has_unproved_links(
     directory: &dyn Administration,
     user_id: &str,
@@ -94,7 +94,8 @@ pub(crate) fn verify_email(
     for _ in 0..5 {
         let stored = match directory.get(user_id) {
             Ok(stored) => stored,
-            // Linked by now: its address is a profile's, which proves nothing.
+            // The account was linked in the meantime: its address is now in a profile, where it
+            // proves nothing.
             Err(ApiError::NotFound(_)) => return Ok(false),
             Err(error) => return Err(error),
         };
@@ -118,8 +119,8 @@ pub(crate) fn verify_email(
     Err(ApiError::StateChanged(user_id.to_owned()))
 }
 
-/// Marks an address as verified after another change, which is made already. A failure
-/// is only logged, because reporting it would suggest that the change had failed.
+/// Marks an address as verified after another change that has already been made. A failure is only
+/// logged, because reporting it would suggest that the other change had failed.
 pub(crate) fn try_verify_email(directory: &dyn Administration, user_id: &str, email: &str, now: Timestamp) {
     if let Err(error) = verify_email(directory, user_id, email, now) {
         tracing::warn!(error = %mask_addresses(&error.to_string()), "an address stays unverified");

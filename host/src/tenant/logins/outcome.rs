@@ -6,23 +6,23 @@ use crate::model::{Step, User};
 
 /// The result of a login.
 pub(crate) enum LoggedIn {
-    /// The user is logged in: tokens are for this user.
+    /// The user is logged in, and tokens are issued for this user.
     As(Arc<User>),
-    /// The policy asks for a step first: to prove that the candidates are the user's.
+    /// The policy requests a step first: to prove that the candidates belong to the user.
     Prompted {
         /// The user of the login.
         current: Arc<User>,
         /// The step that the user is to take.
         step: Step,
-        /// The other accounts, of which one is to be proved.
+        /// The candidates: other accounts, of which the user is to prove one.
         candidates: Vec<String>,
-        /// The policy that asks for it.
+        /// The policy that requests the step.
         policy: String,
     },
 }
 
 impl LoggedIn {
-    /// Returns the user, for a login without anybody to prompt.
+    /// Returns the user. For a login in which no user can be prompted.
     pub(crate) fn user(self) -> Arc<User> {
         match self {
             Self::As(user) | Self::Prompted { current: user, .. } => user,
@@ -33,7 +33,7 @@ impl LoggedIn {
 /// The reason why a login failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotLoggedIn {
-    /// The plugin denied it.
+    /// The plugin denied the login.
     #[error("{0}")]
     Denied(String),
     /// The user is blocked.
@@ -42,8 +42,8 @@ pub(crate) enum NotLoggedIn {
     /// The user no longer exists.
     #[error("the user is gone")]
     Gone,
-    /// The login began before the password or the address was changed, or the
-    /// user blocked or deleted.
+    /// The login began before the password or the address was changed, or before the user was
+    /// blocked or deleted.
     #[error("the login was revoked")]
     Revoked,
     /// The directory failed.

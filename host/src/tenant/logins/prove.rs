@@ -14,7 +14,7 @@ use crate::tenant::people::passwords::Wrong;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::typed::TypedCredentials;
 
-/// The reason why an identity is not proved. The texts are for the person who logs in.
+/// The reason why an identity is not proved. The messages are shown to the user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProofError {
     /// The connection is not a database.
@@ -30,7 +30,7 @@ pub(crate) enum ProofError {
     WrongMailedCode,
     /// The one-time password that was sent to a phone is wrong.
     ///
-    /// Source: by analogy with a mail.
+    /// Source: by analogy with a mailed one-time password.
     #[error("Wrong phone number or verification code.")]
     WrongPhoneCode,
     /// There were too many attempts at this one-time password.
@@ -63,7 +63,8 @@ impl Logins {
             if !self.people.revocations.is_revoked(&it.user.user_id, it.began) {
                 break;
             }
-            // Changed at this very moment: it may be the old one, or the new one.
+            // The password was changed during the check, so it is unknown which of the two was
+            // compared.
             proved = self.check_password(connection, typed);
         }
         proved
@@ -74,14 +75,14 @@ impl Logins {
         connection: &Connection,
         typed: TypedCredentials<'_>,
     ) -> Result<Proved, ProofError> {
-        // Drawn before the credential is read: a change of the password after this
-        // moment revokes the login.
+        // Drawn before the credential is read, so that a later change of the password revokes the
+        // login.
         let began = self.ambient.draw_moment();
-        // No address and no username begins or ends with a blank.
+        // Addresses and usernames have no leading or trailing blanks.
         let typed = TypedCredentials { login: typed.login.trim(), ..typed };
         let credential = self.directory.credential(&connection.name, typed.login);
         let credential = credential.map_err(ProofError::Directory)?;
-        // One count for the address and the username of a login.
+        // The address and the username of an account share one counter.
         let typed_name = || login_name(&connection.name, typed.login);
         let name = credential.as_ref().map_or_else(typed_name, credential_name);
         let attempt = Attempt { login: &name, sender: typed.sender, exists: credential.is_some() };
@@ -120,7 +121,7 @@ impl Logins {
         checked.map(|_| ()).map_err(|error| describe_code_error(connection, error))
     }
 
-    /// Proves an address or a phone number by a one-time password, which is used up.
+    /// Proves an address or a phone number by a one-time password, which is thereby used up.
     pub(crate) fn prove_by_code(
         &self,
         connection: &Connection,
@@ -146,9 +147,8 @@ impl Logins {
     }
 }
 
-/// Replaces the hash of an imported password by one of the tenant's own kind. A
-/// password that has changed meanwhile stays. After a failure, the next login tries it
-/// again.
+/// Replaces the hash of an imported password by one of the tenant's own kind, unless the password
+/// has changed in the meantime. After a failure, the next login retries.
 fn replace_imported_hash(directory: &dyn Administration, known: &Credential, new_hash: &str) {
     match directory.rehash(known, new_hash) {
         Ok(true) => {
@@ -177,7 +177,7 @@ pub(crate) fn prove_as_account(ambient: &Ambient, connection: &Connection, accou
     proved.user.email.clone_from(&account.email);
     proved.user.email_verified = match (account.email.is_some(), account.email_verified) {
         (true, Some(true)) => Verification::Verified,
-        // A provider that says nothing has verified nothing.
+        // An address counts as verified only if the provider says so.
         (true, _) => Verification::Unverified,
         (false, _) => Verification::Absent,
     };
@@ -190,7 +190,7 @@ pub(crate) fn prove_as_account(ambient: &Ambient, connection: &Connection, accou
     proved
 }
 
-/// Returns whether a provider sets this attribute of a user. The others are the tenant's.
+/// Returns whether a provider sets this user attribute. Others are set by the tenant.
 fn is_attribute(name: &str) -> bool {
     matches!(
         name,

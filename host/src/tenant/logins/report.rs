@@ -5,17 +5,17 @@ use crate::guard::Guard;
 use crate::model::{cut, mask_addresses};
 use crate::sandbox::{LogLevel, LogLine};
 
-/// The bytes of a failure that a log line keeps. The message of a panic may be longer.
+/// The maximum length of a failure in a log line, in bytes. The message of a panic may be longer.
 const FAILURE: usize = 1 << 10;
 
-/// The lines of a plugin's output that one login logs: the last ones, where an
-/// exception is reported.
+/// The maximum number of lines of a plugin's output that are logged per login. The last lines are
+/// kept, because exceptions are reported there.
 const OUTPUT_LINES: usize = 20;
 
-/// The length of such a line, in bytes.
+/// The maximum length of such a line, in bytes.
 const OUTPUT_LINE: usize = 1 << 10;
 
-/// Logs one policy's failure, its refusals, its own log and its output.
+/// Logs a policy's failure, the refusals of its guard, its own log and its output.
 pub(crate) fn log_policy_run(step: &PolicyRun<Guard>, user: &str, on_failure: OnFailure) {
     let policy = step.policy.as_str();
     if let Some(failure) = &step.failure {

@@ -1,4 +1,4 @@
-//! The parts of a login together.
+//! The state that logins need.
 
 use std::sync::Arc;
 
@@ -11,8 +11,7 @@ use crate::tenant::logins::log_events::Events;
 use crate::tenant::metrics::Metrics;
 use crate::tenant::people::People;
 
-/// The dependencies of a login: policies, directory, people, and the log of finished
-/// logins.
+/// The dependencies of a login: policies, directory, people, metrics and log events.
 pub(crate) struct Logins {
     pub(crate) config: Arc<Config>,
     pub(crate) directory: Arc<dyn Administration>,
@@ -23,7 +22,7 @@ pub(crate) struct Logins {
     pub(crate) events: Events,
 }
 
-/// The parts that logins share with the rest of the tenant.
+/// The dependencies that logins share with the rest of the tenant.
 pub(crate) struct Shares {
     pub(crate) config: Arc<Config>,
     pub(crate) directory: Arc<dyn Administration>,
@@ -33,7 +32,7 @@ pub(crate) struct Shares {
 }
 
 impl Logins {
-    /// Loads the policies.
+    /// Loads the policies, and creates the state.
     pub(crate) fn open(sources: Vec<Source>, shares: Shares) -> Result<Self, SourceError> {
         let Shares { config, directory, people, metrics, ambient } = shares;
         let (decider, events) = (Arc::new(Decider::new(sources)?), Events::new(&ambient));

@@ -1,4 +1,4 @@
-//! Failed attempts at secrets, and their limits.
+//! Failed login attempts, and their limits.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,30 +12,29 @@ use crate::ambient::Ambient;
 use crate::model::Moment;
 use crate::tenant::store::expiring::Expiring;
 
-/// Failed attempts from one sender before a login has to wait there.
+/// The number of failed attempts from one sender after which that sender must wait to try a login.
 ///
-/// Source: Auth0, "Brute-force protection", default: ten of one address, for
-/// each sender.
+/// Source: Auth0, "Brute-force protection", default: ten of one address, for each sender.
 pub(crate) const FROM_ONE: u32 = 10;
-/// Failed attempts from all senders before a login has to wait everywhere: many
-/// senders together guess no faster than ten.
+/// The number of failed attempts from all senders after which everyone must wait to try a login, so
+/// that many senders together guess no faster than ten senders do.
 const FROM_ALL: u32 = 100;
 pub(crate) const WAIT: Duration = Duration::from_secs(600);
-/// Logins, and logins with their senders, that are remembered.
+/// The maximum number of logins, and of pairs of login and sender, that are tracked.
 const LOGINS: u64 = 100_000;
 
-/// Failed attempts by login. Logins that exist have a table of their own, so that
-/// guesses at names that do not exist push none of them out. To push one out, a
-/// sender needs as many accounts as the table has places.
+/// Failed attempts by login. Existing logins have a separate table, so that guesses at unknown
+/// names evict none of them. To evict an existing login, a sender would need as many accounts as
+/// the table has entries.
 pub(crate) struct Attempts {
     existing: Table,
     others: Table,
 }
 
-/// A login that is tried.
+/// An attempt to log in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt<'a> {
-    /// The login's name, with its connection.
+    /// The name of the login, with its connection.
     pub(crate) login: &'a str,
     /// The network address of the sender.
     pub(crate) sender: &'a str,
@@ -43,7 +42,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) exists: bool,
 }
 
-/// The refusal of an attempt: there were too many.
+/// The error for an attempt beyond the limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
@@ -56,8 +55,8 @@ impl Attempts {
         if attempt.exists { &self.existing } else { &self.others }
     }
 
-    /// Counts an attempt as failed, before it is made: many at a time get no
-    /// more of them.
+    /// Counts an attempt as failed before the secret is checked, so that concurrent attempts do not
+    /// exceed the limit.
     pub(crate) fn begin(&self, attempt: Attempt<'_>) -> Result<(), TooMany> {
         let (login, sender) = self.table(attempt).counters(attempt);
         if sender.fetch_add(1, Ordering::SeqCst) >= FROM_ONE {
@@ -73,14 +72,14 @@ impl Attempts {
         subtract(&login.failed, 1);
     }
 
-    /// Forgets the failed attempts of a sender who knows the secret. Those of other
-    /// senders still count.
+    /// Resets the count of a sender who has proved to know the secret. Attempts of other senders
+    /// still count.
     pub(crate) fn succeed(&self, attempt: Attempt<'_>) {
         let (login, sender) = self.table(attempt).counters(attempt);
         subtract(&login.failed, sender.swap(0, Ordering::SeqCst));
     }
 
-    /// Forgets all failed attempts at a login, whose secret is a new one.
+    /// Resets the counts of a login, because its secret was changed.
     pub(crate) fn forgive(&self, login: &str) {
         for table in [&self.existing, &self.others] {
             table.logins.remove(&key(&[login]));
@@ -96,7 +95,8 @@ struct Table {
 
 struct Login {
     failed: AtomicU32,
-    /// Parts the senders of this login from those of an earlier one of its name.
+    /// Distinguishes the senders' counters of this entry from those of an earlier entry with the
+    /// same name.
     since: Moment,
 }
 
@@ -124,7 +124,7 @@ fn subtract(counter: &AtomicU32, count: u32) {
     let _ = counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
 }
 
-/// A key of one size, however long the typed texts are.
+/// Returns a key of fixed size for texts of any length.
 fn key(texts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for text in texts {
@@ -134,8 +134,8 @@ fn key(texts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The sender, as far as addresses tell senders apart: of IPv6, one has a whole
-/// network of 64 bits.
+/// Returns the network that identifies a sender: for IPv6 the 64-bit prefix, because one subscriber
+/// has a whole such network.
 pub(crate) fn network(sender: &str) -> String {
     match sender.parse() {
         Ok(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_none() => {

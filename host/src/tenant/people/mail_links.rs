@@ -1,4 +1,4 @@
-//! The links in mails: to verify an address, and to choose a new password.
+//! The links in mails, which verify an address or let the user choose a new password.
 
 use crate::model::Moment;
 use crate::tenant::store::weight::Weighed;
@@ -27,9 +27,9 @@ impl Weighed for VerificationLink {
 pub(crate) struct ResetLink {
     pub(crate) connection: String,
     pub(crate) email: String,
-    /// The identity that had the address, without `auth0|`.
+    /// The ID, without `auth0|`, of the identity that had the address when the link was sent.
     pub(crate) user_id: String,
-    /// The moment at which the link was sent. A later revocation ends it.
+    /// The moment at which the link was sent. A later revocation invalidates the link.
     pub(crate) began: Moment,
 }
 

@@ -1,4 +1,4 @@
-//! One-time passwords that are mailed, or sent to a phone.
+//! One-time passwords that are sent by mail or to a phone.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,25 +15,24 @@ use crate::tenant::signing::tokens::same_secret;
 use crate::tenant::store::one_time::{OneTime, Use};
 use crate::tenant::store::weight::Weighed;
 
-/// The one-time passwords that are valid, by connection and address, and the failed
-/// attempts at them.
+/// The valid one-time passwords, by connection and address, and the failed attempts at them.
 pub(crate) struct MailedCodes {
     codes: OneTime<Arc<MailedCode>>,
-    /// Failed attempts by address: a new code must not bring new attempts.
+    /// Failed attempts by address, so that requesting a new code does not grant new attempts.
     attempts: Attempts,
 }
 
-/// A one-time password that was mailed.
+/// A one-time password that was sent.
 pub(crate) struct MailedCode {
     code: String,
-    /// The address that it was sent to. The code proves this one, not the one that is
-    /// typed later.
+    /// The address that the code was sent to. The code proves this address, not one that is typed
+    /// later.
     pub(crate) address: String,
-    /// The parameters of `/authorize` that the mail's link continues with.
+    /// The parameters of `/authorize` with which the link in the mail continues.
     pub(crate) params: Map<String, Value>,
-    /// The browser that requested the code, if it sent its id.
+    /// The browser that requested the code, if its request had an ID.
     pub(crate) browser: Option<String>,
-    /// Whether the code has logged somebody in.
+    /// Whether the code has been used for a login.
     used: Arc<Use>,
     /// Failed attempts, by sender.
     failed: Mutex<HashMap<String, u32>>,
@@ -50,19 +49,19 @@ pub(crate) enum CodeError {
     TooManyAttempts,
 }
 
-/// Failed attempts after which a code is refused from their sender.
+/// The number of failed attempts at a code after which it is refused from their sender.
 ///
 /// Source: Auth0, "Passwordless": a code is invalid after three failures.
 const FROM_ONE: u32 = 3;
-/// Failed attempts of all senders together that end a code.
+/// The number of failed attempts from all senders after which a code is invalid.
 const FROM_ALL: u32 = 12;
 
-/// The attempts at a code that a sender has left.
+/// Whether a sender may try a code again.
 enum Left {
     Attempts,
-    /// The sender has used all of theirs.
+    /// The sender has used all of its attempts.
     None,
-    /// All senders together have used all attempts.
+    /// All senders together have used all attempts, so the code is invalid.
     NoCode,
 }
 
@@ -71,27 +70,26 @@ impl MailedCodes {
         Self { codes: OneTime::new(lifetime_s, ambient), attempts: Attempts::new(ambient) }
     }
 
-    /// Keeps a code, in place of the one that the address had before.
+    /// Stores a code, which replaces the previous one of the address.
     pub(crate) fn put(&self, connection: &Connection, code: MailedCode) {
         self.codes.put_as(code_name(&connection.name, &code.address), Arc::new(code));
     }
 
-    /// Returns the code that this address has.
+    /// Returns the code of this address.
     pub(crate) fn get(&self, connection: &Connection, address: &str) -> Option<Arc<MailedCode>> {
         self.codes.get(&code_name(&connection.name, address))
     }
 
-    /// Returns the code of an address, if the secret is this code. The code stays
-    /// valid.
+    /// Returns the code of an address if the typed secret matches. The code stays valid.
     pub(crate) fn check(
         &self,
         connection: &Connection,
         typed: TypedCredentials<'_>,
     ) -> Result<Arc<MailedCode>, CodeError> {
         let name = code_name(&connection.name, typed.login);
-        // People copy it from a mail, with blanks.
+        // Users may copy the code from a mail with blanks.
         let secret: String = typed.secret.split_whitespace().collect();
-        // Without a code there is nothing to guess, and nothing to count.
+        // Without a code there is nothing to guess, so nothing is counted.
         let unused = self.codes.get(&name).filter(|it| !it.used.has_begun());
         let mailed = unused.ok_or(CodeError::Wrong)?;
         let attempt = Attempt { login: &name, sender: typed.sender, exists: true };
@@ -113,8 +111,8 @@ impl MailedCodes {
         Ok(mailed)
     }
 
-    /// Ends the one-time passwords and links that were sent to the mailboxes and phones
-    /// by which this user logs in.
+    /// Invalidates the one-time passwords and links that were sent to the addresses and phone
+    /// numbers by which this user logs in.
     pub(crate) fn end_of(&self, user: &User) {
         for identity in user.identities.iter().filter(|it| matches!(it.provider.as_str(), "email" | "sms")) {
             let is_own = identity.as_user_id() == user.user_id;
@@ -133,13 +131,13 @@ impl MailedCodes {
     }
 }
 
-/// Returns the name that the code of an address is kept under.
+/// Returns the key under which the code of an address is stored.
 fn code_name(connection: &str, address: &str) -> String {
     login_name(connection, &address.to_ascii_lowercase())
 }
 
 impl MailedCode {
-    /// A code for an address, and the parameters that its link continues with.
+    /// Creates a code for an address, with the parameters for its link.
     pub(crate) fn new(
         code: String,
         address: &str,
@@ -155,8 +153,8 @@ impl MailedCode {
         self.used.begin().then(|| self.used.clone())
     }
 
-    /// Counts an attempt as failed, before the code is compared: many attempts at once
-    /// get no more than one after the other.
+    /// Counts an attempt as failed before the code is compared, so that concurrent attempts do not
+    /// exceed the limit.
     fn begin_attempt(&self, sender: &str) -> Left {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.values().sum::<u32>() >= FROM_ALL {
@@ -170,7 +168,7 @@ impl MailedCode {
         Left::Attempts
     }
 
-    /// Forgets the failed attempts of a sender who knows the code.
+    /// Resets the failed attempts of a sender who has typed the code correctly.
     fn forgive(&self, sender: &str) {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).remove(&network(sender));
     }

@@ -1,4 +1,4 @@
-//! State kept of people: sessions, tokens, passwords, attempts and mails.
+//! Per-user state: sessions, tokens, passwords, attempts and mails.
 
 pub(super) mod attempts;
 pub(super) mod login_name;

@@ -1,4 +1,4 @@
-//! The outbox: mails and text messages, which are kept instead of being sent.
+//! The outbox: mails and text messages, which are stored instead of being sent.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::model::Timestamp;
 
-/// The number of messages that are kept.
+/// The maximum number of stored messages.
 const KEPT: usize = 1_000;
 
 /// The messages, newest first.
@@ -17,7 +17,7 @@ pub(crate) struct Outbox(Mutex<VecDeque<Message>>);
 /// A mail or a text message.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Message {
-    /// An address or a phone number.
+    /// The recipient's address or phone number.
     pub(crate) to: String,
     pub(crate) kind: Kind,
     pub(crate) connection: String,

@@ -12,21 +12,21 @@ use crate::sandbox::{Permit, Semaphore};
 use crate::tenant::config::PasswordHash;
 use crate::tenant::people::attempts::{Attempt, Attempts, TooMany};
 
-/// Auth0's policy `low` asks for 6, `fair` for 8.
+/// The minimum length of a password. Auth0's policy `low` requires 6, `fair` 8.
 const MIN_LENGTH: usize = 8;
-/// Longer passwords cost time to verify.
+/// The maximum length of a password, which bounds the time to verify it.
 const MAX_LENGTH: usize = 256;
-/// The number of passwords that may wait to be hashed. Each occupies a thread.
+/// The maximum number of passwords that wait to be hashed. Each occupies a thread.
 const WAITING: u32 = 64;
 
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
-    /// A hash that no password has. It is verified for a login that does not exist, so
-    /// that the response time does not reveal which logins exist.
+    /// A hash that no password matches. It is verified for an unknown login, so that the response
+    /// time does not reveal which logins exist.
     nobody: String,
     attempts: Attempts,
-    /// Limits how many hashes are computed at once, because each takes memory.
+    /// Limits the number of concurrent hash computations, because each needs memory.
     at_a_time: Semaphore,
     waiting: AtomicU32,
     ambient: Ambient,
@@ -49,7 +49,7 @@ impl Passwords {
     pub(crate) fn new(cost: PasswordHash, ambient: &Ambient) -> Self {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, None).unwrap_or_default();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        // No password has this hash; the parameters are what matters.
+        // No password matches this hash; only its parameters matter.
         let nobody = format!(
             "$argon2id$v=19$m={},t={},p={}$bm8gcGFzc3dvcmQgaGFzIGl0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             cost.memory_kib, cost.iterations, cost.lanes
@@ -75,16 +75,16 @@ impl Passwords {
         hash_with(&self.argon2, password, &self.ambient).ok_or(Wrong::Weak)
     }
 
-    /// The hash of a password that stands in the configuration, for everybody to
-    /// read: a costly one would only make each start slower.
+    /// Returns a cheap hash of a password that is written in the configuration. A costly hash would
+    /// not protect it and would slow down each start.
     pub(crate) fn cheap_hash(password: &str, ambient: &Ambient) -> Option<String> {
         let params = Params::new(Params::MIN_M_COST, 1, 1, None).ok()?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         hash_with(&argon2, password, ambient)
     }
 
-    /// Whether it is this login's password. Answers its hash as new passwords are
-    /// hashed, if it was hashed in another way: it came with an import.
+    /// Checks the password of a login. If the stored hash is of another kind, because it was
+    /// imported, returns a new hash by which to replace it.
     pub(crate) fn check(
         &self,
         attempt: Attempt<'_>,
@@ -93,7 +93,7 @@ impl Passwords {
     ) -> Result<Option<String>, Wrong> {
         self.attempts.begin(attempt).map_err(|TooMany| Wrong::TooManyAttempts)?;
         let hash = credential.and_then(|it| it.password.as_deref());
-        // Whoever was not listened to has not guessed wrong.
+        // An attempt that was rejected as busy does not count as a wrong password.
         let _one_of_few = self.one_of_few().inspect_err(|_| self.attempts.take_back(attempt))?;
         let is_right =
             password.len() <= MAX_LENGTH && self.is_of(hash.unwrap_or(&self.nobody), password.as_bytes());
@@ -112,7 +112,7 @@ impl Passwords {
         }
     }
 
-    /// Lets a login be tried again, once its password is another.
+    /// Resets the count of failed attempts of a login, because its password was changed.
     pub(crate) fn forgive(&self, login: &str) {
         self.attempts.forgive(login);
     }
@@ -158,7 +158,7 @@ mod tests {
         assert!(fresh.starts_with("$argon2id$"), "{fresh}");
         assert_eq!(check(&with(&fresh), "correct horse battery"), Ok(None));
         assert_eq!(check(&with(&fresh), "another password"), Err(Wrong::Password));
-        // A hash that could not have been imported costs nothing.
+        // A hash with a cost above the import limit is rejected without computing it.
         assert_eq!(
             check(&with("$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"), "x"),
             Err(Wrong::Password)

@@ -1,4 +1,4 @@
-//! A proved identity: the beginning of every login.
+//! A proved identity, with which every login begins.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::tenant::store::weight::Weighed;
 /// A proved identity.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Proved {
-    /// The identity's connection.
+    /// The connection of the identity.
     pub(crate) connection: String,
     /// The user as the provider describes them, with this identity only.
     pub(crate) user: User,
@@ -19,9 +19,9 @@ pub(crate) struct Proved {
     pub(crate) method: &'static str,
     /// The time of the proof.
     pub(crate) at: Timestamp,
-    /// The moment at which the login began. A later revocation ends it.
+    /// The moment at which the login began. A later revocation ends the login.
     pub(crate) began: Moment,
-    /// The use of the code or ticket that proved it.
+    /// The use of the code or ticket that proved the identity.
     pub(crate) by: Option<Arc<Use>>,
 }
 
@@ -45,8 +45,7 @@ pub(crate) fn bare_user(connection: &Connection, id: &str) -> User {
 }
 
 impl Proved {
-    /// An identity of this connection that was proved now, with no attributes
-    /// yet.
+    /// Creates an identity of this connection that is proved now and has no attributes yet.
     pub(crate) fn new(connection: &Connection, id: &str, method: &'static str, ambient: &Ambient) -> Self {
         Self {
             connection: connection.name.clone(),
@@ -62,7 +61,7 @@ impl Proved {
         self.user.identities.first().map(Identity::key)
     }
 
-    /// Returns the identity for a later login, without the attributes of its provider.
+    /// Returns the identity for a later login, without the attributes from its provider.
     pub(crate) fn remembered(&self) -> Self {
         let user = User {
             user_id: self.user.user_id.clone(),
@@ -73,8 +72,8 @@ impl Proved {
         Self { user, connection: connection.clone(), method, at, began, by: None }
     }
 
-    /// Makes the code or ticket that proved it valid again, because the login failed
-    /// with the directory.
+    /// Makes the code or ticket that proved the identity valid again, because the login failed with
+    /// an error of the directory.
     pub(crate) fn give_back(&self) {
         if let Some(by) = &self.by {
             by.give_back();

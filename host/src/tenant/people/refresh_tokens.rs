@@ -1,5 +1,5 @@
-//! Refresh tokens and their rotation: each token is valid once and is replaced by the
-//! next. A second use ends the whole family.
+//! Refresh tokens and their rotation: each token is valid once and is replaced by the next. Using a
+//! token a second time ends its whole family.
 //!
 //! Source: RFC 9700, 4.14.2; Auth0, "Refresh token rotation".
 
@@ -14,7 +14,7 @@ use crate::tenant::people::proved::Proved;
 use crate::tenant::store::per_owner::{Owned, PerOwner};
 use crate::tenant::store::weight::Weighed;
 
-/// The limit of refresh tokens per identity. The oldest ends for one more.
+/// The maximum number of refresh tokens per identity. Beyond it, the oldest ends.
 ///
 /// Source: Auth0, "Refresh token limits": 200 for a user and an application.
 const MOST: usize = 200;
@@ -24,9 +24,9 @@ const MOST: usize = 200;
 pub(crate) struct Grant {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
-    /// The user that it was first issued to.
+    /// The user to whom the first token was issued.
     pub(crate) user_id: String,
-    /// The time at which it was first issued.
+    /// The time at which the first token was issued.
     pub(crate) at: Timestamp,
     pub(crate) proved: Proved,
     pub(crate) scope: String,
@@ -34,21 +34,21 @@ pub(crate) struct Grant {
     pub(crate) session: Option<String>,
 }
 
-/// The refresh tokens that are valid.
+/// The valid refresh tokens.
 pub(crate) struct RefreshTokens {
     families: PerOwner<Arc<Family>>,
     ambient: Ambient,
 }
 
-/// The tokens of one login. Only the last is valid.
+/// The successive tokens of one login. Only the last is valid.
 struct Family {
     grant: Grant,
     /// The SHA-256 of the valid token.
     good: Mutex<[u8; 32]>,
 }
 
-/// In the place of a hash: the family is good for no token, whoever still holds
-/// it.
+/// Stored in place of the hash when a family has ended, so that no token of it is valid, even for
+/// threads that still hold the family.
 const ENDED: [u8; 32] = [0; 32];
 
 impl Family {
@@ -81,7 +81,7 @@ impl Owned for Arc<Family> {
 pub(crate) enum NotTaken {
     /// The token does not exist, or has expired.
     Unknown,
-    /// The token had been used. The family has ended, so that a copy is useless too.
+    /// The token was used before. Its family has ended, so that a stolen copy is useless, too.
     Reused,
 }
 
@@ -90,7 +90,7 @@ impl RefreshTokens {
         Self { families: PerOwner::new(MOST, lifetime_s, ambient), ambient: ambient.clone() }
     }
 
-    /// Issues the first token of a family. Returns the token and the family's name.
+    /// Issues the first token of a family. Returns the token and the name of the family.
     pub(crate) fn issue(&self, grant: Grant) -> (String, String) {
         let random = self.ambient.random();
         let (family, name) = (random.secret(), random.secret());
@@ -108,7 +108,7 @@ impl RefreshTokens {
         )
     }
 
-    /// Replaces a token by the next one, which it returns. The family's lifetime begins anew.
+    /// Replaces a token by the next one and returns that. The family's lifetime begins anew.
     pub(crate) fn rotate(&self, token: &str) -> Result<String, NotTaken> {
         self.good(token, |known, good| {
             let family = token.split_once('.').map_or("", |(family, _)| family);
@@ -149,14 +149,14 @@ impl RefreshTokens {
         self.families.end(family);
     }
 
-    /// Ends the tokens of an identity whose grant matches. Returns their number.
+    /// Ends the families of an identity whose grants match. Returns their number.
     pub(crate) fn end_where(&self, identity: &str, is_so: impl Fn(&Grant) -> bool) -> usize {
         let families = self.families.of(identity);
         let ended = families.iter().filter(|(_, family)| is_so(&family.grant));
         ended.inspect(|(name, _)| self.revoke(name)).count()
     }
 
-    /// Returns the grants of an identity, the oldest first, with the families' names.
+    /// Returns the grants of an identity, the oldest first, with the names of the families.
     pub(crate) fn of(&self, identity: &str) -> Vec<(String, Grant)> {
         self.families.of(identity).into_iter().map(|(family, known)| (family, known.grant.clone())).collect()
     }

@@ -1,6 +1,6 @@
-//! Logins that are good no longer: whoever was logged in before a password was
-//! changed may be the one it was changed because of. Tokens outlast the process,
-//! as the keys do that signed them, and so does what revokes them.
+//! Revoked logins. A login that began before a password change is revoked, because its holder may
+//! be the reason for the change. Revocations are stored in a file: tokens outlive the process, as
+//! do the keys that signed them, and so must their revocations.
 
 use std::fs;
 use std::io::Write;
@@ -15,8 +15,8 @@ use crate::model::Moment;
 use crate::tenant::store::expiring::Expiring;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
-/// From when on the logins of an identity (`provider|id`) count, where not all
-/// do; by the identity's SHA-256.
+/// The moment from which on the logins of an identity (`provider|id`) are valid, by the identity's
+/// SHA-256. Identities without a revocation have no entry.
 pub(crate) struct Revocations {
     known: Expiring<[u8; 32], Moment>,
     lifetime: Duration,
@@ -26,13 +26,14 @@ pub(crate) struct Revocations {
     lines: Mutex<usize>,
 }
 
-/// A line for each revocation: the identity's hash and the moment.
+/// The file of revocations: a line each, with the identity's hash and the moment.
 const FILE: &str = "revocations";
-/// The number of identities that are remembered.
+/// The maximum number of identities with a revocation.
 const MOST: u64 = 100_000;
 
 impl Revocations {
-    /// `lifetime_s` is how long a login may be used in any way.
+    /// Reads the revocations from the state folder. `lifetime_s` is the longest time for which a
+    /// login is usable in any form.
     pub(crate) fn open(state: &StateDir, lifetime_s: u64, ambient: &Ambient) -> Result<Self, StateError> {
         let lifetime = Duration::from_secs(lifetime_s);
         let known = Expiring::new(Cache::builder().max_capacity(MOST), lifetime, ambient);
@@ -93,10 +94,11 @@ impl Revocations {
         written.map_err(|error| self.state.unusable(FILE, error))
     }
 
-    /// Writes the file again, without revocations that no longer matter.
+    /// Rewrites the file without revocations that no longer matter.
     fn write_anew(&self, lines: &mut usize) -> Result<(), StateError> {
         let lifetime = u64::try_from(self.lifetime.as_micros()).unwrap_or(u64::MAX);
-        // By the clock, which tokens expire by, and not by moments, which may be ahead.
+        // Compares with the clock, by which tokens expire, and not with moments, which may be ahead
+        // of it.
         let oldest = self.ambient.now().as_millis().saturating_mul(1000).saturating_sub(lifetime);
         let kept: Vec<String> = (self.known.iter())
             .filter(|(_, since)| since.as_micros() >= oldest)
@@ -116,7 +118,7 @@ fn line(identity: &[u8; 32], since: Moment) -> String {
     format!("{identity} {}\n", since.as_micros())
 }
 
-/// Parses a line. Returns `None` for one that was not written to its end.
+/// Parses a line. Returns `None` for a line that was not written completely.
 fn read_line(line: &str) -> Option<([u8; 32], Moment)> {
     let (identity, since) = line.split_once(' ')?;
     let mut hash = [0; 32];
@@ -168,7 +170,7 @@ mod tests {
         assert!(!revocations.is_revoked("auth0|ada", before), "a store keeps nothing for ever");
     }
 
-    /// Made before the clock was set back by an hour, and the process started anew.
+    /// The revocation was made before the clock was set back by an hour and the process restarted.
     #[test]
     fn a_login_after_a_revocation_of_a_later_clock_is_good() {
         let (folder, ambient) = (tempfile::tempdir().unwrap(), Ambient::system());

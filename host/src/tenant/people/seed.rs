@@ -14,7 +14,7 @@ pub(crate) struct Seeding<'a> {
 }
 
 impl Seeding<'_> {
-    /// Creates the configuration's users that do not exist, and logs what differs.
+    /// Creates the users of the configuration that do not exist, and logs differences.
     pub(crate) fn run(&self) -> Result<(), ApiError> {
         for seed in &self.config.users {
             if let Some(connection) = self.config.connection(&seed.connection) {
@@ -29,8 +29,8 @@ impl Seeding<'_> {
         Ok(())
     }
 
-    /// Logs a warning if an account of a stand-in provider is in the directory with
-    /// another address, which a login would overwrite.
+    /// Logs a warning if an account of a stand-in provider is in the directory with another
+    /// address, which a login would overwrite.
     fn warn_of_other_address(&self, connection: &Connection, account: &Account) -> Result<(), ApiError> {
         let id = connection.identity_id(&account.user_id);
         let key = IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
@@ -57,12 +57,12 @@ impl Seeding<'_> {
         let id = user.user_id.split_once('|').map_or("", |(_, id)| id).to_owned();
         let key = IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: &id };
         match self.directory.owner(key) {
-            // From an earlier start, or linked since.
+            // The user was created at an earlier start, or linked since.
             Ok(Some(owner)) => {
                 let configured = user.email.as_deref();
                 if let Some(known) = other_address(&user.user_id, configured, &owner) {
-                    // Whoever expects the configuration's user would log in as
-                    // somebody else.
+                    // A developer who expects the configuration's user would log in as someone
+                    // else.
                     tracing::warn!(
                         user = %mask_addresses(&user.user_id), configured = masked(configured),
                         in_directory = masked(known),
@@ -94,8 +94,8 @@ impl Seeding<'_> {
         };
         match made {
             Ok(_) => Ok(()),
-            // Its address is somebody else's in that database. The users that are
-            // there matter more than those of the configuration.
+            // Another user has this address in the database connection. Existing users take
+            // precedence over those of the configuration.
             Err(ApiError::Invalid(why) | ApiError::AlreadyLinked(why)) => {
                 warn_not_created(&user_id, &why);
                 Ok(())
@@ -105,8 +105,8 @@ impl Seeding<'_> {
     }
 }
 
-/// Returns the address that an identity has in the directory, if it differs from the
-/// configuration's.
+/// Returns the address that an identity has in the directory, if it differs from the configured
+/// one.
 fn other_address<'a>(user_id: &str, configured: Option<&str>, owner: &'a Stored) -> Option<Option<&'a str>> {
     let user = &owner.user;
     let known = if user.user_id == user_id {

@@ -1,4 +1,4 @@
-//! Sessions: the logins of browsers at the tenant.
+//! Sessions: logins of browsers at the tenant.
 
 use axum_extra::extract::cookie::Key;
 
@@ -8,12 +8,12 @@ use crate::tenant::store::per_owner::{Owned, PerOwner};
 use crate::tenant::store::state_dir::{StateDir, StateError};
 use crate::tenant::store::weight::Weighed;
 
-/// A login at the tenant in one browser.
+/// The session of one browser.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Session {
-    /// The id in tokens: not the name in the cookie, which is as good as a password.
+    /// The session ID in tokens. It differs from the name in the cookie, which is a bearer secret.
     pub(crate) sid: String,
-    /// The identity, and how and when it was proved.
+    /// The identity, with the method and the time of its proof.
     pub(crate) proved: Proved,
 }
 
@@ -29,7 +29,7 @@ impl Owned for Session {
     }
 }
 
-/// The limit of sessions per identity. The oldest ends for one more.
+/// The maximum number of sessions per identity. Beyond it, the oldest ends.
 const MOST: usize = 200;
 
 /// The sessions, and the key that signs their cookies.
@@ -55,7 +55,7 @@ impl Sessions {
         self.key.clone()
     }
 
-    /// Returns the source of the ids of browsers.
+    /// Returns the clock and the source of randomness, for the IDs of browsers.
     pub(crate) fn ambient(&self) -> &Ambient {
         &self.ambient
     }
@@ -65,8 +65,7 @@ impl Sessions {
         self.lifetime_s
     }
 
-    /// Begins a session. Returns its name, which is as good as a password, and the
-    /// session.
+    /// Begins a session. Returns its name, which is a bearer secret, and the session.
     pub(crate) fn begin(&self, proved: &Proved) -> (String, Session) {
         let random = self.ambient.random();
         let session = Session { sid: random.secret(), proved: proved.remembered() };
@@ -75,12 +74,12 @@ impl Sessions {
         (name, session)
     }
 
-    /// Returns the session of this name.
+    /// Returns the session with this name.
     pub(crate) fn get(&self, name: &str) -> Option<Session> {
         self.kept.get(name)
     }
 
-    /// Ends the session of this name.
+    /// Ends the session with this name.
     pub(crate) fn end(&self, name: &str) {
         self.kept.end(name);
     }

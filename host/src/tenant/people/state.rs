@@ -1,4 +1,4 @@
-//! The stores of people together, and the operations on several of them.
+//! All per-user stores, and the operations on several of them.
 
 use crate::ambient::Ambient;
 use crate::directory::Credential;
@@ -17,16 +17,16 @@ use crate::tenant::signing::verification::LEEWAY;
 use crate::tenant::store::one_time::OneTime;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
-/// The lifetime of a link in a mail, in seconds: it waits for a person to read it.
+/// The lifetime of a link in a mail, in seconds. It allows for the time until the mail is read.
 const MAIL_LINK_S: u64 = 86_400;
 
-/// State that the tenant keeps of people.
+/// The per-user state of the tenant.
 pub(crate) struct People {
     pub(crate) sessions: Sessions,
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) revocations: Revocations,
     pub(crate) passwords: Passwords,
-    /// One-time passwords that were mailed or sent to a phone.
+    /// One-time passwords that were sent by mail or to a phone.
     pub(crate) mailed_codes: MailedCodes,
     /// Links that verify an address.
     pub(crate) verifications: OneTime<VerificationLink>,
@@ -37,11 +37,11 @@ pub(crate) struct People {
 }
 
 impl People {
-    /// Opens the stores. Session cookies and revocations outlast the process.
+    /// Opens the stores. Session keys and revocations are kept across restarts.
     pub(crate) fn open(state: &StateDir, config: &Config, ambient: &Ambient) -> Result<Self, StateError> {
         let lifetimes = &config.lifetimes;
         let longest_s = lifetimes.all().into_iter().map(|(_, lifetime_s)| lifetime_s).max();
-        // A token is valid a little longer than its lifetime.
+        // A token is accepted a little longer than its lifetime.
         let revocation_s = longest_s.unwrap_or_default().saturating_add(LEEWAY + 1);
         Ok(Self {
             sessions: Sessions::open(state, lifetimes.session, ambient)?,
@@ -56,8 +56,8 @@ impl People {
         })
     }
 
-    /// Ends all logins of a user, whichever identity they are of: sessions, refresh
-    /// tokens, codes and tickets.
+    /// Ends all logins of a user, with any of their identities: sessions, refresh tokens, codes and
+    /// tickets.
     pub(crate) fn end_logins(&self, user: &User) {
         self.revoke_logins(user);
         for identity in user.identities.iter().map(Identity::as_user_id) {
@@ -66,9 +66,8 @@ impl People {
         }
     }
 
-    /// Revokes all logins of a user, but keeps sessions and refresh tokens: their
-    /// holders are refused as blocked while the user is blocked, and as revoked
-    /// afterwards.
+    /// Revokes all logins of a user, but keeps sessions and refresh tokens: they are refused with
+    /// "blocked" while the user is blocked, and with "revoked" afterwards.
     pub(crate) fn revoke_logins(&self, user: &User) {
         for identity in user.identities.iter().map(Identity::as_user_id) {
             self.revocations.revoke(&identity);
@@ -76,10 +75,9 @@ impl People {
         self.mailed_codes.end_of(user);
     }
 
-    /// Ends the refresh tokens of these identities that were issued to another user
-    /// than this one, to whom the identities belong from now on: a stolen token must
-    /// not open a larger account. Sessions stay, because the browser is the same
-    /// person's.
+    /// Ends the refresh tokens of identities that were issued to another user than `user_id`, the
+    /// identities' new owner, so that a stolen token does not give access to a larger account.
+    /// Sessions are kept, because the browser belongs to the same person.
     pub(crate) fn end_refresh_tokens<'a>(
         &self,
         identities: impl IntoIterator<Item = &'a Identity>,
@@ -90,9 +88,9 @@ impl People {
         }
     }
 
-    /// Ends all logins of a user whose credential has changed, and the wait after
-    /// failed attempts: a holder of the old password is logged out of the whole
-    /// account, and the owner can use the new one at once.
+    /// Ends all logins of a user whose credential has changed, and resets the count of failed
+    /// attempts: a holder of the old password is logged out of the whole account, and the owner can
+    /// use the new password at once.
     pub(crate) fn apply_credential_change(&self, credential: &Credential, owner: &User) {
         self.end_logins(owner);
         self.passwords.forgive(&credential_name(credential));

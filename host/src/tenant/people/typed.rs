@@ -1,6 +1,6 @@
-//! A login and its secret, as a person has typed them.
+//! A login and its secret, as typed by a user.
 
-/// A login and its secret, as a person has typed them.
+/// A login and its secret, as typed by a user.
 #[derive(Clone, Copy)]
 pub(crate) struct TypedCredentials<'a> {
     /// An address, a username or a phone number.

@@ -4,7 +4,6 @@
 //! symbolic links are followed, of files as of folders, whichever of them is replaced. The system's
 //! notifications (`inotify` and the like) watch folders, which would have to be found anew after
 //! each such change, and they do not work on network drives.
-//! none on a network drive.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
-//! The issuer: the tenant's name in tokens. It follows from the request's host, as
-//! clients expect their `domain` in `iss`. So only the tenant's own names are served.
+//! The issuer: the tenant's name in tokens. It is derived from the request's host, because clients
+//! expect their `domain` in `iss`. Therefore only the tenant's own host names are served.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(crate) enum Scheme {
     Https,
 }
 
-/// The URL that a client calls the tenant by: `{scheme}://{host}/`.
+/// The URL by which a client addresses the tenant: `{scheme}://{host}/`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Issuer(Arc<str>);
 
@@ -25,17 +25,17 @@ impl Issuer {
         Self(format!("{scheme}://{host}/").into())
     }
 
-    /// Returns the URL with a slash at its end, as in `iss`.
+    /// Returns the URL with a trailing slash, as in `iss`.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the URL without the slash.
+    /// Returns the URL without the trailing slash.
     pub(crate) fn origin(&self) -> &str {
         self.0.trim_end_matches('/')
     }
 
-    /// Returns the host with its port, which clients call the domain.
+    /// Returns the host with its port, which Auth0's clients call the domain.
     pub(crate) fn domain(&self) -> &str {
         self.origin().split_once("://").map_or("", |(_, host)| host)
     }
@@ -56,10 +56,10 @@ impl fmt::Display for Issuer {
     }
 }
 
-/// The tenant's own names.
+/// The tenant's own host names.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hosts {
-    /// Configured names, with their ports.
+    /// The configured names, with their ports.
     further: Vec<String>,
     /// The port of the HTTP listener.
     http: Option<u16>,
@@ -71,9 +71,9 @@ impl Hosts {
         Self { further: further.iter().map(|host| host.to_ascii_lowercase()).collect(), http, https }
     }
 
-    /// Returns the issuer of a `Host` header, if it is one of the tenant's names at the
-    /// listener's port. Any other may be a site whose name resolves to this machine
-    /// (DNS rebinding).
+    /// Returns the issuer for a `Host` header, if it is one of the tenant's names with the
+    /// listener's port. Any other may be a site whose name resolves to this machine (DNS
+    /// rebinding).
     pub(crate) fn issuer(&self, scheme: Scheme, host: &str) -> Option<Issuer> {
         let host = host.to_ascii_lowercase();
         let port = if scheme == Scheme::Https { self.https } else { self.http };
@@ -82,7 +82,7 @@ impl Hosts {
             Some((name, port)) if !port.ends_with(']') => (name, Some(port.to_owned())),
             _ => (host.as_str(), None),
         };
-        // As it is written: `04480` would make another issuer of the same port.
+        // Compared as text: `04480` would be another issuer on the same port.
         let is_port = |own: u16| asked.as_ref().map_or(own == standard, |asked| *asked == own.to_string());
         let is_label = |label: &str| {
             !label.is_empty() && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
@@ -93,7 +93,7 @@ impl Hosts {
         is_own.then(|| Issuer::new(scheme, &host))
     }
 
-    /// Returns whether a token's `iss` is one of this tenant.
+    /// Returns whether a token's `iss` belongs to this tenant.
     pub(crate) fn is_own(&self, issuer: &str) -> bool {
         let Some(rest) = issuer.strip_suffix('/') else { return false };
         let of = |scheme, rest: &str| self.issuer(scheme, rest).is_some_and(|own| own.as_str() == issuer);
@@ -114,7 +114,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Issuer {
     }
 }
 
-/// Refuses a request for a name that is not one of the tenant's own.
+/// Refuses a request for a host name that is not the tenant's own.
 #[allow(clippy::result_large_err)]
 pub(crate) fn require_own_host(
     hosts: &Hosts,
@@ -134,7 +134,7 @@ fn host(request: &Request) -> Option<&str> {
     single_host(request.headers())
 }
 
-/// Returns the `Host` header. Two of them are refused: proxies disagree on which counts.
+/// Returns the `Host` header. Refuses duplicates, because proxies disagree on which one counts.
 fn single_host(headers: &HeaderMap) -> Option<&str> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?.to_str().ok()?;

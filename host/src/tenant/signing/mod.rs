@@ -1,4 +1,4 @@
-//! The tenant's identity: issuer, keys, tokens and their verification.
+//! The tenant's signing identity: issuer, keys, tokens and their verification.
 
 pub(super) mod issuer;
 pub(super) mod keys;

@@ -1,4 +1,4 @@
-//! The parts that sign and verify together.
+//! The state that signing and verifying need.
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ impl Signing {
         Self { hosts, keys, verifier, id_token_s, ambient: ambient.clone() }
     }
 
-    /// Returns the claims of a token that this tenant has signed and that is valid
-    /// now. The caller checks the audience.
+    /// Returns the claims of a token that this tenant has signed and that is valid now. The caller
+    /// must check the audience.
     pub(crate) fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
         self.verifier.verify(token, &self.keys, &self.hosts)
     }

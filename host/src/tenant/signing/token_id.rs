@@ -1,7 +1,7 @@
-//! The `jti` of a user's token. It carries the moment at which the login began, and a
-//! mark of its identity. `iat` has seconds only, and may be later than the revocation
-//! that ended the login; `sub` names the account, which may have lost the identity
-//! since.
+//! The `jti` of a user's token. It contains the moment at which the login began, and a salted hash
+//! of its identity. `iat` is not sufficient, because it has only seconds and may be later than the
+//! revocation that ended the login; nor is `sub`, because it names the account, which may have lost
+//! the identity since.
 
 use sha2::{Digest, Sha256};
 
@@ -18,8 +18,8 @@ pub(crate) struct TokenId {
 }
 
 impl TokenId {
-    /// Makes the `jti` of a token, for a login by this identity (`provider|id`) that
-    /// began at this moment.
+    /// Creates the `jti` of a token, for a login by this identity (`provider|id`) that began at
+    /// this moment.
     pub(crate) fn issue(identity: &str, began: Moment, random: &dyn Random) -> String {
         let salt = random.object_id();
         let mark = mark(&salt, identity);
@@ -40,7 +40,7 @@ impl TokenId {
         self.began
     }
 
-    /// Returns whether the user has the identity that got the token.
+    /// Returns whether the user has the identity to which the token was issued.
     pub(crate) fn has_identity_of(&self, user: &User) -> bool {
         user.identities.iter().map(Identity::as_user_id).any(|it| mark(&self.salt, &it) == self.mark)
     }

@@ -12,10 +12,9 @@ use crate::tenant::profile;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::token_id::TokenId;
 
-/// The scopes of the Management API that a user has for their own account.
+/// The Management API scopes that a user has for their own account.
 ///
-/// Source: Auth0, "Get Management API access tokens for single-page
-/// applications".
+/// Source: Auth0, "Get Management API access tokens for single-page applications".
 pub(crate) const CURRENT_USER_SCOPES: [&str; 5] = [
     "read:current_user",
     "update:current_user_identities",
@@ -36,12 +35,12 @@ pub(crate) struct AccessClaims<'a> {
     pub(crate) azp: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gty: Option<&'a str>,
-    /// Present only in a user's token.
+    /// The token ID, present only in a user's token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) jti: Option<String>,
 }
 
-/// The data of an ID token.
+/// The data from which an ID token is created.
 pub(crate) struct IdToken<'a> {
     pub(crate) issuer: &'a Issuer,
     pub(crate) client_id: &'a str,
@@ -54,14 +53,14 @@ pub(crate) struct IdToken<'a> {
     pub(crate) auth_time: Option<Timestamp>,
     pub(crate) session: Option<&'a str>,
     pub(crate) nonce: Option<&'a str>,
-    /// The access token that is issued with it.
+    /// The access token that is issued together with the ID token.
     pub(crate) access_token: Option<&'a str>,
-    /// The authorization code that is issued with it.
+    /// The authorization code that is issued together with the ID token.
     pub(crate) code: Option<&'a str>,
 }
 
 impl IdToken<'_> {
-    /// Returns the claims of the token, which expires in so many seconds.
+    /// Returns the claims of the token, with this lifetime in seconds.
     pub(crate) fn claims(&self, lifetime_s: u64, ambient: &Ambient) -> Map<String, Value> {
         let now = seconds(ambient.now());
         let mut claims = profile_claims(self.user, self.scope);
@@ -87,7 +86,7 @@ impl IdToken<'_> {
     }
 }
 
-/// Returns a time in seconds since 1970, as tokens have it.
+/// Returns a time in seconds since 1970, the format of tokens.
 pub(crate) fn seconds(at: Timestamp) -> u64 {
     at.as_millis() / 1000
 }
@@ -124,7 +123,7 @@ pub(crate) fn profile_claims(user: &User, scope: &str) -> Map<String, Value> {
     claims
 }
 
-/// Returns the left half of the SHA-256, for `at_hash` and `c_hash`.
+/// Returns the left half of a text's SHA-256, for `at_hash` and `c_hash`.
 ///
 /// Source: OpenID Connect Core 1.0, 3.2.2.9.
 fn half_hash(text: &str) -> String {
@@ -132,7 +131,7 @@ fn half_hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
 }
 
-/// Returns whether a PKCE verifier fits its challenge.
+/// Returns whether a PKCE verifier matches its challenge.
 ///
 /// Source: RFC 7636, 4.6.
 pub(crate) fn fits_challenge(verifier: &str, challenge: &str) -> bool {
@@ -142,8 +141,7 @@ pub(crate) fn fits_challenge(verifier: &str, challenge: &str) -> bool {
     is_verifier && same_secret(&URL_SAFE_NO_PAD.encode(hash), challenge)
 }
 
-/// Returns whether two secrets are the same, in a time that does not depend on where
-/// they differ.
+/// Returns whether two secrets are equal, in constant time.
 pub(crate) fn same_secret(one: &str, other: &str) -> bool {
     use subtle::ConstantTimeEq;
     one.as_bytes().ct_eq(other.as_bytes()).into()

@@ -43,8 +43,8 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Returns the moment at which the token's login began. Without a `jti` of this
-    /// tenant, that is the beginning of the second of `iat`, or of 1970.
+    /// Returns the moment at which the token's login began. If the token has no `jti` of this
+    /// tenant, returns the start of the second in `iat`, or 1970 if `iat` is missing, too.
     pub(crate) fn began(&self) -> Moment {
         match self.id() {
             Some(id) => id.began(),
@@ -53,7 +53,7 @@ impl Claims {
         }
     }
 
-    /// Returns whether the user still has the identity that got the token.
+    /// Returns whether the user still has the identity to which the token was issued.
     pub(crate) fn has_identity_of(&self, user: &User) -> bool {
         self.id().is_none_or(|id| id.has_identity_of(user))
     }
@@ -86,7 +86,7 @@ pub(crate) enum TokenError {
     /// The text is not a token.
     #[error("it is no token")]
     Malformed,
-    /// The key is not one of this tenant, or the signature is not of that key.
+    /// The key is not one of this tenant's, or the signature does not match.
     #[error("its signature is not ours")]
     Signature,
     /// The token has expired.
@@ -100,18 +100,17 @@ pub(crate) enum TokenError {
     Issuer,
 }
 
-/// The difference between clocks that is tolerated, in seconds.
+/// The tolerated clock skew, in seconds.
 pub(crate) const LEEWAY: u64 = 5;
 
-/// Verifies tokens, and remembers the verified ones by their SHA-256: clients send
-/// one token with hundreds of requests, and verifying a signature takes as long as
-/// reading a user.
+/// Verifies tokens, and caches the verified ones by their SHA-256: clients send one token with
+/// hundreds of requests, and verifying a signature takes as long as reading a user.
 pub(crate) struct Verifier {
     verified: Cache<[u8; 32], Arc<VerifiedToken>>,
     ambient: Ambient,
 }
 
-/// The limit of the remembered tokens, in bytes.
+/// The maximum size of the cache, in bytes.
 const BYTES: u64 = 16 << 20;
 
 struct VerifiedToken {
@@ -127,15 +126,15 @@ impl Verifier {
         Self { verified, ambient: ambient.clone() }
     }
 
-    /// Returns the claims of a token that one of these keys has signed for one of
-    /// these issuers, and that is valid now. The caller checks the audience.
+    /// Returns the claims of a token that one of these keys has signed for one of these issuers,
+    /// and that is valid now. The caller must check the audience.
     pub(crate) fn verify(&self, token: &str, keys: &Keys, hosts: &Hosts) -> Result<Arc<Claims>, TokenError> {
         let now = seconds(self.ambient.now());
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
         if let Some(known) = self.verified.get(&hash) {
             known.claims.check_expiry(now)?;
-            // The key may have been rotated away.
+            // The key may have been removed by rotations.
             return if keys.has(&known.kid) { Ok(known.claims.clone()) } else { Err(TokenError::Signature) };
         }
         let header = header(token).ok_or(TokenError::Malformed)?;
@@ -160,7 +159,7 @@ impl Verifier {
 fn verify_signature(token: &str, kid: &str, keys: &Keys) -> Result<Claims, TokenError> {
     use jsonwebtoken::errors::ErrorKind;
     let mut wanted = Validation::new(Algorithm::RS256);
-    // By the tenant's clock, not by the library's: see `verify`.
+    // Times are checked by the tenant's clock, not by the library's: see `verify`.
     wanted.validate_exp = false;
     wanted.validate_nbf = false;
     wanted.validate_aud = false;
@@ -175,8 +174,7 @@ fn verify_signature(token: &str, kid: &str, keys: &Keys) -> Result<Claims, Token
     }
 }
 
-/// A token's header. `jsonwebtoken` does not read headers with `none` or with an
-/// algorithm that it does not know.
+/// A token's header. `jsonwebtoken` cannot parse headers with `none` or an unknown algorithm.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
