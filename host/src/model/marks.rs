@@ -1,8 +1,7 @@
-//! The marks of `app_metadata.linking` that the host writes, and the one way to
-//! write them. `docs/marks.md` documents every mark; the crate `linking-marks`
-//! spells their keys.
+//! The marks in `app_metadata.linking` that the host writes, and the only function that writes
+//! them. `docs/marks.md` documents every mark; the crate `linking-marks` defines their keys.
 //!
-//! Something of another type at the place of a mark is not the host's, and is never
+//! A value of another type in place of a mark was not written by the host, and is never
 //! overwritten. `null` counts as absent.
 
 use linking_marks::{LINKING, linking};
@@ -15,17 +14,17 @@ use super::{Metadata, Timestamp};
 pub(super) enum HostMark {
     /// The identities that the account was separated from.
     Unlinked,
-    /// How often the user has been asked.
+    /// The number of times the user has been prompted.
     Prompts,
-    /// When the user was last asked.
+    /// The time at which the user was last prompted.
     LastPromptedAt,
 }
 
 impl HostMark {
-    /// Every one of them.
+    /// All marks.
     pub(super) const ALL: [Self; 3] = [Self::Unlinked, Self::Prompts, Self::LastPromptedAt];
 
-    /// Its key in `linking`.
+    /// Returns the key of the mark in `linking`.
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::Unlinked => linking::UNLINKED,
@@ -51,8 +50,7 @@ impl HostMark {
     }
 }
 
-/// The reason why a mark is not written: something of another type stands in its
-/// place. It was left alone.
+/// The reason why a mark is not written: a value of another type is in its place, and was kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`app_metadata.{path}` is {held}, not {expected}, and was left alone")]
 pub struct ForeignMark {
@@ -75,13 +73,13 @@ impl ForeignMark {
     }
 }
 
-/// Changes one mark in `app_metadata`. `change` gets what the mark holds, and
-/// returns what it shall hold. Every other key of `linking` is kept; metadata
-/// without the mark stays as it is where none is to be written.
+/// Changes one mark in `app_metadata`. `change` receives the mark's value and returns the new one.
+/// All other keys of `linking` are kept. If `change` returns `None` and there is no mark, the
+/// metadata is unchanged.
 ///
 /// # Errors
 ///
-/// When `linking` is no object, or the mark is not of its type. Nothing is changed
+/// When `linking` is not an object, or the mark is of another type. Nothing is changed then.
 /// then.
 pub(super) fn change_mark(
     app_metadata: &mut Option<Metadata>,
@@ -111,11 +109,11 @@ pub(super) fn change_mark(
     Ok(())
 }
 
-/// The patch of `app_metadata` that counts one more prompt at this time.
+/// Returns the patch of `app_metadata` that counts one more prompt at this time.
 ///
 /// # Errors
 ///
-/// When something of another type stands in the place of a mark.
+/// When a value of another type is in place of a mark.
 pub fn count_prompt(app_metadata: Option<&Metadata>, now: Timestamp) -> Result<Metadata, ForeignMark> {
     let linking = app_metadata.and_then(|metadata| metadata.get_key_value(LINKING));
     let mut counted: Option<Metadata> =
@@ -139,7 +137,8 @@ mod tests {
         serde_json::from_value(json!({ "linking": value, "plan": "pro" })).unwrap()
     }
 
-    /// What a write of each mark makes of `linking`, or why it is not written.
+    /// Returns, for each mark, `linking` after a write of the mark, or the reason why it is not
+    /// written.
     fn written(linking: &Value) -> [Result<Value, String>; 3] {
         HostMark::ALL.map(|mark| {
             let mut held = metadata(linking);

@@ -41,10 +41,10 @@ pub fn note_separation<'a>(
     })
 }
 
-/// Returns the user with the marks of the one that it replaces, for each mark that it
-/// does not set itself: an export without the marks must not lift them. The host's marks
-/// in `linking` are always kept, because an export of another tenant lacks them. Marks of
-/// another type stay as they are.
+/// Returns the user with the marks of the user that it replaces, unless it sets them itself:
+/// importing an export without the marks must not remove them. The host's marks in `linking` are
+/// always kept, because an export of another tenant lacks them. Marks of another type stay
+/// unchanged.
 #[must_use]
 pub fn keep_marks(mut user: User, before: &User) -> User {
     let Some(held) = &before.app_metadata else { return user };
@@ -65,9 +65,9 @@ pub fn keep_marks(mut user: User, before: &User) -> User {
     user
 }
 
-/// Gives the marks of a user that was linked to the one that it was linked to,
-/// for each identity the latest. Marks of identities that are now the linked
-/// user's own are dropped. What is not of the documented form is left alone.
+/// Copies the marks of a secondary user to the user that it was linked to, keeping the latest mark
+/// for each identity. Marks that name the linked user's own identities are dropped. Values without
+/// the documented form are kept unchanged.
 pub(super) fn carry_over_marks(linked: &mut User, secondary: &User) {
     let carried: Vec<Value> =
         held(secondary).into_iter().flatten().filter(|mark| is_mark(mark)).cloned().collect();
@@ -95,13 +95,13 @@ pub(super) fn carry_over_marks(linked: &mut User, secondary: &User) {
         drop_surplus(&mut marks);
         Some(marks.into())
     };
-    // Something of another type opts the account out, so that nothing is lost.
+    // A value of another type opts the account out of linking, so nothing is lost.
     let _ = change_mark(&mut linked.app_metadata, HostMark::Unlinked, joined);
 }
 
-/// `linking` as it is without what a link did to its marks: the link's are
-/// gone, and those that it dropped are back. None if the link changed more than
-/// marks, or what stands there now is of another form.
+/// Returns `linking` without the changes that a link made to its marks: marks that it added are
+/// removed, and marks that it dropped are restored. Returns `None` if the link changed more than
+/// marks, or if the current value has another form.
 pub(crate) fn revert_carried_marks(
     now: &Value,
     before: Option<&Value>,

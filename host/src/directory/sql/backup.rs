@@ -6,9 +6,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-/// The maximum of backups of one version.
+/// The maximum number of backups of one version.
 const MOST: u32 = 100;
-/// The pause between two attempts while others are writing.
+/// The pause between two attempts while other processes are writing.
 const PAUSE: Duration = Duration::from_millis(50);
 const ATTEMPTS: u32 = 100;
 

@@ -29,7 +29,7 @@ pub(super) fn time_param(at: Timestamp) -> Param<'static> {
     at.as_millis().into()
 }
 
-/// Converts a column to a time. None if it is out of range.
+/// Converts a column to a time. Returns `None` if it is out of range.
 pub(super) fn timestamp(millis: i64) -> Option<Timestamp> {
     u64::try_from(millis).ok().and_then(Timestamp::from_millis)
 }

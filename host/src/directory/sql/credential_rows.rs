@@ -12,7 +12,7 @@ macro_rules! select_credential {
     };
 }
 
-/// Returns a credential by its address or username in lower case.
+/// Returns the credential with this address or username, in lower case.
 pub(super) fn find_by_login(
     connection: &mut impl Connection,
     name: &str,
@@ -62,7 +62,8 @@ pub(super) fn read_credential(row: &dyn Row) -> TxResult<Credential> {
     })
 }
 
-/// Adds a credential. Returns false if the identity has one, or if a login is taken.
+/// Adds a credential. Returns `false` if the identity has one, or if its address or username is
+/// taken.
 pub(super) fn add(connection: &mut impl Connection, credential: &Credential) -> TxResult<bool> {
     let Credential { connection: name, user_id, email, username, password } = credential;
     let added = connection.execute(
@@ -79,7 +80,7 @@ pub(super) fn add(connection: &mut impl Connection, credential: &Credential) -> 
     Ok(added == 1)
 }
 
-/// Removes a credential. Returns false if there is none.
+/// Removes a credential. Returns `false` if there is none.
 pub(super) fn remove(connection: &mut impl Connection, name: &str, user_id: &str) -> TxResult<bool> {
     let removed = connection.execute(
         "DELETE FROM credentials WHERE user_id = $1 AND connection = $2",

@@ -1,4 +1,4 @@
-//! Credentials and entries of the journal as rows, for a dump.
+//! Credentials and journal entries as rows, for a dump.
 
 use super::columns::{damaged, missing, required_text};
 use super::connection::{Connection, Param};
@@ -9,7 +9,7 @@ use crate::directory::journal_row::{JournalColumns, JournalRow};
 use crate::directory::records::TxResult;
 use crate::model::ApiError;
 
-/// Returns the credentials whose id and connection follow these.
+/// Returns the credentials that follow this ID and connection in order.
 pub(super) fn credentials(
     connection: &mut impl Connection,
     (user_id, name): (&str, &str),
@@ -28,7 +28,7 @@ pub(super) fn credentials(
     Ok(found)
 }
 
-/// Returns the entries whose ids follow this one.
+/// Returns the entries that follow this ID in order.
 pub(super) fn journal(
     connection: &mut impl Connection,
     after: &str,
@@ -60,8 +60,8 @@ pub(super) fn journal(
     Ok(found)
 }
 
-/// Adds a stored entry after checking it. A snapshot that this process can read is
-/// sealed with its key; any other stays as it is.
+/// Adds a stored entry after checking it. A snapshot that this process can decrypt is sealed with
+/// its key; any other is stored unchanged.
 pub(super) fn add_journal(connection: &mut impl Connection, entry: &JournalRow, seal: &Seal) -> TxResult<()> {
     let JournalRow { columns, record, snapshot } = entry;
     let id = columns.entry_id.as_str();

@@ -1,12 +1,12 @@
 //! Group commit: several transactions of one process share one durable commit.
 //!
-//! SQLite has one writer at a time, and a durable commit waits for the disk. While one
-//! thread holds the connection, others queue. A thread with others behind it leaves its
-//! work in the open transaction, as a savepoint, and the last thread commits for all. No
-//! thread returns before the commit.
+//! SQLite has one writer at a time, and a durable commit waits for the disk. While one thread holds
+//! the connection, others queue. A thread with others behind it leaves its work in the open
+//! transaction, as a savepoint, and the last thread commits for all. No thread returns before the
+//! commit.
 //!
-//! A transaction waits for a limited time, counted from joining the queue: for those
-//! before it, and for the lock of another process.
+//! A transaction waits for a limited time, counted from joining the queue. This covers the wait for
+//! earlier transactions and for the lock of another process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::directory::records::{TxError, TxResult};
 use crate::directory::store::Durability;
 use crate::model::ApiError;
 
-/// The maximum of transactions that share a commit, which bounds the wait of the first.
+/// The maximum number of transactions that share a commit, which bounds the wait of the first.
 const TOGETHER: usize = 128;
 /// The interval at which a waiting thread checks whether another one will commit.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -31,7 +31,7 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// The connection that writes, with its queue.
 pub(super) struct GroupCommit {
     writer: Mutex<Writer>,
-    /// Threads that are waiting for the connection.
+    /// The number of threads that are waiting for the connection.
     queued: AtomicUsize,
     patience: Duration,
     ambient: Ambient,
@@ -65,7 +65,7 @@ impl SharedOutcome {
         self.known.notify_all();
     }
 
-    /// Waits for the outcome. Returns none after `time`.
+    /// Waits for the outcome. Returns `None` after `time`.
     fn wait(&self, time: Duration) -> Option<Result<(), ApiError>> {
         let mut committed = self.committed.lock();
         self.known.wait_while_for(&mut committed, |it| it.is_none(), time);
@@ -114,7 +114,7 @@ impl GroupCommit {
         if self.queued.load(Ordering::SeqCst) > 0 && open.jobs < TOGETHER {
             let outcome = open.outcome.clone();
             drop(writer);
-            // A failed job waits too: it may have seen the work of others, which does not
+            // A failed job waits too: its result may depend on the work of others, which does not
             // exist before the commit.
             self.wait_for(&outcome).map_err(TxError::from)?;
             return result;
@@ -125,8 +125,8 @@ impl GroupCommit {
         result
     }
 
-    /// Waits for the commit of a shared transaction. Commits it here if the thread that
-    /// was to do so has stopped waiting for the connection.
+    /// Waits for the commit of a shared transaction. Commits it here if the thread that was to do
+    /// so has given up.
     fn wait_for(&self, outcome: &Arc<SharedOutcome>) -> Result<(), ApiError> {
         loop {
             if let Some(committed) = outcome.wait(CHECK_INTERVAL) {
@@ -166,7 +166,7 @@ impl Writer {
         }
         self.statement("SAVEPOINT job")?;
         let result = self.run(job);
-        // A full disk rolls the whole transaction back.
+        // SQLite rolls the whole transaction back if the disk is full.
         if self.connection.is_autocommit() {
             let error = match &result {
                 Err(TxError::Failed(error)) => error.clone(),
@@ -239,7 +239,7 @@ impl Writer {
         committed
     }
 
-    /// Rolls the shared transaction back, with this error for its jobs.
+    /// Rolls the shared transaction back, and reports this error to its jobs.
     fn abort(&mut self, error: ApiError) {
         self.roll_back();
         if let Some(open) = self.open.take() {
@@ -259,7 +259,7 @@ impl Writer {
     }
 }
 
-/// The error if the files are no longer in place.
+/// Returns the error for files that are no longer in place.
 fn not_in_place(why: String) -> TxError {
     ApiError::Unavailable(format!("nothing was changed: {why}")).into()
 }

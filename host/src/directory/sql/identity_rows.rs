@@ -25,7 +25,7 @@ pub(super) fn owner(
     Ok(found)
 }
 
-/// Adds an identity. Returns false if a user already has it.
+/// Adds an identity. Returns `false` if a user already has it.
 pub(super) fn add(connection: &mut impl Connection, identity: &Identity, owner: &str) -> TxResult<bool> {
     changes_one(
         connection,
@@ -40,7 +40,7 @@ pub(super) fn add(connection: &mut impl Connection, identity: &Identity, owner: 
     )
 }
 
-/// Moves an identity to another user. Returns false if `from` does not have it.
+/// Moves an identity to another user. Returns `false` if `from` does not have it.
 pub(super) fn set_owner(
     connection: &mut impl Connection,
     identity: &Identity,
@@ -54,7 +54,7 @@ pub(super) fn set_owner(
     )
 }
 
-/// Removes an identity. Returns false if `owner` does not have it.
+/// Removes an identity. Returns `false` if `owner` does not have it.
 pub(super) fn remove(connection: &mut impl Connection, identity: &Identity, owner: &str) -> TxResult<bool> {
     changes_one(
         connection,

@@ -1,4 +1,4 @@
-//! The journal's entries as rows.
+//! Journal entries as rows.
 
 use std::sync::Arc;
 
@@ -148,7 +148,7 @@ pub(super) fn add(connection: &mut impl Connection, entry: &Entry, seal: &Seal) 
     Ok(())
 }
 
-/// Marks a link as undone. Returns false if it already was.
+/// Marks a link as undone. Returns `false` if it already was.
 pub(super) fn mark_undone(connection: &mut impl Connection, id: &EntryId, undone: Undone) -> TxResult<bool> {
     let changed = connection.execute(
         "UPDATE journal SET undone_by = $1, undone_at = $2 WHERE entry_id = $3 AND undone_by IS NULL",
@@ -157,7 +157,7 @@ pub(super) fn mark_undone(connection: &mut impl Connection, id: &EntryId, undone
     Ok(changed == 1)
 }
 
-/// Erases snapshots, and returns how many.
+/// Erases snapshots. Returns their number.
 pub(super) fn forget_snapshots(connection: &mut impl Connection, selection: &Forget) -> TxResult<u64> {
     match selection {
         Forget::Before(time) => connection.execute(
@@ -197,9 +197,8 @@ pub(super) fn find_by_id(
     read_entries(connection, statement, &[id.as_str().into()], seal).map(|mut found| found.pop())
 }
 
-/// Returns the entries that match, the newest first, without their snapshots. Unset
-/// conditions are passed as values that match everything, so that there are only two
-/// statements.
+/// Returns the matching entries, the newest first, without their snapshots. Unset conditions are
+/// passed as values that match everything, so that only two statements are needed.
 pub(super) fn list(
     connection: &mut impl Connection,
     filter: &EntryFilter<'_>,
@@ -237,10 +236,10 @@ pub(super) fn list(
     }
 }
 
-/// Returns the newest place of the entries of two users.
+/// Returns the latest position of an entry of either user.
 pub(super) fn last_place(connection: &mut impl Connection, [one, other]: [&str; 2]) -> TxResult<Moment> {
-    // `+ 0` keeps query planners from walking the whole index of places until an entry of
-    // these users comes.
+    // `+ 0` keeps query planners from scanning the whole index of positions for an entry of these
+    // users.
     newest(
         connection,
         "SELECT MAX(place) FROM (SELECT place + 0 AS place FROM journal WHERE primary_id IN ($1, $2) \
@@ -249,7 +248,8 @@ pub(super) fn last_place(connection: &mut impl Connection, [one, other]: [&str; 
     )
 }
 
-/// Makes every later entry follow all existing ones, whatever the clock says.
+/// Advances the clock of moments, so that every later entry follows all existing ones, even if the
+/// system clock was set back.
 pub(super) fn advance_past_entries(
     connection: &mut impl Connection,
     ambient: &Ambient,
@@ -262,7 +262,7 @@ pub(super) fn advance_past_entries(
     Ok(())
 }
 
-/// Runs a statement that reads one place.
+/// Runs a statement that reads one position.
 fn newest(
     connection: &mut impl Connection,
     statement: &'static str,
@@ -276,7 +276,7 @@ fn newest(
     Ok(newest)
 }
 
-/// Returns the ids of entries with this prefix.
+/// Returns the IDs of entries that begin with this prefix.
 pub(super) fn ids(connection: &mut impl Connection, prefix: &str, limit: usize) -> TxResult<Vec<EntryId>> {
     let mut found = Vec::new();
     connection.query(

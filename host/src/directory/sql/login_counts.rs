@@ -1,9 +1,9 @@
 //! Logins that were counted but not written yet.
 //!
-//! Without this, a login that links nothing would wait for SQLite's one writer just to
-//! increase a number. Counts are kept in memory, and every reader of this process sees
-//! them. They are written together, by the next transaction that writes or shortly after
-//! by a thread. While that transaction runs, readers see the previous number.
+//! Without this, a login that links nothing would wait for SQLite's single writer just to increment
+//! a number. Counts are kept in memory, and every reader of this process sees them. The next
+//! transaction that writes also writes the counts; otherwise a thread does so shortly after. While
+//! that transaction runs, readers see the previous number.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,9 +30,9 @@ pub(super) struct LoginCounts {
 struct Pending {
     counts: Counts,
     stopped: bool,
-    /// How often counts were taken to be written.
+    /// The number of times that counts were taken to be written.
     taken: u64,
-    /// Transactions that are writing counts.
+    /// The number of transactions that are writing counts.
     in_flight: u32,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct PendingCounts {
     in_flight: u32,
 }
 
-/// Logins by user id.
+/// The logins of each user, by user ID.
 pub(super) type Counts = HashMap<String, Logins>;
 
 impl LoginCounts {
@@ -112,8 +112,8 @@ impl LoginCounts {
         PendingCounts { counts: pending.counts.clone(), taken: pending.taken, in_flight: pending.in_flight }
     }
 
-    /// Returns whether no counts were taken since, so that those of the snapshot are not
-    /// written yet.
+    /// Returns whether no counts were taken since the snapshot, so that its counts are not written
+    /// yet.
     pub(super) fn is_pending_still(&self, snapshot: &PendingCounts) -> bool {
         self.lock().taken == snapshot.taken
     }
@@ -133,7 +133,7 @@ impl LoginCounts {
         self.wake.notify_all();
     }
 
-    /// Waits until counts have been pending for the delay. Returns false once stopped.
+    /// Waits until counts have been pending for the delay. Returns `false` once stopped.
     pub(super) fn wait(&self) -> bool {
         let pending = self.lock();
         let idle = |pending: &mut Pending| pending.counts.is_empty() && !pending.stopped;
@@ -165,7 +165,7 @@ impl From<PendingCounts> for LoginCounts {
     }
 }
 
-/// Adds logins that were counted later, whatever the clock says.
+/// Adds logins that were counted later, regardless of the clock.
 fn merge(counts: &mut Counts, user_id: &str, later: Logins) {
     match counts.get_mut(user_id) {
         Some(known) => {

@@ -1,8 +1,8 @@
 //! A commit whose response was lost.
 //!
-//! The connection may close between COMMIT and its response, so that the change may or
-//! may not exist. It is then looked up by one of its records, not by the transaction's
-//! number: after a failover, another transaction may get that number.
+//! The connection may close between COMMIT and its response, so that it is unknown whether the
+//! change exists. The commit is then verified by looking up one of its records, not by the
+//! transaction's number: after a failover, another transaction may get that number.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use crate::model::{ApiError, User};
 pub(super) enum CommitResult<T> {
     /// The transaction was committed.
     Committed(T),
-    /// The response was lost. The record proves the commit if it exists. Without a record,
-    /// the transaction can safely run twice.
+    /// The response was lost. The commit succeeded if the record exists. Without a record, the
+    /// transaction can safely run twice.
     Unanswered(T, Option<CommitProof>),
 }
 
@@ -49,7 +49,7 @@ impl CommitProof {
         }
     }
 
-    /// Returns whether the record exists. None if the user has changed since, so that
+    /// Returns whether the record exists. Returns `None` if the user has changed since, so that
     /// this cannot be known.
     pub(super) fn exists_in(&self, records: &mut dyn Records) -> TxResult<Option<bool>> {
         Ok(Some(match self {
@@ -70,7 +70,7 @@ impl CommitProof {
     }
 }
 
-/// The error if the commit can be neither confirmed nor ruled out.
+/// Returns the error for a commit that can be neither confirmed nor ruled out.
 pub(super) fn commit_unknown() -> ApiError {
     let why = "the connection to the database ended while a change was committed, and whether it was made is \
                not known; look before you try again";

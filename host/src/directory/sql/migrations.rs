@@ -8,8 +8,8 @@ use refinery::{Migration, Runner};
 
 use crate::directory::open_error::OpenError;
 
-/// Every version of the schema, the oldest first. A released file must not change, because
-/// refinery stores its checksum.
+/// All versions of the schema, the oldest first. A released file must not change, because refinery
+/// stores its checksum.
 const VERSIONS: [(&str, &str); 4] = [
     ("V1__users", include_str!("migrations/V1__users.sql")),
     ("V2__credentials", include_str!("migrations/V2__credentials.sql")),
@@ -20,7 +20,7 @@ const VERSIONS: [(&str, &str); 4] = [
 /// Whether to migrate a database of an older version.
 #[derive(Clone, Copy)]
 pub(in crate::directory) enum Migrate<'a> {
-    /// Migrate it. The function receives an announcement first.
+    /// Migrate it. The function is called with an announcement first.
     Yes(&'a dyn Fn(&str)),
     /// Refuse it, because the database is opened for reading only.
     No,
@@ -51,14 +51,14 @@ pub(super) trait Database: refinery::Migrate {
     /// Runs a query whose columns are texts.
     fn query_texts(&mut self, statement: &str) -> Result<Vec<Vec<String>>, String>;
 
-    /// Prepares the migration of a database with users from version `from`.
+    /// Prepares the migration of a non-empty database from version `from`.
     fn prepare_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String>;
 }
 
 /// The reason why a database cannot be opened.
 #[derive(Debug)]
 pub(super) enum OpenFailure {
-    /// It is not a directory, and will not become one.
+    /// It is not a directory, and cannot become one.
     NotADirectory(String),
     /// It cannot be used at the moment.
     Unusable(String),
@@ -97,9 +97,8 @@ enum MigrationError {
     Transient(String),
 }
 
-/// Migrates a directory, or an empty database, to this program's version, atomically. If
-/// several processes start on an empty database, all but one fail at first; they retry
-/// for three seconds.
+/// Migrates a directory, or an empty database, to this program's version, atomically. If several
+/// processes start on an empty database, all but one fail at first; they retry for three seconds.
 ///
 /// # Errors
 ///
@@ -126,7 +125,7 @@ pub(super) fn refuse_others<D: Database>(database: &mut D) -> Result<(), OpenFai
     read_version(database, &versions()?).map(drop)
 }
 
-/// Returns every version of the schema.
+/// Returns all versions of the schema.
 fn versions() -> Result<Vec<Migration>, String> {
     let versions: Result<_, _> = VERSIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
     versions.map_err(|error| error.to_string())
@@ -141,7 +140,7 @@ fn migrate_once<D: Database>(
     let versions = versions().map_err(|why| MigrationError::Final(why.into()))?;
     let found = read_version(database, &versions).map_err(MigrationError::Final)?;
     match (found, migrate) {
-        // No migration is needed, so no right to create tables is needed either.
+        // No migration is needed, so the right to create tables is not needed either.
         (Found::Version(version), _) if version == VERSIONS.len() => return Ok(()),
         (Found::Version(version), Migrate::No) => {
             let why = format!(
@@ -207,12 +206,12 @@ fn read_version<D: Database>(database: &mut D, versions: &[Migration]) -> Result
 const NOT_A_DIRECTORY: &str = "it is another program's database";
 const APPLIED: &str = "SELECT CAST(version AS TEXT), name, checksum FROM refinery_schema_history ORDER BY refinery_schema_history.version";
 
-/// Announces a migration.
+/// Returns the announcement of a migration.
 pub(super) fn from_to(place: &str, from: usize) -> String {
     format!("the schema of {place} is about to be brought from version {from} to {}", VERSIONS.len())
 }
 
-/// The failure of a database whose schema has another history.
+/// Returns the failure for a database whose schema has another history.
 fn divergent(version: impl std::fmt::Display) -> OpenFailure {
     let why = format!(
         "version {version} of its schema differs from this program's: it is another program's database"
@@ -220,7 +219,7 @@ fn divergent(version: impl std::fmt::Display) -> OpenFailure {
     OpenFailure::NotADirectory(why)
 }
 
-/// The message for a database of a newer program.
+/// Returns the message for a database of a newer program.
 fn newer(version: impl std::fmt::Display) -> String {
     format!(
         "its schema is of version {version}, newer than this program, which knows {}; use the program that wrote it, or \

@@ -22,10 +22,10 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct OpenFiles {
     database: KnownFile,
     beside: Vec<KnownFile>,
-    /// For a file that is read without locks: the log files that must not exist. A program
-    /// that begins to write creates them first.
+    /// The log files that must not exist, if the file is read without locks. A program that begins
+    /// to write creates them first.
     absent: Vec<PathBuf>,
-    /// For a file that is read without locks: the time of its last change.
+    /// The time of the file's last change, if it is read without locks.
     unchanged: Option<SystemTime>,
     /// The length of the database at the last check, in bytes. Checkpoints increase it;
     /// only another program reduces it.
@@ -69,12 +69,12 @@ impl FileId {
 }
 
 impl OpenFiles {
-    /// Records the files that a connection has opened by this path. It must have begun a
-    /// transaction before, because SQLite opens the log then.
+    /// Records the files that a connection has opened by this path. The connection must have begun
+    /// a transaction before, because SQLite opens the log then.
     ///
     /// # Errors
     ///
-    /// If a file is gone or was replaced already.
+    /// If a file has already been deleted or replaced.
     pub(super) fn new(
         path: &Path,
         connection: &Connection,
@@ -136,12 +136,12 @@ impl OpenFiles {
         Ok(())
     }
 
-    /// Checks paths and lengths, before a write and after it: the write may have been
-    /// lost in between.
+    /// Checks paths and lengths. Called before a write and after it, because the write may have
+    /// been lost in between.
     ///
     /// # Errors
     ///
-    /// If a file was moved, replaced or truncated, with advice.
+    /// If a file was moved, replaced or truncated. The message contains advice.
     pub(super) fn check(&self) -> Result<(), String> {
         let length = self.check_paths()?;
         let before = self.length.load(Ordering::Acquire);

@@ -33,14 +33,14 @@ impl r2d2::HandleError<postgres::Error> for LastError {
     }
 }
 
-/// The maximum of connections of one process.
+/// The maximum number of connections of one process.
 const CONNECTIONS: u32 = 16;
-/// How long a transaction waits for a connection.
+/// The time limit for a transaction to get a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A directory in PostgreSQL.
 pub(super) struct Postgres {
-    /// The connections. None while the directory is being dropped.
+    /// The connections. `None` while the directory is being dropped.
     pool: Option<r2d2::Pool<Server>>,
     last_error: LastError,
     seal: Seal,
@@ -113,7 +113,7 @@ impl Postgres {
         session.in_transaction = true;
         session.statement(match durability {
             Durability::Power => "BEGIN",
-            // A count must not wait long: others need the connection.
+            // A count must not wait long, because others need the connection.
             Durability::Process => {
                 "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '50ms'"
             }
@@ -129,7 +129,7 @@ impl Postgres {
                 }
                 Err(error) if session.client.is_closed() || is_unreachable(&error) => {
                     session.note_server_end();
-                    // A lost count of logins is not worth a repetition.
+                    // A lost count of logins is not worth repeating the transaction.
                     if durability == Durability::Process {
                         return Ok(CommitResult::Committed(done));
                     }
@@ -187,17 +187,17 @@ impl Drop for Postgres {
     }
 }
 
-/// How long a commit whose response was lost is looked up: the time of a failover.
+/// The time for which a commit whose response was lost is looked up: the duration of a failover.
 const LOOKUP_PATIENCE: Duration = Duration::from_secs(15);
 
-/// A transaction that is repeated until it is committed. After a lost response, the
-/// commit is looked up before the transaction is repeated.
+/// A transaction that is repeated until it is committed. After a lost response, the commit is
+/// looked up before the transaction is repeated.
 pub(super) struct Write<'a, T, F> {
     postgres: &'a Postgres,
     durability: Durability,
     work: F,
-    /// The result and the proof of a commit that was not found. It may still appear, if the
-    /// server was not finished with it.
+    /// The result and the proof of a commit that was not found. It may still appear, if the server
+    /// had not finished it.
     unanswered: Option<(T, CommitProof)>,
 }
 
@@ -222,8 +222,8 @@ impl<'a, T, F: FnMut(&mut dyn Records) -> TxResult<T>> Write<'a, T, F> {
         }
     }
 
-    /// Returns the final result. If the last run failed, the commit before may have
-    /// succeeded after all.
+    /// Returns the final result. If the last run failed, the previous commit may have succeeded
+    /// after all.
     pub(super) fn resolve(self, done: TxResult<T>) -> TxResult<T> {
         match (done, self.unanswered) {
             (Err(_), Some((done, proof))) if self.postgres.was_committed(&proof)? => Ok(done),
@@ -232,7 +232,7 @@ impl<'a, T, F: FnMut(&mut dyn Records) -> TxResult<T>> Write<'a, T, F> {
     }
 }
 
-/// The conflict after a commit that was not found.
+/// Returns the conflict after a commit that was not found.
 fn commit_lost() -> TxError {
     TxError::Conflict("the connection to the database ended at a commit, and nothing was changed".to_owned())
 }

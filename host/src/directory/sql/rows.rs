@@ -22,7 +22,7 @@ use crate::model::{Identity, Moment, Timestamp, User};
 pub(super) struct Rows<'a, C> {
     pub(super) connection: &'a mut C,
     pub(super) seal: &'a Seal,
-    /// Logins that are counted but not proof yet. Reads include them.
+    /// Logins that are counted but not written yet. Reads include them.
     pub(super) pending: Option<&'a LoginCounts>,
     /// A record that proves that the transaction was committed.
     pub(super) proof: Option<CommitProof>,

@@ -8,13 +8,13 @@ use crate::directory::seal_key::{ID, SealKey, hexadecimal};
 
 /// The first byte of a plain snapshot.
 const PLAIN: u8 = 0;
-/// The first byte of a snapshot that is encrypted with XChaCha20-Poly1305. The key's id
-/// (8 bytes), the nonce (24) and the ciphertext with its tag follow. The entry's id is
+/// The first byte of a snapshot that is encrypted with XChaCha20-Poly1305. It is followed by the
+/// key's ID (8 bytes), the nonce (24) and the ciphertext with its tag. The entry's ID is
 /// authenticated too, so that snapshots cannot be exchanged between entries.
 const SEALED: u8 = 1;
 const NONCE: usize = 24;
 
-/// Seals and unseals snapshots. Without a key, sealed snapshots are plain.
+/// Seals and unseals snapshots. Without a key, snapshots are stored in plain text.
 #[derive(Debug, Clone)]
 pub(in crate::directory) struct Seal {
     pub(in crate::directory) key: Option<SealKey>,
@@ -26,7 +26,7 @@ pub(in crate::directory) struct Seal {
 pub(super) enum Unsealed {
     /// The plain text.
     Text(Vec<u8>),
-    /// The snapshot is encrypted with another key. Holds the key's id.
+    /// The snapshot is encrypted with another key, which has this ID.
     OtherKey(String),
 }
 

@@ -37,12 +37,12 @@ enum Engine {
 
 #[cfg(feature = "sqlite")]
 impl SqlDirectory {
-    /// Opens an SQLite file. One of an older version is migrated if the mode writes, and
-    /// refused otherwise.
+    /// Opens an SQLite file. A file of an older version is migrated if the mode writes, and refused
+    /// otherwise.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be used, with advice.
+    /// If the directory cannot be used. The message contains advice.
     pub fn sqlite(
         file: &Path,
         key: Option<SealKey>,
@@ -68,13 +68,13 @@ impl SqlDirectory {
 
 #[cfg(feature = "postgres")]
 impl SqlDirectory {
-    /// Connects to a PostgreSQL server, or to another server with its protocol. libpq's
-    /// environment variables complete the URL. A database of an older version is migrated
-    /// if the mode writes, and refused otherwise.
+    /// Connects to a PostgreSQL server, or to another server with its protocol. libpq's environment
+    /// variables complete the URL. A database of an older version is migrated if the mode writes,
+    /// and refused otherwise.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be used, with advice.
+    /// If the directory cannot be used. The message contains advice.
     pub fn postgres(
         url: &str,
         key: Option<SealKey>,
@@ -112,7 +112,7 @@ impl Store for SqlDirectory {
     }
 
     fn snapshot<T>(&self, work: impl FnOnce(&mut dyn Records) -> TxResult<T>) -> Result<T, ApiError> {
-        // Once begun it is not repeated: its records are already handed out.
+        // A read is not repeated once it has begun, because its records are already handed out.
         let mut work = Some(work);
         self.finish(self.retry(|| {
             let once = |records: &mut dyn Records| match work.take() {
@@ -171,7 +171,7 @@ impl Store for SqlDirectory {
 }
 
 impl SqlDirectory {
-    /// Repeats a transaction for five seconds after conflicts or closed connections.
+    /// Runs a transaction, and repeats it for five seconds after conflicts or closed connections.
     fn retry<T>(&self, transaction: impl FnMut() -> TxResult<T>) -> TxResult<T> {
         let started = self.ambient.monotonic();
         let pauses = ExponentialBuilder::default()
@@ -198,5 +198,5 @@ impl SqlDirectory {
     }
 }
 
-/// How long a transaction is repeated after conflicts or closed connections.
+/// The time for which a transaction is repeated after conflicts or closed connections.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -24,7 +24,7 @@ use crate::directory::state::PoolState;
 use crate::directory::store::Durability;
 use crate::model::ApiError;
 
-/// The maximum of connections that read.
+/// The maximum number of connections that read.
 const READERS: u32 = 16;
 /// The number of attempts to begin a snapshot while no counts are being written.
 const ATTEMPTS: u32 = 50;
@@ -34,7 +34,7 @@ const READER_CACHE: i64 = 8 << 10;
 /// A directory in an SQLite file.
 pub(super) struct Sqlite {
     file: Arc<File>,
-    /// The thread that writes counted logins. None once it has ended, or if the file is
+    /// The thread that writes counted logins. `None` once it has ended, or if the file is
     /// read-only.
     counter: Option<JoinHandle<()>>,
 }
@@ -128,7 +128,7 @@ impl Sqlite {
         PoolState { open: state.connections, idle: state.idle_connections, limit: READERS }
     }
 
-    /// Counts a login. Returns false if there is no such user.
+    /// Counts a login. Returns `false` if there is no such user.
     pub(super) fn count_login(&self, user_id: &str, login: Logins) -> TxResult<bool> {
         self.file.refuse_if_read_only()?;
         let is_there =
@@ -192,8 +192,8 @@ impl File {
         done
     }
 
-    /// Begins a read transaction. Returns the logins that were counted by then but that it
-    /// does not see. None of them is counted twice, and none is missing unless other
+    /// Begins a read transaction. Returns the logins that were counted by then but that the
+    /// transaction does not see. None of them is counted twice, and none is missing unless other
     /// transactions keep writing counts.
     fn begin_snapshot(&self, reader: &rusqlite::Connection) -> TxResult<LoginCounts> {
         for attempt in 1.. {
@@ -348,7 +348,7 @@ impl Row for rusqlite::Row<'_> {
     }
 }
 
-/// The error for a value of an unexpected type: SQLite does not enforce column types.
+/// Returns the error for a value of an unexpected type: SQLite does not enforce column types.
 fn unreadable(error: rusqlite::types::FromSqlError) -> TxError {
     ApiError::Other(format!("the database holds a value that cannot be read: {error}")).into()
 }

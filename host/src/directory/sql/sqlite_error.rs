@@ -7,7 +7,7 @@ use rusqlite::ErrorCode;
 use crate::directory::records::TxError;
 use crate::model::ApiError;
 
-/// How long a transaction waits for other transactions, of this or another process.
+/// The time limit for waiting for other transactions, of this or another process.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Converts an error of SQLite to one of a transaction.
@@ -18,7 +18,7 @@ pub(super) fn sqlite_error(error: rusqlite::Error) -> TxError {
     }
 }
 
-/// The error after [`BUSY`] of waiting for the lock.
+/// Returns the error after waiting for the lock for [`BUSY`].
 pub(super) fn busy() -> TxError {
     ApiError::Unavailable("another process keeps writing to the database; nothing was changed".to_owned())
         .into()

@@ -9,24 +9,24 @@ use super::backup;
 use super::migrations::{Database, Migrate, OpenFailure, from_to, migrate};
 use super::sqlite_error::{BUSY, describe};
 
-/// `LIGA`: the application id in the header of this program's files.
+/// The application ID in the header of this program's files: `LIGA`.
 const APPLICATION_ID: i32 = 0x4c49_4741;
 /// The page cache of the writer, in KiB.
 const WRITER_CACHE: i64 = 64 << 10;
 
-/// How a file is opened.
+/// The way in which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     /// For reading and writing.
     Write,
     /// For reading, while other programs may write.
     Read,
-    /// For reading a file that no program has open for writing. No locks are taken and no
-    /// log is created, so that no foreign file appears beside it.
+    /// For reading a file that no program has open for writing. No locks are taken and no log is
+    /// created, so that no new file appears beside it.
     Snapshot,
 }
 
-/// A file that was opened.
+/// An opened file.
 pub(super) struct OpenedFile {
     pub(super) connection: Connection,
     pub(super) access: Access,
@@ -62,7 +62,7 @@ pub(super) fn open_to_write(file: &Path, mode: Migrate<'_>) -> Result<OpenedFile
     let failed = |error: rusqlite::Error| open_failure(&error);
     let access = Access::Write;
     let mut connection = connect(file, access).map_err(failed)?;
-    // Before the file is known to be a directory, not even its log is written back.
+    // Until the file is known to be a directory, not even its log is written back.
     disable_checkpoint_on_close(&connection, true).map_err(failed)?;
     refuse_others(&connection)?;
     super::migrations::refuse_others(&mut connection)?;
@@ -109,8 +109,8 @@ pub(super) fn connect(file: &Path, access: Access) -> rusqlite::Result<Connectio
     };
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Otherwise SQLite plans a statement again for different parameters, which takes as
-    // long as the look-up itself.
+    // Otherwise SQLite plans a statement again for different parameters, which takes as long as the
+    // look-up itself.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
@@ -120,7 +120,7 @@ pub(super) fn set_cache_size(connection: &Connection, kib: i64) -> rusqlite::Res
     connection.pragma_update(None, "cache_size", -kib)
 }
 
-/// Returns the URI of a file that does not change.
+/// Returns the URI that opens a file as immutable.
 fn immutable_uri(file: &Path) -> String {
     let path = file.to_string_lossy();
     let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
@@ -139,7 +139,7 @@ fn has_log(file: &Path) -> bool {
     })
 }
 
-/// Sets whether closing the connection leaves the log as it is.
+/// Sets whether the log is left as it is when the connection closes.
 fn disable_checkpoint_on_close(connection: &Connection, disabled: bool) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, disabled).map(drop)
 }
@@ -160,7 +160,7 @@ fn refuse_others(connection: &Connection) -> Result<(), OpenFailure> {
     }
 }
 
-/// Fails if the file cannot be written, so that this is reported now rather than at the
+/// Fails if the file cannot be written, so that this is reported at the start rather than at the
 /// first login.
 fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")

@@ -30,7 +30,7 @@ pub(super) fn read_user(row: &dyn Row) -> TxResult<Stored> {
     Ok(Stored { user: Arc::new(user), version })
 }
 
-/// Returns the JSON of a user, without the fields that have columns of their own.
+/// Returns a user as JSON, without the fields that have their own columns.
 pub(super) fn user_document(user: &User) -> TxResult<String> {
     if user.logins_count.is_none() && user.last_login.is_none() && last_ip(user).is_none() {
         return serde_json::to_string(user).map_err(|error| unwritable(&error));

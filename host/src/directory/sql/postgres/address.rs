@@ -41,7 +41,7 @@ const VARIABLES: [(&str, &str); 12] = [
 /// A function that returns the value of an environment variable.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The address of a server, or of several of which one accepts changes.
+/// The address of a server, or of several servers of which one accepts changes.
 pub(super) struct Address {
     config: Config,
     tls: Option<MakeRustlsConnect>,
@@ -54,8 +54,8 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// If the URL or a variable is malformed, with its name, or if TLS is needed but no root
-    /// certificates exist.
+    /// If the URL or a variable is malformed (the message names it), or if TLS is needed but no
+    /// root certificates exist.
     pub(super) fn new(url: &str, reads_only: bool, environment: Environment<'_>) -> Result<Self, OpenError> {
         let mut config = configure(url, reads_only, environment)?;
         let place = describe(&config);
@@ -76,7 +76,7 @@ impl Address {
     }
 }
 
-/// Derives the configuration.
+/// Returns the configuration derived from the URL and the environment.
 fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Result<Config, OpenError> {
     // An empty variable counts as unset.
     let value_of = |name: &str| environment(name).filter(|value| !value.is_empty());
@@ -123,14 +123,14 @@ fn configure(url: &str, reads_only: bool, environment: Environment<'_>) -> Resul
         config.tcp_user_timeout(UNACKNOWLEDGED);
     }
     if config.get_connect_timeout().is_none() {
-        // A host that does not respond leaves time for the others.
+        // Divides the timeout, so that a host that does not respond leaves time for the others.
         config.connect_timeout(CONNECT / u32::try_from(hosts).unwrap_or(u32::MAX));
     }
     Ok(config)
 }
 
-/// Returns the password from a file. All hosts that have one there must share it, because a
-/// connection has only one password.
+/// Returns the password from a password file. All hosts that have an entry must share one password,
+/// because a connection has only one.
 fn find_password(config: &Config, passwords: &str) -> Result<Option<String>, OpenError> {
     let user = config.get_user().unwrap_or_default();
     let database = config.get_dbname().unwrap_or(user);
@@ -146,7 +146,7 @@ fn find_password(config: &Config, passwords: &str) -> Result<Option<String>, Ope
     Ok(found.pop())
 }
 
-/// Parses the value of a variable. The error does not repeat it, because it may be a
+/// Parses the value of a variable. The error does not repeat the value, because it may be a
 /// misplaced password.
 fn parse_variable(name: &'static str, key: &str, value: &str) -> Result<Config, OpenError> {
     parse_parameter(key, value).ok_or_else(|| {
@@ -191,8 +191,8 @@ fn copy_parameter(config: &mut Config, key: &str, from: &Config) {
     }
 }
 
-/// Returns the TLS connector. Deny by default: connections beyond this machine need TLS
-/// with a valid certificate, unless `sslmode` is `disable`.
+/// Returns the TLS connector. Connections beyond this machine need TLS with a valid certificate,
+/// unless `sslmode` is `disable`.
 fn tls_connector(config: &mut Config, place: &str) -> Result<Option<MakeRustlsConnect>, OpenError> {
     let local =
         config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);

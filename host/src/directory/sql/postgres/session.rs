@@ -17,15 +17,15 @@ use crate::directory::sql::connection::{Connection, Param, Row};
 use crate::directory::sql::migrations::{Database, from_to, with_cause};
 use crate::model::ApiError;
 
-/// The settings of every session. Waiting for a locked row ends after two seconds. A
-/// statement ends before a request of the tenant times out (30 s). A client that dies
-/// within a transaction releases its locks.
+/// The settings of every session: waiting for a locked row ends after two seconds, a statement ends
+/// before a request of the tenant times out (30 s), and a client that dies within a transaction
+/// releases its locks.
 const SESSION: &str = "SET lock_timeout = '2s'; SET statement_timeout = '15s'; \
                        SET idle_in_transaction_session_timeout = '15s'";
-/// Settings of the query planner. A statement that is prepared while a table is empty would
-/// be planned as a scan, even when the table has grown. Every statement but the count has
-/// an index, and none is worth starting parallel workers. Databases that do not know these
-/// settings go without them.
+/// Settings of the query planner. A statement that is prepared while a table is empty would be
+/// planned as a scan, even after the table has grown. Every statement but the count has an index,
+/// and none is worth starting parallel workers. Errors are ignored for databases that do not
+/// support these settings.
 const BY_INDEX: &str = "SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0";
 /// The additional setting of a read-only session.
 const READING: &str = "SET default_transaction_read_only = on";
@@ -40,11 +40,11 @@ pub(super) struct Session {
     pub(super) client: Client,
     statements: HashMap<&'static str, Statement>,
     pub(super) in_transaction: bool,
-    /// The time at which it was last returned to the pool.
+    /// The time at which the session was last returned to the pool.
     used: Monotonic,
     /// The value of `all_ends` when this session was last known to be open.
     ends: u64,
-    /// How often the server has closed a session.
+    /// The number of sessions that the server has closed.
     all_ends: Arc<AtomicU64>,
 }
 
@@ -64,8 +64,8 @@ impl Session {
         Ok(prepared)
     }
 
-    /// Notes that the server has closed this session. It may have closed all others too, so
-    /// each is checked before its next use.
+    /// Notes that the server has closed this session. It may have closed all others too, so each is
+    /// checked before its next use.
     pub(super) fn note_server_end(&mut self) {
         self.in_transaction = true;
         self.all_ends.fetch_add(1, Ordering::Relaxed);
@@ -81,16 +81,16 @@ impl Session {
             ));
         }
         match error.code() {
-            // After a failover, another server takes changes.
+            // After a failover, another server accepts changes.
             Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
                 self.note_server_end();
                 TxError::Conflict(describe(error))
             }
-            // Normal in distributed databases, and in PostgreSQL under stricter isolation.
+            // Normal in distributed databases, and in PostgreSQL at stricter isolation levels.
             Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => {
                 TxError::Conflict("other transactions kept getting in the way".to_owned())
             }
-            // The lock was waited for already, and others need the connection.
+            // The transaction has already waited for the lock, and others need the connection.
             Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 let why =
                     "another client of the database holds this row or table for too long; try again later";
@@ -106,7 +106,7 @@ impl Session {
 pub(super) struct Server {
     pub(super) address: Address,
     reads_only: bool,
-    /// How often the server has closed a session.
+    /// The number of sessions that the server has closed.
     ends: Arc<AtomicU64>,
     ambient: Ambient,
 }
@@ -145,7 +145,7 @@ impl r2d2::ManageConnection for Server {
         self.session()
     }
 
-    /// Checks a session that may be closed.
+    /// Checks a session that may have been closed.
     fn is_valid(&self, session: &mut Session) -> Result<(), postgres::Error> {
         let ends = self.ends.load(Ordering::Relaxed);
         if session.ends == ends && self.ambient.elapsed(session.used) < IDLE {
@@ -156,7 +156,7 @@ impl r2d2::ManageConnection for Server {
         Ok(())
     }
 
-    /// Called when a session is returned to the pool.
+    /// Returns whether a session that is returned to the pool must be discarded.
     fn has_broken(&self, session: &mut Session) -> bool {
         session.used = self.ambient.monotonic();
         session.in_transaction || session.client.is_closed()
@@ -257,7 +257,7 @@ fn server_message(error: &postgres::Error) -> String {
     error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
-/// The error for a value of an unexpected type.
+/// Returns the error for a value of an unexpected type.
 fn unreadable(error: &postgres::Error) -> TxError {
     ApiError::Other(format!("the database holds a value that cannot be read: {error}")).into()
 }

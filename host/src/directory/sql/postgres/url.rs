@@ -1,5 +1,5 @@
-//! The parts of a PostgreSQL URL, to know which parameters it leaves out. The crate
-//! `postgres` only returns the resulting configuration.
+//! Splits a PostgreSQL URL into its parts, to determine which parameters it omits. The crate
+//! `postgres` returns only the resulting configuration.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use postgres::config::Host;
 
 use crate::directory::open_error::OpenError;
 
-/// Values that libpq knows but the crate does not, with their equivalents. TLS always
-/// requires a valid certificate here.
+/// Values that libpq supports but the crate does not, with their equivalents. TLS always requires a
+/// valid certificate here.
 const SYNONYMS: [(&str, &str, &str); 5] = [
     ("sslmode", "allow", "prefer"),
     ("sslmode", "verify-ca", "require"),
@@ -18,7 +18,7 @@ const SYNONYMS: [(&str, &str, &str); 5] = [
     ("target_session_attrs", "standby", "read-only"),
 ];
 
-/// `postgres://CREDENTIALS@HOSTS/DATABASE?QUERY`
+/// A PostgreSQL URL: `postgres://CREDENTIALS@HOSTS/DATABASE?QUERY`.
 pub(super) struct Url<'a> {
     credentials: Option<&'a str>,
     hosts: &'a str,
@@ -74,7 +74,7 @@ impl<'a> Url<'a> {
             text.extend([if number == 0 { "?" } else { "&" }, key, "=", canonical_value(key, value)]);
         }
         let config: Config = text.parse().map_err(|_| self.refused())?;
-        // A password with an unescaped @ is split, and its end is taken for the host.
+        // A password with an unescaped @ is split, and its end is parsed as the host.
         let split = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
         if config.get_hosts().iter().any(split) {
             return Err(refused("in the postgres URL a user name or password holds an `@`: write it as %40"));
@@ -100,18 +100,18 @@ fn has_port(host: &str) -> bool {
     host.rsplit(']').next().is_some_and(|behind| behind.contains(':'))
 }
 
-/// Returns the value that the crate knows for one of libpq's.
+/// Returns the crate's equivalent of a libpq value.
 fn canonical_value<'v>(key: &str, value: &'v str) -> &'v str {
     let synonym = SYNONYMS.iter().find(|(of, from, _)| *of == key && *from == value);
     synonym.map_or(value, |(_, _, to)| to)
 }
 
-/// The error for a URL that is refused.
+/// Returns the error for a URL that is refused.
 fn refused(why: &str) -> OpenError {
     OpenError::InvalidLocation(why.to_owned())
 }
 
-/// Parses one parameter to a configuration. None if its value is invalid.
+/// Parses one parameter to a configuration. Returns `None` if its value is invalid.
 pub(super) fn parse_parameter(key: &str, value: &str) -> Option<Config> {
     let quoted = canonical_value(key, value).replace('\\', "\\\\").replace('\'', "\\'");
     format!("{key}='{quoted}'").parse().ok()

@@ -11,7 +11,7 @@ fn configured(url: &str, environment: &[(&str, &str)]) -> Result<Config, String>
     configure(url, false, &value_of).map_err(|error| error.to_string())
 }
 
-/// Returns the address that the URL and the environment lead to.
+/// Returns the address that results from the URL and the environment.
 fn led(url: &str, environment: &[(&str, &str)]) -> String {
     configured(url, environment).map_or_else(|error| error, |config| describe(&config))
 }
