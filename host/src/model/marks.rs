@@ -80,7 +80,6 @@ impl ForeignMark {
 /// # Errors
 ///
 /// When `linking` is not an object, or the mark is of another type. Nothing is changed then.
-/// then.
 pub(super) fn change_mark(
     app_metadata: &mut Option<Metadata>,
     mark: HostMark,

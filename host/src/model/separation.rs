@@ -59,7 +59,7 @@ pub fn keep_marks(mut user: User, before: &User) -> User {
     carry_over_marks(&mut user, before);
     for mark in HostMark::ALL {
         let before = linking.get(mark.key());
-        // Where the user's own is of another type, that one stays.
+        // A value of another type in the user's own metadata is kept.
         let _ = change_mark(&mut user.app_metadata, mark, |held| held.or(before).cloned());
     }
     user

@@ -85,7 +85,7 @@ impl GroupCommit {
         Self { writer: Mutex::new(writer), queued: AtomicUsize::new(0), patience, ambient: ambient.clone() }
     }
 
-    /// Writes the log into the database file, as far as no reader needs it.
+    /// Writes the log back into the database file, as far as no reader needs it.
     pub(super) fn write_log_back(&self) {
         let Some(writer) = self.writer.try_lock_for(self.patience) else { return };
         if writer.files.check().is_ok() {

@@ -24,7 +24,7 @@ pub(in crate::directory) struct Seal {
 
 /// An unsealed snapshot.
 pub(super) enum Unsealed {
-    /// The plain text.
+    /// The decrypted text.
     Text(Vec<u8>),
     /// The snapshot is encrypted with another key, which has this ID.
     OtherKey(String),

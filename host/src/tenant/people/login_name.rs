@@ -9,7 +9,7 @@ pub(crate) fn login_name(connection: &str, login: &str) -> String {
 }
 
 /// Returns the key of a credential, which is the same for its address and its username. No typed
-/// name can produce this key, because it contains a line break before the user ID.
+/// name can produce this key, because it has one line more.
 pub(crate) fn credential_name(credential: &Credential) -> String {
     format!("{}\nauth0|\n{}", credential.connection, credential.user_id)
 }

@@ -30,7 +30,7 @@ pub(crate) struct MailedCode {
     pub(crate) address: String,
     /// The parameters of `/authorize` with which the link in the mail continues.
     pub(crate) params: Map<String, Value>,
-    /// The browser that requested the code, if its request had an ID.
+    /// The browser that requested the code, if the request carried a browser ID.
     pub(crate) browser: Option<String>,
     /// Whether the code has been used for a login.
     used: Arc<Use>,

@@ -76,7 +76,7 @@ impl Passwords {
     }
 
     /// Returns a cheap hash of a password that is written in the configuration. A costly hash would
-    /// not protect it and would slow down each start.
+    /// only slow down each start, because the password is readable there anyway.
     pub(crate) fn cheap_hash(password: &str, ambient: &Ambient) -> Option<String> {
         let params = Params::new(Params::MIN_M_COST, 1, 1, None).ok()?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
