@@ -1,5 +1,6 @@
-//! Parts of Auth0 that this tenant lacks, where programs that go through a
-//! whole tenant ask for it: an empty list, or a refusal that says so.
+//! Endpoints of Auth0 features that this tenant does not have. Programs that read a whole
+//! tenant call them; each answers with an empty list, or with a refusal that names the missing
+//! feature.
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -13,28 +14,28 @@ use crate::tenant::management::access::Caller;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::state::Shared;
 
-/// The answer for a part that is absent.
+/// The response of an endpoint whose feature is absent.
 #[derive(Clone, Copy)]
 enum Absent {
     /// An empty array.
     Array,
-    /// An empty list: bare, or under this name where a page is asked for.
+    /// An empty list: a bare array, or under this name if the request asks for a page.
     List(&'static str),
-    /// An empty list that always stands under this name.
+    /// An empty list, always under this name.
     Named(&'static str),
-    /// That it is off.
+    /// An object that says the feature is off.
     Off,
-    /// No settings.
+    /// An empty object: there are no settings.
     Nothing,
-    /// That there is no such thing, in words.
+    /// A refusal with status 404. The text names the thing that does not exist.
     Missing(&'static str),
-    /// That there is no such feature, in words.
+    /// A refusal with status 403. The text names the feature that does not exist.
     Unavailable(&'static str),
 }
 
 use Absent::{Array, List, Missing, Named, Nothing, Off, Unavailable};
 
-/// Paths within `/api/v2/`, the scope that each asks for, and the answer.
+/// The paths below `/api/v2/`, the scope that each requires, and its response.
 #[rustfmt::skip]
 const ABSENT: &[(&str, &str, Absent)] = &[
     ("actions/actions", "read:actions", Named("actions")),

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! The caller of the Management API, and the scopes of the caller's token.
 
 use std::sync::Arc;
 
@@ -18,27 +18,27 @@ use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::signing::verification::{Claims, TokenError};
 use crate::tenant::state::{Shared, Tenant};
 
-/// Whoever holds a token of the Management API.
+/// The holder of a token for the Management API.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// The token's `iss`.
     pub(super) issuer: String,
     /// The client that got the token.
     pub(super) client_id: String,
-    /// The user whose token it is; none of a client's own.
+    /// The user that the token was issued for; `None` if a client got the token for itself.
     pub(super) user_id: Option<String>,
     scopes: Vec<String>,
-    /// A user's own token has these claims.
+    /// The claims of the token.
     claims: Arc<Claims>,
 }
 
-/// What an ID token allows that is taken for an access token: it names no
-/// scopes.
+/// The scopes of an ID token that is accepted as an access token. An ID token names no scopes
+/// itself.
 const LEGACY_SCOPES: [&str; 3] =
     ["read:current_user", "update:current_user_identities", "update:current_user_metadata"];
 
 impl Caller {
-    /// Whoever sent this token.
+    /// Verifies a token and returns its caller.
     fn authenticate(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
         let claims = tenant.signing.verify(token).map_err(|error| refuse_token(tenant, error))?;
         if is_for_management(tenant, &claims) {
@@ -64,8 +64,8 @@ impl Caller {
             issuer: claims.iss.clone(),
             client_id: client_id.clone(),
             user_id: (!is_client).then(|| subject.clone()),
-            // A user's token never holds more, whatever was asked for; this is
-            // the second lock on that door.
+            // A user's token is never issued with other scopes. This filter is a second safeguard, in case
+            // one was.
             scopes: (claims.scope.split(' '))
                 .filter(|scope| is_client || CURRENT_USER_SCOPES.contains(scope))
                 .map(str::to_owned)
@@ -74,7 +74,8 @@ impl Caller {
         })
     }
 
-    /// As applications from before 2018 do it, who have that switched on.
+    /// Returns the caller of an ID token. Applications from before 2018 use one as an access token,
+    /// where the tenant allows it (`legacy_id_tokens`).
     fn by_id_token(tenant: &Tenant, claims: &Arc<Claims>) -> Option<Self> {
         let client_id = claims.aud.as_str().filter(|client| tenant.config.client(client).is_some())?;
         Some(Self {
@@ -86,8 +87,8 @@ impl Caller {
         })
     }
 
-    /// Whoever sent a request, if their token is good. A bad one is refused, and
-    /// told, where the request is answered.
+    /// Returns the caller of a request, or `None` if the token is missing or invalid. The endpoint
+    /// itself refuses an invalid token and logs the refusal.
     pub(super) fn identify(tenant: &Tenant, headers: &HeaderMap) -> Option<Self> {
         let (_, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         let claims = tenant.signing.verify(token.trim()).ok()?;
@@ -101,15 +102,14 @@ impl Caller {
         self.scopes.iter().any(|it| it == scope)
     }
 
-    /// Refuses whoever has none of these.
+    /// Refuses a caller that has none of these scopes.
     pub(super) fn require(&self, scopes: &[&str]) -> Result<(), Problem> {
         if scopes.iter().any(|scope| self.has(scope)) { Ok(()) } else { Err(self.lacks(scopes)) }
     }
 
-    /// Refuses a user's token once the user is blocked, one from before their
-    /// password or address was changed, and one that was got by an identity that is
-    /// theirs no longer. Whoever is gone is found missing by what
-    /// they ask for.
+    /// Refuses a user's token if the user is blocked, if the token is older than the last change of
+    /// the user's password or address, or if it was issued for an identity that the user no longer
+    /// has. A token of a deleted user passes: the endpoint finds that the user is missing.
     fn require_active(&self, tenant: &Tenant) -> Result<(), Problem> {
         let Some(user_id) = &self.user_id else { return Ok(()) };
         let is_theirs = match tenant.directory.get(user_id) {
@@ -129,7 +129,7 @@ impl Caller {
         Ok(())
     }
 
-    /// Refuses what a user does with a blocked account.
+    /// Refuses a request of a blocked user.
     pub(super) fn require_unblocked(&self, user: &User) -> Result<(), Problem> {
         if user.blocked {
             tracing::warn!(target: "audit", client = self.client_id, "a blocked user's token was refused");
@@ -138,8 +138,8 @@ impl Caller {
         Ok(())
     }
 
-    /// Refuses whoever may neither do it to all users (`all`) nor, to
-    /// themselves, as `own` allows.
+    /// Requires one of the scopes `all`, which allow the request for every user, or the scope `own`
+    /// if the caller acts on the caller's own account. Refuses any other caller.
     pub(super) fn require_for(&self, user_id: &str, all: &[&str], own: &str) -> Result<(), Problem> {
         if all.iter().any(|scope| self.has(scope)) {
             return Ok(());
@@ -160,7 +160,7 @@ impl Caller {
         Problem::scope(scopes)
     }
 
-    /// Who did it, for the journal.
+    /// Returns the actor of a change, for the journal.
     pub(super) fn provenance(&self) -> Provenance {
         let actor = match &self.user_id {
             Some(user_id) => Actor::User { user_id: user_id.clone() },
@@ -170,8 +170,8 @@ impl Caller {
     }
 }
 
-/// Whether a token is for this API, at any of the tenant's own names, and for
-/// nobody else but `/userinfo`.
+/// Returns whether a token's audience is this API, at any of the tenant's own host names. The
+/// only other audience that the token may have is `/userinfo`.
 fn is_for_management(tenant: &Tenant, claims: &Claims) -> bool {
     let is_own = |audience: &str, path: &str| {
         audience.strip_suffix(path).is_some_and(|issuer| tenant.signing.hosts.is_own(issuer))
@@ -197,6 +197,8 @@ fn format_audience(audience: &Value) -> String {
     }
 }
 
+/// Returns the refusal for an invalid token, logs it and counts it.
+///
 /// Source: Auth0 community excerpts of real answers.
 fn refuse_token(tenant: &Tenant, error: TokenError) -> Problem {
     tracing::warn!(target: "audit", %error, "a bearer token was refused");
@@ -239,8 +241,8 @@ impl FromRequestParts<Shared> for Caller {
     }
 }
 
-/// A request to the Management API: who calls, and the visit. Its work runs where
-/// [`Visit::run`] decides.
+/// A request to the Management API: the caller, and the visit. [`Visit::run`] decides on which
+/// thread its work runs.
 pub(super) struct Call {
     pub(super) caller: Caller,
     pub(super) visit: Visit<()>,

@@ -1,4 +1,4 @@
-//! What a user's attributes may be.
+//! Checks of the values of a user's attributes.
 //!
 //! Source: Auth0's OpenAPI document, `post_users` and `patch_users_by_id`;
 //! "Metadata field names and data types".
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::model::Metadata;
 use crate::tenant::management::problem::Problem;
 
-/// Longest values, in characters.
+/// The greatest length of each value, in characters.
 pub(super) const LENGTHS: [(&str, usize); 7] = [
     ("given_name", 150),
     ("family_name", 150),
@@ -20,13 +20,13 @@ pub(super) const LENGTHS: [(&str, usize); 7] = [
     ("client_id", 256),
 ];
 
-/// What each metadata may take: plugins are shown it at every login.
+/// The greatest size of each kind of metadata, in bytes. It is limited because plugins receive
+/// the metadata at every login.
 ///
 /// Source: Auth0, "Actions limitations".
 const METADATA_BYTES: usize = 32 << 10;
 
-/// Keys that `app_metadata` must not have: they would stand over the
-/// attributes of the user itself.
+/// Keys that `app_metadata` must not have: they would override the user's own attributes.
 pub(super) const FORBIDDEN: [&str; 18] = [
     "__tenant",
     "_id",
@@ -48,7 +48,7 @@ pub(super) const FORBIDDEN: [&str; 18] = [
     "user_id",
 ];
 
-/// Tells `null` from nothing at all.
+/// Deserializes an optional field so that `null` differs from an absent field.
 pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

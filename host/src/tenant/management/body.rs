@@ -1,4 +1,4 @@
-//! Bodies, in JSON or as a form.
+//! Request bodies, as JSON or as a form.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -12,12 +12,12 @@ use crate::tenant::http::json_object::Object;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::state::Shared;
 
-/// A body, as JSON has it. The fields of a form are strings.
+/// A request body, as a JSON object. The fields of a form become strings.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Body(pub(super) Map<String, Value>);
 
 impl Body {
-    /// The body as what the endpoint takes.
+    /// Deserializes the body into the type that the endpoint takes.
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
         serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
             let path = error.path().to_string();
@@ -28,7 +28,7 @@ impl Body {
     }
 }
 
-/// A body that is an array.
+/// A request body that is a JSON array.
 pub(super) struct Items<T>(pub(super) Vec<T>);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Items<T> {
@@ -44,7 +44,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Items<T> {
     }
 }
 
-/// The type of a body, and the body.
+/// Returns the media type of a body, and its bytes.
 async fn read(request: Request, tenant: &Shared) -> Result<(String, Bytes), Problem> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -58,9 +58,9 @@ async fn read(request: Request, tenant: &Shared) -> Result<(String, Bytes), Prob
     Ok((kind, bytes))
 }
 
-/// A whole number from 0: to JSON Schema, `5.0` is one too.
+/// Deserializes an optional whole number from 0. JSON Schema counts `5.0` as one too.
 pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    // Beyond, a double is not one integer but several.
+    // Above this limit (2^53), several integers share one double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
     let double = || number.as_f64().filter(|it| it.fract() == 0.0 && (0.0..=EXACT).contains(it));

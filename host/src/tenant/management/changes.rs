@@ -1,4 +1,4 @@
-//! A user that is changed.
+//! Changes to a user.
 //!
 //! Source: Auth0's OpenAPI document, `patch_users_by_id`, with its messages.
 
@@ -18,8 +18,8 @@ use crate::tenant::people::mail_links::VerificationLink;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Tenant;
 
-/// A change of a user: what stands there replaces what was there, `null`
-/// removes it; metadata is merged on the first level.
+/// A change to a user: each field given replaces the user's value, and `null` removes it.
+/// Metadata is merged at its first level.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct UserChange {
@@ -55,21 +55,21 @@ pub(super) struct UserChange {
     password: Option<String>,
     #[schema(min_length = 1, max_length = 128)]
     username: Option<String>,
-    /// Which of the user's identities, where it has several.
+    /// The connection of the identity to change. By default it is the user's main identity.
     connection: Option<String>,
-    /// Whether a mail that verifies the address is sent.
+    /// Whether to send a mail that verifies the address.
     verify_email: Option<bool>,
-    /// Taken, and without effect: messages are sent in no application's name.
+    /// Accepted without effect: messages are sent in no application's name.
     #[serde(rename = "client_id")]
     #[schema(rename = "client_id")]
     _client_id: Option<String>,
-    /// Taken, and without effect.
+    /// Accepted without effect.
     #[serde(rename = "verify_phone_number")]
     #[schema(rename = "verify_phone_number")]
     _verify_phone_number: Option<bool>,
 }
 
-/// The user as it is afterwards.
+/// Changes a user. Returns the changed user.
 pub(super) fn change_user(
     tenant: &Tenant,
     issuer: &Issuer,
@@ -77,7 +77,7 @@ pub(super) fn change_user(
     change: &UserChange,
 ) -> Result<Arc<User>, Problem> {
     change.check()?;
-    // Hashed once, however often others are in the way.
+    // Hash the password once: the change below is retried when a concurrent change gets in first.
     let hash = change
         .password
         .as_deref()
@@ -132,7 +132,8 @@ impl UserChange {
         ]
     }
 
-    /// The inner error is the directory's: others may have been in the way.
+    /// Applies the change to a stored user. The inner error is the directory's, such as a conflict
+    /// with a concurrent change, which the caller retries.
     fn apply(
         &self,
         tenant: &Tenant,
@@ -178,7 +179,7 @@ impl UserChange {
         let login_changes = self.email.is_some() || self.username.is_some() || hash.is_some();
         let Some(connection) = connection.filter(|it| it.is_database() && login_changes) else {
             let updated = tenant.directory.update(user, stored.version).map(|it| it.user);
-            // Unblocked again, nobody finds themselves logged in.
+            // Revoke the logins of a blocked user, so that none of them works after the user is unblocked.
             if let Ok(user) = updated.as_ref()
                 && user.blocked
             {
@@ -213,7 +214,8 @@ impl UserChange {
         }
     }
 
-    /// Mails a link to an address that is to be verified.
+    /// Sends a verification link to the user's address, if the change asks for it and the address
+    /// is not verified.
     fn send_verification(&self, tenant: &Tenant, issuer: &Issuer, user: &User) {
         let connection = user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
         if let (Some(true), Some(connection), Some(email)) = (self.verify_email, connection, &user.email)
@@ -228,7 +230,7 @@ impl UserChange {
     fn set_root(&self, user: &mut User) {
         if let Some(email) = &self.email {
             user.email = email.as_ref().map(|email| email.to_ascii_lowercase());
-            // Nobody has proved the new one.
+            // The new address is not verified yet.
             user.email_verified =
                 if user.email.is_some() { Verification::Unverified } else { Verification::Absent };
         }
@@ -283,8 +285,8 @@ impl UserChange {
                  connection (email or sms) or has disabled 'Sync user profile attributes at each login'.",
             );
         }
-        // Nor of passwordless users: whoever reads the old mailbox could still
-        // log in.
+        // A passwordless user's address cannot be changed either: the owner of the old mailbox could
+        // still log in.
         if self.email.is_some() && !is_database {
             return Err(Problem::operation("Cannot update email for non-database user."));
         }

@@ -1,5 +1,4 @@
-//! Applications, the APIs that they may use, and what the tenant is set to: all
-//! of it as `tenant.toml` says.
+//! Clients (applications), their grants, and the tenant's APIs, as configured in `tenant.toml`.
 
 use axum::Json;
 use axum::extract::Path;
@@ -27,30 +26,29 @@ const SECRETS: [&str; 1] = ["client_secret"];
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
-    /// Names of fields, separated by commas.
+    /// Field names, separated by commas.
     #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
-    /// Whether these fields are the ones to show (the default) or to leave out.
+    /// Whether to show only these fields (the default), or all others.
     include_fields: Option<bool>,
-    /// Which page, from 0.
+    /// The number of the page, from 0.
     #[param(minimum = 0, maximum = 1000)]
     page: Option<u32>,
-    /// Clients a page.
+    /// The number of clients per page.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
-    /// Whether the answer says how many there are.
+    /// Whether the response includes the total.
     include_totals: Option<bool>,
-    /// Where the page before said to go on.
+    /// The checkpoint to continue from: `next` of the page before.
     from: Option<String>,
-    /// How many to take, with `from`.
+    /// The number of items per page, in checkpoint paging.
     #[param(minimum = 1, maximum = 100)]
     take: Option<u32>,
-    /// Only the one that stands for all of them, or only the others (the
-    /// default).
+    /// Whether to list only the global client, or all other clients (the default).
     is_global: Option<bool>,
-    /// As all of them are.
+    /// Whether to list first-party clients. All clients are, so `false` gives an empty list.
     is_first_party: Option<bool>,
-    /// Kinds of clients, separated by commas.
+    /// Types of clients (`app_type`), separated by commas.
     app_type: Option<String>,
 }
 
@@ -58,10 +56,10 @@ pub(super) struct ListQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FieldsQuery {
-    /// Names of fields, separated by commas.
+    /// Field names, separated by commas.
     #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
-    /// Whether these fields are the ones to show (the default) or to leave out.
+    /// Whether to show only these fields (the default), or all others.
     include_fields: Option<bool>,
 }
 
@@ -164,8 +162,8 @@ fn show_client(tenant: &Tenant, client: &Client) -> Map<String, Value> {
     object
 }
 
-/// The one that stands for all of them, for programs that look for it: nobody
-/// logs in to it, and it has neither a secret nor a page.
+/// Returns the global client, which represents all applications. Some programs look for it. No
+/// user can log in to it, and it has neither a secret nor a login page.
 fn global(tenant: &Tenant) -> Map<String, Value> {
     let object = json!({
         "tenant": tenant.config.name, "global": true, "name": "All Applications",
@@ -193,7 +191,8 @@ pub(super) async fn grants(
         for (audience, scope) in std::iter::once(own).chain(apis) {
             let is_asked = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|it| it == is);
             if is_asked(&query.client_id, &client.client_id) && is_asked(&query.audience, audience) {
-                // The audience of the Management API is each issuer's own.
+                // The audience of the Management API contains the issuer. It is left out, so that the id is
+                // the same for every issuer.
                 let name = format!("{}\n{}", client.client_id, audience.trim_start_matches(issuer.as_str()));
                 grants.push(json!({
                     "id": derived("cgr_", &name), "client_id": client.client_id, "audience": audience,
@@ -210,21 +209,21 @@ pub(super) async fn grants(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GrantQuery {
-    /// A client's id.
+    /// The id of a client: lists only its grants.
     client_id: Option<String>,
-    /// An API's audience.
+    /// The audience of an API: lists only the grants for it.
     audience: Option<String>,
-    /// Which page, from 0.
+    /// The number of the page, from 0.
     #[param(minimum = 0, maximum = 1000)]
     page: Option<u32>,
-    /// Grants a page.
+    /// The number of grants per page.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
-    /// Whether the answer says how many there are.
+    /// Whether the response includes the total.
     include_totals: Option<bool>,
-    /// Where the page before said to go on.
+    /// The checkpoint to continue from: `next` of the page before.
     from: Option<String>,
-    /// How many to take, with `from`.
+    /// The number of items per page, in checkpoint paging.
     #[param(minimum = 1, maximum = 100)]
     take: Option<u32>,
 }

@@ -1,5 +1,5 @@
-//! Connections that this API makes. They last as long as the process; those of
-//! `tenant.toml` are changed there.
+//! Creating, changing and removing connections. Connections created here last as long as the
+//! process. Connections in `tenant.toml` can only be changed in that file.
 
 use axum::Json;
 use axum::extract::Path;
@@ -25,12 +25,12 @@ use crate::tenant::state::Tenant;
 
 /// The largest size of the options, in bytes.
 const OPTIONS: usize = 16 << 10;
-/// Pairs of a connection's metadata, and characters of each name and value.
+/// The most pairs in a connection's metadata, and the most characters of each key and value.
 ///
 /// Source: Auth0, "Connection metadata".
 const METADATA: (usize, usize) = (10, 255);
 
-/// A connection to be made.
+/// A connection to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewConnection {
@@ -40,25 +40,25 @@ pub(super) struct NewConnection {
     strategy: String,
     #[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     display_name: Option<String>,
-    /// Shown again but for secrets. Of a database, `disable_signup` and
-    /// `requires_username` have an effect.
+    /// Stored and shown without secrets. Only `disable_signup` and `requires_username` of a
+    /// database have an effect.
     #[schema(value_type = Option<Object>)]
     options: Option<Metadata>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Metadata>,
-    /// Taken, and without effect: every connection is for every client.
+    /// Accepted without effect: every connection is enabled for every client.
     #[serde(rename = "enabled_clients")]
     #[schema(rename = "enabled_clients")]
     _enabled_clients: Option<Vec<String>>,
-    /// Taken, and without effect: the realm is the name.
+    /// Accepted without effect: the connection's name is its only realm.
     #[serde(rename = "realms")]
     #[schema(rename = "realms")]
     _realms: Option<Vec<String>>,
-    /// Taken, and without effect.
+    /// Accepted without effect.
     #[serde(rename = "is_domain_connection")]
     #[schema(rename = "is_domain_connection")]
     _is_domain_connection: Option<bool>,
-    /// Taken, and without effect.
+    /// Accepted without effect.
     #[serde(rename = "show_as_button")]
     #[schema(rename = "show_as_button")]
     _show_as_button: Option<bool>,
@@ -70,25 +70,25 @@ pub(super) struct NewConnection {
 pub(super) struct ConnectionChange {
     #[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     display_name: Option<String>,
-    /// Shown again but for secrets. Of a database, `disable_signup` and
-    /// `requires_username` have an effect.
+    /// Stored and shown without secrets. Only `disable_signup` and `requires_username` of a
+    /// database have an effect.
     #[schema(value_type = Option<Object>)]
     options: Option<Metadata>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<Metadata>,
-    /// Taken, and without effect: every connection is for every client.
+    /// Accepted without effect: every connection is enabled for every client.
     #[serde(rename = "enabled_clients")]
     #[schema(rename = "enabled_clients")]
     _enabled_clients: Option<Vec<String>>,
-    /// Taken, and without effect: the realm is the name.
+    /// Accepted without effect: the connection's name is its only realm.
     #[serde(rename = "realms")]
     #[schema(rename = "realms")]
     _realms: Option<Vec<String>>,
-    /// Taken, and without effect.
+    /// Accepted without effect.
     #[serde(rename = "is_domain_connection")]
     #[schema(rename = "is_domain_connection")]
     _is_domain_connection: Option<bool>,
-    /// Taken, and without effect.
+    /// Accepted without effect.
     #[serde(rename = "show_as_button")]
     #[schema(rename = "show_as_button")]
     _show_as_button: Option<bool>,
@@ -117,7 +117,8 @@ impl ConnectionChange {
         Ok(())
     }
 
-    /// The connection as it is afterwards.
+    /// Returns the connection with this change applied; `before` is the connection to change, if
+    /// any.
     fn applied(
         self,
         (name, strategy): (&str, &str),
@@ -143,7 +144,7 @@ impl ConnectionChange {
     }
 }
 
-/// Secrets of a provider that is only played are of no use here.
+/// Removes the secrets from the options: a stand-in provider does not use them.
 fn without_secrets(options: Metadata) -> Metadata {
     let is_secret = |key: &str| {
         let key = key.to_ascii_lowercase();
@@ -198,7 +199,7 @@ impl From<NotMade> for Problem {
     }
 }
 
-/// The connection, if this API has made it.
+/// Returns a connection that this API has created. Refuses other connections.
 fn find_created<'a>(tenant: &'a Tenant, id: &str) -> Result<&'a Slot, Problem> {
     if let Some(made) = tenant.config.made.all().find(|it| it.connection.id == id) {
         return Ok(made);
@@ -211,8 +212,8 @@ fn find_created<'a>(tenant: &'a Tenant, id: &str) -> Result<&'a Slot, Problem> {
 
 /// Create a connection
 ///
-/// It lasts as long as the process. Other than a database or a passwordless one,
-/// it is a stand-in: a page that asks who you want to be.
+/// The connection lasts as long as the process. Unless it is a database or a passwordless
+/// connection, it is a stand-in for the provider: a page that asks which user to log in as.
 #[utoipa::path(post, path = "/api/v2/connections", operation_id = "post_connections", tag = "connections",
     request_body = NewConnection, security(("token" = ["create:connections"])),
     responses((status = 201, description = "The connection", body = ConnectionObject),
@@ -272,7 +273,7 @@ pub(super) async fn update(
     Ok(Json(shown(&tenant, &connection)))
 }
 
-/// Whether a client may use a connection.
+/// A client, and whether it may use the connection.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClientStatus {
@@ -282,7 +283,7 @@ pub(super) struct ClientStatus {
 
 /// Enable a connection for clients
 ///
-/// Every connection is for every client: none can be taken from one.
+/// Every connection is enabled for every client, and cannot be disabled for any.
 #[utoipa::path(patch, path = "/api/v2/connections/{id}/clients", operation_id = "patch_clients", tag = "connections",
     params(("id" = String, Path, description = "The connection's id")), request_body = Vec<ClientStatus>,
     security(("token" = ["update:connections"])),
@@ -309,8 +310,8 @@ pub(super) async fn enable(
 
 /// Remove a connection
 ///
-/// With it go its users; where one of them is linked to a user of another
-/// connection, nothing goes.
+/// Removes the connection's users too. If one of them is linked with an identity of another
+/// connection, the request is refused and nothing is removed.
 #[utoipa::path(delete, path = "/api/v2/connections/{id}", operation_id = "delete_connections_by_id", tag = "connections",
     params(("id" = String, Path, description = "The connection's id")), security(("token" = ["delete:connections"])),
     responses((status = 204, description = "There is no such connection any more"),
@@ -327,7 +328,8 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Removes a connection and its users. Returns its name, and how many they were.
+/// Removes a connection and its users. Returns the connection's name, and the number of users
+/// removed.
 fn remove_connection(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
     let name = find_created(tenant, id)?.connection.name.clone();
     let mut members = Vec::new();
@@ -343,7 +345,7 @@ fn remove_connection(tenant: &Tenant, id: &str) -> Result<(String, usize), Probl
         }
         Ok(true)
     })?;
-    // Removed first: its users cannot log in to it while they are deleted.
+    // Remove the connection first, so that its users cannot log in while they are deleted.
     tenant.config.made.remove(id);
     members.iter().try_for_each(|user| delete_user(tenant, user))?;
     Ok((name, members.len()))

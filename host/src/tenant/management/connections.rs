@@ -1,4 +1,4 @@
-//! Connections: clients look for their ids.
+//! Reading connections: programs look up their ids.
 
 use axum::Json;
 use axum::extract::Path;
@@ -22,27 +22,27 @@ use crate::tenant::state::Tenant;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
-    /// A connection's name.
+    /// The name of a connection: lists only that one.
     name: Option<String>,
-    /// A connection's strategy.
+    /// The strategy of the connections to list.
     strategy: Option<String>,
-    /// Which page, from 0.
+    /// The number of the page, from 0.
     #[param(minimum = 0, maximum = 1000)]
     page: Option<u32>,
-    /// Connections a page.
+    /// The number of connections per page.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
-    /// Whether the answer says how many there are.
+    /// Whether the response includes the total.
     include_totals: Option<bool>,
-    /// The id of the connection to go on behind.
+    /// The id of the connection after which the page starts.
     from: Option<String>,
-    /// How many to take, with `from`.
+    /// The number of items per page, in checkpoint paging.
     #[param(minimum = 1, maximum = 100)]
     take: Option<u32>,
-    /// Names of fields, separated by commas.
+    /// Field names, separated by commas.
     #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
-    /// Whether these fields are the ones to show (the default) or to leave out.
+    /// Whether to show only these fields (the default), or all others.
     include_fields: Option<bool>,
 }
 
@@ -121,7 +121,7 @@ pub(super) fn inexistent() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "The connection does not exist", "inexistent_connection")
 }
 
-/// As it is shown. Every connection is for every client.
+/// Returns the JSON of a connection. Every connection is enabled for every client.
 pub(super) fn shown(tenant: &Tenant, connection: &Connection) -> Value {
     let clients: Vec<&str> = tenant.config.clients.iter().map(|client| client.client_id.as_str()).collect();
     let made = tenant.config.made.all().find(|it| it.connection.id == connection.id);
@@ -138,7 +138,7 @@ pub(super) fn shown(tenant: &Tenant, connection: &Connection) -> Value {
     shown
 }
 
-/// The options that tell what a connection does here.
+/// Returns the options that have an effect in this tenant, with their values.
 fn effective_options(connection: &Connection) -> Metadata {
     let options = if connection.is_database() {
         json!({
@@ -155,7 +155,7 @@ fn effective_options(connection: &Connection) -> Metadata {
 
 /// List a connection's clients
 ///
-/// Every connection is for every client.
+/// Every connection is enabled for every client.
 #[utoipa::path(get, path = "/api/v2/connections/{id}/clients", operation_id = "get_connection_clients",
     tag = "connections", params(("id" = String, Path, description = "The connection's id"), PageQuery),
     security(("token" = ["read:connections"])),
@@ -173,7 +173,7 @@ pub(super) async fn clients(
     }
     let clients = &tenant.config.clients;
     let clients: Vec<Value> = clients.iter().map(|it| json!({ "client_id": it.client_id })).collect();
-    // Always from checkpoint to checkpoint.
+    // This list supports checkpoint paging only.
     let query = PageQuery { take: query.take.or(Some(50)), ..query };
     query.of(&clients, "clients", "client_id").map(Json)
 }

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-/// Characters that spreadsheet programs take for the beginning of a formula.
+/// Characters that spreadsheet programs read as the start of a formula.
 ///
 /// Source: OWASP, "CSV Injection".
 const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
-/// A value in quotes (RFC 4180). A text that could be taken for a formula gets
-/// an apostrophe before it, which shows it as text.
+/// Formats a value as a quoted cell (RFC 4180). A text that a spreadsheet could run as a
+/// formula gets an apostrophe in front, so that it is shown as text.
 pub(super) fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => return String::new(),
@@ -16,9 +16,10 @@ pub(super) fn cell(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    // Programs skip blanks, and take a separator of theirs for a new cell.
+    // Spreadsheet programs skip leading blanks, and may read `;` as a separator that starts a new
+    // cell.
     let is_skipped = |it: char| it.is_whitespace() && !FORMULA.contains(&it) || it == ';';
-    // A phone number is no formula.
+    // A sign followed by digits only, such as a phone number, is not a formula.
     let is_number = text.strip_prefix(['+', '-']).unwrap_or(&text);
     let is_number = !is_number.is_empty() && is_number.bytes().all(|it| it.is_ascii_digit());
     let guard = if text.trim_start_matches(is_skipped).starts_with(FORMULA) && !is_number { "'" } else { "" };

@@ -1,4 +1,4 @@
-//! Linking and unlinking.
+//! Linking and unlinking identities.
 
 use std::sync::Arc;
 
@@ -24,20 +24,20 @@ use crate::tenant::management::schemas::ProviderName;
 use crate::tenant::management::shown;
 use crate::tenant::state::Tenant;
 
-/// Which account is to be linked: by its id, or by an ID token of it.
+/// The account to link, named by its id or proved by its ID token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LinkBody {
-    /// The provider of the account to be linked.
+    /// The provider of the account to link.
     provider: Option<String>,
-    /// The id of a connection, where the provider has several.
+    /// The id of the account's connection, needed if the provider has several.
     #[schema(pattern = "^con_[A-Za-z0-9]{16}$")]
     connection_id: Option<String>,
-    /// The account's id, with or without the provider before it.
+    /// The account's id, with or without the provider in front.
     #[serde(default, deserialize_with = "text_or_number")]
     #[schema(schema_with = crate::tenant::management::schemas::text_or_number)]
     user_id: Option<String>,
-    /// An ID token of the account, for the application that calls.
+    /// An ID token of the account to link, issued to the calling application.
     link_with: Option<String>,
 }
 
@@ -52,9 +52,9 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     }
 }
 
-/// A number's digits. To JSON Schema, `1080.0` is an integer too.
+/// Returns an integer's digits. JSON Schema counts `1080.0` as an integer too.
 fn integer(number: &Number) -> Option<String> {
-    // Beyond, a double is not one integer but several.
+    // Above this limit (2^53), several integers share one double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if !number.is_f64() {
         return Some(number.to_string());
@@ -63,9 +63,9 @@ fn integer(number: &Number) -> Option<String> {
     number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() <= EXACT).map(|it| format!("{:.0}", it + 0.0))
 }
 
-/// Who may link and unlink anybody's accounts.
+/// The scope to link and unlink the accounts of every user.
 const ALL: &str = "update:users";
-/// Who may link and unlink their own.
+/// The scope to link and unlink the caller's own accounts.
 const OWN: &str = "update:current_user_identities";
 
 /// Link an account
@@ -108,7 +108,8 @@ fn link_account(
                 "Additional properties not allowed: beside link_with there is nothing else",
             ));
         }
-        // A user names an account and proves nothing: the hole of 2018.
+        // A user's token must not link an account by its id alone, without proof that the user owns
+        // the account: that was the security hole of 2018.
         _ if !caller.has(ALL) => return Err(caller.lacks(&[ALL])),
         by_id => (find_named_account(tenant, &by_id)?, None),
     };
@@ -119,11 +120,11 @@ fn link_account(
     answer
 }
 
-/// The accounts of a link.
+/// The two accounts of a link.
 struct Pair {
     primary: String,
     secondary: String,
-    /// Whether the user wants it, with a proof of the second account.
+    /// Whether the user asked for the link and proved the second account.
     by_proof: bool,
 }
 
@@ -131,7 +132,7 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
     let Pair { primary, secondary, by_proof } = &pair;
     let mut answer = Err(ApiError::StateChanged(primary.clone()));
     let mut moved = Vec::new();
-    // Whoever changes an account at the same moment is not in the way for long.
+    // Retry when an account changes at the same moment: such conflicts are short.
     for _ in 0..5 {
         let first = tenant.directory.get(primary)?;
         if primary == secondary {
@@ -139,7 +140,7 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
         }
         let second = match tenant.directory.get(secondary) {
             Ok(stored) => Some(stored),
-            // The link says why not.
+            // The directory's `link` reports that the account is missing.
             Err(ApiError::NotFound(_)) => None,
             Err(error) => return Err(error.into()),
         };
@@ -184,8 +185,8 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
     })
 }
 
-/// The user that provider and id name. `user_id` may carry the provider: both
-/// were recorded.
+/// Returns the id of the user that the provider and `user_id` name. `user_id` may start with
+/// the provider: recordings of Auth0 have both forms.
 fn find_named_account(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
     let Some(user_id) = body.user_id.as_deref().filter(|id| !id.is_empty()) else {
         return Err(Problem::body("Missing required property: user_id"));
@@ -219,7 +220,7 @@ fn find_named_account(tenant: &Tenant, body: &LinkBody) -> Result<String, Proble
         Err(ApiError::NotFound(_)) => false,
         Err(error) => return Err(error.into()),
     };
-    // Of several databases, nobody knows in which one to look for the rest.
+    // With several databases, the id alone does not say which one has the account.
     let databases = config.connections().filter(|it| it.is_database()).count();
     if !is_there && provider == "auth0" && databases > 1 && body.connection_id.is_none() {
         let is_linked = tenant.config.connections().filter(|it| it.is_database()).any(|it| {

@@ -1,4 +1,4 @@
-//! One user of an import: made, or changed if it is there and may be.
+//! One user of an import: created, or updated if the user exists and the import allows updates.
 
 use linking_marks::PROTECTED;
 use serde::Serialize;
@@ -31,9 +31,9 @@ const ALLOWED: [&str; 15] = [
     "user_metadata",
     "username",
 ];
-/// Attributes that an import may change of a user that is there.
+/// The attributes of an existing user that an import may change.
 const PROFILE: [&str; 5] = ["family_name", "given_name", "name", "nickname", "picture"];
-/// The reason that a user was left out.
+/// The reason that a user was not imported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Fault {
     code: &'static str,
@@ -73,13 +73,13 @@ pub(super) enum Became {
     Updated,
 }
 
-/// A user of the file.
+/// A user of the import file.
 pub(super) struct ImportedUser<'a> {
     connection: &'a Connection,
     new: NewUser,
-    /// As the file has them, for a change.
+    /// The fields as the file has them, for the update of an existing user.
     fields: Map<String, Value>,
-    /// Without `auth0|`.
+    /// The user's id, without `auth0|`.
     id: Option<String>,
     hash: Option<String>,
     factors: Vec<String>,
@@ -111,7 +111,7 @@ impl<'a> ImportedUser<'a> {
             let message = "Missing required property: email";
             return Err(Fault::new("OBJECT_MISSING_REQUIRED_PROPERTY", message, "email"));
         }
-        // As an address of a database is kept.
+        // A database keeps addresses in lower case.
         if let Some(Value::String(email)) = fields.get_mut("email") {
             email.make_ascii_lowercase();
         }
@@ -130,7 +130,7 @@ impl<'a> ImportedUser<'a> {
         self.fields.get(key).and_then(Value::as_str)
     }
 
-    /// Makes the user, or changes the one that is there.
+    /// Creates the user, or updates the existing one if `upsert` is set.
     pub(super) fn put(self, tenant: &Tenant, upsert: bool) -> Result<Became, Fault> {
         match self.known(tenant)? {
             None => self.inserted(tenant),
@@ -139,14 +139,14 @@ impl<'a> ImportedUser<'a> {
         }
     }
 
-    /// The identity that the file's user is already, if all of its names lead to
-    /// one.
+    /// Returns the id of the existing identity that the file's user matches. Refuses a user whose
+    /// id, address and username belong to different identities.
     fn known(&self, tenant: &Tenant) -> Result<Option<String>, Fault> {
         let name = &self.connection.name;
         let by_id = match &self.id {
             Some(id) => {
                 let key = IdentityKey { connection: name, provider: "auth0", user_id: id };
-                // The error: the id is another database's.
+                // `owner` fails if the id belongs to another database.
                 tenant.directory.owner(key)?.map(|_| id.clone())
             }
             None => None,
@@ -175,7 +175,7 @@ impl<'a> ImportedUser<'a> {
         let credential = Credential {
             connection: self.connection.name.clone(),
             user_id: id.clone(),
-            // Without a password too: the address is taken.
+            // The address is reserved even if the user has no password.
             email: self.text("email").map(str::to_owned),
             username: self.text("username").map(str::to_lowercase),
             password: self.hash,
@@ -190,8 +190,8 @@ impl<'a> ImportedUser<'a> {
         Ok(Became::Inserted)
     }
 
-    /// Updates the user's profile. The login name, the address's verification and the
-    /// block stay as they are.
+    /// Updates the user's profile and metadata. The login name and the verification of the address
+    /// stay as they are. An update can block the user, but not unblock the user.
     fn updated(self, tenant: &Tenant, id: &str) -> Result<Became, Fault> {
         let different = |what: &'static str| {
             Fault::new(
@@ -252,7 +252,8 @@ impl<'a> ImportedUser<'a> {
         }
         if let Some(change) = object("app_metadata").filter(|it| !it.is_empty()) {
             let held = |key: &str| user.app_metadata.as_ref().and_then(|it| it.get(key));
-            // An administrator sets these by hand, and no import does.
+            // An import must not change these marks of an existing user: only an administrator sets them,
+            // by hand.
             if PROTECTED.iter().any(|mark| change.get(*mark).is_some_and(|value| held(mark) != Some(value))) {
                 let message =
                     "An import does not change linking, no_link and privileged of a user that is there.";
@@ -269,7 +270,7 @@ impl<'a> ImportedUser<'a> {
     }
 }
 
-/// The kinds of factors; their secrets are not kept.
+/// Returns the kinds of the listed second factors, without their secrets, which are not stored.
 fn factors(listed: Option<Value>) -> Result<Vec<String>, Fault> {
     let fault =
         || Fault::new("INVALID_FORMAT", "Expected up to 10 factors: totp, phone or email.", "mfa_factors");

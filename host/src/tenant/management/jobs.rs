@@ -1,5 +1,5 @@
-//! Jobs: each is remembered for a day. All but imports are done before they are
-//! answered, whatever their status says at first.
+//! Jobs, each kept for a day. Every job except an import is finished before the response is
+//! sent, although the response says `pending`.
 
 use std::sync::Arc;
 
@@ -23,20 +23,20 @@ use crate::tenant::people::mail_links::VerificationLink;
 use crate::tenant::store::one_time::OneTime;
 use crate::tenant::store::weight::Weighed;
 
-/// How long a job is remembered, in seconds.
+/// The time for which a job is kept, in seconds.
 const LIFETIME_S: u64 = 86_400;
 
-/// Jobs that were done.
+/// The jobs of the last day.
 pub(super) struct Jobs {
     kept: OneTime<Arc<Job>>,
     ambient: Ambient,
 }
 
-/// The result of a job.
+/// A job, as it is kept.
 pub(super) struct Job {
-    /// As it is shown.
+    /// The JSON that the API returns for the job.
     shown: Value,
-    /// The faults of an import, one for each user.
+    /// The errors, such as one for each user that was not imported.
     errors: Vec<Value>,
 }
 
@@ -49,9 +49,9 @@ impl Weighed for Job {
 /// The result of a job.
 #[derive(Default)]
 pub(super) struct JobResult {
-    /// Properties that the finished job shows besides.
+    /// Additional properties of the finished job.
     pub(super) summary: Value,
-    /// The errors, one for each user that was left out, or for the whole job.
+    /// The errors: one for each user that was left out, or one for the whole job.
     pub(super) errors: Vec<Value>,
 }
 
@@ -60,14 +60,14 @@ impl Jobs {
         Self { kept: OneTime::new(LIFETIME_S, ambient), ambient: ambient.clone() }
     }
 
-    /// Keeps a finished job. Returns the job as it was at its beginning.
+    /// Keeps a finished job. Returns the job as it was when it began.
     pub(super) fn keep_finished(&self, kind: &str, about: Value, result: JobResult) -> Value {
         let begun = self.begin(kind, about);
         self.end(&begun, result.summary, result.errors);
         begun
     }
 
-    /// Keeps a job that somebody goes on with.
+    /// Keeps a job that is still running, until [`Self::end`]. Returns the job.
     pub(super) fn begin(&self, kind: &str, about: Value) -> Value {
         let id = format!("job_{}", &self.ambient.random().object_id()[..16]);
         let mut begun = json!({
@@ -80,7 +80,7 @@ impl Jobs {
         begun
     }
 
-    /// Keeps what came of a job that was begun.
+    /// Keeps the result of a job that was begun.
     pub(super) fn end(&self, begun: &Value, came_of: Value, errors: Vec<Value>) {
         let mut shown = begun.clone();
         shown["status"] = "completed".into();
@@ -107,10 +107,10 @@ impl Jobs {
 pub(super) struct VerificationEmail {
     #[schema(pattern = r"^[^|\x00-\x1F\x7F-\x9F]+\|[^\x00-\x1F\x7F-\x9F]+$")]
     user_id: String,
-    /// A client's id. It changes nothing.
+    /// The id of a client, which must exist. It has no other effect.
     client_id: Option<String>,
     identity: Option<OfIdentity>,
-    /// Refused: there are no organizations.
+    /// Refused if given: this tenant has no organizations.
     organization_id: Option<String>,
 }
 
@@ -163,7 +163,7 @@ pub(super) async fn get(
     caller.require(&["create:users", "read:users", "update:users"])?;
     let job = tenant.stores.jobs.get(&read_path(path)?)?;
     let mut shown = job.shown.clone();
-    // The file is as secret as the users in it.
+    // The link to an export's file needs no token, so only callers that may read users see it.
     if !caller.has("read:users")
         && let Value::Object(shown) = &mut shown
     {

@@ -1,4 +1,4 @@
-//! Linking by proof: an ID token of the second account.
+//! Linking with a proof of the second account: its ID token (`link_with`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,13 @@ use crate::tenant::signing::verification::{Claims, TokenError};
 use crate::tenant::state::Tenant;
 use crate::tenant::store::expiring::Expiring;
 
-/// The user that an ID token proves, if the token is one that the caller's
-/// application got from the tenant that the caller's own token is of.
+/// Returns the id of the user that an ID token proves, and marks the token as spent. The token
+/// must have the same issuer as the caller's own token, and must be issued to the caller's
+/// application.
 ///
 /// Source of the messages: Auth0's OpenAPI document, `post_identities`, 400.
-/// Their order, and that an expired one is called invalid, are not documented.
+/// Auth0 does not document the order of the checks, nor that the refusal of an expired token
+/// calls the token invalid.
 pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
     let (user_id, claims) = read_proof(tenant, caller, token)
         .map_err(|message| refuse_proof(tenant, caller, message, message))?;
@@ -31,14 +33,14 @@ pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Resu
                 return Err(refuse_proof(tenant, caller, INVALID, "its identity was unlinked since"));
             }
         }
-        // The link says that there is none.
+        // The link itself reports a missing account.
         Err(ApiError::NotFound(_)) => {}
         Err(error) => return Err(error.into()),
     }
     if tenant.people.revocations.is_revoked(&user_id, claims.began()) {
         return Err(refuse_proof(tenant, caller, INVALID, "its password or account was changed since"));
     }
-    // Whoever has parted the accounts since does not mean this token.
+    // An unlink after the token's login overrides the token: it must not link the accounts again.
     if is_parted_since(tenant, &user_id, claims.began())? {
         return Err(refuse_proof(tenant, caller, INVALID, "its account was unlinked since"));
     }
@@ -56,8 +58,8 @@ fn refuse_proof(tenant: &Tenant, caller: &Caller, message: &str, why: &str) -> P
     Problem::bad(message, "invalid_link_with")
 }
 
-/// Whether the account was unlinked from another, or a link of it undone, since
-/// then.
+/// Returns whether the account was unlinked from another, or one of its links was undone, after
+/// the moment `began`.
 fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool, Problem> {
     const NEWEST: usize = 1_000;
     let entries = tenant.directory.journal(&JournalQuery {
@@ -68,36 +70,36 @@ fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool
     Ok(entries.iter().any(|entry| entry.kind.separates() && began <= entry.place))
 }
 
-/// Tokens that have linked, by their SHA-256: each links once.
+/// The SHA-256 hashes of tokens that have been used for a link. Each token links only once.
 pub(super) struct SpentProofs(Expiring<[u8; 32], ()>);
 
 impl SpentProofs {
-    /// `lifetime_s` is that of an ID token.
+    /// Creates an empty store. `lifetime_s` is the lifetime of an ID token in seconds.
     pub(super) fn new(lifetime_s: u64, ambient: &Ambient) -> Self {
-        // Until the clocks of all sides agree that it has expired.
+        // A minute more than the token's lifetime, in case clocks differ.
         let lifetime = Duration::from_secs(lifetime_s.saturating_add(60));
-        // Each entry stands for a link that was made: to push one out takes as
-        // many links.
+        // Each entry is a link that was made, so evicting an entry early would take 100,000 links.
         Self(Expiring::new(Cache::builder().max_capacity(100_000), lifetime, ambient))
     }
 
-    /// False if it was spent before.
+    /// Marks a token as spent. Returns false if it was spent before.
     fn spend(&self, token: &str) -> bool {
         self.0.put_new(hash(token), ())
     }
 
-    /// The link was not made after all.
+    /// Makes a token usable again, because its link failed.
     pub(super) fn give_back(&self, token: &str) {
         self.0.remove(&hash(token));
     }
 }
 
-/// Hashes the signed part: a signature may be written in several ways.
+/// Hashes the signed part of a token. The signature is left out, because it can be encoded in
+/// several ways.
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.rsplit_once('.').map_or(token, |(signed, _)| signed)).into()
 }
 
-/// The token's user, and what else it says.
+/// Verifies an ID token. Returns its user and its claims, or the message of the refusal.
 fn read_proof(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, Arc<Claims>), &'static str> {
     let verified = tenant.signing.verify(token);
     let verified = verified
@@ -110,7 +112,7 @@ fn read_proof(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, 
     if claims.iss != caller.issuer {
         return Err("JWT (link_with) must have the same issuer as the calling user.");
     }
-    // A token for several audiences may have been shown to any of them.
+    // A token for several audiences is refused: any of them may have received it.
     let audience = match &claims.aud {
         Value::String(one) => one,
         Value::Array(all) => match all.as_slice() {

@@ -1,5 +1,4 @@
-//! The logins of a user: sessions in browsers, refresh tokens of
-//! applications.
+//! The logins of a user: browser sessions, and refresh tokens of clients.
 //!
 //! Source: Auth0's OpenAPI document, `get_sessions_for_user`,
 //! `get_refresh_tokens_for_user` and their deletions.
@@ -24,34 +23,34 @@ use crate::tenant::state::Tenant;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
-    /// The id to go on behind.
+    /// The id after which the page starts.
     from: Option<String>,
-    /// How many to take.
+    /// The number of items per page.
     #[param(minimum = 1, maximum = 100)]
     take: Option<usize>,
-    /// Has no effect; SDKs send it.
+    /// Accepted without effect, because SDKs send it.
     #[serde(rename = "include_totals")]
     #[param(rename = "include_totals")]
     _include_totals: Option<bool>,
 }
 
-/// Sessions of a user.
+/// The sessions of a user.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 pub(super) struct SessionList {
     #[schema(value_type = Vec<Object>)]
     sessions: Vec<Value>,
-    /// Where to go on; none after the last.
+    /// The checkpoint of the next page; absent on the last page.
     next: Option<String>,
 }
 
-/// Refresh tokens of a user.
+/// The refresh tokens of a user.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 pub(super) struct RefreshTokenList {
     #[schema(value_type = Vec<Object>)]
     tokens: Vec<Value>,
-    /// Where to go on; none after the last.
+    /// The checkpoint of the next page; absent on the last page.
     next: Option<String>,
 }
 
@@ -167,7 +166,7 @@ fn session(tenant: &Tenant, user: &User, session: &Session) -> Value {
 fn refresh_token(tenant: &Tenant, user: &User, family: &str, grant: &Grant) -> Value {
     let scopes: Vec<&str> = grant.scope.split(' ').filter(|it| !it.is_empty()).collect();
     json!({
-        // Not the name of the family, which is half of the token.
+        // A hash of the family's name, because the name itself is half of the token.
         "id": id_of(family), "user_id": user.user_id, "client_id": grant.client_id, "rotating": true,
         "created_at": grant.at, "session_id": grant.session,
         "idle_expires_at": later(grant.at, tenant.config.lifetimes.refresh_token),
@@ -184,7 +183,7 @@ fn later(at: Timestamp, seconds: u64) -> Option<Timestamp> {
     Timestamp::from_millis(at.as_millis().saturating_add(seconds.saturating_mul(1000)))
 }
 
-/// The next ones behind an id, and where to go on.
+/// Returns the page of items after the id `from`, and the checkpoint of the next page.
 fn page(all: Vec<Value>, name: &str, query: &PageQuery) -> Result<Json<Value>, Problem> {
     let take = query.take.unwrap_or(50);
     if !(1..=100).contains(&take) {
@@ -192,7 +191,7 @@ fn page(all: Vec<Value>, name: &str, query: &PageQuery) -> Result<Json<Value>, P
     }
     let start = match &query.from {
         None => 0,
-        // An id that has ended meanwhile is behind all.
+        // An id that no longer exists gives an empty page.
         Some(from) => all.iter().position(|it| it["id"] == from.as_str()).map_or(all.len(), |it| it + 1),
     };
     let shown: Vec<&Value> = all.iter().skip(start).take(take).collect();

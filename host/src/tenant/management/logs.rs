@@ -1,4 +1,4 @@
-//! The tenant's log of events.
+//! The tenant's log events, such as logins and requests to the Management API.
 
 use axum::Json;
 use axum::extract::{MatchedPath, Path, Request, State};
@@ -23,25 +23,25 @@ use crate::tenant::state::Shared;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
-    /// Which page, from 0.
+    /// The number of the page, from 0.
     #[param(minimum = 0, maximum = 1000)]
     page: Option<u32>,
-    /// Events a page.
+    /// The number of events per page.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
-    /// `date:1` or `date:-1`, the default.
+    /// `date:1` for the oldest events first, or `date:-1` (the default) for the newest first.
     #[param(pattern = "^date:-?1$")]
     sort: Option<String>,
-    /// Names of fields, separated by commas.
+    /// Field names, separated by commas.
     #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
-    /// Whether these fields are the ones to show (the default) or to leave out.
+    /// Whether to show only these fields (the default), or all others.
     include_fields: Option<bool>,
-    /// Whether the answer says how many there are.
+    /// Whether the response includes the total.
     include_totals: Option<bool>,
-    /// The id of an event: those that came behind it, the oldest first.
+    /// The id of an event: lists the events after it, the oldest first.
     from: Option<String>,
-    /// How many to take, with `from`.
+    /// The number of items per page, in checkpoint paging.
     #[param(minimum = 1, maximum = 100)]
     take: Option<u32>,
     /// A query in Lucene's syntax, such as `type:s AND user_id:"auth0|1"`.
@@ -49,7 +49,8 @@ pub(super) struct ListQuery {
     q: Option<String>,
 }
 
-/// The events that are query for, of all that fit.
+/// Returns the page of events that the parameters ask for, among the events that `fits`
+/// accepts.
 fn list_events(tenant: &Shared, params: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
     let fields = Fields::parse(params.fields.as_deref(), params.include_fields)?;
     let ListQuery { page, per_page, include_totals, from, take, .. } = params;
@@ -64,7 +65,8 @@ fn list_events(tenant: &Shared, params: ListQuery, fits: impl Fn(&Value) -> bool
         .events
         .list(|event| fits(event) && parsed.as_ref().is_none_or(|query| query.matches(event)));
     let mut answer = if query.from.is_some() || query.take.is_some() {
-        // A bare array, whose last event is where to go on.
+        // Checkpoint paging of events returns a bare array: the id of the last event is the next
+        // checkpoint.
         query.of(&events, "logs", "log_id")?["logs"].take()
     } else {
         match params.sort.as_deref() {
@@ -83,7 +85,8 @@ fn list_events(tenant: &Shared, params: ListQuery, fits: impl Fn(&Value) -> bool
 
 /// List events
 ///
-/// The newest 2,000 since the start. Addresses are shown whole.
+/// Lists the newest 2,000 events since the start of the process. Email addresses are not
+/// masked.
 #[utoipa::path(get, path = "/api/v2/logs", operation_id = "get_logs", tag = "logs", params(ListQuery),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "Events, or a page of them", body = LogList), CommonRefusals))]
@@ -127,8 +130,9 @@ pub(super) async fn of_user(
     list_events(&tenant, query, |event| event["user_id"] == id.as_str()).map(Json)
 }
 
-/// Writes down who has changed what. What was not understood to be anybody's
-/// stands in the tenant's own log.
+/// Records a log event for each request that may change data: the caller, the method, the path
+/// and the status. A request without a valid token is not recorded here; its refusal is in the
+/// tenant's own log.
 pub(in crate::tenant) async fn record_request(
     State(tenant): State<Shared>,
     request: Request,

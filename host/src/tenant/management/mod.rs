@@ -64,14 +64,14 @@ pub(super) use stores::Stores;
 
 use crate::tenant::state::Shared;
 
-/// The endpoints.
+/// Returns the router of all endpoints.
 pub(super) fn router() -> Router<Shared> {
     let (router, _) = described().split_for_parts();
     let router = router.merge(absent::router());
     router.method_not_allowed_fallback(async || Problem::plain(StatusCode::METHOD_NOT_ALLOWED))
 }
 
-/// The endpoints with the document that describes them.
+/// Returns the endpoints that the OpenAPI document describes, together with the document.
 fn described() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::outline())
         .routes(routes!(users::list, users::create))
@@ -110,13 +110,14 @@ fn described() -> OpenApiRouter<Shared> {
         .routes(routes!(signing_keys::rotate))
 }
 
-/// Files that a job has made, for whoever knows their names.
+/// Returns the route to download exported files. A download needs no token, only the file's
+/// secret name.
 pub(super) fn downloads() -> Router<Shared> {
     Router::new().route("/exports/{secret}/{name}", get(users_export::download))
 }
 
-/// The address of the document. It is made when it is first read: most tenants are
-/// never asked for it, and its parts take more than 1 MB.
+/// Returns the route of the OpenAPI document. The document is built when it is first requested:
+/// most tenants are never asked for it, and its parts take more than 1 MB.
 pub(super) fn document() -> Router<Shared> {
     static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     Router::new().route(

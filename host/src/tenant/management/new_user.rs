@@ -1,4 +1,4 @@
-//! A user that is made.
+//! Creating users.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::tenant::people::proved::bare_user;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Tenant;
 
-/// A user to be made.
+/// A user to create.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUser {
@@ -52,7 +52,7 @@ pub(super) struct NewUser {
     nickname: Option<String>,
     #[schema(min_length = 1, max_length = 2048)]
     picture: Option<String>,
-    /// Whether a mail that verifies the address is sent; true by default.
+    /// Whether to send a mail that verifies the address; true by default.
     verify_email: Option<bool>,
 }
 
@@ -188,6 +188,9 @@ pub(super) fn not_hashed(why: Wrong) -> Problem {
     }
 }
 
+/// Returns the refusal for a user that could not be stored, usually because the user exists
+/// already.
+///
 /// Source: Auth0, "Create a user", 409.
 pub(super) fn exists(error: ApiError) -> Problem {
     match error {

@@ -1,4 +1,4 @@
-//! The document that describes the API to programs, made from its code.
+//! The OpenAPI document of the Management API, generated from its code.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,28 +12,28 @@ use crate::tenant::management::attributes::{FORBIDDEN, LENGTHS};
 use crate::tenant::management::problem::ProblemBody;
 use crate::tenant::management::schemas::NO_CONTROLS;
 
-/// What can happen to every request.
+/// The refusals that every endpoint can return.
 #[derive(IntoResponses)]
 #[allow(dead_code)]
 pub(super) enum CommonRefusals {
-    /// The URI, the query or the body is not as it should be, or asks for what cannot be
+    /// The URI, the query or the body is invalid, or the operation is not supported
     #[response(status = 400)]
     Bad(#[to_schema] ProblemBody),
-    /// The token is missing, or not good
+    /// The token is missing or invalid
     #[response(status = 401)]
     Token(#[to_schema] ProblemBody),
-    /// The token does not allow this
+    /// The token does not allow this request
     #[response(status = 403)]
     Scope(#[to_schema] ProblemBody),
     /// Too many requests
     #[response(status = 429)]
     TooMany(#[to_schema] ProblemBody),
-    /// The search took too long, or the directory does not answer
+    /// The search took too long, or the directory does not respond
     #[response(status = 503)]
     Unavailable(#[to_schema] ProblemBody),
 }
 
-/// A type of the domain, whose schema stands among the components.
+/// Defines a type whose schema is a reference to a domain type among the document's components.
 macro_rules! referred {
     ($name:ident, $to:literal, $doc:literal) => {
         #[doc = $doc]
@@ -57,7 +57,7 @@ macro_rules! referred {
 referred!(UserObject, "User", "A user, or the fields of it that were asked for.");
 referred!(IdentityObject, "Identity", "An identity of a user.");
 
-/// Users, bare or in a page.
+/// Users, as a bare array or in a page.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[allow(dead_code)]
@@ -82,7 +82,7 @@ pub(super) struct ConnectionObject {
     is_domain_connection: bool,
 }
 
-/// Connections, bare or in a page.
+/// Connections, as a bare array or in a page.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[allow(dead_code)]
@@ -94,12 +94,12 @@ pub(super) enum ConnectionList {
         limit: Option<u32>,
         length: Option<u32>,
         total: Option<u32>,
-        /// Where to go on, in pages by `take`; none after the last.
+        /// The checkpoint of the next page, in checkpoint paging; absent on the last page.
         next: Option<String>,
     },
 }
 
-/// Things of a kind, bare or in a page.
+/// Defines the type of a list response: a bare array of items, or a page of them.
 macro_rules! list {
     ($list:ident of $item:ty, $name:ident, $doc:literal) => {
         #[doc = $doc]
@@ -114,27 +114,27 @@ macro_rules! list {
                 limit: Option<u32>,
                 length: Option<u32>,
                 total: Option<u32>,
-                /// Where to go on, in pages by `take`; none after the last.
+                /// The checkpoint of the next page, in checkpoint paging; absent on the last page.
                 next: Option<String>,
             },
         }
     };
 }
 
-/// A client, or the fields of it that were asked for.
+/// A client, or the fields of it that the request asks for.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code)]
 pub(super) struct ClientObject {
     client_id: String,
     name: String,
-    /// With `read:client_keys` only.
+    /// The client's secret. It is only shown with the scope `read:client_keys`.
     client_secret: Option<String>,
     global: bool,
     callbacks: Vec<String>,
     grant_types: Vec<String>,
 }
 
-/// The scopes that a client has of an API by itself.
+/// A client grant: the scopes of an API that a client can get for itself, without a user.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code)]
 pub(super) struct GrantObject {
@@ -167,7 +167,7 @@ pub(super) struct MemberObject {
     picture: Option<String>,
 }
 
-/// A permission. There are none.
+/// A permission. This tenant has none.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code)]
 pub(super) struct PermissionObject {
@@ -181,17 +181,18 @@ pub(super) struct PermissionObject {
 pub(super) struct JobObject {
     id: String,
     r#type: String,
-    /// `pending` when it is begun; `completed` or `failed` when it is asked for.
+    /// `pending` in the response that begins the job; `completed` or `failed` once the job is
+    /// finished.
     status: String,
     created_at: String,
     /// The file's address, if the job is an export.
     location: Option<String>,
-    /// The numbers of users inserted, updated and left out, if the job is an import.
+    /// The numbers of users inserted, updated and failed, if the job is an import.
     #[schema(value_type = Option<Object>)]
     summary: Option<Value>,
 }
 
-/// An event, or the fields of it that were asked for.
+/// A log event, or the fields of it that the request asks for.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code)]
 pub(super) struct LogObject {
@@ -213,7 +214,7 @@ list!(ClientList of ClientObject, clients, "Clients, bare or in a page.");
 list!(GrantList of GrantObject, client_grants, "Grants, bare or in a page.");
 list!(ResourceServerList of ResourceServerObject, resource_servers, "APIs, bare or in a page.");
 
-/// The document before the endpoints are in it.
+/// Returns the document without endpoints.
 pub(super) fn outline() -> OpenApi {
     let mut info = Info::new("Ligature, local tenant: Management API v2", env!("CARGO_PKG_VERSION"));
     info.description =
@@ -225,14 +226,14 @@ pub(super) fn outline() -> OpenApi {
     OpenApiBuilder::new().info(info).components(Some(components)).build()
 }
 
-/// The document as text.
+/// Completes the document, and returns it as JSON text.
 pub(super) fn finished(openapi: &OpenApi) -> String {
     let mut document = serde_json::to_value(openapi).unwrap_or_default();
     let schemas = &mut document["components"]["schemas"];
     schemas["User"] = domain::<User>();
     schemas["Identity"] = domain::<Identity>();
     schemas["User"]["properties"]["email_verified"] = json!({ "type": "boolean" });
-    // `fields` may leave out any of them.
+    // No property is required, because `fields` can leave out any of them.
     schemas["User"]["required"] = json!([]);
     for shown in ["ConnectionObject", "ClientObject", "LogObject"] {
         schemas[shown]["required"] = json!([]);
@@ -259,9 +260,9 @@ pub(super) fn finished(openapi: &OpenApi) -> String {
     document.to_string()
 }
 
-/// What `attributes` checks beside the lengths.
+/// Adds the constraints that the module `attributes` checks besides the lengths.
 fn restrict(properties: &mut Value) {
-    // The client's id has no effect, and is not looked at.
+    // `client_id` has no effect, and is not checked.
     for (name, _) in LENGTHS.into_iter().filter(|(name, _)| *name != "client_id") {
         if let Some(Value::Object(property)) = properties.get_mut(name) {
             property.insert("pattern".to_owned(), NO_CONTROLS.into());
@@ -272,7 +273,7 @@ fn restrict(properties: &mut Value) {
         json!({ "pattern": "^[^.$]*$", "not": { "enum": FORBIDDEN } });
 }
 
-/// Which answer leads to which request.
+/// Returns the links of the document: for a response, the requests that can follow it.
 fn links() -> Vec<(&'static str, &'static str, &'static str, &'static str, Value)> {
     const USERS: &str = "/api/v2/users";
     const IDENTITIES: &str = "/api/v2/users/{id}/identities";
@@ -294,7 +295,7 @@ fn links() -> Vec<(&'static str, &'static str, &'static str, &'static str, Value
     ]
 }
 
-/// What every answer says of the rate limit.
+/// Returns the rate limit headers of every response.
 fn rate_limit_headers() -> Value {
     let number = |what: &str| json!({ "description": what, "schema": { "type": "integer", "minimum": 0 }, "required": true });
     json!({
@@ -304,7 +305,8 @@ fn rate_limit_headers() -> Value {
     })
 }
 
-/// A type's own schema, whole: `$ref`s into it would point nowhere here.
+/// Returns the schema of a domain type, with all subschemas inlined: a `$ref` into its own
+/// definitions would not resolve in this document.
 fn domain<T: schemars::JsonSchema>() -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().with(|it| it.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();

@@ -1,5 +1,4 @@
-//! Lists in pages: by number, with totals where they are asked for, or from one
-//! checkpoint to the next.
+//! Paging of lists: by page number, with a total on request, or by checkpoint.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -7,33 +6,33 @@ use utoipa::IntoParams;
 
 use crate::tenant::management::problem::Problem;
 
-/// Most that one page holds.
+/// The most items of one page.
 const MOST: u32 = 100;
 /// The size of a page if the request gives none.
 const USUAL: u32 = 50;
 
-/// Which part of a list.
+/// The part of a list that a request asks for.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
-    /// Which page, from 0.
+    /// The number of the page, from 0.
     #[param(minimum = 0, maximum = 1000)]
     pub(super) page: Option<u32>,
-    /// Items a page.
+    /// The number of items per page.
     #[param(minimum = 1, maximum = 100)]
     pub(super) per_page: Option<u32>,
-    /// Whether the answer says how many there are.
+    /// Whether the response includes the total.
     pub(super) include_totals: Option<bool>,
-    /// Where the page before said to go on.
+    /// The checkpoint to continue from: `next` of the page before.
     pub(super) from: Option<String>,
-    /// How many to take, with `from`.
+    /// The number of items per page, in checkpoint paging.
     #[param(minimum = 1, maximum = 100)]
     pub(super) take: Option<u32>,
 }
 
 impl PageQuery {
-    /// Refuses pages that are none.
+    /// Refuses parameters that are out of range.
     pub(super) fn check(&self) -> Result<(), Problem> {
         if self.page.is_some_and(|page| page > 1000) {
             return Err(Problem::query("Value 1000 is the greatest allowed on property page"));
@@ -44,8 +43,8 @@ impl PageQuery {
         Ok(())
     }
 
-    /// The part of a list that is asked for, under this name where it does not
-    /// stand alone. `checkpoint` names an item's field.
+    /// Returns the part of the list `all` that the query asks for: a bare array, or an object with
+    /// the items under `name`. `checkpoint` is the field of an item that serves as its checkpoint.
     pub(super) fn of(&self, all: &[Value], name: &str, checkpoint: &str) -> Result<Value, Problem> {
         self.check()?;
         let mut answer = Map::new();

@@ -42,7 +42,7 @@ pub(super) fn read_path<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Pr
         .map_err(|error| Problem::uri(format!("Invalid request URI: {}", error.body_text())))
 }
 
-/// Extracts the parameters of a query. Others than the endpoint takes are refused.
+/// The extractor of query parameters. It refuses parameters that the endpoint does not take.
 pub(super) struct ValidQuery<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for ValidQuery<T> {

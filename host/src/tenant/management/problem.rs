@@ -1,4 +1,4 @@
-//! What the Management API says when it does not do as asked.
+//! The error responses of the Management API.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::model::{ApiError, mask_addresses};
 
-/// A refusal, in Auth0's envelope.
+/// A refusal, sent in the format of Auth0's error responses.
 ///
 /// Source: auth0/go-auth0 and auth0/ruby-auth0, recordings of real answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,18 +21,18 @@ pub(in crate::tenant) struct Problem {
     pub(super) with_attributes: bool,
 }
 
-/// The envelope.
+/// The JSON body of a refusal.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ProblemBody {
     /// The HTTP status.
     #[schema(rename = "statusCode")]
     #[serde(rename = "statusCode")]
     status_code: u16,
-    /// Its name.
+    /// The name of the HTTP status.
     error: &'static str,
-    /// What is wrong, for people.
+    /// A message for people.
     message: String,
-    /// What is wrong, for programs; not every refusal has one.
+    /// A code for programs. Not every refusal has one.
     #[schema(rename = "errorCode")]
     #[serde(rename = "errorCode", skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
@@ -62,7 +62,8 @@ impl Problem {
         Self::bad(format!("Payload validation error: '{detail}'."), "invalid_body")
     }
 
-    /// Documented with its message, and without a code.
+    /// Returns the refusal of an operation that is not supported. Auth0 documents such refusals
+    /// with their messages, but without their code.
     pub(super) fn operation(message: &str) -> Self {
         Self::bad(message, "operation_not_supported")
     }
@@ -107,7 +108,7 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "Global limit has been reached", "too_many_requests")
     }
 
-    /// Of a status that says it all.
+    /// Returns a refusal whose message is the name of its status.
     pub(in crate::tenant) fn plain(status: StatusCode) -> Self {
         Self {
             status,
@@ -119,7 +120,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// The same in other words.
+    /// Returns the same refusal with another message.
     pub(in crate::tenant) fn saying(self, message: String) -> Self {
         Self { message, ..self }
     }
@@ -138,7 +139,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// What the directory answers where no endpoint has words of its own for it.
+/// Converts an error of the directory, for endpoints without a refusal of their own for it.
 impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         let text = error.to_string();

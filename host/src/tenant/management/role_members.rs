@@ -22,7 +22,7 @@ use crate::tenant::management::scan::each_user;
 use crate::tenant::profile;
 use crate::tenant::state::Tenant;
 
-/// Users of one role that are told: the checkpoints go no further.
+/// The most users of one role that are listed, in checkpoint paging too.
 const TOLD: usize = 1_000;
 
 /// Ids of roles.
@@ -41,7 +41,7 @@ pub(super) struct UserIds {
     users: Vec<String>,
 }
 
-/// Gives a user other roles, however many others are at it.
+/// Changes a user's roles. Retries if the user is changed at the same time.
 fn change(tenant: &Tenant, user_id: &str, with: impl Fn(&mut Vec<String>)) -> Result<(), Problem> {
     for _ in 0..5 {
         let stored = tenant.directory.get(user_id)?;
@@ -60,7 +60,7 @@ fn change(tenant: &Tenant, user_id: &str, with: impl Fn(&mut Vec<String>)) -> Re
     Err(ApiError::StateChanged(String::new()).into())
 }
 
-/// Takes a role from every user, or calls it something else.
+/// Removes a role from every user, or replaces it with the role `by`.
 pub(super) fn replace_everywhere(tenant: &Tenant, name: &str, by: Option<&str>) -> Result<(), Problem> {
     let mut members = Vec::new();
     each_user(tenant, |stored| {
@@ -78,7 +78,7 @@ pub(super) fn replace_everywhere(tenant: &Tenant, name: &str, by: Option<&str>) 
             }
         });
         match done {
-            // Somebody is gone meanwhile.
+            // The user was deleted in the meantime.
             Err(problem) if problem.status == StatusCode::NOT_FOUND => {}
             other => other?,
         }
@@ -86,7 +86,8 @@ pub(super) fn replace_everywhere(tenant: &Tenant, name: &str, by: Option<&str>) 
     Ok(())
 }
 
-/// The roles of one user, under any id by which others know them.
+/// Returns the roles of a user. A role that is unknown to the tenant gets the id derived from
+/// its name.
 fn roles_of(tenant: &Tenant, user: &User) -> Vec<Value> {
     let known: BTreeMap<String, Role> =
         tenant.stores.roles.all().into_iter().map(|role| (role.name.clone(), role)).collect();
@@ -191,7 +192,7 @@ pub(super) async fn withdraw(
 
 /// Get a user's permissions
 ///
-/// Always none: roles carry no permissions here.
+/// The list is always empty: roles have no permissions in this tenant.
 #[utoipa::path(get, path = "/api/v2/users/{id}/permissions", operation_id = "get_permissions", tag = "users",
     params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), PageQuery),
     security(("token" = ["read:users"])),
@@ -209,7 +210,7 @@ pub(super) async fn permissions_of_user(
 
 /// Get a role's permissions
 ///
-/// Always none: roles carry no permissions here.
+/// The list is always empty: roles have no permissions in this tenant.
 #[utoipa::path(get, path = "/api/v2/roles/{id}/permissions", operation_id = "get_role_permission", tag = "roles",
     params(("id" = String, Path, description = "The role's id"), PageQuery), security(("token" = ["read:roles"])),
     responses((status = 200, description = "No permissions", body = PermissionList),
@@ -281,7 +282,7 @@ pub(super) async fn add_users(
     visit
         .run(move |Visit { tenant, .. }| {
             let role = tenant.stores.roles.get(&id)?;
-            // All of them, or none.
+            // Check that every user exists first, so that a missing one changes nothing.
             users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
             users.iter().try_for_each(|user| {
                 change(tenant, user, |roles| {

@@ -1,5 +1,5 @@
-//! Roles: those of `tenant.toml`, and those that this API has made, which last
-//! as long as the process. Users keep the names of theirs in the directory.
+//! Roles. They come from `tenant.toml`, or are created by this API and last as long as the
+//! process. The directory stores the names of each user's roles with the user.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -23,9 +23,9 @@ use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::role_members::replace_everywhere;
 use crate::tenant::state::Tenant;
 
-/// Roles that this API may make.
+/// The most roles that this API can create.
 const MOST: usize = 100;
-/// Characters of a name and of a description.
+/// The most characters of a name and of a description.
 const LENGTHS: (usize, usize) = (50, 255);
 
 /// A role.
@@ -34,21 +34,22 @@ pub(super) struct Role {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) description: String,
-    /// Whether `tenant.toml` has it, which this API does not change.
+    /// Whether the role is from `tenant.toml`. This API does not change such a role.
     #[serde(skip)]
     is_configured: bool,
 }
 
-/// The roles that there are, in the order in which they were made.
+/// All roles, in the order of their creation.
 pub(super) struct Roles(Mutex<Vec<Role>>);
 
-/// The id of a role of this name, whether there is one or not.
+/// Returns the id derived from a role's name. The role does not need to exist.
 fn id_of(name: &str) -> String {
     derived("rol_", name)
 }
 
 impl Role {
-    /// One that a user has and nobody has described.
+    /// Returns a role that a user has, although it is neither in `tenant.toml` nor created by this
+    /// API.
     pub(super) fn of_user(name: &str) -> Self {
         Self { id: id_of(name), name: name.to_owned(), description: String::new(), is_configured: false }
     }
@@ -69,7 +70,7 @@ impl Roles {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The role of this id.
+    /// Returns the role with this id.
     pub(super) fn get(&self, id: &str) -> Result<Role, Problem> {
         self.all().into_iter().find(|role| role.id == id).ok_or_else(inexistent)
     }
@@ -82,7 +83,7 @@ impl Roles {
         if roles.iter().filter(|role| !role.is_configured).count() >= MOST {
             return Err(Problem::operation("There are 100 roles already; remove some."));
         }
-        // Another one may have had this name before it was renamed.
+        // A role that was renamed since may still have the id derived from this name.
         let mut id = id_of(name);
         if roles.iter().any(|role| role.id == id) {
             id = format!("rol_{}", &random.object_id()[..16]);
@@ -93,7 +94,7 @@ impl Roles {
         Ok(role)
     }
 
-    /// Takes the place of the role of its id.
+    /// Replaces the role with the same id.
     fn replace(&self, with: &Role) -> Result<(), Problem> {
         let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if roles.iter().any(|role| role.name == with.name && role.id != with.id) {
@@ -121,22 +122,23 @@ fn name_is_taken() -> Problem {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
-    /// Part of a role's name, in any case.
+    /// A part of the role's name, in any letter case.
     name_filter: Option<String>,
-    /// `tenant`, as all roles here are, or `organization`.
+    /// The type of role: `tenant`, the type of all roles here, or `organization`, which gives an
+    /// empty list.
     #[param(pattern = "^(tenant|organization)$")]
     r#type: Option<String>,
-    /// Which page, from 0.
+    /// The number of the page, from 0.
     #[param(minimum = 0, maximum = 1000)]
     page: Option<u32>,
-    /// Roles a page.
+    /// The number of roles per page.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
-    /// Whether the answer says how many there are.
+    /// Whether the response includes the total.
     include_totals: Option<bool>,
 }
 
-/// A role to be made.
+/// A role to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewRole {
@@ -215,7 +217,7 @@ pub(super) async fn get(
 
 /// Create a role
 ///
-/// It lasts as long as the process; `[[roles]]` in tenant.toml lasts longer.
+/// The role lasts as long as the process. A role in `[[roles]]` of `tenant.toml` is permanent.
 #[utoipa::path(post, path = "/api/v2/roles", operation_id = "post_roles", tag = "roles",
     request_body = NewRole, security(("token" = ["create:roles"])),
     responses((status = 200, description = "The role", body = Role),
@@ -237,7 +239,7 @@ pub(super) async fn create(
 
 /// Change a role
 ///
-/// Users who have it keep it under its new name.
+/// Users who have the role keep it under its new name.
 #[utoipa::path(patch, path = "/api/v2/roles/{id}", operation_id = "patch_roles_by_id", tag = "roles",
     params(("id" = String, Path, description = "The role's id")), request_body = RoleChange,
     security(("token" = ["update:roles"])),
@@ -277,7 +279,7 @@ pub(super) async fn update(
 
 /// Remove a role
 ///
-/// Users who have it lose it.
+/// Users who have the role lose it.
 #[utoipa::path(delete, path = "/api/v2/roles/{id}", operation_id = "delete_roles_by_id", tag = "roles",
     params(("id" = String, Path, description = "The role's id")), security(("token" = ["delete:roles"])),
     responses((status = 204, description = "There is no such role any more"),
@@ -300,7 +302,7 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The role, if this API has made it.
+/// Returns a role that this API has created. Refuses other roles.
 fn changeable(tenant: &Tenant, id: &str) -> Result<Role, Problem> {
     let role = tenant.stores.roles.get(id)?;
     if role.is_configured {

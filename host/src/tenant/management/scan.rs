@@ -1,4 +1,4 @@
-//! Going through every user.
+//! Reading every user of the directory.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::directory::Stored;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::state::Tenant;
 
-/// How long one request may go through them.
+/// The longest time that one request may spend on reading users.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Shows every user as it is at one moment, in the directory's order, until `each`
-/// has enough.
+/// Calls `each` with every user, as all users are at one moment, in the directory's order.
+/// Stops when `each` returns false or fails.
 pub(super) fn each_user(
     tenant: &Tenant,
     mut each: impl FnMut(&Stored) -> Result<bool, Problem>,

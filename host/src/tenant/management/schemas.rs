@@ -1,4 +1,4 @@
-//! Values that several endpoints take, as the document has them.
+//! The OpenAPI schemas of values that several endpoints take.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -7,7 +7,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::tenant::config::strategies;
 use crate::tenant::management::path::UserId;
 
-/// Text without control characters.
+/// A pattern for text without control characters.
 pub(super) const NO_CONTROLS: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
 
 impl PartialSchema for UserId {
@@ -19,7 +19,7 @@ impl PartialSchema for UserId {
 
 impl ToSchema for UserId {}
 
-/// The type of an identity provider.
+/// The name of an identity provider.
 pub(super) struct ProviderName;
 
 impl PartialSchema for ProviderName {
@@ -30,23 +30,24 @@ impl PartialSchema for ProviderName {
 
 impl ToSchema for ProviderName {}
 
-/// The strategies of connections.
+/// Returns the schema of a connection's strategy.
 pub(super) fn strategy() -> Schema {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(strategies())).into()
 }
 
-/// Text of any kind.
+/// Returns the schema of any text.
 pub(super) fn text() -> Schema {
     ObjectBuilder::new().schema_type(Type::String).into()
 }
 
-/// Names of fields, separated by commas; nothing is the same as none of it.
+/// Returns the schema of field names, separated by commas. An empty text is the same as an
+/// absent parameter.
 pub(super) fn field_names() -> Schema {
     let pattern = "^( *[A-Za-z0-9_.-]+ *(, *[A-Za-z0-9_.-]+ *)*)?$";
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
 }
 
-/// An id that some providers make of numbers.
+/// Returns the schema of an account's id, which is a number at some providers.
 pub(super) fn text_or_number() -> Schema {
     let of = |kind| ObjectBuilder::new().schema_type(kind);
     let text = of(Type::String).min_length(Some(1)).pattern(Some(NO_CONTROLS));

@@ -1,8 +1,9 @@
-//! The user search: `q` of `GET /api/v2/users`, as `search_engine=v3` reads it.
+//! The user search: the parameter `q` of `GET /api/v2/users`, in the syntax of
+//! `search_engine=v3`.
 //!
-//! `tantivy_query_grammar` reads the Lucene syntax. This file refuses what Auth0
-//! does not have and what that grammar takes for something else than Lucene
-//! does, and holds users against the rest. Values match whole, in any case.
+//! `tantivy_query_grammar` parses the Lucene syntax. This file refuses syntax that Auth0 does
+//! not support, and syntax that the grammar reads differently from Lucene. It matches users
+//! against the resulting query. A value must match as a whole, in any letter case.
 //!
 //! Source: Auth0's "User Search Query Syntax" and "Migrate from Search v2 to v3".
 
@@ -14,14 +15,16 @@ use tantivy_query_grammar::{
     Delimiter, Occur, UserInputAst, UserInputBound, UserInputLeaf, UserInputLiteral, parse_query,
 };
 
-/// The grammar's time grows with the square of the length.
+/// The longest query, in bytes. It is limited because the grammar's time grows with the square
+/// of the length.
 const MAX_BYTES: usize = 4096;
-/// A level with a NOT costs the grammar 16 KB of stack in a debug build.
+/// The deepest nesting of parentheses. It is limited because a level with a NOT costs the
+/// grammar 16 KB of stack in a debug build.
 const MAX_DEPTH: usize = 16;
-/// Where a term without a field is looked for.
+/// The fields in which a term without a field is searched.
 const DEFAULTS: [&str; 7] = ["email", "name", "nickname", "given_name", "family_name", "username", "user_id"];
 
-/// A query that was understood.
+/// A parsed query.
 #[derive(Debug)]
 pub(super) struct Query(Node);
 
@@ -30,7 +33,7 @@ enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
-    /// A value at this path; at one of the default ones if there is none.
+    /// A test of the value at this path, or of the default fields if there is no path.
     Field(Option<String>, Test),
 }
 
@@ -38,22 +41,23 @@ enum Node {
 enum Test {
     Exists,
     Is(Operand),
-    /// What stands between the asterisks, in lower case.
+    /// The parts of a pattern between its asterisks, in lower case.
     Like(Vec<String>),
-    /// The ends, on which side of each a value lies, and whether it may be it.
+    /// The ends of a range. Each has the side on which values must lie, and whether it is itself
+    /// included.
     Range(Vec<(Operand, Ordering, bool)>),
 }
 
 #[derive(Debug)]
 struct Operand {
-    /// In lower case.
+    /// The text, in lower case.
     text: String,
-    /// If it is a date, its first and its last moment.
+    /// The first and the last moment of the period that the text names, if it is a date.
     period: Option<(Timestamp, Timestamp)>,
 }
 
 impl Query {
-    /// Reads a query; a blank one matches everybody. The error is a sentence.
+    /// Parses a query. A blank query matches every user. The error is a sentence for the response.
     pub(super) fn parse(q: &str) -> Result<Self, String> {
         if q.len() > MAX_BYTES {
             return Err(format!("The query is longer than {MAX_BYTES} bytes."));
@@ -68,8 +72,9 @@ impl Query {
         node(ast, words.iter().any(|word| word.ends_with("OR"))).map(Self)
     }
 
-    /// An address, in lower case, that every match must have in some case:
-    /// whoever looks it up without regard to ASCII case misses nobody.
+    /// Returns an email address, in lower case, that every match must have in some letter case, if
+    /// the query requires one. A lookup of the address that ignores ASCII case therefore finds
+    /// every match.
     pub(super) fn address(&self) -> Option<&str> {
         fn required(node: &Node) -> Option<&str> {
             match node {
@@ -84,15 +89,16 @@ impl Query {
         required(&self.0)
     }
 
-    /// Whether a user, in the shape of Auth0's user object, is a match.
+    /// Returns whether a user, in the shape of Auth0's user object, matches.
     pub(super) fn matches(&self, user: &Value) -> bool {
         self.0.matches(user)
     }
 }
 
-/// The query, with blanks for all white space. Refuses whatever would let the
-/// grammar see a quote or parenthesis where this does not: it recurses into
-/// each, and takes the next term to begin wherever the last one ended.
+/// Returns the query with a blank for each white space character outside quotes. Refuses a
+/// query in which the grammar could see a quote or parenthesis that this function does not see:
+/// the grammar recurses into each of them, and starts the next term wherever the last one
+/// ended.
 fn prepare(q: &str) -> Result<String, String> {
     let (mut text, mut depth, mut quoted, mut chars) = (String::new(), 0_usize, false, q.chars());
     while let Some(c) = chars.next() {
@@ -129,11 +135,11 @@ fn node(ast: UserInputAst, has_or: bool) -> Result<Node, String> {
     }
 }
 
-/// Terms side by side, as in Lucene: all that are required, or any of the rest
-/// if none is, and none that is forbidden.
+/// Combines terms side by side, as Lucene does. All required terms must match; if there are
+/// none, any of the optional terms must match. No forbidden term may match.
 ///
-/// To the grammar, a run of ANDs beside other terms is a group that should
-/// match, as are the terms of an OR. In a query without OR, it must match.
+/// The grammar marks a run of ANDs beside other terms as a group that should match, as it marks
+/// the terms of an OR. In a query without OR, such a group must match.
 fn group(clauses: Vec<(Option<Occur>, UserInputAst)>, has_or: bool) -> Result<Node, String> {
     let has = |wanted| clauses.iter().any(|(occur, _)| *occur == wanted);
     if has_or && has(Some(Occur::Should)) && (has(None) || has(Some(Occur::Must))) {
@@ -191,7 +197,7 @@ fn value(literal: UserInputLiteral) -> Result<Node, String> {
     Ok(Node::Field(field, if is_pattern { like() } else { Test::Is(whole) }))
 }
 
-/// What stands between the asterisks of a value without quotes.
+/// Splits a value without quotes at its asterisks.
 fn word(text: &str) -> Result<Vec<String>, String> {
     if text.starts_with('!') || text == "&&" || text == "||" {
         return Err("`!`, `&&` and `||` are not supported; write NOT, AND and OR.".into());
@@ -221,7 +227,8 @@ fn operand(field: &str, text: &str, exact: bool) -> Result<Operand, String> {
     Ok(Operand { text: lower(text), period })
 }
 
-/// The path that a field's name stands for.
+/// Returns the path that a field's name stands for. Refuses a field that cannot be searched,
+/// and says what to write instead.
 pub(super) fn known(name: String) -> Result<String, String> {
     let instead = match name.as_str() {
         "organization_id" => return Ok("organizations".into()),
@@ -237,7 +244,8 @@ pub(super) fn known(name: String) -> Result<String, String> {
     Err(format!("The field `{name}` is not supported; write {instead}."))
 }
 
-/// The year, month, day or moment that a text names, in UTC.
+/// Returns the first and the last moment of the year, month, day or time that a text names, in
+/// UTC.
 fn period(text: &str) -> Option<(Timestamp, Timestamp)> {
     let (start, length) = match text.len() {
         4 => (format!("{text}-01-01T00:00Z"), 1.year()),
@@ -264,7 +272,9 @@ impl Node {
 }
 
 impl Test {
-    /// Arrays on the way do not count, and `email.domain` is in no user object.
+    /// Tests the value at a path. If the value on the way is an array, any of its items may match.
+    /// The path `email.domain` is the part of the address after the `@`, as the user object has no
+    /// such field.
     fn holds_at(&self, path: &str, value: &Value) -> bool {
         match (value, path.split_once('.').unwrap_or((path, ""))) {
             (Value::Array(items), _) => items.iter().any(|item| self.holds_at(path, item)),
@@ -289,7 +299,7 @@ impl Test {
 }
 
 impl Operand {
-    /// How a value compares with this; none if they are of different kinds.
+    /// Compares a value with this operand. Returns `None` if their types differ.
     fn order(&self, value: &Value) -> Option<Ordering> {
         match value {
             Value::String(text) => Some(match (self.period, text.parse::<Timestamp>()) {
@@ -306,8 +316,8 @@ impl Operand {
     }
 }
 
-/// Some if the text begins with the first part, ends with the last and has the
-/// others between, in their order. Takes linear time.
+/// Returns `Some` if the text begins with the first part, ends with the last, and has the
+/// others between them, in this order. Takes linear time.
 fn like(text: &str, parts: &[String]) -> Option<()> {
     let text = lower(text);
     let [first, between @ .., last] = parts else { return None };
@@ -315,7 +325,8 @@ fn like(text: &str, parts: &[String]) -> Option<()> {
     between.iter().try_fold(inner, |rest, part| Some(rest.split_once(part.as_str())?.1)).map(drop)
 }
 
-/// Never makes an ASCII letter of another: in an address, `ı` is not `i`.
+/// Returns the text in lower case. A letter outside ASCII never becomes an ASCII letter: in an
+/// address, `İ` is not `i`.
 fn lower(text: &str) -> String {
     let lower = |c: char| c.to_lowercase().next().filter(|l| l.is_ascii() == c.is_ascii()).unwrap_or(c);
     text.chars().map(lower).collect()

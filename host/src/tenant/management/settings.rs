@@ -17,10 +17,10 @@ use crate::tenant::people::attempts::FROM_ONE;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FieldsQuery {
-    /// Names of fields, separated by commas.
+    /// Field names, separated by commas.
     #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
-    /// Whether these fields are the ones to show (the default) or to leave out.
+    /// Whether to show only these fields (the default), or all others.
     include_fields: Option<bool>,
 }
 

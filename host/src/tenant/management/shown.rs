@@ -1,4 +1,4 @@
-//! Users as the API shows them.
+//! The JSON of users, as the API returns it.
 
 use serde_json::{Map, Value};
 
@@ -6,14 +6,14 @@ use crate::model::{Identity, User};
 use crate::tenant::management::problem::Problem;
 use crate::tenant::profile;
 
-/// What the directory keeps beside what this API shows.
+/// The fields of a stored user that this API does not show.
 const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];
 
 pub(super) fn is_field_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it))
 }
 
-/// Which fields are wanted.
+/// The fields that a request asks for, or leaves out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Fields {
     names: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// As `fields` and `include_fields` say it.
+    /// Parses the parameters `fields` and `include_fields`.
     pub(super) fn parse(fields: Option<&str>, include: Option<bool>) -> Result<Self, Problem> {
         let names: Vec<String> = fields
             .into_iter()
@@ -42,7 +42,7 @@ impl Fields {
     }
 }
 
-/// A user.
+/// Returns the JSON of a user.
 pub(super) fn user(user: &User, fields: &Fields) -> Value {
     let mut shown = profile::shown(user);
     for key in NOT_SHOWN {
@@ -52,7 +52,7 @@ pub(super) fn user(user: &User, fields: &Fields) -> Value {
     Value::Object(shown)
 }
 
-/// A user's identities.
+/// Returns the JSON of a user's identities.
 pub(super) fn identities(identities: &[Identity]) -> Value {
     let shown = |identity| {
         let mut shown = serde_json::to_value(identity).unwrap_or_default();

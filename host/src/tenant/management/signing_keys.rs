@@ -10,7 +10,7 @@ use crate::tenant::management::access::Call;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::problem::Problem;
 
-/// A signing key, without what is secret of it.
+/// A signing key, without its private part.
 #[derive(ToSchema)]
 #[allow(dead_code)]
 pub(super) struct SigningKeyObject {
@@ -33,7 +33,8 @@ pub(super) async fn list(Call { caller, visit: Visit { tenant, .. } }: Call) -> 
 
 /// Rotate the signing key
 ///
-/// Tokens are signed with a new key. Those of the one before stay good.
+/// From now on, tokens are signed with a new key. Tokens signed with the previous key stay
+/// valid.
 #[utoipa::path(post, path = "/api/v2/keys/signing/rotate", operation_id = "post_signing_keys", tag = "keys",
     security(("token" = ["update:signing_keys"])),
     responses((status = 201, description = "The new key", body = SigningKeyObject), CommonRefusals))]

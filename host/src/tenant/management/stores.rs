@@ -10,7 +10,7 @@ use crate::tenant::management::link_with::SpentProofs;
 use crate::tenant::management::roles::Roles;
 use crate::tenant::management::users_export::Exports;
 
-/// Roles, jobs and their files, and the tokens that have linked.
+/// The roles, the jobs, the exported files, and the ID tokens that have been used for a link.
 pub(crate) struct Stores {
     pub(super) roles: Roles,
     pub(super) jobs: Jobs,

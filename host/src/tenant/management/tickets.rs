@@ -1,4 +1,4 @@
-//! Links for an application to send: they verify an address, or set a password.
+//! Tickets: links that verify an address or set a password. The caller sends them to the user.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -17,11 +17,11 @@ use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::state::Tenant;
 
-/// How long a ticket is good for where nothing is said.
+/// The lifetime of a ticket in seconds if the request gives none.
 ///
 /// Source: Auth0, `ttl_sec`: five days.
 const USUAL_S: u64 = 5 * 86_400;
-/// The longest address to return to, in bytes.
+/// The longest `result_url`, in bytes.
 const URL_BYTES: usize = 2048;
 
 /// A link that verifies an address.
@@ -30,32 +30,32 @@ const URL_BYTES: usize = 2048;
 pub(super) struct VerificationBody {
     #[schema(pattern = r"^[^|\x00-\x1F\x7F-\x9F]+\|[^\x00-\x1F\x7F-\x9F]+$")]
     user_id: String,
-    /// Where it leads afterwards: to an origin of a client's callbacks, logout
-    /// URLs or pages.
+    /// The URL that the user is redirected to afterwards. Its origin must be that of a client's
+    /// callbacks, logout URLs or `origins`.
     #[schema(format = "uri", max_length = 2048)]
     result_url: Option<String>,
-    /// A client's id. It changes nothing.
+    /// The id of a client, which must exist. It has no other effect.
     client_id: Option<String>,
-    /// Refused: there are no organizations.
+    /// Refused if given: this tenant has no organizations.
     organization_id: Option<String>,
-    /// For how many seconds; 0 for five days.
+    /// The lifetime of the link in seconds; 0 for five days, the default.
     #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
     #[schema(maximum = 2_592_000)]
     ttl_sec: Option<u64>,
-    /// Whether the address is told to `result_url`.
+    /// Whether the address is appended to `result_url`.
     #[serde(rename = "includeEmailInRedirect")]
     #[schema(rename = "includeEmailInRedirect")]
     include_email: Option<bool>,
     identity: Option<OfIdentity>,
 }
 
-/// Which identity; the user's own is the only one that can be meant.
+/// The identity whose address is verified. Only the user's own (first) identity is allowed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfIdentity {
     user_id: String,
     provider: String,
-    /// Taken, and without effect.
+    /// Accepted without effect.
     #[serde(rename = "connection_id")]
     #[schema(rename = "connection_id")]
     _connection_id: Option<String>,
@@ -65,27 +65,29 @@ pub(super) struct OfIdentity {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordBody {
-    /// A user whose own identity is of a database.
+    /// The id of a user whose own (first) identity is of a database.
     #[schema(pattern = r"^[^|\x00-\x1F\x7F-\x9F]+\|[^\x00-\x1F\x7F-\x9F]+$")]
     user_id: Option<String>,
-    /// In the place of `user_id`: a database, and an address in it.
+    /// The id of a database. It is given with `email`, the user's address in it, instead of
+    /// `user_id`.
     connection_id: Option<String>,
     email: Option<String>,
-    /// Where it leads afterwards: to an origin of a client's callbacks, logout
-    /// URLs or pages.
+    /// The URL that the user is redirected to afterwards. Its origin must be that of a client's
+    /// callbacks, logout URLs or `origins`.
     #[schema(format = "uri", max_length = 2048)]
     result_url: Option<String>,
-    /// A client's id. It changes nothing.
+    /// The id of a client, which must exist. It has no other effect.
     client_id: Option<String>,
-    /// Refused: there are no organizations.
+    /// Refused if given: this tenant has no organizations.
     organization_id: Option<String>,
-    /// For how many seconds; 0 for five days.
+    /// The lifetime of the link in seconds; 0 for five days, the default.
     #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
     #[schema(maximum = 2_592_000)]
     ttl_sec: Option<u64>,
-    /// Whether whoever uses the link is taken to have got it by mail.
+    /// Whether using the link also verifies the address, because the user received the link by
+    /// mail.
     mark_email_as_verified: Option<bool>,
-    /// Whether the address is told to `result_url`.
+    /// Whether the address is appended to `result_url`.
     #[serde(rename = "includeEmailInRedirect")]
     #[schema(rename = "includeEmailInRedirect")]
     include_email: Option<bool>,
@@ -144,7 +146,7 @@ pub(super) async fn password(
         .run(move |Visit { tenant, .. }| {
             no_organization(body.organization_id.as_ref())?;
             known_client(tenant, body.client_id.as_deref())?;
-            // Drawn first: a password that is set meanwhile outdates the ticket.
+            // Draw the moment first, so that a password set in the meantime invalidates the ticket.
             let began = tenant.ambient.draw_moment();
             let until = until(body.ttl_sec, tenant.ambient.now())?;
             let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
@@ -160,8 +162,8 @@ pub(super) async fn password(
     Ok((StatusCode::CREATED, Json(json!({ "ticket": format!("{issuer}u/reset?ticket={ticket}") }))))
 }
 
-/// Where a ticket may lead: wherever a client is. Elsewhere, a link that looks
-/// like the tenant's would lead to whoever made it up.
+/// Parses the URL that a ticket leads to. Refuses an origin that is not a client's: otherwise a
+/// link that looks like the tenant's could lead to any site, such as an attacker's.
 fn result_url(tenant: &Tenant, text: &str) -> Result<Url, Problem> {
     let bad = |why: &str| Problem::body(&format!("{why} on property result_url"));
     let url = Url::parse(text).map_err(|_| bad("Object didn't pass validation for format uri"))?;
@@ -208,7 +210,8 @@ pub(super) fn known_client(tenant: &Tenant, id: Option<&str>) -> Result<(), Prob
     Err(Problem::new(StatusCode::NOT_FOUND, "The client does not exist", "inexistent_client"))
 }
 
-/// The user's own identity, if it is one of a database of this tenant.
+/// Returns the user's own (first) identity. Refuses a user for whom it is not of a database of
+/// this tenant.
 fn database_identity<'a>(tenant: &Tenant, user: &'a User) -> Result<&'a Identity, Problem> {
     let own = user.identities.first();
     let is_database =
@@ -217,7 +220,8 @@ fn database_identity<'a>(tenant: &Tenant, user: &'a User) -> Result<&'a Identity
         .ok_or_else(|| Problem::operation("The user's main connection does not support this operation."))
 }
 
-/// The address of a user that a link may verify.
+/// Returns the address that a link may verify. Refuses a user without one, and any identity but
+/// the user's own (first) one.
 pub(super) fn verifiable<'a>(
     tenant: &Tenant,
     user: &'a User,
@@ -230,7 +234,8 @@ pub(super) fn verifiable<'a>(
     user.email.as_deref().ok_or_else(|| Problem::operation("The user does not have an email address."))
 }
 
-/// The database, the identity in it, and the address, that a ticket is for.
+/// Returns the database, the id of the identity in it, and the address, that a password ticket
+/// is for.
 fn password_of(tenant: &Tenant, body: &PasswordBody) -> Result<(String, String, Option<String>), Problem> {
     match (&body.user_id, &body.connection_id, &body.email) {
         (Some(user_id), None, None) => {
@@ -249,8 +254,8 @@ fn password_of(tenant: &Tenant, body: &PasswordBody) -> Result<(String, String, 
     }
 }
 
-/// The identity of a database with this address, users that were imported
-/// without a password included.
+/// Returns the id of the identity with this address in a database. Finds users that were
+/// imported without a password too.
 pub(super) fn by_address(tenant: &Tenant, connection: &str, email: &str) -> Result<Option<String>, Problem> {
     if let Some(known) = tenant.directory.credential(connection, email)? {
         return Ok(Some(known.user_id));

@@ -1,4 +1,4 @@
-//! Users: shown, found, made, changed, removed.
+//! Users: reading, searching, creating, changing and removing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,25 +27,25 @@ use crate::tenant::management::shown::Fields;
 use crate::tenant::profile;
 use crate::tenant::state::Tenant;
 
-/// Users beyond are not told.
+/// The most results of one search.
 ///
 /// Source: Auth0, "List and search users": at most 1,000 results.
 const RESULTS: usize = 1_000;
-/// How long a search may take.
+/// The longest time that a search may take.
 ///
 /// Source: Auth0, "User search best practices": 2 seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Users that a search reads at a time.
+/// The number of users that a search reads at a time.
 const BATCH: usize = 500;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FieldsQuery {
-    /// Names of fields, separated by commas.
+    /// Field names, separated by commas.
     #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
-    /// Whether these fields are the ones to show (the default) or to leave out.
+    /// Whether to show only these fields (the default), or all others.
     include_fields: Option<bool>,
 }
 
@@ -56,10 +56,10 @@ pub(super) struct ByEmailQuery {
     /// The address, matched byte for byte.
     #[param(min_length = 1)]
     email: String,
-    /// Names of fields, separated by commas.
+    /// Field names, separated by commas.
     #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
-    /// Whether these fields are the ones to show (the default) or to leave out.
+    /// Whether to show only these fields (the default), or all others.
     include_fields: Option<bool>,
 }
 
@@ -67,29 +67,29 @@ pub(super) struct ByEmailQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
-    /// Which page, from 0.
+    /// The number of the page, from 0.
     #[param(minimum = 0, maximum = 1000)]
     page: Option<u32>,
-    /// Users a page.
+    /// The number of users per page.
     #[param(minimum = 0, maximum = 100)]
     per_page: Option<u32>,
-    /// Whether the answer says how many there are.
+    /// Whether the response includes the total.
     include_totals: Option<bool>,
-    /// `field:1` or `field:-1`.
+    /// The order: `field:1` for ascending, or `field:-1` for descending.
     #[param(pattern = "^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*:-?1$")]
     sort: Option<String>,
-    /// Names of fields, separated by commas.
+    /// Field names, separated by commas.
     #[param(schema_with = crate::tenant::management::schemas::field_names)]
     fields: Option<String>,
-    /// Whether these fields are the ones to show (the default) or to leave out.
+    /// Whether to show only these fields (the default), or all others.
     include_fields: Option<bool>,
     /// A query in Lucene's syntax, such as `email:"ada@example.com" AND email_verified:true`.
     #[param(schema_with = crate::tenant::management::schemas::text)]
     q: Option<String>,
-    /// `v3`; the others are gone.
+    /// The version of the search: only `v3` is supported.
     #[param(pattern = "^v3$")]
     search_engine: Option<String>,
-    /// Has no effect.
+    /// Accepted without effect.
     #[serde(rename = "primary_order")]
     #[param(rename = "primary_order")]
     _primary_order: Option<bool>,
@@ -117,7 +117,8 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
     }
     match params.search_engine.as_deref() {
         None | Some("v3") => {}
-        // The same, and not in the document: it is switched on for older clients.
+        // v2 is read as v3. The OpenAPI document leaves it out, because it is only enabled for older
+        // clients.
         Some("v2") if tenant.config.legacy_id_tokens => {}
         Some("v2") => return Err(Problem::query(&format!("search_engine: v2 {LEGACY}"))),
         Some(_) => return Err(Problem::query("search_engine: only v3 is there")),
@@ -136,7 +137,7 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
     let (users, total) = match (&query, &sort) {
         (None, None) => {
             let users = tenant.directory.page("", start + per_page)?;
-            // Counting goes through all of them.
+            // Count on request only, because counting reads every user.
             let total = if with_totals { tenant.directory.count()? } else { 0 };
             (users.into_iter().map(|it| it.user).collect(), total)
         }
@@ -152,7 +153,7 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
     Ok(Value::Array(users))
 }
 
-/// The first users that match, in this order, and how many there are.
+/// Returns the first users that match, in the order of `sort`, and the number of all matches.
 fn search_users(
     tenant: &Tenant,
     query: Option<&Query>,
@@ -168,7 +169,7 @@ fn search_users(
         };
         let last = batch.last().map(|stored| stored.user.user_id.clone());
         for Stored { user, .. } in batch {
-            // A search sees the same fields as a reader.
+            // Match the completed user object, so that a search sees the attributes that a reader sees.
             let shown = Value::Object(profile::shown(&user));
             if query.is_none_or(|query| query.matches(&shown)) {
                 total += 1;
@@ -177,7 +178,7 @@ fn search_users(
                 }
             }
         }
-        // No more than what is shown is kept, however many match.
+        // Keep no more users than can be shown, however many match.
         if let Some(sort) = sort {
             first.sort_by(|(a, _), (b, _)| if sort.descending { b.cmp(a) } else { a.cmp(b) });
             first.truncate(RESULTS);
@@ -205,12 +206,14 @@ impl Sort {
             Some((field, "-1")) if shown::is_field_name(field) => (field, true),
             _ => return Err(Problem::query("sort: expected a field and 1 or -1, such as created_at:-1")),
         };
-        // An order tells of values that the caller may not see.
+        // Refuse fields that cannot be searched: the order would reveal values that the caller may not
+        // see.
         let field = known(field.to_owned()).map_err(|why| Problem::bad(why, "invalid_query_string"))?;
         Ok(Self { field, descending })
     }
 
-    /// Texts of times sort as times do; whoever lacks the field comes first.
+    /// Returns the sort key of a user. Timestamps sort correctly as texts. Users without the field
+    /// come first.
     fn key(&self, user: &Value) -> (u8, String) {
         match self.field.split('.').try_fold(user, |value, key| value.get(key)) {
             Some(Value::Number(number)) => (1, format!("{:020}", number.as_u64().unwrap_or(0))),
@@ -296,7 +299,7 @@ pub(super) async fn update(
     if !caller.has("update:users") {
         let app_only = caller.has("update:users_app_metadata") && only("app_metadata");
         if !app_only {
-            // Both of them are PATCH.
+            // Either scope allows the request: creating and updating metadata are the same PATCH request.
             let own = ["create:current_user_metadata", "update:current_user_metadata"];
             let own = own.into_iter().find(|scope| caller.has(scope)).unwrap_or(own[1]);
             caller.require_for(&id, &["update:users"], own)?;
@@ -313,7 +316,7 @@ pub(super) async fn update(
 
 /// Remove a user
 ///
-/// With it go its linked identities.
+/// Removes the user's linked identities too.
 #[utoipa::path(delete, path = "/api/v2/users/{id}", operation_id = "delete_users_by_id", tag = "users",
     params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")),
     security(("token" = ["delete:users"])),
@@ -326,8 +329,8 @@ pub(super) async fn delete(Call { caller, visit }: Call, UserId(id): UserId) -> 
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Removes a user; whoever gets one of its identities later finds nobody logged
-/// in.
+/// Removes a user, and ends the user's logins, so that a later user with one of the same
+/// identities does not inherit them.
 pub(super) fn delete_user(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
     let stored = match tenant.directory.get(id) {
         Ok(stored) => stored,

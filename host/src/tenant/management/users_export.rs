@@ -1,4 +1,4 @@
-//! Every user in one file, gzipped: an object a line, or CSV.
+//! Exports of users: one gzipped file, with a JSON object per line or as CSV.
 
 use std::io::Write;
 use std::sync::{Arc, PoisonError};
@@ -32,11 +32,11 @@ use crate::tenant::state::{Shared, Tenant};
 use crate::tenant::store::one_time::OneTime;
 use crate::tenant::store::weight::Weighed;
 
-/// How long a file can be had, in seconds.
+/// The time for which a file can be downloaded, in seconds.
 const LIFETIME_S: u64 = 600;
 /// The largest file, in bytes, before it is gzipped.
 const BYTES: usize = 32 << 20;
-/// Fields of a file, and characters of each one's name.
+/// The most fields of a file, and the most characters of each field's name.
 const FIELDS: (usize, usize) = (100, 256);
 /// The columns of a CSV file if the request gives none.
 const USUAL: [&str; 13] = [
@@ -55,7 +55,7 @@ const USUAL: [&str; 13] = [
     "logins_count",
 ];
 
-/// Files that were made, under names that nobody can guess.
+/// The exported files, under random names that cannot be guessed.
 pub(super) struct Exports(OneTime<Arc<Export>>);
 
 struct Export {
@@ -75,7 +75,7 @@ impl Exports {
     }
 }
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Format {
@@ -84,14 +84,14 @@ enum Format {
     Csv,
 }
 
-/// One column, or one key of each object.
+/// A column of a CSV file, or a key of each JSON object.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Field {
     /// A path, such as `identities[0].connection` or `user_metadata.theme`.
     #[schema(min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     name: String,
-    /// The column's name in the file.
+    /// The name of the column or key in the file; `name` by default.
     #[schema(min_length = 1, max_length = 256, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
     export_as: Option<String>,
 }
@@ -100,11 +100,11 @@ struct Field {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExportBody {
-    /// Users of this connection only.
+    /// The id of a connection: exports only its users.
     connection_id: Option<String>,
     #[serde(default)]
     format: Option<Format>,
-    /// So many users at most.
+    /// The most users to export.
     #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
     #[schema(minimum = 1, maximum = 9_223_372_036_854_775_807_i64)]
     limit: Option<u64>,
@@ -114,7 +114,7 @@ pub(super) struct ExportBody {
 
 /// Export users
 ///
-/// The job's `location` is a file that can be had without a token for ten
+/// The job's `location` is the URL of a file that can be downloaded without a token for ten
 /// minutes.
 #[utoipa::path(post, path = "/api/v2/jobs/users-exports", operation_id = "post_users_exports", tag = "jobs",
     request_body = ExportBody, security(("token" = ["read:users"])),
@@ -132,7 +132,7 @@ pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<J
     Ok(Json(job))
 }
 
-/// A file that was made.
+/// Returns an exported file, or status 404 if it does not exist or has expired.
 pub(super) async fn download(
     State(tenant): State<Shared>,
     Path((secret, name)): Path<(String, String)>,
@@ -177,7 +177,7 @@ fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value
             Some(connection.ok_or_else(crate::tenant::management::connections::inexistent)?.name.clone())
         }
     };
-    // Each takes its memory.
+    // Run one export at a time, because each keeps its file in memory.
     let _alone = tenant.stores.exporting.lock().unwrap_or_else(PoisonError::into_inner);
     let format = body.format.unwrap_or_default();
     let mut file = FileOfUsers::new(format, body.fields.clone());
@@ -235,7 +235,7 @@ fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value
     ))
 }
 
-/// It would be too large.
+/// The error that the file would become too large.
 struct TooLarge;
 
 /// A file that is being written.
@@ -255,7 +255,7 @@ impl FileOfUsers {
         let fields = match (fields, format) {
             (Some(fields), _) if !fields.is_empty() => fields,
             (_, Format::Csv) => usual(),
-            // The whole user.
+            // No fields: each object is the whole user.
             (_, Format::Json) => Vec::new(),
         };
         let gzip = GzEncoder::new(Vec::new(), Compression::fast());
@@ -289,7 +289,7 @@ impl FileOfUsers {
             return Err(TooLarge);
         }
         let end = if self.format == Format::Csv { "\r\n" } else { "\n" };
-        // Nothing keeps a vector from growing.
+        // Writing to a vector does not fail.
         self.gzip
             .write_all(line.as_bytes())
             .and_then(|()| self.gzip.write_all(end.as_bytes()))
@@ -306,7 +306,7 @@ impl Field {
         self.export_as.as_deref().unwrap_or(&self.name)
     }
 
-    /// The value at this path, or `null`.
+    /// Returns the user's value at this field's path, or `null`.
     fn of<'v>(&self, user: &'v Value) -> &'v Value {
         let steps = self.name.split(['.', '[', ']']).filter(|step| !step.is_empty());
         steps.fold(user, |value, step| match value {

@@ -1,4 +1,4 @@
-//! Many users into a database, from a file in Auth0's import format.
+//! Imports of users into a database, from a file in Auth0's import format.
 //!
 //! Source: Auth0, "Bulk User Import Database Schema and Examples".
 
@@ -29,34 +29,34 @@ use crate::tenant::state::Shared;
 const FILE_BYTES: usize = 500 << 10;
 /// The longest other field of the form, in bytes.
 const FIELD_BYTES: usize = 1 << 10;
-/// Users of a file: each may need an error of its own.
+/// The most users of a file. It is limited because the job may keep an error for each.
 const MOST: usize = 5_000;
-/// How long an import may take: the next one waits for it.
+/// The longest time that an import may take. It is limited because the next one cannot begin
+/// before it ends.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A form with a file, as the document has it.
+/// The form of an import, with the file.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)]
 pub(super) struct ImportForm {
-    /// A JSON array of users: 500 KB at most.
+    /// The file: a JSON array of users, 500 KB at most.
     #[schema(value_type = String, format = Binary)]
     users: Vec<u8>,
-    /// A database.
+    /// The id of the database to import into.
     connection_id: String,
-    /// Whether users that are there are changed; they are told as errors
-    /// otherwise.
+    /// Whether to update existing users. Otherwise they are reported as errors.
     #[schema(value_type = String, required = false, pattern = "^(true|false)$")]
     upsert: bool,
-    /// Shown with the job.
+    /// Any text, which is shown with the job.
     #[schema(value_type = String, required = false, max_length = 256)]
     external_id: String,
-    /// Taken, and without effect: the tenant has nobody to send a mail to.
+    /// Accepted without effect: the tenant has no administrator's address to send the mail to.
     #[schema(value_type = String, required = false, pattern = "^(true|false)$")]
     send_completion_email: bool,
 }
 
-/// The form as it came.
+/// The form of an import, as received.
 #[derive(Default)]
 struct Form {
     users: Option<Vec<u8>>,
@@ -67,9 +67,9 @@ struct Form {
 
 /// Import users
 ///
-/// Each user is imported wholly or not at all. Hashes of argon2, bcrypt, hmac, ldap,
-/// pbkdf2, scrypt, sha1, sha256 and sha512 can be checked here; users with others, or
-/// with such as cost too much, are left out and told.
+/// Each user is imported completely or not at all. Supported password hashes are argon2,
+/// bcrypt, hmac, ldap, pbkdf2, scrypt, sha1, sha256 and sha512. Users with other hashes, or
+/// with hashes that are too expensive to check, are left out and reported as errors.
 #[utoipa::path(post, path = "/api/v2/jobs/users-imports", operation_id = "post_users_imports", tag = "jobs",
     request_body(content = ImportForm, content_type = "multipart/form-data"),
     security(("token" = ["create:users"])),
@@ -85,7 +85,7 @@ pub(super) async fn create(
     caller.require(&["create:users"])?;
     let form = form.map_err(|_| Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE))?;
     let form = Form::read(form).await?;
-    // Whoever may make users only may not change those of others.
+    // The scope to create users does not allow changes to existing ones.
     if form.upsert {
         caller.require(&["update:users"])?;
     }
@@ -156,13 +156,13 @@ impl Form {
         }
         let mut running = Running::begin(tenant, about)?;
         let begun = running.job.clone();
-        // The answer does not wait for the disk. Nothing cancels the task.
+        // The response does not wait for the disk, and a closed connection does not cancel the import.
         tokio::task::spawn_blocking(move || running.import(users, &connection, self.upsert));
         Ok(begun)
     }
 }
 
-/// An import that is under way: the only one.
+/// A running import. Only one runs at a time.
 struct Running {
     tenant: Shared,
     job: Value,
@@ -172,7 +172,7 @@ struct Running {
 
 impl Running {
     fn begin(tenant: &Shared, about: Value) -> Result<Self, Problem> {
-        // Auth0 lets two run, and refuses a third so.
+        // Auth0 lets two imports run, and refuses a third with this message.
         if tenant.stores.importing.swap(true, Ordering::AcqRel) {
             let message = "There are 1 active import users jobs, please wait until some of them are finished and try again";
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message, "too_many_active_jobs"));
@@ -208,11 +208,11 @@ impl Running {
     }
 }
 
-/// However it ends, the job says so, and the next one may begin.
+/// Ends the job and lets the next import begin, however the import ends, even if it panics.
 impl Drop for Running {
     fn drop(&mut self) {
         let stores = &self.tenant.stores;
-        // First: whoever is told of the end may begin the next one.
+        // Clear the flag first: a client that sees the job's end may begin the next import at once.
         stores.importing.store(false, Ordering::Release);
         stores.jobs.end(&self.job, self.came_of.take(), std::mem::take(&mut self.errors));
     }
@@ -225,7 +225,7 @@ fn broken(error: &axum::extract::multipart::MultipartError) -> Problem {
     Problem::body("the form is broken")
 }
 
-/// A field; none of one that is too long.
+/// Returns the bytes of a field, or `None` if it is longer than `longest`.
 async fn bytes(field: &mut Field<'_>, longest: usize) -> Result<Option<Vec<u8>>, Problem> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
@@ -245,7 +245,7 @@ fn flag(name: &str, text: &str) -> Result<bool, Problem> {
     }
 }
 
-/// The user as an error tells of it: without what it logs in with.
+/// Returns the user for an error's report, with passwords, hashes and second factors masked.
 fn redacted(user: &Map<String, Value>) -> Value {
     let is_secret = |key: &str| key.contains("password") || key == "mfa_factors";
     let shown = user.iter().map(|(key, value)| {
