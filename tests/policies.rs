@@ -47,7 +47,7 @@ fn login(more: &Value) -> Case {
 /// Decides a login by policies of these names, plugins and settings.
 fn decide(policies: &[(&str, &Plugin, Value)], case: &Case, trace: bool) -> Report {
     let settings: Vec<Settings> =
-        policies.iter().map(|(.., settings)| Settings::new(&settings.to_string())).collect();
+        policies.iter().map(|(.., settings)| Settings::new(settings.to_string())).collect();
     let policies: Vec<Policy> = policies
         .iter()
         .zip(&settings)
