@@ -11,6 +11,7 @@
 //! gzipped. Users are read and written one by one, because a file may be larger than the
 //! memory.
 
+#[cfg(feature = "_sql")]
 mod dump_file;
 mod earlier_users;
 mod export;
@@ -24,6 +25,7 @@ mod stream;
 mod user;
 mod users_file;
 
+#[cfg(feature = "_sql")]
 pub use dump_file::{Counts, DumpFile, export_dump};
 pub use export::{ExportError, Exported, Format, export};
 pub use import::{Import, ImportError, Summary, import};
