@@ -245,7 +245,10 @@ fn prefix(message: &str, located: &Located) -> String {
         _ => located.path.clone(),
     };
     let top = located.path.first_key().unwrap_or_default();
-    if path.is_empty() || names(&path) || first_word(message) == Some(top) {
+    let is_within_top = |path: &str| {
+        path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    if path.is_empty() || names(&path) || first_word(message).is_some_and(is_within_top) {
         String::new()
     } else {
         format!("`{path}`: ")
@@ -265,6 +268,15 @@ mod tests {
     fn refused(text: &str, place: (usize, usize), message: &str) -> String {
         let document = PolicyDocument::in_json("p.json".as_ref(), (1, 1), text.to_owned());
         refusal(&document, place.0, place.1, message)
+    }
+
+    #[test]
+    fn a_message_that_begins_with_an_element_gets_no_second_path() {
+        let text = r#"{ "domains": ["example.com", "a@b"] }"#;
+        assert_eq!(
+            refused(text, (1, 14), "`domains[1]`: expected a domain"),
+            "p.json, line 1, column 14: the policy: `domains[1]`: expected a domain"
+        );
     }
 
     #[test]
