@@ -70,7 +70,7 @@ fuzz: target
 
 # Invariants I11 to I13 of docs/security.md, and how many states were explored.
 game: target
-	$(CARGO) test --quiet --locked -p decision-tests --test game --test small_states -- --nocapture
+	$(CARGO) test --quiet --locked -p ligature-decision-tests --test game --test small_states -- --nocapture
 
 # cargo-mutants on the rules, and on the host's guard, decisions and links: by hand or
 # nightly. MUTANTS='--shard 0/8' tries a part, MUTANTS=--list prints the mutants.
@@ -86,8 +86,8 @@ mutants: target
 	@$(CARGO) mutants --version || { echo 'install it: cargo install --locked cargo-mutants'; exit 1; }
 	@mkdir -p $(MUTANTS_OUT)/rules $(MUTANTS_OUT)/guard
 	@status=0; \
-	$(call mutate,rules,$(RULES),link-users-by-email decision-tests,--lib --test invariants --test cases) || status=$$?; \
-	$(call mutate,guard,$(GUARD),ligature-host decision-tests ligature-tests,--lib \
+	$(call mutate,rules,$(RULES),link-users-by-email ligature-decision-tests,--lib --test invariants --test cases) || status=$$?; \
+	$(call mutate,guard,$(GUARD),ligature-host ligature-decision-tests ligature-tests,--lib \
 		--test attacks --test cases --test directories --test double --test overtaken --test policies) || status=$$?; \
 	exit $$status
 
@@ -118,7 +118,7 @@ lint: target
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	$(CARGO) clippy --target $(TARGET) --locked -p link-users-by-email -p ligature-policy -p evil -p pinned -p probe --target-dir target/guest -- -D warnings
+	$(CARGO) clippy --target $(TARGET) --locked -p link-users-by-email -p ligature-policy -p ligature-evil -p ligature-pinned -p ligature-probe --target-dir target/guest -- -D warnings
 	@for example in $(EXAMPLES); do (cd $$example && $(CARGO) fmt --check && \
 		$(CARGO) clippy --locked --target-dir "$(CURDIR)/target/guest" -- -D warnings) || exit 1; done
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --all-features check; \

@@ -18,7 +18,7 @@ fn main() {
         std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"),
     );
     let workspace = host.parent().expect("the host lies in the workspace");
-    build_guest::Guest::package("link-users-by-email").build(workspace, "link_users_by_email.wasm");
+    ligature_build_guest::Guest::package("link-users-by-email").build(workspace, "link_users_by_email.wasm");
     #[cfg(feature = "cli")]
     {
         version::set_environment(workspace);

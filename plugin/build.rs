@@ -3,7 +3,7 @@
 use std::path::Path;
 
 fn main() {
-    let schema = schemars::schema_for!(link_policy::Policy);
+    let schema = schemars::schema_for!(ligature_link_policy::Policy);
     let text = serde_json::to_string(&schema).expect("a schema is JSON");
     let out_dir = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     std::fs::write(Path::new(&out_dir).join("policy.schema.json"), text).expect("OUT_DIR can be written to");

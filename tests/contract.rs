@@ -12,7 +12,7 @@ use ligature_tests::{SANDBOX, workspace};
 const FILES: [&str; 3] = ["types.wit", "host.wit", "plugin.wit"];
 
 static PINNED: LazyLock<Plugin> =
-    LazyLock::new(|| SANDBOX.load("pinned", test_guests::PINNED).expect("a plugin of 2026 loads"));
+    LazyLock::new(|| SANDBOX.load("pinned", ligature_test_guests::PINNED).expect("a plugin of 2026 loads"));
 
 fn text(folder: &str, file: &str) -> String {
     let path = workspace().join(folder).join(file);

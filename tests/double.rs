@@ -4,19 +4,19 @@
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
-use decision_tests::types;
+use ligature_decision_tests::types;
 use ligature_host::decide::{OnFailure, decide_by_plugin};
 use ligature_host::harness::Case;
 use ligature_host::model;
 use ligature_host::sandbox::{Plugin, PluginInput};
 use ligature_policy::testing::{self, Call, Fault};
 use ligature_policy::{ApiError, User};
+use ligature_probe::Probe;
 use ligature_tests::SANDBOX;
-use probe::Probe;
 use serde_json::{Value, json};
 
 static PROBE: LazyLock<Plugin> =
-    LazyLock::new(|| SANDBOX.load("probe", test_guests::PROBE).expect("the probe loads"));
+    LazyLock::new(|| SANDBOX.load("probe", ligature_test_guests::PROBE).expect("the probe loads"));
 
 /// A login with a verified address, and its one candidate.
 const OWN: &str = "google-oauth2|2";
@@ -222,7 +222,7 @@ fn a_link_that_writes_metadata_that_it_may_not() {
     ] {
         assert!(answer.contains(why), "{answer}");
     }
-    for mark in linking_marks::PROTECTED {
+    for mark in ligature_linking_marks::PROTECTED {
         let answer = answer("{}", &format!(r#"{{"plan":1,"{mark}":null}}"#));
         assert!(answer.contains(&format!("`app_metadata.{mark}` is a mark")), "{answer}");
     }

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 /// Makes the calls of its settings.
 static PROBE: LazyLock<Plugin> =
-    LazyLock::new(|| SANDBOX.load("probe", test_guests::PROBE).expect("the probe loads"));
+    LazyLock::new(|| SANDBOX.load("probe", ligature_test_guests::PROBE).expect("the probe loads"));
 
 /// Links the one account that it finds, reports an answer, and always returns a trace.
 static PINNED: LazyLock<Plugin> =
-    LazyLock::new(|| SANDBOX.load("pinned", test_guests::PINNED).expect("the pinned plugin loads"));
+    LazyLock::new(|| SANDBOX.load("pinned", ligature_test_guests::PINNED).expect("the pinned plugin loads"));
 
 const OWN: &str = "google-oauth2|2";
 const OTHER: &str = "auth0|1";

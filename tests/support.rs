@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{OpenMode, SqlDirectory};
 use ligature_host::sandbox::{Allocator, Options, Plugin, Sandbox, Wasi};
-use test_servers::{Pgbouncer, Postgres};
+use ligature_test_servers::{Pgbouncer, Postgres};
 
 /// The workspace's root.
 #[must_use]

@@ -1,11 +1,13 @@
 //! Invariants 12 and 13 through the real component: random small states, decided
-//! in the sandbox behind the guard. `decision-tests` enumerates the smaller ones
+//! in the sandbox behind the guard. `ligature-decision-tests` enumerates the smaller ones
 //! natively.
 
 use std::sync::Arc;
 
-use decision_tests::policies::{OF_THREE, OF_TWO};
-use decision_tests::small_states::{Account, NOW, State, Verdict, i12, i13, linked_members, primary_members};
+use ligature_decision_tests::policies::{OF_THREE, OF_TWO};
+use ligature_decision_tests::small_states::{
+    Account, NOW, State, Verdict, i12, i13, linked_members, primary_members,
+};
 use ligature_host::ambient::Ambient;
 use ligature_host::decide::{OnFailure, decide_by_plugin};
 use ligature_host::directory::{Memory, arrive};

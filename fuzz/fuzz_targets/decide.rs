@@ -9,7 +9,7 @@
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 use link_users_by_email::bindings::Connection;
 use link_users_by_email::bindings::{Identity, LoginEvent, User, Verification};
 use link_users_by_email::decide::{Input, PlannedDecision, decide};

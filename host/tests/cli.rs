@@ -198,12 +198,12 @@ fn test_goes_on_after_an_unreadable_case() {
 
 #[test]
 fn a_plugin_of_ones_own_runs_and_is_tested() {
-    let ran = ligature(&["run", DEMO, "--plugin", test_guests::MINIMAL_FILE]);
+    let ran = ligature(&["run", DEMO, "--plugin", ligature_test_guests::MINIMAL_FILE]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.contains("LINKED") && ran.stdout.contains("The other account was here first."));
 
     let directory = directory_with(&[("case.json", &demo_case())]);
-    let arguments = ["test", ".", "--plugin", test_guests::MINIMAL_FILE];
+    let arguments = ["test", ".", "--plugin", ligature_test_guests::MINIMAL_FILE];
     assert_eq!(ligature_in(directory.path(), &arguments).code, Some(1));
     assert_eq!(ligature_in(directory.path(), &[&arguments[..], &["--accept"]].concat()).code, Some(0));
     assert_eq!(ligature_in(directory.path(), &arguments).code, Some(0));
@@ -213,9 +213,10 @@ fn a_plugin_of_ones_own_runs_and_is_tested() {
 fn a_plugin_that_fails_is_exit_1_and_one_sentence() {
     let text = demo_case().replace(r#""name": "google-oauth2","#, r#""name": "panic","#);
     let directory = directory_with(&[("case.json", &text)]);
-    let ran = ligature_in(directory.path(), &["run", "case.json", "--plugin", test_guests::EVIL_FILE]);
+    let ran =
+        ligature_in(directory.path(), &["run", "case.json", "--plugin", ligature_test_guests::EVIL_FILE]);
     assert!(ran.stdout.contains("PLUGIN_FAILED"), "the page is printed all the same: {}", ran.stdout);
-    assert_snapshot!(sentence(&ran).replace(test_guests::EVIL_FILE, "evil.wasm"));
+    assert_snapshot!(sentence(&ran).replace(ligature_test_guests::EVIL_FILE, "evil.wasm"));
 }
 
 #[test]
@@ -234,7 +235,7 @@ fn inspect_shows_imports_and_exports() {
 #[test]
 fn inspect_says_what_keeps_a_plugin_from_loading() {
     let directory = directory_with(&[]);
-    fs::write(directory.path().join("worldly.wasm"), test_guests::WORLDLY).expect("it is written");
+    fs::write(directory.path().join("worldly.wasm"), ligature_test_guests::WORLDLY).expect("it is written");
     let ran = ligature_in(directory.path(), &["inspect", "worldly.wasm"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.stdout.contains("not offered") && ran.stdout.contains("it does not load"), "{}", ran.stdout);
@@ -261,7 +262,7 @@ fn schemas_are_printed() {
         let schema: Value = serde_json::from_str(&ran.stdout).expect("JSON");
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{of}");
     }
-    let ran = ligature(&["schema", "policy", "--plugin", test_guests::MINIMAL_FILE]);
+    let ran = ligature(&["schema", "policy", "--plugin", ligature_test_guests::MINIMAL_FILE]);
     assert!(sentence(&ran).contains("does not describe its policy document"), "{}", ran.stderr);
 }
 

@@ -144,7 +144,7 @@ fn a_page_holds_only_its_own_controls() {
     either_way(|place| {
         for attack in ["hostile-texts", "hostile-link"] {
             place.write("case.json", case(attack));
-            let evil = ["run", "case.json", "--plugin", test_guests::EVIL_FILE];
+            let evil = ["run", "case.json", "--plugin", ligature_test_guests::EVIL_FILE];
             let page = place.good(&evil);
             assert!(page.contains(r"detail \u{202e}\u{200b}\u{e0041}"), "{page}");
             assert!(page.contains(r"(x\u{1b}]52;"), "the name is told: {page}");
@@ -165,7 +165,7 @@ fn a_failure_is_one_line() {
     either_way(|place| {
         for attack in ["hostile-panic", "hostile-end"] {
             place.write("case.json", case(attack));
-            let ran = place.run(&["run", "case.json", "--plugin", test_guests::EVIL_FILE]);
+            let ran = place.run(&["run", "case.json", "--plugin", ligature_test_guests::EVIL_FILE]);
             assert_eq!(ran.code, Some(1));
             assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
             let (page, output) =
@@ -183,7 +183,7 @@ fn a_failure_is_one_line() {
 fn a_differing_snapshot_holds_only_its_own_controls() {
     either_way(|place| {
         place.write(&format!("{HOSTILE}.json"), case("hostile-texts"));
-        let arguments = ["test", ".", "--plugin", test_guests::EVIL_FILE];
+        let arguments = ["test", ".", "--plugin", ligature_test_guests::EVIL_FILE];
         assert_eq!(place.run(&arguments).code, Some(1), "there is no snapshot");
         place.good(&[&arguments[..], &["--accept"]].concat());
         let snapshot = place.path().join("snapshots").join(format!("{HOSTILE}.snap"));
@@ -249,7 +249,7 @@ fn a_directory_of_hostile_users_is_told_harmlessly() {
         place.write("users.ndjson", format!("{}\n{}\n", ada(), json!({ "user_id": HOSTILE, HOSTILE: 1 })));
         place.run(&["users", "import", "users.ndjson"]);
         place.write("event.json", event("hostile-link").to_string());
-        let evil = ["--plugin", test_guests::EVIL_FILE];
+        let evil = ["--plugin", ligature_test_guests::EVIL_FILE];
         place.good(&[&["run", "--event", "event.json"][..], &evil].concat());
         let list = place.good(&["journal", "list"]);
         assert_eq!(list.lines().count(), 1, "{list}");
@@ -307,7 +307,7 @@ fn an_import_of_an_inspected_file_is_told_harmlessly() {
 fn a_hint_that_changes_nothing_is_not_shown() {
     let place = Place::new(false);
     place.write("case.json", case("untrue-hint"));
-    let page = place.good(&["run", "case.json", "--explain", "--plugin", test_guests::EVIL_FILE]);
+    let page = place.good(&["run", "case.json", "--explain", "--plugin", ligature_test_guests::EVIL_FILE]);
     let (_, told) = page.split_once("What would change it:").expect("an explanation");
     let (told, _) = told.split_once("\n\n").expect("the changes come after it");
     assert_eq!(
@@ -321,10 +321,10 @@ fn a_hint_that_changes_nothing_is_not_shown() {
 fn an_explanation_claims_nothing_that_the_plugin_did_not_say() {
     let place = Place::new(false);
     place.write("case.json", case("no-counterfactual"));
-    let page = place.good(&["run", "case.json", "--explain", "--plugin", test_guests::EVIL_FILE]);
+    let page = place.good(&["run", "case.json", "--explain", "--plugin", ligature_test_guests::EVIL_FILE]);
     assert!(page.contains("What would change it: the plugin tells of no change\n"), "{page}");
     place.write("case.json", case("unasked-trace"));
-    let page = place.good(&["run", "case.json", "--plugin", test_guests::EVIL_FILE]);
+    let page = place.good(&["run", "case.json", "--plugin", ligature_test_guests::EVIL_FILE]);
     assert!(!page.contains("Explanation") && !page.contains("nobody asked"), "{page}");
 }
 

@@ -14,7 +14,7 @@ use ligature_host::harness::{Case, run_case_in_directory};
 use ligature_host::model::Decision;
 use ligature_host::sandbox::{Options, Sandbox, Settings};
 #[cfg(feature = "postgres")]
-use test_servers::Postgres;
+use ligature_test_servers::Postgres;
 
 const DEMO: &str = include_str!("../../examples/cases/verified-google-login.json");
 const SECONDARY: &str = "google-oauth2|115014287643218005122";
@@ -74,7 +74,7 @@ fn opened(location: &Location) -> Result<Arc<dyn Administration>, OpenError> {
 /// Decides the demo's login by a plugin of the embedder's own, and takes the link back.
 fn link_and_undo(directory: Arc<dyn Administration>) {
     let sandbox = Sandbox::start(Options::default(), &Ambient::system()).expect("the sandbox starts");
-    let plugin = sandbox.load("pinned", test_guests::PINNED).expect("the plugin loads");
+    let plugin = sandbox.load("pinned", ligature_test_guests::PINNED).expect("the plugin loads");
     let mut case = Case::parse(Path::new("demo.json"), DEMO).expect("a case");
     for user in &case.users {
         directory.create(user.clone()).expect("the user is created");

@@ -1,7 +1,7 @@
 //! An account: the identities that lead into it, and the claims that each of
 //! them makes of an address.
 
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 
 use crate::bindings::{Identity, LoginEvent, User, Verification};
 use crate::linking_state::LinkingState;

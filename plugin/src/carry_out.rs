@@ -2,7 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
-use link_policy::{Mode, OnError, Policy};
+use ligature_link_policy::{Mode, OnError, Policy};
 
 use crate::bindings::{
     Answer, ApiError, Decision, LinkRequest, LoginEvent, Outcome, Proof, Reason, Response, Suggestion,
@@ -149,7 +149,7 @@ fn look_up(event: &LoginEvent, policy: &Policy, host: &mut impl Host) -> Result<
     let email = event.user.email.as_deref().unwrap_or_default();
     let mut found = host.find_by_email(email)?;
     let lower = email.to_ascii_lowercase();
-    let is_wanted = lower != email && policy.email_compare != link_policy::EmailCompare::Exact;
+    let is_wanted = lower != email && policy.email_compare != ligature_link_policy::EmailCompare::Exact;
     if is_wanted && !host.ignores_case() {
         for user in host.find_by_email(&lower)? {
             if found.iter().all(|known| known.user_id != user.user_id) {

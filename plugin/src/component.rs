@@ -2,11 +2,11 @@
 
 use std::mem::ManuallyDrop;
 
+use ligature_link_policy::Policy;
 use ligature_policy::bindings::{
     Handler, Settings, SettingsError, SettingsWarnings, Warning, accounts, export_handler, export_settings,
     export_settings_warnings, users,
 };
-use link_policy::Policy;
 
 use crate::bindings::{Answer, ApiError, LinkRequest, LoginEvent, Outcome, Timestamp, User};
 use crate::carry_out::{self, Host};
@@ -53,7 +53,7 @@ impl Settings for LinkUsersByEmail {
 impl SettingsWarnings for LinkUsersByEmail {
     fn warn(settings: String) -> Vec<Warning> {
         let warnings = Policy::read(&settings).map(|policy| policy.warnings()).unwrap_or_default();
-        let warning = |it: link_policy::Warning| Warning {
+        let warning = |it: ligature_link_policy::Warning| Warning {
             key: it.key.to_owned(),
             attack: Some(it.attack).filter(|id| !id.is_empty()).map(str::to_owned),
             message: capped(it.message),

@@ -1,7 +1,7 @@
 //! The decision: a pure and total function of the login, the candidates and the
 //! policy.
 
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 
 use crate::account::Account;
 use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict};

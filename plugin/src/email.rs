@@ -1,7 +1,7 @@
 //! Comparison of e-mail addresses.
 
-pub use contact_syntax::{Form, form};
-use link_policy::EmailCompare;
+pub use ligature_contact_syntax::{Form, form};
+use ligature_link_policy::EmailCompare;
 
 /// The result of comparing two addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ mod scan;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use link_policy::members;
+use ligature_link_policy::members;
 
 use scan::{after_value, all_unescaped, eight, order_of_eight, plain, quotes, unescaped};
 pub(crate) use scan::{any_escape_or, same};

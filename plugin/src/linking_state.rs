@@ -1,9 +1,9 @@
 //! The marks of an account in its `app_metadata`, beyond Auth0's own fields.
-//! `docs/marks.md` documents each; the crate `linking-marks` spells the keys, and a
+//! `docs/marks.md` documents each; the crate `ligature-linking-marks` spells the keys, and a
 //! test holds the names of the fields here against it.
 
-use linking_marks::unlinked::OPERATOR;
-use linking_marks::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES};
+use ligature_linking_marks::unlinked::OPERATOR;
+use ligature_linking_marks::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::value::RawValue;
@@ -298,10 +298,10 @@ mod tests {
         for key in super::KEYS {
             assert!(is_noticed(format!(r#"{{"{key}": {{"roles": ["x"], "opt_out": 1}}}}"#)), "{key}");
         }
-        for key in linking_marks::linking::KEYS {
+        for key in ligature_linking_marks::linking::KEYS {
             assert!(is_noticed(format!(r#"{{"linking": {{"{key}": [7]}}}}"#)), "{key}");
         }
-        for key in linking_marks::unlinked::KEYS {
+        for key in ligature_linking_marks::unlinked::KEYS {
             let mark = format!(r#"{{"from": "a|1", "at": 1, "{key}": []}}"#);
             assert!(read(format!(r#"{{"linking": {{"unlinked": [{mark}]}}}}"#)).opted_out(), "{key}");
         }

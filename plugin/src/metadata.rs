@@ -2,8 +2,8 @@
 
 mod union;
 
-use link_policy::{MetadataRule, MetadataRules};
-use linking_marks::PROTECTED;
+use ligature_link_policy::{MetadataRule, MetadataRules};
+use ligature_linking_marks::PROTECTED;
 
 use crate::json::{Each, Element, Key, Odd, Pair, Reader, canonical, pairs, same};
 
@@ -248,7 +248,7 @@ impl<'a> Patch<'a> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use link_policy::{MetadataRule, MetadataRules};
+    use ligature_link_policy::{MetadataRule, MetadataRules};
 
     use super::{Sides, conflict, merge};
 

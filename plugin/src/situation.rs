@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::cmp::Reverse;
 
-use link_policy::{Caution, OnMultiple, Policy, Primary};
+use ligature_link_policy::{Caution, OnMultiple, Policy, Primary};
 
 use crate::account::{Account, Claim};
 use crate::bindings::{ApiError, LoginEvent, Proof, Timestamp, User, Verification};

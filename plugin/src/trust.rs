@@ -1,7 +1,7 @@
 //! The policy's view of connections: which ones it trusts for an address, and which
 //! ones link to one another.
 
-use link_policy::{Policy, TrustedConnection, is_enterprise};
+use ligature_link_policy::{Policy, TrustedConnection, is_enterprise};
 
 use crate::account::Claim;
 use crate::email;

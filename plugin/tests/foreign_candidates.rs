@@ -1,7 +1,7 @@
 //! Accounts that a look-up should not have returned. The guard returns none of
 //! them; another host may.
 
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 use link_users_by_email::bindings::Connection;
 use link_users_by_email::bindings::{Identity, LoginEvent, User, Verification};
 use link_users_by_email::decide::{Input, PlannedDecision, decide};

@@ -1,10 +1,10 @@
 //! The rules for metadata, on any two objects, against a slow model over trees of
 //! values, and on texts that the host does not write.
 
-use linking_marks::PROTECTED;
+use ligature_linking_marks::PROTECTED;
 use std::collections::BTreeMap;
 
-use link_policy::{MetadataRule, MetadataRules};
+use ligature_link_policy::{MetadataRule, MetadataRules};
 use link_users_by_email::metadata::{Merged, Sides, conflict, merge, patched};
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -87,8 +87,11 @@ fn link_with_empty_metadata_wipes_nothing() {
 #[test]
 fn link_may_write_only_the_keys_that_the_operator_lists() {
     let link_metadata_keys = Some(vec!["plan".to_owned(), "locale".to_owned()]);
-    let ring =
-        Ring::new(Wasi::Minimal, test_guests::EVIL, &Limits { link_metadata_keys, ..Limits::default() });
+    let ring = Ring::new(
+        Wasi::Minimal,
+        ligature_test_guests::EVIL,
+        &Limits { link_metadata_keys, ..Limits::default() },
+    );
     assert_snapshot!(report_text(&ring.fails("link-roles")));
     assert_snapshot!(report_text(&ring.fails("link-key-that-controls")));
     assert!(!MINIMAL.attack("link-roles").changes.is_empty(), "without a list, the key may be written");

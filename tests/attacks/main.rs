@@ -160,7 +160,7 @@ fn import_of_something_unheard_of() {
 
 #[test]
 fn real_component_that_wants_more_of_wasi() {
-    assert_snapshot!(refusal(test_guests::WORLDLY));
+    assert_snapshot!(refusal(ligature_test_guests::WORLDLY));
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn policy_of_the_wrong_shape_is_refused_by_the_plugin() {
 
 #[test]
 fn plugin_without_settings_takes_every_policy() {
-    let minimal: Plugin = SANDBOX.load("minimal", test_guests::MINIMAL).expect("it loads");
+    let minimal: Plugin = SANDBOX.load("minimal", ligature_test_guests::MINIMAL).expect("it loads");
     assert_eq!(minimal.check_settings("{\"whatever\": 1}"), Ok(Ok(())));
     assert_eq!(minimal.settings_schema(), Ok(None));
 }
@@ -219,7 +219,7 @@ fn plugin_without_settings_takes_every_policy() {
 /// Pages would show it as an explanation that somebody asked for.
 #[test]
 fn a_trace_that_nobody_asked_for_is_dropped() {
-    let evil = SANDBOX.load("evil", test_guests::EVIL).expect("it loads");
+    let evil = SANDBOX.load("evil", ligature_test_guests::EVIL).expect("it loads");
     let told = |trace| run_case(&evil, &case("unasked-trace"), trace).expect("the login arrives");
     let asked = told(true);
     assert_eq!(asked.trace.len(), 1);

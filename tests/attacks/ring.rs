@@ -98,9 +98,9 @@ impl Ring {
 }
 
 pub(crate) static MINIMAL: LazyLock<Ring> =
-    LazyLock::new(|| Ring::new(Wasi::Minimal, test_guests::EVIL, &Limits::default()));
+    LazyLock::new(|| Ring::new(Wasi::Minimal, ligature_test_guests::EVIL, &Limits::default()));
 pub(crate) static VIRTUAL: LazyLock<Ring> =
-    LazyLock::new(|| Ring::new(Wasi::Virtual, test_guests::WORLDLY, &Limits::default()));
+    LazyLock::new(|| Ring::new(Wasi::Virtual, ligature_test_guests::WORLDLY, &Limits::default()));
 
 pub(crate) fn next_login_works(policy: &Plugin) {
     let text = include_str!("../../examples/cases/verified-google-login.json");

@@ -17,8 +17,8 @@ use ligature_host::directory::{Administration, OpenMode, SqlDirectory, arrive};
 use ligature_host::model::{Decision, LoginEvent, Timestamp};
 use ligature_host::sandbox::{Allocator, Options, Plugin, PluginInput, Sandbox, Settings};
 use ligature_host::transfer::{Import, UsersFile, import};
+use ligature_test_servers::Postgres;
 use ligature_tests::open_directory;
-use test_servers::Postgres;
 
 use users::{email, file_of, user};
 

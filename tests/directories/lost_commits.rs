@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{Administration, JournalQuery, OpenMode, SqlDirectory};
 use ligature_host::model::{ApiError, MetadataPatch};
-use test_servers::Postgres;
+use ligature_test_servers::Postgres;
 
 use super::users::{InFewWords, ada, at, google, link};
 

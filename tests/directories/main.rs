@@ -32,8 +32,8 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{Administration, DryRun, Memory, OpenMode, SqlDirectory};
+use ligature_test_servers::{Pgbouncer, Postgres};
 use ligature_tests::{open_directory, open_pooled_directory};
-use test_servers::{Pgbouncer, Postgres};
 
 /// A directory for one test, and the folder that it needs until the test ends.
 pub(crate) struct Opened {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use ligature_host::directory::{Administration, Directory};
 use ligature_host::model::IdentityKey;
+use ligature_test_servers::Pgbouncer;
 use ligature_tests::open_pooled_directory;
-use test_servers::Pgbouncer;
 
 use super::users::ada;
 use super::{Implementation, Test};

@@ -5,13 +5,13 @@
 use insta::assert_snapshot;
 use ligature_host::limits::Limits;
 use ligature_host::sandbox::{Allocator, Wasi};
-use test_guests::EVIL;
+use ligature_test_guests::EVIL;
 
 use super::{decided, sandbox};
 
 /// A good plugin with one more core module, which is instantiated with it.
 fn with_module(text: &str) -> Vec<u8> {
-    test_guests::with_module(EVIL, &wat::parse_str(text).expect("well-formed text"))
+    ligature_test_guests::with_module(EVIL, &wat::parse_str(text).expect("well-formed text"))
 }
 
 /// The host's answer to a file, the same with both allocators: why it is not
@@ -105,7 +105,7 @@ fn instances_that_multiply_are_refused_before_they_are_compiled() {
     }
     let bomb =
         wat::parse_str(format!("(component {text} (instance (instantiate $c30)))")).expect("a component");
-    let bytes = test_guests::with_component(EVIL, &bomb);
+    let bytes = ligature_test_guests::with_component(EVIL, &bomb);
     assert_snapshot!(answer_within(&bytes, &Limits::default()));
 }
 
@@ -130,7 +130,7 @@ fn instances_of_empty_components_are_counted() {
     }
     let bomb =
         wat::parse_str(format!("(component {text} (instance (instantiate $c20)))")).expect("a component");
-    let answer = answer_within(&test_guests::with_component(EVIL, &bomb), &Limits::default());
+    let answer = answer_within(&ligature_test_guests::with_component(EVIL, &bomb), &Limits::default());
     assert!(
         answer.contains("instances at the least; a login may take 64 (the limit is `instances`)"),
         "{answer}"

@@ -18,12 +18,12 @@ fn limits() -> Limits {
 
 fn evil(allocator: Allocator) -> Plugin {
     let sandbox = sandbox(allocator, Wasi::Minimal, &limits());
-    sandbox.load("evil", test_guests::EVIL).expect("the plugin loads")
+    sandbox.load("evil", ligature_test_guests::EVIL).expect("the plugin loads")
 }
 
 fn worldly(allocator: Allocator) -> Plugin {
     let sandbox = sandbox(allocator, Wasi::Virtual, &limits());
-    sandbox.load("worldly", test_guests::WORLDLY).expect("the plugin loads")
+    sandbox.load("worldly", ligature_test_guests::WORLDLY).expect("the plugin loads")
 }
 
 /// The end of the login, the same with both allocators.
@@ -104,12 +104,12 @@ fn output_is_cut_at_its_limit() {
 fn the_deadline_holds_in_every_call_of_the_host() {
     let limits = Limits { fuel: 1 << 50, deadline_ms: 50, ..Limits::default() };
     for (wasi, bytes, attack) in [
-        (Wasi::Virtual, test_guests::WORLDLY, "random-flood"),
-        (Wasi::Virtual, test_guests::WORLDLY, "clock-flood"),
-        (Wasi::Virtual, test_guests::WORLDLY, "many-sleeps"),
-        (Wasi::Minimal, test_guests::EVIL, "stdout-flood"),
-        (Wasi::Minimal, test_guests::EVIL, "raw-event-flood"),
-        (Wasi::Minimal, test_guests::EVIL, "look-up-flood"),
+        (Wasi::Virtual, ligature_test_guests::WORLDLY, "random-flood"),
+        (Wasi::Virtual, ligature_test_guests::WORLDLY, "clock-flood"),
+        (Wasi::Virtual, ligature_test_guests::WORLDLY, "many-sleeps"),
+        (Wasi::Minimal, ligature_test_guests::EVIL, "stdout-flood"),
+        (Wasi::Minimal, ligature_test_guests::EVIL, "raw-event-flood"),
+        (Wasi::Minimal, ligature_test_guests::EVIL, "look-up-flood"),
     ] {
         let plugin = sandbox(Allocator::OnDemand, wasi, &limits).load("evil", bytes).expect("it loads");
         let answer = decided(&plugin, attack);

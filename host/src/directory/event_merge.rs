@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use linking_marks::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES, linking};
+use ligature_linking_marks::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES, linking};
 use serde_json::Value;
 
 use crate::model::{LoginEvent, Metadata, User, add_words};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use linking_marks::LINKING;
+use ligature_linking_marks::LINKING;
 use serde_json::Value;
 
 use super::journal::{Entry, EntryId, Kept, Kind, MetadataChange, Provenance, Snapshot};

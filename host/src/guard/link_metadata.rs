@@ -1,6 +1,6 @@
 //! The metadata that a link may write.
 
-use linking_marks::PROTECTED;
+use ligature_linking_marks::PROTECTED;
 use serde_json::Value;
 
 use crate::model::{LinkRequest, Metadata, on_one_line};

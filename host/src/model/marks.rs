@@ -1,10 +1,10 @@
 //! The marks in `app_metadata.linking` that the host writes, and the only function that writes
-//! them. `docs/marks.md` documents every mark; the crate `linking-marks` defines their keys.
+//! them. `docs/marks.md` documents every mark; the crate `ligature-linking-marks` defines their keys.
 //!
 //! A value of another type in place of a mark was not written by the host, and is never
 //! overwritten. `null` counts as absent.
 
-use linking_marks::{LINKING, linking};
+use ligature_linking_marks::{LINKING, linking};
 use serde_json::{Map, Value};
 
 use super::{Metadata, Timestamp};

@@ -5,8 +5,8 @@
 //! A mark names an identity rather than a user, because links move identities between
 //! users.
 
-use linking_marks::unlinked::{AT, BY, FROM};
-use linking_marks::{LINKING, PROTECTED, linking};
+use ligature_linking_marks::unlinked::{AT, BY, FROM};
+use ligature_linking_marks::{LINKING, PROTECTED, linking};
 use serde_json::{Map, Value, json};
 
 use super::marks::{ForeignMark, HostMark, change_mark};

@@ -29,7 +29,7 @@ fn prepare(attack: &str) -> tempfile::TempDir {
 /// The program with 512 MiB for its data: one that takes more is aborted.
 fn in_512_mib(directory: &Path, arguments: &str) -> Output {
     let program = env!("CARGO_BIN_EXE_ligature");
-    let evil = test_guests::EVIL_FILE;
+    let evil = ligature_test_guests::EVIL_FILE;
     let command =
         format!("ulimit -d 524288; exec '{program}' {arguments} --plugin '{evil}' --limits limits.toml");
     let mut shell = Command::new("sh");
@@ -84,7 +84,10 @@ fn the_snapshot_of_such_a_login_is_kept_within_limits() {
 /// The program's answer to a file that its compiler would work on for minutes.
 fn inspected(limits: &str) -> (Option<i32>, String) {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let bomb = test_guests::with_module(test_guests::MINIMAL, &test_guests::slow_to_compile());
+    let bomb = ligature_test_guests::with_module(
+        ligature_test_guests::MINIMAL,
+        &ligature_test_guests::slow_to_compile(),
+    );
     fs::write(directory.path().join("bomb.wasm"), bomb).expect("it is written");
     fs::write(directory.path().join("limits.toml"), format!("[limits]\n{limits}\n")).expect("it is written");
     let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
@@ -164,7 +167,7 @@ fn a_cache_that_others_can_write_to_is_not_used() {
         fs::create_dir_all(&cache).expect("a folder");
         fs::set_permissions(&cache, fs::Permissions::from_mode(mode)).expect("its mode");
         let ran = Command::new(env!("CARGO_BIN_EXE_ligature"))
-            .args(["inspect", test_guests::MINIMAL_FILE])
+            .args(["inspect", ligature_test_guests::MINIMAL_FILE])
             .env("XDG_CACHE_HOME", directory.path())
             .output()
             .expect("the program runs");

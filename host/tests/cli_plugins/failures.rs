@@ -12,7 +12,7 @@ fn the_failure_of_a_plugin_is_not_accepted_unasked() {
     fs::write(folder.path().join("case.json"), case).expect("it is written");
     let test = |more: &[&str]| -> Output {
         Command::new(env!("CARGO_BIN_EXE_ligature"))
-            .args(["test", "case.json", "--plugin", test_guests::EVIL_FILE])
+            .args(["test", "case.json", "--plugin", ligature_test_guests::EVIL_FILE])
             .args(more)
             .current_dir(folder.path())
             .output()

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 /// policy, and the demo's case without a policy of its own.
 fn folder(policies: &str, case: impl FnOnce(&mut Value)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    fs::copy(test_guests::MINIMAL_FILE, folder.path().join("minimal.wasm")).expect("a copy");
-    fs::copy(test_guests::EVIL_FILE, folder.path().join("evil.wasm")).expect("a copy");
+    fs::copy(ligature_test_guests::MINIMAL_FILE, folder.path().join("minimal.wasm")).expect("a copy");
+    fs::copy(ligature_test_guests::EVIL_FILE, folder.path().join("evil.wasm")).expect("a copy");
     let mut demo: Value =
         serde_json::from_str(include_str!("../../../examples/cases/verified-google-login.json"))
             .expect("JSON");
@@ -180,7 +180,7 @@ fn a_pinned_plugin_is_loaded() {
 
 fn minimal_sha256() -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (_, stdout, _) = ligature(folder.path(), &["inspect", test_guests::MINIMAL_FILE, "--json"]);
+    let (_, stdout, _) = ligature(folder.path(), &["inspect", ligature_test_guests::MINIMAL_FILE, "--json"]);
     let inspection: Value = serde_json::from_str(&stdout).expect("JSON");
     inspection["sha256"].as_str().expect("a hash").to_uppercase()
 }

@@ -26,7 +26,8 @@ pub(crate) fn prepare() -> Result<Packages, String> {
     if !cfg!(target_os = "linux") {
         return Err("it ends its processes by what /proc says, which only Linux has".to_owned());
     }
-    let postgres = test_servers::binaries().ok_or("there is no initdb and postgres on this machine")?;
+    let postgres =
+        ligature_test_servers::binaries().ok_or("there is no initdb and postgres on this machine")?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let etcd = std::env::split_paths(&path).map(|folder| folder.join("etcd")).find(|file| file.is_file());
     let etcd = etcd.ok_or("there is no etcd on this machine")?;

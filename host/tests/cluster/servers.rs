@@ -58,7 +58,7 @@ rm -rf "$FOLDER"
 impl Cluster {
     pub(crate) fn start(packages: &Packages) -> Self {
         let folder = tempfile::Builder::new().prefix("ligature-cluster-").tempdir().expect("a folder");
-        let user = test_servers::ordinary_user(folder.path());
+        let user = ligature_test_servers::ordinary_user(folder.path());
         // The target folder may be where that user cannot read.
         let copy = folder.path().join("packages");
         let copied = Command::new("cp").arg("-R").arg(&packages.patroni).arg(&copy).status();

@@ -23,7 +23,7 @@ mod tenants;
 mod tokens;
 
 use libtest_mimic::{Arguments, Completion, Trial};
-use test_servers::NoServer;
+use ligature_test_servers::NoServer;
 
 /// A test and its name.
 type Test = (&'static str, fn() -> Completion);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
 use crate::tenants::{DATABASE, PASSWORD, REALM_GRANT, Tenant, by_password, database_user, open, redeem};
-use test_servers::{NoServer, Postgres};
+use ligature_test_servers::{NoServer, Postgres};
 
 crate::tests![
     ends_well_with_open_connections,

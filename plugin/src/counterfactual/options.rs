@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use link_policy::members::overlay;
-use link_policy::{Mfa, Mode, OnMultiple, PrivilegedDecision, is_enterprise};
+use ligature_link_policy::members::overlay;
+use ligature_link_policy::{Mfa, Mode, OnMultiple, PrivilegedDecision, is_enterprise};
 use serde_json::value::RawValue;
 
 use super::Change::{self, Setting};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use link_policy::{Policy, members};
+use ligature_link_policy::{Policy, members};
 
 use super::{Change, NewValue};
 use crate::bindings::{LoginEvent, Timestamp, User};
@@ -81,7 +81,7 @@ impl World {
             return None;
         }
         let before = self.policy.warnings();
-        let is_new = |it: &link_policy::Warning| !it.attack.is_empty() && !before.contains(it);
+        let is_new = |it: &ligature_link_policy::Warning| !it.attack.is_empty() && !before.contains(it);
         let given_up = policy.warnings().into_iter().filter(is_new);
         let given_up = given_up
             .map(|it| format!("{} ({} in docs/security.md).", it.message.trim_end_matches('.'), it.attack));

@@ -1,6 +1,6 @@
 //! Rules on the accounts that would be linked, and on the one that stays.
 
-use link_policy::{Caution, Mfa, PrivilegedDecision, RequireVerified};
+use ligature_link_policy::{Caution, Mfa, PrivilegedDecision, RequireVerified};
 
 use super::{Course, RuleResult, ask, no_op, passes, passes_with};
 use crate::account::{Account, Claim};

@@ -1,7 +1,7 @@
 //! Rules that are weighed before the look-up, on the login alone. What holds of
 //! the login's account and of candidates alike is one function for both.
 
-use link_policy::{Mode, Policy};
+use ligature_link_policy::{Mode, Policy};
 
 use super::{RuleResult, no_op, passes};
 use crate::account::{Account, Claim};

@@ -1,7 +1,7 @@
 //! Rules on the look-up and the accounts found: which of them are candidates, and
 //! which one is meant.
 
-use link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnError, OnMultiple};
+use ligature_link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnError, OnMultiple};
 
 use super::before_look_up::{blocked_domain, by_tenant_in_words, cut, excluded_connection, foreign_domain};
 use super::{Course, RuleResult, Wish, ask, error_words, no_op, passes, passes_with, rule, strictly};

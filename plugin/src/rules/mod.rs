@@ -12,7 +12,7 @@ mod mode;
 
 use std::borrow::Cow;
 
-use link_policy::Strictness;
+use ligature_link_policy::Strictness;
 
 use crate::account::Account;
 use crate::bindings::{ApiError, Reason, Step};

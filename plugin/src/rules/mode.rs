@@ -1,6 +1,6 @@
 //! Rules on what the mode makes of the decision.
 
-use link_policy::Mode;
+use ligature_link_policy::Mode;
 
 use super::accounts::secondaries;
 use super::{Course, RuleResult, Ruling, Wish, ask, passes, passes_with, rule};

@@ -1,7 +1,7 @@
 //! Logins, accounts and policies at random: mostly good ones, so that every
 //! rule is reached.
 
-use link_policy::{Policy, Preset};
+use ligature_link_policy::{Policy, Preset};
 use link_users_by_email::bindings::{Identity, User, Verification};
 use proptest::prelude::*;
 use proptest::sample::select;

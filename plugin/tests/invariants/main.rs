@@ -6,7 +6,7 @@
 mod generated;
 
 use generated::{any_party, any_policy, any_user};
-use link_policy::{Mode, OnMultiple, Policy, Primary, TrustedConnection};
+use ligature_link_policy::{Mode, OnMultiple, Policy, Primary, TrustedConnection};
 use link_users_by_email::bindings::Connection;
 use link_users_by_email::bindings::{
     ApiError, Decision, Identity, LinkRequest, LoginEvent, Outcome, Timestamp, User, Verification,

@@ -19,7 +19,7 @@ use ligature_host::directory::{Administration, ArrivalError, Directory, Memory, 
 use ligature_host::guard::{Guard, GuardedLogin};
 use ligature_host::limits::Limits;
 use ligature_host::model::{Decision, LinkRequest, LoginEvent, Outcome, StepAnswer, Timestamp};
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 use link_users_by_email::carry_out::{on_continue, on_login};
 
 pub use bridge::Bridge;

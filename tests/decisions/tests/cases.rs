@@ -9,12 +9,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use decision_tests::{Decided, Login, log_in_through};
 use libtest_mimic::{Arguments, Failed, Trial};
+use ligature_decision_tests::{Decided, Login, log_in_through};
 use ligature_host::directory::Directory;
 use ligature_host::harness::{Case, snapshot_path};
 use ligature_host::model::{LinkRequest, mask_addresses};
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 use serde_json::{Value, json};
 
 fn main() {

@@ -4,13 +4,13 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use decision_tests::policies::{OF_THREE, OF_TWO};
-use decision_tests::small_states::{Account, Decide, NOW, Says, State, Verdict, accounts, i12, i13};
-use decision_tests::{Login, log_in};
+use ligature_decision_tests::policies::{OF_THREE, OF_TWO};
+use ligature_decision_tests::small_states::{Account, Decide, NOW, Says, State, Verdict, accounts, i12, i13};
+use ligature_decision_tests::{Login, log_in};
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::Memory;
 use ligature_host::model::{LoginEvent, Timestamp};
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 
 /// Every state of two accounts, of which the first has so many identities and
 /// the second one of these numbers.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use contact_syntax::is_email_address;
+use ligature_contact_syntax::is_email_address;
 use serde_json::{Value, json};
 
 use crate::directory::Credential;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::response::Response;
-use contact_syntax::{is_email_address, is_phone_number};
+use ligature_contact_syntax::{is_email_address, is_phone_number};
 use serde_json::{Map, Value, json};
 
 use crate::tenant::config::Connection;

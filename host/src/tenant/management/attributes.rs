@@ -3,7 +3,7 @@
 //! Source: Auth0's OpenAPI document, `post_users` and `patch_users_by_id`;
 //! "Metadata field names and data types".
 
-use contact_syntax::{is_email_address, is_phone_number};
+use ligature_contact_syntax::{is_email_address, is_phone_number};
 use serde::{Deserialize, Deserializer};
 
 use crate::model::Metadata;

@@ -1,6 +1,6 @@
 //! One user of an import: created, or updated if the user exists and the import allows updates.
 
-use linking_marks::PROTECTED;
+use ligature_linking_marks::PROTECTED;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

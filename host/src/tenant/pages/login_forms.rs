@@ -370,7 +370,7 @@ fn read_account(connection: &Connection, params: &Params) -> Result<Account, OAu
         return Err(OAuthError::invalid_request("the id has spaces, or more than 255 characters"));
     }
     let email = params.owned("email");
-    if email.as_ref().is_some_and(|email| !contact_syntax::is_email_address(email)) {
+    if email.as_ref().is_some_and(|email| !ligature_contact_syntax::is_email_address(email)) {
         return Err(OAuthError::invalid_request(NOT_AN_ADDRESS));
     }
     let mut rest = crate::model::Metadata::new();

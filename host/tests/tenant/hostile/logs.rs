@@ -17,7 +17,7 @@ fn log(format: &str) -> String {
              email = \"ada@example.com\"\nemail_verified = true\nname = \"\\u001B]52;c;ZXZpbA==\\u0007\\n\"\n"
         )
     });
-    let arguments = ["--plugin", test_guests::EVIL_FILE, "--log-format", format];
+    let arguments = ["--plugin", ligature_test_guests::EVIL_FILE, "--log-format", format];
     let tenant = Tenant::logging(&(CONFIG.to_owned() + &connections.concat()), &arguments);
     for name in ATTACKS {
         let mut browser = tenant.browser();

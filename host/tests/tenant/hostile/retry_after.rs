@@ -8,7 +8,7 @@ use crate::http::{Request, Response};
 use crate::tenants::{
     CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, by_id, database_user, open, redeem, secret_of,
 };
-use test_servers::{NoServer, Postgres};
+use ligature_test_servers::{NoServer, Postgres};
 
 crate::tests![
     too_many_requests,

@@ -233,7 +233,7 @@ fn failing(on_failure: &str) -> Tenant {
     let config =
         CONFIG.replace("name = \"tenant\"\n", &format!("name = \"tenant\"\non_failure = {on_failure:?}\n"));
     let config = config + &connections.concat() + &database_user("ada", "ada@example.com");
-    Tenant::configured(&config, &["--plugin", test_guests::EVIL_FILE])
+    Tenant::configured(&config, &["--plugin", ligature_test_guests::EVIL_FILE])
 }
 
 fn fails(tenant: &Tenant, name: &str) -> Response {

@@ -10,7 +10,7 @@ use crate::tenants::{
     CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, authorize, claims, database_user, open, redeem, text,
     user,
 };
-use test_servers::{NoServer, Postgres};
+use ligature_test_servers::{NoServer, Postgres};
 
 crate::tests![
     in_memory_both_are_the_primary,
@@ -210,7 +210,7 @@ fn on_postgres_both_are_the_primary() -> Result<(), NoServer> {
 /// The minimal plugin gives up at any error, and the operator has such logins
 /// denied.
 fn a_plugin_that_gives_up_when_it_was_too_late() {
-    let plugin = File::with(test_guests::MINIMAL);
+    let plugin = File::with(ligature_test_guests::MINIMAL);
     // It is fast, and two of its logins seldom meet.
     let tenant = tenant(PAIRS * 10, "deny", &["--plugin", plugin.name()]);
     by_forms(&tenant, 0..PAIRS * 10);

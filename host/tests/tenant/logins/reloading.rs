@@ -143,7 +143,7 @@ fn what_a_policy_gives_up_is_logged_at_the_start_and_at_a_reload() {
 fn another_plugin_is_taken_and_a_broken_one_is_not() {
     // The minimal plugin links by itself; the built-in one, without a policy,
     // does not.
-    let plugin = File::with(test_guests::MINIMAL);
+    let plugin = File::with(ligature_test_guests::MINIMAL);
     let tenant = started(&["--plugin", plugin.name()]);
     assert!(is_linked(&tenant, "one"));
     plugin.write("no component");
@@ -155,10 +155,13 @@ fn another_plugin_is_taken_and_a_broken_one_is_not() {
 }
 
 fn a_later_file_takes_the_place_of_one_that_still_compiles() {
-    let plugin = File::with(test_guests::MINIMAL);
+    let plugin = File::with(ligature_test_guests::MINIMAL);
     let limits = File::with("[limits]\ncompile_ms = 600000\n");
     let tenant = started(&["--plugin", plugin.name(), "--limits", limits.name()]);
-    plugin.write(test_guests::with_module(test_guests::MINIMAL, &test_guests::slow_to_compile()));
+    plugin.write(ligature_test_guests::with_module(
+        ligature_test_guests::MINIMAL,
+        &ligature_test_guests::slow_to_compile(),
+    ));
     // One at the start, and the one that goes on and on.
     wait(&tenant, "compiling a plugin", 2);
     assert!(is_linked(&tenant, "one"), "logins go on meanwhile");

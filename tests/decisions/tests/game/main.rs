@@ -22,7 +22,7 @@ mod search;
 mod story;
 mod world;
 
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 
 use directory::Older;
 use moves::Game;

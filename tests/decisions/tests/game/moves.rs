@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use decision_tests::{Login, log_in};
+use ligature_decision_tests::{Login, log_in};
 use ligature_host::directory::{Administration, CheckedLink, Directory, Memory, Provenance, Unlink};
 use ligature_host::model::{Decision, LinkRequest, Outcome, StepAnswer, Timestamp};
-use link_policy::Policy;
+use ligature_link_policy::Policy;
 
 use crate::directory::{NOW, Older, directory, event, world};
 use crate::world::{Address, Claim, Id, Player, World};
