@@ -14,6 +14,7 @@
 //! | `linking` | links that an application requests with `link_with` |
 //! | `embedded` | the endpoints that Lock and auth0-js use |
 //! | `management` | the Management API v2 |
+//! | `management_data` | roles, jobs, exported files and spent proofs |
 //! | `store` | values in memory, bounded in bytes; files in the state folder |
 //! | `profile` | the default profile of a user |
 //! | `metrics` | counts of requests, logins and refused tokens |
@@ -26,6 +27,7 @@ mod http;
 mod linking;
 mod logins;
 mod management;
+mod management_data;
 mod metrics;
 mod oauth;
 mod pages;

@@ -7,7 +7,7 @@ use crate::directory::Administration;
 use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
 use crate::tenant::logins::Logins;
-use crate::tenant::management::Stores;
+use crate::tenant::management_data::ManagementData;
 use crate::tenant::metrics::Metrics;
 use crate::tenant::people::People;
 use crate::tenant::signing::Signing;
@@ -22,7 +22,7 @@ pub(crate) struct Tenant {
     pub(crate) people: Arc<People>,
     pub(crate) logins: Logins,
     pub(crate) flows: Flows,
-    pub(crate) stores: Stores,
+    pub(crate) management_data: ManagementData,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ambient: Ambient,
 }

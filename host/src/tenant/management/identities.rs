@@ -115,7 +115,7 @@ fn link_account(
     };
     let answer = link_users(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
     if let (Err(_), Some(token)) = (&answer, proof) {
-        tenant.stores.spent_proofs.give_back(&token);
+        tenant.management_data.spent_proofs.give_back(&token);
     }
     answer
 }

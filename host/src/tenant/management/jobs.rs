@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::ambient::Ambient;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
@@ -19,86 +18,14 @@ use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::tickets::{OfIdentity, known_client, no_organization, verifiable};
+use crate::tenant::management_data::jobs::{Job, JobResult};
 use crate::tenant::people::mail_links::VerificationLink;
-use crate::tenant::store::one_time::OneTime;
-use crate::tenant::store::weight::Weighed;
+use crate::tenant::state::Tenant;
 
-/// The time for which a job is kept, in seconds.
-const LIFETIME_S: u64 = 86_400;
-
-/// The jobs of the last day.
-pub(super) struct Jobs {
-    kept: OneTime<Arc<Job>>,
-    ambient: Ambient,
-}
-
-/// A job, as it is kept.
-pub(super) struct Job {
-    /// The JSON that the API returns for the job.
-    shown: Value,
-    /// The errors, such as one for each user that was not imported.
-    errors: Vec<Value>,
-}
-
-impl Weighed for Job {
-    fn bytes(&self) -> usize {
-        self.shown.bytes() + self.errors.bytes()
-    }
-}
-
-/// The result of a job.
-#[derive(Default)]
-pub(super) struct JobResult {
-    /// Additional properties of the finished job.
-    pub(super) summary: Value,
-    /// The errors: one for each user that was left out, or one for the whole job.
-    pub(super) errors: Vec<Value>,
-}
-
-impl Jobs {
-    pub(super) fn new(ambient: &Ambient) -> Self {
-        Self { kept: OneTime::new(LIFETIME_S, ambient), ambient: ambient.clone() }
-    }
-
-    /// Keeps a finished job. Returns the job as it was when it began.
-    pub(super) fn keep_finished(&self, kind: &str, about: Value, result: JobResult) -> Value {
-        let begun = self.begin(kind, about);
-        self.end(&begun, result.summary, result.errors);
-        begun
-    }
-
-    /// Keeps a job that is still running, until [`Self::end`]. Returns the job.
-    pub(super) fn begin(&self, kind: &str, about: Value) -> Value {
-        let id = format!("job_{}", &self.ambient.random().object_id()[..16]);
-        let mut begun = json!({
-            "type": kind, "id": id, "created_at": self.ambient.now().to_string(), "status": "pending",
-        });
-        if let (Value::Object(begun), Value::Object(about)) = (&mut begun, about) {
-            begun.extend(about);
-        }
-        self.keep(begun.clone(), Vec::new());
-        begun
-    }
-
-    /// Keeps the result of a job that was begun.
-    pub(super) fn end(&self, begun: &Value, came_of: Value, errors: Vec<Value>) {
-        let mut shown = begun.clone();
-        shown["status"] = "completed".into();
-        if let (Value::Object(shown), Value::Object(came_of)) = (&mut shown, came_of) {
-            shown.extend(came_of);
-        }
-        self.keep(shown, errors);
-    }
-
-    fn keep(&self, shown: Value, errors: Vec<Value>) {
-        let id = shown["id"].as_str().unwrap_or_default().to_owned();
-        self.kept.put_as(id, Arc::new(Job { shown, errors }));
-    }
-
-    fn get(&self, id: &str) -> Result<Arc<Job>, Problem> {
-        let inexistent = || Problem::new(StatusCode::NOT_FOUND, "The job does not exist", "inexistent_job");
-        self.kept.get(id).ok_or_else(inexistent)
-    }
+/// Returns a job, or the refusal if there is none with this id.
+fn find_job(tenant: &Tenant, id: &str) -> Result<Arc<Job>, Problem> {
+    let inexistent = || Problem::new(StatusCode::NOT_FOUND, "The job does not exist", "inexistent_job");
+    tenant.management_data.jobs.get(id).ok_or_else(inexistent)
 }
 
 /// A mail that verifies a user's address.
@@ -139,7 +66,7 @@ pub(super) async fn verification_email(
             let connection = own.ok_or_else(Problem::no_user)?;
             let link = VerificationLink::new(&body.user_id, email);
             tenant.people.send_verification(issuer, connection, link);
-            Ok::<_, Problem>(tenant.stores.jobs.keep_finished(
+            Ok::<_, Problem>(tenant.management_data.jobs.keep_finished(
                 "verification_email",
                 json!({}),
                 JobResult::default(),
@@ -161,7 +88,7 @@ pub(super) async fn get(
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["create:users", "read:users", "update:users"])?;
-    let job = tenant.stores.jobs.get(&read_path(path)?)?;
+    let job = find_job(&tenant, &read_path(path)?)?;
     let mut shown = job.shown.clone();
     // The link to an export's file needs no token, so only callers that may read users see it.
     if !caller.has("read:users")
@@ -185,7 +112,7 @@ pub(super) async fn errors(
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&["create:users", "read:users"])?;
-    let job = tenant.stores.jobs.get(&read_path(path)?)?;
+    let job = find_job(&tenant, &read_path(path)?)?;
     if job.errors.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

@@ -1,20 +1,15 @@
 //! Linking with a proof of the second account: its ID token (`link_with`).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use moka::sync::Cache;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use crate::ambient::Ambient;
 use crate::directory::JournalQuery;
 use crate::model::{ApiError, Moment};
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::signing::verification::{Claims, TokenError};
 use crate::tenant::state::Tenant;
-use crate::tenant::store::expiring::Expiring;
 
 /// Returns the id of the user that an ID token proves, and marks the token as spent. The token
 /// must have the same issuer as the caller's own token, and must be issued to the caller's
@@ -44,7 +39,7 @@ pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Resu
     if is_parted_since(tenant, &user_id, claims.began())? {
         return Err(refuse_proof(tenant, caller, INVALID, "its account was unlinked since"));
     }
-    if !tenant.stores.spent_proofs.spend(token) {
+    if !tenant.management_data.spent_proofs.spend(token) {
         return Err(refuse_proof(tenant, caller, INVALID, "it has linked before"));
     }
     Ok(user_id)
@@ -68,35 +63,6 @@ fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool
         ..JournalQuery::default()
     })?;
     Ok(entries.iter().any(|entry| entry.kind.separates() && began <= entry.place))
-}
-
-/// The SHA-256 hashes of tokens that have been used for a link. Each token links only once.
-pub(super) struct SpentProofs(Expiring<[u8; 32], ()>);
-
-impl SpentProofs {
-    /// Creates an empty store. `lifetime_s` is the lifetime of an ID token in seconds.
-    pub(super) fn new(lifetime_s: u64, ambient: &Ambient) -> Self {
-        // A minute more than the token's lifetime, in case clocks differ.
-        let lifetime = Duration::from_secs(lifetime_s.saturating_add(60));
-        // Each entry is a link that was made, so evicting an entry early would take 100,000 links.
-        Self(Expiring::new(Cache::builder().max_capacity(100_000), lifetime, ambient))
-    }
-
-    /// Marks a token as spent. Returns false if it was spent before.
-    fn spend(&self, token: &str) -> bool {
-        self.0.put_new(hash(token), ())
-    }
-
-    /// Makes a token usable again, because its link failed.
-    pub(super) fn give_back(&self, token: &str) {
-        self.0.remove(&hash(token));
-    }
-}
-
-/// Hashes the signed part of a token. The signature is left out, because it can be encoded in
-/// several ways.
-fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.rsplit_once('.').map_or(token, |(signed, _)| signed)).into()
 }
 
 /// Verifies an ID token. Returns its user and its claims, or the message of the refusal.

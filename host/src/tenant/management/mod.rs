@@ -12,7 +12,6 @@
 //! | `jobs`, `users_export`, `users_import`, `csv` | jobs: mails, exports and imports of users |
 //! | `logs` | log events |
 //! | `absent` | endpoints that this tenant does not have |
-//! | `stores` | data that is kept for the life of the process |
 //! | `problem`, `body`, `shown`, `path`, `paging`, `scan` | the format of requests and responses |
 //! | `openapi`, `schemas` | the OpenAPI document |
 //!
@@ -46,7 +45,6 @@ mod search;
 mod settings;
 mod shown;
 mod signing_keys;
-mod stores;
 mod tickets;
 mod users;
 mod users_export;
@@ -60,7 +58,6 @@ use utoipa_axum::routes;
 
 pub(super) use logs::record_request;
 pub(super) use problem::Problem;
-pub(super) use stores::Stores;
 
 use crate::tenant::state::Shared;
 

@@ -207,7 +207,7 @@ pub(super) struct LogObject {
 }
 
 list!(LogList of LogObject, logs, "Events, bare or in a page.");
-list!(RoleList of crate::tenant::management::roles::Role, roles, "Roles, bare or in a page.");
+list!(RoleList of crate::tenant::management_data::roles::Role, roles, "Roles, bare or in a page.");
 list!(MemberList of MemberObject, users, "Users who have a role, bare or in a page.");
 list!(PermissionList of PermissionObject, permissions, "Permissions, bare or in a page.");
 list!(ClientList of ClientObject, clients, "Clients, bare or in a page.");

@@ -17,8 +17,8 @@ use crate::tenant::management::openapi::{CommonRefusals, MemberList, PermissionL
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{UserId, ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::roles::Role;
 use crate::tenant::management::scan::each_user;
+use crate::tenant::management_data::roles::Role;
 use crate::tenant::profile;
 use crate::tenant::state::Tenant;
 
@@ -90,7 +90,7 @@ pub(super) fn replace_everywhere(tenant: &Tenant, name: &str, by: Option<&str>) 
 /// its name.
 fn roles_of(tenant: &Tenant, user: &User) -> Vec<Value> {
     let known: BTreeMap<String, Role> =
-        tenant.stores.roles.all().into_iter().map(|role| (role.name.clone(), role)).collect();
+        tenant.management_data.roles.all().into_iter().map(|role| (role.name.clone(), role)).collect();
     user.roles
         .iter()
         .map(|name| json!(known.get(name).cloned().unwrap_or_else(|| Role::of_user(name))))
@@ -144,7 +144,7 @@ pub(super) async fn assign(
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are given");
     visit
         .run(move |Visit { tenant, .. }| {
-            let names = roles.iter().map(|id| tenant.stores.roles.get(id).map(|role| role.name));
+            let names = roles.iter().map(|id| tenant.management_data.roles.get(id).map(|role| role.name));
             let names = names.collect::<Result<Vec<_>, _>>()?;
             change(tenant, &id, |roles| {
                 for name in &names {
@@ -179,7 +179,7 @@ pub(super) async fn withdraw(
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are taken");
     visit
         .run(move |Visit { tenant, .. }| {
-            let all = tenant.stores.roles.all();
+            let all = tenant.management_data.roles.all();
             let is_named = |name: &str| {
                 let known = all.iter().find(|role| role.name == name).cloned();
                 roles.contains(&known.unwrap_or_else(|| Role::of_user(name)).id)
@@ -221,7 +221,7 @@ pub(super) async fn permissions(
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:roles"])?;
-    tenant.stores.roles.get(&read_path(path)?)?;
+    tenant.management_data.roles.get(&read_path(path)?)?;
     query.of(&[], "permissions", "permission_name").map(Json)
 }
 
@@ -241,7 +241,7 @@ pub(super) async fn users(
     let id = read_path(path)?;
     visit
         .run(move |Visit { tenant, .. }| {
-            let role = tenant.stores.roles.get(&id)?;
+            let role = tenant.management_data.roles.get(&id)?;
             let mut members = Vec::new();
             each_user(tenant, |stored| {
                 let user = &stored.user;
@@ -281,7 +281,7 @@ pub(super) async fn add_users(
     tracing::info!(target: "audit", client = caller.client_id, role = id, users = users.len(), "a role is given");
     visit
         .run(move |Visit { tenant, .. }| {
-            let role = tenant.stores.roles.get(&id)?;
+            let role = tenant.management_data.roles.get(&id)?;
             // Check that every user exists first, so that a missing one changes nothing.
             users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
             users.iter().try_for_each(|user| {

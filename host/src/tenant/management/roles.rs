@@ -1,18 +1,13 @@
 //! Roles. They come from `tenant.toml`, or are created by this API and last as long as the
 //! process. The directory stores the names of each user's roles with the user.
 
-use std::sync::{Mutex, PoisonError};
-
 use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::random::Random;
-use crate::tenant::config;
-use crate::tenant::config::derived;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
@@ -21,101 +16,24 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::role_members::replace_everywhere;
+use crate::tenant::management_data::roles::{Role, RoleError};
 use crate::tenant::state::Tenant;
 
-/// The most roles that this API can create.
-const MOST: usize = 100;
 /// The most characters of a name and of a description.
 const LENGTHS: (usize, usize) = (50, 255);
 
-/// A role.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(super) struct Role {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) description: String,
-    /// Whether the role is from `tenant.toml`. This API does not change such a role.
-    #[serde(skip)]
-    is_configured: bool,
-}
-
-/// All roles, in the order of their creation.
-pub(super) struct Roles(Mutex<Vec<Role>>);
-
-/// Returns the id derived from a role's name. The role does not need to exist.
-fn id_of(name: &str) -> String {
-    derived("rol_", name)
-}
-
-impl Role {
-    /// Returns a role that a user has, although it is neither in `tenant.toml` nor created by this
-    /// API.
-    pub(super) fn of_user(name: &str) -> Self {
-        Self { id: id_of(name), name: name.to_owned(), description: String::new(), is_configured: false }
-    }
-}
-
-impl Roles {
-    pub(super) fn new(configured: &[config::Role]) -> Self {
-        let role = |it: &config::Role| Role {
-            id: id_of(&it.name),
-            name: it.name.clone(),
-            description: it.description.clone(),
-            is_configured: true,
-        };
-        Self(Mutex::new(configured.iter().map(role).collect()))
-    }
-
-    pub(super) fn all(&self) -> Vec<Role> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Returns the role with this id.
-    pub(super) fn get(&self, id: &str) -> Result<Role, Problem> {
-        self.all().into_iter().find(|role| role.id == id).ok_or_else(inexistent)
-    }
-
-    fn add(&self, name: &str, description: &str, random: &dyn Random) -> Result<Role, Problem> {
-        let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if roles.iter().any(|role| role.name == name) {
-            return Err(name_is_taken());
+impl From<RoleError> for Problem {
+    fn from(error: RoleError) -> Self {
+        match error {
+            RoleError::Missing => {
+                Self::new(StatusCode::NOT_FOUND, "The role does not exist.", "inexistent_role")
+            }
+            RoleError::NameTaken => {
+                Self::new(StatusCode::CONFLICT, "There is a role of that name already.", "role_conflict")
+            }
+            RoleError::TooMany => Self::operation("There are 100 roles already; remove some."),
         }
-        if roles.iter().filter(|role| !role.is_configured).count() >= MOST {
-            return Err(Problem::operation("There are 100 roles already; remove some."));
-        }
-        // A role that was renamed since may still have the id derived from this name.
-        let mut id = id_of(name);
-        if roles.iter().any(|role| role.id == id) {
-            id = format!("rol_{}", &random.object_id()[..16]);
-        }
-        let (name, description) = (name.to_owned(), description.to_owned());
-        let role = Role { id, name, description, is_configured: false };
-        roles.push(role.clone());
-        Ok(role)
     }
-
-    /// Replaces the role with the same id.
-    fn replace(&self, with: &Role) -> Result<(), Problem> {
-        let mut roles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if roles.iter().any(|role| role.name == with.name && role.id != with.id) {
-            return Err(name_is_taken());
-        }
-        let role = roles.iter_mut().find(|role| role.id == with.id).ok_or_else(inexistent)?;
-        role.clone_from(with);
-        Ok(())
-    }
-
-    fn remove(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|role| role.id != id);
-    }
-}
-
-fn inexistent() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "The role does not exist.", "inexistent_role")
-}
-
-fn name_is_taken() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "There is a role of that name already.", "role_conflict")
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -192,7 +110,7 @@ pub(super) async fn list(
         Some(_) => return Err(Problem::query("type: expected tenant or organization")),
     };
     let part = query.name_filter.unwrap_or_default().to_lowercase();
-    let roles = tenant.stores.roles.all().into_iter();
+    let roles = tenant.management_data.roles.all().into_iter();
     let roles: Vec<Value> = roles
         .filter(|role| is_tenant && role.name.to_lowercase().contains(&part))
         .map(|it| json!(it))
@@ -211,7 +129,7 @@ pub(super) async fn get(
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:roles"])?;
-    let role = tenant.stores.roles.get(&read_path(path)?)?;
+    let role = tenant.management_data.roles.get(&read_path(path)?)?;
     Ok(Json(json!(role)))
 }
 
@@ -232,7 +150,8 @@ pub(super) async fn create(
     caller.require(&["create:roles"])?;
     let NewRole { name, description } = body.read()?;
     RoleChange { name: Some(name.clone()), description: description.clone() }.check()?;
-    let role = tenant.stores.roles.add(&name, &description.unwrap_or_default(), tenant.ambient.random())?;
+    let role =
+        tenant.management_data.roles.add(&name, &description.unwrap_or_default(), tenant.ambient.random())?;
     tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was created");
     Ok(Json(json!(role)))
 }
@@ -266,7 +185,7 @@ pub(super) async fn update(
                 description: wanted.description.unwrap_or_else(|| before.description.clone()),
                 ..before.clone()
             };
-            tenant.stores.roles.replace(&role)?;
+            tenant.management_data.roles.replace(&role)?;
             if role.name != before.name {
                 replace_everywhere(tenant, &before.name, Some(&role.name))?;
             }
@@ -294,7 +213,7 @@ pub(super) async fn delete(
         .run(move |Visit { tenant, .. }| {
             let role = changeable(tenant, &id)?;
             replace_everywhere(tenant, &role.name, None)?;
-            tenant.stores.roles.remove(&role.id);
+            tenant.management_data.roles.remove(&role.id);
             Ok::<_, Problem>(role)
         })
         .await?;
@@ -304,7 +223,7 @@ pub(super) async fn delete(
 
 /// Returns a role that this API has created. Refuses other roles.
 fn changeable(tenant: &Tenant, id: &str) -> Result<Role, Problem> {
-    let role = tenant.stores.roles.get(id)?;
+    let role = tenant.management_data.roles.get(id)?;
     if role.is_configured {
         return Err(Problem::operation("The role stands in tenant.toml and is changed there."));
     }

@@ -1,39 +1,34 @@
 //! Exports of users: one gzipped file, with a JSON object per line or as CSV.
 
 use std::io::Write;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::ambient::Ambient;
 use crate::model::User;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::csv;
-use crate::tenant::management::jobs::JobResult;
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::shown;
 use crate::tenant::management::shown::Fields;
+use crate::tenant::management_data::exports::Export;
+use crate::tenant::management_data::jobs::JobResult;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::{Shared, Tenant};
-use crate::tenant::store::one_time::OneTime;
-use crate::tenant::store::weight::Weighed;
 
-/// The time for which a file can be downloaded, in seconds.
-const LIFETIME_S: u64 = 600;
 /// The largest file, in bytes, before it is gzipped.
 const BYTES: usize = 32 << 20;
 /// The most fields of a file, and the most characters of each field's name.
@@ -54,26 +49,6 @@ const USUAL: [&str; 13] = [
     "last_login",
     "logins_count",
 ];
-
-/// The exported files, under random names that cannot be guessed.
-pub(super) struct Exports(OneTime<Arc<Export>>);
-
-struct Export {
-    bytes: Bytes,
-    name: String,
-}
-
-impl Weighed for Export {
-    fn bytes(&self) -> usize {
-        self.bytes.len() + self.name.len()
-    }
-}
-
-impl Exports {
-    pub(super) fn new(ambient: &Ambient) -> Self {
-        Self(OneTime::new(LIFETIME_S, ambient))
-    }
-}
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
@@ -137,7 +112,7 @@ pub(super) async fn download(
     State(tenant): State<Shared>,
     Path((secret, name)): Path<(String, String)>,
 ) -> Response {
-    match tenant.stores.exports.0.get(&secret).filter(|export| export.name == name) {
+    match tenant.management_data.exports.get(&secret, &name) {
         Some(export) => {
             let disposition = format!("attachment; filename=\"{name}\"");
             let headers = [(CONTENT_TYPE, "application/gzip".to_owned()), (CONTENT_DISPOSITION, disposition)];
@@ -178,7 +153,7 @@ fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value
         }
     };
     // Run one export at a time, because each keeps its file in memory.
-    let _alone = tenant.stores.exporting.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = tenant.management_data.exporting.lock().unwrap_or_else(PoisonError::into_inner);
     let format = body.format.unwrap_or_default();
     let mut file = FileOfUsers::new(format, body.fields.clone());
     let (mut left, mut failed) = (body.limit.unwrap_or(u64::MAX), None);
@@ -216,7 +191,7 @@ fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value
     }
     if let Some(why) = failed {
         let came_of = json!({ "status": "failed", "status_details": why });
-        return Ok(tenant.stores.jobs.keep_finished(
+        return Ok(tenant.management_data.jobs.keep_finished(
             "users_export",
             about,
             JobResult { summary: came_of, errors: vec![json!({ "message": why })] },
@@ -224,11 +199,11 @@ fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value
     }
     let name = format!("users.{format}.gz");
     let export = Export { bytes: file.finish().into(), name: name.clone() };
-    let secret = tenant.stores.exports.0.put(Arc::new(export));
+    let secret = tenant.management_data.exports.put(export);
     let came_of = json!({
         "location": format!("{issuer}exports/{secret}/{name}"), "percentage_done": 100, "time_left_seconds": 0,
     });
-    Ok(tenant.stores.jobs.keep_finished(
+    Ok(tenant.management_data.jobs.keep_finished(
         "users_export",
         about,
         JobResult { summary: came_of, errors: Vec::new() },

@@ -173,11 +173,11 @@ struct Running {
 impl Running {
     fn begin(tenant: &Shared, about: Value) -> Result<Self, Problem> {
         // Auth0 lets two imports run, and refuses a third with this message.
-        if tenant.stores.importing.swap(true, Ordering::AcqRel) {
+        if tenant.management_data.importing.swap(true, Ordering::AcqRel) {
             let message = "There are 1 active import users jobs, please wait until some of them are finished and try again";
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, message, "too_many_active_jobs"));
         }
-        let job = tenant.stores.jobs.begin("users_import", about);
+        let job = tenant.management_data.jobs.begin("users_import", about);
         let came_of = json!({ "status": "failed" });
         Ok(Self { tenant: tenant.clone(), job, came_of, errors: Vec::new() })
     }
@@ -211,10 +211,10 @@ impl Running {
 /// Ends the job and lets the next import begin, however the import ends, even if it panics.
 impl Drop for Running {
     fn drop(&mut self) {
-        let stores = &self.tenant.stores;
+        let data = &self.tenant.management_data;
         // Clear the flag first: a client that sees the job's end may begin the next import at once.
-        stores.importing.store(false, Ordering::Release);
-        stores.jobs.end(&self.job, self.came_of.take(), std::mem::take(&mut self.errors));
+        data.importing.store(false, Ordering::Release);
+        data.jobs.end(&self.job, self.came_of.take(), std::mem::take(&mut self.errors));
     }
 }
 

@@ -20,7 +20,7 @@ use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
 use crate::tenant::http::blocking::run_blocking;
 use crate::tenant::logins::{Logins, Shares};
-use crate::tenant::management;
+use crate::tenant::management_data::ManagementData;
 use crate::tenant::metrics::{Metrics, MissingLines};
 use crate::tenant::people::People;
 use crate::tenant::people::seed::Seeding;
@@ -151,7 +151,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let signing = Signing::new(hosts, keys, &config.lifetimes, &ambient);
     let people = Arc::new(People::open(state, &config, &ambient)?);
     let (config, metrics) = (Arc::new(config), Arc::new(Metrics::new(missing_lines)));
-    let stores = management::Stores::new(&config, &ambient);
+    let management_data = ManagementData::new(&config, &ambient);
     let shares = Shares {
         config: config.clone(),
         directory: directory.clone(),
@@ -169,7 +169,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         people,
         logins,
         flows,
-        stores,
+        management_data,
         metrics,
         ambient,
     });

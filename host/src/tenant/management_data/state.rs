@@ -1,29 +1,29 @@
-//! The stores of this API, kept for the life of the process.
+//! All data of the Management API that is not in the directory.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use crate::ambient::Ambient;
 use crate::tenant::config::Config;
-use crate::tenant::management::jobs::Jobs;
-use crate::tenant::management::link_with::SpentProofs;
-use crate::tenant::management::roles::Roles;
-use crate::tenant::management::users_export::Exports;
+use crate::tenant::management_data::exports::Exports;
+use crate::tenant::management_data::jobs::Jobs;
+use crate::tenant::management_data::roles::Roles;
+use crate::tenant::management_data::spent_proofs::SpentProofs;
 
 /// The roles, the jobs, the exported files, and the ID tokens that have been used for a link.
-pub(crate) struct Stores {
-    pub(super) roles: Roles,
-    pub(super) jobs: Jobs,
-    pub(super) exports: Exports,
+pub(crate) struct ManagementData {
+    pub(crate) roles: Roles,
+    pub(crate) jobs: Jobs,
+    pub(crate) exports: Exports,
     /// Locked during an export: exports are done one at a time.
-    pub(super) exporting: Mutex<()>,
+    pub(crate) exporting: Mutex<()>,
     /// Set while an import runs: imports are done one at a time.
-    pub(super) importing: AtomicBool,
-    pub(super) spent_proofs: SpentProofs,
+    pub(crate) importing: AtomicBool,
+    pub(crate) spent_proofs: SpentProofs,
 }
 
-impl Stores {
-    pub(in crate::tenant) fn new(config: &Config, ambient: &Ambient) -> Self {
+impl ManagementData {
+    pub(crate) fn new(config: &Config, ambient: &Ambient) -> Self {
         Self {
             roles: Roles::new(&config.roles),
             jobs: Jobs::new(ambient),
