@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::tenant::server::termination::asked_to_end;
+
 /// Handles termination signals until the server is ready: ends the process with success.
 pub struct EarlyEnd {
     is_over: Arc<AtomicBool>,
@@ -24,7 +26,7 @@ impl EarlyEnd {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let Ok(runtime) = runtime else { return };
             runtime.block_on(async {
-                let asked = crate::tenant::server::serve::asked_to_end();
+                let asked = asked_to_end();
                 let _ = registered.send(());
                 asked.await;
             });

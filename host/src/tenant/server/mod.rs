@@ -9,5 +9,6 @@ pub(super) mod refusal;
 pub(super) mod reload;
 pub(super) mod routes;
 pub(super) mod serve;
+pub(super) mod termination;
 pub(super) mod time_limit;
 pub(super) mod unknown_path;

@@ -29,6 +29,7 @@ use crate::tenant::server::certificates::CertificateError;
 use crate::tenant::server::early_end::EarlyEnd;
 use crate::tenant::server::listener as connections;
 use crate::tenant::server::listener::{Handshake, IDLE, Listener, OpenFiles, Peer};
+use crate::tenant::server::termination::asked_to_end;
 use crate::tenant::server::{reload, routes};
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
@@ -318,25 +319,6 @@ fn open_listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
         Err(_) => None,
     };
     Ok([first].into_iter().chain(second).collect())
-}
-
-/// Returns a future that completes on a termination signal. It listens from this call on, not only
-/// from the first poll.
-pub(crate) fn asked_to_end() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let signals = {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::terminate())
-            .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
-    };
-    async move {
-        #[cfg(unix)]
-        if let Ok((mut terminate, mut interrupt)) = signals {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            return;
-        }
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }
 
 /// Returns a future that reloads plugins and policies at each SIGHUP. It listens from this call on.
