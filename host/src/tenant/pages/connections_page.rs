@@ -6,7 +6,7 @@ use askama::Template;
 use crate::tenant::config::Connection;
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
-use crate::tenant::pages::login_pages::{Fault, View, page_path};
+use crate::tenant::pages::page_view::{Fault, View, page_path};
 use crate::tenant::state::Tenant;
 
 #[derive(Template)]

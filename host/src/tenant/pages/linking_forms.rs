@@ -14,7 +14,7 @@ use crate::tenant::linking::completion::Completion;
 use crate::tenant::linking::request::{find_owner, login_error, login_required};
 use crate::tenant::oauth::begin_linking::require_owner;
 use crate::tenant::oauth::browser_visit::{LoggedInUser, login_context};
-use crate::tenant::pages::login_forms::LoginForm;
+use crate::tenant::pages::login_form::LoginForm;
 use crate::tenant::people::proved::Proved;
 
 impl LoginForm<'_> {

@@ -6,38 +6,13 @@ use axum::response::Response;
 
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::flows::linking_request::LinkingStep;
-use crate::tenant::flows::pending_login::PendingLogin;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::OAuthError;
-use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request::describe_linking;
 use crate::tenant::pages::connections_page;
-use crate::tenant::pages::login_forms::LoginForm;
-
-/// A page of a login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Page {
-    /// All connections to log in with.
-    Login,
-    /// The same page, with the error of the form that creates an account.
-    SignUp,
-    /// A stand-in provider.
-    StandIn,
-    /// An address to send a code to.
-    SendCode,
-    /// The code that was sent.
-    Code,
-    /// An address to send a reset link to.
-    Forgot,
-}
-
-/// The error of the form that was sent.
-#[derive(Clone, Copy)]
-pub(crate) struct Fault<'a> {
-    pub(crate) words: &'a str,
-    pub(crate) is_of_sign_up: bool,
-}
+use crate::tenant::pages::login_form::LoginForm;
+use crate::tenant::pages::page_view::{Fault, Page, View, page_path};
 
 /// The link to the page with all connections.
 struct Back {
@@ -146,16 +121,6 @@ impl LoginForm<'_> {
     }
 }
 
-/// The data of a page of a login.
-pub(crate) struct View<'a> {
-    pub(crate) pending: &'a PendingLogin,
-    pub(crate) params: &'a Params,
-    pub(crate) nonce: &'a str,
-    /// The description of the link or unlink that the application requests.
-    pub(crate) linking: Option<String>,
-    pub(crate) error: Option<&'a str>,
-}
-
 impl View<'_> {
     fn typed(&self, name: &str) -> &str {
         self.params.get(name).unwrap_or_default()
@@ -242,16 +207,6 @@ impl View<'_> {
 
 fn offer_account(account: &Account) -> OfferedAccount<'_> {
     OfferedAccount { user_id: &account.user_id, words: account.words() }
-}
-
-/// Builds the path of a page of a login.
-pub(crate) fn page_path(page: &str, state: &str, connection: Option<&str>) -> String {
-    let mut params = Params::default();
-    params.set("state", state);
-    if let Some(connection) = connection {
-        params.set("connection", connection);
-    }
-    format!("/u/{page}?{}", params.to_query())
 }
 
 /// The message of a sign-up that failed. It does not reveal whether the account exists.

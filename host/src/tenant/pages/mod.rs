@@ -3,9 +3,11 @@
 pub(super) mod connections_page;
 pub(super) mod dev_login;
 pub(super) mod linking_forms;
+pub(super) mod login_form;
 pub(super) mod login_forms;
 pub(super) mod login_pages;
 pub(super) mod mailed_links;
 pub(super) mod outbox_page;
+pub(super) mod page_view;
 pub(super) mod start_page;
 pub(super) mod tickets;
