@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use ligature_contact_syntax::is_email_address;
 use serde_json::{Value, json};
 
-use crate::directory::Credential;
+use crate::directory::{Administration, Credential};
 use crate::model::{self, ApiError, Metadata};
 use crate::tenant::config::Connection;
 use crate::tenant::http::oauth_error::unavailable;
@@ -16,7 +16,6 @@ use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::passwords::Wrong;
 use crate::tenant::people::proved::bare_user;
-use crate::tenant::state::Tenant;
 
 /// Metadata that a sign-up may bring: fields, and characters in each.
 ///
@@ -136,7 +135,7 @@ pub(crate) fn send_reset_link(visit: &Visit, connection: &Connection, email: &st
     let email = email.to_ascii_lowercase();
     // The moment is read first, so that a password that is set meanwhile outdates the mail.
     let (began, at) = (tenant.ambient.draw_moment(), tenant.ambient.now());
-    if let Some(holder) = find_holder(tenant, connection, &email).map_err(unavailable)? {
+    if let Some(holder) = find_holder(&*tenant.directory, connection, &email).map_err(unavailable)? {
         let (connection, user_id) = (connection.name.clone(), holder.user_id);
         let ticket = ResetLink { connection: connection.clone(), email: email.clone(), user_id, began };
         let link = format!("{issuer}u/reset?ticket={}", tenant.people.resets.put(ticket));
@@ -148,11 +147,11 @@ pub(crate) fn send_reset_link(visit: &Visit, connection: &Connection, email: &st
 
 /// Finds the only identity of this database with this address, imported users included.
 pub(crate) fn find_holder(
-    tenant: &Tenant,
+    directory: &dyn Administration,
     connection: &Connection,
     email: &str,
 ) -> Result<Option<Credential>, ApiError> {
-    let mut holders = tenant.directory.find_holders(&connection.name, email)?.into_iter();
+    let mut holders = directory.find_holders(&connection.name, email)?.into_iter();
     // With two holders, the mail could not say which one it is for.
     Ok(holders.next().filter(|_| holders.next().is_none()))
 }

@@ -7,17 +7,17 @@ use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::tenant::config::{Client, LEGACY};
+use crate::tenant::config::{Client, Config, LEGACY};
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::userinfo::legacy_profile;
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Shared;
 
 /// Refuses a request that only older applications send, unless the configuration enables
 /// it.
-pub(crate) fn require(tenant: &Tenant, what: &str) -> Result<(), OAuthError> {
-    if tenant.config.legacy_id_tokens {
+pub(crate) fn require(config: &Config, what: &str) -> Result<(), OAuthError> {
+    if config.legacy_id_tokens {
         return Ok(());
     }
     tracing::warn!(target: "audit", what, "a request of an older application was refused");
@@ -50,9 +50,9 @@ pub(crate) fn find_client(visit: &Visit) -> Result<&Client, OAuthError> {
 
 /// Gathers parameters `authParams[name]`, as older applications write them in forms,
 /// under `authParams`.
-pub(crate) fn gather_auth_params(tenant: &Tenant, params: &Params) -> Result<Params, OAuthError> {
+pub(crate) fn gather_auth_params(config: &Config, params: &Params) -> Result<Params, OAuthError> {
     let Some(gathered) = params.gathered("authParams") else { return Ok(params.clone()) };
-    if tenant.config.legacy_id_tokens {
+    if config.legacy_id_tokens {
         return Ok(gathered);
     }
     Err(OAuthError::invalid_request(format!("authParams[…]: a form that writes it so {LEGACY}")))
@@ -82,7 +82,7 @@ impl IntoResponse for LegacyError {
 ///
 /// Source: Auth0, "Get token info" (legacy).
 pub(crate) async fn tokeninfo(visit: Visit<()>, request: Request) -> Result<Response, OAuthError> {
-    require(&visit.tenant, "/tokeninfo")?;
+    require(&visit.tenant.config, "/tokeninfo")?;
     let params = if request.headers().contains_key(CONTENT_TYPE) {
         Params::from_body(request, &visit.tenant).await?
     } else {
@@ -120,6 +120,6 @@ pub(crate) async fn tokeninfo(visit: Visit<()>, request: Request) -> Result<Resp
 /// `GET /user/ssodata/`, which auth0-js 8 writes with a slash: nobody is logged in, as in
 /// a browser that blocks third-party cookies.
 pub(crate) async fn ssodata(State(tenant): State<Shared>) -> Result<Json<Value>, OAuthError> {
-    require(&tenant, "/user/ssodata/")?;
+    require(&tenant.config, "/user/ssodata/")?;
     Ok(Json(json!({ "sso": false })))
 }

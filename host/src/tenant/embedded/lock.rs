@@ -9,9 +9,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::tenant::config::Connection;
+use crate::tenant::config::{Config, Connection};
 use crate::tenant::http::visit::Visit;
-use crate::tenant::state::Tenant;
 
 /// `GET /client/{client_id}.js`: a script with the client and its connections.
 pub(crate) async fn describe_client(visit: Visit<()>, Path(file): Path<String>) -> Response {
@@ -29,15 +28,15 @@ fn client_script(visit: &Visit<()>, file: &str) -> Response {
         "authorize": format!("{issuer}authorize"),
         "callback": client.callbacks.first().map_or("", String::as_str),
         "hasAllowedOrigins": !client.origins.is_empty(),
-        "strategies": list_strategies(tenant),
+        "strategies": list_strategies(&tenant.config),
     });
     let script = format!("Auth0.setClient({});", described.to_string().replace('<', "\\u003c"));
     ([(CONTENT_TYPE, "application/x-javascript; charset=utf-8")], script).into_response()
 }
 
-fn list_strategies(tenant: &Tenant) -> Value {
+fn list_strategies(config: &Config) -> Value {
     let mut strategies: Vec<(&str, Vec<Value>)> = Vec::new();
-    for connection in tenant.config.connections() {
+    for connection in config.connections() {
         let described = describe_connection(connection);
         match strategies.iter_mut().find(|(name, _)| *name == connection.strategy) {
             Some((_, of)) => of.push(described),

@@ -5,7 +5,8 @@ use axum::response::Response;
 use ligature_contact_syntax::{is_email_address, is_phone_number};
 use serde_json::{Map, Value, json};
 
-use crate::tenant::config::Connection;
+use crate::ambient::Ambient;
+use crate::tenant::config::{Config, Connection};
 use crate::tenant::embedded::legacy;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::http::browser::Browser;
@@ -17,24 +18,29 @@ use crate::tenant::oauth::authorization_params::AuthorizationParams;
 use crate::tenant::oauth::authorization_response::send_error;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
 use crate::tenant::oauth::client_auth::check_secret;
+use crate::tenant::people::People;
 use crate::tenant::people::login_name::passwordless_id;
 use crate::tenant::people::mailed_codes::MailedCode;
 use crate::tenant::people::outbox::{Kind, Message};
 use crate::tenant::people::typed::TypedCredentials;
-use crate::tenant::state::Tenant;
 
 /// Sends a one-time password to an address.
-pub(crate) fn send_code(tenant: &Tenant, connection: &Connection, address: &str) -> Result<(), OAuthError> {
+pub(crate) fn send_code(
+    people: &People,
+    ambient: &Ambient,
+    connection: &Connection,
+    address: &str,
+) -> Result<(), OAuthError> {
     let address = check_address(connection, address)?;
-    let code = tenant.ambient.random().six_digits();
-    tenant.people.mailed_codes.put(connection, MailedCode::new(code.clone(), &address, Map::new(), None));
-    tenant.people.outbox.send(Message {
+    let code = ambient.random().six_digits();
+    people.mailed_codes.put(connection, MailedCode::new(code.clone(), &address, Map::new(), None));
+    people.outbox.send(Message {
         to: address,
         kind: Kind::Code,
         connection: connection.name.clone(),
         code: Some(code),
         link: None,
-        at: tenant.ambient.now(),
+        at: ambient.now(),
     });
     Ok(())
 }
@@ -61,14 +67,14 @@ pub(crate) async fn start(visit: Visit) -> Result<Json<Value>, OAuthError> {
 
 fn send(visit: &Visit) -> Result<Value, OAuthError> {
     let tenant = &*visit.tenant;
-    let params = &legacy::gather_auth_params(tenant, &visit.params)?;
+    let params = &legacy::gather_auth_params(&tenant.config, &visit.params)?;
     let client_id = params.require("client_id")?;
     let client = tenant.config.client(client_id);
     let client = client.ok_or_else(|| OAuthError::invalid_request("the client was not found"))?;
     if let Some(secret) = params.get("client_secret") {
         check_secret(client, secret)?;
     }
-    let (connection, address) = find_recipient(tenant, params)?;
+    let (connection, address) = find_recipient(&tenant.config, params)?;
     match params.get("send").unwrap_or("link") {
         "link" if connection.strategy == "email" => {
             let mut carried = AuthorizationParams::from_params(&params.nested("authParams")).in_mail();
@@ -79,7 +85,7 @@ fn send(visit: &Visit) -> Result<Value, OAuthError> {
             carried.response_type.get_or_insert_with(|| "token".to_owned());
             send_link(visit, connection, address, &carried)?;
         }
-        "link" | "code" => send_code(tenant, connection, address)?,
+        "link" | "code" => send_code(&tenant.people, &tenant.ambient, connection, address)?,
         _ => return Err(OAuthError::invalid_request("send: expected link or code")),
     }
     let verified = if connection.strategy == "sms" { "phone_verified" } else { "email_verified" };
@@ -128,12 +134,12 @@ fn address_param(connection: &Connection) -> &'static str {
 
 /// Finds the connection, and the address to send to.
 fn find_recipient<'a>(
-    tenant: &'a Tenant,
+    config: &'a Config,
     params: &'a Params,
 ) -> Result<(&'a Connection, &'a str), OAuthError> {
     let name = params.get("connection").or_else(|| params.get("realm"));
     let name = name.ok_or_else(|| OAuthError::invalid_request("Missing required parameter: connection"))?;
-    let connection = tenant.config.connection(name).filter(|it| it.is_passwordless());
+    let connection = config.connection(name).filter(|it| it.is_passwordless());
     let connection = connection.ok_or_else(|| {
         OAuthError::invalid_request("connection: there is no passwordless one of that name")
     })?;
@@ -144,7 +150,7 @@ fn find_recipient<'a>(
 pub(crate) async fn verify(visit: Visit) -> Result<Json<Value>, OAuthError> {
     visit
         .run(|visit| {
-            let (connection, login) = find_recipient(&visit.tenant, &visit.params)?;
+            let (connection, login) = find_recipient(&visit.tenant.config, &visit.params)?;
             let secret = visit.params.require("verification_code")?;
             visit
                 .tenant
@@ -165,7 +171,7 @@ pub(crate) async fn log_in_by_link(visit: Visit) -> Response {
 
 fn redeem_link(visit: &Visit) -> Result<Response, OAuthError> {
     let Visit { tenant, params, .. } = visit;
-    let (connection, address) = find_recipient(tenant, params)?;
+    let (connection, address) = find_recipient(&tenant.config, params)?;
     let kept = tenant.people.mailed_codes.get(connection, address);
     // A mailed link continues with the parameters that it was requested with, which the
     // link cannot change. The page of a code sends its own.

@@ -36,7 +36,7 @@ pub(crate) async fn issue_tokens(visit: Visit) -> Response {
 
 fn grant(visit: &Visit) -> Result<Value, OAuthError> {
     let Visit { tenant, params, .. } = visit;
-    legacy::require(tenant, "/oauth/ro")?;
+    legacy::require(&tenant.config, "/oauth/ro")?;
     let client = legacy::find_client(visit)?;
     let grant = params.get("grant_type").unwrap_or("password");
     if grant != "password" {
@@ -55,7 +55,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
     }
     let scope = params.get("scope").unwrap_or("openid");
     linking::refuse_scope(Some(scope)).map_err(|error| linking::report_refusal(&client.client_id, error))?;
-    let scope = Audience::Userinfo.grant(tenant, client, scope);
+    let scope = Audience::Userinfo.grant(&tenant.config, client, scope);
     let proved = prove(visit)?;
     let context = LoginContext {
         client,

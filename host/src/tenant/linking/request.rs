@@ -14,13 +14,13 @@ use axum::http::StatusCode;
 
 use crate::directory::Administration;
 use crate::model::{ApiError, User, mask_addresses};
+use crate::tenant::config::Config;
 use crate::tenant::flows::linking_request::{LinkingAction, LinkingRequest, LinkingStep};
 use crate::tenant::flows::pending_login::PendingLogin;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::people::proved::Proved;
-use crate::tenant::state::Tenant;
 
 /// The scopes that request a link and an unlink.
 const LINK: &str = "link_account";
@@ -52,11 +52,11 @@ impl LinkingAction {
 }
 
 /// Describes the requested link or unlink, for the login page.
-pub(crate) fn describe_linking(tenant: &Tenant, pending: &PendingLogin) -> Option<String> {
+pub(crate) fn describe_linking(config: &Config, pending: &PendingLogin) -> Option<String> {
     let (step, linking) = (pending.linking.as_ref()?, pending.authorization.linking.as_ref()?);
-    let client = tenant.config.client(&pending.authorization.client_id)?;
+    let client = config.client(&pending.authorization.client_id)?;
     let client = if client.name.is_empty() { &client.client_id } else { &client.name };
-    let connection = tenant.config.connection(&linking.connection)?.label();
+    let connection = config.connection(&linking.connection)?.label();
     Some(match (step, linking.action) {
         (LinkingStep::Owner { .. }, LinkingAction::Link) => format!(
             "{client} asks to link an account of {connection} to yours. Log in to the account that you use there."

@@ -10,10 +10,13 @@ use serde_json::Value;
 
 use crate::directory::{Actor, Provenance};
 use crate::model::{ApiError, User};
+use crate::tenant::config::Config;
 use crate::tenant::http::blocking::TOKEN_CHECK;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::signing::issuer::Issuer;
+use crate::tenant::metrics::Metrics;
+use crate::tenant::signing::Signing;
+use crate::tenant::signing::issuer::{Hosts, Issuer};
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
 use crate::tenant::signing::verification::{Claims, TokenError};
 use crate::tenant::state::{Shared, Tenant};
@@ -40,12 +43,12 @@ const LEGACY_SCOPES: [&str; 3] =
 impl Caller {
     /// Verifies a token and returns its caller.
     fn authenticate(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
-        let claims = tenant.signing.verify(token).map_err(|error| refuse_token(tenant, error))?;
-        if is_for_management(tenant, &claims) {
+        let claims = tenant.signing.verify(token).map_err(|error| refuse_token(&tenant.metrics, error))?;
+        if is_for_management(&tenant.signing.hosts, &claims) {
             return Self::by_access_token(&claims);
         }
         if tenant.config.legacy_id_tokens
-            && let Some(caller) = Self::by_id_token(tenant, &claims)
+            && let Some(caller) = Self::by_id_token(&tenant.config, &claims)
         {
             return Ok(caller);
         }
@@ -76,8 +79,8 @@ impl Caller {
 
     /// Returns the caller of an ID token. Applications from before 2018 use one as an access token,
     /// where the tenant allows it (`legacy_id_tokens`).
-    fn by_id_token(tenant: &Tenant, claims: &Arc<Claims>) -> Option<Self> {
-        let client_id = claims.aud.as_str().filter(|client| tenant.config.client(client).is_some())?;
+    fn by_id_token(config: &Config, claims: &Arc<Claims>) -> Option<Self> {
+        let client_id = claims.aud.as_str().filter(|client| config.client(client).is_some())?;
         Some(Self {
             issuer: claims.iss.clone(),
             client_id: client_id.to_owned(),
@@ -89,13 +92,13 @@ impl Caller {
 
     /// Returns the caller of a request, or `None` if the token is missing or invalid. The endpoint
     /// itself refuses an invalid token and logs the refusal.
-    pub(super) fn identify(tenant: &Tenant, headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn identify(signing: &Signing, config: &Config, headers: &HeaderMap) -> Option<Self> {
         let (_, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        let claims = tenant.signing.verify(token.trim()).ok()?;
-        if is_for_management(tenant, &claims) {
+        let claims = signing.verify(token.trim()).ok()?;
+        if is_for_management(&signing.hosts, &claims) {
             return Self::by_access_token(&claims).ok();
         }
-        tenant.config.legacy_id_tokens.then(|| Self::by_id_token(tenant, &claims))?
+        config.legacy_id_tokens.then(|| Self::by_id_token(config, &claims))?
     }
 
     pub(super) fn has(&self, scope: &str) -> bool {
@@ -172,10 +175,9 @@ impl Caller {
 
 /// Returns whether a token's audience is this API, at any of the tenant's own host names. The
 /// only other audience that the token may have is `/userinfo`.
-fn is_for_management(tenant: &Tenant, claims: &Claims) -> bool {
-    let is_own = |audience: &str, path: &str| {
-        audience.strip_suffix(path).is_some_and(|issuer| tenant.signing.hosts.is_own(issuer))
-    };
+fn is_for_management(hosts: &Hosts, claims: &Claims) -> bool {
+    let is_own =
+        |audience: &str, path: &str| audience.strip_suffix(path).is_some_and(|issuer| hosts.is_own(issuer));
     match &claims.aud {
         Value::String(one) => is_own(one, "api/v2/"),
         Value::Array(all) => {
@@ -200,7 +202,7 @@ fn format_audience(audience: &Value) -> String {
 /// Returns the refusal for an invalid token, logs it and counts it.
 ///
 /// Source: Auth0 community excerpts of real answers.
-fn refuse_token(tenant: &Tenant, error: TokenError) -> Problem {
+fn refuse_token(metrics: &Metrics, error: TokenError) -> Problem {
     tracing::warn!(target: "audit", %error, "a bearer token was refused");
     let (kind, message) = match error {
         TokenError::Malformed => ("malformed", "Invalid token"),
@@ -210,7 +212,7 @@ fn refuse_token(tenant: &Tenant, error: TokenError) -> Problem {
         TokenError::Expired => ("expired", "Expired token received for JSON Web Token validation"),
         TokenError::Signature => ("signature", "Invalid signature received for JSON Web Token validation."),
     };
-    tenant.metrics.refused_token(kind);
+    metrics.refused_token(kind);
     Problem::token(message)
 }
 

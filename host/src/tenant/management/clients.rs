@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use crate::tenant::config::{Client, derived};
+use crate::tenant::config::{Client, Config, derived};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::openapi::{
@@ -17,7 +17,6 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::shown::Fields;
-use crate::tenant::state::Tenant;
 
 /// The secret fields of a client.
 const SECRETS: [&str; 1] = ["client_secret"];
@@ -78,9 +77,9 @@ pub(super) async fn list(
     let query = PageQuery { page, per_page, include_totals, from, take };
     let kinds: Option<Vec<&str>> = params.app_type.as_ref().map(|kinds| kinds.split(',').collect());
     let mut clients: Vec<Map<String, Value>> = if params.is_global == Some(true) {
-        vec![global(&tenant)]
+        vec![global(&tenant.config)]
     } else {
-        tenant.config.clients.iter().map(|client| show_client(&tenant, client)).collect()
+        tenant.config.clients.iter().map(|client| show_client(&tenant.config, client)).collect()
     };
     if params.is_first_party == Some(false) {
         clients.clear();
@@ -118,7 +117,7 @@ pub(super) async fn get(
     let client = tenant.config.client(&id).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "The client does not exist", "inexistent_client")
     })?;
-    let mut client = without_secrets(show_client(&tenant, client), &caller);
+    let mut client = without_secrets(show_client(&tenant.config, client), &caller);
     fields.apply(&mut client);
     Ok(Json(Value::Object(client)))
 }
@@ -139,10 +138,10 @@ fn kind(client: &Client) -> &'static str {
     }
 }
 
-fn show_client(tenant: &Tenant, client: &Client) -> Map<String, Value> {
-    let lifetimes = &tenant.config.lifetimes;
+fn show_client(config: &Config, client: &Client) -> Map<String, Value> {
+    let lifetimes = &config.lifetimes;
     let object = json!({
-        "tenant": tenant.config.name, "global": false, "is_first_party": true, "oidc_conformant": true,
+        "tenant": config.name, "global": false, "is_first_party": true, "oidc_conformant": true,
         "client_id": client.client_id, "name": client.name, "description": "", "app_type": kind(client),
         "callbacks": client.callbacks, "allowed_logout_urls": client.logout_urls,
         "web_origins": client.origins, "allowed_origins": client.origins, "grant_types": client.grant_types,
@@ -164,10 +163,10 @@ fn show_client(tenant: &Tenant, client: &Client) -> Map<String, Value> {
 
 /// Returns the global client, which represents all applications. Some programs look for it. No
 /// user can log in to it, and it has neither a secret nor a login page.
-fn global(tenant: &Tenant) -> Map<String, Value> {
+fn global(config: &Config) -> Map<String, Value> {
     let object = json!({
-        "tenant": tenant.config.name, "global": true, "name": "All Applications",
-        "client_id": derived("", &format!("{}\nall applications", tenant.config.name)),
+        "tenant": config.name, "global": true, "name": "All Applications",
+        "client_id": derived("", &format!("{}\nall applications", config.name)),
         "callbacks": [], "is_first_party": true, "custom_login_page_on": false,
     });
     if let Value::Object(object) = object { object } else { Map::new() }

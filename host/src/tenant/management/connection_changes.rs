@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::model::{Metadata, is_connection_name};
 use crate::random::Random;
-use crate::tenant::config::{Connection, NotMade, Slot, is_strategy};
+use crate::tenant::config::{Config, Connection, NotMade, Slot, is_strategy};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::{Body, Items};
@@ -200,11 +200,11 @@ impl From<NotMade> for Problem {
 }
 
 /// Returns a connection that this API has created. Refuses other connections.
-fn find_created<'a>(tenant: &'a Tenant, id: &str) -> Result<&'a Slot, Problem> {
-    if let Some(made) = tenant.config.made.all().find(|it| it.connection.id == id) {
+fn find_created<'a>(config: &'a Config, id: &str) -> Result<&'a Slot, Problem> {
+    if let Some(made) = config.made.all().find(|it| it.connection.id == id) {
         return Ok(made);
     }
-    if tenant.config.connections().any(|it| it.id == id) {
+    if config.connections().any(|it| it.id == id) {
         return Err(Problem::operation("The connection stands in tenant.toml and is changed there."));
     }
     Err(inexistent())
@@ -241,7 +241,7 @@ pub(super) async fn create(
     let connection = made.connection.clone();
     tenant.config.made.add(made)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = name, "a connection was created");
-    Ok((StatusCode::CREATED, Json(shown(&tenant, &connection))))
+    Ok((StatusCode::CREATED, Json(shown(&tenant.config, &connection))))
 }
 
 /// Change a connection
@@ -261,7 +261,7 @@ pub(super) async fn update(
     caller.require(&["update:connections"])?;
     let id = read_path(path)?;
     let change: ConnectionChange = body.read()?;
-    let before = find_created(&tenant, &id)?;
+    let before = find_created(&tenant.config, &id)?;
     let after = change.applied(
         (&before.connection.name, &before.connection.strategy),
         Some(before),
@@ -270,7 +270,7 @@ pub(super) async fn update(
     let connection = after.connection.clone();
     tenant.config.made.replace(after)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = connection.name, "a connection was changed");
-    Ok(Json(shown(&tenant, &connection)))
+    Ok(Json(shown(&tenant.config, &connection)))
 }
 
 /// A client, and whether it may use the connection.
@@ -301,7 +301,7 @@ pub(super) async fn enable(
     if !tenant.config.connections().any(|it| it.id == id) {
         return Err(inexistent());
     }
-    clients.iter().try_for_each(|it| known_client(&tenant, Some(&it.client_id)))?;
+    clients.iter().try_for_each(|it| known_client(&tenant.config, Some(&it.client_id)))?;
     if clients.iter().any(|it| !it.status) {
         return Err(Problem::operation("Every connection of this tenant is for every client."));
     }
@@ -331,9 +331,9 @@ pub(super) async fn delete(
 /// Removes a connection and its users. Returns the connection's name, and the number of users
 /// removed.
 fn remove_connection(tenant: &Tenant, id: &str) -> Result<(String, usize), Problem> {
-    let name = find_created(tenant, id)?.connection.name.clone();
+    let name = find_created(&tenant.config, id)?.connection.name.clone();
     let mut members = Vec::new();
-    each_user(tenant, |stored| {
+    each_user(&*tenant.directory, &tenant.ambient, |stored| {
         let identities = &stored.user.identities;
         let of_it = identities.iter().filter(|it| it.connection == name).count();
         if of_it > 0 && of_it < identities.len() {
@@ -347,7 +347,7 @@ fn remove_connection(tenant: &Tenant, id: &str) -> Result<(String, usize), Probl
     })?;
     // Remove the connection first, so that its users cannot log in while they are deleted.
     tenant.config.made.remove(id);
-    members.iter().try_for_each(|user| delete_user(tenant, user))?;
+    members.iter().try_for_each(|user| delete_user(&*tenant.directory, &tenant.people, user))?;
     Ok((name, members.len()))
 }
 

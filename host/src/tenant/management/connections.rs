@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use crate::model::Metadata;
-use crate::tenant::config::Connection;
+use crate::tenant::config::{Config, Connection};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::openapi::{CommonRefusals, ConnectionList, ConnectionObject};
@@ -16,7 +16,6 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::shown::Fields;
-use crate::tenant::state::Tenant;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -63,7 +62,7 @@ pub(super) async fn list(
     }
     let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
     let shown = |connection: &Connection| {
-        let mut shown = shown(&tenant, connection);
+        let mut shown = shown(&tenant.config, connection);
         if let Value::Object(shown) = &mut shown {
             fields.apply(shown);
         }
@@ -114,7 +113,7 @@ pub(super) async fn get(
     caller.require(&["read:connections"])?;
     let id = read_path(path)?;
     let connection = tenant.config.connections().find(|it| it.id == id);
-    connection.map(|it| Json(shown(&tenant, it))).ok_or_else(inexistent)
+    connection.map(|it| Json(shown(&tenant.config, it))).ok_or_else(inexistent)
 }
 
 pub(super) fn inexistent() -> Problem {
@@ -122,9 +121,9 @@ pub(super) fn inexistent() -> Problem {
 }
 
 /// Returns the JSON of a connection. Every connection is enabled for every client.
-pub(super) fn shown(tenant: &Tenant, connection: &Connection) -> Value {
-    let clients: Vec<&str> = tenant.config.clients.iter().map(|client| client.client_id.as_str()).collect();
-    let made = tenant.config.made.all().find(|it| it.connection.id == connection.id);
+pub(super) fn shown(config: &Config, connection: &Connection) -> Value {
+    let clients: Vec<&str> = config.clients.iter().map(|client| client.client_id.as_str()).collect();
+    let made = config.made.all().find(|it| it.connection.id == connection.id);
     let mut options = made.map(|it| it.options.clone()).unwrap_or_default();
     options.extend(effective_options(connection));
     let mut shown = json!({

@@ -10,9 +10,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Number, Value};
 use utoipa::ToSchema;
 
-use crate::directory::{CheckedLink, Evidence, Provenance, Unlink};
+use crate::ambient::Ambient;
+use crate::directory::{Administration, CheckedLink, Evidence, Provenance, Unlink};
 use crate::model::{ApiError, LinkRequest, User, mask_addresses};
-use crate::tenant::config::is_strategy;
+use crate::tenant::config::{Config, is_strategy};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::body::Body;
@@ -111,7 +112,7 @@ fn link_account(
         // A user's token must not link an account by its id alone, without proof that the user owns
         // the account: that was the security hole of 2018.
         _ if !caller.has(ALL) => return Err(caller.lacks(&[ALL])),
-        by_id => (find_named_account(tenant, &by_id)?, None),
+        by_id => (find_named_account(&tenant.config, &*tenant.directory, &by_id)?, None),
     };
     let answer = link_users(tenant, caller, Pair { primary, secondary, by_proof: proof.is_some() });
     if let (Err(_), Some(token)) = (&answer, proof) {
@@ -187,7 +188,11 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
 
 /// Returns the id of the user that the provider and `user_id` name. `user_id` may start with
 /// the provider: recordings of Auth0 have both forms.
-fn find_named_account(tenant: &Tenant, body: &LinkBody) -> Result<String, Problem> {
+fn find_named_account(
+    config: &Config,
+    directory: &dyn Administration,
+    body: &LinkBody,
+) -> Result<String, Problem> {
     let Some(user_id) = body.user_id.as_deref().filter(|id| !id.is_empty()) else {
         return Err(Problem::body("Missing required property: user_id"));
     };
@@ -198,7 +203,6 @@ fn find_named_account(tenant: &Tenant, body: &LinkBody) -> Result<String, Proble
         || Problem::bad("The provider/connection is not configured.", "inexistent_connection");
     let provider =
         body.provider.as_deref().filter(|provider| is_strategy(provider)).ok_or_else(not_configured)?;
-    let config = &tenant.config;
     if config.connection_of(provider).is_none() {
         return Err(not_configured());
     }
@@ -209,7 +213,7 @@ fn find_named_account(tenant: &Tenant, body: &LinkBody) -> Result<String, Proble
     }
     let id = user_id.strip_prefix(provider).and_then(|rest| rest.strip_prefix('|')).unwrap_or(user_id);
     let secondary = format!("{provider}|{id}");
-    let is_there = match tenant.directory.get(&secondary) {
+    let is_there = match directory.get(&secondary) {
         Ok(stored) => {
             let own = stored.user.identities.first().and_then(|own| config.connection(&own.connection));
             if body.connection_id.as_ref().is_some_and(|id| own.is_none_or(|own| own.id != *id)) {
@@ -223,9 +227,9 @@ fn find_named_account(tenant: &Tenant, body: &LinkBody) -> Result<String, Proble
     // With several databases, the id alone does not say which one has the account.
     let databases = config.connections().filter(|it| it.is_database()).count();
     if !is_there && provider == "auth0" && databases > 1 && body.connection_id.is_none() {
-        let is_linked = tenant.config.connections().filter(|it| it.is_database()).any(|it| {
+        let is_linked = config.connections().filter(|it| it.is_database()).any(|it| {
             let key = crate::model::IdentityKey { connection: &it.name, provider, user_id: id };
-            matches!(tenant.directory.owner(key), Ok(Some(_)))
+            matches!(directory.owner(key), Ok(Some(_)))
         });
         if !is_linked {
             return Err(Problem::operation("Linking to an inexistent identity requires a connection."));
@@ -263,13 +267,19 @@ pub(super) async fn unlink(
     }
     let user = visit
         .run(move |Visit { tenant, .. }| {
-            unlink_identity(tenant, &caller, IdentityPath { id: primary, provider, user_id })
+            let path = IdentityPath { id: primary, provider, user_id };
+            unlink_identity(&*tenant.directory, &tenant.ambient, &caller, path)
         })
         .await?;
     Ok(Json(shown::identities(&user.identities)))
 }
 
-fn unlink_identity(tenant: &Tenant, caller: &Caller, path: IdentityPath) -> Result<Arc<User>, Problem> {
+fn unlink_identity(
+    directory: &dyn Administration,
+    ambient: &Ambient,
+    caller: &Caller,
+    path: IdentityPath,
+) -> Result<Arc<User>, Problem> {
     let IdentityPath { id: primary, provider, user_id } = path;
     let who = format!("{provider}|{user_id}");
     let unlink = Unlink {
@@ -277,10 +287,10 @@ fn unlink_identity(tenant: &Tenant, caller: &Caller, path: IdentityPath) -> Resu
         provider,
         user_id,
         provenance: Arc::new(caller.provenance()),
-        now: tenant.ambient.now(),
+        now: ambient.now(),
     };
-    let before = tenant.directory.get(&primary)?.user.identities.len();
-    let answer = tenant.directory.unlink(&unlink);
+    let before = directory.get(&primary)?.user.identities.len();
+    let answer = directory.unlink(&unlink);
     let is_no_op = answer.as_ref().is_ok_and(|user| user.identities.len() == before);
     tracing::info!(
         target: "audit", client = caller.client_id, primary = %mask_addresses(&primary),

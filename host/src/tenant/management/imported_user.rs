@@ -4,7 +4,8 @@ use ligature_linking_marks::PROTECTED;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::directory::Credential;
+use crate::ambient::Ambient;
+use crate::directory::{Administration, Credential};
 use crate::model::{ApiError, IdentityKey, Metadata, User, patch};
 use crate::password_hash;
 use crate::tenant::config::Connection;
@@ -132,8 +133,8 @@ impl<'a> ImportedUser<'a> {
 
     /// Creates the user, or updates the existing one if `upsert` is set.
     pub(super) fn put(self, tenant: &Tenant, upsert: bool) -> Result<Became, Fault> {
-        match self.known(tenant)? {
-            None => self.inserted(tenant),
+        match self.known(&*tenant.directory)? {
+            None => self.inserted(&*tenant.directory, &tenant.ambient),
             Some(_) if !upsert => Err(exists()),
             Some(id) => self.updated(tenant, &id),
         }
@@ -141,22 +142,22 @@ impl<'a> ImportedUser<'a> {
 
     /// Returns the id of the existing identity that the file's user matches. Refuses a user whose
     /// id, address and username belong to different identities.
-    fn known(&self, tenant: &Tenant) -> Result<Option<String>, Fault> {
+    fn known(&self, directory: &dyn Administration) -> Result<Option<String>, Fault> {
         let name = &self.connection.name;
         let by_id = match &self.id {
             Some(id) => {
                 let key = IdentityKey { connection: name, provider: "auth0", user_id: id };
                 // `owner` fails if the id belongs to another database.
-                tenant.directory.owner(key)?.map(|_| id.clone())
+                directory.owner(key)?.map(|_| id.clone())
             }
             None => None,
         };
         let by_email = match self.text("email") {
-            Some(email) => by_address(tenant, name, email)?,
+            Some(email) => by_address(directory, name, email)?,
             None => None,
         };
         let by_name = match self.text("username") {
-            Some(username) => tenant.directory.credential(name, username)?.map(|it| it.user_id),
+            Some(username) => directory.credential(name, username)?.map(|it| it.user_id),
             None => None,
         };
         let mut found = [by_id, by_email, by_name].into_iter().flatten();
@@ -170,8 +171,8 @@ impl<'a> ImportedUser<'a> {
         Ok(first)
     }
 
-    fn inserted(self, tenant: &Tenant) -> Result<Became, Fault> {
-        let id = self.id.clone().unwrap_or_else(|| tenant.ambient.random().object_id());
+    fn inserted(self, directory: &dyn Administration, ambient: &Ambient) -> Result<Became, Fault> {
+        let id = self.id.clone().unwrap_or_else(|| ambient.random().object_id());
         let credential = Credential {
             connection: self.connection.name.clone(),
             user_id: id.clone(),
@@ -181,12 +182,12 @@ impl<'a> ImportedUser<'a> {
             password: self.hash,
         };
         let email = credential.email.clone();
-        let mut user = self.new.user(self.connection, &id, tenant.ambient.now());
+        let mut user = self.new.user(self.connection, &id, ambient.now());
         user.email = email;
         if !self.factors.is_empty() {
             user.rest.insert("multifactor".to_owned(), json!(self.factors));
         }
-        tenant.directory.sign_up(user, &credential)?;
+        directory.sign_up(user, &credential)?;
         Ok(Became::Inserted)
     }
 

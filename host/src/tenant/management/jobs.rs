@@ -18,14 +18,13 @@ use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::tickets::{OfIdentity, known_client, no_organization, verifiable};
-use crate::tenant::management_data::jobs::{Job, JobResult};
+use crate::tenant::management_data::jobs::{Job, JobResult, Jobs};
 use crate::tenant::people::mail_links::VerificationLink;
-use crate::tenant::state::Tenant;
 
 /// Returns a job, or the refusal if there is none with this id.
-fn find_job(tenant: &Tenant, id: &str) -> Result<Arc<Job>, Problem> {
+fn find_job(jobs: &Jobs, id: &str) -> Result<Arc<Job>, Problem> {
     let inexistent = || Problem::new(StatusCode::NOT_FOUND, "The job does not exist", "inexistent_job");
-    tenant.management_data.jobs.get(id).ok_or_else(inexistent)
+    jobs.get(id).ok_or_else(inexistent)
 }
 
 /// A mail that verifies a user's address.
@@ -58,9 +57,9 @@ pub(super) async fn verification_email(
     let job = visit
         .run(move |Visit { tenant, issuer, .. }| {
             no_organization(body.organization_id.as_ref())?;
-            known_client(tenant, body.client_id.as_deref())?;
+            known_client(&tenant.config, body.client_id.as_deref())?;
             let stored = tenant.directory.get(&body.user_id)?;
-            let email = verifiable(tenant, &stored.user, body.identity.as_ref())?;
+            let email = verifiable(&tenant.config, &stored.user, body.identity.as_ref())?;
             let own =
                 stored.user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
             let connection = own.ok_or_else(Problem::no_user)?;
@@ -88,7 +87,7 @@ pub(super) async fn get(
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["create:users", "read:users", "update:users"])?;
-    let job = find_job(&tenant, &read_path(path)?)?;
+    let job = find_job(&tenant.management_data.jobs, &read_path(path)?)?;
     let mut shown = job.shown.clone();
     // The link to an export's file needs no token, so only callers that may read users see it.
     if !caller.has("read:users")
@@ -112,7 +111,7 @@ pub(super) async fn errors(
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Problem> {
     caller.require(&["create:users", "read:users"])?;
-    let job = find_job(&tenant, &read_path(path)?)?;
+    let job = find_job(&tenant.management_data.jobs, &read_path(path)?)?;
     if job.errors.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::directory::JournalQuery;
+use crate::directory::{Administration, JournalQuery};
 use crate::model::{ApiError, Moment};
 use crate::tenant::management::access::Caller;
 use crate::tenant::management::problem::Problem;
+use crate::tenant::metrics::Metrics;
+use crate::tenant::signing::Signing;
 use crate::tenant::signing::verification::{Claims, TokenError};
 use crate::tenant::state::Tenant;
 
@@ -19,13 +21,18 @@ use crate::tenant::state::Tenant;
 /// Auth0 does not document the order of the checks, nor that the refusal of an expired token
 /// calls the token invalid.
 pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
-    let (user_id, claims) = read_proof(tenant, caller, token)
-        .map_err(|message| refuse_proof(tenant, caller, message, message))?;
+    let (user_id, claims) = read_proof(&tenant.signing, caller, token)
+        .map_err(|message| refuse_proof(&tenant.metrics, caller, message, message))?;
     match tenant.directory.get(&user_id) {
         Ok(second) => {
             caller.require_unblocked(&second.user)?;
             if !claims.has_identity_of(&second.user) {
-                return Err(refuse_proof(tenant, caller, INVALID, "its identity was unlinked since"));
+                return Err(refuse_proof(
+                    &tenant.metrics,
+                    caller,
+                    INVALID,
+                    "its identity was unlinked since",
+                ));
             }
         }
         // The link itself reports a missing account.
@@ -33,31 +40,36 @@ pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Resu
         Err(error) => return Err(error.into()),
     }
     if tenant.people.revocations.is_revoked(&user_id, claims.began()) {
-        return Err(refuse_proof(tenant, caller, INVALID, "its password or account was changed since"));
+        return Err(refuse_proof(
+            &tenant.metrics,
+            caller,
+            INVALID,
+            "its password or account was changed since",
+        ));
     }
     // An unlink after the token's login overrides the token: it must not link the accounts again.
-    if is_parted_since(tenant, &user_id, claims.began())? {
-        return Err(refuse_proof(tenant, caller, INVALID, "its account was unlinked since"));
+    if is_parted_since(&*tenant.directory, &user_id, claims.began())? {
+        return Err(refuse_proof(&tenant.metrics, caller, INVALID, "its account was unlinked since"));
     }
     if !tenant.management_data.spent_proofs.spend(token) {
-        return Err(refuse_proof(tenant, caller, INVALID, "it has linked before"));
+        return Err(refuse_proof(&tenant.metrics, caller, INVALID, "it has linked before"));
     }
     Ok(user_id)
 }
 
 const INVALID: &str = "Invalid token (link_with).";
 
-fn refuse_proof(tenant: &Tenant, caller: &Caller, message: &str, why: &str) -> Problem {
+fn refuse_proof(metrics: &Metrics, caller: &Caller, message: &str, why: &str) -> Problem {
     tracing::warn!(target: "audit", client = caller.client_id, why, "a link_with token was refused");
-    tenant.metrics.refused_token("link_with");
+    metrics.refused_token("link_with");
     Problem::bad(message, "invalid_link_with")
 }
 
 /// Returns whether the account was unlinked from another, or one of its links was undone, after
 /// the moment `began`.
-fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool, Problem> {
+fn is_parted_since(directory: &dyn Administration, user_id: &str, began: Moment) -> Result<bool, Problem> {
     const NEWEST: usize = 1_000;
-    let entries = tenant.directory.journal(&JournalQuery {
+    let entries = directory.journal(&JournalQuery {
         user_id: Some(user_id.to_owned()),
         limit: NEWEST,
         ..JournalQuery::default()
@@ -66,8 +78,12 @@ fn is_parted_since(tenant: &Tenant, user_id: &str, began: Moment) -> Result<bool
 }
 
 /// Verifies an ID token. Returns its user and its claims, or the message of the refusal.
-fn read_proof(tenant: &Tenant, caller: &Caller, token: &str) -> Result<(String, Arc<Claims>), &'static str> {
-    let verified = tenant.signing.verify(token);
+fn read_proof(
+    signing: &Signing,
+    caller: &Caller,
+    token: &str,
+) -> Result<(String, Arc<Claims>), &'static str> {
+    let verified = signing.verify(token);
     let verified = verified
         .inspect_err(|error| tracing::warn!(target: "audit", %error, "a link_with token is not ours"));
     let claims = verified.map_err(|error| match error {

@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{Identity, Timestamp, User, mask_addresses};
+use crate::tenant::config::Config;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::path::{UserId, ValidQuery};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::people::refresh_tokens::Grant;
+use crate::tenant::people::revocations::Revocations;
 use crate::tenant::people::sessions::Session;
-use crate::tenant::state::Tenant;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +71,8 @@ pub(super) async fn sessions(
         .run(move |Visit { tenant, .. }| {
             let user = tenant.directory.get(&id)?.user;
             let all = identities(&user).flat_map(|it| tenant.people.sessions.of(&it)).collect::<Vec<_>>();
-            let shown = all.iter().filter(|it| is_good(tenant, it)).map(|it| session(tenant, &user, it));
+            let good = all.iter().filter(|it| is_good(&tenant.people.revocations, it));
+            let shown = good.map(|it| session(&tenant.config, &user, it));
             page(shown.collect(), "sessions", &query)
         })
         .await
@@ -115,7 +117,7 @@ pub(super) async fn refresh_tokens(
         .run(move |Visit { tenant, .. }| {
             let user = tenant.directory.get(&id)?.user;
             let all = identities(&user).flat_map(|it| tenant.people.refresh_tokens.of(&it));
-            let shown = all.map(|(family, grant)| refresh_token(tenant, &user, &family, &grant));
+            let shown = all.map(|(family, grant)| refresh_token(&tenant.config, &user, &family, &grant));
             page(shown.collect(), "tokens", &query)
         })
         .await
@@ -150,26 +152,26 @@ fn identities(user: &User) -> impl Iterator<Item = String> {
     user.identities.iter().map(Identity::as_user_id)
 }
 
-fn is_good(tenant: &Tenant, session: &Session) -> bool {
-    !tenant.people.revocations.is_revoked(&session.proved.user.user_id, session.proved.began)
+fn is_good(revocations: &Revocations, session: &Session) -> bool {
+    !revocations.is_revoked(&session.proved.user.user_id, session.proved.began)
 }
 
-fn session(tenant: &Tenant, user: &User, session: &Session) -> Value {
+fn session(config: &Config, user: &User, session: &Session) -> Value {
     let Session { sid, proved } = session;
     json!({
         "id": sid, "user_id": user.user_id, "created_at": proved.at, "authenticated_at": proved.at,
-        "expires_at": later(proved.at, tenant.config.lifetimes.session),
+        "expires_at": later(proved.at, config.lifetimes.session),
         "authentication": { "methods": [{ "name": proved.method, "timestamp": proved.at }] },
     })
 }
 
-fn refresh_token(tenant: &Tenant, user: &User, family: &str, grant: &Grant) -> Value {
+fn refresh_token(config: &Config, user: &User, family: &str, grant: &Grant) -> Value {
     let scopes: Vec<&str> = grant.scope.split(' ').filter(|it| !it.is_empty()).collect();
     json!({
         // A hash of the family's name, because the name itself is half of the token.
         "id": id_of(family), "user_id": user.user_id, "client_id": grant.client_id, "rotating": true,
         "created_at": grant.at, "session_id": grant.session,
-        "idle_expires_at": later(grant.at, tenant.config.lifetimes.refresh_token),
+        "idle_expires_at": later(grant.at, config.lifetimes.refresh_token),
         "resource_servers": [{ "audience": grant.audience, "scopes": scopes }],
     })
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::tenant::http::visit::Visit;
+use crate::tenant::logins::log_events::Events;
 use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::openapi::{CommonRefusals, LogList, LogObject};
 use crate::tenant::management::paging::PageQuery;
@@ -51,7 +52,7 @@ pub(super) struct ListQuery {
 
 /// Returns the page of events that the parameters ask for, among the events that `fits`
 /// accepts.
-fn list_events(tenant: &Shared, params: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
+fn list_events(events: &Events, params: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
     let fields = Fields::parse(params.fields.as_deref(), params.include_fields)?;
     let ListQuery { page, per_page, include_totals, from, take, .. } = params;
     let query = PageQuery { page, per_page, include_totals, from, take };
@@ -60,10 +61,8 @@ fn list_events(tenant: &Shared, params: ListQuery, fits: impl Fn(&Value) -> bool
         None | Some("") => None,
         Some(q) => Some(Query::parse(q).map_err(|why| Problem::bad(why, "invalid_query_string"))?),
     };
-    let mut events = tenant
-        .logins
-        .events
-        .list(|event| fits(event) && parsed.as_ref().is_none_or(|query| query.matches(event)));
+    let mut events =
+        events.list(|event| fits(event) && parsed.as_ref().is_none_or(|query| query.matches(event)));
     let mut answer = if query.from.is_some() || query.take.is_some() {
         // Checkpoint paging of events returns a bare array: the id of the last event is the next
         // checkpoint.
@@ -95,7 +94,7 @@ pub(super) async fn list(
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
-    list_events(&tenant, query, |_| true).map(Json)
+    list_events(&tenant.logins.events, query, |_| true).map(Json)
 }
 
 /// Get an event
@@ -127,7 +126,7 @@ pub(super) async fn of_user(
     ValidQuery(query): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:logs", "read:logs_users"])?;
-    list_events(&tenant, query, |event| event["user_id"] == id.as_str()).map(Json)
+    list_events(&tenant.logins.events, query, |event| event["user_id"] == id.as_str()).map(Json)
 }
 
 /// Records a log event for each request that may change data: the caller, the method, the path
@@ -144,7 +143,7 @@ pub(in crate::tenant) async fn record_request(
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let is_known = request.extensions().get::<MatchedPath>().is_some();
-    let caller = Caller::identify(&tenant, request.headers());
+    let caller = Caller::identify(&tenant.signing, &tenant.config, request.headers());
     let response = next.run(request).await;
     if let (Some(caller), true) = (caller, is_known) {
         let who = (caller.client_id.as_str(), caller.user_id.as_deref());

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::directory::Credential;
+use crate::directory::{Administration, Credential};
 use crate::model::{ApiError, Metadata, Timestamp, User, Verification};
 use crate::tenant::config::Connection;
 use crate::tenant::management::attributes::{check_email, check_metadata, check_phone, check_text};
@@ -64,7 +64,7 @@ pub(super) fn create_user(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Res
     if connection.is_database() {
         new.create_in_database(tenant, issuer, connection)
     } else if connection.is_passwordless() {
-        new.passwordless(tenant, connection, now)
+        new.passwordless(&*tenant.directory, connection, now)
     } else {
         Err(Problem::operation("The connection is not supported for this operation."))
     }
@@ -132,7 +132,7 @@ impl NewUser {
 
     fn passwordless(
         self,
-        tenant: &Tenant,
+        directory: &dyn Administration,
         connection: &Connection,
         now: Timestamp,
     ) -> Result<Arc<User>, Problem> {
@@ -145,7 +145,7 @@ impl NewUser {
         }
         let id = passwordless_id(connection, address);
         let user = User { email: self.email.clone(), ..self.user(connection, &id, now) };
-        tenant.directory.create(user).map(|made| made.user).map_err(exists)
+        directory.create(user).map(|made| made.user).map_err(exists)
     }
 
     pub(super) fn user(self, connection: &Connection, id: &str, now: Timestamp) -> User {

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::ambient::Ambient;
+use crate::directory::Administration;
 use crate::model::{ApiError, User};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
@@ -18,9 +20,8 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{UserId, ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
-use crate::tenant::management_data::roles::Role;
+use crate::tenant::management_data::roles::{Role, Roles};
 use crate::tenant::profile;
-use crate::tenant::state::Tenant;
 
 /// The most users of one role that are listed, in checkpoint paging too.
 const TOLD: usize = 1_000;
@@ -42,16 +43,21 @@ pub(super) struct UserIds {
 }
 
 /// Changes a user's roles. Retries if the user is changed at the same time.
-fn change(tenant: &Tenant, user_id: &str, with: impl Fn(&mut Vec<String>)) -> Result<(), Problem> {
+fn change(
+    directory: &dyn Administration,
+    ambient: &Ambient,
+    user_id: &str,
+    with: impl Fn(&mut Vec<String>),
+) -> Result<(), Problem> {
     for _ in 0..5 {
-        let stored = tenant.directory.get(user_id)?;
+        let stored = directory.get(user_id)?;
         let mut user = User::clone(&stored.user);
         with(&mut user.roles);
         if user.roles == stored.user.roles {
             return Ok(());
         }
-        user.updated_at = Some(tenant.ambient.now());
-        match tenant.directory.update(user, stored.version) {
+        user.updated_at = Some(ambient.now());
+        match directory.update(user, stored.version) {
             Ok(_) => return Ok(()),
             Err(ApiError::StateChanged(_)) => {}
             Err(error) => return Err(error.into()),
@@ -61,16 +67,21 @@ fn change(tenant: &Tenant, user_id: &str, with: impl Fn(&mut Vec<String>)) -> Re
 }
 
 /// Removes a role from every user, or replaces it with the role `by`.
-pub(super) fn replace_everywhere(tenant: &Tenant, name: &str, by: Option<&str>) -> Result<(), Problem> {
+pub(super) fn replace_everywhere(
+    directory: &dyn Administration,
+    ambient: &Ambient,
+    name: &str,
+    by: Option<&str>,
+) -> Result<(), Problem> {
     let mut members = Vec::new();
-    each_user(tenant, |stored| {
+    each_user(directory, ambient, |stored| {
         if stored.user.roles.iter().any(|role| role == name) {
             members.push(stored.user.user_id.clone());
         }
         Ok(true)
     })?;
     for member in members {
-        let done = change(tenant, &member, |roles| {
+        let done = change(directory, ambient, &member, |roles| {
             let had = roles.len();
             roles.retain(|role| role != name && Some(role.as_str()) != by);
             if had > roles.len() {
@@ -88,9 +99,9 @@ pub(super) fn replace_everywhere(tenant: &Tenant, name: &str, by: Option<&str>) 
 
 /// Returns the roles of a user. A role that is unknown to the tenant gets the id derived from
 /// its name.
-fn roles_of(tenant: &Tenant, user: &User) -> Vec<Value> {
+fn roles_of(roles: &Roles, user: &User) -> Vec<Value> {
     let known: BTreeMap<String, Role> =
-        tenant.management_data.roles.all().into_iter().map(|role| (role.name.clone(), role)).collect();
+        roles.all().into_iter().map(|role| (role.name.clone(), role)).collect();
     user.roles
         .iter()
         .map(|name| json!(known.get(name).cloned().unwrap_or_else(|| Role::of_user(name))))
@@ -118,7 +129,9 @@ pub(super) async fn of_user(
     caller.require(&["read:users", "read:roles", "read:role_members"])?;
     query.check()?;
     let roles = visit
-        .run(move |Visit { tenant, .. }| tenant.directory.get(&id).map(|it| roles_of(tenant, &it.user)))
+        .run(move |Visit { tenant, .. }| {
+            tenant.directory.get(&id).map(|it| roles_of(&tenant.management_data.roles, &it.user))
+        })
         .await?;
     query.of(&roles, "roles", "id").map(Json)
 }
@@ -146,7 +159,7 @@ pub(super) async fn assign(
         .run(move |Visit { tenant, .. }| {
             let names = roles.iter().map(|id| tenant.management_data.roles.get(id).map(|role| role.name));
             let names = names.collect::<Result<Vec<_>, _>>()?;
-            change(tenant, &id, |roles| {
+            change(&*tenant.directory, &tenant.ambient, &id, |roles| {
                 for name in &names {
                     if !roles.contains(name) {
                         roles.push(name.clone());
@@ -184,7 +197,7 @@ pub(super) async fn withdraw(
                 let known = all.iter().find(|role| role.name == name).cloned();
                 roles.contains(&known.unwrap_or_else(|| Role::of_user(name)).id)
             };
-            change(tenant, &id, |roles| roles.retain(|name| !is_named(name)))
+            change(&*tenant.directory, &tenant.ambient, &id, |roles| roles.retain(|name| !is_named(name)))
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -243,7 +256,7 @@ pub(super) async fn users(
         .run(move |Visit { tenant, .. }| {
             let role = tenant.management_data.roles.get(&id)?;
             let mut members = Vec::new();
-            each_user(tenant, |stored| {
+            each_user(&*tenant.directory, &tenant.ambient, |stored| {
                 let user = &stored.user;
                 if user.roles.contains(&role.name) {
                     let mut member = json!({ "user_id": user.user_id, "email": user.email });
@@ -285,7 +298,7 @@ pub(super) async fn add_users(
             // Check that every user exists first, so that a missing one changes nothing.
             users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
             users.iter().try_for_each(|user| {
-                change(tenant, user, |roles| {
+                change(&*tenant.directory, &tenant.ambient, user, |roles| {
                     if !roles.contains(&role.name) {
                         roles.push(role.name.clone());
                     }

@@ -16,8 +16,7 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::role_members::replace_everywhere;
-use crate::tenant::management_data::roles::{Role, RoleError};
-use crate::tenant::state::Tenant;
+use crate::tenant::management_data::roles::{Role, RoleError, Roles};
 
 /// The most characters of a name and of a description.
 const LENGTHS: (usize, usize) = (50, 255);
@@ -179,7 +178,7 @@ pub(super) async fn update(
     wanted.check()?;
     let role = visit
         .run(move |Visit { tenant, .. }| {
-            let before = changeable(tenant, &id)?;
+            let before = changeable(&tenant.management_data.roles, &id)?;
             let role = Role {
                 name: wanted.name.unwrap_or_else(|| before.name.clone()),
                 description: wanted.description.unwrap_or_else(|| before.description.clone()),
@@ -187,7 +186,7 @@ pub(super) async fn update(
             };
             tenant.management_data.roles.replace(&role)?;
             if role.name != before.name {
-                replace_everywhere(tenant, &before.name, Some(&role.name))?;
+                replace_everywhere(&*tenant.directory, &tenant.ambient, &before.name, Some(&role.name))?;
             }
             Ok::<_, Problem>(role)
         })
@@ -211,8 +210,8 @@ pub(super) async fn delete(
     let id = read_path(path)?;
     let role = visit
         .run(move |Visit { tenant, .. }| {
-            let role = changeable(tenant, &id)?;
-            replace_everywhere(tenant, &role.name, None)?;
+            let role = changeable(&tenant.management_data.roles, &id)?;
+            replace_everywhere(&*tenant.directory, &tenant.ambient, &role.name, None)?;
             tenant.management_data.roles.remove(&role.id);
             Ok::<_, Problem>(role)
         })
@@ -222,8 +221,8 @@ pub(super) async fn delete(
 }
 
 /// Returns a role that this API has created. Refuses other roles.
-fn changeable(tenant: &Tenant, id: &str) -> Result<Role, Problem> {
-    let role = tenant.management_data.roles.get(id)?;
+fn changeable(roles: &Roles, id: &str) -> Result<Role, Problem> {
+    let role = roles.get(id)?;
     if role.is_configured {
         return Err(Problem::operation("The role stands in tenant.toml and is changed there."));
     }

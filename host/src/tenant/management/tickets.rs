@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::directory::Stored;
+use crate::directory::{Administration, Stored};
 use crate::model::{Identity, Timestamp, User};
+use crate::tenant::config::Config;
 use crate::tenant::flows::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::state::Tenant;
 
 /// The lifetime of a ticket in seconds if the request gives none.
 ///
@@ -111,11 +111,11 @@ pub(super) async fn verification(
     let ticket = visit
         .run(move |Visit { tenant, .. }| {
             no_organization(body.organization_id.as_ref())?;
-            known_client(tenant, body.client_id.as_deref())?;
+            known_client(&tenant.config, body.client_id.as_deref())?;
             let until = until(body.ttl_sec, tenant.ambient.now())?;
-            let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
+            let url = body.result_url.as_deref().map(|url| result_url(&tenant.config, url)).transpose()?;
             let stored = tenant.directory.get(&body.user_id)?;
-            let email = verifiable(tenant, &stored.user, body.identity.as_ref())?.to_owned();
+            let email = verifiable(&tenant.config, &stored.user, body.identity.as_ref())?.to_owned();
             let then =
                 url.map(|url| Then { url, email: (body.include_email == Some(true)).then(|| email.clone()) });
             let ticket = VerificationTicket { user_id: body.user_id, email, then, until };
@@ -145,12 +145,12 @@ pub(super) async fn password(
     let ticket = visit
         .run(move |Visit { tenant, .. }| {
             no_organization(body.organization_id.as_ref())?;
-            known_client(tenant, body.client_id.as_deref())?;
+            known_client(&tenant.config, body.client_id.as_deref())?;
             // Draw the moment first, so that a password set in the meantime invalidates the ticket.
             let began = tenant.ambient.draw_moment();
             let until = until(body.ttl_sec, tenant.ambient.now())?;
-            let url = body.result_url.as_deref().map(|url| result_url(tenant, url)).transpose()?;
-            let (connection, identity, email) = password_of(tenant, &body)?;
+            let url = body.result_url.as_deref().map(|url| result_url(&tenant.config, url)).transpose()?;
+            let (connection, identity, email) = password_of(&tenant.config, &*tenant.directory, &body)?;
             let then = url
                 .map(|url| Then { url, email: email.clone().filter(|_| body.include_email == Some(true)) });
             let verifies = email.filter(|_| body.mark_email_as_verified == Some(true));
@@ -164,7 +164,7 @@ pub(super) async fn password(
 
 /// Parses the URL that a ticket leads to. Refuses an origin that is not a client's: otherwise a
 /// link that looks like the tenant's could lead to any site, such as an attacker's.
-fn result_url(tenant: &Tenant, text: &str) -> Result<Url, Problem> {
+fn result_url(config: &Config, text: &str) -> Result<Url, Problem> {
     let bad = |why: &str| Problem::body(&format!("{why} on property result_url"));
     let url = Url::parse(text).map_err(|_| bad("Object didn't pass validation for format uri"))?;
     let is_web =
@@ -173,7 +173,7 @@ fn result_url(tenant: &Tenant, text: &str) -> Result<Url, Problem> {
         return Err(bad("Object didn't pass validation for format uri"));
     }
     let origin = url.origin();
-    let is_known = tenant.config.clients.iter().any(|client| {
+    let is_known = config.clients.iter().any(|client| {
         let urls = [&client.callbacks, &client.logout_urls, &client.origins].into_iter().flatten();
         urls.into_iter().any(|it| Url::parse(it).is_ok_and(|it| it.origin() == origin))
     });
@@ -203,8 +203,8 @@ pub(super) fn no_organization(id: Option<&String>) -> Result<(), Problem> {
     if id.is_none() { Ok(()) } else { Err(Problem::operation("This tenant has no organizations.")) }
 }
 
-pub(super) fn known_client(tenant: &Tenant, id: Option<&str>) -> Result<(), Problem> {
-    if id.is_none_or(|id| tenant.config.client(id).is_some()) {
+pub(super) fn known_client(config: &Config, id: Option<&str>) -> Result<(), Problem> {
+    if id.is_none_or(|id| config.client(id).is_some()) {
         return Ok(());
     }
     Err(Problem::new(StatusCode::NOT_FOUND, "The client does not exist", "inexistent_client"))
@@ -212,10 +212,9 @@ pub(super) fn known_client(tenant: &Tenant, id: Option<&str>) -> Result<(), Prob
 
 /// Returns the user's own (first) identity. Refuses a user for whom it is not of a database of
 /// this tenant.
-fn database_identity<'a>(tenant: &Tenant, user: &'a User) -> Result<&'a Identity, Problem> {
+fn database_identity<'a>(config: &Config, user: &'a User) -> Result<&'a Identity, Problem> {
     let own = user.identities.first();
-    let is_database =
-        |own: &&Identity| tenant.config.connection(&own.connection).is_some_and(|it| it.is_database());
+    let is_database = |own: &&Identity| config.connection(&own.connection).is_some_and(|it| it.is_database());
     own.filter(is_database)
         .ok_or_else(|| Problem::operation("The user's main connection does not support this operation."))
 }
@@ -223,11 +222,11 @@ fn database_identity<'a>(tenant: &Tenant, user: &'a User) -> Result<&'a Identity
 /// Returns the address that a link may verify. Refuses a user without one, and any identity but
 /// the user's own (first) one.
 pub(super) fn verifiable<'a>(
-    tenant: &Tenant,
+    config: &Config,
     user: &'a User,
     identity: Option<&OfIdentity>,
 ) -> Result<&'a str, Problem> {
-    let own = database_identity(tenant, user)?;
+    let own = database_identity(config, user)?;
     if identity.is_some_and(|it| it.user_id != own.user_id || it.provider != own.provider) {
         return Err(Problem::operation("Only the user's own identity has an address that a link verifies."));
     }
@@ -236,18 +235,22 @@ pub(super) fn verifiable<'a>(
 
 /// Returns the database, the id of the identity in it, and the address, that a password ticket
 /// is for.
-fn password_of(tenant: &Tenant, body: &PasswordBody) -> Result<(String, String, Option<String>), Problem> {
+fn password_of(
+    config: &Config,
+    directory: &dyn Administration,
+    body: &PasswordBody,
+) -> Result<(String, String, Option<String>), Problem> {
     match (&body.user_id, &body.connection_id, &body.email) {
         (Some(user_id), None, None) => {
-            let Stored { user, .. } = tenant.directory.get(user_id)?;
-            let own = database_identity(tenant, &user)?;
+            let Stored { user, .. } = directory.get(user_id)?;
+            let own = database_identity(config, &user)?;
             Ok((own.connection.clone(), own.user_id.clone(), user.email.clone()))
         }
         (None, Some(id), Some(email)) => {
-            let connection = tenant.config.connections().find(|it| it.id == *id && it.is_database());
+            let connection = config.connections().find(|it| it.id == *id && it.is_database());
             let connection =
                 connection.ok_or_else(crate::tenant::management::connections::inexistent)?.name.clone();
-            let identity = by_address(tenant, &connection, email)?.ok_or_else(Problem::no_user)?;
+            let identity = by_address(directory, &connection, email)?.ok_or_else(Problem::no_user)?;
             Ok((connection, identity, Some(email.to_ascii_lowercase())))
         }
         _ => Err(Problem::body("expected either user_id, or connection_id and email")),
@@ -256,11 +259,15 @@ fn password_of(tenant: &Tenant, body: &PasswordBody) -> Result<(String, String, 
 
 /// Returns the id of the identity with this address in a database. Finds users that were
 /// imported without a password too.
-pub(super) fn by_address(tenant: &Tenant, connection: &str, email: &str) -> Result<Option<String>, Problem> {
-    if let Some(known) = tenant.directory.credential(connection, email)? {
+pub(super) fn by_address(
+    directory: &dyn Administration,
+    connection: &str,
+    email: &str,
+) -> Result<Option<String>, Problem> {
+    if let Some(known) = directory.credential(connection, email)? {
         return Ok(Some(known.user_id));
     }
-    let users = tenant.directory.find_by_email(email, 10)?;
+    let users = directory.find_by_email(email, 10)?;
     let own = users.iter().filter_map(|stored| stored.user.identities.first());
     let mut own = own.filter(|it| it.provider == "auth0" && it.connection == connection);
     Ok(own.next().map(|it| it.user_id.clone()))

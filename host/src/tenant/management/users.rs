@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::directory::Stored;
+use crate::ambient::Ambient;
+use crate::directory::{Administration, Stored};
 use crate::model::{ApiError, User};
 use crate::tenant::config::LEGACY;
 use crate::tenant::http::visit::Visit;
@@ -24,6 +25,7 @@ use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::search::{Query, known};
 use crate::tenant::management::shown;
 use crate::tenant::management::shown::Fields;
+use crate::tenant::people::People;
 use crate::tenant::profile;
 use crate::tenant::state::Tenant;
 
@@ -141,7 +143,7 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
             let total = if with_totals { tenant.directory.count()? } else { 0 };
             (users.into_iter().map(|it| it.user).collect(), total)
         }
-        _ => search_users(tenant, query.as_ref(), sort.as_ref())?,
+        _ => search_users(&*tenant.directory, &tenant.ambient, query.as_ref(), sort.as_ref())?,
     };
     let users: Vec<Value> =
         users.iter().skip(start).take(per_page).map(|user| shown::user(user, &fields)).collect();
@@ -155,17 +157,18 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
 
 /// Returns the first users that match, in the order of `sort`, and the number of all matches.
 fn search_users(
-    tenant: &Tenant,
+    directory: &dyn Administration,
+    ambient: &Ambient,
     query: Option<&Query>,
     sort: Option<&Sort>,
 ) -> Result<(Vec<Arc<User>>, u64), Problem> {
-    let start = tenant.ambient.monotonic();
+    let start = ambient.monotonic();
     let (mut first, mut total, mut after) = (Vec::new(), 0, String::new());
     loop {
         let address = query.and_then(Query::address);
         let batch = match address {
-            Some(address) => tenant.directory.find_by_email(address, RESULTS)?,
-            None => tenant.directory.page(&after, BATCH)?,
+            Some(address) => directory.find_by_email(address, RESULTS)?,
+            None => directory.page(&after, BATCH)?,
         };
         let last = batch.last().map(|stored| stored.user.user_id.clone());
         for Stored { user, .. } in batch {
@@ -187,7 +190,7 @@ fn search_users(
             Some(last) if address.is_none() => after = last,
             _ => return Ok((first.into_iter().map(|(_, user)| user).collect(), total)),
         }
-        if tenant.ambient.elapsed(start) > PATIENCE {
+        if ambient.elapsed(start) > PATIENCE {
             let message = "The query exceeded the timeout. Please try refining your search criteria. See https://auth0.com/docs/best-practices/search-best-practices";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, message, "query_timeout"));
         }
@@ -324,20 +327,20 @@ pub(super) async fn update(
 pub(super) async fn delete(Call { caller, visit }: Call, UserId(id): UserId) -> Result<StatusCode, Problem> {
     caller.require(&["delete:users"])?;
     let gone = id.clone();
-    visit.run(move |Visit { tenant, .. }| delete_user(tenant, &gone)).await?;
+    visit.run(move |Visit { tenant, .. }| delete_user(&*tenant.directory, &tenant.people, &gone)).await?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), "a user was deleted");
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Removes a user, and ends the user's logins, so that a later user with one of the same
 /// identities does not inherit them.
-pub(super) fn delete_user(tenant: &Tenant, id: &str) -> Result<(), ApiError> {
-    let stored = match tenant.directory.get(id) {
+pub(super) fn delete_user(directory: &dyn Administration, people: &People, id: &str) -> Result<(), ApiError> {
+    let stored = match directory.get(id) {
         Ok(stored) => stored,
         Err(ApiError::NotFound(_)) => return Ok(()),
         Err(error) => return Err(error),
     };
-    tenant.directory.delete(id)?;
-    tenant.people.end_logins(&stored.user);
+    directory.delete(id)?;
+    people.end_logins(&stored.user);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::model::cut;
-use crate::tenant::config::{Client, LEGACY};
+use crate::tenant::config::{Client, Config, LEGACY};
 use crate::tenant::flows::authorization::{Audience, Authorization, Prompt, ResponseMode, ResponseType};
 use crate::tenant::flows::linking_request::LinkingRequest;
 use crate::tenant::http::oauth_error::OAuthError;
@@ -11,7 +11,6 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
 use crate::tenant::oauth::authorization_params::AuthorizationParams;
 use crate::tenant::signing::tokens::CURRENT_USER_SCOPES;
-use crate::tenant::state::Tenant;
 
 /// The address that a response goes to, and the way it goes there.
 #[derive(Clone, Copy)]
@@ -52,10 +51,10 @@ impl Authorization {
     /// sent to an address that is not the client's.
     pub(crate) fn parse(visit: &Visit, params: &AuthorizationParams) -> Result<Self, AuthorizationError> {
         let tenant = &*visit.tenant;
-        let client = find_client(tenant, params).map_err(AuthorizationError::Shown)?;
+        let client = find_client(&tenant.config, params).map_err(AuthorizationError::Shown)?;
         let response_type = ResponseType::parse(params.response_type.as_deref().unwrap_or("code"));
         let mode = ResponseMode::parse(params, response_type.unwrap_or_default());
-        let redirect_uri = check_redirect_uri(tenant, client, params.redirect_uri.as_deref(), mode);
+        let redirect_uri = check_redirect_uri(&tenant.config, client, params.redirect_uri.as_deref(), mode);
         let target =
             Target { redirect_uri: redirect_uri.map_err(AuthorizationError::Shown)?, response_type, mode };
         let parsed = Self::parse_for(visit, client, &target, params);
@@ -92,7 +91,7 @@ impl Authorization {
             }
             audience => audience?,
         };
-        let scope = audience.grant(tenant, client, params.scope.as_deref().unwrap_or_default());
+        let scope = audience.grant(&tenant.config, client, params.scope.as_deref().unwrap_or_default());
         let is_legacy = tenant.config.legacy_id_tokens;
         // Until 2018, an access token came with an ID token.
         if is_legacy && response_type.token && scope.split(' ').any(|it| it == "openid") {
@@ -193,10 +192,10 @@ impl ResponseMode {
     }
 }
 
-fn find_client<'a>(tenant: &'a Tenant, params: &AuthorizationParams) -> Result<&'a Client, OAuthError> {
+fn find_client<'a>(config: &'a Config, params: &AuthorizationParams) -> Result<&'a Client, OAuthError> {
     let missing = || OAuthError::invalid_request("Missing required parameter: client_id");
     let client_id = params.client_id.as_ref().ok_or_else(missing)?;
-    tenant.config.client(client_id).ok_or_else(|| {
+    config.client(client_id).ok_or_else(|| {
         let description = format!("Unknown client: {client_id}");
         OAuthError::new(StatusCode::BAD_REQUEST, "invalid_client", description)
     })
@@ -226,7 +225,7 @@ fn check_code_challenge(
 /// Checks the address of the application: it is one of the client's callbacks, byte for
 /// byte, or, for a message to a page, any page of one of the client's origins.
 fn check_redirect_uri(
-    tenant: &Tenant,
+    config: &Config,
     client: &Client,
     requested: Option<&str>,
     mode: Option<ResponseMode>,
@@ -247,14 +246,14 @@ fn check_redirect_uri(
         Some(mode) if mode.is_message() => is_own_page,
         _ => is_callback,
     };
-    if fits && (requested == uri || tenant.config.legacy_id_tokens) {
+    if fits && (requested == uri || config.legacy_id_tokens) {
         return Ok(uri.to_owned());
     }
     if fits {
         tracing::warn!(target: "audit", client = client.client_id, "a redirect_uri with a fragment was refused");
         return Err(OAuthError::invalid_request(format!("redirect_uri: one with a fragment (#…) {LEGACY}")));
     }
-    tracing::warn!(target: "audit", client = client.client_id, tenant = tenant.config.name, "a redirect_uri was refused");
+    tracing::warn!(target: "audit", client = client.client_id, tenant = config.name, "a redirect_uri was refused");
     let place = if mode.is_some_and(ResponseMode::is_message) { "origins" } else { "callbacks" };
     Err(OAuthError::invalid_request(format!(
         "Callback URL mismatch. {} is not in the list of allowed {place} of the client `{}` in tenant.toml.",
@@ -265,9 +264,9 @@ fn check_redirect_uri(
 
 /// Removes the fragment of an address, which a browser does not send. Older applications
 /// send their page's address with it.
-pub(crate) fn without_fragment<'a>(tenant: &Tenant, uri: &'a str) -> &'a str {
+pub(crate) fn without_fragment<'a>(config: &Config, uri: &'a str) -> &'a str {
     match uri.split_once('#') {
-        Some((address, _)) if tenant.config.legacy_id_tokens => address,
+        Some((address, _)) if config.legacy_id_tokens => address,
         _ => uri,
     }
 }
@@ -294,13 +293,12 @@ impl Audience {
 
     /// The scopes that a user is granted of those requested, each once. They are kept with
     /// a refresh token, so their length must be bounded.
-    pub(crate) fn grant(&self, tenant: &Tenant, client: &Client, requested: &str) -> String {
+    pub(crate) fn grant(&self, config: &Config, client: &Client, requested: &str) -> String {
         let is_granted = |scope: &&str| {
             let of_api = match self {
                 Self::Userinfo => false,
                 Self::Management(_) => CURRENT_USER_SCOPES.contains(scope),
-                Self::Api(id) => tenant
-                    .config
+                Self::Api(id) => config
                     .apis
                     .iter()
                     .any(|api| api.identifier == *id && api.scopes.iter().any(|it| it == scope)),

@@ -11,6 +11,7 @@ use crate::tenant::flows::authorization_code::AuthorizationCode;
 use crate::tenant::oauth::authorization_response::ResponseParams;
 use crate::tenant::people::proved::Proved;
 use crate::tenant::people::refresh_tokens::Grant;
+use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::token_id::TokenId;
 use crate::tenant::signing::tokens::{AccessClaims, IdToken, seconds};
@@ -63,11 +64,11 @@ impl Issuance<'_> {
 
     pub(crate) fn issue_id_token(
         &self,
-        tenant: &Tenant,
+        signing: &Signing,
         access_token: Option<&str>,
         code: Option<&str>,
     ) -> String {
-        tenant.signing.sign_id_token(&IdToken {
+        signing.sign_id_token(&IdToken {
             issuer: self.issuer,
             client_id: &self.client.client_id,
             user: self.user,
@@ -94,7 +95,7 @@ impl Issuance<'_> {
             "access_token": access_token, "expires_in": expires_in, "token_type": "Bearer", "scope": self.scope,
         });
         if self.has("openid") {
-            answer["id_token"] = self.issue_id_token(tenant, None, None).into();
+            answer["id_token"] = self.issue_id_token(&tenant.signing, None, None).into();
         }
         let mut family = None;
         let refresh = refresh.or_else(|| {
@@ -150,7 +151,7 @@ impl Issuance<'_> {
         }
         if response_type.id_token {
             let access_token = access_token.as_ref().map(|(token, _)| token.as_str());
-            params.push(("id_token", self.issue_id_token(tenant, access_token, code.as_deref())));
+            params.push(("id_token", self.issue_id_token(&tenant.signing, access_token, code.as_deref())));
         }
         if let Some(code) = code {
             params.push(("code", code));

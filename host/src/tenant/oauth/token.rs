@@ -139,7 +139,7 @@ impl TokenRequest<'_> {
         }
         // Source: RFC 6749, 4.1.3; with PKCE, the verifier binds the code.
         let is_same = match params.get("redirect_uri") {
-            Some(uri) => without_fragment(tenant, uri) == authorization.redirect_uri,
+            Some(uri) => without_fragment(&tenant.config, uri) == authorization.redirect_uri,
             None => authorization.code_challenge.is_some() || !authorization.names_redirect_uri,
         };
         if !is_same {
@@ -265,7 +265,7 @@ impl TokenRequest<'_> {
     fn grant_to_user(&self, proved: &Proved, protocol: &'static str) -> Result<Value, OAuthError> {
         let audience = Audience::parse(self.visit, self.visit.params.get("audience"))?;
         let scope = self.visit.params.get("scope").unwrap_or("openid profile email");
-        let scope = audience.grant(&self.visit.tenant, self.client, scope);
+        let scope = audience.grant(&self.visit.tenant.config, self.client, scope);
         let user = self.visit.tenant.logins.log_in(proved, &self.login_context(protocol, &scope))?.user();
         let issuance = Issuance {
             issuer: &self.visit.issuer,

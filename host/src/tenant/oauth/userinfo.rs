@@ -14,6 +14,7 @@ use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::bearer::{Bearer, Unauthorized, not_stored};
 use crate::tenant::profile;
+use crate::tenant::signing::Signing;
 use crate::tenant::signing::tokens::profile_claims;
 use crate::tenant::signing::verification::Claims;
 use crate::tenant::state::Tenant;
@@ -31,7 +32,9 @@ pub(crate) async fn show(visit: Visit<()>, request: Request) -> Response {
 }
 
 fn describe_user(tenant: &Tenant, token: &str) -> Response {
-    let Some((sub, claims)) = verify(tenant, token) else { return Unauthorized::Token.into_response() };
+    let Some((sub, claims)) = verify(&tenant.signing, token) else {
+        return Unauthorized::Token.into_response();
+    };
     let user = match tenant.directory.get(&sub) {
         Ok(stored) => stored.user,
         Err(ApiError::NotFound(_)) => return Unauthorized::Token.into_response(),
@@ -55,9 +58,8 @@ fn describe_user(tenant: &Tenant, token: &str) -> Response {
     Json(Value::Object(claims)).into_response()
 }
 
-fn verify(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
-    let claims = tenant
-        .signing
+fn verify(signing: &Signing, token: &str) -> Option<(String, Arc<Claims>)> {
+    let claims = signing
         .verify(token)
         .inspect_err(|error| tracing::warn!(target: "audit", %error, "a bearer token was refused"))
         .ok()?;
@@ -65,7 +67,7 @@ fn verify(tenant: &Tenant, token: &str) -> Option<(String, Arc<Claims>)> {
         audience
             .as_str()
             .and_then(|it| it.strip_suffix("userinfo"))
-            .is_some_and(|issuer| tenant.signing.hosts.is_own(issuer))
+            .is_some_and(|issuer| signing.hosts.is_own(issuer))
     };
     let is_for_us = match &claims.aud {
         Value::Array(all) => all.iter().any(is_own),

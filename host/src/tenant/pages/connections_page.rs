@@ -3,11 +3,10 @@
 
 use askama::Template;
 
-use crate::tenant::config::Connection;
+use crate::tenant::config::{Config, Connection};
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
 use crate::tenant::pages::page_view::{Fault, View, page_path};
-use crate::tenant::state::Tenant;
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -66,7 +65,7 @@ struct Other<'a> {
 
 /// Renders the page. It offers all connections, or only the one that the application
 /// names.
-pub(crate) fn render(tenant: &Tenant, view: &View<'_>, fault: Option<Fault<'_>>) -> askama::Result<String> {
+pub(crate) fn render(config: &Config, view: &View<'_>, fault: Option<Fault<'_>>) -> askama::Result<String> {
     let View { pending, params, nonce, .. } = *view;
     let state = params.get("state").unwrap_or_default();
     let authorization = &pending.authorization;
@@ -75,12 +74,12 @@ pub(crate) fn render(tenant: &Tenant, view: &View<'_>, fault: Option<Fault<'_>>)
         .as_ref()
         .and_then(LinkingStep::only_connection)
         .or(authorization.connection.as_deref());
-    let only = only.and_then(|name| tenant.config.connection(name));
+    let only = only.and_then(|name| config.connection(name));
     // The suggested account may be of another connection. The user has proved nothing of
     // it, so the page offers all connections, whichever leads to it.
     let wanted =
         |it: &&Connection| pending.suggestion.is_some() || only.is_none_or(|only| only.name == it.name);
-    let connections = || tenant.config.connections().filter(wanted);
+    let connections = || config.connections().filter(wanted);
 
     let typed_at = params.get("connection").filter(|_| fault.is_some());
     let hint = pending.suggestion.as_ref().map_or(&authorization.login_hint, |it| &it.email);
@@ -106,8 +105,8 @@ pub(crate) fn render(tenant: &Tenant, view: &View<'_>, fault: Option<Fault<'_>>)
     Login {
         nonce,
         state,
-        client: client_label(tenant, pending),
-        current: pending.suggestion.as_ref().map(|suggestion| describe_current(tenant, suggestion)),
+        client: client_label(config, pending),
+        current: pending.suggestion.as_ref().map(|suggestion| describe_current(config, suggestion)),
         linking: view.linking.clone(),
         error: fault.filter(|_| !is_placed).map(|fault| fault.words),
         databases,
@@ -179,8 +178,8 @@ impl<'a> Database<'a> {
 
 /// Describes the user who has logged in. Of the second account, the page shows only the
 /// address, which is the same.
-fn describe_current<'a>(tenant: &'a Tenant, suggestion: &'a Suggestion) -> CurrentUser<'a> {
-    let connection = tenant.config.connection(&suggestion.proved.connection);
+fn describe_current<'a>(config: &'a Config, suggestion: &'a Suggestion) -> CurrentUser<'a> {
+    let connection = config.connection(&suggestion.proved.connection);
     let way = match connection {
         Some(it) if it.is_database() => "a password",
         Some(it) if it.strategy == "sms" => "a code by phone",
@@ -193,6 +192,6 @@ fn describe_current<'a>(tenant: &'a Tenant, suggestion: &'a Suggestion) -> Curre
 }
 
 /// The label of the application.
-fn client_label<'a>(tenant: &'a Tenant, pending: &PendingLogin) -> &'a str {
-    tenant.config.client(&pending.authorization.client_id).map_or("", |client| client.label())
+fn client_label<'a>(config: &'a Config, pending: &PendingLogin) -> &'a str {
+    config.client(&pending.authorization.client_id).map_or("", |client| client.label())
 }

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use crate::directory::Administration;
 use crate::model::{ApiError, Identity, User};
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::http::browser::Browser;
@@ -15,9 +16,9 @@ use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
+use crate::tenant::people::People;
 use crate::tenant::people::sessions::Session;
 use crate::tenant::profile;
-use crate::tenant::state::Tenant;
 
 /// `GET /dev/log-in`: redirects to the login page, as an application would.
 pub(crate) async fn log_in(visit: Visit) -> Response {
@@ -61,7 +62,9 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
         .run(|visit| {
             let tenant = &*visit.tenant;
             let session = Browser::from_visit(visit).session(&tenant.people.sessions);
-            let known = session.as_ref().map_or(Ok(None), |session| find_user(tenant, session));
+            let known = session
+                .as_ref()
+                .map_or(Ok(None), |session| find_user(&*tenant.directory, &tenant.people, session));
             let user = match known {
                 Ok(user) => user,
                 Err(error) => return unavailable(error).into_response(),
@@ -78,13 +81,17 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
 }
 
 /// Finds the user of a session. `None` if the user could not log in any more.
-fn find_user(tenant: &Tenant, session: &Session) -> Result<Option<Arc<User>>, ApiError> {
+fn find_user(
+    directory: &dyn Administration,
+    people: &People,
+    session: &Session,
+) -> Result<Option<Arc<User>>, ApiError> {
     let proved = &session.proved;
-    if tenant.people.revocations.is_revoked(&proved.user.user_id, proved.began) {
+    if people.revocations.is_revoked(&proved.user.user_id, proved.began) {
         return Ok(None);
     }
     let Some(key) = proved.key() else { return Ok(None) };
-    match tenant.directory.owner(key) {
+    match directory.owner(key) {
         Ok(owner) => Ok(owner.map(|stored| stored.user).filter(|user| !user.blocked)),
         Err(ApiError::Invalid(_)) => Ok(None),
         Err(error) => Err(error),

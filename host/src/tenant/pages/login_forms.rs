@@ -202,7 +202,7 @@ pub(crate) async fn send_code(visit: Visit) -> Response {
     LoginForm::submit(visit, Page::SendCode, |form| {
         let sent = form.connection(Connection::is_passwordless).and_then(|connection| {
             let address = form.params().require("address")?;
-            passwordless::send_code(form.tenant(), connection, address)
+            passwordless::send_code(&form.tenant().people, &form.tenant().ambient, connection, address)
         });
         if let Err(error) = sent {
             return form.show_error(&error);

@@ -93,7 +93,7 @@ impl LoginForm<'_> {
             pending: &self.pending,
             params: self.params(),
             nonce: &nonce,
-            linking: describe_linking(self.tenant(), &self.pending),
+            linking: describe_linking(&self.tenant().config, &self.pending),
             error,
         };
         let page = match (self.page, connection) {
@@ -105,7 +105,7 @@ impl LoginForm<'_> {
             (Page::Forgot, Some(it)) if it.is_database() => view.forgot(it, None),
             _ => {
                 let fault = error.map(|words| Fault { words, is_of_sign_up: self.page == Page::SignUp });
-                connections_page::render(self.tenant(), &view, fault)
+                connections_page::render(&self.tenant().config, &view, fault)
             }
         };
         html::page(status, page, &nonce)

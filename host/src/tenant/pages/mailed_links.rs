@@ -56,7 +56,7 @@ pub(crate) fn reset_password(tenant: &Tenant, ticket: &str, password: &str) -> R
 /// changed since.
 fn set_password(tenant: &Tenant, ticket: &ResetLink, hash: String) -> Result<bool, ApiError> {
     let Some(connection) = tenant.config.connection(&ticket.connection) else { return Ok(false) };
-    let known = database::find_holder(tenant, connection, &ticket.email)?;
+    let known = database::find_holder(&*tenant.directory, connection, &ticket.email)?;
     let Some(known) = known.filter(|known| known.user_id == ticket.user_id) else { return Ok(false) };
     // The mail is older than the password.
     let user_id = format!("auth0|{}", known.user_id);

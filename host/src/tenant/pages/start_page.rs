@@ -6,12 +6,11 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::directory::JournalQuery;
+use crate::directory::{Administration, JournalQuery};
 use crate::model::{ApiError, IdentityKey, User, mask_addresses};
-use crate::tenant::config::{Account, Connection, SeedUser};
+use crate::tenant::config::{Account, Config, Connection, SeedUser};
 use crate::tenant::http::html;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::state::Tenant;
 
 /// Users that the page lists.
 const USERS: usize = 20;
@@ -60,10 +59,10 @@ pub(crate) async fn show(visit: Visit<()>) -> Response {
     visit.run(|visit| {
         let (tenant, issuer) = (&*visit.tenant, &visit.issuer);
         let nonce = html::nonce();
-        let found = read_users(tenant);
+        let found = read_users(&tenant.config, &*tenant.directory);
         let (users, has_more) = match &found {
             Ok((users, has_more)) => {
-                (Some(users.iter().map(|user| describe_user(tenant, user)).collect()), *has_more)
+                (Some(users.iter().map(|user| describe_user(&tenant.config, user)).collect()), *has_more)
             }
             Err(error) => {
                 tracing::warn!(error = %mask_addresses(&error.to_string()), "the users could not be listed");
@@ -75,8 +74,8 @@ pub(crate) async fn show(visit: Visit<()>) -> Response {
             name: &tenant.config.name,
             issuer: issuer.as_str(),
             domain: issuer.domain(),
-            clients: list_clients(tenant),
-            example: find_example(tenant),
+            clients: list_clients(&tenant.config),
+            example: find_example(&tenant.config, &*tenant.directory),
             users,
             has_more,
             policies: tenant.logins.decider.policies().iter().map(|policy| policy.name.clone()).collect(),
@@ -86,8 +85,8 @@ pub(crate) async fn show(visit: Visit<()>) -> Response {
     .await
 }
 
-fn list_clients(tenant: &Tenant) -> Vec<LogIn<'_>> {
-    let clients = tenant.config.clients.iter().filter(|client| client.is_for_browsers());
+fn list_clients(config: &Config) -> Vec<LogIn<'_>> {
+    let clients = config.clients.iter().filter(|client| client.is_for_browsers());
     clients
         .map(|client| LogIn { label: client.label(), href: log_in_path(&client.client_id, None) })
         .collect()
@@ -104,12 +103,12 @@ fn log_in_path(client_id: &str, login_hint: Option<&str>) -> String {
 
 /// A provider's verified account with the address of a user of a database, while
 /// they are two users.
-fn find_example(tenant: &Tenant) -> Option<Example<'_>> {
-    let databases = tenant.config.users.iter().filter(|seed| seed.password.is_some());
+fn find_example<'a>(config: &'a Config, directory: &dyn Administration) -> Option<Example<'a>> {
+    let databases = config.users.iter().filter(|seed| seed.password.is_some());
     // A policy prompts for accounts that have never been used.
     let (used, unused): (Vec<&SeedUser>, Vec<_>) = databases.partition(|it| it.user.last_login.is_some());
     let providers = || {
-        let connections = tenant.config.connections.iter();
+        let connections = config.connections.iter();
         connections
             .flat_map(|connection| connection.accounts.iter().map(move |account| (connection, account)))
     };
@@ -119,11 +118,11 @@ fn find_example(tenant: &Tenant) -> Option<Example<'_>> {
             let is_same = account.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(login));
             is_same && account.email_verified == Some(true)
         })?;
-        let own = find_owner_of_seed(tenant, seed).ok()??;
-        let other = find_owner_of_account(tenant, connection, account).ok()?;
+        let own = find_owner_of_seed(config, directory, seed).ok()??;
+        let other = find_owner_of_account(directory, connection, account).ok()?;
         let is_linked = other.as_ref().is_some_and(|other| other.user_id == own.user_id);
         // The policy does not link a pair again for long after an unlink or an undo.
-        let was_parted = was_parted(tenant, &own.user_id).ok()?;
+        let was_parted = was_parted(directory, &own.user_id).ok()?;
         (!is_linked && !was_parted).then(|| Example {
             provider: connection.label(),
             account: account.words(),
@@ -132,8 +131,8 @@ fn find_example(tenant: &Tenant) -> Option<Example<'_>> {
     })
 }
 
-fn was_parted(tenant: &Tenant, user_id: &str) -> Result<bool, ApiError> {
-    let entries = tenant.directory.journal(&JournalQuery {
+fn was_parted(directory: &dyn Administration, user_id: &str) -> Result<bool, ApiError> {
+    let entries = directory.journal(&JournalQuery {
         user_id: Some(user_id.to_owned()),
         limit: 100,
         ..JournalQuery::default()
@@ -143,22 +142,22 @@ fn was_parted(tenant: &Tenant, user_id: &str) -> Result<bool, ApiError> {
 
 /// Reads the users and accounts of the configuration, then others, each once. Also
 /// returns whether there are more.
-fn read_users(tenant: &Tenant) -> Result<(Vec<Arc<User>>, bool), ApiError> {
+fn read_users(config: &Config, directory: &dyn Administration) -> Result<(Vec<Arc<User>>, bool), ApiError> {
     let mut found: Vec<Arc<User>> = Vec::new();
     let mut take = |user: Arc<User>| {
         if found.iter().all(|known| known.user_id != user.user_id) {
             found.push(user);
         }
     };
-    for seed in tenant.config.users.iter().take(USERS) {
-        find_owner_of_seed(tenant, seed)?.into_iter().for_each(&mut take);
+    for seed in config.users.iter().take(USERS) {
+        find_owner_of_seed(config, directory, seed)?.into_iter().for_each(&mut take);
     }
-    for connection in &tenant.config.connections {
+    for connection in &config.connections {
         for account in connection.accounts.iter().take(USERS) {
-            find_owner_of_account(tenant, connection, account)?.into_iter().for_each(&mut take);
+            find_owner_of_account(directory, connection, account)?.into_iter().for_each(&mut take);
         }
     }
-    for stored in tenant.directory.page("", USERS + 1)? {
+    for stored in directory.page("", USERS + 1)? {
         take(stored.user);
     }
     let has_more = found.len() > USERS;
@@ -166,25 +165,30 @@ fn read_users(tenant: &Tenant) -> Result<(Vec<Arc<User>>, bool), ApiError> {
     Ok((found, has_more))
 }
 
-fn find_owner_of_seed(tenant: &Tenant, seed: &SeedUser) -> Result<Option<Arc<User>>, ApiError> {
+fn find_owner_of_seed(
+    config: &Config,
+    directory: &dyn Administration,
+    seed: &SeedUser,
+) -> Result<Option<Arc<User>>, ApiError> {
     let id = seed.user.user_id.split_once('|').map_or("", |(_, id)| id);
-    tenant
-        .config
-        .connection(&seed.connection)
-        .map_or(Ok(None), |connection| find_owner(tenant, connection, id))
+    config.connection(&seed.connection).map_or(Ok(None), |connection| find_owner(directory, connection, id))
 }
 
 fn find_owner_of_account(
-    tenant: &Tenant,
+    directory: &dyn Administration,
     connection: &Connection,
     account: &Account,
 ) -> Result<Option<Arc<User>>, ApiError> {
-    find_owner(tenant, connection, &connection.identity_id(&account.user_id))
+    find_owner(directory, connection, &connection.identity_id(&account.user_id))
 }
 
-fn find_owner(tenant: &Tenant, connection: &Connection, id: &str) -> Result<Option<Arc<User>>, ApiError> {
+fn find_owner(
+    directory: &dyn Administration,
+    connection: &Connection,
+    id: &str,
+) -> Result<Option<Arc<User>>, ApiError> {
     let key = IdentityKey { connection: &connection.name, provider: connection.provider(), user_id: id };
-    match tenant.directory.owner(key) {
+    match directory.owner(key) {
         Ok(stored) => Ok(stored.map(|stored| stored.user)),
         // Another connection's.
         Err(ApiError::Invalid(_)) => Ok(None),
@@ -192,15 +196,15 @@ fn find_owner(tenant: &Tenant, connection: &Connection, id: &str) -> Result<Opti
     }
 }
 
-fn describe_user(tenant: &Tenant, user: &User) -> Listed {
+fn describe_user(config: &Config, user: &User) -> Listed {
     let masked = |text: &str| mask_addresses(text).into_owned();
     let has_password = user
         .identities
         .iter()
-        .any(|identity| tenant.config.connection(&identity.connection).is_some_and(Connection::is_database));
+        .any(|identity| config.connection(&identity.connection).is_some_and(Connection::is_database));
     // A link reveals the address, so it is only made for addresses that need no mask.
     let email = user.email.as_deref().filter(|email| has_password && masked(email) == **email);
-    let client = tenant.config.clients.iter().find(|client| client.is_for_browsers());
+    let client = config.clients.iter().find(|client| client.is_for_browsers());
     Listed {
         log_in: client.zip(email).map(|(client, email)| log_in_path(&client.client_id, Some(email))),
         user_id: masked(&user.user_id),

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 use crate::policies::{Policy, SourceError};
 use crate::sandbox::LoadError;
-use crate::tenant::state::Shared;
+use crate::tenant::logins::decider::Decider;
 
 /// The interval at which the files are checked.
 const LOOK: Duration = Duration::from_millis(100);
@@ -68,16 +69,17 @@ impl Watch {
         Self { files, seen, changing: None }
     }
 
-    /// Reloads whenever one of the files changes, as long as the tenant exists.
-    pub(crate) fn start(mut self, tenant: &Shared) -> io::Result<()> {
+    /// Reloads whenever one of the files changes, as long as the decider exists.
+    pub(crate) fn start(mut self, decider: &Arc<Decider>, ambient: &Ambient) -> io::Result<()> {
         if self.files.is_empty() {
             return Ok(());
         }
-        // Holds only a weak reference: otherwise this thread could be the last owner of the tenant
-        // and close the directory after the program has ended, and pending writes would be lost.
-        let (ambient, tenant) = (tenant.ambient.clone(), Arc::downgrade(tenant));
+        // Holds only a weak reference, so that this thread ends with the tenant. It owns nothing else
+        // of the tenant: otherwise it could close the directory after the program has ended, and
+        // pending writes would be lost.
+        let (ambient, decider) = (ambient.clone(), Arc::downgrade(decider));
         let looking = move || {
-            while tenant.strong_count() > 0 {
+            while decider.strong_count() > 0 {
                 std::thread::sleep(LOOK);
                 match self.look(ambient.monotonic()) {
                     Due::Nothing => {}
@@ -85,11 +87,11 @@ impl Watch {
                         file = %file.display(), "a reload waits: the file keeps being written"
                     ),
                     Due::Reload => {
-                        let Some(tenant) = tenant.upgrade() else { return };
+                        let Some(decider) = decider.upgrade() else { return };
                         // Compiles on a separate thread, because a later change cancels a
                         // compilation that is still running.
                         let reloading = std::thread::Builder::new().name("compile".to_owned());
-                        if let Err(error) = reloading.spawn(move || reload(&tenant)) {
+                        if let Err(error) = reloading.spawn(move || reload(&decider)) {
                             tracing::error!(%error, "not reloaded: there is no thread for it");
                         }
                     }
@@ -143,8 +145,8 @@ fn mark(file: &Path) -> Option<Mark> {
 }
 
 /// Reloads plugins and policies upon request (SIGHUP).
-pub(crate) fn hang_up(tenant: &Shared) {
-    if reload(tenant) == Some(false) {
+pub(crate) fn hang_up(decider: &Decider) {
+    if reload(decider) == Some(false) {
         tracing::info!(
             "plugin and policy were read again, and are as they were; tenant.toml is read at the start only"
         );
@@ -153,10 +155,10 @@ pub(crate) fn hang_up(tenant: &Shared) {
 
 /// Reloads and logs the result. Returns whether anything has changed, or `None` if the new files
 /// are refused.
-fn reload(tenant: &Shared) -> Option<bool> {
-    match tenant.logins.decider.reload() {
+fn reload(decider: &Decider) -> Option<bool> {
+    match decider.reload() {
         Ok(true) => {
-            let policies = tenant.logins.decider.policies();
+            let policies = decider.policies();
             for policy in policies.iter() {
                 tracing::info!(
                     policy = &*policy.name,

@@ -17,6 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::model::mask_addresses;
+use crate::tenant::config::Config;
 use crate::tenant::http::blocking::run_blocking;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::too_many;
@@ -87,7 +88,7 @@ pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
         }))
         .layer(middleware::from_fn(time_limit::limited))
         .layer(middleware::from_fn_with_state(tenant.clone(), arrived))
-        .layer(cors(tenant))
+        .layer(cors(&tenant.config))
         .layer(middleware::from_fn_with_state(tenant.clone(), watched))
         .with_state(tenant.clone())
 }
@@ -97,12 +98,12 @@ pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
 /// for the operator.
 ///
 /// Source: Auth0, "Allowed Origins (CORS)": the origins of callbacks are allowed.
-fn cors(tenant: &Shared) -> CorsLayer {
+fn cors(config: &Config) -> CorsLayer {
     let of_callback = |callback: &String| {
         let origin = url::Url::parse(callback).ok()?.origin();
         origin.is_tuple().then(|| origin.ascii_serialization())
     };
-    let origins: std::collections::HashSet<String> = (tenant.config.clients.iter())
+    let origins: std::collections::HashSet<String> = (config.clients.iter())
         .flat_map(|client| {
             client.origins.iter().cloned().chain(client.callbacks.iter().filter_map(of_callback))
         })

@@ -19,6 +19,7 @@ use crate::policies::{Source, SourceError};
 use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
 use crate::tenant::http::blocking::run_blocking;
+use crate::tenant::logins::decider::Decider;
 use crate::tenant::logins::{Logins, Shares};
 use crate::tenant::management_data::ManagementData;
 use crate::tenant::metrics::{Metrics, MissingLines};
@@ -180,7 +181,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     reload::log_warnings(&tenant.logins.decider.policies());
     seed_patiently(&tenant)?;
     // Everything else works without the watcher, and SIGHUP reloads, too.
-    if let Err(error) = watch.start(&tenant) {
+    if let Err(error) = watch.start(&tenant.logins.decider, &tenant.ambient) {
         tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
     }
 
@@ -232,7 +233,7 @@ async fn listen(
 ) -> Result<(), ServeError> {
     // Installed before any request is answered: otherwise a signal sent as soon as the server is
     // ready would kill it.
-    let (asked_to_end, hang_up) = (asked_to_end(), hang_up(tenant.clone()));
+    let (asked_to_end, hang_up) = (asked_to_end(), hang_up(tenant.logins.decider.clone()));
     let handle = Handle::new();
     let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
@@ -322,18 +323,18 @@ fn open_listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
 }
 
 /// Returns a future that reloads plugins and policies at each SIGHUP. It listens from this call on.
-fn hang_up(tenant: Shared) -> impl Future<Output = ()> {
+fn hang_up(decider: Arc<Decider>) -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
     async move {
         #[cfg(unix)]
         if let Ok(mut signal) = signal {
             while signal.recv().await.is_some() {
-                let tenant = tenant.clone();
-                run_blocking(move || reload::hang_up(&tenant)).await;
+                let decider = decider.clone();
+                run_blocking(move || reload::hang_up(&decider)).await;
             }
         }
         #[cfg(not(unix))]
-        drop(tenant);
+        drop(decider);
     }
 }
