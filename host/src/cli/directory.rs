@@ -88,3 +88,60 @@ pub(super) fn announce_migration(migrating: &dyn Fn()) -> impl Fn(&str) {
         migrating();
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::JournalArgs;
+    use crate::ambient::Ambient;
+    use crate::clock::ManualClock;
+    use crate::directory::{Administration, CheckedLink, JournalQuery, Kept, OpenMode, Provenance, open};
+    use crate::model::{LinkRequest, User};
+    use crate::random::SeededRandom;
+
+    fn link(directory: &dyn Administration, ambient: &Ambient) {
+        for id in ["auth0|1", "sms|7"] {
+            let user: User = serde_json::from_value(serde_json::json!({ "user_id": id })).unwrap();
+            directory.create(user.with_own_identity("")).unwrap();
+        }
+        let link = CheckedLink {
+            request: LinkRequest {
+                primary: "auth0|1".to_owned(),
+                secondary: "sms|7".to_owned(),
+                user_metadata: None,
+                app_metadata: None,
+                reasons: Arc::new([]),
+            },
+            primary_version: None,
+            secondary_version: None,
+            provenance: Arc::new(Provenance::operator("test")),
+            now: ambient.now(),
+        };
+        directory.link(&link).unwrap();
+    }
+
+    /// A snapshot is kept for the days of `--journal-days`, to the millisecond.
+    #[test]
+    fn journal_days_end_to_the_millisecond() {
+        let clock = Arc::new(ManualClock::at("2026-11-26T10:00:00Z".parse().unwrap()));
+        let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("users.db").display());
+        let args = JournalArgs { journal_key: None, journal_days: Some(90) };
+        let open_now = |mode| args.open(&url, mode, &ambient).unwrap();
+        let kept = |directory: &dyn Administration| {
+            let query = JournalQuery { limit: 1, ..JournalQuery::default() };
+            let listed = directory.journal(&query).unwrap();
+            directory.journal_entry(&listed[0].id).unwrap().kept
+        };
+        link(&*open_now(OpenMode::Create), &ambient);
+        clock.advance(Duration::from_hours(90 * 24));
+        assert!(matches!(kept(&*open_now(OpenMode::Existing)), Kept::Whole(_)));
+        clock.advance(Duration::from_millis(1));
+        assert!(matches!(kept(&*open_now(OpenMode::ReadOnly)), Kept::Whole(_)), "a reader erases nothing");
+        assert!(matches!(kept(&*open_now(OpenMode::Existing)), Kept::Forgotten));
+    }
+}

@@ -20,6 +20,7 @@ pub(super) const UNREADABLE: u8 = 2;
 pub(super) type Outcome = Result<(), Exit>;
 
 /// An error of a command, with its exit code.
+#[derive(Debug)]
 pub(crate) struct Exit {
     pub(super) code: u8,
     pub(super) error: Option<anyhow::Error>,

@@ -20,6 +20,7 @@ crate::tests![
     a_mailed_code,
     a_rate_limit,
     a_refresh_token,
+    a_revocation,
     a_session,
     a_ticket_of_the_management_api,
     an_exported_file,
@@ -210,6 +211,22 @@ fn a_link_with_token() {
     let late = link(&proofs[1]);
     assert_eq!(late.status, 400, "{}", late.text());
     assert_eq!(late.json()["errorCode"], "invalid_link_with");
+}
+
+/// A revocation lasts as long as the token that lasts longest, with the leeway of its
+/// expiry.
+fn a_revocation() {
+    let tenant = tenant();
+    let [revoked, other] = ["ada", "bob"].map(|name| text(&tokens(&tenant, name)["access_token"]));
+    let change = json!({ "password": "another good password", "connection": DATABASE });
+    let changed = manage(&tenant, Request::new("PATCH", "/api/v2/users/auth0%7Cada").json(&change));
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let ask = |token: &str| tenant.send(&Request::get("/userinfo").bearer(token)).status;
+    assert_eq!((ask(&revoked), ask(&other)), (401, 200));
+    tenant.advance_ms(10_005_999);
+    assert_eq!((ask(&revoked), ask(&other)), (401, 200));
+    tenant.advance_ms(1);
+    assert_eq!((ask(&revoked), ask(&other)), (401, 401));
 }
 
 fn a_locked_login() {

@@ -1,7 +1,7 @@
 //! The journal, and what it gives back.
 
 use ligature_host::directory::{Forget, JournalQuery, Kept, Kind, Undo, UndoError};
-use ligature_host::model::MetadataPatch;
+use ligature_host::model::{MetadataPatch, Timestamp};
 
 use super::super::users::{
     InFewWords, ada, at, by, google, kind, link, metadata, unlink, user, without_mark,
@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     undoing_in_the_wrong_order_names_the_link_that_comes_first
     a_dry_run_of_an_undo_changes_nothing
     what_the_journal_has_forgotten_cannot_be_undone
+    a_snapshot_is_forgotten_from_the_millisecond_after_its_entry
 };
 
 fn the_journal_says_who_and_why_and_keeps_the_secondary(implementation: &Implementation) {
@@ -198,11 +199,25 @@ fn what_the_journal_has_forgotten_cannot_be_undone(implementation: &Implementati
     }
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let id = directory.last_link().id;
-    assert_eq!(directory.forget_snapshots(&Forget::Before(at(100))), Ok(0));
     assert_eq!(directory.forget_snapshots(&Forget::User("sms|7".to_owned())), Ok(0));
     assert_eq!(directory.forget_snapshots(&Forget::User("google-oauth2|115".to_owned())), Ok(1));
-    assert_eq!(directory.forget_snapshots(&Forget::Before(at(101))), Ok(0));
     assert_eq!(directory.journal_entry(&id).unwrap().kept, Kept::Forgotten);
     let why = refused(directory.undo_at(&id, 300));
     assert!(why.contains("erased"), "{why}");
+}
+
+fn a_snapshot_is_forgotten_from_the_millisecond_after_its_entry(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    if matches!(implementation, Implementation::DryRun) {
+        return;
+    }
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let id = directory.last_link().id;
+    assert_eq!(directory.forget_snapshots(&Forget::Before(at(100))), Ok(0));
+    assert_ne!(directory.journal_entry(&id).unwrap().kept, Kept::Forgotten);
+    let next = Timestamp::from_millis(at(100).as_millis() + 1).unwrap();
+    assert_eq!(directory.forget_snapshots(&Forget::Before(next)), Ok(1));
+    assert_eq!(directory.journal_entry(&id).unwrap().kept, Kept::Forgotten);
+    assert_eq!(directory.forget_snapshots(&Forget::Before(next)), Ok(0), "nothing is erased twice");
 }
