@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::error::Category;
 
-use super::place::locate;
+use super::place::{locate, place_behind};
 use super::{InputError, STANDARD_INPUT, cannot_be_read, in_plain_words, shown, without_place};
 
 /// Reads a text file, or standard input where the file is `-`. A byte order mark
@@ -95,13 +95,6 @@ fn without_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {
         Some(parent) => parent.strip_suffix('.').unwrap_or(parent),
         None => path.strip_suffix(".?").unwrap_or(path),
     }
-}
-
-/// Returns the line and column, from 1, of the byte behind this text.
-pub(crate) fn place_behind(text: &[u8]) -> (usize, usize) {
-    let line = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
-    let column = text.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
-    (line, column)
 }
 
 #[cfg(test)]

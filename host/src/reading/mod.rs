@@ -9,9 +9,9 @@ mod words;
 use std::fmt;
 use std::path::Path;
 
+pub(crate) use json::is_of_object;
 pub use json::{Fault, parse_json, read_json, read_text};
-pub(crate) use json::{is_of_object, place_behind};
-pub(crate) use place::{JsonPath, Located, Place, Step, find_key, locate, offset};
+pub(crate) use place::{JsonPath, Located, Place, Step, find_key, locate, offset, place_behind};
 pub(crate) use toml::{object, read_toml, read_toml_text};
 pub(crate) use words::{in_plain_words, nearest, without_place};
 

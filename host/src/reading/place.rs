@@ -158,9 +158,16 @@ pub(crate) fn offset(text: &str, (line, column): Place) -> Option<usize> {
     Some((start + column).saturating_sub(1))
 }
 
+/// Returns the line and column, from 1, of the byte behind this text.
+pub(crate) fn place_behind(text: &[u8]) -> Place {
+    let line = text.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let column = text.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
+    (line, column)
+}
+
 /// The place of the byte at an offset.
 fn place_of(text: &str, at: usize) -> Place {
-    super::place_behind(&text.as_bytes()[..at.min(text.len())])
+    place_behind(&text.as_bytes()[..at.min(text.len())])
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
