@@ -5,8 +5,6 @@
 //! code span such as `decide()`, a type one such as `Guard`: each stands in one
 //! of the files that the same paragraph or list item names.
 
-#![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
