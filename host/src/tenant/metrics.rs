@@ -19,23 +19,23 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Response, Counter>,
     seconds: Histogram,
-    decisions: Family<Named, Counter>,
-    reasons: Family<Reasoned, Counter>,
+    decisions: Family<KindLabel, Counter>,
+    reasons: Family<ReasonLabel, Counter>,
     /// The reason codes that are counted by name.
     codes: Mutex<BTreeSet<String>>,
     failures: Counter,
     refusals: Counter,
-    tokens: Family<Named, Counter>,
-    refused_tokens: Family<Named, Counter>,
+    tokens: Family<KindLabel, Counter>,
+    refused_tokens: Family<KindLabel, Counter>,
     directory: DirectoryGauges,
 }
 
 /// The metrics of the directory, as of the last scrape.
 #[derive(Default)]
 struct DirectoryGauges {
-    unanswered: Family<Named, Counter>,
+    unanswered: Family<KindLabel, Counter>,
     repeated: Counter,
-    connections: Family<Named, Gauge>,
+    connections: Family<KindLabel, Gauge>,
 }
 
 impl DirectoryGauges {
@@ -56,12 +56,12 @@ impl DirectoryGauges {
     fn set(&self, state: &DirectoryState) {
         let reasons = [("unavailable", state.unavailable), ("timed_out", state.timed_out)];
         for (kind, count) in reasons {
-            set(&self.unanswered.get_or_create(&Named { kind }), count);
+            set(&self.unanswered.get_or_create(&KindLabel { kind }), count);
         }
         set(&self.repeated, state.repeated);
         let Some(pool) = state.pool else { return };
         for (kind, count) in [("open", pool.open), ("idle", pool.idle), ("limit", pool.limit)] {
-            self.connections.get_or_create(&Named { kind }).set(count.into());
+            self.connections.get_or_create(&KindLabel { kind }).set(count.into());
         }
     }
 }
@@ -96,12 +96,12 @@ pub(crate) struct Response {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Named {
+struct KindLabel {
     kind: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Reasoned {
+struct ReasonLabel {
     code: String,
 }
 
@@ -172,12 +172,12 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    pub(crate) fn decided<A>(&self, decided: &LoginDecision<A>) {
-        self.decisions.get_or_create(&Named { kind: decided.outcome.decision.kind() }).inc();
+    pub(crate) fn count_decision<A>(&self, decided: &LoginDecision<A>) {
+        self.decisions.get_or_create(&KindLabel { kind: decided.outcome.decision.kind() }).inc();
         let codes: BTreeSet<&str> =
             decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
         for code in codes {
-            self.reasons.get_or_create(&Reasoned { code: self.counted_as(code).to_owned() }).inc();
+            self.reasons.get_or_create(&ReasonLabel { code: self.bound_code(code).to_owned() }).inc();
         }
         for step in decided.overtaken.iter().chain(&decided.steps) {
             self.failures.inc_by(u64::from(step.failure.is_some()));
@@ -185,7 +185,7 @@ impl Metrics {
         }
     }
 
-    fn counted_as<'a>(&self, code: &'a str) -> &'a str {
+    fn bound_code<'a>(&self, code: &'a str) -> &'a str {
         let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
         if code.is_empty() || code.len() > CODE || !code.bytes().all(is_plain) {
             return OTHER;
@@ -201,16 +201,16 @@ impl Metrics {
         code
     }
 
-    pub(crate) fn token(&self, grant: &'static str) {
-        self.tokens.get_or_create(&Named { kind: grant }).inc();
+    pub(crate) fn count_token(&self, grant: &'static str) {
+        self.tokens.get_or_create(&KindLabel { kind: grant }).inc();
     }
 
-    pub(crate) fn refused_token(&self, why: &'static str) {
-        self.refused_tokens.get_or_create(&Named { kind: why }).inc();
+    pub(crate) fn count_refused_token(&self, why: &'static str) {
+        self.refused_tokens.get_or_create(&KindLabel { kind: why }).inc();
     }
 
     /// Returns all metrics, in Prometheus' text format.
-    pub(crate) fn page(&self, directory: &DirectoryState) -> String {
+    pub(crate) fn render_page(&self, directory: &DirectoryState) -> String {
         self.directory.set(directory);
         let mut page = String::new();
         // Fails only if writing into a string fails.
@@ -228,13 +228,13 @@ mod tests {
         let metrics = Metrics::new(MissingLines::default());
         for n in 0..CODES {
             let code = format!("CODE_{n}");
-            assert_eq!(metrics.counted_as(&code), code);
+            assert_eq!(metrics.bound_code(&code), code);
         }
-        assert_eq!(metrics.counted_as("ONE_MORE"), "other");
-        assert_eq!(metrics.counted_as("CODE_7"), "CODE_7");
+        assert_eq!(metrics.bound_code("ONE_MORE"), "other");
+        assert_eq!(metrics.bound_code("CODE_7"), "CODE_7");
         let metrics = Metrics::new(MissingLines::default());
         for odd in ["", "no_capitals", "A\"B", "Ä", &"X".repeat(65)] {
-            assert_eq!(metrics.counted_as(odd), "other", "{odd}");
+            assert_eq!(metrics.bound_code(odd), "other", "{odd}");
         }
     }
 }

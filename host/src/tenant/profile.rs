@@ -11,12 +11,12 @@ use serde_json::{Map, Value};
 use crate::model::User;
 
 /// Returns a user object with a complete profile, and complete profiles of its identities.
-pub(crate) fn shown(user: &User) -> Map<String, Value> {
+pub(crate) fn render_user(user: &User) -> Map<String, Value> {
     let mut shown = match serde_json::to_value(user) {
         Ok(Value::Object(shown)) => shown,
         _ => Map::new(),
     };
-    complete(&mut shown, id_of(user));
+    complete(&mut shown, strip_provider(user));
     if let Some(Value::Array(identities)) = shown.get_mut("identities") {
         identities.iter_mut().for_each(complete_identity);
     }
@@ -33,7 +33,7 @@ pub(crate) fn complete_identity(identity: &mut Value) {
 
 /// Adds the missing values of a profile. `id` is the identity's ID, used if nothing else is known.
 pub(crate) fn complete(profile: &mut Map<String, Value>, id: &str) {
-    let made_up = made_up(|key| profile.get(key).and_then(Value::as_str), id);
+    let made_up = derive_values(|key| profile.get(key).and_then(Value::as_str), id);
     for (key, value) in made_up {
         let is_missing = match profile.get(key) {
             None | Some(Value::Null) => true,
@@ -46,20 +46,23 @@ pub(crate) fn complete(profile: &mut Map<String, Value>, id: &str) {
 }
 
 /// Returns the name, the nickname and the picture of a user.
-pub(crate) fn of(user: &User) -> [(&'static str, String); 3] {
+pub(crate) fn derive_profile(user: &User) -> [(&'static str, String); 3] {
     let text = |key: &str| match key {
         "email" => user.email.as_deref(),
         _ => user.rest.get(key).and_then(Value::as_str),
     };
-    made_up(text, id_of(user))
+    derive_values(text, strip_provider(user))
 }
 
 /// Returns the user's ID without the provider.
-fn id_of(user: &User) -> &str {
+fn strip_provider(user: &User) -> &str {
     user.user_id.split_once('|').map_or("", |(_, id)| id)
 }
 
-fn made_up<'a>(text: impl Fn(&'static str) -> Option<&'a str>, id: &'a str) -> [(&'static str, String); 3] {
+fn derive_values<'a>(
+    text: impl Fn(&'static str) -> Option<&'a str>,
+    id: &'a str,
+) -> [(&'static str, String); 3] {
     let first = |keys: &[&'static str]| {
         keys.iter().find_map(|key| text(key).filter(|text| !text.trim().is_empty())).unwrap_or(id)
     };
@@ -71,14 +74,14 @@ fn made_up<'a>(text: impl Fn(&'static str) -> Option<&'a str>, id: &'a str) -> [
     };
     let picture = match text("picture").filter(|picture| !picture.trim().is_empty()) {
         Some(picture) => picture.to_owned(),
-        None => picture(&initials(name, nickname), text("email").unwrap_or(id)),
+        None => draw_picture(&find_initials(name, nickname), text("email").unwrap_or(id)),
     };
     [("name", name.to_owned()), ("nickname", nickname.to_owned()), ("picture", picture)]
 }
 
 /// Returns one or two letters or digits. Other characters are excluded, because the result is
 /// inserted into markup.
-fn initials(name: &str, nickname: &str) -> String {
+fn find_initials(name: &str, nickname: &str) -> String {
     let words: Vec<&str> = if name.contains('@') { Vec::new() } else { name.split_whitespace().collect() };
     let letter = |word: &str| word.chars().find(|it| it.is_alphanumeric());
     let found: Vec<char> = match words.as_slice() {
@@ -95,7 +98,7 @@ fn initials(name: &str, nickname: &str) -> String {
 const COLOURS: [&str; 8] = ["345", "543", "354", "535", "264", "624", "246", "642"];
 
 /// Returns a picture as a data URL, which needs no request and is small enough for an ID token.
-fn picture(initials: &str, seed: &str) -> String {
+fn draw_picture(initials: &str, seed: &str) -> String {
     let sum = seed.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let colour = COLOURS[sum % COLOURS.len()];
     let svg = format!(
@@ -117,11 +120,11 @@ fn picture(initials: &str, seed: &str) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::tenant::profile::{initials, shown};
+    use crate::tenant::profile::{find_initials, render_user};
 
     fn completed(user: &Value) -> [String; 3] {
         let user = serde_json::from_value(user.clone()).unwrap();
-        let shown = shown(&user);
+        let shown = render_user(&user);
         ["name", "nickname", "picture"].map(|key| shown[key].as_str().unwrap().to_owned())
     }
 
@@ -157,7 +160,7 @@ mod tests {
         let user = json!({ "user_id": "auth0|1", "email": "ada@example.com", "identities": [
             { "provider": "auth0", "user_id": "1", "connection": "db" },
             { "provider": "sms", "user_id": "2", "connection": "sms", "profileData": { "phone_number": "+1" } }] });
-        let user = shown(&serde_json::from_value(user).unwrap());
+        let user = render_user(&serde_json::from_value(user).unwrap());
         assert_eq!(user["identities"][1]["profileData"]["nickname"], "+1");
         assert!(user["identities"][0].get("profileData").is_none());
     }
@@ -175,7 +178,7 @@ mod tests {
             ("ada@example.com", "a.da", "AD"),
             ("", "", "?"),
         ] {
-            assert_eq!(initials(name, nickname), expected, "{name}");
+            assert_eq!(find_initials(name, nickname), expected, "{name}");
         }
     }
 

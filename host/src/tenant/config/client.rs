@@ -83,7 +83,7 @@ impl Client {
         if self.client_secret.as_ref().is_some_and(|secret| secret.len() < 16) {
             return Err("a client_secret has 16 characters at least".to_owned());
         }
-        if self.client_secret.is_none() && self.may("client_credentials") {
+        if self.client_secret.is_none() && self.allows_grant("client_credentials") {
             return Err("a client without a client_secret cannot use client_credentials".to_owned());
         }
         Ok(())
@@ -96,11 +96,12 @@ impl Client {
 
     /// Returns whether users log in to this application in a browser.
     pub(in crate::tenant) fn is_for_browsers(&self) -> bool {
-        !self.callbacks.is_empty() && (self.may("authorization_code") || self.may("implicit"))
+        !self.callbacks.is_empty()
+            && (self.allows_grant("authorization_code") || self.allows_grant("implicit"))
     }
 
     /// Returns whether the application may use a grant type.
-    pub(in crate::tenant) fn may(&self, grant: &str) -> bool {
+    pub(in crate::tenant) fn allows_grant(&self, grant: &str) -> bool {
         self.grant_types.iter().any(|it| it == grant)
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Metadata, Timestamp, User};
-use crate::tenant::config::strategies::{ENTERPRISE, is_strategy, known_as};
+use crate::tenant::config::strategies::{ENTERPRISE, is_strategy, provider_display_name};
 
 /// A connection: a source of identities.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,7 +21,7 @@ pub struct Connection {
     #[serde(default)]
     pub id: String,
     /// Whether users may sign up. For databases.
-    #[serde(default = "yes")]
+    #[serde(default = "return_true")]
     pub sign_up: bool,
     /// Whether users have a username besides the address. For databases.
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct Connection {
     pub metadata: Metadata,
 }
 
-fn yes() -> bool {
+fn return_true() -> bool {
     true
 }
 
@@ -108,7 +108,7 @@ impl Connection {
             return &self.display_name;
         }
         // A name chosen by the operator is more specific than the provider's.
-        if self.name == self.strategy { known_as(&self.strategy) } else { &self.name }
+        if self.name == self.strategy { provider_display_name(&self.strategy) } else { &self.name }
     }
 
     /// Returns the provider that identities of this connection have.
@@ -142,12 +142,12 @@ impl Connection {
 }
 
 /// Returns a connection ID of Auth0's form, derived from the name and thus the same at every start.
-pub(super) fn derived_id(name: &str) -> String {
-    derived("con_", name)
+pub(super) fn derive_id(name: &str) -> String {
+    derive_id_with_prefix("con_", name)
 }
 
 /// Returns an ID with this prefix, derived from the name and thus the same at every start.
-pub(in crate::tenant) fn derived(prefix: &str, name: &str) -> String {
+pub(in crate::tenant) fn derive_id_with_prefix(prefix: &str, name: &str) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let hash = Sha256::digest(name);
     let id = hash.iter().take(16).map(|byte| char::from(ALPHABET[usize::from(*byte) % 62]));

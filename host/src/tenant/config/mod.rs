@@ -2,7 +2,7 @@
 
 mod client;
 mod connection;
-mod made;
+mod created_connections;
 mod role;
 mod scopes;
 mod settings;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use client::Client;
 pub(super) use client::GRANTS;
 pub use connection::{Account, Connection, SeedUser};
-pub(super) use made::{Made, NotMade, Slot};
+pub(super) use created_connections::{CreatedConnection, CreatedConnections, CreationError};
 pub use role::Role;
 pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
@@ -26,8 +26,8 @@ use crate::decide::OnFailure;
 use crate::limits::Limits;
 use crate::policies::PolicyEntry;
 use crate::reading::{object, read_toml_text};
-pub(super) use connection::derived;
-use connection::derived_id;
+use connection::derive_id;
+pub(super) use connection::derive_id_with_prefix;
 
 /// The configuration that `ligature serve --init` writes; `{secret}` stands for a random secret.
 const TEMPLATE: &str = include_str!("../tenant.toml");
@@ -82,7 +82,7 @@ pub struct Config {
     pub connections: Vec<Connection>,
     /// The connections created through the Management API.
     #[serde(skip)]
-    pub(super) made: Arc<Made>,
+    pub(super) made: Arc<CreatedConnections>,
     /// The roles that users may have.
     #[serde(default)]
     pub roles: Vec<Role>,
@@ -148,7 +148,7 @@ impl Config {
         config.check().map_err(ConfigError)?;
         for connection in &mut config.connections {
             if connection.id.is_empty() {
-                connection.id = derived_id(&connection.name);
+                connection.id = derive_id(&connection.name);
             }
         }
         Ok(config)
@@ -254,7 +254,7 @@ impl Config {
 
     /// Iterates over all connections, including those created through the Management API.
     pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
-        self.connections.iter().chain(self.made.all().map(|it| &it.connection))
+        self.connections.iter().chain(self.made.iter().map(|it| &it.connection))
     }
 }
 

@@ -71,7 +71,7 @@ pub(in crate::tenant) fn is_strategy(name: &str) -> bool {
 }
 
 /// Returns the display name of a strategy's provider.
-pub(super) fn known_as(strategy: &str) -> &str {
+pub(super) fn provider_display_name(strategy: &str) -> &str {
     match strategy {
         "ad" => "Active Directory",
         "adfs" => "ADFS",

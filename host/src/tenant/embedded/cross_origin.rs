@@ -8,11 +8,11 @@ use axum::http::header::ORIGIN;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::tenant::embedded::login_ticket::LoginTicket;
+use crate::tenant::embedded::login_ticket::IssuedLoginTicket;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::people::proved::Proved;
-use crate::tenant::people::typed::TypedCredentials;
+use crate::tenant::people::proved_identity::ProvedIdentity;
+use crate::tenant::people::typed_credentials::TypedCredentials;
 
 /// `POST /co/authenticate`: checks the credentials, and issues a login ticket for
 /// `/authorize`.
@@ -32,12 +32,12 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
         );
         return Ok((StatusCode::FORBIDDEN, words).into_response());
     }
-    let proved = prove(visit).map_err(|error| match error.error {
+    let proved = prove_identity(visit).map_err(|error| match error.error {
         // This endpoint has no `invalid_grant`.
         "invalid_grant" => OAuthError::access_denied(error.description),
         _ => error,
     })?;
-    let LoginTicket { browser, ticket } = LoginTicket::issue(visit, client, proved);
+    let IssuedLoginTicket { browser, ticket } = IssuedLoginTicket::issue(visit, client, proved);
     let body = json!({
         "login_ticket": ticket,
         "co_verifier": visit.tenant.ambient.random().secret(),
@@ -46,7 +46,7 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
     Ok((browser.into_cookies(), Json(body)).into_response())
 }
 
-fn prove(visit: &Visit) -> Result<Proved, OAuthError> {
+fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
     let Visit { tenant, params, .. } = visit;
     let realm = |name: &str| {
         let missing = || OAuthError::invalid_request("realm: there is no such connection");
@@ -54,7 +54,7 @@ fn prove(visit: &Visit) -> Result<Proved, OAuthError> {
     };
     let credentials = |secret| {
         let (login, secret) = (params.require("username")?, params.require(secret)?);
-        Ok::<_, OAuthError>(TypedCredentials { login, secret, sender: &visit.sender.ip })
+        Ok::<_, OAuthError>(TypedCredentials { identifier: login, secret, sender: &visit.sender.ip })
     };
     match params.get("credential_type").unwrap_or_default() {
         "http://auth0.com/oauth/grant-type/passwordless/otp" => {

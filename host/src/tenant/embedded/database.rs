@@ -14,8 +14,8 @@ use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::outbox::{Kind, Message};
-use crate::tenant::people::passwords::Wrong;
-use crate::tenant::people::proved::bare_user;
+use crate::tenant::people::passwords::PasswordError;
+use crate::tenant::people::proved_identity::new_user;
 
 /// Metadata that a sign-up may bring: fields, and characters in each.
 ///
@@ -33,7 +33,7 @@ pub(crate) fn create_account(visit: &Visit, connection: &Connection) -> Result<S
     if !is_email_address(&email) {
         return bad("invalid_request", NOT_AN_ADDRESS);
     }
-    let username = params.owned("username");
+    let username = params.get_owned("username");
     let is_name = |name: &String| {
         name.len() <= 128
             && !name.contains('@')
@@ -44,12 +44,12 @@ pub(crate) fn create_account(visit: &Visit, connection: &Connection) -> Result<S
     }
     let hash = match tenant.people.passwords.hash(password) {
         Ok(hash) => hash,
-        Err(Wrong::Busy) => return Err(OAuthError::busy()),
+        Err(PasswordError::Busy) => return Err(OAuthError::busy()),
         Err(_) => return bad("invalid_password", "Password is too weak"),
     };
     let id = tenant.ambient.random().object_id();
     let now = tenant.ambient.now();
-    let mut user = bare_user(connection, &id);
+    let mut user = new_user(connection, &id);
     let local = email.split_once('@').map_or("", |(local, _)| local);
     user.rest.insert("nickname".to_owned(), local.into());
     user.rest.insert("name".to_owned(), email.as_str().into());

@@ -51,7 +51,7 @@ pub(crate) fn find_client(visit: &Visit) -> Result<&Client, OAuthError> {
 /// Gathers parameters `authParams[name]`, as older applications write them in forms,
 /// under `authParams`.
 pub(crate) fn gather_auth_params(config: &Config, params: &Params) -> Result<Params, OAuthError> {
-    let Some(gathered) = params.gathered("authParams") else { return Ok(params.clone()) };
+    let Some(gathered) = params.collect_list("authParams") else { return Ok(params.clone()) };
     if config.legacy_id_tokens {
         return Ok(gathered);
     }
@@ -89,7 +89,7 @@ pub(crate) async fn tokeninfo(visit: Visit<()>, request: Request) -> Result<Resp
         Params::from_query(request.uri())?
     };
     visit
-        .with(params)
+        .with_params(params)
         .run(|visit| {
             let tenant = &*visit.tenant;
             let unauthorized = || OAuthError::new(StatusCode::UNAUTHORIZED, "invalid_token", "Unauthorized");

@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 use crate::tenant::config::LEGACY;
 use crate::tenant::embedded::legacy;
 use crate::tenant::embedded::legacy::LegacyError;
-use crate::tenant::embedded::login_ticket::LoginTicket;
+use crate::tenant::embedded::login_ticket::IssuedLoginTicket;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::authorization_params::AuthorizationParams;
 use crate::tenant::oauth::authorize;
-use crate::tenant::people::proved::Proved;
-use crate::tenant::people::typed::TypedCredentials;
+use crate::tenant::people::proved_identity::ProvedIdentity;
+use crate::tenant::people::typed_credentials::TypedCredentials;
 
 #[derive(Template)]
 #[template(path = "own_origin.html")]
-struct Continue {
+struct OwnOriginPage {
     action: String,
     ticket: String,
     context: String,
@@ -46,9 +46,10 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
         return Err(OAuthError::access_denied(words));
     }
     let client = legacy::find_client(visit)?;
-    let LoginTicket { browser, ticket } = LoginTicket::issue(visit, client, prove(visit)?);
-    let params = AuthorizationParams::from_params(&visit.params).after_login();
-    let page = Continue {
+    let IssuedLoginTicket { browser, ticket } =
+        IssuedLoginTicket::issue(visit, client, prove_identity(visit)?);
+    let params = AuthorizationParams::from_params(&visit.params).without_prompt();
+    let page = OwnOriginPage {
         action: format!("{}login/callback", visit.issuer),
         ticket,
         context: params.to_params().to_query(),
@@ -61,7 +62,7 @@ fn issue_ticket(visit: &Visit) -> Result<Response, OAuthError> {
     Ok((browser.into_cookies(), headers, Html(page)).into_response())
 }
 
-fn prove(visit: &Visit) -> Result<Proved, OAuthError> {
+fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
     let Visit { tenant, params, .. } = visit;
     let connection = match params.get("connection").or_else(|| params.get("realm")) {
         Some(name) => tenant.config.connection(name),
@@ -70,7 +71,7 @@ fn prove(visit: &Visit) -> Result<Proved, OAuthError> {
     let connection =
         connection.ok_or_else(|| OAuthError::invalid_request("connection: there is no such connection"))?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
-    let typed = TypedCredentials { login, secret, sender: &visit.sender.ip };
+    let typed = TypedCredentials { identifier: login, secret, sender: &visit.sender.ip };
     // A popup of an older library sends its one-time password as the password.
     if tenant.config.legacy_id_tokens && connection.is_passwordless() {
         Ok(tenant.logins.prove_by_code(connection, typed)?)

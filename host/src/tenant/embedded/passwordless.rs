@@ -19,10 +19,10 @@ use crate::tenant::oauth::authorization_response::send_error;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
 use crate::tenant::oauth::client_auth::check_secret;
 use crate::tenant::people::People;
-use crate::tenant::people::login_name::passwordless_id;
+use crate::tenant::people::identifier_keys::derive_passwordless_id;
 use crate::tenant::people::mailed_codes::MailedCode;
 use crate::tenant::people::outbox::{Kind, Message};
-use crate::tenant::people::typed::TypedCredentials;
+use crate::tenant::people::typed_credentials::TypedCredentials;
 
 /// Sends a one-time password to an address.
 pub(crate) fn send_code(
@@ -77,7 +77,8 @@ fn send(visit: &Visit) -> Result<Value, OAuthError> {
     let (connection, address) = find_recipient(&tenant.config, params)?;
     match params.get("send").unwrap_or("link") {
         "link" if connection.strategy == "email" => {
-            let mut carried = AuthorizationParams::from_params(&params.nested("authParams")).in_mail();
+            let mut carried =
+                AuthorizationParams::from_params(&params.get_object("authParams")).for_mailed_link();
             carried.client_id = Some(client_id.to_owned());
             if let (None, [only]) = (&carried.redirect_uri, client.callbacks.as_slice()) {
                 carried.redirect_uri = Some(only.clone());
@@ -89,7 +90,7 @@ fn send(visit: &Visit) -> Result<Value, OAuthError> {
         _ => return Err(OAuthError::invalid_request("send: expected link or code")),
     }
     let verified = if connection.strategy == "sms" { "phone_verified" } else { "email_verified" };
-    let id = passwordless_id(connection, address);
+    let id = derive_passwordless_id(connection, address);
     Ok(json!({ "_id": id, address_param(connection): address, verified: false }))
 }
 
@@ -109,7 +110,7 @@ fn send_link(
     query.set("verification_code", &code);
     query.set("client_id", params.client_id.as_deref().unwrap_or_default());
     let link = format!("{issuer}passwordless/verify_redirect?{}", query.to_query());
-    let browser = Browser::from_visit(visit).known_id();
+    let browser = Browser::from_visit(visit).sent_id();
     tenant
         .people
         .mailed_codes
@@ -152,10 +153,10 @@ pub(crate) async fn verify(visit: Visit) -> Result<Json<Value>, OAuthError> {
         .run(|visit| {
             let (connection, login) = find_recipient(&visit.tenant.config, &visit.params)?;
             let secret = visit.params.require("verification_code")?;
-            visit
-                .tenant
-                .logins
-                .check_code(connection, TypedCredentials { login, secret, sender: &visit.sender.ip })?;
+            visit.tenant.logins.check_code(
+                connection,
+                TypedCredentials { identifier: login, secret, sender: &visit.sender.ip },
+            )?;
             Ok(Json(json!({})))
         })
         .await
@@ -189,10 +190,10 @@ fn redeem_link(visit: &Visit) -> Result<Response, OAuthError> {
     let browser_visit = BrowserVisit::new(visit);
     // In a browser that did not request it, the link logs in to the application only: a
     // stranger's link must not begin a session.
-    let known = browser_visit.browser.known_id();
+    let known = browser_visit.browser.sent_id();
     let in_session = known.is_some() && kept.is_some_and(|kept| kept.browser == known);
     let secret = params.require("verification_code")?;
-    let typed = TypedCredentials { login: address, secret, sender: &visit.sender.ip };
+    let typed = TypedCredentials { identifier: address, secret, sender: &visit.sender.ip };
     Ok(match tenant.logins.prove_by_code(connection, typed) {
         Ok(proved) => browser_visit.log_in(authorization, &proved, in_session),
         Err(error) => browser_visit.refuse(&authorization, &error.into()),

@@ -18,8 +18,8 @@ use crate::tenant::linking::request as linking;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::oauth::client_auth::check_secret;
 use crate::tenant::oauth::issued_tokens::Issuance;
-use crate::tenant::people::proved::Proved;
-use crate::tenant::people::typed::TypedCredentials;
+use crate::tenant::people::proved_identity::ProvedIdentity;
+use crate::tenant::people::typed_credentials::TypedCredentials;
 
 /// The grant types that allow a client to use this endpoint. One of them is enough.
 const GRANTS: [&str; 4] = [
@@ -43,7 +43,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
         let description = format!("Unsupported grant type: {grant}");
         return Err(OAuthError::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
     }
-    if !GRANTS.iter().any(|grant| client.may(grant)) {
+    if !GRANTS.iter().any(|grant| client.allows_grant(grant)) {
         return Err(OAuthError::unauthorized_client("Grant type 'password' not allowed for the client."));
     }
     // The secret is optional here; a wrong one is a mistake.
@@ -56,7 +56,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
     let scope = params.get("scope").unwrap_or("openid");
     linking::refuse_scope(Some(scope)).map_err(|error| linking::report_refusal(&client.client_id, error))?;
     let scope = Audience::Userinfo.grant(&tenant.config, client, scope);
-    let proved = prove(visit)?;
+    let proved = prove_identity(visit)?;
     let context = LoginContext {
         client,
         protocol: "oauth2-resource-owner",
@@ -77,17 +77,17 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
         session: None,
     };
     let response = issuance.issue_token_response(tenant, None).0;
-    tenant.metrics.token("password");
+    tenant.metrics.count_token("password");
     Ok(response)
 }
 
-fn prove(visit: &Visit) -> Result<Proved, OAuthError> {
+fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
     let Visit { tenant, params, .. } = visit;
     let name = params.require("connection")?;
     let missing = || OAuthError::invalid_request(format!("the connection {name} was not found"));
     let connection = tenant.config.connection(name).ok_or_else(missing)?;
     let (login, secret) = (params.require("username")?, params.require("password")?);
-    let typed = TypedCredentials { login, secret, sender: &visit.sender.ip };
+    let typed = TypedCredentials { identifier: login, secret, sender: &visit.sender.ip };
     if connection.is_passwordless() {
         Ok(tenant.logins.prove_by_code(connection, typed)?)
     } else {

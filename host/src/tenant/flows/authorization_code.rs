@@ -1,7 +1,7 @@
 //! The login that an authorization code stands for.
 
 use crate::tenant::flows::authorization::Authorization;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::store::weight::Weighed;
 
@@ -9,7 +9,7 @@ use crate::tenant::store::weight::Weighed;
 #[derive(Debug, Clone)]
 pub(crate) struct AuthorizationCode {
     pub(crate) authorization: Authorization,
-    pub(crate) proved: Proved,
+    pub(crate) proved: ProvedIdentity,
     pub(crate) session: Option<String>,
     pub(crate) issuer: Issuer,
 }

@@ -3,7 +3,7 @@
 use crate::model::Step;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::flows::linking_request::LinkingStep;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::store::weight::Weighed;
 
 /// A login whose page is open.
@@ -28,7 +28,7 @@ impl Weighed for PendingLogin {
 #[derive(Debug, Clone)]
 pub(crate) struct Suggestion {
     /// The identity that has logged in.
-    pub(crate) proved: Proved,
+    pub(crate) proved: ProvedIdentity,
     /// The id of its user.
     pub(crate) current: String,
     pub(crate) step: Step,

@@ -7,7 +7,7 @@ use crate::tenant::config::Lifetimes;
 use crate::tenant::flows::authorization_code::AuthorizationCode;
 use crate::tenant::flows::pending_login::PendingLogin;
 use crate::tenant::flows::tickets::Tickets;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::store::one_time::{OneTime, Use};
 use crate::tenant::store::weight::Weighed;
 
@@ -18,18 +18,18 @@ pub(crate) struct Flows {
     /// Authorization codes.
     pub(crate) codes: OneTime<Arc<AuthorizationCode>>,
     /// Used codes, with the refresh tokens that were issued for them.
-    pub(crate) spent_codes: OneTime<Arc<Mutex<Spent>>>,
+    pub(crate) used_codes: OneTime<Arc<Mutex<UsedCode>>>,
     /// Login tickets of `/co/authenticate`.
-    pub(crate) login_tickets: OneTime<Ticket>,
+    pub(crate) login_tickets: OneTime<LoginTicket>,
     /// Tickets of the Management API.
     pub(crate) tickets: Tickets,
 }
 
 /// A login ticket: a proved identity with which `/authorize` continues.
 #[derive(Clone)]
-pub(crate) struct Ticket {
+pub(crate) struct LoginTicket {
     pub(crate) client_id: String,
-    pub(crate) proved: Proved,
+    pub(crate) proved: ProvedIdentity,
     /// The browser to which the ticket was issued, by its cookie.
     pub(crate) browser: String,
     /// Whether the browser sent that cookie itself, and will thus send it again.
@@ -38,7 +38,7 @@ pub(crate) struct Ticket {
     pub(crate) used: Arc<Use>,
 }
 
-impl Weighed for Ticket {
+impl Weighed for LoginTicket {
     fn bytes(&self) -> usize {
         self.client_id.len() + self.proved.bytes() + self.browser.len()
     }
@@ -46,14 +46,14 @@ impl Weighed for Ticket {
 
 /// The result of a used code.
 #[derive(Default)]
-pub(crate) struct Spent {
+pub(crate) struct UsedCode {
     /// The family of the refresh tokens issued for the code.
     pub(crate) family: Option<String>,
     /// Whether the code was used again before the family was known.
     pub(crate) replayed: bool,
 }
 
-impl Weighed for Mutex<Spent> {
+impl Weighed for Mutex<UsedCode> {
     fn bytes(&self) -> usize {
         let spent = self.lock().unwrap_or_else(PoisonError::into_inner);
         spent.family.bytes()
@@ -65,7 +65,7 @@ impl Flows {
         Self {
             pending: OneTime::new(lifetimes.code.max(600), ambient),
             codes: OneTime::new(lifetimes.code, ambient),
-            spent_codes: OneTime::new(lifetimes.code, ambient),
+            used_codes: OneTime::new(lifetimes.code, ambient),
             login_tickets: OneTime::new(lifetimes.code, ambient),
             tickets: Tickets::new(ambient),
         }

@@ -17,7 +17,7 @@ pub(crate) struct Tickets {
 
 /// The page that a ticket leads to after it was used.
 #[derive(Debug, Clone)]
-pub(crate) struct Then {
+pub(crate) struct ResultPage {
     pub(crate) url: url::Url,
     /// The address, if the page is to get it.
     pub(crate) email: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) struct PasswordTicket {
     pub(crate) identity: String,
     /// The address that the ticket verifies too, if any.
     pub(crate) verifies: Option<String>,
-    pub(crate) then: Option<Then>,
+    pub(crate) then: Option<ResultPage>,
     /// When it was issued, in the order of revocations.
     pub(crate) began: Moment,
     pub(crate) until: Timestamp,
@@ -42,11 +42,11 @@ pub(crate) struct PasswordTicket {
 pub(crate) struct VerificationTicket {
     pub(crate) user_id: String,
     pub(crate) email: String,
-    pub(crate) then: Option<Then>,
+    pub(crate) then: Option<ResultPage>,
     pub(crate) until: Timestamp,
 }
 
-impl Weighed for Then {
+impl Weighed for ResultPage {
     fn bytes(&self) -> usize {
         self.url.as_str().len() + self.email.bytes()
     }

@@ -57,7 +57,7 @@ pub(crate) fn see_other(location: &str) -> Response {
 }
 
 /// Keeps an answer from pages of other origins, by whatever way they ask for it.
-pub(crate) async fn for_own_origin(mut response: Response) -> Response {
+pub(crate) async fn add_resource_policy(mut response: Response) -> Response {
     response.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     response
 }

@@ -85,7 +85,7 @@ impl Params {
         self.0.get(name)?.as_str()
     }
 
-    pub(crate) fn owned(&self, name: &str) -> Option<String> {
+    pub(crate) fn get_owned(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)
     }
 
@@ -101,7 +101,7 @@ impl Params {
 
     /// The parameters of an object within a parameter, such as `authParams`. Texts that
     /// are too long to be kept are left out.
-    pub(crate) fn nested(&self, name: &str) -> Self {
+    pub(crate) fn get_object(&self, name: &str) -> Self {
         let Some(Value::Object(params)) = self.0.get(name) else { return Self::default() };
         let fits = |value: &Value| value.as_str().is_none_or(|text| text.len() <= LONGEST);
         let params = params.iter().filter(|(_, value)| fits(value));
@@ -116,7 +116,7 @@ impl Params {
     }
 
     /// The parameters that are texts.
-    pub(crate) fn texts(&self) -> Map<String, Value> {
+    pub(crate) fn to_text_fields(&self) -> Map<String, Value> {
         let texts = self.0.iter().filter(|(_, value)| value.is_string());
         texts.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
@@ -128,7 +128,7 @@ impl Params {
 
     /// The parameters with each `name[key]`, as forms write it, moved into an object
     /// `name`. `None` if there is none.
-    pub(crate) fn gathered(&self, name: &str) -> Option<Self> {
+    pub(crate) fn collect_list(&self, name: &str) -> Option<Self> {
         let key_of = |key: &str| {
             let key = key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
             Some(key.to_owned())

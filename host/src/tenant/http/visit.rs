@@ -45,7 +45,7 @@ impl<P: Send + Sync + 'static> Visit<P> {
 
 impl Visit<()> {
     /// The same visit with these parameters.
-    pub(crate) fn with<P>(self, params: P) -> Visit<P> {
+    pub(crate) fn with_params<P>(self, params: P) -> Visit<P> {
         let Self { tenant, issuer, sender, headers, params: (), route, runs_on } = self;
         Visit { tenant, issuer, sender, headers, params, route, runs_on }
     }
@@ -77,7 +77,7 @@ impl FromRequest<Shared> for Visit {
         };
         let params = params.map_err(IntoResponse::into_response)?;
         let runs_on = RunsOn::decide(&visit.route, &visit.headers, &params);
-        Ok(Self { runs_on, ..visit.with(params) })
+        Ok(Self { runs_on, ..visit.with_params(params) })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::tenant::linking::request::{find_owner, login_error, login_required, r
 use crate::tenant::logins::Logins;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::logins::outcome::NotLoggedIn;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 
 /// The number of times that two accounts are read anew, if somebody changes them meanwhile.
 const ATTEMPTS: usize = 5;
@@ -27,8 +27,8 @@ impl Completion<'_> {
     /// decision of the plugin, which could link it to another user.
     pub(crate) fn link(
         &self,
-        owner: &Proved,
-        second: &Proved,
+        owner: &ProvedIdentity,
+        second: &ProvedIdentity,
         around: &LoginContext<'_>,
     ) -> Result<Arc<User>, OAuthError> {
         let is_new = find_owner(&*self.logins.directory, second)?.is_none();
@@ -50,8 +50,8 @@ impl Completion<'_> {
 
     fn try_link(
         &self,
-        owner: &Proved,
-        second: &Proved,
+        owner: &ProvedIdentity,
+        second: &ProvedIdentity,
         around: &LoginContext<'_>,
     ) -> Result<Arc<User>, OAuthError> {
         for _ in 0..ATTEMPTS {
@@ -88,7 +88,7 @@ impl Completion<'_> {
     }
 
     /// Reads the owner. Refuses an owner whose login has ended.
-    fn require_owner(&self, owner: &Proved) -> Result<Stored, OAuthError> {
+    fn require_owner(&self, owner: &ProvedIdentity) -> Result<Stored, OAuthError> {
         read_owner(&*self.logins.directory, self.linking)?;
         let holds = find_owner(&*self.logins.directory, owner)?
             .is_some_and(|user| user.user_id == self.linking.owner);
@@ -100,7 +100,7 @@ impl Completion<'_> {
 
     /// The owner, where the account is linked to them already; a refusal, where
     /// it cannot be.
-    fn find_settled(&self, second: &Proved) -> Result<Option<Arc<User>>, OAuthError> {
+    fn find_settled(&self, second: &ProvedIdentity) -> Result<Option<Arc<User>>, OAuthError> {
         let Some(key) = second.key() else { return Err(OAuthError::temporarily_unavailable()) };
         let known = match self.logins.directory.owner(key) {
             Ok(Some(stored)) => stored.user,
@@ -150,7 +150,7 @@ impl Completion<'_> {
             primary: user.user_id.clone(),
             provider: identity.provider.clone(),
             user_id: identity.user_id.clone(),
-            provenance: Arc::new(provenance_of(&user.user_id)),
+            provenance: Arc::new(user_provenance(&user.user_id)),
             now: self.logins.ambient.now(),
         };
         let answer = self.logins.directory.unlink(&unlink);
@@ -177,13 +177,13 @@ fn build_link(primary: &Stored, secondary: &Stored, now: Timestamp) -> CheckedLi
         secondary_version: Some(secondary.version),
         provenance: Arc::new(Provenance {
             evidence: Some(Evidence::from_request(&primary.user)),
-            ..provenance_of(&primary.user.user_id)
+            ..user_provenance(&primary.user.user_id)
         }),
         now,
     }
 }
 
-fn provenance_of(user_id: &str) -> Provenance {
+fn user_provenance(user_id: &str) -> Provenance {
     let actor = Actor::User { user_id: user_id.to_owned() };
     Provenance { actor, evidence: None, policy_sha256: None, plugin: None }
 }

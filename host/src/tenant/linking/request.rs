@@ -20,7 +20,7 @@ use crate::tenant::flows::pending_login::PendingLogin;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::logins::outcome::NotLoggedIn;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 
 /// The scopes that request a link and an unlink.
 const LINK: &str = "link_account";
@@ -120,7 +120,7 @@ pub(crate) fn login_error(why: NotLoggedIn) -> OAuthError {
 /// Finds the user who has a proved identity.
 pub(crate) fn find_owner(
     directory: &dyn Administration,
-    proved: &Proved,
+    proved: &ProvedIdentity,
 ) -> Result<Option<Arc<User>>, OAuthError> {
     let Some(key) = proved.key() else { return Ok(None) };
     match directory.owner(key) {

@@ -13,7 +13,7 @@ use crate::model::{User, cut};
 use crate::tenant::config::Config;
 use crate::tenant::logins::context::LoginContext;
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 
 /// The number of events that are kept.
 const KEPT: usize = 2_000;
@@ -22,12 +22,12 @@ const TEXT: usize = 256;
 
 /// The newest events, in order from the oldest to the newest.
 pub(crate) struct Events {
-    kept: Mutex<Kept>,
+    kept: Mutex<RecordedEvents>,
     ambient: Ambient,
 }
 
 #[derive(Default)]
-struct Kept {
+struct RecordedEvents {
     events: VecDeque<Value>,
     last: u64,
 }
@@ -67,7 +67,7 @@ impl Event {
         self
     }
 
-    pub(crate) fn of_user(self, user: &User) -> Self {
+    pub(crate) fn with_user(self, user: &User) -> Self {
         let name = user.email.as_deref().or_else(|| user.rest.get("name").and_then(Value::as_str));
         let this = self.with("user_id", &user.user_id);
         match name {
@@ -76,7 +76,7 @@ impl Event {
         }
     }
 
-    pub(crate) fn at_connection(self, config: &Config, name: &str) -> Self {
+    pub(crate) fn with_connection(self, config: &Config, name: &str) -> Self {
         let Some(connection) = config.connection(name) else { return self.with("connection", name) };
         let kind = match () {
             () if connection.is_database() => "database",
@@ -88,7 +88,7 @@ impl Event {
         this.with("strategy", &connection.strategy).with("strategy_type", kind)
     }
 
-    fn within(self, context: &LoginContext<'_>) -> Self {
+    fn with_context(self, context: &LoginContext<'_>) -> Self {
         let this =
             self.with("client_id", &context.client.client_id).with("client_name", &context.client.name);
         let this = this.with("ip", &context.sender.ip).with("hostname", &context.sender.hostname);
@@ -130,7 +130,7 @@ impl Events {
     pub(crate) fn record_login(
         &self,
         config: &Config,
-        (proved, context): (&Proved, &LoginContext<'_>),
+        (proved, context): (&ProvedIdentity, &LoginContext<'_>),
         ended: &Result<LoggedIn, NotLoggedIn>,
     ) {
         let is_silent =
@@ -144,11 +144,11 @@ impl Events {
             (Ok(_), _) => "s",
             (Err(_), _) => "f",
         };
-        let event = Event::new(kind).at_connection(config, &proved.connection).within(context);
+        let event = Event::new(kind).with_connection(config, &proved.connection).with_context(context);
         self.add(match ended {
-            Ok(LoggedIn::As(user)) => event.of_user(user),
+            Ok(LoggedIn::As(user)) => event.with_user(user),
             Ok(LoggedIn::Prompted { .. }) => return,
-            Err(why) => event.with("description", &why.to_string()).of_user(&proved.user),
+            Err(why) => event.with("description", &why.to_string()).with_user(&proved.user),
         });
     }
 
@@ -160,7 +160,7 @@ impl Events {
         (kind, connection): (&'static str, &str),
         known: Option<&Credential>,
     ) {
-        let event = Event::new(if known.is_some() { kind } else { "fu" }).at_connection(config, connection);
+        let event = Event::new(if known.is_some() { kind } else { "fu" }).with_connection(config, connection);
         self.add(match known {
             Some(known) => {
                 let name = known.email.as_ref().or(known.username.as_ref());
@@ -174,13 +174,13 @@ impl Events {
     /// Records an event of a database account, given by its connection, user ID and address.
     pub(crate) fn record_account_event(&self, config: &Config, kind: &'static str, user: (&str, &str, &str)) {
         let (connection, user_id, email) = user;
-        let event = Event::new(kind).at_connection(config, connection);
+        let event = Event::new(kind).with_connection(config, connection);
         self.add(event.with("user_id", user_id).with("user_name", email));
     }
 
     /// Records that a login has linked an account to another.
     pub(crate) fn record_link(&self, context: &LoginContext<'_>, user_id: &str, primary: &str) {
-        let Event(mut event) = Event::new("sapi").with("user_id", primary).within(context);
+        let Event(mut event) = Event::new("sapi").with("user_id", primary).with_context(context);
         event.insert("description".to_owned(), "Link a user account".into());
         event.insert("details".to_owned(), json!({ "linked": cut(user_id, TEXT) }));
         self.add(Event(event));

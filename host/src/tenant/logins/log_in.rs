@@ -12,14 +12,14 @@ use crate::tenant::logins::event::{login_event, with_roles};
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
 use crate::tenant::logins::report::log_policy_run;
 use crate::tenant::logins::state::Logins;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 
 impl Logins {
     /// Logs in a proved identity: finds or creates the user, runs the policies, and counts the
     /// login.
     pub(crate) fn log_in(
         &self,
-        proved: &Proved,
+        proved: &ProvedIdentity,
         context: &LoginContext<'_>,
     ) -> Result<LoggedIn, NotLoggedIn> {
         // The user of a database identity exists or was deleted: logins never create one.
@@ -40,7 +40,7 @@ impl Logins {
     /// policies.
     pub(crate) fn find_or_create_user(
         &self,
-        proved: &Proved,
+        proved: &ProvedIdentity,
         context: &LoginContext<'_>,
     ) -> Result<Stored, NotLoggedIn> {
         self.refuse_revoked(proved)?;
@@ -56,16 +56,16 @@ impl Logins {
     /// Logs in an identity that a session or a refresh token has proved before.
     pub(crate) fn log_in_again(
         &self,
-        proved: &Proved,
+        proved: &ProvedIdentity,
         context: &LoginContext<'_>,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        self.log_in_known(&proved.remembered(), context)
+        self.log_in_known(&proved.without_attributes(), context)
     }
 
     /// Logs in an identity that has a user. A deleted user is not created again.
     pub(crate) fn log_in_known(
         &self,
-        proved: &Proved,
+        proved: &ProvedIdentity,
         context: &LoginContext<'_>,
     ) -> Result<LoggedIn, NotLoggedIn> {
         self.refuse_revoked(proved)?;
@@ -82,7 +82,7 @@ impl Logins {
     fn decide_and_record(
         &self,
         event: LoginEvent,
-        (proved, context): (&Proved, &LoginContext<'_>),
+        (proved, context): (&ProvedIdentity, &LoginContext<'_>),
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
         let ended = self.decide(event, context, now);
@@ -110,18 +110,18 @@ impl Logins {
         let decided = decide_login(&policies, request, |guard| guard, environment);
 
         for step in decided.overtaken.iter().chain(&decided.steps) {
-            log_policy_run(step, &masked(&user), self.config.on_failure);
+            log_policy_run(step, &mask_address(&user), self.config.on_failure);
         }
-        self.metrics.decided(&decided);
+        self.metrics.count_decision(&decided);
         let codes: Vec<&str> = decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
         let policy = decided.steps.last().map(|step| step.policy.clone()).unwrap_or_default();
         tracing::info!(
-            target: "login", user = %masked(&user), client = context.client.client_id, protocol = context.protocol,
+            target: "login", user = %mask_address(&user), client = context.client.client_id, protocol = context.protocol,
             policy, decision = decided.outcome.decision.kind(), reasons = codes.join(" "), "login decided"
         );
 
         if let FinalUser::User(by_now) = &decided.final_user {
-            self.people.end_refresh_tokens(moved_identities(&user, by_now), &by_now.user_id);
+            self.people.end_refresh_tokens(find_moved_identities(&user, by_now), &by_now.user_id);
             if let Decision::Linked { primary } = &decided.outcome.decision {
                 self.events.record_link(context, &user.user_id, primary);
             }
@@ -146,7 +146,7 @@ impl Logins {
 
     /// Refuses a login that began before the password or the address was changed, or before the
     /// account was blocked or deleted.
-    fn refuse_revoked(&self, proved: &Proved) -> Result<(), NotLoggedIn> {
+    fn refuse_revoked(&self, proved: &ProvedIdentity) -> Result<(), NotLoggedIn> {
         if !self.people.revocations.is_revoked(&proved.user.user_id, proved.began) {
             return Ok(());
         }
@@ -158,13 +158,13 @@ impl Logins {
 }
 
 fn refuse_blocked(user: &User) -> NotLoggedIn {
-    tracing::warn!(target: "audit", user = %masked(user), "a blocked user was refused");
+    tracing::warn!(target: "audit", user = %mask_address(user), "a blocked user was refused");
     NotLoggedIn::Blocked
 }
 
 /// Returns the identities that a link has moved to another user: those of the user who
 /// logged in, or those of the other account if that user is the primary.
-fn moved_identities<'a>(before: &'a User, merged: &'a User) -> Vec<&'a Identity> {
+fn find_moved_identities<'a>(before: &'a User, merged: &'a User) -> Vec<&'a Identity> {
     if before.user_id != merged.user_id {
         return before.identities.iter().collect();
     }
@@ -172,12 +172,12 @@ fn moved_identities<'a>(before: &'a User, merged: &'a User) -> Vec<&'a Identity>
     merged.identities.iter().filter(is_new).collect()
 }
 
-fn masked(user: &User) -> std::borrow::Cow<'_, str> {
+fn mask_address(user: &User) -> std::borrow::Cow<'_, str> {
     mask_addresses(&user.user_id)
 }
 
 /// Makes the code of a login valid again if the directory has failed.
-fn give_back_on_failure<T>(proved: &Proved, ended: Result<T, NotLoggedIn>) -> Result<T, NotLoggedIn> {
+fn give_back_on_failure<T>(proved: &ProvedIdentity, ended: Result<T, NotLoggedIn>) -> Result<T, NotLoggedIn> {
     if let Err(NotLoggedIn::Failed(_)) = &ended {
         proved.give_back();
     }

@@ -12,4 +12,4 @@ pub(super) mod report;
 
 mod state;
 
-pub(super) use state::{Logins, Shares};
+pub(super) use state::{Logins, SharedParts};

@@ -8,11 +8,11 @@ use crate::model::{ApiError, Verification, mask_addresses};
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::logins::state::Logins;
 use crate::tenant::people::attempts::Attempt;
-use crate::tenant::people::login_name::{credential_name, login_name, passwordless_id};
+use crate::tenant::people::identifier_keys::{credential_key, derive_passwordless_id, identifier_key};
 use crate::tenant::people::mailed_codes::CodeError;
-use crate::tenant::people::passwords::Wrong;
-use crate::tenant::people::proved::Proved;
-use crate::tenant::people::typed::TypedCredentials;
+use crate::tenant::people::passwords::PasswordError;
+use crate::tenant::people::proved_identity::ProvedIdentity;
+use crate::tenant::people::typed_credentials::TypedCredentials;
 
 /// The reason why an identity is not proved. The messages are shown to the user.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,7 @@ impl Logins {
         &self,
         connection: &Connection,
         typed: TypedCredentials<'_>,
-    ) -> Result<Proved, ProofError> {
+    ) -> Result<ProvedIdentity, ProofError> {
         if !connection.is_database() {
             return Err(ProofError::NoPasswords(connection.name.clone()));
         }
@@ -74,21 +74,21 @@ impl Logins {
         &self,
         connection: &Connection,
         typed: TypedCredentials<'_>,
-    ) -> Result<Proved, ProofError> {
+    ) -> Result<ProvedIdentity, ProofError> {
         // Drawn before the credential is read, so that a later change of the password revokes the
         // login.
         let began = self.ambient.draw_moment();
         // Addresses and usernames have no leading or trailing blanks.
-        let typed = TypedCredentials { login: typed.login.trim(), ..typed };
-        let credential = self.directory.credential(&connection.name, typed.login);
+        let typed = TypedCredentials { identifier: typed.identifier.trim(), ..typed };
+        let credential = self.directory.credential(&connection.name, typed.identifier);
         let credential = credential.map_err(ProofError::Directory)?;
         // The address and the username of an account share one counter.
-        let typed_name = || login_name(&connection.name, typed.login);
-        let name = credential.as_ref().map_or_else(typed_name, credential_name);
+        let typed_name = || identifier_key(&connection.name, typed.identifier);
+        let name = credential.as_ref().map_or_else(typed_name, credential_key);
         let attempt = Attempt { login: &name, sender: typed.sender, exists: credential.is_some() };
         let checked = self.people.passwords.check(attempt, credential.as_ref(), typed.secret);
-        if let Err(why @ (Wrong::Password | Wrong::TooManyAttempts)) = checked {
-            let kind = if why == Wrong::Password { "fp" } else { "limit_wc" };
+        if let Err(why @ (PasswordError::Wrong | PasswordError::TooManyAttempts)) = checked {
+            let kind = if why == PasswordError::Wrong { "fp" } else { "limit_wc" };
             let connection = (kind, connection.name.as_str());
             self.events.record_wrong_password(&self.config, connection, credential.as_ref());
         }
@@ -97,13 +97,16 @@ impl Logins {
                 if let Some(new_hash) = new_hash {
                     replace_imported_hash(&*self.directory, &known, &new_hash);
                 }
-                Ok(Proved { began, ..Proved::new(connection, &known.user_id, "pwd", &self.ambient) })
+                Ok(ProvedIdentity {
+                    began,
+                    ..ProvedIdentity::new(connection, &known.user_id, "pwd", &self.ambient)
+                })
             }
-            (Err(Wrong::TooManyAttempts), _) => {
+            (Err(PasswordError::TooManyAttempts), _) => {
                 tracing::warn!(target: "audit", connection = connection.name, "a login is blocked: too many attempts");
                 Err(ProofError::TooManyAttempts)
             }
-            (Err(Wrong::Busy), _) => Err(ProofError::Busy),
+            (Err(PasswordError::Busy), _) => Err(ProofError::Busy),
             _ => {
                 tracing::warn!(target: "audit", connection = connection.name, "a password was wrong");
                 Err(ProofError::WrongPassword)
@@ -126,14 +129,15 @@ impl Logins {
         &self,
         connection: &Connection,
         typed: TypedCredentials<'_>,
-    ) -> Result<Proved, ProofError> {
+    ) -> Result<ProvedIdentity, ProofError> {
         let mailed = self.people.mailed_codes.check(connection, typed);
         let mailed = mailed.map_err(|error| describe_code_error(connection, error))?;
         let used = mailed.begin_use();
         let used = used.ok_or_else(|| describe_code_error(connection, CodeError::Wrong))?;
         let (address, is_phone) = (mailed.address.as_str(), connection.strategy == "sms");
-        let id = passwordless_id(connection, address);
-        let mut proved = Proved::new(connection, &id, if is_phone { "sms" } else { "email" }, &self.ambient);
+        let id = derive_passwordless_id(connection, address);
+        let mut proved =
+            ProvedIdentity::new(connection, &id, if is_phone { "sms" } else { "email" }, &self.ambient);
         proved.by = Some(used);
         if is_phone {
             proved.user.rest.insert("phone_number".to_owned(), address.into());
@@ -171,9 +175,13 @@ fn describe_code_error(connection: &Connection, error: CodeError) -> ProofError 
 }
 
 /// Returns the identity that a stand-in for a provider proves.
-pub(crate) fn prove_as_account(ambient: &Ambient, connection: &Connection, account: &Account) -> Proved {
+pub(crate) fn prove_as_account(
+    ambient: &Ambient,
+    connection: &Connection,
+    account: &Account,
+) -> ProvedIdentity {
     let id = connection.identity_id(&account.user_id);
-    let mut proved = Proved::new(connection, &id, "federated", ambient);
+    let mut proved = ProvedIdentity::new(connection, &id, "federated", ambient);
     proved.user.email.clone_from(&account.email);
     proved.user.email_verified = match (account.email.is_some(), account.email_verified) {
         (true, Some(true)) => Verification::Verified,

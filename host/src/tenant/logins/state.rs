@@ -23,7 +23,7 @@ pub(crate) struct Logins {
 }
 
 /// The dependencies that logins share with the rest of the tenant.
-pub(crate) struct Shares {
+pub(crate) struct SharedParts {
     pub(crate) config: Arc<Config>,
     pub(crate) directory: Arc<dyn Administration>,
     pub(crate) people: Arc<People>,
@@ -33,8 +33,8 @@ pub(crate) struct Shares {
 
 impl Logins {
     /// Loads the policies, and creates the state.
-    pub(crate) fn open(sources: Vec<Source>, shares: Shares) -> Result<Self, SourceError> {
-        let Shares { config, directory, people, metrics, ambient } = shares;
+    pub(crate) fn open(sources: Vec<Source>, shares: SharedParts) -> Result<Self, SourceError> {
+        let SharedParts { config, directory, people, metrics, ambient } = shares;
         let (decider, events) = (Arc::new(Decider::new(sources)?), Events::new(&ambient));
         Ok(Self { config, directory, people, metrics, ambient, decider, events })
     }

@@ -16,7 +16,7 @@ use crate::tenant::state::Shared;
 
 /// The response of an endpoint whose feature is absent.
 #[derive(Clone, Copy)]
-enum Absent {
+enum AbsentFeature {
     /// An empty array.
     Array,
     /// An empty list: a bare array, or under this name if the request asks for a page.
@@ -33,11 +33,11 @@ enum Absent {
     Unavailable(&'static str),
 }
 
-use Absent::{Array, List, Missing, Named, Nothing, Off, Unavailable};
+use AbsentFeature::{Array, List, Missing, Named, Nothing, Off, Unavailable};
 
 /// The paths below `/api/v2/`, the scope that each requires, and its response.
 #[rustfmt::skip]
-const ABSENT: &[(&str, &str, Absent)] = &[
+const ABSENT: &[(&str, &str, AbsentFeature)] = &[
     ("actions/actions", "read:actions", Named("actions")),
     ("actions/modules", "read:actions", Named("modules")),
     ("actions/triggers", "read:actions", Named("triggers")),
@@ -95,7 +95,7 @@ pub(super) fn router() -> Router<Shared> {
     })
 }
 
-impl Absent {
+impl AbsentFeature {
     fn answer(self, request: &Request) -> Result<Response, Problem> {
         let asked: Result<Query<Map<String, Value>>, _> = Query::try_from_uri(request.uri());
         let Query(asked) = asked.map_err(|_| Problem::query("no value stands twice"))?;

@@ -45,20 +45,20 @@ impl Caller {
     fn authenticate(tenant: &Tenant, token: &str) -> Result<Self, Problem> {
         let claims = tenant.signing.verify(token).map_err(|error| refuse_token(&tenant.metrics, error))?;
         if is_for_management(&tenant.signing.hosts, &claims) {
-            return Self::by_access_token(&claims);
+            return Self::authenticate_by_access_token(&claims);
         }
         if tenant.config.legacy_id_tokens
-            && let Some(caller) = Self::by_id_token(&tenant.config, &claims)
+            && let Some(caller) = Self::authenticate_by_id_token(&tenant.config, &claims)
         {
             return Ok(caller);
         }
         tracing::warn!(target: "audit", "a token for another audience was refused");
-        tenant.metrics.refused_token("audience");
+        tenant.metrics.count_refused_token("audience");
         let expected = format!("{}api/v2/", claims.iss);
         Err(Problem::token(&format!("Bad audience: {}, expected: {expected}", format_audience(&claims.aud))))
     }
 
-    fn by_access_token(claims: &Arc<Claims>) -> Result<Self, Problem> {
+    fn authenticate_by_access_token(claims: &Arc<Claims>) -> Result<Self, Problem> {
         let (Some(Value::String(subject)), Some(client_id)) = (&claims.sub, &claims.azp) else {
             return Err(Problem::token("Invalid token"));
         };
@@ -79,7 +79,7 @@ impl Caller {
 
     /// Returns the caller of an ID token. Applications from before 2018 use one as an access token,
     /// where the tenant allows it (`legacy_id_tokens`).
-    fn by_id_token(config: &Config, claims: &Arc<Claims>) -> Option<Self> {
+    fn authenticate_by_id_token(config: &Config, claims: &Arc<Claims>) -> Option<Self> {
         let client_id = claims.aud.as_str().filter(|client| config.client(client).is_some())?;
         Some(Self {
             issuer: claims.iss.clone(),
@@ -96,9 +96,9 @@ impl Caller {
         let (_, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
         let claims = signing.verify(token.trim()).ok()?;
         if is_for_management(&signing.hosts, &claims) {
-            return Self::by_access_token(&claims).ok();
+            return Self::authenticate_by_access_token(&claims).ok();
         }
-        config.legacy_id_tokens.then(|| Self::by_id_token(config, &claims))?
+        config.legacy_id_tokens.then(|| Self::authenticate_by_id_token(config, &claims))?
     }
 
     pub(super) fn has(&self, scope: &str) -> bool {
@@ -125,7 +125,7 @@ impl Caller {
         };
         if !is_theirs || tenant.people.revocations.is_revoked(user_id, self.claims.began()) {
             tracing::warn!(target: "audit", client = self.client_id, "a revoked token was refused");
-            tenant.metrics.refused_token("revoked");
+            tenant.metrics.count_refused_token("revoked");
             let words = "The token was revoked: the password or the account was changed since.";
             return Err(Problem::token(words));
         }
@@ -212,7 +212,7 @@ fn refuse_token(metrics: &Metrics, error: TokenError) -> Problem {
         TokenError::Expired => ("expired", "Expired token received for JSON Web Token validation"),
         TokenError::Signature => ("signature", "Invalid signature received for JSON Web Token validation."),
     };
-    metrics.refused_token(kind);
+    metrics.count_refused_token(kind);
     Problem::token(message)
 }
 

@@ -49,7 +49,7 @@ pub(super) const FORBIDDEN: [&str; 18] = [
 ];
 
 /// Deserializes an optional field so that `null` differs from an absent field.
-pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(super) fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

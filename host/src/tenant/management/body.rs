@@ -18,7 +18,7 @@ pub(super) struct Body(pub(super) Map<String, Value>);
 
 impl Body {
     /// Deserializes the body into the type that the endpoint takes.
-    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, Problem> {
+    pub(super) fn deserialize<T: DeserializeOwned>(self) -> Result<T, Problem> {
         serde_path_to_error::deserialize(Value::Object(self.0)).map_err(|error| {
             let path = error.path().to_string();
             let what = error.inner().to_string();
@@ -59,7 +59,9 @@ async fn read(request: Request, tenant: &Shared) -> Result<(String, Bytes), Prob
 }
 
 /// Deserializes an optional whole number from 0. JSON Schema counts `5.0` as one too.
-pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(super) fn deserialize_whole_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u64>, D::Error> {
     // Above this limit (2^53), several integers share one double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };

@@ -11,8 +11,10 @@ use utoipa::ToSchema;
 use crate::directory::{Credential, Stored};
 use crate::model::{ApiError, Metadata, User, Verification, patch};
 use crate::tenant::config::Connection;
-use crate::tenant::management::attributes::{check_email, check_metadata, check_phone, check_text, present};
-use crate::tenant::management::new_user::{exists, not_hashed};
+use crate::tenant::management::attributes::{
+    check_email, check_metadata, check_phone, check_text, deserialize_present,
+};
+use crate::tenant::management::new_user::{refuse_password, user_exists};
 use crate::tenant::management::problem::Problem;
 use crate::tenant::people::mail_links::VerificationLink;
 use crate::tenant::signing::issuer::Issuer;
@@ -25,10 +27,10 @@ use crate::tenant::state::Tenant;
 pub(super) struct UserChange {
     blocked: Option<bool>,
     email_verified: Option<bool>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "deserialize_present")]
     #[schema(format = "email", max_length = 254, value_type = Option<String>)]
     email: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "deserialize_present")]
     #[schema(pattern = "^\\+[0-9]{1,15}$", value_type = Option<String>)]
     phone_number: Option<Option<String>>,
     phone_verified: Option<bool>,
@@ -36,19 +38,19 @@ pub(super) struct UserChange {
     user_metadata: Option<Metadata>,
     #[schema(value_type = Option<Object>)]
     app_metadata: Option<Metadata>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "deserialize_present")]
     #[schema(min_length = 1, max_length = 150, value_type = Option<String>)]
     given_name: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "deserialize_present")]
     #[schema(min_length = 1, max_length = 150, value_type = Option<String>)]
     family_name: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "deserialize_present")]
     #[schema(min_length = 1, max_length = 300, value_type = Option<String>)]
     name: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "deserialize_present")]
     #[schema(min_length = 1, max_length = 300, value_type = Option<String>)]
     nickname: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
+    #[serde(deserialize_with = "deserialize_present")]
     #[schema(min_length = 1, max_length = 2048, value_type = Option<String>)]
     picture: Option<Option<String>>,
     #[schema(min_length = 8, max_length = 256)]
@@ -81,7 +83,7 @@ pub(super) fn change_user(
     let hash = change
         .password
         .as_deref()
-        .map(|password| tenant.people.passwords.hash(password).map_err(not_hashed))
+        .map(|password| tenant.people.passwords.hash(password).map_err(refuse_password))
         .transpose()?;
     for _ in 0..5 {
         let stored = tenant.directory.get(user_id)?;
@@ -210,7 +212,7 @@ impl UserChange {
                 Ok(Ok(stored.user))
             }
             Err(error @ ApiError::StateChanged(_)) => Ok(Err(error)),
-            Err(error) => Err(exists(error)),
+            Err(error) => Err(user_exists(error)),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use crate::tenant::config::{Client, Config, derived};
+use crate::tenant::config::{Client, Config, derive_id_with_prefix};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::openapi::{
@@ -16,7 +16,7 @@ use crate::tenant::management::openapi::{
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::shown::Fields;
+use crate::tenant::management::user_json::Fields;
 
 /// The secret fields of a client.
 const SECRETS: [&str; 1] = ["client_secret"];
@@ -77,7 +77,7 @@ pub(super) async fn list(
     let query = PageQuery { page, per_page, include_totals, from, take };
     let kinds: Option<Vec<&str>> = params.app_type.as_ref().map(|kinds| kinds.split(',').collect());
     let mut clients: Vec<Map<String, Value>> = if params.is_global == Some(true) {
-        vec![global(&tenant.config)]
+        vec![render_global_client(&tenant.config)]
     } else {
         tenant.config.clients.iter().map(|client| show_client(&tenant.config, client)).collect()
     };
@@ -92,7 +92,7 @@ pub(super) async fn list(
     clients.retain(is_of_kind);
     let clients: Vec<Value> =
         clients.into_iter().map(|client| Value::Object(without_secrets(client, &caller))).collect();
-    let mut answer = query.of(&clients, "clients", "client_id")?;
+    let mut answer = query.select_page(&clients, "clients", "client_id")?;
     let page = if answer.is_array() { Some(&mut answer) } else { answer.get_mut("clients") };
     for client in page.and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
         fields.apply(client);
@@ -163,10 +163,10 @@ fn show_client(config: &Config, client: &Client) -> Map<String, Value> {
 
 /// Returns the global client, which represents all applications. Some programs look for it. No
 /// user can log in to it, and it has neither a secret nor a login page.
-fn global(config: &Config) -> Map<String, Value> {
+fn render_global_client(config: &Config) -> Map<String, Value> {
     let object = json!({
         "tenant": config.name, "global": true, "name": "All Applications",
-        "client_id": derived("", &format!("{}\nall applications", config.name)),
+        "client_id": derive_id_with_prefix("", &format!("{}\nall applications", config.name)),
         "callbacks": [], "is_first_party": true, "custom_login_page_on": false,
     });
     if let Value::Object(object) = object { object } else { Map::new() }
@@ -177,14 +177,14 @@ fn global(config: &Config) -> Map<String, Value> {
     params(GrantQuery), security(("token" = ["read:client_grants"])),
     responses((status = 200, description = "What clients have of which API, by themselves", body = GrantList),
               CommonRefusals))]
-pub(super) async fn grants(
+pub(super) async fn list_grants(
     Call { caller, visit: Visit { tenant, issuer, .. } }: Call,
     ValidQuery(query): ValidQuery<GrantQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:client_grants"])?;
     let management = format!("{issuer}api/v2/");
     let mut grants = Vec::new();
-    for client in tenant.config.clients.iter().filter(|it| it.may("client_credentials")) {
+    for client in tenant.config.clients.iter().filter(|it| it.allows_grant("client_credentials")) {
         let own = (management.as_str(), &client.scopes);
         let apis = tenant.config.apis.iter().map(|api| (api.identifier.as_str(), &api.scopes));
         for (audience, scope) in std::iter::once(own).chain(apis) {
@@ -194,14 +194,16 @@ pub(super) async fn grants(
                 // the same for every issuer.
                 let name = format!("{}\n{}", client.client_id, audience.trim_start_matches(issuer.as_str()));
                 grants.push(json!({
-                    "id": derived("cgr_", &name), "client_id": client.client_id, "audience": audience,
+                    "id": derive_id_with_prefix("cgr_", &name), "client_id": client.client_id, "audience": audience,
                     "scope": scope, "subject_type": "client",
                 }));
             }
         }
     }
     let GrantQuery { page, per_page, include_totals, from, take, .. } = query;
-    PageQuery { page, per_page, include_totals, from, take }.of(&grants, "client_grants", "id").map(Json)
+    PageQuery { page, per_page, include_totals, from, take }
+        .select_page(&grants, "client_grants", "id")
+        .map(Json)
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -244,16 +246,16 @@ pub(super) async fn resource_servers(
     used.sort_unstable();
     used.dedup();
     let mut servers = vec![json!({
-        "id": derived("", "api/v2/"), "name": "Auth0 Management API", "identifier": format!("{issuer}api/v2/"),
+        "id": derive_id_with_prefix("", "api/v2/"), "name": "Auth0 Management API", "identifier": format!("{issuer}api/v2/"),
         "is_system": true, "signing_alg": "RS256", "token_lifetime": lifetimes.management_token,
         "scopes": scopes(&used),
     })];
     servers.extend(tenant.config.apis.iter().map(|api| {
         json!({
-            "id": derived("", &api.identifier), "name": api.identifier, "identifier": api.identifier,
+            "id": derive_id_with_prefix("", &api.identifier), "name": api.identifier, "identifier": api.identifier,
             "is_system": false, "signing_alg": "RS256", "token_lifetime": lifetimes.access_token,
             "scopes": scopes(&api.scopes),
         })
     }));
-    query.of(&servers, "resource_servers", "id").map(Json)
+    query.select_page(&servers, "resource_servers", "id").map(Json)
 }

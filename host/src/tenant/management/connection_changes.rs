@@ -10,16 +10,16 @@ use utoipa::ToSchema;
 
 use crate::model::{Metadata, is_connection_name};
 use crate::random::Random;
-use crate::tenant::config::{Config, Connection, NotMade, Slot, is_strategy};
+use crate::tenant::config::{Config, Connection, CreatedConnection, CreationError, is_strategy};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::{Body, Items};
-use crate::tenant::management::connections::{inexistent, shown};
+use crate::tenant::management::connections::{inexistent_connection, render_connection};
 use crate::tenant::management::openapi::{CommonRefusals, ConnectionObject};
 use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
-use crate::tenant::management::tickets::known_client;
+use crate::tenant::management::tickets::require_client;
 use crate::tenant::management::users::delete_user;
 use crate::tenant::state::Tenant;
 
@@ -119,12 +119,12 @@ impl ConnectionChange {
 
     /// Returns the connection with this change applied; `before` is the connection to change, if
     /// any.
-    fn applied(
+    fn apply_change(
         self,
         (name, strategy): (&str, &str),
-        before: Option<&Slot>,
+        before: Option<&CreatedConnection>,
         random: &dyn Random,
-    ) -> Result<Slot, Problem> {
+    ) -> Result<CreatedConnection, Problem> {
         self.check()?;
         let known = before.map(|it| &it.connection);
         let options = self.options.or_else(|| before.map(|it| it.options.clone())).unwrap_or_default();
@@ -140,7 +140,7 @@ impl ConnectionChange {
         });
         let connection: Connection =
             serde_json::from_value(connection).map_err(|error| Problem::body(&error.to_string()))?;
-        Ok(Slot::new(connection, without_secrets(options)))
+        Ok(CreatedConnection::new(connection, without_secrets(options)))
     }
 }
 
@@ -187,27 +187,27 @@ fn name_is_taken() -> Problem {
     Problem::new(StatusCode::CONFLICT, message, "connection_conflict")
 }
 
-impl From<NotMade> for Problem {
-    fn from(why: NotMade) -> Self {
+impl From<CreationError> for Problem {
+    fn from(why: CreationError) -> Self {
         match why {
-            NotMade::Full => {
+            CreationError::Full => {
                 Self::operation("Connections were made or changed too often; start the tenant again.")
             }
-            NotMade::Taken => name_is_taken(),
-            NotMade::Gone => inexistent(),
+            CreationError::Taken => name_is_taken(),
+            CreationError::Gone => inexistent_connection(),
         }
     }
 }
 
 /// Returns a connection that this API has created. Refuses other connections.
-fn find_created<'a>(config: &'a Config, id: &str) -> Result<&'a Slot, Problem> {
-    if let Some(made) = config.made.all().find(|it| it.connection.id == id) {
+fn find_created<'a>(config: &'a Config, id: &str) -> Result<&'a CreatedConnection, Problem> {
+    if let Some(made) = config.made.iter().find(|it| it.connection.id == id) {
         return Ok(made);
     }
     if config.connections().any(|it| it.id == id) {
         return Err(Problem::operation("The connection stands in tenant.toml and is changed there."));
     }
-    Err(inexistent())
+    Err(inexistent_connection())
 }
 
 /// Create a connection
@@ -226,7 +226,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:connections"])?;
-    let NewConnection { name, strategy, display_name, options, metadata, .. } = body.read()?;
+    let NewConnection { name, strategy, display_name, options, metadata, .. } = body.deserialize()?;
     let change = ConnectionChange { display_name, options, metadata, ..ConnectionChange::default() };
     if !is_connection_name(&name) {
         return Err(Problem::body("expected up to 128 letters, digits and - between them on property name"));
@@ -237,11 +237,11 @@ pub(super) async fn create(
     if tenant.config.connection(&name).is_some() {
         return Err(name_is_taken());
     }
-    let made = change.applied((&name, &strategy), None, tenant.ambient.random())?;
+    let made = change.apply_change((&name, &strategy), None, tenant.ambient.random())?;
     let connection = made.connection.clone();
     tenant.config.made.add(made)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = name, "a connection was created");
-    Ok((StatusCode::CREATED, Json(shown(&tenant.config, &connection))))
+    Ok((StatusCode::CREATED, Json(render_connection(&tenant.config, &connection))))
 }
 
 /// Change a connection
@@ -260,9 +260,9 @@ pub(super) async fn update(
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["update:connections"])?;
     let id = read_path(path)?;
-    let change: ConnectionChange = body.read()?;
+    let change: ConnectionChange = body.deserialize()?;
     let before = find_created(&tenant.config, &id)?;
-    let after = change.applied(
+    let after = change.apply_change(
         (&before.connection.name, &before.connection.strategy),
         Some(before),
         tenant.ambient.random(),
@@ -270,7 +270,7 @@ pub(super) async fn update(
     let connection = after.connection.clone();
     tenant.config.made.replace(after)?;
     tracing::info!(target: "audit", client = caller.client_id, connection = connection.name, "a connection was changed");
-    Ok(Json(shown(&tenant.config, &connection)))
+    Ok(Json(render_connection(&tenant.config, &connection)))
 }
 
 /// A client, and whether it may use the connection.
@@ -299,9 +299,9 @@ pub(super) async fn enable(
     caller.require(&["update:connections"])?;
     let id = read_path(path)?;
     if !tenant.config.connections().any(|it| it.id == id) {
-        return Err(inexistent());
+        return Err(inexistent_connection());
     }
-    clients.iter().try_for_each(|it| known_client(&tenant.config, Some(&it.client_id)))?;
+    clients.iter().try_for_each(|it| require_client(&tenant.config, Some(&it.client_id)))?;
     if clients.iter().any(|it| !it.status) {
         return Err(Problem::operation("Every connection of this tenant is for every client."));
     }

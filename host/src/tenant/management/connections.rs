@@ -15,7 +15,7 @@ use crate::tenant::management::openapi::{CommonRefusals, ConnectionList, Connect
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::shown::Fields;
+use crate::tenant::management::user_json::Fields;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +62,7 @@ pub(super) async fn list(
     }
     let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
     let shown = |connection: &Connection| {
-        let mut shown = shown(&tenant.config, connection);
+        let mut shown = render_connection(&tenant.config, connection);
         if let Value::Object(shown) = &mut shown {
             fields.apply(shown);
         }
@@ -113,17 +113,17 @@ pub(super) async fn get(
     caller.require(&["read:connections"])?;
     let id = read_path(path)?;
     let connection = tenant.config.connections().find(|it| it.id == id);
-    connection.map(|it| Json(shown(&tenant.config, it))).ok_or_else(inexistent)
+    connection.map(|it| Json(render_connection(&tenant.config, it))).ok_or_else(inexistent_connection)
 }
 
-pub(super) fn inexistent() -> Problem {
+pub(super) fn inexistent_connection() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "The connection does not exist", "inexistent_connection")
 }
 
 /// Returns the JSON of a connection. Every connection is enabled for every client.
-pub(super) fn shown(config: &Config, connection: &Connection) -> Value {
+pub(super) fn render_connection(config: &Config, connection: &Connection) -> Value {
     let clients: Vec<&str> = config.clients.iter().map(|client| client.client_id.as_str()).collect();
-    let made = config.made.all().find(|it| it.connection.id == connection.id);
+    let made = config.made.iter().find(|it| it.connection.id == connection.id);
     let mut options = made.map(|it| it.options.clone()).unwrap_or_default();
     options.extend(effective_options(connection));
     let mut shown = json!({
@@ -160,7 +160,7 @@ fn effective_options(connection: &Connection) -> Metadata {
     security(("token" = ["read:connections"])),
     responses((status = 200, description = "The clients", body = Object),
               (status = 404, description = "There is no such connection", body = ProblemBody), CommonRefusals))]
-pub(super) async fn clients(
+pub(super) async fn list_clients(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     ValidQuery(query): ValidQuery<PageQuery>,
@@ -168,11 +168,11 @@ pub(super) async fn clients(
     caller.require(&["read:connections"])?;
     let id = read_path(path)?;
     if !tenant.config.connections().any(|it| it.id == id) {
-        return Err(inexistent());
+        return Err(inexistent_connection());
     }
     let clients = &tenant.config.clients;
     let clients: Vec<Value> = clients.iter().map(|it| json!({ "client_id": it.client_id })).collect();
     // This list supports checkpoint paging only.
     let query = PageQuery { take: query.take.or(Some(50)), ..query };
-    query.of(&clients, "clients", "client_id").map(Json)
+    query.select_page(&clients, "clients", "client_id").map(Json)
 }

@@ -17,12 +17,12 @@ use crate::tenant::config::{Config, is_strategy};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::body::Body;
-use crate::tenant::management::link_with::proved_user;
+use crate::tenant::management::link_with::verify_second_token;
 use crate::tenant::management::openapi::{CommonRefusals, IdentityObject};
 use crate::tenant::management::path::{UserId, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::schemas::ProviderName;
-use crate::tenant::management::shown;
+use crate::tenant::management::user_json;
 use crate::tenant::state::Tenant;
 
 /// The account to link, named by its id or proved by its ID token.
@@ -89,9 +89,9 @@ pub(super) async fn link(
     if body.0.is_empty() {
         return Err(Problem::body("Too few properties defined (0), minimum 1"));
     }
-    let body: LinkBody = body.read()?;
+    let body: LinkBody = body.deserialize()?;
     let user = visit.run(move |Visit { tenant, .. }| link_account(tenant, &caller, primary, body)).await?;
-    Ok((StatusCode::CREATED, Json(shown::identities(&user.identities))).into_response())
+    Ok((StatusCode::CREATED, Json(user_json::render_identities(&user.identities))).into_response())
 }
 
 fn link_account(
@@ -102,7 +102,7 @@ fn link_account(
 ) -> Result<Arc<User>, Problem> {
     let (secondary, proof) = match body {
         LinkBody { link_with: Some(token), provider: None, user_id: None, connection_id: None } => {
-            (proved_user(tenant, caller, &token)?, Some(token))
+            (verify_second_token(tenant, caller, &token)?, Some(token))
         }
         LinkBody { link_with: Some(_), .. } => {
             return Err(Problem::body(
@@ -271,7 +271,7 @@ pub(super) async fn unlink(
             unlink_identity(&*tenant.directory, &tenant.ambient, &caller, path)
         })
         .await?;
-    Ok(Json(shown::identities(&user.identities)))
+    Ok(Json(user_json::render_identities(&user.identities)))
 }
 
 fn unlink_identity(

@@ -11,7 +11,7 @@ use crate::password_hash;
 use crate::tenant::config::Connection;
 use crate::tenant::management::new_user::NewUser;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::management::tickets::by_address;
+use crate::tenant::management::tickets::find_by_address;
 use crate::tenant::state::Tenant;
 
 /// The fields of the import format.
@@ -57,19 +57,19 @@ impl From<Problem> for Fault {
 impl From<ApiError> for Fault {
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::Invalid(_) | ApiError::AlreadyLinked(_) => exists(),
+            ApiError::Invalid(_) | ApiError::AlreadyLinked(_) => user_exists(),
             other => Problem::from(other).into(),
         }
     }
 }
 
-fn exists() -> Fault {
+fn user_exists() -> Fault {
     Fault::new("USER_ALREADY_EXISTS", "The user already exists.", "")
 }
 
 /// The result of importing a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Became {
+pub(super) enum ImportResult {
     Inserted,
     Updated,
 }
@@ -87,7 +87,7 @@ pub(super) struct ImportedUser<'a> {
 }
 
 impl<'a> ImportedUser<'a> {
-    pub(super) fn read(mut fields: Map<String, Value>, connection: &'a Connection) -> Result<Self, Fault> {
+    pub(super) fn parse(mut fields: Map<String, Value>, connection: &'a Connection) -> Result<Self, Fault> {
         if let Some(other) = fields.keys().find(|key| !ALLOWED.contains(&key.as_str())) {
             let message = format!("Additional properties not allowed: {other}");
             return Err(Fault::new("OBJECT_ADDITIONAL_PROPERTIES", message, ""));
@@ -127,22 +127,22 @@ impl<'a> ImportedUser<'a> {
         Ok(Self { connection, new, fields, id, hash, factors })
     }
 
-    fn text(&self, key: &str) -> Option<&str> {
+    fn get_text(&self, key: &str) -> Option<&str> {
         self.fields.get(key).and_then(Value::as_str)
     }
 
     /// Creates the user, or updates the existing one if `upsert` is set.
-    pub(super) fn put(self, tenant: &Tenant, upsert: bool) -> Result<Became, Fault> {
-        match self.known(&*tenant.directory)? {
-            None => self.inserted(&*tenant.directory, &tenant.ambient),
-            Some(_) if !upsert => Err(exists()),
-            Some(id) => self.updated(tenant, &id),
+    pub(super) fn import(self, tenant: &Tenant, upsert: bool) -> Result<ImportResult, Fault> {
+        match self.find_existing(&*tenant.directory)? {
+            None => self.insert(&*tenant.directory, &tenant.ambient),
+            Some(_) if !upsert => Err(user_exists()),
+            Some(id) => self.update(tenant, &id),
         }
     }
 
     /// Returns the id of the existing identity that the file's user matches. Refuses a user whose
     /// id, address and username belong to different identities.
-    fn known(&self, directory: &dyn Administration) -> Result<Option<String>, Fault> {
+    fn find_existing(&self, directory: &dyn Administration) -> Result<Option<String>, Fault> {
         let name = &self.connection.name;
         let by_id = match &self.id {
             Some(id) => {
@@ -152,11 +152,11 @@ impl<'a> ImportedUser<'a> {
             }
             None => None,
         };
-        let by_email = match self.text("email") {
-            Some(email) => by_address(directory, name, email)?,
+        let by_email = match self.get_text("email") {
+            Some(email) => find_by_address(directory, name, email)?,
             None => None,
         };
-        let by_name = match self.text("username") {
+        let by_name = match self.get_text("username") {
             Some(username) => directory.credential(name, username)?.map(|it| it.user_id),
             None => None,
         };
@@ -171,29 +171,29 @@ impl<'a> ImportedUser<'a> {
         Ok(first)
     }
 
-    fn inserted(self, directory: &dyn Administration, ambient: &Ambient) -> Result<Became, Fault> {
+    fn insert(self, directory: &dyn Administration, ambient: &Ambient) -> Result<ImportResult, Fault> {
         let id = self.id.clone().unwrap_or_else(|| ambient.random().object_id());
         let credential = Credential {
             connection: self.connection.name.clone(),
             user_id: id.clone(),
             // The address is reserved even if the user has no password.
-            email: self.text("email").map(str::to_owned),
-            username: self.text("username").map(str::to_lowercase),
+            email: self.get_text("email").map(str::to_owned),
+            username: self.get_text("username").map(str::to_lowercase),
             password: self.hash,
         };
         let email = credential.email.clone();
-        let mut user = self.new.user(self.connection, &id, ambient.now());
+        let mut user = self.new.to_user(self.connection, &id, ambient.now());
         user.email = email;
         if !self.factors.is_empty() {
             user.rest.insert("multifactor".to_owned(), json!(self.factors));
         }
         directory.sign_up(user, &credential)?;
-        Ok(Became::Inserted)
+        Ok(ImportResult::Inserted)
     }
 
     /// Updates the user's profile and metadata. The login name and the verification of the address
     /// stay as they are. An update can block the user, but not unblock the user.
-    fn updated(self, tenant: &Tenant, id: &str) -> Result<Became, Fault> {
+    fn update(self, tenant: &Tenant, id: &str) -> Result<ImportResult, Fault> {
         let different = |what: &'static str| {
             Fault::new(
                 "NOT_CHANGED",
@@ -216,12 +216,12 @@ impl<'a> ImportedUser<'a> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if self.text("email").is_some_and(|email| stored.user.email.as_deref() != Some(email)) {
+            if self.get_text("email").is_some_and(|email| stored.user.email.as_deref() != Some(email)) {
                 return Err(different("email"));
             }
             let mut user = User::clone(&stored.user);
             let username = user.rest.get("username").and_then(Value::as_str).map(str::to_lowercase);
-            if self.text("username").is_some_and(|name| username != Some(name.to_lowercase())) {
+            if self.get_text("username").is_some_and(|name| username != Some(name.to_lowercase())) {
                 return Err(different("username"));
             }
             for key in PROFILE {
@@ -237,7 +237,7 @@ impl<'a> ImportedUser<'a> {
                     if updated.user.blocked {
                         tenant.people.revoke_logins(&updated.user);
                     }
-                    return Ok(Became::Updated);
+                    return Ok(ImportResult::Updated);
                 }
                 Err(ApiError::StateChanged(_)) => {}
                 Err(error) => return Err(error.into()),

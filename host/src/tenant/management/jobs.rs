@@ -17,7 +17,9 @@ use crate::tenant::management::body::Body;
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::tickets::{OfIdentity, known_client, no_organization, verifiable};
+use crate::tenant::management::tickets::{
+    VerifiedIdentity, find_verifiable_address, refuse_organization, require_client,
+};
 use crate::tenant::management_data::jobs::{Job, JobResult, Jobs};
 use crate::tenant::people::mail_links::VerificationLink;
 
@@ -35,7 +37,7 @@ pub(super) struct VerificationEmail {
     user_id: String,
     /// The id of a client, which must exist. It has no other effect.
     client_id: Option<String>,
-    identity: Option<OfIdentity>,
+    identity: Option<VerifiedIdentity>,
     /// Refused if given: this tenant has no organizations.
     organization_id: Option<String>,
 }
@@ -53,13 +55,13 @@ pub(super) async fn verification_email(
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["update:users"])?;
-    let body: VerificationEmail = body.read()?;
+    let body: VerificationEmail = body.deserialize()?;
     let job = visit
         .run(move |Visit { tenant, issuer, .. }| {
-            no_organization(body.organization_id.as_ref())?;
-            known_client(&tenant.config, body.client_id.as_deref())?;
+            refuse_organization(body.organization_id.as_ref())?;
+            require_client(&tenant.config, body.client_id.as_deref())?;
             let stored = tenant.directory.get(&body.user_id)?;
-            let email = verifiable(&tenant.config, &stored.user, body.identity.as_ref())?;
+            let email = find_verifiable_address(&tenant.config, &stored.user, body.identity.as_ref())?;
             let own =
                 stored.user.identities.first().and_then(|own| tenant.config.connection(&own.connection));
             let connection = own.ok_or_else(Problem::no_user)?;
@@ -106,7 +108,7 @@ pub(super) async fn get(
               (status = 204, description = "Nothing was wrong"),
               (status = 404, description = "There is no such job, or not any more", body = ProblemBody),
               CommonRefusals))]
-pub(super) async fn errors(
+pub(super) async fn get_errors(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, Problem> {

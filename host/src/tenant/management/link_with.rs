@@ -20,7 +20,7 @@ use crate::tenant::state::Tenant;
 /// Source of the messages: Auth0's OpenAPI document, `post_identities`, 400.
 /// Auth0 does not document the order of the checks, nor that the refusal of an expired token
 /// calls the token invalid.
-pub(super) fn proved_user(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
+pub(super) fn verify_second_token(tenant: &Tenant, caller: &Caller, token: &str) -> Result<String, Problem> {
     let (user_id, claims) = read_proof(&tenant.signing, caller, token)
         .map_err(|message| refuse_proof(&tenant.metrics, caller, message, message))?;
     match tenant.directory.get(&user_id) {
@@ -61,7 +61,7 @@ const INVALID: &str = "Invalid token (link_with).";
 
 fn refuse_proof(metrics: &Metrics, caller: &Caller, message: &str, why: &str) -> Problem {
     tracing::warn!(target: "audit", client = caller.client_id, why, "a link_with token was refused");
-    metrics.refused_token("link_with");
+    metrics.count_refused_token("link_with");
     Problem::bad(message, "invalid_link_with")
 }
 

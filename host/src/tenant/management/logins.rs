@@ -61,7 +61,7 @@ pub(super) struct RefreshTokenList {
     security(("token" = ["read:sessions"])),
     responses((status = 200, description = "The sessions, the oldest first", body = SessionList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
-pub(super) async fn sessions(
+pub(super) async fn list_sessions(
     Call { caller, visit }: Call,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<PageQuery>,
@@ -70,10 +70,12 @@ pub(super) async fn sessions(
     visit
         .run(move |Visit { tenant, .. }| {
             let user = tenant.directory.get(&id)?.user;
-            let all = identities(&user).flat_map(|it| tenant.people.sessions.of(&it)).collect::<Vec<_>>();
+            let all = iter_identity_ids(&user)
+                .flat_map(|it| tenant.people.sessions.list_by_identity(&it))
+                .collect::<Vec<_>>();
             let good = all.iter().filter(|it| is_good(&tenant.people.revocations, it));
-            let shown = good.map(|it| session(&tenant.config, &user, it));
-            page(shown.collect(), "sessions", &query)
+            let shown = good.map(|it| render_session(&tenant.config, &user, it));
+            select_page(shown.collect(), "sessions", &query)
         })
         .await
 }
@@ -91,7 +93,7 @@ pub(super) async fn end_sessions(
     caller.require(&["delete:sessions"])?;
     visit.run(move |Visit { tenant, .. }| {
         let user = tenant.directory.get(&id)?.user;
-        let ended: usize = identities(&user).map(|it| tenant.people.sessions.end_of(&it)).sum();
+        let ended: usize = iter_identity_ids(&user).map(|it| tenant.people.sessions.end_by_identity(&it)).sum();
         tracing::info!(
             target: "audit", client = caller.client_id, user = %mask_addresses(&id), ended, "sessions were ended"
         );
@@ -116,9 +118,10 @@ pub(super) async fn refresh_tokens(
     visit
         .run(move |Visit { tenant, .. }| {
             let user = tenant.directory.get(&id)?.user;
-            let all = identities(&user).flat_map(|it| tenant.people.refresh_tokens.of(&it));
+            let all =
+                iter_identity_ids(&user).flat_map(|it| tenant.people.refresh_tokens.list_by_identity(&it));
             let shown = all.map(|(family, grant)| refresh_token(&tenant.config, &user, &family, &grant));
-            page(shown.collect(), "tokens", &query)
+            select_page(shown.collect(), "tokens", &query)
         })
         .await
 }
@@ -137,7 +140,7 @@ pub(super) async fn end_refresh_tokens(
     caller.require(&["delete:refresh_tokens"])?;
     visit.run(move |Visit { tenant, .. }| {
         let user = tenant.directory.get(&id)?.user;
-        for identity in identities(&user) {
+        for identity in iter_identity_ids(&user) {
             tenant.people.refresh_tokens.end_where(&identity, |_| true);
         }
         tracing::info!(
@@ -148,7 +151,7 @@ pub(super) async fn end_refresh_tokens(
     .await
 }
 
-fn identities(user: &User) -> impl Iterator<Item = String> {
+fn iter_identity_ids(user: &User) -> impl Iterator<Item = String> {
     user.identities.iter().map(Identity::as_user_id)
 }
 
@@ -156,11 +159,11 @@ fn is_good(revocations: &Revocations, session: &Session) -> bool {
     !revocations.is_revoked(&session.proved.user.user_id, session.proved.began)
 }
 
-fn session(config: &Config, user: &User, session: &Session) -> Value {
+fn render_session(config: &Config, user: &User, session: &Session) -> Value {
     let Session { sid, proved } = session;
     json!({
         "id": sid, "user_id": user.user_id, "created_at": proved.at, "authenticated_at": proved.at,
-        "expires_at": later(proved.at, config.lifetimes.session),
+        "expires_at": add_seconds(proved.at, config.lifetimes.session),
         "authentication": { "methods": [{ "name": proved.method, "timestamp": proved.at }] },
     })
 }
@@ -169,24 +172,24 @@ fn refresh_token(config: &Config, user: &User, family: &str, grant: &Grant) -> V
     let scopes: Vec<&str> = grant.scope.split(' ').filter(|it| !it.is_empty()).collect();
     json!({
         // A hash of the family's name, because the name itself is half of the token.
-        "id": id_of(family), "user_id": user.user_id, "client_id": grant.client_id, "rotating": true,
+        "id": derive_token_id(family), "user_id": user.user_id, "client_id": grant.client_id, "rotating": true,
         "created_at": grant.at, "session_id": grant.session,
-        "idle_expires_at": later(grant.at, config.lifetimes.refresh_token),
+        "idle_expires_at": add_seconds(grant.at, config.lifetimes.refresh_token),
         "resource_servers": [{ "audience": grant.audience, "scopes": scopes }],
     })
 }
 
-fn id_of(family: &str) -> String {
+fn derive_token_id(family: &str) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(family).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn later(at: Timestamp, seconds: u64) -> Option<Timestamp> {
+fn add_seconds(at: Timestamp, seconds: u64) -> Option<Timestamp> {
     Timestamp::from_millis(at.as_millis().saturating_add(seconds.saturating_mul(1000)))
 }
 
 /// Returns the page of items after the id `from`, and the checkpoint of the next page.
-fn page(all: Vec<Value>, name: &str, query: &PageQuery) -> Result<Json<Value>, Problem> {
+fn select_page(all: Vec<Value>, name: &str, query: &PageQuery) -> Result<Json<Value>, Problem> {
     let take = query.take.unwrap_or(50);
     if !(1..=100).contains(&take) {
         return Err(Problem::query("expected a number from 1 to 100 on property take"));

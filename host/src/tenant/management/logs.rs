@@ -17,7 +17,7 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{UserId, ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::search::Query;
-use crate::tenant::management::shown::Fields;
+use crate::tenant::management::user_json::Fields;
 use crate::tenant::state::Shared;
 
 #[derive(Deserialize, IntoParams)]
@@ -66,14 +66,14 @@ fn list_events(events: &Events, params: ListQuery, fits: impl Fn(&Value) -> bool
     let mut answer = if query.from.is_some() || query.take.is_some() {
         // Checkpoint paging of events returns a bare array: the id of the last event is the next
         // checkpoint.
-        query.of(&events, "logs", "log_id")?["logs"].take()
+        query.select_page(&events, "logs", "log_id")?["logs"].take()
     } else {
         match params.sort.as_deref() {
             None | Some("date:-1") => events.reverse(),
             Some("date:1") => {}
             Some(_) => return Err(Problem::query("sort: expected date:1 or date:-1")),
         }
-        query.of(&events, "logs", "log_id")?
+        query.select_page(&events, "logs", "log_id")?
     };
     let shown = if answer.is_array() { Some(&mut answer) } else { answer.get_mut("logs") };
     for event in shown.and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -120,7 +120,7 @@ pub(super) async fn get(
     params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), ListQuery),
     security(("token" = ["read:logs"]), ("token" = ["read:logs_users"])),
     responses((status = 200, description = "Events, or a page of them", body = LogList), CommonRefusals))]
-pub(super) async fn of_user(
+pub(super) async fn list_by_user(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<ListQuery>,

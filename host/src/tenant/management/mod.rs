@@ -43,9 +43,9 @@ mod scan;
 mod schemas;
 mod search;
 mod settings;
-mod shown;
 mod signing_keys;
 mod tickets;
+mod user_json;
 mod users;
 mod users_export;
 mod users_import;
@@ -63,45 +63,45 @@ use crate::tenant::state::Shared;
 
 /// Returns the router of all endpoints.
 pub(super) fn router() -> Router<Shared> {
-    let (router, _) = described().split_for_parts();
+    let (router, _) = router_with_schema().split_for_parts();
     let router = router.merge(absent::router());
     router.method_not_allowed_fallback(async || Problem::plain(StatusCode::METHOD_NOT_ALLOWED))
 }
 
 /// Returns the endpoints that the OpenAPI document describes, together with the document.
-fn described() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(openapi::outline())
+fn router_with_schema() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::new_document())
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::get, users::update, users::delete))
-        .routes(routes!(users::by_email))
+        .routes(routes!(users::list_by_email))
         .routes(routes!(identities::link))
         .routes(routes!(identities::unlink))
-        .routes(routes!(logins::sessions, logins::end_sessions))
+        .routes(routes!(logins::list_sessions, logins::end_sessions))
         .routes(routes!(logins::refresh_tokens, logins::end_refresh_tokens))
         .routes(routes!(connections::list, connection_changes::create))
         .routes(routes!(connections::get, connection_changes::update, connection_changes::delete))
-        .routes(routes!(connections::clients, connection_changes::enable))
-        .routes(routes!(tickets::verification))
-        .routes(routes!(tickets::password))
+        .routes(routes!(connections::list_clients, connection_changes::enable))
+        .routes(routes!(tickets::create_verification_ticket))
+        .routes(routes!(tickets::create_password_ticket))
         .routes(routes!(jobs::verification_email))
         .routes(routes!(users_export::create))
         .routes(routes!(users_import::create))
         .routes(routes!(jobs::get))
-        .routes(routes!(jobs::errors))
+        .routes(routes!(jobs::get_errors))
         .routes(routes!(logs::list))
         .routes(routes!(logs::get))
-        .routes(routes!(logs::of_user))
+        .routes(routes!(logs::list_by_user))
         .routes(routes!(clients::list))
         .routes(routes!(clients::get))
-        .routes(routes!(clients::grants))
+        .routes(routes!(clients::list_grants))
         .routes(routes!(clients::resource_servers))
-        .routes(routes!(settings::of_tenant))
+        .routes(routes!(settings::get_tenant_settings))
         .routes(routes!(settings::brute_force))
         .routes(routes!(roles::list, roles::create))
         .routes(routes!(roles::get, roles::update, roles::delete))
-        .routes(routes!(role_members::permissions))
-        .routes(routes!(role_members::users, role_members::add_users))
-        .routes(routes!(role_members::of_user, role_members::assign, role_members::withdraw))
+        .routes(routes!(role_members::list_permissions))
+        .routes(routes!(role_members::list_users, role_members::add_users))
+        .routes(routes!(role_members::list_by_user, role_members::assign, role_members::withdraw))
         .routes(routes!(role_members::permissions_of_user))
         .routes(routes!(signing_keys::list))
         .routes(routes!(signing_keys::rotate))
@@ -109,18 +109,18 @@ fn described() -> OpenApiRouter<Shared> {
 
 /// Returns the route to download exported files. A download needs no token, only the file's
 /// secret name.
-pub(super) fn downloads() -> Router<Shared> {
+pub(super) fn download_router() -> Router<Shared> {
     Router::new().route("/exports/{secret}/{name}", get(users_export::download))
 }
 
 /// Returns the route of the OpenAPI document. The document is built when it is first requested:
 /// most tenants are never asked for it, and its parts take more than 1 MB.
-pub(super) fn document() -> Router<Shared> {
+pub(super) fn openapi_router() -> Router<Shared> {
     static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     Router::new().route(
         "/openapi.json",
         get(async || {
-            let text = TEXT.get_or_init(|| openapi::finished(&described().into_openapi()));
+            let text = TEXT.get_or_init(|| openapi::finish_document(&router_with_schema().into_openapi()));
             ([(axum::http::header::CONTENT_TYPE, "application/json")], text.as_str())
         }),
     )

@@ -11,10 +11,10 @@ use crate::model::{ApiError, Metadata, Timestamp, User, Verification};
 use crate::tenant::config::Connection;
 use crate::tenant::management::attributes::{check_email, check_metadata, check_phone, check_text};
 use crate::tenant::management::problem::Problem;
-use crate::tenant::people::login_name::passwordless_id;
+use crate::tenant::people::identifier_keys::derive_passwordless_id;
 use crate::tenant::people::mail_links::VerificationLink;
-use crate::tenant::people::passwords::Wrong;
-use crate::tenant::people::proved::bare_user;
+use crate::tenant::people::passwords::PasswordError;
+use crate::tenant::people::proved_identity::new_user;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Tenant;
 
@@ -64,7 +64,7 @@ pub(super) fn create_user(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Res
     if connection.is_database() {
         new.create_in_database(tenant, issuer, connection)
     } else if connection.is_passwordless() {
-        new.passwordless(&*tenant.directory, connection, now)
+        new.new_passwordless_user(&*tenant.directory, connection, now)
     } else {
         Err(Problem::operation("The connection is not supported for this operation."))
     }
@@ -111,7 +111,7 @@ impl NewUser {
             return Err(missing("email"));
         }
         let password = self.password.as_deref().ok_or_else(|| missing("password"))?;
-        let hash = tenant.people.passwords.hash(password).map_err(not_hashed)?;
+        let hash = tenant.people.passwords.hash(password).map_err(refuse_password)?;
         let id = self.user_id.clone().unwrap_or_else(|| tenant.ambient.random().object_id());
         let credential = Credential {
             connection: connection.name.clone(),
@@ -121,8 +121,8 @@ impl NewUser {
             password: Some(hash),
         };
         let verify = self.verify_email.unwrap_or(true) && self.email_verified != Some(true);
-        let user = User { email: email.clone(), ..self.user(connection, &id, tenant.ambient.now()) };
-        let made = tenant.directory.sign_up(user, &credential).map_err(exists)?;
+        let user = User { email: email.clone(), ..self.to_user(connection, &id, tenant.ambient.now()) };
+        let made = tenant.directory.sign_up(user, &credential).map_err(user_exists)?;
         if let (true, Some(email)) = (verify, &email) {
             let link = VerificationLink::new(&made.user.user_id, email);
             tenant.people.send_verification(issuer, connection, link);
@@ -130,7 +130,7 @@ impl NewUser {
         Ok(made.user)
     }
 
-    fn passwordless(
+    fn new_passwordless_user(
         self,
         directory: &dyn Administration,
         connection: &Connection,
@@ -143,12 +143,12 @@ impl NewUser {
         if self.password.is_some() || self.user_id.is_some() {
             return Err(Problem::body("Additional properties not allowed: password, user_id"));
         }
-        let id = passwordless_id(connection, address);
-        let user = User { email: self.email.clone(), ..self.user(connection, &id, now) };
-        directory.create(user).map(|made| made.user).map_err(exists)
+        let id = derive_passwordless_id(connection, address);
+        let user = User { email: self.email.clone(), ..self.to_user(connection, &id, now) };
+        directory.create(user).map(|made| made.user).map_err(user_exists)
     }
 
-    pub(super) fn user(self, connection: &Connection, id: &str, now: Timestamp) -> User {
+    pub(super) fn to_user(self, connection: &Connection, id: &str, now: Timestamp) -> User {
         let name = self.name.or_else(|| self.email.clone());
         let local =
             self.email.as_ref().and_then(|email| email.split_once('@')).map(|(local, _)| local.to_owned());
@@ -161,7 +161,7 @@ impl NewUser {
             ("username", self.username),
             ("phone_number", self.phone_number.clone()),
         ];
-        let mut user = bare_user(connection, id);
+        let mut user = new_user(connection, id);
         user.rest.extend(
             attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?)))),
         );
@@ -181,9 +181,9 @@ impl NewUser {
     }
 }
 
-pub(super) fn not_hashed(why: Wrong) -> Problem {
+pub(super) fn refuse_password(why: PasswordError) -> Problem {
     match why {
-        Wrong::Busy => Problem::too_many(),
+        PasswordError::Busy => Problem::too_many(),
         _ => Problem::bad("PasswordStrengthError: Password is too weak", "invalid_password"),
     }
 }
@@ -192,7 +192,7 @@ pub(super) fn not_hashed(why: Wrong) -> Problem {
 /// already.
 ///
 /// Source: Auth0, "Create a user", 409.
-pub(super) fn exists(error: ApiError) -> Problem {
+pub(super) fn user_exists(error: ApiError) -> Problem {
     match error {
         ApiError::Invalid(_) | ApiError::AlreadyLinked(_) => {
             Problem::new(axum::http::StatusCode::CONFLICT, "The user already exists.", "user_exists")

@@ -215,7 +215,7 @@ list!(GrantList of GrantObject, client_grants, "Grants, bare or in a page.");
 list!(ResourceServerList of ResourceServerObject, resource_servers, "APIs, bare or in a page.");
 
 /// Returns the document without endpoints.
-pub(super) fn outline() -> OpenApi {
+pub(super) fn new_document() -> OpenApi {
     let mut info = Info::new("Ligature, local tenant: Management API v2", env!("CARGO_PKG_VERSION"));
     info.description =
         Some("Users, their identities and connections, as Auth0's Management API has them.".to_owned());
@@ -227,7 +227,7 @@ pub(super) fn outline() -> OpenApi {
 }
 
 /// Completes the document, and returns it as JSON text.
-pub(super) fn finished(openapi: &OpenApi) -> String {
+pub(super) fn finish_document(openapi: &OpenApi) -> String {
     let mut document = serde_json::to_value(openapi).unwrap_or_default();
     let schemas = &mut document["components"]["schemas"];
     schemas["User"] = domain::<User>();

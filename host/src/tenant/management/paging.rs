@@ -45,7 +45,7 @@ impl PageQuery {
 
     /// Returns the part of the list `all` that the query asks for: a bare array, or an object with
     /// the items under `name`. `checkpoint` is the field of an item that serves as its checkpoint.
-    pub(super) fn of(&self, all: &[Value], name: &str, checkpoint: &str) -> Result<Value, Problem> {
+    pub(super) fn select_page(&self, all: &[Value], name: &str, checkpoint: &str) -> Result<Value, Problem> {
         self.check()?;
         let mut answer = Map::new();
         if self.take.is_some() || self.from.is_some() {
@@ -89,11 +89,11 @@ mod tests {
         let (mut by_pages, mut by_checkpoints, mut from) = (Vec::new(), Vec::new(), None);
         for page in 0..4 {
             let query = PageQuery { page: Some(page), per_page: Some(3), ..PageQuery::default() };
-            by_pages.extend(query.of(&all, "them", "id").unwrap().as_array().unwrap().clone());
+            by_pages.extend(query.select_page(&all, "them", "id").unwrap().as_array().unwrap().clone());
         }
         loop {
             let query = PageQuery { from, take: Some(3), ..PageQuery::default() };
-            let answer = query.of(&all, "them", "id").unwrap();
+            let answer = query.select_page(&all, "them", "id").unwrap();
             by_checkpoints.extend(answer["them"].as_array().unwrap().clone());
             match &answer["next"] {
                 Value::String(next) => from = Some(next.clone()),
@@ -106,6 +106,6 @@ mod tests {
     #[test]
     fn a_checkpoint_of_another_list_begins_no_page() {
         let query = PageQuery { from: Some("7".to_owned()), ..PageQuery::default() };
-        assert_eq!(query.of(&[], "them", "id").unwrap_err().code, Some("invalid_paging"));
+        assert_eq!(query.select_page(&[], "them", "id").unwrap_err().code, Some("invalid_paging"));
     }
 }

@@ -121,7 +121,7 @@ impl Problem {
 
 impl Problem {
     /// Returns the same refusal with another message.
-    pub(in crate::tenant) fn saying(self, message: String) -> Self {
+    pub(in crate::tenant) fn with_message(self, message: String) -> Self {
         Self { message, ..self }
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct UserIds {
 }
 
 /// Changes a user's roles. Retries if the user is changed at the same time.
-fn change(
+fn change_roles(
     directory: &dyn Administration,
     ambient: &Ambient,
     user_id: &str,
@@ -81,7 +81,7 @@ pub(super) fn replace_everywhere(
         Ok(true)
     })?;
     for member in members {
-        let done = change(directory, ambient, &member, |roles| {
+        let done = change_roles(directory, ambient, &member, |roles| {
             let had = roles.len();
             roles.retain(|role| role != name && Some(role.as_str()) != by);
             if had > roles.len() {
@@ -101,10 +101,10 @@ pub(super) fn replace_everywhere(
 /// its name.
 fn roles_of(roles: &Roles, user: &User) -> Vec<Value> {
     let known: BTreeMap<String, Role> =
-        roles.all().into_iter().map(|role| (role.name.clone(), role)).collect();
+        roles.list().into_iter().map(|role| (role.name.clone(), role)).collect();
     user.roles
         .iter()
-        .map(|name| json!(known.get(name).cloned().unwrap_or_else(|| Role::of_user(name))))
+        .map(|name| json!(known.get(name).cloned().unwrap_or_else(|| Role::from_user_role(name))))
         .collect()
 }
 
@@ -121,7 +121,7 @@ fn check_count(count: usize, property: &str) -> Result<(), Problem> {
     security(("token" = ["read:users"]), ("token" = ["read:roles"]), ("token" = ["read:role_members"])),
     responses((status = 200, description = "The roles, or a page of them", body = RoleList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
-pub(super) async fn of_user(
+pub(super) async fn list_by_user(
     Call { caller, visit }: Call,
     UserId(id): UserId,
     ValidQuery(query): ValidQuery<PageQuery>,
@@ -133,7 +133,7 @@ pub(super) async fn of_user(
             tenant.directory.get(&id).map(|it| roles_of(&tenant.management_data.roles, &it.user))
         })
         .await?;
-    query.of(&roles, "roles", "id").map(Json)
+    query.select_page(&roles, "roles", "id").map(Json)
 }
 
 /// Give a user roles
@@ -152,14 +152,14 @@ pub(super) async fn assign(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["update:users", "create:role_members"])?;
-    let RoleIds { roles } = body.read()?;
+    let RoleIds { roles } = body.deserialize()?;
     check_count(roles.len(), "roles")?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are given");
     visit
         .run(move |Visit { tenant, .. }| {
             let names = roles.iter().map(|id| tenant.management_data.roles.get(id).map(|role| role.name));
             let names = names.collect::<Result<Vec<_>, _>>()?;
-            change(&*tenant.directory, &tenant.ambient, &id, |roles| {
+            change_roles(&*tenant.directory, &tenant.ambient, &id, |roles| {
                 for name in &names {
                     if !roles.contains(name) {
                         roles.push(name.clone());
@@ -187,17 +187,19 @@ pub(super) async fn withdraw(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     caller.require(&["update:users", "delete:role_members"])?;
-    let RoleIds { roles } = body.read()?;
+    let RoleIds { roles } = body.deserialize()?;
     check_count(roles.len(), "roles")?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are taken");
     visit
         .run(move |Visit { tenant, .. }| {
-            let all = tenant.management_data.roles.all();
+            let all = tenant.management_data.roles.list();
             let is_named = |name: &str| {
                 let known = all.iter().find(|role| role.name == name).cloned();
-                roles.contains(&known.unwrap_or_else(|| Role::of_user(name)).id)
+                roles.contains(&known.unwrap_or_else(|| Role::from_user_role(name)).id)
             };
-            change(&*tenant.directory, &tenant.ambient, &id, |roles| roles.retain(|name| !is_named(name)))
+            change_roles(&*tenant.directory, &tenant.ambient, &id, |roles| {
+                roles.retain(|name| !is_named(name))
+            })
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -218,7 +220,7 @@ pub(super) async fn permissions_of_user(
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
     visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id)).await?;
-    query.of(&[], "permissions", "permission_name").map(Json)
+    query.select_page(&[], "permissions", "permission_name").map(Json)
 }
 
 /// Get a role's permissions
@@ -228,14 +230,14 @@ pub(super) async fn permissions_of_user(
     params(("id" = String, Path, description = "The role's id"), PageQuery), security(("token" = ["read:roles"])),
     responses((status = 200, description = "No permissions", body = PermissionList),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
-pub(super) async fn permissions(
+pub(super) async fn list_permissions(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:roles"])?;
     tenant.management_data.roles.get(&read_path(path)?)?;
-    query.of(&[], "permissions", "permission_name").map(Json)
+    query.select_page(&[], "permissions", "permission_name").map(Json)
 }
 
 /// Get a role's users
@@ -244,7 +246,7 @@ pub(super) async fn permissions(
     security(("token" = ["read:users"]), ("token" = ["read:roles"]), ("token" = ["read:role_members"])),
     responses((status = 200, description = "Users of the role, or a page of them: the first 1,000", body = MemberList),
               (status = 404, description = "There is no such role", body = ProblemBody), CommonRefusals))]
-pub(super) async fn users(
+pub(super) async fn list_users(
     Call { caller, visit }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
     ValidQuery(query): ValidQuery<PageQuery>,
@@ -260,14 +262,16 @@ pub(super) async fn users(
                 let user = &stored.user;
                 if user.roles.contains(&role.name) {
                     let mut member = json!({ "user_id": user.user_id, "email": user.email });
-                    for (key, value) in profile::of(user).into_iter().filter(|(key, _)| *key != "nickname") {
+                    for (key, value) in
+                        profile::derive_profile(user).into_iter().filter(|(key, _)| *key != "nickname")
+                    {
                         member[key] = value.into();
                     }
                     members.push(member);
                 }
                 Ok(members.len() < TOLD)
             })?;
-            query.of(&members, "users", "user_id").map(Json)
+            query.select_page(&members, "users", "user_id").map(Json)
         })
         .await
 }
@@ -289,7 +293,7 @@ pub(super) async fn add_users(
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["update:users", "create:role_members"])?;
     let id = read_path(path)?;
-    let UserIds { users } = body.read()?;
+    let UserIds { users } = body.deserialize()?;
     check_count(users.len(), "users")?;
     tracing::info!(target: "audit", client = caller.client_id, role = id, users = users.len(), "a role is given");
     visit
@@ -298,7 +302,7 @@ pub(super) async fn add_users(
             // Check that every user exists first, so that a missing one changes nothing.
             users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
             users.iter().try_for_each(|user| {
-                change(&*tenant.directory, &tenant.ambient, user, |roles| {
+                change_roles(&*tenant.directory, &tenant.ambient, user, |roles| {
                     if !roles.contains(&role.name) {
                         roles.push(role.name.clone());
                     }

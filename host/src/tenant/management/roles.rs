@@ -109,13 +109,15 @@ pub(super) async fn list(
         Some(_) => return Err(Problem::query("type: expected tenant or organization")),
     };
     let part = query.name_filter.unwrap_or_default().to_lowercase();
-    let roles = tenant.management_data.roles.all().into_iter();
+    let roles = tenant.management_data.roles.list().into_iter();
     let roles: Vec<Value> = roles
         .filter(|role| is_tenant && role.name.to_lowercase().contains(&part))
         .map(|it| json!(it))
         .collect();
     let ListQuery { page, per_page, include_totals, .. } = query;
-    PageQuery { page, per_page, include_totals, ..PageQuery::default() }.of(&roles, "roles", "id").map(Json)
+    PageQuery { page, per_page, include_totals, ..PageQuery::default() }
+        .select_page(&roles, "roles", "id")
+        .map(Json)
 }
 
 /// Get a role
@@ -147,7 +149,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["create:roles"])?;
-    let NewRole { name, description } = body.read()?;
+    let NewRole { name, description } = body.deserialize()?;
     RoleChange { name: Some(name.clone()), description: description.clone() }.check()?;
     let role =
         tenant.management_data.roles.add(&name, &description.unwrap_or_default(), tenant.ambient.random())?;
@@ -174,11 +176,11 @@ pub(super) async fn update(
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["update:roles"])?;
     let id = read_path(path)?;
-    let wanted: RoleChange = body.read()?;
+    let wanted: RoleChange = body.deserialize()?;
     wanted.check()?;
     let role = visit
         .run(move |Visit { tenant, .. }| {
-            let before = changeable(&tenant.management_data.roles, &id)?;
+            let before = get_changeable(&tenant.management_data.roles, &id)?;
             let role = Role {
                 name: wanted.name.unwrap_or_else(|| before.name.clone()),
                 description: wanted.description.unwrap_or_else(|| before.description.clone()),
@@ -210,7 +212,7 @@ pub(super) async fn delete(
     let id = read_path(path)?;
     let role = visit
         .run(move |Visit { tenant, .. }| {
-            let role = changeable(&tenant.management_data.roles, &id)?;
+            let role = get_changeable(&tenant.management_data.roles, &id)?;
             replace_everywhere(&*tenant.directory, &tenant.ambient, &role.name, None)?;
             tenant.management_data.roles.remove(&role.id);
             Ok::<_, Problem>(role)
@@ -221,7 +223,7 @@ pub(super) async fn delete(
 }
 
 /// Returns a role that this API has created. Refuses other roles.
-fn changeable(roles: &Roles, id: &str) -> Result<Role, Problem> {
+fn get_changeable(roles: &Roles, id: &str) -> Result<Role, Problem> {
     let role = roles.get(id)?;
     if role.is_configured {
         return Err(Problem::operation("The role stands in tenant.toml and is changed there."));

@@ -69,7 +69,7 @@ impl Query {
         }
         let ast = parse_query(&text)
             .map_err(|_| "The query is not Lucene's; values with blanks, colons or brackets need quotes.")?;
-        node(ast, words.iter().any(|word| word.ends_with("OR"))).map(Self)
+        parse_node(ast, words.iter().any(|word| word.ends_with("OR"))).map(Self)
     }
 
     /// Returns an email address, in lower case, that every match must have in some letter case, if
@@ -121,14 +121,16 @@ fn prepare(q: &str) -> Result<String, String> {
     (!quoted && depth == 0).then_some(text).ok_or("The query leaves a quote or parenthesis open.".into())
 }
 
-fn node(ast: UserInputAst, has_or: bool) -> Result<Node, String> {
+fn parse_node(ast: UserInputAst, has_or: bool) -> Result<Node, String> {
     match ast {
-        UserInputAst::Clause(clauses) => group(clauses, has_or),
+        UserInputAst::Clause(clauses) => parse_group(clauses, has_or),
         UserInputAst::Leaf(leaf) => match *leaf {
             UserInputLeaf::All => Ok(Node::All(Vec::new())),
-            UserInputLeaf::Exists { field } => Ok(Node::Field(Some(known(field)?), Test::Exists)),
-            UserInputLeaf::Literal(literal) => value(literal),
-            UserInputLeaf::Range { field: Some(field), lower, upper } => range(known(field)?, [lower, upper]),
+            UserInputLeaf::Exists { field } => Ok(Node::Field(Some(check_field(field)?), Test::Exists)),
+            UserInputLeaf::Literal(literal) => parse_literal(literal),
+            UserInputLeaf::Range { field: Some(field), lower, upper } => {
+                parse_range(check_field(field)?, [lower, upper])
+            }
             _ => Err("Regular expressions, `IN [...]` and ranges without a field are not supported.".into()),
         },
         UserInputAst::Boost(..) => Err("Boosts (`^`) are not supported: results have no rank.".into()),
@@ -140,14 +142,14 @@ fn node(ast: UserInputAst, has_or: bool) -> Result<Node, String> {
 ///
 /// The grammar marks a run of ANDs beside other terms as a group that should match, as it marks
 /// the terms of an OR. In a query without OR, such a group must match.
-fn group(clauses: Vec<(Option<Occur>, UserInputAst)>, has_or: bool) -> Result<Node, String> {
+fn parse_group(clauses: Vec<(Option<Occur>, UserInputAst)>, has_or: bool) -> Result<Node, String> {
     let has = |wanted| clauses.iter().any(|(occur, _)| *occur == wanted);
     if has_or && has(Some(Occur::Should)) && (has(None) || has(Some(Occur::Must))) {
         return Err("The query mixes OR with `+` or terms without an operator; add parentheses.".into());
     }
     let (mut all, mut any) = (Vec::new(), Vec::new());
     for (occur, ast) in clauses {
-        let node = node(ast, has_or)?;
+        let node = parse_node(ast, has_or)?;
         match occur {
             Some(Occur::MustNot) => all.push(Node::Not(Box::new(node))),
             Some(Occur::Should) if has_or => any.push(node),
@@ -165,7 +167,7 @@ fn forbids(node: &Node) -> bool {
     matches!(node, Node::Not(_)) || matches!(node, Node::All(it) if !it.is_empty() && it.iter().all(forbids))
 }
 
-fn range(field: String, bounds: [UserInputBound; 2]) -> Result<Node, String> {
+fn parse_range(field: String, bounds: [UserInputBound; 2]) -> Result<Node, String> {
     let mut ends = Vec::new();
     let sides = bounds.iter().zip([Ordering::Greater, Ordering::Less]);
     for (bound, side) in sides.filter(|(bound, _)| **bound != UserInputBound::Unbounded) {
@@ -173,32 +175,32 @@ fn range(field: String, bounds: [UserInputBound; 2]) -> Result<Node, String> {
         if text.contains(['*', '?', '~', '^', '\\']) {
             return Err("A range ends in plain values, or in `*` between brackets.".into());
         }
-        ends.push((operand(&field, text, false)?, side, inclusive));
+        ends.push((parse_operand(&field, text, false)?, side, inclusive));
     }
     Ok(Node::Field(Some(field), if ends.is_empty() { Test::Exists } else { Test::Range(ends) }))
 }
 
-fn value(literal: UserInputLiteral) -> Result<Node, String> {
+fn parse_literal(literal: UserInputLiteral) -> Result<Node, String> {
     let UserInputLiteral { field_name, phrase, delimiter, slop, prefix } = literal;
     if slop != 0 || prefix {
         return Err("After a value in quotes, `~` and `*` are not supported.".into());
     }
-    let parts = if delimiter == Delimiter::None { word(&phrase)? } else { vec![phrase] };
+    let parts = if delimiter == Delimiter::None { parse_word(&phrase)? } else { vec![phrase] };
     if field_name.as_deref() == Some("_exists_") {
-        return Ok(Node::Field(Some(known(parts.join("*"))?), Test::Exists));
+        return Ok(Node::Field(Some(check_field(parts.join("*"))?), Test::Exists));
     }
-    let field = field_name.map(known).transpose()?;
+    let field = field_name.map(check_field).transpose()?;
     let is_pattern = parts.len() > 1;
     if is_pattern && parts[0].is_empty() && parts.iter().all(|part| part.chars().count() < 3) {
         return Err("A value that begins with `*` needs three other characters in a row.".into());
     }
-    let whole = operand(field.as_deref().unwrap_or_default(), &parts.join("*"), !is_pattern)?;
-    let like = || Test::Like(parts.iter().map(|part| lower(part)).collect());
+    let whole = parse_operand(field.as_deref().unwrap_or_default(), &parts.join("*"), !is_pattern)?;
+    let like = || Test::Like(parts.iter().map(|part| to_lowercase(part)).collect());
     Ok(Node::Field(field, if is_pattern { like() } else { Test::Is(whole) }))
 }
 
 /// Splits a value without quotes at its asterisks.
-fn word(text: &str) -> Result<Vec<String>, String> {
+fn parse_word(text: &str) -> Result<Vec<String>, String> {
     if text.starts_with('!') || text == "&&" || text == "||" {
         return Err("`!`, `&&` and `||` are not supported; write NOT, AND and OR.".into());
     }
@@ -215,8 +217,8 @@ fn word(text: &str) -> Result<Vec<String>, String> {
     Ok(parts)
 }
 
-fn operand(field: &str, text: &str, exact: bool) -> Result<Operand, String> {
-    let period = period(text);
+fn parse_operand(field: &str, text: &str, exact: bool) -> Result<Operand, String> {
+    let period = parse_period(text);
     let is_date = matches!(field, "created_at" | "updated_at" | "last_login" | "last_password_reset");
     if !exact && field.starts_with("user_metadata.") {
         return Err("`user_metadata` has no ranges and no wildcards.".into());
@@ -224,12 +226,12 @@ fn operand(field: &str, text: &str, exact: bool) -> Result<Operand, String> {
     if is_date && period.is_none() || field == "logins_count" && text.parse::<i64>().is_err() {
         return Err(format!("`{field}` takes no such value; numbers are whole, dates like 2026-11-21."));
     }
-    Ok(Operand { text: lower(text), period })
+    Ok(Operand { text: to_lowercase(text), period })
 }
 
 /// Returns the path that a field's name stands for. Refuses a field that cannot be searched,
 /// and says what to write instead.
-pub(super) fn known(name: String) -> Result<String, String> {
+pub(super) fn check_field(name: String) -> Result<String, String> {
     let instead = match name.as_str() {
         "organization_id" => return Ok("organizations".into()),
         "connection" => "`identities.connection`",
@@ -246,7 +248,7 @@ pub(super) fn known(name: String) -> Result<String, String> {
 
 /// Returns the first and the last moment of the year, month, day or time that a text names, in
 /// UTC.
-fn period(text: &str) -> Option<(Timestamp, Timestamp)> {
+fn parse_period(text: &str) -> Option<(Timestamp, Timestamp)> {
     let (start, length) = match text.len() {
         4 => (format!("{text}-01-01T00:00Z"), 1.year()),
         7 => (format!("{text}-01T00:00Z"), 1.month()),
@@ -290,7 +292,7 @@ impl Test {
         match self {
             Self::Exists => !value.is_null() && value.as_object().is_none_or(|fields| !fields.is_empty()),
             Self::Is(operand) => operand.order(value) == Some(Ordering::Equal),
-            Self::Like(parts) => value.as_str().is_some_and(|text| like(text, parts).is_some()),
+            Self::Like(parts) => value.as_str().is_some_and(|text| matches_pattern(text, parts).is_some()),
             Self::Range(ends) => ends.iter().all(|(end, side, inclusive)| {
                 end.order(value).is_some_and(|order| order == *side || (*inclusive && order.is_eq()))
             }),
@@ -304,7 +306,7 @@ impl Operand {
         match value {
             Value::String(text) => Some(match (self.period, text.parse::<Timestamp>()) {
                 (Some((first, last)), Ok(time)) => time.cmp(&time.clamp(first, last)),
-                _ => lower(text).cmp(&self.text),
+                _ => to_lowercase(text).cmp(&self.text),
             }),
             Value::Number(number) => match (number.as_i128(), self.text.parse::<i128>()) {
                 (Some(number), Ok(operand)) => Some(number.cmp(&operand)),
@@ -318,8 +320,8 @@ impl Operand {
 
 /// Returns `Some` if the text begins with the first part, ends with the last, and has the
 /// others between them, in this order. Takes linear time.
-fn like(text: &str, parts: &[String]) -> Option<()> {
-    let text = lower(text);
+fn matches_pattern(text: &str, parts: &[String]) -> Option<()> {
+    let text = to_lowercase(text);
     let [first, between @ .., last] = parts else { return None };
     let inner = text.strip_prefix(first.as_str())?.strip_suffix(last.as_str())?;
     between.iter().try_fold(inner, |rest, part| Some(rest.split_once(part.as_str())?.1)).map(drop)
@@ -327,7 +329,7 @@ fn like(text: &str, parts: &[String]) -> Option<()> {
 
 /// Returns the text in lower case. A letter outside ASCII never becomes an ASCII letter: in an
 /// address, `İ` is not `i`.
-fn lower(text: &str) -> String {
+fn to_lowercase(text: &str) -> String {
     let lower = |c: char| c.to_lowercase().next().filter(|l| l.is_ascii() == c.is_ascii()).unwrap_or(c);
     text.chars().map(lower).collect()
 }

@@ -10,7 +10,7 @@ use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::path::ValidQuery;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::management::shown::Fields;
+use crate::tenant::management::user_json::Fields;
 use crate::tenant::people::attempts::FROM_ONE;
 
 #[derive(Deserialize, IntoParams)]
@@ -28,7 +28,7 @@ pub(super) struct FieldsQuery {
 #[utoipa::path(get, path = "/api/v2/tenants/settings", operation_id = "tenant_settings_route", tag = "tenants",
     params(FieldsQuery), security(("token" = ["read:tenant_settings"])),
     responses((status = 200, description = "The settings", body = Object), CommonRefusals))]
-pub(super) async fn of_tenant(
+pub(super) async fn get_tenant_settings(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {

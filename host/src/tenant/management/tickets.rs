@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::directory::{Administration, Stored};
 use crate::model::{Identity, Timestamp, User};
 use crate::tenant::config::Config;
-use crate::tenant::flows::tickets::{LONGEST_S, PasswordTicket, Then, VerificationTicket};
+use crate::tenant::flows::tickets::{LONGEST_S, PasswordTicket, ResultPage, VerificationTicket};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
@@ -39,20 +39,20 @@ pub(super) struct VerificationBody {
     /// Refused if given: this tenant has no organizations.
     organization_id: Option<String>,
     /// The lifetime of the link in seconds; 0 for five days, the default.
-    #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
+    #[serde(default, deserialize_with = "crate::tenant::management::body::deserialize_whole_number")]
     #[schema(maximum = 2_592_000)]
     ttl_sec: Option<u64>,
     /// Whether the address is appended to `result_url`.
     #[serde(rename = "includeEmailInRedirect")]
     #[schema(rename = "includeEmailInRedirect")]
     include_email: Option<bool>,
-    identity: Option<OfIdentity>,
+    identity: Option<VerifiedIdentity>,
 }
 
 /// The identity whose address is verified. Only the user's own (first) identity is allowed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfIdentity {
+pub(super) struct VerifiedIdentity {
     user_id: String,
     provider: String,
     /// Accepted without effect.
@@ -81,7 +81,7 @@ pub(super) struct PasswordBody {
     /// Refused if given: this tenant has no organizations.
     organization_id: Option<String>,
     /// The lifetime of the link in seconds; 0 for five days, the default.
-    #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
+    #[serde(default, deserialize_with = "crate::tenant::management::body::deserialize_whole_number")]
     #[schema(maximum = 2_592_000)]
     ttl_sec: Option<u64>,
     /// Whether using the link also verifies the address, because the user received the link by
@@ -101,23 +101,26 @@ pub(super) struct PasswordBody {
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
-pub(super) async fn verification(
+pub(super) async fn create_verification_ticket(
     Call { caller, visit }: Call,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:user_tickets"])?;
-    let body: VerificationBody = body.read()?;
+    let body: VerificationBody = body.deserialize()?;
     let issuer = visit.issuer.clone();
     let ticket = visit
         .run(move |Visit { tenant, .. }| {
-            no_organization(body.organization_id.as_ref())?;
-            known_client(&tenant.config, body.client_id.as_deref())?;
-            let until = until(body.ttl_sec, tenant.ambient.now())?;
+            refuse_organization(body.organization_id.as_ref())?;
+            require_client(&tenant.config, body.client_id.as_deref())?;
+            let until = expiry_from_ttl(body.ttl_sec, tenant.ambient.now())?;
             let url = body.result_url.as_deref().map(|url| result_url(&tenant.config, url)).transpose()?;
             let stored = tenant.directory.get(&body.user_id)?;
-            let email = verifiable(&tenant.config, &stored.user, body.identity.as_ref())?.to_owned();
-            let then =
-                url.map(|url| Then { url, email: (body.include_email == Some(true)).then(|| email.clone()) });
+            let email =
+                find_verifiable_address(&tenant.config, &stored.user, body.identity.as_ref())?.to_owned();
+            let then = url.map(|url| ResultPage {
+                url,
+                email: (body.include_email == Some(true)).then(|| email.clone()),
+            });
             let ticket = VerificationTicket { user_id: body.user_id, email, then, until };
             Ok::<_, Problem>(tenant.flows.tickets.keep_verification(ticket))
         })
@@ -135,24 +138,27 @@ pub(super) async fn verification(
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
-pub(super) async fn password(
+pub(super) async fn create_password_ticket(
     Call { caller, visit }: Call,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:user_tickets"])?;
-    let body: PasswordBody = body.read()?;
+    let body: PasswordBody = body.deserialize()?;
     let issuer = visit.issuer.clone();
     let ticket = visit
         .run(move |Visit { tenant, .. }| {
-            no_organization(body.organization_id.as_ref())?;
-            known_client(&tenant.config, body.client_id.as_deref())?;
+            refuse_organization(body.organization_id.as_ref())?;
+            require_client(&tenant.config, body.client_id.as_deref())?;
             // Draw the moment first, so that a password set in the meantime invalidates the ticket.
             let began = tenant.ambient.draw_moment();
-            let until = until(body.ttl_sec, tenant.ambient.now())?;
+            let until = expiry_from_ttl(body.ttl_sec, tenant.ambient.now())?;
             let url = body.result_url.as_deref().map(|url| result_url(&tenant.config, url)).transpose()?;
-            let (connection, identity, email) = password_of(&tenant.config, &*tenant.directory, &body)?;
-            let then = url
-                .map(|url| Then { url, email: email.clone().filter(|_| body.include_email == Some(true)) });
+            let (connection, identity, email) =
+                find_password_target(&tenant.config, &*tenant.directory, &body)?;
+            let then = url.map(|url| ResultPage {
+                url,
+                email: email.clone().filter(|_| body.include_email == Some(true)),
+            });
             let verifies = email.filter(|_| body.mark_email_as_verified == Some(true));
             let ticket = PasswordTicket { connection, identity, verifies, then, began, until };
             Ok::<_, Problem>(tenant.flows.tickets.keep_password(ticket))
@@ -185,7 +191,7 @@ fn result_url(config: &Config, text: &str) -> Result<Url, Problem> {
     ))
 }
 
-fn until(ttl_sec: Option<u64>, now: Timestamp) -> Result<Timestamp, Problem> {
+fn expiry_from_ttl(ttl_sec: Option<u64>, now: Timestamp) -> Result<Timestamp, Problem> {
     let seconds = match ttl_sec.unwrap_or(0) {
         0 => USUAL_S,
         seconds if seconds <= LONGEST_S => seconds,
@@ -199,11 +205,11 @@ fn until(ttl_sec: Option<u64>, now: Timestamp) -> Result<Timestamp, Problem> {
     Timestamp::from_millis(at).ok_or_else(|| Problem::body("it would never end on property ttl_sec"))
 }
 
-pub(super) fn no_organization(id: Option<&String>) -> Result<(), Problem> {
+pub(super) fn refuse_organization(id: Option<&String>) -> Result<(), Problem> {
     if id.is_none() { Ok(()) } else { Err(Problem::operation("This tenant has no organizations.")) }
 }
 
-pub(super) fn known_client(config: &Config, id: Option<&str>) -> Result<(), Problem> {
+pub(super) fn require_client(config: &Config, id: Option<&str>) -> Result<(), Problem> {
     if id.is_none_or(|id| config.client(id).is_some()) {
         return Ok(());
     }
@@ -221,10 +227,10 @@ fn database_identity<'a>(config: &Config, user: &'a User) -> Result<&'a Identity
 
 /// Returns the address that a link may verify. Refuses a user without one, and any identity but
 /// the user's own (first) one.
-pub(super) fn verifiable<'a>(
+pub(super) fn find_verifiable_address<'a>(
     config: &Config,
     user: &'a User,
-    identity: Option<&OfIdentity>,
+    identity: Option<&VerifiedIdentity>,
 ) -> Result<&'a str, Problem> {
     let own = database_identity(config, user)?;
     if identity.is_some_and(|it| it.user_id != own.user_id || it.provider != own.provider) {
@@ -235,7 +241,7 @@ pub(super) fn verifiable<'a>(
 
 /// Returns the database, the id of the identity in it, and the address, that a password ticket
 /// is for.
-fn password_of(
+fn find_password_target(
     config: &Config,
     directory: &dyn Administration,
     body: &PasswordBody,
@@ -248,9 +254,11 @@ fn password_of(
         }
         (None, Some(id), Some(email)) => {
             let connection = config.connections().find(|it| it.id == *id && it.is_database());
-            let connection =
-                connection.ok_or_else(crate::tenant::management::connections::inexistent)?.name.clone();
-            let identity = by_address(directory, &connection, email)?.ok_or_else(Problem::no_user)?;
+            let connection = connection
+                .ok_or_else(crate::tenant::management::connections::inexistent_connection)?
+                .name
+                .clone();
+            let identity = find_by_address(directory, &connection, email)?.ok_or_else(Problem::no_user)?;
             Ok((connection, identity, Some(email.to_ascii_lowercase())))
         }
         _ => Err(Problem::body("expected either user_id, or connection_id and email")),
@@ -259,7 +267,7 @@ fn password_of(
 
 /// Returns the id of the identity with this address in a database. Finds users that were
 /// imported without a password too.
-pub(super) fn by_address(
+pub(super) fn find_by_address(
     directory: &dyn Administration,
     connection: &str,
     email: &str,

@@ -22,9 +22,9 @@ use crate::tenant::management::new_user::{NewUser, create_user};
 use crate::tenant::management::openapi::{CommonRefusals, UserList, UserObject};
 use crate::tenant::management::path::{UserId, ValidQuery};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::search::{Query, known};
-use crate::tenant::management::shown;
-use crate::tenant::management::shown::Fields;
+use crate::tenant::management::search::{Query, check_field};
+use crate::tenant::management::user_json;
+use crate::tenant::management::user_json::Fields;
 use crate::tenant::people::People;
 use crate::tenant::profile;
 use crate::tenant::state::Tenant;
@@ -130,7 +130,7 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
         let message = "You can only page through the first 1000 records. See https://auth0.com/docs/users/search/v3/view-search-results-by-page#limitation";
         return Err(Problem::bad(message, "invalid_paging"));
     }
-    let sort = params.sort.as_deref().map(Sort::read).transpose()?;
+    let sort = params.sort.as_deref().map(Sort::parse).transpose()?;
     let query = match params.q.as_deref().map(str::trim) {
         None | Some("") => None,
         Some(q) => Some(Query::parse(q).map_err(|why| Problem::bad(why, "invalid_query_string"))?),
@@ -146,7 +146,7 @@ fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
         _ => search_users(&*tenant.directory, &tenant.ambient, query.as_ref(), sort.as_ref())?,
     };
     let users: Vec<Value> =
-        users.iter().skip(start).take(per_page).map(|user| shown::user(user, &fields)).collect();
+        users.iter().skip(start).take(per_page).map(|user| user_json::render_user(user, &fields)).collect();
     if with_totals {
         return Ok(
             json!({ "start": start, "limit": per_page, "length": users.len(), "total": total, "users": users }),
@@ -173,7 +173,7 @@ fn search_users(
         let last = batch.last().map(|stored| stored.user.user_id.clone());
         for Stored { user, .. } in batch {
             // Match the completed user object, so that a search sees the attributes that a reader sees.
-            let shown = Value::Object(profile::shown(&user));
+            let shown = Value::Object(profile::render_user(&user));
             if query.is_none_or(|query| query.matches(&shown)) {
                 total += 1;
                 if sort.is_some() || first.len() < RESULTS {
@@ -203,15 +203,15 @@ struct Sort {
 }
 
 impl Sort {
-    fn read(text: &str) -> Result<Self, Problem> {
+    fn parse(text: &str) -> Result<Self, Problem> {
         let (field, descending) = match text.rsplit_once(':') {
-            Some((field, "1")) if shown::is_field_name(field) => (field, false),
-            Some((field, "-1")) if shown::is_field_name(field) => (field, true),
+            Some((field, "1")) if user_json::is_field_name(field) => (field, false),
+            Some((field, "-1")) if user_json::is_field_name(field) => (field, true),
             _ => return Err(Problem::query("sort: expected a field and 1 or -1, such as created_at:-1")),
         };
         // Refuse fields that cannot be searched: the order would reveal values that the caller may not
         // see.
-        let field = known(field.to_owned()).map_err(|why| Problem::bad(why, "invalid_query_string"))?;
+        let field = check_field(field.to_owned()).map_err(|why| Problem::bad(why, "invalid_query_string"))?;
         Ok(Self { field, descending })
     }
 
@@ -242,7 +242,7 @@ pub(super) async fn get(
     caller.require_for(&id, &["read:users", "read:user_idp_tokens"], "read:current_user")?;
     let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
     let stored = visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id)).await?;
-    Ok(Json(shown::user(&stored.user, &fields)))
+    Ok(Json(user_json::render_user(&stored.user, &fields)))
 }
 
 /// Find users by their address
@@ -250,7 +250,7 @@ pub(super) async fn get(
     params(ByEmailQuery), security(("token" = ["read:users"])),
     responses((status = 200, description = "Users whose root address is this one, byte for byte", body = [UserObject]),
               CommonRefusals))]
-pub(super) async fn by_email(
+pub(super) async fn list_by_email(
     Call { caller, visit }: Call,
     ValidQuery(query): ValidQuery<ByEmailQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -262,7 +262,7 @@ pub(super) async fn by_email(
     let users = visit
         .run(move |Visit { tenant, .. }| tenant.directory.find_by_exact_email(&query.email, RESULTS))
         .await?;
-    let users = users.iter().map(|stored| shown::user(&stored.user, &fields));
+    let users = users.iter().map(|stored| user_json::render_user(&stored.user, &fields));
     Ok(Json(users.collect()))
 }
 
@@ -276,10 +276,10 @@ pub(super) async fn by_email(
               CommonRefusals))]
 pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Response, Problem> {
     caller.require(&["create:users"])?;
-    let new: NewUser = body.read()?;
+    let new: NewUser = body.deserialize()?;
     let user = visit.run(move |Visit { tenant, issuer, .. }| create_user(tenant, issuer, new)).await?;
     tracing::info!(target: "audit", client = caller.client_id, "a user was created");
-    Ok((StatusCode::CREATED, Json(shown::user(&user, &Fields::default()))).into_response())
+    Ok((StatusCode::CREATED, Json(user_json::render_user(&user, &Fields::default()))).into_response())
 }
 
 /// Change a user
@@ -311,10 +311,10 @@ pub(super) async fn update(
             }
         }
     }
-    let change: UserChange = body.read()?;
+    let change: UserChange = body.deserialize()?;
     let user =
         visit.run(move |Visit { tenant, issuer, .. }| change_user(tenant, issuer, &id, &change)).await?;
-    Ok(Json(shown::user(&user, &Fields::default())))
+    Ok(Json(user_json::render_user(&user, &Fields::default())))
 }
 
 /// Remove a user

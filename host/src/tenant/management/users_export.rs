@@ -22,8 +22,8 @@ use crate::tenant::management::csv;
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
-use crate::tenant::management::shown;
-use crate::tenant::management::shown::Fields;
+use crate::tenant::management::user_json;
+use crate::tenant::management::user_json::Fields;
 use crate::tenant::management_data::exports::Export;
 use crate::tenant::management_data::jobs::JobResult;
 use crate::tenant::signing::issuer::Issuer;
@@ -80,7 +80,7 @@ pub(super) struct ExportBody {
     #[serde(default)]
     format: Option<Format>,
     /// The most users to export.
-    #[serde(default, deserialize_with = "crate::tenant::management::body::whole")]
+    #[serde(default, deserialize_with = "crate::tenant::management::body::deserialize_whole_number")]
     #[schema(minimum = 1, maximum = 9_223_372_036_854_775_807_i64)]
     limit: Option<u64>,
     #[schema(max_items = 100)]
@@ -100,9 +100,9 @@ pub(super) struct ExportBody {
               CommonRefusals))]
 pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
-    let body: ExportBody = body.read()?;
+    let body: ExportBody = body.deserialize()?;
     body.check()?;
-    let job = visit.run(move |Visit { tenant, issuer, .. }| exported(tenant, issuer, &body)).await?;
+    let job = visit.run(move |Visit { tenant, issuer, .. }| export_users(tenant, issuer, &body)).await?;
     tracing::info!(target: "audit", client = caller.client_id, job = %job["id"], "users were exported");
     Ok(Json(job))
 }
@@ -144,12 +144,17 @@ impl ExportBody {
     }
 }
 
-fn exported(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value, Problem> {
+fn export_users(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<Value, Problem> {
     let connection = match &body.connection_id {
         None => None,
         Some(id) => {
             let connection = tenant.config.connections().find(|it| it.id == *id);
-            Some(connection.ok_or_else(crate::tenant::management::connections::inexistent)?.name.clone())
+            Some(
+                connection
+                    .ok_or_else(crate::tenant::management::connections::inexistent_connection)?
+                    .name
+                    .clone(),
+            )
         }
     };
     // Run one export at a time, because each keeps its file in memory.
@@ -236,22 +241,23 @@ impl FileOfUsers {
         let gzip = GzEncoder::new(Vec::new(), Compression::fast());
         let mut file = Self { gzip, written: 0, format, fields };
         if format == Format::Csv {
-            let names = file.fields.iter().map(|it| csv::cell(&json!(it.called()))).collect::<Vec<_>>();
+            let names = file.fields.iter().map(|it| csv::cell(&json!(it.header()))).collect::<Vec<_>>();
             let _ = file.line(&names.join(","));
         }
         file
     }
 
     fn write(&mut self, user: &User) -> Result<(), TooLarge> {
-        let shown = shown::user(user, &Fields::default());
+        let shown = user_json::render_user(user, &Fields::default());
         let line = match self.format {
             Format::Csv => {
-                let cells = self.fields.iter().map(|it| csv::cell(it.of(&shown)));
+                let cells = self.fields.iter().map(|it| csv::cell(it.get_value(&shown)));
                 cells.collect::<Vec<_>>().join(",")
             }
             Format::Json if self.fields.is_empty() => shown.to_string(),
             Format::Json => {
-                let fields = self.fields.iter().map(|it| (it.called().to_owned(), it.of(&shown).clone()));
+                let fields =
+                    self.fields.iter().map(|it| (it.header().to_owned(), it.get_value(&shown).clone()));
                 Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>()).to_string()
             }
         };
@@ -277,12 +283,12 @@ impl FileOfUsers {
 }
 
 impl Field {
-    fn called(&self) -> &str {
+    fn header(&self) -> &str {
         self.export_as.as_deref().unwrap_or(&self.name)
     }
 
     /// Returns the user's value at this field's path, or `null`.
-    fn of<'v>(&self, user: &'v Value) -> &'v Value {
+    fn get_value<'v>(&self, user: &'v Value) -> &'v Value {
         let steps = self.name.split(['.', '[', ']']).filter(|step| !step.is_empty());
         steps.fold(user, |value, step| match value {
             Value::Array(items) => {
@@ -302,7 +308,7 @@ mod tests {
     #[test]
     fn a_path_leads_to_its_value() {
         let user = json!({ "user_id": "a|1", "identities": [{ "connection": "db" }], "user_metadata": { "a": { "b": 1 } } });
-        let of = |name: &str| Field { name: name.to_owned(), export_as: None }.of(&user).clone();
+        let of = |name: &str| Field { name: name.to_owned(), export_as: None }.get_value(&user).clone();
         assert_eq!(of("user_id"), "a|1");
         assert_eq!(of("identities[0].connection"), "db");
         assert_eq!(of("user_metadata.a.b"), 1);

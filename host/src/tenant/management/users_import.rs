@@ -18,7 +18,7 @@ use crate::tenant::config::Connection;
 use crate::tenant::http::json_object::Object;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
-use crate::tenant::management::imported_user::{Became, Fault, ImportedUser};
+use crate::tenant::management::imported_user::{Fault, ImportResult, ImportedUser};
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::state::Shared;
@@ -84,7 +84,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:users"])?;
     let form = form.map_err(|_| Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE))?;
-    let form = Form::read(form).await?;
+    let form = Form::read_multipart(form).await?;
     // The scope to create users does not allow changes to existing ones.
     if form.upsert {
         caller.require(&["update:users"])?;
@@ -100,15 +100,15 @@ fn too_large() -> Problem {
 }
 
 impl Form {
-    async fn read(mut multipart: Multipart) -> Result<Self, Problem> {
+    async fn read_multipart(mut multipart: Multipart) -> Result<Self, Problem> {
         let (mut form, mut seen) = (Self::default(), Vec::new());
-        while let Some(mut field) = multipart.next_field().await.map_err(|error| broken(&error))? {
+        while let Some(mut field) = multipart.next_field().await.map_err(|error| refuse_multipart(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
             if seen.contains(&name) {
                 return Err(Problem::body(&format!("the field {} stands twice", cut(&name, 64))));
             }
             let longest = if name == "users" { FILE_BYTES } else { FIELD_BYTES };
-            let bytes = bytes(&mut field, longest).await?;
+            let bytes = read_bytes(&mut field, longest).await?;
             let Some(bytes) = bytes else {
                 let too_long = || {
                     Problem::body(&format!("a field is longer than {FIELD_BYTES} bytes: {}", cut(&name, 64)))
@@ -121,8 +121,8 @@ impl Form {
                 "users" => form.users = Some(bytes),
                 "connection_id" => form.connection_id = Some(text()?),
                 "external_id" => form.external_id = Some(text()?),
-                "upsert" => form.upsert = flag(&name, &text()?)?,
-                "send_completion_email" => drop(flag(&name, &text()?)?),
+                "upsert" => form.upsert = parse_flag(&name, &text()?)?,
+                "send_completion_email" => drop(parse_flag(&name, &text()?)?),
                 _ => {
                     let detail = "Additional properties not allowed: expected users, connection_id, upsert, \
                                   external_id and send_completion_email";
@@ -140,7 +140,8 @@ impl Form {
         let file = self.users.ok_or_else(|| missing("users"))?;
         let id = self.connection_id.ok_or_else(|| missing("connection_id"))?;
         let connection = tenant.config.connections().find(|it| it.id == id);
-        let connection = connection.ok_or_else(crate::tenant::management::connections::inexistent)?.clone();
+        let connection =
+            connection.ok_or_else(crate::tenant::management::connections::inexistent_connection)?.clone();
         if !connection.is_database() {
             return Err(Problem::operation("Users are imported into a database only."));
         }
@@ -154,7 +155,7 @@ impl Form {
         if let Some(external) = self.external_id {
             about["external_id"] = external.into();
         }
-        let mut running = Running::begin(tenant, about)?;
+        let mut running = RunningImport::begin(tenant, about)?;
         let begun = running.job.clone();
         // The response does not wait for the disk, and a closed connection does not cancel the import.
         tokio::task::spawn_blocking(move || running.import(users, &connection, self.upsert));
@@ -163,14 +164,14 @@ impl Form {
 }
 
 /// A running import. Only one runs at a time.
-struct Running {
+struct RunningImport {
     tenant: Shared,
     job: Value,
     came_of: Value,
     errors: Vec<Value>,
 }
 
-impl Running {
+impl RunningImport {
     fn begin(tenant: &Shared, about: Value) -> Result<Self, Problem> {
         // Auth0 lets two imports run, and refuses a third with this message.
         if tenant.management_data.importing.swap(true, Ordering::AcqRel) {
@@ -186,7 +187,7 @@ impl Running {
         let start = self.tenant.ambient.monotonic();
         let (mut inserted, mut updated, total) = (0, 0, users.len());
         for Object(user) in users {
-            let shown = redacted(&user);
+            let shown = redact_user(&user);
             let is_gone =
                 self.tenant.config.connection(&connection.name).is_none_or(|it| it.id != connection.id);
             let became = if is_gone {
@@ -194,11 +195,11 @@ impl Running {
             } else if self.tenant.ambient.elapsed(start) > PATIENCE {
                 Err(Fault::new("TIMEOUT", "The import took too long; import this user again.", ""))
             } else {
-                ImportedUser::read(user, connection).and_then(|it| it.put(&self.tenant, upsert))
+                ImportedUser::parse(user, connection).and_then(|it| it.import(&self.tenant, upsert))
             };
             match became {
-                Ok(Became::Inserted) => inserted += 1,
-                Ok(Became::Updated) => updated += 1,
+                Ok(ImportResult::Inserted) => inserted += 1,
+                Ok(ImportResult::Updated) => updated += 1,
                 Err(fault) => self.errors.push(json!({ "user": shown, "errors": [fault] })),
             }
         }
@@ -209,7 +210,7 @@ impl Running {
 }
 
 /// Ends the job and lets the next import begin, however the import ends, even if it panics.
-impl Drop for Running {
+impl Drop for RunningImport {
     fn drop(&mut self) {
         let data = &self.tenant.management_data;
         // Clear the flag first: a client that sees the job's end may begin the next import at once.
@@ -218,7 +219,7 @@ impl Drop for Running {
     }
 }
 
-fn broken(error: &axum::extract::multipart::MultipartError) -> Problem {
+fn refuse_multipart(error: &axum::extract::multipart::MultipartError) -> Problem {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return too_large();
     }
@@ -226,9 +227,9 @@ fn broken(error: &axum::extract::multipart::MultipartError) -> Problem {
 }
 
 /// Returns the bytes of a field, or `None` if it is longer than `longest`.
-async fn bytes(field: &mut Field<'_>, longest: usize) -> Result<Option<Vec<u8>>, Problem> {
+async fn read_bytes(field: &mut Field<'_>, longest: usize) -> Result<Option<Vec<u8>>, Problem> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(chunk) = field.chunk().await.map_err(|error| refuse_multipart(&error))? {
         if bytes.len() + chunk.len() > longest {
             return Ok(None);
         }
@@ -237,7 +238,7 @@ async fn bytes(field: &mut Field<'_>, longest: usize) -> Result<Option<Vec<u8>>,
     Ok(Some(bytes))
 }
 
-fn flag(name: &str, text: &str) -> Result<bool, Problem> {
+fn parse_flag(name: &str, text: &str) -> Result<bool, Problem> {
     match text {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -246,7 +247,7 @@ fn flag(name: &str, text: &str) -> Result<bool, Problem> {
 }
 
 /// Returns the user for an error's report, with passwords, hashes and second factors masked.
-fn redacted(user: &Map<String, Value>) -> Value {
+fn redact_user(user: &Map<String, Value>) -> Value {
     let is_secret = |key: &str| key.contains("password") || key == "mfa_factors";
     let shown = user.iter().map(|(key, value)| {
         let value = if is_secret(key) { json!("*****") } else { value.clone() };

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::random::Random;
 use crate::tenant::config;
-use crate::tenant::config::derived;
+use crate::tenant::config::derive_id_with_prefix;
 
 /// The most roles that the Management API can create.
 const MOST: usize = 100;
@@ -41,22 +41,27 @@ pub(crate) enum RoleError {
 pub(crate) struct Roles(Mutex<Vec<Role>>);
 
 /// Returns the id derived from a role's name. The role does not need to exist.
-fn id_of(name: &str) -> String {
-    derived("rol_", name)
+fn derive_role_id(name: &str) -> String {
+    derive_id_with_prefix("rol_", name)
 }
 
 impl Role {
     /// Returns a role that a user has, although it is neither in `tenant.toml` nor created
     /// through the Management API.
-    pub(crate) fn of_user(name: &str) -> Self {
-        Self { id: id_of(name), name: name.to_owned(), description: String::new(), is_configured: false }
+    pub(crate) fn from_user_role(name: &str) -> Self {
+        Self {
+            id: derive_role_id(name),
+            name: name.to_owned(),
+            description: String::new(),
+            is_configured: false,
+        }
     }
 }
 
 impl Roles {
     pub(crate) fn new(configured: &[config::Role]) -> Self {
         let role = |it: &config::Role| Role {
-            id: id_of(&it.name),
+            id: derive_role_id(&it.name),
             name: it.name.clone(),
             description: it.description.clone(),
             is_configured: true,
@@ -64,13 +69,13 @@ impl Roles {
         Self(Mutex::new(configured.iter().map(role).collect()))
     }
 
-    pub(crate) fn all(&self) -> Vec<Role> {
+    pub(crate) fn list(&self) -> Vec<Role> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the role with this id.
     pub(crate) fn get(&self, id: &str) -> Result<Role, RoleError> {
-        self.all().into_iter().find(|role| role.id == id).ok_or(RoleError::Missing)
+        self.list().into_iter().find(|role| role.id == id).ok_or(RoleError::Missing)
     }
 
     /// Creates a role.
@@ -83,7 +88,7 @@ impl Roles {
             return Err(RoleError::TooMany);
         }
         // A role that was renamed since may still have the id derived from this name.
-        let mut id = id_of(name);
+        let mut id = derive_role_id(name);
         if roles.iter().any(|role| role.id == id) {
             id = format!("rol_{}", &random.object_id()[..16]);
         }

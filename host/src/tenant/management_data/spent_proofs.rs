@@ -22,17 +22,17 @@ impl SpentProofs {
 
     /// Marks a token as spent. Returns false if it was spent before.
     pub(crate) fn spend(&self, token: &str) -> bool {
-        self.0.put_new(hash(token), ())
+        self.0.put_new(hash_token(token), ())
     }
 
     /// Makes a token usable again, because its link failed.
     pub(crate) fn give_back(&self, token: &str) {
-        self.0.remove(&hash(token));
+        self.0.remove(&hash_token(token));
     }
 }
 
 /// Hashes the signed part of a token. The signature is left out, because it can be encoded in
 /// several ways.
-fn hash(token: &str) -> [u8; 32] {
+fn hash_token(token: &str) -> [u8; 32] {
     Sha256::digest(token.rsplit_once('.').map_or(token, |(signed, _)| signed)).into()
 }

@@ -44,7 +44,7 @@ impl AuthorizationParams {
     /// Takes the parameters that `/authorize` knows. A value that is not a text is left
     /// out.
     pub(crate) fn from_params(params: &Params) -> Self {
-        serde_json::from_value(params.texts().into()).unwrap_or_default()
+        serde_json::from_value(params.to_text_fields().into()).unwrap_or_default()
     }
 
     /// Writes them as parameters again, without the ones that are absent.
@@ -55,7 +55,7 @@ impl AuthorizationParams {
     /// The parameters that a login on a page of the tenant's own origin carries to
     /// `/authorize`. A login has just taken place: the parameters that direct it are left
     /// out.
-    pub(crate) fn after_login(self) -> Self {
+    pub(crate) fn without_prompt(self) -> Self {
         Self {
             prompt: None,
             max_age: None,
@@ -74,7 +74,7 @@ impl AuthorizationParams {
     /// The parameters that the link of a mail carries to `/authorize`. The client and the
     /// connection are the ones that the mail was requested with, and there is no page to
     /// link accounts on.
-    pub(crate) fn in_mail(self) -> Self {
+    pub(crate) fn for_mailed_link(self) -> Self {
         Self {
             client_id: None,
             screen_hint: None,
@@ -117,7 +117,7 @@ mod tests {
         };
         let params = AuthorizationParams::from_params(&full);
         assert_eq!(
-            left_out(params.clone().after_login()),
+            left_out(params.clone().without_prompt()),
             [
                 "connection",
                 "id_token_hint",
@@ -132,7 +132,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            left_out(params.in_mail()),
+            left_out(params.for_mailed_link()),
             [
                 "client_id",
                 "connection",

@@ -159,7 +159,7 @@ impl ResponseType {
     fn require_allowed(self, client: &Client) -> Result<(), OAuthError> {
         let grants = [(self.code, "authorization_code"), (self.token || self.id_token, "implicit")];
         for (wanted, grant) in grants {
-            if wanted && !client.may(grant) {
+            if wanted && !client.allows_grant(grant) {
                 let description = format!("Grant type '{grant}' not allowed for the client.");
                 return Err(OAuthError::unauthorized_client(description));
             }
@@ -303,8 +303,8 @@ impl Audience {
                     .iter()
                     .any(|api| api.identifier == *id && api.scopes.iter().any(|it| it == scope)),
             };
-            let of_openid =
-                OPENID_SCOPES.contains(scope) && (*scope != "offline_access" || client.may("refresh_token"));
+            let of_openid = OPENID_SCOPES.contains(scope)
+                && (*scope != "offline_access" || client.allows_grant("refresh_token"));
             of_api || of_openid
         };
         let mut granted: Vec<&str> = Vec::new();

@@ -27,10 +27,10 @@ pub(crate) fn send(target: ResponseTarget<'_>, mut params: ResponseParams) -> Re
     }
     match mode {
         ResponseMode::Query => see_other(&with_query(redirect_uri, &params)),
-        ResponseMode::Fragment => see_other(&format!("{redirect_uri}#{}", encoded(&params))),
+        ResponseMode::Fragment => see_other(&format!("{redirect_uri}#{}", encode_params(&params))),
         ResponseMode::FormPost => form_post(redirect_uri, params),
-        ResponseMode::WebMessage => message(redirect_uri, "authorization_response", params),
-        ResponseMode::Popup => message(redirect_uri, "owp", params),
+        ResponseMode::WebMessage => render_web_message(redirect_uri, "authorization_response", params),
+        ResponseMode::Popup => render_web_message(redirect_uri, "owp", params),
         ResponseMode::OwnPage => match params.iter().find(|(name, _)| *name == "error_description") {
             Some((_, why)) => html::error_page(StatusCode::FORBIDDEN, why),
             None => see_other(redirect_uri),
@@ -56,13 +56,13 @@ pub(crate) fn error_params(error: &OAuthError) -> ResponseParams {
     vec![("error", error.error.to_owned()), ("error_description", error.description.clone())]
 }
 
-fn encoded(params: &ResponseParams) -> String {
+fn encode_params(params: &ResponseParams) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
 }
 
 fn with_query(uri: &str, params: &ResponseParams) -> String {
     let joint = if uri.contains('?') { '&' } else { '?' };
-    format!("{uri}{joint}{}", encoded(params))
+    format!("{uri}{joint}{}", encode_params(params))
 }
 
 #[derive(Template)]
@@ -76,7 +76,7 @@ struct FormPost<'a> {
 fn form_post(redirect_uri: &str, fields: ResponseParams) -> Response {
     let nonce = html::nonce();
     let page = FormPost { action: redirect_uri, fields, nonce: &nonce };
-    scripted(page.render(), &nonce, "frame-ancestors 'none'")
+    render_scripted_page(page.render(), &nonce, "frame-ancestors 'none'")
 }
 
 #[derive(Template)]
@@ -88,7 +88,7 @@ struct WebMessage<'a> {
     nonce: &'a str,
 }
 
-fn message(redirect_uri: &str, kind: &str, params: ResponseParams) -> Response {
+fn render_web_message(redirect_uri: &str, kind: &str, params: ResponseParams) -> Response {
     let origin = Url::parse(redirect_uri).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let values: Map<String, Value> = params
         .into_iter()
@@ -105,19 +105,19 @@ fn message(redirect_uri: &str, kind: &str, params: ResponseParams) -> Response {
     };
     let nonce = html::nonce();
     let page = WebMessage {
-        message: in_script(&message),
-        target: in_script(&origin.as_str().into()),
+        message: escape_for_script(&message),
+        target: escape_for_script(&origin.as_str().into()),
         nonce: &nonce,
     };
-    scripted(page.render(), &nonce, &format!("frame-ancestors {origin}"))
+    render_scripted_page(page.render(), &nonce, &format!("frame-ancestors {origin}"))
 }
 
-fn in_script(value: &Value) -> String {
+fn escape_for_script(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 /// A page that runs its own script, and no other.
-fn scripted(page: askama::Result<String>, nonce: &str, more: &str) -> Response {
+fn render_scripted_page(page: askama::Result<String>, nonce: &str, more: &str) -> Response {
     let Ok(page) = page else { return OAuthError::temporarily_unavailable().into_response() };
     let policy = format!("default-src 'none'; script-src 'nonce-{nonce}'; base-uri 'none'; {more}");
     match HeaderValue::from_str(&policy) {
@@ -128,9 +128,11 @@ fn scripted(page: askama::Result<String>, nonce: &str, more: &str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::oauth::authorization_response::{ResponseMode, ResponseTarget, in_script, send};
+    use crate::tenant::oauth::authorization_response::{
+        ResponseMode, ResponseTarget, escape_for_script, send,
+    };
 
-    fn location(uri: &str, mode: ResponseMode) -> String {
+    fn build_location(uri: &str, mode: ResponseMode) -> String {
         let response = send(
             ResponseTarget { redirect_uri: uri, mode, state: Some("a&b=c#d") },
             vec![("code", "x y".to_owned())],
@@ -141,15 +143,15 @@ mod tests {
     #[test]
     fn a_response_cannot_add_parameters_of_its_own() {
         assert_eq!(
-            location("http://app/cb", ResponseMode::Query),
+            build_location("http://app/cb", ResponseMode::Query),
             "http://app/cb?code=x+y&state=a%26b%3Dc%23d"
         );
         assert_eq!(
-            location("http://app/cb?x=1", ResponseMode::Query),
+            build_location("http://app/cb?x=1", ResponseMode::Query),
             "http://app/cb?x=1&code=x+y&state=a%26b%3Dc%23d"
         );
         assert_eq!(
-            location("http://app/cb", ResponseMode::Fragment),
+            build_location("http://app/cb", ResponseMode::Fragment),
             "http://app/cb#code=x+y&state=a%26b%3Dc%23d"
         );
     }
@@ -157,7 +159,7 @@ mod tests {
     #[test]
     fn no_value_ends_a_script() {
         assert_eq!(
-            in_script(&"</script><script>alert(1)".into()),
+            escape_for_script(&"</script><script>alert(1)".into()),
             r#""\u003c/script>\u003cscript>alert(1)""#
         );
     }

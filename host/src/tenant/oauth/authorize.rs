@@ -14,9 +14,9 @@ use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_params::AuthorizationParams;
 use crate::tenant::oauth::authorization_response::send_error;
 use crate::tenant::oauth::browser_visit::{BrowserVisit, LoggedInUser, login_context};
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::people::sessions::Session;
-use crate::tenant::signing::tokens::seconds;
+use crate::tenant::signing::tokens::to_seconds;
 
 /// `GET` or `POST /authorize`.
 ///
@@ -62,7 +62,7 @@ impl BrowserVisit<'_> {
         &self,
         ticket: &str,
         authorization: &Authorization,
-    ) -> Result<(Proved, bool), OAuthError> {
+    ) -> Result<(ProvedIdentity, bool), OAuthError> {
         let unknown = || OAuthError::access_denied("Unknown or invalid login ticket.");
         let tickets = &self.visit.tenant.flows.login_tickets;
         let ticket = tickets.get(ticket).ok_or_else(unknown)?;
@@ -72,14 +72,14 @@ impl BrowserVisit<'_> {
         if ticket.client_id != authorization.client_id {
             return Err(unknown());
         }
-        let is_same = self.browser.known_id().as_ref() == Some(&ticket.browser);
+        let is_same = self.browser.sent_id().as_ref() == Some(&ticket.browser);
         // A ticket taken to another browser would log its owner in there. A browser
         // that withholds third-party cookies cannot be recognized.
         if ticket.brought && !is_same {
             tracing::warn!(target: "audit", client = ticket.client_id, "a login ticket came from another browser");
             return Err(unknown());
         }
-        Ok((Proved { by: Some(ticket.used), ..ticket.proved }, is_same))
+        Ok((ProvedIdentity { by: Some(ticket.used), ..ticket.proved }, is_same))
     }
 
     /// Logs in a user who has just proved an identity without one of the tenant's
@@ -87,7 +87,7 @@ impl BrowserVisit<'_> {
     pub(crate) fn log_in(
         mut self,
         authorization: Authorization,
-        proved: &Proved,
+        proved: &ProvedIdentity,
         in_session: bool,
     ) -> Response {
         let tenant = &self.visit.tenant;
@@ -139,7 +139,7 @@ impl BrowserVisit<'_> {
 /// Whether a session is as recent as the request wants it, and of the connection that
 /// it names.
 pub(crate) fn satisfies(session: &Session, authorization: &Authorization, now: Timestamp) -> bool {
-    let age = seconds(now).saturating_sub(seconds(session.proved.at));
+    let age = to_seconds(now).saturating_sub(to_seconds(session.proved.at));
     let is_fresh = authorization.max_age.is_none_or(|max| age < max);
     let connection = authorization.connection.as_ref();
     is_fresh && connection.is_none_or(|name| *name == session.proved.connection)

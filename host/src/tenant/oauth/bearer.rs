@@ -32,14 +32,14 @@ impl Bearer {
     /// Reads the only token of a request. Reads the body if it is a posted form.
     pub(crate) async fn read(request: Request, tenant: &Shared) -> Result<Self, Unauthorized> {
         let (parts, body) = request.into_parts();
-        let in_header = in_header(&parts.headers)?;
+        let in_header = read_header(&parts.headers)?;
         let in_query = Params::from_query(&parts.uri).map_err(Unauthorized::Request)?;
-        let in_query = in_query.owned("access_token");
+        let in_query = in_query.get_owned("access_token");
         let is_form = parts.method == Method::POST && media_type(&parts.headers) == FORM;
         let in_body = if is_form {
             let request = Request::from_parts(parts, body);
             let params = Params::from_body(request, tenant).await.map_err(Unauthorized::Request)?;
-            params.owned("access_token")
+            params.get_owned("access_token")
         } else {
             None
         };
@@ -50,7 +50,7 @@ impl Bearer {
             (None, _) => Err(Unauthorized::NoToken),
             (Some(_), Some(_)) => {
                 tracing::warn!(target: "audit", "a request with several tokens was refused");
-                Err(bad(
+                Err(invalid_request(
                     "expected one access token: in the Authorization header, in the form or in the query",
                 ))
             }
@@ -59,32 +59,32 @@ impl Bearer {
 }
 
 /// Reads the token of the header. A header of another scheme has none.
-fn in_header(headers: &HeaderMap) -> Result<Option<String>, Unauthorized> {
+fn read_header(headers: &HeaderMap) -> Result<Option<String>, Unauthorized> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let Some(header) = all.next() else { return Ok(None) };
     if all.next().is_some() {
         tracing::warn!(target: "audit", "a request with several tokens was refused");
-        return Err(bad("expected one Authorization header"));
+        return Err(invalid_request("expected one Authorization header"));
     }
-    let header = header.to_str().map_err(|_| bad("the Authorization header is no text"))?.trim();
+    let header = header.to_str().map_err(|_| invalid_request("the Authorization header is no text"))?.trim();
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(None);
     }
     match token.trim() {
-        "" => Err(bad("the Authorization header has no token")),
+        "" => Err(invalid_request("the Authorization header has no token")),
         token => Ok(Some(token.to_owned())),
     }
 }
 
-fn bad(words: &str) -> Unauthorized {
+fn invalid_request(words: &str) -> Unauthorized {
     Unauthorized::Request(OAuthError::invalid_request(words))
 }
 
 /// A response that no cache stores, to a request with a token in its address.
 ///
 /// Source: RFC 6750, 2.3.
-pub(crate) fn not_stored(mut response: Response) -> Response {
+pub(crate) fn forbid_caching(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     response
 }

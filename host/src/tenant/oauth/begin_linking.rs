@@ -14,7 +14,7 @@ use crate::tenant::logins::outcome::LoggedIn;
 use crate::tenant::oauth::authorize::satisfies;
 use crate::tenant::oauth::browser_visit::{BrowserVisit, login_context};
 use crate::tenant::people::sessions::Session;
-use crate::tenant::signing::tokens::seconds;
+use crate::tenant::signing::tokens::to_seconds;
 
 /// The greatest age of the owner's login, in seconds.
 ///
@@ -55,7 +55,7 @@ impl BrowserVisit<'_> {
             }
             Err(error) => return self.refuse_linking(&authorization, error),
         }
-        let age = seconds(tenant.ambient.now()).saturating_sub(seconds(session.proved.at));
+        let age = to_seconds(tenant.ambient.now()).saturating_sub(to_seconds(session.proved.at));
         if age >= MAX_AGE_S {
             return self.show_linking_step(authorization, LinkingStep::Owner { only: None });
         }

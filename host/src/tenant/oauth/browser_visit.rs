@@ -19,7 +19,7 @@ use crate::tenant::logins::context::Sender;
 use crate::tenant::oauth::authorization_response;
 use crate::tenant::oauth::authorization_response::error_params;
 use crate::tenant::oauth::issued_tokens::Issuance;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::people::sessions::Session;
 
 /// A visit, and the browser whose cookies the response sets.
@@ -32,7 +32,7 @@ pub(crate) struct BrowserVisit<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct LoggedInUser<'a> {
     pub(crate) user: &'a User,
-    pub(crate) proved: &'a Proved,
+    pub(crate) proved: &'a ProvedIdentity,
     /// The browser's session, if it has one.
     pub(crate) session: Option<&'a Session>,
 }
@@ -48,7 +48,7 @@ impl<'a> BrowserVisit<'a> {
     }
 
     /// Begins a session for a user who has just logged in.
-    pub(crate) fn begin_session(&mut self, proved: &Proved) -> Session {
+    pub(crate) fn begin_session(&mut self, proved: &ProvedIdentity) -> Session {
         self.browser.begin_session(&self.visit.tenant.people.sessions, proved)
     }
 
@@ -74,7 +74,8 @@ impl<'a> BrowserVisit<'a> {
             Some(it) if it.is_passwordless() => "code",
             _ => "login",
         };
-        let pending = PendingLogin { authorization, browser: self.browser.id(), suggestion: None, linking };
+        let pending =
+            PendingLogin { authorization, browser: self.browser.get_or_draw_id(), suggestion: None, linking };
         let mut params = Params::default();
         params.set("state", &tenant.flows.pending.put(Arc::new(pending)));
         if let Some(connection) = connection {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::tenant::config::Client;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::signing::tokens::same_secret;
+use crate::tenant::signing::tokens::secrets_are_equal;
 
 /// Authenticates the client, by Basic or by the body. A client without a secret only
 /// names itself.
@@ -33,7 +33,7 @@ pub(crate) fn authenticate(visit: &Visit) -> Result<&Client, OAuthError> {
     match (&client.client_secret, secret) {
         // Many clients do not form-encode the id and the secret.
         (Some(_), Some(secret)) if basic.is_some() => {
-            check_secret(client, &decoded(secret)).or_else(|_| check_secret(client, secret))?;
+            check_secret(client, &decode_part(secret)).or_else(|_| check_secret(client, secret))?;
         }
         (Some(_), Some(secret)) => check_secret(client, secret)?,
         (None, None) => {}
@@ -47,7 +47,7 @@ pub(crate) fn authenticate(visit: &Visit) -> Result<&Client, OAuthError> {
 
 /// Refuses a secret that is not the client's.
 pub(crate) fn check_secret(client: &Client, secret: &str) -> Result<(), OAuthError> {
-    if client.client_secret.as_deref().is_some_and(|known| same_secret(known, secret)) {
+    if client.client_secret.as_deref().is_some_and(|known| secrets_are_equal(known, secret)) {
         return Ok(());
     }
     tracing::warn!(target: "audit", client = client.client_id, "a client's secret was wrong");
@@ -63,13 +63,13 @@ fn parse_basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthErr
         }
         let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
         let (id, secret) = text.split_once(':')?;
-        Some((decoded(id), secret.to_owned()))
+        Some((decode_part(id), secret.to_owned()))
     };
     parse().map(Some).ok_or_else(|| OAuthError::invalid_request("the Authorization header is not Basic"))
 }
 
 /// Decodes the id or the secret, which are form-encoded before they are joined.
-fn decoded(part: &str) -> String {
+fn decode_part(part: &str) -> String {
     let encoded = format!("x={part}");
     url::form_urlencoded::parse(encoded.as_bytes())
         .next()

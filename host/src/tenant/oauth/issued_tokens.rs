@@ -9,12 +9,12 @@ use crate::tenant::config::Client;
 use crate::tenant::flows::authorization::{Audience, Authorization};
 use crate::tenant::flows::authorization_code::AuthorizationCode;
 use crate::tenant::oauth::authorization_response::ResponseParams;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::people::refresh_tokens::Grant;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::signing::token_id::TokenId;
-use crate::tenant::signing::tokens::{AccessClaims, IdToken, seconds};
+use crate::tenant::signing::tokens::{AccessClaims, IdToken, to_seconds};
 use crate::tenant::state::Tenant;
 
 /// One login, and the tokens to issue for it.
@@ -22,7 +22,7 @@ pub(crate) struct Issuance<'a> {
     pub(crate) issuer: &'a Issuer,
     pub(crate) client: &'a Client,
     pub(crate) user: &'a User,
-    pub(crate) proved: &'a Proved,
+    pub(crate) proved: &'a ProvedIdentity,
     pub(crate) scope: &'a str,
     pub(crate) audience: &'a Audience,
     pub(crate) nonce: Option<&'a str>,
@@ -47,7 +47,7 @@ impl Issuance<'_> {
             Audience::Api(api) if self.has("openid") => (json!([api, userinfo]), lifetimes.access_token),
             Audience::Api(api) => (api.as_str().into(), lifetimes.access_token),
         };
-        let now = seconds(tenant.ambient.now());
+        let now = to_seconds(tenant.ambient.now());
         let token = tenant.signing.keys.sign(&AccessClaims {
             iss: self.issuer.as_str(),
             sub: &self.user.user_id,
@@ -99,7 +99,7 @@ impl Issuance<'_> {
         }
         let mut family = None;
         let refresh = refresh.or_else(|| {
-            if !self.has("offline_access") || !self.client.may("refresh_token") {
+            if !self.has("offline_access") || !self.client.allows_grant("refresh_token") {
                 return None;
             }
             let (token, of) = tenant.people.refresh_tokens.issue(Grant {
@@ -107,7 +107,7 @@ impl Issuance<'_> {
                 client_id: self.client.client_id.clone(),
                 user_id: self.user.user_id.clone(),
                 at: tenant.ambient.now(),
-                proved: self.proved.remembered(),
+                proved: self.proved.without_attributes(),
                 scope: self.scope.to_owned(),
                 audience: match self.audience {
                     Audience::Userinfo => None,
@@ -135,7 +135,7 @@ impl Issuance<'_> {
         let code = response_type.code.then(|| {
             tenant.flows.codes.put(Arc::new(AuthorizationCode {
                 authorization: authorization.clone(),
-                proved: self.proved.remembered(),
+                proved: self.proved.without_attributes(),
                 session: self.session.map(str::to_owned),
                 issuer: self.issuer.clone(),
             }))

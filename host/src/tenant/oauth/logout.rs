@@ -28,7 +28,7 @@ pub(crate) async fn log_out_by_oidc(visit: Visit) -> Response {
     visit
         .run(|visit| {
             let params = &visit.params;
-            let client_id = params.owned("client_id").or_else(|| client_of_hint(visit));
+            let client_id = params.get_owned("client_id").or_else(|| client_of_hint(visit));
             let url = params.get("post_logout_redirect_uri");
             end_session(
                 visit,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::tenant::config::{Client, GRANTS};
 use crate::tenant::flows::authorization::Audience;
-use crate::tenant::flows::stores::Spent;
+use crate::tenant::flows::stores::UsedCode;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
@@ -22,10 +22,10 @@ use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_request::without_fragment;
 use crate::tenant::oauth::client_auth;
 use crate::tenant::oauth::issued_tokens::Issuance;
-use crate::tenant::people::proved::Proved;
-use crate::tenant::people::refresh_tokens::{Grant, NotTaken};
-use crate::tenant::people::typed::TypedCredentials;
-use crate::tenant::signing::tokens::{AccessClaims, fits_challenge, seconds};
+use crate::tenant::people::proved_identity::ProvedIdentity;
+use crate::tenant::people::refresh_tokens::{Grant, RefreshError};
+use crate::tenant::people::typed_credentials::TypedCredentials;
+use crate::tenant::signing::tokens::{AccessClaims, fits_challenge, to_seconds};
 
 /// `POST /oauth/token`.
 pub(crate) async fn issue_tokens(visit: Visit) -> Response {
@@ -51,7 +51,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
         return Err(OAuthError::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", description));
     };
     let client = client_auth::authenticate(visit)?;
-    if !client.may(grant) {
+    if !client.allows_grant(grant) {
         return Err(OAuthError::unauthorized_client(format!(
             "Grant type '{grant}' not allowed for the client."
         )));
@@ -68,7 +68,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
         "http://auth0.com/oauth/grant-type/passwordless/otp" => request.grant_by_one_time_password(),
         _ => request.grant_by_password(),
     }?;
-    visit.tenant.metrics.token(grant);
+    visit.tenant.metrics.count_token(grant);
     Ok(response)
 }
 
@@ -92,7 +92,7 @@ impl TokenRequest<'_> {
         let is_wanted =
             |scope: &&String| wanted.as_ref().is_none_or(|wanted| wanted.contains(&scope.as_str()));
         let scope = own.iter().filter(is_wanted).map(String::as_str).collect::<Vec<_>>().join(" ");
-        let now = seconds(tenant.ambient.now());
+        let now = to_seconds(tenant.ambient.now());
         let token = tenant.signing.keys.sign(&AccessClaims {
             iss: self.visit.issuer.as_str(),
             sub: &format!("{}@clients", client.client_id),
@@ -122,7 +122,7 @@ impl TokenRequest<'_> {
         };
         let Some(code) = tenant.flows.codes.take(name) else {
             // The code was used before, maybe by a thief.
-            if let Some(spent) = tenant.flows.spent_codes.get(name) {
+            if let Some(spent) = tenant.flows.used_codes.get(name) {
                 tracing::warn!(target: "audit", client = client.client_id, "a code came twice; its tokens are revoked");
                 let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
                 spent.replayed = true;
@@ -130,8 +130,8 @@ impl TokenRequest<'_> {
             }
             return Err(invalid());
         };
-        let spent = Arc::new(Mutex::new(Spent::default()));
-        tenant.flows.spent_codes.put_as(name.to_owned(), spent.clone());
+        let spent = Arc::new(Mutex::new(UsedCode::default()));
+        tenant.flows.used_codes.put_as(name.to_owned(), spent.clone());
         let authorization = &code.authorization;
         if authorization.client_id != client.client_id || code.issuer != self.visit.issuer {
             tracing::warn!(target: "audit", client = client.client_id, "a code came from another client, or to another issuer");
@@ -188,14 +188,14 @@ impl TokenRequest<'_> {
         let Visit { tenant, params, .. } = visit;
         let token = params.require("refresh_token")?;
         let not_taken = |why| {
-            if why == NotTaken::Reused {
+            if why == RefreshError::Reused {
                 tracing::warn!(target: "audit", client = client.client_id, "a refresh token came twice; its family is revoked");
             }
             OAuthError::invalid_grant("Unknown or invalid refresh token.")
         };
         let is_for =
             |grant: &Grant| grant.client_id == client.client_id && grant.issuer == self.visit.issuer.as_str();
-        let grant = tenant.people.refresh_tokens.look(token, is_for).map_err(not_taken)?;
+        let grant = tenant.people.refresh_tokens.find_grant(token, is_for).map_err(not_taken)?;
         let audience = Audience::parse(visit, grant.audience.as_deref())?;
         let scope = match params.get("scope") {
             // Never more scopes than before.
@@ -213,7 +213,7 @@ impl TokenRequest<'_> {
             Err(why) => {
                 tenant.people.refresh_tokens.revoke_token(token);
                 return Err(match why {
-                    NotLoggedIn::Gone | NotLoggedIn::Revoked => not_taken(NotTaken::Unknown),
+                    NotLoggedIn::Gone | NotLoggedIn::Revoked => not_taken(RefreshError::Unknown),
                     why => why.into(),
                 });
             }
@@ -259,10 +259,10 @@ impl TokenRequest<'_> {
     /// Reads the username, and the secret in the parameter of this name.
     fn credentials(&self, secret: &str) -> Result<TypedCredentials<'_>, OAuthError> {
         let (login, secret) = (self.visit.params.require("username")?, self.visit.params.require(secret)?);
-        Ok(TypedCredentials { login, secret, sender: &self.visit.sender.ip })
+        Ok(TypedCredentials { identifier: login, secret, sender: &self.visit.sender.ip })
     }
 
-    fn grant_to_user(&self, proved: &Proved, protocol: &'static str) -> Result<Value, OAuthError> {
+    fn grant_to_user(&self, proved: &ProvedIdentity, protocol: &'static str) -> Result<Value, OAuthError> {
         let audience = Audience::parse(self.visit, self.visit.params.get("audience"))?;
         let scope = self.visit.params.get("scope").unwrap_or("openid profile email");
         let scope = audience.grant(&self.visit.tenant.config, self.client, scope);
@@ -296,7 +296,7 @@ pub(crate) async fn revoke(visit: Visit) -> Result<Response, OAuthError> {
             let client = client_auth::authenticate(visit)?;
             let token = visit.params.require("token")?;
             let refresh_tokens = &visit.tenant.people.refresh_tokens;
-            if refresh_tokens.look(token, |grant| grant.client_id == client.client_id).is_ok() {
+            if refresh_tokens.find_grant(token, |grant| grant.client_id == client.client_id).is_ok() {
                 refresh_tokens.revoke_token(token);
             }
             Ok(StatusCode::OK.into_response())

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::model::{ApiError, User, mask_addresses};
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::oauth::bearer::{Bearer, Unauthorized, not_stored};
+use crate::tenant::oauth::bearer::{Bearer, Unauthorized, forbid_caching};
 use crate::tenant::profile;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::tokens::profile_claims;
@@ -28,7 +28,7 @@ pub(crate) async fn show(visit: Visit<()>, request: Request) -> Response {
     };
     let in_query = bearer.in_query;
     let response = visit.run(move |visit| describe_user(&visit.tenant, &bearer.token)).await;
-    if in_query { not_stored(response) } else { response }
+    if in_query { forbid_caching(response) } else { response }
 }
 
 fn describe_user(tenant: &Tenant, token: &str) -> Response {
@@ -117,7 +117,7 @@ pub(crate) fn legacy_profile(user: &User, client_id: &str) -> Value {
             profile[name] = value.clone();
         }
     }
-    for (name, value) in profile::of(user) {
+    for (name, value) in profile::derive_profile(user) {
         profile[name] = value.into();
     }
     profile

@@ -86,7 +86,7 @@ pub(crate) fn render(config: &Config, view: &View<'_>, fault: Option<Fault<'_>>)
     let hint = params.get("username").filter(|_| fault.is_none()).or(hint.as_deref()).unwrap_or_default();
     let form = |connection, is_first| {
         let is_typed = typed_at.is_some_and(|name| name == connection_name(connection));
-        Database::new(connection, view, Typed { hint, is_first, fault: fault.filter(|_| is_typed) })
+        Database::new(connection, view, FormValues { hint, is_first, fault: fault.filter(|_| is_typed) })
     };
     let mut databases: Vec<Database<'_>> = Vec::new();
     for connection in connections().filter(|it| it.is_database()) {
@@ -124,7 +124,7 @@ fn connection_name(connection: &Connection) -> &str {
 
 /// The values that a form is filled with.
 #[derive(Clone, Copy)]
-struct Typed<'a> {
+struct FormValues<'a> {
     /// The address, if the form was not sent.
     hint: &'a str,
     is_first: bool,
@@ -133,7 +133,7 @@ struct Typed<'a> {
 }
 
 impl<'a> Database<'a> {
-    fn new(connection: &'a Connection, view: &View<'a>, typed: Typed<'a>) -> Self {
+    fn new(connection: &'a Connection, view: &View<'a>, typed: FormValues<'a>) -> Self {
         let View { params, pending, .. } = *view;
         let sent = |name| params.get(name).filter(|_| typed.fault.is_some()).unwrap_or_default();
         let of_sign_up = typed.fault.filter(|fault| fault.is_of_sign_up).map(|fault| fault.words);

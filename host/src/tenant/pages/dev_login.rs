@@ -30,7 +30,7 @@ pub(crate) async fn log_in(visit: Visit) -> Response {
                 return html::error_page(StatusCode::BAD_REQUEST, words);
             };
             let page = format!("{}dev/logged-in", visit.issuer);
-            let login_hint = visit.params.owned("login_hint");
+            let login_hint = visit.params.get_owned("login_hint");
             let authorization = Authorization::on_own_page(&client.client_id, page, login_hint);
             BrowserVisit::new(visit).show_login(authorization)
         })
@@ -100,7 +100,7 @@ fn find_user(
 
 impl<'a> ShownUser<'a> {
     fn new(user: &'a User, way: &'a str) -> Self {
-        let [(_, name), _, (_, picture)] = profile::of(user);
+        let [(_, name), _, (_, picture)] = profile::derive_profile(user);
         Self {
             user_id: &user.user_id,
             name,

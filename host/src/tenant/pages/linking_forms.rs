@@ -15,7 +15,7 @@ use crate::tenant::linking::request::{find_owner, login_error, login_required};
 use crate::tenant::oauth::begin_linking::require_owner;
 use crate::tenant::oauth::browser_visit::{LoggedInUser, login_context};
 use crate::tenant::pages::login_form::LoginForm;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 
 impl LoginForm<'_> {
     /// Continues a link or an unlink with a user who has proved an identity.
@@ -23,7 +23,7 @@ impl LoginForm<'_> {
         self,
         linking: &LinkingRequest,
         step: &LinkingStep,
-        proved: &Proved,
+        proved: &ProvedIdentity,
     ) -> Response {
         // A form that is sent twice gets one response.
         if self.take_pending().is_none() {
@@ -37,7 +37,7 @@ impl LoginForm<'_> {
 
     /// Reports to the application why nothing is linked. If the directory did not
     /// respond, the page stays for another attempt.
-    fn refuse_linking(self, proved: &Proved, error: OAuthError) -> Response {
+    fn refuse_linking(self, proved: &ProvedIdentity, error: OAuthError) -> Response {
         if error != OAuthError::temporarily_unavailable() {
             return self.browser_visit.refuse_linking(&self.pending.authorization, error);
         }
@@ -45,7 +45,7 @@ impl LoginForm<'_> {
         self.show_unavailable(proved, &error)
     }
 
-    fn continue_as_owner(mut self, linking: &LinkingRequest, proved: &Proved) -> Response {
+    fn continue_as_owner(mut self, linking: &LinkingRequest, proved: &ProvedIdentity) -> Response {
         let pending = self.pending.clone();
         let authorization = &pending.authorization;
         let owner = match self.log_in_owner(linking, proved) {
@@ -69,7 +69,11 @@ impl LoginForm<'_> {
 
     /// Logs in the owner. Before the plugin decides, the proved identity must be the
     /// owner's: nobody else is logged in by it, and no user is created.
-    fn log_in_owner(&self, linking: &LinkingRequest, proved: &Proved) -> Result<Arc<User>, OAuthError> {
+    fn log_in_owner(
+        &self,
+        linking: &LinkingRequest,
+        proved: &ProvedIdentity,
+    ) -> Result<Arc<User>, OAuthError> {
         let tenant = self.tenant();
         let authorization = &self.pending.authorization;
         let is_owner =
@@ -88,7 +92,7 @@ impl LoginForm<'_> {
         require_owner(logged_in.map_err(login_error)?, linking)
     }
 
-    fn link_account(self, linking: &LinkingRequest, sid: &str, second: &Proved) -> Response {
+    fn link_account(self, linking: &LinkingRequest, sid: &str, second: &ProvedIdentity) -> Response {
         let pending = self.pending.clone();
         let authorization = &pending.authorization;
         let session = self.browser_visit.session().filter(|session| session.sid == sid);

@@ -16,7 +16,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::context::Sender;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
 use crate::tenant::pages::page_view::Page;
-use crate::tenant::people::typed::TypedCredentials;
+use crate::tenant::people::typed_credentials::TypedCredentials;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Tenant;
 
@@ -40,7 +40,7 @@ impl<'a> LoginForm<'a> {
             Box::new(html::error_page(StatusCode::BAD_REQUEST, words))
         })?;
         let foreign = visit.is_cross_origin();
-        if foreign || browser_visit.browser.known_id().as_deref() != Some(pending.browser.as_str()) {
+        if foreign || browser_visit.browser.sent_id().as_deref() != Some(pending.browser.as_str()) {
             tracing::warn!(target: "audit", foreign, "a form came from another page or another browser");
             let words = "This page was opened in another browser, or sent by another site. Go back to the application and log in again.";
             return Err(Box::new(html::error_page(StatusCode::FORBIDDEN, words)));
@@ -97,7 +97,7 @@ impl<'a> LoginForm<'a> {
     /// Reads the fields with these names.
     pub(super) fn credentials(&self, login: &str, secret: &str) -> Result<TypedCredentials<'a>, OAuthError> {
         let (login, secret) = (self.params().require(login)?, self.params().require(secret)?);
-        Ok(TypedCredentials { login, secret, sender: &self.sender().ip })
+        Ok(TypedCredentials { identifier: login, secret, sender: &self.sender().ip })
     }
 
     /// The connection that the form names, if it is one of this kind.

@@ -23,7 +23,7 @@ use crate::tenant::logins::prove::prove_as_account;
 use crate::tenant::oauth::browser_visit::{LoggedInUser, login_context};
 use crate::tenant::pages::login_form::LoginForm;
 use crate::tenant::pages::page_view::Page;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 
 impl LoginForm<'_> {
     /// Shows the page again, with the values that were typed and the error.
@@ -35,20 +35,20 @@ impl LoginForm<'_> {
 
     /// Shows the page again because the directory did not respond. The proof can be used
     /// for another attempt.
-    pub(crate) fn show_unavailable(self, proved: &Proved, error: &OAuthError) -> Response {
+    pub(crate) fn show_unavailable(self, proved: &ProvedIdentity, error: &OAuthError) -> Response {
         proved.give_back();
         self.show_error(error)
     }
 
     /// Continues the login by the result of a proof.
-    fn proceed(self, proved: Result<Proved, OAuthError>) -> Response {
+    fn proceed(self, proved: Result<ProvedIdentity, OAuthError>) -> Response {
         match proved {
             Ok(proved) => self.proceed_as(&proved),
             Err(error) => self.show_error(&error),
         }
     }
 
-    fn proceed_as(self, proved: &Proved) -> Response {
+    fn proceed_as(self, proved: &ProvedIdentity) -> Response {
         let pending = self.pending.clone();
         if let (Some(linking), Some(step)) = (&pending.authorization.linking, &pending.linking) {
             return self.continue_linking(linking, step, proved);
@@ -69,7 +69,7 @@ impl LoginForm<'_> {
     }
 
     /// Continues with a user who has proved a second account.
-    fn answer_suggestion(mut self, suggestion: Suggestion, second: &Proved) -> Response {
+    fn answer_suggestion(mut self, suggestion: Suggestion, second: &ProvedIdentity) -> Response {
         match self.is_obsolete(&suggestion) {
             Ok(false) => {}
             Ok(true) => return self.log_in(&suggestion.proved, None),
@@ -96,11 +96,11 @@ impl LoginForm<'_> {
         let answer =
             StepAnswer { step: suggestion.step, proof: Some(proof), policy: Some(suggestion.policy) };
         // The second proof is the answer. If the login fails, it can be used again.
-        let proved = Proved { by: second.by.clone(), ..suggestion.proved };
+        let proved = ProvedIdentity { by: second.by.clone(), ..suggestion.proved };
         self.log_in(&proved, Some(&answer))
     }
 
-    fn log_in(mut self, proved: &Proved, answer: Option<&StepAnswer>) -> Response {
+    fn log_in(mut self, proved: &ProvedIdentity, answer: Option<&StepAnswer>) -> Response {
         let tenant = self.tenant();
         let pending = self.pending.clone();
         let authorization = &pending.authorization;
@@ -133,7 +133,7 @@ impl LoginForm<'_> {
             Ok(LoggedIn::Prompted { current, step, candidates, policy }) => {
                 let suggestion = Suggestion {
                     // The code or ticket is used by now.
-                    proved: Proved { by: None, ..proved.clone() },
+                    proved: ProvedIdentity { by: None, ..proved.clone() },
                     current: current.user_id.clone(),
                     step,
                     candidates,
@@ -174,7 +174,7 @@ pub(crate) async fn sign_up(visit: Visit) -> Response {
             }
             let user_id = database::create_account(form.browser_visit.visit, connection)?;
             let id = user_id.split_once('|').map_or("", |(_, id)| id);
-            Ok(Proved::new(connection, id, "pwd", &form.tenant().ambient))
+            Ok(ProvedIdentity::new(connection, id, "pwd", &form.tenant().ambient))
         });
         form.proceed(proved)
     })
@@ -244,7 +244,7 @@ pub(crate) async fn send_reset_link(visit: Visit) -> Response {
 }
 
 /// `POST /u/skip`: logs in without the suggested step, or cancels a link.
-pub(crate) async fn skip(visit: Visit) -> Response {
+pub(crate) async fn skip_linking(visit: Visit) -> Response {
     LoginForm::submit(visit, Page::Login, |form| match form.pending.suggestion.clone() {
         None if form.pending.linking.is_some() => form.cancel_linking(),
         None => html::error_page(StatusCode::BAD_REQUEST, "There is nothing to skip."),
@@ -273,7 +273,7 @@ fn read_account(connection: &Connection, params: &Params) -> Result<Account, OAu
     if !is_id {
         return Err(OAuthError::invalid_request("the id has spaces, or more than 255 characters"));
     }
-    let email = params.owned("email");
+    let email = params.get_owned("email");
     if email.as_ref().is_some_and(|email| !ligature_contact_syntax::is_email_address(email)) {
         return Err(OAuthError::invalid_request(NOT_AN_ADDRESS));
     }

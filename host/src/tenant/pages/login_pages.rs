@@ -15,7 +15,7 @@ use crate::tenant::pages::login_form::LoginForm;
 use crate::tenant::pages::page_view::{Fault, Page, View, page_path};
 
 /// The link to the page with all connections.
-struct Back {
+struct BackLink {
     href: String,
     words: &'static str,
 }
@@ -31,7 +31,7 @@ struct StandIn<'a> {
     error: Option<&'a str>,
     accounts: Vec<OfferedAccount<'a>>,
     typed: TypedAccount<'a>,
-    back: Back,
+    back: BackLink,
 }
 
 /// An account that the configuration does not have, as it was typed.
@@ -64,19 +64,19 @@ struct CodePage<'a> {
     error: Option<&'a str>,
     /// The page that asks for an address.
     start: String,
-    back: Back,
+    back: BackLink,
 }
 
 #[derive(Template)]
 #[template(path = "forgot.html")]
-struct Forgot<'a> {
+struct ForgotPasswordPage<'a> {
     nonce: &'a str,
     state: &'a str,
     connection: &'a str,
     email: &'a str,
     error: Option<&'a str>,
     sent_to: Option<&'a str>,
-    back: Back,
+    back: BackLink,
 }
 
 impl LoginForm<'_> {
@@ -97,12 +97,14 @@ impl LoginForm<'_> {
             error,
         };
         let page = match (self.page, connection) {
-            (Page::StandIn, Some(it)) if !it.is_database() && !it.is_passwordless() => view.stand_in(it),
-            (Page::SendCode, Some(it)) if it.is_passwordless() => view.code(it, false),
-            (Page::Code, Some(it)) if it.is_passwordless() => {
-                view.code(it, self.params().get("address").is_some())
+            (Page::StandIn, Some(it)) if !it.is_database() && !it.is_passwordless() => {
+                view.render_stand_in(it)
             }
-            (Page::Forgot, Some(it)) if it.is_database() => view.forgot(it, None),
+            (Page::SendCode, Some(it)) if it.is_passwordless() => view.render_code_page(it, false),
+            (Page::Code, Some(it)) if it.is_passwordless() => {
+                view.render_code_page(it, self.params().get("address").is_some())
+            }
+            (Page::Forgot, Some(it)) if it.is_database() => view.render_forgot_password(it, None),
             _ => {
                 let fault = error.map(|words| Fault { words, is_of_sign_up: self.page == Page::SignUp });
                 connections_page::render(&self.tenant().config, &view, fault)
@@ -117,17 +119,21 @@ impl LoginForm<'_> {
         let nonce = html::nonce();
         let view =
             View { pending: &self.pending, params: self.params(), nonce: &nonce, linking: None, error: None };
-        html::page(StatusCode::OK, view.forgot(connection, self.params().get("email")), &nonce)
+        html::page(
+            StatusCode::OK,
+            view.render_forgot_password(connection, self.params().get("email")),
+            &nonce,
+        )
     }
 }
 
 impl View<'_> {
-    fn typed(&self, name: &str) -> &str {
+    fn typed_value(&self, name: &str) -> &str {
         self.params.get(name).unwrap_or_default()
     }
 
     /// The address that is known before the user types one.
-    fn hint(&self) -> &str {
+    fn login_hint(&self) -> &str {
         let hint = match &self.pending.suggestion {
             Some(suggestion) => suggestion.email.as_deref(),
             None => self.pending.authorization.login_hint.as_deref(),
@@ -135,21 +141,21 @@ impl View<'_> {
         hint.unwrap_or_default()
     }
 
-    fn back(&self) -> Back {
+    fn back_link(&self) -> BackLink {
         let words = if self.pending.suggestion.is_some() {
             "Back to the question"
         } else {
             "Back to all ways to log in"
         };
-        Back { href: page_path("login", self.typed("state"), None), words }
+        BackLink { href: page_path("login", self.typed_value("state"), None), words }
     }
 
-    fn stand_in(&self, connection: &Connection) -> askama::Result<String> {
+    fn render_stand_in(&self, connection: &Connection) -> askama::Result<String> {
         let is_typed = self.error.is_some() && self.params.get("account").is_none();
-        let typed = |name| if is_typed { self.typed(name) } else { "" };
+        let typed = |name| if is_typed { self.typed_value(name) } else { "" };
         StandIn {
             nonce: self.nonce,
-            state: self.typed("state"),
+            state: self.typed_value("state"),
             connection: &connection.name,
             label: connection.label(),
             linking: self.linking.clone(),
@@ -163,21 +169,21 @@ impl View<'_> {
                 email: typed("email"),
                 email_verified: !typed("email_verified").is_empty(),
             },
-            back: self.back(),
+            back: self.back_link(),
         }
         .render()
     }
 
-    fn code(&self, connection: &Connection, sent: bool) -> askama::Result<String> {
+    fn render_code_page(&self, connection: &Connection, sent: bool) -> askama::Result<String> {
         let is_phone = connection.strategy == "sms";
         let address = match self.params.get("address") {
             Some(typed) => typed,
             None if is_phone => "",
-            None => self.hint(),
+            None => self.login_hint(),
         };
         CodePage {
             nonce: self.nonce,
-            state: self.typed("state"),
+            state: self.typed_value("state"),
             connection: &connection.name,
             linking: self.linking.clone(),
             what: if is_phone { "Phone number" } else { "Email" },
@@ -185,21 +191,25 @@ impl View<'_> {
             sent,
             address,
             error: self.error,
-            start: page_path("code", self.typed("state"), Some(&connection.name)),
-            back: self.back(),
+            start: page_path("code", self.typed_value("state"), Some(&connection.name)),
+            back: self.back_link(),
         }
         .render()
     }
 
-    fn forgot(&self, connection: &Connection, sent_to: Option<&str>) -> askama::Result<String> {
-        Forgot {
+    fn render_forgot_password(
+        &self,
+        connection: &Connection,
+        sent_to: Option<&str>,
+    ) -> askama::Result<String> {
+        ForgotPasswordPage {
             nonce: self.nonce,
-            state: self.typed("state"),
+            state: self.typed_value("state"),
             connection: &connection.name,
-            email: self.params.get("email").unwrap_or_else(|| self.hint()),
+            email: self.params.get("email").unwrap_or_else(|| self.login_hint()),
             error: self.error,
             sent_to,
-            back: self.back(),
+            back: self.back_link(),
         }
         .render()
     }
@@ -225,25 +235,25 @@ fn describe(description: &str) -> String {
 
 /// `GET /u/login`: the page with all connections to log in with.
 pub(crate) async fn show_login(visit: Visit) -> Response {
-    show(visit, Page::Login).await
+    show_page(visit, Page::Login).await
 }
 
 /// `GET /u/stand-in`: the page of a stand-in provider.
 pub(crate) async fn show_stand_in(visit: Visit) -> Response {
-    show(visit, Page::StandIn).await
+    show_page(visit, Page::StandIn).await
 }
 
 /// `GET /u/code`: the page that asks for an address, or for the code that was sent.
 pub(crate) async fn show_code(visit: Visit) -> Response {
-    show(visit, Page::Code).await
+    show_page(visit, Page::Code).await
 }
 
 /// `GET /u/forgot`: the page that asks for an address to send a reset link to.
 pub(crate) async fn show_forgot(visit: Visit) -> Response {
-    show(visit, Page::Forgot).await
+    show_page(visit, Page::Forgot).await
 }
 
-async fn show(visit: Visit, page: Page) -> Response {
+async fn show_page(visit: Visit, page: Page) -> Response {
     let show = move |visit: &Visit| match LoginForm::open(visit, page) {
         Ok(form) => form.render(None),
         Err(refusal) => *refusal,

@@ -13,12 +13,12 @@ use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
-use crate::tenant::people::passwords::Wrong;
+use crate::tenant::people::passwords::PasswordError;
 use crate::tenant::state::Tenant;
 
 #[derive(Template)]
 #[template(path = "reset.html")]
-struct Reset<'a> {
+struct ResetPage<'a> {
     nonce: &'a str,
     ticket: &'a str,
     error: Option<&'a str>,
@@ -28,7 +28,7 @@ struct Reset<'a> {
 pub(crate) fn reset_page(ticket: &str, error: Option<&str>) -> Response {
     let nonce = html::nonce();
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    html::page(status, Reset { nonce: &nonce, ticket, error }.render(), &nonce)
+    html::page(status, ResetPage { nonce: &nonce, ticket, error }.render(), &nonce)
 }
 
 /// Sets a new password by a mailed link. It verifies the address too, because only its
@@ -40,7 +40,7 @@ pub(crate) fn reset_password(tenant: &Tenant, ticket: &str, password: &str) -> R
     }
     let hash = match tenant.people.passwords.hash(password) {
         Ok(hash) => hash,
-        Err(Wrong::Busy) => return OAuthError::busy().into_response(),
+        Err(PasswordError::Busy) => return OAuthError::busy().into_response(),
         Err(_) => {
             return reset_page(ticket, Some("The password is too weak: 8 to 256 characters."));
         }

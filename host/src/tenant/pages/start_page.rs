@@ -25,7 +25,7 @@ struct Start<'a> {
     clients: Vec<LogIn<'a>>,
     example: Option<Example<'a>>,
     /// `None`: the directory does not answer.
-    users: Option<Vec<Listed>>,
+    users: Option<Vec<ListedUser>>,
     has_more: bool,
     policies: Vec<Arc<str>>,
 }
@@ -43,7 +43,7 @@ struct Example<'a> {
     login: &'a str,
 }
 
-struct Listed {
+struct ListedUser {
     user_id: String,
     email: Option<String>,
     is_verified: bool,
@@ -196,7 +196,7 @@ fn find_owner(
     }
 }
 
-fn describe_user(config: &Config, user: &User) -> Listed {
+fn describe_user(config: &Config, user: &User) -> ListedUser {
     let masked = |text: &str| mask_addresses(text).into_owned();
     let has_password = user
         .identities
@@ -205,7 +205,7 @@ fn describe_user(config: &Config, user: &User) -> Listed {
     // A link reveals the address, so it is only made for addresses that need no mask.
     let email = user.email.as_deref().filter(|email| has_password && masked(email) == **email);
     let client = config.clients.iter().find(|client| client.is_for_browsers());
-    Listed {
+    ListedUser {
         log_in: client.zip(email).map(|(client, email)| log_in_path(&client.client_id, Some(email))),
         user_id: masked(&user.user_id),
         email: user.email.as_deref().map(masked),

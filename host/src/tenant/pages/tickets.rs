@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey};
-use crate::tenant::flows::tickets::{PasswordTicket, Then, VerificationTicket};
+use crate::tenant::flows::tickets::{PasswordTicket, ResultPage, VerificationTicket};
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
@@ -17,10 +17,10 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::logins::mailbox_proof;
 use crate::tenant::logins::mailbox_proof::{part_unproved_links, try_verify_email};
 use crate::tenant::pages::mailed_links;
-use crate::tenant::people::passwords::Wrong;
+use crate::tenant::people::passwords::PasswordError;
 use crate::tenant::state::Tenant;
 
-impl Then {
+impl ResultPage {
     /// Redirects to the page, with the result.
     fn follow(mut self, message: &str) -> Response {
         {
@@ -134,7 +134,7 @@ pub(crate) async fn reset_password(visit: Visit) -> Response {
 fn redeem_password_ticket(tenant: &Tenant, ticket: &str, password: &str) -> Response {
     let hash = match tenant.people.passwords.hash(password) {
         Ok(hash) => hash,
-        Err(Wrong::Busy) => return OAuthError::busy().into_response(),
+        Err(PasswordError::Busy) => return OAuthError::busy().into_response(),
         Err(_) => {
             return mailed_links::reset_page(ticket, Some("The password is too weak: 8 to 256 characters."));
         }

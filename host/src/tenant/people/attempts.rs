@@ -51,14 +51,14 @@ impl Attempts {
         Self { existing: Table::new(ambient), others: Table::new(ambient) }
     }
 
-    fn table(&self, attempt: Attempt<'_>) -> &Table {
+    fn select_table(&self, attempt: Attempt<'_>) -> &Table {
         if attempt.exists { &self.existing } else { &self.others }
     }
 
     /// Counts an attempt as failed before the secret is checked, so that concurrent attempts do not
     /// exceed the limit.
     pub(crate) fn begin(&self, attempt: Attempt<'_>) -> Result<(), TooMany> {
-        let (login, sender) = self.table(attempt).counters(attempt);
+        let (login, sender) = self.select_table(attempt).counters(attempt);
         if sender.fetch_add(1, Ordering::SeqCst) >= FROM_ONE {
             return Err(TooMany);
         }
@@ -67,7 +67,7 @@ impl Attempts {
 
     /// Undoes a counted attempt.
     pub(crate) fn take_back(&self, attempt: Attempt<'_>) {
-        let (login, sender) = self.table(attempt).counters(attempt);
+        let (login, sender) = self.select_table(attempt).counters(attempt);
         subtract(&sender, 1);
         subtract(&login.failed, 1);
     }
@@ -75,14 +75,14 @@ impl Attempts {
     /// Resets the count of a sender who has proved to know the secret. Attempts of other senders
     /// still count.
     pub(crate) fn succeed(&self, attempt: Attempt<'_>) {
-        let (login, sender) = self.table(attempt).counters(attempt);
+        let (login, sender) = self.select_table(attempt).counters(attempt);
         subtract(&login.failed, sender.swap(0, Ordering::SeqCst));
     }
 
     /// Resets the counts of a login, because its secret was changed.
-    pub(crate) fn forgive(&self, login: &str) {
+    pub(crate) fn reset(&self, login: &str) {
         for table in [&self.existing, &self.others] {
-            table.logins.remove(&key(&[login]));
+            table.logins.remove(&hash_key(&[login]));
         }
     }
 }
@@ -102,20 +102,20 @@ struct Login {
 
 impl Table {
     fn new(ambient: &Ambient) -> Self {
-        Self { logins: table(ambient), senders: table(ambient), ambient: ambient.clone() }
+        Self { logins: new_table(ambient), senders: new_table(ambient), ambient: ambient.clone() }
     }
 
     fn counters(&self, attempt: Attempt<'_>) -> (Arc<Login>, Arc<AtomicU32>) {
-        let login = self.logins.get_or_put(key(&[attempt.login]), || {
+        let login = self.logins.get_or_put(hash_key(&[attempt.login]), || {
             Arc::new(Login { failed: AtomicU32::new(0), since: self.ambient.draw_moment() })
         });
         let since = format!("{:?}", login.since);
-        let sender = key(&[attempt.login, &since, &network(attempt.sender)]);
+        let sender = hash_key(&[attempt.login, &since, &normalize_sender(attempt.sender)]);
         (login, self.senders.get_or_put(sender, Arc::default))
     }
 }
 
-fn table<V: Clone + Send + Sync + 'static>(ambient: &Ambient) -> Expiring<[u8; 32], V> {
+fn new_table<V: Clone + Send + Sync + 'static>(ambient: &Ambient) -> Expiring<[u8; 32], V> {
     Expiring::new(Cache::builder().max_capacity(LOGINS), WAIT, ambient)
 }
 
@@ -125,7 +125,7 @@ fn subtract(counter: &AtomicU32, count: u32) {
 }
 
 /// Returns a key of fixed size for texts of any length.
-fn key(texts: &[&str]) -> [u8; 32] {
+fn hash_key(texts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for text in texts {
         hash.update(text.len().to_le_bytes());
@@ -136,7 +136,7 @@ fn key(texts: &[&str]) -> [u8; 32] {
 
 /// Returns the network that identifies a sender: for IPv6 the 64-bit prefix, because one subscriber
 /// has a whole such network.
-pub(crate) fn network(sender: &str) -> String {
+pub(crate) fn normalize_sender(sender: &str) -> String {
     match sender.parse() {
         Ok(IpAddr::V6(ip)) if ip.to_ipv4_mapped().is_none() => {
             let [a, b, c, d, ..] = ip.segments();
@@ -151,10 +151,10 @@ mod tests {
     use std::time::Duration;
 
     use crate::ambient::Ambient;
-    use crate::tenant::people::attempts::{Attempt, Attempts, FROM_ALL, FROM_ONE, WAIT, network};
+    use crate::tenant::people::attempts::{Attempt, Attempts, FROM_ALL, FROM_ONE, WAIT, normalize_sender};
     use crate::tenant::store::test_clock::at_ten;
 
-    fn of<'a>(login: &'a str, sender: &'a str) -> Attempt<'a> {
+    fn attempt_by<'a>(login: &'a str, sender: &'a str) -> Attempt<'a> {
         Attempt { login, sender, exists: true }
     }
 
@@ -162,32 +162,32 @@ mod tests {
     fn many_at_a_time_get_no_more_attempts() {
         let attempts = Attempts::new(&Ambient::system());
         let begun = std::thread::scope(|scope| {
-            let guess = || attempts.begin(of("Ada", "192.0.2.1")).is_ok();
+            let guess = || attempts.begin(attempt_by("Ada", "192.0.2.1")).is_ok();
             let guesses: Vec<_> = (0..40).map(|_| scope.spawn(guess)).collect();
             guesses.into_iter().map(|guess| usize::from(guess.join().unwrap())).sum::<usize>()
         });
         assert_eq!(begun, 10);
-        assert!(attempts.begin(of("ada", "192.0.2.1")).is_err());
-        attempts.forgive("ADA");
-        assert!(attempts.begin(of("ada", "192.0.2.1")).is_ok());
+        assert!(attempts.begin(attempt_by("ada", "192.0.2.1")).is_err());
+        attempts.reset("ADA");
+        assert!(attempts.begin(attempt_by("ada", "192.0.2.1")).is_ok());
     }
 
     #[test]
     fn a_login_that_was_tried_too_often_waits_until_the_last_millisecond() {
         let (clock, ambient) = at_ten();
         let attempts = Attempts::new(&ambient);
-        while attempts.begin(of("ada", "192.0.2.1")).is_ok() {}
+        while attempts.begin(attempt_by("ada", "192.0.2.1")).is_ok() {}
         clock.advance(WAIT - Duration::from_millis(1));
-        assert!(attempts.begin(of("ada", "192.0.2.1")).is_err());
+        assert!(attempts.begin(attempt_by("ada", "192.0.2.1")).is_err());
         clock.advance(Duration::from_millis(1));
-        assert_eq!((0..50).filter(|_| attempts.begin(of("ada", "192.0.2.1")).is_ok()).count(), 10);
+        assert_eq!((0..50).filter(|_| attempts.begin(attempt_by("ada", "192.0.2.1")).is_ok()).count(), 10);
     }
 
     #[test]
     fn one_sender_locks_the_login_for_no_other() {
         let attempts = Attempts::new(&Ambient::system());
-        assert_eq!((0..50).filter(|_| attempts.begin(of("ada", "192.0.2.1")).is_ok()).count(), 10);
-        assert!(attempts.begin(of("ada", "192.0.2.2")).is_ok());
+        assert_eq!((0..50).filter(|_| attempts.begin(attempt_by("ada", "192.0.2.1")).is_ok()).count(), 10);
+        assert!(attempts.begin(attempt_by("ada", "192.0.2.2")).is_ok());
     }
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
         let attempts = Attempts::new(&Ambient::system());
         let senders: Vec<String> = (0..100).map(|n| format!("192.0.2.{n}")).collect();
         let tries = senders.iter().flat_map(|sender| (0..FROM_ONE).map(move |_| sender));
-        let begun = tries.filter(|sender| attempts.begin(of("ada", sender)).is_ok()).count();
+        let begun = tries.filter(|sender| attempts.begin(attempt_by("ada", sender)).is_ok()).count();
         assert_eq!(begun, FROM_ALL as usize);
     }
 
@@ -204,9 +204,9 @@ mod tests {
         let attempts = Attempts::new(&Ambient::system());
         let mut guessed = 0;
         for _ in 0..5 {
-            guessed += (0..20).filter(|_| attempts.begin(of("ada", "192.0.2.1")).is_ok()).count();
-            assert!(attempts.begin(of("ada", "192.0.2.2")).is_ok());
-            attempts.succeed(of("ada", "192.0.2.2"));
+            guessed += (0..20).filter(|_| attempts.begin(attempt_by("ada", "192.0.2.1")).is_ok()).count();
+            assert!(attempts.begin(attempt_by("ada", "192.0.2.2")).is_ok());
+            attempts.succeed(attempt_by("ada", "192.0.2.2"));
         }
         assert_eq!(guessed, 10);
     }
@@ -214,27 +214,27 @@ mod tests {
     #[test]
     fn guesses_at_other_names_push_no_login_out() {
         let attempts = Attempts::new(&Ambient::system());
-        while attempts.begin(of("ada", "192.0.2.1")).is_ok() {}
+        while attempts.begin(attempt_by("ada", "192.0.2.1")).is_ok() {}
         for n in 0..300_000 {
             let login = format!("nobody-{n}");
             let _ = attempts.begin(Attempt { login: &login, sender: "192.0.2.1", exists: false });
         }
-        assert!(attempts.begin(of("ada", "192.0.2.1")).is_err());
+        assert!(attempts.begin(attempt_by("ada", "192.0.2.1")).is_err());
     }
 
     #[test]
     fn an_attempt_that_was_not_made_does_not_count() {
         let attempts = Attempts::new(&Ambient::system());
         for _ in 0..400 {
-            assert!(attempts.begin(of("ada", "192.0.2.1")).is_ok());
-            attempts.take_back(of("ada", "192.0.2.1"));
+            assert!(attempts.begin(attempt_by("ada", "192.0.2.1")).is_ok());
+            attempts.take_back(attempt_by("ada", "192.0.2.1"));
         }
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_sender() {
-        assert_eq!(network("2001:db8:1:2:3::1"), network("2001:db8:1:2:ffff::2"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+        assert_eq!(normalize_sender("2001:db8:1:2:3::1"), normalize_sender("2001:db8:1:2:ffff::2"));
+        assert_ne!(normalize_sender("2001:db8:1:2::1"), normalize_sender("2001:db8:1:3::1"));
+        assert_ne!(normalize_sender("192.0.2.1"), normalize_sender("192.0.2.2"));
     }
 }

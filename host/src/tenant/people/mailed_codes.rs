@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use crate::ambient::Ambient;
 use crate::model::User;
 use crate::tenant::config::Connection;
-use crate::tenant::people::attempts::{Attempt, Attempts, TooMany, network};
-use crate::tenant::people::login_name::login_name;
-use crate::tenant::people::typed::TypedCredentials;
-use crate::tenant::signing::tokens::same_secret;
+use crate::tenant::people::attempts::{Attempt, Attempts, TooMany, normalize_sender};
+use crate::tenant::people::identifier_keys::identifier_key;
+use crate::tenant::people::typed_credentials::TypedCredentials;
+use crate::tenant::signing::tokens::secrets_are_equal;
 use crate::tenant::store::one_time::{OneTime, Use};
 use crate::tenant::store::weight::Weighed;
 
@@ -57,7 +57,7 @@ const FROM_ONE: u32 = 3;
 const FROM_ALL: u32 = 12;
 
 /// Whether a sender may try a code again.
-enum Left {
+enum CodeAttempt {
     Attempts,
     /// The sender has used all of its attempts.
     None,
@@ -86,7 +86,7 @@ impl MailedCodes {
         connection: &Connection,
         typed: TypedCredentials<'_>,
     ) -> Result<Arc<MailedCode>, CodeError> {
-        let name = code_name(&connection.name, typed.login);
+        let name = code_name(&connection.name, typed.identifier);
         // Users may copy the code from a mail with blanks.
         let secret: String = typed.secret.split_whitespace().collect();
         // Without a code there is nothing to guess, so nothing is counted.
@@ -95,25 +95,25 @@ impl MailedCodes {
         let attempt = Attempt { login: &name, sender: typed.sender, exists: true };
         self.attempts.begin(attempt).map_err(|TooMany| CodeError::TooManyAttempts)?;
         let left = mailed.begin_attempt(typed.sender);
-        if matches!(left, Left::NoCode) {
+        if matches!(left, CodeAttempt::NoCode) {
             self.codes.take(&name);
         }
-        if !matches!(left, Left::Attempts) {
+        if !matches!(left, CodeAttempt::Attempts) {
             tracing::warn!(target: "audit", connection = connection.name, "a one-time password was tried too often");
             return Err(CodeError::Exhausted);
         }
-        if !same_secret(&mailed.code, &secret) {
+        if !secrets_are_equal(&mailed.code, &secret) {
             tracing::warn!(target: "audit", connection = connection.name, "a one-time password was wrong");
             return Err(CodeError::Wrong);
         }
-        mailed.forgive(typed.sender);
+        mailed.reset_attempts(typed.sender);
         self.attempts.succeed(attempt);
         Ok(mailed)
     }
 
     /// Invalidates the one-time passwords and links that were sent to the addresses and phone
     /// numbers by which this user logs in.
-    pub(crate) fn end_of(&self, user: &User) {
+    pub(crate) fn invalidate_for_user(&self, user: &User) {
         for identity in user.identities.iter().filter(|it| matches!(it.provider.as_str(), "email" | "sms")) {
             let is_own = identity.as_user_id() == user.user_id;
             let in_profile = |name: &str| identity.profile_data.as_ref()?.get(name)?.as_str();
@@ -133,7 +133,7 @@ impl MailedCodes {
 
 /// Returns the key under which the code of an address is stored.
 fn code_name(connection: &str, address: &str) -> String {
-    login_name(connection, &address.to_ascii_lowercase())
+    identifier_key(connection, &address.to_ascii_lowercase())
 }
 
 impl MailedCode {
@@ -155,22 +155,22 @@ impl MailedCode {
 
     /// Counts an attempt as failed before the code is compared, so that concurrent attempts do not
     /// exceed the limit.
-    fn begin_attempt(&self, sender: &str) -> Left {
+    fn begin_attempt(&self, sender: &str) -> CodeAttempt {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.values().sum::<u32>() >= FROM_ALL {
-            return Left::NoCode;
+            return CodeAttempt::NoCode;
         }
-        let own = failed.entry(network(sender)).or_default();
+        let own = failed.entry(normalize_sender(sender)).or_default();
         if *own >= FROM_ONE {
-            return Left::None;
+            return CodeAttempt::None;
         }
         *own += 1;
-        Left::Attempts
+        CodeAttempt::Attempts
     }
 
     /// Resets the failed attempts of a sender who has typed the code correctly.
-    fn forgive(&self, sender: &str) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).remove(&network(sender));
+    fn reset_attempts(&self, sender: &str) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).remove(&normalize_sender(sender));
     }
 }
 

@@ -1,17 +1,17 @@
 //! Per-user state: sessions, tokens, passwords, attempts and mails.
 
 pub(super) mod attempts;
-pub(super) mod login_name;
+pub(super) mod identifier_keys;
 pub(super) mod mail_links;
 pub(super) mod mailed_codes;
 pub(super) mod outbox;
 pub(super) mod passwords;
-pub(super) mod proved;
+pub(super) mod proved_identity;
 pub(super) mod refresh_tokens;
 pub(super) mod revocations;
 pub(super) mod seed;
 pub(super) mod sessions;
-pub(super) mod typed;
+pub(super) mod typed_credentials;
 
 mod state;
 

@@ -34,9 +34,9 @@ pub(crate) struct Passwords {
 
 /// The reason why a password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrong {
+pub(crate) enum PasswordError {
     /// The password is wrong, or the login does not exist.
-    Password,
+    Wrong,
     /// A new password is too short or too long.
     Weak,
     /// There were too many attempts.
@@ -67,12 +67,12 @@ impl Passwords {
     }
 
     /// Hashes a new password.
-    pub(crate) fn hash(&self, password: &str) -> Result<String, Wrong> {
+    pub(crate) fn hash(&self, password: &str) -> Result<String, PasswordError> {
         if password.chars().count() < MIN_LENGTH || password.len() > MAX_LENGTH {
-            return Err(Wrong::Weak);
+            return Err(PasswordError::Weak);
         }
-        let _one_of_few = self.one_of_few()?;
-        hash_with(&self.argon2, password, &self.ambient).ok_or(Wrong::Weak)
+        let _one_of_few = self.acquire_permit()?;
+        hash_with(&self.argon2, password, &self.ambient).ok_or(PasswordError::Weak)
     }
 
     /// Returns a cheap hash of a password that is written in the configuration. A costly hash would
@@ -90,20 +90,20 @@ impl Passwords {
         attempt: Attempt<'_>,
         credential: Option<&Credential>,
         password: &str,
-    ) -> Result<Option<String>, Wrong> {
-        self.attempts.begin(attempt).map_err(|TooMany| Wrong::TooManyAttempts)?;
+    ) -> Result<Option<String>, PasswordError> {
+        self.attempts.begin(attempt).map_err(|TooMany| PasswordError::TooManyAttempts)?;
         let hash = credential.and_then(|it| it.password.as_deref());
         // An attempt that was rejected as busy does not count as a wrong password.
-        let _one_of_few = self.one_of_few().inspect_err(|_| self.attempts.take_back(attempt))?;
-        let is_right =
-            password.len() <= MAX_LENGTH && self.is_of(hash.unwrap_or(&self.nobody), password.as_bytes());
-        let Some(hash) = hash.filter(|_| is_right) else { return Err(Wrong::Password) };
+        let _one_of_few = self.acquire_permit().inspect_err(|_| self.attempts.take_back(attempt))?;
+        let is_right = password.len() <= MAX_LENGTH
+            && self.matches_hash(hash.unwrap_or(&self.nobody), password.as_bytes());
+        let Some(hash) = hash.filter(|_| is_right) else { return Err(PasswordError::Wrong) };
         self.attempts.succeed(attempt);
         let is_ours = hash.starts_with("$argon2id$");
         Ok((!is_ours).then(|| hash_with(&self.argon2, password, &self.ambient)).flatten())
     }
 
-    fn is_of(&self, hash: &str, password: &[u8]) -> bool {
+    fn matches_hash(&self, hash: &str, password: &[u8]) -> bool {
         match phc::PasswordHash::new(hash) {
             Ok(hash) if hash.algorithm.as_str().starts_with("argon2") => {
                 self.argon2.verify_password(password, &hash).is_ok()
@@ -113,15 +113,15 @@ impl Passwords {
     }
 
     /// Resets the count of failed attempts of a login, because its password was changed.
-    pub(crate) fn forgive(&self, login: &str) {
-        self.attempts.forgive(login);
+    pub(crate) fn reset_attempts(&self, login: &str) {
+        self.attempts.reset(login);
     }
 
-    fn one_of_few(&self) -> Result<Permit<'_>, Wrong> {
+    fn acquire_permit(&self) -> Result<Permit<'_>, PasswordError> {
         let waiting = self.waiting.fetch_add(1, Ordering::SeqCst);
         let inside = (waiting < WAITING).then(|| self.at_a_time.acquire());
         self.waiting.fetch_sub(1, Ordering::SeqCst);
-        inside.ok_or(Wrong::Busy)
+        inside.ok_or(PasswordError::Busy)
     }
 }
 
@@ -136,7 +136,7 @@ fn hash_with(argon2: &Argon2<'_>, password: &str, ambient: &Ambient) -> Option<S
 mod tests {
     use crate::ambient::Ambient;
     use crate::directory::Credential;
-    use crate::tenant::people::passwords::{Attempt, PasswordHash, Passwords, Wrong};
+    use crate::tenant::people::passwords::{Attempt, PasswordError, PasswordHash, Passwords};
 
     #[test]
     fn an_imported_password_is_hashed_anew_when_it_is_typed() {
@@ -153,17 +153,17 @@ mod tests {
         let check =
             |credential: &Credential, password: &str| passwords.check(attempt, Some(credential), password);
         let imported = with("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS");
-        assert_eq!(check(&imported, "another password"), Err(Wrong::Password));
+        assert_eq!(check(&imported, "another password"), Err(PasswordError::Wrong));
         let fresh = check(&imported, "correct horse battery").unwrap().expect("it is hashed anew");
         assert!(fresh.starts_with("$argon2id$"), "{fresh}");
         assert_eq!(check(&with(&fresh), "correct horse battery"), Ok(None));
-        assert_eq!(check(&with(&fresh), "another password"), Err(Wrong::Password));
+        assert_eq!(check(&with(&fresh), "another password"), Err(PasswordError::Wrong));
         // A hash with a cost above the import limit is rejected without computing it.
         assert_eq!(
             check(&with("$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"), "x"),
-            Err(Wrong::Password)
+            Err(PasswordError::Wrong)
         );
-        assert_eq!(check(&with("nonsense"), "x"), Err(Wrong::Password));
+        assert_eq!(check(&with("nonsense"), "x"), Err(PasswordError::Wrong));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use crate::ambient::Ambient;
 use crate::model::Timestamp;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::store::per_owner::{Owned, PerOwner};
 use crate::tenant::store::weight::Weighed;
 
@@ -28,7 +28,7 @@ pub(crate) struct Grant {
     pub(crate) user_id: String,
     /// The time at which the first token was issued.
     pub(crate) at: Timestamp,
-    pub(crate) proved: Proved,
+    pub(crate) proved: ProvedIdentity,
     pub(crate) scope: String,
     pub(crate) audience: Option<String>,
     pub(crate) session: Option<String>,
@@ -78,7 +78,7 @@ impl Owned for Arc<Family> {
 
 /// The reason why a refresh token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotTaken {
+pub(crate) enum RefreshError {
     /// The token does not exist, or has expired.
     Unknown,
     /// The token was used before. Its family has ended, so that a stolen copy is useless, too.
@@ -94,46 +94,47 @@ impl RefreshTokens {
     pub(crate) fn issue(&self, grant: Grant) -> (String, String) {
         let random = self.ambient.random();
         let (family, name) = (random.secret(), random.secret());
-        self.families.put(&family, Arc::new(Family { grant, good: Mutex::new(hash(&name)) }));
+        self.families.put(&family, Arc::new(Family { grant, good: Mutex::new(hash_name(&name)) }));
         (format!("{family}.{name}"), family)
     }
 
     /// Returns the grant of a token, if `is_for` accepts it.
-    pub(crate) fn look(&self, token: &str, is_for: impl FnOnce(&Grant) -> bool) -> Result<Grant, NotTaken> {
-        self.good(
-            token,
-            |known, _| {
-                if is_for(&known.grant) { Ok(known.grant.clone()) } else { Err(NotTaken::Unknown) }
-            },
-        )
+    pub(crate) fn find_grant(
+        &self,
+        token: &str,
+        is_for: impl FnOnce(&Grant) -> bool,
+    ) -> Result<Grant, RefreshError> {
+        self.get_family(token, |known, _| {
+            if is_for(&known.grant) { Ok(known.grant.clone()) } else { Err(RefreshError::Unknown) }
+        })
     }
 
     /// Replaces a token by the next one and returns that. The family's lifetime begins anew.
-    pub(crate) fn rotate(&self, token: &str) -> Result<String, NotTaken> {
-        self.good(token, |known, good| {
+    pub(crate) fn rotate(&self, token: &str) -> Result<String, RefreshError> {
+        self.get_family(token, |known, good| {
             let family = token.split_once('.').map_or("", |(family, _)| family);
             let next = self.ambient.random().secret();
-            *good = hash(&next);
+            *good = hash_name(&next);
             self.families.put(family, known.clone());
             Ok(format!("{family}.{next}"))
         })
     }
 
-    fn good<T>(
+    fn get_family<T>(
         &self,
         token: &str,
-        what: impl FnOnce(&Arc<Family>, &mut [u8; 32]) -> Result<T, NotTaken>,
-    ) -> Result<T, NotTaken> {
-        let (family, name) = token.split_once('.').ok_or(NotTaken::Unknown)?;
-        let known = self.families.get(family).ok_or(NotTaken::Unknown)?;
+        what: impl FnOnce(&Arc<Family>, &mut [u8; 32]) -> Result<T, RefreshError>,
+    ) -> Result<T, RefreshError> {
+        let (family, name) = token.split_once('.').ok_or(RefreshError::Unknown)?;
+        let known = self.families.get(family).ok_or(RefreshError::Unknown)?;
         let mut good = known.good.lock().unwrap_or_else(PoisonError::into_inner);
-        if bool::from(good.ct_eq(&hash(name))) {
+        if bool::from(good.ct_eq(&hash_name(name))) {
             return what(&known, &mut good);
         }
         let is_over = *good == ENDED;
         *good = ENDED;
-        self.families.end(family);
-        Err(if is_over { NotTaken::Unknown } else { NotTaken::Reused })
+        self.families.remove(family);
+        Err(if is_over { RefreshError::Unknown } else { RefreshError::Reused })
     }
 
     /// Ends the family of a token.
@@ -146,23 +147,27 @@ impl RefreshTokens {
         if let Some(known) = self.families.get(family) {
             known.end();
         }
-        self.families.end(family);
+        self.families.remove(family);
     }
 
     /// Ends the families of an identity whose grants match. Returns their number.
     pub(crate) fn end_where(&self, identity: &str, is_so: impl Fn(&Grant) -> bool) -> usize {
-        let families = self.families.of(identity);
+        let families = self.families.list_by_owner(identity);
         let ended = families.iter().filter(|(_, family)| is_so(&family.grant));
         ended.inspect(|(name, _)| self.revoke(name)).count()
     }
 
     /// Returns the grants of an identity, the oldest first, with the names of the families.
-    pub(crate) fn of(&self, identity: &str) -> Vec<(String, Grant)> {
-        self.families.of(identity).into_iter().map(|(family, known)| (family, known.grant.clone())).collect()
+    pub(crate) fn list_by_identity(&self, identity: &str) -> Vec<(String, Grant)> {
+        self.families
+            .list_by_owner(identity)
+            .into_iter()
+            .map(|(family, known)| (family, known.grant.clone()))
+            .collect()
     }
 }
 
-fn hash(name: &str) -> [u8; 32] {
+fn hash_name(name: &str) -> [u8; 32] {
     Sha256::digest(name).into()
 }
 
@@ -172,8 +177,8 @@ mod tests {
 
     use crate::ambient::Ambient;
     use crate::model::{Moment, Timestamp, User};
-    use crate::tenant::people::proved::Proved;
-    use crate::tenant::people::refresh_tokens::{Grant, NotTaken, RefreshTokens};
+    use crate::tenant::people::proved_identity::ProvedIdentity;
+    use crate::tenant::people::refresh_tokens::{Grant, RefreshError, RefreshTokens};
     use crate::tenant::store::test_clock::at_ten;
 
     fn issued() -> (RefreshTokens, String) {
@@ -181,7 +186,7 @@ mod tests {
     }
 
     fn issued_by(ambient: &Ambient) -> (RefreshTokens, String) {
-        let proved = Proved {
+        let proved = ProvedIdentity {
             connection: "db".to_owned(),
             user: User::default(),
             method: "pwd",
@@ -219,31 +224,34 @@ mod tests {
         clock.advance(Duration::from_millis(59_999));
         let second = tokens.rotate(&first).unwrap();
         clock.advance(Duration::from_millis(59_999));
-        assert!(tokens.look(&second, |_| true).is_ok());
+        assert!(tokens.find_grant(&second, |_| true).is_ok());
         clock.advance(Duration::from_millis(1));
-        assert_eq!(tokens.look(&second, |_| true).unwrap_err(), NotTaken::Unknown);
+        assert_eq!(tokens.find_grant(&second, |_| true).unwrap_err(), RefreshError::Unknown);
     }
 
     #[test]
     fn a_token_that_comes_back_ends_its_family() {
         let (tokens, first) = issued();
         let second = tokens.rotate(&first).unwrap();
-        assert_eq!(tokens.rotate(&first).unwrap_err(), NotTaken::Reused);
-        assert_eq!(tokens.look(&second, |_| true).unwrap_err(), NotTaken::Unknown);
+        assert_eq!(tokens.rotate(&first).unwrap_err(), RefreshError::Reused);
+        assert_eq!(tokens.find_grant(&second, |_| true).unwrap_err(), RefreshError::Unknown);
     }
 
     #[test]
     fn another_client_neither_gets_nor_ends_it() {
         let (tokens, first) = issued();
-        assert_eq!(tokens.look(&first, |grant| grant.client_id == "web").unwrap_err(), NotTaken::Unknown);
-        assert!(tokens.look(&first, |_| true).is_ok());
+        assert_eq!(
+            tokens.find_grant(&first, |grant| grant.client_id == "web").unwrap_err(),
+            RefreshError::Unknown
+        );
+        assert!(tokens.find_grant(&first, |_| true).is_ok());
     }
 
     #[test]
     fn of_two_who_look_at_one_token_one_gets_the_next() {
         let (tokens, first) = issued();
-        assert!(tokens.look(&first, |_| true).is_ok() && tokens.look(&first, |_| true).is_ok());
+        assert!(tokens.find_grant(&first, |_| true).is_ok() && tokens.find_grant(&first, |_| true).is_ok());
         assert!(tokens.rotate(&first).is_ok());
-        assert_eq!(tokens.rotate(&first).unwrap_err(), NotTaken::Reused);
+        assert_eq!(tokens.rotate(&first).unwrap_err(), RefreshError::Reused);
     }
 }

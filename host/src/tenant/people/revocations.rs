@@ -66,7 +66,7 @@ impl Revocations {
 
     /// Revokes all logins of this identity that have begun so far.
     pub(crate) fn revoke(&self, identity: &str) {
-        let (identity, since) = (hash(identity), self.ambient.draw_moment());
+        let (identity, since) = (hash_identity(identity), self.ambient.draw_moment());
         self.known.put(identity, since);
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let written =
@@ -79,7 +79,7 @@ impl Revocations {
 
     /// Returns whether a login that began at this moment is revoked.
     pub(crate) fn is_revoked(&self, identity: &str, began: Moment) -> bool {
-        self.known.get(&hash(identity)).is_some_and(|since| began < since)
+        self.known.get(&hash_identity(identity)).is_some_and(|since| began < since)
     }
 
     fn append(&self, identity: [u8; 32], since: Moment) -> Result<(), StateError> {
@@ -88,10 +88,10 @@ impl Revocations {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let written = options.open(self.state.file(FILE)).and_then(|mut file| {
-            file.write_all(line(&identity, since).as_bytes())?;
+            file.write_all(to_line(&identity, since).as_bytes())?;
             file.sync_data()
         });
-        written.map_err(|error| self.state.unusable(FILE, error))
+        written.map_err(|error| self.state.unusable_file(FILE, error))
     }
 
     /// Rewrites the file without revocations that no longer matter.
@@ -102,18 +102,18 @@ impl Revocations {
         let oldest = self.ambient.now().as_millis().saturating_mul(1000).saturating_sub(lifetime);
         let kept: Vec<String> = (self.known.iter())
             .filter(|(_, since)| since.as_micros() >= oldest)
-            .map(|(identity, since)| line(&identity, since))
+            .map(|(identity, since)| to_line(&identity, since))
             .collect();
         *lines = kept.len();
         self.state.write(FILE, &kept.concat())
     }
 }
 
-fn hash(identity: &str) -> [u8; 32] {
+fn hash_identity(identity: &str) -> [u8; 32] {
     Sha256::digest(identity).into()
 }
 
-fn line(identity: &[u8; 32], since: Moment) -> String {
+fn to_line(identity: &[u8; 32], since: Moment) -> String {
     let identity: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{identity} {}\n", since.as_micros())
 }
@@ -177,8 +177,8 @@ mod tests {
         let ahead = Moment::from_micros(ambient.draw_moment().as_micros() + 3_600_000_000);
         let state = StateDir::open(folder.path()).unwrap();
         let lines = [
-            super::line(&super::hash("auth0|ada"), ahead),
-            super::line(&super::hash("auth0|bob"), ambient.draw_moment()),
+            super::to_line(&super::hash_identity("auth0|ada"), ahead),
+            super::to_line(&super::hash_identity("auth0|bob"), ambient.draw_moment()),
         ];
         state.write("revocations", &lines.concat()).unwrap();
         let before = ambient.draw_moment();

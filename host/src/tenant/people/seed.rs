@@ -15,7 +15,7 @@ pub(crate) struct Seeding<'a> {
 
 impl Seeding<'_> {
     /// Creates the users of the configuration that do not exist, and logs differences.
-    pub(crate) fn run(&self) -> Result<(), ApiError> {
+    pub(crate) fn create_users(&self) -> Result<(), ApiError> {
         for seed in &self.config.users {
             if let Some(connection) = self.config.connection(&seed.connection) {
                 self.create(seed, connection, self.ambient.now())?;
@@ -39,8 +39,8 @@ impl Seeding<'_> {
                 let user_id = format!("{}|{id}", connection.provider());
                 if let Some(known) = other_address(&user_id, account.email.as_deref(), &owner) {
                     tracing::warn!(
-                        user = %mask_addresses(&user_id), configured = masked(account.email.as_deref()),
-                        in_directory = masked(known),
+                        user = %mask_addresses(&user_id), configured = mask_address(account.email.as_deref()),
+                        in_directory = mask_address(known),
                         "an account of the configuration is in the directory with another address, which a login \
                          changes; give it another user_id in the configuration, or use another directory"
                     );
@@ -64,8 +64,8 @@ impl Seeding<'_> {
                     // A developer who expects the configuration's user would log in as someone
                     // else.
                     tracing::warn!(
-                        user = %mask_addresses(&user.user_id), configured = masked(configured),
-                        in_directory = masked(known),
+                        user = %mask_addresses(&user.user_id), configured = mask_address(configured),
+                        in_directory = mask_address(known),
                         "a user of the configuration is in the directory with another address, and was left as it \
                          is; give it another user_id in the configuration, or use another directory"
                     );
@@ -119,7 +119,7 @@ fn other_address<'a>(user_id: &str, configured: Option<&str>, owner: &'a Stored)
     is_other.then_some(known)
 }
 
-fn masked(address: Option<&str>) -> String {
+fn mask_address(address: Option<&str>) -> String {
     mask_addresses(address.unwrap_or("none")).into_owned()
 }
 

@@ -3,7 +3,7 @@
 use axum_extra::extract::cookie::Key;
 
 use crate::ambient::Ambient;
-use crate::tenant::people::proved::Proved;
+use crate::tenant::people::proved_identity::ProvedIdentity;
 use crate::tenant::store::per_owner::{Owned, PerOwner};
 use crate::tenant::store::state_dir::{StateDir, StateError};
 use crate::tenant::store::weight::Weighed;
@@ -14,7 +14,7 @@ pub(crate) struct Session {
     /// The session ID in tokens. It differs from the name in the cookie, which is a bearer secret.
     pub(crate) sid: String,
     /// The identity, with the method and the time of its proof.
-    pub(crate) proved: Proved,
+    pub(crate) proved: ProvedIdentity,
 }
 
 impl Weighed for Session {
@@ -44,8 +44,9 @@ impl Sessions {
     pub(crate) fn open(state: &StateDir, lifetime_s: u64, ambient: &Ambient) -> Result<Self, StateError> {
         let random = ambient.random();
         let text = state.read_or_make("cookie.key", || [random.secret(), random.secret()].concat())?;
-        let key = Key::try_from(text.trim().as_bytes())
-            .map_err(|_| state.unusable("cookie.key", "it is too short; remove it to have a new one made"))?;
+        let key = Key::try_from(text.trim().as_bytes()).map_err(|_| {
+            state.unusable_file("cookie.key", "it is too short; remove it to have a new one made")
+        })?;
         let kept = PerOwner::new(MOST, lifetime_s, ambient);
         Ok(Self { key, kept, lifetime_s, ambient: ambient.clone() })
     }
@@ -66,9 +67,9 @@ impl Sessions {
     }
 
     /// Begins a session. Returns its name, which is a bearer secret, and the session.
-    pub(crate) fn begin(&self, proved: &Proved) -> (String, Session) {
+    pub(crate) fn begin(&self, proved: &ProvedIdentity) -> (String, Session) {
         let random = self.ambient.random();
-        let session = Session { sid: random.secret(), proved: proved.remembered() };
+        let session = Session { sid: random.secret(), proved: proved.without_attributes() };
         let name = random.secret();
         self.kept.put(&name, session.clone());
         (name, session)
@@ -81,16 +82,16 @@ impl Sessions {
 
     /// Ends the session with this name.
     pub(crate) fn end(&self, name: &str) {
-        self.kept.end(name);
+        self.kept.remove(name);
     }
 
     /// Returns the sessions of an identity, the oldest first.
-    pub(crate) fn of(&self, identity: &str) -> Vec<Session> {
-        self.kept.of(identity).into_iter().map(|(_, session)| session).collect()
+    pub(crate) fn list_by_identity(&self, identity: &str) -> Vec<Session> {
+        self.kept.list_by_owner(identity).into_iter().map(|(_, session)| session).collect()
     }
 
     /// Ends all sessions of an identity. Returns their number.
-    pub(crate) fn end_of(&self, identity: &str) -> usize {
-        self.kept.end_of(identity)
+    pub(crate) fn end_by_identity(&self, identity: &str) -> usize {
+        self.kept.remove_by_owner(identity)
     }
 }

@@ -4,7 +4,7 @@ use crate::ambient::Ambient;
 use crate::directory::Credential;
 use crate::model::{Identity, User};
 use crate::tenant::config::{Config, Connection};
-use crate::tenant::people::login_name::{credential_name, login_name};
+use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
 use crate::tenant::people::outbox::{Kind, Message, Outbox};
@@ -61,7 +61,7 @@ impl People {
     pub(crate) fn end_logins(&self, user: &User) {
         self.revoke_logins(user);
         for identity in user.identities.iter().map(Identity::as_user_id) {
-            self.sessions.end_of(&identity);
+            self.sessions.end_by_identity(&identity);
             self.refresh_tokens.end_where(&identity, |_| true);
         }
     }
@@ -72,7 +72,7 @@ impl People {
         for identity in user.identities.iter().map(Identity::as_user_id) {
             self.revocations.revoke(&identity);
         }
-        self.mailed_codes.end_of(user);
+        self.mailed_codes.invalidate_for_user(user);
     }
 
     /// Ends the refresh tokens of identities that were issued to another user than `user_id`, the
@@ -93,9 +93,9 @@ impl People {
     /// use the new password at once.
     pub(crate) fn apply_credential_change(&self, credential: &Credential, owner: &User) {
         self.end_logins(owner);
-        self.passwords.forgive(&credential_name(credential));
+        self.passwords.reset_attempts(&credential_key(credential));
         for login in credential.email.iter().chain(&credential.username) {
-            self.passwords.forgive(&login_name(&credential.connection, login));
+            self.passwords.reset_attempts(&identifier_key(&credential.connection, login));
         }
     }
 

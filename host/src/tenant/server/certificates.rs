@@ -46,7 +46,7 @@ pub enum CertificateError {
     State(#[from] StateError),
     /// The certificate could not be generated.
     #[error("no certificate could be made: {0}")]
-    NotMade(#[from] rcgen::Error),
+    CreationError(#[from] rcgen::Error),
     /// A stored file is not a valid certificate or key.
     #[error("{file}: {why}; remove it to have a new one made", file = .file.display())]
     Unusable {
@@ -64,7 +64,7 @@ pub(crate) fn server_config(
     further: &[String],
     ambient: &Ambient,
 ) -> Result<ServerConfig, CertificateError> {
-    let names = names(further);
+    let names = collect_names(further);
     let now = OffsetDateTime::UNIX_EPOCH + ambient.since_epoch();
     let kept = state.read(NAMES)?.unwrap_or_default();
     let (renew_at, for_names) = kept.split_once('\n').unwrap_or_default();
@@ -74,7 +74,7 @@ pub(crate) fn server_config(
     let is_there = |file: &&str| state.read(file).map(|text| text.is_some());
     let are_there = files.iter().map(is_there).collect::<Result<Vec<_>, _>>()?;
     if !is_for_these || !is_fresh || are_there.contains(&false) {
-        let ca = match kept_authority(state, &names)? {
+        let ca = match open_authority(state, &names)? {
             Some(ca) if is_for_these => ca,
             _ => make_authority(state, &names, now)?,
         };
@@ -85,12 +85,12 @@ pub(crate) fn server_config(
         state.write(NAMES, &format!("{renew_at}\n{}", names.join("\n")))?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let leaves = Leaves {
-        own: kept_leaf(state, &provider, [LEAF, LEAF_KEY])?,
-        below: kept_leaf(state, &provider, [BELOW, BELOW_KEY])?,
+    let leaves = LeafCertificates {
+        own: open_leaf(state, &provider, [LEAF, LEAF_KEY])?,
+        below: open_leaf(state, &provider, [BELOW, BELOW_KEY])?,
     };
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| unusable(state, LEAF, &error))?;
+    let config = config.map_err(|error| unusable_file(state, LEAF, &error))?;
     let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(leaves));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
@@ -98,41 +98,41 @@ pub(crate) fn server_config(
 
 /// Selects the certificate by the server name of the handshake.
 #[derive(Debug)]
-struct Leaves {
+struct LeafCertificates {
     own: Arc<CertifiedKey>,
     below: Arc<CertifiedKey>,
 }
 
-impl ResolvesServerCert for Leaves {
+impl ResolvesServerCert for LeafCertificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let is_below = hello.server_name().is_some_and(|name| name.ends_with(".localhost"));
         Some(if is_below { &self.below } else { &self.own }.clone())
     }
 }
 
-fn kept_leaf(
+fn open_leaf(
     state: &StateDir,
     provider: &CryptoProvider,
     [leaf, leaf_key]: [&str; 2],
 ) -> Result<Arc<CertifiedKey>, CertificateError> {
     let chain = CertificateDer::pem_file_iter(state.file(leaf)).and_then(Iterator::collect);
-    let chain: Vec<_> = chain.map_err(|error| unusable(state, leaf, &error))?;
+    let chain: Vec<_> = chain.map_err(|error| unusable_file(state, leaf, &error))?;
     let key = PrivateKeyDer::from_pem_file(state.file(leaf_key));
-    let key = key.map_err(|error| unusable(state, leaf_key, &error))?;
+    let key = key.map_err(|error| unusable_file(state, leaf_key, &error))?;
     let certified = CertifiedKey::from_der(chain, key, provider);
-    certified.map(Arc::new).map_err(|error| unusable(state, leaf, &error))
+    certified.map(Arc::new).map_err(|error| unusable_file(state, leaf, &error))
 }
 
-fn unusable(state: &StateDir, name: &str, why: &dyn std::fmt::Display) -> CertificateError {
+fn unusable_file(state: &StateDir, name: &str, why: &dyn std::fmt::Display) -> CertificateError {
     CertificateError::Unusable { file: state.file(name), why: why.to_string() }
 }
 
-fn names(further: &[String]) -> Vec<String> {
+fn collect_names(further: &[String]) -> Vec<String> {
     let further = further.iter().map(|host| host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name));
     ["localhost", "127.0.0.1", "::1"].into_iter().chain(further).map(str::to_owned).collect()
 }
 
-fn kept_authority(
+fn open_authority(
     state: &StateDir,
     names: &[String],
 ) -> Result<Option<Issuer<'static, KeyPair>>, CertificateError> {
@@ -141,7 +141,7 @@ fn kept_authority(
         file: state.file(CA_KEY),
         why: "this is no private key".to_owned(),
     })?;
-    Ok(Some(Issuer::new(authority(names)?, key)))
+    Ok(Some(Issuer::new(authority_params(names)?, key)))
 }
 
 fn make_authority(
@@ -150,7 +150,7 @@ fn make_authority(
     now: OffsetDateTime,
 ) -> Result<Issuer<'static, KeyPair>, CertificateError> {
     let key = KeyPair::generate()?;
-    let mut params = authority(names)?;
+    let mut params = authority_params(names)?;
     (params.not_before, params.not_after) = (now - DAY, now + 3650 * DAY);
     state.write(CA_KEY, &key.serialize_pem())?;
     state.write(CA, &params.self_signed(&key)?.pem())?;
@@ -159,7 +159,7 @@ fn make_authority(
 
 /// Returns an authority constrained to these names, so that a stolen key cannot be used to
 /// impersonate other sites to those who trust the authority.
-fn authority(names: &[String]) -> Result<CertificateParams, rcgen::Error> {
+fn authority_params(names: &[String]) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new([])?;
     params.distinguished_name.push(DnType::CommonName, "Ligature, local tenant's authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

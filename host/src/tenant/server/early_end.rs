@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::tenant::server::termination::asked_to_end;
+use crate::tenant::server::termination::wait_for_signal;
 
 /// Handles termination signals until the server is ready: ends the process with success.
 pub struct EarlyEnd {
@@ -26,7 +26,7 @@ impl EarlyEnd {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let Ok(runtime) = runtime else { return };
             runtime.block_on(async {
-                let asked = asked_to_end();
+                let asked = wait_for_signal();
                 let _ = registered.send(());
                 asked.await;
             });

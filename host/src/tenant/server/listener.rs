@@ -69,7 +69,7 @@ impl Address for Peer {
 }
 
 /// Middleware that records when a request begins and when its response is ready.
-pub(crate) async fn watched(mut request: Request, next: Next) -> Response {
+pub(crate) async fn track_request(mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|it| it.0.clone());
     let Some(Peer { address, phase }) = peer else { return next.run(request).await };
     request.extensions_mut().insert(ConnectInfo(address));
@@ -93,7 +93,7 @@ impl OpenFiles {
     }
 
     /// Records that no descriptor is left, and logs it unless that was done recently.
-    fn exhausted(&self, error: &io::Error) {
+    fn record_exhaustion(&self, error: &io::Error) {
         self.are_exhausted.store(true, Ordering::Relaxed);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_some_and(|at| self.ambient.elapsed(at) < TELL) {
@@ -101,7 +101,7 @@ impl OpenFiles {
         }
         *told = Some(self.ambient.monotonic());
         tracing::error!(
-            %error, limit = limit(),
+            %error, limit = open_file_limit(),
             "no connection can be accepted: too many files are open; raise the limit (`ulimit -n`, LimitNOFILE), \
              or have clients close their connections. Idle ones are closed meanwhile"
         );
@@ -116,12 +116,12 @@ impl OpenFiles {
 
 /// Returns the maximum number of files that the process may have open.
 #[cfg(unix)]
-fn limit() -> Option<u64> {
+fn open_file_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
 #[cfg(not(unix))]
-fn limit() -> Option<u64> {
+fn open_file_limit() -> Option<u64> {
     None
 }
 
@@ -153,7 +153,7 @@ impl AddrListener<Connection, Peer> for Listener {
             }
             Err(error) => {
                 if is_exhausted(&error) {
-                    self.open_files.exhausted(&error);
+                    self.open_files.record_exhaustion(&error);
                 }
                 Err(error)
             }
@@ -192,7 +192,7 @@ impl<S: Send + 'static> Accept<Connection, S> for Handshake {
         let handshake = self.0.accept(connection, service);
         Box::pin(async move {
             let (mut stream, service) = handshake.await?;
-            stream.get_mut().0.wait(Waits::First);
+            stream.get_mut().0.wait(Wait::First);
             Ok((stream, service))
         })
     }
@@ -205,12 +205,12 @@ pub(crate) struct Connection {
     open_files: Arc<OpenFiles>,
     timer: Pin<Box<Sleep>>,
     /// The wait that the timer limits.
-    waits: Waits,
+    waits: Wait,
 }
 
 /// A wait, with the phase in which it began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waits {
+enum Wait {
     /// Waits for the end of a handshake, or of the first headers.
     First,
     /// Waits for the end of headers that have begun.
@@ -226,11 +226,11 @@ impl Connection {
             phase: peer.phase.clone(),
             open_files: open_files.clone(),
             timer: Box::pin(sleep(HEADERS)),
-            waits: Waits::First,
+            waits: Wait::First,
         }
     }
 
-    fn wait(&mut self, what: Waits) {
+    fn wait(&mut self, what: Wait) {
         self.waits = what;
         self.timer.set(sleep(HEADERS));
     }
@@ -239,8 +239,8 @@ impl Connection {
     fn read(&mut self) {
         let phase = self.phase.get();
         let is_next = phase > 0 && phase.is_multiple_of(2);
-        if is_next && self.waits != Waits::Headers(phase) {
-            self.wait(Waits::Headers(phase));
+        if is_next && self.waits != Wait::Headers(phase) {
+            self.wait(Wait::Headers(phase));
         }
     }
 
@@ -250,19 +250,19 @@ impl Connection {
         if !phase.is_multiple_of(2) {
             return Poll::Pending;
         }
-        if phase > 0 && self.waits != Waits::Headers(phase) && self.waits != Waits::Next(phase) {
-            self.wait(Waits::Next(phase));
+        if phase > 0 && self.waits != Wait::Headers(phase) && self.waits != Wait::Next(phase) {
+            self.wait(Wait::Next(phase));
         }
         loop {
             ready!(self.timer.as_mut().poll(cx));
             match self.waits {
-                Waits::First | Waits::Headers(_) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                Wait::First | Wait::Headers(_) => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
                 // Other connections need its descriptor. Reports it as the end of the client's
                 // input.
-                Waits::Next(_) if self.open_files.are_exhausted.load(Ordering::Relaxed) => {
+                Wait::Next(_) if self.open_files.are_exhausted.load(Ordering::Relaxed) => {
                     return Poll::Ready(Ok(()));
                 }
-                waits @ Waits::Next(_) => self.wait(waits),
+                waits @ Wait::Next(_) => self.wait(waits),
             }
         }
     }

@@ -27,7 +27,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/u/code/start", post(login_forms::send_code))
         .route("/u/code", get(login_pages::show_code).post(login_forms::log_in_with_code))
         .route("/u/forgot", get(login_pages::show_forgot).post(login_forms::send_reset_link))
-        .route("/u/skip", post(login_forms::skip))
+        .route("/u/skip", post(login_forms::skip_linking))
         .route("/u/email-verification", get(tickets::show_verification).post(tickets::verify_email))
         .route("/u/reset", get(tickets::show_reset).post(tickets::reset_password))
         .route("/oauth/token", post(token::issue_tokens))

@@ -44,7 +44,7 @@ impl Clock for BucketClock {
 
 /// The state of a limit after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Left {
+pub(crate) struct RateLimitState {
     limit: u32,
     remaining: u32,
     /// The time until a request is allowed again.
@@ -65,7 +65,7 @@ impl Limiter {
     }
 
     /// Counts a request. Returns `Err` if it exceeds the limit.
-    pub(crate) fn count(&self) -> Result<Left, Left> {
+    pub(crate) fn count(&self) -> Result<RateLimitState, RateLimitState> {
         let Some(Bucket { limit, limiter }) = &self.bucket else {
             return Ok(self.left(UNLIMITED, UNLIMITED - 1, Duration::ZERO));
         };
@@ -75,19 +75,19 @@ impl Limiter {
         }
     }
 
-    fn left(&self, limit: u32, remaining: u32, wait: Duration) -> Left {
+    fn left(&self, limit: u32, remaining: u32, wait: Duration) -> RateLimitState {
         let now = self.clock.ambient.since_epoch();
         // Rounds up to a whole second, so that a client that retries at that time is served.
         let reset = if wait.is_zero() { now.as_secs() } else { (now + wait).as_secs() + 1 };
-        Left { limit, remaining, wait, reset }
+        RateLimitState { limit, remaining, wait, reset }
     }
 }
 
-impl Left {
+impl RateLimitState {
     /// Adds the rate limit headers to a response.
     ///
     /// Source: Auth0, "Rate limit policy": the reset is in seconds since 1970.
-    pub(crate) fn tell(self, headers: &mut HeaderMap) {
+    pub(crate) fn write_headers(self, headers: &mut HeaderMap) {
         headers.insert("x-ratelimit-limit", HeaderValue::from(self.limit));
         headers.insert("x-ratelimit-remaining", HeaderValue::from(self.remaining));
         headers.insert("x-ratelimit-reset", HeaderValue::from(self.reset));
@@ -115,7 +115,7 @@ mod tests {
         assert!(limiter.count().is_ok() && limiter.count().is_ok());
         let left = limiter.count().unwrap_err();
         let mut headers = HeaderMap::new();
-        left.tell(&mut headers);
+        left.write_headers(&mut headers);
         assert_eq!(headers["x-ratelimit-limit"], "2");
         assert_eq!(headers["x-ratelimit-remaining"], "0");
         assert_eq!(headers["retry-after"], "1");
@@ -129,7 +129,7 @@ mod tests {
         assert!(limiter.count().is_ok() && limiter.count().is_ok());
         clock.advance(Duration::from_millis(999));
         let mut headers = HeaderMap::new();
-        limiter.count().unwrap_err().tell(&mut headers);
+        limiter.count().unwrap_err().write_headers(&mut headers);
         // 10:00:00, and two seconds later.
         assert_eq!(headers["retry-after"], "1");
         assert_eq!(headers["x-ratelimit-reset"], "1795687202");

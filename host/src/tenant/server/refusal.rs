@@ -17,7 +17,7 @@ pub(crate) struct Envelope {
 impl Envelope {
     /// Selects the format: a page for people, an error of the Management API for its clients, and
     /// an OAuth error for all others.
-    pub(crate) fn of(path: &str, headers: &HeaderMap) -> Self {
+    pub(crate) fn from_request(path: &str, headers: &HeaderMap) -> Self {
         Self { is_page: html::wants_page(headers), is_management: path.starts_with("/api/") }
     }
 
@@ -27,7 +27,7 @@ impl Envelope {
             return html::error_page(status, &words);
         }
         if self.is_management {
-            return Problem::plain(status).saying(words).into_response();
+            return Problem::plain(status).with_message(words).into_response();
         }
         (status, Json(json!({ "error": code, "error_description": words }))).into_response()
     }

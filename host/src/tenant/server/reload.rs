@@ -28,15 +28,15 @@ const TELL: Duration = Duration::from_secs(1);
 const AT_MOST: Duration = Duration::from_secs(5);
 
 /// The watched files, and their state when they were last checked.
-pub(crate) struct Watch {
+pub(crate) struct WatchedFiles {
     files: Vec<PathBuf>,
-    seen: Vec<Option<Mark>>,
-    changing: Option<Changing>,
+    seen: Vec<Option<FileMark>>,
+    changing: Option<PendingChange>,
 }
 
 /// The state of a file, which differs after every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
+struct FileMark {
     /// The device and the inode.
     place: (u64, u64),
     bytes: u64,
@@ -45,7 +45,7 @@ struct Mark {
 }
 
 /// A change that has not been read yet.
-struct Changing {
+struct PendingChange {
     since: Monotonic,
     last: Monotonic,
     is_told: bool,
@@ -53,19 +53,19 @@ struct Changing {
 
 /// The action that is due after a check.
 #[derive(Debug, PartialEq, Eq)]
-enum Due {
+enum DueAction {
     Nothing,
     /// Log that this file is still being written.
     Wait(PathBuf),
     Reload,
 }
 
-impl Watch {
+impl WatchedFiles {
     /// Records the current state of these files. Every later change counts, even one that happens
     /// before the files are first read.
-    pub(crate) fn of<'a>(files: impl Iterator<Item = &'a Path>) -> Self {
+    pub(crate) fn from_paths<'a>(files: impl Iterator<Item = &'a Path>) -> Self {
         let files: Vec<PathBuf> = files.map(Path::to_owned).collect();
-        let seen = files.iter().map(|file| mark(file)).collect();
+        let seen = files.iter().map(|file| read_mark(file)).collect();
         Self { files, seen, changing: None }
     }
 
@@ -81,12 +81,12 @@ impl Watch {
         let looking = move || {
             while decider.strong_count() > 0 {
                 std::thread::sleep(LOOK);
-                match self.look(ambient.monotonic()) {
-                    Due::Nothing => {}
-                    Due::Wait(file) => tracing::info!(
+                match self.check_files(ambient.monotonic()) {
+                    DueAction::Nothing => {}
+                    DueAction::Wait(file) => tracing::info!(
                         file = %file.display(), "a reload waits: the file keeps being written"
                     ),
-                    Due::Reload => {
+                    DueAction::Reload => {
                         let Some(decider) = decider.upgrade() else { return };
                         // Compiles on a separate thread, because a later change cancels a
                         // compilation that is still running.
@@ -101,35 +101,36 @@ impl Watch {
         std::thread::Builder::new().name("reload".to_owned()).spawn(looking).map(drop)
     }
 
-    fn look(&mut self, now: Monotonic) -> Due {
-        let marks: Vec<Option<Mark>> = self.files.iter().map(|file| mark(file)).collect();
+    fn check_files(&mut self, now: Monotonic) -> DueAction {
+        let marks: Vec<Option<FileMark>> = self.files.iter().map(|file| read_mark(file)).collect();
         let changed = marks.iter().zip(&self.seen).position(|(mark, seen)| mark != seen);
         self.seen = marks;
         if changed.is_some() {
-            let changing = self.changing.get_or_insert(Changing { since: now, last: now, is_told: false });
+            let changing =
+                self.changing.get_or_insert(PendingChange { since: now, last: now, is_told: false });
             changing.last = now;
         }
-        let Some(changing) = &mut self.changing else { return Due::Nothing };
+        let Some(changing) = &mut self.changing else { return DueAction::Nothing };
         let is_overdue = now.since(changing.since) >= AT_MOST;
         if is_overdue || now.since(changing.last) >= SETTLED {
             self.changing = None;
-            return Due::Reload;
+            return DueAction::Reload;
         }
         match changed.and_then(|changed| self.files.get(changed)) {
             Some(file) if !changing.is_told && now.since(changing.since) >= TELL => {
                 changing.is_told = true;
-                Due::Wait(file.clone())
+                DueAction::Wait(file.clone())
             }
-            _ => Due::Nothing,
+            _ => DueAction::Nothing,
         }
     }
 }
 
 #[cfg(unix)]
-fn mark(file: &Path) -> Option<Mark> {
+fn read_mark(file: &Path) -> Option<FileMark> {
     use std::os::unix::fs::MetadataExt;
     let it = fs::metadata(file).ok()?;
-    Some(Mark {
+    Some(FileMark {
         place: (it.dev(), it.ino()),
         bytes: it.len(),
         times: [(it.mtime(), it.mtime_nsec()), (it.ctime(), it.ctime_nsec())],
@@ -137,11 +138,11 @@ fn mark(file: &Path) -> Option<Mark> {
 }
 
 #[cfg(not(unix))]
-fn mark(file: &Path) -> Option<Mark> {
+fn read_mark(file: &Path) -> Option<FileMark> {
     let it = fs::metadata(file).ok()?;
     let written = it.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     let written = (i64::try_from(written.as_secs()).ok()?, i64::from(written.subsec_nanos()));
-    Some(Mark { place: (0, 0), bytes: it.len(), times: [written; 2] })
+    Some(FileMark { place: (0, 0), bytes: it.len(), times: [written; 2] })
 }
 
 /// Reloads plugins and policies upon request (SIGHUP).
@@ -198,15 +199,15 @@ mod tests {
     use std::time::Duration;
 
     use crate::ambient::Ambient;
-    use crate::tenant::server::reload::{Due, Watch};
+    use crate::tenant::server::reload::{DueAction, WatchedFiles};
 
     /// Returns the action due after each of several checks, 100 ms apart, of a file that is written
     /// before some of them.
-    fn dues(written: impl Fn(u32) -> bool) -> Vec<(u32, Due)> {
+    fn dues(written: impl Fn(u32) -> bool) -> Vec<(u32, DueAction)> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("policy.json");
         fs::write(&file, "").unwrap();
-        let mut watch = Watch::of([file.as_path()].into_iter());
+        let mut watch = WatchedFiles::from_paths([file.as_path()].into_iter());
         let start = Ambient::system().monotonic();
         let look = |number: u32| {
             if written(number) {
@@ -214,27 +215,28 @@ mod tests {
             }
             // Other files in the folder have no effect.
             fs::write(folder.path().join("users.db"), number.to_string()).unwrap();
-            let due = watch.look(start + number * Duration::from_millis(100));
+            let due = watch.check_files(start + number * Duration::from_millis(100));
             let told = match due {
-                Due::Wait(_) => Due::Wait("policy.json".into()),
+                DueAction::Wait(_) => DueAction::Wait("policy.json".into()),
                 due => due,
             };
             (number, told)
         };
-        (1..=120).map(look).filter(|(_, due)| *due != Due::Nothing).collect()
+        (1..=120).map(look).filter(|(_, due)| *due != DueAction::Nothing).collect()
     }
 
     #[test]
     fn a_change_is_read_once_it_has_settled() {
         assert_eq!(dues(|_| false), []);
-        assert_eq!(dues(|number| number == 7), [(9, Due::Reload)]);
-        assert_eq!(dues(|number| (7..10).contains(&number)), [(11, Due::Reload)]);
+        assert_eq!(dues(|number| number == 7), [(9, DueAction::Reload)]);
+        assert_eq!(dues(|number| (7..10).contains(&number)), [(11, DueAction::Reload)]);
     }
 
     #[test]
     fn what_keeps_being_written_is_told_and_read_all_the_same() {
-        let wait = || Due::Wait("policy.json".into());
-        let all = [(11, wait()), (51, Due::Reload), (62, wait()), (102, Due::Reload), (113, wait())];
+        let wait = || DueAction::Wait("policy.json".into());
+        let all =
+            [(11, wait()), (51, DueAction::Reload), (62, wait()), (102, DueAction::Reload), (113, wait())];
         assert_eq!(dues(|_| true), all);
     }
 }

@@ -58,13 +58,13 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .route("/", get(start_page::show))
         .route("/dev/outbox", get(outbox_page::show))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
-        .layer(middleware::map_response(html::for_own_origin));
+        .layer(middleware::map_response(html::add_resource_policy));
     Router::new()
         .merge(dev)
         .merge(management)
         .merge(authentication)
-        .merge(management::document())
-        .merge(management::downloads())
+        .merge(management::openapi_router())
+        .merge(management::download_router())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         // Browsers request an icon unprompted.
@@ -74,7 +74,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
 }
 
 /// Returns the routes with the middleware of one listener.
-pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Router {
+pub(crate) fn add_state(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Router {
     let arrived = move |State(tenant): State<Shared>, request: Request, next: Next| async move {
         match require_own_host(&tenant.signing.hosts, scheme, request) {
             Ok(request) => next.run(request).await,
@@ -86,10 +86,10 @@ pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             Problem::plain(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }))
-        .layer(middleware::from_fn(time_limit::limited))
+        .layer(middleware::from_fn(time_limit::limit_time))
         .layer(middleware::from_fn_with_state(tenant.clone(), arrived))
-        .layer(cors(&tenant.config))
-        .layer(middleware::from_fn_with_state(tenant.clone(), watched))
+        .layer(new_cors_layer(&tenant.config))
+        .layer(middleware::from_fn_with_state(tenant.clone(), observe_request))
         .with_state(tenant.clone())
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn at(router: Router<Shared>, tenant: &Shared, scheme: Scheme) -> Rou
 /// for the operator.
 ///
 /// Source: Auth0, "Allowed Origins (CORS)": the origins of callbacks are allowed.
-fn cors(config: &Config) -> CorsLayer {
+fn new_cors_layer(config: &Config) -> CorsLayer {
     let of_callback = |callback: &String| {
         let origin = url::Url::parse(callback).ok()?.origin();
         origin.is_tuple().then(|| origin.ascii_serialization())
@@ -125,7 +125,7 @@ fn cors(config: &Config) -> CorsLayer {
 }
 
 /// Counts every response, and adds the headers that forbid caching and protect against other sites.
-async fn watched(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
+async fn observe_request(State(tenant): State<Shared>, request: Request, next: Next) -> Response {
     let start = tenant.ambient.monotonic();
     let method = match *request.method() {
         Method::GET => "GET",
@@ -167,7 +167,7 @@ async fn limit_management(State(limit): State<Arc<Limiter>>, request: Request, n
         Ok(left) => (left, next.run(request).await),
         Err(left) => (left, Problem::too_many().into_response()),
     };
-    left.tell(response.headers_mut());
+    left.write_headers(response.headers_mut());
     response
 }
 
@@ -176,7 +176,7 @@ async fn limit_authentication(State(limit): State<Arc<Limiter>>, request: Reques
         Ok(_) => next.run(request).await,
         Err(left) => {
             let mut response = too_many().into_response();
-            left.tell(response.headers_mut());
+            left.write_headers(response.headers_mut());
             response
         }
     }
@@ -209,6 +209,6 @@ fn not_ready() -> Response {
 async fn metrics(State(tenant): State<Shared>) -> impl IntoResponse {
     (
         [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
-        tenant.metrics.page(&tenant.directory.state()),
+        tenant.metrics.render_page(&tenant.directory.state()),
     )
 }

@@ -20,7 +20,7 @@ use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
 use crate::tenant::http::blocking::run_blocking;
 use crate::tenant::logins::decider::Decider;
-use crate::tenant::logins::{Logins, Shares};
+use crate::tenant::logins::{Logins, SharedParts};
 use crate::tenant::management_data::ManagementData;
 use crate::tenant::metrics::{Metrics, MissingLines};
 use crate::tenant::people::People;
@@ -30,7 +30,7 @@ use crate::tenant::server::certificates::CertificateError;
 use crate::tenant::server::early_end::EarlyEnd;
 use crate::tenant::server::listener as connections;
 use crate::tenant::server::listener::{Handshake, IDLE, Listener, OpenFiles, Peer};
-use crate::tenant::server::termination::asked_to_end;
+use crate::tenant::server::termination::wait_for_signal;
 use crate::tenant::server::{reload, routes};
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
@@ -141,20 +141,20 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         ambient,
     } = opening;
     let listeners = Listeners::open(ports)?;
-    let (http_port, https_port) = (first_port(&listeners.http), first_port(&listeners.https));
+    let (http_port, https_port) = (find_first_port(&listeners.http), find_first_port(&listeners.https));
 
     let tls = certificates::server_config(state, &config.hosts, &ambient)?;
     let keys = Keys::open(state)?;
     if rotate_key {
         keys.rotate()?;
     }
-    let watch = reload::Watch::of(sources.iter().flat_map(Source::files));
+    let watch = reload::WatchedFiles::from_paths(sources.iter().flat_map(Source::files));
     let hosts = Hosts::new(&config.hosts, http_port, https_port);
     let signing = Signing::new(hosts, keys, &config.lifetimes, &ambient);
     let people = Arc::new(People::open(state, &config, &ambient)?);
     let (config, metrics) = (Arc::new(config), Arc::new(Metrics::new(missing_lines)));
     let management_data = ManagementData::new(&config, &ambient);
-    let shares = Shares {
+    let shares = SharedParts {
         config: config.clone(),
         directory: directory.clone(),
         people: people.clone(),
@@ -217,12 +217,15 @@ fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
     let is_busy =
         |error: &ApiError| tenant.is_remote && matches!(error, ApiError::Unavailable(_) | ApiError::TimedOut);
     let tell = |error: &ApiError, _| tracing::warn!(%error, "waiting for the directory");
-    (|| Seeding { config: &tenant.config, directory: &*tenant.directory, ambient: &tenant.ambient }.run())
-        .retry(patience)
-        .when(is_busy)
-        .notify(tell)
-        .call()
-        .map_err(ServeError::Seed)
+    (|| {
+        Seeding { config: &tenant.config, directory: &*tenant.directory, ambient: &tenant.ambient }
+            .create_users()
+    })
+    .retry(patience)
+    .when(is_busy)
+    .notify(tell)
+    .call()
+    .map_err(ServeError::Seed)
 }
 
 async fn listen(
@@ -233,22 +236,22 @@ async fn listen(
 ) -> Result<(), ServeError> {
     // Installed before any request is answered: otherwise a signal sent as soon as the server is
     // ready would kill it.
-    let (asked_to_end, hang_up) = (asked_to_end(), hang_up(tenant.logins.decider.clone()));
+    let (asked_to_end, hang_up) = (wait_for_signal(), hang_up(tenant.logins.decider.clone()));
     let handle = Handle::new();
     let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
     let open_files = Arc::new(OpenFiles::new(&tenant.ambient));
     for listener in listeners.http {
-        let app = routes::at(router.clone(), &tenant, Scheme::Http);
+        let app = routes::add_state(router.clone(), &tenant, Scheme::Http);
         let server = Server::from_listener(Listener::new(listener, &open_files)?);
-        servers.spawn(prepared(server, &handle).serve(service(app)));
+        servers.spawn(configure_server(server, &handle).serve(new_service(app)));
     }
     let tls = RustlsConfig::from_config(Arc::new(tls));
     for listener in listeners.https {
-        let app = routes::at(router.clone(), &tenant, Scheme::Https);
+        let app = routes::add_state(router.clone(), &tenant, Scheme::Https);
         let server = Server::from_listener(Listener::new(listener, &open_files)?);
         let server = server.acceptor(Handshake(RustlsAcceptor::new(tls.clone())));
-        servers.spawn(prepared(server, &handle).serve(service(app)));
+        servers.spawn(configure_server(server, &handle).serve(new_service(app)));
     }
     // The listeners have been queueing requests since they were opened.
     ready();
@@ -273,11 +276,11 @@ async fn listen(
 
 type Service = IntoMakeServiceWithConnectInfo<Router, Peer>;
 
-fn service(app: Router) -> Service {
-    app.layer(middleware::from_fn(connections::watched)).into_make_service_with_connect_info::<Peer>()
+fn new_service(app: Router) -> Service {
+    app.layer(middleware::from_fn(connections::track_request)).into_make_service_with_connect_info::<Peer>()
 }
 
-fn prepared<A>(server: Server<Peer, A>, handle: &Handle<Peer>) -> Server<Peer, A> {
+fn configure_server<A>(server: Server<Peer, A>, handle: &Handle<Peer>) -> Server<Peer, A> {
     let mut server = server.handle(handle.clone()).http1_only();
     // This timeout starts when the previous response has been sent, so it limits idle connections.
     // `Connection` limits slow headers.
@@ -297,7 +300,7 @@ impl Listeners {
     }
 }
 
-fn first_port(listeners: &[TcpListener]) -> Option<u16> {
+fn find_first_port(listeners: &[TcpListener]) -> Option<u16> {
     listeners.first().and_then(|it| it.local_addr().ok()).map(|it| it.port())
 }
 

@@ -2,7 +2,7 @@
 
 /// Returns a future that completes on a termination signal. It listens from this call on, not only
 /// from the first poll.
-pub(crate) fn asked_to_end() -> impl Future<Output = ()> {
+pub(crate) fn wait_for_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     let signals = {
         use tokio::signal::unix::{SignalKind, signal};

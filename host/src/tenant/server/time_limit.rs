@@ -26,11 +26,11 @@ use crate::tenant::server::refusal::Envelope;
 pub(crate) const REQUEST: Duration = Duration::from_secs(30);
 
 /// Middleware that aborts a request that takes too long.
-pub(crate) async fn limited(request: Request, next: Next) -> Response {
-    let envelope = Envelope::of(request.uri().path(), request.headers());
+pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
+    let envelope = Envelope::from_request(request.uri().path(), request.headers());
     let is_received = Arc::new(AtomicBool::new(request.body().is_end_stream()));
     let received = is_received.clone();
-    let request = request.map(|body| Body::new(Watched { body, is_received: received }));
+    let request = request.map(|body| Body::new(TrackedBody { body, is_received: received }));
     if let Ok(response) = tokio::time::timeout(REQUEST, next.run(request)).await {
         return response;
     }
@@ -44,12 +44,12 @@ pub(crate) async fn limited(request: Request, next: Next) -> Response {
 }
 
 /// A body that records that it was received completely.
-struct Watched {
+struct TrackedBody {
     body: Body,
     is_received: Arc<AtomicBool>,
 }
 
-impl HttpBody for Watched {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

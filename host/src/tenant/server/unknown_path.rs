@@ -85,8 +85,8 @@ const AUTHENTICATION: &[(&str, &str)] = &[
 /// Responds to a path that this tenant does not have.
 pub(crate) async fn answer(request: Request) -> Response {
     let (method, path) = (request.method(), request.uri().path());
-    let shown = shown(path);
-    let (status, words) = match absent(path) {
+    let shown = shorten_path(path);
+    let (status, words) = match describe_absent(path) {
         Some(words) => (StatusCode::NOT_IMPLEMENTED, words),
         None => (StatusCode::NOT_FOUND, format!("This tenant has no {method} {shown}.")),
     };
@@ -95,17 +95,17 @@ pub(crate) async fn answer(request: Request) -> Response {
         "a path was asked for that there is not"
     );
     let error = if status == StatusCode::NOT_FOUND { "not_found" } else { "not_implemented" };
-    Envelope::of(path, request.headers()).refuse(status, error, words)
+    Envelope::from_request(path, request.headers()).refuse(status, error, words)
 }
 
 /// Returns a path for display: cut to the length of a line, with addresses masked.
-fn shown(path: &str) -> String {
+fn shorten_path(path: &str) -> String {
     let parts: Vec<_> = path.split('/').map(mask_addresses).collect();
     cut(&parts.join("/"), 200).into_owned()
 }
 
 /// Returns a message about the missing feature if Auth0 has this path.
-fn absent(path: &str) -> Option<String> {
+fn describe_absent(path: &str) -> Option<String> {
     let is_below =
         |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if let Some(rest) = path.strip_prefix("/api/v2/") {
@@ -114,7 +114,7 @@ fn absent(path: &str) -> Option<String> {
         return Some(if rest.is_empty() {
             format!("This tenant has no {words}.")
         } else {
-            format!("This tenant has no {}.", shown(path))
+            format!("This tenant has no {}.", shorten_path(path))
         });
     }
     let (_, words) = AUTHENTICATION.iter().find(|(prefix, _)| is_below(prefix))?;
@@ -123,7 +123,7 @@ fn absent(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::tenant::server::unknown_path::{AUTHENTICATION, RESOURCES, absent};
+    use crate::tenant::server::unknown_path::{AUTHENTICATION, RESOURCES, describe_absent};
 
     #[test]
     fn what_auth0_has_is_told_from_what_nobody_has() {
@@ -136,10 +136,10 @@ mod tests {
             ("/oauth/device/code", "This tenant has no device flow."),
             ("/samlp/abc/logout", "This tenant has no SAML."),
         ] {
-            assert_eq!(absent(path).as_deref(), Some(words));
+            assert_eq!(describe_absent(path).as_deref(), Some(words));
         }
         for path in ["/api/v2/nonsense", "/api/v3/users", "/oauth/devices", "/favicon.ico", "/"] {
-            assert_eq!(absent(path), None, "{path}");
+            assert_eq!(describe_absent(path), None, "{path}");
         }
         assert!(RESOURCES.is_sorted() && AUTHENTICATION.is_sorted());
     }

@@ -110,7 +110,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Issuer {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Response> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(not_own)
+        parts.extensions.get::<Self>().cloned().ok_or_else(refuse_host)
     }
 }
 
@@ -121,12 +121,12 @@ pub(crate) fn require_own_host(
     scheme: Scheme,
     mut request: Request,
 ) -> Result<Request, Response> {
-    let issuer = host(&request).and_then(|host| hosts.issuer(scheme, host));
-    request.extensions_mut().insert(issuer.ok_or_else(not_own)?);
+    let issuer = read_host(&request).and_then(|host| hosts.issuer(scheme, host));
+    request.extensions_mut().insert(issuer.ok_or_else(refuse_host)?);
     Ok(request)
 }
 
-fn host(request: &Request) -> Option<&str> {
+fn read_host(request: &Request) -> Option<&str> {
     // An absolute request target replaces the `Host` header (RFC 9112, 3.2.2).
     if let Some(authority) = request.uri().authority() {
         return Some(authority.as_str());
@@ -141,7 +141,7 @@ fn single_host(headers: &HeaderMap) -> Option<&str> {
     hosts.next().is_none().then_some(host)
 }
 
-fn not_own() -> Response {
+fn refuse_host() -> Response {
     let words = "This tenant is not reached under that name. Use localhost, or list the name under `hosts` in tenant.toml.\n";
     (StatusCode::MISDIRECTED_REQUEST, words).into_response()
 }

@@ -51,7 +51,7 @@ pub enum KeysError {
     State(#[from] StateError),
     /// A key cannot be generated.
     #[error("no RSA key could be made")]
-    NotMade,
+    CreationError,
 }
 
 impl Keys {
@@ -104,41 +104,41 @@ impl Keys {
     }
 
     /// Calls a function with the verifying key of this ID, if the tenant has it.
-    pub(crate) fn verifying<T>(&self, kid: &str, what: impl FnOnce(&DecodingKey) -> T) -> Option<T> {
+    pub(crate) fn with_key<T>(&self, kid: &str, what: impl FnOnce(&DecodingKey) -> T) -> Option<T> {
         let active = self.active.load();
-        let key = active.all().find(|key| key.kid == kid)?;
+        let key = active.iter().find(|key| key.kid == kid)?;
         Some(what(&key.verifying))
     }
 
     /// Returns whether the tenant has a key with this ID.
     pub(crate) fn has(&self, kid: &str) -> bool {
-        self.active.load().all().any(|key| key.kid == kid)
+        self.active.load().iter().any(|key| key.kid == kid)
     }
 
     /// Returns the public keys, as a JWK set (RFC 7517).
     pub(crate) fn jwks(&self) -> Value {
-        json!({ "keys": self.active.load().all().map(|key| key.jwk.clone()).collect::<Vec<_>>() })
+        json!({ "keys": self.active.load().iter().map(|key| key.jwk.clone()).collect::<Vec<_>>() })
     }
 }
 
 impl ActiveKeys {
-    fn all(&self) -> impl Iterator<Item = &SigningKey> {
+    fn iter(&self) -> impl Iterator<Item = &SigningKey> {
         [&self.current].into_iter().chain(&self.previous)
     }
 }
 
 impl SigningKey {
     fn generate(state: &StateDir) -> Result<Self, KeysError> {
-        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| KeysError::NotMade)?;
-        let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeysError::NotMade)?;
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| KeysError::CreationError)?;
+        let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeysError::CreationError)?;
         let pem = pem::encode(&pem::Pem::new(LABEL, der.as_ref()));
         state.write(CURRENT, &pem)?;
-        Self::parse(&pem).map_err(|why| state.unusable(CURRENT, why).into())
+        Self::parse(&pem).map_err(|why| state.unusable_file(CURRENT, why).into())
     }
 
     fn read(state: &StateDir, name: &str) -> Result<Option<Self>, StateError> {
         let Some(pem) = state.read(name)? else { return Ok(None) };
-        Self::parse(&pem).map(Some).map_err(|why| state.unusable(name, why))
+        Self::parse(&pem).map(Some).map_err(|why| state.unusable_file(name, why))
     }
 
     fn parse(text: &str) -> Result<Self, String> {

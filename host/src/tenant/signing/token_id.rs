@@ -22,7 +22,7 @@ impl TokenId {
     /// this moment.
     pub(crate) fn issue(identity: &str, began: Moment, random: &dyn Random) -> String {
         let salt = random.object_id();
-        let mark = mark(&salt, identity);
+        let mark = hash_identity(&salt, identity);
         format!("{:x}-{salt}-{mark}", began.as_micros())
     }
 
@@ -42,11 +42,11 @@ impl TokenId {
 
     /// Returns whether the user has the identity to which the token was issued.
     pub(crate) fn has_identity_of(&self, user: &User) -> bool {
-        user.identities.iter().map(Identity::as_user_id).any(|it| mark(&self.salt, &it) == self.mark)
+        user.identities.iter().map(Identity::as_user_id).any(|it| hash_identity(&self.salt, &it) == self.mark)
     }
 }
 
-fn mark(salt: &str, identity: &str) -> String {
+fn hash_identity(salt: &str, identity: &str) -> String {
     let hash = Sha256::digest(format!("{salt}\n{identity}"));
     hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -62,7 +62,7 @@ pub(crate) struct IdToken<'a> {
 impl IdToken<'_> {
     /// Returns the claims of the token, with this lifetime in seconds.
     pub(crate) fn claims(&self, lifetime_s: u64, ambient: &Ambient) -> Map<String, Value> {
-        let now = seconds(ambient.now());
+        let now = to_seconds(ambient.now());
         let mut claims = profile_claims(self.user, self.scope);
         claims.insert("iss".to_owned(), self.issuer.as_str().into());
         claims.insert("sub".to_owned(), self.user.user_id.as_str().into());
@@ -71,7 +71,7 @@ impl IdToken<'_> {
         claims.insert("exp".to_owned(), (now + lifetime_s).into());
         claims.insert("jti".to_owned(), TokenId::issue(self.identity, self.began, ambient.random()).into());
         let optional = [
-            ("auth_time", self.auth_time.map(|at| json!(seconds(at)))),
+            ("auth_time", self.auth_time.map(|at| json!(to_seconds(at)))),
             ("sid", self.session.map(|sid| json!(sid))),
             ("nonce", self.nonce.map(|nonce| json!(nonce))),
             ("at_hash", self.access_token.map(|token| json!(half_hash(token)))),
@@ -87,7 +87,7 @@ impl IdToken<'_> {
 }
 
 /// Returns a time in seconds since 1970, the format of tokens.
-pub(crate) fn seconds(at: Timestamp) -> u64 {
+pub(crate) fn to_seconds(at: Timestamp) -> u64 {
     at.as_millis() / 1000
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn profile_claims(user: &User, scope: &str) -> Map<String, Value> {
         for name in ["given_name", "family_name", "locale", "username"] {
             take(name, attribute(name));
         }
-        for (name, value) in profile::of(user) {
+        for (name, value) in profile::derive_profile(user) {
             take(name, Some(value.into()));
         }
         take("updated_at", user.updated_at.map(|at| at.to_string().into()));
@@ -138,11 +138,11 @@ pub(crate) fn fits_challenge(verifier: &str, challenge: &str) -> bool {
     let is_verifier = (43..=128).contains(&verifier.len())
         && verifier.bytes().all(|it| it.is_ascii_alphanumeric() || b"-._~".contains(&it));
     let hash = digest::digest(&digest::SHA256, verifier.as_bytes());
-    is_verifier && same_secret(&URL_SAFE_NO_PAD.encode(hash), challenge)
+    is_verifier && secrets_are_equal(&URL_SAFE_NO_PAD.encode(hash), challenge)
 }
 
 /// Returns whether two secrets are equal, in constant time.
-pub(crate) fn same_secret(one: &str, other: &str) -> bool {
+pub(crate) fn secrets_are_equal(one: &str, other: &str) -> bool {
     use subtle::ConstantTimeEq;
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }

@@ -16,7 +16,7 @@ use crate::model::{Moment, User};
 use crate::tenant::signing::issuer::Hosts;
 use crate::tenant::signing::keys::Keys;
 use crate::tenant::signing::token_id::TokenId;
-use crate::tenant::signing::tokens::seconds;
+use crate::tenant::signing::tokens::to_seconds;
 use crate::tenant::store::weight::{Weighed, weight};
 
 /// The claims of a token of this tenant.
@@ -129,7 +129,7 @@ impl Verifier {
     /// Returns the claims of a token that one of these keys has signed for one of these issuers,
     /// and that is valid now. The caller must check the audience.
     pub(crate) fn verify(&self, token: &str, keys: &Keys, hosts: &Hosts) -> Result<Arc<Claims>, TokenError> {
-        let now = seconds(self.ambient.now());
+        let now = to_seconds(self.ambient.now());
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
         if let Some(known) = self.verified.get(&hash) {
@@ -137,7 +137,7 @@ impl Verifier {
             // The key may have been removed by rotations.
             return if keys.has(&known.kid) { Ok(known.claims.clone()) } else { Err(TokenError::Signature) };
         }
-        let header = header(token).ok_or(TokenError::Malformed)?;
+        let header = read_header(token).ok_or(TokenError::Malformed)?;
         if header.alg != "RS256" {
             return Err(TokenError::Algorithm);
         }
@@ -164,7 +164,7 @@ fn verify_signature(token: &str, kid: &str, keys: &Keys) -> Result<Claims, Token
     wanted.validate_nbf = false;
     wanted.validate_aud = false;
     wanted.set_required_spec_claims(&["exp", "iss"]);
-    let decoded = keys.verifying(kid, |key| jsonwebtoken::decode::<Claims>(token, key, &wanted));
+    let decoded = keys.with_key(kid, |key| jsonwebtoken::decode::<Claims>(token, key, &wanted));
     match decoded.ok_or(TokenError::Signature)? {
         Ok(decoded) => Ok(decoded.claims),
         Err(error) => Err(match error.kind() {
@@ -181,7 +181,7 @@ struct Header {
     kid: Option<String>,
 }
 
-fn header(token: &str) -> Option<Header> {
+fn read_header(token: &str) -> Option<Header> {
     let (header, _) = token.split_once('.')?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()
 }

@@ -63,19 +63,19 @@ impl<T: Owned> PerOwner<T> {
         self.kept.get(name)
     }
 
-    pub(crate) fn end(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         self.kept.remove(name);
     }
 
     /// Removes all values of an owner. Returns their number.
-    pub(crate) fn end_of(&self, owner: &str) -> usize {
-        let names = self.names.of(owner);
+    pub(crate) fn remove_by_owner(&self, owner: &str) -> usize {
+        let names = self.names.list_by_owner(owner);
         names.iter().filter(|name| self.kept.take(*name).is_some()).count()
     }
 
     /// Returns the values of an owner, the oldest first, with their names.
-    pub(crate) fn of(&self, owner: &str) -> Vec<(String, T)> {
-        let names = self.names.of(owner).into_iter();
+    pub(crate) fn list_by_owner(&self, owner: &str) -> Vec<(String, T)> {
+        let names = self.names.list_by_owner(owner).into_iter();
         names.filter_map(|name| self.kept.get(&name).map(|value| (name, value))).collect()
     }
 }
@@ -110,7 +110,7 @@ impl Names {
         }
     }
 
-    fn of(&self, owner: &str) -> Vec<String> {
+    fn list_by_owner(&self, owner: &str) -> Vec<String> {
         let owner: [u8; 32] = Sha256::digest(owner).into();
         self.lock().get(&owner).into_iter().flatten().cloned().collect()
     }
@@ -126,15 +126,15 @@ mod tests {
     use crate::tenant::store::weight::Weighed;
 
     #[derive(Clone, PartialEq, Debug)]
-    struct Of(&'static str);
+    struct OwnedName(&'static str);
 
-    impl Weighed for Of {
+    impl Weighed for OwnedName {
         fn bytes(&self) -> usize {
             0
         }
     }
 
-    impl Owned for Of {
+    impl Owned for OwnedName {
         fn owner(&self) -> &str {
             self.0
         }
@@ -143,13 +143,13 @@ mod tests {
     #[test]
     fn an_owner_who_asks_for_more_loses_the_oldest_of_their_own() {
         let kept = PerOwner::new(3, 60, &Ambient::system());
-        kept.put("of bob", Of("bob"));
+        kept.put("of bob", OwnedName("bob"));
         for n in 0..1000 {
-            kept.put(&n.to_string(), Of("ada"));
+            kept.put(&n.to_string(), OwnedName("ada"));
         }
-        let names: Vec<String> = kept.of("ada").into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = kept.list_by_owner("ada").into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["997", "998", "999"]);
-        assert_eq!(kept.get("of bob"), Some(Of("bob")));
+        assert_eq!(kept.get("of bob"), Some(OwnedName("bob")));
         assert_eq!(kept.get("996"), None);
     }
 
@@ -157,12 +157,15 @@ mod tests {
     fn what_an_owner_has_ends_at_once_and_leaves_no_name() {
         let kept = PerOwner::new(10, 60, &Ambient::system());
         for name in ["1", "2"] {
-            kept.put(name, Of("ada"));
+            kept.put(name, OwnedName("ada"));
         }
-        kept.put("3", Of("bob"));
-        assert_eq!(kept.end_of("ada"), 2);
-        kept.end("3");
-        assert_eq!((kept.get("1"), kept.of("ada").len(), kept.of("bob").len()), (None, 0, 0));
+        kept.put("3", OwnedName("bob"));
+        assert_eq!(kept.remove_by_owner("ada"), 2);
+        kept.remove("3");
+        assert_eq!(
+            (kept.get("1"), kept.list_by_owner("ada").len(), kept.list_by_owner("bob").len()),
+            (None, 0, 0)
+        );
         kept.kept.kept.run_pending_tasks();
         assert!(kept.names.lock().is_empty());
     }
@@ -171,25 +174,25 @@ mod tests {
     fn what_has_ended_is_no_longer_counted_and_lives_anew_when_it_is_put_again() {
         let (clock, ambient) = at_ten();
         let kept = PerOwner::new(10, 60, &ambient);
-        kept.put("1", Of("ada"));
+        kept.put("1", OwnedName("ada"));
         clock.advance(Duration::from_millis(30_000));
-        kept.put("2", Of("ada"));
+        kept.put("2", OwnedName("ada"));
         clock.advance(Duration::from_millis(29_999));
-        assert_eq!((kept.get("1"), kept.of("ada").len()), (Some(Of("ada")), 2));
+        assert_eq!((kept.get("1"), kept.list_by_owner("ada").len()), (Some(OwnedName("ada")), 2));
         clock.advance(Duration::from_millis(1));
-        assert_eq!((kept.get("1"), kept.of("ada").len()), (None, 1));
-        kept.put("2", Of("ada"));
+        assert_eq!((kept.get("1"), kept.list_by_owner("ada").len()), (None, 1));
+        kept.put("2", OwnedName("ada"));
         clock.advance(Duration::from_millis(59_999));
-        assert_eq!(kept.get("2"), Some(Of("ada")));
-        assert_eq!(kept.end_of("ada"), 1);
+        assert_eq!(kept.get("2"), Some(OwnedName("ada")));
+        assert_eq!(kept.remove_by_owner("ada"), 1);
     }
 
     #[test]
     fn a_name_that_is_put_again_counts_once() {
         let kept = PerOwner::new(2, 60, &Ambient::system());
         for name in ["1", "2", "1", "2"] {
-            kept.put(name, Of("ada"));
+            kept.put(name, OwnedName("ada"));
         }
-        assert_eq!(kept.of("ada").len(), 2);
+        assert_eq!(kept.list_by_owner("ada").len(), 2);
     }
 }

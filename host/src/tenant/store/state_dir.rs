@@ -50,7 +50,7 @@ impl StateDir {
         match fs::read_to_string(self.file(name)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.unusable(name, error)),
+            Err(error) => Err(self.unusable_file(name, error)),
         }
     }
 
@@ -68,7 +68,7 @@ impl StateDir {
         });
         written.map_err(|error| {
             let _ = fs::remove_file(&draft);
-            self.unusable(name, error)
+            self.unusable_file(name, error)
         })
     }
 
@@ -86,7 +86,7 @@ impl StateDir {
         Ok(text)
     }
 
-    pub(crate) fn unusable(&self, name: &str, why: impl ToString) -> StateError {
+    pub(crate) fn unusable_file(&self, name: &str, why: impl ToString) -> StateError {
         StateError { file: self.file(name), why: why.to_string() }
     }
 }
@@ -109,7 +109,7 @@ fn lock(folder: &Path) -> Result<Vec<File>, String> {
         let locked = opened.map_err(TryLockError::Error).and_then(|file| file.try_lock().map(|()| file));
         match locked {
             Ok(file) => locks.push(file),
-            Err(TryLockError::WouldBlock) => return Err(taken(folder)),
+            Err(TryLockError::WouldBlock) => return Err(describe_lock(folder)),
             Err(TryLockError::Error(why)) => reasons.push(why.to_string()),
         }
     }
@@ -130,8 +130,8 @@ fn tell_process(folder: &Path) {
     let _ = options.and_then(|mut file| writeln!(file, "{}", std::process::id()));
 }
 
-fn taken(folder: &Path) -> String {
-    let (whose, end) = match process(folder) {
+fn describe_lock(folder: &Path) -> String {
+    let (whose, end) = match find_process(folder) {
         Some(process) => (format!("the tenant of process {process}"), "end that process"),
         None => ("another tenant".to_owned(), "end that one"),
     };
@@ -141,7 +141,7 @@ fn taken(folder: &Path) -> String {
 }
 
 /// Returns the ID of the process that uses the folder, if it is known.
-fn process(folder: &Path) -> Option<u32> {
+fn find_process(folder: &Path) -> Option<u32> {
     let process = fs::read_to_string(folder.join(LOCK)).ok()?.trim().parse().ok()?;
     // In another container, processes have other IDs.
     let has_proc = Path::new("/proc/self").exists();

@@ -1,10 +1,10 @@
-//! A login and its secret, as typed by a user.
+//! An identifier and its secret, as typed by a user.
 
-/// A login and its secret, as typed by a user.
+/// An identifier and its secret, as typed by a user.
 #[derive(Clone, Copy)]
 pub(crate) struct TypedCredentials<'a> {
     /// An address, a username or a phone number.
-    pub(crate) login: &'a str,
+    pub(crate) identifier: &'a str,
     /// A password or a one-time password.
     pub(crate) secret: &'a str,
     /// The sender's network address.

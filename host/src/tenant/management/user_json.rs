@@ -43,8 +43,8 @@ impl Fields {
 }
 
 /// Returns the JSON of a user.
-pub(super) fn user(user: &User, fields: &Fields) -> Value {
-    let mut shown = profile::shown(user);
+pub(super) fn render_user(user: &User, fields: &Fields) -> Value {
+    let mut shown = profile::render_user(user);
     for key in NOT_SHOWN {
         shown.remove(key);
     }
@@ -53,7 +53,7 @@ pub(super) fn user(user: &User, fields: &Fields) -> Value {
 }
 
 /// Returns the JSON of a user's identities.
-pub(super) fn identities(identities: &[Identity]) -> Value {
+pub(super) fn render_identities(identities: &[Identity]) -> Value {
     let shown = |identity| {
         let mut shown = serde_json::to_value(identity).unwrap_or_default();
         profile::complete_identity(&mut shown);

@@ -10,7 +10,7 @@ use crate::tenant::store::weight::Weighed;
 
 /// A proved identity.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Proved {
+pub(crate) struct ProvedIdentity {
     /// The connection of the identity.
     pub(crate) connection: String,
     /// The user as the provider describes them, with this identity only.
@@ -25,14 +25,14 @@ pub(crate) struct Proved {
     pub(crate) by: Option<Arc<Use>>,
 }
 
-impl Weighed for Proved {
+impl Weighed for ProvedIdentity {
     fn bytes(&self) -> usize {
         self.connection.len() + self.user.bytes()
     }
 }
 
 /// Returns a user that has this identity and no attributes yet.
-pub(crate) fn bare_user(connection: &Connection, id: &str) -> User {
+pub(crate) fn new_user(connection: &Connection, id: &str) -> User {
     let provider = connection.provider();
     let own = Identity {
         provider: provider.to_owned(),
@@ -44,12 +44,12 @@ pub(crate) fn bare_user(connection: &Connection, id: &str) -> User {
     User { user_id: format!("{provider}|{id}"), identities: vec![own], ..User::default() }
 }
 
-impl Proved {
+impl ProvedIdentity {
     /// Creates an identity of this connection that is proved now and has no attributes yet.
     pub(crate) fn new(connection: &Connection, id: &str, method: &'static str, ambient: &Ambient) -> Self {
         Self {
             connection: connection.name.clone(),
-            user: bare_user(connection, id),
+            user: new_user(connection, id),
             method,
             at: ambient.now(),
             began: ambient.draw_moment(),
@@ -62,7 +62,7 @@ impl Proved {
     }
 
     /// Returns the identity for a later login, without the attributes from its provider.
-    pub(crate) fn remembered(&self) -> Self {
+    pub(crate) fn without_attributes(&self) -> Self {
         let user = User {
             user_id: self.user.user_id.clone(),
             identities: self.user.identities.clone(),
