@@ -145,9 +145,7 @@ impl Reader {
                     if is_root {
                         let entity = types.component_item_for_import(import.name.name);
                         self.interfaces += 1;
-                        if self.imports.len() < MAX_NAMES {
-                            self.imports.push(read_port(import.name.name, entity.map(|it| it.ty), types));
-                        }
+                        keep_port(&mut self.imports, import.name.name, entity.map(|it| it.ty), types);
                     }
                 }
             }
@@ -158,9 +156,7 @@ impl Reader {
                     if is_root {
                         let entity = types.component_item_for_export(export.name.name);
                         self.interfaces += 1;
-                        if self.exports.len() < MAX_NAMES {
-                            self.exports.push(read_port(export.name.name, entity.map(|it| it.ty), types));
-                        }
+                        keep_port(&mut self.exports, export.name.name, entity.map(|it| it.ty), types);
                     }
                 }
             }
@@ -331,6 +327,13 @@ fn read_locals_size(body: &FunctionBody<'_>) -> Result<u64, Error> {
         bytes = bytes.saturating_add(u64::from(count) * size);
     }
     Ok(bytes)
+}
+
+/// Keeps an import or export of the component, unless there are too many.
+fn keep_port(ports: &mut Vec<Port>, name: &str, entity: Option<ComponentEntityType>, types: TypesRef<'_>) {
+    if ports.len() < MAX_NAMES {
+        ports.push(read_port(name, entity, types));
+    }
 }
 
 /// Reads an import or export of the component.

@@ -15,7 +15,7 @@ use ligature_host::tenant::{Config, EarlyEnd, MissingLines, Opening, Ports, Stat
 use tempfile::TempDir;
 
 use crate::http::{Browser, Request, Response, send};
-use crate::tenants::{CONFIG, DATABASE, PASSWORD, open, secret_of, text};
+use crate::tenants::{CONFIG, login_form, open, secret_of, text};
 
 pub(crate) struct Clocked {
     clock: Arc<ManualClock>,
@@ -111,12 +111,7 @@ impl Clocked {
 
     /// Submits Ada's password to a login page that was opened.
     pub(crate) fn submit_password(&self, browser: &mut Browser, state: &str) -> Response {
-        let fields = [
-            ("state", state),
-            ("connection", DATABASE),
-            ("username", "ada@example.com"),
-            ("password", PASSWORD),
-        ];
+        let fields = login_form(state, "ada@example.com");
         browser.submit("/u/login", &fields)
     }
 }

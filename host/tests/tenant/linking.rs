@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Browser, Response, state_of};
 use crate::tenants::{
-    DATABASE, PASSWORD, Tenant, authorize, by_password, claims, database_user, redeem, text, user,
+    DATABASE, PASSWORD, Tenant, authorize, by_password, claims, database_user, login_form, redeem, text, user,
 };
 use crate::tokens::{Forger, id_claims};
 
@@ -59,7 +59,7 @@ fn as_google(browser: &mut Browser, state: &str, account: &str) -> Response {
 }
 
 fn as_password(browser: &mut Browser, state: &str, email: &str) -> Response {
-    let fields = [("state", state), ("connection", DATABASE), ("username", email), ("password", PASSWORD)];
+    let fields = login_form(state, email);
     browser.submit("/u/login", &fields)
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
-use crate::tenants::{DATABASE, PASSWORD, REALM_GRANT, Tenant, by_password, database_user, open, redeem};
+use crate::tenants::{
+    DATABASE, PASSWORD, REALM_GRANT, Tenant, by_password, database_user, login_form, open, redeem,
+};
 use ligature_test_servers::{NoServer, Postgres};
 
 crate::tests![
@@ -200,12 +202,7 @@ fn codes_outlive_an_outage() -> Result<(), NoServer> {
     // On a page of ours, too.
     let (mut person, mut state) = (tenant.browser(), String::new());
     state.push_str(&open(&mut person, &[]));
-    let on_page = [
-        ("state", &*state),
-        ("connection", DATABASE),
-        ("username", "n1@example.com"),
-        ("password", PASSWORD),
-    ];
+    let on_page = login_form(&*state, "n1@example.com");
 
     server.stop();
     std::thread::scope(|scope| {

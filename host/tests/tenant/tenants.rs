@@ -200,11 +200,15 @@ pub(crate) fn open(browser: &mut Browser, with: &[(&str, &str)]) -> String {
     state_of(&browser.get(&authorize(with)))
 }
 
+/// Returns the fields of the login page's form for a password.
+pub(crate) fn login_form<'a>(state: &'a str, username: &'a str) -> [(&'static str, &'a str); 4] {
+    [("state", state), ("connection", DATABASE), ("username", username), ("password", PASSWORD)]
+}
+
 /// Logs in with a password.
 pub(crate) fn by_password(browser: &mut Browser, email: &str, with: &[(&str, &str)]) -> Response {
     let state = open(browser, with);
-    let fields =
-        [("state", state.as_str()), ("connection", DATABASE), ("username", email), ("password", PASSWORD)];
+    let fields = login_form(&state, email);
     browser.submit("/u/login", &fields)
 }
 

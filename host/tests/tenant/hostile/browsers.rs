@@ -2,7 +2,7 @@
 
 use super::tenant;
 use crate::http::{Request, send};
-use crate::tenants::{CALLBACK, DATABASE, PASSWORD, authorize, by_password, open};
+use crate::tenants::{CALLBACK, DATABASE, PASSWORD, authorize, by_password, login_form, open};
 
 crate::tests![
     redirect_uris,
@@ -99,12 +99,7 @@ fn a_form_of_another_site() {
     let tenant = tenant();
     let mut browser = tenant.browser();
     let state = open(&mut browser, &[]);
-    let fields = [
-        ("state", state.as_str()),
-        ("connection", DATABASE),
-        ("username", "ada@example.com"),
-        ("password", PASSWORD),
-    ];
+    let fields = login_form(&state, "ada@example.com");
     let port = tenant.http().replace("http://localhost", "http://127.0.0.1");
     for origin in
         ["http://evil.test", "null", "", "http://localhost", port.trim_end_matches('/'), tenant.http()]
@@ -120,12 +115,7 @@ fn a_form_of_another_site() {
     assert!(browser.submit("/u/login", &fields).location().contains("code="));
     // A state that nobody has, or none.
     for state in ["", "x", "../x"] {
-        let fields = [
-            ("state", state),
-            ("connection", DATABASE),
-            ("username", "ada@example.com"),
-            ("password", PASSWORD),
-        ];
+        let fields = login_form(state, "ada@example.com");
         assert_eq!(browser.submit("/u/login", &fields).status, 400, "{state:?}");
         assert_eq!(browser.get(&format!("/u/login?state={state}")).status, 400, "{state:?}");
     }
@@ -137,12 +127,7 @@ fn a_form_of_another_browser() {
     let tenant = tenant();
     let mut eve = tenant.browser();
     let state = open(&mut eve, &[]);
-    let fields = [
-        ("state", state.as_str()),
-        ("connection", DATABASE),
-        ("username", "eve@example.com"),
-        ("password", PASSWORD),
-    ];
+    let fields = login_form(&state, "eve@example.com");
     let mut without = tenant.browser();
     assert_eq!(without.submit("/u/login", &fields).status, 403, "a browser without a cookie");
     let mut ada = tenant.browser();

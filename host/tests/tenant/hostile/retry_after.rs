@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::http::{Request, Response};
 use crate::tenants::{
-    CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, by_id, database_user, open, redeem, secret_of,
+    CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, by_id, database_user, login_form, open, redeem,
+    secret_of,
 };
 use ligature_test_servers::{NoServer, Postgres};
 
@@ -68,12 +69,7 @@ fn too_many_attempts() {
 
     let mut browser = tenant.browser();
     let state = open(&mut browser, &[]);
-    let fields = [
-        ("state", state.as_str()),
-        ("connection", DATABASE),
-        ("username", "ada@example.com"),
-        ("password", PASSWORD),
-    ];
+    let fields = login_form(&state, "ada@example.com");
     assert_waits("page", &browser.submit("/u/login", &fields), 429, "600");
 
     let cross_origin = json!({
@@ -167,12 +163,7 @@ fn a_directory_that_is_gone() -> Result<(), NoServer> {
 
     let mut browser = tenant.browser();
     let state = open(&mut browser, &[]);
-    let fields = [
-        ("state", state.as_str()),
-        ("connection", DATABASE),
-        ("username", "ada@example.com"),
-        ("password", PASSWORD),
-    ];
+    let fields = login_form(&state, "ada@example.com");
     let refresh_token = crate::tenants::text(&tokens["refresh_token"]);
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", &*refresh_token)];
     let link = Request::post("/api/v2/users/auth0%7Cada/identities").json(&by_id("google-oauth2", "1"));

@@ -5,8 +5,7 @@ use serde_json::json;
 use super::{AUTO, File, subject, tokens};
 use crate::http::{Request, Response, state_of};
 use crate::tenants::{
-    CONFIG, DATABASE, PASSWORD, Tenant, authorize, by_google, by_id, by_password, claims, database_user,
-    text, user,
+    CONFIG, Tenant, authorize, by_google, by_id, by_password, claims, database_user, login_form, text, user,
 };
 
 crate::tests![
@@ -96,7 +95,7 @@ fn suggesting(mode: &str) -> Tenant {
 }
 
 fn prove(browser: &mut crate::http::Browser, state: &str, email: &str) -> Response {
-    let fields = [("state", state), ("connection", DATABASE), ("username", email), ("password", PASSWORD)];
+    let fields = login_form(state, email);
     browser.submit("/u/login", &fields)
 }
 

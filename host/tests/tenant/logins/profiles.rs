@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{subject, tokens};
 use crate::http::{Request, Response, encoded};
 use crate::tenants::{
-    CONFIG, DATABASE, PASSWORD, Tenant, by_google, by_password, claims, database_user, open, shared, text,
-    user,
+    CONFIG, DATABASE, PASSWORD, Tenant, by_google, by_password, claims, database_user, login_form, open,
+    shared, text, user,
 };
 
 crate::tests![
@@ -198,12 +198,7 @@ fn no_user_says_where_it_logged_in() {
     // Nor does a header.
     let mut browser = tenant.browser();
     let state = open(&mut browser, &[]);
-    let fields = [
-        ("state", state.as_str()),
-        ("connection", DATABASE),
-        ("username", "ada@example.com"),
-        ("password", PASSWORD),
-    ];
+    let fields = login_form(&state, "ada@example.com");
     let login = Request::post("/u/login").form(&fields).header("x-forwarded-for", "192.0.2.1");
     browser.send(login);
     assert_eq!(tenant.user("auth0|ada").json()["last_ip"], "127.0.0.1");

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::File;
 use crate::http::{Browser, Response};
 use crate::tenants::{
-    CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, authorize, claims, database_user, open, redeem, text,
-    user,
+    CONFIG, DATABASE, PASSWORD, REALM_GRANT, Tenant, authorize, claims, database_user, login_form, open,
+    redeem, text, user,
 };
 use ligature_test_servers::{NoServer, Postgres};
 
@@ -81,12 +81,7 @@ impl Pair {
         at_once(
             || {
                 let (browser, state) = &mut self.by_password;
-                let fields = [
-                    ("state", &**state),
-                    ("connection", DATABASE),
-                    ("username", &email),
-                    ("password", PASSWORD),
-                ];
+                let fields = login_form(&**state, &email);
                 browser.submit("/u/login", &fields)
             },
             || {
