@@ -1,12 +1,14 @@
 //! The program `ligature` in an operator's hands: what reading leaves alone, how an
 //! older directory is brought up to date, and how users and links are found.
 
+mod place;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use insta::assert_snapshot;
 use serde_json::Value;
+
+use place::Place;
 
 const USERS: &str = r#"{"user_id":"auth0|1","email":"ada@example.com","email_verified":true,"created_at":"2024-01-01T00:00:00Z","logins_count":3}
 {"user_id":"auth0|12","email":"bob@corp.com","email_verified":true,"created_at":"2024-01-01T00:00:00Z","name":"Bob"}
@@ -22,19 +24,9 @@ const VERSION_1: &str = concat!(
      INSERT INTO refinery_schema_history VALUES (1, 'users', '2026-11-01T00:00:00Z', '7939057041791406996');"
 );
 
-struct Place(tempfile::TempDir);
-
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
 impl Place {
     fn empty() -> Self {
-        let place = Self(tempfile::tempdir().expect("a temporary folder"));
-        fs::write(place.path("users.ndjson"), USERS).expect("a file is written");
-        place
+        Self::with_files(&[("users.ndjson", USERS)])
     }
 
     fn with_users() -> Self {
@@ -45,59 +37,14 @@ impl Place {
 
     /// The same, and none of them is blocked.
     fn with_users_let_in() -> Self {
-        let place = Self::empty();
-        fs::write(place.path("users.ndjson"), USERS.replace("\"blocked\":true,", ""))
-            .expect("a file is written");
+        let place = Self::with_files(&[("users.ndjson", &USERS.replace("\"blocked\":true,", ""))]);
         assert_eq!(place.good(&["users", "import", "users.ndjson"]), "4 users added\n");
         place
     }
 
-    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     fn sql(&self, statements: &str) {
-        let database = rusqlite::Connection::open(self.path("users.db")).expect("a database");
+        let database = rusqlite::Connection::open(self.file("users.db")).expect("a database");
         database.execute_batch(statements).expect("the statements are right");
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_ligature"))
-            .args(arguments)
-            .current_dir(self.0.path())
-            .env("LIGATURE_DIRECTORY", "sqlite:users.db")
-            .env("USER", "the operator")
-            .env_remove("SUDO_USER")
-            .output()
-            .expect("the program runs");
-        let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
-        let ran =
-            Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
-        assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
-        ran
-    }
-
-    fn good(&self, arguments: &[&str]) -> String {
-        let ran = self.run(arguments);
-        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{arguments:?}");
-        ran.stdout
-    }
-
-    fn bad(&self, arguments: &[&str], code: i32) -> String {
-        let ran = self.run(arguments);
-        assert_eq!(ran.code, Some(code), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
-        assert_eq!(ran.stderr.lines().count(), 1, "one sentence: {}", ran.stderr);
-        ran.stderr
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.good(arguments)).expect("JSON")
-    }
-
-    /// One value a line.
-    fn lines(&self, arguments: &[&str]) -> Vec<Value> {
-        let printed = self.good(arguments);
-        printed.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 
@@ -105,7 +52,7 @@ impl Place {
 fn reading_commands_leave_an_older_directory_and_say_what_to_run() {
     let place = Place::empty();
     place.sql(VERSION_1);
-    let before = fs::read(place.path("users.db")).expect("the file");
+    let before = fs::read(place.file("users.db")).expect("the file");
     for command in [
         &["journal", "list"][..],
         &["users", "export"],
@@ -118,15 +65,15 @@ fn reading_commands_leave_an_older_directory_and_say_what_to_run() {
             "{error}"
         );
     }
-    assert_eq!(fs::read(place.path("users.db")).expect("the file"), before);
+    assert_eq!(fs::read(place.file("users.db")).expect("the file"), before);
     let ran = place.run(&["migrate"]);
     assert_eq!(
         (ran.code, ran.stdout.as_str()),
         (Some(0), "the directory is of this program's version now\n")
     );
-    let folder = place.0.path().canonicalize().expect("a folder").display().to_string();
+    let folder = place.path().canonicalize().expect("a folder").display().to_string();
     assert_snapshot!("migration", ran.stderr.replace(&folder, "FOLDER"));
-    assert!(place.path("users.db.v1-backup").exists());
+    assert!(place.file("users.db.v1-backup").exists());
     assert_eq!(place.good(&["migrate"]), "the directory is of this program's version already\n");
     assert_eq!(place.json(&["migrate", "--json"])["migrated"], false);
     assert_eq!(place.good(&["journal", "list"]), "the journal has no such entries\n");
@@ -136,7 +83,7 @@ fn reading_commands_leave_an_older_directory_and_say_what_to_run() {
 fn another_programs_file_is_left_alone_by_every_command() {
     let place = Place::empty();
     place.sql("CREATE TABLE bookmarks (url TEXT); CREATE TABLE journal (line TEXT)");
-    let before = fs::read(place.path("users.db")).expect("the file");
+    let before = fs::read(place.file("users.db")).expect("the file");
     for command in [
         &["journal", "list"][..],
         &["users", "export"],
@@ -148,8 +95,8 @@ fn another_programs_file_is_left_alone_by_every_command() {
         let told = "it is another program's database (bookmarks, journal); name another file";
         assert!(error.contains(told), "{error}");
     }
-    assert_eq!(fs::read(place.path("users.db")).expect("the file"), before);
-    let names: Vec<_> = fs::read_dir(place.0.path()).expect("a folder").collect();
+    assert_eq!(fs::read(place.file("users.db")).expect("the file"), before);
+    let names: Vec<_> = fs::read_dir(place.path()).expect("a folder").collect();
     assert_eq!(names.len(), 2, "no log and no copy: {names:?}");
 }
 
@@ -295,11 +242,11 @@ fn the_journal_is_asked_by_user_kind_actor_reason_and_time() {
     let place = Place::with_users_let_in();
     place.good(&["users", "link", "auth0|12", "sms"]);
     fs::write(
-        place.path("event.json"),
+        place.file("event.json"),
         r#"{"user":{"user_id":"google-oauth2|2","email":"ada@example.com","email_verified":true},"connection":{"name":"google-oauth2","strategy":"google-oauth2"},"authentication":{"methods":[{"name":"federated"}]}}"#,
     )
     .expect("a file is written");
-    fs::write(place.path("policy.json"), r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#)
+    fs::write(place.file("policy.json"), r#"{"mode": "auto", "trusted_connections": ["google-oauth2"]}"#)
         .expect("a file is written");
     place.good(&[
         "run",
@@ -361,11 +308,11 @@ fn what_is_written_wrong_is_told_in_plain_words() {
         ("text", "\"abc\"", "a text"),
         ("list", "[]", "a list"),
     ] {
-        fs::write(place.path(name), text).expect("a file is written");
+        fs::write(place.file(name), text).expect("a file is written");
         told(&["run", name], &format!("{name}, line 1, column 1: expected an object, not {kind}"));
     }
     let case = r#"{"users": [], "event": {"user": {"user_id": "auth0|1"}, "connection": {"name": "db"}}}"#;
-    fs::write(place.path("case.json"), case).expect("a file is written");
+    fs::write(place.file("case.json"), case).expect("a file is written");
     told(&["run", "--event", "case.json"], "this is a case, which holds an event");
     // The directory of the environment is for other commands.
     for option in ["--directory=sqlite:users.db", "--journal-key=key", "--journal-days=1"] {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use super::{Place, Ran};
+use crate::place::{Place, Ran};
 
 /// Every user of the directory, by its id.
 pub(crate) fn user(place: &Place, id: &str) -> Value {
@@ -285,7 +285,7 @@ fn users_that_are_left_out_can_be_mended_and_imported() {
     lines.extend(b"{\"user_id\": \"auth0|2\", \"name\": \"\xff\"}\n");
     let ran = import(&place, "users.ndjson", &lines, &["--rejects", "bad.ndjson"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let path = place.path().join("bad.ndjson");
+    let path = place.file("bad.ndjson");
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("a file").permissions());
     assert_eq!(mode & 0o777, 0o600);
@@ -309,7 +309,7 @@ fn users_that_are_left_out_can_be_mended_and_imported() {
 
     let error = place.bad(&["users", "import", "mended.ndjson", "--rejects", "./mended.ndjson"], 2);
     assert!(error.contains("this is the file that is imported"), "{error}");
-    assert!(place.path().join("mended.ndjson").exists());
+    assert!(place.file("mended.ndjson").exists());
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     let users = format!("{SAML}\n{GOOGLE}\nnonsense\n");
     let dry = imported(&place, "users.ndjson", users.as_bytes(), &["--dry-run"]);
     assert!(dry.starts_with("2 users would be added\n1 would be left out\n"), "{dry}");
-    assert!(!place.path().join("users.db").exists());
+    assert!(!place.file("users.db").exists());
     imported(&place, "first.ndjson", SAML.as_bytes(), &[]);
     let before = place.users();
     let dry = imported(&place, "users.ndjson", users.as_bytes(), &["--dry-run"]);
@@ -342,7 +342,7 @@ fn files_of_other_products_are_known_and_leave_no_database() {
         let ran = import(&place, "users.json", bytes, &[]);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
         assert!(ran.stderr.contains(words), "{}", ran.stderr);
-        assert!(!place.path().join("users.db").exists());
+        assert!(!place.file("users.db").exists());
     }
 }
 
@@ -396,7 +396,7 @@ fn a_whole_directory_moves_with_its_passwords_and_undos() {
                 "2 users, 1 logins and 1 entries of the journal written to {file}, which holds hashes of passwords\n"
             )
         );
-        let path = place.path().join(file);
+        let path = place.file(file);
         let mode =
             std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("a file").permissions());
         assert_eq!(mode & 0o777, 0o600);

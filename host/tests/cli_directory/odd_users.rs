@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Place;
 use super::importing::{GOOGLE, SAML, gzipped, import, imported, user};
+use crate::place::Place;
 
 #[test]
 fn an_identity_that_names_no_connection_is_assumed() {
@@ -49,7 +49,7 @@ fn a_line_is_never_the_programs_own_message() {
     let lines = format!("{SAML}\n\0all users were imported\n{{\"user_id\":\"{}\"}}\n", "x".repeat(5_000));
     let told = imported(&place, "users.ndjson", lines.as_bytes(), &["--rejects", "bad"]);
     assert!(!told.contains("all users were imported") && told.len() < 1_500, "{told}");
-    let rejects = std::fs::read_to_string(place.path().join("bad")).expect("a file");
+    let rejects = std::fs::read_to_string(place.file("bad")).expect("a file");
     assert!(rejects.contains("\n\0all users were imported\n"), "{rejects:?}");
 }
 

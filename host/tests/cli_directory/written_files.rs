@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
-use super::Place;
+use crate::place::Place;
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -13,10 +13,10 @@ fn no_output_replaces_what_the_command_works_on() {
     place.write("key", KEY.as_bytes());
     place.write("case.json", b"{}");
     place.write("bad.ndjson", b"{\"email\":7}\n");
-    symlink("users.db", place.path().join("link")).expect("a link");
-    fs::hard_link(place.path().join("users.db"), place.path().join("hard")).expect("a link");
-    fs::create_dir(place.path().join("folder")).expect("a folder");
-    let database = fs::read(place.path().join("users.db")).expect("a database");
+    symlink("users.db", place.file("link")).expect("a link");
+    fs::hard_link(place.file("users.db"), place.file("hard")).expect("a link");
+    fs::create_dir(place.file("folder")).expect("a folder");
+    let database = fs::read(place.file("users.db")).expect("a database");
     let around = format!("../{}/users.db", place.path().file_name().expect("a name").to_string_lossy());
     for arguments in [
         &["users", "export", "users.db"][..],
@@ -38,9 +38,9 @@ fn no_output_replaces_what_the_command_works_on() {
         let error = place.bad(arguments, 2);
         assert!(error.contains("name another file to write"), "{arguments:?}: {error}");
     }
-    assert_eq!(fs::read(place.path().join("users.db")).expect("a database"), database);
-    assert_eq!(fs::read_to_string(place.path().join("key")).expect("a key"), KEY);
-    assert!(!place.path().join("new.db").exists());
+    assert_eq!(fs::read(place.file("users.db")).expect("a database"), database);
+    assert_eq!(fs::read_to_string(place.file("key")).expect("a key"), KEY);
+    assert!(!place.file("new.db").exists());
 }
 
 #[test]
@@ -50,13 +50,13 @@ fn a_device_and_a_link_stay_what_they_are() {
     assert!(fs::metadata("/dev/null").expect("a device").file_type().is_char_device());
     place.write("old.ndjson", b"old");
     for (link, file) in [("to-old", "old.ndjson"), ("to-new", "new.ndjson")] {
-        symlink(file, place.path().join(link)).expect("a link");
+        symlink(file, place.file(link)).expect("a link");
         place.good(&["users", "export", link]);
-        assert!(fs::symlink_metadata(place.path().join(link)).expect("a link").is_symlink());
-        let written = fs::read_to_string(place.path().join(file)).expect("a file");
+        assert!(fs::symlink_metadata(place.file(link)).expect("a link").is_symlink());
+        let written = fs::read_to_string(place.file(file)).expect("a file");
         assert_eq!(written, place.users());
     }
-    let pipe = place.path().join("pipe");
+    let pipe = place.file("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("it runs").success());
     let reader = std::thread::spawn({
         let pipe = pipe.clone();
@@ -72,7 +72,7 @@ fn a_device_and_a_link_stay_what_they_are() {
 #[test]
 fn users_that_were_left_out_are_not_lost_by_a_second_run() {
     let place = Place::empty();
-    let rejects = place.path().join("bad");
+    let rejects = place.file("bad");
     let users = b"{\"user_id\":\"samlp|acme|1\"}\nnonsense\n";
     place.write("users.ndjson", users);
     let import = ["users", "import", "users.ndjson", "--rejects", "bad"];
