@@ -1,0 +1,77 @@
+//! Plugins of others, `ligature inspect` and `ligature bench`.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::{DEMO, demo_case, directory_with, ligature, ligature_in, sentence};
+
+#[test]
+fn a_plugin_of_ones_own_runs_and_is_tested() {
+    let ran = ligature(&["run", DEMO, "--plugin", ligature_test_guests::MINIMAL_FILE]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("LINKED") && ran.stdout.contains("The other account was here first."));
+
+    let directory = directory_with(&[("case.json", &demo_case())]);
+    let arguments = ["test", ".", "--plugin", ligature_test_guests::MINIMAL_FILE];
+    assert_eq!(ligature_in(directory.path(), &arguments).code, Some(1));
+    assert_eq!(ligature_in(directory.path(), &[&arguments[..], &["--accept"]].concat()).code, Some(0));
+    assert_eq!(ligature_in(directory.path(), &arguments).code, Some(0));
+}
+
+#[test]
+fn a_plugin_that_fails_is_exit_1_and_one_sentence() {
+    let text = demo_case().replace(r#""name": "google-oauth2","#, r#""name": "panic","#);
+    let directory = directory_with(&[("case.json", &text)]);
+    let ran =
+        ligature_in(directory.path(), &["run", "case.json", "--plugin", ligature_test_guests::EVIL_FILE]);
+    assert!(ran.stdout.contains("PLUGIN_FAILED"), "the page is printed all the same: {}", ran.stdout);
+    assert_snapshot!(sentence(&ran).replace(ligature_test_guests::EVIL_FILE, "evil.wasm"));
+}
+
+#[test]
+fn inspect_shows_imports_and_exports() {
+    let ran = ligature(&["inspect"]);
+    assert_eq!(ran.code, Some(0));
+    let table: Vec<&str> =
+        ran.stdout.lines().filter(|line| !line.contains("sha256") && !line.contains("size")).collect();
+    // Its needs are the build's.
+    let is_need = |line: &&str| line.starts_with("  ") && line.contains(" of ");
+    let (needs, table): (Vec<&str>, Vec<&str>) = table.into_iter().partition(is_need);
+    assert_eq!(needs.len(), 9, "{needs:?}");
+    assert_snapshot!(table.join("\n"));
+}
+
+#[test]
+fn inspect_says_what_keeps_a_plugin_from_loading() {
+    let directory = directory_with(&[]);
+    fs::write(directory.path().join("worldly.wasm"), ligature_test_guests::WORLDLY).expect("it is written");
+    let ran = ligature_in(directory.path(), &["inspect", "worldly.wasm"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stdout.contains("not offered") && ran.stdout.contains("it does not load"), "{}", ran.stdout);
+    assert_eq!(
+        ligature_in(directory.path(), &["inspect", "worldly.wasm", "--wasi", "virtual"]).code,
+        Some(0)
+    );
+}
+
+#[test]
+fn bench_prints_its_figures() {
+    let ran = ligature(&["bench", DEMO, "--seconds", "0.05", "--json"]);
+    let bench: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    for figure in ["p50_us", "p99_us", "logins_per_s", "fuel", "peak_memory_bytes"] {
+        assert!(bench[figure].as_f64().is_some_and(|figure| figure > 0.0), "{figure}: {bench}");
+    }
+    assert!(bench["allocator"].is_string());
+}
+
+#[test]
+fn plugin_that_is_not_there() {
+    assert_snapshot!(sentence(&ligature(&["run", DEMO, "--plugin", "nowhere.wasm"])));
+}
+
+#[test]
+fn plugin_that_is_a_text() {
+    assert_snapshot!(sentence(&ligature(&["run", DEMO, "--plugin", "README.md"])));
+}
