@@ -127,6 +127,7 @@ fn main() {
     add(&all, conformance::clock::TESTS);
     add(&all, conformance::credentials::TESTS);
     add(&[Implementation::DryRun], conformance::credentials::DRY_RUN);
+    add(&all, conformance::imported_credentials::TESTS);
     add(&all, conformance::linking::TESTS);
     add(&all, conformance::operating::TESTS);
     add(&all, conformance::undoing::TESTS);

@@ -4,15 +4,11 @@
 use std::sync::Barrier;
 
 use ligature_host::ambient::Ambient;
-use ligature_host::directory::{
-    Administration, Batch, CheckedLink, Credential, DryRun, Imported, OpenMode, Refusal, SqlDirectory,
-    UserWithPassword,
-};
+use ligature_host::directory::{Administration, CheckedLink, Credential, DryRun, OpenMode, SqlDirectory};
 use ligature_host::model::{ApiError, User};
 
 use super::super::users::{InFewWords, ada, at, google, kind, link, unlink, user};
 use super::super::{Implementation, Test};
-use super::importing::import;
 use super::{tests, with};
 
 pub(crate) const TESTS: &[Test] = tests! {
@@ -27,13 +23,10 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_login_changes_with_its_user_or_not_at_all
     a_password_goes_on_through_link_unlink_and_undo
     a_deleted_user_leaves_no_password
-    an_address_without_a_credential_is_taken
-    an_import_leaves_passwords_alone
     users_are_counted
     of_two_sign_ups_of_one_address_one_wins
     no_password_is_set_beside_a_deletion
     a_hash_is_replaced_by_another_of_the_same_password_only
-    a_password_is_imported_once
 };
 
 /// Tests of a dry run over a directory with users.
@@ -52,15 +45,15 @@ pub(crate) fn credential(id: &str, email: &str, username: Option<&str>) -> Crede
     }
 }
 
-fn adas() -> Credential {
+pub(super) fn adas() -> Credential {
     credential("1", "ada@example.com", Some("ada"))
 }
 
-fn bobs() -> Credential {
+pub(super) fn bobs() -> Credential {
     credential("2", "bob@example.com", Some("bob"))
 }
 
-fn bob() -> User {
+pub(super) fn bob() -> User {
     user(r#"{"user_id": "auth0|2", "email": "bob@example.com"}"#)
 }
 
@@ -71,7 +64,8 @@ fn elsewhere() -> User {
     )
 }
 
-fn both(implementation: &Implementation) -> super::Opened {
+/// A directory in which Ada and Bob have signed up.
+pub(super) fn both(implementation: &Implementation) -> super::Opened {
     let opened = implementation.open();
     opened.directory.sign_up(ada(), &adas()).expect("Ada signs up");
     opened.directory.sign_up(bob(), &bobs()).expect("Bob signs up");
@@ -304,67 +298,6 @@ fn a_deleted_user_leaves_no_password(implementation: &Implementation) {
     directory.sign_up(bob(), &credential("2", "bob@example.com", Some("ada"))).unwrap();
 }
 
-fn an_address_without_a_credential_is_taken(implementation: &Implementation) {
-    let opened = both(implementation);
-    let directory = &opened.directory;
-    let imported = r#"{"user_id": "auth0|9", "email": "Nina@example.com", "username": "nina", "identities": [
-        {"provider": "auth0", "user_id": "9", "connection": "auth0"},
-        {"provider": "auth0", "user_id": "10", "connection": "auth0", "profileData": {"email": "linked@example.com"}},
-        {"provider": "auth0", "user_id": "11", "connection": "staff", "profileData": {"email": "staff@example.com"}}]}"#;
-    assert_eq!(import(&**directory, &[(1, user(imported))], false, false), [Imported::Added]);
-    let new = |id: &str| user(&format!(r#"{{"user_id": "auth0|{id}"}}"#));
-    for (id, email, username) in [
-        ("3", "nina@EXAMPLE.com", None),
-        ("4", "linked@example.com", None),
-        ("5", "x@example.com", Some("Nina")),
-    ] {
-        let taken = directory.sign_up(new(id), &credential(id, email, username));
-        assert!(matches!(taken, Err(ApiError::Invalid(_))), "{email}: {taken:?}");
-        assert!(matches!(directory.get(&format!("auth0|{id}")), Err(ApiError::NotFound(_))));
-        let moved = directory.set_credential(&credential("2", email, username));
-        assert!(matches!(moved, Err(ApiError::Invalid(_))), "{email}: {moved:?}");
-    }
-    let holders = |email: &str| {
-        let holders = directory.find_holders("auth0", email).unwrap();
-        holders.into_iter().map(|it| (it.user_id, it.password)).collect::<Vec<_>>()
-    };
-    assert_eq!(holders("NINA@example.com"), [("9".to_owned(), None)]);
-    assert_eq!(holders("linked@example.com"), [("10".to_owned(), None)]);
-    assert_eq!(holders("ada@example.com"), [("1".to_owned(), Some("$argon2id$1".to_owned()))]);
-    assert_eq!(holders("staff@example.com"), []);
-    assert_eq!(holders("nobody@example.com"), []);
-
-    // Their own first password; the address of another connection is free.
-    directory.set_credential(&credential("9", "nina@example.com", Some("nina"))).unwrap();
-    directory.set_credential(&credential("10", "linked@example.com", None)).unwrap();
-    directory.sign_up(new("6"), &credential("6", "staff@example.com", None)).unwrap();
-    // No import takes the address or the username of somebody who logs in.
-    for (email, username) in [("Ada@example.com", "x"), ("x@example.com", "ADA")] {
-        let twin = format!(
-            r#"{{"user_id": "auth0|12", "email": {email:?}, "username": {username:?}, "identities": [
-                {{"provider": "auth0", "user_id": "12", "connection": "auth0"}}]}}"#
-        );
-        for replace in [false, true] {
-            let told = import(&**directory, &[(1, user(&twin))], replace, false);
-            assert!(matches!(told.as_slice(), [Imported::Refused(_)]), "{told:?}");
-        }
-    }
-    assert_eq!(import(&**directory, &[(1, ada())], false, false), [Imported::Same]);
-    let another = Credential { password: Some("$argon2id$new".to_owned()), ..adas() };
-    directory.set_credential(&another).unwrap();
-}
-
-fn an_import_leaves_passwords_alone(implementation: &Implementation) {
-    let opened = both(implementation);
-    let directory = &opened.directory;
-    let other = User { email: Some("new@example.com".to_owned()), ..ada() };
-    let told = import(&**directory, &[(1, other), (2, bob()), (3, google())], true, false);
-    assert_eq!(told, [Imported::Replaced, Imported::Same, Imported::Added]);
-    assert_eq!(directory.credential("auth0", "ada@example.com").unwrap(), Some(adas()));
-    assert_eq!(directory.credential("auth0", "bob").unwrap(), Some(bobs()));
-    assert_eq!(directory.credential("auth0", "new@example.com").unwrap(), None);
-}
-
 fn users_are_counted(implementation: &Implementation) {
     let opened = implementation.open();
     let directory = &opened.directory;
@@ -466,36 +399,4 @@ fn a_hash_is_replaced_by_another_of_the_same_password_only(implementation: &Impl
     directory.delete("auth0|1").unwrap();
     assert_eq!(directory.rehash(&fresh, "$argon2id$old"), Ok(false));
     assert_eq!(directory.credential_of("auth0", "1"), Ok(None));
-}
-
-fn a_password_is_imported_once(implementation: &Implementation) {
-    let opened = implementation.open();
-    let directory = &opened.directory;
-    let import = |user: ligature_host::model::User, hash: &str, replace: bool| {
-        let lines = [(1, serde_json::to_string(&user).unwrap().into())];
-        let read = |_, json: &str| {
-            let user = serde_json::from_str(json).map_err(|error: serde_json::Error| error.to_string())?;
-            Ok(UserWithPassword { user, password: Some(hash.to_owned()), states_block: true })
-        };
-        let batch = Batch { lines: &lines, parse: &read, replace, strict: false, import: None, now: at(1) };
-        directory.import(&batch).unwrap().remove(0)
-    };
-    assert_eq!(import(ada(), "$first", false), Imported::Added);
-    let kept = |id: &str| directory.credential_of("auth0", id).unwrap().and_then(|it| it.password);
-    assert_eq!(kept("1").as_deref(), Some("$first"));
-    // A password that is there is newer than that of the line.
-    assert_eq!(import(ada(), "$second", true), Imported::Same);
-    assert_eq!(kept("1").as_deref(), Some("$first"));
-    // No user gets a password for an address that another user has.
-    let other = user(r#"{"user_id": "auth0|2", "email": "Ada@example.com"}"#);
-    assert!(matches!(import(other, "$other", false), Imported::Refused(Refusal::LoginTaken { .. })));
-    assert!(directory.get("auth0|2").is_err());
-    // A user that came without a password gets it by being replaced.
-    directory.create(user(r#"{"user_id": "auth0|3", "email": "bob@example.com"}"#)).unwrap();
-    let bob = directory.user("auth0|3");
-    assert!(matches!(import(bob.clone(), "$bob", false), Imported::Refused(Refusal::Differs(_))));
-    assert_eq!(import(bob, "$bob", true), Imported::Replaced);
-    assert_eq!(kept("3").as_deref(), Some("$bob"));
-    // One of another provider has none.
-    assert!(matches!(import(google(), "$google", false), Imported::Refused(Refusal::Unfit(_))));
 }

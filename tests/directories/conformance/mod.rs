@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod arriving;
 pub(crate) mod clock;
 pub(crate) mod credentials;
+pub(crate) mod imported_credentials;
 pub(crate) mod importing;
 pub(crate) mod linking;
 pub(crate) mod operating;
