@@ -98,7 +98,7 @@ mod tests {
     use super::JournalArgs;
     use crate::ambient::Ambient;
     use crate::clock::ManualClock;
-    use crate::directory::{Administration, CheckedLink, JournalQuery, Kept, OpenMode, Provenance, open};
+    use crate::directory::{Administration, CheckedLink, JournalQuery, Kept, OpenMode, Provenance};
     use crate::model::{LinkRequest, User};
     use crate::random::SeededRandom;
 

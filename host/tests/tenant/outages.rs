@@ -202,7 +202,7 @@ fn codes_outlive_an_outage() -> Result<(), NoServer> {
     // On a page of ours, too.
     let (mut person, mut state) = (tenant.browser(), String::new());
     state.push_str(&open(&mut person, &[]));
-    let on_page = login_form(&*state, "n1@example.com");
+    let on_page = login_form(&state, "n1@example.com");
 
     server.stop();
     std::thread::scope(|scope| {

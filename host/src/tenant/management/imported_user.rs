@@ -182,7 +182,7 @@ impl<'a> ImportedUser<'a> {
             password: self.hash,
         };
         let email = credential.email.clone();
-        let mut user = self.new.to_user(self.connection, &id, ambient.now());
+        let mut user = self.new.into_user(self.connection, &id, ambient.now());
         user.email = email;
         if !self.factors.is_empty() {
             user.rest.insert("multifactor".to_owned(), json!(self.factors));

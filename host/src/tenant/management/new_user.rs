@@ -121,7 +121,7 @@ impl NewUser {
             password: Some(hash),
         };
         let verify = self.verify_email.unwrap_or(true) && self.email_verified != Some(true);
-        let user = User { email: email.clone(), ..self.to_user(connection, &id, tenant.ambient.now()) };
+        let user = User { email: email.clone(), ..self.into_user(connection, &id, tenant.ambient.now()) };
         let made = tenant.directory.sign_up(user, &credential).map_err(user_exists)?;
         if let (true, Some(email)) = (verify, &email) {
             let link = VerificationLink::new(&made.user.user_id, email);
@@ -144,11 +144,11 @@ impl NewUser {
             return Err(Problem::body("Additional properties not allowed: password, user_id"));
         }
         let id = derive_passwordless_id(connection, address);
-        let user = User { email: self.email.clone(), ..self.to_user(connection, &id, now) };
+        let user = User { email: self.email.clone(), ..self.into_user(connection, &id, now) };
         directory.create(user).map(|made| made.user).map_err(user_exists)
     }
 
-    pub(super) fn to_user(self, connection: &Connection, id: &str, now: Timestamp) -> User {
+    pub(super) fn into_user(self, connection: &Connection, id: &str, now: Timestamp) -> User {
         let name = self.name.or_else(|| self.email.clone());
         let local =
             self.email.as_ref().and_then(|email| email.split_once('@')).map(|(local, _)| local.to_owned());

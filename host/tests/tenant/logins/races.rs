@@ -81,7 +81,7 @@ impl Pair {
         at_once(
             || {
                 let (browser, state) = &mut self.by_password;
-                let fields = login_form(&**state, &email);
+                let fields = login_form(state, &email);
                 browser.submit("/u/login", &fields)
             },
             || {
