@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::http::{Request, Response};
 use crate::tenants::{
-    DATABASE, PASSWORD, REALM_GRANT, Tenant, by_password, database_user, login_form, open, redeem,
+    DATABASE, PASSWORD, REALM_GRANT, Tenant, authorize, by_password, database_user, login_form, open, redeem,
+    text,
 };
 use ligature_test_servers::{NoServer, Postgres};
 
@@ -25,6 +26,7 @@ crate::tests![
     ends_well_while_it_waits,
     a_locked_user_leaves_connections_to_others,
     says_whether_it_is_ready,
+    a_link_request_of_a_new_browser_is_served,
 ];
 
 /// Logins at a time: as many as a process has connections.
@@ -390,5 +392,33 @@ fn says_whether_it_is_ready() -> Result<(), NoServer> {
     assert!(metrics.contains("ligature_directory_connections{kind=\"limit\"} 16"), "{metrics}");
     server.start_again();
     assert_eq!(ready(), (200, "ready\n".to_owned()));
+    Ok(())
+}
+
+/// A browser without cookies begins to link: the request reads the user, on a connection
+/// that has been idle and that the pool tests before it hands it out.
+fn a_link_request_of_a_new_browser_is_served() -> Result<(), NoServer> {
+    let (_server, _, tenant) = started(1)?;
+    let email = email(0);
+    let fields = [
+        ("grant_type", REALM_GRANT),
+        ("realm", DATABASE),
+        ("username", &*email),
+        ("password", PASSWORD),
+        ("scope", "openid"),
+    ];
+    let hint = text(&tenant.token("web", &fields).json()["id_token"]);
+    let request = authorize(&[
+        ("scope", "openid link_account"),
+        ("id_token_hint", &hint),
+        ("requested_connection", "google-oauth2"),
+    ]);
+    for idle in [Duration::ZERO, Duration::from_millis(1500)] {
+        std::thread::sleep(idle);
+        let response = tenant.send(&Request::get(&request));
+        assert_eq!(response.status, 302, "{}", response.text());
+        assert!(!response.location().contains("error="), "{}", response.location());
+    }
+    assert_no_panic(&tenant);
     Ok(())
 }

@@ -4,6 +4,9 @@
 //! for milliseconds. It runs on tokio's blocking pool, so that it does not delay the
 //! requests that share its thread. Changing threads takes longer than reading a record
 //! or two from a local directory; such work stays on the request's thread.
+//!
+//! No work runs on the request's thread while the directory is remote. A database's
+//! client would block that thread; PostgreSQL's panics there.
 
 use axum::extract::MatchedPath;
 use axum::http::header::COOKIE;
@@ -14,17 +17,15 @@ use crate::tenant::http::params::Params;
 /// The threads that work runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunsOn {
-    /// The thread that answers the request: for work that only uses memory.
-    RequestThread,
     /// The thread that answers the request, unless the directory is remote: for work
-    /// that reads a record or two.
-    RequestThreadIfLocal,
+    /// that uses memory, or reads a record or two.
+    RequestThread,
     /// Tokio's blocking pool.
     BlockingPool,
 }
 
 /// The check of an access token of a user: it reads the user.
-pub(crate) const TOKEN_CHECK: RunsOn = RunsOn::RequestThreadIfLocal;
+pub(crate) const TOKEN_CHECK: RunsOn = RunsOn::RequestThread;
 
 /// A rule for requests whose work does not need the blocking pool.
 struct Rule {
@@ -54,9 +55,10 @@ const RULES: [Rule; 18] = [
         method: Method::POST,
         route: "/oauth/token",
         applies: |_, params| params.get("grant_type") == Some("authorization_code"),
-        runs_on: RunsOn::RequestThreadIfLocal,
+        runs_on: RunsOn::RequestThread,
     },
-    // Without a session and a login ticket, the request leads to a page.
+    // Without a session and a login ticket, the request leads to a page. A request to
+    // link reads the user of its token.
     Rule {
         method: Method::GET,
         route: "/authorize",
@@ -76,13 +78,13 @@ const RULES: [Rule; 18] = [
     // The request ends a session, in memory.
     always(Method::POST, "/dev/log-out", RunsOn::RequestThread),
     // These requests read one user.
-    always(Method::GET, "/userinfo", RunsOn::RequestThreadIfLocal),
-    always(Method::POST, "/userinfo", RunsOn::RequestThreadIfLocal),
-    always(Method::GET, "/api/v2/users/{id}", RunsOn::RequestThreadIfLocal),
-    always(Method::GET, "/api/v2/users/{id}/roles", RunsOn::RequestThreadIfLocal),
-    always(Method::GET, "/api/v2/users/{id}/permissions", RunsOn::RequestThreadIfLocal),
+    always(Method::GET, "/userinfo", RunsOn::RequestThread),
+    always(Method::POST, "/userinfo", RunsOn::RequestThread),
+    always(Method::GET, "/api/v2/users/{id}", RunsOn::RequestThread),
+    always(Method::GET, "/api/v2/users/{id}/roles", RunsOn::RequestThread),
+    always(Method::GET, "/api/v2/users/{id}/permissions", RunsOn::RequestThread),
     // The request reads a few users by an index.
-    always(Method::GET, "/api/v2/users-by-email", RunsOn::RequestThreadIfLocal),
+    always(Method::GET, "/api/v2/users-by-email", RunsOn::RequestThread),
     // The configuration is in memory.
     always(Method::GET, "/client/{file}", RunsOn::RequestThread),
 ];
@@ -120,9 +122,8 @@ impl RunsOn {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
         match self {
-            Self::RequestThread => work(),
-            Self::RequestThreadIfLocal if !is_remote => work(),
-            Self::RequestThreadIfLocal | Self::BlockingPool => run_blocking(work).await,
+            Self::RequestThread if !is_remote => work(),
+            Self::RequestThread | Self::BlockingPool => run_blocking(work).await,
         }
     }
 }
