@@ -83,15 +83,30 @@ pub(crate) struct Located {
 /// closing bracket.
 pub(crate) fn locate(text: &str, place: Place, is_of_object: bool) -> Located {
     let place = (place.0, if place.0 == 1 { place.1.max(1) } else { place.1 });
-    let mut before = Located { place, ..Located::default() };
-    let Some(target) = offset(text, place) else { return before };
+    let Some(target) = offset(text, place) else { return Located { place, ..Located::default() } };
+    let found = find_token(text, target, is_of_object);
+    Located { path: found.path, is_key: found.is_key, place: found.at.map_or(place, |at| place_of(text, at)) }
+}
+
+/// A value or key, and the offset of its place; none where the reader has stopped.
+#[derive(Default)]
+struct Found {
+    path: JsonPath,
+    is_key: bool,
+    at: Option<usize>,
+}
+
+/// Finds the value or key that an error is about, in one pass. `target` is the offset of
+/// the last byte that the reader has read.
+fn find_token(text: &str, target: usize, is_of_object: bool) -> Found {
+    let mut before = Found::default();
     let mut tokens = Tokens::new(text);
     // Whether the next value is the one, if it begins behind the target.
     let mut is_awaited = false;
     while let Some(token) = tokens.next() {
         let is_value = matches!(token.kind, Kind::Open | Kind::Scalar);
         if target < token.start && is_awaited && is_value {
-            return Located { path: token.path, is_key: false, place: place_of(text, token.start) };
+            return Found { path: token.path, is_key: false, at: Some(token.start) };
         }
         if target < token.start {
             return before;
@@ -106,16 +121,14 @@ pub(crate) fn locate(text: &str, place: Place, is_of_object: bool) -> Located {
         match token.kind {
             Kind::Comma | Kind::Colon => {}
             Kind::Close if is_hit && is_of_object => {
-                return Located { path: token.path, is_key: false, place };
+                return Found { path: token.path, is_key: false, at: None };
             }
             Kind::Close if is_hit => return before,
-            Kind::Close => {
-                before = Located { path: token.path, is_key: false, place: place_of(text, token.start) };
-            }
+            Kind::Close => before = Found { path: token.path, is_key: false, at: Some(token.start) },
             Kind::Open | Kind::Key | Kind::Scalar => {
                 let last = if token.kind == Kind::Open { token.start } else { token.end - 1 };
-                let found = if is_hit { place } else { place_of(text, last) };
-                before = Located { path: token.path, is_key: token.kind == Kind::Key, place: found };
+                let at = (!is_hit).then_some(last);
+                before = Found { path: token.path, is_key: token.kind == Kind::Key, at };
             }
         }
         if is_hit && !is_awaited {
@@ -370,6 +383,16 @@ mod tests {
         assert_eq!(found("a.c"), Some(((2, 8), r#""c": [1, {}]"#)));
         assert_eq!(found("d"), Some(((3, 2), r#""d": 2"#)));
         assert_eq!((found("c"), found("")), (None, None));
+    }
+
+    /// A line of an import may have 16 MiB. With a search for the beginning of the line at
+    /// each value, this one takes minutes.
+    #[test]
+    fn a_long_text_is_read_once() {
+        let text = format!(r#"{{"a": [{}0], "b": "yes"}}"#, "0,".repeat(1 << 19));
+        let column = text.len() - 1;
+        let located = locate(&text, (1, column), false);
+        assert_eq!((located.path.to_string(), located.place), ("b".to_owned(), (1, column)));
     }
 
     #[test]
