@@ -75,6 +75,14 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Exp
         self.kept.get(key).filter(|entry| self.is_valid(entry)).map(|entry| entry.value)
     }
 
+    /// Returns whether there is a value of a key that has expired and is not freed yet.
+    pub(crate) fn is_expired<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.kept.get(key).is_some_and(|entry| !self.is_valid(&entry))
+    }
+
     /// Removes and returns the entry of a key. Only the first caller gets it.
     pub(crate) fn take<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<Entry<V>>
     where

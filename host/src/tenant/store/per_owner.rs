@@ -52,10 +52,24 @@ impl<T: Owned> PerOwner<T> {
     /// Puts a value under this name. A value that already has the name is replaced, and the
     /// lifetime begins anew.
     pub(crate) fn put(&self, name: &str, value: T) {
-        let too_many = self.names.add(value.owner(), name, self.most);
+        let owner = value.owner().to_owned();
+        let names = self.names.add(&owner, name);
         self.kept.put(name.to_owned(), value);
-        if let Some(oldest) = too_many {
-            self.kept.remove(&oldest);
+        if names > self.most {
+            self.drop_surplus(&owner);
+        }
+    }
+
+    /// Removes an owner's expired values, and the oldest of the others beyond the limit. A name
+    /// without a value is left alone: it is about to be put.
+    fn drop_surplus(&self, owner: &str) {
+        let names = self.names.list_by_owner(owner);
+        let (expired, others): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| self.kept.is_expired(name));
+        let surplus = others.len().saturating_sub(self.most);
+        for name in expired.iter().chain(others.iter().take(surplus)) {
+            self.kept.remove(name);
+            self.names.remove(owner, name);
         }
     }
 
@@ -89,15 +103,14 @@ impl Names {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a name. Returns the owner's oldest name if the limit is exceeded.
-    fn add(&self, owner: &str, name: &str, most: usize) -> Option<String> {
+    /// Adds a name. Returns the number of the owner's names.
+    fn add(&self, owner: &str, name: &str) -> usize {
         let mut all = self.lock();
         let own = all.entry(Sha256::digest(owner).into()).or_default();
-        if own.iter().any(|known| known == name) {
-            return None;
+        if !own.iter().any(|known| known == name) {
+            own.push_back(name.to_owned());
         }
-        own.push_back(name.to_owned());
-        if own.len() > most { own.pop_front() } else { None }
+        own.len()
     }
 
     fn remove(&self, owner: &str, name: &str) {
@@ -185,6 +198,26 @@ mod tests {
         clock.advance(Duration::from_millis(59_999));
         assert_eq!(kept.get("2"), Some(OwnedName("ada")));
         assert_eq!(kept.remove_by_owner("ada"), 1);
+    }
+
+    /// A refresh token that is rotated keeps its first place among the names.
+    #[test]
+    fn expired_values_are_dropped_before_an_older_one_that_is_valid() {
+        let (clock, ambient) = at_ten();
+        let kept = PerOwner::new(3, 60, &ambient);
+        kept.put("rotated", OwnedName("ada"));
+        for name in ["1", "2"] {
+            kept.put(name, OwnedName("ada"));
+        }
+        clock.advance(Duration::from_millis(59_999));
+        kept.put("rotated", OwnedName("ada"));
+        clock.advance(Duration::from_millis(1));
+        kept.put("3", OwnedName("ada"));
+        kept.put("4", OwnedName("ada"));
+        let names = || kept.list_by_owner("ada").into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names(), ["rotated", "3", "4"]);
+        kept.put("5", OwnedName("ada"));
+        assert_eq!(names(), ["3", "4", "5"]);
     }
 
     #[test]
