@@ -107,10 +107,17 @@ pub(crate) fn revert_carried_marks(
     before: Option<&Value>,
     after: Option<&Value>,
 ) -> Option<Value> {
+    // `null` counts as absent.
     let split = |linking: Option<&Value>| {
-        let mut rest = linking.map_or_else(|| Some(Map::new()), |it| it.as_object().cloned())?;
-        let marks =
-            rest.remove(linking::UNLINKED).map_or_else(|| Some(Vec::new()), |it| it.as_array().cloned())?;
+        let mut rest = match linking {
+            None | Some(Value::Null) => Map::new(),
+            Some(linking) => linking.as_object()?.clone(),
+        };
+        let marks = match rest.remove(linking::UNLINKED) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(marks)) => marks,
+            Some(_) => return None,
+        };
         Some((rest, marks))
     };
     let ((rest_before, before), (rest_after, after)) = (split(before)?, split(after)?);
@@ -289,5 +296,16 @@ mod tests {
             (&expected["linking"]["unlinked"], &json!(4))
         );
         assert_eq!(revert_carried_marks(&json!(1), before.get("linking"), None), None);
+    }
+
+    #[test]
+    fn null_counts_as_absent_when_carried_marks_are_reverted() {
+        let after = marked(&[("b|2", 2)]);
+        let mut now = after["linking"].clone();
+        now["prompts"] = 4.into();
+        for before in [json!(null), json!({ "unlinked": null }), json!({})] {
+            let restored = revert_carried_marks(&now, Some(&before), after.get("linking"));
+            assert_eq!(restored, Some(json!({ "prompts": 4 })), "{before}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The journal, and what it gives back.
 
-use ligature_host::directory::{Forget, JournalQuery, Kept, Kind, Undo, UndoError};
+use ligature_host::directory::{CheckedLink, Forget, JournalQuery, Kept, Kind, Undo, UndoError};
 use ligature_host::model::{MetadataPatch, Timestamp};
 
 use super::super::users::{
@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     the_journal_says_who_and_why_and_keeps_the_secondary
     an_undone_link_leaves_both_as_they_were
     an_undo_keeps_what_changed_since
+    an_undo_reverts_marks_that_a_link_carried_to_a_null
     an_undo_is_refused_where_later_changes_conflict
     an_undo_does_not_replace_what_was_linked_again
     a_link_is_undone_once
@@ -85,6 +86,22 @@ fn an_undo_keeps_what_changed_since(implementation: &Implementation) {
     let notes = undoing.not_restored.join("\n");
     assert!(notes.contains("One login since the link counted as auth0|1's"), "{notes}");
     assert!(notes.contains("Sessions and refresh tokens"), "{notes}");
+}
+
+/// `null` counts as absent, and the host writes marks of its own after the link.
+fn an_undo_reverts_marks_that_a_link_carried_to_a_null(implementation: &Implementation) {
+    for linking in ["null", r#"{"unlinked": null}"#] {
+        let primary = format!(r#"{{"user_id": "auth0|1", "app_metadata": {{"linking": {linking}}}}}"#);
+        let secondary = r#"{"user_id": "google-oauth2|115",
+            "app_metadata": {"linking": {"unlinked": [{"from": "sms|9", "at": 1}]}}}"#;
+        let opened = with(implementation, [user(&primary), user(secondary), user(r#"{"user_id": "sms|7"}"#)]);
+        let directory = &opened.directory;
+        directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+        let first = directory.last_link().id;
+        directory.link(&CheckedLink { now: at(110), ..link("auth0|1", "sms|7") }).unwrap();
+        directory.unlink(&unlink("auth0|1", "sms", "7")).unwrap();
+        directory.undo_at(&first, 300).unwrap_or_else(|why| panic!("{linking}: {why}"));
+    }
 }
 
 fn refused(undone: Result<ligature_host::directory::Undoing, UndoError>) -> String {
