@@ -107,7 +107,11 @@ impl Source {
         let document = self.document()?;
         let plugin = self.plugin(before, cancel)?;
         let settings = document.check(&plugin)?;
-        let warnings = document.warnings(&plugin)?.into();
+        let warnings = document.warnings(&plugin).unwrap_or_else(|why| {
+            tracing::warn!(policy = %self.name, %why, "the plugin could not be asked for warnings about its settings");
+            Vec::new()
+        });
+        let warnings = warnings.into();
         Ok(Policy { name: self.name.clone(), plugin, settings, warnings })
     }
 

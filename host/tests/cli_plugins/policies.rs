@@ -223,3 +223,20 @@ fn the_trace_tells_whose_each_rule_is() {
     assert!(stdout.contains("built-in: 4 the login's address is verified"), "{stdout}");
     assert!(stdout.contains("built-in  proceed  WOULD_SUGGEST"), "{stdout}");
 }
+
+/// A warning is advice: a plugin that fails to give it decides all the same.
+#[test]
+fn a_plugin_that_fails_to_warn_still_decides() {
+    let folder = folder("[[policy]]\nplugin = \"pinned.wasm\"\nsettings = \"silent.json\"\n", |_| {});
+    std::fs::write(folder.path().join("pinned.wasm"), ligature_test_guests::PINNED)
+        .expect("a file is written");
+    std::fs::write(folder.path().join("silent.json"), "{ }").expect("a file is written");
+    let (code, stdout, stderr) =
+        ligature(folder.path(), &["run", "case.json", "--policies", "policies.toml"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("linked"), "{stdout}");
+    let asked = ["policy", "check", "silent.json", "--plugin", "pinned.wasm"];
+    let (code, _, stderr) = ligature(folder.path(), &asked);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("it has nothing to say"), "{stderr}");
+}

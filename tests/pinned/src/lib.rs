@@ -28,6 +28,9 @@ use bindings::ligature::login::{accounts, log, raw, users};
 
 struct Pinned;
 
+/// Settings for which the plugin fails when it is asked for warnings.
+const SILENT: &str = "{ }";
+
 impl Handler for Pinned {
     fn on_login(event: LoginEvent) -> Result<Outcome, ApiError> {
         let me = &event.user;
@@ -71,7 +74,7 @@ impl Settings for Pinned {
     }
 
     fn check(settings: String) -> Result<(), SettingsError> {
-        if settings == "{}" {
+        if settings == "{}" || settings == SILENT {
             return Ok(());
         }
         Err(SettingsError { line: 1, column: 2, message: "expected `{}`".to_owned() })
@@ -80,6 +83,7 @@ impl Settings for Pinned {
 
 impl SettingsWarnings for Pinned {
     fn warn(settings: String) -> Vec<Warning> {
+        assert_ne!(settings, SILENT, "it has nothing to say");
         vec![Warning { key: "pinned".to_owned(), attack: None, message: format!("of {settings}") }]
     }
 }
