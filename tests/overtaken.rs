@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ligature_host::decide::{FinalUser, Round, Settled, decide_until_settled};
+use ligature_host::decide::{FinalUser, Round, SettledDecision, decide_until_settled};
 use ligature_host::directory::{CheckedLink, Directory, Stored};
 use ligature_host::harness::Case;
 use ligature_host::model::{
@@ -86,7 +86,7 @@ fn settle(
     decision: &Decision,
     lost: &[&str],
     answer: impl Fn(usize) -> Owner + Send + Sync,
-) -> (Settled<()>, Vec<String>) {
+) -> (SettledDecision<()>, Vec<String>) {
     let rounds = Mutex::new(Vec::new());
     let directory = Owners { asked: AtomicUsize::new(0), answer };
     let settled = decide_until_settled(&event(), &directory, |event, _| {

@@ -39,7 +39,7 @@ impl Ambient {
     /// what is to come out the same every time.
     #[must_use]
     pub fn fixed(time: Timestamp) -> Self {
-        Self::new(Arc::new(ManualClock::at(time)), Arc::new(SeededRandom::new(0)))
+        Self::new(Arc::new(ManualClock::starting_at(time)), Arc::new(SeededRandom::new(0)))
     }
 
     /// Returns the wall-clock time.
@@ -57,7 +57,7 @@ impl Ambient {
     /// Returns a reading that never goes back, for how long something takes.
     #[must_use]
     pub fn monotonic(&self) -> Monotonic {
-        Monotonic::of(&*self.0.clock)
+        Monotonic::read_clock(&*self.0.clock)
     }
 
     /// Returns the time since an earlier reading.
@@ -107,7 +107,7 @@ mod tests {
     use crate::random::SeededRandom;
 
     fn at_ten() -> (Arc<ManualClock>, Ambient) {
-        let clock = Arc::new(ManualClock::at("2026-11-26T10:00:00Z".parse().unwrap()));
+        let clock = Arc::new(ManualClock::starting_at("2026-11-26T10:00:00Z".parse().unwrap()));
         (clock.clone(), Ambient::new(clock, Arc::new(SeededRandom::new(1))))
     }
 

@@ -26,7 +26,7 @@ pub trait Clock: Debug + Send + Sync {
 pub struct Monotonic(Duration);
 
 impl Monotonic {
-    pub(crate) fn of(clock: &dyn Clock) -> Self {
+    pub(crate) fn read_clock(clock: &dyn Clock) -> Self {
         Self(clock.since_origin())
     }
 
@@ -87,7 +87,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at this time.
     #[must_use]
-    pub fn at(time: Timestamp) -> Self {
+    pub fn starting_at(time: Timestamp) -> Self {
         let since_epoch = AtomicU64::new(time.as_millis().saturating_mul(1_000));
         Self { since_epoch, since_origin: AtomicU64::new(0) }
     }
@@ -123,20 +123,20 @@ mod tests {
 
     #[test]
     fn a_wall_clock_that_is_set_back_moves_no_monotonic_reading() {
-        let clock = ManualClock::at("2026-11-26T10:00:00Z".parse().unwrap());
-        let before = Monotonic::of(&clock);
+        let clock = ManualClock::starting_at("2026-11-26T10:00:00Z".parse().unwrap());
+        let before = Monotonic::read_clock(&clock);
         clock.advance(Duration::from_millis(1_500));
         clock.set("2026-11-26T09:00:00Z".parse().unwrap());
         assert_eq!(clock.since_epoch(), Duration::from_secs(1_795_683_600));
-        assert_eq!(Monotonic::of(&clock).since(before), Duration::from_millis(1_500));
-        assert_eq!(before.since(Monotonic::of(&clock)), Duration::ZERO);
+        assert_eq!(Monotonic::read_clock(&clock).since(before), Duration::from_millis(1_500));
+        assert_eq!(before.since(Monotonic::read_clock(&clock)), Duration::ZERO);
     }
 
     #[test]
     fn the_system_clock_goes_on() {
         let clock = SystemClock::new();
-        let before = Monotonic::of(&clock);
-        assert!(Monotonic::of(&clock) >= before);
+        let before = Monotonic::read_clock(&clock);
+        assert!(Monotonic::read_clock(&clock) >= before);
         assert!(clock.since_epoch() > Duration::from_secs(1_700_000_000));
     }
 }

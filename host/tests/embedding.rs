@@ -7,8 +7,8 @@ use std::sync::Arc;
 use ligature_host::ambient::Ambient;
 use ligature_host::decide::Policy;
 use ligature_host::directory::{
-    Administration, JournalQuery, Kind, Location, Memory, OpenError, OpenMode, OpenOptions, Provenance, Undo,
-    arrive, open,
+    Administration, EntryKind, JournalQuery, Location, Memory, OpenError, OpenMode, OpenOptions, Provenance,
+    Undo, arrive, open,
 };
 use ligature_host::harness::{Case, run_case_in_directory};
 use ligature_host::model::Decision;
@@ -89,7 +89,7 @@ fn link_and_undo(directory: Arc<dyn Administration>) {
     assert_eq!(login.report.decision, Decision::Linked { primary: PRIMARY.to_owned() });
     assert!(directory.get(SECONDARY).is_err(), "the secondary is an identity of the primary");
 
-    let query = JournalQuery { kind: Some(Kind::Link), limit: 10, ..JournalQuery::default() };
+    let query = JournalQuery { kind: Some(EntryKind::Link), limit: 10, ..JournalQuery::default() };
     let entries = directory.journal(&query).expect("the journal answers");
     assert_eq!(entries.len(), 1);
     let provenance = Arc::new(Provenance::operator("embedder"));

@@ -54,7 +54,7 @@ impl<'a> Account<'a> {
         for claim in &mut claims {
             claim.trust = trust(policy, claim);
         }
-        Self { user, state: LinkingState::read(user.app_metadata.as_deref()), claims }
+        Self { user, state: LinkingState::parse(user.app_metadata.as_deref()), claims }
     }
 
     /// The account of this login. A connection that none of its identities is

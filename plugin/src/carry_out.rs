@@ -57,7 +57,7 @@ pub fn on_continue(event: &LoginEvent, answer: &Answer, policy: &Policy, host: &
 
 fn decide_declined(event: &LoginEvent, policy: &Policy) -> Outcome {
     let subject = &[event.user.user_id.as_str()];
-    let asked = LinkingState::read(event.user.app_metadata.as_deref()).prompts();
+    let asked = LinkingState::parse(event.user.app_metadata.as_deref()).prompts();
     if policy.mode == Mode::Required && asked > policy.prompts.grace {
         let reason = ReasonCode::LinkRequired
             .about(subject, "The policy requires the link, and the user has declined.");

@@ -10,7 +10,7 @@ use ligature_policy::bindings::{
 
 use crate::bindings::{Answer, ApiError, LinkRequest, LoginEvent, Outcome, Timestamp, User};
 use crate::carry_out::{self, Host};
-use crate::reason::capped;
+use crate::reason::truncate;
 
 struct LinkUsersByEmail;
 export_handler!(LinkUsersByEmail);
@@ -56,7 +56,7 @@ impl SettingsWarnings for LinkUsersByEmail {
         let warning = |it: ligature_link_policy::Warning| Warning {
             key: it.key.to_owned(),
             attack: Some(it.attack).filter(|id| !id.is_empty()).map(str::to_owned),
-            message: capped(it.message),
+            message: truncate(it.message),
         };
         warnings.into_iter().take(100).map(warning).collect()
     }

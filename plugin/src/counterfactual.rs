@@ -11,7 +11,7 @@ mod options;
 mod world;
 
 use crate::decide::{BeforeLookUp, Input, PlannedDecision, PlannedOutcome};
-use crate::reason::capped;
+use crate::reason::truncate;
 use facts::FACTS;
 use options::OPTIONS;
 use world::World;
@@ -54,7 +54,7 @@ const NONE_FOUND: &str = "No change that was tried, alone or with others, alters
 pub fn explain(input: &Input, plan: &PlannedOutcome) -> Option<String> {
     let tries = READ / world::estimate_bytes(input);
     // The changes that are left out could be the smallest ones.
-    if tries < changes().count() {
+    if tries < iter_changes().count() {
         return Some(TOO_LARGE.to_owned());
     }
     let start = World::from_input(input);
@@ -65,13 +65,13 @@ pub fn explain(input: &Input, plan: &PlannedOutcome) -> Option<String> {
         // The host can look up what this login may not: it tries the settings.
         return Some(towards_look_up(start, input).map_or_else(
             || NOT_LOOKED_UP.to_owned(),
-            |world| sentence(&world, "the other accounts with this address would be looked up"),
+            |world| write_sentence(&world, "the other accounts with this address would be looked up"),
         ));
     }
     let found = search(&start, input, plan, tries.min(TRIES));
     let mut text = String::new();
     for told in select_suggestions(&found) {
-        let sentence = sentence(&told.world, outcome_words(told.nearness));
+        let sentence = write_sentence(&told.world, outcome_words(told.nearness));
         if text.len() + 1 + sentence.len() <= TEXT {
             if !text.is_empty() {
                 text.push(' ');
@@ -102,33 +102,33 @@ fn towards_look_up(start: World, input: &Input) -> Option<World> {
 /// Finds a change that keeps two linked accounts apart.
 fn explain_link(start: &World, input: &Input) -> Option<String> {
     facts::AWAY.iter().filter_map(|change| start.apply(change, input)).find_map(|world| {
-        let nearness = nearness(&world.decide(input).decision);
-        (nearness < LINKED).then(|| sentence(&world, outcome_words(nearness)))
+        let nearness = rank_decision(&world.decide(input).decision);
+        (nearness < LINKED).then(|| write_sentence(&world, outcome_words(nearness)))
     })
 }
 
 /// A set of changes that leads nearer to a link.
-struct Found {
+struct ChangeSet {
     steps: Vec<usize>,
     world: World,
     nearness: u8,
 }
 
-fn changes() -> impl Iterator<Item = &'static Change> {
+fn iter_changes() -> impl Iterator<Item = &'static Change> {
     FACTS.iter().chain(OPTIONS)
 }
 
 /// Finds every smallest set of changes that leads nearer to a link, up to the
 /// smallest size that makes one.
-fn search(start: &World, input: &Input, plan: &PlannedOutcome, mut tries: usize) -> Vec<Found> {
-    let now = nearness(&plan.decision);
-    let mut found: Vec<Found> = Vec::new();
-    let mut built_on = vec![(Vec::new(), start.clone(), codes(plan))];
+fn search(start: &World, input: &Input, plan: &PlannedOutcome, mut tries: usize) -> Vec<ChangeSet> {
+    let now = rank_decision(&plan.decision);
+    let mut found: Vec<ChangeSet> = Vec::new();
+    let mut built_on = vec![(Vec::new(), start.clone(), collect_codes(plan))];
     let mut seen: Vec<Vec<usize>> = Vec::new();
     for _ in 0..TOGETHER {
         let mut next = Vec::new();
         for (steps, world, reasons) in &built_on {
-            for (index, change) in changes().enumerate() {
+            for (index, change) in iter_changes().enumerate() {
                 let mut steps: Vec<usize> = steps.clone();
                 match steps.binary_search(&index) {
                     Ok(_) => continue,
@@ -143,14 +143,15 @@ fn search(start: &World, input: &Input, plan: &PlannedOutcome, mut tries: usize)
                 tries -= 1;
                 let Some(world) = world.apply(change, input) else { continue };
                 let plan = world.decide(input);
-                let (nearness, codes) = (nearness(&plan.decision), codes(&plan));
+                let (nearness, codes) = (rank_decision(&plan.decision), collect_codes(&plan));
                 seen.push(steps.clone());
-                let is_more =
-                    |it: &Found| it.nearness >= nearness && it.steps.iter().all(|step| steps.contains(step));
+                let is_more = |it: &ChangeSet| {
+                    it.nearness >= nearness && it.steps.iter().all(|step| steps.contains(step))
+                };
                 // No advice gives up two protections for one login.
                 let is_sound = world.given_up.len() < 2;
                 if nearness > now && is_sound && !found.iter().any(is_more) {
-                    found.push(Found { steps: steps.clone(), world: world.clone(), nearness });
+                    found.push(ChangeSet { steps: steps.clone(), world: world.clone(), nearness });
                 }
                 if nearness < LINKED && codes != *reasons && next.len() < BUILT_ON {
                     next.push((steps, world, codes));
@@ -168,9 +169,9 @@ fn search(start: &World, input: &Input, plan: &PlannedOutcome, mut tries: usize)
 /// Selects the changes to suggest, for a link and for a question where that takes
 /// fewer: the safest change of settings and the smallest of facts; both together
 /// only where neither is enough.
-fn select_suggestions(found: &[Found]) -> Vec<&Found> {
-    let mut told: Vec<&Found> = Vec::new();
-    let gives_up = |told: &[&Found]| told.iter().any(|it| !it.world.given_up.is_empty());
+fn select_suggestions(found: &[ChangeSet]) -> Vec<&ChangeSet> {
+    let mut told: Vec<&ChangeSet> = Vec::new();
+    let gives_up = |told: &[&ChangeSet]| told.iter().any(|it| !it.world.given_up.is_empty());
     for nearness in (0..=LINKED).rev() {
         let smallest = |is_kind: &dyn Fn(&World) -> bool| {
             let of_kind = found.iter().filter(|it| it.nearness == nearness && is_kind(&it.world));
@@ -181,21 +182,21 @@ fn select_suggestions(found: &[Found]) -> Vec<&Found> {
         let mixed = smallest(&|_| true).filter(|_| settings.is_none() && facts.is_none());
         let most = told.iter().map(|it| it.steps.len()).min().unwrap_or(usize::MAX);
         // To ask gives less up than to link.
-        let is_safer = |it: &Found| it.world.given_up.is_empty() && gives_up(&told);
+        let is_safer = |it: &ChangeSet| it.world.given_up.is_empty() && gives_up(&told);
         let better = [settings, facts, mixed].into_iter().flatten();
-        let better: Vec<&Found> = better.filter(|it| it.steps.len() < most || is_safer(it)).collect();
+        let better: Vec<&ChangeSet> = better.filter(|it| it.steps.len() < most || is_safer(it)).collect();
         told.extend(better);
     }
     told
 }
 
-fn codes(plan: &PlannedOutcome) -> Vec<(String, Vec<String>)> {
+fn collect_codes(plan: &PlannedOutcome) -> Vec<(String, Vec<String>)> {
     plan.reasons.iter().map(|it| (it.code.clone(), it.subject.clone())).collect()
 }
 
 /// Writes a sentence in the form of the contract: the host tries the settings of a
 /// sentence that begins with "If the settings had {".
-fn sentence(world: &World, so: &str) -> String {
+fn write_sentence(world: &World, so: &str) -> String {
     let mut conditions = world.facts.join(" and ");
     if let Some(settings) = world.changed_settings() {
         if !conditions.is_empty() {
@@ -212,14 +213,14 @@ fn sentence(world: &World, so: &str) -> String {
         text.push_str(&format!(" This gives a protection up: {given_up}"));
     }
     // Cut, the settings would be none.
-    if text.len() > TEXT { capped(text) } else { text.replace(char::is_control, "�") }
+    if text.len() > TEXT { truncate(text) } else { text.replace(char::is_control, "�") }
 }
 
 /// The nearness of a link: see `nearness`.
 const LINKED: u8 = 3;
 
 /// Ranks a decision by how near it is to a link.
-fn nearness(decision: &PlannedDecision) -> u8 {
+fn rank_decision(decision: &PlannedDecision) -> u8 {
     match decision {
         PlannedDecision::Deny(_) => 0,
         PlannedDecision::Proceed => 1,

@@ -6,8 +6,8 @@ use ligature_link_policy::Policy;
 use crate::account::Account;
 use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict};
 use crate::metadata;
-use crate::reason::{ReasonCode, capped};
-use crate::rules::{self, AFTER_LOOK_UP, BEFORE_LOOK_UP, Course, RuleResult, Ruling, Wish};
+use crate::reason::{ReasonCode, truncate};
+use crate::rules::{self, AFTER_LOOK_UP, BEFORE_LOOK_UP, EarlierRuling, RuleResult, Ruling, RulingKind};
 use crate::situation::{LoginContext, Situation};
 
 pub use crate::rules::RULES;
@@ -43,7 +43,7 @@ const REASONS: usize = 50;
 /// A login that the rules before the look-up have been weighed for.
 pub struct BeforeLookUp<'a> {
     login: LoginContext<'a>,
-    course: Course,
+    earlier: EarlierRuling,
     passed: usize,
     trace: Vec<Verdict>,
 }
@@ -53,30 +53,30 @@ impl<'a> BeforeLookUp<'a> {
     #[must_use]
     pub fn weigh(event: &'a LoginEvent, policy: &'a Policy) -> Self {
         let login = LoginContext::new(event, policy);
-        let (mut course, mut passed, mut trace): (Course, _, _) = (None, 0, Vec::new());
+        let (mut earlier, mut passed, mut trace): (EarlierRuling, _, _) = (None, 0, Vec::new());
         for rule in &BEFORE_LOOK_UP {
             let result = (rule.weigh)(&login);
-            let is_decided = course.is_some();
+            let is_decided = earlier.is_some();
             if event.trace {
                 trace.push(trace_line(trace.len(), &result, is_decided));
             }
             match result {
-                RuleResult::Decides(stop) if !is_decided => course = Some(stop),
+                RuleResult::Decides(stop) if !is_decided => earlier = Some(stop),
                 _ if !is_decided => passed += 1,
                 _ => {}
             }
-            if course.is_some() && !event.trace {
+            if earlier.is_some() && !event.trace {
                 break;
             }
         }
-        Self { login, course, passed, trace }
+        Self { login, earlier, passed, trace }
     }
 
     /// Whether the other accounts have to be looked up: a look-up costs a call,
     /// and an unverified login may not make one.
     #[must_use]
     pub fn needs_look_up(&self) -> bool {
-        self.course.is_none()
+        self.earlier.is_none()
     }
 
     /// The number of rules that passed before one stopped the login.
@@ -88,21 +88,21 @@ impl<'a> BeforeLookUp<'a> {
     /// needed. `input` is of the same login and policy.
     #[must_use]
     pub fn decide(self, input: &Input) -> PlannedOutcome {
-        let Self { login, mut course, mut trace, .. } = self;
-        let was_looked_up = course.is_none();
+        let Self { login, mut earlier, mut trace, .. } = self;
+        let was_looked_up = earlier.is_none();
         let nothing_found = Input { found: &[], failed: None, ..*input };
         let situation = Situation::new(login, if was_looked_up { input } else { &nothing_found });
         let mut overruled: Vec<Reason> = Vec::new();
         let mut notes: Vec<Reason> = Vec::new();
         for rule in &AFTER_LOOK_UP {
-            let is_decided = course.is_some();
+            let is_decided = earlier.is_some();
             // Only an overruling rule can change a decision; the others are weighed for
             // the trace.
             if is_decided && !rule.overrules && !input.event.trace {
                 continue;
             }
             let result = if was_looked_up || rule.overrules {
-                (rule.weigh)(&situation, &course)
+                (rule.weigh)(&situation, &earlier)
             } else {
                 RuleResult::NotApplicable
             };
@@ -110,24 +110,26 @@ impl<'a> BeforeLookUp<'a> {
                 trace.push(trace_line(trace.len(), &result, is_decided));
             }
             match result {
-                RuleResult::Decides(stop) if !is_decided => course = Some(stop),
-                RuleResult::Overrules(stop) => overruled.extend(course.replace(stop).map(|stop| stop.reason)),
+                RuleResult::Decides(stop) if !is_decided => earlier = Some(stop),
+                RuleResult::Overrules(stop) => {
+                    overruled.extend(earlier.replace(stop).map(|stop| stop.reason))
+                }
                 RuleResult::Notes(reasons) if !is_decided => notes.extend(reasons),
                 _ => {}
             }
         }
         // The last rule decides if no other has.
-        let Ruling { wish, reason } = course.unwrap_or_else(nothing_stopped);
+        let Ruling { kind, reason } = earlier.unwrap_or_else(proceed_without_stop);
         let mut reasons = vec![reason];
         reasons.extend(overruled);
         reasons.extend(notes);
         // One for every account left out would be as many as the directory has.
         reasons.truncate(REASONS);
-        let decision = match wish {
-            Wish::Proceed => PlannedDecision::Proceed,
-            Wish::Ask(step, candidates) => PlannedDecision::Ask(step, candidates),
-            Wish::Deny(message) => PlannedDecision::Deny(message.to_owned()),
-            Wish::Link => PlannedDecision::Link(links(&situation, &mut reasons)),
+        let decision = match kind {
+            RulingKind::Proceed => PlannedDecision::Proceed,
+            RulingKind::Ask(step, candidates) => PlannedDecision::Ask(step, candidates),
+            RulingKind::Deny(message) => PlannedDecision::Deny(message.to_owned()),
+            RulingKind::Link => PlannedDecision::Link(plan_links(&situation, &mut reasons)),
         };
         PlannedOutcome { decision, reasons, trace }
     }
@@ -139,8 +141,8 @@ pub fn decide(input: &Input) -> PlannedOutcome {
     BeforeLookUp::weigh(input.event, input.policy).decide(input)
 }
 
-fn nothing_stopped() -> Ruling {
-    Ruling { wish: Wish::Proceed, reason: ReasonCode::NoCandidate.about(&[], "No rule has decided.") }
+fn proceed_without_stop() -> Ruling {
+    Ruling { kind: RulingKind::Proceed, reason: ReasonCode::NoCandidate.about(&[], "No rule has decided.") }
 }
 
 /// The line of the trace for the rule at this place, from 0.
@@ -157,26 +159,26 @@ fn trace_line(place: usize, result: &RuleResult, decided: bool) -> Verdict {
     Verdict {
         rule: format!("{} {}", place + 1, RULES[place]),
         verdict: word.to_owned(),
-        evidence: capped(evidence),
+        evidence: truncate(evidence),
     }
 }
 
 /// The links that join the party, the login's own account in every one of them.
-fn links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkRequest> {
+fn plan_links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkRequest> {
     let primary = situation.primary().0;
     // The login's account comes first in the party: after its link the login is
     // the primary.
     let secondaries = situation.party().filter(|account| account.id() != primary.id());
     let rules = &situation.policy.metadata;
-    let mut taken = Taken::default();
+    let mut taken = PrimaryMetadata::default();
     let mut links = Vec::new();
     let mut first = situation.merged.get().cloned();
     for secondary in secondaries {
         let [user, app] = match first.take() {
             Some(merged) => *merged,
             None => [
-                metadata::merge(&taken.sides(primary, secondary, Which::User), &rules.user),
-                metadata::merge(&taken.sides(primary, secondary, Which::App), &rules.app),
+                metadata::merge(&taken.sides(primary, secondary, MetadataKind::User), &rules.user),
+                metadata::merge(&taken.sides(primary, secondary, MetadataKind::App), &rules.app),
             ],
         };
         if app.drops {
@@ -200,41 +202,47 @@ fn links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkRequest> {
 
 /// The primary's metadata as the links before have left it.
 #[derive(Default)]
-struct Taken {
+struct PrimaryMetadata {
     user: Option<String>,
     app: Option<String>,
 }
 
 #[derive(Clone, Copy)]
-enum Which {
+enum MetadataKind {
     User,
     App,
 }
 
-impl Taken {
+impl PrimaryMetadata {
     fn sides<'a>(
         &'a self,
         primary: &Account<'a>,
         secondary: &Account<'a>,
-        which: Which,
+        which: MetadataKind,
     ) -> metadata::Sides<'a> {
         let (sides, taken) = match which {
-            Which::User => (rules::sides(primary, secondary, |it| it.user_metadata.as_deref()), &self.user),
-            Which::App => (rules::sides(primary, secondary, |it| it.app_metadata.as_deref()), &self.app),
+            MetadataKind::User => {
+                (rules::sides(primary, secondary, |it| it.user_metadata.as_deref()), &self.user)
+            }
+            MetadataKind::App => {
+                (rules::sides(primary, secondary, |it| it.app_metadata.as_deref()), &self.app)
+            }
         };
         metadata::Sides { primary: taken.as_deref().or(sides.primary), ..sides }
     }
 
     fn note(&mut self, primary: &Account, user: &metadata::Merged, app: &metadata::Merged) {
         if let Some(patch) = &user.patch {
-            self.user = Some(metadata::patched(
+            self.user = Some(metadata::apply_patch(
                 self.user.as_deref().or(primary.user.user_metadata.as_deref()),
                 patch,
             ));
         }
         if let Some(patch) = &app.patch {
-            self.app =
-                Some(metadata::patched(self.app.as_deref().or(primary.user.app_metadata.as_deref()), patch));
+            self.app = Some(metadata::apply_patch(
+                self.app.as_deref().or(primary.user.app_metadata.as_deref()),
+                patch,
+            ));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Comparison of e-mail addresses.
 
-pub use ligature_contact_syntax::{Form, form};
+pub use ligature_contact_syntax::{AddressForm, classify_address};
 use ligature_link_policy::EmailCompare;
 
 /// The result of comparing two addresses.
@@ -36,14 +36,14 @@ fn local_part(address: &str) -> &str {
 
 /// The domain, as it stands.
 #[must_use]
-pub fn domain(address: &str) -> &str {
+pub fn domain_of(address: &str) -> &str {
     address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
 /// Whether the address is at one of these domains.
 #[must_use]
 pub fn is_at(address: &str, domains: &[String]) -> bool {
-    let own = domain(address);
+    let own = domain_of(address);
     domains.iter().any(|domain| domain.eq_ignore_ascii_case(own))
 }
 

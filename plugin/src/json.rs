@@ -2,7 +2,7 @@
 //!
 //! The host writes compact text with unique keys in the order of their bytes.
 //! Two such objects are merged in one pass, with no tree and no index. A text
-//! of another form is [`Odd`]; [`canonical`] rewrites it.
+//! of another form is [`UnexpectedForm`]; [`canonical`] rewrites it.
 
 mod scan;
 
@@ -11,12 +11,12 @@ use std::cmp::Ordering;
 
 use ligature_link_policy::members;
 
-use scan::{after_value, all_unescaped, eight, order_of_eight, plain, quotes, unescaped};
-pub(crate) use scan::{any_escape_or, same};
+pub(crate) use scan::{any_escape_or, are_equal};
+use scan::{count_plain, load_word, mark_quotes, next_character, order_of_eight, skip_value, unescape};
 
 /// An error: the text is not in the form that the host writes.
 #[derive(Debug)]
-pub(crate) struct Odd;
+pub(crate) struct UnexpectedForm;
 
 /// A place in a JSON text. Numbers and words are not checked: they are only
 /// copied.
@@ -47,23 +47,23 @@ impl<'a> Reader<'a> {
         self.text.get(self.at).copied().unwrap_or_default()
     }
 
-    fn step(&mut self, over: u8) -> Result<(), Odd> {
+    fn step(&mut self, over: u8) -> Result<(), UnexpectedForm> {
         if self.here() != over {
-            return Err(Odd);
+            return Err(UnexpectedForm);
         }
         self.at += 1;
         Ok(())
     }
 
     /// Steps into an object, to the value of its first key, if it has any.
-    pub(crate) fn open(&mut self) -> Result<bool, Odd> {
+    pub(crate) fn open(&mut self) -> Result<bool, UnexpectedForm> {
         self.step(b'{')?;
         if self.here() == b'}' { self.next() } else { self.step_to_value() }
     }
 
     /// Steps from the end of a value to the value of the next key, or out of
     /// the object.
-    pub(crate) fn next(&mut self) -> Result<bool, Odd> {
+    pub(crate) fn next(&mut self) -> Result<bool, UnexpectedForm> {
         if self.here() == b',' {
             self.at += 1;
             return self.step_to_value();
@@ -71,13 +71,14 @@ impl<'a> Reader<'a> {
         self.step(b'}').map(|()| false)
     }
 
-    fn step_to_value(&mut self) -> Result<bool, Odd> {
+    fn step_to_value(&mut self) -> Result<bool, UnexpectedForm> {
         let from = self.at;
         self.step(b'"')?;
-        let first = eight(self.text, self.at);
-        let ends = quotes(first);
+        let first = load_word(self.text, self.at);
+        let ends = mark_quotes(first);
         self.key.head = first & (ends ^ ends.wrapping_sub(1)) >> 8;
-        self.at += if ends == 0 { plain(self.text, self.at) } else { ends.trailing_zeros() as usize / 8 };
+        self.at +=
+            if ends == 0 { count_plain(self.text, self.at) } else { ends.trailing_zeros() as usize / 8 };
         if self.here() != b'"' {
             self.at = from + 1;
             self.key.head = self.step_over_escapes()?;
@@ -89,10 +90,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps to the end of a name with escapes, and gives its head.
-    fn step_over_escapes(&mut self) -> Result<u64, Odd> {
+    fn step_over_escapes(&mut self) -> Result<u64, UnexpectedForm> {
         let (mut head, mut place) = (1 << 56, 0);
         while self.here() != b'"' {
-            let (byte, length) = unescaped(self.text.get(self.at..).unwrap_or_default()).ok_or(Odd)?;
+            let (byte, length) =
+                next_character(self.text.get(self.at..).unwrap_or_default()).ok_or(UnexpectedForm)?;
             self.at += length;
             if place < 56 {
                 head |= u64::from(byte) << place;
@@ -102,41 +104,41 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
-    fn since(&self, from: usize) -> Result<&'a [u8], Odd> {
-        self.text.get(from..self.at).ok_or(Odd)
+    fn since(&self, from: usize) -> Result<&'a [u8], UnexpectedForm> {
+        self.text.get(from..self.at).ok_or(UnexpectedForm)
     }
 
     /// Steps over a value.
-    pub(crate) fn skip(&mut self) -> Result<(), Odd> {
-        self.at = after_value(self.text, self.at)?;
+    pub(crate) fn skip(&mut self) -> Result<(), UnexpectedForm> {
+        self.at = skip_value(self.text, self.at)?;
         Ok(())
     }
 
     /// Steps over a value, and gives it.
-    pub(crate) fn value(&mut self) -> Result<&'a [u8], Odd> {
+    pub(crate) fn value(&mut self) -> Result<&'a [u8], UnexpectedForm> {
         let from = self.at;
         self.skip()?;
         self.since(from)
     }
 
     /// Steps over the value of the key, and gives both.
-    fn member(&mut self) -> Result<&'a [u8], Odd> {
+    fn member(&mut self) -> Result<&'a [u8], UnexpectedForm> {
         let from = self.at - self.key.written.len();
         self.skip()?;
         self.since(from)
     }
 
     /// Steps over an array.
-    pub(crate) fn elements(&mut self, list: &mut Vec<Element<'a>>) -> Result<(), Odd> {
+    pub(crate) fn elements(&mut self, list: &mut Vec<Element<'a>>) -> Result<(), UnexpectedForm> {
         list.clear();
         self.step(b'[')?;
         let (text, mut at) = (self.text, self.at);
         if self.here() != b']' {
             loop {
-                let end = after_value(text, at)?;
+                let end = skip_value(text, at)?;
                 let unused = 8_usize.saturating_sub(end - at) * 8;
-                let head = eight(text, at) << unused >> unused;
-                list.push(Element { text: text.get(at..end).ok_or(Odd)?, head });
+                let head = load_word(text, at) << unused >> unused;
+                list.push(Element { text: text.get(at..end).ok_or(UnexpectedForm)?, head });
                 at = end + 1;
                 if text.get(end) != Some(&b',') {
                     self.at = end;
@@ -148,8 +150,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Checks that the text ends here.
-    pub(crate) fn finish(&self) -> Result<(), Odd> {
-        if self.at == self.text.len() { Ok(()) } else { Err(Odd) }
+    pub(crate) fn finish(&self) -> Result<(), UnexpectedForm> {
+        if self.at == self.text.len() { Ok(()) } else { Err(UnexpectedForm) }
     }
 }
 
@@ -179,12 +181,12 @@ impl<'a> Key<'a> {
         }
         let (ours, theirs) = (self.raw(), other.raw());
         if !(self.is_plain() && other.is_plain()) {
-            return all_unescaped(ours).cmp(all_unescaped(theirs));
+            return unescape(ours).cmp(unescape(theirs));
         }
         // A plain name has no zero, so that the shorter one comes first.
         let mut at = 7;
         while at < ours.len().max(theirs.len()) {
-            let (ours, theirs) = (eight(ours, at), eight(theirs, at));
+            let (ours, theirs) = (load_word(ours, at), load_word(theirs, at));
             if ours != theirs {
                 return order_of_eight(ours, theirs);
             }
@@ -207,7 +209,7 @@ impl Element<'_> {
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.head == other.head
             && self.text.len() == other.text.len()
-            && (self.text.len() <= 8 || same(self.text, other.text))
+            && (self.text.len() <= 8 || are_equal(self.text, other.text))
     }
 
     pub(crate) fn hash(&self) -> u64 {
@@ -215,7 +217,7 @@ impl Element<'_> {
         let mut hash = self.head.wrapping_mul(MIXER);
         let mut at = 8;
         while at < self.text.len() {
-            hash = (hash.rotate_left(5) ^ eight(self.text, at)).wrapping_mul(MIXER);
+            hash = (hash.rotate_left(5) ^ load_word(self.text, at)).wrapping_mul(MIXER);
             at += 8;
         }
         hash
@@ -234,15 +236,15 @@ pub(crate) enum Pair<'a> {
 }
 
 /// Receives a pair, with both readers.
-pub(crate) type Each<'f, 'a> =
-    &'f mut dyn FnMut(Pair<'a>, &mut Reader<'a>, &mut Reader<'a>) -> Result<(), Odd>;
+pub(crate) type OnPair<'f, 'a> =
+    &'f mut dyn FnMut(Pair<'a>, &mut Reader<'a>, &mut Reader<'a>) -> Result<(), UnexpectedForm>;
 
 /// Reads two objects side by side.
-pub(crate) fn pairs<'a>(
+pub(crate) fn visit_pairs<'a>(
     first: &mut Reader<'a>,
     second: &mut Reader<'a>,
-    each: Each<'_, 'a>,
-) -> Result<(), Odd> {
+    each: OnPair<'_, 'a>,
+) -> Result<(), UnexpectedForm> {
     let (mut a, mut b) = (first.open()?, second.open()?);
     // Next to an empty object, any order of keys is right.
     let is_compared = a && b;
@@ -256,7 +258,7 @@ pub(crate) fn pairs<'a>(
         let key = if order == Ordering::Greater { second.key } else { first.key };
         // If all keys ascend, so do those of each side.
         if is_compared && last.is_some_and(|last| last.order(&key) != Ordering::Less) {
-            return Err(Odd);
+            return Err(UnexpectedForm);
         }
         last = Some(key);
         match order {
@@ -283,7 +285,7 @@ pub(crate) fn pairs<'a>(
 /// Writes the object in the form that the host writes, down to this many levels
 /// below the first; below, only white space is removed. Of members with one key, the
 /// last counts. A text that is no object becomes an empty object.
-pub(crate) fn canonical(text: &str, levels: usize) -> String {
+pub(crate) fn to_canonical(text: &str, levels: usize) -> String {
     let mut out = String::new();
     match write(&mut out, text, levels) {
         Ok(()) => out,
@@ -292,17 +294,17 @@ pub(crate) fn canonical(text: &str, levels: usize) -> String {
 }
 
 fn write(out: &mut String, text: &str, levels: usize) -> serde_json::Result<()> {
-    members::write(out, members::read(text)?, &mut |out, value| {
+    members::write(out, members::parse_members(text)?, &mut |out, value| {
         if levels > 0 && value.starts_with('{') {
             return write(out, value, levels - 1);
         }
-        compact(out, value);
+        write_compact(out, value);
         Ok(())
     })
 }
 
 /// Writes the text without the white space between values.
-pub(crate) fn compact(out: &mut String, text: &str) {
+pub(crate) fn write_compact(out: &mut String, text: &str) {
     let (mut in_text, mut escaped) = (false, false);
     out.extend(text.chars().filter(|c| {
         let keep = in_text || !c.is_ascii_whitespace();

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error};
 use serde_json::value::RawValue;
 
 use crate::bindings::Timestamp;
-use crate::json::{Odd, Reader, any_escape_or};
+use crate::json::{Reader, UnexpectedForm, any_escape_or};
 use crate::role_names::RoleNames;
 
 /// The marks of one account. A mark that is absent has no effect. An object of
@@ -124,7 +124,7 @@ fn may_hold_marks(text: &str) -> bool {
 /// The keys that hold marks.
 const KEYS: [&str; 5] = [LINKING, NO_LINK, PRIVILEGED, ROLES, AUTHORIZATION];
 
-fn has_mark_key(text: &str) -> Result<bool, Odd> {
+fn has_mark_key(text: &str) -> Result<bool, UnexpectedForm> {
     let mut reader = Reader::new(text);
     let mut is_there = reader.open()?;
     while is_there {
@@ -141,7 +141,7 @@ impl LinkingState {
     /// Reads an account's `app_metadata`, a JSON object. An account whose marks cannot
     /// be read opts out: it is unknown what they forbid.
     #[must_use]
-    pub fn read(app_metadata: Option<&str>) -> Self {
+    pub fn parse(app_metadata: Option<&str>) -> Self {
         let Some(text) = app_metadata.filter(|text| may_hold_marks(text)) else {
             return Self::default();
         };
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_user_is_asked_again_from_the_millisecond_that_the_days_are_over() {
-        let state = LinkingState::read(Some(r#"{"linking": {"prompts": 1, "last_prompted_at": 1000}}"#));
+        let state = LinkingState::parse(Some(r#"{"linking": {"prompts": 1, "last_prompted_at": 1000}}"#));
         assert!(state.asked_within(30, 1000 + 30 * DAY - 1));
         assert!(!state.asked_within(30, 1000 + 30 * DAY));
     }
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn parted_accounts_stay_apart_until_the_last_millisecond_of_the_days() {
         let text = r#"{"linking": {"unlinked": [{"from": "auth0|1", "at": 1000}]}}"#;
-        let state = LinkingState::read(Some(text));
+        let state = LinkingState::parse(Some(text));
         let cooling = |now| state.cooling_down_from(|id| id == "auth0|1", 90, now).is_some();
         assert!(cooling(1000 + 90 * DAY - 1));
         assert!(!cooling(1000 + 90 * DAY));
@@ -259,7 +259,7 @@ mod tests {
             r#"{"no_link": true, "no_link": false}"#,
             r#"{"no\u005flink": true}"#,
         ] {
-            assert!(LinkingState::read(Some(text)).opted_out(), "{text}");
+            assert!(LinkingState::parse(Some(text)).opted_out(), "{text}");
         }
         for text in [
             r#"{"no_link": false}"#,
@@ -268,7 +268,7 @@ mod tests {
             r#"{"linking": null}"#,
             r#"{"linking": {}}"#,
         ] {
-            assert!(!LinkingState::read(Some(text)).opted_out(), "{text}");
+            assert!(!LinkingState::parse(Some(text)).opted_out(), "{text}");
         }
     }
 
@@ -281,11 +281,11 @@ mod tests {
             r#"{"a":"\n""#,
             r#"{"aaaa":1,"aa":"","no_link":true}"#,
         ] {
-            assert!(LinkingState::read(Some(text)).opted_out(), "{text}");
+            assert!(LinkingState::parse(Some(text)).opted_out(), "{text}");
         }
         for text in [r#"{"a":"\n","b":{"no_link":true}}"#, r#"{"a":"\"no_link\""}"#, r#"{"no_link\n":true}"#]
         {
-            assert_eq!(LinkingState::read(Some(text)), LinkingState::default(), "{text}");
+            assert_eq!(LinkingState::parse(Some(text)), LinkingState::default(), "{text}");
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
     /// wrong type is noticed, or the mark has its effect.
     #[test]
     fn the_keys_are_those_of_the_contract() {
-        let read = |text: String| LinkingState::read(Some(&text));
+        let read = |text: String| LinkingState::parse(Some(&text));
         let is_noticed = |text: String| read(text) != LinkingState::default();
         for key in super::KEYS {
             assert!(is_noticed(format!(r#"{{"{key}": {{"roles": ["x"], "opt_out": 1}}}}"#)), "{key}");
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn a_pair_cools_down() {
         let state =
-            LinkingState::read(Some(r#"{"linking": {"unlinked": [{"from": "auth0|1", "at": 1000}]}}"#));
+            LinkingState::parse(Some(r#"{"linking": {"unlinked": [{"from": "auth0|1", "at": 1000}]}}"#));
         assert_eq!(state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_399_999), Some(PartedBy::User));
         assert_eq!(state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_400_000), None);
         assert_eq!(state.cooling_down_from(|id| id == "auth0|2", 1, 1000), None);
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn roles_stand_in_several_places_and_forms() {
-        let of = |text| LinkingState::read(Some(text)).roles().map(str::to_owned).collect::<Vec<_>>();
+        let of = |text| LinkingState::parse(Some(text)).roles().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(of(r#"{"roles": ["admin", {"name": "owner"}]}"#), ["admin", "name", "owner"]);
         assert_eq!(of(r#"{"roles": {"name": "admin"}}"#), ["name", "admin"]);
         assert_eq!(of(r#"{"roles": [["user, admin"], " owner "]}"#), ["user", "admin", "owner"]);
@@ -327,6 +327,6 @@ mod tests {
         assert_eq!(of(r#"{"roles": "admin", "authorization": []}"#), ["admin"]);
         assert_eq!(of(r#"{"roles": {"admin": true}}"#), ["admin"]);
         assert!(of(r#"{"roles": 7}"#).is_empty() && of(r#"{"roles": null}"#).is_empty());
-        assert!(!LinkingState::read(Some(r#"{"roles": [7, null]}"#)).opted_out());
+        assert!(!LinkingState::parse(Some(r#"{"roles": [7, null]}"#)).opted_out());
     }
 }

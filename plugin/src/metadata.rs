@@ -5,7 +5,7 @@ mod union;
 use ligature_link_policy::{MetadataRule, MetadataRules};
 use ligature_linking_marks::PROTECTED;
 
-use crate::json::{Each, Element, Key, Odd, Pair, Reader, canonical, pairs, same};
+use crate::json::{Element, Key, OnPair, Pair, Reader, UnexpectedForm, are_equal, to_canonical, visit_pairs};
 
 /// The metadata of both accounts, and which account is newer.
 #[derive(Debug, Clone, Copy)]
@@ -49,14 +49,20 @@ pub fn merge(sides: &Sides, rules: &MetadataRules) -> Merged {
         if rule == MetadataRule::NewestWins { newest } else { rule }
     };
     let primary = sides.primary.unwrap_or("{}");
-    by_rule(primary, secondary, &rule)
-        .or_else(|Odd| by_rule(&canonical(primary, DEPTH), &canonical(secondary, DEPTH), &rule))
+    merge_by_rule(primary, secondary, &rule)
+        .or_else(|UnexpectedForm| {
+            merge_by_rule(&to_canonical(primary, DEPTH), &to_canonical(secondary, DEPTH), &rule)
+        })
         .unwrap_or_default()
 }
 
-fn by_rule(primary: &str, secondary: &str, rule: &dyn Fn(&Key) -> MetadataRule) -> Result<Merged, Odd> {
+fn merge_by_rule(
+    primary: &str,
+    secondary: &str,
+    rule: &dyn Fn(&Key) -> MetadataRule,
+) -> Result<Merged, UnexpectedForm> {
     let (mut merged, mut patch) = (Merged::default(), Patch::default());
-    each_pair(primary, secondary, &mut |pair, kept, offered| {
+    visit_pairs_of_texts(primary, secondary, &mut |pair, kept, offered| {
         match pair {
             Pair::First(_) => {}
             Pair::Second { .. } if is_own(&offered.key) => {}
@@ -75,7 +81,7 @@ fn by_rule(primary: &str, secondary: &str, rule: &dyn Fn(&Key) -> MetadataRule) 
                 if rule == MetadataRule::SecondaryWins && !is_own {
                     patch.member(key.written);
                     patch.text.extend_from_slice(offered);
-                } else if (rule == MetadataRule::MustEqual || !merged.drops) && !same(kept, offered) {
+                } else if (rule == MetadataRule::MustEqual || !merged.drops) && !are_equal(kept, offered) {
                     merged.drops |= !is_own;
                     if rule == MetadataRule::MustEqual && merged.conflict.is_none() {
                         merged.conflict = Some(key.name().into_owned());
@@ -89,7 +95,7 @@ fn by_rule(primary: &str, secondary: &str, rule: &dyn Fn(&Key) -> MetadataRule) 
     Ok(merged)
 }
 
-fn holds_more_than_marks(text: &str) -> Result<bool, Odd> {
+fn holds_more_than_marks(text: &str) -> Result<bool, UnexpectedForm> {
     let mut reader = Reader::new(text);
     let mut is_there = reader.open()?;
     while is_there {
@@ -110,16 +116,16 @@ fn is_own(key: &Key) -> bool {
 
 /// An object with a patch's keys written over its own.
 #[must_use]
-pub fn patched(object: Option<&str>, patch: &str) -> String {
+pub fn apply_patch(object: Option<&str>, patch: &str) -> String {
     let object = object.unwrap_or("{}");
-    overlaid(object, patch)
-        .or_else(|Odd| overlaid(&canonical(object, 0), &canonical(patch, 0)))
+    overlay(object, patch)
+        .or_else(|UnexpectedForm| overlay(&to_canonical(object, 0), &to_canonical(patch, 0)))
         .unwrap_or_default()
 }
 
-fn overlaid(under: &str, over: &str) -> Result<String, Odd> {
+fn overlay(under: &str, over: &str) -> Result<String, UnexpectedForm> {
     let mut object = Patch::default();
-    each_pair(under, over, &mut |pair, under, over| {
+    visit_pairs_of_texts(under, over, &mut |pair, under, over| {
         match pair {
             Pair::First(member) | Pair::Second { member, .. } => object.member(member),
             Pair::Both => {
@@ -135,7 +141,7 @@ fn overlaid(under: &str, over: &str) -> Result<String, Odd> {
 
 /// The first key that must be equal and differs, if there is one.
 #[must_use]
-pub fn conflict(sides: &Sides, rules: &MetadataRules) -> Option<String> {
+pub fn find_conflict(sides: &Sides, rules: &MetadataRules) -> Option<String> {
     if can_conflict(rules) { merge(sides, rules).conflict } else { None }
 }
 
@@ -147,9 +153,13 @@ pub fn can_conflict(rules: &MetadataRules) -> bool {
 }
 
 /// Reads two whole texts side by side.
-fn each_pair<'a>(first: &'a str, second: &'a str, each: Each<'_, 'a>) -> Result<(), Odd> {
+fn visit_pairs_of_texts<'a>(
+    first: &'a str,
+    second: &'a str,
+    each: OnPair<'_, 'a>,
+) -> Result<(), UnexpectedForm> {
     let (mut first, mut second) = (Reader::new(first), Reader::new(second));
-    pairs(&mut first, &mut second, each)?;
+    visit_pairs(&mut first, &mut second, each)?;
     first.finish()?;
     second.finish()
 }
@@ -172,12 +182,12 @@ impl<'a> Patch<'a> {
     }
 
     /// The object; none if nothing was written.
-    fn close(mut self) -> Result<Option<String>, Odd> {
+    fn close(mut self) -> Result<Option<String>, UnexpectedForm> {
         if self.text.is_empty() {
             return Ok(None);
         }
         self.text.push(b'}');
-        String::from_utf8(self.text).map(Some).map_err(|_| Odd)
+        String::from_utf8(self.text).map(Some).map_err(|_| UnexpectedForm)
     }
 
     /// Writes two values merged deeply: the primary's, with the members that only the
@@ -185,7 +195,7 @@ impl<'a> Patch<'a> {
     ///
     /// Source: the rule "link users by email with metadata", as it meant to merge:
     /// lodash 3's `merge` with arrays concatenated, the primary's first.
-    fn merged(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>) -> Result<(), Odd> {
+    fn merged(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>) -> Result<(), UnexpectedForm> {
         self.copied = kept.at;
         self.deep(kept, offered, DEPTH)?;
         self.copy(kept, kept.at);
@@ -197,10 +207,15 @@ impl<'a> Patch<'a> {
         self.copied = to;
     }
 
-    fn deep(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>, levels: usize) -> Result<(), Odd> {
+    fn deep(
+        &mut self,
+        kept: &mut Reader<'a>,
+        offered: &mut Reader<'a>,
+        levels: usize,
+    ) -> Result<(), UnexpectedForm> {
         match (kept.here(), offered.here()) {
             (b'[', b'[') => self.joined(kept, offered),
-            (b'{', b'{') if levels > 0 => pairs(kept, offered, &mut |pair, kept, offered| {
+            (b'{', b'{') if levels > 0 => visit_pairs(kept, offered, &mut |pair, kept, offered| {
                 match pair {
                     Pair::First(_) => {}
                     Pair::Both => return self.deep(kept, offered, levels - 1),
@@ -226,12 +241,12 @@ impl<'a> Patch<'a> {
     }
 
     /// Appends the secondary's elements that the primary lacks to the primary's.
-    fn joined(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>) -> Result<(), Odd> {
+    fn joined(&mut self, kept: &mut Reader<'a>, offered: &mut Reader<'a>) -> Result<(), UnexpectedForm> {
         let Self { text, copied, elements: [known, more] } = self;
         kept.elements(known)?;
         offered.elements(more)?;
         let end = kept.at - 1;
-        union::each_new(known, more, &mut |element| {
+        union::visit_new(known, more, &mut |element| {
             text.extend_from_slice(kept.text.get(*copied..end).unwrap_or_default());
             *copied = end;
             // No element ends with an opening bracket.
@@ -250,13 +265,13 @@ mod tests {
 
     use ligature_link_policy::{MetadataRule, MetadataRules};
 
-    use super::{Sides, conflict, merge};
+    use super::{Sides, find_conflict, merge};
 
     fn rules(default: MetadataRule) -> MetadataRules {
         MetadataRules { default, keys: BTreeMap::new() }
     }
 
-    fn patched(rule: MetadataRule, primary: &str, secondary: &str) -> Option<String> {
+    fn apply_patch(rule: MetadataRule, primary: &str, secondary: &str) -> Option<String> {
         let sides = Sides { primary: Some(primary), secondary: Some(secondary), secondary_is_newer: true };
         merge(&sides, &rules(rule)).patch
     }
@@ -274,7 +289,7 @@ mod tests {
             (MetadataRule::Drop, None),
         ];
         for (rule, expected) in cases {
-            assert_eq!(patched(rule, kept, offered).as_deref(), expected, "{rule:?}");
+            assert_eq!(apply_patch(rule, kept, offered).as_deref(), expected, "{rule:?}");
         }
     }
 
@@ -288,13 +303,13 @@ mod tests {
     #[test]
     fn values_are_written_as_they_stood() {
         let big = r#"{"n":12345678901234567890123,"f":1.50}"#;
-        assert_eq!(patched(MetadataRule::PrimaryWins, "{}", big).as_deref(), Some(big));
+        assert_eq!(apply_patch(MetadataRule::PrimaryWins, "{}", big).as_deref(), Some(big));
     }
 
     #[test]
     fn the_variant_of_the_rule_joins_arrays_as_lodash_3_did() {
         assert_eq!(
-            patched(MetadataRule::Deep, r#"{"a":[9]}"#, r#"{"a":[1,2,3]}"#).as_deref(),
+            apply_patch(MetadataRule::Deep, r#"{"a":[9]}"#, r#"{"a":[1,2,3]}"#).as_deref(),
             Some(r#"{"a":[9,1,2,3]}"#)
         );
     }
@@ -302,7 +317,7 @@ mod tests {
     #[test]
     fn what_is_about_one_account_stays_there() {
         let marks = r#"{"linking":{"prompts":1},"no_link":false,"privileged":false,"x":1}"#;
-        assert_eq!(patched(MetadataRule::SecondaryWins, "{}", marks).as_deref(), Some(r#"{"x":1}"#));
+        assert_eq!(apply_patch(MetadataRule::SecondaryWins, "{}", marks).as_deref(), Some(r#"{"x":1}"#));
     }
 
     #[test]
@@ -317,9 +332,9 @@ mod tests {
 
     #[test]
     fn nothing_to_say_is_nothing_to_write() {
-        assert_eq!(patched(MetadataRule::PrimaryWins, "{}", "{}"), None);
-        assert_eq!(patched(MetadataRule::PrimaryWins, "{}", "not json"), None);
-        assert_eq!(patched(MetadataRule::PrimaryWins, r#"{"a":null}"#, r#"{"a":2}"#), None);
+        assert_eq!(apply_patch(MetadataRule::PrimaryWins, "{}", "{}"), None);
+        assert_eq!(apply_patch(MetadataRule::PrimaryWins, "{}", "not json"), None);
+        assert_eq!(apply_patch(MetadataRule::PrimaryWins, r#"{"a":null}"#, r#"{"a":2}"#), None);
     }
 
     #[test]
@@ -329,7 +344,7 @@ mod tests {
             keys: BTreeMap::from([("id".to_owned(), MetadataRule::MustEqual)]),
         };
         let of = |primary, secondary| {
-            conflict(
+            find_conflict(
                 &Sides { primary: Some(primary), secondary: Some(secondary), secondary_is_newer: false },
                 &by_key,
             )

@@ -162,7 +162,7 @@ impl ReasonCode {
             subject: subject.iter().map(|&id| id.to_owned()).collect(),
             detail: match detail.into() {
                 Cow::Borrowed(own) => own.to_owned(),
-                Cow::Owned(text) => capped(text),
+                Cow::Owned(text) => truncate(text),
             },
         }
     }
@@ -171,7 +171,7 @@ impl ReasonCode {
 /// Cuts a text to the length that the contract allows and replaces control
 /// characters, which the names of connections and keys may contain.
 #[must_use]
-pub fn capped(mut text: String) -> String {
+pub fn truncate(mut text: String) -> String {
     const BYTES: usize = 1000;
     // The two bytes of U+0080 to U+009F begin with 0xC2.
     if text.bytes().any(|it| it < b' ' || it == 0x7f || it == 0xc2) {
@@ -187,7 +187,7 @@ pub fn capped(mut text: String) -> String {
 /// The text of `docs/reasons.md`.
 #[cfg(not(target_family = "wasm"))]
 #[must_use]
-pub fn page() -> String {
+pub fn render_page() -> String {
     use std::fmt::Write;
 
     let mut page = String::from(
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn the_page_of_reasons_is_current() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reasons.md");
-        let page = super::page();
+        let page = super::render_page();
         if std::env::var_os("LIGATURE_UPDATE_DOCS").is_some() {
             std::fs::write(path, &page).unwrap();
         }

@@ -106,16 +106,16 @@ impl<'a> Situation<'a> {
             (Some(current), Some(candidate)) => email::compare(current, candidate, self.policy.email_compare),
             _ => Match::Different,
         };
-        if let Some(code) = self.why_dropped(&account, matched) {
+        if let Some(code) = self.find_drop_reason(&account, matched) {
             insert(&mut self.dropped, (account.id(), code), |it| it.0);
-        } else if let Some(code) = self.why_barred(&account) {
+        } else if let Some(code) = self.find_bar(&account) {
             insert(&mut self.barred, (account.id(), code), |it| it.0);
         } else {
             insert(&mut self.eligible, Candidate { account, matched }, |it| it.account.id());
         }
     }
 
-    fn why_dropped(&self, account: &Account<'a>, matched: Match) -> Option<ReasonCode> {
+    fn find_drop_reason(&self, account: &Account<'a>, matched: Match) -> Option<ReasonCode> {
         if account.id() == self.current.id() || account.shares_identity_with(&self.current) {
             return Some(ReasonCode::AlreadyLinked);
         }
@@ -136,12 +136,12 @@ impl<'a> Situation<'a> {
         if account.state.opted_out() {
             return Some(ReasonCode::OptedOut);
         }
-        self.kept_apart(&self.current, account)
+        self.find_separation(&self.current, account)
     }
 
     /// The reason for which two accounts stay apart: somebody has unlinked an identity
     /// of one from one of the other not long ago.
-    pub(crate) fn kept_apart(&self, a: &Account, b: &Account) -> Option<ReasonCode> {
+    pub(crate) fn find_separation(&self, a: &Account, b: &Account) -> Option<ReasonCode> {
         let (days, now) = (self.policy.unlink_cooldown_days, self.input.now);
         let by = a.state.cooling_down_from(|id| b.is_or_has(id), days, now);
         let by = by.or_else(|| b.state.cooling_down_from(|id| a.is_or_has(id), days, now))?;
@@ -151,11 +151,11 @@ impl<'a> Situation<'a> {
         })
     }
 
-    fn why_barred(&self, account: &Account<'a>) -> Option<ReasonCode> {
+    fn find_bar(&self, account: &Account<'a>) -> Option<ReasonCode> {
         if account.user.email_verified != Verification::Verified {
             return Some(ReasonCode::CandidateUnverified);
         }
-        why_address_does_not_count(account)
+        find_address_fault(account)
     }
 
     /// Returns the indices of the eligible candidates that are meant.
@@ -325,7 +325,7 @@ pub(crate) fn is_silent(event: &LoginEvent) -> bool {
 
 /// The reason why a verified address of an account does not count, if there is
 /// one.
-pub(crate) fn why_address_does_not_count(account: &Account) -> Option<ReasonCode> {
+pub(crate) fn find_address_fault(account: &Account) -> Option<ReasonCode> {
     if account.state.email_change_is_pending() {
         return Some(ReasonCode::PendingEmailChange);
     }

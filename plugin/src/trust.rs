@@ -70,7 +70,7 @@ pub(crate) enum Group<'a> {
 }
 
 /// The group of a claim's connection.
-pub(crate) fn group<'a>(policy: &'a Policy, claim: &Claim<'a>) -> Group<'a> {
+pub(crate) fn find_group<'a>(policy: &'a Policy, claim: &Claim<'a>) -> Group<'a> {
     let groups = &policy.connection_groups;
     let holding = |wanted: &str| groups.iter().find(|(_, names)| names.iter().any(|name| name == wanted));
     match holding(claim.connection).or_else(|| holding("*")) {

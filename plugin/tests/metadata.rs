@@ -5,7 +5,7 @@ use ligature_linking_marks::PROTECTED;
 use std::collections::BTreeMap;
 
 use ligature_link_policy::{MetadataRule, MetadataRules};
-use link_users_by_email::metadata::{Merged, Sides, conflict, merge, patched};
+use link_users_by_email::metadata::{Merged, Sides, apply_patch, find_conflict, merge};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value};
@@ -261,8 +261,8 @@ fn a_text_that_is_no_object_is_an_empty_one() {
             assert_eq!(merged(rule, r#"{"a":[2],"z":{}}"#, odd), None, "{odd}");
             assert_eq!(merged(rule, odd, r#"{"a":[2]}"#).as_deref(), Some(r#"{"a":[2]}"#), "{odd}");
         }
-        assert_eq!(patched(Some(odd), r#"{"a":2}"#), r#"{"a":2}"#, "{odd}");
-        assert_eq!(patched(None, odd), "{}", "{odd}");
+        assert_eq!(apply_patch(Some(odd), r#"{"a":2}"#), r#"{"a":2}"#, "{odd}");
+        assert_eq!(apply_patch(None, odd), "{}", "{odd}");
     }
 }
 
@@ -353,12 +353,12 @@ proptest! {
         let expected = secondary
             .iter()
             .find(|(key, value)| must_equal(key) && primary.get(*key).is_some_and(|kept| kept != *value));
-        prop_assert_eq!(conflict(&sides, &rules), expected.map(|(key, _)| key.clone()));
+        prop_assert_eq!(find_conflict(&sides, &rules), expected.map(|(key, _)| key.clone()));
     }
 
     #[test]
     fn a_patch_replaces_keys((object, patch) in any_sides(), spaced in any::<[bool; 2]>()) {
-        let text = patched(Some(&written(&object, spaced[0])), &written(&patch, spaced[1]));
+        let text = apply_patch(Some(&written(&object, spaced[0])), &written(&patch, spaced[1]));
         let mut expected = object;
         expected.extend(patch);
         prop_assert_eq!(read(&text), expected);
@@ -376,7 +376,7 @@ proptest! {
         let at = *at.get(&places);
         let end = text[at..].char_indices().nth(1).map_or(text.len(), |(length, _)| at + length);
         text.replace_range(at..end, &put);
-        let readable = patched(Some(r#"{"a":0}"#), &text);
+        let readable = apply_patch(Some(r#"{"a":0}"#), &text);
         if let Ok(object) = serde_json::from_str::<Object>(&text) {
             let mut expected = read(r#"{"a":0}"#);
             expected.extend(object);
@@ -388,9 +388,9 @@ proptest! {
     fn any_text_is_metadata(text in ".{0,40}|[\\[\\]{}\",:\\\\u0-9a-f.eE+-]{0,40}", rules in any_rules()) {
         for (primary, secondary) in [(text.as_str(), r#"{"a":1}"#), (r#"{"a":1}"#, text.as_str()), (&text, &text)] {
             let sides = Sides { primary: Some(primary), secondary: Some(secondary), secondary_is_newer: true };
-            drop(conflict(&sides, &rules));
+            drop(find_conflict(&sides, &rules));
             drop(merge(&sides, &rules));
-            drop(patched(Some(primary), secondary));
+            drop(apply_patch(Some(primary), secondary));
         }
     }
 }

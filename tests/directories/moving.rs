@@ -4,10 +4,10 @@ use std::path::Path;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, Credential, JournalQuery, Kind, OpenMode, SealKey, SqlDirectory, Undo,
+    Administration, Credential, EntryKind, JournalQuery, OpenMode, SealKey, SqlDirectory, Undo,
 };
 use ligature_host::model::ApiError;
-use ligature_host::transfer::{Counts, DumpFile, export_dump};
+use ligature_host::transfer::{DumpCounts, DumpFile, export_dump};
 
 use super::users::{ada, at, by, google, link, user};
 use super::{Implementation, Test};
@@ -33,7 +33,7 @@ fn empty(implementation: &Implementation, folder: &Path) -> SqlDirectory {
     }
 }
 
-fn move_directory(from: &SqlDirectory, to: &SqlDirectory, file: &Path) -> Counts {
+fn move_directory(from: &SqlDirectory, to: &SqlDirectory, file: &Path) -> DumpCounts {
     let mut out = std::fs::File::create(file).expect("a file");
     let written = export_dump(from, &mut out).expect("it is written");
     let read = DumpFile::open(file).expect("it is one").restore(to).expect("it is moved");
@@ -75,7 +75,7 @@ fn a_whole_directory_moves_there_and_back(implementation: &Implementation) {
     let here = filled(folder.path());
     let there = empty(implementation, folder.path());
     let counts = move_directory(&here, &there, &folder.path().join("there.ndjson"));
-    assert_eq!(counts, Counts { users: 2, credentials: 1, entries: 1 });
+    assert_eq!(counts, DumpCounts { users: 2, credentials: 1, entries: 1 });
     assert_eq!(users(&there), users(&here));
     assert_eq!(there.credential("auth0", "ada"), here.credential("auth0", "ada"));
 
@@ -86,7 +86,7 @@ fn a_whole_directory_moves_there_and_back(implementation: &Implementation) {
     let query = JournalQuery { limit: 9, ..JournalQuery::default() };
     let (before, after) = (here.journal(&query).unwrap(), back.journal(&query).unwrap());
     assert_eq!(after, before);
-    let entry = after.into_iter().find(|entry| entry.kind == Kind::Link).expect("the link");
+    let entry = after.into_iter().find(|entry| entry.kind == EntryKind::Link).expect("the link");
     let undo = Undo { id: entry.id.clone(), provenance: by("the test"), now: at(300), dry_run: false };
     assert!(there.undo(&undo).is_err(), "there is no key there");
     back.undo(&undo).expect("it is undone");

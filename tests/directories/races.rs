@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 
 use ligature_host::decide::Policy;
-use ligature_host::directory::{Administration, JournalQuery, Kind, arrive};
+use ligature_host::directory::{Administration, EntryKind, JournalQuery, arrive};
 use ligature_host::harness::{Case, run_case_in_directory};
 use ligature_host::model::{Decision, LoginEvent};
 use ligature_host::policies::PolicyDocument;
@@ -157,5 +157,5 @@ fn check(directory: &Arc<dyn Administration>, round: usize, answers: &[Ended]) {
     assert!(directory.get(&google).is_err());
     let query = JournalQuery { user_id: Some(google), limit: 10, ..JournalQuery::default() };
     let entries = directory.journal(&query).expect("a journal");
-    assert_eq!(entries.iter().filter(|entry| entry.kind == Kind::Link).count(), 1);
+    assert_eq!(entries.iter().filter(|entry| entry.kind == EntryKind::Link).count(), 1);
 }

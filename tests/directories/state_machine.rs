@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, Credential, EntryId, JournalQuery, Kind, Memory, Undo, UndoError,
+    Administration, Credential, EntryId, EntryKind, JournalQuery, Memory, Undo, UndoError,
 };
 use ligature_host::model::{ApiError, MetadataPatch, User};
 use proptest::prelude::*;
@@ -283,7 +283,7 @@ fn ip(n: u64) -> Option<std::net::IpAddr> {
 fn newest_link(directory: &Arc<dyn Administration>, n: u64) -> EntryId {
     let query = JournalQuery { limit: 100, ..JournalQuery::default() };
     let entries = directory.journal(&query).expect("a journal");
-    let newest = entries.into_iter().find(|entry| entry.at == at(n) && entry.kind == Kind::Link);
+    let newest = entries.into_iter().find(|entry| entry.at == at(n) && entry.kind == EntryKind::Link);
     newest.expect("the link is in the journal").id
 }
 

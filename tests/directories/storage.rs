@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{
-    Administration, JournalQuery, Kept, Kind, Memory, OpenMode, SealKey, SqlDirectory, Stored,
+    Administration, EntryKind, JournalQuery, Memory, OpenMode, SealKey, SnapshotState, SqlDirectory, Stored,
 };
 use ligature_host::model::{ApiError, User};
 
@@ -71,7 +71,7 @@ fn is_there_again_when_opened_again(implementation: &Implementation) {
     drop(directory);
     let directory = open();
     assert_eq!(directory.user("auth0|1"), *linked);
-    assert!(matches!(directory.last_link().kept, Kept::Whole(_)));
+    assert!(matches!(directory.last_link().kept, SnapshotState::Whole(_)));
 }
 
 fn two_that_start_at_once_both_start(implementation: &Implementation) {
@@ -237,8 +237,8 @@ fn check_pairs(directory: &Arc<dyn Administration>, answered: &mut [bool; PAIRS]
             assert_eq!(directory.identities(&primary), [primary.as_str(), secondary.as_str()]);
             assert_eq!(directory.owner_of("google-oauth2", "google-oauth2", &n.to_string()), Some(primary));
             assert_eq!(entries.len(), 1);
-            assert_eq!(entries[0].kind, Kind::Link);
-            assert!(matches!(directory.journal_entry(&entries[0].id).unwrap().kept, Kept::Whole(_)));
+            assert_eq!(entries[0].kind, EntryKind::Link);
+            assert!(matches!(directory.journal_entry(&entries[0].id).unwrap().kept, SnapshotState::Whole(_)));
         }
     }
 }
@@ -341,7 +341,7 @@ fn snapshots_are_encrypted_with_a_key(_: &Implementation) {
     directory.create(marked.clone()).unwrap();
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let id = directory.last_link().id;
-    let Kept::Whole(snapshot) = directory.last_link().kept else { panic!("not kept") };
+    let SnapshotState::Whole(snapshot) = directory.last_link().kept else { panic!("not kept") };
     assert_eq!(*snapshot.secondary, marked);
 
     let connection = rusqlite::Connection::open(&file).unwrap();
@@ -349,7 +349,7 @@ fn snapshots_are_encrypted_with_a_key(_: &Implementation) {
     assert!(!bytes.windows(8).any(|window| window == b"FLAMINGO"));
     for other in [None, Some(2)] {
         let directory = open(other);
-        assert!(matches!(directory.journal_entry(&id).unwrap().kept, Kept::Sealed { .. }));
+        assert!(matches!(directory.journal_entry(&id).unwrap().kept, SnapshotState::Sealed { .. }));
         let why = directory.undo_at(&id, 300).unwrap_err().to_string();
         assert!(why.contains("--journal-key"), "{why}");
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ligature_host::directory::{
-    Administration, CheckedLink, Entry, EntryId, JournalQuery, Kind, Provenance, Undo, UndoError, Undoing,
-    Unlink,
+    Administration, CheckedLink, Entry, EntryId, EntryKind, JournalQuery, Provenance, Undo, UndoError,
+    Undoing, Unlink,
 };
 use ligature_host::model::{ApiError, IdentityKey, Level, LinkRequest, Metadata, Reason, Timestamp, User};
 
@@ -122,7 +122,7 @@ impl InFewWords for Arc<dyn Administration> {
     fn last_link(&self) -> Entry {
         let entries =
             self.journal(&JournalQuery { limit: 10, ..JournalQuery::default() }).expect("a journal");
-        let link = entries.into_iter().find(|entry| entry.kind == Kind::Link).expect("a link");
+        let link = entries.into_iter().find(|entry| entry.kind == EntryKind::Link).expect("a link");
         self.journal_entry(&link.id).expect("the entry")
     }
 

@@ -28,14 +28,14 @@ const OPTIONAL: [Feature; 5] = [
     Feature { command: "migrate", is_built_in: HAS_DATABASE, features: DATABASE },
 ];
 
-fn absent() -> impl Iterator<Item = &'static Feature> {
+fn iter_absent() -> impl Iterator<Item = &'static Feature> {
     OPTIONAL.iter().filter(|command| !command.is_built_in)
 }
 
 /// The error for a command that this build lacks; none for any other mistake.
-pub(super) fn error(error: &clap::Error) -> Option<Text> {
+pub(super) fn explain_error(error: &clap::Error) -> Option<Text> {
     let Some(ContextValue::String(written)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let Feature { command, features, .. } = absent().find(|it| it.command == written)?;
+    let Feature { command, features, .. } = iter_absent().find(|it| it.command == written)?;
     let mut text = Text::from_line(line![
         bad("error:").bold(),
         format!(" this build has no command '{command}'; build it with the cargo features {features}")
@@ -46,8 +46,8 @@ pub(super) fn error(error: &clap::Error) -> Option<Text> {
 }
 
 /// The line of the help that lists them; none where every command is there.
-pub(super) fn note() -> Option<String> {
-    let commands: Vec<&str> = absent().map(|it| it.command).collect();
+pub(super) fn describe_absent() -> Option<String> {
+    let commands: Vec<&str> = iter_absent().map(|it| it.command).collect();
     (!commands.is_empty()).then(|| {
         format!("Not in this build: {}; each says which cargo features add it.", commands.join(", "))
     })
@@ -55,19 +55,19 @@ pub(super) fn note() -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{OPTIONAL, error, note};
+    use super::{OPTIONAL, describe_absent, explain_error};
     use crate::cli::usage::command;
 
     #[test]
     fn a_command_is_there_or_says_what_adds_it() {
-        let help = note().unwrap_or_default();
+        let help = describe_absent().unwrap_or_default();
         for optional in OPTIONAL {
             let name = optional.command;
             let is_there = command().find_subcommand(name).is_some();
             assert_eq!(is_there, optional.is_built_in, "{name}");
             assert_eq!(help.contains(name), !is_there, "{help}");
             let refused = command().try_get_matches_from(["ligature", name, "--no-such-flag"]).unwrap_err();
-            let told = error(&refused).map(|text| text.with_styles());
+            let told = explain_error(&refused).map(|text| text.with_styles());
             let expected = format!("this build has no command '{name}'");
             assert_eq!(told.is_some_and(|told| told.contains(&expected)), !is_there, "{name}");
         }

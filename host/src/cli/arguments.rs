@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::exit::Outcome;
+use super::exit::CommandResult;
 #[cfg(feature = "serve")]
 use super::serve;
 #[cfg(all(feature = "_sql", feature = "transfer"))]
@@ -18,7 +18,7 @@ use crate::sandbox::COMPILE_COMMAND;
 /// The decision is a WebAssembly component; without --plugin it is the built-in
 /// policy `link-users-by-email`.
 #[derive(Debug, Parser)]
-#[command(name = "ligature", version = version::text(), bin_name = "ligature", max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "ligature", version = version::version_text(), bin_name = "ligature", max_term_width = 100, after_help = AFTER_HELP)]
 pub(super) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,7 +57,7 @@ enum Command {
 
 impl Cli {
     /// Runs the selected command.
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         match self.command {
             Command::Run(args) => args.execute(ambient),
             Command::Component(args) => args.execute(),

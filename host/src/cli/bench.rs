@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::plugin::PluginArgs;
-use super::{Exit, Outcome, print, print_json};
+use super::{CommandResult, Exit, print, print_json};
 use crate::ambient::Ambient;
-use crate::harness::{BenchError, BenchLoad, Case, bench_case, thousands};
+use crate::harness::{BenchError, BenchLoad, Case, bench_case, group_thousands};
 use crate::sandbox::{Allocator, Options};
 use crate::terminal::{Json, Text};
 
@@ -46,7 +46,7 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let allocator = if self.on_demand { Allocator::OnDemand } else { Allocator::Pool };
         // As a server has it.
         let options = Options { allocator, concurrent_logins: self.threads.into(), ..Options::default() };
@@ -67,15 +67,15 @@ impl Args {
             clippy::cast_sign_loss,
             reason = "a rate, rounded for people"
         )]
-        let per_second = thousands(bench.logins_per_s.round() as u64);
+        let per_second = group_thousands(bench.logins_per_s.round() as u64);
         let mut text = Text::default();
         let mut figure = |name: &str, value: String| text.line(format!("{name:<12} {value}"));
         figure("p50", format!("{:.1} µs", bench.p50_us));
         figure("p99", format!("{:.1} µs", bench.p99_us));
-        let measured = thousands(bench.logins as u64);
+        let measured = group_thousands(bench.logins as u64);
         figure("logins", format!("{per_second}/s with {} thread(s), {measured} measured", bench.threads));
-        figure("fuel", thousands(bench.fuel));
-        let memory = thousands(bench.peak_memory_bytes as u64);
+        figure("fuel", group_thousands(bench.fuel));
+        let memory = group_thousands(bench.peak_memory_bytes as u64);
         figure("memory", format!("{memory} bytes at its largest"));
         figure("host calls", bench.host_calls.to_string());
         figure("allocator", bench.allocator.to_owned());

@@ -2,10 +2,10 @@
 
 use anyhow::anyhow;
 
-use super::{Exit, Outcome};
+use super::{CommandResult, Exit};
 use crate::sandbox::compile_for_parent;
 
-pub(super) fn execute() -> Outcome {
+pub(super) fn execute() -> CommandResult {
     compile_for_parent().map_err(|error| {
         Exit::unreadable(anyhow!("this command is for other commands of this program: {error}"))
     })

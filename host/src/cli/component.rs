@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow, bail};
 use wit_component::{ComponentEncoder, metadata};
 
-use super::{Exit, Outcome, print_json, print_line};
-use crate::reading::cannot_be_read;
+use super::{CommandResult, Exit, print_json, print_line};
+use crate::reading::describe_read_error;
 use crate::terminal::Json;
 
 /// Make a component from a core module, such as a C compiler writes
@@ -31,10 +31,10 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self) -> CommandResult {
         let module = self.module.display();
         let bytes = std::fs::read(&self.module)
-            .map_err(|error| Exit::unreadable(anyhow!("{module}: {}", cannot_be_read(&error))))?;
+            .map_err(|error| Exit::unreadable(anyhow!("{module}: {}", describe_read_error(&error))))?;
         let component =
             encode_component(&bytes).with_context(|| format!("{module}: no component can be made of it"));
         let component = component.map_err(Exit::unreadable)?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::output_file::ProtectedFiles;
 use super::{Exit, print_error};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, Forget, Location, OpenError, OpenMode, OpenOptions, SealKey, open};
+use crate::directory::{
+    Administration, Location, OpenError, OpenMode, OpenOptions, SealKey, SnapshotSelection, open,
+};
 use crate::terminal::{Text, dim, line};
 
 /// The environment variable of `--directory`.
@@ -17,7 +19,7 @@ const JOURNAL_KEY: &str = "LIGATURE_JOURNAL_KEY_FILE";
 
 /// Returns the files of the directory that the environment names, for commands without
 /// a directory.
-pub(super) fn protected_by_environment() -> ProtectedFiles {
+pub(super) fn protect_environment_files() -> ProtectedFiles {
     let protected = match std::env::var(DIRECTORY).unwrap_or_default().parse() {
         Ok(Location::Sqlite(file)) => ProtectedFiles::default().with_database(&file),
         _ => ProtectedFiles::default(),
@@ -75,7 +77,7 @@ impl JournalArgs {
         let directory = open(&location, options)?;
         if let (Some(days), OpenMode::Create | OpenMode::Existing) = (self.journal_days, how) {
             let before = ambient.now().days_ago(days);
-            directory.forget_snapshots(&Forget::Before(before))?;
+            directory.forget_snapshots(&SnapshotSelection::Before(before))?;
         }
         Ok(directory)
     }
@@ -98,7 +100,7 @@ mod tests {
     use super::JournalArgs;
     use crate::ambient::Ambient;
     use crate::clock::ManualClock;
-    use crate::directory::{Administration, CheckedLink, JournalQuery, Kept, OpenMode, Provenance};
+    use crate::directory::{Administration, CheckedLink, JournalQuery, OpenMode, Provenance, SnapshotState};
     use crate::model::{LinkRequest, User};
     use crate::random::SeededRandom;
 
@@ -126,7 +128,7 @@ mod tests {
     /// A snapshot is kept for the days of `--journal-days`, to the millisecond.
     #[test]
     fn journal_days_end_to_the_millisecond() {
-        let clock = Arc::new(ManualClock::at("2026-11-26T10:00:00Z".parse().unwrap()));
+        let clock = Arc::new(ManualClock::starting_at("2026-11-26T10:00:00Z".parse().unwrap()));
         let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("users.db").display());
@@ -139,9 +141,12 @@ mod tests {
         };
         link(&*open_now(OpenMode::Create), &ambient);
         clock.advance(Duration::from_hours(90 * 24));
-        assert!(matches!(kept(&*open_now(OpenMode::Existing)), Kept::Whole(_)));
+        assert!(matches!(kept(&*open_now(OpenMode::Existing)), SnapshotState::Whole(_)));
         clock.advance(Duration::from_millis(1));
-        assert!(matches!(kept(&*open_now(OpenMode::ReadOnly)), Kept::Whole(_)), "a reader erases nothing");
-        assert!(matches!(kept(&*open_now(OpenMode::Existing)), Kept::Forgotten));
+        assert!(
+            matches!(kept(&*open_now(OpenMode::ReadOnly)), SnapshotState::Whole(_)),
+            "a reader erases nothing"
+        );
+        assert!(matches!(kept(&*open_now(OpenMode::Existing)), SnapshotState::Forgotten));
     }
 }

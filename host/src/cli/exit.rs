@@ -17,7 +17,7 @@ pub(super) const FAILED: u8 = 1;
 pub(super) const UNREADABLE: u8 = 2;
 
 /// The result of a command: an error has an exit code.
-pub(super) type Outcome = Result<(), Exit>;
+pub(super) type CommandResult = Result<(), Exit>;
 
 /// An error of a command, with its exit code.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl From<KeyError> for Exit {
 /// The directory returned an error.
 impl From<crate::model::ApiError> for Exit {
     fn from(error: crate::model::ApiError) -> Self {
-        Self::failed(anyhow!("{}", mask_addresses(&error.in_words())))
+        Self::failed(anyhow!("{}", mask_addresses(&error.to_sentence())))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::plugin::{PluginArgs, load_error, while_compiling};
-use super::{Exit, Outcome, print, print_json};
+use super::{CommandResult, Exit, print, print_json};
 use crate::ambient::Ambient;
-use crate::harness::thousands;
+use crate::harness::group_thousands;
 use crate::limits::Limits;
 use crate::sandbox::{CONTRACT, Direction, Inspection};
 use crate::terminal::{Json, Text, bad, dim, good, head, line};
@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(mut self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(mut self, ambient: &Ambient) -> CommandResult {
         if let Some(file) = self.file.take() {
             self.plugin.use_file(file);
         }
@@ -49,7 +49,7 @@ fn format_table(inspection: &Inspection, limits: &Limits) -> Text {
     let mut text = Text::from_line(head(&inspection.name));
     let contract = inspection.contract.as_deref().unwrap_or("none");
     text.line(line!["  contract  ", contract, " ", dim(format!("(this host: {CONTRACT})"))]);
-    text.line(format!("  size      {} bytes", thousands(inspection.size_bytes as u64)));
+    text.line(format!("  size      {} bytes", group_thousands(inspection.size_bytes as u64)));
     text.line(format!("  sha256    {}", inspection.sha256));
     for (direction, title) in [(Direction::Import, "Imports"), (Direction::Export, "Exports")] {
         text.head(title);
@@ -80,7 +80,7 @@ fn format_table(inspection: &Inspection, limits: &Limits) -> Text {
         ("interfaces", needs.interfaces, limits.interfaces),
         ("stack_bytes", needs.stack_bytes, limits.stack_bytes),
     ] {
-        let row = format!("  {what:<16}{} of {}", thousands(wanted), thousands(limit as u64));
+        let row = format!("  {what:<16}{} of {}", group_thousands(wanted), group_thousands(limit as u64));
         text.line(if wanted > limit as u64 { line![bad(row)] } else { line![row] });
     }
     text.line("");

@@ -6,10 +6,10 @@ use super::directory_args::{DirectoryArgs, operator};
 use super::ids::{LinkId, MAX_LISTED};
 use super::journal_entry::format_entry;
 use super::journal_list::ListArgs;
-use super::{Exit, Outcome, print, print_json, print_line};
+use super::{CommandResult, Exit, print, print_json, print_line};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, Forget, JournalQuery, OpenMode, Undo, UndoError};
-use crate::harness::thousands;
+use crate::directory::{Administration, JournalQuery, OpenMode, SnapshotSelection, Undo, UndoError};
+use crate::harness::group_thousands;
 use crate::model::{User, mask_addresses};
 use crate::terminal::{Json, Text};
 
@@ -87,7 +87,7 @@ pub(super) struct UndoArgs {
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         match self.command {
             Command::List(args) => args.execute(ambient),
             Command::Show(args) => args.execute(ambient),
@@ -97,7 +97,7 @@ impl Args {
 }
 
 impl ShowArgs {
-    fn execute(self, ambient: &Ambient) -> Outcome {
+    fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let entry = directory.journal_entry(&self.id.resolve(&*directory)?)?;
         if self.json {
@@ -108,14 +108,14 @@ impl ShowArgs {
 }
 
 impl PruneArgs {
-    fn execute(self, ambient: &Ambient) -> Outcome {
+    fn execute(self, ambient: &Ambient) -> CommandResult {
         let which = match (self.older_than, self.user) {
-            (Some(days), _) => Forget::Before(ambient.now().days_ago(days)),
-            (None, Some(user)) => Forget::User(user),
+            (Some(days), _) => SnapshotSelection::Before(ambient.now().days_ago(days)),
+            (None, Some(user)) => SnapshotSelection::User(user),
             (None, None) => return Ok(()),
         };
         let directory = self.directory.open(OpenMode::Existing, ambient)?;
-        if let Forget::User(user) = &which {
+        if let SnapshotSelection::User(user) = &which {
             check_user_known(&*directory, user)?;
         }
         let erased = directory.forget_snapshots(&which)?;
@@ -123,12 +123,12 @@ impl PruneArgs {
             let json = serde_json::json!({ "erased": erased });
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);
         }
-        print_line(format!("{} snapshots erased", thousands(erased)))
+        print_line(format!("{} snapshots erased", group_thousands(erased)))
     }
 }
 
 /// Refuses an unknown id. Otherwise an erasure with a mistyped id would look successful.
-fn check_user_known(directory: &dyn Administration, user: &str) -> Outcome {
+fn check_user_known(directory: &dyn Administration, user: &str) -> CommandResult {
     let query = JournalQuery { user_id: Some(user.to_owned()), limit: 1, ..JournalQuery::default() };
     let is_known = directory.holder(user)?.is_some() || !directory.journal(&query)?.is_empty();
     if is_known {
@@ -151,7 +151,7 @@ fn check_user_known(directory: &dyn Administration, user: &str) -> Outcome {
 }
 
 impl UndoArgs {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory =
             self.directory.open(if self.dry_run { OpenMode::DryRun } else { OpenMode::Existing }, ambient)?;
         let id = self.id.resolve(&*directory)?;

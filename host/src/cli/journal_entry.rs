@@ -1,6 +1,6 @@
 //! Entries of the journal as text.
 
-use crate::directory::{Actor, Entry, Kept, Kind, MetadataChange};
+use crate::directory::{Actor, Entry, EntryKind, MetadataChange, SnapshotState};
 use crate::model::{Metadata, mask_addresses};
 use crate::terminal::Text;
 
@@ -13,11 +13,11 @@ pub(super) fn format_row(entry: &Entry) -> String {
 fn describe_change(entry: &Entry) -> String {
     let Entry { primary, secondary, .. } = entry;
     match entry.kind {
-        Kind::Link => format!("link    {secondary} into {primary}"),
-        Kind::Unlink => format!("unlink  {secondary} from {primary}"),
-        Kind::Undo => format!("undo    {secondary} out of {primary}"),
-        Kind::Block => format!("block   {primary}"),
-        Kind::Unblock => format!("unblock {primary}"),
+        EntryKind::Link => format!("link    {secondary} into {primary}"),
+        EntryKind::Unlink => format!("unlink  {secondary} from {primary}"),
+        EntryKind::Undo => format!("undo    {secondary} out of {primary}"),
+        EntryKind::Block => format!("block   {primary}"),
+        EntryKind::Unblock => format!("unblock {primary}"),
     }
 }
 
@@ -65,12 +65,12 @@ pub(super) fn format_entry(entry: &Entry) -> Text {
         field("undone", format!("at {} by {}", undone.at, undone.by));
     }
     match &entry.kept {
-        Kept::Nothing | Kept::Unread => {}
-        Kept::Forgotten => field("kept", "nothing any more: it was erased".to_owned()),
-        Kept::Sealed { key } => {
+        SnapshotState::Nothing | SnapshotState::Unread => {}
+        SnapshotState::Forgotten => field("kept", "nothing any more: it was erased".to_owned()),
+        SnapshotState::Sealed { key } => {
             field("kept", format!("encrypted with the key {key}; name its file with --journal-key"))
         }
-        Kept::Whole(snapshot) => {
+        SnapshotState::Whole(snapshot) => {
             let user = &snapshot.secondary;
             let identities: Vec<String> = user.identities.iter().map(|it| it.as_user_id()).collect();
             field("kept", format!("{} with {}", user.user_id, identities.join(", ")));

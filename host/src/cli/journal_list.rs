@@ -3,9 +3,9 @@
 use super::directory_args::DirectoryArgs;
 use super::ids::{self, LinkId};
 use super::journal_entry::format_row;
-use super::{Exit, Outcome, print, print_error, print_json};
+use super::{CommandResult, Exit, print, print_error, print_json};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, JournalQuery, Kind, OpenMode};
+use crate::directory::{Administration, EntryKind, JournalQuery, OpenMode};
 use crate::model::Timestamp;
 use crate::terminal::{Json, Text};
 
@@ -55,7 +55,7 @@ enum KindArg {
     Unblock,
 }
 
-impl From<KindArg> for Kind {
+impl From<KindArg> for EntryKind {
     fn from(kind: KindArg) -> Self {
         match kind {
             KindArg::Link => Self::Link,
@@ -68,12 +68,12 @@ impl From<KindArg> for Kind {
 }
 
 impl ListArgs {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut query = JournalQuery {
             user_id: self.user,
-            kind: self.kind.map(Kind::from),
+            kind: self.kind.map(EntryKind::from),
             actor: self.actor,
             reason: self.reason,
             since: self.since,

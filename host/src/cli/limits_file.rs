@@ -21,6 +21,6 @@ struct LimitsFile {
 /// When it cannot be read, with the line and the expected content.
 pub(super) fn read_limits(file: &Path) -> Result<Limits, InputError> {
     let read: LimitsFile = read_toml(file)?;
-    read.limits.check().map_err(|why| InputError::whole(file, format!("limits: {why}")))?;
+    read.limits.check().map_err(|why| InputError::for_file(file, format!("limits: {why}")))?;
     Ok(read.limits)
 }

@@ -24,7 +24,7 @@ use crate::terminal::{escape, escape_json};
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum LogFormat {
     /// One line per event, for people
     Text,
     /// One JSON object per line
@@ -55,13 +55,13 @@ impl Drop for Log {
 /// # Errors
 ///
 /// When `LIGATURE_LOG` is not a valid filter.
-pub(super) fn start(format: Format, ambient: &Ambient) -> Result<Log, Exit> {
+pub(super) fn start(format: LogFormat, ambient: &Ambient) -> Result<Log, Exit> {
     let text = std::env::var_os(filter::VARIABLE).unwrap_or_default();
     let filter = filter::parse(&text.to_string_lossy()).map_err(|why| Exit::unreadable(anyhow!(why)))?;
     let missing = MissingLines::default();
     let write_missing = match format {
-        Format::Text => format_missing_as_text,
-        Format::Json => format_missing_as_json,
+        LogFormat::Text => format_missing_as_text,
+        LogFormat::Json => format_missing_as_json,
     };
     let clock = ambient.clone();
     let format_missing = move |lines| write_missing(clock.now(), lines);
@@ -75,12 +75,12 @@ pub(super) fn start(format: Format, ambient: &Ambient) -> Result<Log, Exit> {
             .with_timer(Timer(ambient.clone()));
         // Fails if logging has started before.
         let _ = match format {
-            Format::Text => {
+            LogFormat::Text => {
                 let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
                 let fields = format::debug_fn(write_field).delimited(" ");
                 log.with_ansi(colours).fmt_fields(fields).with_writer(move || lines.clone()).try_init()
             }
-            Format::Json => {
+            LogFormat::Json => {
                 log.json().flatten_event(true).with_writer(move || JsonWriter(lines.clone())).try_init()
             }
         };

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::directory_args::DirectoryArgs;
-use super::{Exit, Outcome, print_json, print_line};
+use super::{CommandResult, Exit, print_json, print_line};
 use crate::ambient::Ambient;
 use crate::directory::OpenMode;
 use crate::terminal::Json;
@@ -24,7 +24,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let migrated = Cell::new(false);
         self.directory.open_announcing(OpenMode::Existing, &|| migrated.set(true), ambient)?;
         if self.json {

@@ -50,7 +50,7 @@ mod version;
 #[cfg(feature = "serve")]
 mod waiting;
 
-use exit::{Exit, FAILED, Outcome, UNREADABLE};
+use exit::{CommandResult, Exit, FAILED, UNREADABLE};
 use output::{print, print_error, print_json, print_line};
 
 pub use program::run;

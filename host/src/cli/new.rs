@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Exit, Outcome, print, print_json};
+use super::{CommandResult, Exit, print, print_json};
 use crate::scaffold::{Language, Project, ProjectName};
 use crate::terminal::{Json, Text};
 
@@ -25,19 +25,19 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self) -> Outcome {
+    pub(super) fn execute(self) -> CommandResult {
         let name = self.name.kebab().to_owned();
         let project = Project::new(self.name, self.lang)?;
         project.write(Path::new(""))?;
         if self.json {
-            let commands: Vec<String> = project.commands().lines().map(str::to_owned).collect();
+            let commands: Vec<String> = project.next_commands().lines().map(str::to_owned).collect();
             let written = serde_json::json!({ "folder": name, "commands": commands });
             return print_json(&Json::pretty(&written).map_err(Exit::failed)?);
         }
         let mut text = Text::from_line(format!("{name}/ is written. Next, as its README.md says:"));
         text.line("");
         text.line(format!("    cd {name}"));
-        for command in project.commands().lines() {
+        for command in project.next_commands().lines() {
             text.line(format!("    {command}"));
         }
         print(&text)

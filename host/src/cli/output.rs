@@ -3,21 +3,21 @@
 
 use std::io::Write;
 
-use super::{Exit, Outcome};
+use super::{CommandResult, Exit};
 use crate::terminal::{Json, Line, Text};
 
 /// Prints to standard output. A closed pipe (`| head`) is not an error.
-pub(super) fn print(text: &Text) -> Outcome {
+pub(super) fn print(text: &Text) -> CommandResult {
     write(&text.with_styles())
 }
 
 /// Prints one line.
-pub(super) fn print_line(line: impl Into<Line>) -> Outcome {
+pub(super) fn print_line(line: impl Into<Line>) -> CommandResult {
     print(&Text::from_line(line))
 }
 
 /// Prints JSON and a line end.
-pub(super) fn print_json(json: &Json) -> Outcome {
+pub(super) fn print_json(json: &Json) -> CommandResult {
     write(&format!("{json}\n"))
 }
 
@@ -26,7 +26,7 @@ pub(super) fn print_error(text: &Text) {
     let _ = anstream::stderr().write_all(text.with_styles().as_bytes());
 }
 
-fn write(text: &str) -> Outcome {
+fn write(text: &str) -> CommandResult {
     match anstream::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Exit::failed(error)),
         _ => Ok(()),

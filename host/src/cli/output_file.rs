@@ -114,7 +114,7 @@ impl OutputFile {
             Destination::Stream(path) => File::options().write(true).open(path),
             Destination::File(path) => append_privately(path),
         };
-        let file = file.map_err(|error| self.unwritable(&error))?;
+        let file = file.map_err(|error| self.report_unwritable(&error))?;
         Ok(Box::new(BufWriter::new(file)))
     }
 
@@ -128,7 +128,7 @@ impl OutputFile {
         readers: Readers,
         write: impl FnOnce(&mut dyn Write) -> Result<T, Exit>,
     ) -> Result<T, Exit> {
-        let unwritable = |error: io::Error| self.unwritable(&error);
+        let unwritable = |error: io::Error| self.report_unwritable(&error);
         match &self.destination {
             Destination::Stream(path) => {
                 let mut out = BufWriter::new(File::options().write(true).open(path).map_err(unwritable)?);
@@ -148,7 +148,7 @@ impl OutputFile {
     }
 
     /// The error that the file cannot be written.
-    pub(super) fn unwritable(&self, error: &io::Error) -> Exit {
+    pub(super) fn report_unwritable(&self, error: &io::Error) -> Exit {
         Exit::failed(anyhow!("{}: it cannot be written: {error}", self.name))
     }
 }

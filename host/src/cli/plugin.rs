@@ -110,7 +110,7 @@ impl PluginArgs {
             None => Ok((PLUGIN_NAME.to_owned(), PLUGIN.into())),
             Some(file) => {
                 let bytes = read_component(file, limits).map_err(|error| {
-                    let why = crate::reading::cannot_be_read(&error);
+                    let why = crate::reading::describe_read_error(&error);
                     Exit::unreadable(anyhow!("{}: {why}", file.display()))
                 })?;
                 Ok((file.display().to_string(), bytes.into()))

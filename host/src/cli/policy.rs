@@ -6,10 +6,10 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::plugin::PluginArgs;
-use super::{Exit, Outcome, UNREADABLE, print, print_json};
+use super::{CommandResult, Exit, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
 use crate::policies::{PolicyDocument, PolicyError, PolicyWarning};
-use crate::reading::shown;
+use crate::reading::display_path;
 use crate::sandbox::Plugin;
 use crate::terminal::{Json, Text};
 
@@ -74,7 +74,7 @@ struct CheckWarning<'a> {
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let Command::Check { file, plugin, json } = self.command;
         let document = PolicyDocument::read(&file)?;
         let sandbox = plugin.sandbox(ambient)?;
@@ -88,7 +88,7 @@ impl Args {
         let settings = document.settings();
         if json {
             let checked = CheckResult {
-                file: shown(&file),
+                file: display_path(&file),
                 is_good: error.is_none(),
                 sha256: settings.sha256(),
                 is_described: plugin.has_settings(),
@@ -101,7 +101,7 @@ impl Args {
             Some(_) if json => Err(Exit::silently(UNREADABLE)),
             Some(error) => Err(error.into()),
             None if json => Ok(()),
-            None => print(&format_result(&shown(&file), settings.sha256(), &plugin, &warnings)),
+            None => print(&format_result(&display_path(&file), settings.sha256(), &plugin, &warnings)),
         }
     }
 }

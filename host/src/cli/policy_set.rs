@@ -12,7 +12,7 @@ use crate::harness::{Case, NamedPolicy};
 use crate::limits::Limits;
 use crate::model::Timestamp;
 use crate::policies::{PoliciesFile, Policy, PolicyDocument, Source, SourceError};
-use crate::reading::{read_text, shown};
+use crate::reading::{display_path, read_text};
 use crate::sandbox::{Cancel, Options, Plugin};
 
 /// The option for several policies.
@@ -101,7 +101,7 @@ impl PolicySet {
     }
 
     fn policies_of_case(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
-        let file = shown(&case.file);
+        let file = display_path(&case.file);
         match self {
             Self::Plugin(plugin) => match case.policies.first() {
                 None => Ok(vec![policy_of_plugin(plugin, &case.policy)?]),

@@ -25,18 +25,18 @@ const BEFORE: &str = "# The command line\n\n\
     `NO_COLOR=1` turns colours off.\n";
 
 /// Generates the page.
-fn page(mut command: Command) -> String {
+fn render_page(mut command: Command) -> String {
     command.build();
     let mut page = BEFORE.to_owned();
-    section(&mut page, &command, "ligature");
+    add_section(&mut page, &command, "ligature");
     page
 }
 
-fn section(page: &mut String, command: &Command, name: &str) {
+fn add_section(page: &mut String, command: &Command, name: &str) {
     for sub in command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help") {
         let name = format!("{name} {}", sub.get_name());
         if sub.has_subcommands() {
-            section(page, sub, &name);
+            add_section(page, sub, &name);
             continue;
         }
         let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
@@ -45,12 +45,12 @@ fn section(page: &mut String, command: &Command, name: &str) {
             "\n## `{name}`\n\n{about}.\n\n| argument | variable | default | |\n|---|---|---|---|\n"
         );
         for arg in sub.get_arguments().filter(|it| !it.is_hide_set() && it.get_id() != "help") {
-            let _ = writeln!(page, "{}", row(arg));
+            let _ = writeln!(page, "{}", render_row(arg));
         }
     }
 }
 
-fn row(arg: &Arg) -> String {
+fn render_row(arg: &Arg) -> String {
     let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
     let value = arg.get_value_names().map(|names| names.join(" ")).unwrap_or_default();
     let possible = arg.get_possible_values();
@@ -78,18 +78,18 @@ fn row(arg: &Arg) -> String {
 /// Every command has `--json`, except those that always print JSON, and `serve`.
 #[test]
 fn every_command_prints_json_where_asked() {
-    fn without(command: &Command, name: &str, found: &mut Vec<String>) {
+    fn collect_without_json(command: &Command, name: &str, found: &mut Vec<String>) {
         for sub in command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help") {
             let name = format!("{name} {}", sub.get_name());
             if sub.has_subcommands() {
-                without(sub, &name, found);
+                collect_without_json(sub, &name, found);
             } else if sub.get_arguments().all(|it| it.get_id() != "json") {
                 found.push(name);
             }
         }
     }
     let mut found = Vec::new();
-    without(&super::usage::command(), "ligature", &mut found);
+    collect_without_json(&super::usage::command(), "ligature", &mut found);
     let anyhow = ["ligature serve", "ligature users export", "ligature users show", "ligature schema"];
     assert_eq!(found, anyhow);
 }
@@ -119,7 +119,7 @@ fn every_flag_of_a_service_has_a_variable() {
 #[test]
 fn the_page_of_the_command_line_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/command-line.md");
-    let page = page(super::usage::command());
+    let page = render_page(super::usage::command());
     if std::env::var_os("LIGATURE_UPDATE_DOCS").is_some() {
         std::fs::write(path, &page).unwrap();
     }

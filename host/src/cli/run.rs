@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use super::directory::{DIRECTORY, JournalArgs};
 use super::plugin::PluginArgs;
 use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
-use super::{Exit, Outcome, print, print_json};
+use super::{CommandResult, Exit, print, print_json};
 use crate::ambient::Ambient;
 use crate::directory::{ArrivalError, OpenMode, arrive};
 use crate::harness::{
@@ -16,7 +16,7 @@ use crate::harness::{
 };
 use crate::model::{ApiError, Decision, mask_addresses};
 use crate::policies::{Policy, PolicyDocument};
-use crate::reading::shown;
+use crate::reading::display_path;
 use crate::terminal::Json;
 
 /// Decide one login and print what happened on one page
@@ -64,7 +64,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         if self.case.is_none() && self.event.is_none() {
             return Err(Exit::unreadable(anyhow!(
                 "name what is to be decided: a CASE file, or --event FILE with --directory URL; \
@@ -103,7 +103,7 @@ impl Args {
                 report.plugin.map(|it| it.name).unwrap_or_default(),
                 crate::sandbox::CONTRACT,
                 mask_addresses(&case.event.user.user_id),
-                shown(&case.file),
+                display_path(&case.file),
             ))),
         }
     }
@@ -116,7 +116,7 @@ impl Args {
         policy_set: &PolicySet,
         overrides: Overrides,
         ambient: &Ambient,
-    ) -> Result<(Case, Report, Outcome), Exit> {
+    ) -> Result<(Case, Report, CommandResult), Exit> {
         let event = read_event(&file).map_err(Exit::unreadable)?;
         let policies = policy_set.policies_of_event(overrides.policy)?;
         let how = if self.dry_run { OpenMode::DryRun } else { OpenMode::Create };
@@ -126,7 +126,9 @@ impl Args {
         let event_user_id = event.user.user_id.clone();
         let event = arrive(&*directory, event, now).map_err(|error| match error {
             ArrivalError::Directory(error) => error.into(),
-            error => Exit::unreadable(anyhow!("{}: {}", shown(&file), mask_addresses(&error.to_string()))),
+            error => {
+                Exit::unreadable(anyhow!("{}: {}", display_path(&file), mask_addresses(&error.to_string())))
+            }
         })?;
         let case = Case {
             title: format!("The login of {}", mask_addresses(&event.user.user_id)),

@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use clap::ValueEnum;
 
 use super::plugin::PluginArgs;
-use super::{Exit, Outcome, print_json};
+use super::{CommandResult, Exit, print_json};
 use crate::ambient::Ambient;
 use crate::harness::{Report, case_schema};
 use crate::limits::Limits;
@@ -39,7 +39,7 @@ enum SchemaKind {
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let schema = match self.kind {
             SchemaKind::Case => to_pretty_json(&case_schema()),
             SchemaKind::Event => to_pretty_json(&schemars::schema_for!(LoginEvent)),

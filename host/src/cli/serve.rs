@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::directory::{DIRECTORY, JournalArgs};
 use super::plugin::PluginArgs;
-use super::{Exit, Outcome, log, print_line};
+use super::{CommandResult, Exit, log, print_line};
 use crate::ambient::Ambient;
 use crate::directory::{Administration, Memory, OpenMode};
 use crate::policies::{PolicyEntry, Source};
@@ -62,12 +62,12 @@ pub(super) struct Args {
     rotate_key: bool,
     /// The format of the log, which goes to standard error. LIGATURE_LOG sets its level:
     /// `info` by default, `debug` for every request
-    #[arg(long, value_enum, default_value_t = log::Format::Text)]
-    log_format: log::Format,
+    #[arg(long, value_enum, default_value_t = log::LogFormat::Text)]
+    log_format: log::LogFormat,
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         if self.init {
             return write_configuration(self.config.as_deref().unwrap_or(Path::new("tenant.toml")), ambient);
         }
@@ -77,7 +77,7 @@ impl Args {
         let (file, text) = match &self.config {
             Some(file) => {
                 let text = std::fs::read_to_string(file).map_err(|error| {
-                    let why = crate::reading::cannot_be_read(&error);
+                    let why = crate::reading::describe_read_error(&error);
                     Exit::unreadable(anyhow!("{}: {why}; `ligature serve --init` writes one", file.display()))
                 })?;
                 (file.clone(), text)
@@ -169,7 +169,7 @@ impl Args {
 }
 
 /// Writes a configuration, and a policy beside it.
-fn write_configuration(file: &Path, ambient: &Ambient) -> Outcome {
+fn write_configuration(file: &Path, ambient: &Ambient) -> CommandResult {
     if !write_new(file, &Config::template(|| ambient.random().secret()))? {
         return Err(Exit::unreadable(anyhow!("{} is there already, and was left as it is", file.display())));
     }

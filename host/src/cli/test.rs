@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
 
-use results::{CaseResult, CaseStatus, Results, milliseconds};
+use results::{CaseResult, CaseStatus, Results, to_milliseconds};
 
-use super::directory::protected_by_environment;
+use super::directory::protect_environment_files;
 use super::exit::describe_error;
 use super::output_file::OutputFile;
 use super::plugin::PluginArgs;
 use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
-use super::{Exit, FAILED, Outcome, UNREADABLE, print, print_json};
+use super::{CommandResult, Exit, FAILED, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
-use crate::harness::{Comparison, Snapshot, run_case_by_policies};
+use crate::harness::{CaseSnapshot, Comparison, run_case_by_policies};
 use crate::policies::{Policy, PolicyError};
-use crate::reading::{InputError, STANDARD_INPUT, cannot_be_read};
+use crate::reading::{InputError, STANDARD_INPUT, describe_read_error};
 use crate::terminal::{Json, Line, Text, bad, care, dim, good, line};
 
 /// Decide cases and compare each with its snapshot
@@ -55,18 +55,18 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let start = ambient.monotonic();
         let files = list_case_files(&self.paths)?;
         let overrides = self.overrides.read()?;
         let protected = files
             .iter()
-            .fold(protected_by_environment(), |protected, file| protected.with_file(file, "a case"));
+            .fold(protect_environment_files(), |protected, file| protected.with_file(file, "a case"));
         let junit = self.junit.as_deref().map(|file| OutputFile::new(file, &protected)).transpose()?;
         let policy_set = (PolicySet::load(&self.plugin, &self.several, ambient)?, overrides);
         let mut cases = Vec::with_capacity(files.len());
         for file in &files {
-            let (result, text) = self.test(file, &policy_set, ambient)?;
+            let (result, text) = self.test_case(file, &policy_set, ambient)?;
             if !self.json {
                 print(&text)?;
             }
@@ -89,7 +89,7 @@ impl Args {
     }
 
     /// Tests one case. Returns its result, and the text that reports it.
-    fn test(
+    fn test_case(
         &self,
         file: &Path,
         (policy_set, overrides): &(PolicySet, Overrides),
@@ -101,7 +101,7 @@ impl Args {
             title: title.to_owned(),
             status,
             message,
-            ms: milliseconds(ambient.elapsed(start)),
+            ms: to_milliseconds(ambient.elapsed(start)),
         };
         let decided = policy_set.read_case(file, overrides).and_then(|(case, policies)| {
             let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
@@ -112,21 +112,21 @@ impl Args {
             Ok(decided) => decided,
             // An unreadable case does not stop the others.
             Err(exit) if exit.code == UNREADABLE => {
-                let why = without_file(exit.error, file);
+                let why = drop_file_name(exit.error, file);
                 let mut text = Text::from_line(bad(format!("✗ {}", file.display())));
                 text.line(format!("  {why}"));
                 return Ok((new_result("", CaseStatus::Unreadable, Some(why)), text));
             }
             Err(exit) => return Err(exit),
         };
-        let snapshot = Snapshot::read(file)?;
+        let snapshot = CaseSnapshot::read(file)?;
         let name = line![format!(" {} ", file.display()), dim(&case.title)];
         let write =
             |error| Exit::failed(anyhow::Error::new(error).context(format!("{}", snapshot.path().display())));
         let leave = || snapshot.leave_pending(&case.title, &report).map_err(write);
         let failed = |how: &str, snapshot_text: &str| {
             let text = format_difference(name.clone(), how, (snapshot_text, &report));
-            let message = format!("{}\n{}", how.trim(), unified_diff(snapshot_text, &report));
+            let message = format!("{}\n{}", how.trim(), render_diff(snapshot_text, &report));
             (new_result(&case.title, CaseStatus::Failed, Some(message)), text)
         };
         Ok(match snapshot.compare(&report) {
@@ -174,14 +174,14 @@ fn format_summary(results: &Results) -> Text {
 }
 
 /// Formats an error without the name of the file, which is printed before it.
-fn without_file(error: Option<anyhow::Error>, file: &Path) -> String {
+fn drop_file_name(error: Option<anyhow::Error>, file: &Path) -> String {
     let Some(error) = error else { return "it cannot be read".to_owned() };
     let in_file = match error.downcast_ref::<PolicyError>() {
         Some(PolicyError::InFile(error)) => Some(error),
         _ => error.downcast_ref::<InputError>(),
     };
     match in_file {
-        Some(error) if error.file == file.display().to_string() => error.within_file(),
+        Some(error) if error.file == file.display().to_string() => error.message_without_file(),
         _ => describe_error(&error),
     }
 }
@@ -189,18 +189,18 @@ fn without_file(error: Option<anyhow::Error>, file: &Path) -> String {
 fn format_difference(name: Line, how: &str, (snapshot_text, report): (&str, &str)) -> Text {
     let mut text = Text::from_line(line![bad("✗")].then(name));
     text.line(how);
-    text.append(styled_diff(snapshot_text, report));
+    text.append(render_styled_diff(snapshot_text, report));
     text
 }
 
 /// Returns a unified diff without styles.
-fn unified_diff(snapshot_text: &str, report: &str) -> String {
+fn render_diff(snapshot_text: &str, report: &str) -> String {
     let diff = TextDiff::from_lines(snapshot_text.trim_end(), report.trim_end());
     diff.unified_diff().header("snapshot", "decision").to_string()
 }
 
 /// Returns a styled diff with three lines of context.
-fn styled_diff(snapshot_text: &str, report: &str) -> Text {
+fn render_styled_diff(snapshot_text: &str, report: &str) -> Text {
     let (snapshot_text, report) =
         (format!("{}\n", snapshot_text.trim_end()), format!("{}\n", report.trim_end()));
     let snapshot_text = if snapshot_text == "\n" { String::new() } else { snapshot_text };
@@ -233,15 +233,16 @@ fn list_case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
         if path.is_dir() {
             collect_case_files(path, &mut files).map_err(Exit::unreadable)?;
             if files.len() == before {
-                let error = InputError::whole(path, "there is no case file (*.json) in this directory");
+                let error = InputError::for_file(path, "there is no case file (*.json) in this directory");
                 return Err(Exit::unreadable(error));
             }
         } else if path == Path::new(STANDARD_INPUT) {
             let why = "a snapshot stands beside the file of its case; `ligature run -` decides this one";
-            return Err(Exit::unreadable(InputError::whole(path, why)));
+            return Err(Exit::unreadable(InputError::for_file(path, why)));
         } else {
             let metadata = std::fs::metadata(path);
-            metadata.map_err(|error| Exit::unreadable(InputError::whole(path, cannot_be_read(&error))))?;
+            metadata
+                .map_err(|error| Exit::unreadable(InputError::for_file(path, describe_read_error(&error))))?;
             files.push(path.clone());
         }
     }

@@ -14,7 +14,7 @@ use crate::terminal::{Text, bad, escape, line};
 /// Returns the definition of the command line: the arguments, and an environment variable
 /// for every flag of the service.
 pub(super) fn command() -> clap::Command {
-    let command = match absent::note() {
+    let command = match absent::describe_absent() {
         Some(note) => Cli::command().after_help(format!("{AFTER_HELP}\n{note}")),
         None => Cli::command(),
     };
@@ -91,7 +91,7 @@ fn check_unused_options(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
 /// Formats an error of clap. It repeats arguments unescaped, so they are escaped before
 /// the message is split into lines.
 fn format_error(mut error: clap::Error) -> Text {
-    if let Some(text) = absent::error(&error) {
+    if let Some(text) = absent::explain_error(&error) {
         return text;
     }
     let of_variable = find_variable(&error);
@@ -149,7 +149,7 @@ fn find_variable(error: &clap::Error) -> Option<String> {
 }
 
 /// Translates a parser's message into plain words.
-fn plain_words(why: &str) -> String {
+fn simplify_words(why: &str) -> String {
     const NUMBER: &str = "expected a whole number";
     if let Some((low, high)) = why.split_once(" is not in ").and_then(|it| it.1.split_once("..")) {
         return format!("{NUMBER} from {low} to {}", high.trim_start_matches('='));
@@ -173,7 +173,7 @@ fn format_invalid_value(error: &clap::Error) -> Option<Text> {
         return None;
     };
     let value = if why.contains(value.as_str()) { String::new() } else { format!(" '{value}'") };
-    let why = plain_words(&why);
+    let why = simplify_words(&why);
     let from =
         find_variable(error).map(|it| format!(", from the environment variable {it}")).unwrap_or_default();
     let mut text = Text::from_line(line![

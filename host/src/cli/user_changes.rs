@@ -6,9 +6,9 @@ use anyhow::anyhow;
 use serde_json::json;
 
 use super::directory_args::{DirectoryArgs, operator};
-use super::{Exit, Outcome, ids, print, print_json, print_line};
+use super::{CommandResult, Exit, ids, print, print_json, print_line};
 use crate::ambient::Ambient;
-use crate::directory::{CheckedLink, JournalQuery, Kind, OpenMode, SetBlocked, Stored};
+use crate::directory::{CheckedLink, EntryKind, JournalQuery, OpenMode, SetBlocked, Stored};
 use crate::model::{Identity, LinkRequest, Metadata, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
@@ -28,7 +28,7 @@ pub(super) struct BlockArgs {
 }
 
 impl BlockArgs {
-    pub(super) fn execute(self, blocked: bool, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, blocked: bool, ambient: &Ambient) -> CommandResult {
         let directory = self.directory.open(OpenMode::Existing, ambient)?;
         let before = ids::find_user(&*directory, &self.user_id)?;
         let user_id = before.user.user_id.clone();
@@ -75,7 +75,7 @@ pub(super) struct LinkArgs {
 }
 
 impl LinkArgs {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory =
             self.directory.open(if self.dry_run { OpenMode::DryRun } else { OpenMode::Existing }, ambient)?;
         let primary = ids::find_user(&*directory, &self.primary)?;
@@ -97,7 +97,7 @@ impl LinkArgs {
         let linked = directory.link(&link)?;
         let query = JournalQuery {
             user_id: Some(link.request.secondary.clone()),
-            kind: Some(Kind::Link),
+            kind: Some(EntryKind::Link),
             limit: 1,
             ..JournalQuery::default()
         };
@@ -131,7 +131,7 @@ impl LinkArgs {
 /// Refuses a link of a user with itself, and of a blocked user: linking would silently
 /// lift or spread the block. The versions that were read ensure that no block is set
 /// between this check and the link.
-fn check_link(primary: &User, secondary: &User) -> Outcome {
+fn check_link(primary: &User, secondary: &User) -> CommandResult {
     let id = mask_addresses(&primary.user_id);
     if primary.user_id == secondary.user_id {
         return Err(Exit::unreadable(anyhow!("both are the same user, {id}; name two users")));

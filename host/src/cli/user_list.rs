@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use serde::Serialize;
 
 use super::directory_args::DirectoryArgs;
-use super::{Exit, Outcome, print, print_error, print_json};
+use super::{CommandResult, Exit, print, print_error, print_json};
 use crate::ambient::Ambient;
 use crate::directory::{Administration, OpenMode};
 use crate::model::{Identity, Timestamp, User, Verification, mask_addresses};
@@ -63,7 +63,7 @@ pub(super) struct FindArgs {
 }
 
 impl ListArgs {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut found = Vec::new();
@@ -94,7 +94,7 @@ impl ListArgs {
 }
 
 impl FindArgs {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut found = self.find(&*directory, limit.saturating_add(1))?;
@@ -159,7 +159,7 @@ impl<'a> Row<'a> {
     }
 }
 
-fn print_users(users: &[Arc<User>], json: bool, more_hint: Option<String>, nobody: &str) -> Outcome {
+fn print_users(users: &[Arc<User>], json: bool, more_hint: Option<String>, nobody: &str) -> CommandResult {
     if json {
         for user in users {
             print_json(&Json::compact(&Row::new(user)).map_err(Exit::failed)?)?;

@@ -7,7 +7,7 @@ mod progress;
 use super::directory_args::DirectoryArgs;
 use super::user_changes::{BlockArgs, LinkArgs};
 use super::user_list::{FindArgs, ListArgs};
-use super::{Exit, Outcome, ids, print_json};
+use super::{CommandResult, Exit, ids, print_json};
 use crate::ambient::Ambient;
 use crate::directory::OpenMode;
 use crate::terminal::Json;
@@ -69,7 +69,7 @@ struct ShowArgs {
 }
 
 impl Args {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         match self.command {
             Command::Import(args) => args.execute(ambient),
             Command::Export(args) => args.execute(ambient),
@@ -84,7 +84,7 @@ impl Args {
 }
 
 impl ShowArgs {
-    fn execute(self, ambient: &Ambient) -> Outcome {
+    fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let stored = ids::find_user(&*directory, &self.user_id)?;
         print_json(&Json::pretty(&*stored.user).map_err(Exit::failed)?)

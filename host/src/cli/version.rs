@@ -15,6 +15,6 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
 
 /// Returns the version, the commit, the contract with plugins, and the version of
 /// wasmtime.
-pub(super) fn text() -> &'static str {
+pub(super) fn version_text() -> &'static str {
     &TEXT
 }

@@ -14,4 +14,4 @@ mod race;
 
 pub use policies::{DecisionContext, DecisionRequest, LoginDecision, decide_login};
 pub use policy::{GuardWrapper, OnFailure, Policy, PolicyRun, decide_by_plugin};
-pub use race::{FinalUser, Round, Settled, decide_until_settled};
+pub use race::{FinalUser, Round, SettledDecision, decide_until_settled};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::policy::{GuardWrapper, OnFailure, Policy, PolicyRun, new_guard, run_policy};
-use super::race::{FinalUser, Round, Settled, decide_until_settled};
+use super::race::{FinalUser, Round, SettledDecision, decide_until_settled};
 use crate::directory::Directory;
 use crate::guard::Guard;
 use crate::model::{Decision, Level, LoginEvent, Outcome, RuleVerdict, StepAnswer, Timestamp};
@@ -67,7 +67,7 @@ pub fn decide_login<A: GuardWrapper>(
         let lost = steps.iter().flat_map(|step| step.api.guard().lost_accounts()).cloned().collect();
         Round { outcome: merge_outcomes(&steps), lost_accounts: lost, run: steps }
     };
-    let Settled { outcome, run: steps, overtaken, final_user } =
+    let SettledDecision { outcome, run: steps, overtaken, final_user } =
         decide_until_settled(request.event, &*context.directory, decide_once);
     LoginDecision { outcome, steps, overtaken: overtaken.into_iter().flatten().collect(), final_user }
 }

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use crate::directory::Directory;
 use crate::guard::{Guard, GuardedLogin, Refusal};
 use crate::model::{Decision, HostCalls, Level, Outcome, Reason};
-use crate::sandbox::{Failure, LogLine, Plugin, PluginInput, PluginOutput, PluginRun, Settings, Used};
+use crate::sandbox::{
+    Failure, LogLine, Plugin, PluginInput, PluginOutput, PluginRun, ResourceUsage, Settings,
+};
 
 /// One policy of a login: a plugin and its settings.
 #[derive(Clone, Copy)]
@@ -37,7 +39,7 @@ pub struct PolicyRun<A> {
     /// The plugin's standard output and standard error.
     pub output: PluginOutput,
     /// The resources that the plugin used.
-    pub used: Used,
+    pub used: ResourceUsage,
     /// The wrapper passed in, such as a recorder, with the guard in it.
     pub api: A,
 }

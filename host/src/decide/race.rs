@@ -20,18 +20,18 @@ pub enum FinalUser {
 }
 
 /// The state of a login's accounts after its decision.
-enum Afterwards {
+enum AccountsAfterwards {
     /// The decision stands.
     Settled(FinalUser),
     /// The identity belongs neither to its user nor to the user that the decision
     /// linked it into.
     Unlinked,
     /// The accounts have changed, so the decision is void.
-    Overtaken(Overtaken),
+    Overtaken(ChangedLogin),
 }
 
 /// A login whose accounts another login has changed.
-struct Overtaken {
+struct ChangedLogin {
     /// The same login, as that of the user that has the identity now.
     event: Arc<LoginEvent>,
     /// The change.
@@ -58,7 +58,7 @@ pub struct Round<R> {
 
 /// A login whose decision stands.
 #[derive(Debug)]
-pub struct Settled<R> {
+pub struct SettledDecision<R> {
     /// The outcome.
     pub outcome: Outcome,
     /// The round that decided.
@@ -80,7 +80,7 @@ pub fn decide_until_settled<R>(
     first: &Arc<LoginEvent>,
     directory: &dyn Directory,
     mut decide_once: impl FnMut(&Arc<LoginEvent>, bool) -> Round<R>,
-) -> Settled<R> {
+) -> SettledDecision<R> {
     let (mut overtaken, mut event, mut change) = (Vec::new(), first.clone(), None);
     let mut retries_left = MAX_RETRIES;
     loop {
@@ -88,12 +88,14 @@ pub fn decide_until_settled<R>(
         let is_denied = matches!(outcome.decision, Decision::Deny { .. });
         let is_last = retries_left == 0;
         let (outcome, final_user) = match read_afterwards(&event, &lost_accounts, &outcome, directory) {
-            Afterwards::Settled(FinalUser::Gone) => (outcome_if_gone(&event), FinalUser::Gone),
-            Afterwards::Unlinked => (outcome_if_unlinked(&event), FinalUser::Denied),
-            Afterwards::Settled(final_user) => (with_race_lost(change.as_ref(), outcome), final_user),
-            Afterwards::Overtaken(_) if is_last && is_denied => (outcome, FinalUser::Denied),
-            Afterwards::Overtaken(_) if is_last => (outcome_if_never_settled(&event), FinalUser::Denied),
-            Afterwards::Overtaken(Overtaken { event: current, change: latest }) => {
+            AccountsAfterwards::Settled(FinalUser::Gone) => (outcome_if_gone(&event), FinalUser::Gone),
+            AccountsAfterwards::Unlinked => (outcome_if_unlinked(&event), FinalUser::Denied),
+            AccountsAfterwards::Settled(final_user) => (with_race_lost(change.as_ref(), outcome), final_user),
+            AccountsAfterwards::Overtaken(_) if is_last && is_denied => (outcome, FinalUser::Denied),
+            AccountsAfterwards::Overtaken(_) if is_last => {
+                (outcome_if_never_settled(&event), FinalUser::Denied)
+            }
+            AccountsAfterwards::Overtaken(ChangedLogin { event: current, change: latest }) => {
                 overtaken.push(run);
                 (event, retries_left) = (current, retries_left - 1);
                 // A change without a link does not say who has the identity now:
@@ -105,7 +107,7 @@ pub fn decide_until_settled<R>(
                 continue;
             }
         };
-        return Settled { outcome, run, overtaken, final_user };
+        return SettledDecision { outcome, run, overtaken, final_user };
     }
 }
 
@@ -115,17 +117,17 @@ fn read_afterwards(
     lost_accounts: &[String],
     outcome: &Outcome,
     directory: &dyn Directory,
-) -> Afterwards {
+) -> AccountsAfterwards {
     let is_denied = matches!(outcome.decision, Decision::Deny { .. });
     if is_denied && lost_accounts.is_empty() {
-        return Afterwards::Settled(FinalUser::Denied);
+        return AccountsAfterwards::Settled(FinalUser::Denied);
     }
     let owner = event.identity().map(|identity| directory.owner(identity.key()));
     let owner = match owner {
         Some(Ok(Some(owner))) => owner.user,
-        Some(Err(_)) if is_denied => return Afterwards::Settled(FinalUser::Denied),
-        Some(Err(error)) => return Afterwards::Settled(FinalUser::Unknown(error)),
-        Some(Ok(None)) | None => return Afterwards::Settled(FinalUser::Gone),
+        Some(Err(_)) if is_denied => return AccountsAfterwards::Settled(FinalUser::Denied),
+        Some(Err(error)) => return AccountsAfterwards::Settled(FinalUser::Unknown(error)),
+        Some(Ok(None)) | None => return AccountsAfterwards::Settled(FinalUser::Gone),
     };
     let before = &event.user.user_id;
     let (decided_as, is_linked) = match &outcome.decision {
@@ -140,14 +142,14 @@ fn read_afterwards(
     };
     let change = match joined {
         Some(account) => AccountChange::Linked { account: account.clone(), owner: owner.user_id.clone() },
-        None if owner.user_id != *decided_as => return Afterwards::Unlinked,
+        None if owner.user_id != *decided_as => return AccountsAfterwards::Unlinked,
         // The login was denied on accounts that have changed; as they are now,
         // they may be linked.
         None if is_denied => AccountChange::Changed,
-        None => return Afterwards::Settled(FinalUser::User(owner)),
+        None => return AccountsAfterwards::Settled(FinalUser::User(owner)),
     };
     let event = Arc::new(merge_known_user(LoginEvent::clone(event), &owner));
-    Afterwards::Overtaken(Overtaken { event, change })
+    AccountsAfterwards::Overtaken(ChangedLogin { event, change })
 }
 
 /// Adds the reason `RACE_LOST` to an outcome if another login has linked the

@@ -62,7 +62,7 @@ pub fn arrive(
     // The second look-up finds the user that a concurrent first login has created.
     let known = match find_owner(directory, &event)? {
         Some(known) => known,
-        None => match directory.create(first_user(&event, now)) {
+        None => match directory.create(new_user(&event, now)) {
             Ok(created) => return Ok(merge_known_user(event, &created.user)),
             Err(error @ (ApiError::Invalid(_) | ApiError::AlreadyLinked(_))) => {
                 find_owner(directory, &event)?.ok_or(error)?
@@ -126,7 +126,7 @@ fn arrive_as(
 
 /// Returns the user that an identity's first login creates.
 #[must_use]
-pub fn first_user(event: &LoginEvent, now: Timestamp) -> User {
+pub fn new_user(event: &LoginEvent, now: Timestamp) -> User {
     let mut user = apply_sign_in(event, None).into_owned();
     user.created_at = user.created_at.or(Some(now));
     user.updated_at = user.updated_at.or(Some(now));

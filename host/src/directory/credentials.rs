@@ -4,7 +4,7 @@
 //! undos do not affect it. It is removed with the identity.
 
 use super::credential::{Credential, PROVIDER, validate};
-use super::import_batch::Refusal;
+use super::import_batch::ImportRefusal;
 use super::records::{Matching, Records, TxError, TxResult, conflict};
 use super::stored::Stored;
 use crate::model::{ApiError, Identity, User, mask_addresses};
@@ -52,7 +52,10 @@ fn credential_of(records: &mut dyn Records, identity: &Identity) -> TxResult<Opt
 }
 
 /// Returns the refusal of a credential if another identity has its address or username.
-fn find_login_conflict(records: &mut dyn Records, credential: &Credential) -> TxResult<Option<Refusal>> {
+fn find_login_conflict(
+    records: &mut dyn Records,
+    credential: &Credential,
+) -> TxResult<Option<ImportRefusal>> {
     for login in credential.logins() {
         let holder = records.credential(&credential.connection, login)?;
         if let Some(other) = holder.filter(|other| other.user_id != credential.user_id) {
@@ -62,8 +65,8 @@ fn find_login_conflict(records: &mut dyn Records, credential: &Credential) -> Tx
     Ok(None)
 }
 
-fn login_conflict(holder: &Credential, login: &str) -> Refusal {
-    Refusal::LoginTaken {
+fn login_conflict(holder: &Credential, login: &str) -> ImportRefusal {
+    ImportRefusal::LoginTaken {
         by: holder.as_user_id(),
         connection: holder.connection.clone(),
         login: mask_addresses(login).into_owned(),
@@ -76,8 +79,8 @@ pub(super) fn credential_for_import(
     records: &mut dyn Records,
     user: &User,
     hash: &str,
-) -> TxResult<Result<Credential, Refusal>> {
-    let unfit = |why: &str| Ok(Err(Refusal::Unfit(why.to_owned())));
+) -> TxResult<Result<Credential, ImportRefusal>> {
+    let unfit = |why: &str| Ok(Err(ImportRefusal::Unfit(why.to_owned())));
     let Some(own) = user.identities.first().filter(|own| own.provider == PROVIDER) else {
         return unfit("it has a password, but its own identity is not of a database");
     };
@@ -254,7 +257,7 @@ pub(super) fn find_conflict(
     records: &mut dyn Records,
     user: &User,
     has_logins: bool,
-) -> TxResult<Option<Refusal>> {
+) -> TxResult<Option<ImportRefusal>> {
     for identity in user.identities.iter().filter(|it| it.provider == PROVIDER) {
         let is_own = identity.as_user_id() == user.user_id;
         let attributes = if is_own { Some(&user.rest) } else { identity.profile_data.as_ref() };
@@ -268,7 +271,7 @@ pub(super) fn find_conflict(
         }
         let Some(address) = address else { continue };
         let holders = match find_holders(records, &identity.connection, &address.to_ascii_lowercase()) {
-            Err(TxError::Failed(ApiError::Invalid(why))) => return Ok(Some(Refusal::Unfit(why))),
+            Err(TxError::Failed(ApiError::Invalid(why))) => return Ok(Some(ImportRefusal::Unfit(why))),
             holders => holders?,
         };
         if let Some(other) = holders.iter().find(|other| other.user_id != identity.user_id) {

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credential::Credential;
-use super::journal::{Entry, EntryId, Forget};
+use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::EntryFilter;
 use super::memory::Memory;
 use super::operations::Administration;
-use super::records::{Logins, Matching, Owner, Records, TxError, TxResult};
+use super::records::{LoginTally, Matching, Owner, Records, TxError, TxResult};
 use super::store::{Durability, Store};
 use super::stored::Stored;
 use crate::ambient::Ambient;
@@ -186,7 +186,7 @@ impl<S: Store> Records for Layered<'_, S> {
         Ok(self.copy_user(&user.user_id, stored.version)? && self.front.set_logins(user)?)
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: Logins) -> TxResult<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: LoginTally) -> TxResult<bool> {
         let Some(stored) = self.user(user_id)? else { return Ok(false) };
         Ok(self.copy_user(user_id, stored.version)? && self.front.count_logins(user_id, logins)?)
     }
@@ -290,7 +290,7 @@ impl<S: Store> Records for Layered<'_, S> {
     }
 
     /// Erasing cannot be part of a dry run.
-    fn forget_snapshots(&mut self, _: &Forget) -> TxResult<u64> {
+    fn forget_snapshots(&mut self, _: &SnapshotSelection) -> TxResult<u64> {
         Err(ApiError::Invalid("in a dry run nothing is erased".to_owned()).into())
     }
 

@@ -139,7 +139,7 @@ mod tests {
     use crate::model::{LoginEvent, User};
 
     /// Merges the event's copy `said` with the directory's copy `known`.
-    fn merge(said: &Value, known: &Value) -> Value {
+    fn merge_values(said: &Value, known: &Value) -> Value {
         let user = |more: &Value| {
             let mut user = json!({ "user_id": "auth0|1", "identities": [
                 { "provider": "auth0", "user_id": "1", "connection": "db" }] });
@@ -177,7 +177,7 @@ mod tests {
             ),
         ] {
             for (said, known) in [(&one, &other), (&other, &one)] {
-                let seen = merge(said, known);
+                let seen = merge_values(said, known);
                 let forbids = seen["blocked"] == true
                     || seen["app_metadata"]["no_link"] == true
                     || seen["app_metadata"]["linking"]["opt_out"] == 1
@@ -190,10 +190,11 @@ mod tests {
     #[test]
     fn lists_are_joined() {
         let marks = |from: &str| json!({ "app_metadata": { "linking": { "unlinked": [{ "from": from, "at": 1 }] } } });
-        let unlinked = merge(&marks("a|1"), &marks("b|2"))["app_metadata"]["linking"]["unlinked"].clone();
+        let unlinked =
+            merge_values(&marks("a|1"), &marks("b|2"))["app_metadata"]["linking"]["unlinked"].clone();
         assert_eq!(unlinked.as_array().unwrap().len(), 2);
         let roles = |role: &str| json!({ "app_metadata": { "roles": [role] } });
-        let seen = merge(&roles("admin"), &roles("reader"));
+        let seen = merge_values(&roles("admin"), &roles("reader"));
         assert_eq!((&seen["roles"], &seen["app_metadata"]["roles"]), (&json!(["admin"]), &json!(["reader"])));
     }
 
@@ -202,7 +203,7 @@ mod tests {
         let said = json!({ "identities": [
             { "provider": "auth0", "user_id": "1", "connection": "db", "profileData": { "email": "e@x.com" } },
             { "provider": "oauth2", "user_id": "9", "connection": "evil" }] });
-        let seen = merge(&said, &json!({}));
+        let seen = merge_values(&said, &json!({}));
         assert_eq!(seen["identities"][1]["connection"], "evil");
         assert_eq!(seen["identities"][0]["profileData"]["email"], "e@x.com");
     }
@@ -211,7 +212,7 @@ mod tests {
     fn what_is_newer_with_the_host_stays() {
         let prompts =
             |count: u64| json!({ "app_metadata": { "plan": count, "linking": { "prompts": count } } });
-        let seen = merge(&prompts(1), &prompts(3));
+        let seen = merge_values(&prompts(1), &prompts(3));
         assert_eq!(
             (&seen["app_metadata"]["plan"], &seen["app_metadata"]["linking"]["prompts"]),
             (&json!(1), &json!(3))

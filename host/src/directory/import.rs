@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::credential::Credential;
-use super::import_batch::{Batch, Imported, LEFT_OUT, Refusal, TAKEN, UserWithPassword};
+use super::import_batch::{Batch, ImportRefusal, Imported, LEFT_OUT, TAKEN, UserWithPassword};
 use super::records::{Records, TxResult, conflict};
 use super::stored::Stored;
 use super::users::{first_version, identity_conflict, replace_user, validate};
@@ -20,7 +20,7 @@ pub(super) fn import(records: &mut dyn Records, batch: &Batch<'_>) -> TxResult<V
     for (line, text) in batch.lines {
         let result = match (batch.parse)(*line, text) {
             Ok(user) => import_line(records, user, batch.replace, &mut has_logins)?,
-            Err(why) => Imported::Refused(Refusal::Unfit(why)),
+            Err(why) => Imported::Refused(ImportRefusal::Unfit(why)),
         };
         let is_refused = matches!(result, Imported::Refused(_));
         imported.push(result);
@@ -117,13 +117,13 @@ fn import_line(
         return Ok(Imported::Same);
     }
     if !may_replace {
-        return Ok(Imported::Refused(Refusal::Differs(user.user_id.clone())));
+        return Ok(Imported::Refused(ImportRefusal::Differs(user.user_id.clone())));
     }
     if let Some(why) = refusal {
         return Ok(Imported::Refused(why));
     }
     if let Some(why) = find_replace_conflict(records, &before.user, &user)? {
-        return Ok(Imported::Refused(Refusal::Unfit(why)));
+        return Ok(Imported::Refused(ImportRefusal::Unfit(why)));
     }
     replace(records, &before, &user)?;
     if let Some(login) = &login {
@@ -134,8 +134,8 @@ fn import_line(
 }
 
 /// Converts an error to the refusal of a line, without the name of its kind.
-fn to_refusal(error: ApiError) -> Refusal {
-    Refusal::Unfit(match error {
+fn to_refusal(error: ApiError) -> ImportRefusal {
+    ImportRefusal::Unfit(match error {
         ApiError::Invalid(why) | ApiError::AlreadyLinked(why) => why,
         error => error.to_string(),
     })

@@ -12,12 +12,12 @@ pub enum Imported {
     /// The same user was already there.
     Same,
     /// The line was left out. Holds the reason.
-    Refused(Refusal),
+    Refused(ImportRefusal),
 }
 
 /// The reason why a line of an import was left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ImportRefusal {
     /// Another user has this id, and replacing is not allowed.
     #[error("the user {0} is already there with other data; --replace replaces it")]
     Differs(String),

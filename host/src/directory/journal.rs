@@ -47,7 +47,7 @@ impl FromStr for EntryId {
 /// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum EntryKind {
     /// A user became identities of another.
     Link,
     /// An identity became a user of its own.
@@ -60,7 +60,7 @@ pub enum Kind {
     Unblock,
 }
 
-impl Kind {
+impl EntryKind {
     /// The name of the kind in JSON and in databases.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -75,7 +75,7 @@ impl Kind {
 
     /// Returns whether the entry separates accounts.
     #[must_use]
-    pub fn separates(self) -> bool {
+    pub fn separates_accounts(self) -> bool {
         matches!(self, Self::Unlink | Self::Undo)
     }
 }
@@ -213,7 +213,7 @@ pub struct Entry {
     /// Its id.
     pub id: EntryId,
     /// The kind of the entry.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// The time, by the clock.
     pub at: Timestamp,
     /// The position in the journal, after every earlier entry of its users.
@@ -233,14 +233,14 @@ pub struct Entry {
     pub undoes: Option<EntryId>,
     /// For a link: the undo, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub undone: Option<Undone>,
+    pub undone: Option<UndoneLink>,
     /// For a link: the data that it destroyed.
-    pub kept: Kept,
+    pub kept: SnapshotState,
 }
 
 /// The undo of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Undone {
+pub struct UndoneLink {
     /// The entry of the undo.
     pub by: EntryId,
     /// The time of the undo.
@@ -250,7 +250,7 @@ pub struct Undone {
 /// The state of the data that a link destroyed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kept {
+pub enum SnapshotState {
     /// The snapshot.
     Whole(Snapshot),
     /// The entry destroyed nothing.
@@ -273,7 +273,7 @@ pub struct Snapshot {
     #[serde(serialize_with = "serialize_arc", deserialize_with = "deserialize_arc")]
     pub secondary: Arc<User>,
     /// The changes to the primary.
-    pub touched: Touched,
+    pub touched: PrimaryChange,
 }
 
 fn is_empty(reasons: &Arc<[Reason]>) -> bool {
@@ -293,7 +293,7 @@ fn deserialize_arc<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
 
 /// The changes of a link to its primary.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Touched {
+pub struct PrimaryChange {
     /// The time of its last change before the link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
@@ -321,7 +321,7 @@ pub struct MetadataChange {
     pub after: Metadata,
 }
 
-impl Touched {
+impl PrimaryChange {
     /// Derives the changes from the primary before and after the link.
     #[must_use]
     pub fn between(before: &User, after: &User) -> Self {
@@ -357,7 +357,7 @@ impl MetadataChange {
 impl Entry {
     /// Creates an entry with a new id, without reasons and snapshot.
     pub(super) fn new(
-        kind: Kind,
+        kind: EntryKind,
         [primary, secondary]: [&str; 2],
         (provenance, at): (&Arc<Provenance>, Timestamp),
         ambient: &Ambient,
@@ -373,14 +373,14 @@ impl Entry {
             reasons: Arc::default(),
             undoes: None,
             undone: None,
-            kept: Kept::Nothing,
+            kept: SnapshotState::Nothing,
         }
     }
 }
 
 /// A selection of snapshots to erase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Forget {
+pub enum SnapshotSelection {
     /// Those from before a time.
     Before(Timestamp),
     /// Those that have this user on either side.

@@ -1,6 +1,6 @@
 //! Queries for entries of the journal.
 
-use super::journal::{Actor, Entry, EntryId, Kind};
+use super::journal::{Actor, Entry, EntryId, EntryKind};
 use crate::model::{Moment, Timestamp};
 
 /// A query for entries. Its conditions are combined with "and".
@@ -9,7 +9,7 @@ pub struct JournalQuery {
     /// Entries that have this user on either side.
     pub user_id: Option<String>,
     /// Entries of this kind.
-    pub kind: Option<Kind>,
+    pub kind: Option<EntryKind>,
     /// Entries of this actor: `plugin`, `operator`, `client` or `user`, with or
     /// without a name (`operator:ada`).
     pub actor: Option<String>,
@@ -29,7 +29,7 @@ pub struct JournalQuery {
 #[derive(Debug, Clone)]
 pub(super) struct EntryFilter<'a> {
     pub(super) user_id: Option<&'a str>,
-    pub(super) kind: Option<Kind>,
+    pub(super) kind: Option<EntryKind>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
     pub(super) before: Option<(Moment, EntryId)>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::journal::{Entry, Kept, Kind, Provenance, Snapshot, Touched};
+use super::journal::{Entry, EntryKind, PrimaryChange, Provenance, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
 use super::records::{Records, TxError, TxResult, conflict};
 use super::users::get_at_version;
@@ -45,12 +45,12 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> TxResult<Ar
     };
     let linked = Arc::new(absorb(&primary.user, &secondary.user, request, *now));
 
-    let touched = Touched::between(&primary.user, &linked);
+    let touched = PrimaryChange::between(&primary.user, &linked);
     let sides = [request.primary.as_str(), &request.secondary];
     let entry = Entry {
-        kept: Kept::Whole(Snapshot { secondary: secondary.user.clone(), touched }),
+        kept: SnapshotState::Whole(Snapshot { secondary: secondary.user.clone(), touched }),
         reasons: request.reasons.clone(),
-        ..Entry::new(Kind::Link, sides, (provenance, *now), records.ambient())
+        ..Entry::new(EntryKind::Link, sides, (provenance, *now), records.ambient())
     };
     append_entry(records, entry)?;
 

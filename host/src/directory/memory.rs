@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credential::Credential;
 use super::credentials::remove_all;
-use super::journal::{Entry, EntryId, Forget, Kept, Kind, Undone};
+use super::journal::{Entry, EntryId, EntryKind, SnapshotSelection, SnapshotState, UndoneLink};
 use super::journal_query::EntryFilter;
-use super::records::{LAST_IP, Logins, Matching, Owner, Records, TxError, TxResult, last_ip};
+use super::records::{LAST_IP, LoginTally, Matching, Owner, Records, TxError, TxResult, last_ip};
 use super::store::{Durability, Store};
 use super::stored::Stored;
 use crate::ambient::Ambient;
@@ -309,7 +309,7 @@ impl Records for State {
         Ok(true)
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: Logins) -> TxResult<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: LoginTally) -> TxResult<bool> {
         let Some(stored) = self.users.get(user_id) else { return Ok(false) };
         let mut user = User::clone(&stored.user);
         logins.add_to(&mut user);
@@ -356,7 +356,7 @@ impl Records for State {
     }
 
     fn credential_of(&mut self, connection: &str, user_id: &str) -> TxResult<Option<Credential>> {
-        Ok(self.credentials.of_identity(connection, user_id).map(|it| Credential::clone(it)))
+        Ok(self.credentials.get_by_identity(connection, user_id).map(|it| Credential::clone(it)))
     }
 
     fn has_credentials(&mut self) -> TxResult<bool> {
@@ -367,7 +367,7 @@ impl Records for State {
         let Credential { connection, user_id, .. } = new;
         let is_taken = |login| self.credentials.with_login(connection, login).is_some();
         let is_free =
-            self.credentials.of_identity(connection, user_id).is_none() && !new.logins().any(is_taken);
+            self.credentials.get_by_identity(connection, user_id).is_none() && !new.logins().any(is_taken);
         if is_free {
             self.set_credential(key(connection, user_id), Some(Arc::new(new.clone())));
         }
@@ -375,7 +375,7 @@ impl Records for State {
     }
 
     fn remove_credential(&mut self, connection: &str, user_id: &str) -> TxResult<bool> {
-        let is_there = self.credentials.of_identity(connection, user_id).is_some();
+        let is_there = self.credentials.get_by_identity(connection, user_id).is_some();
         if is_there {
             self.set_credential(key(connection, user_id), None);
         }
@@ -395,7 +395,7 @@ impl Records for State {
     fn entries(&mut self, filter: &EntryFilter<'_>) -> TxResult<Vec<Entry>> {
         let mut found: Vec<_> = self.journal.iter().filter(|entry| filter.matches(entry)).collect();
         found.sort_by(|a, b| (b.place, &b.id).cmp(&(a.place, &a.id)));
-        let unread = |entry: &Arc<Entry>| Entry { kept: Kept::Unread, ..Entry::clone(entry) };
+        let unread = |entry: &Arc<Entry>| Entry { kept: SnapshotState::Unread, ..Entry::clone(entry) };
         Ok(found.into_iter().take(filter.limit).map(unread).collect())
     }
 
@@ -411,21 +411,21 @@ impl Records for State {
         let entry = Entry::clone(&self.journal[place]);
         let stands = entry.undone.is_none();
         if stands {
-            self.set_entry(place, Entry { undone: Some(Undone { by: by.clone(), at }), ..entry });
+            self.set_entry(place, Entry { undone: Some(UndoneLink { by: by.clone(), at }), ..entry });
         }
         Ok(stands)
     }
 
-    fn forget_snapshots(&mut self, which: &Forget) -> TxResult<u64> {
+    fn forget_snapshots(&mut self, which: &SnapshotSelection) -> TxResult<u64> {
         let mut forgotten = 0;
         for place in 0..self.journal.len() {
             let entry = &self.journal[place];
             let is_meant = match which {
-                Forget::Before(time) => entry.at < *time,
-                Forget::User(id) => entry.primary == *id || entry.secondary == *id,
+                SnapshotSelection::Before(time) => entry.at < *time,
+                SnapshotSelection::User(id) => entry.primary == *id || entry.secondary == *id,
             };
-            if is_meant && entry.kind == Kind::Link && entry.kept != Kept::Forgotten {
-                let entry = Entry { kept: Kept::Forgotten, ..Entry::clone(entry) };
+            if is_meant && entry.kind == EntryKind::Link && entry.kept != SnapshotState::Forgotten {
+                let entry = Entry { kept: SnapshotState::Forgotten, ..Entry::clone(entry) };
                 self.set_entry(place, entry);
                 forgotten += 1;
             }

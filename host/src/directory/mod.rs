@@ -50,17 +50,17 @@ mod undo;
 mod unlink;
 mod users;
 
-pub use arrival::{ArrivalError, arrive, arrive_existing, first_user};
+pub use arrival::{ArrivalError, arrive, arrive_existing, new_user};
 pub(crate) use assumed_connection::connection_in_id;
 pub use credential::Credential;
 pub use dry_run::DryRun;
 #[cfg(feature = "_sql")]
 pub use dump::DumpRecord;
 pub(crate) use event_merge::merge_known_user;
-pub use import_batch::{Batch, Imported, LEFT_OUT, Refusal, UserWithPassword};
+pub use import_batch::{Batch, ImportRefusal, Imported, LEFT_OUT, UserWithPassword};
 pub use journal::{
-    Actor, Entry, EntryId, Evidence, Forget, Kept, Kind, MetadataChange, PluginVersion, Provenance, Snapshot,
-    Touched, Undone,
+    Actor, Entry, EntryId, EntryKind, Evidence, MetadataChange, PluginVersion, PrimaryChange, Provenance,
+    Snapshot, SnapshotSelection, SnapshotState, UndoneLink,
 };
 pub use journal_query::JournalQuery;
 #[cfg(feature = "_sql")]

@@ -56,7 +56,7 @@ pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Adm
 #[cfg(feature = "_sql")]
 pub fn open_database(location: &Location, options: OpenOptions<'_>) -> Result<SqlDirectory, OpenError> {
     let OpenOptions { key, mode, ambient, tell } = options;
-    let migrate = if mode.writes() { Migrate::Yes(tell) } else { Migrate::No };
+    let migrate = if mode.can_write() { Migrate::Yes(tell) } else { Migrate::No };
     let seal = Seal { key, ambient: ambient.clone() };
     match location {
         #[cfg(feature = "sqlite")]
@@ -70,7 +70,7 @@ pub fn open_database(location: &Location, options: OpenOptions<'_>) -> Result<Sq
 
 /// Returns the error for a location whose database this build does not support.
 #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-fn not_built_in(location: &Location) -> OpenError {
+fn refuse_missing_feature(location: &Location) -> OpenError {
     match location {
         Location::Sqlite(_) => OpenError::NotBuiltIn { database: "SQLite", feature: "sqlite" },
         Location::Postgres(_) => OpenError::NotBuiltIn { database: "PostgreSQL", feature: "postgres" },

@@ -15,7 +15,7 @@ pub enum OpenMode {
 
 impl OpenMode {
     /// Returns whether the storage itself is written to.
-    pub(super) fn writes(self) -> bool {
+    pub(super) fn can_write(self) -> bool {
         matches!(self, Self::Create | Self::Existing)
     }
 }

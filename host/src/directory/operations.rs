@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::credential::Credential;
 use super::import_batch::{Batch, Imported};
-use super::journal::{Entry, EntryId, Forget};
+use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
 use super::link::CheckedLink;
 use super::set_blocked::SetBlocked;
@@ -203,5 +203,5 @@ pub trait Administration: Directory {
 
     /// Erases snapshots from the journal. Their entries stay, but can no longer be undone.
     /// Returns the number of erased snapshots.
-    fn forget_snapshots(&self, which: &Forget) -> Result<u64, ApiError>;
+    fn forget_snapshots(&self, which: &SnapshotSelection) -> Result<u64, ApiError>;
 }

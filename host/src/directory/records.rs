@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::credential::Credential;
-use super::journal::{Entry, EntryId, Forget};
+use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::EntryFilter;
 #[cfg(feature = "_sql")]
 use super::journal_row::JournalRow;
@@ -72,7 +72,7 @@ pub(super) struct Owner {
 
 /// Logins to be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Logins {
+pub(super) struct LoginTally {
     pub(super) count: u64,
     /// The time of the last one.
     pub(super) last: Timestamp,
@@ -80,7 +80,7 @@ pub(super) struct Logins {
     pub(super) ip: Option<IpAddr>,
 }
 
-impl Logins {
+impl LoginTally {
     /// Adds the logins to a user.
     pub(super) fn add_to(self, user: &mut User) {
         user.logins_count = Some(user.logins_count.unwrap_or(0).saturating_add(self.count));
@@ -140,7 +140,7 @@ pub(super) trait Records {
     /// user.
     fn set_logins(&mut self, user: &User) -> TxResult<bool>;
     /// Counts logins. Returns false if there is no such user.
-    fn count_logins(&mut self, user_id: &str, logins: Logins) -> TxResult<bool>;
+    fn count_logins(&mut self, user_id: &str, logins: LoginTally) -> TxResult<bool>;
 
     /// Returns the owner of an identity.
     fn owner(&mut self, provider: &str, user_id: &str) -> TxResult<Option<Owner>>;
@@ -189,7 +189,7 @@ pub(super) trait Records {
     /// Marks a link as undone. Returns false if it already was.
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> TxResult<bool>;
     /// Erases snapshots, and returns how many.
-    fn forget_snapshots(&mut self, which: &Forget) -> TxResult<u64>;
+    fn forget_snapshots(&mut self, which: &SnapshotSelection) -> TxResult<u64>;
 
     /// Returns the ids of users with this prefix, in no order.
     fn user_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<String>>;

@@ -41,7 +41,7 @@ pub enum KeyError {
 
 impl std::fmt::Debug for SealKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SealKey({})", hexadecimal(&self.id))
+        write!(f, "SealKey({})", to_hexadecimal(&self.id))
     }
 }
 
@@ -87,7 +87,7 @@ impl SealKey {
 }
 
 /// Returns bytes in lower-case hexadecimal.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn to_hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

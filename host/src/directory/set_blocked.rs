@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::journal::{Entry, Kind, Provenance};
+use super::journal::{Entry, EntryKind, Provenance};
 use super::journal_entries::append_entry;
 use super::records::{Records, TxResult};
 use super::stored::Stored;
@@ -29,7 +29,7 @@ pub(super) fn set_blocked(records: &mut dyn Records, change: &SetBlocked) -> TxR
     if stored.user.blocked == change.blocked {
         return Ok(stored);
     }
-    let kind = if change.blocked { Kind::Block } else { Kind::Unblock };
+    let kind = if change.blocked { EntryKind::Block } else { EntryKind::Unblock };
     let sides = [change.user_id.as_str(), &change.user_id];
     let entry = Entry::new(kind, sides, (&change.provenance, change.now), records.ambient());
     append_entry(records, entry)?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::credential::{self, Credential};
 use super::import_batch::{Batch, Imported};
-use super::journal::{Entry, EntryId, Forget};
+use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
 use super::link::CheckedLink;
 use super::operations::{Administration, Directory};
-use super::records::{Logins, Matching};
+use super::records::{LoginTally, Matching};
 use super::set_blocked::SetBlocked;
 use super::state::DirectoryState;
 use super::store::{Durability, Store};
@@ -131,7 +131,7 @@ impl<S: Store> Administration for S {
     }
 
     fn count_login(&self, user_id: &str, now: Timestamp, ip: Option<IpAddr>) -> Result<(), ApiError> {
-        Store::count_login(self, user_id, Logins { count: 1, last: now, ip })
+        Store::count_login(self, user_id, LoginTally { count: 1, last: now, ip })
     }
 
     fn unlink(&self, unlink: &Unlink) -> Result<Arc<User>, ApiError> {
@@ -166,7 +166,7 @@ impl<S: Store> Administration for S {
 
     fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError> {
         if undo.dry_run {
-            return self.read(|records| undo::plan(records, undo))?.map(UndoPlan::into_undoing);
+            return self.read(|records| undo::plan_undo(records, undo))?.map(UndoPlan::into_undoing);
         }
         self.write(Durability::Power, |records| undo::undo(records, undo))?
     }
@@ -184,7 +184,7 @@ impl<S: Store> Administration for S {
         Store::ambient(self)
     }
 
-    fn forget_snapshots(&self, which: &Forget) -> Result<u64, ApiError> {
+    fn forget_snapshots(&self, which: &SnapshotSelection) -> Result<u64, ApiError> {
         self.write(Durability::Power, |records| records.forget_snapshots(which))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ligature_linking_marks::LINKING;
 use serde_json::Value;
 
-use super::journal::{Entry, EntryId, Kept, Kind, MetadataChange, Provenance, Snapshot};
+use super::journal::{Entry, EntryId, EntryKind, MetadataChange, Provenance, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
 use super::journal_query::EntryFilter;
 use super::records::{Records, TxError, TxResult, conflict};
@@ -75,13 +75,13 @@ impl From<TxError> for PlanError {
 }
 
 /// Refuses an undo.
-fn refused<T>(why: String) -> Result<T, PlanError> {
+fn refuse_undo<T>(why: String) -> Result<T, PlanError> {
     Err(PlanError::Refused(why))
 }
 
 /// Undoes a link.
 pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<Undoing, UndoError>> {
-    let UndoPlan { undoing, primary_version } = match plan(records, undo)? {
+    let UndoPlan { undoing, primary_version } = match plan_undo(records, undo)? {
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error)),
     };
@@ -89,7 +89,7 @@ pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<Un
     let sides = [link.primary.as_str(), &link.secondary];
     let entry = Entry {
         undoes: Some(link.id.clone()),
-        ..Entry::new(Kind::Undo, sides, (&undo.provenance, undo.now), records.ambient())
+        ..Entry::new(EntryKind::Undo, sides, (&undo.provenance, undo.now), records.ambient())
     };
     if !records.mark_undone(&link.id, &entry.id, undo.now)? {
         return Err(conflict(&link.primary));
@@ -109,7 +109,7 @@ pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<Un
 }
 
 /// Plans the undo of a link, without changing anything.
-pub(super) fn plan(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<UndoPlan, UndoError>> {
+pub(super) fn plan_undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<UndoPlan, UndoError>> {
     match make_plan(records, undo) {
         Ok(plan) => Ok(Ok(plan)),
         Err(PlanError::Refused(why)) => Ok(Err(UndoError::Refused(why))),
@@ -122,11 +122,11 @@ pub(super) fn plan(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<Un
 fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanError> {
     let (link, snapshot) = get_undoable_link(records, &undo.id)?;
     let Some(stored) = records.user(&link.primary)? else {
-        return refused(explain_missing_primary(records, &link)?);
+        return refuse_undo(explain_missing_primary(records, &link)?);
     };
     for identity in &snapshot.secondary.identities {
         if !stored.user.identities.iter().any(|it| it.key() == identity.key()) {
-            return refused(explain_missing_identity(records, &identity.as_user_id(), &link.primary)?);
+            return refuse_undo(explain_missing_identity(records, &identity.as_user_id(), &link.primary)?);
         }
     }
 
@@ -201,19 +201,19 @@ fn get_undoable_link(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, 
         return Err(TxError::from(error).into());
     };
     if let Some(undone) = &entry.undone {
-        return refused(format!("the link was undone already, at {}, by {}", undone.at, undone.by));
+        return refuse_undo(format!("the link was undone already, at {}, by {}", undone.at, undone.by));
     }
-    match (entry.kind, std::mem::replace(&mut entry.kept, Kept::Unread)) {
-        (Kind::Unlink, _) => refused("this entry is an unlink; only links can be undone".to_owned()),
-        (Kind::Undo, _) => refused("this entry is an undo; only links can be undone".to_owned()),
-        (Kind::Block | Kind::Unblock, _) => {
-            refused("this entry is not a link; only links can be undone".to_owned())
+    match (entry.kind, std::mem::replace(&mut entry.kept, SnapshotState::Unread)) {
+        (EntryKind::Unlink, _) => refuse_undo("this entry is an unlink; only links can be undone".to_owned()),
+        (EntryKind::Undo, _) => refuse_undo("this entry is an undo; only links can be undone".to_owned()),
+        (EntryKind::Block | EntryKind::Unblock, _) => {
+            refuse_undo("this entry is not a link; only links can be undone".to_owned())
         }
-        (Kind::Link, Kept::Whole(snapshot)) => Ok((entry, snapshot)),
-        (Kind::Link, Kept::Sealed { key }) => refused(format!(
+        (EntryKind::Link, SnapshotState::Whole(snapshot)) => Ok((entry, snapshot)),
+        (EntryKind::Link, SnapshotState::Sealed { key }) => refuse_undo(format!(
             "what the link destroyed is encrypted with the key {key}; name its file with --journal-key"
         )),
-        (Kind::Link, _) => refused(
+        (EntryKind::Link, _) => refuse_undo(
             "what the link destroyed was erased from the journal, so the link cannot be undone".to_owned(),
         ),
     }
@@ -227,13 +227,13 @@ fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str
             && entry.secondary == identity
             && entry.place > link.place
             && entry.undone.is_none()
-            && matches!(entry.kind, Kind::Link | Kind::Unlink)
+            && matches!(entry.kind, EntryKind::Link | EntryKind::Unlink)
     });
     match later {
         None => Ok(()),
-        Some(later) => refused(format!(
+        Some(later) => refuse_undo(format!(
             "{identity} was {} since, at {}: undo that instead, {}",
-            if later.kind == Kind::Link { "linked again" } else { "unlinked" },
+            if later.kind == EntryKind::Link { "linked again" } else { "unlinked" },
             later.at,
             later.id
         )),
@@ -247,10 +247,9 @@ fn explain_missing_primary(records: &mut dyn Records, link: &Entry) -> Result<St
     let Some(owner) = records.owner(provider, id)? else {
         return Ok(format!("{gone}: it was deleted since the link, and with it all its identities"));
     };
-    let later = records
-        .entries(&EntryFilter::for_user(&link.primary))?
-        .into_iter()
-        .find(|entry| entry.kind == Kind::Link && entry.secondary == link.primary && entry.undone.is_none());
+    let later = records.entries(&EntryFilter::for_user(&link.primary))?.into_iter().find(|entry| {
+        entry.kind == EntryKind::Link && entry.secondary == link.primary && entry.undone.is_none()
+    });
     let first = later.map_or_else(String::new, |later| format!("; undo that link first: {}", later.id));
     Ok(format!("{} has itself become an identity of {} since{first}", link.primary, owner.user_id))
 }

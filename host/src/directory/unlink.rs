@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::journal::{Entry, Kind, Provenance};
+use super::journal::{Entry, EntryKind, Provenance};
 use super::journal_entries::append_entry;
 use super::records::{Records, TxResult, conflict};
 use super::users::{claim_identities, first_version, get_user, replace_user};
@@ -50,7 +50,7 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc
     rest.updated_at = Some(*now);
 
     let sides = [primary.as_str(), &separated.user_id];
-    let entry = Entry::new(Kind::Unlink, sides, (provenance, *now), records.ambient());
+    let entry = Entry::new(EntryKind::Unlink, sides, (provenance, *now), records.ambient());
     append_entry(records, entry)?;
     let rest = replace_user(records, rest, stored.version)?;
     if !records.remove_identity(&identity, primary)? {

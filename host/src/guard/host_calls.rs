@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::link_metadata;
 use super::login_guard::Guard;
 use crate::directory::{CheckedLink, Stored};
-use crate::model::{ApiError, HostCalls, LinkRequest, Metadata, User, why_not_vouched_for};
+use crate::model::{ApiError, HostCalls, LinkRequest, Metadata, User, find_unvouched};
 
 const FIND: &str = "users.find-by-email";
 const GET: &str = "users.get";
@@ -48,7 +48,7 @@ impl Guard {
         if !own_address {
             return self.refuse(LINK, &format!("the {side} does not have this login's verified address"));
         }
-        if let Some(why) = why_not_vouched_for(user) {
+        if let Some(why) = find_unvouched(user) {
             return self.refuse(LINK, &format!("nobody vouches for the {side}'s address: {why}"));
         }
         if self.seen.get(user_id).is_some_and(|seen| seen.version != stored.version) {

@@ -3,7 +3,7 @@
 use ligature_linking_marks::PROTECTED;
 use serde_json::Value;
 
-use crate::model::{LinkRequest, Metadata, on_one_line};
+use crate::model::{LinkRequest, Metadata, join_lines};
 
 /// The length to which a message shortens a key, in bytes.
 const NAME: usize = 100;
@@ -27,7 +27,7 @@ pub(super) fn find_fault(request: &LinkRequest, allowed: Option<&[String]>) -> O
 fn find_key_fault(name: &str, object: &Metadata, allowed: Option<&[String]>) -> Option<String> {
     let is_mark = |key: &str| name == "app_metadata" && PROTECTED.contains(&key);
     object.keys().find_map(|key| {
-        let shown = || on_one_line(key, NAME);
+        let shown = || join_lines(key, NAME);
         if is_mark(key) {
             return Some(format!("`{name}.{}` is a mark, which no link writes or removes", shown()));
         }

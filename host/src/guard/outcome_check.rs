@@ -1,7 +1,7 @@
 //! The check of a plugin's outcome against what happened in the login.
 
 use super::login_guard::Guard;
-use crate::model::{Decision, Outcome, Reason, on_one_line};
+use crate::model::{Decision, Outcome, Reason, join_lines};
 
 /// The length to which a message shortens a name, in bytes.
 const NAME: usize = 100;
@@ -45,7 +45,7 @@ impl Guard {
         }
         match candidates.iter().find(|id| !self.is_known(id)) {
             Some(id) => {
-                let id = on_one_line(id, NAME);
+                let id = join_lines(id, NAME);
                 Err(format!("it suggests `{id}`, a user that no look-up of this login returned"))
             }
             None => Ok(()),
@@ -58,7 +58,7 @@ impl Guard {
         let unknown = |reason: &Reason| reason.subject.iter().find(|id| !self.is_known(id)).cloned();
         reasons.iter().find_map(|reason| {
             let id = unknown(reason)?;
-            let (code, id) = (on_one_line(&reason.code, NAME), on_one_line(&id, NAME));
+            let (code, id) = (join_lines(&reason.code, NAME), join_lines(&id, NAME));
             Some(format!("`{code}` is about `{id}`, a user that no look-up of this login returned"))
         })
     }

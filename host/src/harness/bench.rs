@@ -92,8 +92,8 @@ pub fn bench_case(
     let per_second =
         measured.iter().map(|thread| thread.times.len() as f64 / thread.elapsed.as_secs_f64()).sum();
     Ok(Bench {
-        p50_us: percentile(&times, 0.50),
-        p99_us: percentile(&times, 0.99),
+        p50_us: find_percentile(&times, 0.50),
+        p99_us: find_percentile(&times, 0.99),
         logins_per_s: per_second,
         fuel: first.fuel,
         peak_memory_bytes: first.memory_bytes,
@@ -180,7 +180,7 @@ fn measure_login(plugin: &Plugin, case: &Case, directory: Arc<Memory>) -> Result
 }
 
 /// Returns a percentile of sorted times in nanoseconds, in microseconds.
-fn percentile(sorted: &[u64], share: f64) -> f64 {
+fn find_percentile(sorted: &[u64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the slice")]
     let index = (last as f64 * share).round() as usize;

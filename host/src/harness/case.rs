@@ -9,12 +9,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::faulty_directory::{Fault, FaultyDirectory};
+use super::faulty_directory::{DirectoryFault, FaultyDirectory};
 use crate::ambient::Ambient;
-use crate::directory::{Directory, Memory, arrive, first_user};
+use crate::directory::{Directory, Memory, arrive, new_user};
 use crate::model::{LoginEvent, StepAnswer, Timestamp, User, mask_addresses};
 use crate::policies::PolicyDocument;
-use crate::reading::{InputError, place_behind, read_json, read_text, shown};
+use crate::reading::{InputError, display_path, place_behind, read_json, read_text};
 
 /// A case: one login to decide.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Case {
     /// The user's answer to a prompt. With it, the login continues after the prompt.
     pub answer: Option<StepAnswer>,
     /// The faults of the directory.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<DirectoryFault>,
     /// Whether the directory's look-ups by address are case-sensitive.
     pub exact_look_up: bool,
 }
@@ -76,7 +76,7 @@ struct CaseFile<'a> {
     answer: Option<StepAnswer>,
     /// The faults of the directory.
     #[serde(default)]
-    faults: Vec<Fault>,
+    faults: Vec<DirectoryFault>,
     /// Whether the directory's look-ups by address are case-sensitive, as Auth0's are.
     /// Otherwise they ignore the case of ASCII letters.
     #[serde(default)]
@@ -124,7 +124,7 @@ pub fn read_event(file: &Path) -> Result<LoginEvent, InputError> {
         if !is_case {
             return error;
         }
-        InputError::whole(file, "this is a case, which holds an event: decide it without --event")
+        InputError::for_file(file, "this is a case, which holds an event: decide it without --event")
     })
 }
 
@@ -153,7 +153,7 @@ impl Case {
                 other => format!("`{other}`"),
             };
             return Err(InputError {
-                file: shown(file),
+                file: display_path(file),
                 place: Some((1, 1)),
                 message: format!("expected an object, not {kind}"),
             });
@@ -162,7 +162,7 @@ impl Case {
         let document = |raw: &RawValue| {
             let before = raw.get().as_ptr() as usize - text.as_ptr() as usize;
             let place = place_behind(&text.as_bytes()[..before]);
-            PolicyDocument::in_json(file, place, raw.get().to_owned())
+            PolicyDocument::from_json_value(file, place, raw.get().to_owned())
         };
         let policy = read.policy.map(document).unwrap_or_default();
         let policies = read.policies.into_iter();
@@ -216,7 +216,7 @@ impl Case {
     fn id_error(&self, text: &str, id: &str, nth: usize, message: String) -> InputError {
         let quoted = Value::from(id).to_string();
         let at = text.match_indices(&quoted).nth(nth).map(|(at, _)| place_behind(&text.as_bytes()[..at]));
-        InputError { file: shown(&self.file), place: at, message }
+        InputError { file: display_path(&self.file), place: at, message }
     }
 
     /// Returns the clock and randomness of the case's directory. The clock stands at the
@@ -241,10 +241,10 @@ impl Case {
         let is_listed = self.users.iter().any(|user| user.user_id == self.event.user.user_id);
         let owner = self.event.identity().map(|identity| directory.owner(identity.key()));
         if !is_listed && matches!(owner, Some(Ok(None))) {
-            directory.put(first_user(&self.event, self.now));
+            directory.put(new_user(&self.event, self.now));
         }
         let event = arrive(&directory, LoginEvent::clone(&self.event), self.now)
-            .map_err(|error| InputError::whole(&self.file, mask_addresses(&error.to_string())))?;
+            .map_err(|error| InputError::for_file(&self.file, mask_addresses(&error.to_string())))?;
         Ok((directory, Self { event: Arc::new(event), ..self.clone() }))
     }
 

@@ -12,7 +12,8 @@ use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 /// A fault of one call of the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Fault {
+#[schemars(rename = "Fault")]
+pub struct DirectoryFault {
     /// The call. The host's own reads before a link count as `users.get`.
     pub call: FaultyCall,
     /// The nth such call, counting from 1.
@@ -48,7 +49,7 @@ pub enum FaultyCall {
 /// A directory in memory with faults.
 pub struct FaultyDirectory {
     inner: Arc<Memory>,
-    faults: Vec<Fault>,
+    faults: Vec<DirectoryFault>,
     /// Whether look-ups by address are case-sensitive.
     is_exact: bool,
     calls: [AtomicU32; 3],
@@ -57,7 +58,7 @@ pub struct FaultyDirectory {
 impl FaultyDirectory {
     /// Creates a directory with these faults. Each kind of call is counted from 1.
     #[must_use]
-    pub fn new(inner: Arc<Memory>, faults: Vec<Fault>, is_exact: bool) -> Self {
+    pub fn new(inner: Arc<Memory>, faults: Vec<DirectoryFault>, is_exact: bool) -> Self {
         Self { inner, faults, is_exact, calls: Default::default() }
     }
 

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use super::case::Case;
 use super::changes::Change;
-use super::recorder::Call;
+use super::recorder::RecordedCall;
 use super::report::{Hint, PolicySummary, Report};
 use crate::limits::Limits;
 use crate::model::{Decision, Level, RuleVerdict, Step, Verification, mask_addresses};
-use crate::reading::shown;
+use crate::reading::display_path;
 use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 
@@ -17,7 +17,7 @@ use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
 pub fn format_page(case: &Case, report: &Report, limits: &Limits) -> Text {
     let mut page = Text::default();
     page.line(head(&case.title));
-    page.line(dim(shown(&case.file)));
+    page.line(dim(display_path(&case.file)));
     add_login(&mut page, case);
     add_calls(&mut page, &report.calls);
     add_policies(&mut page, &report.policies);
@@ -62,20 +62,23 @@ fn add_login(page: &mut Text, case: &Case) {
     add_field(page, "at", case.now);
 }
 
-fn add_calls(page: &mut Text, calls: &[Call]) {
+fn add_calls(page: &mut Text, calls: &[RecordedCall]) {
     page.head("Host calls");
     if calls.is_empty() {
         page.line("  none");
     }
     for (index, call) in calls.iter().enumerate() {
-        let times =
-            if call.times > 1 { format!(" ({} times)", thousands(call.times.into())) } else { String::new() };
+        let times = if call.times > 1 {
+            format!(" ({} times)", group_thousands(call.times.into()))
+        } else {
+            String::new()
+        };
         page.line(format!("  {}  {:<20} {}{times}", index + 1, call.call, describe_request(call)));
         page.line(line!["     "].then(describe_answer(&call.answer)));
     }
 }
 
-fn describe_request(call: &Call) -> String {
+fn describe_request(call: &RecordedCall) -> String {
     let text = |key: &str| call.request.get(key).and_then(Value::as_str).unwrap_or_default();
     match call.call.as_str() {
         "users.find-by-email" => text("email").to_owned(),
@@ -154,7 +157,7 @@ fn add_decision(page: &mut Text, report: &Report) {
     }
     for refusal in &report.refusals {
         let times = if refusal.times > 1 {
-            format!(" ({} times)", thousands(refusal.times.into()))
+            format!(" ({} times)", group_thousands(refusal.times.into()))
         } else {
             String::new()
         };
@@ -290,12 +293,16 @@ fn add_output(page: &mut Text, output: &PluginOutput) {
 fn add_cost(page: &mut Text, report: &Report, limits: &Limits) {
     page.head("Cost");
     if let Some(cost) = &report.cost {
-        add_field(page, "fuel", format!("{} of {}", thousands(cost.fuel), thousands(limits.fuel)));
-        let kib = |bytes: usize| thousands((bytes / 1024) as u64);
+        add_field(
+            page,
+            "fuel",
+            format!("{} of {}", group_thousands(cost.fuel), group_thousands(limits.fuel)),
+        );
+        let kib = |bytes: usize| group_thousands((bytes / 1024) as u64);
         let memory = format!("{} of {} KiB", kib(cost.memory_bytes), kib(limits.memory_bytes));
         add_field(page, "memory", memory);
         add_field(page, "host calls", cost.host_calls);
-        add_field(page, "time", format!("{} µs", thousands(cost.time_us)));
+        add_field(page, "time", format!("{} µs", group_thousands(cost.time_us)));
     }
     if let Some(plugin) = &report.plugin {
         let plugin = format!("{}, {}, sha256 {}…", plugin.name, plugin.contract, &plugin.sha256[..12]);
@@ -305,7 +312,7 @@ fn add_cost(page: &mut Text, report: &Report, limits: &Limits) {
 
 /// Formats a number with commas: `50,000,000`.
 #[must_use]
-pub fn thousands(number: u64) -> String {
+pub fn group_thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -319,10 +326,10 @@ pub fn thousands(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::thousands;
+    use super::group_thousands;
 
     #[test]
     fn numbers_have_commas() {
-        assert_eq!([0, 999, 1000, 50_000_000].map(thousands), ["0", "999", "1,000", "50,000,000"]);
+        assert_eq!([0, 999, 1000, 50_000_000].map(group_thousands), ["0", "999", "1,000", "50,000,000"]);
     }
 }

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 
 use crate::decide::GuardWrapper;
 use crate::guard::Guard;
-use crate::model::{ApiError, HostCalls, Identity, LinkRequest, Metadata, User, cut};
+use crate::model::{ApiError, HostCalls, Identity, LinkRequest, Metadata, User, truncate};
 
 /// One host call, or several equal ones in a row. Users and identities are represented
 /// by their ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Call {
+#[schemars(rename = "Call")]
+pub struct RecordedCall {
     /// The function; `more calls` for the calls beyond the limits.
     pub call: String,
     /// The request. Texts longer than 1 KiB are cut.
@@ -23,11 +24,11 @@ pub struct Call {
     /// reason why they are not kept.
     pub answer: Value,
     /// The number of equal calls in a row; 1 if absent.
-    #[serde(default = "once", skip_serializing_if = "is_once")]
+    #[serde(default = "default_times", skip_serializing_if = "is_once")]
     pub times: u32,
 }
 
-fn once() -> u32 {
+fn default_times() -> u32 {
     1
 }
 
@@ -49,7 +50,7 @@ const TEXT: usize = 1 << 10;
 /// its fuel allows, even if every call is refused.
 pub(super) struct Recorder {
     guard: Guard,
-    calls: Vec<Call>,
+    calls: Vec<RecordedCall>,
     bytes: usize,
     /// The number of calls that are not kept.
     more: u32,
@@ -62,10 +63,10 @@ impl Recorder {
 
     /// Returns the calls. If there were more than the limits, a last one gives their
     /// number.
-    pub(super) fn finish(mut self) -> Vec<Call> {
+    pub(super) fn finish(mut self) -> Vec<RecordedCall> {
         if self.more > 0 {
             let limit = format!("{MAX_CALLS} calls of a login are kept, and {} KiB of them", MAX_BYTES >> 10);
-            self.calls.push(Call {
+            self.calls.push(RecordedCall {
                 call: "more calls".to_owned(),
                 request: json!({}),
                 answer: json!({ "limit": limit }),
@@ -86,8 +87,8 @@ impl Recorder {
             self.more = self.more.saturating_add(1);
             return;
         };
-        let call = Call { call: call.to_owned(), request, answer: answer(), times: 1 };
-        let is_equal = |last: &&mut Call| {
+        let call = RecordedCall { call: call.to_owned(), request, answer: answer(), times: 1 };
+        let is_equal = |last: &&mut RecordedCall| {
             last.call == call.call && last.request == call.request && last.answer == call.answer
         };
         if let Some(last) = self.calls.last_mut().filter(is_equal) {
@@ -151,7 +152,7 @@ fn describe_link_request(recorder: &Recorder, request: &LinkRequest) -> Option<V
 }
 
 fn describe_sides(primary: &str, secondary: &str) -> Value {
-    json!({ "primary": cut(primary, TEXT), "secondary": cut(secondary, TEXT) })
+    json!({ "primary": truncate(primary, TEXT), "secondary": truncate(secondary, TEXT) })
 }
 
 impl GuardWrapper for Recorder {
@@ -163,7 +164,7 @@ impl GuardWrapper for Recorder {
 impl HostCalls for Recorder {
     fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError> {
         let answer = self.guard.find_by_email(email);
-        self.record("users.find-by-email", Some(json!({ "email": cut(email, TEXT) })), || {
+        self.record("users.find-by-email", Some(json!({ "email": truncate(email, TEXT) })), || {
             describe_answer(
                 &answer,
                 |users| json!({ "users": users.iter().map(|user| &user.user_id).collect::<Vec<_>>() }),
@@ -178,7 +179,7 @@ impl HostCalls for Recorder {
 
     fn get(&mut self, user_id: &str) -> Result<Arc<User>, ApiError> {
         let answer = self.guard.get(user_id);
-        self.record("users.get", Some(json!({ "user_id": cut(user_id, TEXT) })), || {
+        self.record("users.get", Some(json!({ "user_id": truncate(user_id, TEXT) })), || {
             describe_answer(&answer, |user| json!({ "user": user.user_id }))
         });
         answer

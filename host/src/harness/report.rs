@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::changes::Change;
-use super::recorder::Call;
+use super::recorder::RecordedCall;
 use crate::decide::PolicyRun;
 use crate::guard::Refusal;
 use crate::model::{Decision, Outcome, Reason, RuleVerdict, mask_addresses};
@@ -44,7 +44,7 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,
     /// The host calls, in order.
-    pub calls: Vec<Call>,
+    pub calls: Vec<RecordedCall>,
     /// The policies in order, if there are several. The last one that ran has decided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<PolicySummary>,
@@ -96,7 +96,7 @@ pub struct PolicySummary {
 
 impl PolicySummary {
     /// The summary of a policy that did not run.
-    pub(super) fn not_run(name: &str) -> Self {
+    pub(super) fn new_not_run(name: &str) -> Self {
         Self { name: name.to_owned(), decision: "not asked".to_owned(), codes: Vec::new() }
     }
 

@@ -41,7 +41,7 @@ pub fn run_case_by_policies(policies: &[Policy], case: &Case, trace: bool) -> Re
     let directory = Arc::new(case.faulty_directory(memory.clone()));
     let (report, final_user) = decide_case(policies, &case, directory, trace);
     if let FinalUser::Unknown(error) = final_user {
-        return Err(InputError::whole(&case.file, mask_addresses(&error.to_string())));
+        return Err(InputError::for_file(&case.file, mask_addresses(&error.to_string())));
     }
     let report = add_hints(report, policies, &case, &before);
     Ok(Report { changes: find_changes(&before, &memory.users()), ..report }.with_masked_addresses())
@@ -164,6 +164,6 @@ fn summarise_policies(policies: &[Policy], steps: &[PolicyRun<Recorder>]) -> Vec
         return Vec::new();
     }
     let ran = steps.iter().map(PolicySummary::from_run);
-    let rest = policies.iter().skip(steps.len()).map(|policy| PolicySummary::not_run(policy.name));
+    let rest = policies.iter().skip(steps.len()).map(|policy| PolicySummary::new_not_run(policy.name));
     ran.chain(rest).collect()
 }

@@ -19,7 +19,7 @@ pub fn snapshot_path(case_file: &Path) -> PathBuf {
 
 /// A case's snapshot file.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct CaseSnapshot {
     path: PathBuf,
     /// The snapshot's text; none if there is no snapshot yet.
     text: Option<String>,
@@ -39,7 +39,7 @@ pub enum Comparison {
     New,
 }
 
-impl Snapshot {
+impl CaseSnapshot {
     /// Reads the snapshot of a case, if there is one.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Snapshot {
         let text = if path.exists() {
             let snapshot = read_insta(&path)?;
             let text = snapshot.as_text().map(ToString::to_string);
-            Some(text.ok_or_else(|| InputError::whole(&path, "this is a binary snapshot; expected text"))?)
+            Some(text.ok_or_else(|| InputError::for_file(&path, "this is a binary snapshot; expected text"))?)
         } else {
             None
         };
@@ -130,7 +130,7 @@ impl Snapshot {
 /// Reads a snapshot with insta. A file in insta's old format is refused first, because
 /// insta would print a message about it to standard error.
 fn read_insta(path: &Path) -> Result<insta::Snapshot, InputError> {
-    let no_snapshot = |why: &str| InputError::whole(path, format!("this is no snapshot: {why}"));
+    let no_snapshot = |why: &str| InputError::for_file(path, format!("this is no snapshot: {why}"));
     let begins = fs::File::open(path).and_then(|mut file| {
         let mut first = [0; 3];
         file.read_exact(&mut first).map(|()| first == *b"---")

@@ -41,7 +41,7 @@ pub enum ApiError {
 impl ApiError {
     /// Returns the error as a sentence for people, without the name of its kind.
     #[must_use]
-    pub fn in_words(&self) -> String {
+    pub fn to_sentence(&self) -> String {
         match self {
             Self::Refused(why)
             | Self::AlreadyLinked(why)

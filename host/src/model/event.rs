@@ -75,7 +75,7 @@ impl From<ReadEvent> for LoginEvent {
         // would let another connection in.
         read.user.identities.iter_mut().for_each(|it| it.connection_assumed = false);
         Self {
-            account: Arc::new(account(&read)),
+            account: Arc::new(account_of_event(&read)),
             user: read.user,
             connection: read.connection,
             client: read.client,
@@ -89,7 +89,7 @@ impl From<ReadEvent> for LoginEvent {
 }
 
 /// Returns the event's user, completed by the event's other fields.
-fn account(event: &ReadEvent) -> User {
+fn account_of_event(event: &ReadEvent) -> User {
     let mut user = event.user.clone().with_own_identity(&event.connection.name);
     user.assume_connection(&event.connection);
     let roles = event.rest.get("authorization").map(role_names).unwrap_or_default();

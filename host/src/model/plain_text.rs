@@ -15,7 +15,7 @@ pub fn is_bidi_control(c: char) -> bool {
 /// line separators become Rust escapes such as `\u{1b}`. The result is cut with `…` at
 /// `bytes` bytes.
 #[must_use]
-pub fn on_one_line(text: &str, bytes: usize) -> String {
+pub fn join_lines(text: &str, bytes: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(bytes));
     for c in text.chars() {
         let before = shown.len();
@@ -35,7 +35,7 @@ pub fn on_one_line(text: &str, bytes: usize) -> String {
 
 /// Cuts a text with `…` if it is longer than `bytes` bytes.
 #[must_use]
-pub fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
+pub fn truncate(text: &str, bytes: usize) -> Cow<'_, str> {
     if text.len() <= bytes {
         return text.into();
     }
@@ -44,22 +44,22 @@ pub fn cut(text: &str, bytes: usize) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, on_one_line};
+    use super::{join_lines, truncate};
 
     #[test]
     fn what_controls_a_terminal_is_escaped() {
         assert_eq!(
-            on_one_line("a\n\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{2028}ü", 100),
+            join_lines("a\n\u{1b}[2J\u{7f}\u{9b}\u{202e}\u{2028}ü", 100),
             "a\\n\\u{1b}[2J\\u{7f}\\u{9b}\\u{202e}\\u{2028}ü"
         );
     }
 
     #[test]
     fn what_is_too_long_is_cut_between_characters() {
-        assert_eq!((cut("abc", 3), cut("aüü", 4)), ("abc".into(), "aü…".into()));
-        assert_eq!(on_one_line("abc", 3), "abc");
-        assert_eq!(on_one_line("abcd", 3), "abc…");
-        assert_eq!(on_one_line("aüü", 4), "aü…");
-        assert_eq!(on_one_line("a\u{1b}", 4), "a…");
+        assert_eq!((truncate("abc", 3), truncate("aüü", 4)), ("abc".into(), "aü…".into()));
+        assert_eq!(join_lines("abc", 3), "abc");
+        assert_eq!(join_lines("abcd", 3), "abc…");
+        assert_eq!(join_lines("aüü", 4), "aü…");
+        assert_eq!(join_lines("a\u{1b}", 4), "a…");
     }
 }

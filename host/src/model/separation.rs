@@ -27,7 +27,7 @@ pub fn note_separation<'a>(
     now: Timestamp,
 ) -> Result<(), ForeignMark> {
     change_mark(&mut user.app_metadata, HostMark::Unlinked, |held| {
-        let mut marks = list(held);
+        let mut marks = parse_marks(held);
         for from in from {
             marks.retain(|known| known[FROM] != from);
             let mut mark = json!({ FROM: from, AT: now.as_millis() });
@@ -70,19 +70,19 @@ pub fn keep_marks(mut user: User, before: &User) -> User {
 /// the documented form are kept unchanged.
 pub(super) fn carry_over_marks(linked: &mut User, secondary: &User) {
     let carried: Vec<Value> =
-        held(secondary).into_iter().flatten().filter(|mark| is_mark(mark)).cloned().collect();
-    if carried.is_empty() && held(linked).is_none() {
+        get_marks(secondary).into_iter().flatten().filter(|mark| is_mark(mark)).cloned().collect();
+    if carried.is_empty() && get_marks(linked).is_none() {
         return;
     }
     let own: Vec<String> = linked.identities.iter().map(super::Identity::as_user_id).collect();
     let is_own = |mark: &Value| own.iter().any(|own| mark[FROM] == own.as_str());
-    let stale = held(linked).into_iter().flatten().any(&is_own);
+    let stale = get_marks(linked).into_iter().flatten().any(&is_own);
     let carried: Vec<Value> = carried.into_iter().filter(|mark| !is_own(mark)).collect();
     if carried.is_empty() && !stale {
         return;
     }
     let joined = |held: Option<&Value>| {
-        let mut marks = list(held);
+        let mut marks = parse_marks(held);
         marks.retain(|mark| !is_own(mark));
         for mark in carried {
             match marks.iter_mut().find(|known| known[FROM] == mark[FROM]) {
@@ -138,11 +138,11 @@ pub(crate) fn revert_carried_marks(
     Some(rest.into())
 }
 
-fn held(user: &User) -> Option<&Vec<Value>> {
+fn get_marks(user: &User) -> Option<&Vec<Value>> {
     user.app_metadata.as_ref()?.get(LINKING)?.get(linking::UNLINKED)?.as_array()
 }
 
-fn list(held: Option<&Value>) -> Vec<Value> {
+fn parse_marks(held: Option<&Value>) -> Vec<Value> {
     held.and_then(Value::as_array).cloned().unwrap_or_default()
 }
 

@@ -26,7 +26,7 @@ impl Timestamp {
     }
 
     /// Truncates to the millisecond: the written form holds no more.
-    fn to_the_millisecond(exact: jiff::Timestamp) -> Self {
+    fn truncate_to_millisecond(exact: jiff::Timestamp) -> Self {
         jiff::Timestamp::from_millisecond(exact.as_millisecond()).map_or(Self(exact), Self)
     }
 
@@ -48,7 +48,7 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse()
-            .map(Self::to_the_millisecond)
+            .map(Self::truncate_to_millisecond)
             .map_err(|_| format!("`{text}` is not a time; expected one like 2026-11-21T10:00:00Z"))
     }
 }

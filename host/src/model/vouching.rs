@@ -8,7 +8,7 @@ use super::User;
 /// if there is one. Once a user is linked, its own identity keeps the address that it
 /// came with. Without such a record, the address counts as the identity's.
 #[must_use]
-pub fn why_not_vouched_for(user: &User) -> Option<&'static str> {
+pub fn find_unvouched(user: &User) -> Option<&'static str> {
     let is_own = |id: &str| id == user.user_id;
     let own = user.identities.iter().find(|it| is_own(&it.as_user_id())).or(user.identities.first())?;
     let profile: &Map<String, Value> = own.profile_data.as_ref()?;
@@ -25,7 +25,7 @@ pub fn why_not_vouched_for(user: &User) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::why_not_vouched_for;
+    use super::find_unvouched;
     use crate::model::User;
 
     fn user(profile: &str) -> User {
@@ -47,7 +47,7 @@ mod tests {
             r#", "profileData": {"email": "ada@example.com", "email_verified": true}"#,
             r#", "profileData": {"email": "ada@example.com", "email_verified": null}"#,
         ] {
-            assert_eq!(why_not_vouched_for(&user(profile)), None, "{profile}");
+            assert_eq!(find_unvouched(&user(profile)), None, "{profile}");
         }
     }
 
@@ -60,7 +60,7 @@ mod tests {
             r#", "profileData": {"email": ["eve@example.com"]}"#,
             r#", "profileData": {"email_verified": false}"#,
         ] {
-            assert!(why_not_vouched_for(&user(profile)).is_some(), "{profile}");
+            assert!(find_unvouched(&user(profile)).is_some(), "{profile}");
         }
     }
 }

@@ -169,7 +169,7 @@ pub(super) fn unsupported(algorithm: &str) -> String {
     format!(
         "{} cannot be checked here, but argon2, bcrypt, hmac, ldap, pbkdf2, scrypt, sha1, sha256 and sha512; \
          leave the hash out, and the user sets a first password by a reset",
-        crate::model::cut(algorithm, 40)
+        crate::model::truncate(algorithm, 40)
     )
 }
 

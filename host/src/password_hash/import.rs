@@ -49,7 +49,7 @@ fn convert_custom(custom: &Value) -> Result<String, String> {
     let hash = custom.get("hash").and_then(Value::as_object).ok_or_else(expected)?;
     let known = ["algorithm", "hash", "salt", "password", "keylen", "cost", "blockSize", "parallelization"];
     if let Some(other) = custom.keys().find(|key| !known.contains(&key.as_str())) {
-        return Err(format!("`{}` is not one of its fields", crate::model::cut(other, 40)));
+        return Err(format!("`{}` is not one of its fields", crate::model::truncate(other, 40)));
     }
     let encoding = custom.get("password").and_then(|it| it.get("encoding")).and_then(Value::as_str);
     if encoding.is_some_and(|encoding| !matches!(encoding, "utf8" | "ascii")) {

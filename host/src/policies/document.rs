@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::toml_entry::TomlEntry;
 use crate::reading::{
-    InputError, JsonPath, Located, Place, find_key, in_plain_words, is_of_object, locate, offset, read_json,
-    read_text, shown, without_place,
+    InputError, JsonPath, Located, Place, display_path, find_key, is_of_object, locate, offset, read_json,
+    read_text, rewrite_message, strip_place,
 };
 use crate::sandbox::{Failure, Plugin, Settings, SettingsError};
 
@@ -133,12 +133,12 @@ impl PolicyDocument {
     pub fn read(file: &Path) -> Result<Self, InputError> {
         let text = read_text(file)?;
         read_json::<Map<String, Value>>(file, &text)?;
-        Ok(Self::in_json(file, (1, 1), text))
+        Ok(Self::from_json_value(file, (1, 1), text))
     }
 
     /// The document of this text, which stands at a place of a JSON file.
     #[must_use]
-    pub fn in_json(file: &Path, place: (usize, usize), text: String) -> Self {
+    pub fn from_json_value(file: &Path, place: (usize, usize), text: String) -> Self {
         Self { text, origin: Some(Origin::Json { file: file.to_owned(), place }) }
     }
 
@@ -147,7 +147,7 @@ impl PolicyDocument {
     /// # Errors
     ///
     /// When it holds a value that JSON does not have, with the place in the file.
-    pub(super) fn in_toml(settings: &toml::Table, entry: TomlEntry) -> Result<Self, InputError> {
+    pub(super) fn from_toml_table(settings: &toml::Table, entry: TomlEntry) -> Result<Self, InputError> {
         let text = entry.as_json(settings)?;
         Ok(Self { text, origin: Some(Origin::Toml(entry)) })
     }
@@ -162,7 +162,7 @@ impl PolicyDocument {
         match plugin.check_settings(&self.text) {
             Ok(Ok(())) => Ok(self.settings()),
             Ok(Err(refusal)) => Err(self.refusal(plugin.name(), &refusal)),
-            Err(why) => Err(self.failure(plugin, why)),
+            Err(why) => Err(self.describe_failure(plugin, why)),
         }
     }
 
@@ -173,12 +173,13 @@ impl PolicyDocument {
     ///
     /// When the plugin fails.
     pub fn warnings(&self, plugin: &Plugin) -> Result<Vec<PolicyWarning>, PolicyError> {
-        let warnings = plugin.settings_warnings(&self.text).map_err(|why| self.failure(plugin, why))?;
+        let warnings =
+            plugin.settings_warnings(&self.text).map_err(|why| self.describe_failure(plugin, why))?;
         let located = warnings.into_iter().map(|warning| {
             let key = find_key(&self.text, &warning.key).map(|(key, _)| key);
             let place = self.origin.as_ref().and_then(|origin| origin.place(&key?));
             PolicyWarning {
-                file: self.origin.as_ref().map(|origin| shown(origin.file())),
+                file: self.origin.as_ref().map(|origin| display_path(origin.file())),
                 place,
                 key: warning.key,
                 attack: warning.attack,
@@ -194,9 +195,9 @@ impl PolicyDocument {
         Settings::new(self.text.as_str())
     }
 
-    fn failure(&self, plugin: &Plugin, why: Failure) -> PolicyError {
+    fn describe_failure(&self, plugin: &Plugin, why: Failure) -> PolicyError {
         let document = match &self.origin {
-            Some(origin) => format!("of {}", shown(origin.file())),
+            Some(origin) => format!("of {}", display_path(origin.file())),
             None => "`{}`".to_owned(),
         };
         PolicyError::Failed { plugin: plugin.name().to_owned(), document, why }
@@ -205,14 +206,14 @@ impl PolicyDocument {
     /// A plugin's refusal of the document, at its place in the file.
     fn refusal(&self, plugin: &str, error: &SettingsError) -> PolicyError {
         let SettingsError { line, column, ref message } = *error;
-        let message = in_plain_words(without_place(message, line, column));
+        let message = rewrite_message(strip_place(message, line, column));
         let Some(origin) = &self.origin else {
             return PolicyError::Default { plugin: plugin.to_owned(), message };
         };
         let located = self.located(&message, (line, column));
         let key = prefix(&message, &located);
         PolicyError::InFile(InputError {
-            file: shown(origin.file()),
+            file: display_path(origin.file()),
             place: origin.place(&located),
             message: format!("the policy: {key}{message}"),
         })
@@ -221,7 +222,7 @@ impl PolicyDocument {
     /// The value or key that a plugin's message is about. A message that begins
     /// with a key is about that key, wherever the plugin has placed it.
     fn located(&self, message: &str, place: Place) -> Located {
-        let named = first_word(message).and_then(|path| find_key(&self.text, path));
+        let named = find_quoted_word(message).and_then(|path| find_key(&self.text, path));
         let at = offset(&self.text, place);
         match named {
             Some((key, bytes)) if !at.is_some_and(|at| bytes.contains(&at)) => key,
@@ -232,7 +233,7 @@ impl PolicyDocument {
 }
 
 /// The word in backticks that a message begins with, if a colon follows it.
-fn first_word(message: &str) -> Option<&str> {
+fn find_quoted_word(message: &str) -> Option<&str> {
     let (word, behind) = message.strip_prefix('`')?.split_once('`')?;
     behind.starts_with(':').then_some(word)
 }
@@ -248,7 +249,7 @@ fn prefix(message: &str, located: &Located) -> String {
     let is_within_top = |path: &str| {
         path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    if path.is_empty() || names(&path) || first_word(message).is_some_and(is_within_top) {
+    if path.is_empty() || names(&path) || find_quoted_word(message).is_some_and(is_within_top) {
         String::new()
     } else {
         format!("`{path}`: ")
@@ -266,7 +267,7 @@ mod tests {
 
     /// The refusal of a document that is a file of its own.
     fn refused(text: &str, place: (usize, usize), message: &str) -> String {
-        let document = PolicyDocument::in_json("p.json".as_ref(), (1, 1), text.to_owned());
+        let document = PolicyDocument::from_json_value("p.json".as_ref(), (1, 1), text.to_owned());
         refusal(&document, place.0, place.1, message)
     }
 
@@ -289,7 +290,8 @@ mod tests {
 
     #[test]
     fn a_place_is_reported_once() {
-        let document = PolicyDocument::in_json("case.json".as_ref(), (5, 11), "{\"mode\": 7}".to_owned());
+        let document =
+            PolicyDocument::from_json_value("case.json".as_ref(), (5, 11), "{\"mode\": 7}".to_owned());
         for message in ["expected a text", "expected a text at line 1 column 10"] {
             assert_eq!(
                 refusal(&document, 1, 10, message),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::TomlEntry;
 use crate::limits::Limits;
-use crate::reading::{InputError, in_plain_words, object, read_toml_text};
+use crate::reading::{InputError, object, read_toml_text, rewrite_message};
 use crate::sandbox::Wasi;
 
 /// One policy, as `[[policy]]` of `tenant.toml` or of a policies file has it.
@@ -67,7 +67,7 @@ impl PoliciesFile {
     /// whose entry is invalid.
     pub fn parse(file: &Path, text: &str) -> Result<Self, InputError> {
         let mut read: Self = read_toml_text(file, text)?;
-        let whole = |why: String| InputError::whole(file, why);
+        let whole = |why: String| InputError::for_file(file, why);
         read.limits.check().map_err(|why| whole(format!("limits: {why}")))?;
         PolicyEntry::check_all(&read.policy, &read.limits).map_err(whole)?;
         PolicyEntry::resolve_all(&mut read.policy, file, text);
@@ -104,7 +104,7 @@ impl PolicyEntry {
         merged.extend(self.limits.clone());
         let limits: Limits =
             serde_path_to_error::deserialize(toml::Value::Table(merged)).map_err(|error| {
-                let message = in_plain_words(error.inner().message());
+                let message = rewrite_message(error.inner().message());
                 let is_named = message.starts_with("unknown field");
                 if is_named { message } else { format!("`{}`: {message}", error.path()) }
             })?;
@@ -166,7 +166,8 @@ mod tests {
     use super::PoliciesFile;
 
     fn parse(text: &str) -> Result<PoliciesFile, String> {
-        PoliciesFile::parse(Path::new("conf/policies.toml"), text).map_err(|error| error.within_file())
+        PoliciesFile::parse(Path::new("conf/policies.toml"), text)
+            .map_err(|error| error.message_without_file())
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Source {
             None => (crate::PLUGIN_NAME.to_owned(), Cow::Borrowed(crate::PLUGIN)),
             Some(file) => {
                 let bytes = read_component(file, self.sandbox.limits()).map_err(|error| {
-                    let why = crate::reading::cannot_be_read(&error);
+                    let why = crate::reading::describe_read_error(&error);
                     SourceError::Unreadable { file: file.clone(), why }
                 })?;
                 (file.display().to_string(), Cow::Owned(bytes))
@@ -130,7 +130,7 @@ impl Source {
         if bytes.len() > limit {
             return Err(SourceError::Unloadable { name, why: LoadError::TooLarge { limit } });
         }
-        let found = hexadecimal(&bytes);
+        let found = to_hexadecimal(&bytes);
         if let Some(pinned) = &self.entry.sha256
             && !pinned.eq_ignore_ascii_case(&found)
         {
@@ -162,11 +162,11 @@ impl Source {
         Ok(match &self.entry.settings {
             None => PolicyDocument::default(),
             Some(EntrySettings::File(file)) => PolicyDocument::read(file)?,
-            Some(EntrySettings::Keys(keys)) => PolicyDocument::in_toml(keys, self.entry.place())?,
+            Some(EntrySettings::Keys(keys)) => PolicyDocument::from_toml_table(keys, self.entry.place())?,
         })
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+fn to_hexadecimal(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

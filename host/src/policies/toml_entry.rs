@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
 
-use crate::reading::{InputError, JsonPath, Place, Step, place_behind, shown};
+use crate::reading::{InputError, JsonPath, PathStep, Place, display_path, place_behind};
 
 /// An entry `[[policy]]` of a TOML file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,11 @@ impl TomlEntry {
     /// The place in the file of a value, or of its key; of the nearest table
     /// around it where the file does not have it.
     pub(super) fn place(&self, path: &JsonPath, is_key: bool) -> Option<Place> {
-        let mut way = vec![Step::Key("policy".into()), Step::Index(self.index), Step::Key("settings".into())];
+        let mut way = vec![
+            PathStep::Key("policy".into()),
+            PathStep::Index(self.index),
+            PathStep::Key("settings".into()),
+        ];
         way.extend(path.0.iter().cloned());
         let text = self.text.strip_prefix('\u{feff}').unwrap_or(&self.text);
         let document = DeTable::parse(text).ok()?;
@@ -49,7 +53,7 @@ impl TomlEntry {
     pub(super) fn as_json(&self, settings: &toml::Table) -> Result<String, InputError> {
         let mut path = JsonPath::default();
         let object = as_object(settings, &mut path).map_err(|what| InputError {
-            file: shown(&self.file),
+            file: display_path(&self.file),
             place: self.place(&path, false),
             message: format!("the policy: `{path}`: {what}"),
         })?;
@@ -58,20 +62,20 @@ impl TomlEntry {
 }
 
 /// The bytes of the value that a way leads to, or of its key, as far as it leads.
-fn span(table: &DeTable, way: &[Step], is_key: bool) -> Option<Range<usize>> {
+fn span(table: &DeTable, way: &[PathStep], is_key: bool) -> Option<Range<usize>> {
     let (first, mut rest) = way.split_first()?;
-    let Step::Key(first) = first else { return None };
+    let PathStep::Key(first) = first else { return None };
     let (mut key, mut value) = table.get_key_value(first.as_str())?;
     let mut last_is_key = true;
     while let Some((step, behind)) = rest.split_first() {
         let next = match (step, value.get_ref()) {
-            (Step::Key(name), DeValue::Table(table)) => table.get_key_value(name.as_str()),
-            (Step::Index(index), DeValue::Array(list)) => list.get(*index).map(|element| (key, element)),
+            (PathStep::Key(name), DeValue::Table(table)) => table.get_key_value(name.as_str()),
+            (PathStep::Index(index), DeValue::Array(list)) => list.get(*index).map(|element| (key, element)),
             _ => None,
         };
         let Some(next) = next else { return Some(value.span()) };
         (key, value) = next;
-        last_is_key = matches!(step, Step::Key(_));
+        last_is_key = matches!(step, PathStep::Key(_));
         rest = behind;
     }
     Some(if is_key && last_is_key { key.span() } else { value.span() })
@@ -80,7 +84,7 @@ fn span(table: &DeTable, way: &[Step], is_key: bool) -> Option<Range<usize>> {
 fn as_object(table: &toml::Table, path: &mut JsonPath) -> Result<Map<String, Value>, &'static str> {
     let mut object = Map::new();
     for (key, value) in table {
-        path.0.push(Step::Key(key.clone()));
+        path.0.push(PathStep::Key(key.clone()));
         object.insert(key.clone(), as_value(value, path)?);
         path.0.pop();
     }
@@ -102,7 +106,7 @@ fn as_value(value: &toml::Value, path: &mut JsonPath) -> Result<Value, &'static 
         toml::Value::Array(list) => {
             let mut values = Vec::new();
             for (index, element) in list.iter().enumerate() {
-                path.0.push(Step::Index(index));
+                path.0.push(PathStep::Index(index));
                 values.push(as_value(element, path)?);
                 path.0.pop();
             }

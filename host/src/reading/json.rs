@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 
 use super::place::{locate, place_behind};
-use super::{InputError, STANDARD_INPUT, cannot_be_read, in_plain_words, shown, without_place};
+use super::{InputError, STANDARD_INPUT, describe_read_error, display_path, rewrite_message, strip_place};
 
 /// Reads a text file, or standard input where the file is `-`. A byte order mark
 /// in front is left out.
@@ -22,14 +22,14 @@ pub fn read_text(file: &Path) -> Result<String, InputError> {
     } else {
         std::fs::read(file).map(|read| bytes = read)
     };
-    read.map_err(|error| InputError::whole(file, cannot_be_read(&error)))?;
+    read.map_err(|error| InputError::for_file(file, describe_read_error(&error)))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let message = match error.as_bytes() {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16; expected UTF-8",
             _ => "this is not UTF-8; expected a JSON text",
         };
-        InputError { file: shown(file), place: Some(place_behind(good)), message: message.to_owned() }
+        InputError { file: display_path(file), place: Some(place_behind(good)), message: message.to_owned() }
     })?;
     match text.strip_prefix('\u{feff}') {
         Some(behind) => Ok(behind.to_owned()),
@@ -44,7 +44,7 @@ pub fn read_text(file: &Path) -> Result<String, InputError> {
 /// With line and column, the path within the text, and the nearest key where
 /// one was misspelt.
 pub fn read_json<'a, T: Deserialize<'a>>(file: &Path, text: &'a str) -> Result<T, InputError> {
-    let in_file = |(place, message)| InputError { file: shown(file), place, message };
+    let in_file = |(place, message)| InputError { file: display_path(file), place, message };
     parse_json(text).map_err(in_file)
 }
 
@@ -65,8 +65,8 @@ pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     });
     read.and_then(|value| json.end().map(|()| value)).map_err(|error| {
         let message = error.to_string();
-        let message = without_place(&message, error.line(), error.column());
-        let at = match without_unknown_key(&path, message) {
+        let message = strip_place(&message, error.line(), error.column());
+        let at = match strip_unknown_key(&path, message) {
             // A text that is no JSON has no path, or a part that is unknown.
             "" | "." | "?" => String::new(),
             path => format!("`{path}`: "),
@@ -75,7 +75,7 @@ pub fn parse_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
             Category::Data => locate(text, (error.line(), error.column()), is_of_object(message)).place,
             _ => (error.line(), error.column().max(1)),
         });
-        (place, format!("{at}{}", in_plain_words(message)))
+        (place, format!("{at}{}", rewrite_message(message)))
     })
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn is_of_object(message: &str) -> bool {
 }
 
 /// Returns the path without the key that the message names itself.
-fn without_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {
+fn strip_unknown_key<'a>(path: &'a str, message: &str) -> &'a str {
     let key = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, ")).map(|it| it.0);
     match key.and_then(|key| path.strip_suffix(key)) {
         Some(parent) => parent.strip_suffix('.').unwrap_or(parent),

@@ -11,9 +11,9 @@ use std::path::Path;
 
 pub(crate) use json::is_of_object;
 pub use json::{Fault, parse_json, read_json, read_text};
-pub(crate) use place::{JsonPath, Located, Place, Step, find_key, locate, offset, place_behind};
+pub(crate) use place::{JsonPath, Located, PathStep, Place, find_key, locate, offset, place_behind};
 pub(crate) use toml::{object, read_toml, read_toml_text};
-pub(crate) use words::{in_plain_words, nearest, without_place};
+pub(crate) use words::{find_nearest, rewrite_message, strip_place};
 
 /// A fault in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +28,13 @@ pub struct InputError {
 
 impl InputError {
     /// A fault of a file as a whole.
-    pub fn whole(file: &Path, message: impl Into<String>) -> Self {
-        Self { file: shown(file), place: None, message: message.into() }
+    pub fn for_file(file: &Path, message: impl Into<String>) -> Self {
+        Self { file: display_path(file), place: None, message: message.into() }
     }
 
     /// The message without the file's name, for a context that names it.
     #[must_use]
-    pub fn within_file(&self) -> String {
+    pub fn message_without_file(&self) -> String {
         match self.place {
             Some((line, column)) => format!("line {line}, column {column}: {}", self.message),
             None => self.message.clone(),
@@ -60,12 +60,12 @@ pub const STANDARD_INPUT: &str = "-";
 
 /// Returns the name of a file in messages.
 #[must_use]
-pub fn shown(file: &Path) -> String {
+pub fn display_path(file: &Path) -> String {
     if file == Path::new(STANDARD_INPUT) { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 /// Describes an error of reading a file, for people.
-pub(crate) fn cannot_be_read(error: &std::io::Error) -> String {
+pub(crate) fn describe_read_error(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::IsADirectory => "this is a directory; expected a file".to_owned(),

@@ -8,14 +8,14 @@ pub(crate) type Place = (usize, usize);
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum PathStep {
     /// A key of an object.
     Key(String),
     /// An element of a list, counted from 0.
     Index(usize),
 }
 
-impl Step {
+impl PathStep {
     fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
@@ -27,7 +27,7 @@ impl Step {
 /// The keys and indices that lead to a value, such as `users[0].email`. Empty for
 /// the whole document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct JsonPath(pub(crate) Vec<Step>);
+pub(crate) struct JsonPath(pub(crate) Vec<PathStep>);
 
 impl JsonPath {
     /// Whether it leads to the whole document.
@@ -37,12 +37,12 @@ impl JsonPath {
 
     /// The first step, if it is a key.
     pub(crate) fn first_key(&self) -> Option<&str> {
-        self.0.first().and_then(Step::key)
+        self.0.first().and_then(PathStep::key)
     }
 
     /// The last step, if it is a key.
     pub(crate) fn last_key(&self) -> Option<&str> {
-        self.0.last().and_then(Step::key)
+        self.0.last().and_then(PathStep::key)
     }
 
     /// The path without its last step.
@@ -55,9 +55,9 @@ impl fmt::Display for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (depth, step) in self.0.iter().enumerate() {
             match step {
-                Step::Key(key) if depth == 0 => f.write_str(key)?,
-                Step::Key(key) => write!(f, ".{key}")?,
-                Step::Index(index) => write!(f, "[{index}]")?,
+                PathStep::Key(key) if depth == 0 => f.write_str(key)?,
+                PathStep::Key(key) => write!(f, ".{key}")?,
+                PathStep::Index(index) => write!(f, "[{index}]")?,
             }
         }
         Ok(())
@@ -203,7 +203,7 @@ struct Token {
 }
 
 /// A level of nested values.
-struct Level {
+struct NestingLevel {
     is_object: bool,
     start: usize,
     /// The key that the text is at, if it is past one.
@@ -216,7 +216,7 @@ struct Level {
 struct Tokens<'a> {
     text: &'a str,
     at: usize,
-    levels: Vec<Level>,
+    levels: Vec<NestingLevel>,
 }
 
 impl<'a> Tokens<'a> {
@@ -235,9 +235,9 @@ impl<'a> Tokens<'a> {
     }
 
     fn path(&self) -> JsonPath {
-        let step = |level: &Level| match (level.is_object, &level.key) {
-            (true, key) => key.clone().map(Step::Key),
-            (false, _) => Some(Step::Index(level.index)),
+        let step = |level: &NestingLevel| match (level.is_object, &level.key) {
+            (true, key) => key.clone().map(PathStep::Key),
+            (false, _) => Some(PathStep::Index(level.index)),
         };
         JsonPath(self.levels.iter().filter_map(step).collect())
     }
@@ -265,7 +265,7 @@ impl<'a> Tokens<'a> {
             Kind::Open => {
                 let path = self.path();
                 let is_object = bytes[start] == b'{';
-                self.levels.push(Level { is_object, start, key: None, index: 0 });
+                self.levels.push(NestingLevel { is_object, start, key: None, index: 0 });
                 return Some(Token { kind, start, end, path });
             }
             Kind::Close => {

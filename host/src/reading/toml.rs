@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::json::read_text;
-use super::{InputError, in_plain_words, place_behind, shown};
+use super::{InputError, display_path, place_behind, rewrite_message};
 
 /// Reads a TOML file.
 ///
@@ -55,7 +55,11 @@ pub(crate) fn read_toml_text<T: DeserializeOwned>(file: &Path, text: &str) -> Re
         let place = error.span().map(|span| place_behind(&text.as_bytes()[..span.start.min(text.len())]));
         let is_named = matches!(path, "" | "." | "?") || error.message().starts_with("unknown field");
         let at = if is_named { String::new() } else { format!("`{path}`: ") };
-        InputError { file: shown(file), place, message: format!("{at}{}", in_plain_words(error.message())) }
+        InputError {
+            file: display_path(file),
+            place,
+            message: format!("{at}{}", rewrite_message(error.message())),
+        }
     };
     let parsed = toml::Deserializer::parse(text).map_err(|error| fault("", &error))?;
     serde_path_to_error::deserialize(parsed).map_err(|error| fault(&error.path().to_string(), error.inner()))

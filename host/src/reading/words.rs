@@ -6,21 +6,21 @@ const EXPECTED: &str = ", expected ";
 
 /// Returns a message without the place that serde_json appends, which is reported
 /// on its own.
-pub(crate) fn without_place(message: &str, line: usize, column: usize) -> &str {
+pub(crate) fn strip_place(message: &str, line: usize, column: usize) -> &str {
     message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(message)
 }
 
 /// Returns a message of serde, serde_json or toml in plain words, with the nearest known
 /// name where one is misspelt.
-pub(crate) fn in_plain_words(message: &str) -> String {
+pub(crate) fn rewrite_message(message: &str) -> String {
     let found = FOUND.iter().find_map(|it| message.strip_prefix(it)).and_then(|it| it.rsplit_once(EXPECTED));
     if let Some((found, expected)) = found {
-        return format!("expected {}, not {}", expected_in_words(expected), found_in_words(found));
+        return format!("expected {}, not {}", describe_expected(expected), describe_found(found));
     }
     if let Some((_, expected)) =
         message.strip_prefix("invalid length ").and_then(|it| it.split_once(EXPECTED))
     {
-        return format!("expected {}, not a list", expected_in_words(expected));
+        return format!("expected {}, not a list", describe_expected(expected));
     }
     if message.starts_with("data did not match any variant") {
         return "this is none of the forms that are allowed here".to_owned();
@@ -101,7 +101,7 @@ const PLAIN_TOML: [(&str, &str); 21] = [
 const NO_TOML_VALUE: &str =
     "expected a value: a text in quotes, a number, `true`, `false`, a time, a list or a table";
 
-fn found_in_words(found: &str) -> String {
+fn describe_found(found: &str) -> String {
     let quoted = |kind: &str| found.strip_prefix(kind).and_then(|it| it.strip_suffix('`'));
     match found {
         "map" => "an object".to_owned(),
@@ -115,14 +115,14 @@ fn found_in_words(found: &str) -> String {
                 return format!("`{value}`");
             }
             match found.strip_prefix("string ") {
-                Some(text) => format!("the text {}", cut(text)),
-                None => cut(found),
+                Some(text) => format!("the text {}", shorten(text)),
+                None => shorten(found),
             }
         }
     }
 }
 
-fn expected_in_words(expected: &str) -> String {
+fn describe_expected(expected: &str) -> String {
     let plain = match expected {
         "a string" | "a borrowed string" | "str" | "string" | "path string" | "variant identifier" => {
             "a text"
@@ -145,7 +145,7 @@ fn expected_in_words(expected: &str) -> String {
 }
 
 /// Cuts a text of any length.
-fn cut(text: &str) -> String {
+fn shorten(text: &str) -> String {
     const LONG: usize = 60;
     match text.char_indices().nth(LONG) {
         Some((at, _)) => format!("{}…\"", &text[..at]),
@@ -160,28 +160,28 @@ fn with_suggestion(message: &str) -> String {
     let is_unknown = is_unknown && !message.contains("did you mean");
     let mut quoted = message.split('`').skip(1).step_by(2);
     let Some(given) = quoted.next().filter(|_| is_unknown) else { return message.to_owned() };
-    match nearest(given, quoted) {
+    match find_nearest(given, quoted) {
         Some(known) => format!("{message}; did you mean `{known}`?"),
         None => message.to_owned(),
     }
 }
 
 /// Returns the nearest of these names, if it is near.
-pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn find_nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let nearest = known.min_by_key(|known| strsim::damerau_levenshtein(given, known));
     nearest.filter(|it| strsim::damerau_levenshtein(given, it) <= given.chars().count().max(3) / 2)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{in_plain_words, without_place};
+    use super::{rewrite_message, strip_place};
 
     #[test]
     fn only_the_errors_own_place_is_left_out() {
-        assert_eq!(without_place("trailing comma at line 3 column 1", 3, 1), "trailing comma");
-        assert_eq!(without_place("`x at line 3` is unknown", 3, 1), "`x at line 3` is unknown");
+        assert_eq!(strip_place("trailing comma at line 3 column 1", 3, 1), "trailing comma");
+        assert_eq!(strip_place("`x at line 3` is unknown", 3, 1), "`x at line 3` is unknown");
         let other = "trailing comma at line 3 column 1";
-        assert_eq!(without_place(other, 0, 0), other);
+        assert_eq!(strip_place(other, 0, 0), other);
     }
 
     #[test]
@@ -210,10 +210,10 @@ mod tests {
             ("invalid key-value pair, expected key", "expected a line `KEY = VALUE`, or a table, `[NAME]`"),
         ];
         for (told, plain) in cases {
-            assert_eq!(in_plain_words(told), plain);
+            assert_eq!(rewrite_message(told), plain);
         }
         let long = format!("invalid type: string \"{}\", expected u8", "x".repeat(1000));
-        assert!(in_plain_words(&long).len() < 150);
+        assert!(rewrite_message(&long).len() < 150);
     }
 
     #[test]
@@ -275,15 +275,16 @@ mod tests {
     #[test]
     fn the_nearest_key_is_suggested_if_it_is_near() {
         assert!(
-            in_plain_words("unknown field `mod`, expected `mode` or `now`").ends_with("did you mean `mode`?")
+            rewrite_message("unknown field `mod`, expected `mode` or `now`")
+                .ends_with("did you mean `mode`?")
         );
-        assert!(!in_plain_words("unknown field `zzzzzz`, expected `mode`").contains("did you mean"));
+        assert!(!rewrite_message("unknown field `zzzzzz`, expected `mode`").contains("did you mean"));
         assert_eq!(
-            in_plain_words("unknown variant `of`, expected `off` or `on`"),
+            rewrite_message("unknown variant `of`, expected `off` or `on`"),
             "unknown value `of`, expected `off` or `on`; did you mean `off`?"
         );
-        assert_eq!(in_plain_words("missing field `x`"), "missing field `x`");
+        assert_eq!(rewrite_message("missing field `x`"), "missing field `x`");
         let told = "unknown field `mod`, expected `mode` or `now`; did you mean `mode`?";
-        assert_eq!(in_plain_words(told), told);
+        assert_eq!(rewrite_message(told), told);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::settings::SettingsWarning;
 use crate::limits::Limits;
-use crate::model::{Decision, Metadata, Outcome, Reason, RuleVerdict, is_bidi_control, on_one_line};
+use crate::model::{Decision, Metadata, Outcome, Reason, RuleVerdict, is_bidi_control, join_lines};
 
 /// The limits of what a plugin returns.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +108,7 @@ impl AnswerLimits {
         }
         let mut suggested = BTreeSet::new();
         match candidates.iter().find(|id| !suggested.insert(*id)) {
-            Some(twice) => Err(format!("it suggests `{}` twice", on_one_line(twice, NAME))),
+            Some(twice) => Err(format!("it suggests `{}` twice", join_lines(twice, NAME))),
             None => Ok(()),
         }
     }
@@ -127,7 +127,7 @@ impl AnswerLimits {
             ));
         }
         let metadata: Metadata = serde_json::from_str(text).map_err(|error| {
-            format!("`{field}` is not a JSON object: {}", on_one_line(&error.to_string(), 2 * NAME))
+            format!("`{field}` is not a JSON object: {}", join_lines(&error.to_string(), 2 * NAME))
         })?;
         if metadata.values().any(|value| is_deeper_than(value, DEPTH - 1)) {
             return Err(format!("`{field}` is nested more than {DEPTH} levels deep"));
@@ -143,7 +143,7 @@ impl AnswerLimits {
     pub(super) fn check_warnings(self, warnings: &[SettingsWarning]) -> Result<(), String> {
         self.check_count("warnings", warnings.len())?;
         warnings.iter().try_for_each(|SettingsWarning { key, attack, message }| {
-            let name = on_one_line(key, NAME);
+            let name = join_lines(key, NAME);
             self.check_text(format_args!("the key `{name}` of a warning"), key)?;
             self.check_text(
                 format_args!("the attack of the warning about `{name}`"),
@@ -193,14 +193,14 @@ struct OnOneLine<'a>(&'a str);
 
 impl fmt::Display for OnOneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&on_one_line(self.0, NAME))
+        f.write_str(&join_lines(self.0, NAME))
     }
 }
 
 fn check_code(code: &str) -> Result<(), String> {
     let is_code_byte = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     if code.is_empty() || code.len() > CODE || !code.bytes().all(is_code_byte) {
-        let code = on_one_line(code, NAME);
+        let code = join_lines(code, NAME);
         return Err(format!("the code `{code}` is not of capitals, digits and `_`, 1 to {CODE} of them"));
     }
     Ok(())

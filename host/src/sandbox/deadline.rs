@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_login_may_take_its_last_millisecond_and_no_more() {
-        let clock = Arc::new(ManualClock::at(Timestamp::default()));
+        let clock = Arc::new(ManualClock::starting_at(Timestamp::default()));
         let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
         let deadline = Deadline::start(Duration::from_millis(50), &ambient);
         clock.advance(Duration::from_millis(50));

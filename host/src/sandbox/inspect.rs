@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::contract::contract_of;
+use super::contract::parse_contract;
 use super::engine::Sandbox;
 use super::failure::LoadError;
 use super::offer;
@@ -73,7 +73,7 @@ impl Sandbox {
             name: name.to_owned(),
             size_bytes: bytes.len(),
             sha256: sha256_hex(bytes),
-            contract: items.iter().find_map(|item| contract_of(&item.name)),
+            contract: items.iter().find_map(|item| parse_contract(&item.name)),
             items,
             needs: structure.needs,
             refused: loaded.err().map(|error| error.to_string()),

@@ -65,9 +65,9 @@ impl Sandbox {
     pub(super) fn link(&self, name: &str, bytes: &[u8], component: Component) -> Result<Plugin, LoadError> {
         let wasi = self.options.wasi;
         let pre = link_imports(&self.engine, &component, wasi)?;
-        let settings = v0_1::Settings::find_in(&pre).map_err(mismatch)?;
-        let warnings = v0_1::SettingsWarnings::find_in(&pre).map_err(mismatch)?;
-        let login = v0_1::PluginPre::new(pre).map_err(mismatch)?;
+        let settings = v0_1::Settings::find_in(&pre).map_err(describe_mismatch)?;
+        let warnings = v0_1::SettingsWarnings::find_in(&pre).map_err(describe_mismatch)?;
+        let login = v0_1::PluginPre::new(pre).map_err(describe_mismatch)?;
         Ok(Plugin {
             engine: self.engine.clone(),
             wasi,
@@ -83,7 +83,7 @@ impl Sandbox {
     }
 }
 
-fn mismatch(error: wasmtime::Error) -> LoadError {
+fn describe_mismatch(error: wasmtime::Error) -> LoadError {
     LoadError::Mismatch(format!("{error:#}"))
 }
 
@@ -93,9 +93,9 @@ fn link_imports(
     profile: Wasi,
 ) -> Result<InstancePre<State>, LoadError> {
     let mut linker = Linker::<State>::new(engine);
-    for interface in wasi::interfaces(profile) {
-        (interface.link)(&mut linker).map_err(mismatch)?;
+    for interface in wasi::list_interfaces(profile) {
+        (interface.link)(&mut linker).map_err(describe_mismatch)?;
     }
-    v0_1::add_to_linker(&mut linker).map_err(mismatch)?;
-    linker.instantiate_pre(component).map_err(mismatch)
+    v0_1::add_to_linker(&mut linker).map_err(describe_mismatch)?;
+    linker.instantiate_pre(component).map_err(describe_mismatch)
 }

@@ -2,14 +2,14 @@
 //! is cut rather than refused, because it would be lost otherwise.
 
 use super::failure::Failure;
-use crate::model::{ApiError, on_one_line};
+use crate::model::{ApiError, join_lines};
 
 /// The longest message, in bytes.
 const MESSAGE: usize = 1 << 10;
 
 /// Puts a message on one line, and cuts it at 1 KiB.
 pub(super) fn shorten(text: &str) -> String {
-    on_one_line(text, MESSAGE)
+    join_lines(text, MESSAGE)
 }
 
 /// Shortens the message of a failure.

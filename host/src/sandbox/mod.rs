@@ -45,7 +45,7 @@ pub use input::PluginInput;
 pub use inspect::{Direction, Inspection, Item};
 pub use options::{Allocator, Compiler, Options};
 pub use output::PluginOutput;
-pub use plugin::{Plugin, PluginRun, Used};
+pub use plugin::{Plugin, PluginRun, ResourceUsage};
 pub use plugin_log::{LogLevel, LogLine};
 pub use profile::Wasi;
 pub(crate) use semaphore::{Permit, Semaphore};

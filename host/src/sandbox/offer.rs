@@ -1,7 +1,7 @@
 //! The check of a component's imports and needs against the interfaces and limits
 //! that the host offers.
 
-use super::contract::{CONTRACT, contract_of, is_compatible};
+use super::contract::{CONTRACT, is_compatible, parse_contract};
 use super::failure::LoadError;
 use super::profile::Wasi;
 use super::structure::{Needs, Port, Structure};
@@ -38,7 +38,7 @@ pub(super) fn check_structure(
         });
     }
     for name in structure.imports.iter().chain(&structure.exports).map(|it| it.name.as_str()) {
-        if let Some(contract) = contract_of(name)
+        if let Some(contract) = parse_contract(name)
             && !is_compatible(&contract, CONTRACT)
         {
             return Err(LoadError::OtherVersion { found: contract });
@@ -104,7 +104,7 @@ pub(super) fn is_offered(name: &str, profile: Wasi) -> bool {
         }
         Some((interface, version)) => {
             version.strip_prefix(wasi::VERSION).is_some_and(|rest| rest.starts_with('.'))
-                && wasi::interfaces(profile).any(|offered| offered.name == interface)
+                && wasi::list_interfaces(profile).any(|offered| offered.name == interface)
         }
         None => false,
     }
@@ -126,7 +126,7 @@ pub(super) fn is_used(name: &str) -> bool {
 /// Describes the imports that are offered, to a plugin that imports another one.
 fn describe_offer(name: &str, profile: Wasi) -> String {
     let interface = name.split_once('@').map_or(name, |(interface, _)| interface);
-    let in_virtual = wasi::interfaces(Wasi::Virtual).any(|offered| offered.name == interface);
+    let in_virtual = wasi::list_interfaces(Wasi::Virtual).any(|offered| offered.name == interface);
     if profile == Wasi::Minimal && in_virtual {
         return "the profile `minimal` offers of WASI only cli, io and clocks/wall-clock \
                 (with the profile `virtual` it is there, with nothing behind it: `--wasi virtual`, or \

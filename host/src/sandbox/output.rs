@@ -12,9 +12,9 @@ use super::host_fuel::{COPIED_BYTE, HostFuel};
 
 /// One output stream of one login. Clones share its text.
 #[derive(Clone)]
-pub(super) struct Output(Arc<Mutex<Kept>>);
+pub(super) struct Output(Arc<Mutex<KeptOutput>>);
 
-struct Kept {
+struct KeptOutput {
     text: Vec<u8>,
     limit: usize,
     written: u64,
@@ -27,7 +27,7 @@ const MAX_WRITE: usize = 64 << 10;
 impl Output {
     /// Creates a stream that keeps up to `limit` bytes and charges for every one.
     pub(super) fn new(limit: usize, host_fuel: HostFuel) -> Self {
-        Self(Arc::new(Mutex::new(Kept { text: Vec::new(), limit, written: 0, host_fuel })))
+        Self(Arc::new(Mutex::new(KeptOutput { text: Vec::new(), limit, written: 0, host_fuel })))
     }
 
     /// The text that was kept, and the number of bytes that were dropped.
@@ -47,7 +47,7 @@ impl Output {
         text
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, KeptOutput> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -45,14 +45,14 @@ pub struct PluginRun<A> {
     /// Standard output and standard error, up to the limits.
     pub output: PluginOutput,
     /// The resources that the login used.
-    pub used: Used,
+    pub used: ResourceUsage,
     /// The `api` that answered the host calls.
     pub api: A,
 }
 
 /// The resources that one login used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Used {
+pub struct ResourceUsage {
     /// The fuel.
     pub fuel: u64,
     /// The largest size of the linear memory, in bytes.
@@ -205,7 +205,7 @@ impl Plugin {
             outcome,
             log: log.finish(),
             output,
-            used: Used { fuel, memory_bytes: resources.peak, host_calls },
+            used: ResourceUsage { fuel, memory_bytes: resources.peak, host_calls },
             api: *api,
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
-use crate::model::on_one_line;
+use crate::model::join_lines;
 
 /// The log lines of one login, and the number of lines beyond the limit.
 pub(super) struct PluginLog {
@@ -47,7 +47,7 @@ impl PluginLog {
             return;
         }
         // A copy: truncating the text itself would keep its memory.
-        let mut message = on_one_line(&message, self.max_bytes);
+        let mut message = join_lines(&message, self.max_bytes);
         // The limit is on the memory, not only on the text in it.
         message.shrink_to_fit();
         self.lines.push(LogLine { level, message });

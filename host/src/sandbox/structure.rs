@@ -9,7 +9,7 @@ use wasmparser::{
     FunctionBody, Instance, Parser, Payload, ValType, Validator, WasmFeatures,
 };
 
-use crate::model::cut;
+use crate::model::truncate;
 
 /// The structure of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -342,11 +342,11 @@ fn read_port(name: &str, entity: Option<ComponentEntityType>, types: TypesRef<'_
         Some(ComponentEntityType::Instance(id)) => {
             let exports = types[id].exports.iter();
             let functions = exports.filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)));
-            Some(functions.take(MAX_NAMES).map(|(name, _)| cut(name, NAME).into_owned()).collect())
+            Some(functions.take(MAX_NAMES).map(|(name, _)| truncate(name, NAME).into_owned()).collect())
         }
         _ => None,
     };
-    Port { name: cut(name, NAME).into_owned(), functions }
+    Port { name: truncate(name, NAME).into_owned(), functions }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::resources::BeyondLimit;
 use super::state::State;
 
 /// Returns the interfaces that a profile offers, without their versions.
-pub(super) fn interfaces(profile: Wasi) -> impl Iterator<Item = &'static Interface> {
+pub(super) fn list_interfaces(profile: Wasi) -> impl Iterator<Item = &'static Interface> {
     let more: &[Interface] = if profile == Wasi::Virtual { VIRTUAL } else { &[] };
     MINIMAL.iter().chain(more)
 }

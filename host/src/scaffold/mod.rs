@@ -128,7 +128,7 @@ impl Project {
     }
 
     /// Returns the commands of the README that build and test the project.
-    pub(crate) fn commands(&self) -> String {
+    pub(crate) fn next_commands(&self) -> String {
         let readme = self.files().into_iter().find(|(path, _)| path == "README.md");
         let text = readme.map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let block = text.split_once("```sh\n").and_then(|(_, rest)| rest.split_once("```"));

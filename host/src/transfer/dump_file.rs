@@ -34,7 +34,7 @@ const LINE: u64 = 64 << 20;
 
 /// The numbers of records in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counts {
+pub struct DumpCounts {
     /// The number of users.
     pub users: u64,
     /// The number of credentials.
@@ -50,7 +50,7 @@ enum Line {
     User(Box<User>),
     Credential(CredentialLine),
     Entry(EntryLine),
-    End(Counts),
+    End(DumpCounts),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,7 +81,7 @@ struct EntryLine {
     snapshot: Option<String>,
 }
 
-impl Counts {
+impl DumpCounts {
     fn add(&mut self, held: &DumpRecord) {
         *match held {
             DumpRecord::User(_) => &mut self.users,
@@ -96,10 +96,10 @@ impl Counts {
 /// # Errors
 ///
 /// If the directory or the writer fails. The file is then incomplete.
-pub fn export_dump(directory: &SqlDirectory, out: &mut dyn Write) -> Result<Counts, ExportError> {
+pub fn export_dump(directory: &SqlDirectory, out: &mut dyn Write) -> Result<DumpCounts, ExportError> {
     let header = Header { version: VERSION, made_at: directory.ambient().now() };
     write_line(out, &Line::LigatureWhole(header))?;
-    let (mut counts, mut written) = (Counts::default(), Ok(()));
+    let (mut counts, mut written) = (DumpCounts::default(), Ok(()));
     directory.for_each_record(&mut |held| {
         counts.add(&held);
         written = to_line(held).and_then(|line| write_line(out, &line));
@@ -136,7 +136,7 @@ fn to_line(held: DumpRecord) -> io::Result<Line> {
 pub struct DumpFile {
     text: Box<dyn BufRead>,
     line: u64,
-    counts: Counts,
+    counts: DumpCounts,
     is_ended: bool,
 }
 
@@ -153,7 +153,7 @@ impl DumpFile {
         let is_gzip = raw.fill_buf().map_err(unreadable)?.starts_with(&[0x1f, 0x8b]);
         let text: Box<dyn BufRead> =
             if is_gzip { Box::new(BufReader::new(MultiGzDecoder::new(raw))) } else { Box::new(raw) };
-        let mut dump = Self { text, line: 0, counts: Counts::default(), is_ended: false };
+        let mut dump = Self { text, line: 0, counts: DumpCounts::default(), is_ended: false };
         let foreign = |what: String| ReadError::Foreign { file: file.clone(), what };
         match dump.read_line().map_err(|error| foreign(error.to_string()))? {
             Some(Line::LigatureWhole(Header { version: VERSION, .. })) => Ok(dump),
@@ -169,7 +169,7 @@ impl DumpFile {
     /// # Errors
     ///
     /// If a record is malformed, with its line, or the directory fails.
-    pub fn restore(mut self, directory: &SqlDirectory) -> Result<Counts, ApiError> {
+    pub fn restore(mut self, directory: &SqlDirectory) -> Result<DumpCounts, ApiError> {
         let mut at = 0;
         let restored = directory.restore(&mut || {
             at = self.line + 1;

@@ -5,7 +5,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use super::place::Place;
-use crate::directory::Refusal;
+use crate::directory::ImportRefusal;
 use crate::model::mask_addresses;
 
 /// The maximum of remembered users, which take some 40 MB. For later users, the position of
@@ -35,9 +35,9 @@ impl EarlierUsers {
 
     /// Describes a refusal. A derived id is replaced by the value it was derived from, and a
     /// user of the same file by its position.
-    pub(super) fn describe(&self, refusal: &Refusal, id_source: Option<&str>) -> String {
+    pub(super) fn describe(&self, refusal: &ImportRefusal, id_source: Option<&str>) -> String {
         match (refusal, id_source) {
-            (Refusal::Differs(id), made_of) => {
+            (ImportRefusal::Differs(id), made_of) => {
                 let place = self.place(id);
                 match (made_of.map(mask_addresses), place) {
                     (Some(address), Some(place)) => format!("{address} is already in {place}"),
@@ -50,13 +50,13 @@ impl EarlierUsers {
                     (None, None) => refusal.to_string(),
                 }
             }
-            (Refusal::LoginTaken { by, connection, login }, _) => match self.place(by) {
+            (ImportRefusal::LoginTaken { by, connection, login }, _) => match self.place(by) {
                 Some(place) => {
                     format!("{place} already has {login} in the database `{connection}`")
                 }
                 None => refusal.to_string(),
             },
-            (Refusal::Unfit(why), _) => why.clone(),
+            (ImportRefusal::Unfit(why), _) => why.clone(),
         }
     }
 }

@@ -20,7 +20,7 @@ pub enum Format {
 
 /// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Exported {
+pub struct ExportSummary {
     /// The number of users written.
     pub users: u64,
     /// The number of users that the format cannot represent.
@@ -54,8 +54,8 @@ pub fn export(
     format: &Format,
     out: &mut dyn Write,
     mut each: impl FnMut(u64),
-) -> Result<Exported, ExportError> {
-    let mut exported = Exported::default();
+) -> Result<ExportSummary, ExportError> {
+    let mut exported = ExportSummary::default();
     if matches!(format, Format::Import(_)) {
         out.write_all(b"[")?;
     }
@@ -73,7 +73,7 @@ pub fn export(
     Ok(exported)
 }
 
-impl Exported {
+impl ExportSummary {
     /// Writes one user, or counts it as left out.
     fn write(&mut self, stored: &Stored, format: &Format, out: &mut dyn Write) -> io::Result<()> {
         let user = &stored.user;

@@ -79,7 +79,8 @@ pub(super) fn describe_file(fields: &Fields<'_>) -> Option<String> {
         return Some(why);
     }
     let others = fields.keys().filter(|key| !TOTALS.contains(&key.as_str()));
-    let others: Vec<String> = others.take(4).map(|key| format!("`{}`", crate::model::cut(key, 40))).collect();
+    let others: Vec<String> =
+        others.take(4).map(|key| format!("`{}`", crate::model::truncate(key, 40))).collect();
     if holds_users(fields) && !others.is_empty() {
         return Some(format!(
             "this looks like a bundle of more than users ({}, `users`): take them out, jq .users FILE, and \

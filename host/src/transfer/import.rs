@@ -11,10 +11,10 @@ use super::found_user::{FoundUser, Unreadable};
 use super::place::Place;
 use super::read_error::ReadError;
 use super::rejects::{Rejects, UserFormat};
-use super::user::{Reader, describe_foreign, detect_format, why_left_out};
+use super::user::{Reader, describe_foreign, detect_format, explain_left_out};
 use super::users_file::UsersFile;
 use crate::directory::{Administration, Batch, Imported, LEFT_OUT};
-use crate::model::{ApiError, mask_addresses, on_one_line};
+use crate::model::{ApiError, join_lines, mask_addresses};
 
 /// The maximum of lines in one transaction. A large number writes the pages of indexes
 /// fewer times; a larger one would block other writers for too long.
@@ -36,7 +36,7 @@ pub struct Import {
     /// Whether the first bad line ends the import.
     pub strict: bool,
     /// The name of the import, by which an interrupted one resumes: see
-    /// [`Import::name_of`].
+    /// [`Import::derive_name`].
     pub resume: Option<String>,
     /// The file for rejected users.
     pub rejects: Option<Rejects>,
@@ -46,7 +46,7 @@ impl Import {
     /// Returns the name of an import of the file with this fingerprint and these options.
     /// Other options make it another import.
     #[must_use]
-    pub fn name_of(&self, fingerprint: &str) -> String {
+    pub fn derive_name(&self, fingerprint: &str) -> String {
         let digest = Sha256::new()
             .chain_update(fingerprint)
             .chain_update([0, u8::from(self.replace)])
@@ -143,7 +143,7 @@ pub fn import(
     let mut summary = importer.summary;
     let left_out = importer.left_out.into_iter();
     summary.left_out =
-        left_out.map(|(field, (times, first))| (field, times, why_left_out(field), first)).collect();
+        left_out.map(|(field, (times, first))| (field, times, explain_left_out(field), first)).collect();
     (summary, imported)
 }
 
@@ -318,7 +318,7 @@ impl Importer<'_> {
 
     /// Reports a bad line.
     fn report_bad_line(&mut self, place: String, why: &str, user: Option<&[u8]>) -> Result<(), ImportError> {
-        let why = on_one_line(&mask_phone_numbers(&mask_addresses(why)), REASON);
+        let why = join_lines(&mask_phone_numbers(&mask_addresses(why)), REASON);
         self.summary.bad += 1;
         if self.summary.reported.len() < REPORTED {
             self.summary.reported.push((place.clone(), why.clone()));

@@ -26,8 +26,8 @@ mod user;
 mod users_file;
 
 #[cfg(feature = "_sql")]
-pub use dump_file::{Counts, DumpFile, export_dump};
-pub use export::{ExportError, Exported, Format, export};
+pub use dump_file::{DumpCounts, DumpFile, export_dump};
+pub use export::{ExportError, ExportSummary, Format, export};
 pub use import::{Import, ImportError, Summary, import};
 pub use read_error::ReadError;
 pub use rejects::Rejects;

@@ -32,7 +32,7 @@ pub enum ReadError {
         what: String,
     },
     /// The file is truncated or malformed, so that the rest cannot be parsed.
-    #[error("{file}, line {line}, column {column}{}: {what}", after_user(*.after))]
+    #[error("{file}, line {line}, column {column}{}: {what}", describe_position(*.after))]
     Broken {
         /// The file.
         file: String,
@@ -48,7 +48,7 @@ pub enum ReadError {
 }
 
 /// Returns the part of a message that names the last good user.
-fn after_user(user: u64) -> String {
+fn describe_position(user: u64) -> String {
     if user == 0 { String::new() } else { format!(", after user {user}") }
 }
 

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::model::on_one_line;
+use crate::model::join_lines;
 
 /// One of Auth0's formats of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Rejects {
     /// Adds an unchanged user, with the reason.
     pub(super) fn add(&mut self, format: UserFormat, why: &str, user: &[u8]) -> io::Result<()> {
         self.begin(format)?;
-        let why = on_one_line(why, 1_000);
+        let why = join_lines(why, 1_000);
         writeln!(self.out, "# {why}")?;
         // Line ends occur only between JSON tokens: strings cannot contain them.
         let user: Vec<u8> =

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::found_user::{FoundUser, UserVisitor};
 use super::place::{Place, PositionTracker, TOO_LONG, TrackedReader};
 use super::read_error::{ReadError, unreadable};
-use crate::reading::{in_plain_words, without_place};
+use crate::reading::{rewrite_message, strip_place};
 
 /// Reads the elements of an array that is the whole text.
 pub(super) fn read_array<E: From<ReadError>>(
@@ -73,7 +73,7 @@ pub(super) fn read_concatenated<E: From<ReadError>>(
 }
 
 /// Returns the value at the beginning of a text, if it is complete.
-pub(super) fn first_value(text: &[u8]) -> Option<&str> {
+pub(super) fn find_first_value(text: &[u8]) -> Option<&str> {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
     values.next()?.ok().map(RawValue::get)
 }
@@ -84,7 +84,7 @@ pub(super) fn holds_users(text: &[u8]) -> bool {
 }
 
 /// Returns the first user of the array `users` in the object at the beginning of a text.
-pub(super) fn first_wrapped(text: &[u8]) -> Option<&str> {
+pub(super) fn find_wrapped_array(text: &[u8]) -> Option<&str> {
     probe(text).1.map(RawValue::get)
 }
 
@@ -194,7 +194,7 @@ impl<E: From<ReadError>> Users<'_, '_, E> {
                 let what = if error.is_eof() {
                     "the file breaks off in the middle".to_owned()
                 } else {
-                    in_plain_words(without_place(&words, error.line(), error.column()))
+                    rewrite_message(strip_place(&words, error.line(), error.column()))
                 };
                 let before = if error.line() == 1 { column - 1 } else { 0 };
                 Err(ReadError::Broken {

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use super::foreign::{self, Fields};
 use super::rejects::UserFormat;
 use crate::directory::{UserWithPassword, connection_in_id};
-use crate::model::{Identity, Timestamp, User, cut, is_connection_name};
+use crate::model::{Identity, Timestamp, User, is_connection_name, truncate};
 use crate::password_hash;
-use crate::reading::{InputError, in_plain_words, read_json};
+use crate::reading::{InputError, read_json, rewrite_message};
 
 /// The default connection of database users: Auth0's own default.
 const DATABASE: &str = "Username-Password-Authentication";
@@ -34,25 +34,25 @@ const CONNECTION: [&str; 2] = ["connection", "identities[0].connection"];
 const EXPORTED: [&str; 3] = ["last_login", "logins_count", "last_ip"];
 
 /// Returns the reason why a field is not imported.
-pub(super) fn why_left_out(field: &str) -> &'static str {
+pub(super) fn explain_left_out(field: &str) -> &'static str {
     LEFT_OUT.iter().find(|(left_out, _)| *left_out == field).map_or("", |(_, why)| why)
 }
 
 /// The fault of a user that cannot be read.
 #[derive(Debug, PartialEq)]
-pub(super) struct Fault {
+pub(super) struct UserFault {
     pub(super) why: String,
     /// The line and the column within the user.
     pub(super) at: Option<(usize, usize)>,
 }
 
-impl From<String> for Fault {
+impl From<String> for UserFault {
     fn from(why: String) -> Self {
         Self { why, at: None }
     }
 }
 
-impl From<InputError> for Fault {
+impl From<InputError> for UserFault {
     fn from(error: InputError) -> Self {
         Self { why: error.message, at: error.place }
     }
@@ -96,7 +96,7 @@ impl Reader<'_> {
         &self,
         json: &str,
         mut left_out: impl FnMut(&'static str),
-    ) -> Result<ReadUser, Fault> {
+    ) -> Result<ReadUser, UserFault> {
         let mut read = match serde_json::from_str::<User>(json) {
             Ok(user) if is_exported(&user) => self.read_exported(user, json)?,
             _ => self.read_closely(json, &mut left_out)?,
@@ -115,7 +115,11 @@ impl Reader<'_> {
     }
 
     /// Reads a user of the import format, or one with a fault.
-    fn read_closely(&self, json: &str, left_out: &mut dyn FnMut(&'static str)) -> Result<ReadUser, Fault> {
+    fn read_closely(
+        &self,
+        json: &str,
+        left_out: &mut dyn FnMut(&'static str),
+    ) -> Result<ReadUser, UserFault> {
         if !json.starts_with('{') && serde_json::from_str::<IgnoredAny>(json).is_ok() {
             return Err("this is not a user object".to_owned().into());
         }
@@ -158,7 +162,7 @@ impl Reader<'_> {
     }
 
     /// Reads a user of the export format.
-    fn read_exported(&self, mut user: User, json: &str) -> Result<ReadUser, Fault> {
+    fn read_exported(&self, mut user: User, json: &str) -> Result<ReadUser, UserFault> {
         let said = take_connection(&mut user.rest)?;
         let sparse = Sparse::read(&user, json);
         let is_made = user.identities.is_empty();
@@ -191,7 +195,7 @@ impl Reader<'_> {
     ///
     /// Source: Auth0, "Bulk User Import Database Schema and Examples": the id becomes the
     /// part after `auth0|`; without one, Auth0 generates an id.
-    fn read_imported(&self, mut fields: Map<String, Value>, json: &str) -> Result<ReadUser, Fault> {
+    fn read_imported(&self, mut fields: Map<String, Value>, json: &str) -> Result<ReadUser, UserFault> {
         let said = self.agree_connection(take_connection(&mut fields)?)?;
         let connection = said.as_deref().unwrap_or(DATABASE);
         let mut id_source = None;
@@ -199,8 +203,8 @@ impl Reader<'_> {
             Some(Value::String(id)) if !id.is_empty() => format!("auth0|{id}"),
             Some(Value::Number(id)) => format!("auth0|{id}"),
             None | Some(Value::Null) => {
-                let key = identifying_field(&fields).ok_or_else(|| {
-                    Fault::from(
+                let key = find_identifying_field(&fields).ok_or_else(|| {
+                    UserFault::from(
                         "it has neither `user_id` nor `email`, `username` or `phone_number`".to_owned(),
                     )
                 })?;
@@ -227,7 +231,7 @@ impl Reader<'_> {
 
     /// Returns the connection of the line, or else the one given for the file. Fails if both
     /// differ.
-    fn agree_connection(&self, said: Option<String>) -> Result<Option<String>, Fault> {
+    fn agree_connection(&self, said: Option<String>) -> Result<Option<String>, UserFault> {
         match (said, self.connection) {
             (Some(said), Some(given)) if said != given => {
                 let why = format!("`connection`: it is `{said}`, and the import is into `{given}`");
@@ -242,13 +246,13 @@ impl Reader<'_> {
 fn parse_whole_number(value: &Value) -> Option<u64> {
     let text = match value {
         Value::String(text) => text.trim(),
-        other => return whole(other.as_f64()?),
+        other => return to_whole_number(other.as_f64()?),
     };
-    text.parse().ok().or_else(|| whole(text.parse().ok()?))
+    text.parse().ok().or_else(|| to_whole_number(text.parse().ok()?))
 }
 
 /// Converts a float without a fraction.
-fn whole(number: f64) -> Option<u64> {
+fn to_whole_number(number: f64) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
     // This format has neither a decimal point nor an exponent.
@@ -274,21 +278,21 @@ struct Typed {
 }
 
 /// Parses a text, with the position of a fault.
-fn parse_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Fault> {
+fn parse_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, UserFault> {
     Ok(read_json("".as_ref(), json)?)
 }
 
 /// Converts fields to a user.
-fn parse_fields(fields: Map<String, Value>) -> Result<User, Fault> {
+fn parse_fields(fields: Map<String, Value>) -> Result<User, UserFault> {
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let path = error.path().to_string();
-        let why = in_plain_words(&error.into_inner().to_string());
+        let why = rewrite_message(&error.into_inner().to_string());
         if path == "." { why } else { format!("`{path}`: {why}") }.into()
     })
 }
 
 /// Converts the error of a password hash.
-fn hash_fault((field, why): (&str, String)) -> Fault {
+fn hash_fault((field, why): (&str, String)) -> UserFault {
     format!("`{field}`: {why}").into()
 }
 
@@ -326,7 +330,7 @@ impl Sparse {
 }
 
 /// Assigns the stated connection to an identity, or an assumed one.
-fn assign_connection(identity: &mut Identity, said: Option<String>, is_named: bool) -> Result<(), Fault> {
+fn assign_connection(identity: &mut Identity, said: Option<String>, is_named: bool) -> Result<(), UserFault> {
     let named = connection_in_id(&identity.provider, &identity.user_id);
     if let (Some(said), Some(named)) = (&said, named)
         && said != named
@@ -345,19 +349,19 @@ fn assign_connection(identity: &mut Identity, said: Option<String>, is_named: bo
 }
 
 /// Refuses names of providers and connections that Auth0 does not allow.
-fn check_names(user: &User) -> Result<(), Fault> {
+fn check_names(user: &User) -> Result<(), UserFault> {
     for Identity { provider, connection, .. } in &user.identities {
         let is_provider =
             is_connection_name(provider) && !provider.contains(|it: char| it.is_ascii_uppercase());
         if !is_provider {
-            let provider = cut(provider, 40);
+            let provider = truncate(provider, 40);
             return Err(format!(
                 "`{provider}` is not a provider; expected a name such as `auth0` or `google-oauth2`"
             )
             .into());
         }
         if !is_connection_name(connection) {
-            let connection = cut(connection, 40);
+            let connection = truncate(connection, 40);
             return Err(format!(
                 "`{connection}` is not the name of a connection; expected letters, digits and - between them"
             )
@@ -368,7 +372,7 @@ fn check_names(user: &User) -> Result<(), Fault> {
 }
 
 /// Removes and returns the connection that a user names.
-fn take_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, Fault> {
+fn take_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, UserFault> {
     let mut said: Option<String> = None;
     for key in CONNECTION {
         let name = match fields.remove(key) {
@@ -386,7 +390,7 @@ fn take_connection(fields: &mut Map<String, Value>) -> Result<Option<String>, Fa
 }
 
 /// Returns the field that identifies a user in its database.
-fn identifying_field(fields: &Map<String, Value>) -> Option<&str> {
+fn find_identifying_field(fields: &Map<String, Value>) -> Option<&str> {
     let text = |key: &&str| fields.get(*key).and_then(Value::as_str).filter(|text| !text.is_empty());
     ["email", "username", "phone_number"].iter().find_map(text)
 }

@@ -96,7 +96,7 @@ impl UsersFile {
             Some(0xfe | 0xff) => return Err(no_users("this is UTF-16, not UTF-8")),
             Some(_) => return Err(no_users("this is not JSON")),
         };
-        if let Some(what) = first_user(shape, &ahead).and_then(describe_foreign) {
+        if let Some(what) = find_first_user(shape, &ahead).and_then(describe_foreign) {
             return Err(ReadError::Foreign { file: name, what });
         }
         let text: Box<dyn BufRead> = Box::new(Cursor::new(ahead).chain(text));
@@ -232,12 +232,12 @@ fn detect_shape(text: &mut Box<dyn BufRead>, ahead: &mut Vec<u8>) -> io::Result<
 }
 
 /// Returns the first user, if the beginning of the file contains it completely.
-fn first_user(shape: Shape, ahead: &[u8]) -> Option<&str> {
+fn find_first_user(shape: Shape, ahead: &[u8]) -> Option<&str> {
     match shape {
         Shape::Lines => std::str::from_utf8(ahead.split(|byte| *byte == b'\n').next()?).ok(),
-        Shape::Array => stream::first_value(ahead.get(1..)?),
-        Shape::Wrapped => stream::first_wrapped(ahead),
-        Shape::Concatenated => stream::first_value(ahead),
+        Shape::Array => stream::find_first_value(ahead.get(1..)?),
+        Shape::Wrapped => stream::find_wrapped_array(ahead),
+        Shape::Concatenated => stream::find_first_value(ahead),
     }
 }
 

@@ -27,7 +27,7 @@ impl Clocked {
     /// Starts a tenant with the usual clients and connections and what `more` adds. It
     /// is ten o'clock, on the second. It ends with the process.
     pub(crate) fn start(more: &str) -> Self {
-        let clock = Arc::new(ManualClock::at("2026-11-26T10:00:00Z".parse().expect("a time")));
+        let clock = Arc::new(ManualClock::starting_at("2026-11-26T10:00:00Z".parse().expect("a time")));
         let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
         let config = Config::parse(&format!("{CONFIG}{more}")).expect("a configuration");
         let folder = tempfile::tempdir().expect("a temporary folder");

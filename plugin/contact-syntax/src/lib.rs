@@ -6,7 +6,7 @@ use email_address::{EmailAddress, Options};
 
 /// The form of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum AddressForm {
     /// An address that can be compared.
     Plain,
     /// An address with characters beyond ASCII.
@@ -22,17 +22,17 @@ const MAX_BYTES: usize = 254;
 
 /// Returns the form of an address.
 #[must_use]
-pub fn form(address: &str) -> Form {
+pub fn classify_address(address: &str) -> AddressForm {
     if address.len() > MAX_BYTES || address.chars().any(char::is_control) {
-        return Form::Malformed;
+        return AddressForm::Malformed;
     }
     if !address.is_ascii() {
-        return Form::NonAscii;
+        return AddressForm::NonAscii;
     }
     let options = Options::default().without_domain_literal().without_display_text().with_required_tld();
     match EmailAddress::parse_with_options(address, options) {
-        Ok(_) if !address.contains('"') => Form::Plain,
-        _ => Form::Malformed,
+        Ok(_) if !address.contains('"') => AddressForm::Plain,
+        _ => AddressForm::Malformed,
     }
 }
 
@@ -40,7 +40,7 @@ pub fn form(address: &str) -> Form {
 /// compare.
 #[must_use]
 pub fn is_email_address(text: &str) -> bool {
-    form(text) == Form::Plain
+    classify_address(text) == AddressForm::Plain
 }
 
 /// Returns whether a tenant accepts the text as a phone number: `+` and up to 15
@@ -56,11 +56,11 @@ pub fn is_phone_number(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, form, is_phone_number};
+    use super::{AddressForm, classify_address, is_phone_number};
 
     #[test]
     fn only_plain_addresses_are_compared() {
-        assert_eq!(form("ada.lovelace+x@mail.example.com"), Form::Plain);
+        assert_eq!(classify_address("ada.lovelace+x@mail.example.com"), AddressForm::Plain);
         for malformed in [
             "",
             "undefined",
@@ -77,15 +77,15 @@ mod tests {
             "Ada <ada@example.com>",
             " ada@example.com",
         ] {
-            assert_eq!(form(malformed), Form::Malformed, "{malformed:?}");
+            assert_eq!(classify_address(malformed), AddressForm::Malformed, "{malformed:?}");
         }
-        assert_eq!(form(&format!("{}@example.com", "a".repeat(320))), Form::Malformed);
+        assert_eq!(classify_address(&format!("{}@example.com", "a".repeat(320))), AddressForm::Malformed);
         let of_bytes = |bytes: usize| {
             let label = "b".repeat(60);
             format!("{}@{label}.{label}.{label}.{}.com", "a".repeat(60), "c".repeat(bytes - 248))
         };
-        assert_eq!((of_bytes(254).len(), form(&of_bytes(254))), (254, Form::Plain));
-        assert_eq!(form(&of_bytes(255)), Form::Malformed);
+        assert_eq!((of_bytes(254).len(), classify_address(&of_bytes(254))), (254, AddressForm::Plain));
+        assert_eq!(classify_address(&of_bytes(255)), AddressForm::Malformed);
         for beyond in [
             "mıke@example.com",
             "straße@example.com",
@@ -93,7 +93,7 @@ mod tests {
             "a@раypal.com",
             "a\u{200b}@example.com",
         ] {
-            assert_eq!(form(beyond), Form::NonAscii, "{beyond}");
+            assert_eq!(classify_address(beyond), AddressForm::NonAscii, "{beyond}");
         }
     }
 

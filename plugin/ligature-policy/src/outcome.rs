@@ -21,7 +21,11 @@ impl Outcome {
     /// The login goes on once the user has been asked about these accounts.
     #[must_use]
     pub fn suggest(step: Step, candidates: &[&str], code: &str, detail: impl Into<String>) -> Self {
-        Self::of(Decision::Suggest(Suggestion { step, candidates: owned(candidates) }), code, detail.into())
+        Self::of(
+            Decision::Suggest(Suggestion { step, candidates: to_owned_ids(candidates) }),
+            code,
+            detail.into(),
+        )
     }
 
     /// The login ends, with a message for the user.
@@ -35,7 +39,7 @@ impl Outcome {
     #[must_use]
     pub fn about(mut self, users: &[&str]) -> Self {
         if let Some(reason) = self.reasons.first_mut() {
-            reason.subject = owned(users);
+            reason.subject = to_owned_ids(users);
         }
         self
     }
@@ -55,7 +59,7 @@ impl Outcome {
     }
 }
 
-fn owned(ids: &[&str]) -> Vec<String> {
+fn to_owned_ids(ids: &[&str]) -> Vec<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 

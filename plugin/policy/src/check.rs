@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::members::{self, overlay};
+use crate::members::{self, overlay_members};
 use crate::{Policy, Primary, TrustedConnection};
 
 /// A fault in a policy document.
@@ -48,7 +48,7 @@ impl Policy {
         }
         let read: Self = serde_json::from_str(text).map_err(|error| Unreadable::from(&error))?;
         let Some(preset) = read.preset else { return Ok(read) };
-        overlay(preset.document(), text)
+        overlay_members(preset.document(), text)
             .and_then(|text| serde_json::from_str(&text))
             .map_err(|error| Unreadable::from(&error))
     }
@@ -61,7 +61,9 @@ impl Policy {
     pub fn with_preset(text: &str) -> Result<String, Unreadable> {
         match Self::read(text)?.preset {
             None => Ok(text.to_owned()),
-            Some(preset) => overlay(preset.document(), text).map_err(|error| Unreadable::from(&error)),
+            Some(preset) => {
+                overlay_members(preset.document(), text).map_err(|error| Unreadable::from(&error))
+            }
         }
     }
 
@@ -187,7 +189,8 @@ fn is_domain(text: &str) -> bool {
 
 /// The place of a key of the document, from 1; 0 if the document does not have it.
 fn place_of(text: &str, key: &str) -> (usize, usize) {
-    let value = members::read(text).ok().and_then(|members| members.get(key).map(|value| value.get()));
+    let value =
+        members::parse_members(text).ok().and_then(|members| members.get(key).map(|value| value.get()));
     // Between a key and its value stand blanks and a colon only.
     let before = value.map(|value| &text[..value.as_ptr() as usize - text.as_ptr() as usize]);
     let Some((text, at)) = before.and_then(|before| Some((before, before.rfind(&format!("\"{key}\""))?)))

@@ -16,11 +16,11 @@ pub(crate) fn read_choice<'de, D: Deserializer<'de>>(
 ) -> Result<usize, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
     let index = texts.iter().position(|known| *known == text);
-    index.ok_or_else(|| Error::unknown_variant(&cut(&text), texts))
+    index.ok_or_else(|| Error::unknown_variant(&shorten(&text), texts))
 }
 
 /// Returns the beginning of a text of any length.
-fn cut(text: &str) -> Cow<'_, str> {
+fn shorten(text: &str) -> Cow<'_, str> {
     const LONG: usize = 60;
     match text.char_indices().nth(LONG) {
         Some((at, _)) => Cow::Owned(format!("{}…", &text[..at])),
@@ -30,7 +30,9 @@ fn cut(text: &str) -> Cow<'_, str> {
 
 /// Reads an object. What serde derives takes a list for the values in their
 /// order, and an empty one for the defaults.
-pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn deserialize_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     struct Object<T>(PhantomData<T>);
 
     impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {

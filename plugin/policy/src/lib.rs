@@ -97,16 +97,16 @@ pub struct Policy {
     /// without asking.
     pub allow_demote_with_identities: bool,
     /// Accounts with power.
-    #[serde(deserialize_with = "choice::object")]
+    #[serde(deserialize_with = "choice::deserialize_object")]
     pub privileged: Privileged,
     /// An account with MFA, when this login has passed no second factor or the
     /// account that would stay has none.
     pub mfa: Mfa,
     /// The rules for the secondary's metadata.
-    #[serde(deserialize_with = "choice::object")]
+    #[serde(deserialize_with = "choice::deserialize_object")]
     pub metadata: Metadata,
     /// The limits of prompts.
-    #[serde(deserialize_with = "choice::object")]
+    #[serde(deserialize_with = "choice::deserialize_object")]
     pub prompts: Prompts,
     /// The days for which a pair stays apart after an unlink. 0: none.
     pub unlink_cooldown_days: u32,
@@ -118,7 +118,7 @@ pub struct Policy {
     /// A look-up or a link that fails.
     pub on_error: OnError,
     /// The limits of candidates and identities.
-    #[serde(deserialize_with = "choice::object")]
+    #[serde(deserialize_with = "choice::deserialize_object")]
     pub limits: PolicyLimits,
 }
 

@@ -12,7 +12,7 @@ pub type Members<'a> = BTreeMap<String, &'a RawValue>;
 /// # Errors
 ///
 /// When the text is no object.
-pub fn read(text: &str) -> serde_json::Result<Members<'_>> {
+pub fn parse_members(text: &str) -> serde_json::Result<Members<'_>> {
     serde_json::from_str(text)
 }
 
@@ -21,9 +21,9 @@ pub fn read(text: &str) -> serde_json::Result<Members<'_>> {
 /// # Errors
 ///
 /// When one of the two is no object.
-pub fn overlay(under: &str, over: &str) -> serde_json::Result<String> {
-    let mut members = read(under)?;
-    for (key, value) in read(over)? {
+pub fn overlay_members(under: &str, over: &str) -> serde_json::Result<String> {
+    let mut members = parse_members(under)?;
+    for (key, value) in parse_members(over)? {
         members.insert(key, value);
     }
     let mut out = String::new();

@@ -12,11 +12,11 @@ use crate::choice;
 #[serde(deny_unknown_fields, default)]
 pub struct Metadata {
     /// `user_metadata`. By default `primary_wins`.
-    #[serde(deserialize_with = "choice::object")]
+    #[serde(deserialize_with = "choice::deserialize_object")]
     pub user: MetadataRules,
     /// `app_metadata`. By default `drop`: what an administrator gave to one
     /// account is not given to another by a login.
-    #[serde(deserialize_with = "choice::object")]
+    #[serde(deserialize_with = "choice::deserialize_object")]
     pub app: MetadataRules,
 }
 

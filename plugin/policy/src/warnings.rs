@@ -24,7 +24,7 @@ impl Policy {
     /// The options that open an attack or have no effect.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
-        let of_trust = self.trusted_connections.iter().filter_map(|trusted| self.about_trust(trusted));
+        let of_trust = self.trusted_connections.iter().filter_map(|trusted| self.warn_about_trust(trusted));
         let grouped = self.connection_groups.values().flatten();
         let of_groups = grouped.filter(|name| is_enterprise(name)).map(|name| {
             let message = format!(
@@ -32,14 +32,14 @@ impl Policy {
             );
             Warning { key: "connection_groups", attack: "", message }
         });
-        let of_options = self.given_up().into_iter().filter(|(is_given_up, ..)| *is_given_up);
+        let of_options = self.list_given_up().into_iter().filter(|(is_given_up, ..)| *is_given_up);
         let of_options = of_options.map(|(_, key, attack, message)| warning(key, attack, message));
         of_trust.chain(of_groups).chain(of_options).collect()
     }
 
     /// Whether each protection is given up, its key, the attack, and the loss.
     #[rustfmt::skip]
-    fn given_up(&self) -> [(bool, &'static str, &'static str, &'static str); 19] {
+    fn list_given_up(&self) -> [(bool, &'static str, &'static str, &'static str); 19] {
         let copies_by_default = !matches!(self.metadata.app.default, MetadataRule::Drop | MetadataRule::MustEqual);
         let copies_roles = ["roles", "authorization", "permissions"]
             .iter()
@@ -93,7 +93,7 @@ impl Policy {
         ]
     }
 
-    fn about_trust(&self, trusted: &TrustedConnection) -> Option<Warning> {
+    fn warn_about_trust(&self, trusted: &TrustedConnection) -> Option<Warning> {
         let about = |attack, message: &str| Some(warning("trusted_connections", attack, message));
         let detail = match trusted {
             TrustedConnection::Name(name) if name == "*" => {
@@ -110,7 +110,7 @@ impl Policy {
                     ),
                 );
             }
-            TrustedConnection::Name(name) => return without_domains(name),
+            TrustedConnection::Name(name) => return warn_of_missing_domains(name),
             TrustedConnection::Detailed(detail) => detail,
         };
         if let Some(strategy) = &detail.strategy {
@@ -141,7 +141,7 @@ impl Policy {
             );
         }
         if detail.domains.is_empty() {
-            return without_domains(name);
+            return warn_of_missing_domains(name);
         }
         let is_grouped = self.connection_groups.values().flatten().any(|it| it == name || it == "*");
         if !is_grouped {
@@ -158,7 +158,7 @@ impl Policy {
 
 /// A connection that is listed by name alone. Its strategy is not known here;
 /// the names of social connections and of the first database are.
-fn without_domains(name: &str) -> Option<Warning> {
+fn warn_of_missing_domains(name: &str) -> Option<Warning> {
     if NOT_ENTERPRISE.contains(&name) {
         return None;
     }

@@ -7,16 +7,16 @@ use crate::bindings::{AuthenticationMethod, User, Verification};
 /// Facts that could bring a login nearer to a link.
 pub(super) const FACTS: &[Change] = &[
     Fact("the other account had verified its address", |w| {
-        each(w, |it| it.email_verified = Verification::Verified);
+        change_each_user(w, |it| it.email_verified = Verification::Verified);
     }),
-    Fact("the other account were not blocked", |w| each(w, |it| it.blocked = false)),
+    Fact("the other account were not blocked", |w| change_each_user(w, |it| it.blocked = false)),
     Fact("only one other account had the address", |w| w.found.truncate(1)),
     Fact("the other account had logged in before", |w| {
-        each(w, |it| it.logins_count = it.logins_count.max(Some(1)));
+        change_each_user(w, |it| it.logins_count = it.logins_count.max(Some(1)));
     }),
     Fact("`app_metadata` held no marks", |w| {
         w.event.user.app_metadata = None;
-        each(w, |user| user.app_metadata = None);
+        change_each_user(w, |user| user.app_metadata = None);
     }),
     Fact("this login were interactive", |w| {
         w.event.protocol = None;
@@ -24,7 +24,7 @@ pub(super) const FACTS: &[Change] = &[
     }),
     Fact("no account had roles", |w| {
         w.event.user.roles.clear();
-        each(w, |it| it.roles.clear());
+        change_each_user(w, |it| it.roles.clear());
     }),
     Fact("this login had passed a second factor just now", |w| {
         let factor = AuthenticationMethod { name: "mfa".to_owned(), factor: None, at: Some(w.now) };
@@ -32,7 +32,7 @@ pub(super) const FACTS: &[Change] = &[
     }),
     Fact("no account had linked identities that do not prove the address", |w| {
         w.event.user.identities.truncate(1);
-        each(w, |it| it.identities.truncate(1));
+        change_each_user(w, |it| it.identities.truncate(1));
     }),
     Fact("the accounts were in one organization", |w| {
         w.event.organization_id = None;
@@ -43,13 +43,13 @@ pub(super) const FACTS: &[Change] = &[
 /// Facts that could keep two accounts apart which are linked.
 pub(super) const AWAY: &[Change] = &[
     Fact("the other account had not verified its address", |w| {
-        each(w, |it| it.email_verified = Verification::Unverified);
+        change_each_user(w, |it| it.email_verified = Verification::Unverified);
     }),
     Fact("the login's address were not verified", |w| {
         w.event.user.email_verified = Verification::Unverified;
     }),
 ];
 
-fn each(world: &mut World, change: fn(&mut User)) {
+fn change_each_user(world: &mut World, change: fn(&mut User)) {
     world.found.iter_mut().for_each(change);
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use ligature_link_policy::members::overlay;
+use ligature_link_policy::members::overlay_members;
 use ligature_link_policy::{Mfa, Mode, OnMultiple, PrivilegedDecision, is_enterprise};
 use serde_json::value::RawValue;
 
@@ -18,7 +18,7 @@ use crate::account::Claim;
 use crate::decide::Input;
 use crate::email;
 use crate::situation::Situation;
-use crate::trust::{Group, Trust, group};
+use crate::trust::{Group, Trust, find_group};
 
 pub(super) const OPTIONS: &[Change] = &[
     Setting(|w, _| (w.policy.mode != Mode::Auto).then(|| constant("mode", "\"auto\""))),
@@ -65,7 +65,7 @@ pub(super) const OPTIONS: &[Change] = &[
         nested(w, "limits", &format!("{{\"max_identities\":{}}}", identities.max(20)))
     }),
     Setting(|w, _| {
-        let asked = crate::linking_state::LinkingState::read(w.event.user.app_metadata.as_deref()).prompts();
+        let asked = crate::linking_state::LinkingState::parse(w.event.user.app_metadata.as_deref()).prompts();
         nested(w, "prompts", &format!("{{\"max\":{}}}", asked.saturating_add(1)))
     }),
     Setting(|w, _| nested(w, "prompts", "{\"ask_again_after_days\":0}")),
@@ -78,7 +78,7 @@ fn constant(key: &'static str, json: &str) -> NewValue {
 
 /// An object with these members over those that it has.
 fn nested(world: &World, key: &'static str, over: &str) -> Option<NewValue> {
-    let json = overlay(world.setting(key).unwrap_or("{}"), over).ok()?;
+    let json = overlay_members(world.setting(key).unwrap_or("{}"), over).ok()?;
     Some(NewValue { key, json, only_if: None })
 }
 
@@ -125,15 +125,15 @@ fn unblocked_domain(world: &World, input: &Input) -> Option<NewValue> {
     let json = serde_json::to_string(&blocked).ok()?;
     let through = match let_in.iter().any(|it| it == "*") {
         true => "every connection".to_owned(),
-        false => listed(&let_in),
+        false => to_json_list(&let_in),
     };
-    let domain = email::domain(own).to_ascii_lowercase();
+    let domain = email::domain_of(own).to_ascii_lowercase();
     let only_if = format!("every address at {domain} may be linked that comes through {through}");
     Some(NewValue { key: "blocked_domains", json, only_if: Some(only_if) })
 }
 
 /// Names in a sentence: the first of them, and how many more there are.
-fn listed(names: &[String]) -> String {
+fn to_json_list(names: &[String]) -> String {
     const TOLD: usize = 5;
     let told: Vec<String> = names.iter().take(TOLD).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(TOLD) {
@@ -179,7 +179,7 @@ fn trusted(world: &World, claims: &[Claim]) -> Option<NewValue> {
         }
         let name = text(claim.connection);
         let (entry, sure) = if is_enterprise(claim.strategy) || claim.trust == Trust::DomainNotOwned {
-            let domain = email::domain(claim.address).to_ascii_lowercase();
+            let domain = email::domain_of(claim.address).to_ascii_lowercase();
             let entry = format!("{{\"name\":{name},\"domains\":[{}]}}", text(&domain));
             (entry, format!("the owner of `{}` owns {domain}", claim.connection))
         } else {
@@ -208,7 +208,7 @@ fn one_group(world: &World, input: &Input) -> Option<NewValue> {
     let s = Situation::from_input(&input);
     let claims: Vec<&Claim> =
         s.party().flat_map(|account| account.claims()).filter(|it| !it.connection.is_empty()).collect();
-    let of: Vec<Group> = claims.iter().map(|claim| group(&world.policy, claim)).collect();
+    let of: Vec<Group> = claims.iter().map(|claim| find_group(&world.policy, claim)).collect();
     let name = of.iter().find_map(|it| match it {
         Group::Named(name) => Some((*name).to_owned()),
         Group::Others | Group::Own(_) => None,
@@ -241,13 +241,13 @@ fn one_group(world: &World, input: &Input) -> Option<NewValue> {
     if !joining.is_empty() && !others.is_empty() {
         let others = match others.iter().any(|it| it == "*") {
             true => "every connection that is in no other group".to_owned(),
-            false => listed(&others),
+            false => to_json_list(&others),
         };
-        only_if.push(format!("{} may link with {others}, too", listed(&joining)));
+        only_if.push(format!("{} may link with {others}, too", to_json_list(&joining)));
     }
     if !leaving.is_empty() {
         let link = if leaving.len() == 1 { "links" } else { "link" };
-        let leaving = listed(&leaving);
+        let leaving = to_json_list(&leaving);
         only_if.push(format!("it is right that {leaving} then {link} to no connection outside the group"));
     }
     let only_if = (!only_if.is_empty()).then(|| only_if.join(" and "));

@@ -35,10 +35,10 @@ impl World {
         event.trace = false;
         let document = Policy::with_preset(&event.settings).ok();
         let members = document.as_deref().and_then(|document| {
-            let members = members::read(document).ok()?;
+            let members = members::parse_members(document).ok()?;
             let compact = |value: &str| {
                 let mut out = String::with_capacity(value.len());
-                json::compact(&mut out, value);
+                json::write_compact(&mut out, value);
                 out
             };
             Some(members.into_iter().map(|(key, value)| (key, compact(value.get()))).collect())
@@ -76,7 +76,7 @@ impl World {
         if members.insert(key.to_owned(), json.clone()).is_some_and(|before| before == json) {
             return None;
         }
-        let policy = Policy::read_and_check(&written(&members, |_| true)).ok()?;
+        let policy = Policy::read_and_check(&write_members(&members, |_| true)).ok()?;
         if policy == self.policy {
             return None;
         }
@@ -103,7 +103,7 @@ impl World {
     /// The object of the keys that were changed.
     pub(super) fn changed_settings(&self) -> Option<String> {
         let members = self.members.as_ref().filter(|_| !self.changed.is_empty())?;
-        Some(written(members, |key| self.changed.contains(&key)))
+        Some(write_members(members, |key| self.changed.contains(&key)))
     }
 
     pub(super) fn input<'a>(&'a self, input: &Input<'a>) -> Input<'a> {
@@ -129,7 +129,7 @@ pub(super) fn estimate_bytes(input: &Input) -> usize {
     1000 + input.event.settings.len() + user(&input.event.user) + found
 }
 
-fn written(members: &BTreeMap<String, String>, is_wanted: impl Fn(&str) -> bool) -> String {
+fn write_members(members: &BTreeMap<String, String>, is_wanted: impl Fn(&str) -> bool) -> String {
     let mut out = String::from("{");
     for (key, value) in members.iter().filter(|(key, _)| is_wanted(key)) {
         if out.len() > 1 {

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::Odd;
+use super::UnexpectedForm;
 
 /// The first eight bytes in which two texts differ.
 pub(super) fn order_of_eight(ours: u64, theirs: u64) -> Ordering {
@@ -14,7 +14,7 @@ pub(super) fn order_of_eight(ours: u64, theirs: u64) -> Ordering {
 }
 
 /// Eight bytes from this place on, zeros after the end.
-pub(super) fn eight(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn load_word(bytes: &[u8], at: usize) -> u64 {
     if let Some([a, b, c, d, e, f, g, h, ..]) = bytes.get(at..) {
         return u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
     }
@@ -26,12 +26,12 @@ pub(super) fn eight(bytes: &[u8], at: usize) -> u64 {
 }
 
 /// Returns whether two texts are equal.
-pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn are_equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() < 8 {
         return a == b;
     }
     let mut at = 0;
-    while at < a.len() && eight(a, at) == eight(b, at) {
+    while at < a.len() && load_word(a, at) == load_word(b, at) {
         at += 8;
     }
     a.len() == b.len() && at >= a.len()
@@ -41,14 +41,14 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Marks the lowest byte of this value by its highest bit; zero if there is
 /// none. Marks above the lowest may be wrong.
-fn marked(eight: u64, byte: u8) -> u64 {
+fn mark_byte(eight: u64, byte: u8) -> u64 {
     let zero_where_found = eight ^ (ONES * u64::from(byte));
     zero_where_found.wrapping_sub(ONES) & !zero_where_found & (ONES << 7)
 }
 
 /// Marks the lowest byte that is a quote or a backslash.
-pub(super) fn quotes(eight: u64) -> u64 {
-    marked(eight, b'"') | marked(eight, b'\\')
+pub(super) fn mark_quotes(eight: u64) -> u64 {
+    mark_byte(eight, b'"') | mark_byte(eight, b'\\')
 }
 
 /// Whether there is a backslash, or a text that begins with a small letter and
@@ -56,9 +56,9 @@ pub(super) fn quotes(eight: u64) -> u64 {
 pub(crate) fn any_escape_or(bytes: &[u8], accepts: impl Fn(&[u8]) -> bool) -> bool {
     // Of eight bytes, the last is looked at again, with its follower.
     (0..bytes.len()).step_by(7).any(|at| {
-        let eight = eight(bytes, at);
+        let eight = load_word(bytes, at);
         let small_letters = eight << 1 & eight << 2;
-        let mut found = marked(eight, b'"') & small_letters >> 8;
+        let mut found = mark_byte(eight, b'"') & small_letters >> 8;
         while found != 0 {
             let place = at + found.trailing_zeros() as usize / 8;
             if bytes[place] == b'"' && accepts(&bytes[place + 1..]) {
@@ -66,15 +66,15 @@ pub(crate) fn any_escape_or(bytes: &[u8], accepts: impl Fn(&[u8]) -> bool) -> bo
             }
             found &= found - 1;
         }
-        marked(eight, b'\\') != 0
+        mark_byte(eight, b'\\') != 0
     })
 }
 
 /// Returns the number of bytes before the next quote or backslash.
-pub(super) fn plain(bytes: &[u8], from: usize) -> usize {
+pub(super) fn count_plain(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while at < bytes.len() {
-        let found = quotes(eight(bytes, at));
+        let found = mark_quotes(load_word(bytes, at));
         if found != 0 {
             return at - from + found.trailing_zeros() as usize / 8;
         }
@@ -84,28 +84,28 @@ pub(super) fn plain(bytes: &[u8], from: usize) -> usize {
 }
 
 #[inline(always)]
-pub(super) fn after_value(bytes: &[u8], at: usize) -> Result<usize, Odd> {
-    match KIND[usize::from(*bytes.get(at).ok_or(Odd)?)] {
-        QUOTE => after_text(bytes, at + 1),
-        OPENS => after_brackets(bytes, at),
+pub(super) fn skip_value(bytes: &[u8], at: usize) -> Result<usize, UnexpectedForm> {
+    match KIND[usize::from(*bytes.get(at).ok_or(UnexpectedForm)?)] {
+        QUOTE => skip_text(bytes, at + 1),
+        OPENS => skip_brackets(bytes, at),
         SCALAR => {
             let mut end = at + 1;
-            while KIND[usize::from(*bytes.get(end).ok_or(Odd)?)] == SCALAR {
+            while KIND[usize::from(*bytes.get(end).ok_or(UnexpectedForm)?)] == SCALAR {
                 end += 1;
             }
             Ok(end)
         }
-        _ => Err(Odd),
+        _ => Err(UnexpectedForm),
     }
 }
 
-fn after_text(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
+fn skip_text(bytes: &[u8], mut at: usize) -> Result<usize, UnexpectedForm> {
     loop {
-        at += plain(bytes, at);
+        at += count_plain(bytes, at);
         match bytes.get(at) {
             Some(b'"') => return Ok(at + 1),
             Some(_) => at += 2,
-            None => return Err(Odd),
+            None => return Err(UnexpectedForm),
         }
     }
 }
@@ -134,25 +134,25 @@ const OPENS: u8 = 3;
 const CLOSES: u8 = 4;
 const ODD: u8 = 5;
 
-fn after_brackets(bytes: &[u8], mut at: usize) -> Result<usize, Odd> {
+fn skip_brackets(bytes: &[u8], mut at: usize) -> Result<usize, UnexpectedForm> {
     let mut depth = 0_usize;
     while let Some(byte) = bytes.get(at) {
         at += 1;
         match KIND[usize::from(*byte)] {
             SCALAR | SEPARATOR => {}
-            QUOTE => at = after_text(bytes, at)?,
+            QUOTE => at = skip_text(bytes, at)?,
             OPENS => depth += 1,
             CLOSES if depth == 1 => return Ok(at),
             CLOSES => depth -= 1,
-            _ => return Err(Odd),
+            _ => return Err(UnexpectedForm),
         }
     }
-    Err(Odd)
+    Err(UnexpectedForm)
 }
 
 /// The byte that an escape stands for, and the escape's length. Other escapes
 /// than serde_json's own are odd: one key could be written in two ways.
-fn escape(text: &[u8]) -> Option<(u8, usize)> {
+fn decode_escape(text: &[u8]) -> Option<(u8, usize)> {
     let byte = match text.get(1)? {
         b'b' => 8,
         b't' => b'\t',
@@ -178,16 +178,16 @@ fn escape(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// The next byte of a name, and the number of bytes that it takes in the text.
-pub(super) fn unescaped(text: &[u8]) -> Option<(u8, usize)> {
+pub(super) fn next_character(text: &[u8]) -> Option<(u8, usize)> {
     match text.first()? {
-        b'\\' => escape(text),
+        b'\\' => decode_escape(text),
         byte => Some((*byte, 1)),
     }
 }
 
-pub(super) fn all_unescaped(mut text: &[u8]) -> impl Iterator<Item = u8> {
+pub(super) fn unescape(mut text: &[u8]) -> impl Iterator<Item = u8> {
     std::iter::from_fn(move || {
-        let (byte, length) = unescaped(text)?;
+        let (byte, length) = next_character(text)?;
         text = text.get(length..)?;
         Some(byte)
     })

@@ -8,7 +8,7 @@ use crate::json::Element;
 const FEW: usize = 12;
 
 /// Calls back with each element that is not known, once. Changes `known`.
-pub(super) fn each_new<'a>(
+pub(super) fn visit_new<'a>(
     known: &mut Vec<Element<'a>>,
     elements: &[Element<'a>],
     each: &mut dyn FnMut(&'a [u8]),
@@ -22,7 +22,7 @@ pub(super) fn each_new<'a>(
         }
         return;
     }
-    let mut set = Set::of_size(known.len() + elements.len());
+    let mut set = Set::with_size(known.len() + elements.len());
     for (place, element) in known.iter().enumerate() {
         set.insert(known, element, place);
     }
@@ -46,7 +46,7 @@ struct Set<'a> {
 }
 
 impl<'a> Set<'a> {
-    fn of_size(size: usize) -> Self {
+    fn with_size(size: usize) -> Self {
         let slots = (2 * size).next_power_of_two();
         let shift = 64 - slots.trailing_zeros();
         Self { slots: vec![0; slots], shift, patience: 4 * slots, tree: BTreeSet::new() }

@@ -2,15 +2,15 @@
 
 use ligature_link_policy::{Caution, Mfa, PrivilegedDecision, RequireVerified};
 
-use super::{Course, RuleResult, ask, no_op, passes, passes_with};
+use super::{EarlierRuling, RuleResult, ask, no_op, passes, passes_with};
 use crate::account::{Account, Claim};
 use crate::bindings::{Step, User};
 use crate::metadata::{self, Sides};
 use crate::reason::ReasonCode;
 use crate::situation::Situation;
-use crate::trust::{Group, Trust, group};
+use crate::trust::{Group, Trust, find_group};
 
-pub(super) fn organization(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn organization(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -33,9 +33,9 @@ pub(super) fn organization(s: &Situation, _: &Course) -> RuleResult {
             return no_op(ReasonCode::CrossOrganization.about(&[a.id(), b.id()], detail));
         }
     }
-    let own = group(s.policy, s.current.root());
+    let own = find_group(s.policy, s.current.root());
     let claims = s.party().flat_map(Account::claims);
-    let other = claims.map(|claim| group(s.policy, claim)).find(|group| *group != own);
+    let other = claims.map(|claim| find_group(s.policy, claim)).find(|group| *group != own);
     let Some(other) = other else { return passes("they do") };
     let apart: Vec<&str> = s.party().map(Account::id).collect();
     no_op(ReasonCode::DifferentConnectionGroups.about(&apart, groups_in_words(&own, &other)))
@@ -51,7 +51,7 @@ fn groups_in_words(a: &Group, b: &Group) -> String {
     }
 }
 
-pub(super) fn managed(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn managed(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -80,7 +80,7 @@ pub(crate) fn sides<'a>(
     }
 }
 
-pub(super) fn metadata_equal(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn metadata_equal(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -102,7 +102,7 @@ pub(super) fn metadata_equal(s: &Situation, _: &Course) -> RuleResult {
     passes("it is")
 }
 
-pub(super) fn privileged(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn privileged(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let list = &s.policy.privileged;
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
@@ -126,7 +126,7 @@ pub(super) fn privileged(s: &Situation, _: &Course) -> RuleResult {
     }
 }
 
-pub(super) fn mfa(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -153,7 +153,7 @@ pub(super) fn mfa(s: &Situation, _: &Course) -> RuleResult {
     }
 }
 
-pub(super) fn trusted(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn trusted(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -193,7 +193,7 @@ pub(super) fn trusted(s: &Situation, _: &Course) -> RuleResult {
     passes("they are")
 }
 
-pub(super) fn trojan(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -224,7 +224,7 @@ pub(super) fn trojan(s: &Situation, _: &Course) -> RuleResult {
     passes("each proves the address")
 }
 
-pub(super) fn primary(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn primary(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -249,7 +249,7 @@ pub(super) fn primary(s: &Situation, _: &Course) -> RuleResult {
     RuleResult::Notes(notes)
 }
 
-pub(super) fn demotes(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn demotes(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -269,7 +269,7 @@ pub(super) fn demotes(s: &Situation, _: &Course) -> RuleResult {
 /// `api.authentication.setPrimaryUser`.
 const MAX_PRIMARY_ID: usize = 128;
 
-pub(super) fn limits(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn limits(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }

@@ -6,9 +6,9 @@ use ligature_link_policy::{Mode, Policy};
 use super::{RuleResult, no_op, passes};
 use crate::account::{Account, Claim};
 use crate::bindings::{Reason, Verification};
-use crate::email::{self, Form};
+use crate::email::{self, AddressForm};
 use crate::reason::ReasonCode;
-use crate::situation::{LoginContext, why_address_does_not_count};
+use crate::situation::{LoginContext, find_address_fault};
 use crate::trust::Trust;
 
 pub(super) fn excluded(login: &LoginContext) -> RuleResult {
@@ -53,13 +53,13 @@ pub(super) fn address(login: &LoginContext) -> RuleResult {
     let id = &[login.current.id()];
     match login.current.user.email.as_deref().unwrap_or_default() {
         "" => no_op(ReasonCode::NoEmail.about(id, "The account that logs in has no e-mail address.")),
-        email => match email::form(email) {
-            Form::Plain => passes("plain"),
-            Form::NonAscii => {
+        email => match email::classify_address(email) {
+            AddressForm::Plain => passes("plain"),
+            AddressForm::NonAscii => {
                 let detail = "The login's address has characters beyond ASCII, which can look like others.";
                 no_op(ReasonCode::EmailNonAscii.about(id, detail))
             }
-            Form::Malformed => no_op(
+            AddressForm::Malformed => no_op(
                 ReasonCode::EmailMalformed.about(id, "The login's address is not one that can be compared."),
             ),
         },
@@ -69,7 +69,7 @@ pub(super) fn address(login: &LoginContext) -> RuleResult {
 pub(super) fn verified(login: &LoginContext) -> RuleResult {
     let id = &[login.current.id()];
     let unproved = |code: ReasonCode, detail: &str| {
-        no_op(code.about(id, [detail, by_tenant_in_words(&login.current)].concat()))
+        no_op(code.about(id, [detail, describe_tenant_verification(&login.current)].concat()))
     };
     let unknown = |detail: &str| unproved(ReasonCode::EmailVerifiedUnknown, detail);
     match &login.current.user.email_verified {
@@ -84,11 +84,11 @@ pub(super) fn verified(login: &LoginContext) -> RuleResult {
         Verification::Null => return unknown("`email_verified` of the login is null, which proves nothing."),
         Verification::NotBoolean(held) => {
             let detail =
-                format!("`email_verified` of the login is {}; only the boolean true counts.", cut(held));
+                format!("`email_verified` of the login is {}; only the boolean true counts.", shorten(held));
             return no_op(ReasonCode::EmailVerifiedNotBoolean.about(id, detail));
         }
     }
-    let detail = match why_address_does_not_count(&login.current) {
+    let detail = match find_address_fault(&login.current) {
         None => return passes("true"),
         Some(code) => (
             code,
@@ -107,7 +107,7 @@ pub(super) fn verified(login: &LoginContext) -> RuleResult {
 /// Explains `verified_by_tenant` for an account of a connection in it whose address
 /// does not count. Source of the option: Auth0's Management API, options
 /// of enterprise connections.
-pub(super) fn by_tenant_in_words(account: &Account) -> &'static str {
+pub(super) fn describe_tenant_verification(account: &Account) -> &'static str {
     if account.root().trust != Trust::ByTenantOnly {
         return "";
     }
@@ -116,7 +116,7 @@ pub(super) fn by_tenant_in_words(account: &Account) -> &'static str {
 }
 
 /// The beginning of a value that has no limit; an outcome's texts have one.
-pub(super) fn cut(value: &str) -> String {
+pub(super) fn shorten(value: &str) -> String {
     value.chars().take(40).collect()
 }
 
@@ -160,6 +160,6 @@ fn is_blocked(policy: &Policy, connection: &str, address: &str) -> bool {
 }
 
 fn blocked_reason(address: &str, account: &Account) -> Reason {
-    let detail = format!("Addresses at {} are in `blocked_domains`.", email::domain(address));
+    let detail = format!("Addresses at {} are in `blocked_domains`.", email::domain_of(address));
     ReasonCode::DomainNotAllowed.about(&[account.id()], detail)
 }

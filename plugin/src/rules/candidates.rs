@@ -3,8 +3,12 @@
 
 use ligature_link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnError, OnMultiple};
 
-use super::before_look_up::{blocked_domain, by_tenant_in_words, cut, excluded_connection, foreign_domain};
-use super::{Course, RuleResult, Wish, ask, error_words, no_op, passes, passes_with, rule, strictly};
+use super::before_look_up::{
+    blocked_domain, describe_tenant_verification, excluded_connection, foreign_domain, shorten,
+};
+use super::{
+    EarlierRuling, RuleResult, RulingKind, ask, error_words, no_op, passes, passes_with, rule, strictly,
+};
 use crate::account::Account;
 use crate::bindings::{ApiError, Reason, Step, Verification};
 use crate::email::Match;
@@ -12,10 +16,10 @@ use crate::reason::ReasonCode;
 use crate::situation::Situation;
 use crate::trust::is_per_connection;
 
-pub(super) fn look_up_complete(s: &Situation, _: &Course) -> RuleResult {
-    let wish = || match s.policy.on_error {
-        OnError::LoginWithoutLink => Wish::Proceed,
-        OnError::Deny => Wish::Deny("Your accounts could not be looked up. Please try again later."),
+pub(super) fn look_up_complete(s: &Situation, _: &EarlierRuling) -> RuleResult {
+    let kind = || match s.policy.on_error {
+        OnError::LoginWithoutLink => RulingKind::Proceed,
+        OnError::Deny => RulingKind::Deny("Your accounts could not be looked up. Please try again later."),
     };
     let limit = s.policy.limits.max_candidates;
     let too_many = |limit: u32| {
@@ -29,27 +33,27 @@ pub(super) fn look_up_complete(s: &Situation, _: &Course) -> RuleResult {
             no_op(ReasonCode::RaceLost.about(&[s.current.id()], detail))
         }
         Some(ApiError::RateLimited(_)) => {
-            rule(wish(), ReasonCode::RateLimited.about(&[], "The directory asked for fewer calls."))
+            rule(kind(), ReasonCode::RateLimited.about(&[], "The directory asked for fewer calls."))
         }
         Some(error) => {
             let detail = format!("The accounts with this address are not known: {}.", error_words(error));
-            rule(wish(), ReasonCode::LookupFailed.about(&[], detail))
+            rule(kind(), ReasonCode::LookupFailed.about(&[], detail))
         }
         None if s.input.found.len() > limit as usize => too_many(limit),
         None => passes_with(s, || format!("{} other account(s)", s.input.found.len())),
     }
 }
 
-pub(super) fn excluded(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn excluded(s: &Situation, _: &EarlierRuling) -> RuleResult {
     first_of_meant(s, |account| excluded_connection(s.policy, account), "no candidate is")
 }
 
-pub(super) fn domain_owned(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn domain_owned(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let foreign = |account: &Account| foreign_domain(s.current.email(), account);
     first_of_meant(s, foreign, "no other domains are listed for theirs")
 }
 
-pub(super) fn domain_allowed(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn domain_allowed(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let blocked = |account: &Account| blocked_domain(s.policy, s.current.email(), account);
     first_of_meant(s, blocked, "not in `blocked_domains` for theirs")
 }
@@ -69,7 +73,7 @@ fn first_of_meant(
     }
 }
 
-pub(super) fn dropped(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn dropped(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let detail = |code: ReasonCode| match code {
         ReasonCode::AlreadyLinked => "The account found is an identity of this login's user already.",
         ReasonCode::ForeignCandidate => {
@@ -92,7 +96,7 @@ pub(super) fn dropped(s: &Situation, _: &Course) -> RuleResult {
     };
     let mut reasons: Vec<Reason> =
         s.dropped.iter().map(|(id, code)| code.about(&[id], detail(*code))).collect();
-    let parted = |(a, b)| s.kept_apart(a, b).map(|code| (a, b, code));
+    let parted = |(a, b)| s.find_separation(a, b).map(|code| (a, b, code));
     if let Some((a, b, code)) = s.pairs_of_meant().find_map(parted) {
         return no_op(code.about(&[a.id(), b.id()], detail(code)));
     }
@@ -105,7 +109,7 @@ pub(super) fn dropped(s: &Situation, _: &Course) -> RuleResult {
     RuleResult::Notes(reasons)
 }
 
-pub(super) fn candidate(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn candidate(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if !s.eligible.is_empty() || !s.barred.is_empty() {
         return passes_with(s, || format!("{}", s.eligible.len() + s.barred.len()));
     }
@@ -121,7 +125,7 @@ pub(super) fn candidate(s: &Situation, _: &Course) -> RuleResult {
     no_op(ReasonCode::NoCandidate.about(&[], detail))
 }
 
-pub(super) fn candidate_blocked(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn candidate_blocked(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let Some(blocked) = s.eligible.iter().find(|candidate| candidate.account.user.blocked) else {
         return passes("none is");
     };
@@ -129,14 +133,14 @@ pub(super) fn candidate_blocked(s: &Situation, _: &Course) -> RuleResult {
     let reason = ReasonCode::CandidateBlocked.about(&[blocked.account.id()], detail);
     match s.policy.blocked_candidate {
         BlockedCandidate::NoOp => no_op(reason),
-        BlockedCandidate::DenyLogin => rule(Wish::Deny("This account is blocked."), reason),
+        BlockedCandidate::DenyLogin => rule(RulingKind::Deny("This account is blocked."), reason),
     }
 }
 
-pub(super) fn candidate_verified(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn candidate_verified(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let detail = |id: &str, code: ReasonCode| {
         match code {
-        ReasonCode::CandidateUnverified => unverified_in_words(s, id),
+        ReasonCode::CandidateUnverified => describe_unverified(s, id),
         ReasonCode::PendingEmailChange => "The other account has a change of its address waiting.".to_owned(),
         ReasonCode::VerificationStale => "The other account's address was changed after it was verified.".to_owned(),
         _ => "The other account has another address than the identity that it is made of, or one that this did not verify.".to_owned(),
@@ -158,16 +162,17 @@ pub(super) fn candidate_verified(s: &Situation, _: &Course) -> RuleResult {
         .map(|(id, _)| (*id).to_owned())
         .collect();
     if s.policy.unverified_candidate == NoOpOrSuggest::Suggest && !unverified.is_empty() {
-        return rule(Wish::Ask(Step::VerifyEmail, unverified), reason);
+        return rule(RulingKind::Ask(Step::VerifyEmail, unverified), reason);
     }
     no_op(reason)
 }
 
 /// The reason why a candidate's address does not count as verified: what its
 /// `email_verified` holds.
-fn unverified_in_words(s: &Situation, id: &str) -> String {
+fn describe_unverified(s: &Situation, id: &str) -> String {
     let found = s.input.found.iter().find(|user| user.user_id == id);
-    let by_tenant = found.map_or("", |user| by_tenant_in_words(&Account::from_user(user, s.policy)));
+    let by_tenant =
+        found.map_or("", |user| describe_tenant_verification(&Account::from_user(user, s.policy)));
     let held = match found.map(|user| &user.email_verified) {
         Some(Verification::Absent) => {
             "The other account does not say whether its address is verified: `email_verified` is absent."
@@ -177,7 +182,10 @@ fn unverified_in_words(s: &Situation, id: &str) -> String {
             "`email_verified` of the other account is null, which proves nothing.".to_owned()
         }
         Some(Verification::NotBoolean(held)) => {
-            format!("`email_verified` of the other account is {}; only the boolean true counts.", cut(held))
+            format!(
+                "`email_verified` of the other account is {}; only the boolean true counts.",
+                shorten(held)
+            )
         }
         _ => "The other account has not verified the address; somebody else may have made it in advance."
             .to_owned(),
@@ -185,9 +193,9 @@ fn unverified_in_words(s: &Situation, id: &str) -> String {
     held + by_tenant
 }
 
-pub(super) fn same_provider(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn same_provider(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let Some((_, other, provider)) =
-        s.pairs_of_eligible().find_map(|(a, b)| known_twice(a, b).map(|it| (a, b, it)))
+        s.pairs_of_eligible().find_map(|(a, b)| find_shared_provider(a, b).map(|it| (a, b, it)))
     else {
         return if s.eligible.is_empty() { RuleResult::NotApplicable } else { passes("none does") };
     };
@@ -198,7 +206,7 @@ pub(super) fn same_provider(s: &Situation, _: &Course) -> RuleResult {
 
 /// The provider that has an identity in each of the accounts, under two ids.
 /// The tenant's own databases are weighed by a rule of their own.
-fn known_twice<'a>(a: &Account<'a>, b: &Account) -> Option<&'a str> {
+fn find_shared_provider<'a>(a: &Account<'a>, b: &Account) -> Option<&'a str> {
     let twice = a.claims().iter().find(|one| {
         !matches!(one.strategy, "auth0" | "")
             && !one.subject.is_empty()
@@ -211,7 +219,7 @@ fn known_twice<'a>(a: &Account<'a>, b: &Account) -> Option<&'a str> {
     twice.map(|claim| claim.strategy)
 }
 
-pub(super) fn ambiguous(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn ambiguous(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let policy = s.policy;
     let non_unique =
         |account: &Account| account.connection_in(&policy.non_unique_email_connections).is_some();
@@ -248,7 +256,7 @@ pub(super) fn ambiguous(s: &Situation, _: &Course) -> RuleResult {
 /// Links that one login may make; the host's own limit is the same.
 const LINKS: usize = 2;
 
-pub(super) fn one_meant(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn one_meant(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let ids: Vec<&str> = s.eligible.iter().map(|candidate| candidate.account.id()).collect();
     match (ids.len(), s.meant.len()) {
         (0, _) => return RuleResult::NotApplicable,
@@ -284,7 +292,7 @@ pub(super) fn one_meant(s: &Situation, _: &Course) -> RuleResult {
     match s.policy.on_multiple {
         OnMultiple::Choose => ask(s, Step::ChooseCandidate, &ids, false, reason),
         OnMultiple::DenyLogin => {
-            rule(Wish::Deny("Several accounts have this address. Please contact support."), reason)
+            rule(RulingKind::Deny("Several accounts have this address. Please contact support."), reason)
         }
         _ => no_op(reason),
     }

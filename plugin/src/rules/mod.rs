@@ -32,12 +32,12 @@ pub(crate) struct RuleAfter {
     pub(crate) name: &'static str,
     /// Whether it can replace what was decided.
     pub(crate) overrules: bool,
-    pub(crate) weigh: fn(&Situation, &Course) -> RuleResult,
+    pub(crate) weigh: fn(&Situation, &EarlierRuling) -> RuleResult,
 }
 
 /// The state of the decision when a rule is weighed: none yet, or the stop of an
 /// earlier rule.
-pub(crate) type Course = Option<Ruling>;
+pub(crate) type EarlierRuling = Option<Ruling>;
 
 /// The result of a rule.
 pub(crate) enum RuleResult {
@@ -56,13 +56,13 @@ pub(crate) enum RuleResult {
 /// A decision and its reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Ruling {
-    pub(crate) wish: Wish,
+    pub(crate) kind: RulingKind,
     pub(crate) reason: Reason,
 }
 
 /// The kind of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum RulingKind {
     Proceed,
     Ask(Step, Vec<String>),
     Deny(&'static str),
@@ -105,7 +105,7 @@ pub(crate) const AFTER_LOOK_UP: [RuleAfter; 26] = [
     overruling("the user can be asked now", mode::can_ask),
     after("a required link is not declined", mode::required),
     overruling("the mode only observes", mode::observes),
-    after("everything has passed", mode::all_passed),
+    after("everything has passed", mode::link_or_proceed),
 ];
 
 /// The names of all rules, in their order. A rule's number is its place, from 1.
@@ -126,20 +126,20 @@ const fn before(name: &'static str, weigh: fn(&LoginContext) -> RuleResult) -> R
     RuleBefore { name, weigh }
 }
 
-const fn after(name: &'static str, weigh: fn(&Situation, &Course) -> RuleResult) -> RuleAfter {
+const fn after(name: &'static str, weigh: fn(&Situation, &EarlierRuling) -> RuleResult) -> RuleAfter {
     RuleAfter { name, overrules: false, weigh }
 }
 
-const fn overruling(name: &'static str, weigh: fn(&Situation, &Course) -> RuleResult) -> RuleAfter {
+const fn overruling(name: &'static str, weigh: fn(&Situation, &EarlierRuling) -> RuleResult) -> RuleAfter {
     RuleAfter { name, overrules: true, weigh }
 }
 
-fn rule(wish: Wish, reason: Reason) -> RuleResult {
-    RuleResult::Decides(Ruling { wish, reason })
+fn rule(kind: RulingKind, reason: Reason) -> RuleResult {
+    RuleResult::Decides(Ruling { kind, reason })
 }
 
 fn no_op(reason: Reason) -> RuleResult {
-    rule(Wish::Proceed, reason)
+    rule(RulingKind::Proceed, reason)
 }
 
 fn passes(evidence: &'static str) -> RuleResult {
@@ -160,7 +160,7 @@ fn ask(s: &Situation, step: Step, candidates: &[&str], with_mfa: bool, reason: R
             return passes_with(s, || format!("the user has proved {}", proof.candidate));
         }
     }
-    rule(Wish::Ask(step, candidates.iter().map(|&id| id.to_owned()).collect()), reason)
+    rule(RulingKind::Ask(step, candidates.iter().map(|&id| id.to_owned()).collect()), reason)
 }
 
 /// Denies, asks or allows, as the policy says.

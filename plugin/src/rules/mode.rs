@@ -3,13 +3,13 @@
 use ligature_link_policy::Mode;
 
 use super::accounts::secondaries;
-use super::{Course, RuleResult, Ruling, Wish, ask, passes, passes_with, rule};
+use super::{EarlierRuling, RuleResult, Ruling, RulingKind, ask, passes, passes_with, rule};
 use crate::account::Account;
 use crate::bindings::{Level, Step};
 use crate::reason::ReasonCode;
 use crate::situation::{Situation, is_silent};
 
-pub(super) fn mode_asks(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn mode_asks(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if !matches!(s.policy.mode, Mode::Suggest | Mode::Required) || s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
@@ -35,11 +35,13 @@ const NOT_INTERACTIVE: [&str; 11] = [
     "wstrust-usernamemixed",
 ];
 
-pub(super) fn can_ask(s: &Situation, course: &Course) -> RuleResult {
-    let Some(Ruling { wish: Wish::Ask(..), reason }) = course else { return RuleResult::NotApplicable };
+pub(super) fn can_ask(s: &Situation, earlier: &EarlierRuling) -> RuleResult {
+    let Some(Ruling { kind: RulingKind::Ask(..), reason }) = earlier else {
+        return RuleResult::NotApplicable;
+    };
     let subject: Vec<&str> = reason.subject.iter().map(String::as_str).collect();
     let unasked = |code: ReasonCode, detail: String| {
-        RuleResult::Overrules(Ruling { wish: Wish::Proceed, reason: code.about(&subject, detail) })
+        RuleResult::Overrules(Ruling { kind: RulingKind::Proceed, reason: code.about(&subject, detail) })
     };
     let event = s.input.event;
     let protocol = event.protocol.as_deref().unwrap_or_default();
@@ -66,7 +68,7 @@ pub(super) fn can_ask(s: &Situation, course: &Course) -> RuleResult {
     passes_with(s, || format!("asked {} of {} time(s)", state.prompts(), prompts.max))
 }
 
-pub(super) fn required(s: &Situation, _: &Course) -> RuleResult {
+pub(super) fn required(s: &Situation, _: &EarlierRuling) -> RuleResult {
     // A user who declines is answered in `carry_out::decide_declined`.
     if s.policy.mode == Mode::Required {
         passes("the user has not declined")
@@ -75,14 +77,14 @@ pub(super) fn required(s: &Situation, _: &Course) -> RuleResult {
     }
 }
 
-pub(super) fn observes(s: &Situation, course: &Course) -> RuleResult {
+pub(super) fn observes(s: &Situation, earlier: &EarlierRuling) -> RuleResult {
     if s.policy.mode != Mode::Observe {
         return RuleResult::NotApplicable;
     }
     let would = |code: ReasonCode, subject: &[&str], detail: &'static str| {
-        RuleResult::Overrules(Ruling { wish: Wish::Proceed, reason: code.about(subject, detail) })
+        RuleResult::Overrules(Ruling { kind: RulingKind::Proceed, reason: code.about(subject, detail) })
     };
-    let Some(stop) = course else {
+    let Some(stop) = earlier else {
         let mut party: Vec<&str> = vec![s.primary().0.id()];
         party.extend(secondaries(s).map(Account::id));
         return would(
@@ -92,11 +94,11 @@ pub(super) fn observes(s: &Situation, course: &Course) -> RuleResult {
         );
     };
     let subject: Vec<&str> = stop.reason.subject.iter().map(String::as_str).collect();
-    match &stop.wish {
-        Wish::Ask(..) => {
+    match &stop.kind {
+        RulingKind::Ask(..) => {
             would(ReasonCode::WouldSuggest, &subject, "In mode `auto` the user would have been asked.")
         }
-        Wish::Deny(_) => {
+        RulingKind::Deny(_) => {
             would(ReasonCode::WouldDeny, &subject, "In mode `auto` the login would have been denied.")
         }
         _ if stop.reason.level == Level::Conflict => would(
@@ -108,8 +110,8 @@ pub(super) fn observes(s: &Situation, course: &Course) -> RuleResult {
     }
 }
 
-pub(super) fn all_passed(s: &Situation, course: &Course) -> RuleResult {
-    if course.is_some() {
+pub(super) fn link_or_proceed(s: &Situation, earlier: &EarlierRuling) -> RuleResult {
+    if earlier.is_some() {
         return RuleResult::NotApplicable;
     }
     let mut party: Vec<&str> = vec![s.primary().0.id()];
@@ -120,5 +122,5 @@ pub(super) fn all_passed(s: &Situation, course: &Course) -> RuleResult {
         ReasonCode::LinkedVerifiedBoth
             .about(&party, "Both accounts have verified the same address; the first one stays.")
     };
-    rule(Wish::Link, reason)
+    rule(RulingKind::Link, reason)
 }

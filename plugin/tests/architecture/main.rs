@@ -1,4 +1,4 @@
-//! `ARCHITECTURE.md` and `CONTRIBUTING.md` agree with the code.
+//! `ARCHITECTURE.md`, `CONTRIBUTING.md` and `docs/glossary.md` agree with the code.
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 

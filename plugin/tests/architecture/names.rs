@@ -1,5 +1,5 @@
 //! `ARCHITECTURE.md` and `CONTRIBUTING.md` name files, folders, functions and
-//! types that exist.
+//! types that exist, and so does `docs/glossary.md`, which names no files.
 //!
 //! A path is a code span or a link with a slash or an ending. A function is a
 //! code span such as `decide()`, a type one such as `Guard`: each stands in one
@@ -50,6 +50,21 @@ fn every_path_and_item_of_the_pages_exists() {
     }
     assert!(problems.is_empty(), "\n- {}\n", problems.join("\n- "));
     assert!(checked > 60, "the pages name little: {checked}");
+}
+
+/// A name of the glossary that the code does not have teaches a reader a word
+/// that no search finds.
+#[test]
+fn every_rust_name_of_the_glossary_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(root.join("docs/glossary.md")).unwrap();
+    let sources = sources(&root, &["host/src", "plugin/src", "plugin/policy/src"]);
+    let items: Vec<Item> =
+        blocks(&text).iter().flat_map(|block| spans(block)).filter_map(|it| declaration(&it)).collect();
+    let unknown: Vec<&str> =
+        items.iter().filter(|it| !it.is_in(&sources)).map(|it| it.name.as_str()).collect();
+    assert!(unknown.is_empty(), "docs/glossary.md names what the code does not have: {unknown:?}");
+    assert!(items.len() > 80, "the glossary names little: {}", items.len());
 }
 
 /// Paragraphs, list items and rows of tables, without blocks of code.

@@ -1,6 +1,6 @@
 //! Passwords of database connections, and imports of users.
 
-use ligature_host::directory::{Batch, Credential, Imported, Refusal, UserWithPassword};
+use ligature_host::directory::{Batch, Credential, ImportRefusal, Imported, UserWithPassword};
 use ligature_host::model::{ApiError, User};
 
 use super::super::users::{InFewWords, ada, at, google, user};
@@ -96,14 +96,14 @@ fn a_password_is_imported_once(implementation: &Implementation) {
     assert_eq!(kept("1").as_deref(), Some("$first"));
     // No user gets a password for an address that another user has.
     let other = user(r#"{"user_id": "auth0|2", "email": "Ada@example.com"}"#);
-    assert!(matches!(import(other, "$other", false), Imported::Refused(Refusal::LoginTaken { .. })));
+    assert!(matches!(import(other, "$other", false), Imported::Refused(ImportRefusal::LoginTaken { .. })));
     assert!(directory.get("auth0|2").is_err());
     // A user that came without a password gets it by being replaced.
     directory.create(user(r#"{"user_id": "auth0|3", "email": "bob@example.com"}"#)).unwrap();
     let bob = directory.user("auth0|3");
-    assert!(matches!(import(bob.clone(), "$bob", false), Imported::Refused(Refusal::Differs(_))));
+    assert!(matches!(import(bob.clone(), "$bob", false), Imported::Refused(ImportRefusal::Differs(_))));
     assert_eq!(import(bob, "$bob", true), Imported::Replaced);
     assert_eq!(kept("3").as_deref(), Some("$bob"));
     // One of another provider has none.
-    assert!(matches!(import(google(), "$google", false), Imported::Refused(Refusal::Unfit(_))));
+    assert!(matches!(import(google(), "$google", false), Imported::Refused(ImportRefusal::Unfit(_))));
 }

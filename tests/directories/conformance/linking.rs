@@ -1,6 +1,6 @@
 //! Two users become one, and an identity a user again.
 
-use ligature_host::directory::{CheckedLink, JournalQuery, Kind, Undo};
+use ligature_host::directory::{CheckedLink, EntryKind, JournalQuery, Undo};
 use ligature_host::model::{ApiError, MetadataPatch, User};
 
 use super::super::users::{
@@ -130,7 +130,7 @@ fn an_unlinked_identity_is_a_user_without_metadata(implementation: &Implementati
     assert_eq!(separated.app_metadata, Some(mark("auth0|1")));
     assert_eq!(rest.app_metadata, Some(mark("google-oauth2|115")));
     let entries = directory.journal(&JournalQuery { limit: 1, ..JournalQuery::default() }).unwrap();
-    assert_eq!(entries[0].kind, Kind::Unlink);
+    assert_eq!(entries[0].kind, EntryKind::Unlink);
 }
 
 /// Which user an identity belongs to changes; the cool-down is of identities.

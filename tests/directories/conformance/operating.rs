@@ -1,6 +1,6 @@
 //! The questions and changes of operators.
 
-use ligature_host::directory::{JournalQuery, Kind, SetBlocked};
+use ligature_host::directory::{EntryKind, JournalQuery, SetBlocked};
 
 use super::super::users::{InFewWords, ada, at, by, google, kind, link, user};
 use super::super::{Implementation, Test};
@@ -25,8 +25,8 @@ fn a_block_is_written_into_the_journal_once(implementation: &Implementation) {
         assert_eq!(directory.user("auth0|1").blocked, blocked);
     }
     let query = JournalQuery { user_id: Some("auth0|1".to_owned()), limit: 9, ..JournalQuery::default() };
-    let kinds: Vec<Kind> = directory.journal(&query).unwrap().iter().map(|entry| entry.kind).collect();
-    assert_eq!(kinds, [Kind::Unblock, Kind::Block]);
+    let kinds: Vec<EntryKind> = directory.journal(&query).unwrap().iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [EntryKind::Unblock, EntryKind::Block]);
     let nobody = SetBlocked { user_id: "auth0|9".to_owned(), ..block(true) };
     assert_eq!(kind(&directory.set_blocked(&nobody).unwrap_err()), "not found");
 }

@@ -1,6 +1,8 @@
 //! The journal, and what it gives back.
 
-use ligature_host::directory::{CheckedLink, Forget, JournalQuery, Kept, Kind, Undo, UndoError};
+use ligature_host::directory::{
+    CheckedLink, EntryKind, JournalQuery, SnapshotSelection, SnapshotState, Undo, UndoError,
+};
 use ligature_host::model::{MetadataPatch, Timestamp};
 
 use super::super::users::{
@@ -31,13 +33,13 @@ fn the_journal_says_who_and_why_and_keeps_the_secondary(implementation: &Impleme
         .journal(&JournalQuery { user_id: Some("auth0|1".to_owned()), limit: 10, ..JournalQuery::default() })
         .unwrap();
     assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].kept, Kept::Unread);
+    assert_eq!(listed[0].kept, SnapshotState::Unread);
     let entry = directory.journal_entry(&listed[0].id).unwrap();
-    assert_eq!((entry.kind, entry.at), (Kind::Link, at(100)));
+    assert_eq!((entry.kind, entry.at), (EntryKind::Link, at(100)));
     assert_eq!((entry.primary.as_str(), entry.secondary.as_str()), ("auth0|1", "google-oauth2|115"));
     assert_eq!(entry.provenance, by("the test"));
     assert_eq!(entry.reasons[0].code, "LINKED_VERIFIED_BOTH");
-    let Kept::Whole(snapshot) = &entry.kept else { panic!("nothing is kept") };
+    let SnapshotState::Whole(snapshot) = &entry.kept else { panic!("nothing is kept") };
     assert_eq!(*snapshot.secondary, google());
     let none = directory
         .journal(&JournalQuery { user_id: Some("auth0|9".to_owned()), limit: 10, ..JournalQuery::default() })
@@ -210,15 +212,15 @@ fn what_the_journal_has_forgotten_cannot_be_undone(implementation: &Implementati
     let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
     let directory = &opened.directory;
     if matches!(implementation, Implementation::DryRun) {
-        let refused = directory.forget_snapshots(&Forget::Before(at(100))).unwrap_err();
+        let refused = directory.forget_snapshots(&SnapshotSelection::Before(at(100))).unwrap_err();
         assert_eq!(kind(&refused), "invalid", "a dry run erases nothing");
         return;
     }
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let id = directory.last_link().id;
-    assert_eq!(directory.forget_snapshots(&Forget::User("sms|7".to_owned())), Ok(0));
-    assert_eq!(directory.forget_snapshots(&Forget::User("google-oauth2|115".to_owned())), Ok(1));
-    assert_eq!(directory.journal_entry(&id).unwrap().kept, Kept::Forgotten);
+    assert_eq!(directory.forget_snapshots(&SnapshotSelection::User("sms|7".to_owned())), Ok(0));
+    assert_eq!(directory.forget_snapshots(&SnapshotSelection::User("google-oauth2|115".to_owned())), Ok(1));
+    assert_eq!(directory.journal_entry(&id).unwrap().kept, SnapshotState::Forgotten);
     let why = refused(directory.undo_at(&id, 300));
     assert!(why.contains("erased"), "{why}");
 }
@@ -231,10 +233,14 @@ fn a_snapshot_is_forgotten_from_the_millisecond_after_its_entry(implementation: 
     }
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let id = directory.last_link().id;
-    assert_eq!(directory.forget_snapshots(&Forget::Before(at(100))), Ok(0));
-    assert_ne!(directory.journal_entry(&id).unwrap().kept, Kept::Forgotten);
+    assert_eq!(directory.forget_snapshots(&SnapshotSelection::Before(at(100))), Ok(0));
+    assert_ne!(directory.journal_entry(&id).unwrap().kept, SnapshotState::Forgotten);
     let next = Timestamp::from_millis(at(100).as_millis() + 1).unwrap();
-    assert_eq!(directory.forget_snapshots(&Forget::Before(next)), Ok(1));
-    assert_eq!(directory.journal_entry(&id).unwrap().kept, Kept::Forgotten);
-    assert_eq!(directory.forget_snapshots(&Forget::Before(next)), Ok(0), "nothing is erased twice");
+    assert_eq!(directory.forget_snapshots(&SnapshotSelection::Before(next)), Ok(1));
+    assert_eq!(directory.journal_entry(&id).unwrap().kept, SnapshotState::Forgotten);
+    assert_eq!(
+        directory.forget_snapshots(&SnapshotSelection::Before(next)),
+        Ok(0),
+        "nothing is erased twice"
+    );
 }

@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::reading::nearest;
+use crate::reading::find_nearest;
 
 /// The environment variable.
 pub(super) const VARIABLE: &str = "LIGATURE_LOG";
@@ -57,7 +57,7 @@ fn is_part(part: &str) -> bool {
 
 fn unknown_part(part: &str) -> String {
     let known = PARTS.into_iter().chain(LIBRARIES);
-    let meant = nearest(part, known).map(|it| format!("; did you mean `{it}`?")).unwrap_or_default();
+    let meant = find_nearest(part, known).map(|it| format!("; did you mean `{it}`?")).unwrap_or_default();
     format!(
         "{VARIABLE}: `{part}` is no part of the program; expected one of `{}`, or a library: `{}`{meant}",
         PARTS.join("`, `"),
@@ -66,7 +66,7 @@ fn unknown_part(part: &str) -> String {
 }
 
 fn unknown_level(part: Option<&str>, level: &str) -> String {
-    let meant = match nearest(&level.to_ascii_lowercase(), LEVELS.into_iter()) {
+    let meant = match find_nearest(&level.to_ascii_lowercase(), LEVELS.into_iter()) {
         Some(nearest) => format!("; did you mean `{nearest}`?"),
         None if part.is_none() && is_part(level) => {
             format!("; for one part of the program, write `{level}=debug`")

@@ -55,7 +55,7 @@ impl Results {
         let count = |status| cases.iter().filter(|it| it.status == status).count();
         let (written, failed) =
             (count(CaseStatus::Written), count(CaseStatus::Failed) + count(CaseStatus::Unreadable));
-        Self { passed: cases.len() - failed, failed, written, ms: milliseconds(took), cases }
+        Self { passed: cases.len() - failed, failed, written, ms: to_milliseconds(took), cases }
     }
 
     pub(super) fn has(&self, status: CaseStatus) -> bool {
@@ -96,11 +96,11 @@ impl Results {
         let written = report.to_string().map_err(anyhow::Error::from);
         let text = written.map_err(Exit::failed)?;
         file.replace(Readers::Everyone, |out| {
-            out.write_all(text.as_bytes()).map_err(|error| file.unwritable(&error))
+            out.write_all(text.as_bytes()).map_err(|error| file.report_unwritable(&error))
         })
     }
 }
 
-pub(super) fn milliseconds(took: Duration) -> u64 {
+pub(super) fn to_milliseconds(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

@@ -11,11 +11,11 @@ use super::progress::new_progress_bar;
 use crate::ambient::Ambient;
 use crate::cli::directory_args::DirectoryArgs;
 use crate::cli::output_file::{OutputFile, Readers};
-use crate::cli::{Exit, Outcome, print_line};
+use crate::cli::{CommandResult, Exit, print_line};
 use crate::directory::OpenMode;
-use crate::harness::thousands;
+use crate::harness::group_thousands;
 use crate::model::mask_addresses;
-use crate::transfer::{self, Counts, ExportError, Exported, Format};
+use crate::transfer::{self, DumpCounts, ExportError, ExportSummary, Format};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users export users.ndjson.gz --directory sqlite:users.db")]
@@ -44,7 +44,7 @@ enum FormatArg {
 }
 
 impl ExportArgs {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         if self.whole {
             return self.export_whole(ambient);
         }
@@ -73,22 +73,26 @@ impl ExportArgs {
             Format::Export => String::new(),
             Format::Import(_) => describe_dropped(&exported),
         };
-        print_line(format!("{} users written to {}{dropped}", thousands(exported.users), file.display()))
+        print_line(format!(
+            "{} users written to {}{dropped}",
+            group_thousands(exported.users),
+            file.display()
+        ))
     }
 }
 
 impl ExportArgs {
-    fn export_whole(&self, ambient: &Ambient) -> Outcome {
+    fn export_whole(&self, ambient: &Ambient) -> CommandResult {
         let Some(file) = &self.file else { return Ok(()) };
         let out = OutputFile::new(file, &self.directory.protected_files()?)?;
         let directory = self.directory.open_database(OpenMode::ReadOnly, ambient)?;
-        let Counts { users, credentials, entries } =
+        let DumpCounts { users, credentials, entries } =
             write_file(&out, file, |out| transfer::export_dump(&directory, out))?;
         print_line(format!(
             "{} users, {} logins and {} entries of the journal written to {}, which holds hashes of passwords",
-            thousands(users),
-            thousands(credentials),
-            thousands(entries),
+            group_thousands(users),
+            group_thousands(credentials),
+            group_thousands(entries),
             file.display()
         ))
     }
@@ -101,7 +105,7 @@ fn write_file<T>(
     write: impl FnOnce(&mut dyn Write) -> Result<T, ExportError>,
 ) -> Result<T, Exit> {
     let unwritten = |error| match error {
-        ExportError::Unwritable(error) => file.unwritable(&error),
+        ExportError::Unwritable(error) => file.report_unwritable(&error),
         error @ ExportError::Directory(_) => export_error(error),
     };
     file.replace(Readers::Owner, |out| {
@@ -110,21 +114,24 @@ fn write_file<T>(
         }
         let mut gzip = GzEncoder::new(out, Compression::default());
         let written = write(&mut gzip).map_err(unwritten)?;
-        gzip.finish().map_err(|error| file.unwritable(&error))?;
+        gzip.finish().map_err(|error| file.report_unwritable(&error))?;
         Ok(written)
     })
 }
 
 /// Describes the data that the import format cannot hold.
-fn describe_dropped(exported: &Exported) -> String {
+fn describe_dropped(exported: &ExportSummary) -> String {
     let mut told = String::new();
     if exported.left_out > 0 {
-        let users = thousands(exported.left_out);
+        let users = group_thousands(exported.left_out);
         told.push_str(&format!("; {users} are not users of a database, and were left out"));
     }
     told.push_str("; the format holds no passwords, dates, logins, roles and organizations");
     if exported.identities > 0 {
-        told.push_str(&format!(", and none of their {} linked identities", thousands(exported.identities)));
+        told.push_str(&format!(
+            ", and none of their {} linked identities",
+            group_thousands(exported.identities)
+        ));
     }
     if exported.connections.len() > 1 {
         let names: Vec<String> = exported.connections.iter().map(|name| format!("`{name}`")).collect();

@@ -10,12 +10,14 @@ use super::progress::new_progress_bar;
 use crate::ambient::Ambient;
 use crate::cli::directory_args::DirectoryArgs;
 use crate::cli::output_file::OutputFile;
-use crate::cli::{Exit, Outcome, print, print_json, print_line};
+use crate::cli::{CommandResult, Exit, print, print_json, print_line};
 use crate::directory::{Administration, Memory, OpenMode};
-use crate::harness::thousands;
-use crate::model::{ApiError, cut, is_connection_name, mask_addresses};
+use crate::harness::group_thousands;
+use crate::model::{ApiError, is_connection_name, mask_addresses, truncate};
 use crate::terminal::{Json, Text};
-use crate::transfer::{self, Counts, DumpFile, Import, ImportError, ReadError, Rejects, Summary, UsersFile};
+use crate::transfer::{
+    self, DumpCounts, DumpFile, Import, ImportError, ReadError, Rejects, Summary, UsersFile,
+};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature users import users.ndjson.gz --directory sqlite:users.db")]
@@ -56,14 +58,14 @@ pub(super) struct ImportArgs {
 }
 
 impl ImportArgs {
-    pub(super) fn execute(self, ambient: &Ambient) -> Outcome {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         if self.whole {
             return self.restore(ambient);
         }
         if let Some(name) = self.connection.as_ref().filter(|name| !is_connection_name(name)) {
             return Err(Exit::unreadable(anyhow!(
                 "--connection `{}`: this is no name of a connection; expected letters, digits and - between them",
-                cut(name, 40)
+                truncate(name, 40)
             )));
         }
         // The file is opened first, so that a mistyped name does not create an empty
@@ -85,7 +87,7 @@ impl ImportArgs {
             resume: None,
             rejects: None,
         };
-        how.resume = fingerprint.map(|fingerprint| how.name_of(&fingerprint));
+        how.resume = fingerprint.map(|fingerprint| how.derive_name(&fingerprint));
         if let (Some(out), Some(name)) = (&rejects, &self.rejects) {
             how.rejects = Some(self.open_rejects((name, out), how.resume.as_deref(), &*directory)?);
         }
@@ -103,11 +105,11 @@ impl ImportArgs {
         }
     }
 
-    fn restore(&self, ambient: &Ambient) -> Outcome {
+    fn restore(&self, ambient: &Ambient) -> CommandResult {
         let whole = DumpFile::open(&self.file).map_err(Exit::unreadable)?;
         let directory = self.directory.open_database(OpenMode::Create, ambient)?;
         let file = self.file.display();
-        let Counts { users, credentials, entries } = whole.restore(&directory).map_err(|error| {
+        let DumpCounts { users, credentials, entries } = whole.restore(&directory).map_err(|error| {
             let words = |words: &str| anyhow!("{file}: {}; nothing was moved", mask_addresses(words));
             match error {
                 ApiError::Invalid(why) => Exit::unreadable(words(&why)),
@@ -116,9 +118,9 @@ impl ImportArgs {
         })?;
         print_line(format!(
             "{} users, {} logins and {} entries of the journal moved",
-            thousands(users),
-            thousands(credentials),
-            thousands(entries)
+            group_thousands(users),
+            group_thousands(credentials),
+            group_thousands(entries)
         ))
     }
 
@@ -189,14 +191,14 @@ impl ImportArgs {
     }
 
     /// Checks whether a complete import imported enough.
-    fn check_summary(&self, summary: &Summary) -> Outcome {
+    fn check_summary(&self, summary: &Summary) -> CommandResult {
         let file = self.file.display();
         let taken = summary.added + summary.replaced + summary.same;
         if summary.resumed_behind == 0 && taken == 0 && summary.bad > 0 {
             return Err(Exit::unreadable(anyhow!("{file}: no user of it can be imported")));
         }
         if self.strict && summary.left_out_before > 0 {
-            let before = thousands(summary.left_out_before);
+            let before = group_thousands(summary.left_out_before);
             return Err(Exit::unreadable(anyhow!(
                 "{file}: an earlier import, without --strict, has left {before} out; --again lists them"
             )));
@@ -212,10 +214,13 @@ impl ImportArgs {
             line(format!(
                 "continued after {} {}, where an earlier import stopped",
                 summary.unit,
-                thousands(summary.resumed_behind)
+                group_thousands(summary.resumed_behind)
             ));
             if summary.left_out_before > 0 {
-                line(format!("{} left out before (--again lists them)", thousands(summary.left_out_before)));
+                line(format!(
+                    "{} left out before (--again lists them)",
+                    group_thousands(summary.left_out_before)
+                ));
             }
         }
         let seen = summary.added + summary.replaced + summary.same + summary.bad;
@@ -226,7 +231,7 @@ impl ImportArgs {
             return told;
         }
         let would = if self.dry_run { "would be " } else { "" };
-        line(format!("{} users {would}added", thousands(summary.added)));
+        line(format!("{} users {would}added", group_thousands(summary.added)));
         let was = if self.dry_run { "would be" } else { "was" };
         let others = [
             (summary.replaced, format!("{would}replaced")),
@@ -234,13 +239,13 @@ impl ImportArgs {
             (summary.bad, format!("{would}left out")),
         ];
         for (count, what) in others.iter().filter(|(count, _)| *count > 0) {
-            line(format!("{} {what}", thousands(*count)));
+            line(format!("{} {what}", group_thousands(*count)));
         }
         if whole && summary.announced > summary.found {
             line(format!(
                 "the file is a page of a listing: it says that there are {} users, and holds {}",
-                thousands(summary.announced),
-                thousands(summary.found)
+                group_thousands(summary.announced),
+                group_thousands(summary.found)
             ));
         }
         for (place, why) in &summary.reported {
@@ -248,10 +253,13 @@ impl ImportArgs {
         }
         let more = summary.bad - summary.reported.len() as u64;
         if more > 0 {
-            line(format!("  and {} more", thousands(more)));
+            line(format!("  and {} more", group_thousands(more)));
         }
         for (field, times, why, first) in &summary.left_out {
-            line(format!("`{field}` of {} users {was} left out, first in {first}: {why}", thousands(*times)));
+            line(format!(
+                "`{field}` of {} users {was} left out, first in {first}: {why}",
+                group_thousands(*times)
+            ));
         }
         if let Some(rejects) = self.rejects.as_ref().filter(|_| summary.bad > 0) {
             line(format!("those left out are in {}", rejects.display()));

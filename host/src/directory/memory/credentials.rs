@@ -27,7 +27,7 @@ impl Credentials {
     }
 
     /// Returns the credential of an identity.
-    pub(super) fn of_identity(&self, connection: &str, user_id: &str) -> Option<&Arc<Credential>> {
+    pub(super) fn get_by_identity(&self, connection: &str, user_id: &str) -> Option<&Arc<Credential>> {
         self.by_identity.get(&key(connection, user_id))
     }
 

@@ -213,7 +213,7 @@ impl Writer {
         self.statement("BEGIN IMMEDIATE")?;
         if let Err(why) = self.files.check() {
             self.roll_back();
-            return Err(not_in_place(why));
+            return Err(refuse_moved_files(why));
         }
         self.open = Some(SharedTransaction { durability, jobs: 0, outcome: Arc::default() });
         Ok(())
@@ -260,7 +260,7 @@ impl Writer {
 }
 
 /// Returns the error for files that are no longer in place.
-fn not_in_place(why: String) -> TxError {
+fn refuse_moved_files(why: String) -> TxError {
     ApiError::Unavailable(format!("nothing was changed: {why}")).into()
 }
 

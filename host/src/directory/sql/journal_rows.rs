@@ -9,7 +9,8 @@ use super::connection::{Connection, Param, Row};
 use super::seal::{Seal, Unsealed};
 use crate::ambient::Ambient;
 use crate::directory::journal::{
-    Actor, Entry, EntryId, Evidence, Forget, Kept, Kind, PluginVersion, Provenance, Snapshot, Undone,
+    Actor, Entry, EntryId, EntryKind, Evidence, PluginVersion, Provenance, Snapshot, SnapshotSelection,
+    SnapshotState, UndoneLink,
 };
 use crate::directory::journal_query::EntryFilter;
 use crate::directory::records::{TxError, TxResult};
@@ -54,22 +55,22 @@ fn read_entry(row: &dyn Row, seal: &Seal) -> TxResult<Entry> {
     let kind = serde_json::Value::from(required_text(row, 1, "kind")?);
     let record = required_text(row, 5, "record")?;
     let record: Record = serde_json::from_str(record).map_err(|error| damaged("a journal entry", error))?;
-    let kind: Kind = serde_json::from_value(kind).map_err(|error| damaged("a journal entry", error))?;
+    let kind: EntryKind = serde_json::from_value(kind).map_err(|error| damaged("a journal entry", error))?;
     let undone = match row.int(7)?.and_then(timestamp) {
-        Some(at) => Some(Undone { by: id(6, "undone_by")?, at }),
+        Some(at) => Some(UndoneLink { by: id(6, "undone_by")?, at }),
         None => None,
     };
     let kept = match (kind, row.bytes(9)?) {
-        (Kind::Link, None) => Kept::Forgotten,
-        (_, None) => Kept::Nothing,
-        (_, Some([])) => Kept::Unread,
+        (EntryKind::Link, None) => SnapshotState::Forgotten,
+        (_, None) => SnapshotState::Nothing,
+        (_, Some([])) => SnapshotState::Unread,
         (_, Some(sealed)) => match seal.unseal(sealed, entry_id.as_str()) {
             Ok(Unsealed::Text(text)) => {
                 let snapshot: Snapshot =
                     serde_json::from_slice(&text).map_err(|error| damaged("a journal snapshot", error))?;
-                Kept::Whole(snapshot)
+                SnapshotState::Whole(snapshot)
             }
-            Ok(Unsealed::OtherKey(key)) => Kept::Sealed { key },
+            Ok(Unsealed::OtherKey(key)) => SnapshotState::Sealed { key },
             Err(error) => return Err(damaged("a journal snapshot", error)),
         },
     };
@@ -95,7 +96,7 @@ fn read_entry(row: &dyn Row, seal: &Seal) -> TxResult<Entry> {
 
 /// Checks that these texts are an entry's kind and record.
 pub(super) fn check(kind: &str, record: &str) -> serde_json::Result<()> {
-    serde_json::from_value::<Kind>(kind.into())?;
+    serde_json::from_value::<EntryKind>(kind.into())?;
     serde_json::from_str::<Record>(record).map(drop)
 }
 
@@ -124,7 +125,7 @@ fn read_place(row: &dyn Row, column: usize) -> TxResult<Option<Moment>> {
 /// Adds an entry, with its snapshot sealed.
 pub(super) fn add(connection: &mut impl Connection, entry: &Entry, seal: &Seal) -> TxResult<()> {
     let snapshot = match &entry.kept {
-        Kept::Whole(snapshot) => {
+        SnapshotState::Whole(snapshot) => {
             let text = serde_json::to_vec(snapshot).map_err(|error| unwritable(&error))?;
             let sealed = seal.seal(text, entry.id.as_str());
             Some(sealed.map_err(|error| TxError::from(ApiError::Other(error)))?)
@@ -149,7 +150,11 @@ pub(super) fn add(connection: &mut impl Connection, entry: &Entry, seal: &Seal) 
 }
 
 /// Marks a link as undone. Returns `false` if it already was.
-pub(super) fn mark_undone(connection: &mut impl Connection, id: &EntryId, undone: Undone) -> TxResult<bool> {
+pub(super) fn mark_undone(
+    connection: &mut impl Connection,
+    id: &EntryId,
+    undone: UndoneLink,
+) -> TxResult<bool> {
     let changed = connection.execute(
         "UPDATE journal SET undone_by = $1, undone_at = $2 WHERE entry_id = $3 AND undone_by IS NULL",
         &[undone.by.as_str().into(), time_param(undone.at), id.as_str().into()],
@@ -158,13 +163,16 @@ pub(super) fn mark_undone(connection: &mut impl Connection, id: &EntryId, undone
 }
 
 /// Erases snapshots. Returns their number.
-pub(super) fn forget_snapshots(connection: &mut impl Connection, selection: &Forget) -> TxResult<u64> {
+pub(super) fn forget_snapshots(
+    connection: &mut impl Connection,
+    selection: &SnapshotSelection,
+) -> TxResult<u64> {
     match selection {
-        Forget::Before(time) => connection.execute(
+        SnapshotSelection::Before(time) => connection.execute(
             "UPDATE journal SET snapshot = NULL WHERE at < $1 AND snapshot IS NOT NULL",
             &[time_param(*time)],
         ),
-        Forget::User(user_id) => connection.execute(
+        SnapshotSelection::User(user_id) => connection.execute(
             "UPDATE journal SET snapshot = NULL WHERE (primary_id = $1 OR secondary_id = $1) \
                  AND snapshot IS NOT NULL",
             &[user_id.into()],
@@ -208,7 +216,7 @@ pub(super) fn list(
         Some((place, id)) => (Param::from(place.as_micros()), id.as_str()),
         None => (Param::Int(Some(i64::MAX)), ""),
     };
-    let kind = filter.kind.map_or("", Kind::as_str);
+    let kind = filter.kind.map_or("", EntryKind::as_str);
     let since = time_param(filter.since.unwrap_or_default());
     let until = filter.until.map_or(Param::Int(Some(i64::MAX)), time_param);
     let limit = Param::from(filter.limit as u64);
@@ -240,7 +248,7 @@ pub(super) fn list(
 pub(super) fn last_place(connection: &mut impl Connection, [one, other]: [&str; 2]) -> TxResult<Moment> {
     // `+ 0` keeps query planners from scanning the whole index of positions for an entry of these
     // users.
-    newest(
+    list_newest(
         connection,
         "SELECT MAX(place) FROM (SELECT place + 0 AS place FROM journal WHERE primary_id IN ($1, $2) \
          UNION ALL SELECT place + 0 FROM journal WHERE secondary_id IN ($1, $2)) AS entries",
@@ -254,7 +262,7 @@ pub(super) fn advance_past_entries(
     connection: &mut impl Connection,
     ambient: &Ambient,
 ) -> Result<(), String> {
-    match newest(connection, "SELECT MAX(place) FROM journal", &[]) {
+    match list_newest(connection, "SELECT MAX(place) FROM journal", &[]) {
         Ok(newest) => ambient.pass_moment(newest),
         Err(TxError::Failed(error)) => return Err(error.to_string()),
         Err(TxError::Conflict(why)) => return Err(why),
@@ -263,7 +271,7 @@ pub(super) fn advance_past_entries(
 }
 
 /// Runs a statement that reads one position.
-fn newest(
+fn list_newest(
     connection: &mut impl Connection,
     statement: &'static str,
     params: &[Param<'_>],
@@ -277,7 +285,11 @@ fn newest(
 }
 
 /// Returns the IDs of entries that begin with this prefix.
-pub(super) fn ids(connection: &mut impl Connection, prefix: &str, limit: usize) -> TxResult<Vec<EntryId>> {
+pub(super) fn find_ids(
+    connection: &mut impl Connection,
+    prefix: &str,
+    limit: usize,
+) -> TxResult<Vec<EntryId>> {
     let mut found = Vec::new();
     connection.query(
         "SELECT entry_id FROM journal WHERE substr(entry_id, 1, length($1)) = $1 LIMIT $2",

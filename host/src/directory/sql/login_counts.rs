@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::directory::records::{Logins, Records, TxResult};
+use crate::directory::records::{LoginTally, Records, TxResult};
 use crate::directory::stored::Stored;
 use crate::model::User;
 
@@ -44,7 +44,7 @@ pub(super) struct PendingCounts {
 }
 
 /// The logins of each user, by user ID.
-pub(super) type Counts = HashMap<String, Logins>;
+pub(super) type Counts = HashMap<String, LoginTally>;
 
 impl LoginCounts {
     fn lock(&self) -> MutexGuard<'_, Pending> {
@@ -52,12 +52,12 @@ impl LoginCounts {
     }
 
     /// Returns whether a login of the user is pending, which implies that the user exists.
-    pub(super) fn knows(&self, user_id: &str) -> bool {
+    pub(super) fn has_counts_of(&self, user_id: &str) -> bool {
         self.any.load(Ordering::Acquire) && self.lock().counts.contains_key(user_id)
     }
 
     /// Counts a login.
-    pub(super) fn count(&self, user_id: &str, login: Logins) {
+    pub(super) fn count(&self, user_id: &str, login: LoginTally) {
         let mut pending = self.lock();
         if pending.counts.is_empty() {
             self.wake.notify_all();
@@ -166,11 +166,11 @@ impl From<PendingCounts> for LoginCounts {
 }
 
 /// Adds logins that were counted later, regardless of the clock.
-fn merge(counts: &mut Counts, user_id: &str, later: Logins) {
+fn merge(counts: &mut Counts, user_id: &str, later: LoginTally) {
     match counts.get_mut(user_id) {
         Some(known) => {
             let count = known.count.saturating_add(later.count);
-            *known = Logins { count, last: later.last, ip: later.ip.or(known.ip) };
+            *known = LoginTally { count, last: later.last, ip: later.ip.or(known.ip) };
         }
         None => drop(counts.insert(user_id.to_owned(), later)),
     }

@@ -83,7 +83,7 @@ impl OpenFailure {
 
 /// The version of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum DatabaseVersion {
     /// The database is empty.
     Nothing,
     Version(usize),
@@ -122,11 +122,11 @@ pub(super) fn migrate<D: Database>(database: &mut D, migrate: Migrate<'_>) -> Re
 ///
 /// If the database belongs to another or a newer program.
 pub(super) fn refuse_others<D: Database>(database: &mut D) -> Result<(), OpenFailure> {
-    read_version(database, &versions()?).map(drop)
+    read_version(database, &list_versions()?).map(drop)
 }
 
 /// Returns all versions of the schema.
-fn versions() -> Result<Vec<Migration>, String> {
+fn list_versions() -> Result<Vec<Migration>, String> {
     let versions: Result<_, _> = VERSIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
     versions.map_err(|error| error.to_string())
 }
@@ -137,12 +137,12 @@ fn migrate_once<D: Database>(
     migrate: Migrate<'_>,
     is_announced: &mut bool,
 ) -> Result<(), MigrationError> {
-    let versions = versions().map_err(|why| MigrationError::Final(why.into()))?;
+    let versions = list_versions().map_err(|why| MigrationError::Final(why.into()))?;
     let found = read_version(database, &versions).map_err(MigrationError::Final)?;
     match (found, migrate) {
         // No migration is needed, so the right to create tables is not needed either.
-        (Found::Version(version), _) if version == VERSIONS.len() => return Ok(()),
-        (Found::Version(version), Migrate::No) => {
+        (DatabaseVersion::Version(version), _) if version == VERSIONS.len() => return Ok(()),
+        (DatabaseVersion::Version(version), Migrate::No) => {
             let why = format!(
                 "its schema is of version {version}, this program's of {}; `ligature migrate` brings it up to date, as \
                  any command that writes does",
@@ -150,11 +150,11 @@ fn migrate_once<D: Database>(
             );
             return Err(MigrationError::Final(why.into()));
         }
-        (Found::Nothing, Migrate::No) => {
+        (DatabaseVersion::Nothing, Migrate::No) => {
             let why = "there is no directory in it yet; a command that writes, such as `ligature users import`, creates one";
             return Err(MigrationError::Final(OpenFailure::NotADirectory(why.to_owned())));
         }
-        (Found::Version(version), Migrate::Yes(tell)) if !*is_announced => {
+        (DatabaseVersion::Version(version), Migrate::Yes(tell)) if !*is_announced => {
             database.prepare_migration(version, tell).map_err(|why| MigrationError::Final(why.into()))?;
             *is_announced = true;
         }
@@ -163,8 +163,8 @@ fn migrate_once<D: Database>(
     let runner = Runner::new(&versions).set_grouped(true);
     let Err(error) = runner.run(database) else { return Ok(()) };
     Err(match error.kind() {
-        Kind::MissingVersion(unknown) => MigrationError::Final(newer(unknown.version()).into()),
-        Kind::DivergentVersion(_, known) => MigrationError::Final(divergent(known.version())),
+        Kind::MissingVersion(unknown) => MigrationError::Final(describe_newer(unknown.version()).into()),
+        Kind::DivergentVersion(_, known) => MigrationError::Final(describe_divergent(known.version())),
         _ => MigrationError::Transient(with_cause(&error)),
     })
 }
@@ -174,13 +174,16 @@ fn migrate_once<D: Database>(
 /// # Errors
 ///
 /// If the database belongs to another or a newer program.
-fn read_version<D: Database>(database: &mut D, versions: &[Migration]) -> Result<Found, OpenFailure> {
+fn read_version<D: Database>(
+    database: &mut D,
+    versions: &[Migration],
+) -> Result<DatabaseVersion, OpenFailure> {
     let has_history = !database.query_texts(D::HAS_HISTORY)?.is_empty();
     let applied = if has_history { database.query_texts(APPLIED)? } else { Vec::new() };
     let Some(last) = applied.last() else {
         let tables: Vec<String> = database.query_texts(D::TABLES)?.into_iter().flatten().collect();
         if tables.is_empty() {
-            return Ok(Found::Nothing);
+            return Ok(DatabaseVersion::Nothing);
         }
         const NAMED: usize = 5;
         let more = if tables.len() > NAMED { " …" } else { "" };
@@ -196,11 +199,11 @@ fn read_version<D: Database>(database: &mut D, versions: &[Migration]) -> Result
         let is_same = |known: &Migration| row[1..] == [known.name().to_owned(), known.checksum().to_string()];
         match known {
             Some(known) if is_same(known) => {}
-            Some(known) => return Err(divergent(known.version())),
-            None => return Err(newer(version).into()),
+            Some(known) => return Err(describe_divergent(known.version())),
+            None => return Err(describe_newer(version).into()),
         }
     }
-    Ok(Found::Version(version))
+    Ok(DatabaseVersion::Version(version))
 }
 
 const NOT_A_DIRECTORY: &str = "it is another program's database";
@@ -212,7 +215,7 @@ pub(super) fn from_to(place: &str, from: usize) -> String {
 }
 
 /// Returns the failure for a database whose schema has another history.
-fn divergent(version: impl std::fmt::Display) -> OpenFailure {
+fn describe_divergent(version: impl std::fmt::Display) -> OpenFailure {
     let why = format!(
         "version {version} of its schema differs from this program's: it is another program's database"
     );
@@ -220,7 +223,7 @@ fn divergent(version: impl std::fmt::Display) -> OpenFailure {
 }
 
 /// Returns the message for a database of a newer program.
-fn newer(version: impl std::fmt::Display) -> String {
+fn describe_newer(version: impl std::fmt::Display) -> String {
     format!(
         "its schema is of version {version}, newer than this program, which knows {}; use the program that wrote it, or \
          a newer one",

@@ -11,10 +11,10 @@ use super::user_rows::{read_user, select_user, user_document};
 use super::{credential_rows, dump_rows, identity_rows, journal_rows};
 use crate::ambient::Ambient;
 use crate::directory::credential::Credential;
-use crate::directory::journal::{Entry, EntryId, Forget, Undone};
+use crate::directory::journal::{Entry, EntryId, SnapshotSelection, UndoneLink};
 use crate::directory::journal_query::EntryFilter;
 use crate::directory::journal_row::JournalRow;
-use crate::directory::records::{Logins, Matching, Owner, Records, TxResult, last_ip};
+use crate::directory::records::{LoginTally, Matching, Owner, Records, TxResult, last_ip};
 use crate::directory::stored::Stored;
 use crate::model::{Identity, Moment, Timestamp, User};
 
@@ -176,7 +176,7 @@ impl<C: Connection> Records for Rows<'_, C> {
         )
     }
 
-    fn count_logins(&mut self, user_id: &str, logins: Logins) -> TxResult<bool> {
+    fn count_logins(&mut self, user_id: &str, logins: LoginTally) -> TxResult<bool> {
         let ip = logins.ip.map(|ip| ip.to_string());
         self.changes_one(
             "UPDATE users SET logins_count = COALESCE(logins_count, 0) + $1, last_login = $2, \
@@ -261,10 +261,10 @@ impl<C: Connection> Records for Rows<'_, C> {
     }
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> TxResult<bool> {
-        journal_rows::mark_undone(self.connection, id, Undone { by: by.clone(), at })
+        journal_rows::mark_undone(self.connection, id, UndoneLink { by: by.clone(), at })
     }
 
-    fn forget_snapshots(&mut self, which: &Forget) -> TxResult<u64> {
+    fn forget_snapshots(&mut self, which: &SnapshotSelection) -> TxResult<u64> {
         journal_rows::forget_snapshots(self.connection, which)
     }
 
@@ -282,7 +282,7 @@ impl<C: Connection> Records for Rows<'_, C> {
     }
 
     fn entry_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<EntryId>> {
-        journal_rows::ids(self.connection, prefix, limit)
+        journal_rows::find_ids(self.connection, prefix, limit)
     }
 
     fn import_progress(&mut self, import: &str) -> TxResult<Option<u64>> {

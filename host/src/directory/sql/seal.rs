@@ -4,7 +4,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 
 use crate::ambient::Ambient;
-use crate::directory::seal_key::{ID, SealKey, hexadecimal};
+use crate::directory::seal_key::{ID, SealKey, to_hexadecimal};
 
 /// The first byte of a plain snapshot.
 const PLAIN: u8 = 0;
@@ -55,7 +55,7 @@ impl Seal {
         };
         let (id, sealed) = sealed.split_at(ID);
         let Some(key) = self.key.as_ref().filter(|key| key.id() == id) else {
-            return Ok(Unsealed::OtherKey(hexadecimal(id)));
+            return Ok(Unsealed::OtherKey(to_hexadecimal(id)));
         };
         let (nonce, sealed) = sealed.split_at(NONCE);
         let nonce = XNonce::try_from(nonce).map_err(|_| "it is cut short".to_owned())?;

@@ -15,7 +15,7 @@ use super::sqlite;
 use crate::ambient::Ambient;
 use crate::directory::open_error::OpenError;
 use crate::directory::open_mode::OpenMode;
-use crate::directory::records::{Logins, Records, TxError, TxResult};
+use crate::directory::records::{LoginTally, Records, TxError, TxResult};
 use crate::directory::seal_key::SealKey;
 use crate::directory::state::{DirectoryState, ErrorCounts};
 use crate::directory::store::{Durability, Store};
@@ -50,7 +50,7 @@ impl SqlDirectory {
         ambient: &Ambient,
     ) -> Result<Self, OpenError> {
         let seal = Seal { key, ambient: ambient.clone() };
-        Self::open_sqlite(file, seal, mode == OpenMode::Create, Migrate::from(mode.writes()))
+        Self::open_sqlite(file, seal, mode == OpenMode::Create, Migrate::from(mode.can_write()))
     }
 
     /// Opens an SQLite file.
@@ -82,7 +82,7 @@ impl SqlDirectory {
         ambient: &Ambient,
     ) -> Result<Self, OpenError> {
         let seal = Seal { key, ambient: ambient.clone() };
-        Self::open_postgres(url, seal, Migrate::from(mode.writes()))
+        Self::open_postgres(url, seal, Migrate::from(mode.can_write()))
     }
 
     /// Connects to a PostgreSQL server.
@@ -157,7 +157,7 @@ impl Store for SqlDirectory {
         })
     }
 
-    fn count_login(&self, user_id: &str, login: Logins) -> Result<(), ApiError> {
+    fn count_login(&self, user_id: &str, login: LoginTally) -> Result<(), ApiError> {
         let counted = match &self.engine {
             #[cfg(feature = "sqlite")]
             Engine::Sqlite(sqlite) => self.finish(self.retry(|| sqlite.count_login(user_id, login)))?,

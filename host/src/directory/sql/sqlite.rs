@@ -19,7 +19,7 @@ use super::seal::Seal;
 use super::sqlite_error::{BUSY, describe, sqlite_error};
 use super::sqlite_file::{self, Access, OpenedFile};
 use crate::directory::open_error::OpenError;
-use crate::directory::records::{Logins, Records, TxError, TxResult};
+use crate::directory::records::{LoginTally, Records, TxError, TxResult};
 use crate::directory::state::PoolState;
 use crate::directory::store::Durability;
 use crate::model::ApiError;
@@ -129,10 +129,10 @@ impl Sqlite {
     }
 
     /// Counts a login. Returns `false` if there is no such user.
-    pub(super) fn count_login(&self, user_id: &str, login: Logins) -> TxResult<bool> {
+    pub(super) fn count_login(&self, user_id: &str, login: LoginTally) -> TxResult<bool> {
         self.file.refuse_if_read_only()?;
         let is_there =
-            self.file.counts.knows(user_id) || self.read(&mut |records| records.is_user(user_id))?;
+            self.file.counts.has_counts_of(user_id) || self.read(&mut |records| records.is_user(user_id))?;
         if is_there {
             self.file.counts.count(user_id, login);
         }

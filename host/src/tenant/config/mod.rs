@@ -144,7 +144,7 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         // Omits the offending line, which may hold a secret.
         let read = read_toml_text(Path::new("tenant.toml"), text);
-        let mut config: Self = read.map_err(|error| ConfigError(error.within_file()))?;
+        let mut config: Self = read.map_err(|error| ConfigError(error.message_without_file()))?;
         config.check().map_err(ConfigError)?;
         for connection in &mut config.connections {
             if connection.id.is_empty() {

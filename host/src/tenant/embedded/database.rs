@@ -13,7 +13,7 @@ use crate::tenant::http::oauth_error::{DatabaseError, NOT_AN_ADDRESS, OAuthError
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
-use crate::tenant::people::outbox::{Kind, Message};
+use crate::tenant::people::outbox::{Message, MessageKind};
 use crate::tenant::people::passwords::PasswordError;
 use crate::tenant::people::proved_identity::new_user;
 
@@ -139,7 +139,7 @@ pub(crate) fn send_reset_link(visit: &Visit, connection: &Connection, email: &st
         let (connection, user_id) = (connection.name.clone(), holder.user_id);
         let ticket = ResetLink { connection: connection.clone(), email: email.clone(), user_id, began };
         let link = format!("{issuer}u/reset?ticket={}", tenant.people.resets.put(ticket));
-        let kind = Kind::Reset;
+        let kind = MessageKind::Reset;
         tenant.people.outbox.send(Message { to: email, kind, connection, code: None, link: Some(link), at });
     }
     Ok(())

@@ -21,7 +21,7 @@ use crate::tenant::oauth::client_auth::check_secret;
 use crate::tenant::people::People;
 use crate::tenant::people::identifier_keys::derive_passwordless_id;
 use crate::tenant::people::mailed_codes::MailedCode;
-use crate::tenant::people::outbox::{Kind, Message};
+use crate::tenant::people::outbox::{Message, MessageKind};
 use crate::tenant::people::typed_credentials::TypedCredentials;
 
 /// Sends a one-time password to an address.
@@ -36,7 +36,7 @@ pub(crate) fn send_code(
     people.mailed_codes.put(connection, MailedCode::new(code.clone(), &address, Map::new(), None));
     people.outbox.send(Message {
         to: address,
-        kind: Kind::Code,
+        kind: MessageKind::Code,
         connection: connection.name.clone(),
         code: Some(code),
         link: None,
@@ -115,7 +115,7 @@ fn send_link(
         .people
         .mailed_codes
         .put(connection, MailedCode::new(code, &address, params.to_params().into(), browser));
-    let kind = Kind::Link;
+    let kind = MessageKind::Link;
     let connection = connection.name.clone();
     tenant.people.outbox.send(Message {
         to: address,

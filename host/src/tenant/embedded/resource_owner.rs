@@ -15,7 +15,7 @@ use crate::tenant::flows::authorization::Audience;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
-use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::oauth::client_auth::check_secret;
 use crate::tenant::oauth::issued_tokens::Issuance;
 use crate::tenant::people::proved_identity::ProvedIdentity;
@@ -57,7 +57,7 @@ fn grant(visit: &Visit) -> Result<Value, OAuthError> {
     linking::refuse_scope(Some(scope)).map_err(|error| linking::report_refusal(&client.client_id, error))?;
     let scope = Audience::Userinfo.grant(&tenant.config, client, scope);
     let proved = prove_identity(visit)?;
-    let context = LoginContext {
+    let context = LoginRequest {
         client,
         protocol: "oauth2-resource-owner",
         scope: &scope,

@@ -31,7 +31,7 @@ pub(crate) fn page(status: StatusCode, page: askama::Result<String>, nonce: &str
 
 #[derive(Template)]
 #[template(path = "message.html")]
-struct Message<'a> {
+struct MessagePage<'a> {
     nonce: &'a str,
     title: &'a str,
     words: &'a str,
@@ -40,7 +40,7 @@ struct Message<'a> {
 /// A page with a title and a text.
 pub(crate) fn message_page(status: StatusCode, title: &str, words: &str) -> Response {
     let nonce = nonce();
-    page(status, Message { nonce: &nonce, title, words }.render(), &nonce)
+    page(status, MessagePage { nonce: &nonce, title, words }.render(), &nonce)
 }
 
 /// A page that says why something did not work.

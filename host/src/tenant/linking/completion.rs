@@ -9,7 +9,7 @@ use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::linking::request::{find_owner, login_error, login_required, read_owner};
 use crate::tenant::logins::Logins;
-use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
@@ -29,7 +29,7 @@ impl Completion<'_> {
         &self,
         owner: &ProvedIdentity,
         second: &ProvedIdentity,
-        around: &LoginContext<'_>,
+        around: &LoginRequest<'_>,
     ) -> Result<Arc<User>, OAuthError> {
         let is_new = find_owner(&*self.logins.directory, second)?.is_none();
         let linked = self.try_link(owner, second, around);
@@ -52,7 +52,7 @@ impl Completion<'_> {
         &self,
         owner: &ProvedIdentity,
         second: &ProvedIdentity,
-        around: &LoginContext<'_>,
+        around: &LoginRequest<'_>,
     ) -> Result<Arc<User>, OAuthError> {
         for _ in 0..ATTEMPTS {
             let primary = self.require_owner(owner)?;

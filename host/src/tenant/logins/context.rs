@@ -4,7 +4,7 @@ use crate::model::StepAnswer;
 use crate::tenant::config::Client;
 
 /// The circumstances of a login: its client, its protocol and its sender.
-pub(crate) struct LoginContext<'a> {
+pub(crate) struct LoginRequest<'a> {
     pub(crate) client: &'a Client,
     /// The protocol, as in `transaction.protocol`.
     pub(crate) protocol: &'static str,

@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{self, Authentication, AuthenticationMethod, LoginEvent, Timestamp, Transaction};
 use crate::tenant::config::Config;
-use crate::tenant::logins::context::{LoginContext, Sender};
+use crate::tenant::logins::context::{LoginRequest, Sender};
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
 /// Returns the event of a login, as Auth0 shows it to Actions.
 pub(crate) fn login_event(
     config: &Config,
-    (proved, context): (&ProvedIdentity, &LoginContext<'_>),
+    (proved, context): (&ProvedIdentity, &LoginRequest<'_>),
     now: Timestamp,
 ) -> LoginEvent {
     let connection = config.connection(&proved.connection);

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::ambient::Ambient;
 use crate::directory::Credential;
-use crate::model::{User, cut};
+use crate::model::{User, truncate};
 use crate::tenant::config::Config;
-use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
@@ -63,7 +63,7 @@ impl Event {
 
     /// Adds a text, truncated to the maximum length.
     pub(crate) fn with(mut self, key: &str, text: &str) -> Self {
-        self.0.insert(key.to_owned(), cut(text, TEXT).into());
+        self.0.insert(key.to_owned(), truncate(text, TEXT).into());
         self
     }
 
@@ -88,7 +88,7 @@ impl Event {
         this.with("strategy", &connection.strategy).with("strategy_type", kind)
     }
 
-    fn with_context(self, context: &LoginContext<'_>) -> Self {
+    fn with_context(self, context: &LoginRequest<'_>) -> Self {
         let this =
             self.with("client_id", &context.client.client_id).with("client_name", &context.client.name);
         let this = this.with("ip", &context.sender.ip).with("hostname", &context.sender.hostname);
@@ -130,7 +130,7 @@ impl Events {
     pub(crate) fn record_login(
         &self,
         config: &Config,
-        (proved, context): (&ProvedIdentity, &LoginContext<'_>),
+        (proved, context): (&ProvedIdentity, &LoginRequest<'_>),
         ended: &Result<LoggedIn, NotLoggedIn>,
     ) {
         let is_silent =
@@ -179,10 +179,10 @@ impl Events {
     }
 
     /// Records that a login has linked an account to another.
-    pub(crate) fn record_link(&self, context: &LoginContext<'_>, user_id: &str, primary: &str) {
+    pub(crate) fn record_link(&self, context: &LoginRequest<'_>, user_id: &str, primary: &str) {
         let Event(mut event) = Event::new("sapi").with("user_id", primary).with_context(context);
         event.insert("description".to_owned(), "Link a user account".into());
-        event.insert("details".to_owned(), json!({ "linked": cut(user_id, TEXT) }));
+        event.insert("details".to_owned(), json!({ "linked": truncate(user_id, TEXT) }));
         self.add(Event(event));
     }
 
@@ -203,10 +203,10 @@ impl Events {
         let Event(mut event) =
             Event::new(if status < 400 { "sapi" } else { "fapi" }).with("client_id", client);
         if let Some(user) = user {
-            event.insert("user_id".to_owned(), cut(user, TEXT).into());
+            event.insert("user_id".to_owned(), truncate(user, TEXT).into());
         }
         event.insert("details".to_owned(), json!({
-            "request": { "method": method, "path": cut(path, TEXT) }, "response": { "statusCode": status },
+            "request": { "method": method, "path": truncate(path, TEXT) }, "response": { "statusCode": status },
         }));
         self.add(Event(event));
     }

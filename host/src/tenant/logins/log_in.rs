@@ -7,7 +7,7 @@ use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
 use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, mask_addresses};
 use crate::policies::Policy;
 use crate::tenant::config::Connection;
-use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::event::{login_event, with_roles};
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
 use crate::tenant::logins::report::log_policy_run;
@@ -20,7 +20,7 @@ impl Logins {
     pub(crate) fn log_in(
         &self,
         proved: &ProvedIdentity,
-        context: &LoginContext<'_>,
+        context: &LoginRequest<'_>,
     ) -> Result<LoggedIn, NotLoggedIn> {
         // The user of a database identity exists or was deleted: logins never create one.
         if self.config.connection(&proved.connection).is_some_and(Connection::is_database) {
@@ -41,7 +41,7 @@ impl Logins {
     pub(crate) fn find_or_create_user(
         &self,
         proved: &ProvedIdentity,
-        context: &LoginContext<'_>,
+        context: &LoginRequest<'_>,
     ) -> Result<Stored, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
@@ -57,7 +57,7 @@ impl Logins {
     pub(crate) fn log_in_again(
         &self,
         proved: &ProvedIdentity,
-        context: &LoginContext<'_>,
+        context: &LoginRequest<'_>,
     ) -> Result<LoggedIn, NotLoggedIn> {
         self.log_in_known(&proved.without_attributes(), context)
     }
@@ -66,7 +66,7 @@ impl Logins {
     pub(crate) fn log_in_known(
         &self,
         proved: &ProvedIdentity,
-        context: &LoginContext<'_>,
+        context: &LoginRequest<'_>,
     ) -> Result<LoggedIn, NotLoggedIn> {
         self.refuse_revoked(proved)?;
         let now = self.ambient.now();
@@ -82,7 +82,7 @@ impl Logins {
     fn decide_and_record(
         &self,
         event: LoginEvent,
-        (proved, context): (&ProvedIdentity, &LoginContext<'_>),
+        (proved, context): (&ProvedIdentity, &LoginRequest<'_>),
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
         let ended = self.decide(event, context, now);
@@ -93,7 +93,7 @@ impl Logins {
     fn decide(
         &self,
         event: LoginEvent,
-        context: &LoginContext<'_>,
+        context: &LoginRequest<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, NotLoggedIn> {
         let event = with_roles(event);

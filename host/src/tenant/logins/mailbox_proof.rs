@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::directory::{Actor, Administration, Evidence, JournalQuery, Kind, Provenance, Unlink};
+use crate::directory::{Actor, Administration, EntryKind, Evidence, JournalQuery, Provenance, Unlink};
 use crate::model::{ApiError, Identity, Timestamp, User, Verification, mask_addresses};
 
 /// The number of journal entries that are searched, newest first.
@@ -66,7 +66,7 @@ fn has_unproved_links(
     let is_by_will = |actor: &Actor| matches!(actor, Actor::User { .. } | Actor::Client { .. });
     let entries = directory.journal(&query)?;
     Ok(entries.iter().any(|it| {
-        it.kind == Kind::Link
+        it.kind == EntryKind::Link
             && it.primary == user_id
             && is_by_will(&it.provenance.actor)
             && was_unproved(&it.provenance.evidence)

@@ -2,7 +2,7 @@
 
 use crate::decide::{OnFailure, PolicyRun};
 use crate::guard::Guard;
-use crate::model::{cut, mask_addresses};
+use crate::model::{mask_addresses, truncate};
 use crate::sandbox::{LogLevel, LogLine};
 
 /// The maximum length of a failure in a log line, in bytes. The message of a panic may be longer.
@@ -21,7 +21,7 @@ pub(crate) fn log_policy_run(step: &PolicyRun<Guard>, user: &str, on_failure: On
     if let Some(failure) = &step.failure {
         let failure = failure.to_string();
         tracing::error!(
-            target: "audit", user, policy, failure = %cut(&mask_addresses(&failure), FAILURE),
+            target: "audit", user, policy, failure = %truncate(&mask_addresses(&failure), FAILURE),
             on_failure = ?on_failure, "the plugin failed"
         );
     }
@@ -49,7 +49,7 @@ pub(crate) fn log_policy_run(step: &PolicyRun<Guard>, user: &str, on_failure: On
         }
         for line in last {
             let line = mask_addresses(line);
-            tracing::info!(target: "plugin", user, policy, stream, "{}", cut(&line, OUTPUT_LINE));
+            tracing::info!(target: "plugin", user, policy, stream, "{}", truncate(&line, OUTPUT_LINE));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::tenant::management::openapi::{
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::user_json::Fields;
+use crate::tenant::management::user_json::FieldSelection;
 
 /// The secret fields of a client.
 const SECRETS: [&str; 1] = ["client_secret"];
@@ -72,7 +72,7 @@ pub(super) async fn list(
     ValidQuery(params): ValidQuery<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:clients", "read:client_keys"])?;
-    let fields = Fields::parse(params.fields.as_deref(), params.include_fields)?;
+    let fields = FieldSelection::parse(params.fields.as_deref(), params.include_fields)?;
     let ListQuery { page, per_page, include_totals, from, take, .. } = params;
     let query = PageQuery { page, per_page, include_totals, from, take };
     let kinds: Option<Vec<&str>> = params.app_type.as_ref().map(|kinds| kinds.split(',').collect());
@@ -112,7 +112,7 @@ pub(super) async fn get(
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:clients", "read:client_keys"])?;
-    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
+    let fields = FieldSelection::parse(query.fields.as_deref(), query.include_fields)?;
     let id = read_path(path)?;
     let client = tenant.config.client(&id).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "The client does not exist", "inexistent_client")

@@ -15,7 +15,7 @@ use crate::tenant::management::openapi::{CommonRefusals, ConnectionList, Connect
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::user_json::Fields;
+use crate::tenant::management::user_json::FieldSelection;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -60,7 +60,7 @@ pub(super) async fn list(
     if [query.per_page, query.take].into_iter().flatten().any(|it| !(1..=100).contains(&it)) {
         return Err(Problem::query("expected a number from 1 to 100 on property per_page or take"));
     }
-    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
+    let fields = FieldSelection::parse(query.fields.as_deref(), query.include_fields)?;
     let shown = |connection: &Connection| {
         let mut shown = render_connection(&tenant.config, connection);
         if let Value::Object(shown) = &mut shown {

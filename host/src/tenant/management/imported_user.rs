@@ -36,25 +36,25 @@ const ALLOWED: [&str; 15] = [
 const PROFILE: [&str; 5] = ["family_name", "given_name", "name", "nickname", "picture"];
 /// The reason that a user was not imported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Fault {
+pub(super) struct ImportFault {
     code: &'static str,
     message: String,
     path: &'static str,
 }
 
-impl Fault {
+impl ImportFault {
     pub(super) fn new(code: &'static str, message: impl Into<String>, path: &'static str) -> Self {
         Self { code, message: message.into(), path }
     }
 }
 
-impl From<Problem> for Fault {
+impl From<Problem> for ImportFault {
     fn from(problem: Problem) -> Self {
         Self::new("INVALID_USER", problem.message, "")
     }
 }
 
-impl From<ApiError> for Fault {
+impl From<ApiError> for ImportFault {
     fn from(error: ApiError) -> Self {
         match error {
             ApiError::Invalid(_) | ApiError::AlreadyLinked(_) => user_exists(),
@@ -63,8 +63,8 @@ impl From<ApiError> for Fault {
     }
 }
 
-fn user_exists() -> Fault {
-    Fault::new("USER_ALREADY_EXISTS", "The user already exists.", "")
+fn user_exists() -> ImportFault {
+    ImportFault::new("USER_ALREADY_EXISTS", "The user already exists.", "")
 }
 
 /// The result of importing a user.
@@ -87,21 +87,24 @@ pub(super) struct ImportedUser<'a> {
 }
 
 impl<'a> ImportedUser<'a> {
-    pub(super) fn parse(mut fields: Map<String, Value>, connection: &'a Connection) -> Result<Self, Fault> {
+    pub(super) fn parse(
+        mut fields: Map<String, Value>,
+        connection: &'a Connection,
+    ) -> Result<Self, ImportFault> {
         if let Some(other) = fields.keys().find(|key| !ALLOWED.contains(&key.as_str())) {
             let message = format!("Additional properties not allowed: {other}");
-            return Err(Fault::new("OBJECT_ADDITIONAL_PROPERTIES", message, ""));
+            return Err(ImportFault::new("OBJECT_ADDITIONAL_PROPERTIES", message, ""));
         }
         fields.retain(|_, value| !value.is_null());
         let hash = password_hash::take_hash(&mut fields)
-            .map_err(|(field, why)| Fault::new("PASSWORD_HASH", why.replace('`', ""), field))?;
+            .map_err(|(field, why)| ImportFault::new("PASSWORD_HASH", why.replace('`', ""), field))?;
         let factors = factors(fields.remove("mfa_factors"))?;
         let id = match fields.remove("user_id") {
             None => None,
             Some(Value::String(id)) => Some(id),
             Some(Value::Number(id)) => Some(id.to_string()),
             Some(_) => {
-                return Err(Fault::new(
+                return Err(ImportFault::new(
                     "INVALID_TYPE",
                     "Expected type string on property user_id",
                     "user_id",
@@ -110,7 +113,7 @@ impl<'a> ImportedUser<'a> {
         };
         if !fields.contains_key("email") && !fields.contains_key("username") {
             let message = "Missing required property: email";
-            return Err(Fault::new("OBJECT_MISSING_REQUIRED_PROPERTY", message, "email"));
+            return Err(ImportFault::new("OBJECT_MISSING_REQUIRED_PROPERTY", message, "email"));
         }
         // A database keeps addresses in lower case.
         if let Some(Value::String(email)) = fields.get_mut("email") {
@@ -122,7 +125,7 @@ impl<'a> ImportedUser<'a> {
             user.insert("user_id".to_owned(), id.as_str().into());
         }
         let new: NewUser = serde_json::from_value(Value::Object(user))
-            .map_err(|error| Fault::new("INVALID_TYPE", error.to_string().replace('`', ""), ""))?;
+            .map_err(|error| ImportFault::new("INVALID_TYPE", error.to_string().replace('`', ""), ""))?;
         new.check()?;
         Ok(Self { connection, new, fields, id, hash, factors })
     }
@@ -132,7 +135,7 @@ impl<'a> ImportedUser<'a> {
     }
 
     /// Creates the user, or updates the existing one if `upsert` is set.
-    pub(super) fn import(self, tenant: &Tenant, upsert: bool) -> Result<ImportResult, Fault> {
+    pub(super) fn import(self, tenant: &Tenant, upsert: bool) -> Result<ImportResult, ImportFault> {
         match self.find_existing(&*tenant.directory)? {
             None => self.insert(&*tenant.directory, &tenant.ambient),
             Some(_) if !upsert => Err(user_exists()),
@@ -142,7 +145,7 @@ impl<'a> ImportedUser<'a> {
 
     /// Returns the id of the existing identity that the file's user matches. Refuses a user whose
     /// id, address and username belong to different identities.
-    fn find_existing(&self, directory: &dyn Administration) -> Result<Option<String>, Fault> {
+    fn find_existing(&self, directory: &dyn Administration) -> Result<Option<String>, ImportFault> {
         let name = &self.connection.name;
         let by_id = match &self.id {
             Some(id) => {
@@ -166,12 +169,12 @@ impl<'a> ImportedUser<'a> {
             || (first.is_some() && self.id.is_some() && self.id != first)
         {
             let message = "user_id, email and username are those of different users.";
-            return Err(Fault::new("DIFFERENT_USERS", message, ""));
+            return Err(ImportFault::new("DIFFERENT_USERS", message, ""));
         }
         Ok(first)
     }
 
-    fn insert(self, directory: &dyn Administration, ambient: &Ambient) -> Result<ImportResult, Fault> {
+    fn insert(self, directory: &dyn Administration, ambient: &Ambient) -> Result<ImportResult, ImportFault> {
         let id = self.id.clone().unwrap_or_else(|| ambient.random().object_id());
         let credential = Credential {
             connection: self.connection.name.clone(),
@@ -193,9 +196,9 @@ impl<'a> ImportedUser<'a> {
 
     /// Updates the user's profile and metadata. The login name and the verification of the address
     /// stay as they are. An update can block the user, but not unblock the user.
-    fn update(self, tenant: &Tenant, id: &str) -> Result<ImportResult, Fault> {
+    fn update(self, tenant: &Tenant, id: &str) -> Result<ImportResult, ImportFault> {
         let different = |what: &'static str| {
-            Fault::new(
+            ImportFault::new(
                 "NOT_CHANGED",
                 format!("An import does not change {what} of a user that is there."),
                 what,
@@ -212,7 +215,7 @@ impl<'a> ImportedUser<'a> {
                 Ok(stored) => stored,
                 Err(ApiError::NotFound(_)) => {
                     let message = "The user is linked to another one, whose profile it no longer is.";
-                    return Err(Fault::new("LINKED", message, ""));
+                    return Err(ImportFault::new("LINKED", message, ""));
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -246,7 +249,7 @@ impl<'a> ImportedUser<'a> {
         Err(ApiError::StateChanged(String::new()).into())
     }
 
-    fn patch_metadata(&self, user: &mut User) -> Result<(), Fault> {
+    fn patch_metadata(&self, user: &mut User) -> Result<(), ImportFault> {
         let object = |key: &str| self.fields.get(key).and_then(Value::as_object);
         if let Some(change) = object("user_metadata").filter(|it| !it.is_empty()) {
             patch(&mut user.user_metadata, change);
@@ -258,7 +261,7 @@ impl<'a> ImportedUser<'a> {
             if PROTECTED.iter().any(|mark| change.get(*mark).is_some_and(|value| held(mark) != Some(value))) {
                 let message =
                     "An import does not change linking, no_link and privileged of a user that is there.";
-                return Err(Fault::new("NOT_CHANGED", message, "app_metadata"));
+                return Err(ImportFault::new("NOT_CHANGED", message, "app_metadata"));
             }
             patch(&mut user.app_metadata, change);
         }
@@ -272,9 +275,10 @@ impl<'a> ImportedUser<'a> {
 }
 
 /// Returns the kinds of the listed second factors, without their secrets, which are not stored.
-fn factors(listed: Option<Value>) -> Result<Vec<String>, Fault> {
-    let fault =
-        || Fault::new("INVALID_FORMAT", "Expected up to 10 factors: totp, phone or email.", "mfa_factors");
+fn factors(listed: Option<Value>) -> Result<Vec<String>, ImportFault> {
+    let fault = || {
+        ImportFault::new("INVALID_FORMAT", "Expected up to 10 factors: totp, phone or email.", "mfa_factors")
+    };
     let Some(listed) = listed else { return Ok(Vec::new()) };
     let listed = listed.as_array().filter(|it| it.len() <= 10).ok_or_else(fault)?;
     let mut kinds = Vec::new();

@@ -74,7 +74,7 @@ fn is_parted_since(directory: &dyn Administration, user_id: &str, began: Moment)
         limit: NEWEST,
         ..JournalQuery::default()
     })?;
-    Ok(entries.iter().any(|entry| entry.kind.separates() && began <= entry.place))
+    Ok(entries.iter().any(|entry| entry.kind.separates_accounts() && began <= entry.place))
 }
 
 /// Verifies an ID token. Returns its user and its claims, or the message of the refusal.

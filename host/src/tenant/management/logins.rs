@@ -23,7 +23,7 @@ use crate::tenant::people::sessions::Session;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
+pub(super) struct CheckpointQuery {
     /// The id after which the page starts.
     from: Option<String>,
     /// The number of items per page.
@@ -57,14 +57,14 @@ pub(super) struct RefreshTokenList {
 
 /// List the sessions of a user
 #[utoipa::path(get, path = "/api/v2/users/{id}/sessions", operation_id = "get_sessions_for_user", tag = "users",
-    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), PageQuery),
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), CheckpointQuery),
     security(("token" = ["read:sessions"])),
     responses((status = 200, description = "The sessions, the oldest first", body = SessionList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn list_sessions(
     Call { caller, visit }: Call,
     UserId(id): UserId,
-    ValidQuery(query): ValidQuery<PageQuery>,
+    ValidQuery(query): ValidQuery<CheckpointQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:sessions"])?;
     visit
@@ -105,14 +105,14 @@ pub(super) async fn end_sessions(
 /// List the refresh tokens of a user
 #[utoipa::path(get, path = "/api/v2/users/{id}/refresh-tokens", operation_id = "get_refresh_tokens_for_user",
     tag = "users",
-    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), PageQuery),
+    params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), CheckpointQuery),
     security(("token" = ["read:refresh_tokens"])),
     responses((status = 200, description = "The refresh tokens, without their secrets", body = RefreshTokenList),
               (status = 404, description = "There is no such user", body = ProblemBody), CommonRefusals))]
 pub(super) async fn refresh_tokens(
     Call { caller, visit }: Call,
     UserId(id): UserId,
-    ValidQuery(query): ValidQuery<PageQuery>,
+    ValidQuery(query): ValidQuery<CheckpointQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:refresh_tokens"])?;
     visit
@@ -189,7 +189,7 @@ fn add_seconds(at: Timestamp, seconds: u64) -> Option<Timestamp> {
 }
 
 /// Returns the page of items after the id `from`, and the checkpoint of the next page.
-fn select_page(all: Vec<Value>, name: &str, query: &PageQuery) -> Result<Json<Value>, Problem> {
+fn select_page(all: Vec<Value>, name: &str, query: &CheckpointQuery) -> Result<Json<Value>, Problem> {
     let take = query.take.unwrap_or(50);
     if !(1..=100).contains(&take) {
         return Err(Problem::query("expected a number from 1 to 100 on property take"));

@@ -17,7 +17,7 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{UserId, ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::search::Query;
-use crate::tenant::management::user_json::Fields;
+use crate::tenant::management::user_json::FieldSelection;
 use crate::tenant::state::Shared;
 
 #[derive(Deserialize, IntoParams)]
@@ -53,7 +53,7 @@ pub(super) struct ListQuery {
 /// Returns the page of events that the parameters ask for, among the events that `fits`
 /// accepts.
 fn list_events(events: &Events, params: ListQuery, fits: impl Fn(&Value) -> bool) -> Result<Value, Problem> {
-    let fields = Fields::parse(params.fields.as_deref(), params.include_fields)?;
+    let fields = FieldSelection::parse(params.fields.as_deref(), params.include_fields)?;
     let ListQuery { page, per_page, include_totals, from, take, .. } = params;
     let query = PageQuery { page, per_page, include_totals, from, take };
     query.check()?;

@@ -10,7 +10,7 @@ use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::path::ValidQuery;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::management::user_json::Fields;
+use crate::tenant::management::user_json::FieldSelection;
 use crate::tenant::people::attempts::FROM_ONE;
 
 #[derive(Deserialize, IntoParams)]
@@ -33,7 +33,7 @@ pub(super) async fn get_tenant_settings(
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:tenant_settings"])?;
-    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
+    let fields = FieldSelection::parse(query.fields.as_deref(), query.include_fields)?;
     let hours = tenant.config.lifetimes.session as f64 / 3600.0;
     let mut settings = json!({
         "friendly_name": tenant.config.name, "enabled_locales": ["en"], "session_lifetime": hours,

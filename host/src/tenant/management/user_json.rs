@@ -15,12 +15,12 @@ pub(super) fn is_field_name(name: &str) -> bool {
 
 /// The fields that a request asks for, or leaves out.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Fields {
+pub(super) struct FieldSelection {
     names: Vec<String>,
     exclude: bool,
 }
 
-impl Fields {
+impl FieldSelection {
     /// Parses the parameters `fields` and `include_fields`.
     pub(super) fn parse(fields: Option<&str>, include: Option<bool>) -> Result<Self, Problem> {
         let names: Vec<String> = fields
@@ -43,7 +43,7 @@ impl Fields {
 }
 
 /// Returns the JSON of a user.
-pub(super) fn render_user(user: &User, fields: &Fields) -> Value {
+pub(super) fn render_user(user: &User, fields: &FieldSelection) -> Value {
     let mut shown = profile::render_user(user);
     for key in NOT_SHOWN {
         shown.remove(key);

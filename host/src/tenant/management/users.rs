@@ -24,7 +24,7 @@ use crate::tenant::management::path::{UserId, ValidQuery};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::search::{Query, check_field};
 use crate::tenant::management::user_json;
-use crate::tenant::management::user_json::Fields;
+use crate::tenant::management::user_json::FieldSelection;
 use crate::tenant::people::People;
 use crate::tenant::profile;
 use crate::tenant::state::Tenant;
@@ -111,7 +111,7 @@ pub(super) async fn list(
 }
 
 fn find_users(tenant: &Tenant, params: &ListQuery) -> Result<Value, Problem> {
-    let fields = Fields::parse(params.fields.as_deref(), params.include_fields)?;
+    let fields = FieldSelection::parse(params.fields.as_deref(), params.include_fields)?;
     let page = params.page.unwrap_or(0) as usize;
     let per_page = params.per_page.unwrap_or(50) as usize;
     if per_page > 100 {
@@ -240,7 +240,7 @@ pub(super) async fn get(
     ValidQuery(query): ValidQuery<FieldsQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require_for(&id, &["read:users", "read:user_idp_tokens"], "read:current_user")?;
-    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
+    let fields = FieldSelection::parse(query.fields.as_deref(), query.include_fields)?;
     let stored = visit.run(move |Visit { tenant, .. }| tenant.directory.get(&id)).await?;
     Ok(Json(user_json::render_user(&stored.user, &fields)))
 }
@@ -258,7 +258,7 @@ pub(super) async fn list_by_email(
     if query.email.is_empty() {
         return Err(Problem::query("Missing required property: email"));
     }
-    let fields = Fields::parse(query.fields.as_deref(), query.include_fields)?;
+    let fields = FieldSelection::parse(query.fields.as_deref(), query.include_fields)?;
     let users = visit
         .run(move |Visit { tenant, .. }| tenant.directory.find_by_exact_email(&query.email, RESULTS))
         .await?;
@@ -279,7 +279,7 @@ pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<R
     let new: NewUser = body.deserialize()?;
     let user = visit.run(move |Visit { tenant, issuer, .. }| create_user(tenant, issuer, new)).await?;
     tracing::info!(target: "audit", client = caller.client_id, "a user was created");
-    Ok((StatusCode::CREATED, Json(user_json::render_user(&user, &Fields::default()))).into_response())
+    Ok((StatusCode::CREATED, Json(user_json::render_user(&user, &FieldSelection::default()))).into_response())
 }
 
 /// Change a user
@@ -314,7 +314,7 @@ pub(super) async fn update(
     let change: UserChange = body.deserialize()?;
     let user =
         visit.run(move |Visit { tenant, issuer, .. }| change_user(tenant, issuer, &id, &change)).await?;
-    Ok(Json(user_json::render_user(&user, &Fields::default())))
+    Ok(Json(user_json::render_user(&user, &FieldSelection::default())))
 }
 
 /// Remove a user

@@ -23,7 +23,7 @@ use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::user_json;
-use crate::tenant::management::user_json::Fields;
+use crate::tenant::management::user_json::FieldSelection;
 use crate::tenant::management_data::exports::Export;
 use crate::tenant::management_data::jobs::JobResult;
 use crate::tenant::signing::issuer::Issuer;
@@ -53,7 +53,7 @@ const USUAL: [&str; 13] = [
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Format {
+enum ExportFormat {
     #[default]
     Json,
     Csv,
@@ -78,7 +78,7 @@ pub(super) struct ExportBody {
     /// The id of a connection: exports only its users.
     connection_id: Option<String>,
     #[serde(default)]
-    format: Option<Format>,
+    format: Option<ExportFormat>,
     /// The most users to export.
     #[serde(default, deserialize_with = "crate::tenant::management::body::deserialize_whole_number")]
     #[schema(minimum = 1, maximum = 9_223_372_036_854_775_807_i64)]
@@ -172,7 +172,7 @@ fn export_users(tenant: &Tenant, issuer: &Issuer, body: &ExportBody) -> Result<V
         }
         Ok(left > 0 && failed.is_none())
     })?;
-    let format = if format == Format::Csv { "csv" } else { "json" };
+    let format = if format == ExportFormat::Csv { "csv" } else { "json" };
     let mut about = json!({ "format": format });
     for (key, value) in [
         ("connection_id", body.connection_id.as_ref().map(|it| json!(it))),
@@ -222,25 +222,25 @@ struct TooLarge;
 struct FileOfUsers {
     gzip: GzEncoder<Vec<u8>>,
     written: usize,
-    format: Format,
+    format: ExportFormat,
     fields: Vec<Field>,
 }
 
 impl FileOfUsers {
-    fn new(format: Format, fields: Option<Vec<Field>>) -> Self {
+    fn new(format: ExportFormat, fields: Option<Vec<Field>>) -> Self {
         let usual = || {
             let field = |name: &&str| Field { name: (*name).to_owned(), export_as: None };
             USUAL.iter().map(field).collect()
         };
         let fields = match (fields, format) {
             (Some(fields), _) if !fields.is_empty() => fields,
-            (_, Format::Csv) => usual(),
+            (_, ExportFormat::Csv) => usual(),
             // No fields: each object is the whole user.
-            (_, Format::Json) => Vec::new(),
+            (_, ExportFormat::Json) => Vec::new(),
         };
         let gzip = GzEncoder::new(Vec::new(), Compression::fast());
         let mut file = Self { gzip, written: 0, format, fields };
-        if format == Format::Csv {
+        if format == ExportFormat::Csv {
             let names = file.fields.iter().map(|it| csv::cell(&json!(it.header()))).collect::<Vec<_>>();
             let _ = file.line(&names.join(","));
         }
@@ -248,14 +248,14 @@ impl FileOfUsers {
     }
 
     fn write(&mut self, user: &User) -> Result<(), TooLarge> {
-        let shown = user_json::render_user(user, &Fields::default());
+        let shown = user_json::render_user(user, &FieldSelection::default());
         let line = match self.format {
-            Format::Csv => {
+            ExportFormat::Csv => {
                 let cells = self.fields.iter().map(|it| csv::cell(it.get_value(&shown)));
                 cells.collect::<Vec<_>>().join(",")
             }
-            Format::Json if self.fields.is_empty() => shown.to_string(),
-            Format::Json => {
+            ExportFormat::Json if self.fields.is_empty() => shown.to_string(),
+            ExportFormat::Json => {
                 let fields =
                     self.fields.iter().map(|it| (it.header().to_owned(), it.get_value(&shown).clone()));
                 Value::Object(fields.filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>()).to_string()
@@ -269,7 +269,7 @@ impl FileOfUsers {
         if self.written > BYTES {
             return Err(TooLarge);
         }
-        let end = if self.format == Format::Csv { "\r\n" } else { "\n" };
+        let end = if self.format == ExportFormat::Csv { "\r\n" } else { "\n" };
         // Writing to a vector does not fail.
         self.gzip
             .write_all(line.as_bytes())

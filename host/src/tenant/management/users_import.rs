@@ -13,12 +13,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::model::cut;
+use crate::model::truncate;
 use crate::tenant::config::Connection;
 use crate::tenant::http::json_object::Object;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
-use crate::tenant::management::imported_user::{Fault, ImportResult, ImportedUser};
+use crate::tenant::management::imported_user::{ImportFault, ImportResult, ImportedUser};
 use crate::tenant::management::openapi::{CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::state::Shared;
@@ -58,7 +58,7 @@ pub(super) struct ImportForm {
 
 /// The form of an import, as received.
 #[derive(Default)]
-struct Form {
+struct MultipartForm {
     users: Option<Vec<u8>>,
     connection_id: Option<String>,
     upsert: bool,
@@ -84,7 +84,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["create:users"])?;
     let form = form.map_err(|_| Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE))?;
-    let form = Form::read_multipart(form).await?;
+    let form = MultipartForm::read_multipart(form).await?;
     // The scope to create users does not allow changes to existing ones.
     if form.upsert {
         caller.require(&["update:users"])?;
@@ -99,19 +99,22 @@ fn too_large() -> Problem {
     Problem { code: None, ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message, "") }
 }
 
-impl Form {
+impl MultipartForm {
     async fn read_multipart(mut multipart: Multipart) -> Result<Self, Problem> {
         let (mut form, mut seen) = (Self::default(), Vec::new());
         while let Some(mut field) = multipart.next_field().await.map_err(|error| refuse_multipart(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
             if seen.contains(&name) {
-                return Err(Problem::body(&format!("the field {} stands twice", cut(&name, 64))));
+                return Err(Problem::body(&format!("the field {} stands twice", truncate(&name, 64))));
             }
             let longest = if name == "users" { FILE_BYTES } else { FIELD_BYTES };
             let bytes = read_bytes(&mut field, longest).await?;
             let Some(bytes) = bytes else {
                 let too_long = || {
-                    Problem::body(&format!("a field is longer than {FIELD_BYTES} bytes: {}", cut(&name, 64)))
+                    Problem::body(&format!(
+                        "a field is longer than {FIELD_BYTES} bytes: {}",
+                        truncate(&name, 64)
+                    ))
                 };
                 return Err(if name == "users" { too_large() } else { too_long() });
             };
@@ -191,9 +194,9 @@ impl RunningImport {
             let is_gone =
                 self.tenant.config.connection(&connection.name).is_none_or(|it| it.id != connection.id);
             let became = if is_gone {
-                Err(Fault::new("CONNECTION", "The connection was deleted meanwhile.", ""))
+                Err(ImportFault::new("CONNECTION", "The connection was deleted meanwhile.", ""))
             } else if self.tenant.ambient.elapsed(start) > PATIENCE {
-                Err(Fault::new("TIMEOUT", "The import took too long; import this user again.", ""))
+                Err(ImportFault::new("TIMEOUT", "The import took too long; import this user again.", ""))
             } else {
                 ImportedUser::parse(user, connection).and_then(|it| it.import(&self.tenant, upsert))
             };

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use crate::model::cut;
+use crate::model::truncate;
 use crate::tenant::config::{Client, Config, LEGACY};
 use crate::tenant::flows::authorization::{Audience, Authorization, Prompt, ResponseMode, ResponseType};
 use crate::tenant::flows::linking_request::LinkingRequest;
@@ -257,7 +257,7 @@ fn check_redirect_uri(
     let place = if mode.is_some_and(ResponseMode::is_message) { "origins" } else { "callbacks" };
     Err(OAuthError::invalid_request(format!(
         "Callback URL mismatch. {} is not in the list of allowed {place} of the client `{}` in tenant.toml.",
-        cut(requested, 500),
+        truncate(requested, 500),
         client.client_id
     )))
 }

@@ -14,7 +14,7 @@ use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::context::Sender;
 use crate::tenant::oauth::authorization_response;
 use crate::tenant::oauth::authorization_response::error_params;
@@ -121,7 +121,7 @@ pub(crate) fn login_context<'a>(
     client: &'a Client,
     authorization: &'a Authorization,
     sender: &'a Sender,
-) -> LoginContext<'a> {
+) -> LoginRequest<'a> {
     let (protocol, scope) = (authorization.protocol(), authorization.scope.as_str());
-    LoginContext { client, protocol, scope, sender, interactive: false, answer: None }
+    LoginRequest { client, protocol, scope, sender, interactive: false, answer: None }
 }

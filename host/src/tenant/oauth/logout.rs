@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::model::{cut, mask_addresses};
+use crate::model::{mask_addresses, truncate};
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
@@ -83,12 +83,12 @@ fn return_to(visit: &Visit, target: &ReturnTarget<'_>) -> Response {
         config.clients.iter().filter(|client| client_id.is_none_or(|id| id == client.client_id));
     if !clients.any(|client| client.logout_urls.iter().any(|it| is_allowed(url, it))) {
         tracing::warn!(
-            target: "audit", client = client_id.unwrap_or_default(), url = %cut(&mask_addresses(url), 200),
+            target: "audit", client = client_id.unwrap_or_default(), url = %truncate(&mask_addresses(url), 200),
             "a returnTo was refused"
         );
         let words = format!(
             "But the address to return to, {}, is not among the client's logout_urls in tenant.toml.",
-            cut(url, 500)
+            truncate(url, 500)
         );
         return html::message_page(StatusCode::BAD_REQUEST, "You are logged out", &words);
     }

@@ -17,7 +17,7 @@ use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request as linking;
-use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::oauth::authorization_request::without_fragment;
 use crate::tenant::oauth::client_auth;
@@ -281,9 +281,9 @@ impl TokenRequest<'_> {
     }
 
     /// The context of the login that the request decides.
-    fn login_context<'s>(&'s self, protocol: &'static str, scope: &'s str) -> LoginContext<'s> {
+    fn login_context<'s>(&'s self, protocol: &'static str, scope: &'s str) -> LoginRequest<'s> {
         let Self { visit, client } = *self;
-        LoginContext { client, protocol, scope, sender: &visit.sender, interactive: false, answer: None }
+        LoginRequest { client, protocol, scope, sender: &visit.sender, interactive: false, answer: None }
     }
 }
 

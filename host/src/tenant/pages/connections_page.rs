@@ -6,7 +6,7 @@ use askama::Template;
 use crate::tenant::config::{Config, Connection};
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
-use crate::tenant::pages::page_view::{Fault, View, page_path};
+use crate::tenant::pages::page_view::{FormFault, View, page_path};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -65,7 +65,11 @@ struct Other<'a> {
 
 /// Renders the page. It offers all connections, or only the one that the application
 /// names.
-pub(crate) fn render(config: &Config, view: &View<'_>, fault: Option<Fault<'_>>) -> askama::Result<String> {
+pub(crate) fn render(
+    config: &Config,
+    view: &View<'_>,
+    fault: Option<FormFault<'_>>,
+) -> askama::Result<String> {
     let View { pending, params, nonce, .. } = *view;
     let state = params.get("state").unwrap_or_default();
     let authorization = &pending.authorization;
@@ -129,7 +133,7 @@ struct FormValues<'a> {
     hint: &'a str,
     is_first: bool,
     /// The error of this form.
-    fault: Option<Fault<'a>>,
+    fault: Option<FormFault<'a>>,
 }
 
 impl<'a> Database<'a> {

@@ -39,7 +39,7 @@ pub(crate) async fn log_in(visit: Visit) -> Response {
 
 #[derive(Template)]
 #[template(path = "logged_in.html")]
-struct LoggedIn<'a> {
+struct LoggedInPage<'a> {
     nonce: &'a str,
     who: Option<ShownUser<'a>>,
 }
@@ -74,7 +74,8 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
                 let connection = tenant.config.connection(&session.proved.connection);
                 connection.map_or(session.proved.connection.as_str(), |it| it.label())
             });
-            let page = LoggedIn { nonce: &nonce, who: user.as_ref().map(|user| ShownUser::new(user, way)) };
+            let page =
+                LoggedInPage { nonce: &nonce, who: user.as_ref().map(|user| ShownUser::new(user, way)) };
             html::page(StatusCode::OK, page.render(), &nonce)
         })
         .await

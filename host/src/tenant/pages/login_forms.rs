@@ -16,7 +16,7 @@ use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{NOT_AN_ADDRESS, OAuthError};
 use crate::tenant::http::params::Params;
 use crate::tenant::http::visit::Visit;
-use crate::tenant::logins::context::LoginContext;
+use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::outcome::LoggedIn;
 use crate::tenant::logins::outcome::NotLoggedIn;
 use crate::tenant::logins::prove::prove_as_account;
@@ -107,7 +107,7 @@ impl LoginForm<'_> {
         let Some(client) = tenant.config.client(&authorization.client_id) else {
             return OAuthError::unauthorized().into_response();
         };
-        let context = LoginContext {
+        let context = LoginRequest {
             interactive: answer.is_none(),
             answer,
             ..login_context(client, authorization, self.sender())

@@ -12,7 +12,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request::describe_linking;
 use crate::tenant::pages::connections_page;
 use crate::tenant::pages::login_form::LoginForm;
-use crate::tenant::pages::page_view::{Fault, Page, View, page_path};
+use crate::tenant::pages::page_view::{FormFault, Page, View, page_path};
 
 /// The link to the page with all connections.
 struct BackLink {
@@ -106,7 +106,7 @@ impl LoginForm<'_> {
             }
             (Page::Forgot, Some(it)) if it.is_database() => view.render_forgot_password(it, None),
             _ => {
-                let fault = error.map(|words| Fault { words, is_of_sign_up: self.page == Page::SignUp });
+                let fault = error.map(|words| FormFault { words, is_of_sign_up: self.page == Page::SignUp });
                 connections_page::render(&self.tenant().config, &view, fault)
             }
         };

@@ -17,7 +17,7 @@ const ON_PAGE: usize = 100;
 
 #[derive(Template)]
 #[template(path = "outbox.html")]
-struct Page<'a> {
+struct OutboxPage<'a> {
     nonce: &'a str,
     messages: &'a [Message],
     /// Messages that are left out.
@@ -32,7 +32,7 @@ pub(crate) async fn show(_: Issuer, State(tenant): State<Shared>, headers: Heade
     let answer = if html::wants_page(&headers) {
         let nonce = html::nonce();
         let shown = &messages[..messages.len().min(ON_PAGE)];
-        let page = Page { nonce: &nonce, messages: shown, older: messages.len() - shown.len() };
+        let page = OutboxPage { nonce: &nonce, messages: shown, older: messages.len() - shown.len() };
         html::page(StatusCode::OK, page.render(), &nonce)
     } else {
         Json(messages).into_response()

@@ -22,7 +22,7 @@ pub(crate) enum Page {
 
 /// The error of the form that was sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Fault<'a> {
+pub(crate) struct FormFault<'a> {
     pub(crate) words: &'a str,
     pub(crate) is_of_sign_up: bool,
 }

@@ -137,7 +137,7 @@ fn was_parted(directory: &dyn Administration, user_id: &str) -> Result<bool, Api
         limit: 100,
         ..JournalQuery::default()
     })?;
-    Ok(entries.iter().any(|entry| entry.kind.separates()))
+    Ok(entries.iter().any(|entry| entry.kind.separates_accounts()))
 }
 
 /// Reads the users and accounts of the configuration, then others, each once. Also

@@ -39,7 +39,7 @@ impl ResultPage {
 
 #[derive(Template)]
 #[template(path = "verification.html")]
-struct Verification<'a> {
+struct VerificationPage<'a> {
     nonce: &'a str,
     ticket: &'a str,
     email: &'a str,
@@ -63,7 +63,11 @@ pub(crate) async fn show_verification(visit: Visit) -> Response {
             };
             let Some(email) = email else { return show_used() };
             let nonce = html::nonce();
-            html::page(StatusCode::OK, Verification { nonce: &nonce, ticket, email: &email }.render(), &nonce)
+            html::page(
+                StatusCode::OK,
+                VerificationPage { nonce: &nonce, ticket, email: &email }.render(),
+                &nonce,
+            )
         })
         .await
 }

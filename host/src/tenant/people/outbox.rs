@@ -19,7 +19,7 @@ pub(crate) struct Outbox(Mutex<VecDeque<Message>>);
 pub(crate) struct Message {
     /// The recipient's address or phone number.
     pub(crate) to: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MessageKind,
     pub(crate) connection: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Message {
 /// The purpose of a message.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum MessageKind {
     /// A one-time password.
     Code,
     /// A link that logs in.
@@ -46,10 +46,10 @@ impl Message {
     /// Returns the subject of the message.
     pub(crate) fn subject(&self) -> &'static str {
         match self.kind {
-            Kind::Code => "A code to log in with",
-            Kind::Link => "A link to log in with",
-            Kind::Reset => "A link to choose a new password",
-            Kind::Verify => "A link to verify the address",
+            MessageKind::Code => "A code to log in with",
+            MessageKind::Link => "A link to log in with",
+            MessageKind::Reset => "A link to choose a new password",
+            MessageKind::Verify => "A link to verify the address",
         }
     }
 }

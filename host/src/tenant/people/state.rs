@@ -7,7 +7,7 @@ use crate::tenant::config::{Config, Connection};
 use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
 use crate::tenant::people::mailed_codes::MailedCodes;
-use crate::tenant::people::outbox::{Kind, Message, Outbox};
+use crate::tenant::people::outbox::{Message, MessageKind, Outbox};
 use crate::tenant::people::passwords::Passwords;
 use crate::tenant::people::refresh_tokens::RefreshTokens;
 use crate::tenant::people::revocations::Revocations;
@@ -105,7 +105,7 @@ impl People {
         let ticket = self.verifications.put(link);
         self.outbox.send(Message {
             to,
-            kind: Kind::Verify,
+            kind: MessageKind::Verify,
             connection: connection.name.clone(),
             code: None,
             link: Some(format!("{issuer}u/email-verification?ticket={ticket}")),

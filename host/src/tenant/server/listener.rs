@@ -64,7 +64,7 @@ impl Connected<Peer> for Peer {
 }
 
 impl Address for Peer {
-    type Stream = Connection;
+    type Stream = TcpConnection;
     type Listener = Listener;
 }
 
@@ -81,13 +81,13 @@ pub(crate) async fn track_request(mut request: Request, next: Next) -> Response 
 
 /// Tracks whether the process has run out of file descriptors, of which every connection takes one.
 #[derive(Debug)]
-pub(crate) struct OpenFiles {
+pub(crate) struct FileDescriptors {
     are_exhausted: AtomicBool,
     told: Mutex<Option<Monotonic>>,
     ambient: Ambient,
 }
 
-impl OpenFiles {
+impl FileDescriptors {
     pub(crate) fn new(ambient: &Ambient) -> Self {
         Self { are_exhausted: AtomicBool::default(), told: Mutex::default(), ambient: ambient.clone() }
     }
@@ -128,28 +128,28 @@ fn open_file_limit() -> Option<u64> {
 /// Accepts connections.
 pub(crate) struct Listener {
     inner: TcpListener,
-    open_files: Arc<OpenFiles>,
+    open_files: Arc<FileDescriptors>,
 }
 
 impl Listener {
-    pub(crate) fn new(listener: StdListener, open_files: &Arc<OpenFiles>) -> io::Result<Self> {
+    pub(crate) fn new(listener: StdListener, open_files: &Arc<FileDescriptors>) -> io::Result<Self> {
         Ok(Self { inner: TcpListener::from_std(listener)?, open_files: open_files.clone() })
     }
 }
 
-impl AddrListener<Connection, Peer> for Listener {
+impl AddrListener<TcpConnection, Peer> for Listener {
     /// Always fails, because `serve` opens every listener itself.
     async fn bind_to(_: Peer) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Accepts a connection. After an error, the server retries shortly.
-    async fn accept_stream(&self) -> io::Result<(Connection, Peer)> {
+    async fn accept_stream(&self) -> io::Result<(TcpConnection, Peer)> {
         match self.inner.accept().await {
             Ok((stream, address)) => {
                 self.open_files.are_back();
                 let peer = Peer { address, phase: Arc::default() };
-                Ok((Connection::new(stream, &peer, &self.open_files), peer))
+                Ok((TcpConnection::new(stream, &peer, &self.open_files), peer))
             }
             Err(error) => {
                 if is_exhausted(&error) {
@@ -183,12 +183,12 @@ fn is_exhausted(_: &io::Error) -> bool {
 #[derive(Clone)]
 pub(crate) struct Handshake(pub(crate) RustlsAcceptor);
 
-impl<S: Send + 'static> Accept<Connection, S> for Handshake {
-    type Stream = <RustlsAcceptor as Accept<Connection, S>>::Stream;
+impl<S: Send + 'static> Accept<TcpConnection, S> for Handshake {
+    type Stream = <RustlsAcceptor as Accept<TcpConnection, S>>::Stream;
     type Service = S;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, S)>> + Send>>;
 
-    fn accept(&self, connection: Connection, service: S) -> Self::Future {
+    fn accept(&self, connection: TcpConnection, service: S) -> Self::Future {
         let handshake = self.0.accept(connection, service);
         Box::pin(async move {
             let (mut stream, service) = handshake.await?;
@@ -199,10 +199,10 @@ impl<S: Send + 'static> Accept<Connection, S> for Handshake {
 }
 
 /// A connection that is closed if its headers are too slow.
-pub(crate) struct Connection {
+pub(crate) struct TcpConnection {
     stream: TcpStream,
     phase: Arc<Phase>,
-    open_files: Arc<OpenFiles>,
+    open_files: Arc<FileDescriptors>,
     timer: Pin<Box<Sleep>>,
     /// The wait that the timer limits.
     waits: Wait,
@@ -219,8 +219,8 @@ enum Wait {
     Next(u64),
 }
 
-impl Connection {
-    fn new(stream: TcpStream, peer: &Peer, open_files: &Arc<OpenFiles>) -> Self {
+impl TcpConnection {
+    fn new(stream: TcpStream, peer: &Peer, open_files: &Arc<FileDescriptors>) -> Self {
         Self {
             stream,
             phase: peer.phase.clone(),
@@ -268,7 +268,7 @@ impl Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for TcpConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -287,7 +287,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for TcpConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

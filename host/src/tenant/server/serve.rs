@@ -29,7 +29,7 @@ use crate::tenant::server::certificates;
 use crate::tenant::server::certificates::CertificateError;
 use crate::tenant::server::early_end::EarlyEnd;
 use crate::tenant::server::listener as connections;
-use crate::tenant::server::listener::{Handshake, IDLE, Listener, OpenFiles, Peer};
+use crate::tenant::server::listener::{FileDescriptors, Handshake, IDLE, Listener, Peer};
 use crate::tenant::server::termination::wait_for_signal;
 use crate::tenant::server::{reload, routes};
 use crate::tenant::signing::Signing;
@@ -240,7 +240,7 @@ async fn listen(
     let handle = Handle::new();
     let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
-    let open_files = Arc::new(OpenFiles::new(&tenant.ambient));
+    let open_files = Arc::new(FileDescriptors::new(&tenant.ambient));
     for listener in listeners.http {
         let app = routes::add_state(router.clone(), &tenant, Scheme::Http);
         let server = Server::from_listener(Listener::new(listener, &open_files)?);

@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::model::{cut, mask_addresses};
+use crate::model::{mask_addresses, truncate};
 use crate::tenant::server::refusal::Envelope;
 
 /// The resources of Auth0's Management API, with their names for people.
@@ -101,7 +101,7 @@ pub(crate) async fn answer(request: Request) -> Response {
 /// Returns a path for display: cut to the length of a line, with addresses masked.
 fn shorten_path(path: &str) -> String {
     let parts: Vec<_> = path.split('/').map(mask_addresses).collect();
-    cut(&parts.join("/"), 200).into_owned()
+    truncate(&parts.join("/"), 200).into_owned()
 }
 
 /// Returns a message about the missing feature if Auth0 has this path.

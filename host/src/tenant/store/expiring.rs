@@ -14,14 +14,14 @@ use crate::clock::Monotonic;
 /// A cache whose entries expire a fixed time after they were last put. The underlying cache bounds
 /// the memory; expiry does not depend on its own clock, which tests cannot move.
 pub(crate) struct Expiring<K, V> {
-    pub(super) kept: Cache<K, Entry<V>>,
+    pub(super) kept: Cache<K, ExpiringEntry<V>>,
     lifetime: Duration,
     ambient: Ambient,
 }
 
 /// A value, and the time at which it expires.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry<V> {
+pub(crate) struct ExpiringEntry<V> {
     pub(crate) value: V,
     ends: Monotonic,
 }
@@ -35,7 +35,7 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Exp
     /// Creates a cache from a builder that bounds its size. The least recently used entries are
     /// evicted: the default policy would evict new entries before frequently used ones.
     pub(crate) fn new(
-        cache: CacheBuilder<K, Entry<V>, Cache<K, Entry<V>>>,
+        cache: CacheBuilder<K, ExpiringEntry<V>, Cache<K, ExpiringEntry<V>>>,
         lifetime: Duration,
         ambient: &Ambient,
     ) -> Self {
@@ -50,20 +50,20 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Exp
     }
 
     /// Puts back an entry that was taken. It keeps its expiry time.
-    pub(crate) fn put_back(&self, key: K, entry: Entry<V>) {
+    pub(crate) fn put_back(&self, key: K, entry: ExpiringEntry<V>) {
         self.kept.insert(key, entry);
     }
 
     /// Returns the value of a key if it is valid; otherwise puts a new one. Concurrent callers get
     /// the same value.
     pub(crate) fn get_or_put(&self, key: K, init: impl FnOnce() -> V) -> V {
-        let is_over = |known: &Entry<V>| !self.is_valid(known);
+        let is_over = |known: &ExpiringEntry<V>| !self.is_valid(known);
         self.kept.entry(key).or_insert_with_if(|| self.entry(init()), is_over).into_value().value
     }
 
     /// Puts a value unless there is a valid one. Returns whether it was put.
     pub(crate) fn put_new(&self, key: K, value: V) -> bool {
-        let is_over = |known: &Entry<V>| !self.is_valid(known);
+        let is_over = |known: &ExpiringEntry<V>| !self.is_valid(known);
         self.kept.entry(key).or_insert_with_if(|| self.entry(value), is_over).is_fresh()
     }
 
@@ -84,7 +84,7 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Exp
     }
 
     /// Removes and returns the entry of a key. Only the first caller gets it.
-    pub(crate) fn take<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<Entry<V>>
+    pub(crate) fn take<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<ExpiringEntry<V>>
     where
         K: Borrow<Q>,
     {
@@ -105,11 +105,11 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Exp
         valid.map(|(key, entry)| (key, entry.value))
     }
 
-    fn entry(&self, value: V) -> Entry<V> {
-        Entry { value, ends: self.ambient.monotonic() + self.lifetime }
+    fn entry(&self, value: V) -> ExpiringEntry<V> {
+        ExpiringEntry { value, ends: self.ambient.monotonic() + self.lifetime }
     }
 
-    fn is_valid(&self, entry: &Entry<V>) -> bool {
+    fn is_valid(&self, entry: &ExpiringEntry<V>) -> bool {
         self.ambient.monotonic() < entry.ends
     }
 }

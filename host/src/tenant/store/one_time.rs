@@ -6,7 +6,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use crate::ambient::Ambient;
-use crate::tenant::store::expiring::{Entry, Expiring};
+use crate::tenant::store::expiring::{Expiring, ExpiringEntry};
 use crate::tenant::store::weight::{Weighed, weight};
 
 /// The maximum size of a store, in bytes. Beyond it, the least recently used values are evicted.
@@ -22,7 +22,7 @@ impl<T: Weighed + Clone + Send + Sync + 'static> OneTime<T> {
     pub(crate) fn new(lifetime_s: u64, ambient: &Ambient) -> Self {
         let cache = Cache::builder()
             .max_capacity(BYTES)
-            .weigher(|name: &String, entry: &Entry<T>| weight(name, &entry.value));
+            .weigher(|name: &String, entry: &ExpiringEntry<T>| weight(name, &entry.value));
         let kept = Expiring::new(cache, Duration::from_secs(lifetime_s), ambient);
         Self { kept, ambient: ambient.clone() }
     }

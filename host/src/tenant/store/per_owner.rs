@@ -10,7 +10,7 @@ use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
-use crate::tenant::store::expiring::{Entry, Expiring};
+use crate::tenant::store::expiring::{Expiring, ExpiringEntry};
 use crate::tenant::store::weight::{Weighed, weight};
 
 /// The maximum size of a store, in bytes. Beyond it, the least recently used values are evicted.
@@ -35,7 +35,7 @@ impl<T: Owned> PerOwner<T> {
         let names = Arc::new(Names::default());
         let listener = {
             let names = names.clone();
-            move |name: Arc<String>, entry: Entry<T>, cause| {
+            move |name: Arc<String>, entry: ExpiringEntry<T>, cause| {
                 if cause != RemovalCause::Replaced {
                     names.remove(entry.value.owner(), &name);
                 }
@@ -43,7 +43,7 @@ impl<T: Owned> PerOwner<T> {
         };
         let cache = Cache::builder()
             .max_capacity(BYTES)
-            .weigher(|name: &String, entry: &Entry<T>| weight(name, &entry.value))
+            .weigher(|name: &String, entry: &ExpiringEntry<T>| weight(name, &entry.value))
             .eviction_listener(listener);
         let kept = Expiring::new(cache, Duration::from_secs(lifetime_s), ambient);
         Self { kept, names, most }

@@ -1,7 +1,7 @@
-use super::{Fault, ReadUser, Reader, UserFormat, detect_format, to_import_format};
+use super::{ReadUser, Reader, UserFault, UserFormat, detect_format, to_import_format};
 use crate::model::User;
 
-fn read_as(format: UserFormat, connection: Option<&str>, json: &str) -> Result<ReadUser, Fault> {
+fn read_as(format: UserFormat, connection: Option<&str>, json: &str) -> Result<ReadUser, UserFault> {
     Reader { format, connection }.read_user(json, |_| {})
 }
 

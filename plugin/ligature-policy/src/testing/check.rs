@@ -3,7 +3,7 @@
 
 use super::contract::check_outcome;
 use super::guard::Guard;
-use super::words::{NAME, on_one_line};
+use super::words::{NAME, join_lines};
 use crate::{Decision, Outcome};
 
 pub(super) fn outcome(outcome: &Outcome, guard: &Guard) -> Result<(), String> {
@@ -12,7 +12,7 @@ pub(super) fn outcome(outcome: &Outcome, guard: &Guard) -> Result<(), String> {
     if let Decision::Suggest(suggestion) = &outcome.decision {
         check_candidates(&suggestion.candidates, guard)?;
     }
-    match guard.stranger_of(&outcome.reasons) {
+    match guard.find_stranger(&outcome.reasons) {
         Some(why) => Err(why),
         None => Ok(()),
     }
@@ -24,7 +24,7 @@ fn check_candidates(candidates: &[String], guard: &Guard) -> Result<(), String> 
     }
     match candidates.iter().find(|id| !guard.knows(id)) {
         Some(id) => {
-            let id = on_one_line(id, NAME);
+            let id = join_lines(id, NAME);
             Err(format!("it suggests `{id}`, a user that no look-up of this login returned"))
         }
         None => Ok(()),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::words::{NAME, on_one_line};
+use super::words::{NAME, join_lines};
 use crate::{Decision, LinkRequest, Outcome, Reason, Verdict};
 
 const CODE: usize = 64;
@@ -56,7 +56,7 @@ fn check_reasons(reasons: &[Reason]) -> Result<(), String> {
 fn check_trace(trace: &[Verdict]) -> Result<(), String> {
     check_count("verdicts", trace.len())?;
     trace.iter().try_for_each(|Verdict { rule, verdict, evidence }| {
-        let name = on_one_line(rule, NAME);
+        let name = join_lines(rule, NAME);
         check_text(&format!("the rule `{name}`"), rule)?;
         check_text(&format!("the verdict of the rule `{name}`"), verdict)?;
         check_text(&format!("the evidence of the rule `{name}`"), evidence)
@@ -80,7 +80,7 @@ fn check_candidates(candidates: &[String]) -> Result<(), String> {
     }
     let mut suggested = BTreeSet::new();
     match candidates.iter().find(|id| !suggested.insert(*id)) {
-        Some(twice) => Err(format!("it suggests `{}` twice", on_one_line(twice, NAME))),
+        Some(twice) => Err(format!("it suggests `{}` twice", join_lines(twice, NAME))),
         None => Ok(()),
     }
 }
@@ -94,7 +94,7 @@ fn check_metadata(field: &str, text: Option<&str>) -> Result<(), String> {
         ));
     }
     let metadata: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-        format!("`{field}` is not a JSON object: {}", on_one_line(&error.to_string(), 2 * NAME))
+        format!("`{field}` is not a JSON object: {}", join_lines(&error.to_string(), 2 * NAME))
     })?;
     if metadata.values().any(|value| is_deeper_than(value, DEPTH - 1)) {
         return Err(format!("`{field}` is nested more than {DEPTH} levels deep"));
@@ -122,7 +122,7 @@ fn check_text(what: &str, text: &str) -> Result<(), String> {
 fn check_code(code: &str) -> Result<(), String> {
     let is_of_code = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     if code.is_empty() || code.len() > CODE || !code.bytes().all(is_of_code) {
-        let code = on_one_line(code, NAME);
+        let code = join_lines(code, NAME);
         return Err(format!("the code `{code}` is not of capitals, digits and `_`, 1 to {CODE} of them"));
     }
     Ok(())

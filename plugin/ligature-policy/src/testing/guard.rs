@@ -8,7 +8,7 @@ use serde_json::json;
 use super::calls::Call;
 use super::contract::check_request;
 use super::directory::{Directory, Stored, is_same};
-use super::words::{NAME, on_one_line};
+use super::words::{NAME, join_lines};
 use super::{Decided, Host, patch};
 use crate::{ApiError, LinkRequest, LogLevel, LoginEvent, Outcome, Reason, Timestamp, User, Verification};
 
@@ -88,10 +88,10 @@ impl Guard {
 
     /// The fault, if a reason is about a user that the policy has not been
     /// shown.
-    pub(super) fn stranger_of(&self, reasons: &[Reason]) -> Option<String> {
+    pub(super) fn find_stranger(&self, reasons: &[Reason]) -> Option<String> {
         reasons.iter().find_map(|reason| {
             let stranger = reason.subject.iter().find(|id| !self.knows(id))?;
-            let (code, id) = (on_one_line(&reason.code, NAME), on_one_line(stranger, NAME));
+            let (code, id) = (join_lines(&reason.code, NAME), join_lines(stranger, NAME));
             Some(format!("`{code}` is about `{id}`, a user that no look-up of this login returned"))
         })
     }
@@ -126,19 +126,20 @@ impl Guard {
         match self.look_ups_left.checked_sub(1) {
             Some(left) => self.look_ups_left = left,
             None => {
-                return self.spent(call, format!("{LOOK_UPS} look-ups in a login (the limit is `look_ups`)"));
+                return self
+                    .count_call(call, format!("{LOOK_UPS} look-ups in a login (the limit is `look_ups`)"));
             }
         }
         Ok(())
     }
 
-    fn spent(&mut self, call: &'static str, which: String) -> Result<(), ApiError> {
+    fn count_call(&mut self, call: &'static str, which: String) -> Result<(), ApiError> {
         self.note(call, &which);
         Err(ApiError::BudgetSpent(which))
     }
 
     /// Triggers the faults of this call.
-    fn faults(&mut self, call: Call) -> Result<(), ApiError> {
+    fn apply_faults(&mut self, call: Call) -> Result<(), ApiError> {
         let mut answer = Ok(());
         for fault in self.host.faults.iter().filter(|fault| fault.call == call) {
             fault.put.iter().for_each(|user| self.host.directory.put(user.clone()));
@@ -183,7 +184,7 @@ impl Guard {
     }
 
     /// The directory's own copy of one side, if it may be linked now.
-    fn fresh(&mut self, side: &str, id: &str) -> Result<(), ApiError> {
+    fn check_side(&mut self, side: &str, id: &str) -> Result<(), ApiError> {
         let stored = match self.directory().get(id) {
             Ok(stored) => stored,
             Err(_) => {
@@ -205,7 +206,7 @@ impl Guard {
         if !is_own_address {
             return self.refuse(LINK, &format!("the {side} does not have this login's verified address"));
         }
-        if let Some(why) = why_not_vouched_for(user) {
+        if let Some(why) = find_unvouched(user) {
             return self.refuse(LINK, &format!("nobody vouches for the {side}'s address: {why}"));
         }
         if self.seen.get(id).is_some_and(|seen| seen.version != stored.version) {
@@ -230,12 +231,12 @@ impl Guard {
         if !self.seen.contains_key(other) {
             return self.violation(LINK, "one side was never looked up in this login");
         }
-        if let Some(why) = self.stranger_of(&request.reasons).or_else(|| patch::why_not(request)) {
+        if let Some(why) = self.find_stranger(&request.reasons).or_else(|| patch::find_patch_fault(request)) {
             return self.refuse(LINK, &why);
         }
         match self.links_left.checked_sub(1) {
             Some(left) => self.links_left = left,
-            None => return self.spent(LINK, format!("{LINKS} links in a login (the limit is `links`)")),
+            None => return self.count_call(LINK, format!("{LINKS} links in a login (the limit is `links`)")),
         }
         Ok(())
     }
@@ -250,7 +251,7 @@ impl crate::Host for Guard {
             None => return self.violation(FIND, "this login has no verified address"),
         }
         self.spend_look_up(FIND)?;
-        self.faults(Call::FindByEmail)?;
+        self.apply_faults(Call::FindByEmail)?;
         let found = self.directory().find_by_email(email);
         if found.len() > CANDIDATES as usize {
             return Err(ApiError::TooMany(CANDIDATES));
@@ -281,7 +282,7 @@ impl crate::Host for Guard {
             return self.violation(GET, "the user is neither this login's nor one that it has looked up");
         }
         self.spend_look_up(GET)?;
-        self.faults(Call::Get)?;
+        self.apply_faults(Call::Get)?;
         let stored = self.directory().get(id)?;
         self.seen.insert(id.to_owned(), stored.clone());
         Ok(stored.user)
@@ -294,9 +295,9 @@ impl crate::Host for Guard {
         }
         self.check_open(LINK)?;
         self.check_sides(request)?;
-        let answer = self.faults(Call::Link);
-        let primary = self.fresh("primary", &request.primary);
-        let secondary = self.fresh("secondary", &request.secondary);
+        let answer = self.apply_faults(Call::Link);
+        let primary = self.check_side("primary", &request.primary);
+        let secondary = self.check_side("secondary", &request.secondary);
         if let Some(why) = primary.err().or(secondary.err()) {
             return Err(self.race_lost(request, Some(why)));
         }
@@ -336,7 +337,7 @@ impl crate::Host for Guard {
 
 /// The reason why a user's own identity does not vouch for its address, if there
 /// is one: a linked user's own identity keeps the address that it came with.
-fn why_not_vouched_for(user: &User) -> Option<&'static str> {
+fn find_unvouched(user: &User) -> Option<&'static str> {
     let is_own = |id: &str| id == user.user_id;
     let own = user.identities.iter().find(|it| is_own(&format!("{}|{}", it.provider, it.user_id)));
     let own = own.or(user.identities.first())?;

@@ -99,8 +99,8 @@ impl fmt::Display for Failure {
             Self::Settings(SettingsError { line, column, message }) => {
                 write!(f, "the settings, line {line}, column {column}: {message}")
             }
-            Self::GaveUp(error) => write!(f, "gave up: {}", words::of(error)),
-            Self::InvalidAnswer(what) => write!(f, "gave an invalid answer: {}", words::told(what)),
+            Self::GaveUp(error) => write!(f, "gave up: {}", words::describe_error(error)),
+            Self::InvalidAnswer(what) => write!(f, "gave an invalid answer: {}", words::quote(what)),
         }
     }
 }

@@ -61,26 +61,26 @@ pub(super) const NAME: usize = 100;
 const TOLD: usize = 1 << 10;
 
 /// An error, as the host words it.
-pub(super) fn of(error: &ApiError) -> String {
+pub(super) fn describe_error(error: &ApiError) -> String {
     match error {
-        ApiError::Refused(why) => format!("refused: {}", told(why)),
-        ApiError::BudgetSpent(which) => format!("budget spent: {}", told(which)),
-        ApiError::NotFound(what) => format!("not found: {}", told(what)),
-        ApiError::AlreadyLinked(what) => format!("already linked: {}", told(what)),
-        ApiError::StateChanged(what) => format!("state changed: {}", told(what)),
+        ApiError::Refused(why) => format!("refused: {}", quote(why)),
+        ApiError::BudgetSpent(which) => format!("budget spent: {}", quote(which)),
+        ApiError::NotFound(what) => format!("not found: {}", quote(what)),
+        ApiError::AlreadyLinked(what) => format!("already linked: {}", quote(what)),
+        ApiError::StateChanged(what) => format!("state changed: {}", quote(what)),
         ApiError::RateLimited(Some(seconds)) => format!("rate-limited: wait {seconds} s"),
         ApiError::RateLimited(None) => "rate-limited".to_owned(),
         ApiError::TimedOut => "timed out".to_owned(),
-        ApiError::Unavailable(how) => format!("unavailable: {}", told(how)),
+        ApiError::Unavailable(how) => format!("unavailable: {}", quote(how)),
         ApiError::TooMany(limit) => format!("more than {limit} users"),
-        ApiError::Invalid(what) => format!("invalid: {}", told(what)),
-        ApiError::Other(what) => told(what),
+        ApiError::Invalid(what) => format!("invalid: {}", quote(what)),
+        ApiError::Other(what) => quote(what),
     }
 }
 
 /// A message as it is printed for people.
-pub(super) fn told(text: &str) -> String {
-    on_one_line(text, TOLD)
+pub(super) fn quote(text: &str) -> String {
+    join_lines(text, TOLD)
 }
 
 pub(super) fn is_bidi_control(c: char) -> bool {
@@ -89,7 +89,7 @@ pub(super) fn is_bidi_control(c: char) -> bool {
 
 /// The text with what controls a terminal escaped, cut with `…` where it would
 /// be longer than this many bytes.
-pub(super) fn on_one_line(text: &str, bytes: usize) -> String {
+pub(super) fn join_lines(text: &str, bytes: usize) -> String {
     let mut shown = String::new();
     for c in text.chars() {
         let before = shown.len();

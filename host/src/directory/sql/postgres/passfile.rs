@@ -87,17 +87,17 @@ mod tests {
         db:*:*:*:of the host\n\
         *:*:*:*:of all\n";
 
-    fn of(host: &str, port: u16, user: &str) -> Option<String> {
+    fn find_in_lines(host: &str, port: u16, user: &str) -> Option<String> {
         find_password(LINES, &PasswordQuery { host, port, database: "users", user })
     }
 
     #[test]
     fn the_first_line_that_fits_counts() {
-        assert_eq!(of("db", 5432, "ada").as_deref(), Some("of ada"));
-        assert_eq!(of("db", 5432, "a:b").as_deref(), Some("p:q\\r"));
-        assert_eq!(of("db", 5432, "cut").as_deref(), Some("of the host"));
-        assert_eq!(of("db", 1, "ada").as_deref(), Some("of the host"));
-        assert_eq!(of("other", 1, "ada").as_deref(), Some("of all"));
+        assert_eq!(find_in_lines("db", 5432, "ada").as_deref(), Some("of ada"));
+        assert_eq!(find_in_lines("db", 5432, "a:b").as_deref(), Some("p:q\\r"));
+        assert_eq!(find_in_lines("db", 5432, "cut").as_deref(), Some("of the host"));
+        assert_eq!(find_in_lines("db", 1, "ada").as_deref(), Some("of the host"));
+        assert_eq!(find_in_lines("other", 1, "ada").as_deref(), Some("of all"));
         let login = PasswordQuery { host: "db", port: 1, database: "users", user: "ada" };
         assert_eq!(find_password("db:1:users:eve:x\n", &login), None);
     }

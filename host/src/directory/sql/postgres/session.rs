@@ -36,7 +36,7 @@ const IDLE: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// A connection and its prepared statements.
-pub(super) struct Session {
+pub(super) struct PostgresSession {
     pub(super) client: Client,
     statements: HashMap<&'static str, Statement>,
     pub(super) in_transaction: bool,
@@ -48,7 +48,7 @@ pub(super) struct Session {
     all_ends: Arc<AtomicU64>,
 }
 
-impl Session {
+impl PostgresSession {
     /// Runs statements without parameters.
     pub(super) fn statement(&mut self, sql: &str) -> TxResult<()> {
         self.client.batch_execute(sql).map_err(|error| self.transaction_error(&error))
@@ -118,7 +118,7 @@ impl Server {
     }
 
     /// Opens a session.
-    pub(super) fn session(&self) -> Result<Session, postgres::Error> {
+    pub(super) fn session(&self) -> Result<PostgresSession, postgres::Error> {
         let ends = self.ends.load(Ordering::Relaxed);
         let mut client = self.address.connect()?;
         client.batch_execute(SESSION)?;
@@ -126,7 +126,7 @@ impl Server {
         if self.reads_only {
             client.batch_execute(READING)?;
         }
-        Ok(Session {
+        Ok(PostgresSession {
             client,
             statements: HashMap::new(),
             in_transaction: false,
@@ -138,15 +138,15 @@ impl Server {
 }
 
 impl r2d2::ManageConnection for Server {
-    type Connection = Session;
+    type Connection = PostgresSession;
     type Error = postgres::Error;
 
-    fn connect(&self) -> Result<Session, postgres::Error> {
+    fn connect(&self) -> Result<PostgresSession, postgres::Error> {
         self.session()
     }
 
     /// Checks a session that may have been closed.
-    fn is_valid(&self, session: &mut Session) -> Result<(), postgres::Error> {
+    fn is_valid(&self, session: &mut PostgresSession) -> Result<(), postgres::Error> {
         let ends = self.ends.load(Ordering::Relaxed);
         if session.ends == ends && self.ambient.elapsed(session.used) < IDLE {
             return Ok(());
@@ -157,7 +157,7 @@ impl r2d2::ManageConnection for Server {
     }
 
     /// Returns whether a session that is returned to the pool must be discarded.
-    fn has_broken(&self, session: &mut Session) -> bool {
+    fn has_broken(&self, session: &mut PostgresSession) -> bool {
         session.used = self.ambient.monotonic();
         session.in_transaction || session.client.is_closed()
     }
@@ -214,7 +214,7 @@ impl ToSql for Param<'_> {
     to_sql_checked!();
 }
 
-impl Connection for Session {
+impl Connection for PostgresSession {
     fn execute(&mut self, statement: &'static str, params: &[Param<'_>]) -> TxResult<u64> {
         let statement = self.prepare(statement)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();

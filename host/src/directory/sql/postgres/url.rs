@@ -30,14 +30,14 @@ impl<'a> Url<'a> {
     /// Splits a URL as the crate does: credentials end at the first `@`.
     pub(super) fn split(url: &'a str) -> Result<Self, OpenError> {
         let rest = ["postgres://", "postgresql://"].iter().find_map(|scheme| url.strip_prefix(scheme));
-        let rest = rest.ok_or_else(|| refused("the postgres URL does not begin with `postgres://`"))?;
+        let rest = rest.ok_or_else(|| refuse_url("the postgres URL does not begin with `postgres://`"))?;
         let (credentials, rest) =
             rest.split_once('@').map_or((None, rest), |(credentials, rest)| (Some(credentials), rest));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (hosts, database) = rest.split_once('/').unwrap_or((rest, ""));
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let query: Option<_> = pairs.map(|pair| pair.split_once('=')).collect();
-        let query = query.ok_or_else(|| refused("a parameter of the postgres URL has no `=`"))?;
+        let query = query.ok_or_else(|| refuse_url("a parameter of the postgres URL has no `=`"))?;
         Ok(Self { credentials, hosts, database, query })
     }
 
@@ -73,24 +73,28 @@ impl<'a> Url<'a> {
         for (number, (key, value)) in query.enumerate() {
             text.extend([if number == 0 { "?" } else { "&" }, key, "=", canonical_value(key, value)]);
         }
-        let config: Config = text.parse().map_err(|_| self.refused())?;
+        let config: Config = text.parse().map_err(|_| self.refuse_url())?;
         // A password with an unescaped @ is split, and its end is parsed as the host.
         let split = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
         if config.get_hosts().iter().any(split) {
-            return Err(refused("in the postgres URL a user name or password holds an `@`: write it as %40"));
+            return Err(refuse_url(
+                "in the postgres URL a user name or password holds an `@`: write it as %40",
+            ));
         }
         Ok(config)
     }
 
     /// Returns the error for a URL that the crate refuses, with the name of the faulty
     /// parameter. Values are never repeated, because they may contain a password.
-    fn refused(&self) -> OpenError {
+    fn refuse_url(&self) -> OpenError {
         let wrong = self.query.iter().find(|(key, value)| parse_parameter(key, value).is_none());
         match wrong {
-            Some((key, _)) if key.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()) => refused(
-                &format!("`{key}` in the postgres URL is not a known parameter, or has a wrong value"),
-            ),
-            _ => refused("the postgres URL cannot be understood"),
+            Some((key, _)) if key.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()) => {
+                refuse_url(&format!(
+                    "`{key}` in the postgres URL is not a known parameter, or has a wrong value"
+                ))
+            }
+            _ => refuse_url("the postgres URL cannot be understood"),
         }
     }
 }
@@ -107,7 +111,7 @@ fn canonical_value<'v>(key: &str, value: &'v str) -> &'v str {
 }
 
 /// Returns the error for a URL that is refused.
-fn refused(why: &str) -> OpenError {
+fn refuse_url(why: &str) -> OpenError {
     OpenError::InvalidLocation(why.to_owned())
 }
 
