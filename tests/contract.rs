@@ -1,4 +1,4 @@
-//! The contract stays what plugins were built against.
+//! The contract stays compatible with the plugins that were built against it.
 
 use std::collections::BTreeMap;
 use std::path::Path;

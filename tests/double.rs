@@ -325,10 +325,10 @@ fn a_side_that_nobody_vouches_for() {
     };
     let answer = |profile: Value| link_after(|it| it.with("/users/0/identities", linked(profile)));
     let other = answer(json!({ "email": "eve@example.com", "email_verified": true }));
-    assert!(other.contains("its own identity came with another address"), "{other}");
+    assert!(other.contains("its root identity supplied another address"), "{other}");
     for unverified in [json!(false), json!("true")] {
         let answer = answer(json!({ "email": ADDRESS, "email_verified": unverified }));
-        assert!(answer.contains("its own identity did not verify it"), "{answer}");
+        assert!(answer.contains("its root identity did not verify it"), "{answer}");
     }
     for vouched in
         [json!({ "email": ADDRESS }), json!({ "email": "Ada@example.com", "email_verified": true })]
@@ -390,7 +390,7 @@ fn an_own_user_that_has_grown_since_the_login_began() {
     let mut situation = situation(&json!([{ "find": ADDRESS }])).with("/faults", fault);
     situation.faults.push(Fault::changed(Call::FindByEmail, types::user(&read)));
     let answers = situation.answers();
-    assert!(answers.contains("has got another identity since the login began"), "{answers}");
+    assert!(answers.contains("an identity was linked to"), "{answers}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The example for newcomers builds where they copy it to, with our toolchain.
+//! The example for newcomers builds in a copy of its folder, with our toolchain.
 
 use std::path::Path;
 use std::process::Command;

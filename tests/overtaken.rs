@@ -1,5 +1,5 @@
-//! Logins whose accounts others change while they are decided: how often such a
-//! login is decided again, and the user that it goes on as.
+//! Logins whose accounts are changed while they are decided: how often such a login
+//! is decided again, and as which user it continues.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! Several policies decide one login in order, in one process: which of them is
-//! asked, which gets the answer of the user, and what is asked again after
-//! another login has linked the accounts.
+//! called, which gets the user's answer, and which is called again after another
+//! login has linked the accounts.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -146,7 +146,7 @@ fn a_login_that_another_one_overtakes_is_decided_again_as_the_owners() {
     let policies = [("first", &*PROBE, calls), ("second", &*PINNED, json!({}))];
     let report = decide(&policies, &case, false);
     // Asked anew, the second policy finds no other account.
-    assert_eq!(report.failure.as_deref(), Some("gave an invalid answer: it suggests nobody"));
+    assert_eq!(report.failure.as_deref(), Some("gave an invalid answer: it suggests no user"));
     assert_eq!(report.decision, Decision::Linked { primary: OTHER.to_owned() });
     assert!(report.reasons.iter().any(|reason| reason.code == "RACE_LOST"), "{report:#?}");
     assert!(details(&report).contains(&OTHER), "the owner may read its own user: {report:#?}");

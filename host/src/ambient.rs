@@ -35,7 +35,7 @@ impl Ambient {
         Self::new(Arc::new(SystemClock::new()), Arc::new(SystemRandom))
     }
 
-    /// A clock that stands at this time, and randomness that anybody can predict: for
+    /// A clock that always shows this time, and randomness that anybody can predict: for
     /// what is to come out the same every time.
     #[must_use]
     pub fn fixed(time: Timestamp) -> Self {

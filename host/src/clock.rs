@@ -85,7 +85,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that stands at this time.
+    /// A clock that always shows this time.
     #[must_use]
     pub fn starting_at(time: Timestamp) -> Self {
         let since_epoch = AtomicU64::new(time.as_millis().saturating_mul(1_000));

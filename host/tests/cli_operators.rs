@@ -67,14 +67,11 @@ fn reading_commands_leave_an_older_directory_and_say_what_to_run() {
     }
     assert_eq!(fs::read(place.file("users.db")).expect("the file"), before);
     let ran = place.run(&["migrate"]);
-    assert_eq!(
-        (ran.code, ran.stdout.as_str()),
-        (Some(0), "the directory is of this program's version now\n")
-    );
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "the directory now has this program's version\n"));
     let folder = place.path().canonicalize().expect("a folder").display().to_string();
     assert_snapshot!("migration", ran.stderr.replace(&folder, "FOLDER"));
     assert!(place.file("users.db.v1-backup").exists());
-    assert_eq!(place.good(&["migrate"]), "the directory is of this program's version already\n");
+    assert_eq!(place.good(&["migrate"]), "the directory already has this program's version\n");
     assert_eq!(place.json(&["migrate", "--json"])["migrated"], false);
     assert_eq!(place.good(&["journal", "list"]), "the journal has no such entries\n");
 }
@@ -105,7 +102,7 @@ fn users_are_listed_in_pages_and_by_what_they_are() {
     let place = Place::with_users();
     assert_snapshot!("users_list", place.good(&["users", "list"]));
     let first = place.good(&["users", "list", "--limit", "3"]);
-    assert!(first.ends_with("the same command with --after 'google-oauth2|2'\n"), "{first}");
+    assert!(first.ends_with("repeat the command with --after 'google-oauth2|2'\n"), "{first}");
     let rest = place.lines(&["users", "list", "--limit", "3", "--after", "google-oauth2|2", "--json"]);
     assert_eq!(rest.len(), 1);
     assert_eq!((&rest[0]["user_id"], &rest[0]["blocked"]), (&"sms|7".into(), &true.into()));
@@ -139,7 +136,7 @@ fn users_are_found_by_address_identity_and_the_beginning_of_an_id() {
     place.good(&["users", "link", "auth0|1", "google"]);
     assert_eq!(ids("google-oauth2|2"), ["auth0|1"], "the holder of a linked identity");
     let error = place.bad(&["users", "find", "nobody@corp.com"], 1);
-    assert!(error.contains("nobody is found by n…@corp.com"), "{error}");
+    assert!(error.contains("no user is found by n…@corp.com"), "{error}");
     let text = place.good(&["users", "find", "bob@corp.com"]);
     assert!(!text.contains("bob@"), "addresses are masked: {text}");
 }
@@ -167,7 +164,10 @@ fn a_block_is_in_the_journal_and_is_taken_back() {
 fn a_beginning_that_several_ids_have_is_told_with_them() {
     let place = Place::with_users_let_in();
     let error = place.bad(&["users", "show", "auth0|"], 1);
-    assert!(error.contains("auth0| begins several ids: auth0|1, auth0|12; type more of it"), "{error}");
+    assert!(
+        error.contains("auth0| is the beginning of several ids: auth0|1, auth0|12; type more of the id"),
+        "{error}"
+    );
     let error = place.bad(&["users", "show", "email|"], 1);
     assert!(error.contains("there is no user email|"), "{error}");
     for (from, to) in [("auth0|12", "sms"), ("auth0|1", "google")] {
@@ -183,7 +183,9 @@ fn a_beginning_that_several_ids_have_is_told_with_them() {
     assert_eq!(place.json(&["journal", "show", beginning, "--json"])["id"], ids[0].as_str());
     place.good(&["undo", &format!("{beginning}…"), "--dry-run"]);
     if same > 0 {
-        assert!(place.bad(&["journal", "show", &ids[0][..same]], 1).contains("begins several ids"));
+        assert!(
+            place.bad(&["journal", "show", &ids[0][..same]], 1).contains("is the beginning of several ids")
+        );
     }
     let error = place.bad(&["journal", "show", "ffffffff-ffff"], 1);
     assert!(error.contains("no entry whose id begins with ffffffff-ffff"), "{error}");
@@ -205,7 +207,7 @@ fn two_users_are_linked_by_hand_after_a_look_at_what_would_be() {
         (&"operator".into(), &"the operator".into())
     );
     let error = place.bad(&["users", "link", "auth0|12", "google-oauth2|2"], 1);
-    assert!(error.contains("google-oauth2|2 is an identity of auth0|1, and no user of its own"), "{error}");
+    assert!(error.contains("google-oauth2|2 is an identity of auth0|1, and not a separate user"), "{error}");
     for more in [&[][..], &["--dry-run"]] {
         let error = place.bad(&[&["users", "link", "auth0|12", "auth0|12"], more].concat(), 2);
         assert!(error.contains("both are the same user, auth0|12; name two users"), "{error}");
@@ -221,7 +223,7 @@ fn a_blocked_user_is_linked_by_nobodys_hand() {
     place.good(&["users", "block", "google"]);
     let before = place.good(&["users", "export"]);
     let pairs = [
-        (["auth0|1", "google-oauth2|2"], "would lift the block, and let its owner in"),
+        (["auth0|1", "google-oauth2|2"], "would lift the block"),
         (["google-oauth2|2", "auth0|1"], "would lock out the owner of the other account"),
     ];
     for (pair, why) in pairs {
@@ -300,7 +302,7 @@ fn what_is_written_wrong_is_told_in_plain_words() {
     told(&["users", "find", "ada", "--limit", "0"], "expected a whole number from 1 to");
     told(&["journal", "list", "--limit", "x"], "expected a whole number");
     told(&["journal", "list", "--actor", "nobody"], "expected one of `plugin`, `operator`, `client`, `user`");
-    told(&["test", "-"], "standard input: a snapshot stands beside the file of its case");
+    told(&["test", "-"], "standard input: standard input has no place for a snapshot");
     told(&["run"], "a CASE file, or --event FILE with --directory URL");
     for (name, text, kind) in [
         ("null", "null", "`null`"),

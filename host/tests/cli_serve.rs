@@ -44,7 +44,7 @@ fn init_writes_a_configuration_that_only_its_owner_may_read() {
 
     let before = fs::read(&file).expect("it can be read");
     let again = serve(folder.path(), &["--init"]);
-    assert_eq!(again, (Some(2), "error: tenant.toml is there already, and was left as it is\n".to_owned()));
+    assert_eq!(again, (Some(2), "error: tenant.toml already exists, and was not changed\n".to_owned()));
     assert_eq!(fs::read(&file).expect("it can be read"), before);
 }
 
@@ -62,7 +62,7 @@ fn init_writes_a_policy_beside_it() {
     // One that is there stays.
     fs::remove_file(folder.path().join("tenant.toml")).expect("it was there");
     fs::write(&policy, "{}").expect("a file is written");
-    let said = "tenant.toml is written, with random secrets; policy.json was there already, and was left as it is. Next:\n";
+    let said = "tenant.toml is written, with random secrets; policy.json already existed, and was not changed. Next:\n";
     assert_eq!(serve(folder.path(), &["--init"]), (Some(0), format!("{said}{next}")));
     assert_eq!(fs::read_to_string(&policy).expect("it can be read"), "{}");
 
@@ -124,10 +124,7 @@ fn a_port_that_is_taken_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (code, said) = serve(folder.path(), &["--port", &port, "--tls-port", "0"]);
     assert_eq!(code, Some(1));
-    assert!(
-        said.starts_with(&format!("error: port {port} of this machine cannot be listened on: ")),
-        "{said}"
-    );
+    assert!(said.starts_with(&format!("error: port {port} cannot be used: ")), "{said}");
 }
 
 #[test]
@@ -152,7 +149,7 @@ fn a_signing_key_that_is_none_is_named() {
     fs::write(folder.path().join("state/signing-key.pem"), "nonsense").expect("a file is written");
     let (code, said) = serve(folder.path(), &["--port", "0", "--tls-port", "0"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("FOLDER/state/signing-key.pem: this is no RSA key in PEM"), "{said}");
+    assert!(said.contains("FOLDER/state/signing-key.pem: this is not an RSA key in PEM"), "{said}");
 }
 
 /// A supervisor may end the program, or hang up, as soon as it is ready.

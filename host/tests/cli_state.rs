@@ -153,6 +153,6 @@ fn a_disk_without_locks_is_told() {
     let output = server.wait_with_output().expect("its output");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    let words = "the state folder cannot be locked: see to it that no second tenant uses it";
+    let words = "the state folder cannot be locked: make sure that no second tenant uses it";
     assert!(said.contains(words) && said.contains("No locks available"), "{said}");
 }

@@ -301,7 +301,7 @@ fn an_import_of_an_inspected_file_is_told_harmlessly() {
     });
 }
 
-/// A change that a plugin tells of is tried: what changes nothing is not shown, and
+/// A change that a plugin suggests is tried: what changes nothing is not shown, and
 /// what comes of the others is the host's to say.
 #[test]
 fn a_hint_that_changes_nothing_is_not_shown() {
@@ -322,7 +322,7 @@ fn an_explanation_claims_nothing_that_the_plugin_did_not_say() {
     let place = Place::new(false);
     place.write("case.json", case("no-counterfactual"));
     let page = place.good(&["run", "case.json", "--explain", "--plugin", ligature_test_guests::EVIL_FILE]);
-    assert!(page.contains("What would change it: the plugin tells of no change\n"), "{page}");
+    assert!(page.contains("What would change it: the plugin reports no change\n"), "{page}");
     place.write("case.json", case("unasked-trace"));
     let page = place.good(&["run", "case.json", "--plugin", ligature_test_guests::EVIL_FILE]);
     assert!(!page.contains("Explanation") && !page.contains("nobody asked"), "{page}");
@@ -340,8 +340,8 @@ fn a_place_and_a_mistaken_value_are_told_once() {
     let snapshots = place.path().join("snapshots");
     fs::create_dir(&snapshots).expect("a folder");
     for (held, why) in [
-        ("---\n\t: {\n---\n", "this is no snapshot: Failed parsing the YAML"),
-        ("Expression: x\n\n", "this is no snapshot: it does not begin with a line `---`"),
+        ("---\n\t: {\n---\n", "this is not a snapshot: Failed parsing the YAML"),
+        ("Expression: x\n\n", "this is not a snapshot: it does not begin with a line `---`"),
     ] {
         fs::write(snapshots.join("b.snap"), held).expect("a file is written");
         assert_eq!(place.bad(&["test", "b.json"]), format!("error: snapshots/b.snap: {why}\n"));

@@ -137,6 +137,7 @@ impl<'a> Account<'a> {
         self.user.identities.iter().any(|a| other.user.identities.iter().any(|b| same(a, b)))
     }
 
+    /// Returns whether the root identity is in one of the tenant's own databases.
     pub(crate) fn is_in_own_database(&self) -> bool {
         self.claims.iter().any(|claim| claim.strategy == "auth0")
     }

@@ -61,7 +61,7 @@ fn decide_declined(event: &LoginEvent, policy: &Policy) -> Outcome {
     if policy.mode == Mode::Required && asked > policy.prompts.grace {
         let reason = ReasonCode::LinkRequired
             .about(subject, "The policy requires the link, and the user has declined.");
-        let message = "To go on, please confirm your other account.".to_owned();
+        let message = "To continue, please confirm your other account.".to_owned();
         return outcome(Decision::Deny(message), vec![reason]);
     }
     outcome(
@@ -80,11 +80,13 @@ fn why_proof_does_not_count(
     let subject = &[event.user.user_id.as_str()];
     if proof.current != event.user.user_id || proof.candidate == proof.current {
         return Some(
-            ReasonCode::ProofForeign.about(subject, "The proof is about other accounts than this login's."),
+            ReasonCode::ProofForeign.about(subject, "The proof is for other accounts than this login's."),
         );
     }
     if !policy.counts_as_proof(proof.proved_at, now) {
-        return Some(ReasonCode::ProofStale.about(subject, "The proof is too old, or from the future."));
+        return Some(
+            ReasonCode::ProofStale.about(subject, "The proof is too old, or has a time in the future."),
+        );
     }
     None
 }
@@ -113,7 +115,7 @@ fn decide_and_do(
         && failed.is_none()
         && !found.iter().any(|user| user.user_id == proof.candidate)
     {
-        let detail = "The account that was proved does not have this login's address, or not any more.";
+        let detail = "The account that was proved does not have this login's address, or no longer has it.";
         return outcome(
             Decision::Proceed,
             vec![ReasonCode::ProofForeign.about(&[&event.user.user_id], detail)],
@@ -173,7 +175,7 @@ fn link(
             Err(error) => {
                 reasons.insert(0, link_failed(request, &error));
                 let decision = match (linked, policy.on_error) {
-                    // What was linked before stays, and the login follows it.
+                    // An earlier link stays, and the login follows it.
                     (Some(primary), _) => Decision::Linked(primary),
                     (None, OnError::LoginWithoutLink) => {
                         reasons.truncate(1);

@@ -46,7 +46,7 @@ const BUILT_ON: usize = 8;
 const TEXT: usize = 1024;
 
 const NOT_LOOKED_UP: &str = "No other account was looked up, so no change could be tried.";
-const TOO_LARGE: &str = "The accounts hold too much for changes to be tried.";
+const TOO_LARGE: &str = "The accounts hold too much data to try changes.";
 const NONE_FOUND: &str = "No change that was tried, alone or with others, alters the decision.";
 
 /// Returns the smallest changes that would change the decision, in sentences.
@@ -148,7 +148,7 @@ fn search(start: &World, input: &Input, plan: &PlannedOutcome, mut tries: usize)
                 let is_more = |it: &ChangeSet| {
                     it.nearness >= nearness && it.steps.iter().all(|step| steps.contains(step))
                 };
-                // No advice gives up two protections for one login.
+                // No advice removes two protections for one login.
                 let is_sound = world.given_up.len() < 2;
                 if nearness > now && is_sound && !found.iter().any(is_more) {
                     found.push(ChangeSet { steps: steps.clone(), world: world.clone(), nearness });
@@ -210,7 +210,7 @@ fn write_sentence(world: &World, so: &str) -> String {
         text.push_str(&format!(" Only if {only_if}."));
     }
     for given_up in &world.given_up {
-        text.push_str(&format!(" This gives a protection up: {given_up}"));
+        text.push_str(&format!(" This removes a protection: {given_up}"));
     }
     // Cut, the settings would be none.
     if text.len() > TEXT { truncate(text) } else { text.replace(char::is_control, "�") }
@@ -232,7 +232,7 @@ fn rank_decision(decision: &PlannedDecision) -> u8 {
 fn outcome_words(nearness: u8) -> &'static str {
     match nearness {
         0 => "the login would be denied",
-        1 => "the login would go on unlinked",
+        1 => "the login would continue without a link",
         2 => "the user would be asked",
         _ => "the accounts would be linked",
     }

@@ -27,7 +27,7 @@ pub struct PlannedOutcome {
 /// A decision, with the links that it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlannedDecision {
-    /// The login goes on as it is.
+    /// The login continues unchanged.
     Proceed,
     /// The user is to be asked about these accounts.
     Ask(Step, Vec<String>),
@@ -182,7 +182,7 @@ fn plan_links(situation: &Situation, reasons: &mut Vec<Reason>) -> Vec<LinkReque
             ],
         };
         if app.drops {
-            let detail = "Not all of the secondary's app_metadata was taken over.";
+            let detail = "Some keys of the secondary's app_metadata were not copied to the primary.";
             reasons.push(ReasonCode::MetadataDropped.about(&[secondary.id()], detail));
         }
         if situation.meant.len() > 1 {

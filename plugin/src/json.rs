@@ -283,7 +283,7 @@ pub(crate) fn visit_pairs<'a>(
 }
 
 /// Writes the object in the form that the host writes, down to this many levels
-/// below the first; below, only white space is removed. Of members with one key, the
+/// below the first; below, only white space is removed. If members have the same key, the
 /// last counts. A text that is no object becomes an empty object.
 pub(crate) fn to_canonical(text: &str, levels: usize) -> String {
     let mut out = String::new();

@@ -187,7 +187,7 @@ impl LinkingState {
         self.linking.0.pending_email.is_some()
     }
 
-    /// The names of roles that stand in the metadata.
+    /// The names of roles in the metadata.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         self.roles.iter().chain(self.authorization.roles.iter())
     }

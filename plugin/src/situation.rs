@@ -1,5 +1,5 @@
 //! The facts that the rules weigh, computed once: the candidates, the eligible ones,
-//! the meant ones, and the account that would stay.
+//! the meant ones, and the account that would be the primary.
 
 use std::cell::OnceCell;
 use std::cmp::Reverse;
@@ -25,7 +25,7 @@ pub struct Input<'a> {
     pub found: &'a [User],
     /// The error of the look-ups, if they failed.
     pub failed: Option<&'a ApiError>,
-    /// The user's proof of another account, if the login goes on after a question.
+    /// The user's proof of another account, if the login continues after a question.
     pub proof: Option<&'a Proof>,
     /// Whether the directory finds an address in exactly its case only.
     pub exact_look_up: bool,

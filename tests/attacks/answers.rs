@@ -1,5 +1,5 @@
-//! A plugin that says what it may not: of its decision, of a link, of its own
-//! failure.
+//! Plugins that report something false or forbidden: about their decision, a link, or
+//! their own failure.
 
 use std::fmt::Write;
 
@@ -137,6 +137,6 @@ fn record_of_300_links_that_write_30_kb_each() {
 fn record_of_1000_refusals_for_other_reasons() {
     let report = recorded("other-refusals");
     assert_eq!(report.refusals.len(), 101);
-    assert_snapshot!(report.refusals[100].why, @"100 refusals of a login are told apart");
+    assert_snapshot!(report.refusals[100].why, @"the first 100 different refusals of a login are listed");
     assert_eq!(report.refusals.iter().map(|refusal| refusal.times).sum::<u32>(), 1_000);
 }

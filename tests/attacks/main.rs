@@ -1,5 +1,5 @@
-//! One test per attack: a plugin that means harm, what the host makes of it,
-//! and that afterwards everything is as before.
+//! One test per attack: a malicious plugin, the host's reaction, and a check that
+//! nothing has changed afterwards.
 
 mod answers;
 mod ring;

@@ -1,5 +1,5 @@
-//! A connection that ends at a COMMIT: the answer is lost, and the change is there
-//! or not.
+//! A connection that ends at a COMMIT: the response is lost, and the change may or
+//! may not have been made.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

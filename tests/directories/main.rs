@@ -3,12 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `conformance` | one test a rule, run on every implementation |
-//! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are held against the memory |
+//! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are compared with the memory |
 //! | `lost_commits` | connections that end at a COMMIT |
 //! | `moving` | a directory goes as a whole into another database, and back |
 //! | `pictures` | everything is read while others link, and one of two connections settles an identity |
 //! | `races` | 64 threads link the same two accounts, in both directions |
-//! | `reading` | whoever reads changes nothing, and what is another program's is left alone |
+//! | `reading` | a reader changes nothing, and a database of another program is not changed |
 //! | `poolers` | pgbouncer in a mode that does not work |
 //! | `storage` | what happens when the disk is full, the file read-only, older, newer, or no database |
 //! | `vanishing` | what happens when others delete, replace or cut the open file, or keep it locked |

@@ -117,7 +117,7 @@ fn a_whole_directory_moves_into_an_empty_one_only(implementation: &Implementatio
     let broken = [
         (lines[..lines.len() - 1].join("\n"), "the file breaks off"),
         ([&lines[..1], &lines[2..]].concat().join("\n"), "lines are missing"),
-        ([&lines[..2], &lines[1..]].concat().join("\n"), "line 3: auth0|1 is there twice"),
+        ([&lines[..2], &lines[1..]].concat().join("\n"), "line 3: auth0|1 appears twice"),
         (whole.replace("\"kind\":\"link\"", "\"kind\":\"theft\""), "cannot be read"),
         (costly, "too expensive"),
         (format!("{whole}{}\n", lines[1]), "after the end"),

@@ -1,5 +1,5 @@
-//! Reading every user while others link them, and the first login of an identity
-//! whose connection an import has assumed, through two connections at once.
+//! Reading every user while other threads link them, and the first login of an
+//! identity with an assumed connection, through two connections at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

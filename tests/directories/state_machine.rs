@@ -1,7 +1,7 @@
-//! Random steps on a directory and on the model, which is the memory. After
-//! every step both have answered alike and hold the same users, and what must
-//! always hold does: every identity has one owner, none is lost, none lies
-//! deeper than one level, and an undo right behind its link restores both users.
+//! Random steps on a directory and on the model, the directory in memory. After every
+//! step, both have returned the same result and contain the same users, and the
+//! invariants hold: every identity has one owner, none is lost, none is nested deeper
+//! than one level, and an undo directly after its link restores both users.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

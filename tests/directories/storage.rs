@@ -40,9 +40,9 @@ pub(crate) const SQLITE: &[Test] = &[
     ("what_fails_beside_others_does_not_undo_them", what_fails_beside_others_does_not_undo_them),
 ];
 
-/// Where a child is told what to link.
+/// The environment variable that names the users for a child to link.
 pub(crate) const CHILD: &str = "LIGATURE_LINKING_CHILD";
-/// Where a child is told what to read.
+/// The environment variable that names the user for a child to read.
 pub(crate) const READER: &str = "LIGATURE_READING_CHILD";
 const PAIRS: usize = 200;
 

@@ -1,4 +1,4 @@
-//! Users, and what is done with them, in few words.
+//! Short constructors for users and for operations on them.
 
 use std::sync::Arc;
 

@@ -84,7 +84,7 @@ fn a_deleted_file_is_not_read_for_long(_: &Implementation) {
     assert!(error.to_string().contains("users.db was deleted"), "{error}");
 }
 
-/// As whoever restores a copy does.
+/// As an operator does who restores a copy.
 fn a_replaced_file_takes_no_changes(_: &Implementation) {
     let place = Place::with_ada();
     let other = open(&place.path("other.db"));
@@ -92,7 +92,7 @@ fn a_replaced_file_takes_no_changes(_: &Implementation) {
     drop(other);
     fs::rename(place.path("other.db"), place.path("users.db")).unwrap();
     let why = place.refusal();
-    assert!(why.contains("another file is in the place of") && why.contains("start it again"), "{why}");
+    assert!(why.contains("another file has replaced") && why.contains("start it again"), "{why}");
     for log in ["users.db-wal", "users.db-shm"] {
         fs::remove_file(place.path(log)).unwrap();
     }
@@ -118,7 +118,7 @@ fn a_name_that_leads_to_another_file_takes_no_changes(_: &Implementation) {
     drop(open(&place.path("other.db")));
     std::os::unix::fs::symlink(place.path("other.db"), &link).unwrap();
     let why = by_link.create(google()).unwrap_err().to_string();
-    assert!(why.contains("another file is in the place of"), "{why}");
+    assert!(why.contains("another file has replaced"), "{why}");
     place.directory.create(google()).expect("whoever has the file by its own name goes on");
 }
 

@@ -1,5 +1,5 @@
-//! Work that the host does for a plugin, asked for without end. None of these
-//! tests measures a time: fuel ends each of them long before the deadline.
+//! Plugins that make the host work without end. No test measures a time: fuel ends
+//! each plugin long before the deadline.
 
 use std::path::Path;
 

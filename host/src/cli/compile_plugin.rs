@@ -6,7 +6,6 @@ use super::{CommandResult, Exit};
 use crate::sandbox::compile_for_parent;
 
 pub(super) fn execute() -> CommandResult {
-    compile_for_parent().map_err(|error| {
-        Exit::unreadable(anyhow!("this command is for other commands of this program: {error}"))
-    })
+    compile_for_parent()
+        .map_err(|error| Exit::unreadable(anyhow!("this command is internal to this program: {error}")))
 }

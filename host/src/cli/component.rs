@@ -36,7 +36,7 @@ impl Args {
         let bytes = std::fs::read(&self.module)
             .map_err(|error| Exit::unreadable(anyhow!("{module}: {}", describe_read_error(&error))))?;
         let component =
-            encode_component(&bytes).with_context(|| format!("{module}: no component can be made of it"));
+            encode_component(&bytes).with_context(|| format!("{module}: it cannot be made into a component"));
         let component = component.map_err(Exit::unreadable)?;
         let output = self.output.display();
         let written = std::fs::write(&self.output, &component);
@@ -59,7 +59,7 @@ fn encode_component(module: &[u8]) -> anyhow::Result<Vec<u8>> {
         bail!("this is a component already");
     }
     if !module.starts_with(CORE_MODULE) {
-        bail!("this is no core module: it does not begin with `\\0asm` and the version 1");
+        bail!("this is not a core module: it does not begin with `\\0asm` and the version 1");
     }
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(module)?;

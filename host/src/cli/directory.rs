@@ -44,6 +44,8 @@ pub(super) struct JournalArgs {
 }
 
 impl JournalArgs {
+    /// Adds the directory's own files and the journal key to the files that no command may
+    /// overwrite.
     pub(super) fn protected_files(&self, protected: ProtectedFiles) -> ProtectedFiles {
         match &self.journal_key {
             Some(key) => protected.with_file(key, "the key of the journal"),
@@ -51,6 +53,8 @@ impl JournalArgs {
         }
     }
 
+    /// Reads the journal key, if one is named. An unreadable or malformed file is an exit
+    /// with code 2.
     pub(super) fn key(&self) -> Result<Option<SealKey>, Exit> {
         self.journal_key.as_deref().map(SealKey::read).transpose().map_err(Exit::unreadable)
     }

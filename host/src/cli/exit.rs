@@ -27,10 +27,12 @@ pub(crate) struct Exit {
 }
 
 impl Exit {
+    /// An exit with code 1: the command cannot be done now.
     pub(super) fn failed(error: impl Into<anyhow::Error>) -> Self {
         Self { code: FAILED, error: Some(error.into()) }
     }
 
+    /// An exit with code 2: the input is wrong.
     pub(super) fn unreadable(error: impl Into<anyhow::Error>) -> Self {
         Self { code: UNREADABLE, error: Some(error.into()) }
     }

@@ -59,7 +59,7 @@ pub(super) fn find_user(directory: &dyn Administration, id: &str) -> Result<Stor
     // A linked identity is not a user.
     if let Some(holder) = directory.holder(id)? {
         return Err(Exit::failed(anyhow!(
-            "{} is an identity of {}, and no user of its own",
+            "{} is an identity of {}, and not a separate user",
             mask_addresses(id),
             mask_addresses(&holder.user.user_id)
         )));
@@ -84,7 +84,7 @@ fn ambiguous_id(beginning: &str, mut ids: Vec<String>) -> Exit {
     let more = if ids.len() > MAX_LISTED { ", and others" } else { "" };
     ids.truncate(MAX_LISTED);
     Exit::failed(anyhow!(
-        "{} begins several ids: {}{more}; type more of it",
+        "{} is the beginning of several ids: {}{more}; type more of the id",
         mask_addresses(beginning),
         mask_addresses(&ids.join(", "))
     ))

@@ -67,7 +67,7 @@ fn format_table(inspection: &Inspection, limits: &Limits) -> Text {
             text.line(line![format!("  {:<44} ", item.name), met, functions]);
         }
     }
-    text.head("Takes at the least");
+    text.head("Requires at least");
     let needs = &inspection.needs;
     for (what, wanted, limit) in [
         ("instances", needs.instances, limits.instances),

@@ -141,7 +141,7 @@ fn check_user_known(directory: &dyn Administration, user: &str) -> CommandResult
     };
     let begins = match longer.as_slice() {
         [] => String::new(),
-        longer => format!(", and it begins others, such as {}", longer.join(", ")),
+        longer => format!(", and it is the beginning of others, such as {}", longer.join(", ")),
     };
     let told = format!(
         "no user and no entry of the journal has the id {user}{begins}; nothing was erased, because an erasure \
@@ -177,7 +177,7 @@ impl UndoArgs {
             |user: &User| user.identities.iter().map(|it| it.as_user_id()).collect::<Vec<_>>().join(", ");
         let mut text = Text::default();
         let mut line = |told: String| text.line(mask_addresses(&told));
-        line(format!("{} {is} a user of its own again", undoing.secondary.user_id));
+        line(format!("{} {is} a separate user again", undoing.secondary.user_id));
         line(format!("  its identities {are} {}", ids(&undoing.secondary)));
         line(format!("  those of {} {are} {}", undoing.primary.user_id, ids(&undoing.primary)));
         for note in &undoing.not_restored {

@@ -90,10 +90,9 @@ impl ListArgs {
         }
         let more = entries.len() > limit;
         entries.truncate(limit);
-        let more_hint = entries
-            .last()
-            .filter(|_| more)
-            .map(|last| format!("there are more; the next ones: the same command with --before {}", last.id));
+        let more_hint = entries.last().filter(|_| more).map(|last| {
+            format!("there are more; for the next ones, repeat the command with --before {}", last.id)
+        });
         if self.json {
             for entry in &entries {
                 print_json(&Json::compact(entry).map_err(Exit::failed)?)?;
@@ -121,7 +120,7 @@ fn parse_actor(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!(
-        "`{kind}` does nothing in a journal; expected one of `{}`, such as `operator:ada`",
+        "`{kind}` is not a kind of actor in the journal; expected one of `{}`, such as `operator:ada`",
         KINDS.join("`, `")
     ))
 }

@@ -32,9 +32,9 @@ impl Args {
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);
         }
         print_line(if migrated.get() {
-            "the directory is of this program's version now"
+            "the directory now has this program's version"
         } else {
-            "the directory is of this program's version already"
+            "the directory already has this program's version"
         })
     }
 }

@@ -44,6 +44,7 @@ pub(super) struct Overrides {
 }
 
 impl OverrideArgs {
+    /// Reads the policy document and the time; an unreadable one is an exit with code 2.
     pub(super) fn read(&self) -> Result<Overrides, Exit> {
         let policy =
             self.policy.as_deref().map(PolicyDocument::read).transpose().map_err(Exit::unreadable)?;
@@ -106,12 +107,12 @@ impl PolicySet {
             Self::Plugin(plugin) => match case.policies.first() {
                 None => Ok(vec![policy_of_plugin(plugin, &case.policy)?]),
                 Some(named) => Err(Exit::unreadable(anyhow!(
-                    "{file}: it names the policy `{}`; --policies FILE says which plugin that is",
+                    "{file}: it names the policy `{}`; add --policies FILE, which says which plugin that is",
                     named.name
                 ))),
             },
             Self::InOrder(_) if case.policy.origin.is_some() => Err(Exit::unreadable(anyhow!(
-                "{file}: it has a `policy`; with --policies it is to say under `policies` whose settings they are"
+                "{file}: it has a `policy`; with --policies, put the settings of each policy under `policies`"
             ))),
             Self::InOrder(all) if case.policies.is_empty() => Ok(all.clone()),
             Self::InOrder(_) if find_duplicate(&case.policies).is_some() => Err(Exit::unreadable(anyhow!(

@@ -124,5 +124,5 @@ fn the_page_of_the_command_line_is_current() {
         std::fs::write(path, &page).unwrap();
     }
     let held = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(held == page, "docs/command-line.md is not current; `make docs` makes it so");
+    assert!(held == page, "docs/command-line.md is not current; run `make docs`");
 }

@@ -67,7 +67,7 @@ impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         if self.case.is_none() && self.event.is_none() {
             return Err(Exit::unreadable(anyhow!(
-                "name what is to be decided: a CASE file, or --event FILE with --directory URL; \
+                "name the login to decide: a CASE file, or --event FILE with --directory URL; \
                  see `ligature run --help`"
             )));
         }

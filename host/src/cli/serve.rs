@@ -135,7 +135,7 @@ impl Args {
         ];
         if let (Some((named, _)), false) = (named.iter().find(|it| it.1), entries.is_empty()) {
             return Err(Exit::unreadable(anyhow!(
-                "{} has its own [[policy]], which say that themselves; leave {named} out, or the tables",
+                "{} has its own [[policy]] tables; omit {named}, or remove the tables",
                 file.display()
             )));
         }
@@ -162,8 +162,9 @@ impl Args {
             base.map(|base| base.join("ligature"))
         };
         let folder = self.state.clone().or_else(home);
-        let folder = folder
-            .ok_or_else(|| Exit::unreadable(anyhow!("there is no home folder; name one with --state")))?;
+        let folder = folder.ok_or_else(|| {
+            Exit::unreadable(anyhow!("there is no home folder; name a folder for the state with --state"))
+        })?;
         Ok(StateDir::open(&folder)?)
     }
 }
@@ -171,13 +172,13 @@ impl Args {
 /// Writes a configuration, and a policy beside it.
 fn write_configuration(file: &Path, ambient: &Ambient) -> CommandResult {
     if !write_new(file, &Config::template(|| ambient.random().secret()))? {
-        return Err(Exit::unreadable(anyhow!("{} is there already, and was left as it is", file.display())));
+        return Err(Exit::unreadable(anyhow!("{} already exists, and was not changed", file.display())));
     }
     let policy = file.with_file_name("policy.json");
     let beside = if write_new(&policy, Config::template_policy())? {
         format!(", and {} beside it", policy.display())
     } else {
-        format!("; {} was there already, and was left as it is", policy.display())
+        format!("; {} already existed, and was not changed", policy.display())
     };
     print_line(format!("{} is written, with random secrets{beside}. Next:", file.display()))?;
     print_line(format!(
@@ -214,7 +215,7 @@ fn announce_ready(ready: &Ready, config: &Path, in_memory: bool) {
     tracing::info!(config = %config.display(), "clients and their secrets");
     if in_memory {
         tracing::info!(
-            "users are in memory, and gone when this ends; --directory sqlite:users.db keeps them"
+            "users are in memory, and are lost when this process ends; --directory sqlite:users.db keeps them"
         );
     }
     tracing::info!("to trust the certificate: Node: NODE_EXTRA_CA_CERTS={ca}");

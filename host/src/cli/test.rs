@@ -237,7 +237,7 @@ fn list_case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
                 return Err(Exit::unreadable(error));
             }
         } else if path == Path::new(STANDARD_INPUT) {
-            let why = "a snapshot stands beside the file of its case; `ligature run -` decides this one";
+            let why = "standard input has no place for a snapshot; `ligature run -` decides the case";
             return Err(Exit::unreadable(InputError::for_file(path, why)));
         } else {
             let metadata = std::fs::metadata(path);

@@ -41,7 +41,7 @@ impl BlockArgs {
         }
         let is = match (changed, blocked) {
             (true, true) => "is blocked",
-            (true, false) => "is let in again",
+            (true, false) => "is no longer blocked",
             (false, true) => "was blocked already",
             (false, false) => "was not blocked",
         };
@@ -121,7 +121,7 @@ impl LinkArgs {
             line(format!("  not taken over, and kept in the journal: {left}"));
         }
         match link_id {
-            Some(id) => line(format!("  to take it back: ligature undo {id}")),
+            Some(id) => line(format!("  to undo the link: ligature undo {id}")),
             None => line("nothing was changed (--dry-run)".to_owned()),
         }
         print(&text)
@@ -137,13 +137,13 @@ fn check_link(primary: &User, secondary: &User) -> CommandResult {
         return Err(Exit::unreadable(anyhow!("both are the same user, {id}; name two users")));
     }
     let (blocked, why) = match (primary.blocked, secondary.blocked) {
-        (_, true) => (secondary, "the link would lift the block, and let its owner in"),
+        (_, true) => (secondary, "the link would lift the block"),
         (true, false) => (primary, "the link would lock out the owner of the other account, too"),
         (false, false) => return Ok(()),
     };
     let id = mask_addresses(&blocked.user_id);
     Err(Exit::failed(anyhow!(
-        "{id} is blocked, and nothing was changed: {why}. If both are to be one account, let it in first: \
+        "{id} is blocked, and nothing was changed: {why}. To make both one account, unblock it first: \
          ligature users unblock '{id}'"
     )))
 }

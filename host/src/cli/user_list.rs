@@ -79,7 +79,7 @@ impl ListArgs {
         found.truncate(limit);
         let more_hint = found.last().filter(|_| more).map(|last| {
             // Not masked, because a masked id cannot be used.
-            format!("there are more; the next ones: the same command with --after '{}'", last.user_id)
+            format!("there are more; for the next ones, repeat the command with --after '{}'", last.user_id)
         });
         print_users(&found, self.json, more_hint, "there are no such users")
     }
@@ -99,11 +99,11 @@ impl FindArgs {
         let limit = self.limit as usize;
         let mut found = self.find(&*directory, limit.saturating_add(1))?;
         if found.is_empty() {
-            return Err(Exit::failed(anyhow!("nobody is found by {}", mask_addresses(&self.query))));
+            return Err(Exit::failed(anyhow!("no user is found by {}", mask_addresses(&self.query))));
         }
         let more = found.len() > limit;
         found.truncate(limit);
-        let more_hint = more.then(|| "there are more; type more of it, or raise --limit".to_owned());
+        let more_hint = more.then(|| "there are more; type more of the text, or raise --limit".to_owned());
         print_users(&found, self.json, more_hint, "")
     }
 

@@ -117,7 +117,7 @@ pub(super) fn run_policy<A: GuardWrapper>(
             code: "PROMPT_NOT_COUNTED".to_owned(),
             level: Level::Error,
             subject: vec![input.event.user.user_id.clone()],
-            detail: format!("That the user is asked could not be written down: {error}."),
+            detail: format!("The prompt could not be recorded: {error}."),
         });
     }
     let refusals = guard.refusals().to_vec();
@@ -133,9 +133,9 @@ fn outcome_after_failure(failure: &Failure, guard: &Guard, on_failure: OnFailure
             (Decision::Deny { message }, "the login is denied")
         }
         (OnFailure::Proceed, Some(primary)) => {
-            (Decision::Linked { primary: primary.to_owned() }, "the link that it had made stays")
+            (Decision::Linked { primary: primary.to_owned() }, "the link that it made remains")
         }
-        (OnFailure::Proceed, None) => (Decision::Proceed, "the login goes on unlinked"),
+        (OnFailure::Proceed, None) => (Decision::Proceed, "the login continues without a link"),
     };
     let reason = Reason {
         code: "PLUGIN_FAILED".to_owned(),

@@ -157,7 +157,7 @@ fn read_afterwards(
 fn with_race_lost(change: Option<&AccountChange>, mut outcome: Outcome) -> Outcome {
     let Some(AccountChange::Linked { account, owner }) = change else { return outcome };
     let detail =
-        format!("Another login was faster: {account} is linked into {owner}, as which this login goes on.");
+        format!("A concurrent login linked {account} into {owner} first; this login continues as {owner}.");
     let reason = race_lost_reason(vec![owner.clone(), account.clone()], detail);
     if let Decision::Proceed = outcome.decision {
         outcome.decision = Decision::Linked { primary: owner.clone() };
@@ -170,19 +170,19 @@ fn with_race_lost(change: Option<&AccountChange>, mut outcome: Outcome) -> Outco
 
 /// The outcome of a login whose account was removed during the decision.
 fn outcome_if_gone(event: &LoginEvent) -> Outcome {
-    let detail = "The account of this login was removed while the login was decided: nobody is logged in.";
-    deny(event, "This account is no longer there.", detail)
+    let detail = "The account of this login was removed while the login was decided: the login is denied.";
+    deny(event, "This account no longer exists.", detail)
 }
 
 /// The outcome of a login whose identity was unlinked during the decision.
 fn outcome_if_unlinked(event: &LoginEvent) -> Outcome {
-    let detail = "The identity of this login was unlinked while the login was decided: nobody is logged in.";
+    let detail = "The identity of this login was unlinked while the login was decided: the login is denied.";
     deny(event, "Your accounts have just been changed. Please log in again.", detail)
 }
 
 /// The outcome of a login whose accounts changed in every round.
 fn outcome_if_never_settled(event: &LoginEvent) -> Outcome {
-    let detail = "The accounts of this login keep changing while it is decided: nobody is logged in.";
+    let detail = "The accounts of this login keep changing while it is decided: the login is denied.";
     deny(event, "The login could not be completed. Please try again later.", detail)
 }
 

@@ -78,7 +78,7 @@ pub fn arrive(
 ///
 /// # Errors
 ///
-/// As of [`arrive`].
+/// The same as for [`arrive`].
 pub fn arrive_existing(
     directory: &dyn Administration,
     event: LoginEvent,

@@ -71,7 +71,7 @@ impl SqlDirectory {
         let mut is_first = true;
         self.write(Durability::Power, |records| {
             if !std::mem::take(&mut is_first) {
-                return Err(ApiError::Unavailable("the connection to the database ended, or others were in the way; nothing was moved, try again".to_owned()).into());
+                return Err(ApiError::Unavailable("the connection to the database ended, or other transactions conflicted; nothing was moved, try again".to_owned()).into());
             }
             let entries = records.journal_behind("", 1)?;
             if records.count_users()? > 0 || records.has_credentials()? || !entries.is_empty() {
@@ -88,7 +88,7 @@ impl SqlDirectory {
 
 /// Restores one record.
 fn restore_record(records: &mut dyn Records, held: DumpRecord) -> TxResult<()> {
-    let twice = |what: String| Err(ApiError::Invalid(format!("{what} is there twice")).into());
+    let twice = |what: String| Err(ApiError::Invalid(format!("{what} appears twice")).into());
     match held {
         DumpRecord::User(user) => {
             let user = Arc::new(validate(*user)?);

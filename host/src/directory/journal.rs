@@ -50,7 +50,7 @@ impl FromStr for EntryId {
 pub enum EntryKind {
     /// A user became identities of another.
     Link,
-    /// An identity became a user of its own.
+    /// An identity became a separate user.
     Unlink,
     /// A link was undone.
     Undo,

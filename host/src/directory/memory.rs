@@ -66,7 +66,7 @@ impl Memory {
         Self { ambient: ambient.clone(), state: Mutex::new(state) }
     }
 
-    /// Creates a directory with these users. Of two with the same id, the later one stays.
+    /// Creates a directory with these users. If two have the same id, the later one stays.
     pub fn with_users(ambient: &Ambient, users: impl IntoIterator<Item = User>) -> Self {
         let memory = Self::new(ambient);
         memory.change(|state| {

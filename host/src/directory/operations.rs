@@ -66,7 +66,7 @@ pub trait Directory: Send + Sync {
 ///
 /// # Errors
 ///
-/// As of [`Directory`].
+/// The same as for [`Directory`].
 pub trait Administration: Directory {
     /// Returns the users whose root `email` is exactly this address, ordered by id, at
     /// most `limit`. For the Management API, whose look-up is case-sensitive; logins
@@ -159,7 +159,7 @@ pub trait Administration: Directory {
     /// same moment.
     fn count_login(&self, user_id: &str, now: Timestamp, ip: Option<IpAddr>) -> Result<(), ApiError>;
 
-    /// Makes a linked identity a user of its own, which starts the pair's cool-down.
+    /// Makes a linked identity a separate user, which starts the pair's cool-down.
     /// Changes nothing if the user does not have the identity. Returns the user as it is
     /// now.
     ///

@@ -157,7 +157,7 @@ fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanErr
     match primary.identities.as_mut_slice() {
         [own] if touched.own_profile_added => own.profile_data = None,
         [_, _, ..] if touched.own_profile_added => not_restored.push(format!(
-            "The first identity of {} keeps its `profileData`, as long as others are linked to it and after.",
+            "The first identity of {} keeps its `profileData`, even after all others are unlinked.",
             link.primary
         )),
         _ => {}
@@ -168,7 +168,7 @@ fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanErr
     if logins > 0 {
         let logins = if logins == 1 { "One login".to_owned() } else { format!("{logins} logins") };
         not_restored.push(format!(
-            "{logins} since the link counted as {}'s, whichever identity was used: that stays so.",
+            "{logins} since the link counted for {}, whichever identity was used; this does not change.",
             link.primary
         ));
     }
@@ -211,10 +211,12 @@ fn get_undoable_link(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, 
         }
         (EntryKind::Link, SnapshotState::Whole(snapshot)) => Ok((entry, snapshot)),
         (EntryKind::Link, SnapshotState::Sealed { key }) => refuse_undo(format!(
-            "what the link destroyed is encrypted with the key {key}; name its file with --journal-key"
+            "the user that the link removed is encrypted with the key {key}; name its file with --journal-key"
         )),
         (EntryKind::Link, _) => refuse_undo(
-            "what the link destroyed was erased from the journal, so the link cannot be undone".to_owned(),
+            "the user that the link removed was erased from the journal, so the link cannot be \
+             undone"
+                .to_owned(),
         ),
     }
 }
@@ -266,7 +268,7 @@ fn explain_missing_identity(
     };
     Ok(match owner {
         Some(owner) if owner.user_id == identity => {
-            format!("{identity} was unlinked from {primary} since, and is a user of its own")
+            format!("{identity} was unlinked from {primary} since, and is a separate user")
         }
         Some(owner) => format!("{identity} has become an identity of {} since", owner.user_id),
         None => format!("{identity} was deleted since the link"),

@@ -1,4 +1,4 @@
-//! Making a linked identity a user of its own again.
+//! Making a linked identity a separate user again.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::model::{
     ApiError, Identity, Timestamp, User, mask_addresses, note_separation, user_from_identity,
 };
 
-/// A request to make a linked identity a user of its own again.
+/// A request to make a linked identity a separate user again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unlink {
     /// The user that has the identity.
@@ -25,7 +25,7 @@ pub struct Unlink {
     pub now: Timestamp,
 }
 
-/// Makes a linked identity a user of its own, and returns the user that it left.
+/// Makes a linked identity a separate user, and returns the user that it left.
 pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc<User>> {
     let Unlink { primary, provider, user_id, provenance, now } = unlink;
     let stored = get_user(records, primary)?;
@@ -45,7 +45,7 @@ pub(super) fn unlink(records: &mut dyn Records, unlink: &Unlink) -> TxResult<Arc
         note_separation(&mut separated, staying.iter().map(String::as_str), by, *now),
     ];
     for why in noted.into_iter().filter_map(Result::err) {
-        tracing::warn!(user = &*mask_addresses(primary), %why, "an unlink was not noted: the pair may be linked again");
+        tracing::warn!(user = &*mask_addresses(primary), %why, "an unlink was not recorded: the pair may be linked again");
     }
     rest.updated_at = Some(*now);
 

@@ -87,7 +87,7 @@ pub(super) fn validate(user: User) -> Result<User, ApiError> {
         return invalid(format!("the address is longer than {KEY} bytes"));
     }
     if user.logins_count.is_some_and(|count| count > 1 << 53) {
-        return invalid("`logins_count` is larger than any that can be".to_owned());
+        return invalid("`logins_count` is too large".to_owned());
     }
     let keys = user.identities.iter().flat_map(|it| [&it.provider, &it.user_id, &it.connection]);
     let mut texts = keys.chain(&user.email).chain([&user.user_id]);
@@ -96,7 +96,7 @@ pub(super) fn validate(user: User) -> Result<User, ApiError> {
     }
     drop(texts);
     if user.identities.first().is_none_or(|own| own.as_user_id() != user.user_id) {
-        return invalid(format!("none of the identities of {} is its own", user.user_id));
+        return invalid(format!("none of the identities of {} is its root identity", user.user_id));
     }
     for (n, identity) in user.identities.iter().enumerate() {
         let same = |other: &Identity| other.as_user_id() == identity.as_user_id();

@@ -25,10 +25,12 @@ pub(super) struct Audit {
 }
 
 impl Audit {
+    /// Returns the refusals so far, each different one once.
     pub(super) fn refusals(&self) -> &[Refusal] {
         &self.refusals
     }
 
+    /// Records a refusal of `call` for the reason `why`.
     pub(super) fn record(&mut self, call: &str, why: &str) {
         let different = self.refusals.len().min(MAX_DIFFERENT);
         let (different, rest) = self.refusals.split_at_mut(different);
@@ -40,7 +42,10 @@ impl Audit {
         let (call, why) = if self.refusals.len() < MAX_DIFFERENT {
             (call.to_owned(), why.to_owned())
         } else {
-            ("more calls".to_owned(), format!("{MAX_DIFFERENT} refusals of a login are told apart"))
+            (
+                "more calls".to_owned(),
+                format!("the first {MAX_DIFFERENT} different refusals of a login are listed"),
+            )
         };
         self.refusals.push(Refusal { call, why, times: 1 });
     }
@@ -60,6 +65,6 @@ mod tests {
         let refusals = audit.refusals();
         let times = |index: usize| refusals[index].times;
         assert_eq!((refusals.len(), times(0), times(99), times(100)), (101, 2, 1, 900));
-        assert_eq!(refusals[100].why, "100 refusals of a login are told apart");
+        assert_eq!(refusals[100].why, "the first 100 different refusals of a login are listed");
     }
 }

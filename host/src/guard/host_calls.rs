@@ -49,7 +49,7 @@ impl Guard {
             return self.refuse(LINK, &format!("the {side} does not have this login's verified address"));
         }
         if let Some(why) = find_unvouched(user) {
-            return self.refuse(LINK, &format!("nobody vouches for the {side}'s address: {why}"));
+            return self.refuse(LINK, &format!("the {side}'s address is not proved: {why}"));
         }
         if self.seen.get(user_id).is_some_and(|seen| seen.version != stored.version) {
             self.record(LINK, &format!("the {side} has changed"));
@@ -104,8 +104,8 @@ impl HostCalls for Guard {
             let new = if is_own { self.identities_unknown_to_event(&user) } else { Vec::new() };
             if !new.is_empty() {
                 self.lost_accounts.extend(new);
-                self.record(FIND, "another login was faster");
-                let what = format!("{} has got another identity since the login began", user.user_id);
+                self.record(FIND, "a concurrent login changed the accounts first");
+                let what = format!("an identity was linked to {} since the login began", user.user_id);
                 return Err(ApiError::AlreadyLinked(what));
             }
             // The plugin knows the login's own user already; only its version is
@@ -158,7 +158,7 @@ impl HostCalls for Guard {
             (primary, secondary) => {
                 let why = match self.find_faster_login(&request) {
                     Some(faster) => {
-                        self.record(LINK, "another login was faster");
+                        self.record(LINK, "a concurrent login changed the accounts first");
                         faster
                     }
                     None => primary

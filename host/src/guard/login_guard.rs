@@ -152,7 +152,8 @@ impl Guard {
     /// Refuses the call if the guard was closed.
     pub(super) fn check_open(&mut self, call: &'static str) -> Result<(), ApiError> {
         if self.closed {
-            return self.refuse(call, "an earlier call of this login was refused, so no other is answered");
+            return self
+                .refuse(call, "an earlier call of this login was refused, so every later call is refused");
         }
         Ok(())
     }

@@ -17,14 +17,14 @@ impl Guard {
         match (&outcome.decision, self.linked()) {
             (Decision::Linked { primary }, Some(linked)) if primary == linked => {}
             (Decision::Linked { .. }, Some(linked)) => {
-                return Err(format!("it says that the login was linked into another user than {linked}"));
+                return Err(format!("it names another primary than {linked}"));
             }
             (Decision::Linked { .. }, None) => {
                 return Err("it says `linked`, and nothing was linked".to_owned());
             }
             (Decision::Deny { .. }, _) | (_, None) => {}
             (_, Some(linked)) => {
-                return Err(format!("it has linked the login into {linked} and does not say so"));
+                return Err(format!("it has linked the login into {linked} and does not report it"));
             }
         }
         if let Decision::Suggest { candidates, .. } = &outcome.decision {
@@ -38,7 +38,7 @@ impl Guard {
 
     fn check_candidates(&self, candidates: &[String]) -> Result<(), String> {
         if candidates.is_empty() {
-            return Err("it suggests nobody".to_owned());
+            return Err("it suggests no user".to_owned());
         }
         if candidates.iter().any(|id| self.is_own(id)) {
             return Err("it suggests the login's own user".to_owned());

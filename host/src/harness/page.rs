@@ -134,9 +134,9 @@ fn describe_error(error: &Value) -> String {
 fn add_decision(page: &mut Text, report: &Report) {
     page.head("Decision");
     page.line(match &report.decision {
-        Decision::Proceed => line!["  the login goes on as it is"],
+        Decision::Proceed => line!["  the login continues unchanged"],
         Decision::Linked { primary } => {
-            line!["  ", good("linked"), ": the login goes on as ", head(primary)]
+            line!["  ", good("linked"), ": the login continues as ", head(primary)]
         }
         Decision::Suggest { step, candidates } => {
             line!["  ", care("asks the user"), " ", describe_step(*step), " ", candidates.join(", ")]
@@ -203,7 +203,7 @@ fn add_explanation(page: &mut Text, report: &Report) {
     let title = head("What would change it:");
     match &report.counterfactual {
         // The host does not know whether the plugin has looked for changes.
-        None if report.hints.is_empty() => page.line(line!["  ", title, " the plugin tells of no change"]),
+        None if report.hints.is_empty() => page.line(line!["  ", title, " the plugin reports no change"]),
         None => page.line(line!["  ", title]),
         Some(counterfactual) => page.line(line!["  ", title, " ", counterfactual]),
     }
@@ -213,7 +213,7 @@ fn add_explanation(page: &mut Text, report: &Report) {
             "linked" => "the accounts would be linked",
             "suggest" => "the user would be asked",
             "deny" => "the login would be denied",
-            _ => "the login would go on as it is",
+            _ => "the login would continue unchanged",
         };
         page.line(format!("    With these keys in the policy{whose}, {so}:"));
         page.line(line!["      ", care(serde_json::Value::Object(settings.clone()).to_string())]);
@@ -242,7 +242,7 @@ fn add_changes(page: &mut Text, changes: &[Change]) {
         match change {
             Change::Added { user_id } => page.line(line!["  ", good(format!("+ {user_id}"))]),
             Change::Removed { user_id } => {
-                page.line(line!["  ", bad(format!("- {user_id}")), "  is no longer a user of its own"]);
+                page.line(line!["  ", bad(format!("- {user_id}")), "  is no longer a separate user"]);
             }
             Change::Changed { field, .. } if field == "updated_at" => {}
             Change::Changed { user_id, field, before, after } => {

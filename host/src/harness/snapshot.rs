@@ -130,7 +130,7 @@ impl CaseSnapshot {
 /// Reads a snapshot with insta. A file in insta's old format is refused first, because
 /// insta would print a message about it to standard error.
 fn read_insta(path: &Path) -> Result<insta::Snapshot, InputError> {
-    let no_snapshot = |why: &str| InputError::for_file(path, format!("this is no snapshot: {why}"));
+    let no_snapshot = |why: &str| InputError::for_file(path, format!("this is not a snapshot: {why}"));
     let begins = fs::File::open(path).and_then(|mut file| {
         let mut first = [0; 3];
         file.read_exact(&mut first).map(|()| first == *b"---")

@@ -22,14 +22,14 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Decision {
-    /// The login goes on unchanged.
+    /// The login continues unchanged.
     Proceed,
     /// Two accounts were linked. The login goes on as the primary user.
     Linked {
         /// The id of the primary user, to which the tokens are issued.
         primary: String,
     },
-    /// The login goes on after the user has answered a step.
+    /// The login continues after the user has answered a step.
     Suggest {
         /// The step that the user is asked to take.
         step: Step,

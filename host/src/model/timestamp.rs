@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
-    /// So many milliseconds after 1970-01-01T00:00:00Z. None if that is beyond
-    /// the year 9999.
+    /// The time `millis` milliseconds after 1970-01-01T00:00:00Z; none if it is after the year
+    /// 9999.
     #[must_use]
     pub fn from_millis(millis: u64) -> Option<Self> {
         jiff::Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok().map(Self)

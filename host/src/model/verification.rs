@@ -68,6 +68,6 @@ impl JsonSchema for Verification {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "description": "A boolean; anything else is kept, told apart and never taken for true." })
+        json_schema!({ "description": "A boolean; any other value is kept and never counts as true." })
     }
 }

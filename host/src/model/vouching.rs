@@ -1,10 +1,10 @@
-//! The identity that vouches for a user's address.
+//! The identity that proves a user's address.
 
 use serde_json::{Map, Value};
 
 use super::User;
 
-/// Returns the reason why a user's own identity does not vouch for the user's address,
+/// Returns the reason why a user's own identity does not prove the user's address,
 /// if there is one. Once a user is linked, its own identity keeps the address that it
 /// came with. Without such a record, the address counts as the identity's.
 #[must_use]
@@ -15,11 +15,11 @@ pub fn find_unvouched(user: &User) -> Option<&'static str> {
     let root = user.email.as_deref().unwrap_or_default();
     let is_other = |held: &Value| !held.as_str().is_some_and(|address| address.eq_ignore_ascii_case(root));
     if profile.get("email").filter(|held| !held.is_null()).is_some_and(is_other) {
-        return Some("its own identity came with another address");
+        return Some("its root identity supplied another address");
     }
     match profile.get("email_verified") {
         None | Some(Value::Null | Value::Bool(true)) => None,
-        Some(_) => Some("its own identity did not verify it"),
+        Some(_) => Some("its root identity did not verify it"),
     }
 }
 

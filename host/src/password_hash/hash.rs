@@ -167,8 +167,8 @@ fn digest_algorithm(name: &str) -> Option<&'static digest::Algorithm> {
 /// The error for an unsupported algorithm.
 pub(super) fn unsupported(algorithm: &str) -> String {
     format!(
-        "{} cannot be checked here, but argon2, bcrypt, hmac, ldap, pbkdf2, scrypt, sha1, sha256 and sha512; \
-         leave the hash out, and the user sets a first password by a reset",
+        "{} cannot be checked here (argon2, bcrypt, hmac, ldap, pbkdf2, scrypt, sha1, sha256 and sha512 \
+         can); remove the hash, and the user sets a first password by a reset",
         crate::model::truncate(algorithm, 40)
     )
 }

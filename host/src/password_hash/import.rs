@@ -61,7 +61,7 @@ fn convert_custom(custom: &Value) -> Result<String, String> {
         "argon2" | "bcrypt" | "pbkdf2" => {
             let salt = salted()?;
             if !salt.bytes.is_empty() {
-                return Err(format!("a hash of {algorithm} has its salt within, and no `salt` besides"));
+                return Err(format!("a hash of {algorithm} contains its salt; remove `salt`"));
             }
             let text = String::from_utf8(decode_value(hash, "utf8")?).map_err(|_| expected())?;
             let prefixes: &[&str] = match algorithm {

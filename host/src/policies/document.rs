@@ -70,7 +70,7 @@ pub enum PolicyError {
     #[error(transparent)]
     InFile(#[from] InputError),
     /// The plugin refuses the default document. There is no file to name.
-    #[error("plugin {plugin} does not take the policy `{{}}`, which is used where none is given: {message}")]
+    #[error("plugin {plugin} does not accept the policy `{{}}`, which is used if none is given: {message}")]
     Default {
         /// The plugin's name in messages.
         plugin: String,
@@ -136,7 +136,7 @@ impl PolicyDocument {
         Ok(Self::from_json_value(file, (1, 1), text))
     }
 
-    /// The document of this text, which stands at a place of a JSON file.
+    /// The document of this text, which is part of a JSON file.
     #[must_use]
     pub fn from_json_value(file: &Path, place: (usize, usize), text: String) -> Self {
         Self { text, origin: Some(Origin::Json { file: file.to_owned(), place }) }
@@ -284,7 +284,8 @@ mod tests {
     fn the_default_document_has_no_file() {
         assert_eq!(
             refusal(&PolicyDocument::default(), 1, 2, "missing field `secret` at line 1 column 2"),
-            "plugin p.wasm does not take the policy `{}`, which is used where none is given: missing field `secret`"
+            "plugin p.wasm does not accept the policy `{}`, which is used if none is given: missing field \
+             `secret`"
         );
     }
 

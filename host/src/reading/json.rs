@@ -132,7 +132,7 @@ mod tests {
         let error = read_json::<u8>(Path::new("a.json"), "1 2").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "a.json, line 1, column 3: something stands behind the end of the JSON value"
+            "a.json, line 1, column 3: there is text after the end of the JSON value"
         );
     }
 

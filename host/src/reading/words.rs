@@ -23,10 +23,10 @@ pub(crate) fn rewrite_message(message: &str) -> String {
         return format!("expected {}, not a list", describe_expected(expected));
     }
     if message.starts_with("data did not match any variant") {
-        return "this is none of the forms that are allowed here".to_owned();
+        return "this has none of the forms that are allowed here".to_owned();
     }
     if let Some(key) = message.strip_prefix("duplicate field ") {
-        return format!("the key {key} stands twice");
+        return format!("the key {key} appears twice");
     }
     // toml appends the characters that it expected.
     let what = message.split_once(EXPECTED).map_or(message, |it| it.0);
@@ -52,38 +52,42 @@ const PLAIN: [(&str, &str); 21] = [
     ("expected `,` or `}`", "expected a comma and the next key, or the object's end, `}`"),
     ("expected `,` or `]`", "expected a comma and the next value, or the list's end, `]`"),
     ("expected `:`", "expected a colon between the key and its value"),
-    ("trailing comma", "a comma stands behind the last value"),
-    ("trailing characters", "something stands behind the end of the JSON value"),
-    ("invalid number", "this is no number as JSON writes it"),
+    ("trailing comma", "there is a comma after the last value"),
+    ("trailing characters", "there is text after the end of the JSON value"),
+    ("invalid number", "this is not a JSON number"),
     ("recursion limit exceeded", "it is nested too deeply"),
     ("expected `\"`", "expected a text in double quotes"),
     ("number out of range", "the number is too large"),
     (
         "control character (\\u0000-\\u001F) found while parsing a string",
-        "a line break or another control character stands within a text; write it as `\\n` or `\\u…`, or end the text",
+        "there is a line break or another control character within a text; write it as `\\n` or `\\u…`, or \
+         end the text",
     ),
-    ("invalid escape", "this is no escape of JSON: expected one of \" \\ / b f n r t u behind the `\\`"),
+    ("invalid escape", "this is not a JSON escape: expected one of \" \\ / b f n r t u behind the `\\`"),
     ("invalid unicode code point", NO_CHARACTER),
     ("lone leading surrogate in hex escape", NO_CHARACTER),
     ("unexpected end of hex escape", NO_CHARACTER),
 ];
 
-const NO_CHARACTER: &str = "this escape is no character: expected `\\u` and four hexadecimal digits, and for a surrogate both of its halves";
+const NO_CHARACTER: &str = "this escape is not a character: expected `\\u` and four hexadecimal digits, and for a surrogate both of its halves";
 
 /// toml's words about the form of a text.
 const PLAIN_TOML: [(&str, &str); 21] = [
-    ("duplicate key", "this key or table stands twice"),
-    ("extra `=`", "a second `=` stands here"),
+    ("duplicate key", "this key or table appears twice"),
+    ("extra `=`", "there is a second `=` here"),
     (
         "extra assignment between key-value pairs",
-        "a second `=` stands here; expected the next key behind a comma, or the end",
+        "there is a second `=` here; expected a comma and the next key, or the end",
     ),
     ("extra comma in array", NO_TOML_VALUE),
-    ("extra comma in inline table", "a comma stands where a key is expected"),
+    ("extra comma in inline table", "there is a comma where a key is expected"),
     ("invalid key-value pair", "expected a line `KEY = VALUE`, or a table, `[NAME]`"),
-    ("invalid unquoted key", "a key of other signs than letters, digits, `-` and `_` is written in quotes"),
+    (
+        "invalid unquoted key",
+        "a key with characters other than letters, digits, `-` and `_` has to be in quotes",
+    ),
     ("invalid value", NO_TOML_VALUE),
-    ("key with no value", "this key has no value: expected `=` and a value behind it"),
+    ("key with no value", "this key has no value: expected `=` and a value after it"),
     ("missing assignment between key-value pairs", "expected `=` between the key and its value"),
     ("missing comma between array elements", "expected a comma and the next value, or the list's end, `]`"),
     ("missing comma between key-value pairs", "expected a comma and the next key, or the table's end, `}`"),
@@ -94,7 +98,7 @@ const PLAIN_TOML: [(&str, &str); 21] = [
     ("unclosed array table", "the end of the table's name, `]]`, is missing"),
     ("unclosed inline table", "the table's end, `}`, is missing"),
     ("unclosed table", "the end of the table's name, `]`, is missing"),
-    ("unexpected key or value", "something stands behind the value; expected the end of the line"),
+    ("unexpected key or value", "there is text after the value; expected the end of the line"),
     ("unquoted keys cannot be empty", "a key is missing here"),
 ];
 
@@ -205,7 +209,7 @@ mod tests {
             ),
             ("invalid type: integer `7`, expected a time", "expected a time, not the number 7"),
             ("expected ident", "expected `true`, `false` or `null`"),
-            ("duplicate field `mode`", "the key `mode` stands twice"),
+            ("duplicate field `mode`", "the key `mode` appears twice"),
             ("number out of range", "the number is too large"),
             ("invalid key-value pair, expected key", "expected a line `KEY = VALUE`, or a table, `[NAME]`"),
         ];

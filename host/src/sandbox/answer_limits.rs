@@ -101,7 +101,7 @@ impl AnswerLimits {
 
     fn check_candidates(self, candidates: &[String]) -> Result<(), String> {
         if candidates.is_empty() {
-            return Err("it suggests nobody".to_owned());
+            return Err("it suggests no user".to_owned());
         }
         if candidates.len() > self.users {
             return Err(format!("it suggests {} users; {}", candidates.len(), self.describe_most_users()));
@@ -157,7 +157,7 @@ impl AnswerLimits {
         if count > self.reasons {
             let most = self.reasons;
             return Err(format!(
-                "it gives {count} {what}; at most {most} are taken (the limit is `reasons`)"
+                "it gives {count} {what}; at most {most} are accepted (the limit is `reasons`)"
             ));
         }
         Ok(())
@@ -178,7 +178,7 @@ impl AnswerLimits {
     }
 
     fn describe_most_users(self) -> String {
-        format!("at most {} are taken (the limit is `candidates`)", self.users)
+        format!("at most {} are accepted (the limit is `candidates`)", self.users)
     }
 }
 
@@ -201,7 +201,7 @@ fn check_code(code: &str) -> Result<(), String> {
     let is_code_byte = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     if code.is_empty() || code.len() > CODE || !code.bytes().all(is_code_byte) {
         let code = join_lines(code, NAME);
-        return Err(format!("the code `{code}` is not of capitals, digits and `_`, 1 to {CODE} of them"));
+        return Err(format!("the code `{code}` is not 1 to {CODE} capitals, digits and `_`"));
     }
     Ok(())
 }
@@ -250,7 +250,7 @@ mod tests {
         );
         assert_eq!(
             wrong(&vec![warning("mode", "", ""); 101]),
-            "it gives 101 warnings; at most 100 are taken (the limit is `reasons`)"
+            "it gives 101 warnings; at most 100 are accepted (the limit is `reasons`)"
         );
     }
 

@@ -52,7 +52,7 @@ pub enum LoadError {
     #[error("cannot be compiled by this host: {0}")]
     NotCompiled(String),
     /// One instance takes more of a resource than a login may.
-    #[error("takes {wanted} {what} at the least; a login may take {limit} (the limit is `{key}`)")]
+    #[error("takes at least {wanted} {what}; a login may take {limit} (the limit is `{key}`)")]
     BeyondLimit {
         /// The resource.
         what: String,
@@ -88,7 +88,7 @@ pub enum LoadError {
         found: String,
     },
     /// The plugin imports something that the host does not offer.
-    #[error("wants `{name}`, which is not offered; {offered}")]
+    #[error("imports `{name}`, which this host does not offer; {offered}")]
     NotOffered {
         /// The import.
         name: String,
@@ -185,7 +185,7 @@ impl Failure {
             Some(Trap::OutOfFuel) => Self::OutOfFuel { limit: limits.fuel },
             Some(Trap::StackOverflow) => Self::OutOfStack,
             Some(Trap::MemoryOutOfBounds) => Self::Trapped(
-                "it touched memory that it does not have, which is also how calls nested too deeply end"
+                "it accessed memory out of bounds; calls that are nested too deeply also end like this"
                     .to_owned(),
             ),
             Some(trap) => match panic_message(stderr) {

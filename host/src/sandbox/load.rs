@@ -51,6 +51,7 @@ impl Sandbox {
         self.link(name, bytes, component)
     }
 
+    /// Checks the structure of the component and compiles it.
     pub(super) fn prepare(&self, bytes: &[u8]) -> Prepared<Component> {
         self.prepare_unless(bytes, &Cancel::default())
     }
@@ -62,6 +63,7 @@ impl Sandbox {
         }
     }
 
+    /// Links a compiled component to the interfaces that the host offers.
     pub(super) fn link(&self, name: &str, bytes: &[u8], component: Component) -> Result<Plugin, LoadError> {
         let wasi = self.options.wasi;
         let pre = link_imports(&self.engine, &component, wasi)?;

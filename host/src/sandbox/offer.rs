@@ -59,7 +59,7 @@ pub(super) fn check_structure(
                 OFFERED.iter().find(|it| is_version_of(&import.name, it.0)).unwrap_or(&OFFERED[0]);
             return Err(LoadError::NotOffered {
                 name: format!("{}#{function}", import.name),
-                offered: format!("of that interface this host offers {}", functions.join(", ")),
+                offered: format!("this host offers {} of that interface", functions.join(", ")),
             });
         }
     }
@@ -129,7 +129,7 @@ fn describe_offer(name: &str, profile: Wasi) -> String {
     let in_virtual = wasi::list_interfaces(Wasi::Virtual).any(|offered| offered.name == interface);
     if profile == Wasi::Minimal && in_virtual {
         return "the profile `minimal` offers of WASI only cli, io and clocks/wall-clock \
-                (with the profile `virtual` it is there, with nothing behind it: `--wasi virtual`, or \
+                (the profile `virtual` offers it, without any effect: `--wasi virtual`, or \
                 `wasi = \"virtual\"` in its [[policy]])"
             .to_owned();
     }

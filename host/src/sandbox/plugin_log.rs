@@ -41,6 +41,7 @@ impl PluginLog {
         Self { lines: Vec::new(), dropped: 0, max_lines: limits.log_lines, max_bytes: limits.log_line_bytes }
     }
 
+    /// Adds a line, cut at its limit; beyond the limit of lines, it is only counted.
     pub(super) fn write(&mut self, level: LogLevel, message: String) {
         if self.lines.len() >= self.max_lines {
             self.dropped += 1;

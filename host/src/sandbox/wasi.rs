@@ -159,7 +159,7 @@ impl HasData for Io {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// The wall clock: it stands at the login's time.
+/// The wall clock: always the login's time.
 impl clocks::wall_clock::Host for State {
     fn now(&mut self) -> wasmtime::Result<clocks::wall_clock::Datetime> {
         self.host_fuel.charge(HOST_CALL);

@@ -42,12 +42,12 @@ impl DirectoryGauges {
     fn register(&self, registry: &mut Registry) {
         registry.register(
             "directory_errors",
-            "Operations that the directory did not carry out, by reason",
+            "Failed operations of the directory, by reason",
             self.unanswered.clone(),
         );
         registry.register(
             "directory_repeats",
-            "Transactions begun anew: others were in the way, or the connection ended",
+            "Transactions repeated after a conflict or a lost connection",
             self.repeated.clone(),
         );
         registry.register("directory_connections", "Connections to the database", self.connections.clone());
@@ -143,14 +143,18 @@ impl Metrics {
         } = new;
         directory.register(&mut registry);
         registry.register("http_requests", "Requests answered, by route", requests.clone());
-        registry.register("http_request_seconds", "How long answers took", seconds.clone());
-        registry.register("logins", "Logins, by what was decided", decisions.clone());
-        registry.register("login_reasons", "Logins, by each reason that was given", reasons.clone());
+        registry.register("http_request_seconds", "Duration of responses", seconds.clone());
+        registry.register("logins", "Logins, by decision", decisions.clone());
+        registry.register("login_reasons", "Logins, by reason", reasons.clone());
         registry.register("plugin_failures", "Logins whose plugin failed", failures.clone());
-        registry.register("guard_refusals", "What the guard refused plugins", refusals.clone());
-        registry.register("tokens", "Answers of the token endpoint with tokens, by grant", tokens.clone());
+        registry.register(
+            "guard_refusals",
+            "Calls and outcomes of plugins that the guard refused",
+            refusals.clone(),
+        );
+        registry.register("tokens", "Successful responses of the token endpoint, by grant", tokens.clone());
         registry.register("log_lines_missing", "Lines of the log that could not be written", missing_lines.0);
-        registry.register("refused_tokens", "Tokens that were not taken, by reason", refused_tokens.clone());
+        registry.register("refused_tokens", "Refused tokens, by reason", refused_tokens.clone());
         Self {
             registry,
             requests,

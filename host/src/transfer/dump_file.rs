@@ -188,13 +188,13 @@ impl DumpFile {
             Some(_) if self.is_ended => return invalid("there is data after the end"),
             None if self.is_ended => return Ok(None),
             None => return invalid("the file breaks off: it has no `end`"),
-            Some(Line::LigatureWhole(_)) => return invalid("this is a second beginning"),
+            Some(Line::LigatureWhole(_)) => return invalid("this is a second header"),
             Some(Line::End(counts)) if counts == self.counts => {
                 self.is_ended = true;
                 return self.next();
             }
             Some(Line::End(_)) => {
-                return invalid("lines are missing: the `end` counts others than there are");
+                return invalid("lines are missing: the counts of the `end` differ from the lines");
             }
             Some(Line::User(user)) => DumpRecord::User(user),
             Some(Line::Credential(line)) => {

@@ -18,8 +18,8 @@ const DATABASE: &str = "Username-Password-Authentication";
 /// The fields that are not imported, with the reason.
 const LEFT_OUT: [(&str, &str); 6] = [
     (COUNT, "it is not a whole number; the user is imported without it"),
-    ("password", "a password in clear is not imported; `password_hash` and `custom_password_hash` are"),
-    ("mfa_factors", "of MFA enrolments only the kind is kept, in `multifactor`, not the secret"),
+    ("password", "a password in plain text is not imported; `password_hash` and `custom_password_hash` are"),
+    ("mfa_factors", "only the kind of an MFA enrolment is kept, in `multifactor`, not its secret"),
     ("created_at", NO_TIME),
     ("updated_at", NO_TIME),
     ("last_login", NO_TIME),

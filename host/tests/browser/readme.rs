@@ -1,4 +1,4 @@
-//! The sequence that the README gives to whoever tries the tenant first.
+//! The sequence that the README gives to new users of the tenant.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

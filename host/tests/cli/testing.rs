@@ -45,8 +45,11 @@ fn test_shows_a_difference_line_by_line() {
     assert_eq!(ligature_in(directory.path(), &["test", ".", "--accept"]).code, Some(0));
     let snapshot = directory.path().join("snapshots/case.snap");
     let held = fs::read_to_string(&snapshot).expect("the snapshot is there");
-    fs::write(&snapshot, held.replace("The older account stays", "The younger account stays"))
-        .expect("it is written");
+    fs::write(
+        &snapshot,
+        held.replace("The older account is the primary", "The younger account is the primary"),
+    )
+    .expect("it is written");
 
     let ran = ligature_in(directory.path(), &["test", "."]);
     assert_eq!(ran.code, Some(1));

@@ -39,7 +39,7 @@ fn a_read_only_file_is_one_sentence_and_nothing_is_lost() {
     assert_eq!(place.users(), before);
 }
 
-/// A file size limit stands for a full disk: writing fails in the middle.
+/// A file size limit simulates a full disk: writing fails in the middle.
 #[test]
 fn a_full_disk_is_one_sentence_and_nothing_is_lost() {
     let place = Place::with_users();

@@ -406,7 +406,7 @@ fn a_whole_directory_moves_with_its_passwords_and_undos() {
         assert_eq!(moved, "2 users, 1 logins and 1 entries of the journal moved\n");
         assert_eq!(place.good(&[&["users", "export"][..], &there].concat()), users);
         let undone = place.good(&[&["undo", &id][..], &there].concat());
-        assert!(undone.starts_with("google-oauth2|2 is a user of its own again"), "{undone}");
+        assert!(undone.starts_with("google-oauth2|2 is a separate user again"), "{undone}");
         let twice = place.bad(&[&["users", "import", file, "--whole"][..], &there].concat(), 2);
         assert!(
             twice.contains("the directory is not empty") && twice.contains("nothing was moved"),

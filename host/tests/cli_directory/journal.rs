@@ -29,7 +29,9 @@ fn what_the_journal_keeps_is_erased_when_told_or_in_time() {
     let place = Place::with_users();
     place.log_in(&[]);
     let id = place.link_id();
-    for (user, others) in [("auth0|9", ""), ("", ""), ("auth0|", ", and it begins others, such as auth0|1")] {
+    for (user, others) in
+        [("auth0|9", ""), ("", ""), ("auth0|", ", and it is the beginning of others, such as auth0|1")]
+    {
         let error = place.bad(&["journal", "prune", "--user", user], 1);
         let told = format!("no user and no entry of the journal has the id {user}{others}");
         assert!(error.contains(&told) && error.contains("needs the whole id"), "{error}");

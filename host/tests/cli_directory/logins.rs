@@ -54,7 +54,7 @@ fn the_example_of_the_readme_does_what_it_says() {
     let example = |name: &str| format!("{}/../examples/directory/{name}", env!("CARGO_MANIFEST_DIR"));
     assert_eq!(place.good(&["users", "import", &example("users.ndjson")]), "2 users added\n");
     let page = place.good(&["run", "--event", &example("event.json"), "--policy", &example("policy.json")]);
-    assert!(page.contains("linked: the login goes on as auth0|6571c0ffee0000000000a001"), "{page}");
+    assert!(page.contains("linked: the login continues as auth0|6571c0ffee0000000000a001"), "{page}");
     let user = place.good(&["users", "show", "auth0|6571c0ffee0000000000a001"]);
     let user: Value = serde_json::from_str(&user).expect("JSON");
     assert_eq!(
@@ -66,10 +66,7 @@ fn the_example_of_the_readme_does_what_it_says() {
     let link = "link    google-oauth2|115014287643218005122 into auth0|6571c0ffee0000000000a001\n";
     assert!(list.ends_with(link), "{list}");
     let undone = place.good(&["undo", &place.link_id()]);
-    assert!(
-        undone.starts_with("google-oauth2|115014287643218005122 is a user of its own again\n"),
-        "{undone}"
-    );
+    assert!(undone.starts_with("google-oauth2|115014287643218005122 is a separate user again\n"), "{undone}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn an_identity_that_names_no_connection_is_assumed() {
     assert_eq!(user(&place, "auth0|1")["identities"][0]["connection"], "P");
     for name in ["", " DB1", "*"] {
         let error = place.bad(&["users", "import", "users.ndjson", "--connection", name], 2);
-        assert!(error.contains("this is no name of a connection"), "{error}");
+        assert!(error.contains("this is not the name of a connection"), "{error}");
     }
 }
 

@@ -156,7 +156,7 @@ fn a_pipe_is_not_waited_for() {
     assert!(said.starts_with("error: pipe.wasm: ") && said.contains("it is not a regular file"), "{said}");
 }
 
-/// Compiled code is run as it lies in the cache.
+/// Compiled code is run from the cache.
 #[test]
 #[cfg(unix)]
 fn a_cache_that_others_can_write_to_is_not_used() {
@@ -203,7 +203,6 @@ fn the_child_alone_says_for_whom_it_is() {
         .expect("the program runs");
     assert_eq!(ran.status.code(), Some(2));
     assert!(
-        String::from_utf8_lossy(&ran.stderr)
-            .starts_with("error: this command is for other commands of this program")
+        String::from_utf8_lossy(&ran.stderr).starts_with("error: this command is internal to this program")
     );
 }

@@ -1,4 +1,4 @@
-//! A policy from the command line: what is told of it, and what would change a
+//! A policy from the command line: the reports on it, and the changes that would alter a
 //! decision.
 
 mod hints;

@@ -177,7 +177,7 @@ fn a_warning_has_the_place_of_its_key() {
     fs::write(folder.path().join("p.json"), "{\n  \"mode\": \"auto\",\n  \"mfa\": \"ignore\"\n}\n")
         .expect("a file is written");
     let ran = ligature_in(folder.path(), &["policy", "check", "p.json"]);
-    let line = "warning: p.json, line 3, column 3: the policy: `mfa`: A login without a second factor gets into an account that has one. (S-53 in docs/security.md)";
+    let line = "warning: p.json, line 3, column 3: the policy: `mfa`: A login without a second factor gets access to an account that has one. (S-53 in docs/security.md)";
     assert!(ran.code == Some(0) && ran.stdout.lines().any(|it| it == line), "{}", ran.stdout);
     let ran = ligature_in(folder.path(), &["policy", "check", "p.json", "--json"]);
     let checked: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");

@@ -89,7 +89,8 @@ fn a_log_of_no_level_is_refused() {
     assert_eq!(code, Some(2));
     assert_eq!(
         said,
-        "error: LIGATURE_LOG: `debgu` is no level; expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`; did you mean `debug`?\n"
+        "error: LIGATURE_LOG: `debgu` is not a level; expected one of `off`, `error`, `warn`, `info`, \
+         `debug`, `trace`; did you mean `debug`?\n"
     );
 }
 

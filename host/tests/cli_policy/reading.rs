@@ -1,4 +1,4 @@
-//! Files that are not what they should be: what is told of them, by every
+//! Invalid files: the errors that are reported, by every
 //! reader in the same words.
 
 use std::fs;

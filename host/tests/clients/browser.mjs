@@ -20,7 +20,7 @@ class Page {
     this.forms = [...html.matchAll(/<form\b([^>]*)>(.*?)<\/form>/gis)].map(([, tag, inside]) => {
       const { action = '', method = 'get' } = attributes(tag);
       const controls = [...inside.matchAll(/<(?:input|button|select)\b([^>]*)>/gi)].map(([, tag]) => attributes(tag));
-      // What a browser would send of itself: neither buttons nor what is not ticked.
+      // The fields that a browser would send: no buttons, and no boxes that are not ticked.
       const fields = controls.filter(
         ({ name, type, checked }) =>
           name && !['submit', 'button'].includes(type) && (!['radio', 'checkbox'].includes(type) || checked !== undefined),

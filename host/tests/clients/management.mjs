@@ -1,4 +1,4 @@
-// What every client of the Management API must be able to do, in sentences. How
+// The operations that every client of the Management API must support, in sentences. How
 // a client says it is its own file's matter: a `client` here is
 //
 //   open({ domain, clientId, clientSecret | token }, { patient })
@@ -27,7 +27,7 @@ export function management(name, client) {
   const bare = (user) => user.user_id.slice('auth0|'.length);
   const byId = (user) => ({ provider: 'auth0', user_id: bare(user) });
 
-  /** The call must be refused, with this status and what else is told. */
+  /** The call must be refused, with this status and these details. */
   const refused = async (call, status, expected = {}) => {
     const error = await call.then(
       (answer) => assert.fail(`${status} was expected: ${JSON.stringify(answer.data)}`),

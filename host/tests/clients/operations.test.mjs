@@ -1,4 +1,4 @@
-// What auth0 7 and 4 for Node ask for beside users and links.
+// The requests of auth0 7 and 4 for Node besides users and links.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';

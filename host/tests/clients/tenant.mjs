@@ -21,7 +21,7 @@ export const password = 'correct horse battery';
 export const web = { clientId: 'web', clientSecret: 'the secret of the web application' };
 export const reader = { clientId: 'reader', clientSecret: 'the secret of the reader' };
 
-/** An address that nobody has. */
+/** An address that no user has. */
 export const someone = () => `someone+${randomBytes(6).toString('hex')}@example.com`;
 
 /** The claims of a token, unverified. */

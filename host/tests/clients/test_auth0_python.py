@@ -31,7 +31,7 @@ users, identities = api.users.with_raw_response, api.users.identities.with_raw_r
 
 
 def someone():
-    """An address that nobody has."""
+    """An address that no user has."""
     return f"someone+{secrets.token_hex(6)}@example.com"
 
 
@@ -87,7 +87,7 @@ def sent(to, kind):
 
 class Case(unittest.TestCase):
     def refused(self, status, call, **expected):
-        """The call must be refused, with this status and what else is told."""
+        """The call must be refused, with this status and these details."""
         with self.assertRaises(ApiError) as caught:
             call()
         error = caught.exception

@@ -1,5 +1,5 @@
 //! `ligature serve` on a PostgreSQL cluster: three servers under Patroni with
-//! synchronous replication, of which one fails, hands over, or starts anew while
+//! synchronous replication, of which one fails, hands over, or restarts while
 //! users sign up, log in and are linked.
 //!
 //! | file | what |
@@ -8,7 +8,7 @@
 //! | `servers` | the cluster: its processes, and what is done to them |
 //! | `load` | users at work, and what they were told |
 //! | `probe` | when there is a leader |
-//! | `books` | what the directory holds in the end, held against what was told |
+//! | `books` | the final content of the directory, compared with the responses |
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 

@@ -117,7 +117,7 @@ fn a_name_that_is_a_path_is_told_what_names_are() {
 
 #[test]
 fn no_component_is_made_of_what_is_no_module() {
-    let why = "policy.core.wasm: no component can be made of it: this is no core module: it does not begin with \
+    let why = "policy.core.wasm: it cannot be made into a component: this is not a core module: it does not begin with \
                `\\0asm` and the version 1\n";
     no_component_is_made_of(Some(b"no module"), why);
     no_component_is_made_of(Some(b""), why);
@@ -126,7 +126,7 @@ fn no_component_is_made_of_what_is_no_module() {
 
 #[test]
 fn no_component_is_made_of_a_component() {
-    let why = "policy.core.wasm: no component can be made of it: this is a component already\n";
+    let why = "policy.core.wasm: it cannot be made into a component: this is a component already\n";
     no_component_is_made_of(Some(b"\0asm\x0d\0\x01\0"), why);
 }
 

@@ -1,4 +1,4 @@
-//! Accounts stay their owner's: whoever else signs up, links, guesses or keeps an
+//! Accounts stay their owner's, although another user signs up, links, guesses or keeps an
 //! old token.
 
 mod blocked;

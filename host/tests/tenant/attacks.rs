@@ -1,5 +1,5 @@
-//! Tokens that nobody should take: as a bearer, as the proof of a link, and at
-//! `/userinfo`. Each is refused, and stands in the log.
+//! Tokens that have to be refused: as a bearer, as the proof of a link, and at
+//! `/userinfo`. Each is refused and logged.
 
 mod attack;
 

@@ -73,7 +73,7 @@ fn a_token_in_any_of_three_places() {
     }
 }
 
-/// RFC 6750, 2: nobody knows which one is meant.
+/// RFC 6750, 2: it is not known which one is meant.
 fn a_token_in_two_places_at_once() {
     let tenant = tenant();
     let (token, other) = (token(&tenant, "ada"), token(&tenant, "bob"));

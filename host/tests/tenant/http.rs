@@ -1,4 +1,4 @@
-//! A client that sends what it is told to, byte for byte, and follows nothing.
+//! A client that sends exactly the given bytes and follows no redirect.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -247,7 +247,7 @@ fn an_owner_unlinks() {
     // A session is not enough: they log in once more, to their own account.
     let page = ask_unlink(&mut browser, &linked, "google-oauth2");
     let shown = browser.get(&page.location()).text();
-    assert!(shown.contains("asks to take the account of Google away from yours"), "{shown}");
+    assert!(shown.contains("asks to unlink the account of Google from yours"), "{shown}");
     assert!(!shown.contains("/u/stand-in") && !shown.contains("/u/sign-up"), "{shown}");
     assert_eq!(identities(&tenant, "auth0|ada").len(), 2, "nothing is unlinked yet");
     let answer = as_password(&mut browser, &state_of(&page), "ada@example.com");

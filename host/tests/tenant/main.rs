@@ -1,5 +1,5 @@
-//! `ligature serve` over HTTP: what it refuses, whom it withstands, and what
-//! the plugin makes of its logins.
+//! `ligature serve` over HTTP: the requests that it refuses, the attacks that it
+//! withstands, and the plugin's effect on its logins.
 
 #[path = "../serving/mod.rs"]
 mod serving;

@@ -1,4 +1,4 @@
-//! The Management API beside users and links.
+//! The Management API besides users and links.
 
 mod clients;
 mod connections;

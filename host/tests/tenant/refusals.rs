@@ -1,4 +1,5 @@
-//! Requests that link and unlink refuse, each with its answer in `snapshots/`.
+//! Requests to link and unlink that are refused, each with its response in
+//! `snapshots/`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The tenants that the tests ask.
+//! Tenants for the tests.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -212,7 +212,7 @@ pub(crate) fn by_password(browser: &mut Browser, email: &str, with: &[(&str, &st
     browser.submit("/u/login", &fields)
 }
 
-/// Logs in at a provider that is played, as the account that it offers.
+/// Logs in at a stand-in provider, as the account that it offers.
 pub(crate) fn by_google(browser: &mut Browser, account: &str, with: &[(&str, &str)]) -> Response {
     let state = open(browser, with);
     browser.submit("/u/stand-in", &[("state", &state), ("connection", "google-oauth2"), ("account", account)])

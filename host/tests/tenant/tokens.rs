@@ -1,5 +1,4 @@
-//! Tokens that nobody issued: signed with the tenant's own key, with another,
-//! or not at all.
+//! Forged tokens: signed with the tenant's own key, with another key, or not at all.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;

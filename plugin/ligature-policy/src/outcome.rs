@@ -5,20 +5,20 @@ use crate::{
 };
 
 impl Outcome {
-    /// The login goes on as it is.
+    /// The login continues unchanged.
     #[must_use]
     pub fn proceed(code: &str, detail: impl Into<String>) -> Self {
         Self::of(Decision::Proceed, code, detail.into())
     }
 
-    /// The accounts were linked, and the login goes on as this primary user. Only
+    /// The accounts were linked, and the login continues as this primary user. Only
     /// after [`Host::link`](crate::Host::link).
     #[must_use]
     pub fn linked(primary: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::of(Decision::Linked(primary.to_owned()), code, detail.into())
     }
 
-    /// The login goes on once the user has been asked about these accounts.
+    /// The login continues once the user has been asked about these accounts.
     #[must_use]
     pub fn suggest(step: Step, candidates: &[&str], code: &str, detail: impl Into<String>) -> Self {
         Self::of(

@@ -13,7 +13,7 @@ pub trait Policy {
     /// # Errors
     ///
     /// When no decision is possible, commonly an answer of the host passed on
-    /// with `?`. The host then lets the login go on unlinked, or denies it, as
+    /// with `?`. The host then lets the login continue without a link, or denies it, as
     /// the operator has chosen.
     fn on_login(
         login: &LoginEvent,

@@ -42,7 +42,7 @@ use crate::{ApiError, SettingsError, Warning};
 /// assert_eq!((error.line, error.column, error.message.as_str()), (2, 3, "`domains`: `x` is no domain"));
 /// ```
 pub trait Settings: DeserializeOwned {
-    /// The JSON Schema (2020-12) of the document: a text that lies beside the
+    /// The JSON Schema (2020-12) of the document: a text that is stored beside the
     /// type, which `testing::assert_schema` writes and holds against the type
     /// (feature `schema`). `schema_of::<Self>()` generates it at each call, which
     /// takes 75 KB of the component.

@@ -28,7 +28,7 @@ fn shorten(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Reads an object. What serde derives takes a list for the values in their
+/// Reads an object. A derived serde reader accepts a list for the values in their
 /// order, and an empty one for the defaults.
 pub(crate) fn deserialize_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,

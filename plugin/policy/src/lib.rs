@@ -45,7 +45,7 @@ pub struct Policy {
     /// linked without. It acts on `email_verified: true` alone. Where a
     /// connection sends no `email_verified` (Entra ID does not), it has no
     /// effect: no account is looked up by an address that is not verified.
-    /// The tenant vouches for the addresses by setting it for the connection
+    /// The tenant verifies the addresses by setting it for the connection
     /// (in Auth0, `should_trust_email_verified_connection` as
     /// `always_set_emails_as_verified`); then the user is asked.
     pub verified_by_tenant: Vec<String>,
@@ -100,7 +100,7 @@ pub struct Policy {
     #[serde(deserialize_with = "choice::deserialize_object")]
     pub privileged: Privileged,
     /// An account with MFA, when this login has passed no second factor or the
-    /// account that would stay has none.
+    /// account that would be the primary has none.
     pub mfa: Mfa,
     /// The rules for the secondary's metadata.
     #[serde(deserialize_with = "choice::deserialize_object")]
@@ -220,7 +220,7 @@ choice! {
     Preset {
         /// As Auth0's withdrawn rule "link users by email" did: both addresses
         /// verified, the existing account stays, several candidates fail the
-        /// login. It gives up nearly every protection; `ligature policy check`
+        /// login. It removes nearly every protection; `ligature policy check`
         /// lists them.
         Auth0Rule "auth0-rule",
         /// The same, and both metadata are merged as that variant meant to:
@@ -234,7 +234,7 @@ choice! {
 choice! {
     /// The action of the policy when two accounts may be linked.
     Mode {
-        /// Does nothing: every login goes on as it is.
+        /// Does nothing: every login continues unchanged.
         Off "off",
         /// Reports what `auto` would do, and links nothing.
         Observe "observe",
@@ -305,7 +305,7 @@ choice! {
 choice! {
     /// A verified candidate that is blocked.
     BlockedCandidate {
-        /// The login goes on, unlinked.
+        /// The login continues, without a link.
         NoOp "no_op",
         /// The login is denied: the same person is blocked.
         DenyLogin "deny_login",
@@ -349,7 +349,7 @@ choice! {
 
 choice! {
     /// An account with MFA, when this login has passed no second factor or the
-    /// account that would stay has none.
+    /// account that would be the primary has none.
     Mfa {
         /// The user is asked for a second factor.
         StepUp "step_up",
@@ -363,7 +363,7 @@ choice! {
 choice! {
     /// A look-up or a link that fails.
     OnError {
-        /// The login goes on, unlinked.
+        /// The login continues, without a link.
         LoginWithoutLink "login_without_link",
         /// The login is denied.
         Deny "deny",

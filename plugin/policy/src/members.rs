@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// The members of an object. Of those with one key, the last counts.
+/// The members of an object. If members have the same key, the last counts.
 pub type Members<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Reads an object.

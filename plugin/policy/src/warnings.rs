@@ -57,39 +57,42 @@ impl Policy {
             (!self.linked_organizations.is_empty(), "linked_organizations", "S-54",
              "Members of one organization are linked to accounts of the other."),
             (self.local_part_case == Caution::Allow, "local_part_case", "S-21",
-             "Where a mail system tells `Ada@` from `ada@`, one person gets into the other's account."),
+             "If a mail system distinguishes `Ada@` from `ada@`, one person gets access to the other's \
+              account."),
             (self.same_provider == Strictness::Allow, "same_provider", "S-43",
-             "The next owner of a mailbox that was given up gets into the account of the previous one."),
+             "The next owner of an abandoned mailbox gets access to the previous owner's account."),
             (self.two_databases == Strictness::Allow, "two_databases", "S-44",
-             "The password of one database opens the account in the other."),
+             "A password of one database gives access to the account in the other."),
             (self.never_logged_in == Caution::Allow, "never_logged_in", "S-57",
-             "An account that was imported or prepared is linked though nobody has ever logged in to it."),
+             "An account that was imported, or created in advance, is linked although nobody has ever logged \
+              in to it."),
             (self.trojan_identity == Caution::Allow, "trojan_identity", "S-12",
-             "An identity that an attacker linked in advance goes on leading into the account of its victim."),
+             "An identity that an attacker linked in advance still gives access to the victim's account."),
             (self.on_multiple == OnMultiple::LinkAll, "on_multiple", "S-38",
-             "All accounts with an address become one, also those of people who share a mailbox."),
+             "All accounts with an address become one, including those of people who share a mailbox."),
             (self.on_multiple == OnMultiple::DenyLogin, "on_multiple", "S-38",
-             "Two accounts that claim an address keep its owner from logging in."),
+             "Two accounts that claim an address prevent its owner from logging in."),
             (self.primary == Primary::Existing, "primary", "S-40",
-             "The account that stays depends on the order in which the two log in."),
+             "The order in which the two accounts log in determines the primary."),
             (self.allow_demote_with_identities, "allow_demote_with_identities", "S-47",
-             "An account with linked identities becomes a part of another one without a question."),
+             "An account with linked identities becomes a secondary without a question."),
             (self.privileged.decision == PrivilegedDecision::Ignore, "privileged", "S-51",
              "A login is linked to an administrator's account without a second factor."),
             (has_no_power, "privileged", "S-51",
-             "No role gives power: administrators are linked like anybody else."),
+             "No role is privileged: administrators are linked like all other users."),
             (has_star, "*", "",
-             "`*` stands for all in `trusted_connections`, `connection_groups` and `blocked_domains` only; in another list it matches nothing."),
+             "`*` means all in `trusted_connections`, `connection_groups` and `blocked_domains` only; in \
+              another list it matches nothing."),
             (copies_roles, "metadata", "S-59",
-             "Roles in the other account's `app_metadata` are taken over."),
+             "Roles in the other account's `app_metadata` are copied to the primary."),
             (self.mfa == Mfa::Ignore, "mfa", "S-53",
-             "A login without a second factor gets into an account that has one."),
+             "A login without a second factor gets access to an account that has one."),
             (copies_by_default, "metadata", "S-59",
-             "The other account's `app_metadata` is taken over by default, and with it the roles and rights in it."),
+             "The other account's `app_metadata`, with its roles and permissions, is copied by default."),
             (self.unlink_cooldown_days == 0, "unlink_cooldown_days", "S-91",
              "Accounts that their owner has separated are linked again at the next login."),
             (self.proof_max_age_s > LONG, "proof_max_age_s", "S-109",
-             "A proof counts for more than an hour: a browser left open stands for its owner."),
+             "A proof is valid for more than an hour: anybody at a browser left open can use it."),
         ]
     }
 
@@ -99,7 +102,7 @@ impl Policy {
             TrustedConnection::Name(name) if name == "*" => {
                 return about(
                     "S-08",
-                    "`*` takes every connection's word on every address, that of a customer's own directory too.",
+                    "`*` trusts every connection for every address, including a customer's own directory.",
                 );
             }
             TrustedConnection::Name(name) if is_enterprise(name) => {
@@ -124,7 +127,8 @@ impl Policy {
                 (true, false) => about(
                     "S-07",
                     &format!(
-                        "Every `{strategy}` connection may claim these domains, that of another customer too; list the connection by `name`."
+                        "Every `{strategy}` connection may claim these domains, including one of another \
+                         customer; list the connection by `name`."
                     ),
                 ),
                 (false, _) if strategy == "oauth2" => {
@@ -137,7 +141,7 @@ impl Policy {
         if name == "*" {
             return about(
                 "",
-                "`*` stands for all connections only where it is the whole entry; as a `name` it matches nothing.",
+                "`*` means all connections only if it is the whole entry; as a `name` it matches nothing.",
             );
         }
         if detail.domains.is_empty() {
@@ -163,7 +167,8 @@ fn warn_of_missing_domains(name: &str) -> Option<Warning> {
         return None;
     }
     let message = format!(
-        "`{name}` is listed without `domains`: if it is an enterprise connection, its word is not taken until they are listed."
+        "`{name}` is listed without `domains`: if it is an enterprise connection, it is not trusted until \
+         they are listed."
     );
     Some(Warning { key: "trusted_connections", attack: "", message })
 }

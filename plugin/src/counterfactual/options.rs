@@ -128,7 +128,7 @@ fn unblocked_domain(world: &World, input: &Input) -> Option<NewValue> {
         false => to_json_list(&let_in),
     };
     let domain = email::domain_of(own).to_ascii_lowercase();
-    let only_if = format!("every address at {domain} may be linked that comes through {through}");
+    let only_if = format!("every address at {domain} may be linked if it comes through {through}");
     Some(NewValue { key: "blocked_domains", json, only_if: Some(only_if) })
 }
 
@@ -183,7 +183,7 @@ fn trusted(world: &World, claims: &[Claim]) -> Option<NewValue> {
             let entry = format!("{{\"name\":{name},\"domains\":[{}]}}", text(&domain));
             (entry, format!("the owner of `{}` owns {domain}", claim.connection))
         } else {
-            (name.clone(), format!("`{}` lets nobody have an address that is not theirs", claim.connection))
+            (name.clone(), format!("`{}` verifies every address that it reports", claim.connection))
         };
         if entries.contains(&entry) {
             continue;
@@ -268,7 +268,7 @@ fn linked_organizations(world: &World, input: &Input) -> Option<NewValue> {
     })?;
     let mut linked = world.policy.linked_organizations.clone();
     linked.push(pair);
-    let only_if = Some("the members of both may have each other's accounts".to_owned());
+    let only_if = Some("members of both may get access to each other's accounts".to_owned());
     let json = serde_json::to_string(&linked).ok()?;
     Some(NewValue { key: "linked_organizations", json, only_if })
 }

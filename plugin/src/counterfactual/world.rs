@@ -25,7 +25,7 @@ pub(super) struct World {
     pub(super) facts: Vec<&'static str>,
     /// The preconditions of the changed settings, for the person who pastes them.
     pub(super) only_if: Vec<String>,
-    /// The protections that the changed settings give up.
+    /// The protections that the changed settings remove.
     pub(super) given_up: Vec<String>,
 }
 

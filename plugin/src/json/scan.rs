@@ -54,7 +54,7 @@ pub(super) fn mark_quotes(eight: u64) -> u64 {
 /// Whether there is a backslash, or a text that begins with a small letter and
 /// is accepted; the test is given what follows the quote.
 pub(crate) fn any_escape_or(bytes: &[u8], accepts: impl Fn(&[u8]) -> bool) -> bool {
-    // Of eight bytes, the last is looked at again, with its follower.
+    // The last of eight bytes is examined again, with its follower.
     (0..bytes.len()).step_by(7).any(|at| {
         let eight = load_word(bytes, at);
         let small_letters = eight << 1 & eight << 2;
@@ -83,6 +83,8 @@ pub(super) fn count_plain(bytes: &[u8], from: usize) -> usize {
     bytes.len().saturating_sub(from)
 }
 
+/// Returns the position after the value that begins at `at`; fails if the text ends before
+/// it.
 #[inline(always)]
 pub(super) fn skip_value(bytes: &[u8], at: usize) -> Result<usize, UnexpectedForm> {
     match KIND[usize::from(*bytes.get(at).ok_or(UnexpectedForm)?)] {
@@ -150,7 +152,7 @@ fn skip_brackets(bytes: &[u8], mut at: usize) -> Result<usize, UnexpectedForm> {
     Err(UnexpectedForm)
 }
 
-/// The byte that an escape stands for, and the escape's length. Other escapes
+/// The byte that an escape represents, and the escape's length. Other escapes
 /// than serde_json's own are odd: one key could be written in two ways.
 fn decode_escape(text: &[u8]) -> Option<(u8, usize)> {
     let byte = match text.get(1)? {

@@ -10,6 +10,7 @@ use crate::reason::ReasonCode;
 use crate::situation::Situation;
 use crate::trust::{Group, Trust, find_group};
 
+/// Stops a link between accounts of different organizations or connection groups.
 pub(super) fn organization(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
@@ -51,6 +52,7 @@ fn groups_in_words(a: &Group, b: &Group) -> String {
     }
 }
 
+/// Stops a link if a directory manages more than one of the accounts.
 pub(super) fn managed(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
@@ -63,11 +65,13 @@ pub(super) fn managed(s: &Situation, _: &EarlierRuling) -> RuleResult {
     passes_with(s, || format!("{}", managed.len()))
 }
 
+/// Returns the accounts of the link except the primary.
 pub(super) fn secondaries<'s, 'a>(s: &'s Situation<'a>) -> impl Iterator<Item = &'s Account<'a>> {
     let primary = s.primary().0.id();
     s.party().filter(move |account| account.id() != primary)
 }
 
+/// Returns the metadata that `of` selects from both accounts, for a merge.
 pub(crate) fn sides<'a>(
     primary: &Account<'a>,
     secondary: &Account<'a>,
@@ -80,6 +84,7 @@ pub(crate) fn sides<'a>(
     }
 }
 
+/// Stops a link if a metadata key that must be equal differs.
 pub(super) fn metadata_equal(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
@@ -102,6 +107,7 @@ pub(super) fn metadata_equal(s: &Situation, _: &EarlierRuling) -> RuleResult {
     passes("it is")
 }
 
+/// Asks for a proof with a second factor, or stops the link, if an account is privileged.
 pub(super) fn privileged(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let list = &s.policy.privileged;
     if s.meant.is_empty() {
@@ -117,7 +123,7 @@ pub(super) fn privileged(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let Some(account) = s.party().find(has_power) else {
         return passes("no role, mark or entry in the list");
     };
-    let reason = ReasonCode::PrivilegedAccount.about(&[account.id()], "One of the accounts has power.");
+    let reason = ReasonCode::PrivilegedAccount.about(&[account.id()], "One of the accounts is privileged.");
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     match list.decision {
         PrivilegedDecision::Suggest => ask(s, Step::ReauthenticateCandidate, &ids, true, reason),
@@ -126,6 +132,8 @@ pub(super) fn privileged(s: &Situation, _: &EarlierRuling) -> RuleResult {
     }
 }
 
+/// Asks for a proof if the login bypasses a second factor, or if the primary would have
+/// none.
 pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
@@ -137,9 +145,10 @@ pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let stays = s.primary().0;
     let (step, detail) = match (passed, has_mfa(&stays)) {
         (true, true) => return passes("this login has passed a second factor"),
-        (true, false) => {
-            (Step::ReauthenticateCandidate, "An account has MFA, and the account that would stay has none.")
-        }
+        (true, false) => (
+            Step::ReauthenticateCandidate,
+            "An account has MFA, and the account that would be the primary has none.",
+        ),
         (false, _) => (
             Step::StepUpMfa,
             "An account has MFA, and this login has passed no second factor that still counts.",
@@ -153,6 +162,7 @@ pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
     }
 }
 
+/// Asks for a proof if a connection that claims the address is not trusted to verify it.
 pub(super) fn trusted(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
@@ -161,7 +171,7 @@ pub(super) fn trusted(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let step = Step::ReauthenticateCandidate;
     let lacks_proof = s.policy.require_verified == RequireVerified::FreshMailboxProof && !s.proves_mailbox();
     if lacks_proof && s.proves_now("email") {
-        let detail = "The mailbox that was proved at this login is not that of the address.";
+        let detail = "This login proved a mailbox that is not the address's.";
         return ask(s, step, &ids, false, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
     }
     for account in s.party() {
@@ -181,18 +191,19 @@ pub(super) fn trusted(s: &Situation, _: &EarlierRuling) -> RuleResult {
             ),
             Trust::ByTenantOnly => (
                 ReasonCode::VerificationByPolicyOnly,
-                format!("That `{connection}` verifies addresses is only the tenant's own setting."),
+                format!("Addresses of `{connection}` count as verified only by a setting of the tenant."),
             ),
         };
         return ask(s, step, &ids, false, code.about(&[account.id()], detail));
     }
     if lacks_proof {
-        let detail = "The policy wants the address's own mailbox proved at this login, and it was not.";
+        let detail = "The policy requires a proof of the mailbox at this login, and there was none.";
         return ask(s, step, &ids, false, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
     }
     passes("they are")
 }
 
+/// Asks for a confirmation if a linked identity does not prove the address.
 pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
@@ -208,7 +219,7 @@ pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
         let whose = if account.id() == s.current.id() { "this login's account" } else { "the other account" };
         let foreign = foreign.take(10).collect::<Vec<_>>().join(", ");
         let detail = format!(
-            "A linked identity of {whose} does not prove the address by a trusted connection: {foreign}."
+            "A linked identity of {whose} does not prove the address through a trusted connection: {foreign}."
         );
         let reason = ReasonCode::TrojanIdentitySuspected.about(&[account.id()], detail);
         return ask(s, Step::Confirm, &ids, false, reason);
@@ -224,17 +235,20 @@ pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
     passes("each proves the address")
 }
 
+/// Reports why the primary was chosen.
 pub(super) fn primary(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
     let (primary, code) = s.primary();
     let detail = match code {
-        ReasonCode::ScimMustBePrimary => "The account that a directory manages stays.",
-        ReasonCode::PrimaryByIdentities => "The account that has linked identities already stays.",
-        ReasonCode::PrimaryByPolicy => "The account that the policy's `primary` names stays.",
-        ReasonCode::PrimaryByAge => "The older account stays.",
-        _ => "Nothing else tells the accounts apart: the smaller user id stays.",
+        ReasonCode::ScimMustBePrimary => "The account that a directory manages is the primary.",
+        ReasonCode::PrimaryByIdentities => "The account that already has linked identities is the primary.",
+        ReasonCode::PrimaryByPolicy => "The account that the policy's `primary` prefers is the primary.",
+        ReasonCode::PrimaryByAge => "The older account is the primary.",
+        _ => {
+            "No other criterion distinguishes the accounts: the one with the smaller user id is the primary."
+        }
     };
     let mut notes = vec![code.about(&[primary.id()], detail)];
     for secondary in secondaries(s) {
@@ -249,6 +263,7 @@ pub(super) fn primary(s: &Situation, _: &EarlierRuling) -> RuleResult {
     RuleResult::Notes(notes)
 }
 
+/// Asks for a confirmation if an account with linked identities would become a secondary.
 pub(super) fn demotes(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;
@@ -269,6 +284,8 @@ pub(super) fn demotes(s: &Situation, _: &EarlierRuling) -> RuleResult {
 /// `api.authentication.setPrimaryUser`.
 const MAX_PRIMARY_ID: usize = 128;
 
+/// Stops a link that would give the primary too many identities, or whose primary's id is
+/// too long.
 pub(super) fn limits(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if s.meant.is_empty() {
         return RuleResult::NotApplicable;

@@ -1,5 +1,4 @@
-//! Rules that are weighed before the look-up, on the login alone. What holds of
-//! the login's account and of candidates alike is one function for both.
+//! Rules that are evaluated before the look-up, on the login alone. A check that applies to the login's account and to candidates is one function for both.
 
 use ligature_link_policy::{Mode, Policy};
 
@@ -11,6 +10,7 @@ use crate::reason::ReasonCode;
 use crate::situation::{LoginContext, find_address_fault};
 use crate::trust::Trust;
 
+/// Stops a login that the policy or a mark excludes from linking.
 pub(super) fn excluded(login: &LoginContext) -> RuleResult {
     let (event, policy, current) = (login.event, login.policy, &login.current);
     if policy.mode == Mode::Off {
@@ -28,9 +28,9 @@ pub(super) fn excluded(login: &LoginContext) -> RuleResult {
         );
     }
     if current.state.opted_out() {
-        return no_op(ReasonCode::OptedOut.about(&[current.id()], "The account that logs in is excepted from linking, or its marks in `app_metadata` cannot be read."));
+        return no_op(ReasonCode::OptedOut.about(&[current.id()], "The account that logs in is excluded from linking, or its marks in `app_metadata` cannot be read."));
     }
-    passes("no connection, neither application, organization nor account")
+    passes("no connection, application, organization or account is excluded")
 }
 
 /// The reason why the policy leaves an account alone, if one of its connections is
@@ -41,6 +41,7 @@ pub(super) fn excluded_connection(policy: &Policy, account: &Account) -> Option<
     Some(ReasonCode::ConnectionExcluded.about(&[account.id()], detail))
 }
 
+/// Stops the login of a blocked account.
 pub(super) fn blocked(login: &LoginContext) -> RuleResult {
     if login.current.user.blocked {
         let id = &[login.current.id()];
@@ -49,6 +50,7 @@ pub(super) fn blocked(login: &LoginContext) -> RuleResult {
     passes("not blocked")
 }
 
+/// Stops a login without an address, or with an address that cannot be compared.
 pub(super) fn address(login: &LoginContext) -> RuleResult {
     let id = &[login.current.id()];
     match login.current.user.email.as_deref().unwrap_or_default() {
@@ -56,16 +58,18 @@ pub(super) fn address(login: &LoginContext) -> RuleResult {
         email => match email::classify_address(email) {
             AddressForm::Plain => passes("plain"),
             AddressForm::NonAscii => {
-                let detail = "The login's address has characters beyond ASCII, which can look like others.";
+                let detail =
+                    "The login's address has non-ASCII characters, which can look like other characters.";
                 no_op(ReasonCode::EmailNonAscii.about(id, detail))
             }
-            AddressForm::Malformed => no_op(
-                ReasonCode::EmailMalformed.about(id, "The login's address is not one that can be compared."),
-            ),
+            AddressForm::Malformed => {
+                no_op(ReasonCode::EmailMalformed.about(id, "The login's address cannot be compared."))
+            }
         },
     }
 }
 
+/// Stops a login whose address is not verified.
 pub(super) fn verified(login: &LoginContext) -> RuleResult {
     let id = &[login.current.id()];
     let unproved = |code: ReasonCode, detail: &str| {
@@ -93,10 +97,10 @@ pub(super) fn verified(login: &LoginContext) -> RuleResult {
         Some(code) => (
             code,
             match code {
-                ReasonCode::PendingEmailChange => "The login's account has a change of its address waiting.",
+                ReasonCode::PendingEmailChange => "A change of the login's address is pending.",
                 ReasonCode::VerificationStale => "The login's address was changed after it was verified.",
                 _ => {
-                    "The login's account has another address than the identity that it is made of, or one that this did not verify."
+                    "The login's account has an address that its root identity did not supply, or did not verify."
                 }
             },
         ),
@@ -111,8 +115,7 @@ pub(super) fn describe_tenant_verification(account: &Account) -> &'static str {
     if account.root().trust != Trust::ByTenantOnly {
         return "";
     }
-    " `verified_by_tenant` acts on `email_verified: true` alone: the tenant has to set it for the connection (in Auth0, \
-     `should_trust_email_verified_connection`), and then the user is asked."
+    " `verified_by_tenant` applies only to `email_verified: true`: the tenant has to set that for the connection (in Auth0, `should_trust_email_verified_connection`); the user is then asked."
 }
 
 /// The beginning of a value that has no limit; an outcome's texts have one.
@@ -120,6 +123,7 @@ pub(super) fn shorten(value: &str) -> String {
     value.chars().take(40).collect()
 }
 
+/// Stops a login by a connection whose `domains` do not include the address's domain.
 pub(super) fn domain_owned(login: &LoginContext) -> RuleResult {
     match foreign_domain(login.current.email(), &login.current) {
         Some(reason) => no_op(reason),
@@ -132,10 +136,11 @@ pub(super) fn domain_owned(login: &LoginContext) -> RuleResult {
 pub(super) fn foreign_domain(address: &str, account: &Account) -> Option<Reason> {
     let not_owned = |it: &&Claim| it.trust == Trust::DomainNotOwned && it.is_of(address);
     let claim = account.claims().iter().find(not_owned)?;
-    let detail = format!("`{}` speaks for other domains than this address's.", claim.connection);
+    let detail = format!("The `domains` of `{}` do not include this address's domain.", claim.connection);
     Some(ReasonCode::DomainNotOwned.about(&[account.id()], detail))
 }
 
+/// Stops a login with an address in `blocked_domains`.
 pub(super) fn domain_allowed(login: &LoginContext) -> RuleResult {
     let (policy, current) = (login.policy, &login.current);
     if policy.blocked_domains.is_empty() {

@@ -16,6 +16,7 @@ use crate::reason::ReasonCode;
 use crate::situation::Situation;
 use crate::trust::is_per_connection;
 
+/// Stops a login whose look-up failed or returned too many accounts.
 pub(super) fn look_up_complete(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let kind = || match s.policy.on_error {
         OnError::LoginWithoutLink => RulingKind::Proceed,
@@ -23,20 +24,21 @@ pub(super) fn look_up_complete(s: &Situation, _: &EarlierRuling) -> RuleResult {
     };
     let limit = s.policy.limits.max_candidates;
     let too_many = |limit: u32| {
-        let detail = format!("More than {limit} accounts have this address; nobody can tell which is meant.");
+        let detail = format!("More than {limit} accounts have this address; the right one is not known.");
         no_op(ReasonCode::TooManyCandidates.about(&[], detail))
     };
     match s.input.failed {
         Some(ApiError::TooMany(limit)) => too_many(*limit),
         Some(error @ ApiError::AlreadyLinked(_)) => {
-            let detail = format!("Another login was faster: {}.", error_words(error));
+            let detail = format!("A concurrent login changed the accounts first: {}.", error_words(error));
             no_op(ReasonCode::RaceLost.about(&[s.current.id()], detail))
         }
         Some(ApiError::RateLimited(_)) => {
             rule(kind(), ReasonCode::RateLimited.about(&[], "The directory asked for fewer calls."))
         }
         Some(error) => {
-            let detail = format!("The accounts with this address are not known: {}.", error_words(error));
+            let detail =
+                format!("The accounts with this address could not be looked up: {}.", error_words(error));
             rule(kind(), ReasonCode::LookupFailed.about(&[], detail))
         }
         None if s.input.found.len() > limit as usize => too_many(limit),
@@ -44,15 +46,19 @@ pub(super) fn look_up_complete(s: &Situation, _: &EarlierRuling) -> RuleResult {
     }
 }
 
+/// Stops a link with an account of an excluded connection.
 pub(super) fn excluded(s: &Situation, _: &EarlierRuling) -> RuleResult {
     first_of_meant(s, |account| excluded_connection(s.policy, account), "no candidate is")
 }
 
+/// Stops a link with an account of a connection whose `domains` do not include the
+/// address's domain.
 pub(super) fn domain_owned(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let foreign = |account: &Account| foreign_domain(s.current.email(), account);
     first_of_meant(s, foreign, "no other domains are listed for theirs")
 }
 
+/// Stops a link with an account of a connection for which the domain is blocked.
 pub(super) fn domain_allowed(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let blocked = |account: &Account| blocked_domain(s.policy, s.current.email(), account);
     first_of_meant(s, blocked, "not in `blocked_domains` for theirs")
@@ -73,6 +79,7 @@ fn first_of_meant(
     }
 }
 
+/// Reports the accounts found that are not eligible, and stops if no other account is left.
 pub(super) fn dropped(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let detail = |code: ReasonCode| match code {
         ReasonCode::AlreadyLinked => "The account found is an identity of this login's user already.",
@@ -80,19 +87,19 @@ pub(super) fn dropped(s: &Situation, _: &EarlierRuling) -> RuleResult {
             "The directory returned an account without this address; it was ignored."
         }
         ReasonCode::MatchOnUnverifiedSecondary => {
-            "The address stands only in an unverified linked identity of the account."
+            "Only an unverified linked identity of the account has the address."
         }
         ReasonCode::CaseVariantOnly => {
             "The address of the account found differs in case, which `email_compare` does not ignore."
         }
         ReasonCode::CandidateGone => "The account with this address is deleted or being deleted.",
         ReasonCode::OptedOut => {
-            "The account with this address is excepted from linking, or its marks in `app_metadata` cannot be read."
+            "The account with this address is excluded from linking, or its marks in `app_metadata` cannot be read."
         }
         ReasonCode::UnlinkedByOperator => {
-            "An operator has parted the two accounts not long ago, and they stay apart."
+            "An operator separated the two accounts recently, and they are not linked again yet."
         }
-        _ => "The two accounts were unlinked not long ago and stay apart.",
+        _ => "The two accounts were unlinked recently and are not linked again yet.",
     };
     let mut reasons: Vec<Reason> =
         s.dropped.iter().map(|(id, code)| code.about(&[id], detail(*code))).collect();
@@ -101,7 +108,7 @@ pub(super) fn dropped(s: &Situation, _: &EarlierRuling) -> RuleResult {
         return no_op(code.about(&[a.id(), b.id()], detail(code)));
     }
     if reasons.is_empty() {
-        return passes("nobody was left out");
+        return passes("no account was left out");
     }
     if s.eligible.is_empty() && s.barred.is_empty() {
         return no_op(reasons.swap_remove(0));
@@ -109,6 +116,7 @@ pub(super) fn dropped(s: &Situation, _: &EarlierRuling) -> RuleResult {
     RuleResult::Notes(reasons)
 }
 
+/// Stops a login for which there is no other account.
 pub(super) fn candidate(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if !s.eligible.is_empty() || !s.barred.is_empty() {
         return passes_with(s, || format!("{}", s.eligible.len() + s.barred.len()));
@@ -118,13 +126,14 @@ pub(super) fn candidate(s: &Situation, _: &EarlierRuling) -> RuleResult {
         return no_op(ReasonCode::AlreadyLinked.about(&[s.current.id()], detail));
     }
     let detail = if s.input.exact_look_up {
-        "No other account has this address. The directory finds an address in exactly its case and in lower case; one stored in other letters is missed."
+        "No other account has this address. The directory finds an address in exactly its case and in lower case; an address stored with other capital letters is not found."
     } else {
         "No other account has this address."
     };
     no_op(ReasonCode::NoCandidate.about(&[], detail))
 }
 
+/// Stops a link if a candidate is blocked.
 pub(super) fn candidate_blocked(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let Some(blocked) = s.eligible.iter().find(|candidate| candidate.account.user.blocked) else {
         return passes("none is");
@@ -137,14 +146,16 @@ pub(super) fn candidate_blocked(s: &Situation, _: &EarlierRuling) -> RuleResult 
     }
 }
 
+/// Stops a link with a candidate whose current address is not verified.
 pub(super) fn candidate_verified(s: &Situation, _: &EarlierRuling) -> RuleResult {
-    let detail = |id: &str, code: ReasonCode| {
-        match code {
+    let detail = |id: &str, code: ReasonCode| match code {
         ReasonCode::CandidateUnverified => describe_unverified(s, id),
-        ReasonCode::PendingEmailChange => "The other account has a change of its address waiting.".to_owned(),
-        ReasonCode::VerificationStale => "The other account's address was changed after it was verified.".to_owned(),
-        _ => "The other account has another address than the identity that it is made of, or one that this did not verify.".to_owned(),
-    }
+        ReasonCode::PendingEmailChange => "A change of the other account's address is pending.".to_owned(),
+        ReasonCode::VerificationStale => {
+            "The other account's address was changed after it was verified.".to_owned()
+        }
+        _ => "The other account has an address that its root identity did not supply, or did not verify."
+            .to_owned(),
     };
     let mut reasons: Vec<Reason> =
         s.barred.iter().map(|(id, code)| code.about(&[id], detail(id, *code))).collect();
@@ -187,12 +198,13 @@ fn describe_unverified(s: &Situation, id: &str) -> String {
                 shorten(held)
             )
         }
-        _ => "The other account has not verified the address; somebody else may have made it in advance."
+        _ => "The other account has not verified the address; somebody else may have created it in advance."
             .to_owned(),
     };
     held + by_tenant
 }
 
+/// Stops or asks if one provider has two different ids for the accounts.
 pub(super) fn same_provider(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let Some((_, other, provider)) =
         s.pairs_of_eligible().find_map(|(a, b)| find_shared_provider(a, b).map(|it| (a, b, it)))
@@ -219,13 +231,15 @@ fn find_shared_provider<'a>(a: &Account<'a>, b: &Account) -> Option<&'a str> {
     twice.map(|claim| claim.strategy)
 }
 
+/// Stops or asks if several people may share the address, if both accounts are in
+/// databases, or if the addresses differ in case.
 pub(super) fn ambiguous(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let policy = s.policy;
     let non_unique =
         |account: &Account| account.connection_in(&policy.non_unique_email_connections).is_some();
     let of_current = non_unique(&s.current);
     if let Some(candidate) = s.eligible.iter().find(|it| of_current || non_unique(&it.account)) {
-        let detail = "In the database of one account several people share an address.";
+        let detail = "In the database of one account, several people share an address.";
         let reason = ReasonCode::NonUniqueEmailConnection.about(&[candidate.account.id()], detail);
         return no_op(reason);
     }
@@ -256,6 +270,7 @@ pub(super) fn ambiguous(s: &Situation, _: &EarlierRuling) -> RuleResult {
 /// Links that one login may make; the host's own limit is the same.
 const LINKS: usize = 2;
 
+/// Stops or asks if several candidates could be linked.
 pub(super) fn one_meant(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let ids: Vec<&str> = s.eligible.iter().map(|candidate| candidate.account.id()).collect();
     match (ids.len(), s.meant.len()) {
@@ -273,7 +288,7 @@ pub(super) fn one_meant(s: &Situation, _: &EarlierRuling) -> RuleResult {
         (_, 0) => {}
     }
     if s.input.proof.is_some() {
-        let detail = "The account that was proved is no candidate of this login any more.";
+        let detail = "The account that was proved is no longer a candidate of this login.";
         return no_op(ReasonCode::ProofStale.about(&ids, detail));
     }
     let same_connection =
@@ -283,10 +298,8 @@ pub(super) fn one_meant(s: &Situation, _: &EarlierRuling) -> RuleResult {
         let detail = "Several accounts of one connection differ only in the case of the address.";
         ReasonCode::CaseVariantCandidates.about(&ids, detail)
     } else {
-        let detail = format!(
-            "{} other accounts have this verified address; a person has to say which is meant.",
-            ids.len()
-        );
+        let detail =
+            format!("{} other accounts have this verified address; a person has to choose one.", ids.len());
         ReasonCode::MultipleCandidates.about(&ids, detail)
     };
     match s.policy.on_multiple {

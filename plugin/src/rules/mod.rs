@@ -43,9 +43,9 @@ pub(crate) type EarlierRuling = Option<Ruling>;
 pub(crate) enum RuleResult {
     /// It has nothing to weigh.
     NotApplicable,
-    /// It lets the decision go on. The evidence is written only for a trace.
+    /// It lets the decision continue. The evidence is written only for a trace.
     Passes(Cow<'static, str>),
-    /// It lets the decision go on, with reasons to report.
+    /// It lets the decision continue, with reasons to report.
     Notes(Vec<Reason>),
     /// It decides, unless an earlier rule has.
     Decides(Ruling),
@@ -69,35 +69,37 @@ pub(crate) enum RulingKind {
     Link,
 }
 
+/// The rules that are evaluated before the look-up, in order.
 pub(crate) const BEFORE_LOOK_UP: [RuleBefore; 6] = [
     before("the login is not excluded", before_look_up::excluded),
     before("the login's account is not blocked", before_look_up::blocked),
     before("the address can be compared", before_look_up::address),
     before("the login's address is verified", before_look_up::verified),
-    before("the login's connections speak for the domain", before_look_up::domain_owned),
+    before("the login's connections may claim the domain", before_look_up::domain_owned),
     before("the login's domain is allowed", before_look_up::domain_allowed),
 ];
 
+/// The rules that are evaluated after the look-up, in order.
 pub(crate) const AFTER_LOOK_UP: [RuleAfter; 26] = [
     after("the look-up is complete", candidates::look_up_complete),
     after("no candidate is excluded", candidates::excluded),
-    after("the candidates' connections speak for the domain", candidates::domain_owned),
+    after("the candidates' connections may claim the domain", candidates::domain_owned),
     after("the candidates' domain is allowed", candidates::domain_allowed),
-    after("some account found can be weighed", candidates::dropped),
+    after("an account found is eligible", candidates::dropped),
     after("there is a candidate", candidates::candidate),
     after("no candidate is blocked", candidates::candidate_blocked),
-    after("the candidate is verified, as it is now", candidates::candidate_verified),
-    after("no provider knows the accounts twice", candidates::same_provider),
+    after("the candidate's current address is verified", candidates::candidate_verified),
+    after("no provider has two ids for the accounts", candidates::same_provider),
     after("databases and address are unambiguous", candidates::ambiguous),
-    after("one candidate is meant", candidates::one_meant),
+    after("the candidate is unambiguous", candidates::one_meant),
     after("both belong to one organization and group", accounts::organization),
     after("a directory manages at most one", accounts::managed),
-    after("metadata that must be equal is", accounts::metadata_equal),
-    after("neither account has power", accounts::privileged),
+    after("required metadata is equal", accounts::metadata_equal),
+    after("neither account is privileged", accounts::privileged),
     after("no second factor is bypassed or lost", accounts::mfa),
     // The stronger question first: a log-in to the other account, then a yes.
-    after("the connections that vouch are trusted", accounts::trusted),
-    after("the accounts' identities are their owners'", accounts::trojan),
+    after("the connections that prove the address are trusted", accounts::trusted),
+    after("every linked identity proves the address", accounts::trojan),
     after("the primary is chosen", accounts::primary),
     after("no account with linked identities is demoted", accounts::demotes),
     after("the primary stays within limits", accounts::limits),

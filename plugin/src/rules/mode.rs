@@ -9,13 +9,14 @@ use crate::bindings::{Level, Step};
 use crate::reason::ReasonCode;
 use crate::situation::{Situation, is_silent};
 
+/// Asks the user if the policy's mode requires it for every link.
 pub(super) fn mode_asks(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if !matches!(s.policy.mode, Mode::Suggest | Mode::Required) || s.meant.is_empty() {
         return RuleResult::NotApplicable;
     }
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     let reason =
-        ReasonCode::Suggested.about(&ids, "The policy has the user log in to the other account too.");
+        ReasonCode::Suggested.about(&ids, "The policy asks the user to log in to the other account too.");
     ask(s, Step::ReauthenticateCandidate, &ids, false, reason)
 }
 
@@ -35,6 +36,7 @@ const NOT_INTERACTIVE: [&str; 11] = [
     "wstrust-usernamemixed",
 ];
 
+/// Replaces a question by no link if the user cannot, or must not, be asked now.
 pub(super) fn can_ask(s: &Situation, earlier: &EarlierRuling) -> RuleResult {
     let Some(Ruling { kind: RulingKind::Ask(..), reason }) = earlier else {
         return RuleResult::NotApplicable;
@@ -48,11 +50,11 @@ pub(super) fn can_ask(s: &Situation, earlier: &EarlierRuling) -> RuleResult {
     if NOT_INTERACTIVE.iter().any(|it| it.eq_ignore_ascii_case(protocol)) || is_silent(event) {
         return unasked(
             ReasonCode::NonInteractive,
-            "The user would be asked, but nobody is there to answer.".to_owned(),
+            "The user would be asked, but the login is not interactive.".to_owned(),
         );
     }
     if s.policy.mode == Mode::Required {
-        return passes("a required link is asked for at every login");
+        return passes("a required link is requested at every login");
     }
     let (prompts, state) = (&s.policy.prompts, &s.current.state);
     if state.prompts() >= prompts.max {
@@ -68,6 +70,7 @@ pub(super) fn can_ask(s: &Situation, earlier: &EarlierRuling) -> RuleResult {
     passes_with(s, || format!("asked {} of {} time(s)", state.prompts(), prompts.max))
 }
 
+/// Reports that the user has not declined a required link.
 pub(super) fn required(s: &Situation, _: &EarlierRuling) -> RuleResult {
     // A user who declines is answered in `carry_out::decide_declined`.
     if s.policy.mode == Mode::Required {
@@ -77,6 +80,7 @@ pub(super) fn required(s: &Situation, _: &EarlierRuling) -> RuleResult {
     }
 }
 
+/// Replaces any decision by a report if the mode only observes.
 pub(super) fn observes(s: &Situation, earlier: &EarlierRuling) -> RuleResult {
     if s.policy.mode != Mode::Observe {
         return RuleResult::NotApplicable;
@@ -117,10 +121,11 @@ pub(super) fn link_or_proceed(s: &Situation, earlier: &EarlierRuling) -> RuleRes
     let mut party: Vec<&str> = vec![s.primary().0.id()];
     party.extend(secondaries(s).map(Account::id));
     let reason = if s.input.proof.is_some() {
-        ReasonCode::LinkedByProof.about(&party, "The user has proved both accounts; the first one stays.")
+        ReasonCode::LinkedByProof
+            .about(&party, "The user has proved both accounts; the first one is the primary.")
     } else {
         ReasonCode::LinkedVerifiedBoth
-            .about(&party, "Both accounts have verified the same address; the first one stays.")
+            .about(&party, "Both accounts have verified the same address; the first one is the primary.")
     };
     rule(RulingKind::Link, reason)
 }

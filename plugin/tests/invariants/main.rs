@@ -191,7 +191,7 @@ proptest! {
             let now = now.expect("the primary is there");
             let again = on_login(&event(&now), &policy, &mut world);
             let is_linked = matches!(&again.decision, Decision::Linked(_));
-            // What remains may be another pair, which takes a login of its own.
+            // The rest may be another pair, which takes a separate login.
             prop_assert!(!is_linked || world.users.len() < users.len() - 1, "{:?}", again);
         }
     }

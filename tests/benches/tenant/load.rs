@@ -2,7 +2,7 @@
 //!
 //! A thread has several connections and takes their answers in turn, so that a
 //! request costs it one write and one read, and no waiting while the server has
-//! others to answer. What it reads of an answer is its status and its length.
+//! others to answer. It reads only the status and the length of an answer.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -40,7 +40,7 @@ pub struct Login<'a> {
 /// The reason why a login came to no decision.
 #[derive(Debug)]
 pub enum Failure {
-    /// The login is nobody's.
+    /// The login is denied.
     NotArrived(ArrivalError),
     /// The guard does not take the policy's outcome.
     InvalidAnswer(String),

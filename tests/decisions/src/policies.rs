@@ -1,5 +1,5 @@
-//! Policies under which the invariants of small states are to hold: what decides
-//! between two accounts, each in a strict and in a lenient form.
+//! The policies for which the invariants of small states are checked: the options
+//! that decide between two accounts, each in a strict and in a lenient form.
 
 /// Policies for two accounts, of which any may log in.
 pub const OF_TWO: [&str; 9] = [

@@ -2,7 +2,7 @@
 //! of one address that it is verified or not, or has another one.
 //!
 //! They are small enough to be enumerated, and rich enough for every rule that
-//! asks which identity vouches for an address.
+//! asks which identity proves an address.
 
 use std::fmt;
 

@@ -63,7 +63,7 @@ fn decided(case: &Case) -> Result<Value, Failed> {
     Ok(masked(decided))
 }
 
-/// A link as it stands in a snapshot.
+/// A link of a snapshot.
 fn link(request: &LinkRequest) -> Value {
     let mut link = json!({ "primary": request.primary, "secondary": request.secondary });
     for (key, patch) in [("user_metadata", &request.user_metadata), ("app_metadata", &request.app_metadata)] {
@@ -74,7 +74,7 @@ fn link(request: &LinkRequest) -> Value {
     link
 }
 
-/// The decision, the reasons and the calls that stand in the case's snapshot.
+/// The decision, the reasons and the calls of the case's snapshot.
 fn expected(file: &Path) -> Result<Value, Failed> {
     let path = snapshot_path(file);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -1,4 +1,5 @@
-//! Logins that arrive: what the event says wins over an older copy.
+//! Logins that arrive: the event takes precedence over an older copy in the
+//! directory.
 
 use ligature_host::directory::{Administration, ArrivalError, Credential, arrive};
 use ligature_host::model::{LoginEvent, User};

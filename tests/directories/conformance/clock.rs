@@ -1,4 +1,4 @@
-//! A clock that is set back: what came later is what was done later.
+//! A clock that is set back: a later change still has the later place in the journal.
 
 use ligature_host::directory::{JournalQuery, UndoError};
 use ligature_host::model::MetadataPatch;

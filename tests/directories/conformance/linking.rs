@@ -1,4 +1,4 @@
-//! Two users become one, and an identity a user again.
+//! Links, which make two users one, and unlinks, which make an identity a user again.
 
 use ligature_host::directory::{CheckedLink, EntryKind, JournalQuery, Undo};
 use ligature_host::model::{ApiError, MetadataPatch, User};

@@ -1,4 +1,4 @@
-//! The questions and changes of operators.
+//! Queries and changes by operators.
 
 use ligature_host::directory::{EntryKind, JournalQuery, SetBlocked};
 

@@ -1,4 +1,4 @@
-//! The journal, and what it gives back.
+//! The journal, and the users that an undo restores.
 
 use ligature_host::directory::{
     CheckedLink, EntryKind, JournalQuery, SnapshotSelection, SnapshotState, Undo, UndoError,
@@ -86,7 +86,7 @@ fn an_undo_keeps_what_changed_since(implementation: &Implementation) {
     assert_eq!(directory.identities("auth0|1"), ["auth0|1", "sms|7"]);
     assert_eq!((primary.logins_count, primary.updated_at), (Some(4), Some(at(300))));
     let notes = undoing.not_restored.join("\n");
-    assert!(notes.contains("One login since the link counted as auth0|1's"), "{notes}");
+    assert!(notes.contains("One login since the link counted for auth0|1"), "{notes}");
     assert!(notes.contains("Sessions and refresh tokens"), "{notes}");
 }
 

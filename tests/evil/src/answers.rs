@@ -1,5 +1,4 @@
-//! Attacks by what a plugin says: texts, codes, users, metadata, and many
-//! calls.
+//! Attacks by a plugin's output: texts, codes, users, metadata, and many calls.
 
 use crate::bindings::ligature::login::log::LogLevel;
 use crate::bindings::ligature::login::types::{

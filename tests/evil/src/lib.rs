@@ -1,5 +1,5 @@
-//! A plugin that tries everything a plugin may not do. Which attack is made is
-//! told by the name of the login's connection.
+//! A plugin that tries everything that is forbidden. The name of the login's
+//! connection selects the attack.
 
 mod answers;
 mod resources;

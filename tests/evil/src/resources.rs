@@ -1,4 +1,4 @@
-//! Attacks on the host's time and memory beside the plugin's own.
+//! Attacks on the host's time and memory outside of the plugin's own.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Attacks on whoever reads what a plugin says.
+//! Attacks on the reader of a plugin's texts.
 
 use super::bindings::ligature::login::types::{
     ApiError, Decision, Level, LinkRequest, LoginEvent, Outcome, Reason, Verdict,

@@ -1,4 +1,4 @@
-//! Components with more in them than their compiler put there.
+//! Components that contain more than their compiler generated.
 
 const CORE_MODULE: u8 = 1;
 const CORE_INSTANCE: u8 = 2;

@@ -13,10 +13,10 @@ pub const WORLDLY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/worldly.was
 /// The plugin of `examples/minimal-plugin`.
 pub const MINIMAL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/minimal_plugin.wasm"));
 
-/// Where [`MINIMAL`] lies, for programs that read it.
+/// The path of [`MINIMAL`], for programs that read it.
 pub const MINIMAL_FILE: &str = concat!(env!("OUT_DIR"), "/minimal_plugin.wasm");
 
-/// Where [`EVIL`] lies, for programs that read it.
+/// The path of [`EVIL`], for programs that read it.
 pub const EVIL_FILE: &str = concat!(env!("OUT_DIR"), "/evil.wasm");
 
 /// Built against the contract as it was first released.

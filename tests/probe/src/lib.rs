@@ -1,6 +1,6 @@
-//! Makes the calls that its settings name, one after the other, and tells each
-//! answer as a reason. What it is answered in the real host, behind the guard,
-//! and in `ligature_policy::testing` has to be the same.
+//! Makes the calls that its settings name, one after the other, and reports each result
+//! as a reason. The results in the real host, behind the guard, and in
+//! `ligature_policy::testing` have to be the same.
 
 use ligature_policy::{
     ApiError, Decision, Host, Invalid, Level, LinkRequest, LogLevel, LoginEvent, Outcome, Policy, Reason,
@@ -57,7 +57,7 @@ pub enum Call {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The login goes on.
+    /// The login continues.
     #[default]
     Proceed,
     /// The accounts were linked into this one.

@@ -259,7 +259,7 @@ static const user_t *only_other(const ligature_login_users_list_user_t *users, c
 
 static outcome_t link_accounts(const user_t *me, const user_t *other) {
   reason_t linked =
-      reason("LINKED", "Both accounts have verified the same address; the other one stays.", me, other);
+      reason("LINKED", "Both accounts have verified the same address; the other one is the primary.", me, other);
   ligature_login_accounts_link_request_t request = {
       .primary = other->user_id, .secondary = me->user_id, .reasons = {.ptr = &linked, .len = 1}};
   ligature_login_accounts_api_error_t error;

@@ -24,7 +24,7 @@ const SCHEMA = {
       items: { type: 'string', maxLength: LONGEST_DOMAIN, pattern: DOMAIN.source },
     },
     message: {
-      description: 'What a denied user is told.',
+      description: 'The message for a denied user.',
       type: 'string',
       minLength: 1,
       maxLength: LONGEST_MESSAGE,
@@ -151,7 +151,7 @@ function isListed(domain, domains) {
 }
 
 function linkTo(other, me) {
-  const detail = 'Both accounts have verified the same address; the other one stays.';
+  const detail = 'Both accounts have verified the same address; the other one is the primary.';
   const linked = reason('LINKED', 'info', [me, other], detail);
   try {
     link({ primary: other.userId, secondary: me.userId, reasons: [linked] });

@@ -47,7 +47,7 @@ SCHEMA = {
             "items": {"type": "string", "maxLength": LONGEST_DOMAIN, "pattern": DOMAIN.pattern},
         },
         "message": {
-            "description": "What a denied user is told.",
+            "description": "The message for a denied user.",
             "type": "string",
             "minLength": 1,
             "maxLength": LONGEST_MESSAGE,
@@ -170,7 +170,7 @@ def is_listed(domain: str, domains: list[str]) -> bool:
 
 
 def link_to(other: User, me: User) -> Outcome:
-    detail = "Both accounts have verified the same address; the other one stays."
+    detail = "Both accounts have verified the same address; the other one is the primary."
     linked = reason("LINKED", Level.INFO, [me, other], detail)
     request = LinkRequest(
         primary=other.user_id,

@@ -59,7 +59,7 @@ fn unknown_part(part: &str) -> String {
     let known = PARTS.into_iter().chain(LIBRARIES);
     let meant = find_nearest(part, known).map(|it| format!("; did you mean `{it}`?")).unwrap_or_default();
     format!(
-        "{VARIABLE}: `{part}` is no part of the program; expected one of `{}`, or a library: `{}`{meant}",
+        "{VARIABLE}: `{part}` is not a part of the program; expected one of `{}`, or a library: `{}`{meant}",
         PARTS.join("`, `"),
         LIBRARIES.join("`, `")
     )
@@ -73,7 +73,7 @@ fn unknown_level(part: Option<&str>, level: &str) -> String {
         }
         None => String::new(),
     };
-    format!("{VARIABLE}: `{level}` is no level; expected one of `{}`{meant}", LEVELS.join("`, `"))
+    format!("{VARIABLE}: `{level}` is not a level; expected one of `{}`{meant}", LEVELS.join("`, `"))
 }
 
 #[cfg(test)]
@@ -86,18 +86,18 @@ mod tests {
         let levels = "expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`";
         assert_eq!(
             refused("debgu"),
-            format!("LIGATURE_LOG: `debgu` is no level; {levels}; did you mean `debug`?")
+            format!("LIGATURE_LOG: `debgu` is not a level; {levels}; did you mean `debug`?")
         );
         assert_eq!(
             refused("info,audit=wran"),
-            format!("LIGATURE_LOG: `wran` is no level; {levels}; did you mean `warn`?")
+            format!("LIGATURE_LOG: `wran` is not a level; {levels}; did you mean `warn`?")
         );
         assert!(
             refused("ligature_host").ends_with("; for one part of the program, write `ligature_host=debug`")
         );
-        assert!(refused("5").contains("`5` is no level"));
+        assert!(refused("5").contains("`5` is not a level"));
         assert!(
-            refused("x=debug").contains("`x` is no part of the program; expected one of `audit`, `http`,")
+            refused("x=debug").contains("`x` is not a part of the program; expected one of `audit`, `http`,")
         );
         assert!(refused("info,adit=debug").ends_with("did you mean `audit`?"));
         assert!(refused("[a").starts_with("LIGATURE_LOG: "));

@@ -64,7 +64,8 @@ impl ImportArgs {
         }
         if let Some(name) = self.connection.as_ref().filter(|name| !is_connection_name(name)) {
             return Err(Exit::unreadable(anyhow!(
-                "--connection `{}`: this is no name of a connection; expected letters, digits and - between them",
+                "--connection `{}`: this is not the name of a connection; expected letters, digits and - \
+                 between them",
                 truncate(name, 40)
             )));
         }

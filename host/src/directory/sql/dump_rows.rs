@@ -93,5 +93,5 @@ pub(super) fn add_journal(connection: &mut impl Connection, entry: &JournalRow, 
     if added == 1 {
         return Ok(());
     }
-    Err(ApiError::Invalid(format!("the journal's entry {id} is there twice")).into())
+    Err(ApiError::Invalid(format!("the journal's entry {id} appears twice")).into())
 }

@@ -72,7 +72,6 @@ impl CommitProof {
 
 /// Returns the error for a commit that can be neither confirmed nor ruled out.
 pub(super) fn commit_unknown() -> ApiError {
-    let why = "the connection to the database ended while a change was committed, and whether it was made is \
-               not known; look before you try again";
+    let why = "the connection to the database ended while a change was committed, and whether it was made is not known; check before you try again";
     ApiError::Unavailable(why.to_owned())
 }

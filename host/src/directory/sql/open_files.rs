@@ -81,7 +81,7 @@ impl OpenFiles {
         access: Access,
         ambient: &Ambient,
     ) -> Result<Self, String> {
-        let unknown = |error: std::io::Error| format!("its file cannot be looked at: {error}");
+        let unknown = |error: std::io::Error| format!("its file cannot be examined: {error}");
         let metadata = std::fs::metadata(path).map_err(unknown)?;
         let database = KnownFile { path: path.to_owned(), file: FileId::from_metadata(&metadata) };
         // SQLite creates the log files beside the target of a symbolic link.
@@ -191,8 +191,8 @@ impl OpenFiles {
             }
             PathTarget::Other => {
                 return Err(format!(
-                    "another file is in the place of {} while this program has the one before open; end this program, \
-                     see to it that the right file is there ({}), and start it again",
+                    "another file has replaced {} while this program has the original open; end this \
+                     program, put the right file there ({}), and start it again",
                     self.database.name(),
                     self.restoring()
                 ));
@@ -259,7 +259,7 @@ impl KnownFile {
             Ok(_) => Ok(PathTarget::Other),
             Err(error) => match error.kind() {
                 std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(PathTarget::Missing),
-                _ => Err(format!("{} cannot be looked at: {error}", self.name())),
+                _ => Err(format!("{} cannot be examined: {error}", self.name())),
             },
         }
     }

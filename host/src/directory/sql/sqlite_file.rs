@@ -188,8 +188,10 @@ impl Database for Connection {
         let file = self.path().unwrap_or_default().to_owned();
         let copy = backup::back_up(self, Path::new(&file), from)?;
         tell(&format!(
-            "{}; a copy of before is {}. To go back: end every program that has the file open, remove {file}-wal and \
-             {file}-shm, put the copy in the place of the file, and use the program of before. The copy holds users: remove it once it \
+            "{}; a copy from before the change is {}. To go back: end every program that has the file open, \
+             remove {file}-wal and \
+             {file}-shm, put the copy in the place of the file, and use the earlier version of the program. \
+             The copy holds users: remove it once it \
              is not needed",
             from_to(&file, from),
             copy.display()

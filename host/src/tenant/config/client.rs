@@ -59,6 +59,7 @@ pub(in crate::tenant) const GRANTS: [&str; 7] = [
 ];
 
 impl Client {
+    /// Checks the values of the client; the error says which is wrong and what is expected.
     pub(super) fn check(&self) -> Result<(), String> {
         for callback in self.callbacks.iter().chain(&self.logout_urls) {
             match url::Url::parse(callback) {

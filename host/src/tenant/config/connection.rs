@@ -90,6 +90,8 @@ impl std::fmt::Debug for SeedUser {
 const DISPLAY_NAME: usize = 128;
 
 impl Connection {
+    /// Checks the values of the connection; the error says which is wrong and what is
+    /// expected.
     pub(super) fn check(&self) -> Result<(), String> {
         if !is_strategy(&self.strategy) {
             return Err(format!("there is no strategy `{}`", self.strategy));
@@ -125,10 +127,12 @@ impl Connection {
         if is_one_of_many { format!("{}|{account}", self.name) } else { account.to_owned() }
     }
 
+    /// Returns whether the connection is a database of the tenant.
     pub(in crate::tenant) fn is_database(&self) -> bool {
         self.strategy == "auth0"
     }
 
+    /// Returns whether the connection logs users in by a mailed or texted code.
     pub(in crate::tenant) fn is_passwordless(&self) -> bool {
         matches!(self.strategy.as_str(), "email" | "sms")
     }

@@ -175,7 +175,7 @@ impl Config {
         let mut seen = HashSet::new();
         for Role { name, .. } in &self.roles {
             if name.is_empty() || !seen.insert(name) {
-                return Err(format!("roles: `{name}` is empty, or stands twice"));
+                return Err(format!("roles: `{name}` is empty, or appears twice"));
             }
         }
         for seed in &self.users {
@@ -205,7 +205,7 @@ impl Config {
         for api in &self.apis {
             // Access tokens for this API would be accepted as ID tokens of that client.
             if self.client(&api.identifier).is_some() {
-                return Err(format!("api `{}`: a client is called so", api.identifier));
+                return Err(format!("api `{}`: a client has that name", api.identifier));
             }
         }
         if let Some((name, _)) =
@@ -227,12 +227,13 @@ impl Config {
         let mut weaknesses = Vec::new();
         if self.legacy_id_tokens {
             weaknesses
-                .push("legacy: whoever has an ID token may link and unlink its user's accounts, and access tokens show the whole profile");
+                .push("legacy: anybody with an ID token can link and unlink its user's accounts, and access tokens reveal the whole profile");
         }
         let usual = PasswordHash::default();
         if self.password_hash.memory_kib * self.password_hash.iterations < usual.memory_kib * usual.iterations
         {
-            weaknesses.push("password_hash: passwords are hashed for less than what OWASP recommends");
+            weaknesses
+                .push("password_hash: passwords are hashed with weaker parameters than OWASP recommends");
         }
         weaknesses
     }

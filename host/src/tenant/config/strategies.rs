@@ -1,5 +1,6 @@
 //! The strategies (identity providers) that Auth0 supports.
 
+/// The enterprise strategies that a connection can have.
 pub(super) const ENTERPRISE: [&str; 12] = [
     "ad",
     "adfs",

@@ -60,7 +60,7 @@ fn prove_identity(visit: &Visit) -> Result<ProvedIdentity, OAuthError> {
         "http://auth0.com/oauth/grant-type/passwordless/otp" => {
             let connection = realm(params.require("realm")?)?;
             if !connection.is_passwordless() {
-                return Err(OAuthError::invalid_request("realm: it is no passwordless connection"));
+                return Err(OAuthError::invalid_request("realm: it is not a passwordless connection"));
             }
             Ok(tenant.logins.prove_by_code(connection, credentials("otp")?)?)
         }

@@ -55,7 +55,7 @@ pub(crate) fn gather_auth_params(config: &Config, params: &Params) -> Result<Par
     if config.legacy_id_tokens {
         return Ok(gathered);
     }
-    Err(OAuthError::invalid_request(format!("authParams[…]: a form that writes it so {LEGACY}")))
+    Err(OAuthError::invalid_request(format!("authParams[…]: this notation {LEGACY}")))
 }
 
 /// An error as older libraries read it: auth0-js 8 reads `error`, older ones and Lock read

@@ -52,7 +52,7 @@ pub(crate) fn error_page(status: StatusCode, words: &str) -> Response {
 pub(crate) fn see_other(location: &str) -> Response {
     match HeaderValue::from_str(location) {
         Ok(location) => (StatusCode::FOUND, [(LOCATION, location)]).into_response(),
-        Err(_) => error_page(StatusCode::BAD_REQUEST, "The address to return to is none."),
+        Err(_) => error_page(StatusCode::BAD_REQUEST, "The address to return to is not valid."),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::de::{self, MapAccess};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// An object in which no property stands twice: nobody would know which of them
+/// An object in which no property appears twice: nobody would know which of them
 /// others have read.
 pub(crate) struct Object(pub(crate) Map<String, Value>);
 
@@ -23,7 +23,7 @@ impl<'de> Deserialize<'de> for Object {
                 let mut body = Map::new();
                 while let Some((key, value)) = map.next_entry::<String, Value>()? {
                     if body.insert(key.clone(), value).is_some() {
-                        return Err(de::Error::custom(format_args!("the property {key} stands twice")));
+                        return Err(de::Error::custom(format_args!("the property {key} appears twice")));
                     }
                 }
                 Ok(Object(body))
@@ -43,7 +43,7 @@ mod tests {
         let read = |text| serde_json::from_str::<Object>(text).map(|Object(body)| body.len());
         assert_eq!(read(r#"{"a": 1, "b": {"a": 2}}"#).unwrap(), 2);
         let error = read(r#"{"a": 1, "a": 1}"#).unwrap_err().to_string();
-        assert!(error.starts_with("the property a stands twice at line 1"), "{error}");
+        assert!(error.starts_with("the property a appears twice at line 1"), "{error}");
         assert!(read("[1]").unwrap_err().to_string().contains("expected type object"));
     }
 }

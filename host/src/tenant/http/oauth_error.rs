@@ -1,4 +1,4 @@
-//! What the Authentication API says when it does not do as asked.
+//! The errors of the Authentication API.
 
 use axum::Json;
 use axum::http::header::RETRY_AFTER;
@@ -16,7 +16,7 @@ pub(crate) const NOT_AN_ADDRESS: &str = "email: expected an address such as ada@
 
 /// Refuses a mailed link that was used or has expired.
 pub(crate) const USED: &str =
-    "This link has expired, or was used already. Go back to the application and ask for a new one.";
+    "This link has expired, or was used already. Go back to the application and request a new one.";
 
 /// Tells that a reset succeeded.
 pub(crate) const PASSWORD_CHANGED: &str =
@@ -37,14 +37,17 @@ impl OAuthError {
         Self { status, error, description: description.into() }
     }
 
+    /// The error 400 `invalid_request` with this description.
     pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
+    /// The error 403 `invalid_grant` with this description.
     pub(crate) fn invalid_grant(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "invalid_grant", description)
     }
 
+    /// The error 403 `access_denied` with this description.
     pub(crate) fn access_denied(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
@@ -91,7 +94,7 @@ impl From<NotLoggedIn> for OAuthError {
         match why {
             NotLoggedIn::Denied(message) => Self::access_denied(message),
             NotLoggedIn::Blocked => Self::new(StatusCode::FORBIDDEN, "unauthorized", "user is blocked"),
-            NotLoggedIn::Gone => Self::invalid_grant("The account is no longer there. Log in again."),
+            NotLoggedIn::Gone => Self::invalid_grant("The account no longer exists. Log in again."),
             NotLoggedIn::Revoked => Self::invalid_grant(
                 "The password, the address or the account was changed since this login began. Log in again.",
             ),
@@ -108,8 +111,8 @@ impl OAuthError {
 }
 
 impl OAuthError {
-    /// In how many seconds the same may be asked again, where that is longer than
-    /// a moment: until then, every attempt is refused.
+    /// Returns the header `Retry-After`, in seconds, for an error that refuses every attempt until
+    /// then.
     pub(crate) fn retry_after(&self) -> Option<[(HeaderName, u64); 1]> {
         (self.error == "too_many_attempts").then_some([(RETRY_AFTER, attempts::WAIT.as_secs())])
     }

@@ -39,7 +39,7 @@ impl Params {
             }
             check_length(&key, &value)?;
             if params.insert(key.to_string(), Value::String(value.into_owned())).is_some() {
-                return Err(OAuthError::invalid_request(format!("the parameter {key} stands twice")));
+                return Err(OAuthError::invalid_request(format!("the parameter {key} appears twice")));
             }
         }
         Ok(Self(params))
@@ -72,8 +72,9 @@ impl Params {
 
     fn parse_json(bytes: &[u8]) -> Result<Self, OAuthError> {
         let body = serde_json::from_slice(bytes);
-        let Object(mut params) = body
-            .map_err(|error| OAuthError::invalid_request(format!("the body is no JSON object: {error}")))?;
+        let Object(mut params) = body.map_err(|error| {
+            OAuthError::invalid_request(format!("the body is not a JSON object: {error}"))
+        })?;
         params.retain(|_, value| !value.is_null() && value.as_str() != Some(""));
         for (key, value) in &params {
             check_length(key, value.as_str().unwrap_or_default())?;
@@ -81,6 +82,7 @@ impl Params {
         Ok(Self(params))
     }
 
+    /// Returns the value of a parameter, or none if it is missing.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
     }
@@ -89,6 +91,7 @@ impl Params {
         self.get(name).map(str::to_owned)
     }
 
+    /// Returns the value of a parameter; a missing one is 400 `invalid_request`.
     pub(crate) fn require(&self, name: &str) -> Result<&str, OAuthError> {
         self.get(name)
             .ok_or_else(|| OAuthError::invalid_request(format!("Missing required parameter: {name}")))
@@ -121,6 +124,7 @@ impl Params {
         texts.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
+    /// Returns the names of the parameters.
     #[cfg(test)]
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
@@ -148,6 +152,7 @@ impl Params {
         Some(Self(rest))
     }
 
+    /// Sets a parameter, and replaces an existing one.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.into());
     }

@@ -60,7 +60,7 @@ impl Completion<'_> {
                 return Ok(user);
             }
             let secondary = self.logins.find_or_create_user(second, around).map_err(login_error)?;
-            // Somebody else was faster, and has linked the identity: not their whole
+            // A concurrent request changed it first, and has linked the identity: not their whole
             // account is meant.
             if secondary.user.user_id != second.user.user_id {
                 continue;
@@ -122,7 +122,7 @@ impl Completion<'_> {
         if known.blocked { Err(login_error(NotLoggedIn::Blocked)) } else { Ok(None) }
     }
 
-    /// Unlinks the owner's identity of the connection, which becomes a user of its own.
+    /// Unlinks the owner's identity of the connection, which becomes a separate user.
     pub(crate) fn unlink(&self, client: &str) -> Result<Arc<User>, OAuthError> {
         let user = read_owner(&*self.logins.directory, self.linking)?;
         let mut of = user.identities.iter().skip(1).filter(|it| it.connection == self.linking.connection);

@@ -43,6 +43,7 @@ impl LinkingAction {
         }
     }
 
+    /// Returns the scope that requests the action.
     pub(crate) fn scope(self) -> &'static str {
         match self {
             Self::Link => LINK,
@@ -62,10 +63,11 @@ pub(crate) fn describe_linking(config: &Config, pending: &PendingLogin) -> Optio
             "{client} asks to link an account of {connection} to yours. Log in to the account that you use there."
         ),
         (LinkingStep::Owner { .. }, LinkingAction::Unlink) => format!(
-            "{client} asks to take the account of {connection} away from yours. Log in once more, if you want that."
+            "{client} asks to unlink the account of {connection} from yours. Log in again to confirm."
         ),
         (LinkingStep::Account { owner, .. }, _) => format!(
-            "Log in to the account of {connection} that is to be linked to {owner}. From then on both lead to one account."
+            "Log in to the account of {connection} that is to be linked to {owner}. After that, both logins \
+             lead to one account."
         ),
     })
 }
@@ -78,6 +80,7 @@ pub(crate) fn refuse_scope(scope: Option<&str>) -> Result<(), OAuthError> {
     Err(OAuthError::invalid_request(format!("scope: {scope} is for /authorize and its login page")))
 }
 
+/// The error `login_required` with this description.
 pub(crate) fn login_required(words: impl Into<String>) -> OAuthError {
     OAuthError::new(StatusCode::BAD_REQUEST, "login_required", words)
 }
@@ -100,7 +103,7 @@ pub(crate) fn read_owner(
         Ok(stored) => stored.user,
         Err(ApiError::NotFound(_)) => {
             return Err(OAuthError::access_denied(
-                "The user of id_token_hint is there no longer: it was deleted, or linked to another account.",
+                "The user of id_token_hint no longer exists: it was deleted, or linked to another account.",
             ));
         }
         Err(error) => return Err(unavailable(error)),

@@ -104,6 +104,7 @@ impl Events {
         Self { kept: Mutex::default(), ambient: ambient.clone() }
     }
 
+    /// Stores an event, and removes the oldest one beyond the limit.
     pub(crate) fn add(&self, event: Event) {
         let Event(mut event) = event;
         let now = self.ambient.now();

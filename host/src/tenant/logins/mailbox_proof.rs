@@ -45,7 +45,7 @@ pub(crate) fn part_unproved_links(
         tracing::warn!(
             target: "audit", primary = %mask_addresses(&owner.user_id),
             identity = %mask_addresses(&leaving.as_user_id()),
-            "a mailbox was proved: an identity that was linked before anybody had proved it is parted"
+            "a mailbox was proved: an identity that was linked before that proof was unlinked"
         );
     }
     Ok(())

@@ -34,7 +34,7 @@ pub(crate) enum ProofError {
     #[error("Wrong phone number or verification code.")]
     WrongPhoneCode,
     /// There were too many attempts at this one-time password.
-    #[error("This code is no longer good: it was typed wrong too often. Ask for a new one.")]
+    #[error("This code is no longer valid: it was entered incorrectly too often. Request a new one.")]
     CodeExhausted,
     /// There were too many attempts at this login.
     #[error("too many attempts")]
@@ -156,11 +156,11 @@ impl Logins {
 fn replace_imported_hash(directory: &dyn Administration, known: &Credential, new_hash: &str) {
     match directory.rehash(known, new_hash) {
         Ok(true) => {
-            tracing::info!(target: "audit", connection = known.connection, "an imported password was hashed anew");
+            tracing::info!(target: "audit", connection = known.connection, "an imported password was hashed again");
         }
         Ok(false) => {}
         Err(error) => {
-            tracing::warn!(error = %mask_addresses(&error.to_string()), "a password was not hashed anew");
+            tracing::warn!(error = %mask_addresses(&error.to_string()), "a password was not hashed again");
         }
     }
 }

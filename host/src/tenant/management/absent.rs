@@ -98,7 +98,7 @@ pub(super) fn router() -> Router<Shared> {
 impl AbsentFeature {
     fn answer(self, request: &Request) -> Result<Response, Problem> {
         let asked: Result<Query<Map<String, Value>>, _> = Query::try_from_uri(request.uri());
-        let Query(asked) = asked.map_err(|_| Problem::query("no value stands twice"))?;
+        let Query(asked) = asked.map_err(|_| Problem::query("no value appears twice"))?;
         let by_pages = asked.get("include_totals").is_some_and(|it| it == "true");
         let answer = match self {
             Array => json!([]),

@@ -101,6 +101,7 @@ impl Caller {
         config.legacy_id_tokens.then(|| Self::authenticate_by_id_token(config, &claims))?
     }
 
+    /// Returns whether the caller's token has the scope.
     pub(super) fn has(&self, scope: &str) -> bool {
         self.scopes.iter().any(|it| it == scope)
     }
@@ -157,6 +158,7 @@ impl Caller {
         Err(Problem::not_own())
     }
 
+    /// The error 403 `insufficient_scope` for these expected scopes.
     pub(super) fn lacks(&self, scopes: &[&str]) -> Problem {
         tracing::warn!(target: "audit", client = self.client_id, scopes = scopes.join(" "),
             "a scope is missing: a client has those of its `scopes` in tenant.toml, from the next start on");

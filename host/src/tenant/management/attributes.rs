@@ -55,6 +55,7 @@ pub(super) fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>
     Option::deserialize(deserializer).map(Some)
 }
 
+/// Checks the syntax of an address; a malformed one is 400 `invalid_body`.
 pub(super) fn check_email(email: &str) -> Result<(), Problem> {
     if is_email_address(email) {
         return Ok(());
@@ -62,6 +63,7 @@ pub(super) fn check_email(email: &str) -> Result<(), Problem> {
     Err(Problem::body("Object didn't pass validation for format email: on property email"))
 }
 
+/// Checks the syntax of a phone number; a malformed one is 400 `invalid_body`.
 pub(super) fn check_phone(number: &str) -> Result<(), Problem> {
     if is_phone_number(number) {
         return Ok(());
@@ -69,6 +71,7 @@ pub(super) fn check_phone(number: &str) -> Result<(), Problem> {
     Err(Problem::body("String does not match pattern ^\\+[0-9]{1,15}$ on property phone_number"))
 }
 
+/// Checks the length and the characters of a text; a wrong one is 400 `invalid_body`.
 pub(super) fn check_text(name: &str, text: &str) -> Result<(), Problem> {
     if text.is_empty() {
         return Err(Problem::body(&format!("String is too short (0 chars), minimum 1 on property {name}")));
@@ -85,6 +88,7 @@ pub(super) fn check_text(name: &str, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Checks the size and the keys of metadata; wrong metadata is 400 `invalid_body`.
 pub(super) fn check_metadata(name: &str, metadata: Option<&Metadata>) -> Result<(), Problem> {
     let Some(metadata) = metadata else { return Ok(()) };
     let bytes = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());

@@ -83,7 +83,7 @@ impl FromRequest<Shared> for Body {
                 let mut body = Map::new();
                 for (key, value) in url::form_urlencoded::parse(&bytes) {
                     if body.insert(key.to_string(), Value::String(value.into_owned())).is_some() {
-                        return Err(Problem::body(&format!("the field {key} stands twice")));
+                        return Err(Problem::body(&format!("the field {key} appears twice")));
                     }
                 }
                 Ok(Self(body))

@@ -175,7 +175,7 @@ fn render_global_client(config: &Config) -> Map<String, Value> {
 /// List client grants
 #[utoipa::path(get, path = "/api/v2/client-grants", operation_id = "get_client_grants", tag = "client-grants",
     params(GrantQuery), security(("token" = ["read:client_grants"])),
-    responses((status = 200, description = "What clients have of which API, by themselves", body = GrantList),
+    responses((status = 200, description = "The client grants: the scopes that clients have at APIs", body = GrantList),
               CommonRefusals))]
 pub(super) async fn list_grants(
     Call { caller, visit: Visit { tenant, issuer, .. } }: Call,

@@ -205,7 +205,7 @@ fn find_created<'a>(config: &'a Config, id: &str) -> Result<&'a CreatedConnectio
         return Ok(made);
     }
     if config.connections().any(|it| it.id == id) {
-        return Err(Problem::operation("The connection stands in tenant.toml and is changed there."));
+        return Err(Problem::operation("The connection is from tenant.toml and can only be changed there."));
     }
     Err(inexistent_connection())
 }

@@ -200,7 +200,7 @@ impl<'a> ImportedUser<'a> {
         let different = |what: &'static str| {
             ImportFault::new(
                 "NOT_CHANGED",
-                format!("An import does not change {what} of a user that is there."),
+                format!("An import does not change {what} of an existing user."),
                 what,
             )
         };
@@ -214,7 +214,7 @@ impl<'a> ImportedUser<'a> {
             let stored = match tenant.directory.get(&format!("auth0|{id}")) {
                 Ok(stored) => stored,
                 Err(ApiError::NotFound(_)) => {
-                    let message = "The user is linked to another one, whose profile it no longer is.";
+                    let message = "The user is linked to another user and has no profile of its own.";
                     return Err(ImportFault::new("LINKED", message, ""));
                 }
                 Err(error) => return Err(error.into()),
@@ -260,7 +260,7 @@ impl<'a> ImportedUser<'a> {
             // by hand.
             if PROTECTED.iter().any(|mark| change.get(*mark).is_some_and(|value| held(mark) != Some(value))) {
                 let message =
-                    "An import does not change linking, no_link and privileged of a user that is there.";
+                    "An import does not change linking, no_link and privileged of an existing user.";
                 return Err(ImportFault::new("NOT_CHANGED", message, "app_metadata"));
             }
             patch(&mut user.app_metadata, change);

@@ -52,7 +52,7 @@ pub(super) fn verify_second_token(tenant: &Tenant, caller: &Caller, token: &str)
         return Err(refuse_proof(&tenant.metrics, caller, INVALID, "its account was unlinked since"));
     }
     if !tenant.management_data.spent_proofs.spend(token) {
-        return Err(refuse_proof(&tenant.metrics, caller, INVALID, "it has linked before"));
+        return Err(refuse_proof(&tenant.metrics, caller, INVALID, "it was used for a link before"));
     }
     Ok(user_id)
 }
@@ -84,8 +84,9 @@ fn read_proof(
     token: &str,
 ) -> Result<(String, Arc<Claims>), &'static str> {
     let verified = signing.verify(token);
-    let verified = verified
-        .inspect_err(|error| tracing::warn!(target: "audit", %error, "a link_with token is not ours"));
+    let verified = verified.inspect_err(
+        |error| tracing::warn!(target: "audit", %error, "a link_with token was not issued by this tenant"),
+    );
     let claims = verified.map_err(|error| match error {
         TokenError::Algorithm => "JWT (link_with) must have an alg of RS256.",
         TokenError::Issuer => "JWT (link_with) must have the same issuer as the calling user.",

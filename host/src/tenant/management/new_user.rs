@@ -56,6 +56,7 @@ pub(super) struct NewUser {
     verify_email: Option<bool>,
 }
 
+/// Creates the user, and its credential if it has a password.
 pub(super) fn create_user(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Result<Arc<User>, Problem> {
     new.check()?;
     let no_connection = || Problem::bad("The connection does not exist.", "inexistent_connection");
@@ -71,6 +72,7 @@ pub(super) fn create_user(tenant: &Tenant, issuer: &Issuer, new: NewUser) -> Res
 }
 
 impl NewUser {
+    /// Checks the fields of the request; a wrong one is 400 `invalid_body`.
     pub(super) fn check(&self) -> Result<(), Problem> {
         let texts = [
             ("given_name", &self.given_name),

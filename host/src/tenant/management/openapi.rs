@@ -54,7 +54,7 @@ macro_rules! referred {
     };
 }
 
-referred!(UserObject, "User", "A user, or the fields of it that were asked for.");
+referred!(UserObject, "User", "A user, or the requested fields of it.");
 referred!(IdentityObject, "Identity", "An identity of a user.");
 
 /// Users, as a bare array or in a page.
@@ -299,9 +299,9 @@ fn links() -> Vec<(&'static str, &'static str, &'static str, &'static str, Value
 fn rate_limit_headers() -> Value {
     let number = |what: &str| json!({ "description": what, "schema": { "type": "integer", "minimum": 0 }, "required": true });
     json!({
-        "x-ratelimit-limit": number("Requests that may come at once"),
-        "x-ratelimit-remaining": number("Requests that may still come now"),
-        "x-ratelimit-reset": number("When the next one may come, in seconds since 1970"),
+        "x-ratelimit-limit": number("The number of requests allowed at once"),
+        "x-ratelimit-remaining": number("The number of requests allowed now"),
+        "x-ratelimit-reset": number("When the next request is allowed, in seconds since 1970"),
     })
 }
 

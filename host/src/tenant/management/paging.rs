@@ -52,7 +52,7 @@ impl PageQuery {
             let start = match &self.from {
                 None => 0,
                 Some(from) => all.iter().position(|it| it[checkpoint] == from.as_str()).map_or_else(
-                    || Err(Problem::bad("from: this is no checkpoint of the list", "invalid_paging")),
+                    || Err(Problem::bad("from: this is not a checkpoint of the list", "invalid_paging")),
                     |place| Ok(place + 1),
                 )?,
             };

@@ -13,6 +13,7 @@ use crate::tenant::state::Shared;
 pub(super) struct UserId(pub(super) String);
 
 impl UserId {
+    /// Parses a user's id of a path; a malformed one is 400 `invalid_uri`.
     pub(super) fn parse(id: String) -> Result<Self, Problem> {
         let is_id = id.split_once('|').is_some_and(|(provider, id)| !provider.is_empty() && !id.is_empty())
             && !id.chars().any(char::is_control);

@@ -142,7 +142,7 @@ pub(super) async fn list_by_user(
     security(("token" = ["update:users"]), ("token" = ["create:role_members"])),
     responses((status = 204, description = "The user has the roles"),
               (status = 404, description = "There is no such user, or no such role", body = ProblemBody),
-              (status = 409, description = "Somebody else was faster", body = ProblemBody),
+              (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
@@ -175,9 +175,9 @@ pub(super) async fn assign(
 #[utoipa::path(delete, path = "/api/v2/users/{id}/roles", operation_id = "delete_user_roles", tag = "users",
     params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`")), request_body = RoleIds,
     security(("token" = ["update:users"]), ("token" = ["delete:role_members"])),
-    responses((status = 204, description = "The user has the roles no longer"),
+    responses((status = 204, description = "The user no longer has the roles"),
               (status = 404, description = "There is no such user", body = ProblemBody),
-              (status = 409, description = "Somebody else was faster", body = ProblemBody),
+              (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]
@@ -282,7 +282,7 @@ pub(super) async fn list_users(
     security(("token" = ["update:users"]), ("token" = ["create:role_members"])),
     responses((status = 200, description = "The users have the role", body = Object),
               (status = 404, description = "There is no such role, or no such user", body = ProblemBody),
-              (status = 409, description = "Somebody else was faster", body = ProblemBody),
+              (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]

@@ -226,7 +226,7 @@ pub(super) async fn delete(
 fn get_changeable(roles: &Roles, id: &str) -> Result<Role, Problem> {
     let role = roles.get(id)?;
     if role.is_configured {
-        return Err(Problem::operation("The role stands in tenant.toml and is changed there."));
+        return Err(Problem::operation("The role is from tenant.toml and can only be changed there."));
     }
     Ok(role)
 }

@@ -49,7 +49,7 @@ pub(super) async fn get_tenant_settings(
 #[utoipa::path(get, path = "/api/v2/attack-protection/brute-force-protection",
     operation_id = "get_brute-force-protection", tag = "attack-protection",
     security(("token" = ["read:attack_protection"])),
-    responses((status = 200, description = "How often a password may be wrong", body = Object), CommonRefusals))]
+    responses((status = 200, description = "The number of wrong passwords allowed", body = Object), CommonRefusals))]
 pub(super) async fn brute_force(caller: Caller) -> Result<Json<Value>, Problem> {
     caller.require(&["read:attack_protection"])?;
     Ok(Json(json!({

@@ -22,7 +22,7 @@ pub(super) struct SigningKeyObject {
 /// List signing keys
 #[utoipa::path(get, path = "/api/v2/keys/signing", operation_id = "get_signing_keys", tag = "keys",
     security(("token" = ["read:signing_keys"])),
-    responses((status = 200, description = "The keys, the one that signs first", body = [SigningKeyObject]), CommonRefusals))]
+    responses((status = 200, description = "The keys, the active one first", body = [SigningKeyObject]), CommonRefusals))]
 pub(super) async fn list(Call { caller, visit: Visit { tenant, .. } }: Call) -> Result<Json<Value>, Problem> {
     caller.require(&["read:signing_keys"])?;
     let jwks = tenant.signing.keys.jwks();

@@ -187,7 +187,7 @@ fn result_url(config: &Config, text: &str) -> Result<Url, Problem> {
         return Ok(url);
     }
     Err(Problem::operation(
-        "The origin of result_url is none of any client's callbacks, logout_urls or origins.",
+        "The origin of result_url is not among any client's callbacks, logout_urls or origins.",
     ))
 }
 

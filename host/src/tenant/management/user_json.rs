@@ -9,6 +9,7 @@ use crate::tenant::profile;
 /// The fields of a stored user that this API does not show.
 const NOT_SHOWN: [&str; 3] = ["roles", "organizations", "password"];
 
+/// Returns whether the text can be the name of a field.
 pub(super) fn is_field_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it))
 }
@@ -35,6 +36,7 @@ impl FieldSelection {
         Ok(Self { exclude: include == Some(false), names })
     }
 
+    /// Removes the fields that the request does not select.
     pub(super) fn apply(&self, object: &mut Map<String, Value>) {
         if !self.names.is_empty() {
             object.retain(|key, _| self.names.iter().any(|name| name == key) != self.exclude);

@@ -289,7 +289,7 @@ pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<R
              ("token" = ["update:current_user_metadata"])),
     responses((status = 200, description = "The user", body = UserObject),
               (status = 404, description = "There is no such user", body = ProblemBody),
-              (status = 409, description = "The address or name is taken, or somebody else was faster", body = ProblemBody),
+              (status = 409, description = "The address or name is taken, or a concurrent request changed the user", body = ProblemBody),
               (status = 413, description = "The body is too large", body = ProblemBody),
               (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
               CommonRefusals))]

@@ -76,7 +76,7 @@ struct MultipartForm {
     responses((status = 202, description = "The job", body = JobObject),
               (status = 404, description = "There is no such connection", body = ProblemBody),
               (status = 413, description = "The file is too large", body = ProblemBody),
-              (status = 415, description = "The body is no form with a file", body = ProblemBody),
+              (status = 415, description = "The body is not a form with a file", body = ProblemBody),
               CommonRefusals))]
 pub(super) async fn create(
     Call { caller, visit: Visit { tenant, .. } }: Call,
@@ -105,7 +105,7 @@ impl MultipartForm {
         while let Some(mut field) = multipart.next_field().await.map_err(|error| refuse_multipart(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
             if seen.contains(&name) {
-                return Err(Problem::body(&format!("the field {} stands twice", truncate(&name, 64))));
+                return Err(Problem::body(&format!("the field {} appears twice", truncate(&name, 64))));
             }
             let longest = if name == "users" { FILE_BYTES } else { FIELD_BYTES };
             let bytes = read_bytes(&mut field, longest).await?;

@@ -32,7 +32,7 @@ pub(crate) enum RoleError {
     /// Another role has the name.
     #[error("there is a role of that name already")]
     NameTaken,
-    /// As many roles were created as may be.
+    /// The maximum number of roles exists already.
     #[error("there are {MOST} roles already")]
     TooMany,
 }

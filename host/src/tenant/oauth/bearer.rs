@@ -66,7 +66,7 @@ fn read_header(headers: &HeaderMap) -> Result<Option<String>, Unauthorized> {
         tracing::warn!(target: "audit", "a request with several tokens was refused");
         return Err(invalid_request("expected one Authorization header"));
     }
-    let header = header.to_str().map_err(|_| invalid_request("the Authorization header is no text"))?.trim();
+    let header = header.to_str().map_err(|_| invalid_request("the Authorization header is not text"))?.trim();
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(None);

@@ -46,7 +46,7 @@ impl LinkingRequest {
         }
         let owner = verify_id_token_hint(visit, client_id, hint)?;
         if Prompt::parse(params.prompt.as_deref())? == Prompt::Never {
-            return Err(login_required(format!("prompt: scope {scope} needs somebody who logs in")));
+            return Err(login_required(format!("prompt: scope {scope} needs an interactive login")));
         }
         Ok(Self { action, connection: connection.to_owned(), owner })
     }
@@ -62,7 +62,7 @@ fn verify_id_token_hint(visit: &Visit, client_id: &str, hint: &str) -> Result<St
     let is_id_token =
         |claims: &Claims| claims.azp.is_none() && claims.gty.is_none() && claims.scope.is_empty();
     if !is_id_token(&claims) {
-        return Err(OAuthError::invalid_request("id_token_hint: it is no ID token"));
+        return Err(OAuthError::invalid_request("id_token_hint: it is not an ID token"));
     }
     if claims.iss != visit.issuer.as_str() {
         return Err(OAuthError::invalid_request("id_token_hint: it is of another issuer"));

@@ -123,7 +123,7 @@ impl TokenRequest<'_> {
         let Some(code) = tenant.flows.codes.take(name) else {
             // The code was used before, maybe by a thief.
             if let Some(spent) = tenant.flows.used_codes.get(name) {
-                tracing::warn!(target: "audit", client = client.client_id, "a code came twice; its tokens are revoked");
+                tracing::warn!(target: "audit", client = client.client_id, "a code was used twice; its tokens are revoked");
                 let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
                 spent.replayed = true;
                 spent.family.iter().for_each(|family| tenant.people.refresh_tokens.revoke(family));
@@ -151,7 +151,7 @@ impl TokenRequest<'_> {
             (None, None) => {}
             (Some(challenge), Some(verifier)) if fits_challenge(verifier, challenge) => {}
             _ => {
-                tracing::warn!(target: "audit", client = client.client_id, "a code came without its verifier");
+                tracing::warn!(target: "audit", client = client.client_id, "a code was sent without its verifier");
                 return Err(OAuthError::invalid_grant("Failed to verify code verifier"));
             }
         }
@@ -189,7 +189,7 @@ impl TokenRequest<'_> {
         let token = params.require("refresh_token")?;
         let not_taken = |why| {
             if why == RefreshError::Reused {
-                tracing::warn!(target: "audit", client = client.client_id, "a refresh token came twice; its family is revoked");
+                tracing::warn!(target: "audit", client = client.client_id, "a refresh token was used twice; its family is revoked");
             }
             OAuthError::invalid_grant("Unknown or invalid refresh token.")
         };

@@ -180,7 +180,7 @@ impl<'a> Database<'a> {
     }
 }
 
-/// Describes the user who has logged in. Of the second account, the page shows only the
+/// Describes the user who has logged in. The page shows of the second account only the
 /// address, which is the same.
 fn describe_current<'a>(config: &'a Config, suggestion: &'a Suggestion) -> CurrentUser<'a> {
     let connection = config.connection(&suggestion.proved.connection);

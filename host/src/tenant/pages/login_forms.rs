@@ -82,8 +82,7 @@ impl LoginForm<'_> {
             _ => String::new(),
         };
         if !suggestion.candidates.contains(&candidate) {
-            let words = "That way leads to another account than the one in question. Log in to the other one, such as \
-                         by its password, or choose “Not now”.";
+            let words = "This login belongs to another account than the one to be linked. Log in to that account, for example with its password, or choose “Not now”.";
             self.page = Page::Login;
             return self.show_error(&OAuthError::access_denied(words));
         }

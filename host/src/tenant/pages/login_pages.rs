@@ -220,7 +220,7 @@ fn offer_account(account: &Account) -> OfferedAccount<'_> {
 }
 
 /// The message of a sign-up that failed. It does not reveal whether the account exists.
-const TAKEN: &str = "No account was made. If you have one already, log in, or choose “Forgot password?”.";
+const TAKEN: &str = "No account was created. If you have one already, log in, or choose “Forgot password?”.";
 
 /// The description of an error for people, without the parameter that programs read.
 fn describe(description: &str) -> String {

@@ -93,7 +93,7 @@ pub(crate) fn verify_email(tenant: &Tenant, ticket: &str) -> Response {
         None => html::error_page(StatusCode::BAD_REQUEST, USED),
         Some(Ok(true)) => html::message_page(StatusCode::OK, "Done", "Your address is verified."),
         Some(Ok(false)) => {
-            html::error_page(StatusCode::BAD_REQUEST, "The account has another address by now.")
+            html::error_page(StatusCode::BAD_REQUEST, "The account has a different address now.")
         }
         Some(Err(error)) => unavailable(error).into_response(),
     }

@@ -95,7 +95,7 @@ fn redeem_verification(tenant: &Tenant, ticket: &VerificationTicket) -> Result<R
         return Ok(show_used());
     }
     if !mailbox_proof::verify_email(&*tenant.directory, user_id, email, tenant.ambient.now())? {
-        return Ok(html::error_page(StatusCode::BAD_REQUEST, "The account has another address by now."));
+        return Ok(html::error_page(StatusCode::BAD_REQUEST, "The account has a different address now."));
     }
     tenant.logins.events.record_verification(user_id, email);
     Ok(match then {

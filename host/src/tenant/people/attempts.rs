@@ -19,6 +19,7 @@ pub(crate) const FROM_ONE: u32 = 10;
 /// The number of failed attempts from all senders after which everyone must wait to try a login, so
 /// that many senders together guess no faster than ten senders do.
 const FROM_ALL: u32 = 100;
+/// The time for which wrong attempts lock a login.
 pub(crate) const WAIT: Duration = Duration::from_secs(600);
 /// The maximum number of logins, and of pairs of login and sender, that are tracked.
 const LOGINS: u64 = 100_000;

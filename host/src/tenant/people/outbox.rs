@@ -55,12 +55,14 @@ impl Message {
 }
 
 impl Outbox {
+    /// Stores a message, and removes the oldest one beyond the limit.
     pub(crate) fn send(&self, message: Message) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_front(message);
         kept.truncate(KEPT);
     }
 
+    /// Returns the messages, newest first.
     pub(crate) fn messages(&self) -> Vec<Message> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }

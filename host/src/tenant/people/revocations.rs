@@ -52,7 +52,8 @@ impl Revocations {
         if unreadable > 0 {
             tracing::error!(
                 target: "audit", file = %state.file(FILE).display(), unreadable,
-                "revocations cannot be read: tokens that they ended may be good until they expire; rotate the key \
+                "revocations cannot be read: tokens that they ended may be valid until they expire; rotate \
+                 the key \
                  twice (--rotate-key) to end all tokens"
             );
         }
@@ -73,7 +74,7 @@ impl Revocations {
             if *lines as u64 > 2 * MOST { self.write_anew(&mut lines) } else { self.append(identity, since) };
         *lines += 1;
         if let Err(error) = written {
-            tracing::error!(target: "audit", %error, "a revocation ends with this process: it was not written down");
+            tracing::error!(target: "audit", %error, "a revocation was not stored, and ends with this process");
         }
     }
 

@@ -66,8 +66,7 @@ impl Seeding<'_> {
                     tracing::warn!(
                         user = %mask_addresses(&user.user_id), configured = mask_address(configured),
                         in_directory = mask_address(known),
-                        "a user of the configuration is in the directory with another address, and was left as it \
-                         is; give it another user_id in the configuration, or use another directory"
+                        "a user of the configuration is in the directory with another address, and was not changed; give it another user_id in the configuration, or use another directory"
                     );
                 }
                 return Ok(());

@@ -139,7 +139,7 @@ fn open_authority(
     let (Some(_), Some(key)) = (state.read(CA)?, state.read(CA_KEY)?) else { return Ok(None) };
     let key = KeyPair::from_pem(&key).map_err(|_| CertificateError::Unusable {
         file: state.file(CA_KEY),
-        why: "this is no private key".to_owned(),
+        why: "this is not a private key".to_owned(),
     })?;
     Ok(Some(Issuer::new(authority_params(names)?, key)))
 }

@@ -2,7 +2,7 @@
 //!
 //! The watcher polls the files by their names. Other files in the same folder have no effect, and
 //! symbolic links are followed, of files as of folders, whichever of them is replaced. The system's
-//! notifications (`inotify` and the like) watch folders, which would have to be found anew after
+//! notifications (`inotify` and the like) watch folders, which would have to be found again after
 //! each such change, and they do not work on network drives.
 
 use std::fs;
@@ -84,7 +84,7 @@ impl WatchedFiles {
                 match self.check_files(ambient.monotonic()) {
                     DueAction::Nothing => {}
                     DueAction::Wait(file) => tracing::info!(
-                        file = %file.display(), "a reload waits: the file keeps being written"
+                        file = %file.display(), "a reload is waiting: the file is still being written"
                     ),
                     DueAction::Reload => {
                         let Some(decider) = decider.upgrade() else { return };
@@ -149,7 +149,7 @@ fn read_mark(file: &Path) -> Option<FileMark> {
 pub(crate) fn hang_up(decider: &Decider) {
     if reload(decider) == Some(false) {
         tracing::info!(
-            "plugin and policy were read again, and are as they were; tenant.toml is read at the start only"
+            "plugin and policy were read again, and are unchanged; tenant.toml is read only at the start"
         );
     }
 }
@@ -174,11 +174,11 @@ fn reload(decider: &Decider) -> Option<bool> {
         }
         Ok(false) => Some(false),
         Err(SourceError::Unloadable { name, why: LoadError::Superseded }) => {
-            tracing::info!(plugin = name, "a later file takes the place of the one that was compiled");
+            tracing::info!(plugin = name, "a newer file replaces the one that was being compiled");
             None
         }
         Err(error) => {
-            tracing::error!(%error, "not reloaded: what was in force stays");
+            tracing::error!(%error, "not reloaded: the previous plugin and policy stay in force");
             None
         }
     }
@@ -188,7 +188,7 @@ fn reload(decider: &Decider) -> Option<bool> {
 pub(super) fn log_warnings(policies: &[Policy]) {
     for policy in policies {
         for warning in policy.warnings.iter() {
-            tracing::warn!(policy = &*policy.name, %warning, "the policy gives a protection up or has an idle option");
+            tracing::warn!(policy = &*policy.name, %warning, "the policy removes a protection or has an option without effect");
         }
     }
 }

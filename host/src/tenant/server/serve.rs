@@ -66,7 +66,8 @@ pub struct Ready {
 pub enum ServeError {
     /// A port cannot be listened on.
     #[error(
-        "port {port} of this machine cannot be listened on: {why}; choose others with --port and --tls-port, or 0 for any that is free"
+        "port {port} cannot be used: {why}; choose others with --port and --tls-port, or 0 for any that is \
+         free"
     )]
     Port {
         /// The port.
@@ -87,7 +88,7 @@ pub enum ServeError {
     #[error(transparent)]
     State(#[from] StateError),
     /// The users of the configuration could not be created.
-    #[error("the configuration's users could not be made: {0}")]
+    #[error("the configuration's users could not be created: {0}")]
     Seed(ApiError),
     /// The server failed with a system error.
     #[error("the server stopped: {0}")]
@@ -264,7 +265,7 @@ async fn listen(
             }
         }
     }
-    tracing::info!("ending: running requests are waited for");
+    tracing::info!("ending: waiting for running requests");
     handle.graceful_shutdown(Some(GRACE));
     while let Some(ended) = servers.join_next().await {
         if let Ok(Err(error)) = ended {

@@ -38,7 +38,7 @@ pub(crate) async fn limit_time(request: Request, next: Next) -> Response {
         // The rest of the body would be parsed as the next request.
         return (StatusCode::REQUEST_TIMEOUT, [(CONNECTION, "close")]).into_response();
     }
-    tracing::error!("a request was given up after {} s", REQUEST.as_secs());
+    tracing::error!("a request timed out after {} s", REQUEST.as_secs());
     let words = "The tenant is too busy to answer. Try again later.".to_owned();
     envelope.refuse(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", words)
 }

@@ -92,7 +92,7 @@ pub(crate) async fn answer(request: Request) -> Response {
     };
     tracing::info!(
         target: "http", method = method.as_str(), path = %shown, status = status.as_u16(),
-        "a path was asked for that there is not"
+        "a request for an unknown path"
     );
     let error = if status == StatusCode::NOT_FOUND { "not_found" } else { "not_implemented" };
     Envelope::from_request(path, request.headers()).refuse(status, error, words)

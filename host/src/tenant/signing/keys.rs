@@ -142,7 +142,7 @@ impl SigningKey {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let unusable = "this is no RSA key in PEM (PKCS #8); remove the file to have a new one made";
+        let unusable = "this is not an RSA key in PEM (PKCS #8); remove the file to have a new one made";
         let der = pem::parse(text).ok().filter(|pem| pem.tag() == LABEL).ok_or(unusable)?;
         let pair = KeyPair::from_pkcs8(der.contents()).map_err(|_| unusable)?;
         let public = pair.public_key();
@@ -197,6 +197,6 @@ mod tests {
         let state = StateDir::open(folder.path()).unwrap();
         state.write("signing-key.pem", "-----BEGIN NONSENSE-----").unwrap();
         let error = Keys::open(&state).err().unwrap().to_string();
-        assert!(error.contains("signing-key.pem: this is no RSA key"), "{error}");
+        assert!(error.contains("signing-key.pem: this is not an RSA key"), "{error}");
     }
 }

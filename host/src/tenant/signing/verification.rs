@@ -81,19 +81,19 @@ impl Weighed for Claims {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
     /// The token is not signed, or not with RS256.
-    #[error("it is no token signed with RS256")]
+    #[error("it is not a token signed with RS256")]
     Algorithm,
     /// The text is not a token.
-    #[error("it is no token")]
+    #[error("it is not a token")]
     Malformed,
     /// The key is not one of this tenant's, or the signature does not match.
-    #[error("its signature is not ours")]
+    #[error("its signature is not this tenant's")]
     Signature,
     /// The token has expired.
     #[error("it has expired")]
     Expired,
     /// The token is not valid yet.
-    #[error("it is from the future")]
+    #[error("it is not valid yet")]
     Future,
     /// The issuer is not this tenant.
     #[error("its issuer is another tenant")]

@@ -117,7 +117,7 @@ fn lock(folder: &Path) -> Result<Vec<File>, String> {
         let why = reasons.join("; ");
         tracing::warn!(
             folder = %folder.display(), why,
-            "the state folder cannot be locked: see to it that no second tenant uses it"
+            "the state folder cannot be locked: make sure that no second tenant uses it"
         );
     }
     tell_process(folder);

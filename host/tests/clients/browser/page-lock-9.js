@@ -5,7 +5,7 @@ const lock = new Auth0Lock('pages', new URL(https).host);
 const search = new URLSearchParams(location.search);
 const back = lock.parseHash(location.hash);
 
-/** What the application is told: by the address after a redirect, or by a callback. */
+/** The response that the application receives: in the address after a redirect, or by a callback. */
 window.told = [];
 if (back) window.told.push({ ...back });
 

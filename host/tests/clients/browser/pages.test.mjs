@@ -129,9 +129,9 @@ test('a failed sign-up is shown where it was typed', visit(async ({ page }) => {
   await page.getByLabel('Password').last().fill(password);
   await page.getByRole('button', { name: 'Sign up' }).click();
   const email = page.getByLabel('Email', { exact: true });
-  await page.locator('details').getByRole('alert').getByText('No account was made').waitFor();
+  await page.locator('details').getByRole('alert').getByText('No account was created').waitFor();
   assert.equal(await email.inputValue(), 'ada@example.com');
-  assert.equal(await email.evaluate((it) => document.getElementById(it.getAttribute('aria-describedby')).innerText), 'No account was made. If you have one already, log in, or choose “Forgot password?”.');
+  assert.equal(await email.evaluate((it) => document.getElementById(it.getAttribute('aria-describedby')).innerText), 'No account was created. If you have one already, log in, or choose “Forgot password?”.');
   assert.equal(await email.evaluate((it) => it === document.activeElement), true);
   assert.equal(await page.getByLabel('Email or username').inputValue(), '');
 }, REFUSED));
@@ -167,7 +167,7 @@ async function somebodyElse(page, id, email) {
   await page.getByText('Somebody else').click();
   await page.getByLabel('Id at the provider').fill(id);
   await page.getByLabel('Email', { exact: true }).fill(email);
-  await page.getByLabel('The provider calls it verified').check();
+  await page.getByLabel('The provider reports it as verified').check();
   await page.getByRole('button', { name: 'Continue' }).click();
 }
 
@@ -202,7 +202,7 @@ for (const colorScheme of ['light', 'dark']) {
     await page.getByRole('link', { name: 'Continue with email' }).click();
     await fits('address');
     await page.getByRole('button', { name: 'Send a code' }).click();
-    await page.getByText('The code that').waitFor();
+    await page.getByText('Code sent to').waitFor();
     await fits('code');
     await page.getByRole('link', { name: 'Back to all ways' }).click();
     await page.getByRole('link', { name: 'Forgot password?' }).click();
@@ -213,7 +213,7 @@ for (const colorScheme of ['light', 'dark']) {
     await page.goto(login({ connection: 'google-oauth2' }));
     await fits('stand-in');
     await somebodyElse(page, colorScheme, long);
-    await page.getByRole('heading', { name: 'Is this account yours, too?' }).waitFor();
+    await page.getByRole('heading', { name: 'Is this account yours too?' }).waitFor();
     await fits('question');
     await page.goto(`${http}/`);
     await page.getByText(long).first().waitFor();
@@ -237,7 +237,7 @@ test('a code of the outbox logs in', visit(async ({ page }) => {
   await page.getByRole('link', { name: 'Continue with email' }).click();
   await page.getByLabel('Email').fill(email);
   await page.keyboard.press('Enter');
-  const code = page.getByLabel(`The code that ${email} got`);
+  const code = page.getByLabel(`Code sent to ${email}`);
   await code.fill('000000');
   const { code: right } = await sent(email, 'code');
   await code.fill(right);
@@ -259,12 +259,12 @@ test('the page that stands in for a provider lets one be somebody else', visit(a
 test('whose account it is, too, proves it and has one account from then on', visit(async ({ page }) => {
   await asked(page, { connection: 'google-oauth2' });
   await choose(page, 'Grace Hopper');
-  await page.getByRole('heading', { name: 'Is this account yours, too?' }).waitFor();
+  await page.getByRole('heading', { name: 'Is this account yours too?' }).waitFor();
   await page.getByText('You have just logged in with Google, as Grace Hopper (grace@example.com).').waitFor();
   await page.getByText('There is already an account with the address grace@example.com.').waitFor();
   // A proof of an account that was not in question is none.
   await logIn(page);
-  await page.getByRole('alert').getByText('That way leads to another account').waitFor();
+  await page.getByRole('alert').getByText('This login belongs to another account').waitFor();
   await logIn(page, { username: 'grace@example.com' });
   assert.equal((await who(page)).sub, 'auth0|grace');
 
@@ -278,7 +278,7 @@ test('whose account it is, too, proves it and has one account from then on', vis
 test('who does not want to prove it is logged in all the same', visit(async ({ page }) => {
   await asked(page, { connection: 'google-oauth2' });
   await choose(page, 'Emmy Noether');
-  await page.getByRole('heading', { name: 'Is this account yours, too?' }).waitFor();
+  await page.getByRole('heading', { name: 'Is this account yours too?' }).waitFor();
   await page.getByRole('button', { name: 'Not now' }).press('Enter');
   assert.equal((await who(page)).sub, 'google-oauth2|1815');
 }));
@@ -300,7 +300,7 @@ test('no other site may show the login page in a frame, or send its form', visit
     (login) =>
       new Promise((resolve) => {
         const frame = document.body.appendChild(document.createElement('iframe'));
-        // Of a page that is refused, nothing can be read: an error page has an origin of its own.
+        // Nothing of a refused page can be read: an error page has an origin of its own.
         frame.onload = () => resolve(frame.contentDocument?.body?.innerText ?? '');
         frame.src = login;
       }),

@@ -100,7 +100,7 @@ fn a_strangers_guesses_end_no_code_of_the_owner() {
     let code = start(&tenant);
     let statuses: Vec<u16> = (0..9).map(|_| code_from(&tenant, "127.0.0.2", wrong(&code))).collect();
     assert!(statuses.iter().all(|status| *status == 403), "{statuses:?}");
-    // A code is good no longer for whoever has guessed three times.
+    // A code is no longer valid for a sender who has guessed three times.
     assert_eq!(code_from(&tenant, "127.0.0.2", &code), 403);
     assert_eq!(code_from(&tenant, "127.0.0.3", &code), 200);
     // Twelve attempts by all senders together end the code.

@@ -86,7 +86,7 @@ fn an_imported_address_is_taken() {
             [("state", state.as_str()), ("connection", DATABASE), ("email", email), ("password", PASSWORD)];
         let page = browser.submit("/u/sign-up", &fields);
         assert!(
-            page.status == 400 && page.text().contains("No account was made"),
+            page.status == 400 && page.text().contains("No account was created"),
             "{email}: {}",
             page.text()
         );

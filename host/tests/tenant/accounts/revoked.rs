@@ -114,7 +114,7 @@ fn a_deletion_ends_what_every_identity_has() {
     let mut before = logins(&tenant);
     let gone = super::administration(&tenant, Request::new("DELETE", path("auth0|ada")));
     assert_eq!(gone.status, 204);
-    // Another login with Google is a user of its own.
+    // Another login with Google is a separate user.
     by_google(&mut tenant.browser(), "1080", &[]);
     assert_ended(&tenant, &mut before);
 }

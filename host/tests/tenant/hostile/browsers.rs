@@ -1,4 +1,5 @@
-//! Another site, another browser, another name for this machine.
+//! Attacks from another site, from another browser, and with another host name of
+//! this machine.
 
 use super::tenant;
 use crate::http::{Request, send};

@@ -1,4 +1,4 @@
-//! Connections that are kept, that are slow, and more of them than there may be.
+//! Connections that are kept open, that are slow, or that are too many.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -46,7 +46,10 @@ fn a_code_that_comes_twice() {
     assert_invalid_grant(&redeem(&tenant, "web", &code));
     assert_invalid_grant(&refresh(&tenant, "web", &second));
     assert!(
-        tenant.log_of("audit").iter().any(|it| it["message"] == "a code came twice; its tokens are revoked")
+        tenant
+            .log_of("audit")
+            .iter()
+            .any(|it| it["message"] == "a code was used twice; its tokens are revoked")
     );
 }
 
@@ -111,7 +114,7 @@ fn a_refresh_token_that_comes_twice() {
         tenant
             .log_of("audit")
             .iter()
-            .any(|it| it["message"] == "a refresh token came twice; its family is revoked")
+            .any(|it| it["message"] == "a refresh token was used twice; its family is revoked")
     );
 }
 

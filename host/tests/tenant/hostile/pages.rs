@@ -1,4 +1,4 @@
-//! Pages that say what somebody else wants them to say.
+//! Pages with text of an attacker.
 
 use super::tenant;
 use crate::http::{Request, Response};

@@ -1,4 +1,4 @@
-//! Every answer that asks for patience says how much.
+//! Every response that asks a client to wait says how long.
 
 use std::sync::Barrier;
 

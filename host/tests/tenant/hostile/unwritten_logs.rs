@@ -1,6 +1,5 @@
-//! A log that nobody reads, that nobody can read any more, and one on a full
-//! disk: the tenant answers as ever, counts the lines that are missing, and
-//! ends when it is asked to.
+//! A log without a reader, a log whose reader has closed it, and a log on a full
+//! disk: the tenant answers as usual, counts the missing lines, and ends on request.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, PipeReader};

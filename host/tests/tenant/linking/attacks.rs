@@ -1,5 +1,5 @@
-//! Attacks on a link that an application asks for: nobody but the owner of both
-//! accounts links anything.
+//! Attacks on a link that an application requests: only the owner of both accounts
+//! can link them.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fn tenant() -> Tenant {
     )
 }
 
-/// Application and operator are told of a refusal.
+/// A refusal is reported to the application and to the operator.
 fn denied(tenant: &Tenant, response: &Response, error: &str, words: &str) {
     assert!(response.location().starts_with(CALLBACK), "{}", response.location());
     let answer = response.answer();
@@ -157,7 +157,7 @@ fn a_page_that_is_sent_twice() {
     untouched(&tenant);
 }
 
-/// It is no proof of anything: both accounts are proved anew each time.
+/// It is no proof of anything: both accounts have to be proved again each time.
 fn a_hint_that_is_used_twice() {
     let tenant = tenant();
     let mut ada = tenant.browser();
@@ -203,7 +203,7 @@ fn an_account_of_somebody_else() {
 }
 
 const GONE: &str =
-    "The user of id_token_hint is there no longer: it was deleted, or linked to another account.";
+    "The user of id_token_hint no longer exists: it was deleted, or linked to another account.";
 
 fn an_owner_who_was_linked_away() {
     let tenant = tenant();

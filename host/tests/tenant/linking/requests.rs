@@ -1,5 +1,4 @@
-//! Requests that lack something, or bring a hint that is none. Nothing of these
-//! is a login.
+//! Requests with missing parameters or an invalid hint. None of them is a login.
 
 use std::sync::Arc;
 
@@ -97,13 +96,17 @@ fn a_hint_that_is_no_id_token_of_this_client() {
     let at_another_name = with(good.clone(), "iss", tenant.http().replace("localhost", "127.0.0.1"));
     let access = with(with(good.clone(), "azp", "web"), "scope", "openid");
     for (name, hint, words) in [
-        ("no token", "x".to_owned(), "id_token_hint: it is no token"),
+        ("no token", "x".to_owned(), "id_token_hint: it is not a token"),
         (
             "a signature of nobody",
             format!("{}AAAA", &hint[..hint.len() - 4]),
-            "id_token_hint: its signature is not ours",
+            "id_token_hint: its signature is not this tenant's",
         ),
-        ("another key", Forger::foreign(&forger.kid).sign(&good), "id_token_hint: its signature is not ours"),
+        (
+            "another key",
+            Forger::foreign(&forger.kid).sign(&good),
+            "id_token_hint: its signature is not this tenant's",
+        ),
         (
             "another client's",
             forger.sign(&with(good.clone(), "aud", "spa")),
@@ -120,12 +123,12 @@ fn a_hint_that_is_no_id_token_of_this_client() {
             forger.sign(&with(good.clone(), "iss", "https://evil.example.com/")),
             "id_token_hint: its issuer is another tenant",
         ),
-        ("an access token", forger.sign(&access), "id_token_hint: it is no ID token"),
+        ("an access token", forger.sign(&access), "id_token_hint: it is not an ID token"),
         ("nobody's", forger.sign(&with(good.clone(), "sub", Value::Null)), "id_token_hint: it names no user"),
         (
             "one of the future",
             forger.sign(&with(good.clone(), "iat", now() + 3600)),
-            "id_token_hint: it is from the future",
+            "id_token_hint: it is not valid yet",
         ),
     ] {
         for scope in ["openid link_account", "openid unlink_account"] {

@@ -1,4 +1,4 @@
-//! Logins that end: what was given out before is worth nothing any more.
+//! Logins that end: tokens and sessions from before are no longer valid.
 
 use serde_json::{Value, json};
 

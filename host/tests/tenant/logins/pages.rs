@@ -116,10 +116,10 @@ fn a_bad_phone_number_is_asked_for_again() {
         let form = form(&page, "/u/code/start", connection);
         assert!(form.contains(&format!("value=\"{bad}\"")), "{page}");
         assert!(page.contains("role=\"alert\"") && page.contains(words), "{page}");
-        assert!(!page.contains("The code that"), "nothing was sent: {page}");
+        assert!(!page.contains("Code sent to"), "nothing was sent: {page}");
     }
     let sent = login.submit("code/start", &[("connection", "sms"), ("address", "+15550100")]);
-    assert!(login.browser.get(&sent.location()).text().contains("The code that +15550100 got"));
+    assert!(login.browser.get(&sent.location()).text().contains("Code sent to +15550100"));
 }
 
 fn a_wrong_code_is_asked_for_again() {
@@ -127,7 +127,7 @@ fn a_wrong_code_is_asked_for_again() {
     let to = [("connection", "sms"), ("address", "+15550101")];
     login.submit("code/start", &to);
     let page = login.submit("code", &[&to[..], &[("code", "x")]].concat()).text();
-    assert!(page.contains("The code that +15550101 got") && page.contains("role=\"alert\""), "{page}");
+    assert!(page.contains("Code sent to +15550101") && page.contains("role=\"alert\""), "{page}");
     // Another one, or another number.
     assert!(form(&page, "/u/code/start", "sms").contains("value=\"+15550101\""), "{page}");
     let link = within(&page, "<a href=\"/u/code?", "</a>");
@@ -194,7 +194,10 @@ fn a_failed_sign_up_is_shown_at_its_form() {
         [("connection", connection), ("email", email), ("username", username), ("password", password)]
     };
     for (fields, words) in [
-        (filled(DATABASE, "ada@example.com", "", PASSWORD), "No account was made. If you have one already"),
+        (
+            filled(DATABASE, "ada@example.com", "", PASSWORD),
+            "No account was created. If you have one already",
+        ),
         (filled(DATABASE, "new@example.com", "", "short"), "Password is too weak"),
         (filled(DATABASE, "no address", "", PASSWORD), "Expected an address such as ada@example.com"),
         (filled("named", "new@example.com", "two words", PASSWORD), "Expected up to 128 characters"),
@@ -253,7 +256,7 @@ fn a_question_says_who_is_logged_in() {
     for words in [
         "You have just logged in with Google, as Ada Lovelace (ada@example.com).",
         "There is already an account with the address <strong>ada@example.com</strong>.",
-        "you go on to A web application with the account that you have just used",
+        "you continue to A web application with the account that you have just used",
         "aria-describedby=\"not-now\"",
     ] {
         assert!(page.contains(words), "{words}: {page}");
@@ -314,7 +317,7 @@ fn every_field_says_what_it_is() {
             }
             assert!(tag.contains("autocomplete=\""), "{n}: {tag}");
         }
-        // Each stands within its label.
+        // Each is within its label.
         let fields = page.matches("<input ").count() - page.matches("type=\"hidden\"").count();
         assert_eq!(page.matches("<label>").count(), fields, "{n}: {page}");
         for id in page.split("aria-describedby=\"").skip(1).filter_map(|it| it.split('"').next()) {

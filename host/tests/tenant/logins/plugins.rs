@@ -1,4 +1,4 @@
-//! A plugin links, asks, denies, fails.
+//! Plugins that link, ask, deny or fail.
 
 use serde_json::json;
 
@@ -78,7 +78,7 @@ fn asked(tenant: &Tenant, mode: &str) -> (crate::http::Browser, String) {
     let mut browser = tenant.browser();
     let response = by_google(&mut browser, "1080", &[]);
     let page = browser.get(&response.location());
-    assert!(page.text().contains("Is this account yours, too?"), "{mode}: {}", page.text());
+    assert!(page.text().contains("Is this account yours too?"), "{mode}: {}", page.text());
     assert!(page.text().contains("Not now"), "{mode}: {}", page.text());
     // The login's own address, and every way to log in: which of them leads to
     // that account is nobody's to know before a proof.
@@ -115,7 +115,7 @@ fn a_suggestion_says_nothing_of_the_other_account() {
         let mut browser = tenant.browser();
         let asked = by_google(&mut browser, "1080", &[]);
         let text = browser.get(&asked.location()).text();
-        assert!(text.contains("Is this account yours, too?"), "{text}");
+        assert!(text.contains("Is this account yours too?"), "{text}");
         let nonce = text.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
         text.replace(&nonce.unwrap_or_default(), "").replace(&state_of(&asked), "")
     };
@@ -148,7 +148,7 @@ fn a_suggestion_is_put_off() {
     let response = browser.submit("/u/skip", &[("state", &state)]);
     assert_eq!(subject(&tenant, &response), "google-oauth2|1080");
     assert_eq!(identities(&tenant, "auth0|ada"), ["auth0|ada"]);
-    // Where nobody can be asked, nobody is.
+    // If the user cannot be asked, there is no question.
     assert_eq!(subject(&tenant, &browser.get(&authorize(&[("prompt", "none")]))), "google-oauth2|1080");
 }
 

@@ -116,7 +116,7 @@ fn a_profile_is_the_same_wherever_it_is_shown() {
     let some = "/api/v2/users/auth0%7Cseed?fields=picture,user_id";
     let some = tenant.send(&Request::get(some).bearer(&token)).json();
     assert_eq!(some, json!({ "user_id": "auth0|seed", "picture": known[2] }));
-    // Without the scope, nobody is told.
+    // Without the scope, the profile is not shown.
     let bare = [("scope", "openid email")];
     let bare = super::tokens(&tenant, &by_password(&mut tenant.browser(), "seed.one@example.com", &bare));
     let bare = claims(&bare["id_token"]);

@@ -255,8 +255,8 @@ fn sessions_and_refresh_tokens_at_once() {
     }
 }
 
-/// Neither account is there before. What is given for a code, is given to whoever
-/// has the identity then.
+/// Neither account exists before. A code is exchanged for the tokens of the user who has
+/// the identity at that time.
 fn first_logins_at_once() {
     let policy = json!({
         "mode": "auto", "trusted_connections": ["google-oauth2", "github"], "never_logged_in": "allow",

@@ -1,4 +1,4 @@
-//! Another policy, another plugin, while logins go on.
+//! Another policy, another plugin, while logins continue.
 
 use std::io::Write;
 use std::path::Path;
@@ -42,7 +42,7 @@ pub(super) fn wait(tenant: &Tenant, message: &str, lines: usize) {
 }
 
 const RELOADED: &str = "plugin and policy reloaded";
-const REFUSED: &str = "not reloaded: what was in force stays";
+const REFUSED: &str = "not reloaded: the previous plugin and policy stay in force";
 
 /// Whether a login of Google's joins the account of this name.
 fn is_linked(tenant: &Tenant, id: &str) -> bool {
@@ -119,7 +119,7 @@ fn a_broken_policy_is_logged_with_key_place_and_suggestion() {
     assert!(is_linked(&tenant, "two"));
 }
 
-const GIVEN_UP: &str = "the policy gives a protection up or has an idle option";
+const GIVEN_UP: &str = "the policy removes a protection or has an option without effect";
 
 fn what_a_policy_gives_up_is_logged_at_the_start_and_at_a_reload() {
     let policy = File::with("{\n  \"mode\": \"auto\",\n  \"mfa\": \"ignore\"\n}");
@@ -133,7 +133,8 @@ fn what_a_policy_gives_up_is_logged_at_the_start_and_at_a_reload() {
     };
     assert_eq!(
         warning(1),
-        "p.json, line 3, column 3: the policy: `mfa`: A login without a second factor gets into an account that has one. (S-53 in docs/security.md)"
+        "p.json, line 3, column 3: the policy: `mfa`: A login without a second factor gets access to an \
+         account that has one. (S-53 in docs/security.md)"
     );
     policy.write("{\"unlink_cooldown_days\": 0}");
     wait(&tenant, RELOADED, 1);
@@ -168,7 +169,7 @@ fn a_later_file_takes_the_place_of_one_that_still_compiles() {
     plugin.write(ligature_host::PLUGIN);
     wait(&tenant, RELOADED, 1);
     assert!(!is_linked(&tenant, "two"), "the later file is in force");
-    wait(&tenant, "a later file takes the place of the one that was compiled", 1);
+    wait(&tenant, "a newer file replaces the one that was being compiled", 1);
 }
 
 /// A folder in which something is written every few milliseconds.
@@ -283,7 +284,7 @@ fn a_policy_that_is_written_all_the_time() {
         let file = std::fs::File::options().append(true).open(&path);
         file.and_then(|mut file| file.write_all(b"\n")).expect("a line is added");
     });
-    wait(&tenant, "a reload waits: the file keeps being written", 1);
+    wait(&tenant, "a reload is waiting: the file is still being written", 1);
     wait(&tenant, RELOADED, 1);
     assert!(is_linked(&tenant, "one"));
 }
@@ -294,7 +295,7 @@ fn a_hang_up_reads_again() {
     tenant.running.signal("HUP");
     wait(
         &tenant,
-        "plugin and policy were read again, and are as they were; tenant.toml is read at the start only",
+        "plugin and policy were read again, and are unchanged; tenant.toml is read only at the start",
         1,
     );
     assert!(is_linked(&tenant, "one"));

@@ -108,7 +108,7 @@ fn a_configured_connection_is_changed_in_its_file() {
     let tenant = tenant(&database_user("ada", "ada@example.com"));
     let machine = Machine::of(&tenant);
     let path = "connections/con_AAAAAAAAAAAAAAAA";
-    let words = "The connection stands in tenant.toml and is changed there.".to_owned();
+    let words = "The connection is from tenant.toml and can only be changed there.".to_owned();
     assert_eq!(machine.refusal("PATCH", path, &json!({ "display_name": "x" })), (400, words.clone()));
     assert_eq!(machine.refusal("DELETE", path, &json!({})), (400, words));
     assert_eq!(tenant.user("auth0|ada").status, 200);

@@ -125,7 +125,7 @@ fn users_are_imported_with_their_passwords() {
         (login(&tenant, "bob", "the second password"), login(&tenant, "bob", "another password")),
         (200, 403)
     );
-    // One of bcrypt's, twice: the first login hashes it anew.
+    // A bcrypt hash, twice: the first login hashes it again.
     let bcrypt = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
     let (job, errors) =
         imported(&machine, &json!([{ "email": "carl@example.com", "password_hash": bcrypt }]), &[]);
@@ -201,7 +201,7 @@ fn an_upsert_changes_a_profile_and_no_login() {
     assert_eq!((&ada["name"], &ada["app_metadata"]["plan"]), (&json!("Ada, Countess"), &json!("gold")));
     assert_eq!(login(&tenant, "ada@example.com", PASSWORD), 200);
     let moved = json!({ "user_id": "ada", "email": "elsewhere@example.com" });
-    let words = "An import does not change email of a user that is there.".to_owned();
+    let words = "An import does not change email of an existing user.".to_owned();
     assert_eq!(fault(&machine, moved, true), ("NOT_CHANGED".to_owned(), words));
     let named = json!({ "user_id": "ada", "email": "ada@example.com", "username": "countess" });
     assert_eq!(fault(&machine, named, true).0, "NOT_CHANGED");

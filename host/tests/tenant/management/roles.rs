@@ -91,7 +91,7 @@ fn a_configured_role_is_changed_in_its_file() {
     let tenant = with_ada();
     let machine = Machine::of(&tenant);
     let path = format!("roles/{}", text(&machine.get("roles")[0]["id"]));
-    let words = "The role stands in tenant.toml and is changed there.".to_owned();
+    let words = "The role is from tenant.toml and can only be changed there.".to_owned();
     assert_eq!(machine.refusal("PATCH", &path, &json!({ "name": "x" })), (400, words.clone()));
     assert_eq!(machine.refusal("DELETE", &path, &json!({})), (400, words));
 }

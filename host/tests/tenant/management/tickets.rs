@@ -148,7 +148,7 @@ fn a_ticket_leads_to_a_client_or_nowhere() {
         }
     }
     let body = json!({ "user_id": "auth0|eve", "result_url": "https://evil.example/" });
-    let words = "The origin of result_url is none of any client's callbacks, logout_urls or origins.";
+    let words = "The origin of result_url is not among any client's callbacks, logout_urls or origins.";
     assert_eq!(machine.refusal("POST", "tickets/password-change", &body), (400, words.to_owned()));
 }
 

@@ -34,11 +34,9 @@ fn check_candidates(candidates: &[String], guard: &Guard) -> Result<(), String> 
 fn check_links(outcome: &Outcome, guard: &Guard) -> Result<(), String> {
     match (&outcome.decision, guard.linked()) {
         (Decision::Linked(primary), Some(linked)) if primary == linked => Ok(()),
-        (Decision::Linked(_), Some(linked)) => {
-            Err(format!("it says that the login was linked into another user than {linked}"))
-        }
+        (Decision::Linked(_), Some(linked)) => Err(format!("it names another primary than {linked}")),
         (Decision::Linked(_), None) => Err("it says `linked`, and nothing was linked".to_owned()),
         (Decision::Deny(_), _) | (_, None) => Ok(()),
-        (_, Some(linked)) => Err(format!("it has linked the login into {linked} and does not say so")),
+        (_, Some(linked)) => Err(format!("it has linked the login into {linked} and does not report it")),
     }
 }

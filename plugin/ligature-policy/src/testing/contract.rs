@@ -73,7 +73,7 @@ fn check_message(message: &str) -> Result<(), String> {
 
 fn check_candidates(candidates: &[String]) -> Result<(), String> {
     if candidates.is_empty() {
-        return Err("it suggests nobody".to_owned());
+        return Err("it suggests no user".to_owned());
     }
     if candidates.len() > USERS {
         return Err(format!("it suggests {} users; {}", candidates.len(), most_users()));
@@ -104,7 +104,9 @@ fn check_metadata(field: &str, text: Option<&str>) -> Result<(), String> {
 
 fn check_count(what: &str, count: usize) -> Result<(), String> {
     if count > REASONS {
-        return Err(format!("it gives {count} {what}; at most {REASONS} are taken (the limit is `reasons`)"));
+        return Err(format!(
+            "it gives {count} {what}; at most {REASONS} are accepted (the limit is `reasons`)"
+        ));
     }
     Ok(())
 }
@@ -123,13 +125,13 @@ fn check_code(code: &str) -> Result<(), String> {
     let is_of_code = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     if code.is_empty() || code.len() > CODE || !code.bytes().all(is_of_code) {
         let code = join_lines(code, NAME);
-        return Err(format!("the code `{code}` is not of capitals, digits and `_`, 1 to {CODE} of them"));
+        return Err(format!("the code `{code}` is not 1 to {CODE} capitals, digits and `_`"));
     }
     Ok(())
 }
 
 fn most_users() -> String {
-    format!("at most {USERS} are taken (the limit is `candidates`)")
+    format!("at most {USERS} are accepted (the limit is `candidates`)")
 }
 
 fn code_point(c: char) -> String {

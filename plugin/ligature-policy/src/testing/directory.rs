@@ -20,6 +20,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
+    /// Inserts or replaces a user.
     pub(super) fn put(&mut self, user: User) {
         let version = self.users.get(&user.user_id).map_or(1, |stored| stored.version + 1);
         self.users.insert(user.user_id.clone(), Stored { user, version });
@@ -29,6 +30,7 @@ impl Directory {
         self.users.remove(id);
     }
 
+    /// Returns a user; an unknown id is `not-found`.
     pub(super) fn get(&self, id: &str) -> Result<Stored, ApiError> {
         self.users.get(id).cloned().ok_or_else(|| ApiError::NotFound(id.to_owned()))
     }
@@ -37,6 +39,8 @@ impl Directory {
         self.users.contains_key(id)
     }
 
+    /// Returns the users whose root address is this one, regardless of ASCII case unless
+    /// the look-up is exact.
     pub(super) fn find_by_email(&self, email: &str) -> Vec<Stored> {
         let is_of = |user: &User| match &user.email {
             Some(stored) if self.is_exact => stored == email,
@@ -95,6 +99,7 @@ fn merge(target: &mut Option<String>, patch: Option<&str>) {
     *target = Some(Value::Object(merged).to_string());
 }
 
+/// Returns whether both are the same identity, by provider and id.
 pub(super) fn is_same(a: &Identity, b: &Identity) -> bool {
     (&a.provider, &a.user_id) == (&b.provider, &b.user_id)
 }

@@ -117,7 +117,8 @@ impl Guard {
 
     fn check_open(&mut self, call: &'static str) -> Result<(), ApiError> {
         if self.is_closed {
-            return self.refuse(call, "an earlier call of this login was refused, so no other is answered");
+            return self
+                .refuse(call, "an earlier call of this login was refused, so every later call is refused");
         }
         Ok(())
     }
@@ -168,7 +169,7 @@ impl Guard {
     fn race_lost(&mut self, request: &LinkRequest, why: Option<ApiError>) -> ApiError {
         for id in [&request.secondary, &request.primary] {
             if let Some(owner) = self.linked_elsewhere(id) {
-                self.note(LINK, "another login was faster");
+                self.note(LINK, "a concurrent login changed the accounts first");
                 return ApiError::AlreadyLinked(format!("{id} is already an identity of {owner}"));
             }
         }
@@ -207,7 +208,7 @@ impl Guard {
             return self.refuse(LINK, &format!("the {side} does not have this login's verified address"));
         }
         if let Some(why) = find_unvouched(user) {
-            return self.refuse(LINK, &format!("nobody vouches for the {side}'s address: {why}"));
+            return self.refuse(LINK, &format!("the {side}'s address is not proved: {why}"));
         }
         if self.seen.get(id).is_some_and(|seen| seen.version != stored.version) {
             self.note(LINK, &format!("the {side} has changed"));
@@ -261,8 +262,8 @@ impl crate::Host for Guard {
             let user = stored.user.clone();
             self.seen.insert(user.user_id.clone(), stored);
             if user.user_id == self.login.user.user_id && self.has_grown(&user) {
-                self.note(FIND, "another login was faster");
-                let what = format!("{} has got another identity since the login began", user.user_id);
+                self.note(FIND, "a concurrent login changed the accounts first");
+                let what = format!("an identity was linked to {} since the login began", user.user_id);
                 return Err(ApiError::AlreadyLinked(what));
             }
             if user.user_id != self.user_id {
@@ -303,7 +304,7 @@ impl crate::Host for Guard {
         }
         answer?;
         self.host.directory.link(request);
-        // The login goes on as the primary. What it saw of both is outdated.
+        // The login continues as the primary. The copies that it saw of both are outdated.
         self.seen.remove(&request.primary);
         self.linked = Some(request.primary.clone());
         self.user_id.clone_from(&request.primary);
@@ -335,7 +336,7 @@ impl crate::Host for Guard {
     }
 }
 
-/// The reason why a user's own identity does not vouch for its address, if there
+/// The reason why a user's own identity does not prove its address, if there
 /// is one: a linked user's own identity keeps the address that it came with.
 fn find_unvouched(user: &User) -> Option<&'static str> {
     let is_own = |id: &str| id == user.user_id;
@@ -343,11 +344,11 @@ fn find_unvouched(user: &User) -> Option<&'static str> {
     let own = own.or(user.identities.first())?;
     let root = user.email.as_deref().unwrap_or_default();
     if own.email.as_deref().is_some_and(|email| !email.eq_ignore_ascii_case(root)) {
-        return Some("its own identity came with another address");
+        return Some("its root identity supplied another address");
     }
     match own.email_verified {
         Verification::Absent | Verification::Null | Verification::Verified => None,
-        Verification::Unverified | Verification::NotBoolean(_) => Some("its own identity did not verify it"),
+        Verification::Unverified | Verification::NotBoolean(_) => Some("its root identity did not verify it"),
     }
 }
 

@@ -21,7 +21,7 @@
 //!
 //! The rules: only the login's own verified address is looked up; only users
 //! that a look-up of this login returned are linked, with the login's own; both
-//! sides must then be there, verified, not blocked, vouched for by their own
+//! sides must then be there, verified, not blocked, with an address that is proved by their own
 //! identity, and as the policy last saw them; calls are counted; after a call
 //! that no honest policy makes, every other is refused; what a link writes and
 //! what an outcome says is limited; and the outcome must say what was done. The

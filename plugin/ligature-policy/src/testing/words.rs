@@ -3,7 +3,7 @@
 use crate::{ApiError, Connection, Identity, LoginEvent, User, Verification};
 
 /// A user with this id and this address, verified, of a connection that is
-/// called as its provider. What differs is set afterwards:
+/// called as its provider. Different values are set afterwards:
 /// `User { blocked: true, ..user("auth0|1", "ada@example.com") }`.
 #[must_use]
 pub fn user(id: &str, email: &str) -> User {
@@ -83,6 +83,7 @@ pub(super) fn quote(text: &str) -> String {
     join_lines(text, TOLD)
 }
 
+/// Returns whether the character changes the direction of text.
 pub(super) fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -131,7 +131,7 @@ fn user(world: &World, account: Id, older: Older) -> User {
     }
 }
 
-/// The state of a directory. Who has the passwords stays.
+/// The state of a directory. The owners of the passwords do not change.
 pub(crate) fn world(directory: &Memory, before: &World) -> World {
     let mut world = before.without_accounts();
     for user in directory.users() {

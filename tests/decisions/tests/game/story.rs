@@ -1,4 +1,4 @@
-//! A play in words.
+//! Prints a play in words.
 
 use std::fmt::Write;
 

@@ -7,7 +7,7 @@ pub(crate) const IDENTITIES: usize = 10;
 /// An identity that somebody can log in with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Id {
-    /// At a provider of the attacker's own, which nobody trusts.
+    /// At the attacker's own, untrusted provider.
     Idp,
     /// A second one there.
     OtherIdp,
@@ -98,7 +98,7 @@ pub(crate) struct World {
 const NOBODY: u8 = u8::MAX;
 
 impl World {
-    /// The beginning: nobody is there.
+    /// The initial state, without users.
     pub(crate) const EMPTY: Self = Self {
         owner: [NOBODY; IDENTITIES],
         root: [None; IDENTITIES],

@@ -38,7 +38,7 @@ impl Policy for DomainAllowList {
             return Ok(Outcome::proceed("NOT_ONE", detail).about(&[me]));
         };
         let both = [me, other.user_id.as_str()];
-        let detail = "Both accounts have verified the same address; the other one stays.";
+        let detail = "Both accounts have verified the same address; the other one is the primary.";
         let linked = Outcome::linked(&other.user_id, "LINKED", detail).about(&both);
         match host.link(&LinkRequest::new(&other.user_id, me).because(&linked.reasons)) {
             Ok(()) => Ok(linked),

@@ -1,4 +1,4 @@
-//! The policy document: domains, what is told to those of others, and whether to
+//! The policy document: domains, the message for users of others, and whether to
 //! link.
 
 use serde::Deserialize;
@@ -42,7 +42,7 @@ fn default_link() -> bool {
     true
 }
 
-/// A value that ought to be of a type, so that another one is told in our words.
+/// A value that ought to be of a type, so that another type is reported in our own words.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Given<T> {

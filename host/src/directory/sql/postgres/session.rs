@@ -88,7 +88,7 @@ impl PostgresSession {
             }
             // Normal in distributed databases, and in PostgreSQL at stricter isolation levels.
             Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => {
-                TxError::Conflict("other transactions kept getting in the way".to_owned())
+                TxError::Conflict("other transactions kept conflicting with this one".to_owned())
             }
             // The transaction has already waited for the lock, and others need the connection.
             Some(&SqlState::LOCK_NOT_AVAILABLE) => {
@@ -185,7 +185,8 @@ impl Database for Client {
 
     fn prepare_migration(&mut self, from: usize, tell: &dyn Fn(&str)) -> Result<(), String> {
         tell(&format!(
-            "{}; the program of before takes it no longer, and the way back is a dump of before: pg_dump --schema NAME \
+            "{}; earlier versions of the program cannot use it; to go back, restore a dump made before the \
+             change: pg_dump --schema NAME \
              DATABASE > before.sql",
             from_to("the PostgreSQL directory", from)
         ));
@@ -303,7 +304,7 @@ pub(super) fn describe(error: &postgres::Error) -> String {
             "the database server takes no changes (a replica?); nothing was changed".to_owned()
         }
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            format!("this role of the database may not do it ({})", server_message(error))
+            format!("this database role lacks the permission ({})", server_message(error))
         }
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
             "the database server does not accept this user and password".to_owned()

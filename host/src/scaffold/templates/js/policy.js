@@ -80,7 +80,7 @@ function decide(event) {
     'LINKED',
     'info',
     [me, other],
-    'Both accounts have verified the same address; the other one stays.',
+    'Both accounts have verified the same address; the other one is the primary.',
   );
   try {
     link({ primary: other.userId, secondary: me.userId, reasons: [linked] });

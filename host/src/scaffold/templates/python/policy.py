@@ -97,7 +97,7 @@ def decide(event: LoginEvent) -> Outcome:
         detail = 'The mode is "observe"; with "link" the accounts would be linked.'
         return proceed("WOULD_LINK", Level.INFO, [me, other], detail)
 
-    detail = "Both accounts have verified the same address; the other one stays."
+    detail = "Both accounts have verified the same address; the other one is the primary."
     linked = reason("LINKED", Level.INFO, [me, other], detail)
     try:
         accounts.link(

@@ -37,7 +37,7 @@ impl Policy for OneOther {
             return Ok(Outcome::proceed("WOULD_LINK", detail).about(&both));
         }
 
-        let detail = "Both accounts have verified the same address; the other one stays.";
+        let detail = "Both accounts have verified the same address; the other one is the primary.";
         let linked = Outcome::linked(&other.user_id, "LINKED", detail).about(&both);
         match host.link(&LinkRequest::new(&other.user_id, me).because(&linked.reasons)) {
             Ok(()) => Ok(linked),
