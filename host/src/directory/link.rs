@@ -1,5 +1,6 @@
 //! Linking two users.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::journal::{Entry, EntryKind, PrimaryChange, Provenance, Snapshot, SnapshotState};
@@ -27,9 +28,13 @@ pub struct CheckedLink {
 /// sees that nothing is destroyed unrecorded.
 pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> TxResult<Arc<User>> {
     let CheckedLink { request, primary_version, secondary_version, provenance, now } = link;
-    if request.primary == request.secondary {
-        return Err(ApiError::Invalid("primary and secondary are the same user".to_owned()).into());
-    }
+    let is_primary_first = match request.primary.cmp(&request.secondary) {
+        Ordering::Less => true,
+        Ordering::Greater => false,
+        Ordering::Equal => {
+            return Err(ApiError::Invalid("primary and secondary are the same user".to_owned()).into());
+        }
+    };
     let mut side = |user_id: &str, version| get_at_version(records, user_id, version);
     let sides = side(&request.primary, *primary_version)
         .and_then(|primary| Ok((primary, side(&request.secondary, *secondary_version)?)));
@@ -61,13 +66,13 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> TxResult<Ar
         let replaced = records.replace_user(&linked, primary.version)?;
         if replaced { Ok(()) } else { Err(conflict(&request.primary)) }
     };
-    if request.primary < request.secondary {
+    if is_primary_first {
         replace(records)?;
     }
     if !records.remove_user(&request.secondary, secondary.version)? {
         return Err(conflict(&request.secondary));
     }
-    if request.primary > request.secondary {
+    if !is_primary_first {
         replace(records)?;
     }
     for identity in &secondary.user.identities {

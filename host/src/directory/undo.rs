@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use ligature_linking_marks::LINKING;
-use serde_json::Value;
 
 use super::journal::{Entry, EntryId, EntryKind, MetadataChange, Provenance, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
 use super::journal_query::EntryFilter;
 use super::records::{Records, TxError, TxResult, conflict};
 use super::users::{first_version, replace_user};
-use crate::model::{ApiError, Identity, Metadata, Timestamp, User, note_separation, revert_carried_marks};
+use crate::model::{
+    ApiError, Identity, Metadata, Timestamp, User, identities_of_secondary, note_separation,
+    revert_carried_marks,
+};
 
 /// A request to undo a link.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,8 +227,7 @@ fn get_undoable_link(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, 
 /// link, whose user the old snapshot must not replace.
 fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str) -> Result<(), PlanError> {
     let later = records.entries(&EntryFilter::for_user(identity))?.into_iter().find(|entry| {
-        entry.id != link.id
-            && entry.secondary == identity
+        entry.secondary == identity
             && entry.place > link.place
             && entry.undone.is_none()
             && matches!(entry.kind, EntryKind::Link | EntryKind::Unlink)
@@ -292,7 +293,7 @@ fn revert_metadata(held: &mut Option<Metadata>, change: &MetadataChange) -> Resu
                 *held = Some(object);
                 return Err(key);
             }
-            Some(Value::Object(linking)) if linking.is_empty() && before.is_none() => {}
+            // Without marks it is empty; the separation then adds its own.
             Some(linking) => drop(restored.insert(key.clone(), linking)),
         }
     }
@@ -305,24 +306,13 @@ fn revert_metadata(held: &mut Option<Metadata>, change: &MetadataChange) -> Resu
 /// Notes the profiles that later logins have changed: the undo restores their state at
 /// the link.
 fn note_changed_profiles(primary: &User, secondary: &User, at: Timestamp, notes: &mut Vec<String>) {
-    for identity in secondary.identities.iter().skip(1) {
-        let now = primary.identities.iter().find(|it| it.key() == identity.key());
-        let changed = now.is_some_and(|now| now.profile_data != identity.profile_data);
-        if changed {
-            notes.push(profile_note(&identity.as_user_id(), at));
+    for linked in identities_of_secondary(secondary) {
+        let now = primary.identities.iter().find(|it| it.key() == linked.key());
+        if now.is_some_and(|now| now.profile_data != linked.profile_data) {
+            notes.push(format!(
+                "Later changes to the profile of {} are lost: the profile is that of {at}.",
+                linked.as_user_id()
+            ));
         }
     }
-    let Some(own) = secondary.identities.first() else { return };
-    let now =
-        primary.identities.iter().find(|it| it.key() == own.key()).and_then(|it| it.profile_data.as_ref());
-    let then = crate::model::profile_data(secondary);
-    let is_as_then = |(key, value): (&String, &Value)| then.get(key) == Some(value);
-    if now.is_some_and(|now| !now.iter().all(is_as_then)) {
-        notes.push(profile_note(&own.as_user_id(), at));
-    }
-}
-
-/// Returns the note for one such profile.
-fn profile_note(identity: &str, at: Timestamp) -> String {
-    format!("Later changes to the profile of {identity} are lost: the profile is that of {at}.")
 }

@@ -57,3 +57,57 @@ impl Guard {
         (owner.user.user_id != user_id).then(|| owner.user.user_id.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::Guard;
+    use crate::ambient::Ambient;
+    use crate::directory::{Memory, PluginVersion};
+    use crate::guard::GuardedLogin;
+    use crate::limits::Limits;
+    use crate::model::{ApiError, HostCalls, LinkRequest, LoginEvent, Timestamp, User};
+
+    /// No look-up returns the login's own user, which is an identity of the candidate by
+    /// then.
+    #[test]
+    fn a_login_linked_before_its_look_up_learns_its_owner() {
+        let google = json!({ "provider": "google-oauth2", "user_id": "115", "connection": "google-oauth2" });
+        let own = json!({ "user_id": "google-oauth2|115", "email": "ada@example.com", "email_verified": true,
+            "identities": [google] });
+        let owner = json!({ "user_id": "auth0|1", "email": "ada@example.com", "email_verified": true,
+            "identities": [{ "provider": "auth0", "user_id": "1", "connection": "db" }, google] });
+        let owner: User = serde_json::from_value(owner).unwrap();
+        let event =
+            json!({ "user": own, "connection": { "name": "google-oauth2", "strategy": "google-oauth2" } });
+        let event: LoginEvent = serde_json::from_value(event).unwrap();
+        let login = GuardedLogin {
+            event: Arc::new(event),
+            now: Timestamp::from_millis(5).unwrap(),
+            proof: None,
+            plugin: Arc::new(PluginVersion { name: "p".to_owned(), sha256: String::new() }),
+            policy_sha256: "".into(),
+        };
+        let directory = Arc::new(Memory::with_users(&Ambient::system(), [owner]));
+        let mut guard = Guard::new(directory, login, &Limits::default());
+        let found = guard.find_by_email("ada@example.com").unwrap();
+        assert_eq!(found.iter().map(|user| user.user_id.as_str()).collect::<Vec<_>>(), ["auth0|1"]);
+        let error = guard.link(LinkRequest {
+            primary: "auth0|1".to_owned(),
+            secondary: "google-oauth2|115".to_owned(),
+            user_metadata: None,
+            app_metadata: None,
+            reasons: [].into(),
+        });
+        let faster = "google-oauth2|115 is already an identity of auth0|1";
+        assert_eq!(error, Err(ApiError::AlreadyLinked(faster.to_owned())));
+        assert_eq!(guard.lost_accounts(), ["auth0|1"]);
+        assert_eq!(
+            guard.refusals().last().map(|refusal| refusal.why.as_str()),
+            Some("another login was faster")
+        );
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Metadata, Reason, Timestamp, User, Verification, patch, separation};
+use super::{Identity, Metadata, Reason, Timestamp, User, Verification, patch, separation};
 
 /// A link that a plugin requests.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,11 +53,7 @@ pub fn absorb(primary: &User, secondary: &User, request: &LinkRequest, now: Time
     {
         own.profile_data = Some(profile_data(primary));
     }
-    let mut moved = secondary.identities.clone();
-    if let Some(own) = moved.first_mut() {
-        own.profile_data = Some(profile_data(secondary));
-    }
-    linked.identities.extend(moved);
+    linked.identities.extend(identities_of_secondary(secondary));
     // In the Management API an empty patch clears everything, but a link only adds.
     if let Some(change) = request.user_metadata.as_ref().filter(|change| !change.is_empty()) {
         patch(&mut linked.user_metadata, change);
@@ -68,6 +64,16 @@ pub fn absorb(primary: &User, secondary: &User, request: &LinkRequest, now: Time
     separation::carry_over_marks(&mut linked, secondary);
     linked.updated_at = Some(now);
     linked
+}
+
+/// Returns the secondary's identities as the primary has them after the link: the attributes of
+/// the secondary become the `profileData` of its own identity.
+pub(crate) fn identities_of_secondary(secondary: &User) -> Vec<Identity> {
+    let mut identities = secondary.identities.clone();
+    if let Some(own) = identities.first_mut() {
+        own.profile_data = Some(profile_data(secondary));
+    }
+    identities
 }
 
 /// Returns a user's attributes as they are kept in `profileData`. A name that only

@@ -1,8 +1,8 @@
 //! Logins that arrive: the event takes precedence over an older copy in the
 //! directory.
 
-use ligature_host::directory::{Administration, ArrivalError, Credential, arrive};
-use ligature_host::model::{LoginEvent, User};
+use ligature_host::directory::{Administration, ArrivalError, Credential, arrive, arrive_existing};
+use ligature_host::model::{ApiError, LoginEvent, User};
 
 use super::super::users::{InFewWords, ada, at, google, link, user};
 use super::super::{Implementation, Opened, Test};
@@ -11,12 +11,18 @@ use super::tests;
 
 pub(crate) const TESTS: &[Test] = tests! {
     an_older_copy_loses_its_verification
+    a_first_login_is_counted_once_it_has_completed
+    a_login_that_changes_its_user_changes_updated_at
+    a_login_of_an_existing_user_creates_none
     a_login_moves_to_the_events_address_with_its_user
+    a_login_of_another_address_than_the_users_stays
     a_login_that_cannot_move_is_told_and_nothing_changes
     a_linked_identitys_login_moves_with_its_profile
     an_own_profile_follows_the_root_address
     a_login_has_the_roles_of_both_the_directory_and_the_event
     an_assumed_connection_is_settled_with_its_credential
+    a_login_through_the_assumed_connection_settles_it
+    a_login_of_another_strategy_settles_no_connection
     an_assumed_connection_is_not_settled_into_anothers_login
     a_linked_identity_is_settled_in_its_primary
     every_user_is_handed_out_until_it_is_enough
@@ -48,6 +54,52 @@ fn an_older_copy_loses_its_verification(implementation: &Implementation) {
     assert!(!opened.directory.user("auth0|1").email_verified.is_verified());
     let silent = arrive(&*opened.directory, login(r#"{"user_id": "auth0|1"}"#), at(10)).unwrap();
     assert_eq!(silent.user.email.as_deref(), Some("ada@example.com"), "the directory stands");
+}
+
+fn a_first_login_is_counted_once_it_has_completed(implementation: &Implementation) {
+    let opened = implementation.open();
+    for (id, sent, kept) in [("auth0|1", 1, None), ("auth0|2", 5, Some(4))] {
+        let event =
+            format!(r#"{{"user_id": "{id}", "logins_count": {sent}, "last_login": "2026-01-01T00:00:00Z"}}"#);
+        arrive(&*opened.directory, login(&event), at(9)).unwrap();
+        let made = opened.directory.user(id);
+        assert_eq!((made.logins_count, made.last_login), (kept, None), "{id}");
+    }
+}
+
+fn a_login_that_changes_its_user_changes_updated_at(implementation: &Implementation) {
+    let opened = signed_up(implementation);
+    let updated_at = |event: &str, seconds: u64| {
+        arrive(&*opened.directory, login(event), at(seconds)).unwrap();
+        opened.directory.user("auth0|1").updated_at
+    };
+    assert_eq!(updated_at(r#"{"user_id": "auth0|1"}"#, 9), ada().updated_at);
+    let unverified = r#"{"user_id": "auth0|1", "email": "ada@example.com"}"#;
+    assert_eq!(updated_at(unverified, 10), Some(at(10)));
+    assert_eq!(updated_at(unverified, 11), Some(at(10)));
+}
+
+/// A session must not bring a deleted user back.
+fn a_login_of_an_existing_user_creates_none(implementation: &Implementation) {
+    let opened = signed_up(implementation);
+    let directory = &opened.directory;
+    assert_eq!(arrive_existing(&**directory, login(r#"{"user_id": "auth0|9"}"#), at(9)), Ok(None));
+    assert_eq!(directory.all(), [ada()]);
+    let event = login(r#"{"user_id": "auth0|1", "email": "ada@example.com"}"#);
+    let arrived = arrive_existing(&**directory, event, at(9)).unwrap().expect("Ada is there");
+    assert_eq!(arrived.user.user_id, "auth0|1");
+    assert!(!directory.user("auth0|1").email_verified.is_verified(), "updated from the event");
+}
+
+/// The old mailbox never led into the account by this credential.
+fn a_login_of_another_address_than_the_users_stays(implementation: &Implementation) {
+    let opened = implementation.open();
+    let directory = &opened.directory;
+    directory.sign_up(ada(), &credential("1", "work@example.com", None)).expect("Ada signs up");
+    let event = login(r#"{"user_id": "auth0|1", "email": "new@example.com", "email_verified": true}"#);
+    arrive(&**directory, event, at(9)).unwrap();
+    assert_eq!(directory.user("auth0|1").email.as_deref(), Some("new@example.com"));
+    assert_eq!(address_of_login(&**directory, "1").as_deref(), Some("work@example.com"));
 }
 
 fn a_login_moves_to_the_events_address_with_its_user(implementation: &Implementation) {
@@ -143,6 +195,28 @@ fn an_assumed_connection_is_settled_with_its_credential(implementation: &Impleme
     assert_eq!(directory.owner_of("auth0", "auth0", "2").as_deref(), Some("auth0|2"));
     assert_eq!(directory.credential_of("assumed", "2"), Ok(None));
     assert_eq!(directory.credential("auth0", "bob").unwrap(), Some(bobs("auth0", "bob")));
+}
+
+fn a_login_through_the_assumed_connection_settles_it(implementation: &Implementation) {
+    let opened = implementation.open();
+    let directory = &opened.directory;
+    directory.create(user(&BOB.replace("\"assumed\"", "\"auth0\""))).unwrap();
+    assert!(directory.user("auth0|2").identities[0].connection_assumed);
+    arrive(&**directory, login(r#"{"user_id": "auth0|2"}"#), at(9)).unwrap();
+    assert!(!directory.user("auth0|2").identities[0].connection_assumed);
+}
+
+fn a_login_of_another_strategy_settles_no_connection(implementation: &Implementation) {
+    for strategy in ["", r#", "strategy": "google-oauth2""#] {
+        let opened = implementation.open();
+        let directory = &opened.directory;
+        directory.create(user(BOB)).unwrap();
+        let text =
+            format!(r#"{{"user": {{"user_id": "auth0|2"}}, "connection": {{"name": "auth0"{strategy}}}}}"#);
+        let error = arrive(&**directory, serde_json::from_str(&text).unwrap(), at(9)).unwrap_err();
+        assert!(matches!(error, ArrivalError::Directory(ApiError::Invalid(_))), "{error:?}");
+        assert_eq!(directory.user("auth0|2"), user(BOB), "{strategy}");
+    }
 }
 
 fn an_assumed_connection_is_not_settled_into_anothers_login(implementation: &Implementation) {

@@ -1,9 +1,9 @@
 //! The journal, and the users that an undo restores.
 
 use ligature_host::directory::{
-    CheckedLink, EntryKind, JournalQuery, SnapshotSelection, SnapshotState, Undo, UndoError,
+    CheckedLink, EntryKind, JournalQuery, SnapshotSelection, SnapshotState, Undo, UndoError, arrive,
 };
-use ligature_host::model::{MetadataPatch, Timestamp};
+use ligature_host::model::{MetadataPatch, Timestamp, User};
 
 use super::super::users::{
     InFewWords, ada, at, by, google, kind, link, metadata, unlink, user, without_mark,
@@ -16,7 +16,12 @@ pub(crate) const TESTS: &[Test] = tests! {
     an_undone_link_leaves_both_as_they_were
     an_undo_keeps_what_changed_since
     an_undo_reverts_marks_that_a_link_carried_to_a_null
+    an_own_profile_stays_while_others_are_linked
+    an_undo_names_the_profiles_that_later_logins_changed
+    an_undo_reports_linking_of_another_form
     an_undo_is_refused_where_later_changes_conflict
+    an_undo_names_the_user_that_has_the_identity_now
+    an_undo_names_no_link_where_none_took_the_primary
     an_undo_does_not_replace_what_was_linked_again
     a_link_is_undone_once
     undoing_in_the_wrong_order_names_the_link_that_comes_first
@@ -58,6 +63,7 @@ fn an_undone_link_leaves_both_as_they_were(implementation: &Implementation) {
     assert_eq!(without_mark(directory.user("auth0|1")), ada());
     assert_eq!(without_mark(directory.user("google-oauth2|115")), google());
     assert_eq!(directory.user("auth0|1"), *undoing.primary);
+    assert_eq!(undoing.not_restored, [sessions("google-oauth2|115")]);
     assert_eq!(
         directory.owner_of("google-oauth2", "google-oauth2", "115").as_deref(),
         Some("google-oauth2|115")
@@ -106,6 +112,89 @@ fn an_undo_reverts_marks_that_a_link_carried_to_a_null(implementation: &Implemen
     }
 }
 
+/// The note of every undo.
+fn sessions(secondary: &str) -> String {
+    format!("Sessions and refresh tokens that {secondary} had before the link are not in the directory.")
+}
+
+/// The link that added the primary's own `profileData` may be undone before a later one,
+/// or after it.
+fn an_own_profile_stays_while_others_are_linked(implementation: &Implementation) {
+    for is_first_undone_first in [true, false] {
+        let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+        let directory = &opened.directory;
+        directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+        let first = directory.last_link().id;
+        directory.link(&CheckedLink { now: at(155), ..link("auth0|1", "sms|7") }).unwrap();
+        let second = directory.last_link().id;
+        let has_profile = || directory.user("auth0|1").identities[0].profile_data.is_some();
+        if is_first_undone_first {
+            let kept = "The first identity of auth0|1 keeps its `profileData`, as long as others are linked to it and \
+                        after.";
+            let notes = directory.undo_at(&first, 300).unwrap().not_restored;
+            assert_eq!(notes, [kept.to_owned(), sessions("google-oauth2|115")]);
+            assert!(has_profile());
+            assert_eq!(directory.undo_at(&second, 301).unwrap().not_restored, [sessions("sms|7")]);
+            assert!(has_profile(), "and after");
+        } else {
+            assert_eq!(directory.undo_at(&second, 300).unwrap().not_restored, [sessions("sms|7")]);
+            assert!(has_profile());
+            let notes = directory.undo_at(&first, 301).unwrap().not_restored;
+            assert_eq!(notes, [sessions("google-oauth2|115")]);
+            assert!(!has_profile(), "as before the first link");
+        }
+    }
+}
+
+/// A provider that no longer vouches for the address has changed the profile too.
+fn an_undo_names_the_profiles_that_later_logins_changed(implementation: &Implementation) {
+    let google_login = |rest: &str| {
+        format!(
+            r#"{{"user": {{"user_id": "google-oauth2|115", "email": "ada@example.com"{rest}}},
+                "connection": {{"name": "google-oauth2", "strategy": "google-oauth2"}}}}"#
+        )
+    };
+    let github_login = r#"{"user": {"user_id": "github|9", "name": "Augusta"},
+        "connection": {"name": "github", "strategy": "github"}}"#;
+    for (login, changed) in [
+        (google_login(r#", "email_verified": true"#), None),
+        (google_login(r#", "email_verified": true, "given_name": "Augusta""#), Some("google-oauth2|115")),
+        (google_login(""), Some("google-oauth2|115")),
+        (github_login.to_owned(), Some("github|9")),
+    ] {
+        let github = user(
+            r#"{"user_id": "github|9", "name": "Ada",
+                "identities": [{"provider": "github", "user_id": "9", "connection": "github"}]}"#,
+        );
+        let opened = with(implementation, [ada(), google(), github]);
+        let directory = &opened.directory;
+        directory.link(&link("google-oauth2|115", "github|9")).unwrap();
+        let before = directory.user("google-oauth2|115");
+        directory.link(&CheckedLink { now: at(150), ..link("auth0|1", "google-oauth2|115") }).unwrap();
+        let id = directory.last_link().id;
+        arrive(&**directory, serde_json::from_str(&login).unwrap(), at(200)).unwrap();
+        let notes = directory.undo_at(&id, 300).unwrap().not_restored;
+        let lost = changed.map(|changed| {
+            format!("Later changes to the profile of {changed} are lost: the profile is that of {}.", at(150))
+        });
+        let expected: Vec<String> = lost.into_iter().chain([sessions("google-oauth2|115")]).collect();
+        assert_eq!(notes, expected, "{login}");
+        assert_eq!(without_mark(directory.user("google-oauth2|115")), before, "{login}");
+    }
+}
+
+fn an_undo_reports_linking_of_another_form(implementation: &Implementation) {
+    let hobby = Some(metadata(r#"{"linking": "a hobby"}"#));
+    let opened = with(implementation, [ada(), User { app_metadata: hobby.clone(), ..google() }]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let notes = directory.undo_at(&directory.last_link().id, 300).unwrap().not_restored;
+    let left_alone = "`app_metadata.linking` of google-oauth2|115 is not of the documented form and was left alone: \
+                      the pair may be linked again at the next login.";
+    assert_eq!(notes, [sessions("google-oauth2|115"), left_alone.to_owned()]);
+    assert_eq!(directory.user("google-oauth2|115").app_metadata, hobby);
+}
+
 fn refused(undone: Result<ligature_host::directory::Undoing, UndoError>) -> String {
     match undone {
         Err(UndoError::Refused(why)) => why,
@@ -137,6 +226,32 @@ fn an_undo_is_refused_where_later_changes_conflict(implementation: &Implementati
     directory.delete("auth0|1").unwrap();
     let why = refused(directory.undo_at(&id, 300));
     assert!(why.contains("auth0|1 is gone"), "{why}");
+}
+
+fn an_undo_names_the_user_that_has_the_identity_now(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google(), user(r#"{"user_id": "sms|7"}"#)]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let first = directory.last_link().id;
+    directory.unlink(&unlink("auth0|1", "google-oauth2", "115")).unwrap();
+    directory.link(&CheckedLink { now: at(250), ..link("sms|7", "google-oauth2|115") }).unwrap();
+    let why = refused(directory.undo_at(&first, 300));
+    assert_eq!(why, "google-oauth2|115 has become an identity of sms|7 since");
+}
+
+/// The primary was deleted and came into another user without a link.
+fn an_undo_names_no_link_where_none_took_the_primary(implementation: &Implementation) {
+    let opened = with(implementation, [ada(), google()]);
+    let directory = &opened.directory;
+    directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
+    let id = directory.last_link().id;
+    directory.delete("auth0|1").unwrap();
+    let other = r#"{"user_id": "sms|7", "identities": [
+        {"provider": "sms", "user_id": "7", "connection": "sms"},
+        {"provider": "auth0", "user_id": "1", "connection": "auth0"}]}"#;
+    directory.create(user(other)).unwrap();
+    let why = refused(directory.undo_at(&id, 300));
+    assert_eq!(why, "auth0|1 has itself become an identity of sms|7 since");
 }
 
 /// The account that was separated and linked again is another than the first
