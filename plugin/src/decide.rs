@@ -53,17 +53,18 @@ impl<'a> BeforeLookUp<'a> {
     #[must_use]
     pub fn weigh(event: &'a LoginEvent, policy: &'a Policy) -> Self {
         let login = LoginContext::new(event, policy);
-        let (mut earlier, mut passed, mut trace): (EarlierRuling, _, _) = (None, 0, Vec::new());
-        for rule in &BEFORE_LOOK_UP {
+        let (mut earlier, mut passed, mut trace): (EarlierRuling, _, _) =
+            (None, BEFORE_LOOK_UP.len(), Vec::new());
+        for (place, rule) in BEFORE_LOOK_UP.iter().enumerate() {
             let result = (rule.weigh)(&login);
             let is_decided = earlier.is_some();
             if event.trace {
-                trace.push(trace_line(trace.len(), &result, is_decided));
+                trace.push(trace_line(place, &result, is_decided));
             }
-            match result {
-                RuleResult::Decides(stop) if !is_decided => earlier = Some(stop),
-                _ if !is_decided => passed += 1,
-                _ => {}
+            if let RuleResult::Decides(stop) = result
+                && !is_decided
+            {
+                (earlier, passed) = (Some(stop), place);
             }
             if earlier.is_some() && !event.trace {
                 break;
@@ -90,8 +91,7 @@ impl<'a> BeforeLookUp<'a> {
     pub fn decide(self, input: &Input) -> PlannedOutcome {
         let Self { login, mut earlier, mut trace, .. } = self;
         let was_looked_up = earlier.is_none();
-        let nothing_found = Input { found: &[], failed: None, ..*input };
-        let situation = Situation::new(login, if was_looked_up { input } else { &nothing_found });
+        let situation = Situation::new(login, input);
         let mut overruled: Vec<Reason> = Vec::new();
         let mut notes: Vec<Reason> = Vec::new();
         for rule in &AFTER_LOOK_UP {
@@ -101,6 +101,7 @@ impl<'a> BeforeLookUp<'a> {
             if is_decided && !rule.overrules && !input.event.trace {
                 continue;
             }
+            // Without a look-up, only the rules that look at the decision alone are weighed.
             let result = if was_looked_up || rule.overrules {
                 (rule.weigh)(&situation, &earlier)
             } else {

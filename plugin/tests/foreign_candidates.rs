@@ -36,8 +36,8 @@ fn user(provider: &str, email: &str) -> User {
 }
 
 /// The deciding code of a login by `ada@example.com` for which this account was
-/// found.
-fn code(found: User, policy: &str) -> String {
+/// found, and the sentence that explains it.
+fn reason(found: User, policy: &str) -> (String, String) {
     let event = LoginEvent {
         user: user("email", "ada@example.com"),
         connection: Connection { name: "email".to_owned(), strategy: "email".to_owned() },
@@ -60,19 +60,38 @@ fn code(found: User, policy: &str) -> String {
         now: 1_000_000,
     });
     assert_eq!(plan.decision, PlannedDecision::Proceed);
-    plan.reasons[0].code.clone()
+    (plan.reasons[0].code.clone(), plan.reasons[0].detail.clone())
+}
+
+/// A code and its sentence.
+type Explained = (&'static str, &'static str);
+
+const FOREIGN: Explained =
+    ("FOREIGN_CANDIDATE", "The directory returned an account without this address; it was ignored.");
+const UNVERIFIED_SECONDARY: Explained = (
+    "MATCH_ON_UNVERIFIED_SECONDARY",
+    "The address stands only in an unverified linked identity of the account.",
+);
+const CASE_VARIANT: Explained = (
+    "CASE_VARIANT_ONLY",
+    "The address of the account found differs in case, which `email_compare` does not ignore.",
+);
+
+#[track_caller]
+fn assert_explained((code, detail): (String, String), expected: Explained) {
+    assert_eq!((code.as_str(), detail.as_str()), expected);
 }
 
 const AUTO: &str = r#"{"mode": "auto"}"#;
 
 #[test]
 fn an_account_with_another_address_is_ignored() {
-    assert_eq!(code(user("auth0", "eve@example.com"), AUTO), "FOREIGN_CANDIDATE");
+    assert_explained(reason(user("auth0", "eve@example.com"), AUTO), FOREIGN);
 }
 
 #[test]
 fn an_account_without_an_address_is_ignored() {
-    assert_eq!(code(User { email: None, ..user("auth0", "") }, AUTO), "FOREIGN_CANDIDATE");
+    assert_explained(reason(User { email: None, ..user("auth0", "") }, AUTO), FOREIGN);
 }
 
 #[test]
@@ -83,15 +102,15 @@ fn an_address_in_an_unverified_linked_identity_is_told() {
         found
     };
     let unverified = found("Ada@example.com", Verification::Unverified);
-    assert_eq!(code(unverified, AUTO), "MATCH_ON_UNVERIFIED_SECONDARY");
-    assert_eq!(code(found("ada@example.com", Verification::Verified), AUTO), "FOREIGN_CANDIDATE");
-    assert_eq!(code(found("bob@example.com", Verification::Unverified), AUTO), "FOREIGN_CANDIDATE");
+    assert_explained(reason(unverified, AUTO), UNVERIFIED_SECONDARY);
+    assert_explained(reason(found("ada@example.com", Verification::Verified), AUTO), FOREIGN);
+    assert_explained(reason(found("bob@example.com", Verification::Unverified), AUTO), FOREIGN);
 }
 
 #[test]
 fn another_case_is_told_where_it_is_not_ignored() {
     let exact = r#"{"mode": "auto", "email_compare": "exact"}"#;
-    assert_eq!(code(user("auth0", "Ada@example.com"), exact), "CASE_VARIANT_ONLY");
+    assert_explained(reason(user("auth0", "Ada@example.com"), exact), CASE_VARIANT);
     let domain_only = r#"{"mode": "auto", "email_compare": "ascii_ci_domain_only"}"#;
-    assert_eq!(code(user("auth0", "Ada@example.com"), domain_only), "CASE_VARIANT_ONLY");
+    assert_explained(reason(user("auth0", "Ada@example.com"), domain_only), CASE_VARIANT);
 }

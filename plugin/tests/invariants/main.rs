@@ -239,6 +239,29 @@ proptest! {
     }
 
     #[test]
+    fn i8_the_trace_names_the_rule_that_decides(users in any_party(), policy in any_policy()) {
+        let event = LoginEvent { trace: true, ..event(&users[0]) };
+        let PlannedOutcome { reasons, trace, .. } = plan(&event, &policy, &users[1..]);
+        let lines_of = |verdict: &str| -> Vec<usize> {
+            (0..trace.len()).filter(|&line| trace[line].verdict == verdict).collect()
+        };
+        let (decides, would_decide) = (lines_of("decides"), lines_of("would decide"));
+        prop_assert!(decides.len() <= 1, "{:?}", trace);
+        let first = decides.first().or(lines_of("overrules").first()).copied().unwrap_or(trace.len());
+        prop_assert!(would_decide.iter().all(|&line| line > first), "{:?}", trace);
+        let deciding = lines_of("overrules").last().or(decides.last()).copied();
+        prop_assert_eq!(deciding.map(|line| &trace[line].evidence), Some(&reasons[0].code));
+    }
+
+    #[test]
+    fn accounts_found_without_need_change_nothing(users in any_party(), policy in any_policy(), trace: bool) {
+        let event = LoginEvent { trace, ..event(&users[0]) };
+        if !BeforeLookUp::weigh(&event, &policy).needs_look_up() {
+            prop_assert_eq!(plan(&event, &policy, &users[1..]), plan(&event, &policy, &[]));
+        }
+    }
+
+    #[test]
     fn i9_every_input_has_a_plan_with_a_reason(
         users in any_party(), policy in any_policy(), email in ".{0,40}", metadata in ".{0,40}", trace: bool,
     ) {
