@@ -3,11 +3,11 @@
 use ligature_link_policy::Policy;
 use link_users_by_email::bindings::{Connection, Identity, LoginEvent, User, Verification};
 use link_users_by_email::counterfactual::explain;
-use link_users_by_email::decide::{Input, decide};
+use link_users_by_email::decide::{Input, PlannedOutcome, decide};
 
-/// The explanation of a login by `ada@example.com` from the application `app`, with
-/// nothing looked up.
-fn explanation(settings: &str, email_verified: Verification) -> Option<String> {
+/// The explained decision of a login by `ada@example.com` from the application `app`, for
+/// which no account was found, and the changes that would alter it.
+fn explained(settings: &str, email_verified: Verification) -> (PlannedOutcome, Option<String>) {
     let identity = Identity {
         provider: "google-oauth2".to_owned(),
         user_id: "1".to_owned(),
@@ -52,7 +52,9 @@ fn explanation(settings: &str, email_verified: Verification) -> Option<String> {
         exact_look_up: false,
         now: 1_000_000,
     };
-    explain(&input, &decide(&input))
+    let plan = decide(&input);
+    let changes = explain(&input, &plan);
+    (plan, changes)
 }
 
 const EXCLUDED: &str =
@@ -61,7 +63,7 @@ const EXCLUDED: &str =
 #[test]
 fn each_setting_that_keeps_the_accounts_from_a_look_up_is_named() {
     assert_eq!(
-        explanation(EXCLUDED, Verification::Verified).as_deref(),
+        explained(EXCLUDED, Verification::Verified).1.as_deref(),
         Some(
             "If the settings had {\"blocked_domains\":{},\"excluded_clients\":[]}, the other accounts with this \
              address would be looked up. Only if every address at example.com may be linked that comes through every \
@@ -74,7 +76,17 @@ fn each_setting_that_keeps_the_accounts_from_a_look_up_is_named() {
 #[test]
 fn no_setting_leads_an_unverified_login_to_a_look_up() {
     assert_eq!(
-        explanation(EXCLUDED, Verification::Unverified).as_deref(),
+        explained(EXCLUDED, Verification::Unverified).1.as_deref(),
         Some("No other account was looked up, so no change could be tried.")
     );
+}
+
+#[test]
+fn only_a_required_link_is_traced_as_not_declined() {
+    for (mode, verdict) in [("required", "passes"), ("auto", "not applicable")] {
+        let settings = format!(r#"{{"mode": "{mode}"}}"#);
+        let (plan, _) = explained(&settings, Verification::Verified);
+        let line = plan.trace.iter().find(|line| line.rule.ends_with("a required link is not declined"));
+        assert_eq!(line.map(|line| line.verdict.as_str()), Some(verdict), "{mode}");
+    }
 }
