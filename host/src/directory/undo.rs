@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ligature_linking_marks::LINKING;
 
+use super::assumed_connection::apply_known_connections;
 use super::journal::{Entry, EntryId, EntryKind, MetadataChange, Provenance, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
 use super::journal_query::EntryFilter;
@@ -122,21 +123,22 @@ pub(super) fn plan_undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Resu
 
 /// Checks that the link can be undone, and derives both users.
 fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanError> {
-    let (link, snapshot) = get_undoable_link(records, &undo.id)?;
+    let (link, Snapshot { secondary, touched }) = get_undoable_link(records, &undo.id)?;
     let Some(stored) = records.user(&link.primary)? else {
         return refuse_undo(explain_missing_primary(records, &link)?);
     };
-    for identity in &snapshot.secondary.identities {
+    // A login since may have settled a connection that an import had assumed.
+    let secondary = apply_known_connections(User::clone(&secondary), &stored.user);
+    for identity in &secondary.identities {
         if !stored.user.identities.iter().any(|it| it.key() == identity.key()) {
             return refuse_undo(explain_missing_identity(records, &identity.as_user_id(), &link.primary)?);
         }
     }
 
-    for identity in &snapshot.secondary.identities {
+    for identity in &secondary.identities {
         refuse_if_moved_again(records, &link, &identity.as_user_id())?;
     }
 
-    let Snapshot { secondary, touched } = snapshot;
     let mut not_restored = Vec::new();
     let mut primary = User::clone(&stored.user);
     for (name, held, changed) in [
@@ -179,7 +181,7 @@ fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanErr
         link.secondary
     ));
 
-    let mut secondary = User::clone(&secondary);
+    let mut secondary = secondary;
     let ids = |user: &User| user.identities.iter().map(Identity::as_user_id).collect::<Vec<_>>();
     let (staying, separated) = (ids(&primary), ids(&secondary));
     let by = undo.provenance.actor.separation_mark();

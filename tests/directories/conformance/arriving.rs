@@ -24,7 +24,7 @@ pub(crate) const TESTS: &[Test] = tests! {
     a_login_through_the_assumed_connection_settles_it
     a_login_of_another_strategy_settles_no_connection
     an_assumed_connection_is_not_settled_into_anothers_login
-    a_linked_identity_is_settled_in_its_primary
+    a_linked_identity_is_settled_in_its_primary_and_comes_back_so
     every_user_is_handed_out_until_it_is_enough
 };
 
@@ -230,7 +230,7 @@ fn an_assumed_connection_is_not_settled_into_anothers_login(implementation: &Imp
     assert_eq!(directory.credential("assumed", "ada").unwrap(), Some(bobs("assumed", "ada")));
 }
 
-fn a_linked_identity_is_settled_in_its_primary(implementation: &Implementation) {
+fn a_linked_identity_is_settled_in_its_primary_and_comes_back_so(implementation: &Implementation) {
     let opened = signed_up(implementation);
     let directory = &opened.directory;
     directory.create(user(BOB)).unwrap();
@@ -239,6 +239,11 @@ fn a_linked_identity_is_settled_in_its_primary(implementation: &Implementation) 
     assert_eq!(arrived.user.user_id, "auth0|1");
     let linked = &directory.user("auth0|1").identities[1];
     assert_eq!((linked.connection.as_str(), linked.connection_assumed), ("auth0", false));
+
+    directory.undo_at(&directory.last_link().id, 300).expect("the link is undone");
+    let own = &directory.user("auth0|2").identities[0];
+    assert_eq!((own.connection.as_str(), own.connection_assumed), ("auth0", false));
+    assert_eq!(directory.owner_of("auth0", "auth0", "2").as_deref(), Some("auth0|2"));
 }
 
 fn every_user_is_handed_out_until_it_is_enough(implementation: &Implementation) {
