@@ -129,8 +129,8 @@ fn an_own_profile_stays_while_others_are_linked(implementation: &Implementation)
         let second = directory.last_link().id;
         let has_profile = || directory.user("auth0|1").identities[0].profile_data.is_some();
         if is_first_undone_first {
-            let kept = "The first identity of auth0|1 keeps its `profileData`, as long as others are linked to it and \
-                        after.";
+            let kept =
+                "The first identity of auth0|1 keeps its `profileData`, even after all others are unlinked.";
             let notes = directory.undo_at(&first, 300).unwrap().not_restored;
             assert_eq!(notes, [kept.to_owned(), sessions("google-oauth2|115")]);
             assert!(has_profile());
@@ -146,7 +146,7 @@ fn an_own_profile_stays_while_others_are_linked(implementation: &Implementation)
     }
 }
 
-/// A provider that no longer vouches for the address has changed the profile too.
+/// A provider that no longer verifies the address has changed the profile too.
 fn an_undo_names_the_profiles_that_later_logins_changed(implementation: &Implementation) {
     let google_login = |rest: &str| {
         format!(
