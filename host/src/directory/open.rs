@@ -44,7 +44,7 @@ pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Adm
     #[cfg(not(feature = "_sql"))]
     {
         let _ = options;
-        Err(not_built_in(location))
+        Err(refuse_missing_feature(location))
     }
 }
 
@@ -64,7 +64,7 @@ pub fn open_database(location: &Location, options: OpenOptions<'_>) -> Result<Sq
         #[cfg(feature = "postgres")]
         Location::Postgres(url) => SqlDirectory::open_postgres(url, seal, migrate),
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-        location => Err(not_built_in(location)),
+        location => Err(refuse_missing_feature(location)),
     }
 }
 
