@@ -1,6 +1,6 @@
 //! The modes of opening a directory.
 
-/// How a directory is opened.
+/// The mode in which a directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenMode {
     /// For reading and writing. A missing file is created.

@@ -54,7 +54,7 @@ pub(super) fn other_connection(identity: IdentityKey<'_>, known: &str) -> TxErro
 /// The result of work within a transaction.
 pub(super) type TxResult<T> = Result<T, TxError>;
 
-/// How a look-up compares addresses.
+/// The comparison of addresses in a look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Matching {
     /// Byte by byte, as Auth0 does.

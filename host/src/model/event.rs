@@ -25,7 +25,7 @@ pub struct LoginEvent {
     /// The organization it logs in to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<Organization>,
-    /// How the user was authenticated.
+    /// The methods by which the user was authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authentication: Option<Authentication>,
     /// The transaction that the login belongs to.
@@ -139,7 +139,7 @@ open_object!(Organization, "an organization object", {
     name "name",
 });
 
-/// How a user was authenticated.
+/// The methods by which a user was authenticated.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Authentication {
     /// The methods that succeeded, in order.

@@ -24,7 +24,7 @@ pub struct Outcome {
 pub enum Decision {
     /// The login continues unchanged.
     Proceed,
-    /// Two accounts were linked. The login goes on as the primary user.
+    /// Two accounts were linked. The login continues as the primary user.
     Linked {
         /// The id of the primary user, to which the tokens are issued.
         primary: String,
@@ -77,7 +77,7 @@ pub enum Step {
 pub struct Reason {
     /// A stable code in capitals, such as `LINKED_VERIFIED_BOTH`.
     pub code: String,
-    /// How much the reason matters.
+    /// The importance of the reason.
     pub level: Level,
     /// The ids of the users that the reason concerns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -86,7 +86,7 @@ pub struct Reason {
     pub detail: String,
 }
 
-/// How much a reason matters to the person who reads it.
+/// The importance of a reason to its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {

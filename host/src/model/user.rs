@@ -30,7 +30,7 @@ pub struct User {
     /// When the account last logged in; absent if never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login: Option<Timestamp>,
-    /// How often the account has logged in; absent if never.
+    /// The number of logins of the account; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logins_count: Option<u64>,
     /// Whether an administrator has blocked the account.

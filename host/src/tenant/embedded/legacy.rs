@@ -117,7 +117,7 @@ pub(crate) async fn tokeninfo(visit: Visit<()>, request: Request) -> Result<Resp
         .await
 }
 
-/// `GET /user/ssodata/`, which auth0-js 8 writes with a slash: nobody is logged in, as in
+/// `GET /user/ssodata/`, which auth0-js 8 writes with a slash: reports no login, as in
 /// a browser that blocks third-party cookies.
 pub(crate) async fn ssodata(State(tenant): State<Shared>) -> Result<Json<Value>, OAuthError> {
     require(&tenant.config, "/user/ssodata/")?;

@@ -97,7 +97,7 @@ pub(crate) async fn challenge() -> Json<Value> {
     Json(json!({ "required": false }))
 }
 
-/// `GET /user/ssodata`: nobody is logged in, as in a browser that blocks third-party
+/// `GET /user/ssodata`: reports no login, as in a browser that blocks third-party
 /// cookies.
 pub(crate) async fn ssodata() -> Json<Value> {
     Json(json!({ "sso": false }))

@@ -94,7 +94,7 @@ fn send(visit: &Visit) -> Result<Value, OAuthError> {
     Ok(json!({ "_id": id, address_param(connection): address, verified: false }))
 }
 
-/// Mails a link that logs in, and goes on to `/authorize` with these parameters.
+/// Mails a link that logs in, and continues to `/authorize` with these parameters.
 fn send_link(
     visit: &Visit,
     connection: &Connection,

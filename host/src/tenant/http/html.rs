@@ -17,7 +17,7 @@ pub(crate) fn nonce() -> String {
     random.secret()
 }
 
-/// A page that runs nothing, loads nothing, and that nobody may put into a frame.
+/// A page without scripts and resources, which no other page may frame.
 pub(crate) fn page(status: StatusCode, page: askama::Result<String>, nonce: &str) -> Response {
     let policy = format!(
         "default-src 'none'; img-src data:; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"

@@ -4,7 +4,7 @@ use serde::de::{self, MapAccess};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// An object in which no property appears twice: nobody would know which of them
+/// An object in which no property appears twice: it would be unclear which of them
 /// others have read.
 pub(crate) struct Object(pub(crate) Map<String, Value>);
 

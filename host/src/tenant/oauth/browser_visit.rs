@@ -106,7 +106,7 @@ impl<'a> BrowserVisit<'a> {
         (self.browser.into_cookies(), response).into_response()
     }
 
-    /// Sends the application the reason why nobody is logged in.
+    /// Sends the application the reason why the login failed.
     pub(crate) fn refuse(self, authorization: &Authorization, error: &OAuthError) -> Response {
         // Source: RFC 6749, 4.1.2.1: this endpoint has no `invalid_grant`.
         let code = if error.error == "invalid_grant" { "access_denied" } else { error.error };

@@ -68,7 +68,7 @@ impl LoginForm<'_> {
     }
 
     /// Logs in the owner. Before the plugin decides, the proved identity must be the
-    /// owner's: nobody else is logged in by it, and no user is created.
+    /// owner's: it logs in no other user, and creates none.
     fn log_in_owner(
         &self,
         linking: &LinkingRequest,

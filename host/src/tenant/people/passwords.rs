@@ -24,7 +24,7 @@ pub(crate) struct Passwords {
     argon2: Argon2<'static>,
     /// A hash that no password matches. It is verified for an unknown login, so that the response
     /// time does not reveal which logins exist.
-    nobody: String,
+    unknown_user_hash: String,
     attempts: Attempts,
     /// Limits the number of concurrent hash computations, because each needs memory.
     at_a_time: Semaphore,
@@ -50,7 +50,7 @@ impl Passwords {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, None).unwrap_or_default();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         // No password matches this hash; only its parameters matter.
-        let nobody = format!(
+        let unknown_user_hash = format!(
             "$argon2id$v=19$m={},t={},p={}$bm8gcGFzc3dvcmQgaGFzIGl0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
             cost.memory_kib, cost.iterations, cost.lanes
         );
@@ -58,7 +58,7 @@ impl Passwords {
             std::thread::available_parallelism().map_or(2, |it| u32::try_from(it.get()).unwrap_or(u32::MAX));
         Self {
             argon2,
-            nobody,
+            unknown_user_hash,
             attempts: Attempts::new(ambient),
             at_a_time: Semaphore::new(cores),
             waiting: AtomicU32::new(0),
@@ -96,7 +96,7 @@ impl Passwords {
         // An attempt that was rejected as busy does not count as a wrong password.
         let _one_of_few = self.acquire_permit().inspect_err(|_| self.attempts.take_back(attempt))?;
         let is_right = password.len() <= MAX_LENGTH
-            && self.matches_hash(hash.unwrap_or(&self.nobody), password.as_bytes());
+            && self.matches_hash(hash.unwrap_or(&self.unknown_user_hash), password.as_bytes());
         let Some(hash) = hash.filter(|_| is_right) else { return Err(PasswordError::Wrong) };
         self.attempts.succeed(attempt);
         let is_ours = hash.starts_with("$argon2id$");
