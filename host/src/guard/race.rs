@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(guard.lost_accounts(), ["auth0|1"]);
         assert_eq!(
             guard.refusals().last().map(|refusal| refusal.why.as_str()),
-            Some("another login was faster")
+            Some("a concurrent login changed the accounts first")
         );
     }
 }
