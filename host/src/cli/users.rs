@@ -54,6 +54,7 @@ enum Command {
     /// Refuse a user's logins
     Block(BlockArgs),
     /// Allow a blocked user's logins again
+    #[command(after_help = "Example: ligature users unblock 'auth0|1' --directory sqlite:users.db")]
     Unblock(BlockArgs),
     /// Link two users by hand
     Link(LinkArgs),

@@ -17,6 +17,25 @@ pub(crate) fn nonce() -> String {
     random.secret()
 }
 
+/// Filters of the templates.
+#[expect(unreachable_pub, reason = "generated code")]
+pub(crate) mod filters {
+    use std::fmt::Display;
+
+    use crate::model::join_lines;
+
+    /// The most bytes of a foreign text on a page.
+    const MOST: usize = 4096;
+
+    /// Escapes the control characters and the bidi controls of a foreign text, which would
+    /// show people something else than the text contains. For text that is read, and not
+    /// for values that a form sends back.
+    #[askama::filter_fn]
+    pub(crate) fn one_line(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+        Ok(join_lines(&text.to_string(), MOST))
+    }
+}
+
 /// A page without scripts and resources, which no other page may frame.
 pub(crate) fn page(status: StatusCode, page: askama::Result<String>, nonce: &str) -> Response {
     let policy = format!(

@@ -123,7 +123,7 @@ impl TokenRequest<'_> {
         let Some(code) = tenant.flows.codes.take(name) else {
             // The code was used before, maybe by a thief.
             if let Some(spent) = tenant.flows.used_codes.get(name) {
-                tracing::warn!(target: "audit", client = client.client_id, "a code was used twice; its tokens are revoked");
+                tracing::warn!(target: "audit", client = client.client_id, "a code was used twice; its refresh tokens are revoked");
                 let mut spent = spent.lock().unwrap_or_else(PoisonError::into_inner);
                 spent.replayed = true;
                 spent.family.iter().for_each(|family| tenant.people.refresh_tokens.revoke(family));

@@ -12,7 +12,7 @@ use crate::model::{ApiError, Identity, User};
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
-use crate::tenant::http::html::see_other;
+use crate::tenant::http::html::{filters, see_other};
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::browser_visit::BrowserVisit;

@@ -7,6 +7,7 @@ use axum::response::Response;
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::http::html;
+use crate::tenant::http::html::filters;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request::describe_linking;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey};
 use crate::tenant::embedded::database;
-use crate::tenant::http::html;
+use crate::tenant::http::html::{self, filters};
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
 use crate::tenant::logins::mailbox_proof;

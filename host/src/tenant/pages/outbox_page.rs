@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::tenant::http::html;
+use crate::tenant::http::html::filters;
 use crate::tenant::people::outbox::Message;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;

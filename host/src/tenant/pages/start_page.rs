@@ -10,6 +10,7 @@ use crate::directory::{Administration, JournalQuery};
 use crate::model::{ApiError, IdentityKey, User, mask_addresses};
 use crate::tenant::config::{Account, Config, Connection, SeedUser};
 use crate::tenant::http::html;
+use crate::tenant::http::html::filters;
 use crate::tenant::http::visit::Visit;
 
 /// Users that the page lists.

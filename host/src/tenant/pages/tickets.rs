@@ -10,7 +10,7 @@ use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey};
 use crate::tenant::flows::tickets::{PasswordTicket, ResultPage, VerificationTicket};
 use crate::tenant::http::html;
-use crate::tenant::http::html::see_other;
+use crate::tenant::http::html::{filters, see_other};
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
 use crate::tenant::http::visit::Visit;

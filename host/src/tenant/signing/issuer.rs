@@ -142,7 +142,7 @@ fn single_host(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn refuse_host() -> Response {
-    let words = "This tenant does not answer to that name. Use localhost, or list the name under `hosts` in tenant.toml.\n";
+    let words = "This tenant does not answer to that name and port. Use localhost with the port of this server, or list name and port under `hosts` in tenant.toml.\n";
     (StatusCode::MISDIRECTED_REQUEST, words).into_response()
 }
 

@@ -49,7 +49,7 @@ fn a_code_that_comes_twice() {
         tenant
             .log_of("audit")
             .iter()
-            .any(|it| it["message"] == "a code was used twice; its tokens are revoked")
+            .any(|it| it["message"] == "a code was used twice; its refresh tokens are revoked")
     );
 }
 

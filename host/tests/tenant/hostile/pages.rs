@@ -4,7 +4,13 @@ use super::tenant;
 use crate::http::{Request, Response};
 use crate::tenants::{CALLBACK, DATABASE, authorize, by_password, open};
 
-crate::tests![what_is_said_on_pages, what_answers_say, header_injection, no_page_in_a_frame];
+crate::tests![
+    what_is_said_on_pages,
+    what_reorders_a_text_is_escaped,
+    what_answers_say,
+    header_injection,
+    no_page_in_a_frame
+];
 
 const SCRIPT: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&#x3c;{{7*7}}";
 
@@ -25,6 +31,19 @@ fn assert_guarded(name: &str, page: &Response) {
     assert!(!policy.contains("unsafe"), "{name}: {policy}");
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"), "{name}");
     assert_eq!(page.header("cache-control"), Some("no-store"), "{name}");
+}
+
+/// The characters would show another address than the one that a code is sent to.
+fn what_reorders_a_text_is_escaped() {
+    let tenant = tenant();
+    let mut browser = tenant.browser();
+    let state = open(&mut browser, &[]);
+    let address = "support\u{202e}moc.elpmaxe@knab\u{1b}[2J@example.com";
+    let query = [("state", state.as_str()), ("connection", "email"), ("address", address)];
+    let page = browser.get(&format!("/u/code?{}", crate::http::encoded(&query))).text();
+    let label = page.lines().find(|line| line.contains("Code sent to")).unwrap_or_else(|| panic!("{page}"));
+    assert!(label.contains(r"support\u{202e}moc.elpmaxe@knab\u{1b}[2J@example.com"), "{label}");
+    assert!(!label.contains(['\u{202e}', '\u{1b}']), "{label}");
 }
 
 fn what_is_said_on_pages() {
