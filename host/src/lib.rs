@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`ambient`], [`clock`], [`random`] | time and randomness, handed down to all others |
 //! | [`model`] | users, identities and logins, in Auth0's JSON shapes |
+//! | [`auth0`] | the client of Auth0's Management API |
 //! | [`directory`] | the stores of users, and their journal |
 //! | [`transfer`] | import and export of users |
 //! | [`guard`] | the limits of a plugin: which look-ups and links it may make |
@@ -23,6 +24,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `built-in` | [`PLUGIN`]: the policy `link-users-by-email`, embedded |
+//! | `auth0` | [`auth0`] |
 //! | `sqlite`, `postgres` | directories in a database |
 //! | `transfer` | [`transfer`] |
 //! | `tenant` | [`tenant`] |
@@ -34,7 +36,7 @@
 // Each item is used by some feature; the build with all features, which is the
 // default, finds those that none uses.
 #![cfg_attr(
-    not(all(feature = "serve", feature = "sqlite", feature = "postgres")),
+    not(all(feature = "auth0", feature = "serve", feature = "sqlite", feature = "postgres")),
     allow(dead_code, unused_imports, reason = "features that are off use it")
 )]
 // Every text is printed through `terminal`, which escapes it.
@@ -43,6 +45,8 @@
 #![warn(clippy::disallowed_methods)]
 
 pub mod ambient;
+#[cfg(feature = "auth0")]
+pub mod auth0;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
