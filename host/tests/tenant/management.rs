@@ -1,5 +1,6 @@
 //! The Management API besides users and links.
 
+mod auth0_client;
 mod clients;
 mod connections;
 mod exports;
@@ -16,6 +17,7 @@ use crate::tenants::Tenant;
 
 pub(crate) fn tests() -> Vec<Test> {
     [
+        auth0_client::TESTS,
         clients::TESTS,
         connections::TESTS,
         exports::TESTS,

@@ -1,0 +1,128 @@
+//! The calls of the Management API, as requests.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use super::client::{Call, ManagementClient};
+use super::path::{path, with_parameter};
+use super::retry::Repeat;
+use super::users_api::{Named, UsersApi};
+use super::{CallError, CallErrorKind, Need, TimeLimit};
+use crate::model::{Identity, IdentityKey, User};
+
+/// The entries that a page of a list has.
+const PAGE: usize = 50;
+
+/// The most pages of a list. Auth0 allows 50 roles for a user.
+const MOST_PAGES: usize = 20;
+
+impl ManagementClient {
+    fn get(&self, segments: &[&str], need: Need) -> Result<Call, CallError> {
+        self.call(Method::GET, segments, None, need)
+    }
+
+    fn call(
+        &self,
+        method: Method,
+        segments: &[&str],
+        json: Option<Value>,
+        need: Need,
+    ) -> Result<Call, CallError> {
+        let path = path(segments).map_err(|kind| self.error(kind))?;
+        let repeat = if method == Method::GET { Repeat::Read } else { Repeat::Change };
+        Ok(Call { method, path, json, repeat, need })
+    }
+
+    /// Returns all entries of a list that comes in pages.
+    fn list(&self, first: Call, limit: TimeLimit) -> Result<Vec<Named>, CallError> {
+        let mut all: Vec<Named> = Vec::new();
+        for number in 0..MOST_PAGES {
+            let path = with_parameter(&first.path, "per_page", &PAGE.to_string());
+            let path = with_parameter(&path, "page", &number.to_string());
+            let call = Call { path, json: None, method: first.method.clone(), ..first };
+            let page: Vec<Named> = self.read(&call, limit)?;
+            let (read, before) = (page.len(), all.len());
+            for entry in page {
+                if all.iter().all(|known| known.id != entry.id) {
+                    all.push(entry);
+                }
+            }
+            // A page without anything new: the tenant does not page this list.
+            if read < PAGE || all.len() == before {
+                return Ok(all);
+            }
+        }
+        let why = format!("the list has more than {} entries", PAGE * MOST_PAGES);
+        Err(self.error(CallErrorKind::Unreadable(why)))
+    }
+}
+
+impl UsersApi for ManagementClient {
+    fn users_by_email(&self, email: &str, limit: TimeLimit) -> Result<Vec<User>, CallError> {
+        let mut call = self.get(&["users-by-email"], Need::READ_USERS)?;
+        call.path = with_parameter(&call.path, "email", email);
+        self.read(&call, limit)
+    }
+
+    fn user(&self, user_id: &str, limit: TimeLimit) -> Result<User, CallError> {
+        self.read(&self.get(&["users", user_id], Need::READ_USERS)?, limit)
+    }
+
+    fn link(
+        &self,
+        primary: &str,
+        identity: IdentityKey<'_>,
+        limit: TimeLimit,
+    ) -> Result<Vec<Identity>, CallError> {
+        let json = json!({"provider": identity.provider, "user_id": identity.user_id});
+        let call = self.call(Method::POST, &["users", primary, "identities"], Some(json), Need::LINK)?;
+        self.read(&Call { repeat: Repeat::WithoutEffect, ..call }, limit)
+    }
+
+    fn unlink(
+        &self,
+        primary: &str,
+        identity: IdentityKey<'_>,
+        limit: TimeLimit,
+    ) -> Result<Vec<Identity>, CallError> {
+        let segments = ["users", primary, "identities", identity.provider, identity.user_id];
+        let call = self.call(Method::DELETE, &segments, None, Need::LINK)?;
+        self.read(&Call { repeat: Repeat::WithoutEffect, ..call }, limit)
+    }
+
+    fn patch_user(&self, user_id: &str, patch: &Value, limit: TimeLimit) -> Result<User, CallError> {
+        let segments = ["users", user_id];
+        let call = self.call(Method::PATCH, &segments, Some(patch.clone()), Need::WRITE_METADATA)?;
+        self.read(&call, limit)
+    }
+
+    fn roles(&self, user_id: &str, limit: TimeLimit) -> Result<Vec<Named>, CallError> {
+        self.list(self.get(&["users", user_id, "roles"], Need::READ_ROLES)?, limit)
+    }
+
+    fn assign_roles(&self, user_id: &str, ids: &[String], limit: TimeLimit) -> Result<(), CallError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let json = json!({"roles": ids});
+        let call = self.call(Method::POST, &["users", user_id, "roles"], Some(json), Need::ASSIGN_ROLES)?;
+        self.change(&call, limit)
+    }
+
+    fn organizations(&self, user_id: &str, limit: TimeLimit) -> Result<Vec<Named>, CallError> {
+        self.list(self.get(&["users", user_id, "organizations"], Need::READ_ORGANIZATIONS)?, limit)
+    }
+
+    fn add_member(&self, organization: &str, user_id: &str, limit: TimeLimit) -> Result<(), CallError> {
+        let json = json!({"members": [user_id]});
+        let segments = ["organizations", organization, "members"];
+        let call = self.call(Method::POST, &segments, Some(json), Need::ADD_MEMBER)?;
+        self.change(&call, limit)
+    }
+
+    fn for_login(&self) -> Option<Arc<dyn UsersApi>> {
+        Some(Arc::new(self.with_new_correlation_id()))
+    }
+}

@@ -1,0 +1,300 @@
+//! The client of one tenant.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::json;
+use ureq::http::Method;
+
+use super::answer::Answer;
+use super::limiter::{Class, Limiter};
+use super::retry::{Repeat, retry};
+use super::token::{GrantedToken, MachineToken, MachineTokens};
+use super::transport::{Failure, Sending, Transport};
+use super::{CallError, CallErrorKind, ClientCredentials, Need, SetupError, TenantAddress, TimeLimit};
+use crate::ambient::Ambient;
+
+/// The client of a tenant's Management API. It may be shared between threads; copies
+/// share connections, machine token and limiter.
+#[derive(Clone)]
+pub struct ManagementClient {
+    tenant: Arc<Tenant>,
+    /// The id that the tenant's log shows for the requests of this copy.
+    correlation_id: String,
+}
+
+struct Tenant {
+    address: TenantAddress,
+    credentials: ClientCredentials,
+    ambient: Ambient,
+    transport: Transport,
+    tokens: MachineTokens,
+    limiter: Limiter,
+}
+
+/// A call of the Management API.
+pub(super) struct Call {
+    pub(super) method: Method,
+    /// Path and query.
+    pub(super) path: String,
+    pub(super) json: Option<serde_json::Value>,
+    pub(super) repeat: Repeat,
+    pub(super) need: Need,
+}
+
+/// The answer of `/oauth/token`.
+///
+/// Source: RFC 6749, section 5.1.
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+    token_type: String,
+    expires_in: Option<u64>,
+    scope: Option<String>,
+}
+
+impl fmt::Debug for ManagementClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagementClient").field("address", &self.tenant.address).finish_non_exhaustive()
+    }
+}
+
+impl ManagementClient {
+    /// Makes a client. It sends nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If the machine has no certificates of authorities.
+    pub fn connect(
+        address: TenantAddress,
+        credentials: ClientCredentials,
+        ambient: &Ambient,
+    ) -> Result<Self, SetupError> {
+        let tenant = Tenant {
+            transport: Transport::new(&address, ambient)?,
+            tokens: MachineTokens::new(ambient),
+            limiter: Limiter::new(ambient),
+            ambient: ambient.clone(),
+            address,
+            credentials,
+        };
+        Ok(Self { correlation_id: correlation_id(ambient), tenant: Arc::new(tenant) })
+    }
+
+    /// Returns the same client under a new correlation id.
+    #[must_use]
+    pub fn with_new_correlation_id(&self) -> Self {
+        Self { tenant: self.tenant.clone(), correlation_id: correlation_id(&self.tenant.ambient) }
+    }
+
+    /// Returns the tenant's address.
+    #[must_use]
+    pub fn address(&self) -> &TenantAddress {
+        &self.tenant.address
+    }
+
+    /// Asks for the machine token, and returns the needs whose scopes it lacks. Empty if
+    /// the tenant does not name the scopes that it grants: the calls show them then.
+    ///
+    /// # Errors
+    ///
+    /// If the tenant grants no token.
+    pub fn unmet_needs(&self, limit: TimeLimit) -> Result<Vec<Need>, CallError> {
+        let token = self.token(limit).map_err(|kind| self.error(kind))?;
+        let Some(scope) = &token.scope else { return Ok(Vec::new()) };
+        Ok(Need::ALL.into_iter().filter(|need| !need.is_met_by(scope)).collect())
+    }
+
+    /// Makes a call and reads the JSON of its answer.
+    pub(super) fn read<T: DeserializeOwned>(&self, call: &Call, limit: TimeLimit) -> Result<T, CallError> {
+        let answer = self.send(call, limit)?;
+        let is_json = answer.is_json();
+        let body = answer.into_body(&[]).map_err(|kind| self.error(kind))?;
+        parse_json(&body, is_json).map_err(|kind| self.error(kind))
+    }
+
+    /// Makes a call whose answer has no content, or JSON that does not matter.
+    pub(super) fn change(&self, call: &Call, limit: TimeLimit) -> Result<(), CallError> {
+        let answer = self.send(call, limit)?;
+        let is_json = answer.is_json();
+        let body = answer.into_body(&[]).map_err(|kind| self.error(kind))?;
+        if body.is_empty() {
+            return Ok(());
+        }
+        parse_json::<IgnoredAny>(&body, is_json).map(drop).map_err(|kind| self.error(kind))
+    }
+
+    fn send(&self, call: &Call, limit: TimeLimit) -> Result<Answer, CallError> {
+        let json = call.json.as_ref().map(|json| json.to_string().into_bytes());
+        let attempt = || self.attempt(call, json.as_deref(), limit);
+        retry(&self.tenant.ambient, limit, call.repeat, attempt).map_err(|kind| self.error(kind))
+    }
+
+    pub(super) fn error(&self, kind: CallErrorKind) -> CallError {
+        CallError { kind, correlation_id: Some(self.correlation_id.clone()) }
+    }
+
+    /// Tries a call once; twice if the token is no longer accepted.
+    fn attempt(&self, call: &Call, json: Option<&[u8]>, limit: TimeLimit) -> Result<Answer, Failure> {
+        let token = self.token(limit).map_err(Failure::lasting)?;
+        match self.attempt_with(&token, call, json, limit) {
+            Err(Failure { kind: CallErrorKind::Refused { status: 401, .. }, .. }) => {
+                self.tenant.tokens.forget(&token);
+                let token = self.token(limit).map_err(Failure::lasting)?;
+                self.attempt_with(&token, call, json, limit)
+            }
+            result => result,
+        }
+    }
+
+    fn attempt_with(
+        &self,
+        token: &MachineToken,
+        call: &Call,
+        json: Option<&[u8]>,
+        limit: TimeLimit,
+    ) -> Result<Answer, Failure> {
+        let class = if call.method == Method::GET { Class::Read } else { Class::Write };
+        let permit = self
+            .tenant
+            .limiter
+            .acquire(class, limit)
+            .map_err(|wait| Failure::lasting(CallErrorKind::RateLimited { retry_after: Some(wait) }))?;
+        let sending = Sending {
+            method: call.method.clone(),
+            path: &call.path,
+            token: Some(&token.text),
+            json,
+            correlation_id: &self.correlation_id,
+        };
+        let answer = self.tenant.transport.send(&sending, limit)?;
+        permit.answered(&answer.rate, answer.status == 429);
+        let secrets = [&token.text, self.tenant.credentials.client_secret()];
+        into_success(answer, &secrets).map_err(|mut failure| {
+            name_scope(&mut failure.kind, call.need);
+            failure
+        })
+    }
+
+    fn token(&self, limit: TimeLimit) -> Result<Arc<MachineToken>, CallErrorKind> {
+        self.tenant.tokens.get(limit, || {
+            let attempt = || self.attempt_token(limit);
+            retry(&self.tenant.ambient, limit, Repeat::Read, attempt).map_err(without_effect)
+        })
+    }
+
+    /// Asks for a machine token.
+    ///
+    /// Source: RFC 6749, section 4.4; Auth0, "Client Credentials Flow".
+    fn attempt_token(&self, limit: TimeLimit) -> Result<GrantedToken, Failure> {
+        let Tenant { address, credentials, transport, .. } = &*self.tenant;
+        let json = json!({
+            "grant_type": "client_credentials",
+            "client_id": credentials.client_id(),
+            "client_secret": credentials.client_secret(),
+            "audience": address.audience(),
+        });
+        let json = json.to_string();
+        let sending = Sending {
+            method: Method::POST,
+            path: "/oauth/token",
+            token: None,
+            json: Some(json.as_bytes()),
+            correlation_id: &self.correlation_id,
+        };
+        let secrets = [credentials.client_secret()];
+        let answer = into_success(transport.send(&sending, limit)?, &secrets).map_err(|mut failure| {
+            explain_refused_token(&mut failure.kind, address);
+            failure
+        })?;
+        let is_json = answer.is_json();
+        let body = answer.into_body(&secrets).map_err(Failure::lasting)?;
+        let granted: TokenAnswer = parse_json(&body, is_json).map_err(Failure::lasting)?;
+        let is_usable =
+            !granted.access_token.is_empty() && granted.access_token.bytes().all(|b| b.is_ascii_graphic());
+        if !is_usable || !granted.token_type.eq_ignore_ascii_case("bearer") {
+            let why = "the answer of /oauth/token has no bearer token".to_owned();
+            return Err(Failure::lasting(CallErrorKind::Unreadable(why)));
+        }
+        let life = granted.expires_in.map(Duration::from_secs);
+        Ok(GrantedToken { text: granted.access_token, life, scope: granted.scope })
+    }
+}
+
+fn correlation_id(ambient: &Ambient) -> String {
+    ambient.random().uuid().to_string()
+}
+
+/// Returns the answer if it reports success, with its body checked.
+fn into_success(answer: Answer, secrets: &[&str]) -> Result<Answer, Failure> {
+    if (200..=299).contains(&answer.status) && answer.body.is_ok() {
+        return Ok(answer);
+    }
+    let wait = answer.wait();
+    let kind =
+        answer.into_body(secrets).err().unwrap_or_else(|| CallErrorKind::Unclear("no answer".to_owned()));
+    let is_passing = matches!(kind, CallErrorKind::RateLimited { .. } | CallErrorKind::Unclear(_));
+    Err(Failure { kind, wait, is_passing })
+}
+
+/// Reads an answer of JSON. The parser's error is not repeated, because it may contain
+/// values of users.
+fn parse_json<T: DeserializeOwned>(body: &[u8], is_json: bool) -> Result<T, CallErrorKind> {
+    let refuse = |why: String| Err(CallErrorKind::Unreadable(why));
+    if !is_json {
+        return refuse("the tenant's answer is not JSON by its content type; check the domain".to_owned());
+    }
+    match serde_json::from_slice(body) {
+        Ok(value) => Ok(value),
+        Err(error) if error.is_eof() => refuse("the JSON of the tenant's answer is cut off".to_owned()),
+        Err(error) if error.is_syntax() => refuse(format!(
+            "the tenant's answer is not valid JSON at line {}, column {}",
+            error.line(),
+            error.column()
+        )),
+        Err(error) => refuse(format!(
+            "the tenant's answer has another shape than the API documents, at line {}, column {}",
+            error.line(),
+            error.column()
+        )),
+    }
+}
+
+/// Names the scope that the application lacks, and the purpose of the call.
+fn name_scope(kind: &mut CallErrorKind, need: Need) {
+    if let CallErrorKind::Refused { status: 403, error_code: Some(code), message } = kind
+        && code == "insufficient_scope"
+    {
+        *message = format!(
+            "the machine-to-machine application lacks a scope of the Management API: {need}; \
+             authorize it for the application in Auth0's dashboard"
+        );
+    }
+}
+
+/// Says what to do if the tenant grants no token.
+fn explain_refused_token(kind: &mut CallErrorKind, address: &TenantAddress) {
+    let CallErrorKind::Refused { status, message, .. } = kind else { return };
+    let (domain, audience) = (address.domain(), address.audience());
+    let advice = match status {
+        401 => "check the client id and the client secret".to_owned(),
+        403 => format!("authorize the application for the API {audience} in Auth0's dashboard"),
+        404 => format!("check the domain {domain}"),
+        _ => return,
+    };
+    *message = format!("no machine token: {message}; {advice}");
+}
+
+/// A request for a token changes nothing, so no failure of it leaves anything unclear.
+fn without_effect(kind: CallErrorKind) -> CallErrorKind {
+    match kind {
+        CallErrorKind::Unclear(why) | CallErrorKind::Unreadable(why) | CallErrorKind::NotSent(why) => {
+            CallErrorKind::NotSent(format!("no machine token: {why}"))
+        }
+        CallErrorKind::TimedOut { .. } => CallErrorKind::TimedOut { may_have_effect: false },
+        kind => kind,
+    }
+}

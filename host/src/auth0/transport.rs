@@ -1,0 +1,203 @@
+//! One HTTP request to a tenant.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::{HeaderMap, Method, Request, Response};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, AsSendBody, Body, Timeout};
+
+use super::answer::{Answer, BodyFault};
+use super::rate_headers::RateHeaders;
+use super::{CallErrorKind, SetupError, TenantAddress, TimeLimit};
+use crate::ambient::Ambient;
+
+/// The most bytes of an answer's body.
+const MOST_BYTES: u64 = 2 * 1024 * 1024;
+
+/// The connections that are kept open for later requests.
+const KEPT_CONNECTIONS: usize = 16;
+
+/// Sends requests to one tenant: over https with the machine's certificates, or over
+/// http to this machine. Follows no redirect.
+#[derive(Debug)]
+pub(super) struct Transport {
+    ambient: Ambient,
+    address: TenantAddress,
+    agent: Agent,
+}
+
+/// A request. Its `Debug` output would contain secrets.
+pub(super) struct Sending<'a> {
+    pub(super) method: Method,
+    /// Path and query.
+    pub(super) path: &'a str,
+    pub(super) token: Option<&'a str>,
+    pub(super) json: Option<&'a [u8]>,
+    pub(super) correlation_id: &'a str,
+}
+
+/// A failed try of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) kind: CallErrorKind,
+    /// The time that the tenant asks to wait.
+    pub(super) wait: Option<Duration>,
+    /// Whether another try may succeed.
+    pub(super) is_passing: bool,
+}
+
+impl Failure {
+    pub(super) fn lasting(kind: CallErrorKind) -> Self {
+        Self { kind, wait: None, is_passing: false }
+    }
+
+    pub(super) fn passing(kind: CallErrorKind) -> Self {
+        Self { kind, wait: None, is_passing: true }
+    }
+}
+
+impl Transport {
+    /// # Errors
+    ///
+    /// If the machine has no certificates, unless the tenant is on this machine.
+    pub(super) fn new(address: &TenantAddress, ambient: &Ambient) -> Result<Self, SetupError> {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .https_only(!address.is_loopback())
+            .max_redirects(0)
+            .user_agent(concat!("ligature/", env!("CARGO_PKG_VERSION")))
+            .accept("application/json")
+            .max_idle_connections(KEPT_CONNECTIONS)
+            .max_idle_connections_per_host(KEPT_CONNECTIONS);
+        let config = if address.is_loopback() {
+            // A proxy would be asked for its own loopback.
+            config.proxy(None)
+        } else {
+            config.tls_config(tls()?)
+        };
+        Ok(Self { ambient: ambient.clone(), address: address.clone(), agent: config.build().new_agent() })
+    }
+
+    /// Sends a request and reads its answer, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// If no answer arrives within the limit.
+    pub(super) fn send(&self, sending: &Sending<'_>, limit: TimeLimit) -> Result<Answer, Failure> {
+        let left = limit.left(&self.ambient);
+        if left.is_zero() {
+            return Err(Failure::lasting(CallErrorKind::TimedOut { may_have_effect: false }));
+        }
+        let response = match sending.json {
+            Some(json) => self.run(sending, json, left),
+            None => self.run(sending, (), left),
+        };
+        response.map(|response| self.read(response)).map_err(|error| self.failure(&error))
+    }
+
+    fn run(
+        &self,
+        sending: &Sending<'_>,
+        body: impl AsSendBody,
+        left: Duration,
+    ) -> Result<Response<Body>, ureq::Error> {
+        let mut request = Request::builder()
+            .method(sending.method.clone())
+            .uri(self.address.url(sending.path))
+            .header("x-correlation-id", sending.correlation_id);
+        if sending.json.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        if let Some(token) = sending.token {
+            request = request.header("authorization", ["Bearer ", token].concat());
+        }
+        let request = self.agent.configure_request(request.body(body)?).timeout_global(Some(left)).build();
+        self.agent.run(request)
+    }
+
+    fn read(&self, mut response: Response<Body>) -> Answer {
+        let header = |name: &str| text_of(response.headers(), name);
+        let rate = RateHeaders::read(header, self.ambient.since_epoch());
+        let content_type = header("content-type").unwrap_or_default().to_owned();
+        let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
+        let body = body.map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(_) => BodyFault::TooLong,
+            ureq::Error::Timeout(_) => BodyFault::TimedOut,
+            error => BodyFault::Broken(error.to_string()),
+        });
+        Answer { status: response.status().as_u16(), content_type, rate, body }
+    }
+
+    /// Returns what is known after an error. Only a connection that was never made
+    /// proves that the request had no effect.
+    fn failure(&self, error: &ureq::Error) -> Failure {
+        let domain = self.address.domain();
+        let unreachable = |why: &str| {
+            Failure::passing(CallErrorKind::NotSent(format!("the tenant {domain} cannot be reached: {why}")))
+        };
+        match error {
+            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
+                Failure::lasting(CallErrorKind::TimedOut { may_have_effect: false })
+            }
+            ureq::Error::Timeout(_) => Failure::lasting(CallErrorKind::TimedOut { may_have_effect: true }),
+            ureq::Error::HostNotFound => unreachable("no server has this name; check the domain"),
+            ureq::Error::ConnectionFailed => unreachable("no connection"),
+            ureq::Error::ConnectProxyFailed(why) => unreachable(&format!("the proxy refuses: {why}")),
+            ureq::Error::Io(error) => match (error.kind(), rustls_error(error)) {
+                (_, Some(rustls::Error::InvalidCertificate(why))) => self.not_verified(&format!("{why:?}")),
+                (
+                    io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::AddrNotAvailable,
+                    _,
+                ) => unreachable(&error.to_string()),
+                _ => broken(&error.to_string()),
+            },
+            ureq::Error::Rustls(rustls::Error::InvalidCertificate(why)) => {
+                self.not_verified(&format!("{why:?}"))
+            }
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) => {
+                Failure::lasting(CallErrorKind::NotSent(format!("the request cannot be sent: {error}")))
+            }
+            error => broken(&error.to_string()),
+        }
+    }
+
+    fn not_verified(&self, why: &str) -> Failure {
+        let domain = self.address.domain();
+        Failure::lasting(CallErrorKind::NotSent(format!(
+            "the certificate of {domain} cannot be verified: {why}"
+        )))
+    }
+}
+
+fn broken(why: &str) -> Failure {
+    Failure::passing(CallErrorKind::Unclear(format!(
+        "the connection broke before the answer was whole: {why}"
+    )))
+}
+
+fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn tls() -> Result<TlsConfig, SetupError> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(SetupError::NoRoots(errors.join("; ")));
+    }
+    let roots: Vec<_> = found.certs.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
+    Ok(TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .build())
+}
