@@ -98,7 +98,7 @@ impl CallError {
     }
 }
 
-/// Rounds up, so that nobody asks too early.
+/// Rounds up, so that the next request is not too early.
 fn whole_seconds(time: Duration) -> u32 {
     let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
     u32::try_from(seconds).unwrap_or(u32::MAX)

@@ -59,10 +59,17 @@ impl Failure {
 }
 
 impl Transport {
+    /// A transport that trusts the machine's authorities.
+    ///
     /// # Errors
     ///
-    /// If the machine has no certificates, unless the tenant is on this machine.
+    /// If the machine has none, unless the tenant is on this machine.
     pub(super) fn new(address: &TenantAddress, ambient: &Ambient) -> Result<Self, SetupError> {
+        let roots = if address.is_loopback() { Vec::new() } else { load_roots()? };
+        Ok(Self::trusting(&roots, address, ambient))
+    }
+
+    fn trusting(roots: &[Certificate<'static>], address: &TenantAddress, ambient: &Ambient) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(!address.is_loopback())
@@ -75,9 +82,9 @@ impl Transport {
             // A proxy would be asked for its own loopback.
             config.proxy(None)
         } else {
-            config.tls_config(tls()?)
+            config.tls_config(tls(roots))
         };
-        Ok(Self { ambient: ambient.clone(), address: address.clone(), agent: config.build().new_agent() })
+        Self { ambient: ambient.clone(), address: address.clone(), agent: config.build().new_agent() }
     }
 
     /// Sends a request and reads its answer, whatever its status.
@@ -188,16 +195,91 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn tls() -> Result<TlsConfig, SetupError> {
+fn load_roots() -> Result<Vec<Certificate<'static>>, SetupError> {
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {
         let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
         return Err(SetupError::NoRoots(errors.join("; ")));
     }
-    let roots: Vec<_> = found.certs.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
-    Ok(TlsConfig::builder()
+    Ok(found.certs.iter().map(|root| Certificate::from_der(root).to_owned()).collect())
+}
+
+fn tls(roots: &[Certificate<'static>]) -> TlsConfig {
+    TlsConfig::builder()
         .provider(TlsProvider::Rustls)
-        .root_certs(RootCerts::new_with_certs(&roots))
+        .root_certs(RootCerts::new_with_certs(roots))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .build())
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+    use ureq::http::Method;
+    use ureq::tls::Certificate;
+
+    use super::{Failure, Sending, Transport};
+    use crate::ambient::Ambient;
+    use crate::auth0::{CallErrorKind, TimeLimit};
+
+    /// Starts a server with a certificate for this name; its port and its certificate.
+    fn serve_tls(name: &str) -> (u16, Certificate<'static>) {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let (config, listener) = (Arc::new(config), TcpListener::bind("0.0.0.0:0").unwrap());
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut tls = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+                let mut request = [0; 4_096];
+                if tls.read(&mut request).is_ok_and(|length| length > 0) {
+                    let _ = tls.write_all(b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n");
+                }
+            }
+        });
+        (port, Certificate::from_der(cert.der()).to_owned())
+    }
+
+    /// Sends a change to that port; the status.
+    fn send(port: u16, root: &Certificate<'static>) -> Result<u16, Failure> {
+        let ambient = Ambient::system();
+        // By its text an address of another machine, so https is spoken.
+        let address = format!("auth0://0.0.0.0:{port}").parse().unwrap();
+        let transport = Transport::trusting(std::slice::from_ref(root), &address, &ambient);
+        let sending =
+            Sending { method: Method::DELETE, path: "/x", token: None, json: None, correlation_id: "c" };
+        let limit = TimeLimit::after(&ambient, Duration::from_secs(10));
+        transport.send(&sending, limit).map(|answer| answer.status)
+    }
+
+    #[test]
+    fn a_server_with_a_certificate_of_a_known_authority_is_trusted() {
+        let (port, root) = serve_tls("0.0.0.0");
+        assert_eq!(send(port, &root), Ok(204));
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_verified_gets_no_request() {
+        let (_, other) = serve_tls("0.0.0.0");
+        let (unknown, _) = serve_tls("0.0.0.0");
+        let (misnamed, root) = serve_tls("tenant.example.com");
+        for (port, root) in [(unknown, &other), (misnamed, &root)] {
+            let failure = send(port, root).unwrap_err();
+            let CallErrorKind::NotSent(why) = &failure.kind else { panic!("{failure:?}") };
+            assert!(why.contains("cannot be verified: ") && !failure.is_passing, "{why}");
+        }
+    }
 }

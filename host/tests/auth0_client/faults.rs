@@ -44,7 +44,7 @@ fn cut_off() -> Vec<Step> {
 }
 
 fn link(test: &Test) -> CallError {
-    test.client.link("auth0|1", LINKED, test.limit(LONG)).unwrap_err()
+    test.client.link("auth0|1", LINKED, test.limit(LONG)).expect_err("a failure")
 }
 
 #[test]

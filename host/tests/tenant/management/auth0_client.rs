@@ -49,9 +49,9 @@ fn the_client_finds_links_and_unlinks() {
 
     let linked = client.link("auth0|ada", GOOGLE, limit).expect("identities");
     assert_eq!(ids(&linked), ["auth0|ada", "google-oauth2|1080"]);
-    assert!(client.user("google-oauth2|1080", limit).unwrap_err().is_not_found());
+    assert!(client.user("google-oauth2|1080", limit).expect_err("a refusal").is_not_found());
     // The identity is the primary's already.
-    let again = client.link("auth0|ada", GOOGLE, limit).unwrap_err();
+    let again = client.link("auth0|ada", GOOGLE, limit).expect_err("a refusal");
     assert!(matches!(again.kind, CallErrorKind::Refused { .. }), "{again}");
 
     let patch = json!({"app_metadata": {"plan": "gold", "absent": null}});
@@ -72,7 +72,7 @@ fn the_client_reads_and_assigns_roles() {
     let limit = TimeLimit::after(&ambient, Duration::from_secs(20));
     assert_eq!(client.roles("auth0|ada", limit).expect("roles"), []);
     for _ in 0..2 {
-        client.assign_roles("auth0|ada", &[id.clone()], limit).expect("a role");
+        client.assign_roles("auth0|ada", std::slice::from_ref(&id), limit).expect("a role");
         let admin = Named { id: id.clone(), name: "admin".to_owned() };
         assert_eq!(client.roles("auth0|ada", limit).expect("roles"), [admin]);
     }
@@ -82,14 +82,14 @@ fn the_client_says_what_the_tenant_refuses() {
     let (tenant, ambient) = (Tenant::with(&database_user("ada", "ada@example.com")), Ambient::system());
     let limit = TimeLimit::after(&ambient, Duration::from_secs(20));
     let wrong = client(&tenant, &ambient, "web", "another-secret");
-    let error = wrong.user("auth0|ada", limit).unwrap_err().to_string();
+    let error = wrong.user("auth0|ada", limit).expect_err("a refusal").to_string();
     assert!(error.contains("check the client id and the client secret"), "{error}");
     assert!(!error.contains("another-secret"), "{error}");
 
     // This application may read users only.
     let reader = client(&tenant, &ambient, "other", "the secret of another application");
     reader.user("auth0|ada", limit).expect("a user");
-    let error = reader.link("auth0|ada", GOOGLE, limit).unwrap_err().to_string();
+    let error = reader.link("auth0|ada", GOOGLE, limit).expect_err("a refusal").to_string();
     assert!(error.contains("update:users, which Ligature needs to link and unlink identities"), "{error}");
     let unmet = reader.unmet_needs(limit).expect("a token");
     assert!(unmet.iter().any(|need| !need.is_optional), "{unmet:?}");
@@ -107,12 +107,12 @@ fn the_client_keeps_to_the_rate_of_the_tenant() {
             login.join().expect("a result").expect("a user");
         }
     });
-    // Whoever has no time is refused, without a request.
+    // A login without time is refused, without a request.
     for _ in 0..3 {
         let _ = client.user("auth0|ada", limit);
     }
     let short = TimeLimit::after(&ambient, Duration::from_millis(1));
-    let error = client.user("auth0|ada", short).unwrap_err();
+    let error = client.user("auth0|ada", short).expect_err("a refusal");
     let expected = matches!(error.kind, CallErrorKind::RateLimited { .. } | CallErrorKind::TimedOut { .. });
     assert!(expected, "{error}");
 }
