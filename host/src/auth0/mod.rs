@@ -15,6 +15,7 @@
 //! | `rate_headers.rs` | the headers that state them |
 //! | `retry.rs` | repeating a request that failed |
 //! | `transport.rs` | one HTTP request |
+//! | `connect.rs` | the connection under it |
 //! | `answer.rs` | its answer, and the envelopes of errors |
 //! | `time_limit.rs` | the end of the time that a call has |
 //! | `call_error.rs`, `setup_error.rs` | the errors of calls, and of connecting |
@@ -24,6 +25,7 @@ mod answer;
 mod call_error;
 mod calls;
 mod client;
+mod connect;
 mod credentials;
 mod limiter;
 mod need;

@@ -1,6 +1,5 @@
 //! One HTTP request to a tenant.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, AsSendBody, Body, Timeout};
 
 use super::answer::{Answer, BodyFault};
+use super::connect::{NamedConnector, NamedResolver, NotConnected};
 use super::rate_headers::RateHeaders;
 use super::{CallErrorKind, SetupError, TenantAddress, TimeLimit};
 use crate::ambient::Ambient;
@@ -84,7 +84,8 @@ impl Transport {
         } else {
             config.tls_config(tls(roots))
         };
-        Self { ambient: ambient.clone(), address: address.clone(), agent: config.build().new_agent() }
+        let agent = Agent::with_parts(config.build(), NamedConnector::default(), NamedResolver::default());
+        Self { ambient: ambient.clone(), address: address.clone(), agent }
     }
 
     /// Sends a request and reads its answer, whatever its status.
@@ -140,44 +141,24 @@ impl Transport {
     /// Returns what is known after an error. Only a connection that was never made
     /// proves that the request had no effect.
     fn failure(&self, error: &ureq::Error) -> Failure {
-        let domain = self.address.domain();
-        let unreachable = |why: &str| {
-            Failure::passing(CallErrorKind::NotSent(format!("the tenant {domain} cannot be reached: {why}")))
-        };
         match error {
             ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
                 Failure::lasting(CallErrorKind::TimedOut { may_have_effect: false })
             }
             ureq::Error::Timeout(_) => Failure::lasting(CallErrorKind::TimedOut { may_have_effect: true }),
-            ureq::Error::HostNotFound => unreachable("no server has this name; check the domain"),
-            ureq::Error::ConnectionFailed => unreachable("no connection"),
-            ureq::Error::ConnectProxyFailed(why) => unreachable(&format!("the proxy refuses: {why}")),
-            ureq::Error::Io(error) => match (error.kind(), rustls_error(error)) {
-                (_, Some(rustls::Error::InvalidCertificate(why))) => self.not_verified(&format!("{why:?}")),
-                (
-                    io::ErrorKind::ConnectionRefused
-                    | io::ErrorKind::HostUnreachable
-                    | io::ErrorKind::NetworkUnreachable
-                    | io::ErrorKind::AddrNotAvailable,
-                    _,
-                ) => unreachable(&error.to_string()),
-                _ => broken(&error.to_string()),
-            },
-            ureq::Error::Rustls(rustls::Error::InvalidCertificate(why)) => {
-                self.not_verified(&format!("{why:?}"))
-            }
             ureq::Error::Http(_) | ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) => {
                 Failure::lasting(CallErrorKind::NotSent(format!("the request cannot be sent: {error}")))
             }
+            ureq::Error::Other(other) => match other.downcast_ref() {
+                Some(NotConnected { why, is_passing }) => {
+                    let domain = self.address.domain();
+                    let why = format!("the tenant {domain} cannot be reached: {why}");
+                    Failure { kind: CallErrorKind::NotSent(why), wait: None, is_passing: *is_passing }
+                }
+                None => broken(&other.to_string()),
+            },
             error => broken(&error.to_string()),
         }
-    }
-
-    fn not_verified(&self, why: &str) -> Failure {
-        let domain = self.address.domain();
-        Failure::lasting(CallErrorKind::NotSent(format!(
-            "the certificate of {domain} cannot be verified: {why}"
-        )))
     }
 }
 
@@ -185,10 +166,6 @@ fn broken(why: &str) -> Failure {
     Failure::passing(CallErrorKind::Unclear(format!(
         "the connection broke before the answer was whole: {why}"
     )))
-}
-
-fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
 }
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -220,3 +220,25 @@ fn http_is_not_spoken_to_another_host() {
     const HANDSHAKE: u8 = 22;
     assert_eq!(received.recv_timeout(Duration::from_secs(5)), Ok(HANDSHAKE));
 }
+
+/// RFC 6761, section 6.4: no server has this name.
+#[test]
+fn a_domain_that_does_not_exist_is_named() {
+    let test = Test::at("auth0://acme.invalid", Ambient::system());
+    let (error, time) = timed(|| test.user(LONG).unwrap_err());
+    let expected = "no machine token: the tenant acme.invalid cannot be reached: \
+                    no server with this name was found; check the domain [correlation id ";
+    assert!(error.to_string().starts_with(expected) && !error.may_have_effect(), "{error}");
+    assert!(time < Duration::from_secs(10), "{time:?}");
+}
+
+/// A server that accepts connections and ends them within the TLS handshake.
+#[test]
+fn a_connection_that_breaks_in_the_handshake_had_no_effect() {
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let test = Test::at(&format!("auth0://0.0.0.0:{port}"), Ambient::system());
+    let error = test.user(Duration::from_millis(500)).unwrap_err();
+    assert!(error.to_string().contains(&format!("the tenant 0.0.0.0:{port} cannot be reached: ")), "{error}");
+}
