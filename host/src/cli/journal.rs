@@ -6,6 +6,7 @@ use super::directory_args::{DirectoryArgs, operator};
 use super::ids::{LinkId, MAX_LISTED};
 use super::journal_entry::format_entry;
 use super::journal_list::ListArgs;
+use super::journal_repair::RepairArgs;
 use super::{CommandResult, Exit, print, print_json, print_line};
 use crate::ambient::Ambient;
 use crate::directory::{Administration, JournalQuery, OpenMode, SnapshotSelection, Undo, UndoError};
@@ -13,7 +14,7 @@ use crate::harness::group_thousands;
 use crate::model::{User, mask_addresses};
 use crate::terminal::{Json, Text};
 
-/// Show and prune the journal: links and unlinks, their authors and their reasons
+/// Show, repair and prune the journal: links and unlinks, their authors and their reasons
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -26,6 +27,9 @@ enum Command {
     List(ListArgs),
     /// Print one entry, and the data that undoing it would restore
     Show(ShowArgs),
+    /// Finish changes at a tenant that were interrupted between two requests, or say why
+    /// they cannot be finished
+    Repair(RepairArgs),
     /// Erase users' data from the journal; such links can no longer be undone
     Prune(PruneArgs),
 }
@@ -91,6 +95,7 @@ impl Args {
         match self.command {
             Command::List(args) => args.execute(ambient),
             Command::Show(args) => args.execute(ambient),
+            Command::Repair(args) => args.execute(ambient),
             Command::Prune(args) => args.execute(ambient),
         }
     }

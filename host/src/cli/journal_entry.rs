@@ -1,16 +1,21 @@
 //! Entries of the journal as text.
 
-use crate::directory::{Actor, Entry, EntryKind, MetadataChange, SnapshotState};
+use crate::directory::{Actor, Entry, EntryKind, EntryState, MetadataChange, SnapshotState};
 use crate::model::{Metadata, mask_addresses};
 use crate::terminal::Text;
 
 /// Formats an entry as one line.
 pub(super) fn format_row(entry: &Entry) -> String {
     let undone = if entry.undone.is_some() { ", undone" } else { "" };
-    format!("{}  {}  {}{undone}", entry.id, entry.at, mask_addresses(&describe_change(entry)))
+    let state = match entry.state {
+        EntryState::Done => String::new(),
+        state => format!(", {}", state.as_str()),
+    };
+    format!("{}  {}  {}{state}{undone}", entry.id, entry.at, mask_addresses(&describe_change(entry)))
 }
 
-fn describe_change(entry: &Entry) -> String {
+/// Describes the change of an entry: its kind and its users.
+pub(super) fn describe_change(entry: &Entry) -> String {
     let Entry { primary, secondary, .. } = entry;
     match entry.kind {
         EntryKind::Link => format!("link    {secondary} into {primary}"),
@@ -64,6 +69,17 @@ pub(super) fn format_entry(entry: &Entry) -> Text {
     if let Some(undone) = &entry.undone {
         field("undone", format!("at {} by {}", undone.at, undone.by));
     }
+    match entry.state {
+        EntryState::Done => {}
+        EntryState::Intended => field("state", "intended: it may or may not have happened".to_owned()),
+        EntryState::Linked => {
+            field("state", "linked: the metadata of the primary is not written yet".to_owned())
+        }
+        EntryState::Abandoned => field("state", "abandoned: it did not happen".to_owned()),
+    }
+    if entry.state.is_unfinished() {
+        field("", "`ligature journal repair` finishes it, or says why it cannot".to_owned());
+    }
     match &entry.kept {
         SnapshotState::Nothing | SnapshotState::Unread => {}
         SnapshotState::Forgotten => field("kept", "nothing any more: it was erased".to_owned()),
@@ -87,6 +103,9 @@ pub(super) fn format_entry(entry: &Entry) -> Text {
                 if !list.is_empty() {
                     field("", format!("its {name}: {}", list.join(", ")));
                 }
+            }
+            for unread in snapshot.access.iter().flat_map(|access| &access.unread) {
+                field("", unread.clone());
             }
             let touched = &snapshot.touched;
             for (name, change) in

@@ -5,7 +5,7 @@ use super::ids::{self, LinkId};
 use super::journal_entry::format_row;
 use super::{CommandResult, Exit, print, print_error, print_json};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, EntryKind, JournalQuery, OpenMode};
+use crate::directory::{Administration, EntryKind, EntryState, JournalQuery, OpenMode};
 use crate::model::Timestamp;
 use crate::terminal::{Json, Text};
 
@@ -22,6 +22,9 @@ pub(super) struct ListArgs {
     /// Only entries of this kind
     #[arg(long, value_enum)]
     kind: Option<KindArg>,
+    /// Only entries in this state: at a tenant of Auth0, a change takes several requests
+    #[arg(long, value_enum)]
+    state: Option<StateArg>,
     /// Only entries of this actor: plugin, operator, client or user, or one of them by
     /// name, such as operator:ada
     #[arg(long, value_name = "ACTOR", value_parser = parse_actor)]
@@ -67,6 +70,29 @@ impl From<KindArg> for EntryKind {
     }
 }
 
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum StateArg {
+    /// Requested; it may or may not have happened
+    Intended,
+    /// The accounts are linked, the metadata is not written yet
+    Linked,
+    /// Complete
+    Done,
+    /// It did not happen
+    Abandoned,
+}
+
+impl From<StateArg> for EntryState {
+    fn from(state: StateArg) -> Self {
+        match state {
+            StateArg::Intended => Self::Intended,
+            StateArg::Linked => Self::Linked,
+            StateArg::Done => Self::Done,
+            StateArg::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
 impl ListArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
@@ -74,6 +100,7 @@ impl ListArgs {
         let mut query = JournalQuery {
             user_id: self.user,
             kind: self.kind.map(EntryKind::from),
+            state: self.state.map(EntryState::from),
             actor: self.actor,
             reason: self.reason,
             since: self.since,

@@ -19,6 +19,8 @@ mod journal;
 mod journal_entry;
 #[cfg(feature = "_sql")]
 mod journal_list;
+#[cfg(feature = "_sql")]
+mod journal_repair;
 mod limits_file;
 #[cfg(feature = "serve")]
 mod log;

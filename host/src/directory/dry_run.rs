@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credential::Credential;
+use super::entry_state::EntryState;
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::EntryFilter;
 use super::memory::Memory;
@@ -287,6 +288,26 @@ impl<S: Store> Records for Layered<'_, S> {
             self.front.add_entry(&Arc::new(entry))?;
         }
         self.front.mark_undone(id, by, at)
+    }
+
+    fn clear_undone(&mut self, id: &EntryId, by: &EntryId) -> TxResult<bool> {
+        self.front.clear_undone(id, by)
+    }
+
+    fn set_state(&mut self, id: &EntryId, from: EntryState, to: EntryState) -> TxResult<bool> {
+        self.front.set_state(id, from, to)
+    }
+
+    fn unfinished_entries(&mut self, user_id: Option<&str>, limit: usize) -> TxResult<Vec<Entry>> {
+        from_behind(self.behind.read(|records| records.unfinished_entries(user_id, limit)))
+    }
+
+    fn add_claim(&mut self, user_id: &str, id: &EntryId) -> TxResult<bool> {
+        self.front.add_claim(user_id, id)
+    }
+
+    fn remove_claims(&mut self, id: &EntryId) -> TxResult<()> {
+        self.front.remove_claims(id)
     }
 
     /// Erasing cannot be part of a dry run.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::entry_state::EntryState;
 use crate::ambient::Ambient;
 use crate::model::{LoginEvent, Metadata, Moment, Proof, Reason, Timestamp, User, mask_addresses};
 use crate::random::Random;
@@ -228,6 +229,8 @@ pub struct Entry {
     /// The reasons. Their addresses are masked.
     #[serde(skip_serializing_if = "is_empty", serialize_with = "serialize_arc")]
     pub reasons: Arc<[Reason]>,
+    /// How far the change came.
+    pub state: EntryState,
     /// For an undo: the entry of the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undoes: Option<EntryId>,
@@ -274,6 +277,23 @@ pub struct Snapshot {
     pub secondary: Arc<User>,
     /// The changes to the primary.
     pub touched: PrimaryChange,
+    /// The secondary's roles and memberships at a tenant, by the ids that give them back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+}
+
+/// The roles and memberships of a user at a tenant of Auth0, which its user object lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Access {
+    /// The ids of the roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub role_ids: Vec<String>,
+    /// The ids of the organizations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub organization_ids: Vec<String>,
+    /// The parts that could not be read, one sentence each. They are lost with the link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }
 
 fn is_empty(reasons: &Arc<[Reason]>) -> bool {
@@ -371,6 +391,7 @@ impl Entry {
             secondary: secondary.to_owned(),
             provenance: provenance.clone(),
             reasons: Arc::default(),
+            state: EntryState::Done,
             undoes: None,
             undone: None,
             kept: SnapshotState::Nothing,

@@ -25,6 +25,7 @@ pub(super) fn find_entries(records: &mut dyn Records, query: &JournalQuery) -> T
     let mut filter = EntryFilter {
         user_id: query.user_id.as_deref(),
         kind: query.kind,
+        state: query.state,
         since: query.since,
         until: query.until,
         before,

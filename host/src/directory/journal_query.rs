@@ -1,5 +1,6 @@
 //! Queries for entries of the journal.
 
+use super::entry_state::EntryState;
 use super::journal::{Actor, Entry, EntryId, EntryKind};
 use crate::model::{Moment, Timestamp};
 
@@ -10,6 +11,8 @@ pub struct JournalQuery {
     pub user_id: Option<String>,
     /// Entries of this kind.
     pub kind: Option<EntryKind>,
+    /// Entries in this state.
+    pub state: Option<EntryState>,
     /// Entries of this actor: `plugin`, `operator`, `client` or `user`, with or
     /// without a name (`operator:ada`).
     pub actor: Option<String>,
@@ -30,6 +33,7 @@ pub struct JournalQuery {
 pub(super) struct EntryFilter<'a> {
     pub(super) user_id: Option<&'a str>,
     pub(super) kind: Option<EntryKind>,
+    pub(super) state: Option<EntryState>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
     pub(super) before: Option<(Moment, EntryId)>,
@@ -42,6 +46,7 @@ impl<'a> EntryFilter<'a> {
         Self {
             user_id: Some(user_id),
             kind: None,
+            state: None,
             since: None,
             until: None,
             before: None,
@@ -53,6 +58,7 @@ impl<'a> EntryFilter<'a> {
     pub(super) fn matches(&self, entry: &Entry) -> bool {
         self.user_id.is_none_or(|id| entry.primary == id || entry.secondary == id)
             && self.kind.is_none_or(|kind| entry.kind == kind)
+            && self.state.is_none_or(|state| entry.state == state)
             && self.since.is_none_or(|since| entry.at >= since)
             && self.until.is_none_or(|until| entry.at <= until)
             && self.before.as_ref().is_none_or(|(place, id)| (entry.place, &entry.id) < (*place, id))

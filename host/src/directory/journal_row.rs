@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::entry_state::EntryState;
+
 /// A stored entry of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalRow {
@@ -30,6 +32,9 @@ pub struct JournalColumns {
     pub primary_id: String,
     /// The user that became identities of the primary, or became a user again.
     pub secondary_id: String,
+    /// The state of the entry.
+    #[serde(default)]
+    pub state: EntryState,
     /// The entry of the undo, for a link that was undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone_by: Option<String>,

@@ -53,7 +53,7 @@ pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> TxResult<Ar
     let touched = PrimaryChange::between(&primary.user, &linked);
     let sides = [request.primary.as_str(), &request.secondary];
     let entry = Entry {
-        kept: SnapshotState::Whole(Snapshot { secondary: secondary.user.clone(), touched }),
+        kept: SnapshotState::Whole(Snapshot { secondary: secondary.user.clone(), touched, access: None }),
         reasons: request.reasons.clone(),
         ..Entry::new(EntryKind::Link, sides, (provenance, *now), records.ambient())
     };

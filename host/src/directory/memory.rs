@@ -1,13 +1,15 @@
 //! A directory in memory, for cases and as the reference for the other storages.
 
 mod credentials;
+mod journal;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::credential::Credential;
 use super::credentials::remove_all;
-use super::journal::{Entry, EntryId, EntryKind, SnapshotSelection, SnapshotState, UndoneLink};
+use super::entry_state::EntryState;
+use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::EntryFilter;
 use super::records::{LAST_IP, LoginTally, Matching, Owner, Records, TxError, TxResult, last_ip};
 use super::store::{Durability, Store};
@@ -34,6 +36,8 @@ struct State {
     credentials: Credentials,
     journal: Vec<Arc<Entry>>,
     imports: HashMap<String, u64>,
+    /// The entries that hold users, by user.
+    claims: BTreeMap<String, EntryId>,
     /// The undo log of the running transaction. It is applied in reverse.
     undo_log: Vec<Before>,
 }
@@ -47,6 +51,7 @@ enum Before {
     Entries(usize),
     Entry(usize, Arc<Entry>),
     Import(String, Option<u64>),
+    Claim(String, Option<EntryId>),
 }
 
 impl Memory {
@@ -61,6 +66,7 @@ impl Memory {
             credentials: Credentials::default(),
             journal: Vec::new(),
             imports: HashMap::new(),
+            claims: BTreeMap::new(),
             undo_log: Vec::new(),
         };
         Self { ambient: ambient.clone(), state: Mutex::new(state) }
@@ -227,6 +233,8 @@ impl State {
                 Before::Entry(place, old) => self.journal[place] = old,
                 Before::Import(import, Some(lines)) => drop(self.imports.insert(import, lines)),
                 Before::Import(import, None) => drop(self.imports.remove(&import)),
+                Before::Claim(user_id, Some(id)) => drop(self.claims.insert(user_id, id)),
+                Before::Claim(user_id, None) => drop(self.claims.remove(&user_id)),
             }
         }
         self.undo_log.clear();
@@ -393,10 +401,7 @@ impl Records for State {
     }
 
     fn entries(&mut self, filter: &EntryFilter<'_>) -> TxResult<Vec<Entry>> {
-        let mut found: Vec<_> = self.journal.iter().filter(|entry| filter.matches(entry)).collect();
-        found.sort_by(|a, b| (b.place, &b.id).cmp(&(a.place, &a.id)));
-        let unread = |entry: &Arc<Entry>| Entry { kept: SnapshotState::Unread, ..Entry::clone(entry) };
-        Ok(found.into_iter().take(filter.limit).map(unread).collect())
+        journal::entries(self, filter)
     }
 
     fn last_place(&mut self, user_ids: [&str; 2]) -> TxResult<Moment> {
@@ -407,30 +412,31 @@ impl Records for State {
     }
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> TxResult<bool> {
-        let Some(place) = self.index_of(id) else { return Ok(false) };
-        let entry = Entry::clone(&self.journal[place]);
-        let stands = entry.undone.is_none();
-        if stands {
-            self.set_entry(place, Entry { undone: Some(UndoneLink { by: by.clone(), at }), ..entry });
-        }
-        Ok(stands)
+        journal::mark_undone(self, id, by, at)
+    }
+
+    fn clear_undone(&mut self, id: &EntryId, by: &EntryId) -> TxResult<bool> {
+        journal::clear_undone(self, id, by)
+    }
+
+    fn set_state(&mut self, id: &EntryId, from: EntryState, to: EntryState) -> TxResult<bool> {
+        journal::set_state(self, id, from, to)
+    }
+
+    fn unfinished_entries(&mut self, user_id: Option<&str>, limit: usize) -> TxResult<Vec<Entry>> {
+        journal::unfinished_entries(self, user_id, limit)
+    }
+
+    fn add_claim(&mut self, user_id: &str, id: &EntryId) -> TxResult<bool> {
+        journal::add_claim(self, user_id, id)
+    }
+
+    fn remove_claims(&mut self, id: &EntryId) -> TxResult<()> {
+        journal::remove_claims(self, id)
     }
 
     fn forget_snapshots(&mut self, which: &SnapshotSelection) -> TxResult<u64> {
-        let mut forgotten = 0;
-        for place in 0..self.journal.len() {
-            let entry = &self.journal[place];
-            let is_meant = match which {
-                SnapshotSelection::Before(time) => entry.at < *time,
-                SnapshotSelection::User(id) => entry.primary == *id || entry.secondary == *id,
-            };
-            if is_meant && entry.kind == EntryKind::Link && entry.kept != SnapshotState::Forgotten {
-                let entry = Entry { kept: SnapshotState::Forgotten, ..Entry::clone(entry) };
-                self.set_entry(place, entry);
-                forgotten += 1;
-            }
-        }
-        Ok(forgotten)
+        journal::forget_snapshots(self, which)
     }
 
     fn user_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<String>> {

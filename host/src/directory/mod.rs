@@ -9,7 +9,8 @@
 //! | `transactions` | the implementation of the operations, once for every store |
 //! | `operations` | the traits [`Directory`] and [`Administration`], which the other rooms use |
 //! | `users`, `credentials`, `sign_up`, `assumed_connection`, `import`, `link`, `unlink`, `undo`, `set_blocked` | the work within one transaction |
-//! | `journal`, `journal_query`, `journal_entries` | the entries that make links reversible, and queries for them |
+//! | `link_journal`, `repair` | changes that take several requests to a tenant |
+//! | `journal`, `entry_state`, `journal_query`, `journal_entries` | the entries that make links reversible, and queries for them |
 //! | `records`, `store` | what a storage must implement: single records, in transactions |
 //!
 //! Files use only files further down in this table, apart from plain types.
@@ -21,6 +22,7 @@ mod credentials;
 mod dry_run;
 #[cfg(feature = "_sql")]
 mod dump;
+mod entry_state;
 mod event_merge;
 mod import;
 mod import_batch;
@@ -30,6 +32,7 @@ mod journal_query;
 #[cfg(feature = "_sql")]
 mod journal_row;
 mod link;
+mod link_journal;
 mod location;
 mod memory;
 mod open;
@@ -37,6 +40,7 @@ mod open_error;
 mod open_mode;
 mod operations;
 mod records;
+mod repair;
 mod seal_key;
 mod set_blocked;
 mod sign_up;
@@ -56,16 +60,18 @@ pub use credential::Credential;
 pub use dry_run::DryRun;
 #[cfg(feature = "_sql")]
 pub use dump::DumpRecord;
+pub use entry_state::EntryState;
 pub(crate) use event_merge::merge_known_user;
 pub use import_batch::{Batch, ImportRefusal, Imported, LEFT_OUT, UserWithPassword};
 pub use journal::{
-    Actor, Entry, EntryId, EntryKind, Evidence, MetadataChange, PluginVersion, PrimaryChange, Provenance,
-    Snapshot, SnapshotSelection, SnapshotState, UndoneLink,
+    Access, Actor, Entry, EntryId, EntryKind, Evidence, MetadataChange, PluginVersion, PrimaryChange,
+    Provenance, Snapshot, SnapshotSelection, SnapshotState, UndoneLink,
 };
 pub use journal_query::JournalQuery;
 #[cfg(feature = "_sql")]
 pub use journal_row::{JournalColumns, JournalRow};
 pub use link::CheckedLink;
+pub use link_journal::LinkJournal;
 pub use location::Location;
 pub use memory::Memory;
 #[cfg(feature = "_sql")]
@@ -74,6 +80,7 @@ pub use open::{OpenOptions, open};
 pub use open_error::OpenError;
 pub use open_mode::OpenMode;
 pub use operations::{Administration, Directory};
+pub use repair::{Repair, RepairOutcome};
 pub use seal_key::{KeyError, SealKey};
 pub use set_blocked::SetBlocked;
 #[cfg(feature = "_sql")]

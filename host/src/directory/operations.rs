@@ -8,6 +8,7 @@ use super::import_batch::{Batch, Imported};
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
 use super::link::CheckedLink;
+use super::repair::Repair;
 use super::set_blocked::SetBlocked;
 use super::state::DirectoryState;
 use super::stored::Stored;
@@ -191,6 +192,10 @@ pub trait Administration: Directory {
     /// Undoes a link: both users become as they were before, except for the differences
     /// that [`Undoing`] lists. With `dry_run`, only returns that list.
     fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError>;
+
+    /// Finishes or names every change that was interrupted between two requests to a
+    /// tenant. Changes of the last minute may still be under way, and are left alone.
+    fn repair(&self) -> Result<Vec<Repair>, ApiError>;
 
     /// Checks with a minimal read that the directory responds.
     fn check(&self) -> Result<(), ApiError>;

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::credential::Credential;
+use super::entry_state::EntryState;
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::EntryFilter;
 #[cfg(feature = "_sql")]
@@ -188,7 +189,19 @@ pub(super) trait Records {
     fn last_place(&mut self, user_ids: [&str; 2]) -> TxResult<Moment>;
     /// Marks a link as undone. Returns false if it already was.
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> TxResult<bool>;
-    /// Erases snapshots, and returns how many.
+    /// Withdraws the mark of an undo that did not happen. Returns false if another undo
+    /// set the mark.
+    fn clear_undone(&mut self, id: &EntryId, by: &EntryId) -> TxResult<bool>;
+    /// Sets the state of an entry. Returns false if it is not in the state `from`.
+    fn set_state(&mut self, id: &EntryId, from: EntryState, to: EntryState) -> TxResult<bool>;
+    /// Returns the unfinished entries of a user or of all, the oldest first, without their
+    /// snapshots.
+    fn unfinished_entries(&mut self, user_id: Option<&str>, limit: usize) -> TxResult<Vec<Entry>>;
+    /// Claims a user for an unfinished entry. Returns false if another one holds the user.
+    fn add_claim(&mut self, user_id: &str, id: &EntryId) -> TxResult<bool>;
+    /// Releases the users that an entry holds.
+    fn remove_claims(&mut self, id: &EntryId) -> TxResult<()>;
+    /// Erases snapshots, except for those of unfinished entries, and returns how many.
     fn forget_snapshots(&mut self, which: &SnapshotSelection) -> TxResult<u64>;
 
     /// Returns the ids of users with this prefix, in no order.

@@ -8,8 +8,10 @@ use super::import_batch::{Batch, Imported};
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
 use super::link::CheckedLink;
+use super::link_journal::LinkJournal;
 use super::operations::{Administration, Directory};
 use super::records::{LoginTally, Matching};
+use super::repair::{Repair, RepairOutcome};
 use super::set_blocked::SetBlocked;
 use super::state::DirectoryState;
 use super::store::{Durability, Store};
@@ -166,9 +168,18 @@ impl<S: Store> Administration for S {
 
     fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError> {
         if undo.dry_run {
-            return self.read(|records| undo::plan_undo(records, undo))?.map(UndoPlan::into_undoing);
+            return self.read(|records| undo::plan_undo(&mut { records }, undo))?.map(UndoPlan::into_undoing);
         }
         self.write(Durability::Power, |records| undo::undo(records, undo))?
+    }
+
+    /// The changes of a directory are transactions. Unfinished entries are those of a
+    /// tenant whose journal this is.
+    fn repair(&self) -> Result<Vec<Repair>, ApiError> {
+        let why = "the change was made at a tenant, which is needed to repair it: name the tenant with --directory \
+                   auth0://DOMAIN and this database with --journal";
+        let unresolved = |entry| Repair { entry, outcome: RepairOutcome::Unresolved { why: why.to_owned() } };
+        Ok(self.unfinished(None)?.into_iter().map(unresolved).collect())
     }
 
     fn check(&self) -> Result<(), ApiError> {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use ligature_linking_marks::LINKING;
 
 use super::assumed_connection::apply_known_connections;
+use super::entry_state::EntryState;
 use super::journal::{Entry, EntryId, EntryKind, MetadataChange, Provenance, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
 use super::journal_query::EntryFilter;
 use super::records::{Records, TxError, TxResult, conflict};
+use super::stored::Stored;
 use super::users::{first_version, replace_user};
 use crate::model::{
     ApiError, Identity, Metadata, Timestamp, User, identities_of_secondary, note_separation,
@@ -77,6 +79,36 @@ impl From<TxError> for PlanError {
     }
 }
 
+/// The reads that planning an undo needs.
+pub(super) trait UndoReads {
+    /// Returns an entry of the journal, with its snapshot.
+    fn entry(&mut self, id: &EntryId) -> TxResult<Option<Entry>>;
+    /// Returns every entry of a user, the newest first, without their snapshots.
+    fn entries_of(&mut self, user_id: &str) -> TxResult<Vec<Entry>>;
+    /// Returns a user by its id.
+    fn user(&mut self, user_id: &str) -> TxResult<Option<Stored>>;
+    /// Returns the id of the user that has an identity.
+    fn owner_id(&mut self, provider: &str, user_id: &str) -> TxResult<Option<String>>;
+}
+
+impl UndoReads for &mut (dyn Records + '_) {
+    fn entry(&mut self, id: &EntryId) -> TxResult<Option<Entry>> {
+        (**self).entry(id)
+    }
+
+    fn entries_of(&mut self, user_id: &str) -> TxResult<Vec<Entry>> {
+        (**self).entries(&EntryFilter::for_user(user_id))
+    }
+
+    fn user(&mut self, user_id: &str) -> TxResult<Option<Stored>> {
+        (**self).user(user_id)
+    }
+
+    fn owner_id(&mut self, provider: &str, user_id: &str) -> TxResult<Option<String>> {
+        Ok((**self).owner(provider, user_id)?.map(|owner| owner.user_id))
+    }
+}
+
 /// Refuses an undo.
 fn refuse_undo<T>(why: String) -> Result<T, PlanError> {
     Err(PlanError::Refused(why))
@@ -84,7 +116,7 @@ fn refuse_undo<T>(why: String) -> Result<T, PlanError> {
 
 /// Undoes a link.
 pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<Undoing, UndoError>> {
-    let UndoPlan { undoing, primary_version } = match plan_undo(records, undo)? {
+    let UndoPlan { undoing, primary_version } = match plan_undo(&mut &mut *records, undo)? {
         Ok(plan) => plan,
         Err(error) => return Ok(Err(error)),
     };
@@ -112,7 +144,7 @@ pub(super) fn undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<Un
 }
 
 /// Plans the undo of a link, without changing anything.
-pub(super) fn plan_undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Result<UndoPlan, UndoError>> {
+pub(super) fn plan_undo(records: &mut dyn UndoReads, undo: &Undo) -> TxResult<Result<UndoPlan, UndoError>> {
     match make_plan(records, undo) {
         Ok(plan) => Ok(Ok(plan)),
         Err(PlanError::Refused(why)) => Ok(Err(UndoError::Refused(why))),
@@ -122,8 +154,8 @@ pub(super) fn plan_undo(records: &mut dyn Records, undo: &Undo) -> TxResult<Resu
 }
 
 /// Checks that the link can be undone, and derives both users.
-fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanError> {
-    let (link, Snapshot { secondary, touched }) = get_undoable_link(records, &undo.id)?;
+fn make_plan(records: &mut dyn UndoReads, undo: &Undo) -> Result<UndoPlan, PlanError> {
+    let (link, Snapshot { secondary, touched, .. }) = get_undoable_link(records, &undo.id)?;
     let Some(stored) = records.user(&link.primary)? else {
         return refuse_undo(explain_missing_primary(records, &link)?);
     };
@@ -146,7 +178,8 @@ fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanErr
         ("app_metadata", &mut primary.app_metadata, &touched.app_metadata),
     ] {
         if let Some(changed) = changed {
-            revert_metadata(held, changed).map_err(|key| {
+            let is_written = link.state == EntryState::Done;
+            revert_metadata(held, changed, is_written).map_err(|key| {
                 PlanError::Refused(format!(
                     "`{name}.{key}` of {} was changed again since the link; set it to what the link wrote, and undo \
                      again",
@@ -199,13 +232,27 @@ fn make_plan(records: &mut dyn Records, undo: &Undo) -> Result<UndoPlan, PlanErr
 }
 
 /// Returns the entry and the snapshot of a link that can be undone.
-fn get_undoable_link(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, Snapshot), PlanError> {
+fn get_undoable_link(records: &mut dyn UndoReads, id: &EntryId) -> Result<(Entry, Snapshot), PlanError> {
     let Some(mut entry) = records.entry(id)? else {
         let error = ApiError::NotFound(format!("the journal has no entry {id}"));
         return Err(TxError::from(error).into());
     };
     if let Some(undone) = &entry.undone {
         return refuse_undo(format!("the link was undone already, at {}, by {}", undone.at, undone.by));
+    }
+    match (entry.kind, entry.state) {
+        (EntryKind::Link, EntryState::Abandoned) => {
+            return refuse_undo(
+                "the accounts were not linked: the tenant did not carry out the change".to_owned(),
+            );
+        }
+        (EntryKind::Link, EntryState::Intended) => {
+            return refuse_undo(
+                "it is not known whether the accounts were linked; `ligature journal repair` finds out"
+                    .to_owned(),
+            );
+        }
+        _ => {}
     }
     match (entry.kind, std::mem::replace(&mut entry.kept, SnapshotState::Unread)) {
         (EntryKind::Unlink, _) => refuse_undo("this entry is an unlink; only links can be undone".to_owned()),
@@ -227,11 +274,12 @@ fn get_undoable_link(records: &mut dyn Records, id: &EntryId) -> Result<(Entry, 
 
 /// Fails if the identity was unlinked or linked again since. It then belongs to a later
 /// link, whose user the old snapshot must not replace.
-fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str) -> Result<(), PlanError> {
-    let later = records.entries(&EntryFilter::for_user(identity))?.into_iter().find(|entry| {
+fn refuse_if_moved_again(records: &mut dyn UndoReads, link: &Entry, identity: &str) -> Result<(), PlanError> {
+    let later = records.entries_of(identity)?.into_iter().find(|entry| {
         entry.secondary == identity
             && entry.place > link.place
             && entry.undone.is_none()
+            && entry.state != EntryState::Abandoned
             && matches!(entry.kind, EntryKind::Link | EntryKind::Unlink)
     });
     match later {
@@ -246,46 +294,54 @@ fn refuse_if_moved_again(records: &mut dyn Records, link: &Entry, identity: &str
 }
 
 /// Explains why the primary of a link no longer exists.
-fn explain_missing_primary(records: &mut dyn Records, link: &Entry) -> Result<String, PlanError> {
+fn explain_missing_primary(records: &mut dyn UndoReads, link: &Entry) -> Result<String, PlanError> {
     let gone = format!("{} is gone", link.primary);
     let Some((provider, id)) = link.primary.split_once('|') else { return Ok(gone) };
-    let Some(owner) = records.owner(provider, id)? else {
+    let Some(owner) = records.owner_id(provider, id)? else {
         return Ok(format!("{gone}: it was deleted since the link, and with it all its identities"));
     };
-    let later = records.entries(&EntryFilter::for_user(&link.primary))?.into_iter().find(|entry| {
-        entry.kind == EntryKind::Link && entry.secondary == link.primary && entry.undone.is_none()
+    let later = records.entries_of(&link.primary)?.into_iter().find(|entry| {
+        entry.kind == EntryKind::Link
+            && entry.secondary == link.primary
+            && entry.undone.is_none()
+            && entry.state != EntryState::Abandoned
     });
     let first = later.map_or_else(String::new, |later| format!("; undo that link first: {}", later.id));
-    Ok(format!("{} has itself become an identity of {} since{first}", link.primary, owner.user_id))
+    Ok(format!("{} has itself become an identity of {owner} since{first}", link.primary))
 }
 
 /// Explains why the primary of a link no longer has an identity.
 fn explain_missing_identity(
-    records: &mut dyn Records,
+    records: &mut dyn UndoReads,
     identity: &str,
     primary: &str,
 ) -> Result<String, PlanError> {
     let owner = match identity.split_once('|') {
-        Some((provider, id)) => records.owner(provider, id)?,
+        Some((provider, id)) => records.owner_id(provider, id)?,
         None => None,
     };
     Ok(match owner {
-        Some(owner) if owner.user_id == identity => {
+        Some(owner) if owner == identity => {
             format!("{identity} was unlinked from {primary} since, and is a separate user")
         }
-        Some(owner) => format!("{identity} has become an identity of {} since", owner.user_id),
+        Some(owner) => format!("{identity} has become an identity of {owner} since"),
         None => format!("{identity} was deleted since the link"),
     })
 }
 
 /// Reverts a change of metadata. Fails with the first key that was changed again. The
-/// entries of later logins and separations in `linking` stay.
-fn revert_metadata(held: &mut Option<Metadata>, change: &MetadataChange) -> Result<(), String> {
+/// entries of later logins and separations in `linking` stay. A change that may not have
+/// been written may also be absent.
+fn revert_metadata(
+    held: &mut Option<Metadata>,
+    change: &MetadataChange,
+    is_written: bool,
+) -> Result<(), String> {
     let mut object = held.take().unwrap_or_default();
     let mut restored = change.before.clone();
     for key in change.before.keys().chain(change.after.keys()) {
         let (now, before, after) = (object.get(key), change.before.get(key), change.after.get(key));
-        if now == after {
+        if now == after || (!is_written && now == before) {
             continue;
         }
         let linking = now.filter(|_| key == LINKING).and_then(|now| revert_carried_marks(now, before, after));

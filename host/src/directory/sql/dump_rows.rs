@@ -5,6 +5,7 @@ use super::connection::{Connection, Param};
 use super::seal::{Seal, Unsealed};
 use super::{credential_rows, journal_rows};
 use crate::directory::credential::Credential;
+use crate::directory::entry_state::EntryState;
 use crate::directory::journal_row::{JournalColumns, JournalRow};
 use crate::directory::records::TxResult;
 use crate::model::ApiError;
@@ -36,7 +37,7 @@ pub(super) fn journal(
 ) -> TxResult<Vec<JournalRow>> {
     let mut found = Vec::new();
     connection.query(
-        "SELECT entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, snapshot FROM journal \
+        "SELECT entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, state, snapshot FROM journal \
          WHERE entry_id > $1 ORDER BY entry_id LIMIT $2",
         &[after.into(), (limit as u64).into()],
         &mut |row| {
@@ -49,10 +50,12 @@ pub(super) fn journal(
                 place: number(8)?.ok_or_else(|| missing("place"))?,
                 primary_id: text(3, "primary_id")?,
                 secondary_id: text(4, "secondary_id")?,
+                state: EntryState::from_name(required_text(row, 9, "state")?)
+                    .ok_or_else(|| missing("state"))?,
                 undone_by: row.text(6)?.map(str::to_owned),
                 undone_at: number(7)?,
             };
-            let snapshot = row.bytes(9)?.map(<[u8]>::to_vec);
+            let snapshot = row.bytes(10)?.map(<[u8]>::to_vec);
             found.push(JournalRow { columns, record: text(5, "record")?, snapshot });
             Ok(())
         },
@@ -76,7 +79,7 @@ pub(super) fn add_journal(connection: &mut impl Connection, entry: &JournalRow, 
     };
     let added = connection.execute(
         "INSERT INTO journal (entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, \
-         snapshot) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+         snapshot, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
         &[
             id.into(),
             (&columns.kind).into(),
@@ -88,6 +91,7 @@ pub(super) fn add_journal(connection: &mut impl Connection, entry: &JournalRow, 
             columns.undone_at.map_or(Param::Int(None), Param::from),
             columns.place.into(),
             Param::Bytes(snapshot.as_deref()),
+            columns.state.as_str().into(),
         ],
     )?;
     if added == 1 {

@@ -8,6 +8,7 @@ use super::columns::{damaged, missing, required_text, time_param, timestamp, unw
 use super::connection::{Connection, Param, Row};
 use super::seal::{Seal, Unsealed};
 use crate::ambient::Ambient;
+use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{
     Actor, Entry, EntryId, EntryKind, Evidence, PluginVersion, Provenance, Snapshot, SnapshotSelection,
     SnapshotState, UndoneLink,
@@ -20,7 +21,7 @@ use crate::model::{ApiError, Moment, Reason, mask_addresses};
 macro_rules! select_entry {
     ($snapshot:literal, $rest:literal) => {
         concat!(
-            "SELECT entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, ",
+            "SELECT entry_id, kind, at, primary_id, secondary_id, record, undone_by, undone_at, place, state, ",
             $snapshot,
             " FROM journal ",
             $rest
@@ -60,7 +61,10 @@ fn read_entry(row: &dyn Row, seal: &Seal) -> TxResult<Entry> {
         Some(at) => Some(UndoneLink { by: id(6, "undone_by")?, at }),
         None => None,
     };
-    let kept = match (kind, row.bytes(9)?) {
+    let state = required_text(row, 9, "state")?;
+    let state =
+        EntryState::from_name(state).ok_or_else(|| damaged("a journal entry", "its state is unknown"))?;
+    let kept = match (kind, row.bytes(10)?) {
         (EntryKind::Link, None) => SnapshotState::Forgotten,
         (_, None) => SnapshotState::Nothing,
         (_, Some([])) => SnapshotState::Unread,
@@ -88,6 +92,7 @@ fn read_entry(row: &dyn Row, seal: &Seal) -> TxResult<Entry> {
             plugin: record.plugin,
         }),
         reasons: record.reasons.into(),
+        state,
         undoes: record.undoes,
         undone,
         kept,
@@ -133,8 +138,8 @@ pub(super) fn add(connection: &mut impl Connection, entry: &Entry, seal: &Seal) 
         _ => None,
     };
     connection.execute(
-        "INSERT INTO journal (entry_id, kind, at, place, primary_id, secondary_id, record, snapshot) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO journal (entry_id, kind, at, place, primary_id, secondary_id, record, snapshot, state) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &[
             entry.id.as_str().into(),
             entry.kind.as_str().into(),
@@ -144,6 +149,7 @@ pub(super) fn add(connection: &mut impl Connection, entry: &Entry, seal: &Seal) 
             (&entry.secondary).into(),
             (&record(entry)?).into(),
             Param::Bytes(snapshot.as_deref()),
+            entry.state.as_str().into(),
         ],
     )?;
     Ok(())
@@ -162,19 +168,59 @@ pub(super) fn mark_undone(
     Ok(changed == 1)
 }
 
-/// Erases snapshots. Returns their number.
+/// Withdraws the mark of an undo that did not happen. Returns `false` if another undo set the mark.
+pub(super) fn clear_undone(connection: &mut impl Connection, id: &EntryId, by: &EntryId) -> TxResult<bool> {
+    let changed = connection.execute(
+        "UPDATE journal SET undone_by = NULL, undone_at = NULL WHERE entry_id = $1 AND undone_by = $2",
+        &[id.as_str().into(), by.as_str().into()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Sets the state of an entry. Returns `false` if it is not in the state `from`.
+pub(super) fn set_state(
+    connection: &mut impl Connection,
+    id: &EntryId,
+    from: EntryState,
+    to: EntryState,
+) -> TxResult<bool> {
+    let changed = connection.execute(
+        "UPDATE journal SET state = $1 WHERE entry_id = $2 AND state = $3",
+        &[to.as_str().into(), id.as_str().into(), from.as_str().into()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Claims a user for an unfinished entry. Returns `false` if another one holds the user.
+pub(super) fn add_claim(connection: &mut impl Connection, user_id: &str, id: &EntryId) -> TxResult<bool> {
+    let changed = connection.execute(
+        "INSERT INTO claims (user_id, entry_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        &[user_id.into(), id.as_str().into()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Releases the users that an entry holds.
+pub(super) fn remove_claims(connection: &mut impl Connection, id: &EntryId) -> TxResult<()> {
+    connection.execute("DELETE FROM claims WHERE entry_id = $1", &[id.as_str().into()])?;
+    Ok(())
+}
+
+/// Erases snapshots, except for those of unfinished entries, which their completion needs. Returns
+/// their number.
 pub(super) fn forget_snapshots(
     connection: &mut impl Connection,
     selection: &SnapshotSelection,
 ) -> TxResult<u64> {
     match selection {
         SnapshotSelection::Before(time) => connection.execute(
-            "UPDATE journal SET snapshot = NULL WHERE at < $1 AND snapshot IS NOT NULL",
+            "UPDATE journal SET snapshot = NULL WHERE at < $1 AND snapshot IS NOT NULL \
+                 AND state NOT IN ('intended', 'linked')",
             &[time_param(*time)],
         ),
         SnapshotSelection::User(user_id) => connection.execute(
             "UPDATE journal SET snapshot = NULL WHERE (primary_id = $1 OR secondary_id = $1) \
-                 AND snapshot IS NOT NULL",
+                 AND snapshot IS NOT NULL AND state NOT IN ('intended', 'linked')",
             &[user_id.into()],
         ),
     }
@@ -217,6 +263,7 @@ pub(super) fn list(
         None => (Param::Int(Some(i64::MAX)), ""),
     };
     let kind = filter.kind.map_or("", EntryKind::as_str);
+    let state = filter.state.map_or("", EntryState::as_str);
     let since = time_param(filter.since.unwrap_or_default());
     let until = filter.until.map_or(Param::Int(Some(i64::MAX)), time_param);
     let limit = Param::from(filter.limit as u64);
@@ -226,9 +273,9 @@ pub(super) fn list(
             select_entry!(
                 "substr(snapshot, 1, 0)",
                 "WHERE place <= $1 AND (place < $1 OR entry_id < $2) AND at >= $3 AND at <= $4 AND ($5 = '' OR kind = $5) \
-                 ORDER BY place DESC, entry_id DESC LIMIT $6"
+                 AND ($6 = '' OR state = $6) ORDER BY place DESC, entry_id DESC LIMIT $7"
             ),
-            &[place, id.into(), since, until, kind.into(), limit],
+            &[place, id.into(), since, until, kind.into(), state.into(), limit],
             seal,
         ),
         Some(user_id) => read_entries(
@@ -236,12 +283,33 @@ pub(super) fn list(
             select_entry!(
                 "substr(snapshot, 1, 0)",
                 "WHERE (primary_id = $1 OR secondary_id = $1) AND place <= $2 AND (place < $2 OR entry_id < $3) \
-                 AND at >= $4 AND at <= $5 AND ($6 = '' OR kind = $6) ORDER BY place DESC, entry_id DESC LIMIT $7"
+                 AND at >= $4 AND at <= $5 AND ($6 = '' OR kind = $6) AND ($7 = '' OR state = $7) \
+                 ORDER BY place DESC, entry_id DESC LIMIT $8"
             ),
-            &[user_id.into(), place, id.into(), since, until, kind.into(), limit],
+            &[user_id.into(), place, id.into(), since, until, kind.into(), state.into(), limit],
             seal,
         ),
     }
+}
+
+/// Returns the unfinished entries of a user or of all, the oldest first, without their snapshots.
+pub(super) fn list_unfinished(
+    connection: &mut impl Connection,
+    user_id: Option<&str>,
+    limit: usize,
+    seal: &Seal,
+) -> TxResult<Vec<Entry>> {
+    let user_id = user_id.unwrap_or("");
+    read_entries(
+        connection,
+        select_entry!(
+            "substr(snapshot, 1, 0)",
+            "WHERE state IN ('intended', 'linked') AND ($1 = '' OR primary_id = $1 OR secondary_id = $1) \
+             ORDER BY place, entry_id LIMIT $2"
+        ),
+        &[user_id.into(), (limit as u64).into()],
+        seal,
+    )
 }
 
 /// Returns the latest position of an entry of either user.

@@ -11,6 +11,7 @@ use super::user_rows::{read_user, select_user, user_document};
 use super::{credential_rows, dump_rows, identity_rows, journal_rows};
 use crate::ambient::Ambient;
 use crate::directory::credential::Credential;
+use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{Entry, EntryId, SnapshotSelection, UndoneLink};
 use crate::directory::journal_query::EntryFilter;
 use crate::directory::journal_row::JournalRow;
@@ -262,6 +263,26 @@ impl<C: Connection> Records for Rows<'_, C> {
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> TxResult<bool> {
         journal_rows::mark_undone(self.connection, id, UndoneLink { by: by.clone(), at })
+    }
+
+    fn clear_undone(&mut self, id: &EntryId, by: &EntryId) -> TxResult<bool> {
+        journal_rows::clear_undone(self.connection, id, by)
+    }
+
+    fn set_state(&mut self, id: &EntryId, from: EntryState, to: EntryState) -> TxResult<bool> {
+        journal_rows::set_state(self.connection, id, from, to)
+    }
+
+    fn unfinished_entries(&mut self, user_id: Option<&str>, limit: usize) -> TxResult<Vec<Entry>> {
+        journal_rows::list_unfinished(self.connection, user_id, limit, self.seal)
+    }
+
+    fn add_claim(&mut self, user_id: &str, id: &EntryId) -> TxResult<bool> {
+        journal_rows::add_claim(self.connection, user_id, id)
+    }
+
+    fn remove_claims(&mut self, id: &EntryId) -> TxResult<()> {
+        journal_rows::remove_claims(self.connection, id)
     }
 
     fn forget_snapshots(&mut self, which: &SnapshotSelection) -> TxResult<u64> {
