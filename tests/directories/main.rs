@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `auth0` | a tenant of Auth0, with faults and crashes between the requests of a change |
 //! | `conformance` | one test a rule, run on every implementation |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are compared with the memory |
 //! | `lost_commits` | connections that end at a COMMIT |
@@ -15,6 +16,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a suite: what is unexpected fails it")]
 
+mod auth0;
 mod conformance;
 mod lost_commits;
 mod moving;
@@ -132,6 +134,10 @@ fn main() {
     add(&all, conformance::operating::TESTS);
     add(&all, conformance::undoing::TESTS);
     add(&all, conformance::importing::TESTS);
+    let mut journals = vec![Implementation::Memory];
+    journals.extend(durable.iter().cloned());
+    add(&journals, auth0::CHANGES);
+    add(&journals, auth0::FAULTS);
     add(&pooled, conformance::arriving::TESTS);
     add(&pooled, conformance::linking::TESTS);
     add(&pooled, races::TESTS);
@@ -163,6 +169,6 @@ fn main() {
     }
     let conclusion = libtest_mimic::run(&args, trials);
     // Before the process ends: it ends the server.
-    drop((all, durable, pooled, postgres, private));
+    drop((all, journals, durable, pooled, postgres, private));
     conclusion.exit();
 }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod journal;
+mod login_fields;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::credential::Credential;
 use super::credentials::remove_all;
 use super::entry_state::EntryState;
-use super::journal::{Entry, EntryId, SnapshotSelection};
+use super::journal::{Entry, EntryId, SnapshotSelection, SnapshotState, UndoneLink};
 use super::journal_query::EntryFilter;
 use super::records::{LAST_IP, LoginTally, Matching, Owner, Records, TxError, TxResult, last_ip};
 use super::store::{Durability, Store};
@@ -17,6 +18,7 @@ use super::stored::Stored;
 use crate::ambient::Ambient;
 use crate::model::{ApiError, Identity, Moment, Timestamp, User};
 use credentials::{Credentials, Key, key};
+use login_fields::{logins, set_logins};
 
 /// A directory in memory. A clone shares the users, but has a state of its own.
 #[derive(Debug)]
@@ -222,6 +224,17 @@ impl State {
         self.undo_log.push(Before::Entry(place, old));
     }
 
+    /// Replaces an entry by what `change` makes of it. Returns false if it makes nothing.
+    fn change_entry(&mut self, id: &EntryId, change: impl FnOnce(Entry) -> Option<Entry>) -> bool {
+        let Some(place) = self.index_of(id) else { return false };
+        let changed = change(Entry::clone(&self.journal[place]));
+        let is_changed = changed.is_some();
+        if let Some(entry) = changed {
+            self.set_entry(place, entry);
+        }
+        is_changed
+    }
+
     fn roll_back(&mut self) {
         let mut undo_log = std::mem::take(&mut self.undo_log);
         while let Some(before) = undo_log.pop() {
@@ -401,7 +414,7 @@ impl Records for State {
     }
 
     fn entries(&mut self, filter: &EntryFilter<'_>) -> TxResult<Vec<Entry>> {
-        journal::entries(self, filter)
+        Ok(journal::find_entries(&self.journal, filter))
     }
 
     fn last_place(&mut self, user_ids: [&str; 2]) -> TxResult<Moment> {
@@ -412,31 +425,51 @@ impl Records for State {
     }
 
     fn mark_undone(&mut self, id: &EntryId, by: &EntryId, at: Timestamp) -> TxResult<bool> {
-        journal::mark_undone(self, id, by, at)
+        let undone = UndoneLink { by: by.clone(), at };
+        Ok(self.change_entry(id, |entry| {
+            entry.undone.is_none().then_some(Entry { undone: Some(undone), ..entry })
+        }))
     }
 
     fn clear_undone(&mut self, id: &EntryId, by: &EntryId) -> TxResult<bool> {
-        journal::clear_undone(self, id, by)
+        let is_by = |entry: &Entry| entry.undone.as_ref().is_some_and(|undone| undone.by == *by);
+        Ok(self.change_entry(id, |entry| is_by(&entry).then_some(Entry { undone: None, ..entry })))
     }
 
     fn set_state(&mut self, id: &EntryId, from: EntryState, to: EntryState) -> TxResult<bool> {
-        journal::set_state(self, id, from, to)
+        Ok(self.change_entry(id, |entry| (entry.state == from).then_some(Entry { state: to, ..entry })))
     }
 
     fn unfinished_entries(&mut self, user_id: Option<&str>, limit: usize) -> TxResult<Vec<Entry>> {
-        journal::unfinished_entries(self, user_id, limit)
+        Ok(journal::find_unfinished(&self.journal, user_id, limit))
     }
 
     fn add_claim(&mut self, user_id: &str, id: &EntryId) -> TxResult<bool> {
-        journal::add_claim(self, user_id, id)
+        let is_free = !self.claims.contains_key(user_id);
+        if is_free {
+            self.claims.insert(user_id.to_owned(), id.clone());
+            self.undo_log.push(Before::Claim(user_id.to_owned(), None));
+        }
+        Ok(is_free)
     }
 
     fn remove_claims(&mut self, id: &EntryId) -> TxResult<()> {
-        journal::remove_claims(self, id)
+        let held: Vec<String> =
+            self.claims.iter().filter(|(_, by)| *by == id).map(|(user_id, _)| user_id.clone()).collect();
+        for user_id in held {
+            let by = self.claims.remove(&user_id);
+            self.undo_log.push(Before::Claim(user_id, by));
+        }
+        Ok(())
     }
 
     fn forget_snapshots(&mut self, which: &SnapshotSelection) -> TxResult<u64> {
-        journal::forget_snapshots(self, which)
+        let erasable = journal::find_erasable(&self.journal, which);
+        for index in &erasable {
+            let entry = Entry { kept: SnapshotState::Forgotten, ..Entry::clone(&self.journal[*index]) };
+            self.set_entry(*index, entry);
+        }
+        Ok(erasable.len() as u64)
     }
 
     fn user_ids(&mut self, prefix: &str, limit: usize) -> TxResult<Vec<String>> {
@@ -457,19 +490,5 @@ impl Records for State {
         let old = self.imports.insert(import.to_owned(), lines);
         self.undo_log.push(Before::Import(import.to_owned(), old));
         Ok(())
-    }
-}
-
-/// Returns the fields that a login changes.
-fn logins(user: &User) -> (Option<u64>, Option<Timestamp>, Option<&str>) {
-    (user.logins_count, user.last_login, last_ip(user))
-}
-
-/// Copies the fields that a login changes.
-fn set_logins(user: &mut User, from: &User) {
-    (user.logins_count, user.last_login) = (from.logins_count, from.last_login);
-    match from.rest.get(LAST_IP) {
-        Some(ip) => drop(user.rest.insert(LAST_IP.to_owned(), ip.clone())),
-        None => drop(user.rest.remove(LAST_IP)),
     }
 }

@@ -5,6 +5,7 @@
 //! | `arrival`, `event_merge` | the user of a login |
 //! | `open`, `location`, `seal_key` | opening a directory |
 //! | `dump` | dumping and restoring a whole directory |
+//! | `auth0` | a tenant of Auth0 as a directory |
 //! | `memory`, `sql`, `dry_run` | the storages |
 //! | `transactions` | the implementation of the operations, once for every store |
 //! | `operations` | the traits [`Directory`] and [`Administration`], which the other rooms use |
@@ -17,6 +18,8 @@
 
 mod arrival;
 mod assumed_connection;
+#[cfg(feature = "auth0")]
+mod auth0;
 mod credential;
 mod credentials;
 mod dry_run;
@@ -56,6 +59,8 @@ mod users;
 
 pub use arrival::{ArrivalError, arrive, arrive_existing, new_user};
 pub(crate) use assumed_connection::connection_in_id;
+#[cfg(feature = "auth0")]
+pub use auth0::Auth0Directory;
 pub use credential::Credential;
 pub use dry_run::DryRun;
 #[cfg(feature = "_sql")]

@@ -53,6 +53,15 @@ impl ErrorCounts {
         .fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns a state with these counts added.
+    pub(super) fn added_to(&self, state: DirectoryState) -> DirectoryState {
+        DirectoryState {
+            unavailable: state.unavailable + self.unavailable.load(Ordering::Relaxed),
+            timed_out: state.timed_out + self.timed_out.load(Ordering::Relaxed),
+            ..state
+        }
+    }
+
     /// Returns the counts, with the state of the connections.
     pub(super) fn with_pool(&self, pool: PoolState) -> DirectoryState {
         DirectoryState {

@@ -39,7 +39,7 @@ pub use moment::Moment;
 pub use outcome::{Decision, Level, Outcome, Reason, RuleVerdict, Step};
 pub use plain_text::{is_bidi_control, join_lines, truncate};
 pub(crate) use roles::add_words;
-pub(crate) use separation::revert_carried_marks;
+pub(crate) use separation::{carry_over_marks, revert_carried_marks};
 pub use separation::{keep_marks, note_separation};
 pub use sign_in::apply_sign_in;
 pub use step_answer::{Proof, StepAnswer};

@@ -68,7 +68,7 @@ pub fn keep_marks(mut user: User, before: &User) -> User {
 /// Copies the marks of a secondary user to the user that it was linked to, keeping the latest mark
 /// for each identity. Marks that name the linked user's own identities are dropped. Values without
 /// the documented form are kept unchanged.
-pub(super) fn carry_over_marks(linked: &mut User, secondary: &User) {
+pub(crate) fn carry_over_marks(linked: &mut User, secondary: &User) {
     let carried: Vec<Value> =
         get_marks(secondary).into_iter().flatten().filter(|mark| is_mark(mark)).cloned().collect();
     if carried.is_empty() && get_marks(linked).is_none() {

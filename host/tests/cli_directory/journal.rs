@@ -24,6 +24,49 @@ fn snapshots_are_encrypted_with_a_key_file() {
     );
 }
 
+/// A journal of a tenant with an interrupted change: this program alone cannot complete it.
+#[test]
+fn an_unfinished_change_is_listed_and_named() {
+    let place = Place::with_users();
+    assert_eq!(place.good(&["journal", "repair"]), "nothing to repair: every change is complete\n");
+    place.log_in(&[]);
+    let id = place.link_id();
+    let set_state = |state: &str| {
+        let database = rusqlite::Connection::open(place.file("users.db")).expect("a database");
+        let changed = database.execute("UPDATE journal SET state = ?1", [state]).expect("it is set");
+        assert_eq!(changed, 1);
+    };
+    for (state, shown) in [
+        ("intended", "intended: it may or may not have happened"),
+        ("linked", "linked: the metadata of the primary is not written yet"),
+        ("abandoned", "abandoned: it did not happen"),
+    ] {
+        set_state(state);
+        let listed = place.good(&["journal", "list", "--state", state]);
+        assert!(listed.contains(&format!(" into auth0|1, {state}\n")), "{listed}");
+        assert!(place.good(&["journal", "list", "--state", "done"]).contains("no such entries"));
+        let json: serde_json::Value =
+            serde_json::from_str(&place.good(&["journal", "show", &id, "--json"])).expect("JSON");
+        assert_eq!(json["state"], state);
+        let page = place.good(&["journal", "show", &id]);
+        assert!(page.contains(shown), "{page}");
+        assert_eq!(page.contains("journal repair"), state != "abandoned", "{page}");
+    }
+    assert!(place.bad(&["undo", &id], 1).contains("the accounts were not linked"));
+    assert_eq!(place.good(&["journal", "repair"]), "nothing to repair: every change is complete\n");
+
+    set_state("intended");
+    assert!(place.bad(&["undo", &id], 1).contains("`ligature journal repair` finds out"));
+    assert_eq!(place.good(&["journal", "prune", "--user", "google-oauth2|2"]), "0 snapshots erased\n");
+    let error = place.bad(&["journal", "repair"], 1);
+    assert!(error.contains("one change could not be repaired"), "{error}");
+    let output = place.run(&["journal", "repair", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("one line of JSON");
+    assert_eq!((&json["id"], &json["result"]), (&id.as_str().into(), &"unresolved".into()));
+    assert_eq!((&json["state_before"], &json["kind"]), (&"intended".into(), &"link".into()));
+    assert!(json["why"].as_str().is_some_and(|why| why.contains("--journal")), "{json}");
+}
+
 #[test]
 fn what_the_journal_keeps_is_erased_when_told_or_in_time() {
     let place = Place::with_users();

@@ -17,7 +17,7 @@ use super::{Implementation, Opened};
 macro_rules! tests {
     ($($name:ident)*) => { &[$((stringify!($name), $name as fn(&Implementation))),*] };
 }
-use tests;
+pub(crate) use tests;
 
 /// A directory with these users.
 fn with(implementation: &Implementation, users: impl IntoIterator<Item = User>) -> Opened {

@@ -1,0 +1,106 @@
+//! A tenant of Auth0, opened as a directory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ambient::Ambient;
+use crate::auth0::{CallError, TimeLimit, UsersApi};
+use crate::directory::link_journal::LinkJournal;
+use crate::directory::open_mode::OpenMode;
+use crate::directory::repair::{Repair, RepairOutcome};
+use crate::directory::state::ErrorCounts;
+use crate::model::ApiError;
+
+/// The time that one operation has, all of its requests together.
+const OPERATION: Duration = Duration::from_secs(20);
+
+/// A tenant of Auth0 as a directory, with the journal in a directory of its own.
+///
+/// Auth0 has no transactions and no conditional requests. A link checks both versions
+/// directly before its request, so a change within those milliseconds is not noticed.
+#[derive(Clone)]
+pub struct Auth0Directory {
+    pub(super) api: Arc<dyn UsersApi>,
+    pub(super) journal: Arc<dyn LinkJournal>,
+    pub(super) ambient: Ambient,
+    pub(super) errors: Arc<ErrorCounts>,
+    mode: OpenMode,
+}
+
+impl Auth0Directory {
+    /// Opens a tenant. If the mode writes, interrupted changes are repaired first.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read. A change that cannot be repaired is logged.
+    pub fn open(
+        api: Arc<dyn UsersApi>,
+        journal: Arc<dyn LinkJournal>,
+        mode: OpenMode,
+    ) -> Result<Self, ApiError> {
+        let ambient = journal.ambient().clone();
+        let directory = Self { api, journal, ambient, errors: Arc::default(), mode };
+        if mode.can_write() {
+            directory.repair_all()?.iter().for_each(log_repair);
+        }
+        Ok(directory)
+    }
+
+    /// Returns the limit of an operation that begins now.
+    pub(super) fn new_limit(&self) -> TimeLimit {
+        TimeLimit::after(&self.ambient, OPERATION)
+    }
+
+    /// Returns whether changes are made; false in a dry run.
+    ///
+    /// # Errors
+    ///
+    /// `invalid` if the directory was opened for reading only.
+    pub(super) fn writes(&self) -> Result<bool, ApiError> {
+        match self.mode {
+            OpenMode::Create | OpenMode::Existing => Ok(true),
+            OpenMode::DryRun => Ok(false),
+            OpenMode::ReadOnly => Err(ApiError::Invalid("the tenant is opened for reading only".to_owned())),
+        }
+    }
+
+    /// Fails if the directory was not opened for writing.
+    pub(super) fn require_writing(&self) -> Result<(), ApiError> {
+        if self.writes()? {
+            return Ok(());
+        }
+        Err(ApiError::Invalid("in a dry run, this change of a tenant is not possible".to_owned()))
+    }
+
+    /// Returns the error of a call, and counts it.
+    pub(super) fn failed(&self, error: CallError) -> ApiError {
+        self.counted(error.into_api_error())
+    }
+
+    /// Returns the error of a call about one user, and counts it.
+    pub(super) fn failed_of(&self, error: CallError, user_id: &str) -> ApiError {
+        self.counted(error.into_api_error_of(user_id))
+    }
+
+    fn counted(&self, error: ApiError) -> ApiError {
+        self.errors.count(&error);
+        error
+    }
+}
+
+fn log_repair(Repair { entry, outcome }: &Repair) {
+    match outcome {
+        RepairOutcome::Unresolved { why } => {
+            tracing::warn!(entry = %entry.id, %why, "an interrupted change could not be repaired");
+        }
+        RepairOutcome::Finished { notes } => {
+            tracing::info!(entry = %entry.id, ?notes, "an interrupted change was completed");
+        }
+        RepairOutcome::Abandoned => {
+            tracing::info!(entry = %entry.id, "an interrupted change had not happened");
+        }
+        RepairOutcome::UnderWay => {
+            tracing::info!(entry = %entry.id, "a change may still be under way in another process");
+        }
+    }
+}

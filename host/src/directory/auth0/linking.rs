@@ -1,0 +1,208 @@
+//! Linking two users of a tenant, step by step.
+
+use std::sync::Arc;
+
+use ligature_linking_marks::LINKING;
+use serde_json::Value;
+
+use super::Auth0Directory;
+use super::reading::has_identity;
+use super::requests::LinkEffect;
+use crate::auth0::{CallError, CallErrorKind, TimeLimit};
+use crate::directory::entry_state::EntryState;
+use crate::directory::journal::{Entry, EntryKind, PrimaryChange, Snapshot, SnapshotState};
+use crate::directory::link::CheckedLink;
+use crate::model::{ApiError, Metadata, User, absorb, carry_over_marks};
+
+impl Auth0Directory {
+    /// Links two users: read both, write the entry `intended` with everything that the
+    /// tenant destroys, request the link, write `linked`, write the metadata, write `done`.
+    ///
+    /// Once the accounts are linked, the result is the primary, even if its metadata could
+    /// not be written: the login has to go on as the primary. The entry stays `linked` then,
+    /// and a repair writes the metadata.
+    pub(super) fn link_users(&self, link: &CheckedLink, limit: TimeLimit) -> Result<Arc<User>, ApiError> {
+        let CheckedLink { request, primary_version, secondary_version, provenance, now } = link;
+        if request.primary == request.secondary {
+            return Err(ApiError::Invalid("primary and secondary are the same user".to_owned()));
+        }
+        let pair = [request.primary.as_str(), request.secondary.as_str()];
+        self.settle(pair, None)?;
+        let seen = self.journal.last_place(pair)?;
+        let side = |user_id: &str, version| {
+            self.read_at_version(user_id, version, limit)
+                .map_err(|error| self.explain_missing(user_id, error, limit))
+        };
+        let primary = side(&request.primary, *primary_version)?;
+        let mut secondary = side(&request.secondary, *secondary_version)?;
+        let Some(own) = secondary.identities.first().cloned() else {
+            return Err(ApiError::Invalid(format!("{} has no identity", request.secondary)));
+        };
+        let linked = absorb(&primary, &secondary, request, *now);
+        if !self.writes()? {
+            return Ok(Arc::new(linked));
+        }
+
+        let access = self.read_access(&mut secondary, limit)?;
+        let touched = PrimaryChange::between(&primary, &linked);
+        let snapshot = Snapshot { secondary: Arc::new(secondary), touched, access: Some(access) };
+        let entry = Entry {
+            kept: SnapshotState::Whole(snapshot.clone()),
+            reasons: request.reasons.clone(),
+            state: EntryState::Intended,
+            ..Entry::new(EntryKind::Link, pair, (provenance, *now), &self.ambient)
+        };
+        self.journal.begin(&entry, seen)?;
+        match self.request_link(&request.primary, &own, limit) {
+            LinkEffect::NotLinked(error) => {
+                self.end_or_warn(&entry, false);
+                Err(self.explain_refused_link(error, pair, limit))
+            }
+            LinkEffect::Unknown(error) => Err(ApiError::Unavailable(format!(
+                "{}; whether {} is linked to {} is not known yet, `ligature journal repair` finds out: {}",
+                error.to_sentence(),
+                request.secondary,
+                request.primary,
+                entry.id
+            ))),
+            LinkEffect::Linked(identities) => {
+                let primary = User { identities, ..primary };
+                Ok(Arc::new(self.complete_new_link(&entry, &snapshot, primary, limit)))
+            }
+        }
+    }
+
+    /// Writes the metadata of a link that has just happened, and returns the primary.
+    fn complete_new_link(&self, entry: &Entry, snapshot: &Snapshot, primary: User, limit: TimeLimit) -> User {
+        match self.journal.mark_linked(&entry.id) {
+            Ok(true) => {}
+            Ok(false) => return primary,
+            Err(error) => {
+                tracing::warn!(entry = %entry.id, %error, "a link happened, and the journal could not record it; `ligature journal repair` completes it");
+                return primary;
+            }
+        }
+        let wanted = metadata_after_link(&primary, snapshot).primary;
+        match self.change_user(primary.clone(), &wanted, limit) {
+            Ok(user) => {
+                self.end_or_warn(entry, true);
+                user
+            }
+            Err(error) => {
+                tracing::warn!(entry = %entry.id, %error, "a link happened, and its metadata could not be written; `ligature journal repair` writes it");
+                primary
+            }
+        }
+    }
+
+    /// Returns the error for a link that the tenant has refused. If the accounts changed
+    /// meanwhile, that is the reason to report.
+    fn explain_refused_link(&self, error: CallError, pair: [&str; 2], limit: TimeLimit) -> ApiError {
+        let may_be_overtaken = matches!(error.kind, CallErrorKind::Refused { status: 400 | 404 | 409, .. });
+        let refused = self.failed(error);
+        if !may_be_overtaken {
+            return refused;
+        }
+        for user_id in [pair[1], pair[0]] {
+            if let Ok(None) = self.find_user(user_id, limit) {
+                let gone = ApiError::StateChanged(format!("{user_id} is gone"));
+                return self.explain_missing(user_id, gone, limit);
+            }
+        }
+        refused
+    }
+
+    /// Returns the error for a user that is not there or has changed. If it has become an
+    /// identity of another user, that is the reason to report.
+    fn explain_missing(&self, user_id: &str, error: ApiError, limit: TimeLimit) -> ApiError {
+        match error {
+            ApiError::StateChanged(_) | ApiError::NotFound(_) => match self.find_holder(user_id, limit) {
+                Ok(Some(holder)) if holder.user_id != user_id => {
+                    ApiError::AlreadyLinked(format!("{user_id} is already an identity of {}", holder.user_id))
+                }
+                _ => error,
+            },
+            other => other,
+        }
+    }
+
+    /// Finds out whether an intended link happened, without requesting it.
+    pub(super) fn did_link(&self, entry: &Entry, limit: TimeLimit) -> Result<bool, ApiError> {
+        match self.find_user(&entry.primary, limit)? {
+            Some(primary) => Ok(has_identity(&primary, &entry.secondary)),
+            None if self.find_user(&entry.secondary, limit)?.is_some() => Ok(false),
+            None => Err(ApiError::StateChanged(format!(
+                "neither {} nor {} is a user of the tenant any more, so it cannot be found out whether they were linked",
+                entry.primary, entry.secondary
+            ))),
+        }
+    }
+
+    /// Writes the metadata of a link that was interrupted after it had happened.
+    pub(super) fn complete_link(
+        &self,
+        entry: &Entry,
+        snapshot: &Snapshot,
+        limit: TimeLimit,
+    ) -> Result<Vec<String>, ApiError> {
+        let primary = self.read_user(&entry.primary, limit)?;
+        if !has_identity(&primary, &entry.secondary) {
+            return Ok(vec![format!(
+                "{} was unlinked from {} since, so the metadata of the link was not written.",
+                entry.secondary, entry.primary
+            )]);
+        }
+        let MetadataAfterLink { primary: wanted, notes } = metadata_after_link(&primary, snapshot);
+        self.change_user(primary, &wanted, limit).map_err(|error| self.failed_of(error, &entry.primary))?;
+        Ok(notes)
+    }
+}
+
+/// The primary with the metadata of a link.
+struct MetadataAfterLink {
+    primary: User,
+    /// The keys that changed meanwhile and keep their values, one sentence each.
+    notes: Vec<String>,
+}
+
+/// Returns the primary with the metadata that a link gives it. A key that changed since the
+/// link was requested keeps its value.
+fn metadata_after_link(primary: &User, snapshot: &Snapshot) -> MetadataAfterLink {
+    let mut wanted = primary.clone();
+    let mut notes = Vec::new();
+    for (name, held, change) in [
+        ("user_metadata", &mut wanted.user_metadata, &snapshot.touched.user_metadata),
+        ("app_metadata", &mut wanted.app_metadata, &snapshot.touched.app_metadata),
+    ] {
+        let Some(change) = change else { continue };
+        let mut object = held.take().unwrap_or_default();
+        let mut keys: Vec<&String> = change.before.keys().chain(change.after.keys()).collect();
+        keys.dedup();
+        for key in keys {
+            let (before, after) = (change.before.get(key), change.after.get(key));
+            let now = object.get(key);
+            if now == before {
+                set_key(&mut object, key, after);
+            } else if now != after && key != LINKING {
+                notes.push(format!(
+                    "`{name}.{key}` of {} was changed meanwhile and keeps its value; the journal's entry has the \
+                     value of {}.",
+                    primary.user_id, snapshot.secondary.user_id
+                ));
+            }
+        }
+        *held = Some(object);
+    }
+    // Also onto a newer value of `linking`: a cool-down must not get lost.
+    carry_over_marks(&mut wanted, &snapshot.secondary);
+    notes.dedup();
+    MetadataAfterLink { primary: wanted, notes }
+}
+
+/// Sets a key of metadata, or removes it.
+pub(super) fn set_key(metadata: &mut Metadata, key: &str, value: Option<&Value>) {
+    match value {
+        Some(value) => drop(metadata.insert(key.to_owned(), value.clone())),
+        None => drop(metadata.remove(key)),
+    }
+}

@@ -1,0 +1,56 @@
+//! The operations on a tenant of Auth0 that a login needs.
+
+use std::sync::Arc;
+
+use super::Auth0Directory;
+use super::reading::store;
+use crate::directory::link::CheckedLink;
+use crate::directory::operations::Directory;
+use crate::directory::stored::Stored;
+use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+
+impl Directory for Auth0Directory {
+    /// Finds the literal address and the one in lower case.
+    fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        let mut found = self.find_by_address(email, self.new_limit())?;
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn ignores_case(&self) -> bool {
+        false
+    }
+
+    fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
+        store(self.read_user(user_id, self.new_limit())?)
+    }
+
+    fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
+        self.find_owner(identity, self.new_limit())
+    }
+
+    fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
+        self.link_users(link, self.new_limit())
+    }
+
+    fn patch_metadata(
+        &self,
+        user_id: &str,
+        version: Option<u64>,
+        patch: &MetadataPatch,
+        _: Timestamp,
+    ) -> Result<Stored, ApiError> {
+        let limit = self.new_limit();
+        self.require_writing()?;
+        self.read_at_version(user_id, version, limit)?;
+        let mut body = serde_json::Map::new();
+        for (name, change) in [("user_metadata", &patch.user_metadata), ("app_metadata", &patch.app_metadata)]
+        {
+            if let Some(change) = change {
+                body.insert(name.to_owned(), change.clone().into());
+            }
+        }
+        let patched = self.api.patch_user(user_id, &body.into(), limit);
+        store(patched.map_err(|error| self.failed_of(error, user_id))?.with_own_identity(""))
+    }
+}

@@ -1,0 +1,32 @@
+//! A tenant of Auth0 as a directory.
+//!
+//! The tenant has the users, and a directory of its own has the journal. A change takes
+//! several requests, and its journal entry records how far it came, so that an
+//! interrupted change can be repaired.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `logins`, `administration` | the operations |
+//! | `repairing` | finishing interrupted changes |
+//! | `linking`, `undoing`, `unlinking`, `blocking` | the changes, step by step |
+//! | `requests` | a single link or unlink, and finding out whether it took effect |
+//! | `access` | roles and memberships, which a link destroys |
+//! | `reading` | look-ups |
+//! | `auth0_directory` | the tenant with its journal, and opening them |
+//! | `content_version`, `user_patch` | the version of a user, and the request that changes one |
+
+mod access;
+mod administration;
+mod auth0_directory;
+mod blocking;
+mod content_version;
+mod linking;
+mod logins;
+mod reading;
+mod repairing;
+mod requests;
+mod undoing;
+mod unlinking;
+mod user_patch;
+
+pub use auth0_directory::Auth0Directory;

@@ -1,0 +1,142 @@
+//! Finishing changes that were interrupted between two requests.
+
+use std::time::Duration;
+
+use super::Auth0Directory;
+use super::undoing::whole_snapshot;
+use crate::auth0::TimeLimit;
+use crate::directory::entry_state::EntryState;
+use crate::directory::journal::{Entry, EntryId, EntryKind};
+use crate::directory::repair::{Repair, RepairOutcome};
+use crate::model::ApiError;
+
+/// The time after which no request of a change is under way any more: more than any
+/// operation may take.
+const UNDER_WAY: Duration = Duration::from_secs(60);
+
+impl Auth0Directory {
+    /// Repairs every unfinished change that is not under way.
+    pub(super) fn repair_all(&self) -> Result<Vec<Repair>, ApiError> {
+        let mut repairs = Vec::new();
+        for entry in self.journal.unfinished(None)? {
+            let outcome = if self.may_be_under_way(&entry) {
+                RepairOutcome::UnderWay
+            } else {
+                self.repair_entry(&entry.id, self.new_limit())
+                    .unwrap_or_else(|error| RepairOutcome::Unresolved { why: error.to_sentence() })
+            };
+            repairs.push(Repair { entry, outcome });
+        }
+        Ok(repairs)
+    }
+
+    /// Repairs the unfinished changes of two users, except for one that the caller takes
+    /// over. Fails if one is under way or cannot be repaired: its users must not be changed
+    /// before.
+    pub(super) fn settle(&self, pair: [&str; 2], except: Option<&EntryId>) -> Result<(), ApiError> {
+        for user_id in pair {
+            for entry in self.journal.unfinished(Some(user_id))? {
+                let is_excepted = except == Some(&entry.id) && entry.state == EntryState::Linked;
+                if self.may_be_under_way(&entry) {
+                    if except == Some(&entry.id) {
+                        continue;
+                    }
+                    return Err(ApiError::StateChanged(format!("another change of {user_id} is under way")));
+                }
+                self.require_writing()?;
+                let outcome = self.repair_entry(&entry.id, self.new_limit());
+                let why = match outcome {
+                    Ok(RepairOutcome::Unresolved { why }) => why,
+                    Err(error) => error.to_sentence(),
+                    Ok(_) => continue,
+                };
+                if !is_excepted {
+                    return Err(ApiError::Unavailable(format!(
+                        "an interrupted change of {user_id} must be completed first, {}: {why}",
+                        entry.id
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out how far a change came, and completes it or ends it.
+    fn repair_entry(&self, id: &EntryId, limit: TimeLimit) -> Result<RepairOutcome, ApiError> {
+        let entry = self.journal.journal_entry(id)?;
+        let notes = match (entry.kind, entry.state) {
+            // Another process was faster.
+            (_, EntryState::Done) => return Ok(RepairOutcome::Finished { notes: Vec::new() }),
+            (_, EntryState::Abandoned) => return Ok(RepairOutcome::Abandoned),
+            (EntryKind::Link, EntryState::Linked) => self.repair_link(&entry, limit)?,
+            (EntryKind::Link, EntryState::Intended) => {
+                if !self.did_link(&entry, limit)? {
+                    return self.abandon(&entry);
+                }
+                self.journal.mark_linked(&entry.id)?;
+                self.repair_link(&entry, limit)?
+            }
+            (EntryKind::Unlink, _) => {
+                if !self.did_unlink(&entry, limit)? {
+                    return self.abandon(&entry);
+                }
+                match self.complete_unlink(&entry, limit) {
+                    Ok(_) => Vec::new(),
+                    Err(ApiError::NotFound(user_id)) => vec![format!("{user_id} is gone since.")],
+                    Err(error) => return Err(error),
+                }
+            }
+            (EntryKind::Undo, _) => {
+                if !self.did_begin_undo(&entry, limit)? {
+                    return self.abandon(&entry);
+                }
+                self.complete_undo(&entry, limit).map_err(|interrupted| interrupted.error)?.notes
+            }
+            (EntryKind::Block | EntryKind::Unblock, _) => {
+                if !self.did_change_block(&entry, limit)? {
+                    return self.abandon(&entry);
+                }
+                Vec::new()
+            }
+        };
+        self.journal.end(&entry, true)?;
+        Ok(RepairOutcome::Finished { notes })
+    }
+
+    fn repair_link(&self, entry: &Entry, limit: TimeLimit) -> Result<Vec<String>, ApiError> {
+        let snapshot = whole_snapshot(entry)?;
+        match self.complete_link(entry, snapshot, limit) {
+            Err(ApiError::NotFound(user_id)) => Ok(vec![format!("{user_id} is gone since.")]),
+            completed => completed,
+        }
+    }
+
+    fn abandon(&self, entry: &Entry) -> Result<RepairOutcome, ApiError> {
+        self.journal.end(entry, false)?;
+        Ok(RepairOutcome::Abandoned)
+    }
+
+    /// Returns whether the process that began a change may still be at it.
+    fn may_be_under_way(&self, entry: &Entry) -> bool {
+        let now = u64::try_from(self.ambient.since_epoch().as_micros()).unwrap_or(u64::MAX);
+        let age = Duration::from_micros(now.saturating_sub(entry.place.as_micros()));
+        age <= UNDER_WAY
+    }
+
+    /// Ends an entry. If the journal cannot be written, the entry stays unfinished, and a
+    /// repair ends it: the change itself is known.
+    pub(super) fn end_or_warn(&self, entry: &Entry, is_done: bool) {
+        if let Err(error) = self.journal.end(entry, is_done) {
+            tracing::warn!(entry = %entry.id, %error, "a change at the tenant is over, and the journal could not record it; `ligature journal repair` does");
+        }
+    }
+
+    /// Returns the error for a change that has begun and is not complete.
+    pub(super) fn half_done(&self, entry: &Entry, error: ApiError) -> ApiError {
+        ApiError::Unavailable(format!(
+            "{}; the change may be half done, `ligature journal repair` completes it: {}",
+            error.to_sentence(),
+            entry.id
+        ))
+    }
+}
