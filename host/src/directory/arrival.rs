@@ -49,7 +49,7 @@ pub enum ArrivalError {
 
 /// Finds the user of a login by its identity, primary or linked, and updates the user
 /// from the event. Creates the user at the identity's first login. Returns the event with
-/// that user.
+/// that user. If the directory does not learn from logins, the event stays as it is.
 ///
 /// # Errors
 ///
@@ -59,6 +59,9 @@ pub fn arrive(
     event: LoginEvent,
     now: Timestamp,
 ) -> Result<LoginEvent, ArrivalError> {
+    if !directory.learns_from_logins() {
+        return Ok(event);
+    }
     // The second look-up finds the user that a concurrent first login has created.
     let known = match find_owner(directory, &event)? {
         Some(known) => known,
@@ -84,6 +87,9 @@ pub fn arrive_existing(
     event: LoginEvent,
     now: Timestamp,
 ) -> Result<Option<LoginEvent>, ArrivalError> {
+    if !directory.learns_from_logins() {
+        return Ok(Some(event));
+    }
     let Some(known) = find_owner(directory, &event)? else { return Ok(None) };
     arrive_as(directory, event, known, now).map(Some)
 }

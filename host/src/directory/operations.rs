@@ -69,6 +69,12 @@ pub trait Directory: Send + Sync {
 ///
 /// The same as for [`Directory`].
 pub trait Administration: Directory {
+    /// Returns whether logins create and update users here. A directory that shows the
+    /// users of a tenant does not need it: the tenant does so before the login's event.
+    fn learns_from_logins(&self) -> bool {
+        true
+    }
+
     /// Returns the users whose root `email` is exactly this address, ordered by id, at
     /// most `limit`. For the Management API, whose look-up is case-sensitive; logins
     /// use [`Directory::find_by_email`].
