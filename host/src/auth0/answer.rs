@@ -61,11 +61,11 @@ impl Answer {
                     .to_owned(),
             }),
             429 => Err(CallErrorKind::RateLimited { retry_after: self.rate.retry_after }),
-            408 | 500..=599 => {
+            408 | 500 | 502..=599 => {
                 let Explanation { message, .. } = self.explain(secrets);
                 Err(CallErrorKind::Unclear(format!("the tenant failed with status {status}: {message}")))
             }
-            400..=499 => {
+            400..=499 | 501 => {
                 let Explanation { code, message } = self.explain(secrets);
                 let message = format!("the tenant refuses the request: {message}");
                 Err(CallErrorKind::Refused { status, error_code: code, message })

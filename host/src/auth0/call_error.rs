@@ -31,11 +31,12 @@ pub enum CallErrorKind {
         /// Whether the request was sent, and may have had an effect.
         may_have_effect: bool,
     },
-    /// The connection broke before the answer was whole, or the answer is 408 or 5xx. The
+    /// The connection broke before the answer was whole, or the answer is 408 or 5xx other
+    /// than 501. The
     /// request may have had an effect. Holds the cause.
     Unclear(String),
-    /// The tenant refuses the request, which has no effect: 3xx, or 4xx other than 408
-    /// and 429.
+    /// The tenant refuses the request, which has no effect: 501, 3xx, or 4xx other than
+    /// 408 and 429.
     Refused {
         /// The HTTP status.
         status: u16,

@@ -17,13 +17,18 @@ pub(super) const DIRECTORY: &str = "LIGATURE_DIRECTORY";
 /// The environment variable of `--journal-key`.
 const JOURNAL_KEY: &str = "LIGATURE_JOURNAL_KEY_FILE";
 
+/// The environment variable of `--journal`.
+const JOURNAL: &str = "LIGATURE_JOURNAL";
+
 /// Returns the files of the directory that the environment names, for commands without
 /// a directory.
 pub(super) fn protect_environment_files() -> ProtectedFiles {
-    let protected = match std::env::var(DIRECTORY).unwrap_or_default().parse() {
-        Ok(Location::Sqlite(file)) => ProtectedFiles::default().with_database(&file),
-        _ => ProtectedFiles::default(),
-    };
+    let mut protected = ProtectedFiles::default();
+    for name in [DIRECTORY, JOURNAL] {
+        if let Ok(Location::Sqlite(file)) = std::env::var(name).unwrap_or_default().parse() {
+            protected = protected.with_database(&file);
+        }
+    }
     match std::env::var_os(JOURNAL_KEY) {
         Some(key) => protected.with_file(key, "the key of the journal"),
         None => protected,
@@ -33,6 +38,10 @@ pub(super) fn protect_environment_files() -> ProtectedFiles {
 /// The options of the journal.
 #[derive(Debug, clap::Args)]
 pub(super) struct JournalArgs {
+    /// The journal of a tenant of Auth0 (--directory auth0://DOMAIN): sqlite:PATH or
+    /// postgres://USER@HOST/DATABASE. Other directories keep their journal themselves
+    #[arg(long, value_name = "URL", env = JOURNAL, hide_env_values = true)]
+    journal: Option<String>,
     /// The file with the key that encrypts the users' data in the journal: 64
     /// hexadecimal digits
     #[arg(long, value_name = "FILE", env = JOURNAL_KEY, hide_env_values = true)]
@@ -47,10 +56,19 @@ impl JournalArgs {
     /// Adds the directory's own files and the journal key to the files that no command may
     /// overwrite.
     pub(super) fn protected_files(&self, protected: ProtectedFiles) -> ProtectedFiles {
+        let protected = match self.journal_location() {
+            Ok(Some(Location::Sqlite(file))) => protected.with_database(&file),
+            _ => protected,
+        };
         match &self.journal_key {
             Some(key) => protected.with_file(key, "the key of the journal"),
             None => protected,
         }
+    }
+
+    /// Parses the location of a tenant's journal, if one is given.
+    fn journal_location(&self) -> Result<Option<Location>, Exit> {
+        self.journal.as_deref().map(str::parse).transpose().map_err(Exit::unreadable)
     }
 
     /// Reads the journal key, if one is named. An unreadable or malformed file is an exit
@@ -66,19 +84,24 @@ impl JournalArgs {
         ambient: &Ambient,
     ) -> Result<Arc<dyn Administration>, Exit> {
         let tell = &announce_migration(&|| {});
-        self.open_with(directory, OpenOptions { key: self.key()?, mode: how, ambient, tell }, open)
+        self.open_with(
+            directory,
+            OpenOptions { key: self.key()?, journal: None, mode: how, ambient, tell },
+            open,
+        )
     }
 
-    pub(super) fn open_with<'a>(
+    pub(super) fn open_with(
         &self,
         directory: &str,
-        options: OpenOptions<'a>,
-        open: impl FnOnce(&Location, OpenOptions<'a>) -> Result<Arc<dyn Administration>, OpenError>,
+        options: OpenOptions<'_>,
+        open: impl FnOnce(&Location, OpenOptions<'_>) -> Result<Arc<dyn Administration>, OpenError>,
     ) -> Result<Arc<dyn Administration>, Exit> {
         // Not parsed by clap, whose error would repeat the URL with its password.
         let location: Location = directory.parse().map_err(Exit::unreadable)?;
         let OpenOptions { mode: how, ambient, .. } = options;
-        let directory = open(&location, options)?;
+        let journal = self.journal_location()?;
+        let directory = open(&location, OpenOptions { journal: journal.as_ref(), ..options })?;
         if let (Some(days), OpenMode::Create | OpenMode::Existing) = (self.journal_days, how) {
             let before = ambient.now().days_ago(days);
             directory.forget_snapshots(&SnapshotSelection::Before(before))?;
@@ -136,7 +159,7 @@ mod tests {
         let ambient = Ambient::new(clock.clone(), Arc::new(SeededRandom::new(1)));
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("users.db").display());
-        let args = JournalArgs { journal_key: None, journal_days: Some(90) };
+        let args = JournalArgs { journal: None, journal_key: None, journal_days: Some(90) };
         let open_now = |mode| args.open(&url, mode, &ambient).unwrap();
         let kept = |directory: &dyn Administration| {
             let query = JournalQuery { limit: 1, ..JournalQuery::default() };

@@ -13,8 +13,8 @@ use crate::directory::{
 /// The options for the directory and its journal.
 #[derive(Debug, clap::Args)]
 pub(super) struct DirectoryArgs {
-    /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE. Give a URL with a
-    /// password in the environment variable, which other users of the machine cannot see
+    /// The directory: sqlite:PATH, postgres://USER@HOST/DATABASE, or auth0://DOMAIN for a
+    /// tenant of Auth0, with --journal. Give a URL with a password in the environment variable, which other users of the machine cannot see
     #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
     directory: String,
     #[command(flatten)]
@@ -36,7 +36,7 @@ impl DirectoryArgs {
         let tell = &announce_migration(migrating);
         self.journal.open_with(
             &self.directory,
-            OpenOptions { key: self.journal.key()?, mode: how, ambient, tell },
+            OpenOptions { key: self.journal.key()?, journal: None, mode: how, ambient, tell },
             open,
         )
     }
@@ -46,14 +46,14 @@ impl DirectoryArgs {
         let key = self.journal.key()?;
         let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
         let tell = &announce_migration(&|| {});
-        Ok(open_database(&location, OpenOptions { key, mode: how, ambient, tell })?)
+        Ok(open_database(&location, OpenOptions { key, journal: None, mode: how, ambient, tell })?)
     }
 
     /// The files of the directory, which no command overwrites.
     pub(super) fn protected_files(&self) -> Result<ProtectedFiles, Exit> {
         let protected = match self.directory.parse().map_err(Exit::unreadable)? {
             Location::Sqlite(file) => ProtectedFiles::default().with_database(&file),
-            Location::Postgres(_) => ProtectedFiles::default(),
+            Location::Postgres(_) | Location::Auth0(_) => ProtectedFiles::default(),
         };
         Ok(self.journal.protected_files(protected))
     }

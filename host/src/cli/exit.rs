@@ -51,6 +51,8 @@ impl From<OpenError> for Exit {
             OpenError::InvalidLocation(_)
             | OpenError::Variable { .. }
             | OpenError::NotBuiltIn { .. }
+            | OpenError::Tenant(_)
+            | OpenError::Journal(_)
             | OpenError::NotADirectory { .. } => Self::unreadable(error),
             OpenError::Unreachable { .. } | OpenError::Unusable { .. } => Self::failed(error),
         }

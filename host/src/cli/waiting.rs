@@ -40,6 +40,10 @@ impl JournalArgs {
             (|| open(location, options.clone())).retry(patience).when(is_away).notify(waiting).call()
         };
         let tell = &announce_migration(&|| {});
-        self.open_with(directory, OpenOptions { key: self.key()?, mode: how, ambient, tell }, open_now)
+        self.open_with(
+            directory,
+            OpenOptions { key: self.key()?, journal: None, mode: how, ambient, tell },
+            open_now,
+        )
     }
 }

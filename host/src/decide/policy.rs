@@ -80,6 +80,8 @@ pub fn decide_by_plugin(
 
 /// Creates the guard of one login for one plugin.
 pub(super) fn new_guard(plugin: &Plugin, input: &PluginInput, directory: Arc<dyn Directory>) -> Guard {
+    let limits = plugin.limits();
+    let directory = directory.for_login(limits.deadline()).unwrap_or(directory);
     let login = GuardedLogin {
         event: input.event.clone(),
         now: input.now,
@@ -87,7 +89,7 @@ pub(super) fn new_guard(plugin: &Plugin, input: &PluginInput, directory: Arc<dyn
         plugin: plugin.version().clone(),
         policy_sha256: input.settings.sha256().clone(),
     };
-    Guard::new(directory, login, plugin.limits())
+    Guard::new(directory, login, limits)
 }
 
 /// Runs one policy's plugin behind a guard, and checks its outcome.

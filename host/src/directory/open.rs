@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(all(feature = "auth0", feature = "_sql"))]
+use super::auth0::Auth0Directory;
 #[cfg(feature = "_sql")]
 use super::dry_run::DryRun;
 use super::location::Location;
@@ -12,12 +14,17 @@ use super::seal_key::SealKey;
 #[cfg(feature = "_sql")]
 use super::sql::{Migrate, Seal, SqlDirectory};
 use crate::ambient::Ambient;
+#[cfg(all(feature = "auth0", feature = "_sql"))]
+use crate::auth0::{ClientCredentials, ManagementClient, SetupError, TenantAddress};
 
 /// The options of opening a directory.
 #[derive(Clone)]
 pub struct OpenOptions<'a> {
     /// The key of the journal's snapshots, if they are encrypted.
     pub key: Option<SealKey>,
+    /// The journal of a tenant of Auth0, in a directory of its own. Other directories keep
+    /// their journal themselves.
+    pub journal: Option<&'a Location>,
     /// The mode.
     pub mode: OpenMode,
     /// The clock and the source of randomness of the directory.
@@ -34,6 +41,14 @@ pub struct OpenOptions<'a> {
 pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Administration>, OpenError> {
     #[cfg(feature = "_sql")]
     {
+        match (location, options.journal) {
+            (Location::Auth0(address), Some(journal)) => return open_tenant(address, journal, options),
+            (Location::Auth0(_), None) => return Err(OpenError::Journal(NO_JOURNAL)),
+            (Location::Sqlite(_) | Location::Postgres(_), Some(_)) => {
+                return Err(OpenError::Journal(OWN_JOURNAL));
+            }
+            (Location::Sqlite(_) | Location::Postgres(_), None) => {}
+        }
         let mode = options.mode;
         let directory = open_database(location, options)?;
         Ok(match mode {
@@ -48,6 +63,39 @@ pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Adm
     }
 }
 
+const NO_JOURNAL: &str = "a tenant of Auth0 keeps no journal of links; name a directory for it with --journal sqlite:PATH or \
+                          --journal postgres://USER@HOST/DATABASE";
+const OWN_JOURNAL: &str =
+    "this directory keeps its journal itself; --journal is for a tenant of Auth0, auth0://DOMAIN";
+
+/// Opens a tenant of Auth0, with the credentials of the environment. Interrupted changes
+/// are repaired if the mode writes.
+#[cfg(all(feature = "auth0", feature = "_sql"))]
+fn open_tenant(
+    address: &str,
+    journal: &Location,
+    options: OpenOptions<'_>,
+) -> Result<Arc<dyn Administration>, OpenError> {
+    let refuse = |error: SetupError| OpenError::Tenant(error.to_string());
+    let address: TenantAddress = address.parse().map_err(refuse)?;
+    let credentials = ClientCredentials::from_environment().map_err(refuse)?;
+    let place = format!("auth0://{}", address.domain());
+    let (mode, ambient) = (options.mode, options.ambient);
+    // The tenant exists; its journal begins with its first change.
+    let journal_mode = if mode.can_write() { OpenMode::Create } else { mode };
+    let journal = open_database(journal, OpenOptions { journal: None, mode: journal_mode, ..options })?;
+    let client = ManagementClient::connect(address, credentials, ambient).map_err(refuse)?;
+    let opened = Auth0Directory::open(Arc::new(client), Arc::new(journal), mode);
+    let opened = opened.map_err(|error| OpenError::Unusable { place, why: error.to_sentence() })?;
+    Ok(Arc::new(opened))
+}
+
+/// Returns the error for a build without the client of Auth0.
+#[cfg(all(not(feature = "auth0"), feature = "_sql"))]
+fn open_tenant(_: &str, _: &Location, _: OpenOptions<'_>) -> Result<Arc<dyn Administration>, OpenError> {
+    Err(OpenError::NotBuiltIn { database: "Auth0", feature: "auth0" })
+}
+
 /// Opens a directory that is a database. A dry run is opened like a read-only one.
 ///
 /// # Errors
@@ -55,7 +103,7 @@ pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Adm
 /// If the directory cannot be used, with advice.
 #[cfg(feature = "_sql")]
 pub fn open_database(location: &Location, options: OpenOptions<'_>) -> Result<SqlDirectory, OpenError> {
-    let OpenOptions { key, mode, ambient, tell } = options;
+    let OpenOptions { key, mode, ambient, tell, .. } = options;
     let migrate = if mode.can_write() { Migrate::Yes(tell) } else { Migrate::No };
     let seal = Seal { key, ambient: ambient.clone() };
     match location {
@@ -63,6 +111,10 @@ pub fn open_database(location: &Location, options: OpenOptions<'_>) -> Result<Sq
         Location::Sqlite(file) => SqlDirectory::open_sqlite(file, seal, mode == OpenMode::Create, migrate),
         #[cfg(feature = "postgres")]
         Location::Postgres(url) => SqlDirectory::open_postgres(url, seal, migrate),
+        Location::Auth0(_) => Err(OpenError::NotADirectory {
+            place: "auth0://…".to_owned(),
+            why: "a tenant of Auth0 is not a database of this program".to_owned(),
+        }),
         #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
         location => Err(refuse_missing_feature(location)),
     }
@@ -73,6 +125,7 @@ pub fn open_database(location: &Location, options: OpenOptions<'_>) -> Result<Sq
 fn refuse_missing_feature(location: &Location) -> OpenError {
     match location {
         Location::Sqlite(_) => OpenError::NotBuiltIn { database: "SQLite", feature: "sqlite" },
+        Location::Auth0(_) => OpenError::NotBuiltIn { database: "Auth0", feature: "auth0" },
         Location::Postgres(_) => OpenError::NotBuiltIn { database: "PostgreSQL", feature: "postgres" },
     }
 }

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// The text is not a valid location.
-    #[error("{0}; expected sqlite:PATH or postgres://USER@HOST/DATABASE")]
+    #[error("{0}; expected sqlite:PATH, postgres://USER@HOST/DATABASE or auth0://DOMAIN")]
     InvalidLocation(String),
     /// The server does not respond, or does not accept connections yet.
     #[error("the directory {place} cannot be reached: {why}")]
@@ -41,6 +41,12 @@ pub enum OpenError {
         /// The cargo feature that adds the support.
         feature: &'static str,
     },
+    /// The tenant's address or its credentials cannot be used. Holds the reason.
+    #[error("{0}")]
+    Tenant(String),
+    /// A tenant needs a journal, and other directories have their own.
+    #[error("{0}")]
+    Journal(&'static str),
     /// The directory cannot be used at the moment.
     #[error("the directory {place} cannot be used: {why}")]
     Unusable {

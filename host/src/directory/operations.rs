@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::credential::Credential;
 use super::import_batch::{Batch, Imported};
@@ -49,6 +50,12 @@ pub trait Directory: Send + Sync {
     ///
     /// Source: Auth0 Management API v2, `POST /api/v2/users/{id}/identities`.
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError>;
+
+    /// Returns this directory with all calls of one login within this time, together; none
+    /// if its calls are short anyway, such as those of a database.
+    fn for_login(&self, _: Duration) -> Option<Arc<dyn Directory>> {
+        None
+    }
 
     /// Merges patches into a user's metadata, on the first level. `state-changed` if
     /// the user is no longer at `version`.

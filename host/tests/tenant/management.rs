@@ -1,6 +1,7 @@
 //! The Management API besides users and links.
 
 mod auth0_client;
+mod auth0_directory;
 mod clients;
 mod connections;
 mod exports;
@@ -18,6 +19,7 @@ use crate::tenants::Tenant;
 pub(crate) fn tests() -> Vec<Test> {
     [
         auth0_client::TESTS,
+        auth0_directory::TESTS,
         clients::TESTS,
         connections::TESTS,
         exports::TESTS,

@@ -6,9 +6,9 @@ use crate::directory::journal::Access;
 use crate::model::{ApiError, User};
 
 /// Returns whether a request is refused however often it is made: the token lacks the scope,
-/// or the tenant does not have the role or the organization.
+/// or the tenant does not have the role, the organization or organizations at all.
 fn is_lasting(error: &CallError) -> bool {
-    matches!(error.kind, CallErrorKind::Refused { status: 400 | 403 | 404, .. })
+    matches!(error.kind, CallErrorKind::Refused { status: 400 | 403 | 404 | 501, .. })
 }
 
 impl Auth0Directory {

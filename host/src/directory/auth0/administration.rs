@@ -32,6 +32,11 @@ const NO_USERS: &str = "users of a tenant are created, replaced and deleted at t
 const NO_IMPORT: &str = "users are imported into a tenant by the tenant's own import";
 
 impl Administration for Auth0Directory {
+    /// The tenant creates and updates a user before the login's event.
+    fn learns_from_logins(&self) -> bool {
+        false
+    }
+
     fn find_by_exact_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
         let mut found = self.find_exactly(email, self.new_limit())?;
         found.truncate(limit);

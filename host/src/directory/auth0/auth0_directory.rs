@@ -25,6 +25,8 @@ pub struct Auth0Directory {
     pub(super) ambient: Ambient,
     pub(super) errors: Arc<ErrorCounts>,
     mode: OpenMode,
+    /// The limit of all operations of one login together; none for twenty seconds each.
+    login_limit: Option<TimeLimit>,
 }
 
 impl Auth0Directory {
@@ -39,16 +41,24 @@ impl Auth0Directory {
         mode: OpenMode,
     ) -> Result<Self, ApiError> {
         let ambient = journal.ambient().clone();
-        let directory = Self { api, journal, ambient, errors: Arc::default(), mode };
+        let directory = Self { api, journal, ambient, errors: Arc::default(), mode, login_limit: None };
         if mode.can_write() {
             directory.repair_all()?.iter().for_each(log_repair);
         }
         Ok(directory)
     }
 
+    /// Returns the directory for one login, whose operations end within this time together.
+    /// Its requests have a correlation id of their own.
+    pub(super) fn within(&self, time: Duration) -> Self {
+        let limit = TimeLimit::after(&self.ambient, time.min(OPERATION));
+        let api = self.api.for_login().unwrap_or_else(|| self.api.clone());
+        Self { api, login_limit: Some(limit), ..self.clone() }
+    }
+
     /// Returns the limit of an operation that begins now.
     pub(super) fn new_limit(&self) -> TimeLimit {
-        TimeLimit::after(&self.ambient, OPERATION)
+        self.login_limit.unwrap_or_else(|| TimeLimit::after(&self.ambient, OPERATION))
     }
 
     /// Returns whether changes are made; false in a dry run.
