@@ -279,7 +279,7 @@ pub struct Snapshot {
     pub touched: PrimaryChange,
     /// The secondary's roles and memberships at a tenant, by the ids that give them back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access: Option<Access>,
+    pub access: Option<Box<Access>>,
 }
 
 /// The roles and memberships of a user at a tenant of Auth0, which its user object lacks.

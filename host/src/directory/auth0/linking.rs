@@ -45,7 +45,7 @@ impl Auth0Directory {
 
         let access = self.read_access(&mut secondary, limit)?;
         let touched = PrimaryChange::between(&primary, &linked);
-        let snapshot = Snapshot { secondary: Arc::new(secondary), touched, access: Some(access) };
+        let snapshot = Snapshot { secondary: Arc::new(secondary), touched, access: Some(Box::new(access)) };
         let entry = Entry {
             kept: SnapshotState::Whole(snapshot.clone()),
             reasons: request.reasons.clone(),
