@@ -14,6 +14,7 @@
 //! | [`policies`] | policy documents, and the policies that decide a login |
 //! | [`reading`] | reading files that people write, with errors that name the place |
 //! | [`harness`] | case files, their reports and snapshots, benches |
+//! | [`service`] | the parts that HTTP services share |
 //! | [`tenant`] | the HTTP server that is compatible with Auth0's clients |
 //! | `scaffold` | creating the project of a new policy |
 //! | [`cli`] | the program `ligature` |
@@ -64,6 +65,8 @@ pub mod reading;
 pub mod sandbox;
 #[cfg(feature = "cli")]
 mod scaffold;
+#[cfg(feature = "_service")]
+pub mod service;
 #[cfg(feature = "tenant")]
 pub mod tenant;
 pub mod terminal;

@@ -19,7 +19,7 @@ use writer::LogWriter;
 use super::Exit;
 use crate::ambient::Ambient;
 use crate::model::Timestamp;
-use crate::tenant::MissingLines;
+use crate::service::MissingLines;
 use crate::terminal::{escape, escape_json};
 
 /// The format of the log.

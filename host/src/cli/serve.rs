@@ -12,7 +12,8 @@ use crate::ambient::Ambient;
 use crate::directory::{Administration, Memory, OpenMode};
 use crate::policies::{PolicyEntry, Source};
 use crate::sandbox::{Allocator, Options, Wasi};
-use crate::tenant::{Config, EarlyEnd, Opening, Ports, Ready, StateDir, serve};
+use crate::service::EarlyEnd;
+use crate::tenant::{Config, Opening, Ports, Ready, StateDir, serve};
 
 /// The most logins that are decided at once; others wait.
 const CONCURRENT_LOGINS: u32 = 64;

@@ -1,90 +1,26 @@
 //! Metrics for Prometheus.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::decide::LoginDecision;
 use crate::directory::DirectoryState;
+use crate::service::MissingLines;
+use crate::service::metrics::{DecisionCounts, DirectoryGauges, KindLabel};
 
 /// The tenant's metrics.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Response, Counter>,
     seconds: Histogram,
-    decisions: Family<KindLabel, Counter>,
-    reasons: Family<ReasonLabel, Counter>,
-    /// The reason codes that are counted by name.
-    codes: Mutex<BTreeSet<String>>,
-    failures: Counter,
-    refusals: Counter,
+    pub(crate) decisions: DecisionCounts,
     tokens: Family<KindLabel, Counter>,
     refused_tokens: Family<KindLabel, Counter>,
     directory: DirectoryGauges,
-}
-
-/// The metrics of the directory, as of the last scrape.
-#[derive(Default)]
-struct DirectoryGauges {
-    unanswered: Family<KindLabel, Counter>,
-    repeated: Counter,
-    connections: Family<KindLabel, Gauge>,
-}
-
-impl DirectoryGauges {
-    fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "directory_errors",
-            "Failed operations of the directory, by reason",
-            self.unanswered.clone(),
-        );
-        registry.register(
-            "directory_repeats",
-            "Transactions repeated after a conflict or a lost connection",
-            self.repeated.clone(),
-        );
-        registry.register("directory_connections", "Connections to the database", self.connections.clone());
-    }
-
-    fn set(&self, state: &DirectoryState) {
-        let reasons = [("unavailable", state.unavailable), ("timed_out", state.timed_out)];
-        for (kind, count) in reasons {
-            set(&self.unanswered.get_or_create(&KindLabel { kind }), count);
-        }
-        set(&self.repeated, state.repeated);
-        let Some(pool) = state.pool else { return };
-        for (kind, count) in [("open", pool.open), ("idle", pool.idle), ("limit", pool.limit)] {
-            self.connections.get_or_create(&KindLabel { kind }).set(count.into());
-        }
-    }
-}
-
-fn set(counter: &Counter, count: u64) {
-    counter.inner().store(count, std::sync::atomic::Ordering::Relaxed);
-}
-
-/// The number of log lines that could not be written.
-#[derive(Debug, Clone, Default)]
-pub struct MissingLines(Counter);
-
-impl MissingLines {
-    /// Adds to the number of lost lines.
-    pub fn add(&self, lines: u64) {
-        self.0.inc_by(lines);
-    }
-
-    /// Returns the number of lost lines.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.0.get()
-    }
 }
 
 /// The labels by which requests are counted.
@@ -95,114 +31,36 @@ pub(crate) struct Response {
     pub(crate) status: u16,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabel {
-    kind: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabel {
-    code: String,
-}
-
-/// The maximum number of reason codes that are counted by name. A custom policy may produce any
-/// number of codes; those beyond the limit are counted together.
-const CODES: usize = 200;
-/// The maximum length of a reason code that is counted by name, in bytes.
-const CODE: usize = 64;
-/// The label under which all other codes are counted.
-const OTHER: &str = "other";
-
 impl Metrics {
-    pub(crate) fn new(missing_lines: MissingLines) -> Self {
-        let new = Self {
+    pub(crate) fn new(missing_lines: &MissingLines) -> Self {
+        let mut new = Self {
             registry: Registry::with_prefix("ligature"),
             requests: Family::default(),
             seconds: Histogram::new([0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
-            decisions: Family::default(),
-            reasons: Family::default(),
-            codes: Mutex::default(),
-            failures: Counter::default(),
-            refusals: Counter::default(),
+            decisions: DecisionCounts::default(),
             tokens: Family::default(),
             refused_tokens: Family::default(),
             directory: DirectoryGauges::default(),
         };
-        let Self {
-            mut registry,
-            requests,
-            seconds,
-            decisions,
-            reasons,
-            codes,
-            failures,
-            refusals,
-            tokens,
-            refused_tokens,
-            directory,
-        } = new;
-        directory.register(&mut registry);
-        registry.register("http_requests", "Requests answered, by route", requests.clone());
-        registry.register("http_request_seconds", "Duration of responses", seconds.clone());
-        registry.register("logins", "Logins, by decision", decisions.clone());
-        registry.register("login_reasons", "Logins, by reason", reasons.clone());
-        registry.register("plugin_failures", "Logins whose plugin failed", failures.clone());
+        let registry = &mut new.registry;
+        new.directory.register(registry);
+        registry.register("http_requests", "Requests answered, by route", new.requests.clone());
+        registry.register("http_request_seconds", "Duration of responses", new.seconds.clone());
+        new.decisions.register(registry);
         registry.register(
-            "guard_refusals",
-            "Calls and outcomes of plugins that the guard refused",
-            refusals.clone(),
+            "tokens",
+            "Successful responses of the token endpoint, by grant",
+            new.tokens.clone(),
         );
-        registry.register("tokens", "Successful responses of the token endpoint, by grant", tokens.clone());
-        registry.register("log_lines_missing", "Lines of the log that could not be written", missing_lines.0);
-        registry.register("refused_tokens", "Refused tokens, by reason", refused_tokens.clone());
-        Self {
-            registry,
-            requests,
-            seconds,
-            decisions,
-            reasons,
-            codes,
-            failures,
-            refusals,
-            tokens,
-            refused_tokens,
-            directory,
-        }
+        missing_lines.register(registry);
+        registry.register("refused_tokens", "Refused tokens, by reason", new.refused_tokens.clone());
+        new
     }
 
     /// Counts a response, and records its duration.
     pub(crate) fn count_response(&self, response: &Response, took: Duration) {
         self.requests.get_or_create(response).inc();
         self.seconds.observe(took.as_secs_f64());
-    }
-
-    pub(crate) fn count_decision<A>(&self, decided: &LoginDecision<A>) {
-        self.decisions.get_or_create(&KindLabel { kind: decided.outcome.decision.kind() }).inc();
-        let codes: BTreeSet<&str> =
-            decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
-        for code in codes {
-            self.reasons.get_or_create(&ReasonLabel { code: self.bound_code(code).to_owned() }).inc();
-        }
-        for step in decided.overtaken.iter().chain(&decided.steps) {
-            self.failures.inc_by(u64::from(step.failure.is_some()));
-            self.refusals.inc_by(step.refusals.len() as u64);
-        }
-    }
-
-    fn bound_code<'a>(&self, code: &'a str) -> &'a str {
-        let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        if code.is_empty() || code.len() > CODE || !code.bytes().all(is_plain) {
-            return OTHER;
-        }
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        if codes.contains(code) {
-            return code;
-        }
-        if codes.len() >= CODES {
-            return OTHER;
-        }
-        codes.insert(code.to_owned());
-        code
     }
 
     pub(crate) fn count_token(&self, grant: &'static str) {
@@ -220,25 +78,5 @@ impl Metrics {
         // Fails only if writing into a string fails.
         let _ = text::encode(&mut page, &self.registry);
         page
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::tenant::metrics::{CODES, Metrics, MissingLines};
-
-    #[test]
-    fn codes_that_a_policy_makes_up_are_counted_by_name_within_bounds() {
-        let metrics = Metrics::new(MissingLines::default());
-        for n in 0..CODES {
-            let code = format!("CODE_{n}");
-            assert_eq!(metrics.bound_code(&code), code);
-        }
-        assert_eq!(metrics.bound_code("ONE_MORE"), "other");
-        assert_eq!(metrics.bound_code("CODE_7"), "CODE_7");
-        let metrics = Metrics::new(MissingLines::default());
-        for odd in ["", "no_capitals", "A\"B", "Ä", &"X".repeat(65)] {
-            assert_eq!(metrics.bound_code(odd), "other", "{odd}");
-        }
     }
 }

@@ -42,9 +42,7 @@ pub use config::{
     Account, Api, Client, Config, ConfigError, Connection, Lifetimes, PasswordHash, RateLimit, RateLimits,
     Role, SeedUser,
 };
-pub use metrics::MissingLines;
 pub use server::certificates::CertificateError;
-pub use server::early_end::EarlyEnd;
 pub use server::serve::{Opening, Ports, Ready, ServeError, serve};
 pub use signing::keys::KeysError;
 pub use store::state_dir::{StateDir, StateError};

@@ -11,7 +11,8 @@ use ligature_host::directory::Memory;
 use ligature_host::policies::{PolicyEntry, Source};
 use ligature_host::random::SeededRandom;
 use ligature_host::sandbox::{Options, Wasi};
-use ligature_host::tenant::{Config, EarlyEnd, MissingLines, Opening, Ports, StateDir, serve};
+use ligature_host::service::{EarlyEnd, MissingLines};
+use ligature_host::tenant::{Config, Opening, Ports, StateDir, serve};
 use tempfile::TempDir;
 
 use crate::http::{Browser, Request, Response, send};

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::tenant::MissingLines;
+use crate::service::MissingLines;
 
 /// The most bytes of lines that wait for a slow reader.
 const MAX_BYTES: usize = 1 << 20;
@@ -225,7 +225,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::{LogWriter, MAX_BYTES, Sink};
-    use crate::tenant::MissingLines;
+    use crate::service::MissingLines;
 
     fn format_missing(lines: u64) -> Vec<u8> {
         format!("[{lines} missing]\n").into_bytes()

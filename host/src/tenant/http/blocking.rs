@@ -12,6 +12,7 @@ use axum::extract::MatchedPath;
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, Method, request};
 
+use crate::service::blocking::run_blocking;
 use crate::tenant::http::params::Params;
 
 /// The threads that work runs on.
@@ -125,16 +126,6 @@ impl RunsOn {
             Self::RequestThread if !is_remote => work(),
             Self::RequestThread | Self::BlockingPool => run_blocking(work).await,
         }
-    }
-}
-
-/// Runs blocking work on tokio's blocking pool.
-pub(crate) async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        // A layer of the router catches the panic and responds with 500. Nothing cancels
-        // these tasks.
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
 }
 

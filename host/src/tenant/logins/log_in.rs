@@ -6,11 +6,11 @@ use crate::decide::{DecisionContext, DecisionRequest, FinalUser, decide_login};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
 use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, mask_addresses};
 use crate::policies::Policy;
+use crate::service::decision_log::log_policy_run;
 use crate::tenant::config::Connection;
 use crate::tenant::logins::context::LoginRequest;
 use crate::tenant::logins::event::{login_event, with_roles};
 use crate::tenant::logins::outcome::{LoggedIn, NotLoggedIn};
-use crate::tenant::logins::report::log_policy_run;
 use crate::tenant::logins::state::Logins;
 use crate::tenant::people::proved_identity::ProvedIdentity;
 
@@ -112,7 +112,7 @@ impl Logins {
         for step in decided.overtaken.iter().chain(&decided.steps) {
             log_policy_run(step, &mask_address(&user), self.config.on_failure);
         }
-        self.metrics.count_decision(&decided);
+        self.metrics.decisions.count(&decided);
         let codes: Vec<&str> = decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
         let policy = decided.steps.last().map(|step| step.policy.clone()).unwrap_or_default();
         tracing::info!(

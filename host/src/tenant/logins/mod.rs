@@ -1,14 +1,12 @@
 //! One login, from the proof of an identity to the decision.
 
 pub(super) mod context;
-pub(super) mod decider;
 pub(super) mod event;
 pub(super) mod log_events;
 pub(super) mod log_in;
 pub(super) mod mailbox_proof;
 pub(super) mod outcome;
 pub(super) mod prove;
-pub(super) mod report;
 
 mod state;
 

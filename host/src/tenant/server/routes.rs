@@ -17,8 +17,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::model::mask_addresses;
+use crate::service::blocking::run_blocking;
 use crate::tenant::config::Config;
-use crate::tenant::http::blocking::run_blocking;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::too_many;
 use crate::tenant::management;

@@ -5,33 +5,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
-use axum::{Router, middleware};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use backon::{BlockingRetryable, ExponentialBuilder};
-use hyper_util::rt::TokioTimer;
 
 use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
+use crate::service::EarlyEnd;
+use crate::service::MissingLines;
+use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
+use crate::service::reload;
+use crate::service::termination::wait_for_signal;
 use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
-use crate::tenant::http::blocking::run_blocking;
-use crate::tenant::logins::decider::Decider;
 use crate::tenant::logins::{Logins, SharedParts};
 use crate::tenant::management_data::ManagementData;
-use crate::tenant::metrics::{Metrics, MissingLines};
+use crate::tenant::metrics::Metrics;
 use crate::tenant::people::People;
 use crate::tenant::people::seed::Seeding;
 use crate::tenant::server::certificates;
 use crate::tenant::server::certificates::CertificateError;
-use crate::tenant::server::early_end::EarlyEnd;
-use crate::tenant::server::listener as connections;
-use crate::tenant::server::listener::{FileDescriptors, Handshake, IDLE, Listener, Peer};
-use crate::tenant::server::termination::wait_for_signal;
-use crate::tenant::server::{reload, routes};
+use crate::tenant::server::routes;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
@@ -153,7 +149,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let hosts = Hosts::new(&config.hosts, http_port, https_port);
     let signing = Signing::new(hosts, keys, &config.lifetimes, &ambient);
     let people = Arc::new(People::open(state, &config, &ambient)?);
-    let (config, metrics) = (Arc::new(config), Arc::new(Metrics::new(missing_lines)));
+    let (config, metrics) = (Arc::new(config), Arc::new(Metrics::new(&missing_lines)));
     let management_data = ManagementData::new(&config, &ambient);
     let shares = SharedParts {
         config: config.clone(),
@@ -237,7 +233,8 @@ async fn listen(
 ) -> Result<(), ServeError> {
     // Installed before any request is answered: otherwise a signal sent as soon as the server is
     // ready would kill it.
-    let (asked_to_end, hang_up) = (wait_for_signal(), hang_up(tenant.logins.decider.clone()));
+    let (asked_to_end, hang_up) =
+        (wait_for_signal(), reload::reload_on_hang_up(tenant.logins.decider.clone()));
     let handle = Handle::new();
     let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
@@ -275,20 +272,6 @@ async fn listen(
     Ok(())
 }
 
-type Service = IntoMakeServiceWithConnectInfo<Router, Peer>;
-
-fn new_service(app: Router) -> Service {
-    app.layer(middleware::from_fn(connections::track_request)).into_make_service_with_connect_info::<Peer>()
-}
-
-fn configure_server<A>(server: Server<Peer, A>, handle: &Handle<Peer>) -> Server<Peer, A> {
-    let mut server = server.handle(handle.clone()).http1_only();
-    // This timeout starts when the previous response has been sent, so it limits idle connections.
-    // `Connection` limits slow headers.
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
-    server
-}
-
 /// The listeners, which queue requests as soon as they are open.
 struct Listeners {
     http: Vec<TcpListener>,
@@ -324,21 +307,4 @@ fn open_listeners(port: u16) -> Result<Vec<TcpListener>, ServeError> {
         Err(_) => None,
     };
     Ok([first].into_iter().chain(second).collect())
-}
-
-/// Returns a future that reloads plugins and policies at each SIGHUP. It listens from this call on.
-fn hang_up(decider: Arc<Decider>) -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
-    async move {
-        #[cfg(unix)]
-        if let Ok(mut signal) = signal {
-            while signal.recv().await.is_some() {
-                let decider = decider.clone();
-                run_blocking(move || reload::hang_up(&decider)).await;
-            }
-        }
-        #[cfg(not(unix))]
-        drop(decider);
-    }
 }

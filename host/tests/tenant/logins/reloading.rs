@@ -295,7 +295,7 @@ fn a_hang_up_reads_again() {
     tenant.running.signal("HUP");
     wait(
         &tenant,
-        "plugin and policy were read again, and are unchanged; tenant.toml is read only at the start",
+        "plugin and policy were read again, and are unchanged; the configuration is read only at the start",
         1,
     );
     assert!(is_linked(&tenant, "one"));

@@ -15,7 +15,8 @@ use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 use crate::policies::{Policy, SourceError};
 use crate::sandbox::LoadError;
-use crate::tenant::logins::decider::Decider;
+use crate::service::blocking::run_blocking;
+use crate::service::decider::Decider;
 
 /// The interval at which the files are checked.
 const LOOK: Duration = Duration::from_millis(100);
@@ -145,11 +146,27 @@ fn read_mark(file: &Path) -> Option<FileMark> {
     Some(FileMark { place: (0, 0), bytes: it.len(), times: [written; 2] })
 }
 
-/// Reloads plugins and policies upon request (SIGHUP).
-pub(crate) fn hang_up(decider: &Decider) {
+/// Returns a future that reloads plugins and policies at each SIGHUP. It listens from this call on.
+pub(crate) fn reload_on_hang_up(decider: Arc<Decider>) -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+    async move {
+        #[cfg(unix)]
+        if let Ok(mut signal) = signal {
+            while signal.recv().await.is_some() {
+                let decider = decider.clone();
+                run_blocking(move || reload_upon_request(&decider)).await;
+            }
+        }
+        #[cfg(not(unix))]
+        drop(decider);
+    }
+}
+
+fn reload_upon_request(decider: &Decider) {
     if reload(decider) == Some(false) {
         tracing::info!(
-            "plugin and policy were read again, and are unchanged; tenant.toml is read only at the start"
+            "plugin and policy were read again, and are unchanged; the configuration is read only at the start"
         );
     }
 }
@@ -185,7 +202,7 @@ fn reload(decider: &Decider) -> Option<bool> {
 }
 
 /// Logs the policies' options that weaken a protection or have no effect.
-pub(super) fn log_warnings(policies: &[Policy]) {
+pub(crate) fn log_warnings(policies: &[Policy]) {
     for policy in policies {
         for warning in policy.warnings.iter() {
             tracing::warn!(policy = &*policy.name, %warning, "the policy removes a protection or has an option without effect");
@@ -199,7 +216,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::ambient::Ambient;
-    use crate::tenant::server::reload::{DueAction, WatchedFiles};
+    use crate::service::reload::{DueAction, WatchedFiles};
 
     /// Returns the action due after each of several checks, 100 ms apart, of a file that is written
     /// before some of them.

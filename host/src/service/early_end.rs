@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::tenant::server::termination::wait_for_signal;
+use crate::service::termination::wait_for_signal;
 
 /// Handles termination signals until the server is ready: ends the process with success.
 pub struct EarlyEnd {

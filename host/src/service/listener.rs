@@ -12,13 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
+use axum::Router;
+use axum::extract::connect_info::{Connected, IntoMakeServiceWithConnectInfo};
 use axum::extract::{ConnectInfo, Request};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::RustlsAcceptor;
-use axum_server::{AddrListener, Address};
+use axum_server::{AddrListener, Address, Handle, Server};
+use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Sleep, sleep};
@@ -30,7 +32,7 @@ use crate::clock::Monotonic;
 const HEADERS: Duration = Duration::from_secs(10);
 /// The time for which an idle connection is kept: Go and reqwest keep theirs for 90 seconds, .NET
 /// for 60, and others for less.
-pub(crate) const IDLE: Duration = Duration::from_secs(100);
+const IDLE: Duration = Duration::from_secs(100);
 const _: () = assert!(IDLE.as_secs() > 90 && IDLE.as_secs() > HEADERS.as_secs());
 /// The minimum interval between two log lines about too many open files.
 const TELL: Duration = Duration::from_secs(10);
@@ -68,8 +70,24 @@ impl Address for Peer {
     type Listener = Listener;
 }
 
+pub(crate) type Service = IntoMakeServiceWithConnectInfo<Router, Peer>;
+
+/// Returns the service of a listener, which knows its peers.
+pub(crate) fn new_service(app: Router) -> Service {
+    app.layer(middleware::from_fn(track_request)).into_make_service_with_connect_info::<Peer>()
+}
+
+/// Configures a server: HTTP/1.1, ended by the handle, with a time limit for idle connections.
+pub(crate) fn configure_server<A>(server: Server<Peer, A>, handle: &Handle<Peer>) -> Server<Peer, A> {
+    let mut server = server.handle(handle.clone()).http1_only();
+    // This timeout starts when the previous response has been sent, so it limits idle connections.
+    // `Connection` limits slow headers.
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
+    server
+}
+
 /// Middleware that records when a request begins and when its response is ready.
-pub(crate) async fn track_request(mut request: Request, next: Next) -> Response {
+async fn track_request(mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|it| it.0.clone());
     let Some(Peer { address, phase }) = peer else { return next.run(request).await };
     request.extensions_mut().insert(ConnectInfo(address));

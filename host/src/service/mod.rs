@@ -1,0 +1,23 @@
+//! The parts of an HTTP service that decides logins, whichever requests it answers.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `listener` | accepting connections, and closing those whose headers are slow |
+//! | `blocking` | running work on tokio's blocking pool |
+//! | `termination`, `early_end` | termination signals |
+//! | `reload` | watching the files of plugins and policies |
+//! | `decider` | the policies in force, and their replacement |
+//! | `decision_log` | the log lines of a decision |
+//! | `metrics` | counts of decisions and of the directory's errors |
+
+pub(crate) mod blocking;
+pub(crate) mod decider;
+pub(crate) mod decision_log;
+mod early_end;
+pub(crate) mod listener;
+pub(crate) mod metrics;
+pub(crate) mod reload;
+pub(crate) mod termination;
+
+pub use early_end::EarlyEnd;
+pub use metrics::MissingLines;
