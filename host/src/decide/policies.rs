@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::policy::{GuardWrapper, OnFailure, Policy, PolicyRun, new_guard, run_policy};
+use super::policy::{GuardWrapper, OnFailure, Policy, PolicyRun, new_guard, note_prompt, run_policy};
 use super::race::{FinalUser, Round, SettledDecision, decide_until_settled};
 use crate::directory::Directory;
 use crate::guard::Guard;
@@ -22,13 +22,16 @@ pub struct DecisionRequest<'a> {
     pub answer: Option<&'a StepAnswer>,
 }
 
-/// The directory of a login, and the outcome if a plugin fails.
+/// The directory of a login, and what becomes of a suggestion and of a failure.
 #[derive(Clone)]
 pub struct DecisionContext {
     /// The directory.
     pub directory: Arc<dyn Directory>,
     /// The outcome of a login whose plugin fails.
     pub on_failure: OnFailure,
+    /// Whether the user sees a suggestion. Prompts that the user does not see are not
+    /// counted.
+    pub can_prompt: bool,
 }
 
 /// A login's decision: that of the first policy that does not let it proceed.
@@ -89,7 +92,10 @@ fn run_policies<A: GuardWrapper>(
         let DecisionRequest { event, now, trace, .. } = request;
         let input = PluginInput { event, settings: policy.settings, now, trace, answer };
         let guard = new_guard(policy.plugin, &input, context.directory.clone());
-        let step = run_policy(*policy, &input, wrap(guard), context.on_failure);
+        let mut step = run_policy(*policy, &input, wrap(guard), context.on_failure);
+        if context.can_prompt {
+            note_prompt(&mut step, &input);
+        }
         // After an error no later policy acts either: the directory did not
         // answer, or a link was not made.
         let met_error = step.outcome.reasons.iter().any(|reason| reason.level == Level::Error);

@@ -75,7 +75,9 @@ pub fn decide_by_plugin(
     on_failure: OnFailure,
 ) -> PolicyRun<Guard> {
     let policy = Policy { name: plugin.name(), plugin, settings: input.settings };
-    run_policy(policy, input, new_guard(plugin, input, directory), on_failure)
+    let mut run = run_policy(policy, input, new_guard(plugin, input, directory), on_failure);
+    note_prompt(&mut run, input);
+    run
 }
 
 /// Creates the guard of one login for one plugin.
@@ -105,25 +107,30 @@ pub(super) fn run_policy<A: GuardWrapper>(
         Ok(()) => Ok(outcome),
         Err(fault) => Err(Failure::InvalidAnswer(fault)),
     });
-    let (mut outcome, failure) = match checked {
+    let (outcome, failure) = match checked {
         // A trace that was not requested is dropped: its reader would take it for
         // one that was.
         Ok(outcome) if !input.trace => (Outcome { trace: Vec::new(), counterfactual: None, ..outcome }, None),
         Ok(outcome) => (outcome, None),
         Err(failure) => (outcome_after_failure(&failure, guard, on_failure), Some(failure)),
     };
-    if let Decision::Suggest { .. } = &outcome.decision
-        && let Err(error) = guard.note_prompt()
+    let refusals = guard.refusals().to_vec();
+    PolicyRun { policy: policy.name.to_owned(), outcome, failure, refusals, log, output, used, api }
+}
+
+/// Records that the user is prompted, if the policy suggests it. A failure to record it
+/// becomes a reason.
+pub(super) fn note_prompt<A: GuardWrapper>(run: &mut PolicyRun<A>, input: &PluginInput) {
+    if let Decision::Suggest { .. } = &run.outcome.decision
+        && let Err(error) = run.api.guard().note_prompt()
     {
-        outcome.reasons.push(Reason {
+        run.outcome.reasons.push(Reason {
             code: "PROMPT_NOT_COUNTED".to_owned(),
             level: Level::Error,
             subject: vec![input.event.user.user_id.clone()],
             detail: format!("The prompt could not be recorded: {error}."),
         });
     }
-    let refusals = guard.refusals().to_vec();
-    PolicyRun { policy: policy.name.to_owned(), outcome, failure, refusals, log, output, used, api }
 }
 
 /// The outcome after a plugin failed. A link that was made before the failure is

@@ -115,7 +115,7 @@ fn decide_case(
     trace: bool,
 ) -> (Report, FinalUser) {
     let request = DecisionRequest { event: &case.event, now: case.now, trace, answer: case.answer.as_ref() };
-    let context = DecisionContext { directory, on_failure: OnFailure::Proceed };
+    let context = DecisionContext { directory, on_failure: OnFailure::Proceed, can_prompt: true };
 
     let ambient = policies.first().map(|it| it.plugin.ambient());
     let start = ambient.map(Ambient::monotonic);

@@ -105,8 +105,11 @@ impl Logins {
         let policies: Vec<_> = loaded.iter().map(Policy::borrowed).collect();
         let event = Arc::new(event);
         let request = DecisionRequest { event: &event, now, trace: false, answer: context.answer };
-        let environment =
-            DecisionContext { directory: self.directory.clone(), on_failure: self.config.on_failure };
+        let environment = DecisionContext {
+            directory: self.directory.clone(),
+            on_failure: self.config.on_failure,
+            can_prompt: context.interactive,
+        };
         let decided = decide_login(&policies, request, |guard| guard, environment);
 
         for step in decided.overtaken.iter().chain(&decided.steps) {
