@@ -40,7 +40,7 @@ test: target
 
 # Each feature of the library alone. Those that are tested are compiled alike, so
 # that the sandbox's libraries are compiled twice only.
-CHECKED_FEATURES := auth0 built-in sqlite postgres transfer tenant cli cli,sqlite,transfer
+CHECKED_FEATURES := auth0 built-in sqlite postgres transfer tenant cli hook cli,sqlite,transfer
 ALONE := --quiet --locked --package ligature-host --no-default-features
 
 features: target

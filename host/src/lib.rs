@@ -14,6 +14,7 @@
 //! | [`policies`] | policy documents, and the policies that decide a login |
 //! | [`reading`] | reading files that people write, with errors that name the place |
 //! | [`harness`] | case files, their reports and snapshots, benches |
+//! | [`hook`] | the HTTP service that a post-login Action asks |
 //! | [`service`] | the parts that HTTP services share |
 //! | [`tenant`] | the HTTP server that is compatible with Auth0's clients |
 //! | `scaffold` | creating the project of a new policy |
@@ -31,13 +32,20 @@
 //! | `tenant` | [`tenant`] |
 //! | `cli` | [`cli`] and the program `ligature` |
 //! | `serve` | the command `ligature serve` |
+//! | `hook` | [`hook`] and the command `ligature hook` |
 //!
 //! All of them are on unless `default-features` is `false`.
 
 // Each item is used by some feature; the build with all features, which is the
 // default, finds those that none uses.
 #![cfg_attr(
-    not(all(feature = "auth0", feature = "serve", feature = "sqlite", feature = "postgres")),
+    not(all(
+        feature = "auth0",
+        feature = "hook",
+        feature = "serve",
+        feature = "sqlite",
+        feature = "postgres"
+    )),
     allow(dead_code, unused_imports, reason = "features that are off use it")
 )]
 // Every text is printed through `terminal`, which escapes it.
@@ -55,6 +63,8 @@ pub mod decide;
 pub mod directory;
 pub mod guard;
 pub mod harness;
+#[cfg(feature = "hook")]
+pub mod hook;
 pub mod limits;
 pub mod model;
 #[cfg(feature = "transfer")]

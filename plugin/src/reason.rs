@@ -195,7 +195,8 @@ pub fn render_page() -> String {
          Generated from `plugin/src/reason.rs` by `make docs`; CI checks that it is current. The codes are \
          stable: \
          tools may match on them. The host adds two of its own: `PLUGIN_FAILED`, if a plugin gives no valid \
-         answer, and `PROMPT_NOT_COUNTED`, if the directory cannot record that the user was asked.\n\n\
+         answer, and `PROMPT_NOT_COUNTED`, if the directory cannot record that the user was asked. \
+         The login hook adds those of hook.md.\n\n\
          If another login links the accounts while a login is decided, this login is decided again, as a \
          login of the identity's new owner. If the policy then lets it proceed, the outcome is `linked` with \
          the code `RACE_LOST`; if the account was deleted or the identity unlinked, the outcome is `deny` \

@@ -22,7 +22,7 @@ const IDS: &[&str] = &[
     "S-91", "S-92", "S-93", "S-95", "S-96", "S-97", "S-98", "S-99", "S-100", "S-101", "S-102", "S-103",
     "S-104", "S-105", "S-106", "S-107", "S-108", "S-109", "S-110", "S-111", "S-112", "S-113",
     "H1", "H2", "H3", "H9", "H10", "H11", "H12", "A1", "A2", "B", "D", "E", "T1", "T2", "T3", "T4", "T5", "T6",
-    "U1", "U2", "U3", "U4", "U5", "U6", "U7", "U8", "U9", "U10", "U11", "U12", "U13",
+    "U1", "U2", "U3", "U4", "U5", "U6", "U7", "U8", "U9", "U10", "U11", "U12", "U13", "L1", "L2", "L3", "L4", "L5",
     "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13",
 ];
 
@@ -389,7 +389,7 @@ fn has_test(path: &Path, text: &str, name: &str) -> bool {
         has_attribute = line == "#[test]" || has_attribute && line.starts_with(['#', '/']);
     }
     // Suites with a list of their own: the name stands there too.
-    let lists = ["tests/directories", "host/tests/tenant"];
+    let lists = ["tests/directories", "host/tests/hook", "host/tests/tenant"];
     let words =
         text.split(|it: char| !it.is_alphanumeric() && it != '_').filter(|word| *word == name).count();
     is_defined && words > 1 && lists.iter().any(|list| path.to_string_lossy().contains(list))

@@ -16,8 +16,13 @@ const HAS_DATABASE: bool = cfg!(feature = "_sql");
 const DATABASE: &str = "`cli` and `sqlite` or `postgres`";
 
 /// The commands that do not come with the feature `cli` alone.
-const OPTIONAL: [Feature; 5] = [
+const OPTIONAL: [Feature; 6] = [
     Feature { command: "serve", is_built_in: cfg!(feature = "serve"), features: "`serve`" },
+    Feature {
+        command: "hook",
+        is_built_in: cfg!(feature = "hook"),
+        features: "`hook`, and `sqlite` or `postgres`",
+    },
     Feature {
         command: "users",
         is_built_in: HAS_DATABASE && cfg!(feature = "transfer"),

@@ -3,6 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::CommandResult;
+#[cfg(feature = "hook")]
+use super::hook;
 #[cfg(feature = "serve")]
 use super::serve;
 #[cfg(all(feature = "_sql", feature = "transfer"))]
@@ -38,6 +40,8 @@ enum Command {
     Test(test::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
+    #[cfg(feature = "hook")]
+    Hook(hook::Args),
     #[cfg(all(feature = "_sql", feature = "transfer"))]
     Users(users::Args),
     #[cfg(feature = "_sql")]
@@ -65,6 +69,8 @@ impl Cli {
             Command::Test(args) => args.execute(ambient),
             #[cfg(feature = "serve")]
             Command::Serve(args) => args.execute(ambient),
+            #[cfg(feature = "hook")]
+            Command::Hook(args) => args.execute(ambient),
             #[cfg(all(feature = "_sql", feature = "transfer"))]
             Command::Users(args) => args.execute(ambient),
             #[cfg(feature = "_sql")]

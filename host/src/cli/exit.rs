@@ -125,6 +125,30 @@ impl From<ServeError> for Exit {
     }
 }
 
+#[cfg(feature = "hook")]
+impl From<crate::hook::ServeError> for Exit {
+    fn from(error: crate::hook::ServeError) -> Self {
+        match error {
+            crate::hook::ServeError::Source(error) => error.into(),
+            error => Self::failed(error),
+        }
+    }
+}
+
+#[cfg(feature = "hook")]
+impl From<crate::hook::SecretError> for Exit {
+    fn from(error: crate::hook::SecretError) -> Self {
+        Self::unreadable(error)
+    }
+}
+
+#[cfg(feature = "hook")]
+impl From<crate::hook::TlsError> for Exit {
+    fn from(error: crate::hook::TlsError) -> Self {
+        Self::unreadable(error)
+    }
+}
+
 /// Joins an error and its causes. A cause that the error already contains is not repeated.
 pub(super) fn describe_error(error: &anyhow::Error) -> String {
     let mut described = error.to_string();

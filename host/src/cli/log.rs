@@ -1,4 +1,4 @@
-//! The log of `ligature serve`, on standard error: one line per event.
+//! The log of a service, on standard error: one line per event.
 
 mod filter;
 mod writer;

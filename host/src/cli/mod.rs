@@ -10,6 +10,8 @@ mod directory;
 #[cfg(feature = "_sql")]
 mod directory_args;
 mod exit;
+#[cfg(feature = "hook")]
+mod hook;
 #[cfg(feature = "_sql")]
 mod ids;
 mod inspect;
@@ -22,7 +24,7 @@ mod journal_list;
 #[cfg(feature = "_sql")]
 mod journal_repair;
 mod limits_file;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "hook", feature = "serve"))]
 mod log;
 #[cfg(feature = "_sql")]
 mod migrate;
@@ -34,7 +36,7 @@ mod plugin;
 mod policy;
 mod policy_set;
 mod program;
-#[cfg(all(test, feature = "postgres", feature = "serve", feature = "sqlite"))]
+#[cfg(all(test, feature = "hook", feature = "postgres", feature = "serve", feature = "sqlite"))]
 mod reference;
 mod run;
 mod schema;
@@ -49,7 +51,7 @@ mod user_list;
 #[cfg(all(feature = "_sql", feature = "transfer"))]
 mod users;
 mod version;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "hook", feature = "serve"))]
 mod waiting;
 
 use exit::{CommandResult, Exit, FAILED, UNREADABLE};

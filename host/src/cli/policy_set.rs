@@ -24,6 +24,13 @@ pub(super) struct PoliciesArgs {
     policies: Option<PathBuf>,
 }
 
+impl PoliciesArgs {
+    /// The policies file, if it was given.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.policies.as_deref()
+    }
+}
+
 /// The options that override a case's policy and time.
 #[derive(Debug, clap::Args)]
 pub(super) struct OverrideArgs {
@@ -69,9 +76,6 @@ impl PolicySet {
             return Ok(Self::Plugin(Arc::new(args.load(&sandbox)?)));
         };
         let PoliciesFile { limits, policy } = read_policies_file(file)?;
-        if policy.is_empty() {
-            return Err(Exit::unreadable(anyhow!("{}: there is no [[policy]] in it", file.display())));
-        }
         let options = args.options(Options { limits, ..options })?;
         let load = |entry| Source::new(entry, &options, ambient)?.load(None, &Cancel::default());
         let loaded: Result<_, SourceError> =
@@ -167,7 +171,12 @@ fn policy_of_plugin(plugin: &Arc<Plugin>, document: &PolicyDocument) -> Result<P
     Ok(Policy { name: plugin.name().into(), plugin: plugin.clone(), settings, warnings: Arc::default() })
 }
 
-fn read_policies_file(file: &Path) -> Result<PoliciesFile, Exit> {
+/// Reads a policies file; one without a policy is an exit with code 2.
+pub(super) fn read_policies_file(file: &Path) -> Result<PoliciesFile, Exit> {
     let text = read_text(file).map_err(Exit::unreadable)?;
-    PoliciesFile::parse(file, &text).map_err(Exit::unreadable)
+    let read = PoliciesFile::parse(file, &text).map_err(Exit::unreadable)?;
+    if read.policy.is_empty() {
+        return Err(Exit::unreadable(anyhow!("{}: there is no [[policy]] in it", file.display())));
+    }
+    Ok(read)
 }

@@ -17,10 +17,10 @@ const BEFORE: &str = "# The command line\n\n\
     is already undone.\n\n\
     ## JSON\n\n\
     Commands whose table lists `--json` print JSON with it. `users show`, `users export` and `schema` always print JSON; the \
-    log of `serve` is JSON with `--log-format json`.\n\n\
+    logs of `serve` and `hook` are JSON with `--log-format json`.\n\n\
     ## The environment\n\n\
     The tables name the environment variable of a flag, if it has one; the flag takes precedence. `LIGATURE_LOG` selects what \
-    `serve` logs: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or `PART=LEVEL` for a part of the program \
+    `serve` and `hook` log: a level (`off`, `error`, `warn`, `info`, `debug`, `trace`), or `PART=LEVEL` for a part of the program \
     (`audit`, `http`, `login`, `plugin`, `ligature_host`) or a library, separated by commas. The default is `info`. \
     `NO_COLOR=1` turns colours off.\n";
 
@@ -75,7 +75,7 @@ fn render_row(arg: &Arg) -> String {
     format!("| {} | {variable} | {} | {} |", cell(argument), cell(default.join(" ")), cell(help))
 }
 
-/// Every command has `--json`, except those that always print JSON, and `serve`.
+/// Every command has `--json`, except those that always print JSON, and the services.
 #[test]
 fn every_command_prints_json_where_asked() {
     fn collect_without_json(command: &Command, name: &str, found: &mut Vec<String>) {
@@ -90,7 +90,13 @@ fn every_command_prints_json_where_asked() {
     }
     let mut found = Vec::new();
     collect_without_json(&super::usage::command(), "ligature", &mut found);
-    let anyhow = ["ligature serve", "ligature users export", "ligature users show", "ligature schema"];
+    let anyhow = [
+        "ligature serve",
+        "ligature hook",
+        "ligature users export",
+        "ligature users show",
+        "ligature schema",
+    ];
     assert_eq!(found, anyhow);
 }
 
@@ -98,7 +104,7 @@ fn every_command_prints_json_where_asked() {
 #[test]
 fn the_long_help_of_every_command_shows() {
     let command = super::usage::command();
-    for name in ["run", "test", "serve", "bench", "schema", "new", "component", "undo", "inspect"] {
+    for name in ["run", "test", "serve", "hook", "bench", "schema", "new", "component", "undo", "inspect"] {
         let command = command.find_subcommand(name).expect("it is there");
         let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
         let short = command.get_about().map(ToString::to_string).unwrap_or_default();
@@ -110,10 +116,12 @@ fn the_long_help_of_every_command_shows() {
 #[test]
 fn every_flag_of_a_service_has_a_variable() {
     let command = super::usage::command();
-    let serve = command.find_subcommand("serve").expect("it is there");
-    let without = serve.get_arguments().filter(|it| it.get_env().is_none()).map(|it| it.get_id().to_string());
-    let without: Vec<String> = without.filter(|it| it != "help").collect();
-    assert_eq!(without, ["init", "rotate_key"]);
+    for (service, expected) in [("serve", &["init", "rotate_key"][..]), ("hook", &["check"])] {
+        let service = command.find_subcommand(service).expect("it is there");
+        let without = service.get_arguments().filter(|it| it.get_env().is_none());
+        let without: Vec<&str> = without.map(|it| it.get_id().as_str()).filter(|it| *it != "help").collect();
+        assert_eq!(without, expected);
+    }
 }
 
 #[test]

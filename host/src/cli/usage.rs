@@ -12,14 +12,15 @@ use super::{UNREADABLE, absent, print_error};
 use crate::terminal::{Text, bad, escape, line};
 
 /// Returns the definition of the command line: the arguments, and an environment variable
-/// for every flag of the service.
+/// for every flag of a service.
 pub(super) fn command() -> clap::Command {
     let command = match absent::describe_absent() {
         Some(note) => Cli::command().after_help(format!("{AFTER_HELP}\n{note}")),
         None => Cli::command(),
     };
     command.mut_subcommands(|command| {
-        if command.get_name() != "serve" {
+        let is_service = ["hook", "serve"].contains(&command.get_name());
+        if !is_service {
             return command;
         }
         command.mut_args(|arg| match variable_of_flag(arg.get_id().as_str()) {
@@ -29,7 +30,7 @@ pub(super) fn command() -> clap::Command {
     })
 }
 
-/// Returns the environment variable of a flag of `serve`. The other flags are for one
+/// Returns the environment variable of a flag of `serve` and `hook`. The other flags are for one
 /// start only, or have a variable in every command.
 fn variable_of_flag(flag: &str) -> Option<&'static str> {
     Some(match flag {
@@ -43,6 +44,14 @@ fn variable_of_flag(flag: &str) -> Option<&'static str> {
         "port" => "LIGATURE_PORT",
         "tls_port" => "LIGATURE_TLS_PORT",
         "log_format" => "LIGATURE_LOG_FORMAT",
+        "policies" => "LIGATURE_POLICIES",
+        "listen" => "LIGATURE_HOOK_LISTEN",
+        "secret_file" => "LIGATURE_HOOK_SECRET_FILE",
+        "tls_certificate" => "LIGATURE_HOOK_TLS_CERTIFICATE",
+        "tls_key" => "LIGATURE_HOOK_TLS_KEY",
+        "on_failure" => "LIGATURE_HOOK_ON_FAILURE",
+        "concurrent_logins" => "LIGATURE_HOOK_CONCURRENT_LOGINS",
+        "waiting_logins" => "LIGATURE_HOOK_WAITING_LOGINS",
         _ => return None,
     })
 }

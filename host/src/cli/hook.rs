@@ -1,0 +1,217 @@
+//! `ligature hook`.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::ValueEnum;
+
+use super::directory::{DIRECTORY, JournalArgs};
+use super::exit::describe_error;
+use super::plugin::PluginArgs;
+use super::policy_set::{PoliciesArgs, read_policies_file};
+use super::{CommandResult, Exit, log, print_error, print_line};
+use crate::ambient::Ambient;
+use crate::decide::OnFailure;
+use crate::directory::OpenMode;
+use crate::hook::{Opening, QueueSize, Ready, Secret, Secrets, TlsFiles, bind, serve};
+use crate::limits::Limits;
+use crate::model::mask_addresses;
+use crate::policies::{PoliciesFile, PolicyEntry, Source};
+use crate::sandbox::{Allocator, Cancel, Options};
+use crate::service::EarlyEnd;
+use crate::terminal::{Text, bad, line};
+
+/// The environment variable with the current secret.
+const SECRET: &str = "LIGATURE_HOOK_SECRET";
+/// The environment variable with the secret before it.
+const OLD_SECRET: &str = "LIGATURE_HOOK_OLD_SECRET";
+
+/// Serve the login hook that a tenant's post-login Action asks
+///
+/// Serves POST /v1/auth0/post-login: the Action sends its event, signed, and gets the
+/// answer that it has to carry out. docs/hook.md describes the protocol.
+///
+/// The secret comes from a file or from the variable LIGATURE_HOOK_SECRET, and has at
+/// least 32 bytes. While a secret is replaced, the old one is accepted too: name its file
+/// second, or set LIGATURE_HOOK_OLD_SECRET.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: ligature hook --directory postgres://ligature@db/users --policy policy.json --secret-file secret.txt --listen 0.0.0.0:4490"
+)]
+pub(super) struct Args {
+    /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE
+    #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
+    directory: String,
+    #[command(flatten)]
+    journal: JournalArgs,
+    /// The policy document; without it, the plugin's defaults apply. Policy and plugin are
+    /// reloaded when their files change
+    #[arg(long, value_name = "FILE", conflicts_with = "policies")]
+    policy: Option<PathBuf>,
+    #[command(flatten)]
+    plugin: PluginArgs,
+    #[command(flatten)]
+    several: PoliciesArgs,
+    /// The file of the secret; given twice, the second one is the old secret
+    #[arg(long, value_name = "FILE")]
+    secret_file: Vec<PathBuf>,
+    /// The address and the port to listen on; port 0 takes any free port
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4490", value_parser = parse_address)]
+    listen: SocketAddr,
+    /// The certificate in PEM, followed by those of its issuers. Without it, the service
+    /// answers HTTP, and belongs behind a proxy with TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// The answer to a login that cannot be decided
+    #[arg(long, value_enum, default_value_t = OnFailureArg::Proceed)]
+    on_failure: OnFailureArg,
+    /// The most logins that are decided at once
+    #[arg(long, value_name = "LOGINS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    concurrent_logins: u32,
+    /// The most logins that wait; further ones are refused with status 503
+    #[arg(long, value_name = "LOGINS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    waiting_logins: u32,
+    /// The format of the log, which goes to standard error. LIGATURE_LOG sets its level:
+    /// `info` by default, `debug` for every request
+    #[arg(long, value_enum, default_value_t = log::LogFormat::Text)]
+    log_format: log::LogFormat,
+    /// Check secrets, certificate, directory, policies and address, print each fault, and
+    /// exit
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnFailureArg {
+    /// The login goes on, unlinked
+    Proceed,
+    /// The login is denied
+    Deny,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, such as 127.0.0.1:4490 or [::]:4490".to_owned())
+}
+
+impl Args {
+    pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
+        if self.check {
+            return self.check(ambient);
+        }
+        let early_end = EarlyEnd::listen();
+        let log = log::start(self.log_format, ambient)?;
+        let (secrets, tls) = (self.secrets()?, self.tls()?);
+        let sources = self.policy_sources(ambient)?;
+        let listener = self.bind()?;
+        let directory = self.journal.open_with_retries(&self.directory, OpenMode::Existing, ambient)?;
+        if tls.is_none() && !self.listen.ip().is_loopback() {
+            tracing::warn!(listen = %self.listen, "requests are not encrypted: only a proxy with TLS should reach this address");
+        }
+        let opening = Opening {
+            listener,
+            tls,
+            secrets,
+            directory,
+            sources,
+            on_failure: match self.on_failure {
+                OnFailureArg::Proceed => OnFailure::Proceed,
+                OnFailureArg::Deny => OnFailure::Deny,
+            },
+            queue: QueueSize { concurrent: self.concurrent_logins, waiting: self.waiting_logins },
+            missing_lines: log.missing(),
+            early_end,
+            ambient: ambient.clone(),
+        };
+        Ok(serve(opening, announce_ready)?)
+    }
+
+    /// Checks everything that a start needs, and prints every fault, one sentence each.
+    fn check(&self, ambient: &Ambient) -> CommandResult {
+        let checks: [(&str, Result<(), Exit>); 5] = [
+            ("secret", self.secrets().map(drop)),
+            ("certificate", self.tls().map(drop)),
+            ("directory", self.check_directory(ambient)),
+            ("policies", self.check_policies(ambient)),
+            ("address", self.bind().map(drop)),
+        ];
+        let mut worst = None;
+        for (part, checked) in checks {
+            let Err(Exit { code, error }) = checked else { continue };
+            let why = error.as_ref().map(describe_error).unwrap_or_default();
+            print_error(&Text::from_line(line![bad("error:").bold(), " ", format!("{part}: {why}")]));
+            worst = worst.max(Some(code));
+        }
+        match worst {
+            Some(code) => Err(Exit::silently(code)),
+            None => print_line("Secret, certificate, directory, policies and address are usable"),
+        }
+    }
+
+    fn check_directory(&self, ambient: &Ambient) -> CommandResult {
+        let directory = self.journal.open(&self.directory, OpenMode::ReadOnly, ambient)?;
+        directory.check().map_err(|error| Exit::failed(anyhow!("{}", mask_addresses(&error.to_sentence()))))
+    }
+
+    fn check_policies(&self, ambient: &Ambient) -> CommandResult {
+        for source in self.policy_sources(ambient)? {
+            source.load(None, &Cancel::default())?;
+        }
+        Ok(())
+    }
+
+    /// Reads the secrets: those of the files, then those of the environment.
+    fn secrets(&self) -> Result<Secrets, Exit> {
+        let files = self.secret_file.iter().map(|file| Secret::read(file));
+        let mut secrets = files.collect::<Result<Vec<_>, _>>()?;
+        for name in [SECRET, OLD_SECRET] {
+            if let Ok(value) = std::env::var(name) {
+                secrets.push(Secret::of_variable(name, &value));
+            }
+        }
+        Ok(Secrets::new(&secrets)?)
+    }
+
+    fn tls(&self) -> Result<Option<rustls::ServerConfig>, Exit> {
+        let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) else { return Ok(None) };
+        let files = TlsFiles { certificate: certificate.clone(), key: key.clone() };
+        Ok(Some(files.load()?))
+    }
+
+    fn bind(&self) -> Result<TcpListener, Exit> {
+        Ok(bind(self.listen)?)
+    }
+
+    /// Returns the policies of the policies file, or the one of the options.
+    fn policy_sources(&self, ambient: &Ambient) -> Result<Vec<Source>, Exit> {
+        let PoliciesFile { limits, policy: entries } = match self.several.file() {
+            Some(file) => read_policies_file(file)?,
+            None => {
+                let plugin = self.plugin.file().map(PathBuf::from);
+                let entry = PolicyEntry::from_flags(plugin, self.plugin.wasi(), self.policy.clone());
+                PoliciesFile { limits: Limits::default(), policy: vec![entry] }
+            }
+        };
+        let options = self.plugin.options(Options {
+            allocator: Allocator::Pool,
+            concurrent_logins: self.concurrent_logins,
+            limits,
+            ..Options::default()
+        })?;
+        let sources = entries.into_iter().map(|entry| Source::new(entry, &options, ambient));
+        Ok(sources.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Announces that the service is ready, in one line for programs.
+fn announce_ready(ready: &Ready) {
+    let line = format!("ligature: ready {}", ready.url);
+    // Printed by a thread of its own, because a pipe that nobody reads would block.
+    let printing = std::thread::Builder::new().name("ready".to_owned()).spawn(move || print_line(line));
+    drop(printing);
+    tracing::info!(url = ready.url, "the post-login Action asks POST v1/auth0/post-login below this URL");
+}

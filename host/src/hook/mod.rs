@@ -1,0 +1,38 @@
+//! The login hook: a stateless HTTP service that a tenant's post-login Action asks.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `serve` | start and end of the service |
+//! | `tls` | the certificate of the service |
+//! | `routes` | the endpoints, and the counting of every response |
+//! | `post_login` | one request about one login: signature, queue, time, answer |
+//! | `logins` | the decision on one login |
+//! | `answer_gate` | no change of the directory after the login was answered |
+//! | `answer` | the answer to the Action |
+//! | `queue` | the logins that are decided, and those that wait |
+//! | `signature`, `secrets`, `seen_signatures` | the authentication of a request |
+//! | `refusal` | the responses to requests that are not decided |
+//! | `request_limits` | the limits of a request |
+//! | `metrics` | the service's metrics |
+//! | `state` | the parts of the service |
+
+mod answer;
+mod answer_gate;
+mod logins;
+mod metrics;
+mod post_login;
+mod queue;
+mod refusal;
+mod request_limits;
+mod routes;
+mod secrets;
+mod seen_signatures;
+mod serve;
+mod signature;
+mod state;
+mod tls;
+
+pub use queue::QueueSize;
+pub use secrets::{Secret, SecretError, Secrets};
+pub use serve::{Opening, Ready, ServeError, bind, serve};
+pub use tls::{TlsError, TlsFiles};

@@ -1,0 +1,155 @@
+//! One request of the Action about one login.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::answer::Answer;
+use super::answer_gate::{AnswerGate, CloseOnDrop};
+use super::queue::Place;
+use super::refusal::Refusal;
+use super::request_limits::BODY_TIME;
+use super::signature::Claim;
+use super::state::Hook;
+use crate::model::{LoginEvent, mask_addresses};
+use crate::reading::parse_json;
+use crate::service::blocking::run_blocking;
+
+/// The body of a request.
+#[derive(Deserialize)]
+struct PostLogin {
+    event: LoginEvent,
+}
+
+/// Answers `POST /v1/auth0/post-login`.
+pub(super) async fn post_login(
+    State(hook): State<Arc<Hook>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    match answer(&hook, request).await {
+        Ok(answer) => {
+            hook.metrics.count_answer(answer.action.kind());
+            Json(answer).into_response()
+        }
+        Err(refusal) => {
+            let code = refusal.code();
+            tracing::warn!(
+                target: "audit", from = %from.ip(), code, why = %mask_addresses(&refusal.to_string()),
+                "a request was refused"
+            );
+            hook.metrics.count_refusal(code);
+            refusal.into_response()
+        }
+    }
+}
+
+async fn answer(hook: &Arc<Hook>, request: Request) -> Result<Answer, Refusal> {
+    // Everything that the headers alone show is refused before the body is read.
+    let claim = Claim::read(request.headers(), hook.ambient.since_epoch())?;
+    let body = read_body(request).await?;
+    let signed = claim.verify(&body, &hook.secrets)?;
+    let place = hook.queue.enter()?;
+    // Only now: a request that finds no place may be sent again.
+    hook.seen.accept(&signed, hook.ambient.since_epoch())?;
+    hook.metrics.count_signature(signed.is_by_old_secret);
+    decide_in_time(hook, body, place).await
+}
+
+async fn read_body(request: Request) -> Result<Bytes, Refusal> {
+    match tokio::time::timeout(BODY_TIME, Bytes::from_request(request, &())).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(refused)) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::BodyTooLarge),
+        Ok(Err(_)) => Err(Refusal::BodyBroken),
+        Err(_) => Err(Refusal::BodySlow),
+    }
+}
+
+/// Decides a login within its time limit, which includes its wait in the queue.
+async fn decide_in_time(hook: &Arc<Hook>, body: Bytes, place: Place) -> Result<Answer, Refusal> {
+    let limit = hook.logins.time_limit();
+    let gate = Arc::new(AnswerGate::default());
+    let _closes = CloseOnDrop(gate.clone());
+    let deciding = {
+        let (logins, gate) = (hook.logins.clone(), gate.clone());
+        async move {
+            let turn = place.wait().await;
+            run_blocking(move || {
+                let _turn = turn;
+                let event = read_event(&body)?;
+                Ok(logins.decide(event, &gate))
+            })
+            .await
+        }
+    };
+    match tokio::time::timeout(limit, deciding).await {
+        Ok(answered) => answered,
+        Err(_) => Ok(answer_late(hook, &gate, limit)),
+    }
+}
+
+/// The answer to a login that was not decided in time. The policies may still run; they
+/// can no longer change the directory.
+fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration) -> Answer {
+    let ms = limit.as_millis();
+    let (code, detail) = if gate.close() {
+        let detail = format!(
+            "The login's {ms} ms were up while a link was being written. If it was written, the next login continues \
+             as the linked user."
+        );
+        ("LINK_UNFINISHED", detail)
+    } else {
+        ("LOGIN_TIMED_OUT", format!("The login was not decided within {ms} ms. Nothing was linked."))
+    };
+    hook.logins.answer_failure("", code, detail)
+}
+
+fn read_event(body: &[u8]) -> Result<LoginEvent, Refusal> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Refusal::EventInvalid("it is not UTF-8; expected a JSON text".to_owned()))?;
+    let PostLogin { event } = parse_json(text).map_err(|(place, message)| {
+        let place = place.map(|(line, column)| format!("line {line}, column {column}: ")).unwrap_or_default();
+        Refusal::EventInvalid(format!("{place}{message}"))
+    })?;
+    match event.identity() {
+        Some(_) => Ok(event),
+        None => {
+            let id = mask_addresses(&event.user.user_id).into_owned();
+            Err(Refusal::EventInvalid(format!("`event.user.user_id` is {id:?}; expected `provider|id`")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_event;
+
+    fn refusal(body: &str) -> String {
+        read_event(body.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_body_that_is_no_event_is_explained_in_one_sentence() {
+        let bodies = [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"user": {"user_id": "auth0|1"}}"#,
+            r#"{"event": {}}"#,
+            r#"{"event": {"connection": {"name": "db"}}}"#,
+            r#"{"event": {"user": {"user_id": "auth0|1"}}}"#,
+            r#"{"event": {"user": {}, "connection": {"name": "db"}}}"#,
+            r#"{"event": {"user": {"user_id": "ada@corp.com"}, "connection": {"name": "db"}}}"#,
+        ];
+        let told: Vec<String> = bodies.iter().map(|body| format!("{body}\n  {}", refusal(body))).collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+}

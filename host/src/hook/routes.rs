@@ -1,0 +1,82 @@
+//! The endpoints, and the counting of every response.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::post_login::post_login;
+use super::refusal::Refusal;
+use super::request_limits::BODY_BYTES;
+use super::state::Hook;
+use crate::model::mask_addresses;
+use crate::service::blocking::run_blocking;
+
+/// The path that the Action asks.
+const POST_LOGIN: &str = "/v1/auth0/post-login";
+/// The time limit of the directory's answer for `/readyz`.
+const READINESS: Duration = Duration::from_secs(2);
+
+/// Returns all routes.
+pub(super) fn router(hook: &Arc<Hook>) -> Router {
+    let failed = |_: Box<dyn std::any::Any + Send>| Refusal::Failed.into_response();
+    Router::new()
+        .route(POST_LOGIN, post(post_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .fallback(async || Refusal::NotFound)
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .layer(CatchPanicLayer::custom(failed))
+        .layer(middleware::from_fn_with_state(hook.clone(), observe_request))
+        .with_state(hook.clone())
+}
+
+/// Counts every response.
+async fn observe_request(State(hook): State<Arc<Hook>>, request: Request, next: Next) -> Response {
+    let start = hook.ambient.monotonic();
+    // Unknown paths are not used as labels: a sender can choose their number and length.
+    let route = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
+        Some(POST_LOGIN) => POST_LOGIN,
+        Some("/healthz") => "/healthz",
+        Some("/readyz") => "/readyz",
+        Some("/metrics") => "/metrics",
+        _ => "none",
+    };
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let (status, took) = (response.status().as_u16(), hook.ambient.elapsed(start));
+    hook.metrics.count_response(route, status, took);
+    let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(target: "http", route, status, took_us, "answered");
+    response
+}
+
+/// Responds whether logins can be decided, which is when the directory answers a cheap read.
+async fn readyz(State(hook): State<Arc<Hook>>) -> Response {
+    let directory = hook.directory.clone();
+    let checked = run_blocking(move || directory.check());
+    let why = match tokio::time::timeout(READINESS, checked).await {
+        Ok(Ok(())) => return "ready\n".into_response(),
+        Ok(Err(error)) => mask_addresses(&error.to_string()).into_owned(),
+        Err(_) => format!("it does not answer within {} s", READINESS.as_secs()),
+    };
+    tracing::warn!(why, "not ready: the directory failed");
+    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response()
+}
+
+async fn metrics(State(hook): State<Arc<Hook>>) -> impl IntoResponse {
+    (
+        [(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        hook.metrics.render_page(&hook.directory.state(), &hook.queue),
+    )
+}

@@ -1,0 +1,159 @@
+//! The secrets that the Action and this service share.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use aws_lc_rs::hmac;
+
+use crate::reading::describe_read_error;
+
+/// The minimum length of a secret, in bytes.
+///
+/// Source: RFC 2104, section 3: a key shorter than the hash's output is discouraged.
+const LEAST: usize = 32;
+
+/// The maximum number of secrets: the current one and the one before it.
+const MOST: usize = 2;
+
+/// One secret, and the place that it came from.
+pub struct Secret {
+    origin: String,
+    bytes: Vec<u8>,
+}
+
+/// The origin only.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// The reason why the secrets cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// No secret is named.
+    #[error(
+        "there is no secret; name its file with --secret-file, or set LIGATURE_HOOK_SECRET; \
+         `openssl rand -hex 32` prints one"
+    )]
+    Missing,
+    /// A file cannot be read.
+    #[error("the secret file {file}: {why}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The reason.
+        why: String,
+    },
+    /// A secret is too short.
+    #[error(
+        "the secret of {origin} has {bytes} bytes; expected at least {LEAST}: `openssl rand -hex 32` prints one"
+    )]
+    TooShort {
+        /// The file or the variable.
+        origin: String,
+        /// The length of the secret.
+        bytes: usize,
+    },
+    /// There are more than two secrets.
+    #[error("there are {0} secrets; at most {MOST} are accepted: the current one and the one before it")]
+    TooMany(usize),
+    /// Two secrets are the same.
+    #[error("the secrets of {0} and {1} are the same; leave one out")]
+    Same(String, String),
+}
+
+impl Secret {
+    /// Reads a secret from a file. White space around it does not count.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn read(file: &Path) -> Result<Self, SecretError> {
+        let origin = file.display().to_string();
+        match fs::read(file) {
+            Ok(bytes) => Ok(Self { origin, bytes: bytes.trim_ascii().to_vec() }),
+            Err(error) => Err(SecretError::Unreadable { file: origin, why: describe_read_error(&error) }),
+        }
+    }
+
+    /// A secret from an environment variable.
+    #[must_use]
+    pub fn of_variable(name: &str, value: &str) -> Self {
+        Self { origin: name.to_owned(), bytes: value.trim_ascii().as_bytes().to_vec() }
+    }
+}
+
+/// The secrets whose signatures are accepted, the current one first.
+pub struct Secrets(Vec<hmac::Key>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// Checks the secrets.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, if there are more than two, or if one of them is too short.
+    pub fn new(secrets: &[Secret]) -> Result<Self, SecretError> {
+        if secrets.is_empty() {
+            return Err(SecretError::Missing);
+        }
+        if secrets.len() > MOST {
+            return Err(SecretError::TooMany(secrets.len()));
+        }
+        if let Some(Secret { origin, bytes }) = secrets.iter().find(|it| it.bytes.len() < LEAST) {
+            return Err(SecretError::TooShort { origin: origin.clone(), bytes: bytes.len() });
+        }
+        if let [first, second] = secrets
+            && first.bytes == second.bytes
+        {
+            return Err(SecretError::Same(first.origin.clone(), second.origin.clone()));
+        }
+        let key = |secret: &Secret| hmac::Key::new(hmac::HMAC_SHA256, &secret.bytes);
+        Ok(Self(secrets.iter().map(key).collect()))
+    }
+
+    /// Returns the keys, the current one first.
+    pub(super) fn keys(&self) -> &[hmac::Key] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secret, Secrets};
+
+    fn refusal(secrets: &[&str]) -> String {
+        let secrets: Vec<Secret> = secrets.iter().map(|it| Secret::of_variable("VARIABLE", it)).collect();
+        Secrets::new(&secrets).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_secret_has_32_bytes_at_least() {
+        let short = format!(" {}\n", "x".repeat(31));
+        assert!(refusal(&[&short]).starts_with("the secret of VARIABLE has 31 bytes; expected at least 32"));
+        assert!(Secrets::new(&[Secret::of_variable("VARIABLE", &"x".repeat(32))]).is_ok());
+    }
+
+    #[test]
+    fn two_different_secrets_are_accepted_at_most() {
+        let [first, second, third] = ["a", "b", "c"].map(|it| it.repeat(32));
+        assert!(refusal(&[&first, &second, &third]).starts_with("there are 3 secrets; at most 2"));
+        assert!(refusal(&[&first, &first]).ends_with("are the same; leave one out"));
+        assert!(refusal(&[]).starts_with("there is no secret; name its file with --secret-file"));
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        let secret = Secret::of_variable("VARIABLE", &"hunter2".repeat(8));
+        let printed =
+            format!("{secret:?} {:?}", Secrets::new(&[Secret::of_variable("V", &"hunter2".repeat(8))]));
+        assert!(!printed.contains("hunter2") && !printed.contains("104, 117"), "{printed}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Start and end of the service.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{Handle, Server};
+
+use super::logins::Logins;
+use super::metrics::Metrics;
+use super::queue::{Queue, QueueSize};
+use super::routes::router;
+use super::secrets::Secrets;
+use super::seen_signatures::SeenSignatures;
+use super::state::Hook;
+use crate::ambient::Ambient;
+use crate::decide::OnFailure;
+use crate::directory::Administration;
+use crate::policies::{Source, SourceError};
+use crate::service::decider::Decider;
+use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
+use crate::service::reload;
+use crate::service::termination::wait_for_signal;
+use crate::service::{EarlyEnd, MissingLines};
+
+/// The time limit for running requests at shutdown.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The stack size of a thread: enough for the host and for the maximum of `stack_bytes`, which a
+/// plugin gets.
+const THREAD_STACK: usize = 4 << 20;
+
+/// The reason why the service does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on: {why}; choose another with --listen")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// The reason.
+        why: std::io::Error,
+    },
+    /// The plugin or the policy is refused.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The server failed with a system error.
+    #[error("the service stopped: {0}")]
+    Stopped(#[from] std::io::Error),
+}
+
+/// Everything that the service is started with.
+pub struct Opening {
+    /// The listener, which [`bind`] has opened.
+    pub listener: TcpListener,
+    /// The TLS configuration; none for HTTP.
+    pub tls: Option<rustls::ServerConfig>,
+    /// The secrets of the Action.
+    pub secrets: Secrets,
+    /// The directory of the users.
+    pub directory: Arc<dyn Administration>,
+    /// The sources of the policies, in order.
+    pub sources: Vec<Source>,
+    /// The outcome of a login that cannot be decided.
+    pub on_failure: OnFailure,
+    /// The size of the queue.
+    pub queue: QueueSize,
+    /// The log lines that could not be written.
+    pub missing_lines: MissingLines,
+    /// Handles termination signals until the service does.
+    pub early_end: EarlyEnd,
+    /// The service's clock and source of randomness.
+    pub ambient: Ambient,
+}
+
+/// The address of a service that is ready.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// The URL, with a slash at the end.
+    pub url: String,
+}
+
+/// Opens the listener, which queues requests from now on.
+///
+/// # Errors
+///
+/// If the address cannot be listened on.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let open = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    open().map_err(|why| ServeError::Address { address, why })
+}
+
+/// Serves until the process is asked to terminate. Calls `ready` once requests are answered.
+///
+/// # Errors
+///
+/// When the service does not start, or stops without being asked to.
+pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
+    let Opening {
+        listener,
+        tls,
+        secrets,
+        directory,
+        sources,
+        on_failure,
+        queue,
+        missing_lines,
+        early_end,
+        ambient,
+    } = opening;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let where_it_is = Ready { url: format!("{scheme}://{}/", listener.local_addr()?) };
+    let watch = reload::WatchedFiles::from_paths(sources.iter().flat_map(Source::files));
+    let decider = Arc::new(Decider::new(sources)?);
+    reload::log_warnings(&decider.policies());
+    // Everything else works without the watcher, and SIGHUP reloads, too.
+    if let Err(error) = watch.start(&decider, &ambient) {
+        tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
+    }
+    let metrics = Arc::new(Metrics::new(&missing_lines));
+    let logins = Logins {
+        directory: directory.clone(),
+        decider,
+        on_failure,
+        metrics: metrics.clone(),
+        ambient: ambient.clone(),
+    };
+    let hook = Arc::new(Hook {
+        secrets,
+        seen: SeenSignatures::new(),
+        queue: Queue::new(queue),
+        logins: Arc::new(logins),
+        directory,
+        metrics,
+        ambient,
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("hook")
+        .thread_stack_size(THREAD_STACK)
+        .build()?;
+    let ended = runtime.block_on(listen(&hook, listener, tls, || {
+        early_end.is_over();
+        ready(&where_it_is);
+    }));
+    // Threads that still wait for the directory are abandoned.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    // Closes the directory here, outside the runtime.
+    drop(hook);
+    ended
+}
+
+async fn listen(
+    hook: &Arc<Hook>,
+    listener: TcpListener,
+    tls: Option<rustls::ServerConfig>,
+    ready: impl FnOnce(),
+) -> Result<(), ServeError> {
+    // Installed before any request is answered: otherwise a signal sent as soon as the service is
+    // ready would kill it.
+    let asked_to_end = wait_for_signal();
+    let hang_up = reload::reload_on_hang_up(hook.logins.decider.clone());
+    let (handle, app) = (Handle::new(), new_service(router(hook)));
+    let open_files = Arc::new(FileDescriptors::new(&hook.ambient));
+    let server = Server::from_listener(Listener::new(listener, &open_files)?);
+    let mut servers = tokio::task::JoinSet::new();
+    match tls {
+        None => servers.spawn(configure_server(server, &handle).serve(app)),
+        Some(tls) => {
+            let tls = RustlsConfig::from_config(Arc::new(tls));
+            let server = server.acceptor(Handshake(RustlsAcceptor::new(tls)));
+            servers.spawn(configure_server(server, &handle).serve(app))
+        }
+    };
+    ready();
+    tokio::spawn(hang_up);
+    tokio::select! {
+        () = asked_to_end => {}
+        ended = servers.join_next() => {
+            if let Some(Ok(Err(error))) = ended {
+                return Err(error.into());
+            }
+        }
+    }
+    tracing::info!("ending: waiting for running requests");
+    handle.graceful_shutdown(Some(GRACE));
+    while let Some(ended) = servers.join_next().await {
+        if let Ok(Err(error)) = ended {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}

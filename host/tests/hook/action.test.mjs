@@ -1,0 +1,201 @@
+// The example Action against `ligature hook`, with a stand-in for Auth0's `api` that
+// refuses what Auth0 refuses: a second `setPrimaryUser`, and a primary that does not
+// have the identity of this login.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+
+const examples = new URL("../../../examples/", import.meta.url);
+const { onExecutePostLogin } = createRequire(import.meta.url)(new URL("auth0-action/action.js", examples).pathname);
+const [secret, oldSecret] = process.env.LIGATURE_TEST_SECRETS.split(" ");
+const [google, database] = process.env.LIGATURE_TEST_USERS.split(" ");
+
+/** The identities of a user, as the directory has them now. */
+function identitiesOf(userId) {
+  const shown = execFileSync(process.env.LIGATURE_PROGRAM, ["users", "show", userId]);
+  return JSON.parse(shown).identities.map((it) => `${it.provider}|${it.user_id}`);
+}
+
+class Api {
+  denied = null;
+  primary = null;
+
+  constructor(event) {
+    this.event = event;
+    this.authentication = {
+      setPrimaryUser: (userId) => {
+        assert.equal(this.primary, null, "setPrimaryUser is called once per transaction");
+        assert.ok(userId.length <= 128);
+        const used = this.event.user.identities.find((it) => it.connection === this.event.connection.name);
+        assert.ok(identitiesOf(userId).slice(1).includes(`${used.provider}|${used.user_id}`), userId);
+        this.primary = userId;
+      },
+    };
+    this.access = {
+      deny: (reason) => {
+        this.denied = reason;
+      },
+    };
+  }
+}
+
+function login(changes = {}, secrets = {}) {
+  const event = JSON.parse(readFileSync(new URL("directory/event.json", examples)));
+  event.secrets = { LIGATURE_URL: process.env.LIGATURE_HOOK, LIGATURE_SECRET: secret, ...secrets };
+  Object.assign(event.user, changes);
+  return event;
+}
+
+async function run(event) {
+  const api = new Api(event);
+  const lines = [];
+  const log = console.log;
+  console.log = (line) => lines.push(line);
+  try {
+    await onExecutePostLogin(event, api);
+  } finally {
+    console.log = log;
+  }
+  return { api, said: lines.join("\n") };
+}
+
+/** A hook that answers as it is told. */
+async function standIn(answer, use) {
+  const requests = [];
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (part) => (body += part));
+    request.on("end", () => {
+      requests.push({ headers: request.headers, body });
+      answer(response);
+    });
+  });
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  try {
+    return await use(`http://127.0.0.1:${server.address().port}`, requests);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+function assertGoesOn({ api }) {
+  assert.equal(api.denied, null);
+  assert.equal(api.primary, null);
+}
+
+test("a login that links nothing goes on", async () => {
+  const ended = await run(login({ email_verified: false }));
+  assertGoesOn(ended);
+  assert.match(ended.said, /^ligature: proceed [A-Z_]+/);
+});
+
+test("two logins at once are linked, and both continue as the primary", async () => {
+  const ended = await Promise.all([run(login()), run(login({}, { LIGATURE_SECRET: oldSecret }))]);
+  for (const { api, said } of ended) assert.equal(api.primary, database, said);
+  assert.deepEqual(identitiesOf(database), [database, google]);
+});
+
+test("a later login continues as the primary", async () => {
+  const { api, said } = await run(login());
+  assert.equal(api.primary, database, said);
+});
+
+test("a secret with a line break at its end is the same secret", async () => {
+  const { api, said } = await run(login({}, { LIGATURE_SECRET: `${secret}\n` }));
+  assert.equal(api.primary, database, said);
+});
+
+test("a wrong secret is logged, and the login goes on", async () => {
+  const ended = await run(login({}, { LIGATURE_SECRET: "x".repeat(40) }));
+  assertGoesOn(ended);
+  assert.match(ended.said, /answered 401: .*signature_wrong/);
+});
+
+test("missing secrets are named, and the login goes on", async () => {
+  const ended = await run(login({}, { LIGATURE_SECRET: "" }));
+  assertGoesOn(ended);
+  assert.match(ended.said, /LIGATURE_URL and LIGATURE_SECRET/);
+});
+
+test("a hook that is away is logged, and the login goes on", async () => {
+  const ended = await run(login({}, { LIGATURE_URL: "http://127.0.0.1:1/" }));
+  assertGoesOn(ended);
+  assert.match(ended.said, /ligature: the login goes on: fetch failed/);
+});
+
+test("a hook that is slow is left after the Action's budget", async () => {
+  await standIn(
+    // It never answers.
+    () => {},
+    async (url) => {
+      const start = Date.now();
+      const ended = await run(login({}, { LIGATURE_URL: url }));
+      assertGoesOn(ended);
+      assert.ok(Date.now() - start < 4500, `${Date.now() - start} ms`);
+      assert.match(ended.said, /no answer within 3000 ms/);
+    },
+  );
+});
+
+const answers = [
+  ["an unknown action", { action: "redirect", url: "https://evil.example/", reasons: [] }],
+  ["no JSON", "<html>"],
+  ["null", null],
+  ["an action without what it needs", { action: "set_primary_user" }],
+];
+for (const [name, answer] of answers) {
+  test(`the login goes on after ${name}`, async () => {
+    const text = typeof answer === "string" ? answer : JSON.stringify(answer);
+    await standIn(
+      (response) => response.end(text),
+      async (url) => assertGoesOn(await run(login({}, { LIGATURE_URL: url }))),
+    );
+  });
+}
+
+test("a redirect of the hook is not followed", async () => {
+  await standIn(
+    (response) => response.writeHead(307, { location: process.env.LIGATURE_HOOK }).end(),
+    async (url) => assertGoesOn(await run(login({}, { LIGATURE_URL: url }))),
+  );
+});
+
+test("a denial is carried out", async () => {
+  await standIn(
+    (response) => response.end(JSON.stringify({ action: "deny", message: "Not today.", reasons: [] })),
+    async (url) => assert.equal((await run(login({}, { LIGATURE_URL: url }))).api.denied, "Not today."),
+  );
+});
+
+test("a second setPrimaryUser of the transaction is logged, and the login goes on", async () => {
+  const event = login();
+  const api = new Api(event);
+  api.primary = "auth0|set-by-another-action";
+  const log = console.log;
+  console.log = () => {};
+  try {
+    await onExecutePostLogin(event, api);
+  } finally {
+    console.log = log;
+  }
+  assert.equal(api.primary, "auth0|set-by-another-action");
+});
+
+test("secrets, the query and the body of the browser's request are not sent", async () => {
+  await standIn(
+    (response) => response.end(JSON.stringify({ action: "proceed", reasons: [] })),
+    async (url, requests) => {
+      const event = login({}, { LIGATURE_URL: url, OTHER: "an-other-secret" });
+      event.request.body = { password: "hunter2" };
+      await run(event);
+      const [{ body, headers }] = requests;
+      assert.ok(!body.includes(secret) && !body.includes("an-other-secret") && !body.includes("hunter2"));
+      assert.deepEqual(JSON.parse(body).event.request.query, {});
+      assert.match(headers["x-ligature-signature"], /^v1=[0-9a-f]{64}$/);
+    },
+  );
+});

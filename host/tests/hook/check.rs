@@ -1,0 +1,107 @@
+//! `ligature hook --check`, and the faults that a start refuses.
+
+use std::net::TcpListener;
+use std::process::Output;
+
+use crate::service::{Place, SECRET, program};
+
+crate::tests![
+    a_check_without_a_fault_says_so,
+    every_fault_is_told_in_one_sentence,
+    a_check_changes_nothing,
+    a_port_that_is_taken_is_named,
+    options_that_cannot_be_are_refused,
+];
+
+fn hook(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = program().arg("hook").args(arguments).current_dir(place.folder.path()).output();
+    read(&output.expect("the program runs"), place)
+}
+
+fn read(output: &Output, place: &Place) -> (Option<i32>, String) {
+    let said = [&output.stdout[..], &output.stderr].concat();
+    let said =
+        String::from_utf8(said).expect("UTF-8").replace(&place.folder.path().display().to_string(), "FOLDER");
+    assert!(!said.contains("panicked"), "{said}");
+    (output.status.code(), said)
+}
+
+const LISTEN: [&str; 2] = ["--listen", "127.0.0.1:0"];
+
+fn a_check_without_a_fault_says_so() {
+    let place = Place::new();
+    let options =
+        ["--check", "--directory", &place.directory, "--secret-file", "secret", "--policy", "policy.json"];
+    let said = "Secret, certificate, directory, policies and address are usable\n".to_owned();
+    assert_eq!(hook(&place, &[&options[..], &LISTEN].concat()), (Some(0), said));
+}
+
+fn every_fault_is_told_in_one_sentence() {
+    let place = Place::new();
+    place.write("short", &SECRET[..31]);
+    place.write("broken.json", "{ \"mode\": \"sometimes\" }");
+    place.write("cert.pem", "no certificate");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let options = [
+        "--check",
+        "--directory",
+        "sqlite:nowhere/users.db",
+        "--secret-file",
+        "short",
+        "--policy",
+        "broken.json",
+        "--tls-certificate",
+        "cert.pem",
+        "--tls-key",
+        "nowhere.pem",
+        "--listen",
+        &address,
+    ];
+    let (code, said) = hook(&place, &options);
+    assert_eq!(code, Some(2), "{said}");
+    insta::assert_snapshot!(said.replace(&address, "127.0.0.1:PORT"));
+}
+
+fn a_check_changes_nothing() {
+    let place = Place::new();
+    let options = ["--check", "--directory", "sqlite:new.db", "--secret-file", "secret"];
+    let (code, said) = hook(&place, &[&options[..], &LISTEN].concat());
+    assert!(code != Some(0) && said.contains("error: directory: "), "{said}");
+    assert!(!place.file("new.db").exists());
+    // Nor does a start create a directory from a mistyped path.
+    let (code, said) = hook(&place, &[&options[1..], &LISTEN].concat());
+    assert!(code != Some(0) && said.contains("new.db"), "{said}");
+    assert!(!place.file("new.db").exists());
+}
+
+fn a_port_that_is_taken_is_named() {
+    let place = Place::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let options = ["--directory", &place.directory, "--secret-file", "secret", "--listen", &address];
+    let (code, said) = hook(&place, &options);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with(&format!("error: {address} cannot be listened on: ")), "{said}");
+}
+
+fn options_that_cannot_be_are_refused() {
+    let place = Place::new();
+    place.write("empty.toml", "");
+    let base = ["--directory", &place.directory];
+    let refused = [
+        (&["--secret-file", "nowhere"][..], "the secret file nowhere: there is no such file"),
+        (&[], "there is no secret; name its file with --secret-file"),
+        (&["--secret-file", "secret", "--secret-file", "secret"], "are the same; leave one out"),
+        (&["--secret-file", "secret", "--listen", "localhost"], "expected an IP address and a port"),
+        (&["--secret-file", "secret", "--tls-key", "key.pem"], "--tls-certificate"),
+        (&["--secret-file", "secret", "--policies", "empty.toml"], "there is no [[policy]] in it"),
+        (&["--secret-file", "secret", "--concurrent-logins", "0"], "expected a whole number from 1 to 1000"),
+    ];
+    for (options, expected) in refused {
+        let (code, said) = hook(&place, &[&base[..], options].concat());
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(expected), "{said}");
+        assert!(!said.contains(SECRET), "{said}");
+    }
+}
