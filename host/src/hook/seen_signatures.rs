@@ -41,9 +41,10 @@ impl SeenSignatures {
         prefix.copy_from_slice(&signed.tag[..16]);
         let oldest = since_epoch.saturating_sub(WINDOW).as_secs();
         let mut by_time = self.by_time.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = by_time.seconds.split_off(&oldest);
-        let expired = std::mem::replace(&mut by_time.seconds, kept);
-        by_time.count -= expired.values().map(HashSet::len).sum::<usize>();
+        let by_time = &mut *by_time;
+        while let Some(expired) = by_time.seconds.first_entry().filter(|entry| *entry.key() < oldest) {
+            by_time.count -= expired.remove().len();
+        }
         if by_time.seconds.get(&signed.timestamp).is_some_and(|seen| seen.contains(&prefix)) {
             return Err(Refusal::Replayed);
         }

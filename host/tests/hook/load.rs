@@ -1,5 +1,6 @@
 //! Many logins, slow directories, and the end of the service.
 
+use std::io::Write;
 use std::sync::Barrier;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -7,13 +8,14 @@ use std::time::{Duration, Instant};
 use ligature_test_servers::{NoServer, Postgres};
 use serde_json::{Value, json};
 
-use crate::http::{Response, send};
+use crate::http::{Response, connect, host, send};
 use crate::service::{DATABASE, Place, SECRET, Service, codes, event, event_of, now, signed};
 
 crate::tests![
     a_login_that_finds_no_place_is_refused_at_once,
     a_login_is_never_held_longer_than_its_limit,
     nothing_is_linked_after_the_answer,
+    nothing_is_linked_after_the_action_has_hung_up,
     two_logins_at_once_of_one_person_are_linked_once,
     a_login_that_is_under_way_is_answered_before_the_end,
     a_directory_that_is_away_is_told_and_the_login_goes_on,
@@ -119,6 +121,22 @@ fn nothing_is_linked_after_the_answer() {
     assert_eq!(place.links(), 0, "{}", service.log());
     assert_eq!(service.ask(&event())["action"], "set_primary_user");
     assert_eq!(place.links(), 1);
+}
+
+fn nothing_is_linked_after_the_action_has_hung_up() {
+    let place = Place::new();
+    let [option, limits] = within(&place, 10_000);
+    let service = place.start(&[&option, &limits]);
+    let locked = lock(&place);
+    let mut stream = connect(&service.url);
+    stream.write_all(&signed(&event(), SECRET, now()).bytes(host(&service.url))).expect("it is sent");
+    wait_for_queue(&service, 1, 0);
+    drop(stream);
+    // The service sees the end of the connection.
+    std::thread::sleep(Duration::from_millis(200));
+    locked.execute_batch("ROLLBACK").expect("it was locked");
+    service.log_with("login decided");
+    assert_eq!(place.links(), 0, "{}", service.log());
 }
 
 fn two_logins_at_once_of_one_person_are_linked_once() {
