@@ -8,7 +8,7 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test features fuzz game mutants bench bench-directory bench-tenant bench-languages figures lint docs doc target clean
+.PHONY: help demo test features fuzz game mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
@@ -20,6 +20,7 @@ help:
 	@echo 'make bench    measure how fast logins are decided (release build)'
 	@echo 'make bench-directory  measure look-ups, links and imports in SQLite and PostgreSQL'
 	@echo 'make bench-tenant  measure the local tenant under load, from another process'
+	@echo 'make bench-hook  measure the login hook under load, from another process'
 	@echo 'make bench-languages  measure one policy in Rust, C, JavaScript and Python (release build)'
 	@echo 'make figures  print every figure that the documentation quotes (release build)'
 	@echo 'make docs     generate docs/reasons.md and docs/command-line.md from the code'
@@ -102,6 +103,11 @@ bench-tenant: target
 	$(CARGO) build --release --quiet --locked --bin ligature
 	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
 		$(CARGO) bench --quiet --locked -p ligature-tests --bench tenant -- $(FIGURES)
+
+bench-hook: target
+	$(CARGO) build --release --quiet --locked --bin ligature
+	LIGATURE_BENCH_PROGRAM="$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release/ligature" \
+		$(CARGO) bench --quiet --locked -p ligature-tests --bench hook
 
 bench-languages: target
 	$(CARGO) build --release --quiet --locked --bin ligature

@@ -1,0 +1,251 @@
+//! The login hook under load: `make bench-hook`. The program runs unchanged, with its users in SQLite on the disk of
+//! the target directory; this process sends it signed events over loopback by plain http, and both share the machine's
+//! cores. The login is decided by its event alone, so the directory is read twice and one login is counted.
+//!
+//! The first figure is a closed loop: each connection has one request under way. The second one is an open loop at half
+//! of that rate: a latency begins when its request was due, so a slow answer delays those behind it visibly.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::hmac;
+
+/// The variable with the program to measure.
+const PROGRAM: &str = "LIGATURE_BENCH_PROGRAM";
+const SECRET: &str = "the-secret-of-the-bench-0123456789abcdef";
+/// The connections, each driven by a thread.
+const CONNECTIONS: u64 = 16;
+const WINDOWS: usize = 5;
+const WINDOW: Duration = Duration::from_secs(3);
+
+fn main() {
+    // `cargo test --benches` only asks whether it is built.
+    if !std::env::args().any(|word| word == "--bench") {
+        return;
+    }
+    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-hook");
+    let _ = fs::remove_dir_all(&place);
+    fs::create_dir_all(&place).expect("a folder");
+    let service = Service::start(&place);
+    std::thread::sleep(Duration::from_secs(2));
+    print_figure("idle memory", "<= 40 MB", &format!("{:.1} MB", service.memory_mb()), "resident set size");
+
+    // The first window warms up.
+    measure_rate(&service);
+    let windows: Vec<(f64, f64)> = (0..WINDOWS).map(|_| measure_rate(&service)).collect();
+    let (mut rates, micros): (Vec<f64>, Vec<f64>) = windows.into_iter().unzip();
+    let list =
+        |values: &[f64]| values.iter().map(|value| format!("{value:.0}")).collect::<Vec<_>>().join(" ");
+    let all = format!("{}; CPU us each: {}", list(&rates), list(&micros));
+    rates.sort_by(f64::total_cmp);
+    let rate = rates[rates.len() / 2];
+    print_figure("decisions, 16 connections", ">= 20000/s", &format!("{rate:.0}/s"), &all);
+
+    let latencies = measure_latencies(service.address, rate / 2.0);
+    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    let others = format!("p50 {:.2} ms, p99.9 {:.2} ms, {} requests", at(0.5), at(0.999), latencies.len());
+    print_figure("p99 at half of that rate", "<= 5 ms", &format!("{:.2} ms", at(0.99)), &others);
+    print_figure(
+        "memory afterwards",
+        "-",
+        &format!("{:.1} MB", service.memory_mb()),
+        "with the signatures of the run",
+    );
+}
+
+/// Returns the answers a second of one window, and the service's CPU time of each in microseconds.
+fn measure_rate(service: &Service) -> (f64, f64) {
+    let (address, cpu) = (service.address, service.cpu_seconds());
+    let (stop, answered) = (AtomicBool::new(false), AtomicU64::new(0));
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..CONNECTIONS {
+            scope.spawn(|| {
+                let mut line = Line::open(address);
+                while !stop.load(Ordering::Relaxed) {
+                    line.ask();
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        std::thread::sleep(WINDOW);
+        stop.store(true, Ordering::Relaxed);
+    });
+    let answered = answered.load(Ordering::Relaxed) as f64;
+    (answered / start.elapsed().as_secs_f64(), (service.cpu_seconds() - cpu) / answered * 1e6)
+}
+
+/// Returns the latencies at this rate, sorted.
+fn measure_latencies(address: SocketAddr, rate: f64) -> Vec<Duration> {
+    let interval = Duration::from_secs_f64(CONNECTIONS as f64 / rate);
+    let count = (WINDOW.as_secs_f64() * 3.0 / interval.as_secs_f64()) as u32;
+    let start = Instant::now() + Duration::from_millis(50);
+    let mut latencies: Vec<Duration> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CONNECTIONS)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let mut line = Line::open(address);
+                    let first = start + interval.mul_f64(thread as f64 / CONNECTIONS as f64);
+                    let ask = |number| {
+                        let due = first + interval * number;
+                        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                        line.ask();
+                        due.elapsed()
+                    };
+                    (0..count).map(ask).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("every answer was right")).collect()
+    });
+    latencies.sort();
+    latencies
+}
+
+/// One connection, and its requests.
+struct Line {
+    stream: TcpStream,
+    key: hmac::Key,
+    number: u64,
+    buffer: Vec<u8>,
+}
+
+/// The event of the examples, with an address that is not verified.
+const EVENT: &str = include_str!("../../../examples/directory/event.json");
+
+/// Distinguishes the nonces of all connections.
+static NONCE: AtomicU64 = AtomicU64::new(0);
+
+impl Line {
+    fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the service accepts connections");
+        stream.set_nodelay(true).expect("an option");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("an option");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+        Self { stream, key, number: NONCE.fetch_add(1 << 32, Ordering::Relaxed), buffer: vec![0; 16 << 10] }
+    }
+
+    /// Sends a request, and reads its answer.
+    fn ask(&mut self) {
+        self.number += 1;
+        let event = event();
+        let body = format!("{{\"nonce\":\"{}\",\"event\":{event}}}", self.number);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+        let tag = hmac::sign(&self.key, format!("{now}.{body}").as_bytes());
+        let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let request = format!(
+            "POST /v1/auth0/post-login HTTP/1.1\r\nhost: hook\r\nx-ligature-timestamp: {now}\r\n\
+             x-ligature-signature: v1={tag}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.write_all(request.as_bytes()).expect("the service reads");
+        let mut held = 0;
+        loop {
+            let read = self.stream.read(&mut self.buffer[held..]).expect("the service answers");
+            assert!(read > 0, "the service hung up");
+            held += read;
+            let answer = String::from_utf8_lossy(&self.buffer[..held]);
+            let Some((head, body)) = answer.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            if body.len() == length.unwrap_or(0usize) {
+                assert!(body.starts_with("{\"action\":\"proceed\""), "another answer: {answer}");
+                return;
+            }
+        }
+    }
+}
+
+/// The event, compact, and read once.
+fn event() -> &'static str {
+    static COMPACT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    COMPACT.get_or_init(|| {
+        let mut event: serde_json::Value = serde_json::from_str(EVENT).expect("an event");
+        event["user"]["email_verified"] = false.into();
+        event.to_string()
+    })
+}
+
+/// A running `ligature hook`.
+struct Service {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Service {
+    fn start(place: &Path) -> Self {
+        fs::write(place.join("secret"), SECRET).expect("a file is written");
+        fs::write(place.join("users.ndjson"), include_str!("../../../examples/directory/users.ndjson"))
+            .expect("a file is written");
+        let directory = format!("sqlite:{}", place.join("users.db").display());
+        let import = program(place)
+            .args(["users", "import", "--directory", &directory])
+            .arg(place.join("users.ndjson"))
+            .output();
+        assert!(import.is_ok_and(|it| it.status.success()), "the users are imported");
+        let mut command = program(place);
+        command.args(["hook", "--listen", "127.0.0.1:0", "--directory", &directory, "--secret-file"]);
+        command.arg(place.join("secret")).env("LIGATURE_LOG", "warn");
+        let log = fs::File::create(place.join("log")).expect("a log");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the program runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let address = line
+            .strip_prefix("ligature: ready http://")
+            .and_then(|it| it.trim_end().trim_end_matches('/').parse().ok());
+        let address = address.unwrap_or_else(|| panic!("it is not ready: {line:?}"));
+        Self { child, address }
+    }
+
+    /// The CPU time of the process in seconds; not a number without /proc.
+    fn cpu_seconds(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // The name before may have blanks in it.
+        let mut fields = stat.rsplit_once(") ").map_or("", |it| it.1).split(' ').skip(11);
+        let mut hundredths = || fields.next()?.parse::<f64>().ok();
+        hundredths().zip(hundredths()).map_or(f64::NAN, |(user, system)| (user + system) / 100.0)
+    }
+
+    /// The resident set size in MB; not a number without /proc.
+    fn memory_mb(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kib.map_or(f64::NAN, |kib| kib * 1.024e-3)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, without the variables of this process.
+fn program(place: &Path) -> Command {
+    let path = std::env::var_os(PROGRAM).map(PathBuf::from).filter(|path| path.is_file());
+    let path =
+        path.unwrap_or_else(|| panic!("{PROGRAM} names no program; `make bench-hook` builds one and does"));
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LIGATURE_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("XDG_CACHE_HOME", place.join("cache"));
+    command
+}
+
+fn print_figure(figure: &str, asked: &str, measured: &str, more: &str) {
+    println!("{figure:<30} {asked:>12} {measured:>12}   {more}");
+}
