@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
-use crate::directory::{Administration, CheckedLink, Directory, Stored};
+use crate::directory::{CheckedLink, Directory, Stored};
 use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
 const OPEN: u8 = 0;
@@ -46,7 +47,7 @@ impl Drop for CloseOnDrop {
 
 /// A directory behind the gate of one login.
 pub(super) struct GatedDirectory {
-    pub(super) directory: Arc<dyn Administration>,
+    pub(super) directory: Arc<dyn Directory>,
     pub(super) gate: Arc<AnswerGate>,
 }
 
@@ -79,6 +80,11 @@ impl Directory for GatedDirectory {
         now: Timestamp,
     ) -> Result<Stored, ApiError> {
         self.gate.change(|| self.directory.patch_metadata(user_id, version, patch, now))
+    }
+
+    fn for_login(&self, time: Duration) -> Option<Arc<dyn Directory>> {
+        let directory = self.directory.for_login(time)?;
+        Some(Arc::new(Self { directory, gate: self.gate.clone() }))
     }
 }
 
