@@ -131,7 +131,7 @@ fn a_port_that_is_taken_is_named() {
 fn a_directory_that_is_none_is_told_without_its_password() {
     let (code, said) = said(&[], &["--directory", "mysql://root:hunter2@localhost/users"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("expected sqlite:PATH or postgres://USER@HOST/DATABASE"), "{said}");
+    assert!(said.contains("expected sqlite:PATH, postgres://USER@HOST/DATABASE or auth0://DOMAIN"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
 }
 

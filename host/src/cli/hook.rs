@@ -40,7 +40,8 @@ const OLD_SECRET: &str = "LIGATURE_HOOK_OLD_SECRET";
     after_help = "Example: ligature hook --directory postgres://ligature@db/users --policy policy.json --secret-file secret.txt --listen 0.0.0.0:4490"
 )]
 pub(super) struct Args {
-    /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE
+    /// The directory: sqlite:PATH, postgres://USER@HOST/DATABASE, or auth0://DOMAIN for a
+    /// tenant of Auth0, with --journal
     #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
     directory: String,
     #[command(flatten)]

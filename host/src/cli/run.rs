@@ -41,7 +41,8 @@ pub(super) struct Args {
     /// A post-login event to decide in the directory; `-` for standard input
     #[arg(long, value_name = "FILE", requires = "directory")]
     event: Option<PathBuf>,
-    /// The directory: sqlite:PATH or postgres://USER@HOST/DATABASE
+    /// The directory: sqlite:PATH, postgres://USER@HOST/DATABASE, or auth0://DOMAIN for a
+    /// tenant of Auth0, with --journal
     #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
     directory: Option<String>,
     #[command(flatten)]
