@@ -14,7 +14,7 @@ pub(super) struct Answer {
     pub(super) reasons: Vec<Reason>,
 }
 
-/// What the Action has to do.
+/// The action that the Action takes in the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub(super) enum Action {

@@ -21,11 +21,8 @@ use crate::policies::{Source, SourceError};
 use crate::service::decider::Decider;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
 use crate::service::reload;
-use crate::service::termination::wait_for_signal;
+use crate::service::termination::{run_until_signal, wait_for_signal};
 use crate::service::{EarlyEnd, MissingLines};
-
-/// The time limit for running requests at shutdown.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// The stack size of a thread: enough for the host and for the maximum of `stack_bytes`, which a
 /// plugin gets.
@@ -179,20 +176,5 @@ async fn listen(
     };
     ready();
     tokio::spawn(hang_up);
-    tokio::select! {
-        () = asked_to_end => {}
-        ended = servers.join_next() => {
-            if let Some(Ok(Err(error))) = ended {
-                return Err(error.into());
-            }
-        }
-    }
-    tracing::info!("ending: waiting for running requests");
-    handle.graceful_shutdown(Some(GRACE));
-    while let Some(ended) = servers.join_next().await {
-        if let Ok(Err(error)) = ended {
-            return Err(error.into());
-        }
-    }
-    Ok(())
+    Ok(run_until_signal(servers, &handle, asked_to_end).await?)
 }

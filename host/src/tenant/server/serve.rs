@@ -17,7 +17,7 @@ use crate::service::EarlyEnd;
 use crate::service::MissingLines;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
 use crate::service::reload;
-use crate::service::termination::wait_for_signal;
+use crate::service::termination::{run_until_signal, wait_for_signal};
 use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
 use crate::tenant::logins::{Logins, SharedParts};
@@ -33,9 +33,6 @@ use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
 use crate::tenant::state::{Shared, Tenant};
 use crate::tenant::store::state_dir::{StateDir, StateError};
-
-/// The time limit for running requests at shutdown.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// The ports to listen on; 0 selects any free port.
 #[derive(Debug, Clone, Copy)]
@@ -254,22 +251,7 @@ async fn listen(
     // The listeners have been queueing requests since they were opened.
     ready();
     tokio::spawn(hang_up);
-    tokio::select! {
-        () = asked_to_end => {}
-        ended = servers.join_next() => {
-            if let Some(Ok(Err(error))) = ended {
-                return Err(error.into());
-            }
-        }
-    }
-    tracing::info!("ending: waiting for running requests");
-    handle.graceful_shutdown(Some(GRACE));
-    while let Some(ended) = servers.join_next().await {
-        if let Ok(Err(error)) = ended {
-            return Err(error.into());
-        }
-    }
-    Ok(())
+    Ok(run_until_signal(servers, &handle, asked_to_end).await?)
 }
 
 /// The listeners, which queue requests as soon as they are open.
