@@ -1,6 +1,7 @@
 //! `ligature component`.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use wit_component::{ComponentEncoder, metadata};
@@ -15,13 +16,17 @@ use crate::terminal::Json;
 /// wit-bindgen's C bindings add.
 ///
 /// Compilers for C write core modules. Those for Rust, JavaScript and Python write
-/// components.
+/// components. With `--built-in`, writes the built-in policy, which is a component
+/// already: the embedded Action is built from it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: ligature component policy.core.wasm --output policy.wasm")]
 pub(super) struct Args {
     /// The core module
-    #[arg(value_name = "FILE")]
-    module: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "built_in", conflicts_with = "built_in")]
+    module: Option<PathBuf>,
+    /// Write the built-in policy
+    #[arg(long)]
+    built_in: bool,
     /// The file to write the component to; an existing file is replaced
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
@@ -32,12 +37,10 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn execute(self) -> CommandResult {
-        let module = self.module.display();
-        let bytes = std::fs::read(&self.module)
-            .map_err(|error| Exit::unreadable(anyhow!("{module}: {}", describe_read_error(&error))))?;
-        let component =
-            encode_component(&bytes).with_context(|| format!("{module}: it cannot be made into a component"));
-        let component = component.map_err(Exit::unreadable)?;
+        let component = match &self.module {
+            Some(module) => Cow::Owned(read_component(module)?),
+            None => Cow::Borrowed(crate::PLUGIN),
+        };
         let output = self.output.display();
         let written = std::fs::write(&self.output, &component);
         written.with_context(|| format!("{output}: it cannot be written")).map_err(Exit::failed)?;
@@ -47,6 +50,17 @@ impl Args {
         }
         print_line(format!("{output} is written: {} bytes", component.len()))
     }
+}
+
+/// Reads a core module, and makes a component from it.
+fn read_component(file: &Path) -> Result<Vec<u8>, Exit> {
+    let module = file.display();
+    let bytes = std::fs::read(file)
+        .map_err(|error| Exit::unreadable(anyhow!("{module}: {}", describe_read_error(&error))))?;
+    let component = encode_component(&bytes);
+    component
+        .with_context(|| format!("{module}: it cannot be made into a component"))
+        .map_err(Exit::unreadable)
 }
 
 /// The first eight bytes of a core module: `\\0asm`, the version, and the layer, which

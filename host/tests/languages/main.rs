@@ -1,9 +1,14 @@
 //! `ligature new` in every language: what the README of a project says builds
 //! it and passes its cases. In the same project, the example policy
 //! `domain-allow-list` of the language passes the cases that all languages
-//! share, and refuses the same settings with the same words.
+//! share, and refuses the same settings with the same words. In JavaScript also
+//! `examples/auth0-action-embedded`, the built-in policy inside an Auth0 Action.
 
+mod embedded;
 mod project;
+#[cfg(all(feature = "serve", feature = "sqlite"))]
+#[path = "../serving/mod.rs"]
+mod serving;
 
 use project::{Project, ligature};
 
@@ -138,6 +143,20 @@ fn no_component_is_made_of_a_module_without_a_world() {
 #[test]
 fn no_component_is_made_of_a_file_that_is_not_there() {
     no_component_is_made_of(None, "policy.core.wasm: there is no such file");
+}
+
+#[test]
+fn the_built_in_policy_is_written_as_a_component() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (code, stdout, stderr) =
+        ligature(place.path(), &["component", "--built-in", "--output", "policy.wasm"]);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let written = std::fs::read(place.path().join("policy.wasm")).expect("a component");
+    assert!(written == ligature_host::PLUGIN, "{} bytes", written.len());
+    let both = ["component", "policy.core.wasm", "--built-in", "--output", "other.wasm"];
+    assert_eq!(ligature(place.path(), &both).0, 2);
+    assert_eq!(ligature(place.path(), &["component", "--output", "other.wasm"]).0, 2);
+    assert!(!place.path().join("other.wasm").exists());
 }
 
 fn no_component_is_made_of(module: Option<&[u8]>, why: &str) {

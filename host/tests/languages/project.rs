@@ -249,7 +249,8 @@ fn assert_filled(folder: &Path) {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry").path()) {
         let copy_of = to.join(entry.file_name().expect("a name"));

@@ -1,0 +1,61 @@
+"use strict";
+// Links users by e-mail address inside an Auth0 post-login Action. See README.md.
+
+const { checkPolicy } = require("./lib/component");
+const { decideLogin } = require("./lib/decide");
+const { maskAddresses } = require("./lib/errors");
+const { Deadline } = require("./lib/limits");
+const { ManagementClient } = require("./lib/management");
+const { Tenant } = require("./lib/tenant");
+
+const SECRETS = ["LIGATURE_AUTH0_DOMAIN", "LIGATURE_AUTH0_CLIENT_ID", "LIGATURE_AUTH0_CLIENT_SECRET"];
+
+/** The time for reads and the decision. A link that has begun takes at most 9 s more; Auth0 allows 20 s. */
+const BUDGET_MS = 5000;
+
+const log = (line) => console.log(`ligature: ${line}`);
+
+/**
+ * Returns the function `onExecutePostLogin` of an Action. `policy` is the policy document. Whatever fails, the login
+ * goes on, and the Action's log says why.
+ */
+function createAction({ policy = {}, budgetMs = BUDGET_MS } = {}) {
+  const settings = JSON.stringify(policy);
+  let isChecked = false;
+  return async function onExecutePostLogin(event, api) {
+    try {
+      if (!isChecked) checkPolicy(settings);
+      isChecked = true;
+      await decideAndCarryOut(event, api, { settings, deadline: new Deadline(budgetMs) });
+    } catch (error) {
+      log(`the login goes on: ${maskAddresses(String(error.message))}`);
+    }
+  };
+}
+
+async function decideAndCarryOut(event, api, { settings, deadline }) {
+  const [domain, clientId, clientSecret] = SECRETS.map((name) => event.secrets?.[name]?.trim());
+  if (!domain || !clientId || !clientSecret) throw new Error(`the secrets ${SECRETS.join(", ")} are not all set`);
+  const client = new ManagementClient({ domain, clientId, clientSecret, cache: api.cache, deadline });
+  const tenant = new Tenant({ client, deadline, log });
+  const decided = await decideLogin({ event, settings, now: Date.now() }, tenant);
+  carryOut(decided, event, api);
+}
+
+/** Carries the decision out. Auth0 allows `setPrimaryUser` once, and only after the link exists. */
+function carryOut({ outcome, continuesAs, refusals, error }, event, api) {
+  const { kind, message } = outcome.decision;
+  if (continuesAs && continuesAs !== event.user.user_id) api.authentication.setPrimaryUser(continuesAs);
+  if (kind === "deny") api.access.deny(message);
+  const codes = outcome.reasons.map((reason) => reason.code);
+  // The package has no page that asks.
+  if (kind === "suggest") codes.unshift("CONFIRMATION_UNAVAILABLE");
+  log(`${kind} ${codes.join(" ")}`);
+  for (const { code, level, detail } of outcome.reasons) {
+    if (level === "error") log(maskAddresses(`${code}: ${detail}`));
+  }
+  for (const { call, why } of refusals) log(maskAddresses(`${call} was not answered: ${why}`));
+  if (error) log(`the user could not be read again: ${maskAddresses(error.message)}`);
+}
+
+module.exports = { createAction };

@@ -1,0 +1,322 @@
+"use strict";
+// The Action against a tenant that fails in many ways: whatever fails, the login goes on, and no link is made twice.
+
+const assert = require("node:assert/strict");
+const { test } = require("node:test");
+const { createAction } = require("..");
+const { Api, Cache, runAction, withTenant } = require("./stand-in");
+
+const POLICY = { mode: "auto", trusted_connections: ["google-oauth2"] };
+const OWN = "google-oauth2|115";
+const OTHER = "auth0|1";
+const SECRET = "the-s3cret-of-the-action";
+
+function user(userId, changes = {}) {
+  const [provider, id] = userId.split("|");
+  const connection = provider === "auth0" ? "Username-Password-Authentication" : provider;
+  const identities = [{ provider, user_id: id, connection, isSocial: provider !== "auth0" }];
+  const created_at = provider === "auth0" ? "2024-01-08T09:12:44.120Z" : "2026-11-21T09:59:58.001Z";
+  const email = "ada@example.com";
+  return { user_id: userId, email, email_verified: true, created_at, logins_count: 3, identities, ...changes };
+}
+
+function eventAt(domain, changes = {}) {
+  return {
+    user: user(OWN, changes),
+    connection: { name: "google-oauth2", strategy: "google-oauth2" },
+    client: { client_id: "web" },
+    transaction: { protocol: "oidc-basic-profile" },
+    authentication: { methods: [{ name: "federated", timestamp: new Date().toISOString() }] },
+    stats: { logins_count: 1 },
+    secrets: {
+      LIGATURE_AUTH0_DOMAIN: domain,
+      LIGATURE_AUTH0_CLIENT_ID: "action",
+      LIGATURE_AUTH0_CLIENT_SECRET: SECRET,
+    },
+  };
+}
+
+const TOKEN = { access_token: "a-token", expires_in: 86_400, token_type: "Bearer" };
+const LINKED = [...user(OTHER).identities, ...user(OWN).identities];
+
+/** The answers of a tenant of two users. `changes` answers some requests otherwise, by `METHOD path`. */
+function tenantOf(changes = {}) {
+  const state = { isLinked: false };
+  const usual = {
+    "POST /oauth/token": () => [200, TOKEN],
+    "GET /api/v2/users-by-email": () => [200, [user(OWN), user(OTHER)]],
+    [`GET /api/v2/users/${OWN}`]: () => (state.isLinked ? [404, {}] : [200, user(OWN)]),
+    [`GET /api/v2/users/${OTHER}`]: () => [200, user(OTHER, state.isLinked ? { identities: LINKED } : {})],
+    [`POST /api/v2/users/${OTHER}/identities`]: () => {
+      state.isLinked = true;
+      return [201, LINKED];
+    },
+    [`PATCH /api/v2/users/${OTHER}`]: () => [200, user(OTHER, { identities: LINKED })],
+  };
+  return async ({ method, url, headers }, body, count) => {
+    const key = `${method} ${decodeURIComponent(new URL(url, "http://tenant").pathname)}`;
+    const answer = changes[key] ?? usual[key];
+    assert.ok(answer, `no such request: ${key}`);
+    return answer({ headers, body, count, usual: usual[key] });
+  };
+}
+
+const run = (domain, changes, options, api) =>
+  runAction(createAction({ policy: POLICY, ...options }), eventAt(domain, changes), api);
+
+const pathsOf = (requests) => requests.map(({ method, url }) => `${method} ${decodeURIComponent(url)}`);
+
+function assertGoesOn({ api, said }, why) {
+  assert.deepEqual([api.primary, api.denied], [null, null], said);
+  assert.match(said, why);
+  assert.ok(!said.includes(SECRET) && !said.includes("a-token"), said);
+}
+
+test("a link takes four requests and the token, and the next login reuses the token", async () => {
+  await withTenant(tenantOf(), async (domain, requests) => {
+    const cache = new Cache();
+    const first = await run(domain, {}, {}, new Api(cache));
+    assert.equal(first.api.primary, OTHER, first.said);
+    assert.match(first.said, /^ligature: linked LINKED_VERIFIED_BOTH/m);
+    const link = `/api/v2/users/${OTHER}/identities`;
+    assert.deepEqual(pathsOf(requests), [
+      "POST /oauth/token",
+      "GET /api/v2/users-by-email?email=ada@example.com",
+      `GET /api/v2/users/${OTHER}`,
+      `GET /api/v2/users/${OWN}`,
+      `POST ${link}`,
+    ]);
+    assert.deepEqual(JSON.parse(requests[4].body), { provider: "google-oauth2", user_id: "115" });
+    assert.equal(new Set(requests.map(({ headers }) => headers["x-correlation-id"])).size, 1);
+    const before = requests.length;
+    await run(domain, {}, {}, new Api(cache));
+    assert.ok(!pathsOf(requests.slice(before)).includes("POST /oauth/token"));
+  });
+});
+
+test("a login with nothing to link takes one request", async () => {
+  const alone = { "GET /api/v2/users-by-email": () => [200, [user(OWN)]] };
+  await withTenant(tenantOf(alone), async (domain, requests) => {
+    assertGoesOn(await run(domain), /^ligature: proceed NO_CANDIDATE$/m);
+    assert.deepEqual(pathsOf(requests).slice(1), ["GET /api/v2/users-by-email?email=ada@example.com"]);
+  });
+});
+
+test("a login whose address is not verified takes no request", async () => {
+  await withTenant(tenantOf(), async (domain, requests) => {
+    assertGoesOn(await run(domain, { email_verified: false }), /^ligature: proceed EMAIL_UNVERIFIED_CURRENT/m);
+    assert.equal(requests.length, 0);
+  });
+});
+
+test("metadata is written after the link, and the log names what is lost without its values", async () => {
+  const secondary = user(OWN, { user_metadata: { theme: "dark" }, app_metadata: { plan: "secret-plan" } });
+  const held = {
+    "GET /api/v2/users-by-email": () => [200, [secondary, user(OTHER)]],
+    [`GET /api/v2/users/${OWN}`]: () => [200, secondary],
+  };
+  await withTenant(tenantOf(held), async (domain, requests) => {
+    const { user_metadata, app_metadata } = secondary;
+    const { api, said } = await run(domain, { user_metadata, app_metadata });
+    assert.equal(api.primary, OTHER, said);
+    const patch = requests.find(({ method }) => method === "PATCH");
+    assert.deepEqual(JSON.parse(patch.body), { user_metadata: { theme: "dark" } });
+    assert.match(said, /metadata written: "user_metadata.theme"/);
+    assert.match(said, /lost with google-oauth2\|115: .*"app_metadata.plan"/);
+    assert.ok(!said.includes("secret-plan") && !said.includes("dark"));
+  });
+});
+
+test("marks of the secondary are carried to the primary", async () => {
+  const unlinked = [{ from: "github|7", at: 5 }, { from: OTHER, at: 6 }, "no mark"];
+  const secondary = user(OWN, { app_metadata: { linking: { unlinked } } });
+  const primary = user(OTHER, { app_metadata: { linking: { prompts: 1, unlinked: [{ from: "github|8", at: 9 }] } } });
+  const held = {
+    "GET /api/v2/users-by-email": () => [200, [secondary, primary]],
+    [`GET /api/v2/users/${OWN}`]: () => [200, secondary],
+    [`GET /api/v2/users/${OTHER}`]: () => [200, primary],
+  };
+  await withTenant(tenantOf(held), async (domain, requests) => {
+    // The event was made before the accounts were separated, so the component does not see the mark.
+    await run(domain, {}, { policy: { ...POLICY, unlink_cooldown_days: 0 } });
+    const patch = requests.find(({ method }) => method === "PATCH");
+    const marks = [
+      { from: "github|7", at: 5 },
+      { from: "github|8", at: 9 },
+    ];
+    assert.deepEqual(JSON.parse(patch.body), { app_metadata: { linking: { prompts: 1, unlinked: marks } } });
+  });
+});
+
+const link = `POST /api/v2/users/${OTHER}/identities`;
+
+test("metadata that cannot be written is logged, and the login continues as the primary", async () => {
+  const secondary = user(OWN, { user_metadata: { theme: "dark" } });
+  const failing = {
+    "GET /api/v2/users-by-email": () => [200, [secondary, user(OTHER)]],
+    [`GET /api/v2/users/${OWN}`]: () => [200, secondary],
+    [`PATCH /api/v2/users/${OTHER}`]: () => [500, "<html>"],
+  };
+  await withTenant(tenantOf(failing), async (domain) => {
+    const { api, said } = await run(domain, { user_metadata: { theme: "dark" } });
+    assert.equal(api.primary, OTHER, said);
+    assert.match(said, /its metadata could not be written: .*status 500/);
+  });
+});
+
+const lostAnswers = [
+  ["its answer is an error after the effect", ({ usual }) => (usual(), [500, "<html>"])],
+  ["its connection ends after the effect", ({ usual }) => (usual(), ["destroy"])],
+  ["its answer is cut off", ({ usual }) => (usual(), [201, "[{"])],
+  ["its answer has other identities", ({ usual }) => (usual(), [201, user(OTHER).identities])],
+];
+for (const [name, answer] of lostAnswers) {
+  test(`a link is found by reading the primary if ${name}`, async () => {
+    await withTenant(tenantOf({ [link]: answer }), async (domain, requests) => {
+      const { api, said } = await run(domain);
+      assert.equal(api.primary, OTHER, said);
+      assert.equal(pathsOf(requests).filter((path) => path === link).length, 1);
+    });
+  });
+}
+
+for (const [status, body] of [
+  [500, "<html>"],
+  [429, {}],
+  [403, { message: "Insufficient scope", errorCode: "insufficient_scope" }],
+  [400, { message: "Main identity and the new one are the same." }],
+]) {
+  test(`a link that is answered with ${status} and not made is not repeated`, async () => {
+    await withTenant(tenantOf({ [link]: () => [status, body] }), async (domain, requests) => {
+      assertGoesOn(await run(domain), /^ligature: proceed /m);
+      assert.equal(pathsOf(requests).filter((path) => path === link).length, 1);
+    });
+  });
+}
+
+test("a login that another one has overtaken continues as the primary", async () => {
+  const taken = {
+    // Another login links the accounts between the look-up and this link.
+    [link]: ({ usual }) => (usual(), [400, { message: "Provided secondary account not found." }]),
+  };
+  const byEmail = () => [200, [user(OTHER, { identities: LINKED })]];
+  let lookUps = 0;
+  taken["GET /api/v2/users-by-email"] = ({ usual }) => ((lookUps += 1) === 1 ? usual() : byEmail());
+  await withTenant(tenantOf(taken), async (domain, requests) => {
+    const { api, said } = await run(domain);
+    assert.equal(api.primary, OTHER, said);
+    assert.match(said, /RACE_LOST/);
+    assert.equal(pathsOf(requests).filter((path) => path === link).length, 1);
+  });
+});
+
+const lookUp = "GET /api/v2/users-by-email";
+const failures = [
+  ["a look-up of HTML", { [lookUp]: () => [200, "<html>"] }, /LOOKUP_FAILED/],
+  ["a look-up that is no list", { [lookUp]: () => [200, { users: [] }] }, /LOOKUP_FAILED/],
+  ["a look-up of something else", { [lookUp]: () => [200, [7]] }, /LOOKUP_FAILED/],
+  ["a look-up that is too long", { [lookUp]: () => [200, "x".repeat(2 * 1024 * 1024 + 1)] }, /longer than/],
+  [
+    "a look-up that is redirected",
+    { [lookUp]: () => [302, "", { location: "https://evil.example/" }] },
+    /LOOKUP_FAILED/,
+  ],
+  [
+    "a missing scope",
+    { [lookUp]: () => [403, { message: "Insufficient scope", errorCode: "insufficient_scope" }] },
+    /Insufficient scope/,
+  ],
+  ["a long wait for the rate limit", { [lookUp]: () => [429, {}, { "retry-after": "60" }] }, /RATE_LIMITED/],
+  [
+    "a wrong secret",
+    { "POST /oauth/token": () => [401, { error: "access_denied", error_description: "Unauthorized" }] },
+    /Unauthorized/,
+  ],
+  ["no token", { "POST /oauth/token": () => [200, {}] }, /granted no token/],
+  ["a tenant that ends connections", { [lookUp]: () => ["destroy"] }, /LOOKUP_FAILED/],
+];
+for (const [name, changes, why] of failures) {
+  test(`the login goes on after ${name}`, async () => {
+    await withTenant(tenantOf(changes), async (domain) => assertGoesOn(await run(domain), why));
+  });
+}
+
+test("a passing failure is tried again, after the wait that the tenant asks for", async () => {
+  const answers = [
+    [503, "busy"],
+    [429, {}, { "retry-after": "0.2" }],
+    [200, [user(OWN)]],
+  ];
+  await withTenant(tenantOf({ [lookUp]: () => answers.shift() }), async (domain) => {
+    const start = performance.now();
+    assertGoesOn(await run(domain), /NO_CANDIDATE/);
+    assert.ok(performance.now() - start >= 340);
+  });
+});
+
+test("a token that the tenant refuses is renewed once", async () => {
+  const refused = ({ headers, usual }) =>
+    headers.authorization === "Bearer old-token" ? [401, { message: "Invalid token" }] : usual();
+  await withTenant(tenantOf({ [lookUp]: refused }), async (domain, requests) => {
+    const cache = new Cache();
+    await run(domain, { email_verified: true }, {}, new Api(cache));
+    for (const key of cache.entries.keys()) cache.set(key, "old-token", { ttl: 60_000 });
+    const { api, said } = await run(domain, {}, {}, new Api(cache));
+    assert.equal(pathsOf(requests).filter((path) => path === "POST /oauth/token").length, 2, said);
+    assert.equal(api.denied, null);
+  });
+});
+
+test("a tenant that does not answer is left within the budget", async () => {
+  const never = { [lookUp]: () => new Promise(() => {}) };
+  await withTenant(tenantOf(never), async (domain) => {
+    const start = performance.now();
+    assertGoesOn(await run(domain, {}, { budgetMs: 300 }), /LOOKUP_FAILED/);
+    assert.ok(performance.now() - start < 1500);
+  });
+});
+
+test("no link is begun when the budget is almost spent", async () => {
+  const slow = {
+    [`GET /api/v2/users/${OWN}`]: async ({ usual }) => {
+      await new Promise((done) => setTimeout(done, 300));
+      return usual();
+    },
+  };
+  await withTenant(tenantOf(slow), async (domain, requests) => {
+    assertGoesOn(await run(domain, {}, { budgetMs: 1200 }), /^ligature: proceed /m);
+    assert.ok(!pathsOf(requests).includes(link));
+  });
+});
+
+for (const [name, secrets] of [
+  ["a missing secret", { LIGATURE_AUTH0_CLIENT_SECRET: "" }],
+  ["a domain that is a URL", { LIGATURE_AUTH0_DOMAIN: "http://evil.example/" }],
+  ["a domain with a user name", { LIGATURE_AUTH0_DOMAIN: "me@evil.example" }],
+]) {
+  test(`the login goes on after ${name}`, async () => {
+    const event = eventAt("tenant.example");
+    Object.assign(event.secrets, secrets);
+    assertGoesOn(await runAction(createAction({ policy: POLICY }), event), /the login goes on: .*LIGATURE_AUTH0_/);
+  });
+}
+
+test("a policy that is refused is named, and the login goes on", async () => {
+  const ended = await run("tenant.example", {}, { policy: { mdoe: "auto" } });
+  assertGoesOn(ended, /the login goes on: the policy is refused: unknown field `mdoe`/);
+});
+
+test("a denial is carried out", async () => {
+  const failing = { [lookUp]: () => [503, "busy"] };
+  await withTenant(tenantOf(failing), async (domain) => {
+    const { api } = await run(domain, {}, { policy: { ...POLICY, on_error: "deny" } });
+    assert.match(api.denied, /could not be looked up/);
+  });
+});
+
+test("a suggestion goes on unlinked, and the log says so", async () => {
+  await withTenant(tenantOf(), async (domain, requests) => {
+    assertGoesOn(await run(domain, {}, { policy: { ...POLICY, mode: "suggest" } }), /suggest CONFIRMATION_UNAVAILABLE/);
+    assert.ok(!pathsOf(requests).includes(link));
+  });
+});
