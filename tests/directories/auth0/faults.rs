@@ -21,6 +21,7 @@ pub(crate) const FAULTS: &[Test] = tests! {
     a_crash_at_any_request_of_an_unlink_is_repaired
     a_crash_of_a_block_is_repaired
     a_change_that_may_be_under_way_is_left_alone
+    a_link_waits_for_the_end_of_another_one
     an_interrupted_change_is_completed_before_the_next_one
     a_link_that_the_tenant_only_reports_is_not_believed
     an_unlink_that_the_tenant_only_reports_is_not_believed
@@ -240,6 +241,25 @@ fn a_change_that_may_be_under_way_is_left_alone(implementation: &Implementation)
     assert_eq!(repairs[0].outcome, RepairOutcome::Finished { notes: Vec::new() });
     assert_eq!(place.directory.repair().unwrap(), []);
     check_whole_or_absent(&place, &google(), "repaired");
+}
+
+/// The login of the later link continues as the primary. It would otherwise go on as a user that
+/// no longer exists.
+fn a_link_waits_for_the_end_of_another_one(implementation: &Implementation) {
+    let place = Place::new(implementation, [ada(), google()]);
+    crash_after_link(&place);
+    let [entry] = &place.entries()[..] else { panic!("one entry") };
+    let later = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(100));
+            assert!(place.journal.mark_linked(&entry.id).unwrap());
+            assert!(place.journal.end(entry, true).unwrap());
+        });
+        place.directory.link(&link_with_metadata())
+    });
+    let expected = "google-oauth2|115 is already an identity of auth0|1";
+    assert_eq!(later.unwrap_err(), ApiError::AlreadyLinked(expected.to_owned()));
+    assert_eq!(place.states(), [EntryState::Done]);
 }
 
 fn an_interrupted_change_is_completed_before_the_next_one(implementation: &Implementation) {

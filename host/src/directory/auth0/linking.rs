@@ -52,7 +52,7 @@ impl Auth0Directory {
             state: EntryState::Intended,
             ..Entry::new(EntryKind::Link, pair, (provenance, *now), &self.ambient)
         };
-        self.journal.begin(&entry, seen)?;
+        self.journal.begin(&entry, seen).map_err(|error| self.explain_overtaken(error, pair, limit))?;
         match self.request_link(&request.primary, &own, limit) {
             LinkEffect::NotLinked(error) => {
                 self.end_or_warn(&entry, false);
@@ -103,13 +103,25 @@ impl Auth0Directory {
         if !may_be_overtaken {
             return refused;
         }
+        self.explain_gone(refused, pair, limit)
+    }
+
+    /// Returns the error for a link that another change has overtaken. Once that change is
+    /// over, it may have linked one of the users, which is the reason to report then.
+    fn explain_overtaken(&self, error: ApiError, pair: [&str; 2], limit: TimeLimit) -> ApiError {
+        let is_overtaken = matches!(error, ApiError::StateChanged(_)) && self.settle(pair, None).is_ok();
+        if is_overtaken { self.explain_gone(error, pair, limit) } else { error }
+    }
+
+    /// Returns the error, or the one of a user that is gone meanwhile.
+    fn explain_gone(&self, error: ApiError, pair: [&str; 2], limit: TimeLimit) -> ApiError {
         for user_id in [pair[1], pair[0]] {
             if let Ok(None) = self.find_user(user_id, limit) {
                 let gone = ApiError::StateChanged(format!("{user_id} is gone"));
                 return self.explain_missing(user_id, gone, limit);
             }
         }
-        refused
+        error
     }
 
     /// Returns the error for a user that is not there or has changed. If it has become an

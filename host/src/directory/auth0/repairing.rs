@@ -14,6 +14,12 @@ use crate::model::ApiError;
 /// operation may take.
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
+/// The pause between two looks at a change that is under way.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The most looks: a change that takes longer than these pauses was probably interrupted.
+const LOOKS: u32 = 75;
+
 impl Auth0Directory {
     /// Repairs every unfinished change that is not under way.
     pub(super) fn repair_all(&self) -> Result<Vec<Repair>, ApiError> {
@@ -31,14 +37,14 @@ impl Auth0Directory {
     }
 
     /// Repairs the unfinished changes of two users, except for one that the caller takes
-    /// over. Fails if one is under way or cannot be repaired: its users must not be changed
-    /// before.
+    /// over, and waits for the end of those that are under way. Fails if one does not end
+    /// or cannot be repaired: its users must not be changed before.
     pub(super) fn settle(&self, pair: [&str; 2], except: Option<&EntryId>) -> Result<(), ApiError> {
         for user_id in pair {
             for entry in self.journal.unfinished(Some(user_id))? {
                 let is_excepted = except == Some(&entry.id) && entry.state == EntryState::Linked;
                 if self.may_be_under_way(&entry) {
-                    if except == Some(&entry.id) {
+                    if except == Some(&entry.id) || self.wait_for_end(&entry, user_id)? {
                         continue;
                     }
                     return Err(ApiError::StateChanged(format!("another change of {user_id} is under way")));
@@ -59,6 +65,24 @@ impl Auth0Directory {
             }
         }
         Ok(())
+    }
+
+    /// Waits for the end of a change that is under way, of one of its users. Returns whether
+    /// it has ended. Of two logins of a pair at once, the later one thus learns of the link
+    /// before it goes on.
+    fn wait_for_end(&self, change: &Entry, user_id: &str) -> Result<bool, ApiError> {
+        let limit = self.new_limit();
+        for _ in 0..LOOKS {
+            let is_unfinished = self.journal.unfinished(Some(user_id))?.iter().any(|it| it.id == change.id);
+            if !is_unfinished {
+                return Ok(true);
+            }
+            if limit.left(&self.ambient) <= PAUSE {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(false)
     }
 
     /// Finds out how far a change came, and completes it or ends it.
