@@ -1,6 +1,7 @@
 "use strict";
 // Auth0's `api` of an Action, and a tenant that answers as a test says.
 
+const { AsyncLocalStorage } = require("node:async_hooks");
 const { createServer } = require("node:http");
 
 /** A cache as Auth0 documents it: `ttl` in milliseconds, keys of 64 bytes, values of 4 kB. */
@@ -45,17 +46,16 @@ class Api {
   }
 }
 
+const lines = new AsyncLocalStorage();
+const { log } = console;
+// The log of each Action by itself, also of two at once.
+console.log = (line) => (lines.getStore() ? lines.getStore().push(line) : log(line));
+
 /** Runs an Action, and returns its `api` and its log. */
 async function runAction(action, event, api = new Api()) {
-  const lines = [];
-  const { log } = console;
-  console.log = (line) => lines.push(line);
-  try {
-    await action(event, api);
-  } finally {
-    console.log = log;
-  }
-  return { api, said: lines.join("\n") };
+  const said = [];
+  await lines.run(said, () => action(event, api));
+  return { api, said: said.join("\n") };
 }
 
 /** Starts a tenant whose requests `answer(request, body)` answers, with `[status, body, headers]`. */

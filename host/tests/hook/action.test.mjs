@@ -1,12 +1,11 @@
-// The example Action against `ligature hook`, with a stand-in for Auth0's `api` that
-// refuses what Auth0 refuses: a second `setPrimaryUser`, and a primary that does not
-// have the identity of this login.
+// The example Action against `ligature hook`.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { test } from "node:test";
+import { Api, runLogin } from "./stand_in.mjs";
 
 const examples = new URL("../../../examples/", import.meta.url);
 const { onExecutePostLogin } = createRequire(import.meta.url)(new URL("auth0-action/action.js", examples).pathname);
@@ -19,29 +18,6 @@ function identitiesOf(userId) {
   return JSON.parse(shown).identities.map((it) => `${it.provider}|${it.user_id}`);
 }
 
-class Api {
-  denied = null;
-  primary = null;
-
-  constructor(event) {
-    this.event = event;
-    this.authentication = {
-      setPrimaryUser: (userId) => {
-        assert.equal(this.primary, null, "setPrimaryUser is called once per transaction");
-        assert.ok(userId.length <= 128);
-        const used = this.event.user.identities.find((it) => it.connection === this.event.connection.name);
-        assert.ok(identitiesOf(userId).slice(1).includes(`${used.provider}|${used.user_id}`), userId);
-        this.primary = userId;
-      },
-    };
-    this.access = {
-      deny: (reason) => {
-        this.denied = reason;
-      },
-    };
-  }
-}
-
 function login(changes = {}, secrets = {}) {
   const event = JSON.parse(readFileSync(new URL("directory/event.json", examples)));
   event.secrets = { LIGATURE_URL: process.env.LIGATURE_HOOK, LIGATURE_SECRET: secret, ...secrets };
@@ -49,18 +25,7 @@ function login(changes = {}, secrets = {}) {
   return event;
 }
 
-async function run(event) {
-  const api = new Api(event);
-  const lines = [];
-  const log = console.log;
-  console.log = (line) => lines.push(line);
-  try {
-    await onExecutePostLogin(event, api);
-  } finally {
-    console.log = log;
-  }
-  return { api, said: lines.join("\n") };
-}
+const run = (event) => runLogin(onExecutePostLogin, event, identitiesOf);
 
 /** A hook that answers as it is told. */
 async function standIn(answer, use) {
@@ -172,17 +137,11 @@ test("a denial is carried out", async () => {
 });
 
 test("a second setPrimaryUser of the transaction is logged, and the login goes on", async () => {
-  const event = login();
-  const api = new Api(event);
+  const api = new Api();
   api.primary = "auth0|set-by-another-action";
-  const log = console.log;
-  console.log = () => {};
-  try {
-    await onExecutePostLogin(event, api);
-  } finally {
-    console.log = log;
-  }
+  const { said } = await runLogin(onExecutePostLogin, login(), () => [null, google], api);
   assert.equal(api.primary, "auth0|set-by-another-action");
+  assert.match(said, /the login goes on: setPrimaryUser is called once/);
 });
 
 test("secrets, the query and the body of the browser's request are not sent", async () => {

@@ -22,7 +22,7 @@ const PACKAGE: &str = "examples/auth0-action-embedded";
 
 /// The tenant of `test/serve.test.js`: pairs of users of one address, and machine applications.
 #[cfg(all(feature = "serve", feature = "sqlite"))]
-const TENANT: &str = include_str!("tenant.toml");
+const TENANT: &str = include_str!("../actions/tenant.toml");
 
 /// The package, built in a copy of its folder; or the reason why this machine cannot build it.
 static BUILT: LazyLock<Result<PathBuf, String>> = LazyLock::new(build);
