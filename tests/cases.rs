@@ -10,10 +10,11 @@ use std::sync::Arc;
 use insta::Settings;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use ligature_host::ambient::Ambient;
-use ligature_host::decide::Policy;
+use ligature_host::decide::{DecisionRequest, Policy};
 use ligature_host::directory::{Administration, Memory, arrive};
-use ligature_host::harness::{Case, run_case, run_case_in_directory, snapshot_path};
+use ligature_host::harness::{Case, record_case, run_case, run_case_in_directory, snapshot_path};
 use ligature_host::model::{LoginEvent, User};
+use ligature_host::recording::{Redaction, reconsider, replay};
 use ligature_tests::{POLICY, workspace};
 use serde_json::Value;
 
@@ -32,15 +33,17 @@ fn trials(directory: &str) -> Vec<Trial> {
     files.into_iter().flat_map(trials_of_case).collect()
 }
 
-fn trials_of_case(file: PathBuf) -> [Trial; 3] {
+fn trials_of_case(file: PathBuf) -> [Trial; 4] {
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let as_event = format!("{name}::is_decided_alike_as_an_event");
     let hints = format!("{name}::is_decided_as_its_hints_say");
-    let (copy, hinted) = (file.clone(), file.clone());
+    let replayed = format!("{name}::is_replayed_from_its_recording");
+    let (copy, hinted, recorded) = (file.clone(), file.clone(), file.clone());
     [
         Trial::test(name.clone(), move || check(&name, &file)),
         Trial::ignorable_test(as_event, move || check_as_event(&copy)),
         Trial::ignorable_test(hints, move || check_hints(&hinted)),
+        Trial::test(replayed, move || check_replay(&recorded)),
     ]
 }
 
@@ -91,6 +94,33 @@ fn check_hints(file: &Path) -> Result<Completion, Failed> {
         assert_ne!(decision.kind(), explained.decision.kind(), "{}", pasted.policy.text);
     }
     Ok(Completion::Completed)
+}
+
+/// Records the case, plainly and with masked addresses, and expects that each recording is
+/// decided as the case was.
+fn check_replay(file: &Path) -> Result<(), Failed> {
+    let case = Case::read(file)?;
+    let settings = case.policy.settings();
+    let login = record_case(&[Policy { name: POLICY.name(), plugin: &POLICY, settings: &settings }], &case)?;
+    for is_masking in [false, true] {
+        let json = login.to_json(&Redaction::new(is_masking, &Ambient::system()))?;
+        let recorded = Case::parse(file, json.as_str())?;
+        let recording = recorded.recording.clone().ok_or("the case is a recording")?;
+        let settings = recorded.policy.settings();
+        let policy = Policy { name: POLICY.name(), plugin: &POLICY, settings: &settings };
+        let request = DecisionRequest {
+            event: &recorded.event,
+            now: recorded.now,
+            trace: false,
+            answer: recorded.answer.as_ref(),
+        };
+        let replayed = replay(&[policy], request, &recording);
+        assert_eq!((replayed.differences, replayed.notes), (vec![], vec![]), "masked: {is_masking}\n{json}");
+        // The other policy is the same one: all its calls are known.
+        let again = reconsider(&[policy], request, &recording);
+        assert_eq!((again.is_same(), again.not_known.clone()), (true, None), "{again:?}\n{json}");
+    }
+    Ok(())
 }
 
 /// Adds a case's users, also those of which an import takes one only: two of one

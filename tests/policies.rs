@@ -5,9 +5,11 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use ligature_host::decide::Policy;
-use ligature_host::harness::{Case, Report, run_case, run_case_by_policies};
+use ligature_host::ambient::Ambient;
+use ligature_host::decide::{DecisionRequest, Policy};
+use ligature_host::harness::{Case, Report, record_case, run_case, run_case_by_policies};
 use ligature_host::model::Decision;
+use ligature_host::recording::{Redaction, Replay, replay};
 use ligature_host::sandbox::{Plugin, Settings};
 use ligature_tests::SANDBOX;
 use serde_json::{Value, json};
@@ -46,14 +48,17 @@ fn login(more: &Value) -> Case {
 
 /// Decides a login by policies of these names, plugins and settings.
 fn decide(policies: &[(&str, &Plugin, Value)], case: &Case, trace: bool) -> Report {
-    let settings: Vec<Settings> =
-        policies.iter().map(|(.., settings)| Settings::new(settings.to_string())).collect();
-    let policies: Vec<Policy> = policies
-        .iter()
-        .zip(&settings)
-        .map(|((name, plugin, _), settings)| Policy { name, plugin, settings })
-        .collect();
-    run_case_by_policies(&policies, case, trace).expect("the login arrives")
+    let settings = settings_of(policies);
+    run_case_by_policies(&borrow(policies, &settings), case, trace).expect("the login arrives")
+}
+
+fn settings_of(policies: &[(&str, &Plugin, Value)]) -> Vec<Settings> {
+    policies.iter().map(|(.., settings)| Settings::new(settings.to_string())).collect()
+}
+
+fn borrow<'a>(policies: &'a [(&str, &Plugin, Value)], settings: &'a [Settings]) -> Vec<Policy<'a>> {
+    let policies = policies.iter().zip(settings);
+    policies.map(|((name, plugin, _), settings)| Policy { name, plugin, settings }).collect()
 }
 
 fn verdicts(report: &Report) -> Vec<(&str, &str)> {
@@ -150,4 +155,126 @@ fn a_login_that_another_one_overtakes_is_decided_again_as_the_owners() {
     assert_eq!(report.decision, Decision::Linked { primary: OTHER.to_owned() });
     assert!(report.reasons.iter().any(|reason| reason.code == "RACE_LOST"), "{report:#?}");
     assert!(details(&report).contains(&OTHER), "the owner may read its own user: {report:#?}");
+}
+
+/// Records a login by these policies, with masked addresses, and replays the recording with the
+/// settings that it has, which `change` may change.
+fn replay_recorded(
+    policies: &[(&str, &Plugin, Value)],
+    case: &Case,
+    change: impl Fn(&mut Value),
+) -> (Replay, Value) {
+    let settings = settings_of(policies);
+    let recorded = record_case(&borrow(policies, &settings), case).expect("the login arrives");
+    let json = recorded.to_json(&Redaction::new(true, &Ambient::system())).expect("a recording");
+    let mut value: Value = serde_json::from_str(json.as_str()).expect("JSON");
+    change(&mut value);
+    let recorded = Case::parse(Path::new("recording.json"), &value.to_string()).expect("a case");
+    let recording = recorded.recording.clone().expect("a recording");
+    let documents = match recorded.policies.as_slice() {
+        [] => vec![recorded.policy.text.clone()],
+        several => several.iter().map(|it| it.settings.clone().expect("settings").text).collect(),
+    };
+    let settings: Vec<Settings> = documents.into_iter().map(Settings::new).collect();
+    let request = DecisionRequest {
+        event: &recorded.event,
+        now: recorded.now,
+        trace: false,
+        answer: recorded.answer.as_ref(),
+    };
+    (replay(&borrow(policies, &settings), request, &recording), value)
+}
+
+#[test]
+fn a_login_of_several_policies_is_replayed_from_its_recording() {
+    let policies = [
+        ("first", &*PROBE, json!({ "calls": [{ "find": ADDRESS }, { "get": OTHER }] })),
+        ("second", &*PINNED, json!({})),
+        ("third", &*PROBE, json!({})),
+    ];
+    let (replayed, recording) = replay_recorded(&policies, &login(&json!({})), |_| {});
+    assert_eq!((replayed.differences, replayed.notes), (vec![], vec![]));
+    assert_eq!(recording["recording"]["decided"]["decision"]["kind"], "linked");
+    let names: Vec<&str> = recording["policies"]
+        .as_array()
+        .expect("policies")
+        .iter()
+        .filter_map(|it| it["name"].as_str())
+        .collect();
+    assert_eq!(names, ["first", "second", "third"]);
+    assert!(!recording.to_string().contains(ADDRESS), "the address of the settings is masked, too");
+}
+
+#[test]
+fn refusals_and_failures_of_a_plugin_are_replayed() {
+    for (settings, expected) in [
+        (
+            json!({ "calls": [{ "find": "other@example.com" }, { "find": ADDRESS }] }),
+            "the address is not this login's",
+        ),
+        (json!({ "calls": [{ "get": OTHER }], "gives_up": true }), "gave up"),
+        (json!({ "decision": { "linked": OTHER } }), "invalid answer"),
+        (json!({ "decision": "without_reason" }), "reason"),
+    ] {
+        let policies = [("probe", &*PROBE, settings)];
+        let (replayed, recording) = replay_recorded(&policies, &login(&json!({})), |_| {});
+        assert_eq!((replayed.differences, replayed.notes), (vec![], vec![]), "{recording}");
+        let decided = recording["recording"]["decided"]["policies"].to_string();
+        assert!(decided.contains(expected), "{expected}: {decided}");
+    }
+}
+
+/// Each change is one that a careless replay would not notice.
+#[test]
+fn a_replay_is_strict_about_calls_their_order_and_their_answers() {
+    let calls = json!({ "calls": [{ "find": ADDRESS }, { "get": OTHER }, { "get": OWN }] });
+    let policies = [("probe", &*PROBE, calls)];
+    let differences = |change: &dyn Fn(&mut Value)| -> Vec<String> {
+        let (replayed, _) = replay_recorded(&policies, &login(&json!({})), change);
+        replayed.differences.iter().map(|it| format!("{}: {} → {}", it.what, it.recorded, it.now)).collect()
+    };
+    let exchange = |value: &mut Value| value["recording"]["exchange"].as_array_mut().expect("calls").clone();
+    assert_eq!(differences(&|_| {}), [] as [&str; 0]);
+    let swapped =
+        differences(&|value| value["recording"]["exchange"].as_array_mut().expect("calls").swap(1, 2));
+    assert_eq!(swapped, ["call 2: users.get google-oauth2|2 → users.get auth0|1"]);
+    let shorter = differences(&|value| {
+        value["recording"]["exchange"].as_array_mut().expect("calls").remove(2);
+    });
+    assert!(shorter[0].starts_with("call 3: users.owner google-oauth2|2"), "{shorter:?}");
+    let longer = differences(&|value| {
+        let again = exchange(value).pop().expect("a call");
+        value["recording"]["exchange"].as_array_mut().expect("calls").push(again);
+    });
+    assert_eq!(longer, ["call 5: users.owner google-oauth2|2 of google-oauth2 → no further call"]);
+    let other_error = differences(&|value| {
+        value["recording"]["exchange"][1]["answer"] = json!({ "error": "timed-out" });
+    });
+    assert_eq!(other_error.len(), 1);
+    assert!(
+        other_error[0].starts_with("reasons: ") && other_error[0].contains("NOT_ANSWERED"),
+        "{other_error:?}"
+    );
+    let other_limit = differences(&|value| {
+        value["recording"]["exchange"][0]["call"]["users.find-by-email"]["limit"] = json!(7);
+    });
+    assert!(other_limit[0].contains("at most 7 users"), "{other_limit:?}");
+}
+
+#[test]
+fn a_recording_that_contradicts_itself_is_refused() {
+    let (_, recording) = replay_recorded(&[("probe", &*PROBE, json!({}))], &login(&json!({})), |_| {});
+    let refusal = |change: &dyn Fn(&mut Value)| {
+        let mut changed = recording.clone();
+        change(&mut changed["recording"]);
+        Case::parse(Path::new("r.json"), &changed.to_string()).expect_err("a refusal").to_string()
+    };
+    let told = [
+        refusal(&|recording| recording["format"] = json!(2)),
+        refusal(&|recording| recording["exchange"][0]["answer"]["user"]["user_id"] = json!("auth0|9")),
+        refusal(&|recording| recording["exchange"][0]["answer"] = json!({ "users": [] })),
+        refusal(&|recording| recording["exchange"][0]["call"] = json!({ "users.delete": {} })),
+        refusal(&|recording| drop(recording.as_object_mut().expect("an object").remove("decided"))),
+    ];
+    insta::assert_snapshot!(told.join("\n"));
 }

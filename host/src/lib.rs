@@ -13,6 +13,7 @@
 //! | [`decide`] | the decision on one login, by policies in order |
 //! | [`policies`] | policy documents, and the policies that decide a login |
 //! | [`reading`] | reading files that people write, with errors that name the place |
+//! | [`recording`] | recording logins, and deciding them again without a directory |
 //! | [`harness`] | case files, their reports and snapshots, benches |
 //! | [`hook`] | the HTTP service that a post-login Action asks |
 //! | [`service`] | the parts that HTTP services share |
@@ -72,6 +73,7 @@ mod password_hash;
 pub mod policies;
 pub mod random;
 pub mod reading;
+pub mod recording;
 pub mod sandbox;
 #[cfg(feature = "cli")]
 mod scaffold;

@@ -123,6 +123,7 @@ fn log_in(directory: &Arc<dyn Administration>, id: &str, settings: &Settings) ->
         answer: None,
         faults: Vec::new(),
         exact_look_up: false,
+        recording: None,
     };
     let policy = Policy { name: POLICY.name(), plugin: &POLICY, settings };
     let logged_in = run_case_in_directory(&[policy], &case, directory, false).expect("the directory answers");

@@ -9,7 +9,9 @@ use super::hook;
 use super::serve;
 #[cfg(all(feature = "_sql", feature = "transfer"))]
 use super::users;
-use super::{bench, compile_plugin, component, inspect, new, policy, run, schema, test, version};
+use super::{
+    bench, compile_plugin, component, inspect, new, policy, record, replay, run, schema, test, version,
+};
 #[cfg(feature = "_sql")]
 use super::{journal, migrate};
 use crate::ambient::Ambient;
@@ -27,7 +29,7 @@ pub(super) struct Cli {
 }
 
 pub(super) const AFTER_HELP: &str = "Exit codes: 0 done · 1 the plugin or the directory failed, or a snapshot differs · \
-                          2 usage, or unreadable input\n\
+                          2 usage, or unreadable input · 3 a replay differs from its recording\n\
                           Colours: on a terminal only; NO_COLOR=1 turns them off.";
 
 /// The commands. Each is described at its arguments; a comment on a variant would hide
@@ -38,6 +40,8 @@ enum Command {
     New(new::Args),
     Component(component::Args),
     Test(test::Args),
+    Record(record::Args),
+    Replay(replay::Args),
     #[cfg(feature = "serve")]
     Serve(serve::Args),
     #[cfg(feature = "hook")]
@@ -67,6 +71,8 @@ impl Cli {
             Command::Component(args) => args.execute(),
             Command::New(args) => args.execute(),
             Command::Test(args) => args.execute(ambient),
+            Command::Record(args) => args.execute(ambient),
+            Command::Replay(args) => args.execute(ambient),
             #[cfg(feature = "serve")]
             Command::Serve(args) => args.execute(ambient),
             #[cfg(feature = "hook")]

@@ -1,5 +1,5 @@
 //! The exit codes, and the code of each error: 1 if the command cannot be done now, 2 if
-//! the user's input is wrong.
+//! the user's input is wrong, 3 if a replay differs from its recording.
 
 use anyhow::anyhow;
 
@@ -15,6 +15,9 @@ use crate::tenant::{ServeError, StateError};
 pub(super) const FAILED: u8 = 1;
 /// The usage is wrong, or an input cannot be read.
 pub(super) const UNREADABLE: u8 = 2;
+
+/// A replay differs from its recording.
+pub(super) const MISMATCH: u8 = 3;
 
 /// The result of a command: an error has an exit code.
 pub(super) type CommandResult = Result<(), Exit>;
@@ -62,6 +65,16 @@ impl From<OpenError> for Exit {
 impl From<InputError> for Exit {
     fn from(error: InputError) -> Self {
         Self::unreadable(error)
+    }
+}
+
+/// A full disk may have room later (1); a name that is no folder is a mistake (2).
+impl From<crate::recording::FolderError> for Exit {
+    fn from(error: crate::recording::FolderError) -> Self {
+        match error {
+            crate::recording::FolderError::NoThread(_) => Self::failed(error),
+            error => Self::unreadable(error),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::directory::{DIRECTORY, JournalArgs};
 use super::exit::describe_error;
 use super::plugin::PluginArgs;
 use super::policy_set::{PoliciesArgs, read_policies_file};
+use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_error, print_line};
 use crate::ambient::Ambient;
 use crate::decide::OnFailure;
@@ -80,7 +81,9 @@ pub(super) struct Args {
     /// `info` by default, `debug` for every request
     #[arg(long, value_enum, default_value_t = log::LogFormat::Text)]
     log_format: log::LogFormat,
-    /// Check secrets, certificate, directory, policies and address, print each fault, and
+    #[command(flatten)]
+    recorder: RecorderArgs,
+    /// Check secrets, certificate, directory, policies, recordings and address, print each fault, and
     /// exit
     #[arg(long)]
     check: bool,
@@ -109,6 +112,7 @@ impl Args {
         let (secrets, tls) = (self.secrets()?, self.tls()?);
         let sources = self.policy_sources(ambient)?;
         let listener = self.bind()?;
+        let recorder = self.recorder.start(ambient)?;
         let directory = self.journal.open_with_retries(&self.directory, OpenMode::Existing, ambient)?;
         if tls.is_none() && !self.listen.ip().is_loopback() {
             tracing::warn!(listen = %self.listen, "requests are not encrypted: only a proxy with TLS should reach this address");
@@ -123,6 +127,7 @@ impl Args {
                 OnFailureArg::Proceed => OnFailure::Proceed,
                 OnFailureArg::Deny => OnFailure::Deny,
             },
+            recorder,
             queue: QueueSize { concurrent: self.concurrent_logins, waiting: self.waiting_logins },
             missing_lines: log.missing(),
             early_end,
@@ -133,11 +138,12 @@ impl Args {
 
     /// Checks everything that a start needs, and prints every fault, one sentence each.
     fn check(&self, ambient: &Ambient) -> CommandResult {
-        let checks: [(&str, Result<(), Exit>); 5] = [
+        let checks: [(&str, Result<(), Exit>); 6] = [
             ("secret", self.secrets().map(drop)),
             ("certificate", self.tls().map(drop)),
             ("directory", self.check_directory(ambient)),
             ("policies", self.check_policies(ambient)),
+            ("recordings", self.recorder.check()),
             ("address", self.bind().map(drop)),
         ];
         let mut worst = None;

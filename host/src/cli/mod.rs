@@ -4,6 +4,7 @@
 mod absent;
 mod arguments;
 mod bench;
+mod case_files;
 mod compile_plugin;
 mod component;
 mod directory;
@@ -36,8 +37,12 @@ mod plugin;
 mod policy;
 mod policy_set;
 mod program;
+mod record;
+#[cfg(any(feature = "hook", feature = "serve"))]
+mod recorder_args;
 #[cfg(all(test, feature = "hook", feature = "postgres", feature = "serve", feature = "sqlite"))]
 mod reference;
+mod replay;
 mod run;
 mod schema;
 #[cfg(feature = "serve")]
@@ -54,7 +59,7 @@ mod version;
 #[cfg(any(feature = "hook", feature = "serve"))]
 mod waiting;
 
-use exit::{CommandResult, Exit, FAILED, UNREADABLE};
+use exit::{CommandResult, Exit, FAILED, MISMATCH, UNREADABLE};
 use output::{print, print_error, print_json, print_line};
 
 pub use program::run;

@@ -70,7 +70,18 @@ pub(super) enum PolicySet {
 impl PolicySet {
     /// Loads the policies that the options name.
     pub(super) fn load(args: &PluginArgs, several: &PoliciesArgs, ambient: &Ambient) -> Result<Self, Exit> {
-        let options = options_for_few_logins();
+        Self::load_with(args, several, Limits::default(), ambient)
+    }
+
+    /// Loads the policies that the options name. The limits are those of the options, or else
+    /// `limits`.
+    pub(super) fn load_with(
+        args: &PluginArgs,
+        several: &PoliciesArgs,
+        limits: Limits,
+        ambient: &Ambient,
+    ) -> Result<Self, Exit> {
+        let options = Options { limits, ..options_for_few_logins() };
         let Some(file) = &several.policies else {
             let sandbox = args.start(options, ambient)?;
             return Ok(Self::Plugin(Arc::new(args.load(&sandbox)?)));
@@ -105,7 +116,8 @@ impl PolicySet {
         Ok((case, policies))
     }
 
-    fn policies_of_case(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
+    /// Finds the policies that decide a case.
+    pub(super) fn policies_of_case(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
         let file = display_path(&case.file);
         match self {
             Self::Plugin(plugin) => match case.policies.first() {

@@ -91,6 +91,7 @@ fn every_command_prints_json_where_asked() {
     let mut found = Vec::new();
     collect_without_json(&super::usage::command(), "ligature", &mut found);
     let anyhow = [
+        "ligature record",
         "ligature serve",
         "ligature hook",
         "ligature users export",
@@ -104,7 +105,20 @@ fn every_command_prints_json_where_asked() {
 #[test]
 fn the_long_help_of_every_command_shows() {
     let command = super::usage::command();
-    for name in ["run", "test", "serve", "hook", "bench", "schema", "new", "component", "undo", "inspect"] {
+    for name in [
+        "run",
+        "test",
+        "record",
+        "replay",
+        "serve",
+        "hook",
+        "bench",
+        "schema",
+        "new",
+        "component",
+        "undo",
+        "inspect",
+    ] {
         let command = command.find_subcommand(name).expect("it is there");
         let long = command.get_long_about().map(ToString::to_string).unwrap_or_default();
         let short = command.get_about().map(ToString::to_string).unwrap_or_default();

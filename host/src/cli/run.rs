@@ -142,6 +142,7 @@ impl Args {
             answer: None,
             faults: Vec::new(),
             exact_look_up: false,
+            recording: None,
         };
         let request = case.event.rest.get("request");
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());

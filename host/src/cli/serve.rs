@@ -7,6 +7,7 @@ use anyhow::anyhow;
 
 use super::directory::{DIRECTORY, JournalArgs};
 use super::plugin::PluginArgs;
+use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_line};
 use crate::ambient::Ambient;
 use crate::directory::{Administration, Memory, OpenMode};
@@ -58,6 +59,8 @@ pub(super) struct Args {
     /// The folder for keys and certificates [default: ~/.local/state/ligature]
     #[arg(long, value_name = "FOLDER", env = "LIGATURE_STATE", hide_env_values = true)]
     state: Option<PathBuf>,
+    #[command(flatten)]
+    recorder: RecorderArgs,
     /// Sign with a new key from now on; tokens of the old key stay valid
     #[arg(long)]
     rotate_key: bool,
@@ -101,6 +104,7 @@ impl Args {
             None => Arc::new(Memory::new(ambient)),
         };
         let sources = self.policy_sources(&mut config, (&file, &text), ambient)?;
+        let recorder = self.recorder.start(ambient)?;
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
         let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
@@ -111,6 +115,7 @@ impl Args {
             is_remote,
             sources,
             state: &state,
+            recorder,
             ports,
             rotate_key,
             missing_lines,

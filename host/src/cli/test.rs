@@ -4,11 +4,11 @@ mod results;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use similar::{ChangeTag, TextDiff};
 
 use results::{CaseResult, CaseStatus, Results, to_milliseconds};
 
+use super::case_files::list_case_files;
 use super::directory::protect_environment_files;
 use super::exit::describe_error;
 use super::output_file::OutputFile;
@@ -18,7 +18,7 @@ use super::{CommandResult, Exit, FAILED, UNREADABLE, print, print_json};
 use crate::ambient::Ambient;
 use crate::harness::{CaseSnapshot, Comparison, run_case_by_policies};
 use crate::policies::{Policy, PolicyError};
-use crate::reading::{InputError, STANDARD_INPUT, describe_read_error};
+use crate::reading::{InputError, STANDARD_INPUT};
 use crate::terminal::{Json, Line, Text, bad, care, dim, good, line};
 
 /// Decide cases and compare each with its snapshot
@@ -57,6 +57,10 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
         let start = ambient.monotonic();
+        if self.paths.iter().any(|path| path == Path::new(STANDARD_INPUT)) {
+            let why = "standard input has no place for a snapshot; `ligature run -` decides the case";
+            return Err(Exit::unreadable(InputError::for_file(Path::new(STANDARD_INPUT), why)));
+        }
         let files = list_case_files(&self.paths)?;
         let overrides = self.overrides.read()?;
         let protected = files
@@ -223,46 +227,4 @@ fn render_styled_diff(snapshot_text: &str, report: &str) -> Text {
         }
     }
     text
-}
-
-/// Lists the cases in these files and directories, in the order of their names.
-fn list_case_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Exit> {
-    let mut files = Vec::new();
-    for path in paths {
-        let before = files.len();
-        if path.is_dir() {
-            collect_case_files(path, &mut files).map_err(Exit::unreadable)?;
-            if files.len() == before {
-                let error = InputError::for_file(path, "there is no case file (*.json) in this directory");
-                return Err(Exit::unreadable(error));
-            }
-        } else if path == Path::new(STANDARD_INPUT) {
-            let why = "standard input has no place for a snapshot; `ligature run -` decides the case";
-            return Err(Exit::unreadable(InputError::for_file(path, why)));
-        } else {
-            let metadata = std::fs::metadata(path);
-            metadata
-                .map_err(|error| Exit::unreadable(InputError::for_file(path, describe_read_error(&error))))?;
-            files.push(path.clone());
-        }
-    }
-    Ok(files)
-}
-
-fn collect_case_files(directory: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let unreadable = || format!("{}: the directory cannot be read", directory.display());
-    let entries = std::fs::read_dir(directory).with_context(unreadable)?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .with_context(unreadable)?;
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            collect_case_files(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "json") {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

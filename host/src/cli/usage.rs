@@ -44,6 +44,11 @@ fn variable_of_flag(flag: &str) -> Option<&'static str> {
         "port" => "LIGATURE_PORT",
         "tls_port" => "LIGATURE_TLS_PORT",
         "log_format" => "LIGATURE_LOG_FORMAT",
+        "record" => "LIGATURE_RECORD",
+        "record_one_in" => "LIGATURE_RECORD_ONE_IN",
+        "record_files" => "LIGATURE_RECORD_FILES",
+        "record_mib" => "LIGATURE_RECORD_MIB",
+        "mask_addresses" => "LIGATURE_MASK_ADDRESSES",
         "policies" => "LIGATURE_POLICIES",
         "listen" => "LIGATURE_HOOK_LISTEN",
         "secret_file" => "LIGATURE_HOOK_SECRET_FILE",
@@ -74,10 +79,10 @@ pub(super) fn parse() -> Result<Cli, ExitCode> {
     })
 }
 
-/// Refuses directory options when a case is run, which has a directory of its own. An
+/// Refuses directory options when a case is run or recorded, which has a directory of its own. An
 /// environment variable is not refused, because it is meant for other commands.
 fn check_unused_options(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
-    let Some(("run", run)) = matches.subcommand() else { return Ok(()) };
+    let Some((name @ ("run" | "record"), run)) = matches.subcommand() else { return Ok(()) };
     let is_written = |id: &&str| run.value_source(id) == Some(ValueSource::CommandLine);
     let unused = ["directory", "journal_key", "journal_days"].into_iter().find(is_written);
     match unused.filter(|_| run.contains_id("case")) {
@@ -89,7 +94,7 @@ fn check_unused_options(matches: &clap::ArgMatches) -> Result<(), clap::Error> {
             );
             let mut command = command();
             command.build();
-            let run = command.find_subcommand_mut("run");
+            let run = command.find_subcommand_mut(name);
             Err(run
                 .map_or_else(clap::Command::default, |it| it.clone())
                 .error(ErrorKind::ArgumentConflict, told))

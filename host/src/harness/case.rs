@@ -15,6 +15,7 @@ use crate::directory::{Directory, Memory, arrive, new_user};
 use crate::model::{LoginEvent, StepAnswer, Timestamp, User, mask_addresses};
 use crate::policies::PolicyDocument;
 use crate::reading::{InputError, display_path, place_behind, read_json, read_text};
+use crate::recording::{Recording, RecordingFile};
 
 /// A case: one login to decide.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Case {
     pub faults: Vec<DirectoryFault>,
     /// Whether the directory's look-ups by address are case-sensitive.
     pub exact_look_up: bool,
+    /// The recording, if the case is a recorded login.
+    pub recording: Option<Arc<Recording>>,
 }
 
 /// A case file. Events and users have Auth0's own shapes, so that an exported user or
@@ -81,6 +84,10 @@ struct CaseFile<'a> {
     /// Otherwise they ignore the case of ASCII letters.
     #[serde(default)]
     exact_look_up: bool,
+    /// The recording of a login, for `ligature replay`. Without it, or for other commands, the
+    /// directory holds the `users`.
+    #[serde(default)]
+    recording: Option<RecordingFile>,
 }
 
 /// One of several policies.
@@ -168,6 +175,12 @@ impl Case {
         let policies = read.policies.into_iter();
         let policies =
             policies.map(|it| NamedPolicy { name: it.name, settings: it.settings.map(document) }).collect();
+        let recording = read.recording.map(|recording| recording.into_recording(&read.users)).transpose();
+        let recording = recording.map_err(|message| InputError::for_file(file, message))?;
+        let event = match &recording {
+            Some(recording) => recording.restore_event(read.event),
+            None => read.event,
+        };
         let case = Self {
             file: file.to_owned(),
             title: read.title,
@@ -175,10 +188,11 @@ impl Case {
             policy,
             policies,
             users: read.users,
-            event: Arc::new(read.event),
+            event: Arc::new(event),
             answer: read.answer,
             faults: read.faults,
             exact_look_up: read.exact_look_up,
+            recording: recording.map(Arc::new),
         };
         case.check_ids(text)?;
         Ok(case.with_assumed_connection())

@@ -19,5 +19,5 @@ pub use faulty_directory::{DirectoryFault, FaultyDirectory};
 pub use page::{format_page, group_thousands};
 pub use recorder::RecordedCall;
 pub use report::{Cost, Hint, PluginInfo, PolicySummary, Report};
-pub use run::{DirectoryRun, run_case, run_case_by_policies, run_case_in_directory};
+pub use run::{DirectoryRun, record_case, run_case, run_case_by_policies, run_case_in_directory};
 pub use snapshot::{CaseSnapshot, Comparison, snapshot_path};

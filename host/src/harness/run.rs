@@ -15,6 +15,7 @@ use crate::decide::{
 use crate::directory::{Administration, Directory, Memory};
 use crate::model::{ApiError, User, mask_addresses};
 use crate::reading::InputError;
+use crate::recording::{RecordedLogin, decide_and_record};
 use crate::sandbox::{CONTRACT, Plugin};
 
 /// Decides a case's login by one plugin with the case's own policy document, in a
@@ -45,6 +46,20 @@ pub fn run_case_by_policies(policies: &[Policy], case: &Case, trace: bool) -> Re
     }
     let report = add_hints(report, policies, &case, &before);
     Ok(Report { changes: find_changes(&before, &memory.users()), ..report }.with_masked_addresses())
+}
+
+/// Decides a case's login as [`run_case_by_policies`] does, and records it.
+///
+/// # Errors
+///
+/// When the directory does not accept the login.
+pub fn record_case(policies: &[Policy], case: &Case) -> Result<RecordedLogin, InputError> {
+    let (memory, case) = case.arrive()?;
+    let directory = Arc::new(case.faulty_directory(Arc::new(memory)));
+    let request =
+        DecisionRequest { event: &case.event, now: case.now, trace: false, answer: case.answer.as_ref() };
+    let context = DecisionContext { directory, on_failure: OnFailure::Proceed, can_prompt: true };
+    Ok(decide_and_record(policies, request, context).1)
 }
 
 /// The result of running a case in a real directory.

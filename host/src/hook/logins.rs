@@ -7,11 +7,12 @@ use super::answer::{Action, Answer, new_reason};
 use super::answer_gate::{AnswerGate, GatedDirectory};
 use super::metrics::Metrics;
 use crate::ambient::Ambient;
-use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, decide_login};
+use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure};
 use crate::directory::{Administration, ArrivalError, arrive};
 use crate::guard::Guard;
 use crate::model::{ApiError, Decision, Level, LoginEvent, Reason, Timestamp, User, mask_addresses};
 use crate::policies::Policy;
+use crate::recording::LoginRecorder;
 use crate::service::decider::Decider;
 use crate::service::decision_log::log_policy_run;
 
@@ -22,6 +23,7 @@ pub(super) struct Logins {
     pub(super) on_failure: OnFailure,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ambient: Ambient,
+    pub(super) recorder: LoginRecorder,
 }
 
 impl Logins {
@@ -62,7 +64,7 @@ impl Logins {
             // There is no page yet that shows a suggestion.
             can_prompt: false,
         };
-        let decided = decide_login(&policies, request, |guard| guard, context);
+        let decided = self.recorder.decide(&policies, request, context);
         let user = mask_addresses(&event.user.user_id);
         for step in decided.overtaken.iter().chain(&decided.steps) {
             log_policy_run(step, &user, self.on_failure);

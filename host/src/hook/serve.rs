@@ -18,6 +18,7 @@ use crate::ambient::Ambient;
 use crate::decide::OnFailure;
 use crate::directory::Administration;
 use crate::policies::{Source, SourceError};
+use crate::recording::LoginRecorder;
 use crate::service::decider::Decider;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
 use crate::service::reload;
@@ -61,6 +62,8 @@ pub struct Opening {
     pub sources: Vec<Source>,
     /// The outcome of a login that cannot be decided.
     pub on_failure: OnFailure,
+    /// The recorder of logins.
+    pub recorder: LoginRecorder,
     /// The size of the queue.
     pub queue: QueueSize,
     /// The log lines that could not be written.
@@ -105,6 +108,7 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
         directory,
         sources,
         on_failure,
+        recorder,
         queue,
         missing_lines,
         early_end,
@@ -126,6 +130,7 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
         on_failure,
         metrics: metrics.clone(),
         ambient: ambient.clone(),
+        recorder,
     };
     let hook = Arc::new(Hook {
         secrets,

@@ -40,29 +40,39 @@ impl Addresses {
 /// (RFC 2606: `example.com`, `.test` …) stay whole.
 #[must_use]
 pub fn mask_addresses(text: &str) -> Cow<'_, str> {
+    replace_addresses(text, |local, domain| {
+        let first = local.chars().next().filter(|_| !is_reserved_domain(domain))?;
+        Some(format!("{first}…@{domain}"))
+    })
+}
+
+/// Replaces the e-mail addresses in a text. `replace` gets the part before the last `@` and
+/// the domain of each, and returns none to keep it.
+pub(crate) fn replace_addresses(
+    text: &str,
+    mut replace: impl FnMut(&str, &str) -> Option<String>,
+) -> Cow<'_, str> {
     if !text.contains('@') {
         return Cow::Borrowed(text);
     }
-    let mut masked = String::with_capacity(text.len());
+    let mut replaced = String::with_capacity(text.len());
     let mut written = 0;
     while let Some(at) = text[written..].find('@').map(|found| written + found) {
         let start = start_of_local_part(text, written, at);
         let end = end_of_domain(text, at);
-        let (local, rest) = (&text[start..at], &text[at + 1..end]);
-        let domain = rest.rsplit('@').next().unwrap_or(rest);
-        masked.push_str(&text[written..start]);
-        let is_domain = domain.contains(char::is_alphabetic);
-        if local.is_empty() || !is_domain || is_reserved_domain(domain) {
-            masked.push_str(&text[start..end]);
-        } else {
-            masked.extend(local.chars().next());
-            masked.push_str("…@");
-            masked.push_str(domain);
+        let behind = &text[at + 1..end];
+        let domain = behind.rsplit('@').next().unwrap_or(behind);
+        let local = &text[start..end - domain.len() - 1];
+        let is_address = start < at && domain.contains(char::is_alphabetic);
+        replaced.push_str(&text[written..start]);
+        match is_address.then(|| replace(local, domain)).flatten() {
+            Some(replacement) => replaced.push_str(&replacement),
+            None => replaced.push_str(&text[start..end]),
         }
         written = end;
     }
-    masked.push_str(&text[written..]);
-    Cow::Owned(masked)
+    replaced.push_str(&text[written..]);
+    Cow::Owned(replaced)
 }
 
 fn start_of_local_part(text: &str, from: usize, at: usize) -> usize {

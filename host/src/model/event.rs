@@ -244,6 +244,19 @@ impl LoginEvent {
         self
     }
 
+    /// The provider and the id of the identity that has logged in, if
+    /// [`LoginEvent::with_user`] has replaced the user. JSON does not hold them.
+    pub(crate) fn used_identity(&self) -> Option<(&str, &str)> {
+        self.used.as_ref().map(|(provider, id)| (provider.as_str(), id.as_str()))
+    }
+
+    /// Restores an event whose user had been replaced, after it was read from JSON.
+    pub(crate) fn restore(mut self, provider: &str, id: &str) -> Self {
+        self.used = Some((provider.to_owned(), id.to_owned()));
+        self.account = Arc::new(self.user.clone());
+        self
+    }
+
     /// The rest of the event, as a plugin may see it. Left out are the user, whom the
     /// plugin gets separately, the tenant's secrets, the tokens of identity
     /// providers, and the browser's request, which may hold codes and passwords.

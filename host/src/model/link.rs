@@ -39,6 +39,11 @@ const PROFILE: [&str; 9] = [
     "username",
 ];
 
+/// Returns whether a root field of a user belongs to its profile, besides the address.
+pub(crate) fn is_profile_field(name: &str) -> bool {
+    PROFILE.contains(&name)
+}
+
 /// Returns the primary after it has absorbed the secondary. The primary's own
 /// identity stays first; the secondary's identities follow those already there, each
 /// with its profile. The secondary's metadata, roles and memberships are dropped,

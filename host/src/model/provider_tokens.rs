@@ -51,6 +51,19 @@ fn is_credential(name: &str) -> bool {
     CREDENTIALS.iter().any(|ending| letters.ends_with(ending))
 }
 
+/// Further endings of the names of secrets, in the metadata of applications.
+const SECRETS: [&str; 8] =
+    ["accesskey", "secretkey", "signingkey", "encryptionkey", "passphrase", "passcode", "cookie", "csrf"];
+
+/// Returns whether a field of this name, in the metadata of an application, holds a token, a
+/// credential or another secret.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let letters: String = name.chars().filter(char::is_ascii_alphabetic).collect();
+    let letters = letters.to_ascii_lowercase();
+    let letters = letters.strip_suffix('s').unwrap_or(&letters);
+    is_token(name) || is_credential(name) || SECRETS.iter().any(|ending| letters.ends_with(ending))
+}
+
 /// Returns whether the letters of a name contain `part`, which is in lower case.
 fn contains(name: &str, part: &str) -> bool {
     let letters: Vec<u8> = name.bytes().filter(u8::is_ascii_alphabetic).collect();

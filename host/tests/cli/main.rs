@@ -4,6 +4,7 @@
 mod case_files;
 mod plugins;
 mod policies;
+mod recordings;
 mod running;
 mod testing;
 

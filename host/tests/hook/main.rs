@@ -10,6 +10,7 @@ mod action;
 mod answers;
 mod check;
 mod load;
+mod recordings;
 mod service;
 mod signatures;
 
@@ -58,6 +59,7 @@ fn main() -> std::process::ExitCode {
         ("answers", answers::TESTS),
         ("check", check::TESTS),
         ("load", load::TESTS),
+        ("recordings", recordings::TESTS),
         ("signatures", signatures::TESTS),
     ];
     let trials = modules.into_iter().flat_map(|(module, tests)| {

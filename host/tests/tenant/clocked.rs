@@ -10,6 +10,7 @@ use ligature_host::clock::ManualClock;
 use ligature_host::directory::Memory;
 use ligature_host::policies::{PolicyEntry, Source};
 use ligature_host::random::SeededRandom;
+use ligature_host::recording::LoginRecorder;
 use ligature_host::sandbox::{Options, Wasi};
 use ligature_host::service::{EarlyEnd, MissingLines};
 use ligature_host::tenant::{Config, Opening, Ports, StateDir, serve};
@@ -44,6 +45,7 @@ impl Clocked {
                 is_remote: false,
                 sources: vec![Source::new(entry, &options, &ambient).expect("a sandbox")],
                 state: &state,
+                recorder: LoginRecorder::off(),
                 ports: Ports { http: 0, https: 0 },
                 rotate_key: false,
                 missing_lines: MissingLines::default(),

@@ -5,6 +5,7 @@ mod pages;
 mod plugins;
 mod profiles;
 mod races;
+mod recordings;
 mod reloading;
 mod sessions;
 mod start;
@@ -25,6 +26,7 @@ pub(crate) fn tests() -> Vec<crate::Test> {
         plugins::TESTS,
         profiles::TESTS,
         races::TESTS,
+        recordings::TESTS,
         reloading::TESTS,
         sessions::TESTS,
         start::TESTS,

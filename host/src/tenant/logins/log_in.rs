@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::decide::{DecisionContext, DecisionRequest, FinalUser, decide_login};
+use crate::decide::{DecisionContext, DecisionRequest, FinalUser};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
 use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, mask_addresses};
 use crate::policies::Policy;
@@ -110,7 +110,7 @@ impl Logins {
             on_failure: self.config.on_failure,
             can_prompt: context.interactive,
         };
-        let decided = decide_login(&policies, request, |guard| guard, environment);
+        let decided = self.recorder.decide(&policies, request, environment);
 
         for step in decided.overtaken.iter().chain(&decided.steps) {
             log_policy_run(step, &mask_address(&user), self.config.on_failure);

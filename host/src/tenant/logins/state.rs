@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::policies::{Source, SourceError};
+use crate::recording::LoginRecorder;
 use crate::service::decider::Decider;
 use crate::tenant::config::Config;
 use crate::tenant::logins::log_events::Events;
@@ -20,6 +21,7 @@ pub(crate) struct Logins {
     pub(crate) ambient: Ambient,
     pub(crate) decider: Arc<Decider>,
     pub(crate) events: Events,
+    pub(crate) recorder: LoginRecorder,
 }
 
 /// The dependencies that logins share with the rest of the tenant.
@@ -29,13 +31,14 @@ pub(crate) struct SharedParts {
     pub(crate) people: Arc<People>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ambient: Ambient,
+    pub(crate) recorder: LoginRecorder,
 }
 
 impl Logins {
     /// Loads the policies, and creates the state.
     pub(crate) fn open(sources: Vec<Source>, shares: SharedParts) -> Result<Self, SourceError> {
-        let SharedParts { config, directory, people, metrics, ambient } = shares;
+        let SharedParts { config, directory, people, metrics, ambient, recorder } = shares;
         let (decider, events) = (Arc::new(Decider::new(sources)?), Events::new(&ambient));
-        Ok(Self { config, directory, people, metrics, ambient, decider, events })
+        Ok(Self { config, directory, people, metrics, ambient, decider, events, recorder })
     }
 }

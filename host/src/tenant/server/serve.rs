@@ -13,6 +13,7 @@ use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
+use crate::recording::LoginRecorder;
 use crate::service::EarlyEnd;
 use crate::service::MissingLines;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
@@ -100,6 +101,8 @@ pub struct Opening<'a> {
     pub sources: Vec<Source>,
     /// The folder of keys and certificates.
     pub state: &'a StateDir,
+    /// The recorder of logins.
+    pub recorder: LoginRecorder,
     /// The ports to listen on.
     pub ports: Ports,
     /// Whether to generate a new signing key at the start.
@@ -128,6 +131,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         is_remote,
         sources,
         state,
+        recorder,
         ports,
         rotate_key,
         missing_lines,
@@ -154,6 +158,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         people: people.clone(),
         metrics: metrics.clone(),
         ambient: ambient.clone(),
+        recorder,
     };
     let logins = Logins::open(sources, shares)?;
     let flows = Flows::new(&config.lifetimes, &ambient);

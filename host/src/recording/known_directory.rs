@@ -1,0 +1,174 @@
+//! The directory of a recorded login that another policy decides: everything that the recording
+//! shows, and nothing else.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::exchange::{Answered, Call};
+use crate::directory::{CheckedLink, Directory, Stored};
+use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+
+/// A directory that answers a call if the recording shows the answer:
+///
+/// - the recorded call itself, unless a recorded link that was not made comes before it;
+/// - a user by its id or its identity, as the recording showed the user last before such a
+///   link, or as the event has the login's own user.
+///
+/// Every other call is kept as unknown. A link is answered only if exactly this link is
+/// recorded.
+pub(super) struct KnownDirectory {
+    event_user: Arc<User>,
+    ignores_case: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The recorded calls that were not made yet.
+    rest: Vec<(Call, Answered)>,
+    /// The users that answers so far could show, the latest first.
+    users: Vec<Stored>,
+    unknown: Option<Call>,
+}
+
+impl KnownDirectory {
+    pub(super) fn new(exchange: Vec<(Call, Answered)>, event_user: Arc<User>, ignores_case: bool) -> Self {
+        let mut state = State { rest: exchange, users: Vec::new(), unknown: None };
+        state.learn_users();
+        Self { event_user, ignores_case, state: Mutex::new(state) }
+    }
+
+    /// The first call that the recording has no answer for.
+    pub(super) fn unknown(&self) -> Option<Call> {
+        self.lock().unknown.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn not_known<T>(state: &mut State, call: Call) -> Result<T, ApiError> {
+        state.unknown.get_or_insert(call);
+        Err(ApiError::Unavailable("not known from the recording".to_owned()))
+    }
+}
+
+impl State {
+    /// The place of the first recorded link that was made. What follows it holds only after it.
+    fn next_link(&self) -> usize {
+        let is_link = |(_, answered): &(Call, Answered)| matches!(answered, Answered::Linked(_));
+        self.rest.iter().position(is_link).unwrap_or(self.rest.len())
+    }
+
+    /// Learns the users that are shown before the next link.
+    fn learn_users(&mut self) {
+        let before = &self.rest[..self.next_link()];
+        let mut users: Vec<Stored> = Vec::new();
+        for (_, answered) in before.iter().rev() {
+            match answered {
+                Answered::Users(found) => users.extend(found.iter().cloned()),
+                Answered::User(stored) | Answered::Owner(Some(stored)) => users.push(stored.clone()),
+                Answered::Owner(None) | Answered::Linked(_) | Answered::Failed(_) => {}
+            }
+        }
+        users.append(&mut self.users);
+        self.users = users;
+    }
+
+    /// Takes the answer of a recorded call that holds now.
+    fn take(&mut self, is_it: impl Fn(&Call) -> bool) -> Option<Answered> {
+        let place = self.rest[..self.next_link()].iter().position(|(call, _)| is_it(call))?;
+        Some(self.rest.remove(place).1)
+    }
+
+    /// Takes the answer of a link, if it is the next one or failed before it.
+    fn take_link(&mut self, link: &CheckedLink) -> Option<Answered> {
+        let wanted = &link.request;
+        let is_it = |call: &Call| match call {
+            Call::Link { primary, secondary, user_metadata, app_metadata, .. } => {
+                *primary == wanted.primary
+                    && *secondary == wanted.secondary
+                    && *user_metadata == wanted.user_metadata
+                    && *app_metadata == wanted.app_metadata
+            }
+            _ => false,
+        };
+        let last = (self.next_link() + 1).min(self.rest.len());
+        let place = self.rest[..last].iter().position(|(call, _)| is_it(call))?;
+        let (_, answered) = self.rest.remove(place);
+        if let Answered::Linked(_) = answered {
+            // The two users are no longer as they were.
+            self.users.retain(|it| it.user.user_id != wanted.primary && it.user.user_id != wanted.secondary);
+            self.learn_users();
+        }
+        Some(answered)
+    }
+
+    fn user(&self, is_it: impl Fn(&User) -> bool) -> Option<Stored> {
+        self.users.iter().find(|stored| is_it(&stored.user)).cloned()
+    }
+}
+
+impl Directory for KnownDirectory {
+    fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        let (mut state, wanted) = (self.lock(), Call::FindByEmail { email: email.to_owned(), limit });
+        match state.take(|call| *call == wanted) {
+            Some(Answered::Users(users)) => Ok(users),
+            Some(Answered::Failed(error)) => Err(error),
+            _ => Self::not_known(&mut state, wanted),
+        }
+    }
+
+    fn ignores_case(&self) -> bool {
+        self.ignores_case
+    }
+
+    fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
+        let (mut state, wanted) = (self.lock(), Call::Get { user_id: user_id.to_owned() });
+        match state.take(|call| *call == wanted) {
+            Some(Answered::User(stored)) => Ok(stored),
+            Some(Answered::Failed(error)) => Err(error),
+            _ => match state.user(|user| user.user_id == user_id) {
+                Some(stored) => Ok(stored),
+                None if self.event_user.user_id == user_id => {
+                    Ok(Stored { user: self.event_user.clone(), version: 0 })
+                }
+                None => Self::not_known(&mut state, wanted),
+            },
+        }
+    }
+
+    fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
+        let (mut state, wanted) = (self.lock(), Call::for_owner(identity));
+        let has = |user: &User| user.identities.iter().any(|it| it.key() == identity);
+        match state.take(|call| *call == wanted) {
+            Some(Answered::Owner(owner)) => Ok(owner),
+            Some(Answered::Failed(error)) => Err(error),
+            _ => match state.user(has) {
+                Some(stored) => Ok(Some(stored)),
+                None if has(&self.event_user) => {
+                    Ok(Some(Stored { user: self.event_user.clone(), version: 0 }))
+                }
+                None => Self::not_known(&mut state, wanted),
+            },
+        }
+    }
+
+    fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
+        let mut state = self.lock();
+        match state.take_link(link) {
+            Some(Answered::Linked(primary)) => Ok(primary),
+            Some(Answered::Failed(error)) => Err(error),
+            _ => Self::not_known(&mut state, Call::for_link(link)),
+        }
+    }
+
+    /// Prompts are not counted here.
+    fn patch_metadata(
+        &self,
+        user_id: &str,
+        version: Option<u64>,
+        patch: &MetadataPatch,
+        _: Timestamp,
+    ) -> Result<Stored, ApiError> {
+        Self::not_known(&mut self.lock(), Call::for_patch(user_id, version, patch))
+    }
+}

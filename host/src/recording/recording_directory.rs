@@ -1,0 +1,80 @@
+//! The directory of a login that is recorded.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::exchange::{Answered, Call};
+use crate::directory::{CheckedLink, Directory, Stored};
+use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+
+/// A directory that keeps its calls and answers.
+pub(super) struct RecordingDirectory {
+    inner: Arc<dyn Directory>,
+    exchange: Exchange,
+}
+
+/// The calls and answers so far. A view of the directory for one login shares them.
+pub(super) type Exchange = Arc<Mutex<Vec<(Call, Answered)>>>;
+
+impl RecordingDirectory {
+    pub(super) fn wrap(inner: Arc<dyn Directory>) -> (Self, Exchange) {
+        let exchange = Exchange::default();
+        (Self { inner, exchange: exchange.clone() }, exchange)
+    }
+
+    fn keep<T: Clone>(
+        &self,
+        call: Call,
+        answer: Result<T, ApiError>,
+        describe: impl FnOnce(T) -> Answered,
+    ) -> Result<T, ApiError> {
+        let answered = match &answer {
+            Ok(answer) => describe(answer.clone()),
+            Err(error) => Answered::Failed(error.clone()),
+        };
+        self.exchange.lock().unwrap_or_else(PoisonError::into_inner).push((call, answered));
+        answer
+    }
+}
+
+impl Directory for RecordingDirectory {
+    fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        let answer = self.inner.find_by_email(email, limit);
+        self.keep(Call::FindByEmail { email: email.to_owned(), limit }, answer, Answered::Users)
+    }
+
+    fn ignores_case(&self) -> bool {
+        self.inner.ignores_case()
+    }
+
+    fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
+        let answer = self.inner.get(user_id);
+        self.keep(Call::Get { user_id: user_id.to_owned() }, answer, Answered::User)
+    }
+
+    fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
+        let answer = self.inner.owner(identity);
+        self.keep(Call::for_owner(identity), answer, Answered::Owner)
+    }
+
+    fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
+        let answer = self.inner.link(link);
+        self.keep(Call::for_link(link), answer, Answered::Linked)
+    }
+
+    fn for_login(&self, time: Duration) -> Option<Arc<dyn Directory>> {
+        let inner = self.inner.for_login(time)?;
+        Some(Arc::new(Self { inner, exchange: self.exchange.clone() }))
+    }
+
+    fn patch_metadata(
+        &self,
+        user_id: &str,
+        version: Option<u64>,
+        patch: &MetadataPatch,
+        now: Timestamp,
+    ) -> Result<Stored, ApiError> {
+        let answer = self.inner.patch_metadata(user_id, version, patch, now);
+        self.keep(Call::for_patch(user_id, version, patch), answer, Answered::User)
+    }
+}
