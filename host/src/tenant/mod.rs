@@ -14,7 +14,7 @@
 //! | `linking` | links that an application requests with `link_with` |
 //! | `embedded` | the endpoints that Lock and auth0-js use |
 //! | `management` | the Management API v2 |
-//! | `management_data` | roles, jobs, exported files and spent proofs |
+//! | `management_data` | roles, organizations, jobs, exported files and spent proofs |
 //! | `store` | values in memory, bounded in bytes; files in the state folder |
 //! | `profile` | the default profile of a user |
 //! | `metrics` | counts of requests, logins and refused tokens |
@@ -39,8 +39,8 @@ mod state;
 mod store;
 
 pub use config::{
-    Account, Api, Client, Config, ConfigError, Connection, Lifetimes, PasswordHash, RateLimit, RateLimits,
-    Role, SeedUser,
+    Account, Api, Client, Config, ConfigError, Connection, Lifetimes, Organization, PasswordHash, RateLimit,
+    RateLimits, Role, SeedUser,
 };
 pub use server::certificates::CertificateError;
 pub use server::serve::{Opening, Ports, Ready, ServeError, serve};

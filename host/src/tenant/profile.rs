@@ -6,7 +6,7 @@
 //! Source: Auth0, "User profile structure" and "Normalized user profile". Auth0's pictures are from
 //! Gravatar, with the same two letters for addresses without a picture there.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::model::User;
 
@@ -52,6 +52,15 @@ pub(crate) fn derive_profile(user: &User) -> [(&'static str, String); 3] {
         _ => user.rest.get(key).and_then(Value::as_str),
     };
     derive_values(text, strip_provider(user))
+}
+
+/// Returns a user as lists of members show it: its id, its address, its name and its picture.
+pub(crate) fn describe_member(user: &User) -> Value {
+    let mut member = json!({ "user_id": user.user_id, "email": user.email });
+    for (key, value) in derive_profile(user).into_iter().filter(|(key, _)| *key != "nickname") {
+        member[key] = value.into();
+    }
+    member
 }
 
 /// Returns the user's ID without the provider.

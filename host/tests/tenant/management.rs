@@ -7,6 +7,7 @@ mod connections;
 mod exports;
 mod imports;
 mod logs;
+mod organizations;
 mod roles;
 mod tickets;
 
@@ -25,6 +26,7 @@ pub(crate) fn tests() -> Vec<Test> {
         exports::TESTS,
         imports::TESTS,
         logs::TESTS,
+        organizations::TESTS,
         roles::TESTS,
         tickets::TESTS,
     ]
@@ -39,16 +41,21 @@ name = "A machine"
 client_secret = "the secret of the machine"
 grant_types = ["client_credentials"]
 scopes = [
-    "create:connections", "create:role_members", "create:roles", "create:user_tickets", "create:users",
-    "delete:connections", "delete:role_members", "delete:roles", "delete:users",
+    "create:connections", "create:organization_members", "create:organizations", "create:role_members", "create:roles", "create:user_tickets", "create:users",
+    "delete:connections", "delete:organization_members", "delete:organizations", "delete:role_members", "delete:roles", "delete:users",
     "read:attack_protection", "read:client_grants", "read:clients", "read:connections", "read:logs", "read:logs_users",
-    "read:resource_servers", "read:role_members", "read:roles", "read:rules", "read:tenant_settings", "read:users",
+    "read:organization_members", "read:organizations", "read:resource_servers", "read:role_members", "read:roles", "read:rules", "read:tenant_settings", "read:users",
     "update:connections", "update:roles", "update:users",
 ]
 
 [[roles]]
 name = "admin"
 description = "Who may do everything"
+
+[[organizations]]
+id = "org_acme"
+name = "acme"
+display_name = "Acme Inc."
 "#;
 
 /// A tenant with the machine, and what else is said.

@@ -3,6 +3,7 @@
 mod client;
 mod connection;
 mod created_connections;
+mod organization;
 mod role;
 mod scopes;
 mod settings;
@@ -18,6 +19,8 @@ pub use client::Client;
 pub(super) use client::GRANTS;
 pub use connection::{Account, Connection, SeedUser};
 pub(super) use created_connections::{CreatedConnection, CreatedConnections, CreationError};
+pub use organization::Organization;
+pub(super) use organization::{check_display_name, check_name, derive_organization_id};
 pub use role::Role;
 pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
@@ -86,6 +89,9 @@ pub struct Config {
     /// The roles that users may have.
     #[serde(default)]
     pub roles: Vec<Role>,
+    /// The organizations that users may be members of.
+    #[serde(default)]
+    pub organizations: Vec<Organization>,
     /// Users created at the start unless they exist.
     #[serde(default)]
     pub users: Vec<SeedUser>,
@@ -151,6 +157,7 @@ impl Config {
                 connection.id = derive_id(&connection.name);
             }
         }
+        config.organizations.iter_mut().for_each(Organization::complete);
         Ok(config)
     }
 
@@ -176,6 +183,16 @@ impl Config {
         for Role { name, .. } in &self.roles {
             if name.is_empty() || !seen.insert(name) {
                 return Err(format!("roles: `{name}` is empty, or appears twice"));
+            }
+        }
+        let mut seen = HashSet::new();
+        for organization in &self.organizations {
+            let Organization { id, name, .. } = organization;
+            organization.check().map_err(|why| format!("organization `{name}`: {why}"))?;
+            let derived = derive_organization_id(name);
+            let id = if id.is_empty() { &derived } else { id };
+            if !seen.insert(name.clone()) || !seen.insert(id.clone()) {
+                return Err(format!("organizations: the name `{name}` or its id appears twice"));
             }
         }
         for seed in &self.users {
@@ -318,6 +335,20 @@ mod tests {
         assert_eq!(
             refusal("[[connections]]\nname = \"x\"\nstrategy = \"samlp\"\ndisplay_name = \"a\\nb\""),
             "connection `x`: a display_name has up to 128 characters, and no line breaks"
+        );
+        assert_eq!(
+            refusal("[[organizations]]\nname = \"Acme\""),
+            "organization `Acme`: a name has up to 50 small letters, digits, - and _, and begins with a letter or a digit"
+        );
+        assert_eq!(
+            refusal("[[organizations]]\nname = \"acme\"\nid = \"acme\""),
+            "organization `acme`: an id begins with org_, followed by letters and digits"
+        );
+        assert_eq!(
+            refusal(
+                "[[organizations]]\nname = \"a\"\nid = \"org_1\"\n[[organizations]]\nname = \"b\"\nid = \"org_1\""
+            ),
+            "organizations: the name `b` or its id appears twice"
         );
         assert_eq!(
             refusal("[[users]]\nuser_id = \"auth0|1\"\nconnection = \"db\""),

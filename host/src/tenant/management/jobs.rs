@@ -38,7 +38,7 @@ pub(super) struct VerificationEmail {
     /// The id of a client, which must exist. It has no other effect.
     client_id: Option<String>,
     identity: Option<VerifiedIdentity>,
-    /// Refused if given: this tenant has no organizations.
+    /// Refused if given: this tenant has no mails for an organization.
     organization_id: Option<String>,
 }
 

@@ -8,6 +8,8 @@
 //! | `logins` | a user's sessions and refresh tokens |
 //! | `connections`, `connection_changes`, `clients`, `settings`, `signing_keys` | the tenant's own data |
 //! | `roles`, `role_members` | roles, and the users who have them |
+//! | `organizations`, `organization_members` | organizations, and their members |
+//! | `user_lists` | changing the list of a user's roles or organizations |
 //! | `tickets` | links for applications to send |
 //! | `jobs`, `users_export`, `users_import`, `csv` | jobs: mails, exports and imports of users |
 //! | `logs` | log events |
@@ -34,6 +36,8 @@ mod logins;
 mod logs;
 mod new_user;
 mod openapi;
+mod organization_members;
+mod organizations;
 mod paging;
 mod path;
 mod problem;
@@ -46,6 +50,7 @@ mod settings;
 mod signing_keys;
 mod tickets;
 mod user_json;
+mod user_lists;
 mod users;
 mod users_export;
 mod users_import;
@@ -103,6 +108,10 @@ fn router_with_schema() -> OpenApiRouter<Shared> {
         .routes(routes!(role_members::list_users, role_members::add_users))
         .routes(routes!(role_members::list_by_user, role_members::assign, role_members::withdraw))
         .routes(routes!(role_members::permissions_of_user))
+        .routes(routes!(organizations::list, organizations::create))
+        .routes(routes!(organizations::get, organizations::delete))
+        .routes(routes!(organization_members::list, organization_members::add, organization_members::remove))
+        .routes(routes!(organization_members::list_by_user))
         .routes(routes!(signing_keys::list))
         .routes(routes!(signing_keys::rotate))
 }

@@ -11,6 +11,7 @@ use crate::model::{Identity, User};
 use crate::tenant::management::attributes::{FORBIDDEN, LENGTHS};
 use crate::tenant::management::problem::ProblemBody;
 use crate::tenant::management::schemas::NO_CONTROLS;
+use crate::tenant::management_data::organizations::Organization;
 
 /// The refusals that every endpoint can return.
 #[derive(IntoResponses)]
@@ -157,7 +158,7 @@ pub(super) struct ResourceServerObject {
     scopes: Vec<Value>,
 }
 
-/// A user who has a role.
+/// A user who has a role, or is a member of an organization.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code)]
 pub(super) struct MemberObject {
@@ -209,6 +210,8 @@ pub(super) struct LogObject {
 list!(LogList of LogObject, logs, "Events, bare or in a page.");
 list!(RoleList of crate::tenant::management_data::roles::Role, roles, "Roles, bare or in a page.");
 list!(MemberList of MemberObject, users, "Users who have a role, bare or in a page.");
+list!(OrganizationList of Organization, organizations, "Organizations, bare or in a page.");
+list!(OrganizationMemberList of MemberObject, members, "Members of an organization, bare or in a page.");
 list!(PermissionList of PermissionObject, permissions, "Permissions, bare or in a page.");
 list!(ClientList of ClientObject, clients, "Clients, bare or in a page.");
 list!(GrantList of GrantObject, client_grants, "Grants, bare or in a page.");

@@ -9,9 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::ambient::Ambient;
-use crate::directory::Administration;
-use crate::model::{ApiError, User};
+use crate::model::User;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
@@ -20,6 +18,7 @@ use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{UserId, ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
+use crate::tenant::management::user_lists::UserList;
 use crate::tenant::management_data::roles::{Role, Roles};
 use crate::tenant::profile;
 
@@ -40,61 +39,6 @@ pub(super) struct RoleIds {
 pub(super) struct UserIds {
     #[schema(min_items = 1, max_items = 50)]
     users: Vec<String>,
-}
-
-/// Changes a user's roles. Retries if the user is changed at the same time.
-fn change_roles(
-    directory: &dyn Administration,
-    ambient: &Ambient,
-    user_id: &str,
-    with: impl Fn(&mut Vec<String>),
-) -> Result<(), Problem> {
-    for _ in 0..5 {
-        let stored = directory.get(user_id)?;
-        let mut user = User::clone(&stored.user);
-        with(&mut user.roles);
-        if user.roles == stored.user.roles {
-            return Ok(());
-        }
-        user.updated_at = Some(ambient.now());
-        match directory.update(user, stored.version) {
-            Ok(_) => return Ok(()),
-            Err(ApiError::StateChanged(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(ApiError::StateChanged(String::new()).into())
-}
-
-/// Removes a role from every user, or replaces it with the role `by`.
-pub(super) fn replace_everywhere(
-    directory: &dyn Administration,
-    ambient: &Ambient,
-    name: &str,
-    by: Option<&str>,
-) -> Result<(), Problem> {
-    let mut members = Vec::new();
-    each_user(directory, ambient, |stored| {
-        if stored.user.roles.iter().any(|role| role == name) {
-            members.push(stored.user.user_id.clone());
-        }
-        Ok(true)
-    })?;
-    for member in members {
-        let done = change_roles(directory, ambient, &member, |roles| {
-            let had = roles.len();
-            roles.retain(|role| role != name && Some(role.as_str()) != by);
-            if had > roles.len() {
-                roles.extend(by.map(str::to_owned));
-            }
-        });
-        match done {
-            // The user was deleted in the meantime.
-            Err(problem) if problem.status == StatusCode::NOT_FOUND => {}
-            other => other?,
-        }
-    }
-    Ok(())
 }
 
 /// Returns the roles of a user. A role that is unknown to the tenant gets the id derived from
@@ -159,7 +103,7 @@ pub(super) async fn assign(
         .run(move |Visit { tenant, .. }| {
             let names = roles.iter().map(|id| tenant.management_data.roles.get(id).map(|role| role.name));
             let names = names.collect::<Result<Vec<_>, _>>()?;
-            change_roles(&*tenant.directory, &tenant.ambient, &id, |roles| {
+            UserList::Roles.change((&*tenant.directory, &tenant.ambient), &id, |roles| {
                 for name in &names {
                     if !roles.contains(name) {
                         roles.push(name.clone());
@@ -197,7 +141,7 @@ pub(super) async fn withdraw(
                 let known = all.iter().find(|role| role.name == name).cloned();
                 roles.contains(&known.unwrap_or_else(|| Role::from_user_role(name)).id)
             };
-            change_roles(&*tenant.directory, &tenant.ambient, &id, |roles| {
+            UserList::Roles.change((&*tenant.directory, &tenant.ambient), &id, |roles| {
                 roles.retain(|name| !is_named(name))
             })
         })
@@ -261,13 +205,7 @@ pub(super) async fn list_users(
             each_user(&*tenant.directory, &tenant.ambient, |stored| {
                 let user = &stored.user;
                 if user.roles.contains(&role.name) {
-                    let mut member = json!({ "user_id": user.user_id, "email": user.email });
-                    for (key, value) in
-                        profile::derive_profile(user).into_iter().filter(|(key, _)| *key != "nickname")
-                    {
-                        member[key] = value.into();
-                    }
-                    members.push(member);
+                    members.push(profile::describe_member(user));
                 }
                 Ok(members.len() < TOLD)
             })?;
@@ -302,7 +240,7 @@ pub(super) async fn add_users(
             // Check that every user exists first, so that a missing one changes nothing.
             users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
             users.iter().try_for_each(|user| {
-                change_roles(&*tenant.directory, &tenant.ambient, user, |roles| {
+                UserList::Roles.change((&*tenant.directory, &tenant.ambient), user, |roles| {
                     if !roles.contains(&role.name) {
                         roles.push(role.name.clone());
                     }

@@ -15,7 +15,7 @@ use crate::tenant::management::openapi::{CommonRefusals, RoleList};
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::role_members::replace_everywhere;
+use crate::tenant::management::user_lists::UserList;
 use crate::tenant::management_data::roles::{Role, RoleError, Roles};
 
 /// The most characters of a name and of a description.
@@ -188,7 +188,11 @@ pub(super) async fn update(
             };
             tenant.management_data.roles.replace(&role)?;
             if role.name != before.name {
-                replace_everywhere(&*tenant.directory, &tenant.ambient, &before.name, Some(&role.name))?;
+                UserList::Roles.replace_everywhere(
+                    (&*tenant.directory, &tenant.ambient),
+                    &before.name,
+                    Some(&role.name),
+                )?;
             }
             Ok::<_, Problem>(role)
         })
@@ -213,7 +217,7 @@ pub(super) async fn delete(
     let role = visit
         .run(move |Visit { tenant, .. }| {
             let role = get_changeable(&tenant.management_data.roles, &id)?;
-            replace_everywhere(&*tenant.directory, &tenant.ambient, &role.name, None)?;
+            UserList::Roles.replace_everywhere((&*tenant.directory, &tenant.ambient), &role.name, None)?;
             tenant.management_data.roles.remove(&role.id);
             Ok::<_, Problem>(role)
         })

@@ -36,7 +36,7 @@ pub(super) struct VerificationBody {
     result_url: Option<String>,
     /// The id of a client, which must exist. It has no other effect.
     client_id: Option<String>,
-    /// Refused if given: this tenant has no organizations.
+    /// Refused if given: this tenant has no tickets for an organization.
     organization_id: Option<String>,
     /// The lifetime of the link in seconds; 0 for five days, the default.
     #[serde(default, deserialize_with = "crate::tenant::management::body::deserialize_whole_number")]
@@ -78,7 +78,7 @@ pub(super) struct PasswordBody {
     result_url: Option<String>,
     /// The id of a client, which must exist. It has no other effect.
     client_id: Option<String>,
-    /// Refused if given: this tenant has no organizations.
+    /// Refused if given: this tenant has no tickets for an organization.
     organization_id: Option<String>,
     /// The lifetime of the link in seconds; 0 for five days, the default.
     #[serde(default, deserialize_with = "crate::tenant::management::body::deserialize_whole_number")]
@@ -206,7 +206,11 @@ fn expiry_from_ttl(ttl_sec: Option<u64>, now: Timestamp) -> Result<Timestamp, Pr
 }
 
 pub(super) fn refuse_organization(id: Option<&String>) -> Result<(), Problem> {
-    if id.is_none() { Ok(()) } else { Err(Problem::operation("This tenant has no organizations.")) }
+    if id.is_none() {
+        Ok(())
+    } else {
+        Err(Problem::operation("This tenant has no tickets for an organization."))
+    }
 }
 
 pub(super) fn require_client(config: &Config, id: Option<&str>) -> Result<(), Problem> {

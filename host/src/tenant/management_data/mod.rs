@@ -3,6 +3,7 @@
 
 pub(super) mod exports;
 pub(super) mod jobs;
+pub(super) mod organizations;
 pub(super) mod roles;
 pub(super) mod spent_proofs;
 

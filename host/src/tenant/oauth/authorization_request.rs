@@ -110,7 +110,9 @@ impl Authorization {
         }
         // An ordinary login would look like one to the organization.
         if params.organization.is_some() {
-            return Err(OAuthError::invalid_request("organization: this tenant has no organizations"));
+            return Err(OAuthError::invalid_request(
+                "organization: this tenant has no logins to an organization",
+            ));
         }
         let seconds = |text: &String| {
             text.parse().map_err(|_| OAuthError::invalid_request("max_age: expected seconds"))

@@ -14,6 +14,7 @@ use crate::tenants::{DATABASE, Tenant, database_user, text, user};
 crate::tests![
     the_client_finds_links_and_unlinks,
     the_client_reads_and_assigns_roles,
+    the_client_reads_organizations_and_adds_members,
     the_client_says_what_the_tenant_refuses,
     the_client_keeps_to_the_rate_of_the_tenant,
 ];
@@ -76,6 +77,20 @@ fn the_client_reads_and_assigns_roles() {
         let admin = Named { id: id.clone(), name: "admin".to_owned() };
         assert_eq!(client.roles("auth0|ada", limit).expect("roles"), [admin]);
     }
+}
+
+fn the_client_reads_organizations_and_adds_members() {
+    let (tenant, ambient) = (tenant(&database_user("ada", "ada@example.com")), Ambient::system());
+    let client = client(&tenant, &ambient, "machine", "the secret of the machine");
+    let limit = TimeLimit::after(&ambient, Duration::from_secs(20));
+    assert_eq!(client.organizations("auth0|ada", limit).expect("organizations"), []);
+    for _ in 0..2 {
+        client.add_member("org_acme", "auth0|ada", limit).expect("a membership");
+        let acme = Named { id: "org_acme".to_owned(), name: "acme".to_owned() };
+        assert_eq!(client.organizations("auth0|ada", limit).expect("organizations"), [acme]);
+    }
+    let error = client.add_member("org_404", "auth0|ada", limit).expect_err("a refusal");
+    assert!(error.is_not_found(), "{error}");
 }
 
 fn the_client_says_what_the_tenant_refuses() {

@@ -173,7 +173,7 @@ fn tickets_are_for_accounts_of_databases() {
         assert_eq!(nobody, (404, "The user does not exist.".to_owned()), "{path}");
         let organization = json!({ "user_id": "auth0|ada", "organization_id": "org_1" });
         let refused = machine.refusal("POST", path, &organization);
-        assert_eq!(refused, (400, "This tenant has no organizations.".to_owned()), "{path}");
+        assert_eq!(refused, (400, "This tenant has no tickets for an organization.".to_owned()), "{path}");
         let client = json!({ "user_id": "auth0|ada", "client_id": "nobody" });
         assert_eq!(machine.refusal("POST", path, &client).0, 404, "{path}");
     }

@@ -1,0 +1,134 @@
+//! Organizations. They come from `tenant.toml`, or are created by this API and last as long as
+//! the process. The directory stores the ids of each user's organizations with the user.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::tenant::config::{check_display_name, check_name};
+use crate::tenant::http::visit::Visit;
+use crate::tenant::management::access::Call;
+use crate::tenant::management::body::Body;
+use crate::tenant::management::openapi::{CommonRefusals, OrganizationList};
+use crate::tenant::management::paging::PageQuery;
+use crate::tenant::management::path::{ValidQuery, read_path};
+use crate::tenant::management::problem::{Problem, ProblemBody};
+use crate::tenant::management::user_lists::UserList;
+use crate::tenant::management_data::organizations::{Organization, OrganizationError};
+
+impl From<OrganizationError> for Problem {
+    fn from(error: OrganizationError) -> Self {
+        match error {
+            OrganizationError::Missing => Self::new(
+                StatusCode::NOT_FOUND,
+                "No organization found by that id or name.",
+                "inexistent_organization",
+            ),
+            OrganizationError::NameTaken => Self::new(
+                StatusCode::CONFLICT,
+                "An organization with this name already exists.",
+                "organization_conflict",
+            ),
+            OrganizationError::TooMany => {
+                Self::operation("There are 100 organizations already; remove some.")
+            }
+        }
+    }
+}
+
+/// An organization to create.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewOrganization {
+    #[schema(min_length = 1, max_length = 50, pattern = "^[a-z0-9][a-z0-9_-]*$")]
+    name: String,
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1F\x7F-\x9F]*$")]
+    display_name: Option<String>,
+}
+
+/// List organizations
+#[utoipa::path(get, path = "/api/v2/organizations", operation_id = "get_organizations", tag = "organizations",
+    params(PageQuery), security(("token" = ["read:organizations"])),
+    responses((status = 200, description = "Organizations, or a page of them", body = OrganizationList), CommonRefusals))]
+pub(super) async fn list(
+    Call { caller, visit: Visit { tenant, .. } }: Call,
+    ValidQuery(query): ValidQuery<PageQuery>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:organizations"])?;
+    let all: Vec<Value> = tenant.management_data.organizations.list().iter().map(|it| json!(it)).collect();
+    query.select_page(&all, "organizations", "id").map(Json)
+}
+
+/// Get an organization
+#[utoipa::path(get, path = "/api/v2/organizations/{id}", operation_id = "get_organizations_by_id", tag = "organizations",
+    params(("id" = String, Path, description = "The organization's id")), security(("token" = ["read:organizations"])),
+    responses((status = 200, description = "The organization", body = Organization),
+              (status = 404, description = "There is no such organization", body = ProblemBody), CommonRefusals))]
+pub(super) async fn get(
+    Call { caller, visit: Visit { tenant, .. } }: Call,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<Json<Value>, Problem> {
+    caller.require(&["read:organizations"])?;
+    let organization = tenant.management_data.organizations.get(&read_path(path)?)?;
+    Ok(Json(json!(organization)))
+}
+
+/// Create an organization
+///
+/// The organization lasts as long as the process. One in `[[organizations]]` of `tenant.toml` is
+/// permanent.
+#[utoipa::path(post, path = "/api/v2/organizations", operation_id = "post_organizations", tag = "organizations",
+    request_body = NewOrganization, security(("token" = ["create:organizations"])),
+    responses((status = 201, description = "The organization", body = Organization),
+              (status = 409, description = "There is an organization of that name", body = ProblemBody),
+              (status = 413, description = "The body is too large", body = ProblemBody),
+              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
+              CommonRefusals))]
+pub(super) async fn create(
+    Call { caller, visit: Visit { tenant, .. } }: Call,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    caller.require(&["create:organizations"])?;
+    let NewOrganization { name, display_name } = body.deserialize()?;
+    check_name(&name).map_err(|why| Problem::body(&format!("{why} on property name")))?;
+    let shown = display_name.unwrap_or_else(|| name.clone());
+    check_display_name(&shown).map_err(|why| Problem::body(&format!("{why} on property display_name")))?;
+    let made = tenant.management_data.organizations.add(&name, &shown, tenant.ambient.random())?;
+    tracing::info!(target: "audit", client = caller.client_id, organization = made.id, "an organization was created");
+    Ok((StatusCode::CREATED, Json(json!(made))))
+}
+
+/// Remove an organization
+///
+/// Its members lose their membership.
+#[utoipa::path(delete, path = "/api/v2/organizations/{id}", operation_id = "delete_organizations_by_id", tag = "organizations",
+    params(("id" = String, Path, description = "The organization's id")), security(("token" = ["delete:organizations"])),
+    responses((status = 204, description = "There is no such organization any more"),
+              (status = 404, description = "There is no such organization", body = ProblemBody), CommonRefusals))]
+pub(super) async fn delete(
+    Call { caller, visit }: Call,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<StatusCode, Problem> {
+    caller.require(&["delete:organizations"])?;
+    let id = read_path(path)?;
+    let removed = visit
+        .run(move |Visit { tenant, .. }| {
+            let organizations = &tenant.management_data.organizations;
+            let organization = organizations.get(&id)?;
+            if organization.is_configured {
+                return Err(Problem::operation(
+                    "The organization is from tenant.toml and can only be removed there.",
+                ));
+            }
+            let store = (&*tenant.directory, &tenant.ambient);
+            UserList::Organizations.replace_everywhere(store, &organization.id, None)?;
+            organizations.remove(&organization.id);
+            Ok::<_, Problem>(organization)
+        })
+        .await?;
+    tracing::info!(target: "audit", client = caller.client_id, organization = removed.id, "an organization was removed");
+    Ok(StatusCode::NO_CONTENT)
+}
