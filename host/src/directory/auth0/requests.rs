@@ -2,7 +2,7 @@
 
 use super::Auth0Directory;
 use super::reading::{contains_identity, has_identity};
-use crate::auth0::{CallError, TimeLimit};
+use crate::auth0::{CallError, CallErrorKind, TimeLimit};
 use crate::model::{ApiError, Identity, User};
 
 /// The effect of a requested link.
@@ -30,23 +30,36 @@ impl From<ApiError> for Interrupted {
     }
 }
 
+/// Returns whether a refusal may be that of a link that happened already: the identity
+/// exists, or the user of the identity does not exist any more.
+fn may_repeat_a_link(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::Refused { status: 400 | 404 | 409, .. })
+}
+
 impl Auth0Directory {
     /// Requests a link once. After an unclear answer, the primary is read, and the identity
-    /// looked for; the link is never requested a second time.
+    /// looked for; the link is never requested a second time. The same after a refusal that
+    /// a tenant gives to a request that it has carried out before: a proxy in between may
+    /// have sent the request twice.
     pub(super) fn request_link(&self, primary: &str, identity: &Identity, limit: TimeLimit) -> LinkEffect {
         let wanted = identity.as_user_id();
-        let unclear = match self.api.link(primary, identity.key(), limit) {
+        let (unclear, refusal) = match self.api.link(primary, identity.key(), limit) {
             Ok(identities) if contains_identity(&identities, &wanted) => {
                 return LinkEffect::Linked(identities);
             }
-            Ok(_) => ApiError::Unavailable(format!(
-                "the tenant reported the link of {wanted}, but not among the identities of {primary}"
-            )),
-            Err(error) if error.may_have_effect() => self.failed(error),
+            Ok(_) => {
+                let why = format!(
+                    "the tenant reported the link of {wanted}, but not among the identities of {primary}"
+                );
+                (ApiError::Unavailable(why), None)
+            }
+            Err(error) if error.may_have_effect() => (self.failed(error), None),
+            Err(error) if may_repeat_a_link(&error) => (error.clone().into_api_error(), Some(error)),
             Err(error) => return LinkEffect::NotLinked(error),
         };
-        match self.read_user(primary, limit) {
-            Ok(user) if has_identity(&user, &wanted) => LinkEffect::Linked(user.identities),
+        match (self.read_user(primary, limit), refusal) {
+            (Ok(user), _) if has_identity(&user, &wanted) => LinkEffect::Linked(user.identities),
+            (Ok(_) | Err(ApiError::NotFound(_)), Some(refusal)) => LinkEffect::NotLinked(refusal),
             _ => LinkEffect::Unknown(unclear),
         }
     }
