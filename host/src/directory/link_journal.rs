@@ -1,7 +1,7 @@
 //! The journal of changes that take several requests to a tenant.
 
 use super::entry_state::EntryState;
-use super::journal::{Entry, EntryId};
+use super::journal::Entry;
 use super::journal_entries::append_entry;
 use super::journal_query::EntryFilter;
 use super::operations::Administration;
@@ -28,12 +28,14 @@ pub trait LinkJournal: Administration {
     /// after `seen`, or if the link was undone already.
     fn begin(&self, entry: &Entry, seen: Moment) -> Result<(), ApiError>;
 
-    /// Records that an intended link has happened. Returns false if the entry is not in
-    /// the state `intended`.
-    fn mark_linked(&self, id: &EntryId) -> Result<bool, ApiError>;
+    /// Records that a link has happened. Returns false if the entry is `linked` or `done`
+    /// already. An abandoned entry becomes `linked` again: its process was suspended for so
+    /// long that a repair gave the link up before it happened.
+    fn mark_linked(&self, entry: &Entry) -> Result<bool, ApiError>;
 
     /// Ends an unfinished entry, and releases its users: it is done, or else abandoned.
-    /// Returns false if it was not unfinished.
+    /// Returns false if it was not unfinished. An abandoned entry may still become done, for
+    /// the same reason as in [`mark_linked`](Self::mark_linked).
     fn end(&self, entry: &Entry, is_done: bool) -> Result<bool, ApiError>;
 
     /// Returns the unfinished entries of a user or of all, the oldest first, without their
@@ -53,10 +55,8 @@ impl<S: Store> LinkJournal for S {
         self.write(Durability::Power, |records| begin(records, entry, seen))
     }
 
-    fn mark_linked(&self, id: &EntryId) -> Result<bool, ApiError> {
-        self.write(Durability::Power, |records| {
-            records.set_state(id, EntryState::Intended, EntryState::Linked)
-        })
+    fn mark_linked(&self, entry: &Entry) -> Result<bool, ApiError> {
+        self.write(Durability::Power, |records| mark_linked(records, entry))
     }
 
     fn end(&self, entry: &Entry, is_done: bool) -> Result<bool, ApiError> {
@@ -98,7 +98,27 @@ fn begin(records: &mut dyn Records, entry: &Entry, seen: Moment) -> TxResult<()>
     append_entry(records, Entry::clone(entry))
 }
 
+fn mark_linked(records: &mut dyn Records, entry: &Entry) -> TxResult<bool> {
+    if records.set_state(&entry.id, EntryState::Intended, EntryState::Linked)? {
+        return Ok(true);
+    }
+    if !records.set_state(&entry.id, EntryState::Abandoned, EntryState::Linked)? {
+        return Ok(false);
+    }
+    for user_id in [&entry.primary, &entry.secondary] {
+        // A later change that holds a user keeps it.
+        records.add_claim(user_id, &entry.id)?;
+    }
+    Ok(true)
+}
+
 fn end(records: &mut dyn Records, entry: &Entry, is_done: bool) -> TxResult<bool> {
+    if is_done && records.set_state(&entry.id, EntryState::Abandoned, EntryState::Done)? {
+        if let Some(link) = &entry.undoes {
+            records.mark_undone(link, &entry.id, entry.at)?;
+        }
+        return Ok(true);
+    }
     let to = if is_done { EntryState::Done } else { EntryState::Abandoned };
     let was_unfinished = records.set_state(&entry.id, EntryState::Intended, to)?
         || records.set_state(&entry.id, EntryState::Linked, to)?;

@@ -74,7 +74,7 @@ impl Auth0Directory {
 
     /// Writes the metadata of a link that has just happened, and returns the primary.
     fn complete_new_link(&self, entry: &Entry, snapshot: &Snapshot, primary: User, limit: TimeLimit) -> User {
-        match self.journal.mark_linked(&entry.id) {
+        match self.journal.mark_linked(entry) {
             Ok(true) => {}
             Ok(false) => return primary,
             Err(error) => {

@@ -97,7 +97,7 @@ impl Auth0Directory {
                 if !self.did_link(&entry, limit)? {
                     return self.abandon(&entry);
                 }
-                self.journal.mark_linked(&entry.id)?;
+                self.journal.mark_linked(&entry)?;
                 self.repair_link(&entry, limit)?
             }
             (EntryKind::Unlink, _) => {
