@@ -89,6 +89,9 @@ pub(super) trait UndoReads {
     fn user(&mut self, user_id: &str) -> TxResult<Option<Stored>>;
     /// Returns the id of the user that has an identity.
     fn owner_id(&mut self, provider: &str, user_id: &str) -> TxResult<Option<String>>;
+    /// Returns whether an undo restores the profiles of the time of the link. A tenant makes
+    /// the secondary from its profile of now.
+    fn restores_profiles(&self) -> bool;
 }
 
 impl UndoReads for &mut (dyn Records + '_) {
@@ -106,6 +109,10 @@ impl UndoReads for &mut (dyn Records + '_) {
 
     fn owner_id(&mut self, provider: &str, user_id: &str) -> TxResult<Option<String>> {
         Ok((**self).owner(provider, user_id)?.map(|owner| owner.user_id))
+    }
+
+    fn restores_profiles(&self) -> bool {
+        true
     }
 }
 
@@ -189,7 +196,9 @@ fn make_plan(records: &mut dyn UndoReads, undo: &Undo) -> Result<UndoPlan, PlanE
         }
     }
     let returned = |id: &str| secondary.identities.iter().any(|it| it.as_user_id() == id);
-    note_changed_profiles(&primary, &secondary, link.at, &mut not_restored);
+    if records.restores_profiles() {
+        note_changed_profiles(&primary, &secondary, link.at, &mut not_restored);
+    }
     primary.identities.retain(|it| !returned(&it.as_user_id()));
     match primary.identities.as_mut_slice() {
         [own] if touched.own_profile_added => own.profile_data = None,

@@ -156,4 +156,8 @@ impl UndoReads for TenantReads<'_> {
         let holder = self.directory.find_holder(&format!("{provider}|{user_id}"), self.limit)?;
         Ok(holder.map(|user| user.user_id))
     }
+
+    fn restores_profiles(&self) -> bool {
+        false
+    }
 }

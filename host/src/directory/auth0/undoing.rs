@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ligature_linking_marks::LINKING;
+use serde_json::Value;
 
 use super::Auth0Directory;
 use super::linking::set_key;
@@ -14,7 +15,9 @@ use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{Entry, EntryKind, MetadataChange, Snapshot, SnapshotState};
 use crate::directory::records::TxError;
 use crate::directory::undo::{Undo, UndoError, UndoPlan, Undoing, plan_undo};
-use crate::model::{ApiError, Identity, Metadata, User, note_separation, revert_carried_marks};
+use crate::model::{
+    ApiError, Identity, Metadata, User, carry_over_marks, note_separation, revert_carried_marks,
+};
 
 /// The users after an undo.
 pub(super) struct Separated {
@@ -56,7 +59,9 @@ impl Auth0Directory {
         match self.complete_undo(&entry, limit) {
             Ok(Separated { primary, secondary, notes }) => {
                 self.end_or_warn(&entry, true);
-                undoing.not_restored.extend(notes);
+                // The plan may have found the same.
+                let new = notes.into_iter().filter(|note| !undoing.not_restored.contains(note));
+                undoing.not_restored.extend(new.collect::<Vec<_>>());
                 Ok(Undoing { primary: Arc::new(primary), secondary: Arc::new(secondary), ..undoing })
             }
             Err(Interrupted { error, is_untouched: true }) => {
@@ -96,6 +101,7 @@ impl Auth0Directory {
         let mut wanted = secondary.clone();
         add_missing(&mut wanted.user_metadata, snapshot.secondary.user_metadata.as_ref());
         add_missing(&mut wanted.app_metadata, snapshot.secondary.app_metadata.as_ref());
+        add_missing_marks(&mut wanted, &snapshot.secondary);
         wanted.blocked |= snapshot.secondary.blocked;
         mark(&mut wanted, &primary, &mut notes);
         let secondary = self
@@ -190,6 +196,26 @@ pub(super) fn whole_snapshot(entry: &Entry) -> Result<&Snapshot, ApiError> {
 fn add_missing(held: &mut Option<Metadata>, before: Option<&Metadata>) {
     for (key, value) in before.into_iter().flatten() {
         held.get_or_insert_default().entry(key.clone()).or_insert_with(|| value.clone());
+    }
+}
+
+/// Adds the marks in `linking` that a user lacks, such as an opt-out or a cool-down. The
+/// separated user may have other marks already: of a login since the unlink, for example. A
+/// `linking` of another form keeps an account from being linked, so it takes precedence.
+fn add_missing_marks(user: &mut User, before: &User) {
+    let Some(old) = before.app_metadata.as_ref().and_then(|held| held.get(LINKING)) else { return };
+    let Some(held) = user.app_metadata.as_mut().and_then(|held| held.get_mut(LINKING)) else { return };
+    match (held.as_object_mut(), old.as_object()) {
+        (Some(marks), Some(old)) => {
+            for (key, value) in old {
+                if marks.get(key).is_none_or(Value::is_null) {
+                    marks.insert(key.clone(), value.clone());
+                }
+            }
+            carry_over_marks(user, before);
+        }
+        (Some(_), None) if !old.is_null() => held.clone_from(old),
+        _ => {}
     }
 }
 
