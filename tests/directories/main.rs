@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `auth0` | a tenant of Auth0, with faults and crashes between the requests of a change |
 //! | `conformance` | one test a rule, run on every implementation |
+//! | `local_tenant` | a tenant of this process behind `auth0://`, with faults at its connections and killed processes |
 //! | `state_machine` | random steps, after each of which SQLite and PostgreSQL are compared with the memory |
 //! | `lost_commits` | connections that end at a COMMIT |
 //! | `moving` | a directory goes as a whole into another database, and back |
@@ -18,12 +19,16 @@
 
 mod auth0;
 mod conformance;
+mod local_tenant;
 mod lost_commits;
 mod moving;
 mod pictures;
 mod poolers;
 mod races;
 mod reading;
+#[path = "../../host/tests/auth0_client/standin.rs"]
+#[allow(dead_code, reason = "each suite uses what it needs")]
+mod standin;
 mod state_machine;
 mod storage;
 mod users;
@@ -41,7 +46,20 @@ use ligature_tests::{open_directory, open_pooled_directory};
 pub(crate) struct Opened {
     /// The directory.
     pub(crate) directory: Arc<dyn Administration>,
+    /// The tenant behind the directory, which stores the users.
+    tenant: Option<local_tenant::Tenant>,
     _folder: Option<tempfile::TempDir>,
+}
+
+impl Opened {
+    /// Returns where users are created and deleted: in the directory, or at the tenant behind
+    /// it.
+    pub(crate) fn users(&self) -> Arc<dyn Administration> {
+        match &self.tenant {
+            Some(tenant) => tenant.users().clone(),
+            None => self.directory.clone(),
+        }
+    }
 }
 
 /// The implementations.
@@ -53,6 +71,8 @@ pub(crate) enum Implementation {
     /// PostgreSQL behind pgbouncer.
     Pooled(Arc<Pgbouncer>),
     DryRun,
+    /// A tenant of Auth0: the local one.
+    Auth0,
 }
 
 impl Implementation {
@@ -63,11 +83,21 @@ impl Implementation {
             Self::Postgres(_) => "postgres",
             Self::Pooled(_) => "pgbouncer",
             Self::DryRun => "dry_run",
+            Self::Auth0 => "auth0",
         }
+    }
+
+    /// Returns whether the users are at a tenant, which has a clock of its own.
+    pub(crate) fn is_tenant(&self) -> bool {
+        matches!(self, Self::Auth0)
     }
 
     /// An empty directory.
     pub(crate) fn open(&self) -> Opened {
+        if let Self::Auth0 = self {
+            let tenant = local_tenant::Tenant::take();
+            return Opened { directory: Arc::new(tenant.directory()), tenant: Some(tenant), _folder: None };
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sqlite = || {
             SqlDirectory::sqlite(&folder.path().join("users.db"), None, OpenMode::Create, &Ambient::system())
@@ -79,8 +109,9 @@ impl Implementation {
             Self::Postgres(server) => Arc::new(open_directory(server)),
             Self::Pooled(pooler) => Arc::new(open_pooled_directory(pooler)),
             Self::DryRun => Arc::new(DryRun::new(sqlite())),
+            Self::Auth0 => unreachable!("it is opened above"),
         };
-        Opened { directory, _folder: Some(folder) }
+        Opened { directory, tenant: None, _folder: Some(folder) }
     }
 }
 
@@ -94,6 +125,10 @@ fn main() {
     // The child of a test that sees a read-only mount.
     if let Some(file) = std::env::var_os(storage::READER) {
         return storage::print_all(file.as_ref());
+    }
+    // The child of a test that changes a tenant.
+    if let Some(work) = std::env::var_os(local_tenant::CHILD) {
+        return local_tenant::run_child(&work);
     }
     let args = Arguments::from_args();
     let postgres = Postgres::start().map(Arc::new);
@@ -152,6 +187,7 @@ fn main() {
     add(&[Implementation::Sqlite], reading::SQLITE);
     add(&durable[1..], reading::POSTGRES);
     add(&[Implementation::Sqlite], vanishing::TESTS);
+    trials.extend(local_tenant::trials());
     trials.push(Trial::ignorable_test("sqlite::a_file_in_a_read_only_mount_is_read", || {
         Ok(reading::a_file_in_a_read_only_mount_is_read())
     }));

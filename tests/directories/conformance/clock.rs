@@ -39,11 +39,11 @@ fn an_undo_with_the_clock_set_back_does_not_destroy_what_came_later(implementati
     directory.link(&again).unwrap();
     let second = directory.journal(&JournalQuery { limit: 1, ..JournalQuery::default() }).unwrap().remove(0);
     assert_eq!(second.at, at(30));
-    let before = directory.all();
+    let before = opened.users().all();
     let why = refused(directory.undo_at(&first, 40));
     assert!(why.contains("google-oauth2|115 was linked again since"), "{why}");
     assert!(why.contains(second.id.as_str()), "{why}");
-    assert_eq!(directory.all(), before);
+    assert_eq!(opened.users().all(), before);
     directory.undo_at(&second.id, 50).unwrap();
     assert_eq!(
         directory.user("google-oauth2|115").user_metadata,
@@ -58,9 +58,10 @@ fn a_recreated_account_is_not_replaced_by_an_older_link(implementation: &Impleme
     let directory = &opened.directory;
     directory.link(&link("auth0|1", "google-oauth2|115")).unwrap();
     let first = directory.last_link().id;
-    directory.delete("auth0|1").unwrap();
-    directory.create(ada()).unwrap();
-    directory
+    opened.users().delete("auth0|1").unwrap();
+    opened.users().create(ada()).unwrap();
+    opened
+        .users()
         .create(user(
             r#"{"user_id": "google-oauth2|115", "name": "Another",
         "identities": [{"provider": "google-oauth2", "user_id": "115", "connection": "google-oauth2"}]}"#,
@@ -77,7 +78,7 @@ fn the_journal_is_in_the_order_of_what_was_done(implementation: &Implementation)
     let opened = with(implementation, [ada()]);
     let directory = &opened.directory;
     for (n, seconds) in [(1, 500), (2, 400), (3, 300), (4, 600), (5, 100)] {
-        directory.create(user(&format!(r#"{{"user_id": "sms|{n}"}}"#))).unwrap();
+        opened.users().create(user(&format!(r#"{{"user_id": "sms|{n}"}}"#))).unwrap();
         let mut link = link("auth0|1", &format!("sms|{n}"));
         link.now = at(seconds);
         directory.link(&link).unwrap();
@@ -117,7 +118,7 @@ fn a_page_of_the_journal_goes_on_where_the_last_one_ended(implementation: &Imple
     let opened = with(implementation, [ada()]);
     let directory = &opened.directory;
     for n in 0..7 {
-        directory.create(user(&format!(r#"{{"user_id": "sms|{n}"}}"#))).unwrap();
+        opened.users().create(user(&format!(r#"{{"user_id": "sms|{n}"}}"#))).unwrap();
         let mut link = link("auth0|1", &format!("sms|{n}"));
         link.now = at(100 - n);
         directory.link(&link).unwrap();
