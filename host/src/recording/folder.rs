@@ -46,6 +46,8 @@ pub(super) struct Folder {
     /// The recordings, the oldest first. Other processes may write more.
     recordings: VecDeque<RecordingName>,
     bytes: u64,
+    /// The recordings that were written since the folder was listed.
+    unlisted: usize,
 }
 
 /// A recording in the folder.
@@ -62,6 +64,8 @@ const ENDS: &str = ".json";
 /// The beginning and the end of the name of a file that is being written.
 const PART_BEGINS: &str = ".login-";
 const PART_ENDS: &str = ".part";
+/// The number of recordings after which the folder is listed again, for those of other processes.
+const LISTED_AFTER: usize = 20;
 /// The age from which a file that is being written was left by a process that has ended.
 const ABANDONED: Duration = Duration::from_mins(1);
 
@@ -78,7 +82,8 @@ impl Folder {
             }
             Err(why) => return Err(FolderError::Unwritable { folder: path.to_owned(), why }),
         }
-        let mut folder = Self { path: path.to_owned(), limits, recordings: VecDeque::new(), bytes: 0 };
+        let mut folder =
+            Self { path: path.to_owned(), limits, recordings: VecDeque::new(), bytes: 0, unlisted: 0 };
         let opened = folder.remove_abandoned(ambient).and_then(|()| folder.list()).and_then(|()| {
             let mut probe = new_part(path)?;
             probe.write_all(b"{}")
@@ -98,7 +103,7 @@ impl Folder {
         let name = format!("{BEGINS}{time}-{}{ENDS}", &ambient.random().object_id()[..12]);
         part.persist_noclobber(self.path.join(&name)).map_err(|error| error.error)?;
         self.recordings.push_back(RecordingName { name, bytes });
-        self.bytes += bytes;
+        (self.bytes, self.unlisted) = (self.bytes + bytes, self.unlisted + 1);
         Ok(())
     }
 
@@ -107,11 +112,10 @@ impl Folder {
         let is_full = |folder: &Self| {
             folder.recordings.len() >= folder.limits.files || folder.bytes + bytes > folder.limits.bytes
         };
-        if !is_full(self) {
-            return Ok(());
+        if is_full(self) || self.unlisted >= LISTED_AFTER {
+            // Other processes may have written and removed some.
+            self.list()?;
         }
-        // Other processes may have written and removed some.
-        self.list()?;
         while is_full(self) {
             let Some(oldest) = self.recordings.pop_front() else { break };
             match fs::remove_file(self.path.join(&oldest.name)) {
@@ -144,7 +148,7 @@ impl Folder {
         }
         recordings.sort();
         self.bytes = recordings.iter().map(|it| it.bytes).sum();
-        self.recordings = recordings.into();
+        (self.recordings, self.unlisted) = (recordings.into(), 0);
         Ok(())
     }
 
@@ -226,6 +230,19 @@ mod tests {
             write(&mut folder, second, 10);
         }
         assert_eq!(names(path.path()).len(), 3);
+    }
+
+    #[test]
+    fn processes_that_share_a_folder_keep_its_limits_but_for_a_few() {
+        let path = tempfile::tempdir().unwrap();
+        let limits = FolderLimits { files: 50, bytes: 10_000 };
+        let open = || Folder::open(path.path(), limits, &Ambient::system()).unwrap();
+        let mut folders = [open(), open(), open()];
+        for second in 0..100 {
+            folders.iter_mut().for_each(|folder| write(folder, second, 1));
+        }
+        let files = names(path.path()).len();
+        assert!((50..=50 + 3 * 20).contains(&files), "{files}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::recording_directory::RecordingDirectory;
 use super::redaction::{LeftOut, Redaction};
 use crate::decide::{DecisionContext, DecisionRequest, LoginDecision, OnFailure, Policy, decide_login};
 use crate::guard::Guard;
-use crate::model::{LoginEvent, StepAnswer, Timestamp, User, mask_addresses};
+use crate::model::{LoginEvent, StepAnswer, Timestamp, User};
 use crate::sandbox::{CONTRACT, Settings};
 use crate::terminal::Json;
 
@@ -191,7 +191,7 @@ impl RecordedLogin {
         let is_one = documents.len() == 1;
         let policy = if is_one { documents.pop().map(|only| only.settings) } else { None };
         let answer = self.answer.clone().map(|answer| Part::new(answer, redaction)).transpose()?;
-        let user = mask_addresses(&self.event.user.user_id);
+        let user = redaction.mask_title(&self.event.user.user_id);
         Ok(RecordedCase {
             title: format!("The login of {user}: {}", self.decided.decision.kind()),
             now: self.now,

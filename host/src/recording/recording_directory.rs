@@ -78,3 +78,63 @@ impl Directory for RecordingDirectory {
         self.keep(Call::for_patch(user_id, version, patch), answer, Answered::User)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::RecordingDirectory;
+    use crate::ambient::Ambient;
+    use crate::directory::{CheckedLink, Directory, Memory, Stored};
+    use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+
+    /// A directory whose calls fail, unless they are those of a login.
+    struct PerLogin(Memory);
+
+    impl Directory for PerLogin {
+        fn find_by_email(&self, _: &str, _: usize) -> Result<Vec<Stored>, ApiError> {
+            Err(ApiError::TimedOut)
+        }
+
+        fn get(&self, _: &str) -> Result<Stored, ApiError> {
+            Err(ApiError::TimedOut)
+        }
+
+        fn owner(&self, _: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
+            Err(ApiError::TimedOut)
+        }
+
+        fn link(&self, _: &CheckedLink) -> Result<Arc<User>, ApiError> {
+            Err(ApiError::TimedOut)
+        }
+
+        fn patch_metadata(
+            &self,
+            _: &str,
+            _: Option<u64>,
+            _: &MetadataPatch,
+            _: Timestamp,
+        ) -> Result<Stored, ApiError> {
+            Err(ApiError::TimedOut)
+        }
+
+        fn for_login(&self, _: Duration) -> Option<Arc<dyn Directory>> {
+            Some(Arc::new(self.0.clone()))
+        }
+    }
+
+    /// Several policies of a login have a view each, and the host reads the directory itself.
+    #[test]
+    fn the_views_of_a_login_are_recorded_in_one_exchange() {
+        let memory = Memory::new(&Ambient::system());
+        let (directory, exchange) = RecordingDirectory::wrap(Arc::new(PerLogin(memory)));
+        let views = [(); 2].map(|()| directory.for_login(Duration::from_secs(1)).unwrap());
+        for directory in [&*views[0], &*views[1], &directory] {
+            let _ = directory.find_by_email("ada@example.com", 1);
+        }
+        let answers: Vec<String> =
+            exchange.lock().unwrap().iter().map(|(_, answered)| format!("{answered:?}")).collect();
+        assert_eq!(answers, ["Users([])", "Users([])", "Failed(TimedOut)"]);
+    }
+}

@@ -1,13 +1,14 @@
 //! The parts of a login that a recording leaves out or masks. Only listed fields are recorded:
 //! a field that nobody has thought of stays out.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use super::masking::MaskKey;
 use crate::ambient::Ambient;
-use crate::model::{LoginEvent, Metadata, User, is_profile_field, is_secret, truncate};
+use crate::model::{LoginEvent, Metadata, User, is_profile_field, is_secret, mask_addresses, truncate};
 
 /// The rules by which a login is made fit for a file.
 pub struct Redaction {
@@ -69,6 +70,11 @@ impl Redaction {
     /// Masks the addresses in a value, if addresses are masked.
     pub(super) fn mask(&self, value: Value) -> Value {
         if self.is_masking { self.key.mask_value(value) } else { value }
+    }
+
+    /// Masks the addresses in a title, which terminals show: also if addresses are not masked.
+    pub(super) fn mask_title<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.is_masking { self.key.mask_addresses(text) } else { mask_addresses(text) }
     }
 
     /// Returns the recorded part of an event.
