@@ -31,3 +31,10 @@ printf 'first '
 for _ in 1 2 3 4 5 6 7; do rm -rf "$cache"/*; once; done | median
 printf 'again '
 for _ in 1 2 3 4 5 6 7; do once; done | median
+echo
+echo "== the embedded Action"
+if [ -d examples/auth0-action-embedded/dist ]; then
+    (cd examples/auth0-action-embedded && node figures.mjs)
+else
+    echo 'build it first: npm ci && npm run build in examples/auth0-action-embedded'
+fi

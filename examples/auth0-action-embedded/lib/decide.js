@@ -53,7 +53,7 @@ async function runComponent({ event, account, settings, now, trace = false, answ
     calls.push(...replayed.calls.map(describeCall));
     const outcome = fromOutcome(replayed.result);
     const fault = guard.findOutcomeFault(outcome);
-    if (fault) throw new Error(`gave an invalid answer: ${fault}`);
+    if (fault) throw new Error(`it gave an invalid answer: ${fault}`);
     return outcome;
   } catch (error) {
     calls.push(...(error.calls ?? []).map(describeCall));
@@ -79,7 +79,7 @@ function describeRequest(name, request) {
 /** The outcome after the component failed. A link that was made before stays. */
 function outcomeAfterFailure(error, guard) {
   // An error of the contract is thrown as it is.
-  const why = error instanceof Error ? error.message : new ApiError(error.tag, error.val).toSentence();
+  const why = error instanceof Error ? error.message : `gave up: ${new ApiError(error.tag, error.val).toSentence()}`;
   const decision = guard.linked ? { kind: "linked", primary: guard.linked } : { kind: "proceed" };
   const so = guard.linked ? "the link that it made remains" : "the login continues without a link";
   const detail = `The plugin failed: ${why}; ${so}.`;

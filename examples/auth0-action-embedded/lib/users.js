@@ -39,8 +39,9 @@ function readUser(user, connection) {
   return { ...user, identities };
 }
 
-/** Returns the user of an event, completed by the event's other fields. */
+/** Returns the user of an event, completed by the event's other fields. Throws if it is no post-login event. */
 function accountOfEvent(event) {
+  if (typeof event?.connection?.name !== "string") throw new TypeError("the event is no login: no `connection`");
   const account = readUser(event.user, event.connection.name);
   const [own] = account.identities;
   const { name, strategy } = event.connection;
@@ -76,8 +77,8 @@ function factorsOf(user) {
     if (typeof factor === "string") return [factor];
     if (factor === null || factor === false || factor === undefined) return [];
     if (typeof factor !== "object" || Array.isArray(factor)) return ["unnamed"];
-    const kind = factor.type ?? factor.method ?? Object.keys(factor)[0];
-    return [typeof kind === "string" ? kind : (Object.keys(factor)[0] ?? "unnamed")];
+    const kind = Object.hasOwn(factor, "type") ? factor.type : factor.method;
+    return [typeof kind === "string" ? kind : (Object.keys(factor).sort()[0] ?? "unnamed")];
   };
   const lists = ["enrolledFactors", "multifactor", "mfa_factors"].map((key) => user[key] ?? []);
   const names = lists.flatMap((list) => (Array.isArray(list) ? list : [list])).flatMap(nameOf);

@@ -301,6 +301,25 @@ for (const [name, secrets] of [
   });
 }
 
+for (const [name, change, why] of [
+  ["without a user", { user: undefined }, /a user without a `user_id`/],
+  ["of a user without an id", { user: { email: "ada@example.com" } }, /a user without a `user_id`/],
+  [
+    "of a user whose metadata is a list",
+    { user: user(OWN, { app_metadata: [] }) },
+    /`app_metadata` of a user is no object/,
+  ],
+  ["without a connection", { connection: undefined }, /no `connection`/],
+  ["without secrets", { secrets: undefined }, /are not all set/],
+]) {
+  test(`an event ${name} is named, and the login goes on`, async () => {
+    const event = { ...eventAt("tenant.example"), ...change };
+    const ended = await runAction(createAction({ policy: POLICY }), event);
+    assertGoesOn(ended, /^ligature: the login goes on: /);
+    assert.match(ended.said, why);
+  });
+}
+
 test("a policy that is refused is named, and the login goes on", async () => {
   const ended = await run("tenant.example", {}, { policy: { mdoe: "auto" } });
   assertGoesOn(ended, /the login goes on: the policy is refused: unknown field `mdoe`/);
