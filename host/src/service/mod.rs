@@ -8,6 +8,8 @@
 //! | `reload` | watching the files of plugins and policies |
 //! | `decider` | the policies in force, and their replacement |
 //! | `decision_log` | the log lines of a decision |
+//! | `provider_names` | the names of identity providers for people |
+//! | `page` | the nonces, filters and headers of pages |
 //! | `metrics` | counts of decisions and of the directory's errors |
 
 pub(crate) mod blocking;
@@ -16,6 +18,8 @@ pub(crate) mod decision_log;
 mod early_end;
 pub(crate) mod listener;
 pub(crate) mod metrics;
+pub(crate) mod page;
+pub(crate) mod provider_names;
 pub(crate) mod reload;
 pub(crate) mod termination;
 

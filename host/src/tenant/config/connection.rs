@@ -4,7 +4,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Metadata, Timestamp, User};
-use crate::tenant::config::strategies::{ENTERPRISE, is_strategy, provider_display_name};
+use crate::service::provider_names::provider_display_name;
+use crate::tenant::config::strategies::{ENTERPRISE, is_strategy};
 
 /// A connection: a source of identities.
 #[derive(Debug, Clone, Deserialize)]

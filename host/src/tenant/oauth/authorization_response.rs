@@ -10,6 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::service::page;
 use crate::tenant::flows::authorization::ResponseMode;
 use crate::tenant::http::html;
 use crate::tenant::http::html::see_other;
@@ -74,7 +75,7 @@ struct FormPost<'a> {
 }
 
 fn form_post(redirect_uri: &str, fields: ResponseParams) -> Response {
-    let nonce = html::nonce();
+    let nonce = page::nonce();
     let page = FormPost { action: redirect_uri, fields, nonce: &nonce };
     render_scripted_page(page.render(), &nonce, "frame-ancestors 'none'")
 }
@@ -103,7 +104,7 @@ fn render_web_message(redirect_uri: &str, kind: &str, params: ResponseParams) ->
     } else {
         serde_json::json!({ "type": kind, "response": values })
     };
-    let nonce = html::nonce();
+    let nonce = page::nonce();
     let page = WebMessage {
         message: escape_for_script(&message),
         target: escape_for_script(&origin.as_str().into()),

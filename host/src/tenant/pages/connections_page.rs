@@ -3,10 +3,10 @@
 
 use askama::Template;
 
+use crate::service::page::filters;
 use crate::tenant::config::{Config, Connection};
 use crate::tenant::flows::linking_request::LinkingStep;
 use crate::tenant::flows::pending_login::{PendingLogin, Suggestion};
-use crate::tenant::http::html::filters;
 use crate::tenant::pages::page_view::{FormFault, View, page_path};
 
 #[derive(Template)]

@@ -9,10 +9,12 @@ use axum::response::{IntoResponse, Response};
 
 use crate::directory::Administration;
 use crate::model::{ApiError, Identity, User};
+use crate::service::page;
+use crate::service::page::filters;
 use crate::tenant::flows::authorization::Authorization;
 use crate::tenant::http::browser::Browser;
 use crate::tenant::http::html;
-use crate::tenant::http::html::{filters, see_other};
+use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
@@ -69,14 +71,14 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
                 Ok(user) => user,
                 Err(error) => return unavailable(error).into_response(),
             };
-            let nonce = html::nonce();
+            let nonce = page::nonce();
             let way = session.as_ref().map_or("", |session| {
                 let connection = tenant.config.connection(&session.proved.connection);
                 connection.map_or(session.proved.connection.as_str(), |it| it.label())
             });
             let page =
                 LoggedInPage { nonce: &nonce, who: user.as_ref().map(|user| ShownUser::new(user, way)) };
-            html::page(StatusCode::OK, page.render(), &nonce)
+            page::respond(StatusCode::OK, page.render(), &nonce)
         })
         .await
 }

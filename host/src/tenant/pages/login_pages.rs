@@ -4,10 +4,10 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use crate::service::page;
+use crate::service::page::filters;
 use crate::tenant::config::{Account, Connection};
 use crate::tenant::flows::linking_request::LinkingStep;
-use crate::tenant::http::html;
-use crate::tenant::http::html::filters;
 use crate::tenant::http::oauth_error::OAuthError;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::linking::request::describe_linking;
@@ -89,7 +89,7 @@ impl LoginForm<'_> {
         let only = self.pending.linking.as_ref().and_then(LinkingStep::only_connection);
         let connection = only.or(self.params().get("connection"));
         let connection = connection.and_then(|name| self.tenant().config.connection(name));
-        let nonce = html::nonce();
+        let nonce = page::nonce();
         let view = View {
             pending: &self.pending,
             params: self.params(),
@@ -111,16 +111,16 @@ impl LoginForm<'_> {
                 connections_page::render(&self.tenant().config, &view, fault)
             }
         };
-        html::page(status, page, &nonce)
+        page::respond(status, page, &nonce)
     }
 
     /// Renders the page after a reset link was requested. It is the same whether or not
     /// the user exists.
     pub(crate) fn render_link_sent(&self, connection: &Connection) -> Response {
-        let nonce = html::nonce();
+        let nonce = page::nonce();
         let view =
             View { pending: &self.pending, params: self.params(), nonce: &nonce, linking: None, error: None };
-        html::page(
+        page::respond(
             StatusCode::OK,
             view.render_forgot_password(connection, self.params().get("email")),
             &nonce,

@@ -6,8 +6,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey};
+use crate::service::page;
+use crate::service::page::filters;
 use crate::tenant::embedded::database;
-use crate::tenant::http::html::{self, filters};
+use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
 use crate::tenant::logins::mailbox_proof;
@@ -26,9 +28,9 @@ struct ResetPage<'a> {
 
 /// The page that asks for a new password.
 pub(crate) fn reset_page(ticket: &str, error: Option<&str>) -> Response {
-    let nonce = html::nonce();
+    let nonce = page::nonce();
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    html::page(status, ResetPage { nonce: &nonce, ticket, error }.render(), &nonce)
+    page::respond(status, ResetPage { nonce: &nonce, ticket, error }.render(), &nonce)
 }
 
 /// Sets a new password by a mailed link. It verifies the address too, because only its

@@ -7,8 +7,9 @@ use axum::http::header::{ACCEPT, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::service::page;
+use crate::service::page::filters;
 use crate::tenant::http::html;
-use crate::tenant::http::html::filters;
 use crate::tenant::people::outbox::Message;
 use crate::tenant::signing::issuer::Issuer;
 use crate::tenant::state::Shared;
@@ -31,10 +32,10 @@ struct OutboxPage<'a> {
 pub(crate) async fn show(_: Issuer, State(tenant): State<Shared>, headers: HeaderMap) -> Response {
     let messages = tenant.people.outbox.messages();
     let answer = if html::wants_page(&headers) {
-        let nonce = html::nonce();
+        let nonce = page::nonce();
         let shown = &messages[..messages.len().min(ON_PAGE)];
         let page = OutboxPage { nonce: &nonce, messages: shown, older: messages.len() - shown.len() };
-        html::page(StatusCode::OK, page.render(), &nonce)
+        page::respond(StatusCode::OK, page.render(), &nonce)
     } else {
         Json(messages).into_response()
     };

@@ -8,9 +8,9 @@ use axum::response::Response;
 
 use crate::directory::{Administration, JournalQuery};
 use crate::model::{ApiError, IdentityKey, User, mask_addresses};
+use crate::service::page;
+use crate::service::page::filters;
 use crate::tenant::config::{Account, Config, Connection, SeedUser};
-use crate::tenant::http::html;
-use crate::tenant::http::html::filters;
 use crate::tenant::http::visit::Visit;
 
 /// Users that the page lists.
@@ -59,7 +59,7 @@ struct ListedUser {
 pub(crate) async fn show(visit: Visit<()>) -> Response {
     visit.run(|visit| {
         let (tenant, issuer) = (&*visit.tenant, &visit.issuer);
-        let nonce = html::nonce();
+        let nonce = page::nonce();
         let found = read_users(&tenant.config, &*tenant.directory);
         let (users, has_more) = match &found {
             Ok((users, has_more)) => {
@@ -81,7 +81,7 @@ pub(crate) async fn show(visit: Visit<()>) -> Response {
             has_more,
             policies: tenant.logins.decider.policies().iter().map(|policy| policy.name.clone()).collect(),
         };
-        html::page(StatusCode::OK, start.render(), &nonce)
+        page::respond(StatusCode::OK, start.render(), &nonce)
     })
     .await
 }

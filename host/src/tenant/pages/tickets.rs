@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 
 use crate::directory::Credential;
 use crate::model::{ApiError, IdentityKey};
+use crate::service::page;
+use crate::service::page::filters;
 use crate::tenant::flows::tickets::{PasswordTicket, ResultPage, VerificationTicket};
 use crate::tenant::http::html;
-use crate::tenant::http::html::{filters, see_other};
+use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::oauth_error::{OAuthError, PASSWORD_CHANGED, USED};
 use crate::tenant::http::visit::Visit;
@@ -62,8 +64,8 @@ pub(crate) async fn show_verification(visit: Visit) -> Response {
                 Some(known) => Some(known.email),
             };
             let Some(email) = email else { return show_used() };
-            let nonce = html::nonce();
-            html::page(
+            let nonce = page::nonce();
+            page::respond(
                 StatusCode::OK,
                 VerificationPage { nonce: &nonce, ticket, email: &email }.render(),
                 &nonce,
