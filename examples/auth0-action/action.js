@@ -6,59 +6,66 @@ const { createHmac, randomUUID } = require("node:crypto");
 
 // Longer than the hook's own limit (`deadline_ms`, 2 s), shorter than Auth0's for all Actions (20 s).
 const BUDGET_MS = 3000;
+const hmac = (key, text) => createHmac("sha256", key).update(text).digest("hex");
 
-exports.onExecutePostLogin = async (event, api) => {
+exports.onExecutePostLogin = (event, api) =>
+  follow(event, api, "post-login", () => ({ can_redirect: api.redirect.canRedirect() }));
+
+// After the page on which the user has confirmed another account, or has not.
+exports.onContinuePostLogin = (event, api) =>
+  follow(event, api, "continue", (secret) => {
+    try {
+      // Checks the signature, the expiry, and that the token belongs to this transaction.
+      const key = hmac(secret, "ligature return token v1");
+      const token = api.redirect.validateToken({ secret: key, tokenParameterName: "ligature_token" });
+      return { answer: token.answer };
+    } catch (error) {
+      console.log(`ligature: no answer: ${error.message}`);
+      return { answer: null };
+    }
+  });
+
+async function follow(event, api, step, more) {
   try {
-    const answer = await ask(event);
-    const codes = answer.reasons.map((reason) => reason.code).join(" ");
-    console.log(`ligature: ${answer.action} ${codes}`);
-    carryOut(answer, event, api);
+    const { secrets, ...login } = event;
+    const { LIGATURE_URL: url, LIGATURE_SECRET: secret } = secrets;
+    if (!url || !secret) throw new Error("the secrets LIGATURE_URL and LIGATURE_SECRET are not both set");
+    // The query and the body of the browser's request may hold codes and passwords.
+    login.request = { ...login.request, query: {}, body: {} };
+    // Without a nonce, two equal logins within a second would have one signature: the hook accepts each once.
+    const body = JSON.stringify({ event: login, nonce: randomUUID(), ...more(secret.trim()) });
+    const answer = await ask(new URL(`/v1/auth0/${step}`, url), secret.trim(), body);
+    console.log(`ligature: ${answer.action} ${answer.reasons.map((reason) => reason.code).join(" ")}`);
+    carryOut(answer, api, url);
   } catch (error) {
     console.log(`ligature: the login goes on: ${error.message}`);
   }
-};
+}
 
-function carryOut(answer, event, api) {
-  switch (answer.action) {
-    case "proceed":
-      return;
-    case "set_primary_user":
-      // Auth0 fails the login if the primary does not have this login's identity. The hook has linked it before.
-      if (typeof answer.primary_user_id !== "string") throw new Error("the answer names no primary user");
-      api.authentication.setPrimaryUser(answer.primary_user_id);
-      return;
-    case "deny":
-      api.access.deny(String(answer.message));
-      return;
-    default:
-      throw new Error("this Action does not know that answer");
+function carryOut(answer, api, hook) {
+  if (answer.action === "set_primary_user" && typeof answer.primary_user_id === "string") {
+    // Auth0 fails the login if the primary does not have this login's identity. The hook has linked it before.
+    api.authentication.setPrimaryUser(answer.primary_user_id);
+  } else if (answer.action === "redirect" && new URL(answer.url).origin === new URL(hook).origin) {
+    api.redirect.sendUserTo(answer.url, { query: { token: answer.token } });
+  } else if (answer.action === "deny") {
+    api.access.deny(String(answer.message));
+  } else if (answer.action !== "proceed") {
+    throw new Error("this Action cannot carry that answer out");
   }
 }
 
-async function ask(event) {
-  const { secrets, ...login } = event;
-  const { LIGATURE_URL: url, LIGATURE_SECRET: secret } = secrets;
-  if (!url || !secret) throw new Error("the secrets LIGATURE_URL and LIGATURE_SECRET are not both set");
-  // The query and the body of the browser's request may hold codes and passwords.
-  login.request = { ...login.request, query: {}, body: {} };
-  // Without a nonce, two equal logins within a second would have one signature: the hook accepts each once.
-  const body = JSON.stringify({ event: login, nonce: randomUUID() });
+async function ask(url, secret, body) {
   const timestamp = Math.floor(Date.now() / 1000).toString();
-  const signature = createHmac("sha256", secret.trim()).update(`${timestamp}.${body}`).digest("hex");
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${BUDGET_MS} ms`)), BUDGET_MS);
   try {
-    const response = await fetch(new URL("/v1/auth0/post-login", url), {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        "x-ligature-timestamp": timestamp,
-        "x-ligature-signature": `v1=${signature}`,
-      },
-      body,
-      redirect: "error",
-      signal: controller.signal,
-    });
+    const headers = {
+      "content-type": "application/json",
+      "x-ligature-timestamp": timestamp,
+      "x-ligature-signature": `v1=${hmac(secret, `${timestamp}.${body}`)}`,
+    };
+    const response = await fetch(url, { method: "POST", headers, body, redirect: "error", signal: controller.signal });
     const text = await response.text();
     if (!response.ok) throw new Error(`the hook answered ${response.status}: ${text.slice(0, 500)}`);
     return JSON.parse(text);

@@ -68,6 +68,8 @@ pub mod harness;
 pub mod hook;
 pub mod limits;
 pub mod model;
+#[cfg(feature = "hook")]
+mod oidc;
 #[cfg(feature = "transfer")]
 mod password_hash;
 pub mod policies;

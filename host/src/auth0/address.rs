@@ -43,6 +43,17 @@ impl TenantAddress {
         self.url("/api/v2/")
     }
 
+    /// Returns the issuer of the tokens that the tenant issues under this domain, with a slash
+    /// at the end.
+    ///
+    /// # Errors
+    ///
+    /// If the address is no URL, which parsing has excluded.
+    #[cfg(feature = "hook")]
+    pub(crate) fn issuer(&self) -> Result<Url, SetupError> {
+        Url::parse(&self.url("/")).map_err(|error| refuse(&error.to_string()))
+    }
+
     /// Returns the URL of a path of the tenant.
     pub(super) fn url(&self, path: &str) -> String {
         [&self.origin, path].concat()

@@ -229,7 +229,7 @@ fn correlation_id(ambient: &Ambient) -> String {
 }
 
 /// Returns the answer if it reports success, with its body checked.
-fn into_success(answer: Answer, secrets: &[&str]) -> Result<Answer, Failure> {
+pub(super) fn into_success(answer: Answer, secrets: &[&str]) -> Result<Answer, Failure> {
     if (200..=299).contains(&answer.status) && answer.body.is_ok() {
         return Ok(answer);
     }

@@ -1,4 +1,4 @@
-//! The credentials of the machine application.
+//! The credentials of the tenant's applications.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -7,15 +7,30 @@ use std::path::Path;
 
 use super::SetupError;
 
-const ID: &str = "LIGATURE_AUTH0_CLIENT_ID";
-const SECRET: &str = "LIGATURE_AUTH0_CLIENT_SECRET";
-const FILE: &str = "LIGATURE_AUTH0_CREDENTIALS_FILE";
+const MANAGEMENT: Variables = Variables {
+    id: "LIGATURE_AUTH0_CLIENT_ID",
+    secret: "LIGATURE_AUTH0_CLIENT_SECRET",
+    file: "LIGATURE_AUTH0_CREDENTIALS_FILE",
+};
+const CONFIRMATION: Variables = Variables {
+    id: "LIGATURE_CONFIRM_CLIENT_ID",
+    secret: "LIGATURE_CONFIRM_CLIENT_SECRET",
+    file: "LIGATURE_CONFIRM_CREDENTIALS_FILE",
+};
+
+/// The environment variables of one application.
+#[derive(Debug, Clone, Copy)]
+struct Variables {
+    id: &'static str,
+    secret: &'static str,
+    file: &'static str,
+}
 
 /// The most bytes of a file of credentials.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// The id and the secret of the machine-to-machine application that calls the
-/// Management API. They come from the environment or a file, never from the command
+/// The id and the secret of an application: of the machine-to-machine application that
+/// calls the Management API, or of the one by which users confirm an account. They come from the environment or a file, never from the command
 /// line, which other users of the machine can read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientCredentials {
@@ -45,24 +60,41 @@ impl ClientCredentials {
     ///
     /// If neither or both are set, or if one of them cannot be used.
     pub fn from_environment() -> Result<Self, SetupError> {
-        Self::from_variables(|name| std::env::var_os(name))
+        Self::from_variables(MANAGEMENT, |name| std::env::var_os(name))
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, SetupError> {
+    /// Reads the credentials of the web application by which users confirm an account, from
+    /// `LIGATURE_CONFIRM_CLIENT_ID` and `LIGATURE_CONFIRM_CLIENT_SECRET`, or from the TOML
+    /// file that `LIGATURE_CONFIRM_CREDENTIALS_FILE` names.
+    ///
+    /// # Errors
+    ///
+    /// The same as for [`from_environment`](Self::from_environment).
+    pub fn of_confirmation() -> Result<Self, SetupError> {
+        Self::from_variables(CONFIRMATION, |name| std::env::var_os(name))
+    }
+
+    fn from_variables(
+        variables: Variables,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, SetupError> {
         let set = |name| variable(name).filter(|value| !value.is_empty());
-        match (set(ID), set(SECRET), set(FILE)) {
+        let Variables { id: id_name, secret: secret_name, file: file_name } = variables;
+        match (set(id_name), set(secret_name), set(file_name)) {
             (Some(id), Some(secret), None) => {
-                Ok(Self { client_id: as_text(ID, id)?, client_secret: as_text(SECRET, secret)? })
+                Ok(Self { client_id: as_text(id_name, id)?, client_secret: as_text(secret_name, secret)? })
             }
             (None, None, Some(file)) => Self::from_file(Path::new(&file)),
-            (None, None, None) => Err(SetupError::NoCredentials),
+            (None, None, None) => {
+                Err(SetupError::NoCredentials { id: id_name, secret: secret_name, file: file_name })
+            }
             (_, _, Some(_)) => Err(SetupError::Variable {
-                name: FILE,
-                why: "is set together with LIGATURE_AUTH0_CLIENT_ID or LIGATURE_AUTH0_CLIENT_SECRET; \
+                name: file_name,
+                why: "is set together with the variable of the client id or of the client secret; \
                       set the file or the two others",
             }),
-            (None, Some(_), None) => Err(SetupError::Variable { name: ID, why: "is missing" }),
-            (Some(_), None, None) => Err(SetupError::Variable { name: SECRET, why: "is missing" }),
+            (None, Some(_), None) => Err(SetupError::Variable { name: id_name, why: "is missing" }),
+            (Some(_), None, None) => Err(SetupError::Variable { name: secret_name, why: "is missing" }),
         }
     }
 
@@ -100,7 +132,7 @@ impl ClientCredentials {
         &self.client_id
     }
 
-    pub(super) fn client_secret(&self) -> &str {
+    pub(crate) fn client_secret(&self) -> &str {
         &self.client_secret
     }
 }
@@ -137,12 +169,18 @@ fn read_private(file: &Path) -> Result<String, String> {
 mod tests {
     use std::ffi::OsString;
 
-    use super::{ClientCredentials, FILE, ID, SECRET};
+    use super::{ClientCredentials, MANAGEMENT};
+
+    const ID: &str = MANAGEMENT.id;
+    const SECRET: &str = MANAGEMENT.secret;
+    const FILE: &str = MANAGEMENT.file;
 
     fn from(variables: &[(&str, &str)]) -> Result<ClientCredentials, String> {
         let find = |name: &str| variables.iter().find(|(known, _)| *known == name);
-        ClientCredentials::from_variables(|name| find(name).map(|(_, value)| OsString::from(value)))
-            .map_err(|error| error.to_string())
+        ClientCredentials::from_variables(MANAGEMENT, |name| {
+            find(name).map(|(_, value)| OsString::from(value))
+        })
+        .map_err(|error| error.to_string())
     }
 
     /// A file that only its owner may read.

@@ -1,5 +1,5 @@
-//! The client of Auth0's Management API, version 2. It is blocking, as the rest of the
-//! core is.
+//! The client of Auth0's Management API, version 2, and the connection to the tenant that
+//! OpenID Connect uses too. It is blocking, as the rest of the core is.
 //!
 //! | file | contents |
 //! |---|---|
@@ -15,6 +15,7 @@
 //! | `rate_headers.rs` | the headers that state them |
 //! | `retry.rs` | repeating a request that failed |
 //! | `transport.rs` | one HTTP request |
+//! | `tenant_http.rs` | requests of other protocols to the same tenant |
 //! | `connect.rs` | the connection under it |
 //! | `answer.rs` | its answer, and the envelopes of errors |
 //! | `time_limit.rs` | the end of the time that a call has |
@@ -33,6 +34,8 @@ mod path;
 mod rate_headers;
 mod retry;
 mod setup_error;
+#[cfg(feature = "hook")]
+mod tenant_http;
 mod time_limit;
 mod token;
 mod transport;
@@ -44,5 +47,7 @@ pub use client::ManagementClient;
 pub use credentials::ClientCredentials;
 pub use need::Need;
 pub use setup_error::SetupError;
+#[cfg(feature = "hook")]
+pub(crate) use tenant_http::TenantHttp;
 pub use time_limit::TimeLimit;
 pub use users_api::{Named, UsersApi};

@@ -10,11 +10,15 @@ pub enum SetupError {
     )]
     Address(String),
     /// No credentials are configured.
-    #[error(
-        "no credentials for the tenant: set LIGATURE_AUTH0_CLIENT_ID and LIGATURE_AUTH0_CLIENT_SECRET, \
-         or LIGATURE_AUTH0_CREDENTIALS_FILE"
-    )]
-    NoCredentials,
+    #[error("no credentials for the tenant: set {id} and {secret}, or {file}")]
+    NoCredentials {
+        /// The variable of the client id.
+        id: &'static str,
+        /// The variable of the client secret.
+        secret: &'static str,
+        /// The variable of the file.
+        file: &'static str,
+    },
     /// A variable of the environment cannot be used.
     #[error("the environment variable {name} {why}")]
     Variable {

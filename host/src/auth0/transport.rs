@@ -105,6 +105,21 @@ impl Transport {
         response.map(|response| self.read(response)).map_err(|error| self.failure(&error))
     }
 
+    /// Sends a request of another protocol to the tenant, and reads its answer, whatever
+    /// its status.
+    ///
+    /// # Errors
+    ///
+    /// If no answer arrives within the limit.
+    pub(super) fn forward(&self, request: Request<Vec<u8>>, limit: TimeLimit) -> Result<Answer, Failure> {
+        let left = limit.left(&self.ambient);
+        if left.is_zero() {
+            return Err(Failure::lasting(CallErrorKind::TimedOut { may_have_effect: false }));
+        }
+        let request = self.agent.configure_request(request).timeout_global(Some(left)).build();
+        self.agent.run(request).map(|response| self.read(response)).map_err(|error| self.failure(&error))
+    }
+
     fn run(
         &self,
         sending: &Sending<'_>,

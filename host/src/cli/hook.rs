@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::ValueEnum;
 
+use super::confirmation_args::ConfirmationArgs;
 use super::directory::{DIRECTORY, JournalArgs};
 use super::exit::describe_error;
 use super::plugin::PluginArgs;
@@ -33,6 +34,11 @@ const OLD_SECRET: &str = "LIGATURE_HOOK_OLD_SECRET";
 /// Serves POST /v1/auth0/post-login: the Action sends its event, signed, and gets the
 /// answer that it has to carry out. docs/hook.md describes the protocol.
 ///
+/// With --confirm-url, it also serves the page on which a user confirms another account,
+/// where the policy suggests a link. It is an application of the tenant, whose id and secret
+/// come from LIGATURE_CONFIRM_CLIENT_ID and LIGATURE_CONFIRM_CLIENT_SECRET, or from the TOML
+/// file that LIGATURE_CONFIRM_CREDENTIALS_FILE names.
+///
 /// The secret comes from a file or from the variable LIGATURE_HOOK_SECRET, and has at
 /// least 32 bytes. While a secret is replaced, the old one is accepted too: name its file
 /// second, or set LIGATURE_HOOK_OLD_SECRET.
@@ -58,6 +64,8 @@ pub(super) struct Args {
     /// The file of the secret; given twice, the second one is the old secret
     #[arg(long, value_name = "FILE")]
     secret_file: Vec<PathBuf>,
+    #[command(flatten)]
+    confirmation: ConfirmationArgs,
     /// The address and the port to listen on; port 0 takes any free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:4490", value_parser = parse_address)]
     listen: SocketAddr,
@@ -83,8 +91,8 @@ pub(super) struct Args {
     log_format: log::LogFormat,
     #[command(flatten)]
     recorder: RecorderArgs,
-    /// Check secrets, certificate, directory, policies, recordings and address, print each fault, and
-    /// exit
+    /// Check secrets, certificate, directory, policies, confirmation, recordings and address, print
+    /// each fault, and exit
     #[arg(long)]
     check: bool,
 }
@@ -110,6 +118,7 @@ impl Args {
         let early_end = EarlyEnd::listen();
         let log = log::start(self.log_format, ambient)?;
         let (secrets, tls) = (self.secrets()?, self.tls()?);
+        let confirmations = self.confirmation.read(&self.directory, ambient)?;
         let sources = self.policy_sources(ambient)?;
         let listener = self.bind()?;
         let recorder = self.recorder.start(ambient)?;
@@ -121,6 +130,7 @@ impl Args {
             listener,
             tls,
             secrets,
+            confirmations,
             directory,
             sources,
             on_failure: match self.on_failure {
@@ -138,12 +148,15 @@ impl Args {
 
     /// Checks everything that a start needs, and prints every fault, one sentence each.
     fn check(&self, ambient: &Ambient) -> CommandResult {
-        let checks: [(&str, Result<(), Exit>); 6] = [
+        let mut callback = None;
+        let confirmation = self.confirmation.check(&self.directory, ambient);
+        let checks: [(&str, Result<(), Exit>); 7] = [
             ("secret", self.secrets().map(drop)),
             ("certificate", self.tls().map(drop)),
             ("directory", self.check_directory(ambient)),
             ("policies", self.check_policies(ambient)),
             ("recordings", self.recorder.check()),
+            ("confirmation", confirmation.map(|url| callback = url)),
             ("address", self.bind().map(drop)),
         ];
         let mut worst = None;
@@ -152,6 +165,11 @@ impl Args {
             let why = error.as_ref().map(describe_error).unwrap_or_default();
             print_error(&Text::from_line(line![bad("error:").bold(), " ", format!("{part}: {why}")]));
             worst = worst.max(Some(code));
+        }
+        if let Some(callback) = callback {
+            print_line(format!(
+                "The confirmation is usable; the tenant's application has to allow the callback {callback}"
+            ))?;
         }
         match worst {
             Some(code) => Err(Exit::silently(code)),

@@ -7,6 +7,8 @@ mod bench;
 mod case_files;
 mod compile_plugin;
 mod component;
+#[cfg(feature = "hook")]
+mod confirmation_args;
 mod directory;
 #[cfg(feature = "_sql")]
 mod directory_args;

@@ -22,6 +22,8 @@ pub(super) enum Action {
     Proceed,
     /// `api.authentication.setPrimaryUser(primary_user_id)`.
     SetPrimaryUser { primary_user_id: String },
+    /// `api.redirect.sendUserTo(url, { query: { token } })`.
+    Redirect { url: String, token: String },
     /// `api.access.deny(message)`.
     Deny { message: String },
 }
@@ -32,6 +34,7 @@ impl Action {
         match self {
             Self::Proceed => "proceed",
             Self::SetPrimaryUser { .. } => "set_primary_user",
+            Self::Redirect { .. } => "redirect",
             Self::Deny { .. } => "deny",
         }
     }

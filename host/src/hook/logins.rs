@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use super::answer::{Action, Answer, new_reason};
 use super::answer_gate::{AnswerGate, GatedDirectory};
+use super::confirmations::SharedConfirmations;
 use super::metrics::Metrics;
+use super::question::AnswerFault;
+use super::secrets::Secrets;
 use crate::ambient::Ambient;
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure};
 use crate::directory::{Administration, ArrivalError, arrive};
 use crate::guard::Guard;
-use crate::model::{ApiError, Decision, Level, LoginEvent, Reason, Timestamp, User, mask_addresses};
+use crate::model::{
+    ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, Timestamp, User, mask_addresses,
+};
 use crate::policies::Policy;
 use crate::recording::LoginRecorder;
 use crate::service::decider::Decider;
@@ -22,8 +27,43 @@ pub(super) struct Logins {
     pub(super) decider: Arc<Decider>,
     pub(super) on_failure: OnFailure,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) secrets: Arc<Secrets>,
+    pub(super) confirmations: Option<SharedConfirmations>,
     pub(super) ambient: Ambient,
     pub(super) recorder: LoginRecorder,
+}
+
+/// A login that the Action asks about.
+pub(super) struct ActionLogin {
+    pub(super) event: LoginEvent,
+    pub(super) stage: Stage,
+    /// The number of the secret that the Action has signed with.
+    pub(super) secret: usize,
+}
+
+/// The stage of a login at which the Action asks.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The user has logged in.
+    PostLogin {
+        /// Whether the Action can send the user to another page.
+        can_redirect: bool,
+    },
+    /// The user has come back from the page.
+    Continue {
+        /// The sealed answer; none if the Action has not accepted it.
+        answer: Option<String>,
+    },
+}
+
+/// A login whose user has arrived in the directory.
+struct Arrived<'a> {
+    /// The user's id as the tenant knows it.
+    said: &'a str,
+    event: Arc<LoginEvent>,
+    gate: &'a Arc<AnswerGate>,
+    now: Timestamp,
+    secret: usize,
 }
 
 impl Logins {
@@ -34,8 +74,9 @@ impl Logins {
     }
 
     /// Decides a login: its user arrives in the directory, the policies decide, and the
-    /// login is counted.
-    pub(super) fn decide(&self, event: LoginEvent, gate: &Arc<AnswerGate>) -> Answer {
+    /// login is counted, unless the user is asked first.
+    pub(super) fn decide(&self, login: ActionLogin, gate: &Arc<AnswerGate>) -> Answer {
+        let ActionLogin { event, stage, secret } = login;
         let (said, now) = (event.user.user_id.clone(), self.ambient.now());
         let event = match arrive(&*self.directory, event, now) {
             Ok(event) => Arc::new(event),
@@ -44,26 +85,119 @@ impl Logins {
         if event.account().blocked {
             return refuse_blocked(event.account(), Vec::new());
         }
-        let decided = self.run_policies(&event, gate, now);
-        self.answer_decision((&said, &event), decided, now)
+        let arrived = Arrived { said: &said, event, gate, now, secret };
+        if self.confirmations.as_ref().is_some_and(|it| it.is_proof(&arrived.event)) {
+            return self.answer_proof(&arrived);
+        }
+        match stage {
+            Stage::PostLogin { can_redirect } => self.decide_first(&arrived, can_redirect),
+            Stage::Continue { answer } => self.decide_answered(&arrived, answer.as_deref()),
+        }
+    }
+
+    /// Decides a login before the user was asked.
+    fn decide_first(&self, arrived: &Arrived<'_>, can_redirect: bool) -> Answer {
+        let loaded = self.decider.policies();
+        let can_prompt = can_redirect && self.confirmations.is_some();
+        let mut decided = self.run_policies(&loaded, arrived, None, can_prompt);
+        if let Decision::Suggest { step, candidates } = &decided.outcome.decision {
+            let redirect = can_prompt.then(|| self.ask(&loaded, arrived, &decided, (*step, candidates)));
+            match redirect.flatten() {
+                Some(action) => return Answer::new(action, decided.outcome.reasons),
+                None => decided.outcome.reasons.insert(0, self.confirmation_unavailable(can_redirect)),
+            }
+        }
+        self.answer_decision(arrived, decided)
+    }
+
+    /// The redirect to the question, if the user can be asked.
+    fn ask(
+        &self,
+        loaded: &[Policy],
+        arrived: &Arrived<'_>,
+        decided: &LoginDecision<Guard>,
+        suggestion: (Step, &[String]),
+    ) -> Option<Action> {
+        let confirmations = self.confirmations.as_ref()?;
+        let FinalUser::User(user) = &decided.final_user else { return None };
+        if user.blocked {
+            return None;
+        }
+        let name = &decided.steps.last()?.policy;
+        let policy = loaded.iter().find(|policy| *policy.name == **name)?;
+        let secret = self.secrets.keys().get(arrived.secret)?;
+        let redirect = confirmations.ask((&arrived.event, user), suggestion, policy, secret)?;
+        Some(Action::Redirect { url: redirect.url, token: redirect.token })
+    }
+
+    /// Decides a login after the user was asked. Without an answer that counts, the user has
+    /// declined.
+    fn decide_answered(&self, arrived: &Arrived<'_>, sealed: Option<&str>) -> Answer {
+        let loaded = self.decider.policies();
+        let (mut decided, refused) = match self.read_answer(&loaded, arrived, sealed) {
+            Ok(Ok(answer)) => (self.run_policies(&loaded, arrived, Some(&answer), false), None),
+            Ok(Err(fault)) => {
+                let mut decided = self.run_policies(&loaded, arrived, None, false);
+                // The answer would have named the policy that asked.
+                if let Decision::Suggest { step, .. } = decided.outcome.decision {
+                    let policy = decided.steps.last().map(|step| step.policy.clone());
+                    let declined = StepAnswer { step, proof: None, policy };
+                    decided = self.run_policies(&loaded, arrived, Some(&declined), false);
+                }
+                (decided, Some(self.refuse_answer(arrived, fault)))
+            }
+            Err(error) => return self.answer_failed_directory(arrived.said, &error),
+        };
+        decided.outcome.reasons.splice(0..0, refused);
+        if let Decision::Suggest { .. } = decided.outcome.decision {
+            decided.outcome.reasons.insert(0, confirmation_insufficient());
+        }
+        self.answer_decision(arrived, decided)
+    }
+
+    fn read_answer(
+        &self,
+        loaded: &[Policy],
+        arrived: &Arrived<'_>,
+        sealed: Option<&str>,
+    ) -> Result<Result<StepAnswer, AnswerFault>, ApiError> {
+        let Some(confirmations) = &self.confirmations else { return Ok(Err(AnswerFault::Altered)) };
+        // As it is now: the event may be older than the prompt.
+        let user = match self.directory.get(&arrived.event.user.user_id) {
+            Ok(stored) => stored.user,
+            Err(ApiError::NotFound(_)) => return Ok(Err(AnswerFault::OtherUser)),
+            Err(error) => return Err(error),
+        };
+        Ok(confirmations.read(sealed, (&arrived.event, &user), loaded, &self.secrets))
+    }
+
+    fn refuse_answer(&self, arrived: &Arrived<'_>, fault: AnswerFault) -> Reason {
+        let user = mask_addresses(arrived.said);
+        tracing::warn!(target: "audit", %user, why = %fault, "an answer to a question does not count");
+        self.metrics.count_confirmation("answer_refused");
+        let detail = format!("The answer to the question does not count: {fault}.");
+        new_reason("CONFIRMATION_REFUSED", Level::Finding, detail)
+    }
+
+    /// Answers a login by which a user proves an account for another login.
+    fn answer_proof(&self, arrived: &Arrived<'_>) -> Answer {
+        let detail = "This login proves an account for another login, which is decided by itself.";
+        let reasons = vec![new_reason("CONFIRMATION_LOGIN", Level::Info, detail.to_owned())];
+        self.answer_user(arrived, arrived.event.account(), reasons)
     }
 
     fn run_policies(
         &self,
-        event: &Arc<LoginEvent>,
-        gate: &Arc<AnswerGate>,
-        now: Timestamp,
+        loaded: &[Policy],
+        arrived: &Arrived<'_>,
+        answer: Option<&StepAnswer>,
+        can_prompt: bool,
     ) -> LoginDecision<Guard> {
-        let loaded = self.decider.policies();
+        let Arrived { event, gate, now, .. } = arrived;
         let policies: Vec<_> = loaded.iter().map(Policy::borrowed).collect();
-        let request = DecisionRequest { event, now, trace: false, answer: None };
-        let gated = GatedDirectory { directory: self.directory.clone(), gate: gate.clone() };
-        let context = DecisionContext {
-            directory: Arc::new(gated),
-            on_failure: self.on_failure,
-            // There is no page yet that shows a suggestion.
-            can_prompt: false,
-        };
+        let request = DecisionRequest { event, now: *now, trace: false, answer };
+        let gated = GatedDirectory { directory: self.directory.clone(), gate: (*gate).clone() };
+        let context = DecisionContext { directory: Arc::new(gated), on_failure: self.on_failure, can_prompt };
         let decided = self.recorder.decide(&policies, request, context);
         let user = mask_addresses(&event.user.user_id);
         for step in decided.overtaken.iter().chain(&decided.steps) {
@@ -79,47 +213,53 @@ impl Logins {
         decided
     }
 
-    /// Turns a decision into an answer. `said` is the user's id as the tenant knows it.
-    fn answer_decision(
-        &self,
-        (said, event): (&str, &LoginEvent),
-        decided: LoginDecision<Guard>,
-        now: Timestamp,
-    ) -> Answer {
-        let mut reasons = decided.outcome.reasons;
-        let user = match (decided.final_user, decided.outcome.decision) {
-            (FinalUser::User(user), _) if user.blocked => return refuse_blocked(&user, reasons),
-            (FinalUser::User(user), decision) => {
-                if let Decision::Suggest { .. } = decision {
-                    reasons.insert(0, confirmation_unavailable());
-                }
-                user
-            }
+    /// Turns a decision into an answer. The user is not asked.
+    fn answer_decision(&self, arrived: &Arrived<'_>, decided: LoginDecision<Guard>) -> Answer {
+        let reasons = decided.outcome.reasons;
+        match (decided.final_user, decided.outcome.decision) {
+            (FinalUser::User(user), _) if user.blocked => refuse_blocked(&user, reasons),
+            (FinalUser::User(user), _) => self.answer_user(arrived, &user, reasons),
             (FinalUser::Denied | FinalUser::Gone, Decision::Deny { message }) => {
-                return Answer::new(Action::Deny { message }, reasons);
+                Answer::new(Action::Deny { message }, reasons)
             }
             // The link was made. The tenant checks by itself that the primary has the identity.
             (FinalUser::Unknown(_), Decision::Linked { primary }) => {
-                return Answer::new(Action::SetPrimaryUser { primary_user_id: primary }, reasons);
+                Answer::new(Action::SetPrimaryUser { primary_user_id: primary }, reasons)
             }
-            (FinalUser::Unknown(error), _) => return self.answer_failed_directory(said, &error),
+            (FinalUser::Unknown(error), _) => self.answer_failed_directory(arrived.said, &error),
             (FinalUser::Denied | FinalUser::Gone, _) => {
                 let message = "This account no longer exists.".to_owned();
-                return Answer::new(Action::Deny { message }, reasons);
+                Answer::new(Action::Deny { message }, reasons)
             }
-        };
+        }
+    }
+
+    /// Counts a login that goes on as this user, and returns the answer.
+    fn answer_user(&self, arrived: &Arrived<'_>, user: &User, reasons: Vec<Reason>) -> Answer {
+        let Arrived { said, event, now, .. } = arrived;
         let request = event.rest.get("request");
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
         // Failing to count a login does not make the login fail.
-        if let Err(error) = self.directory.count_login(&user.user_id, now, ip) {
+        if let Err(error) = self.directory.count_login(&user.user_id, *now, ip) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
-        let action = if user.user_id == said {
+        let action = if user.user_id == *said {
             Action::Proceed
         } else {
             Action::SetPrimaryUser { primary_user_id: user.user_id.clone() }
         };
         Answer::new(action, reasons)
+    }
+
+    fn confirmation_unavailable(&self, can_redirect: bool) -> Reason {
+        let why = match (&self.confirmations, can_redirect) {
+            (None, _) => "the confirmation is not configured (--confirm-url)",
+            (Some(_), false) => "this login cannot show a page",
+            (Some(_), true) => "the question is too large for the page's address",
+        };
+        let detail =
+            format!("The policy would ask the user to confirm, and {why}: the login goes on unlinked.");
+        new_reason("CONFIRMATION_UNAVAILABLE", Level::Finding, detail)
     }
 
     fn answer_failed_arrival(&self, said: &str, error: &ArrivalError) -> Answer {
@@ -156,8 +296,7 @@ fn refuse_blocked(user: &User, mut reasons: Vec<Reason>) -> Answer {
     Answer::new(Action::Deny { message: "user is blocked".to_owned() }, reasons)
 }
 
-fn confirmation_unavailable() -> Reason {
-    let detail = "The policy would ask the user to confirm. This version of the service has no page that asks: \
-                  the login goes on unlinked.";
-    new_reason("CONFIRMATION_UNAVAILABLE", Level::Finding, detail.to_owned())
+fn confirmation_insufficient() -> Reason {
+    let detail = "The policy asks for more than the user has proved: the login goes on unlinked.";
+    new_reason("CONFIRMATION_INSUFFICIENT", Level::Finding, detail.to_owned())
 }

@@ -22,6 +22,7 @@ pub(super) struct Metrics {
     seconds: Histogram,
     answers: Family<KindLabel, Counter>,
     refused: Family<KindLabel, Counter>,
+    confirmations: Family<KindLabel, Counter>,
     signatures: Family<KindLabel, Counter>,
     queue: Family<KindLabel, Gauge>,
     directory: DirectoryGauges,
@@ -43,6 +44,7 @@ impl Metrics {
             seconds: Histogram::new([0.000_1, 0.000_3, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
             answers: Family::default(),
             refused: Family::default(),
+            confirmations: Family::default(),
             signatures: Family::default(),
             queue: Family::default(),
             directory: DirectoryGauges::default(),
@@ -55,6 +57,11 @@ impl Metrics {
         registry.register("http_request_seconds", "Duration of responses", new.seconds.clone());
         registry.register("hook_answers", "Answers to the Action, by action", new.answers.clone());
         registry.register("hook_refusals", "Refused requests, by reason", new.refused.clone());
+        registry.register(
+            "hook_confirmations",
+            "Questions to users, and what became of them",
+            new.confirmations.clone(),
+        );
         registry.register("hook_signatures", "Accepted signatures, by secret", new.signatures.clone());
         registry.register("hook_queue", "Logins that are decided, and that wait", new.queue.clone());
         new
@@ -72,6 +79,10 @@ impl Metrics {
 
     pub(super) fn count_refusal(&self, kind: &'static str) {
         self.refused.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    pub(super) fn count_confirmation(&self, kind: &'static str) {
+        self.confirmations.get_or_create(&KindLabel { kind }).inc();
     }
 
     pub(super) fn count_signature(&self, is_by_old_secret: bool) {

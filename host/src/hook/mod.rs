@@ -5,8 +5,14 @@
 //! | `serve` | start and end of the service |
 //! | `tls` | the certificate of the service |
 //! | `routes` | the endpoints, and the counting of every response |
-//! | `post_login` | one request about one login: signature, queue, time, answer |
+//! | `action_request` | one request about one login: signature, queue, time, answer |
 //! | `logins` | the decision on one login |
+//! | `confirmations` | the confirmation of another account: settings, question, answer |
+//! | `confirmation_pages`, `confirmation_end` | its pages |
+//! | `question` | a question and its answer, bound to one login |
+//! | `open_question` | the question that is open in a browser |
+//! | `return_form` | the way back to the tenant's transaction |
+//! | `sealing` | texts that the browser carries and cannot read |
 //! | `answer_gate` | no change of the directory after the login was answered |
 //! | `answer` | the answer to the Action |
 //! | `queue` | the logins that are decided, and those that wait |
@@ -16,15 +22,22 @@
 //! | `metrics` | the service's metrics |
 //! | `state` | the parts of the service |
 
+mod action_request;
 mod answer;
 mod answer_gate;
+mod confirmation_end;
+mod confirmation_pages;
+mod confirmations;
 mod logins;
 mod metrics;
-mod post_login;
+mod open_question;
+mod question;
 mod queue;
 mod refusal;
 mod request_limits;
+mod return_form;
 mod routes;
+mod sealing;
 mod secrets;
 mod seen_signatures;
 mod serve;
@@ -32,6 +45,7 @@ mod signature;
 mod state;
 mod tls;
 
+pub use confirmations::{ConfirmationError, ConfirmationSettings, Confirmations};
 pub use queue::QueueSize;
 pub use secrets::{Secret, SecretError, Secrets};
 pub use serve::{Opening, Ready, ServeError, bind, serve};

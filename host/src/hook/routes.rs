@@ -12,15 +12,23 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::post_login::post_login;
+use super::action_request::{continue_login, post_login};
+use super::confirmation_pages::{add_referrer_policy, ask, callback, decline, log_in};
+use super::confirmations::{ASK, CALLBACK, DECLINE, LOG_IN};
 use super::refusal::Refusal;
 use super::request_limits::BODY_BYTES;
 use super::state::Hook;
 use crate::model::mask_addresses;
 use crate::service::blocking::run_blocking;
 
-/// The path that the Action asks.
+/// The paths that the Action asks.
 const POST_LOGIN: &str = "/v1/auth0/post-login";
+const CONTINUE: &str = "/v1/auth0/continue";
+/// The paths that are labels of metrics.
+const LABELS: [&str; 9] =
+    [POST_LOGIN, CONTINUE, ASK, LOG_IN, CALLBACK, DECLINE, "/healthz", "/readyz", "/metrics"];
+/// The most bytes of a form of a page.
+const FORM_BYTES: usize = 4 << 10;
 /// The time limit of the directory's answer for `/readyz`.
 const READINESS: Duration = Duration::from_secs(2);
 
@@ -29,9 +37,11 @@ pub(super) fn router(hook: &Arc<Hook>) -> Router {
     let failed = |_: Box<dyn std::any::Any + Send>| Refusal::Failed.into_response();
     Router::new()
         .route(POST_LOGIN, post(post_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
+        .route(CONTINUE, post(continue_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
+        .merge(confirmation_routes(hook))
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .layer(CatchPanicLayer::custom(failed))
@@ -39,17 +49,25 @@ pub(super) fn router(hook: &Arc<Hook>) -> Router {
         .with_state(hook.clone())
 }
 
+/// Returns the routes of the confirmation, if there is one.
+fn confirmation_routes(hook: &Arc<Hook>) -> Router<Arc<Hook>> {
+    let Some(confirmations) = hook.confirmations.clone() else { return Router::new() };
+    Router::new()
+        .route(ASK, get(ask))
+        .route(LOG_IN, post(log_in))
+        .route(CALLBACK, get(callback))
+        .route(DECLINE, post(decline))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(middleware::map_response(add_referrer_policy))
+        .with_state((hook.clone(), confirmations))
+}
+
 /// Counts every response.
 async fn observe_request(State(hook): State<Arc<Hook>>, request: Request, next: Next) -> Response {
     let start = hook.ambient.monotonic();
     // Unknown paths are not used as labels: a sender can choose their number and length.
-    let route = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
-        Some(POST_LOGIN) => POST_LOGIN,
-        Some("/healthz") => "/healthz",
-        Some("/readyz") => "/readyz",
-        Some("/metrics") => "/metrics",
-        _ => "none",
-    };
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = LABELS.into_iter().find(|label| path == Some(label)).unwrap_or("none");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -66,7 +66,7 @@ mod tests {
     use crate::hook::signature::Signed;
 
     fn signed(timestamp: u64, number: u8) -> Signed {
-        Signed { timestamp, tag: [number; 32], is_by_old_secret: false }
+        Signed { timestamp, tag: [number; 32], secret: 0 }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 
+use super::confirmations::Confirmations;
 use super::logins::Logins;
 use super::metrics::Metrics;
 use super::queue::{Queue, QueueSize};
@@ -56,6 +57,8 @@ pub struct Opening {
     pub tls: Option<rustls::ServerConfig>,
     /// The secrets of the Action.
     pub secrets: Secrets,
+    /// The confirmation of accounts; none to leave suggestions unlinked.
+    pub confirmations: Option<Confirmations>,
     /// The directory of the users.
     pub directory: Arc<dyn Administration>,
     /// The sources of the policies, in order.
@@ -105,6 +108,7 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
         listener,
         tls,
         secrets,
+        confirmations,
         directory,
         sources,
         on_failure,
@@ -124,7 +128,10 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
         tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
     }
     let metrics = Arc::new(Metrics::new(&missing_lines));
+    let (secrets, confirmations) = (Arc::new(secrets), confirmations.map(Arc::new));
     let logins = Logins {
+        secrets: secrets.clone(),
+        confirmations: confirmations.clone(),
         directory: directory.clone(),
         decider,
         on_failure,
@@ -134,6 +141,7 @@ pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeEr
     };
     let hook = Arc::new(Hook {
         secrets,
+        confirmations,
         seen: SeenSignatures::new(),
         queue: Queue::new(queue),
         logins: Arc::new(logins),

@@ -33,8 +33,8 @@ pub(super) struct Signed {
     pub(super) timestamp: u64,
     /// The signature.
     pub(super) tag: [u8; 32],
-    /// Whether the secret is the one before the current one.
-    pub(super) is_by_old_secret: bool,
+    /// The number of the secret: 0 is the current one, and 1 the one before it.
+    pub(super) secret: usize,
 }
 
 impl Claim {
@@ -75,8 +75,8 @@ impl Claim {
                 by = Some(number);
             }
         }
-        let number = by.ok_or(Refusal::SignatureWrong)?;
-        Ok(Signed { timestamp: self.timestamp, tag: self.tag, is_by_old_secret: number > 0 })
+        let secret = by.ok_or(Refusal::SignatureWrong)?;
+        Ok(Signed { timestamp: self.timestamp, tag: self.tag, secret })
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
     fn a_signature_of_openssl_is_accepted() {
         let secrets = Secrets::new(&[Secret::of_variable("V", &"x".repeat(32))]).unwrap();
         let claim = Claim::read(&headers("1795687200", &format!("v1={BY_OPENSSL}")), NOW).unwrap();
-        assert!(!claim.verify(br#"{"event":{}}"#, &secrets).unwrap().is_by_old_secret);
+        assert_eq!(claim.verify(br#"{"event":{}}"#, &secrets).unwrap().secret, 0);
         assert_eq!(claim.verify(br#"{"event":{} }"#, &secrets), Err(Refusal::SignatureWrong));
         // The text of the time stamp is signed, not its number.
         let claim = Claim::read(&headers("01795687200", &format!("v1={BY_OPENSSL}")), NOW).unwrap();
@@ -131,7 +131,7 @@ mod tests {
         let secrets = ["y", "x"].map(|it| Secret::of_variable("V", &it.repeat(32)));
         let secrets = Secrets::new(&secrets).unwrap();
         let claim = Claim::read(&headers("1795687200", &format!("v1={BY_OPENSSL}")), NOW).unwrap();
-        assert!(claim.verify(br#"{"event":{}}"#, &secrets).unwrap().is_by_old_secret);
+        assert_eq!(claim.verify(br#"{"event":{}}"#, &secrets).unwrap().secret, 1);
     }
 
     #[test]

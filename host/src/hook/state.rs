@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::confirmations::SharedConfirmations;
 use super::logins::Logins;
 use super::metrics::Metrics;
 use super::queue::Queue;
@@ -12,7 +13,8 @@ use crate::directory::Administration;
 
 /// The service, shared by all requests.
 pub(super) struct Hook {
-    pub(super) secrets: Secrets,
+    pub(super) secrets: Arc<Secrets>,
+    pub(super) confirmations: Option<SharedConfirmations>,
     pub(super) seen: SeenSignatures,
     pub(super) queue: Queue,
     pub(super) logins: Arc<Logins>,

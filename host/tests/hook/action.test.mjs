@@ -4,11 +4,12 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { Api, runLogin } from "./stand_in.mjs";
 
 const examples = new URL("../../../examples/", import.meta.url);
-const { onExecutePostLogin } = createRequire(import.meta.url)(new URL("auth0-action/action.js", examples).pathname);
+const { onExecutePostLogin, onContinuePostLogin } = createRequire(import.meta.url)(new URL("auth0-action/action.js", examples).pathname);
 const [secret, oldSecret] = process.env.LIGATURE_TEST_SECRETS.split(" ");
 const [google, database] = process.env.LIGATURE_TEST_USERS.split(" ");
 
@@ -25,7 +26,7 @@ function login(changes = {}, secrets = {}) {
   return event;
 }
 
-const run = (event) => runLogin(onExecutePostLogin, event, identitiesOf);
+const run = (event, execute = onExecutePostLogin) => runLogin(execute, event, identitiesOf);
 
 /** A hook that answers as it is told. */
 async function standIn(answer, use) {
@@ -50,6 +51,7 @@ async function standIn(answer, use) {
 function assertGoesOn({ api }) {
   assert.equal(api.denied, null);
   assert.equal(api.primary, null);
+  assert.equal(api.redirect.sentTo, null);
 }
 
 test("a login that links nothing goes on", async () => {
@@ -129,6 +131,59 @@ test("a redirect of the hook is not followed", async () => {
   );
 });
 
+test("a redirect of the answer is carried out, to the hook's own origin only", async () => {
+  let redirect;
+  await standIn(
+    (response) => response.end(JSON.stringify({ action: "redirect", ...redirect, token: "t", reasons: [] })),
+    async (url, requests) => {
+      redirect = { url: `${url}/v1/confirm` };
+      const { api } = await run(login({}, { LIGATURE_URL: url }));
+      assert.equal(api.redirect.sentTo.href, `${url}/v1/confirm?token=t&state=a-transaction`);
+      redirect = { url: "https://evil.example/v1/confirm" };
+      assertGoesOn(await run(login({}, { LIGATURE_URL: url })));
+      // A login without pages says so.
+      const silent = login({}, { LIGATURE_URL: url });
+      silent.transaction = { ...silent.transaction, prompt: ["none"] };
+      await run(silent);
+      assert.deepEqual(requests.map(({ body }) => JSON.parse(body).can_redirect), [true, true, false]);
+    },
+  );
+});
+
+/** A token as the page of the hook signs it. */
+function returnToken(changes = {}, key = secret) {
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iss: "tenant", sub: google, iat: now, exp: now + 120, state: "a-transaction", answer: "sealed" };
+  const signed = `${encode({ typ: "JWT", alg: "HS256" })}.${encode({ ...claims, ...changes })}`;
+  const derived = createHmac("sha256", key).update("ligature return token v1").digest("hex");
+  return `${signed}.${createHmac("sha256", derived).update(signed).digest("base64url")}`;
+}
+
+const returned = [
+  ["the hook's answer", returnToken(), "sealed"],
+  ["no token", undefined, null],
+  ["an altered token", returnToken().replace(/.$/, (last) => (last === "A" ? "Q" : "A")), null],
+  ["a token by another secret", returnToken({}, "x".repeat(40)), null],
+  ["an expired token", returnToken({ exp: Math.floor(Date.now() / 1000) - 1 }), null],
+  ["a token of another transaction", returnToken({ state: "another" }), null],
+  ["a token of another user", returnToken({ sub: "auth0|another" }), null],
+];
+for (const [name, token, answer] of returned) {
+  test(`a login that comes back with ${name} is asked about again`, async () => {
+    await standIn(
+      (response) => response.end(JSON.stringify({ action: "set_primary_user", reasons: [] })),
+      async (url, requests) => {
+        const event = login({}, { LIGATURE_URL: url });
+        event.request.body = { ligature_token: token };
+        assertGoesOn(await run(event, onContinuePostLogin));
+        assert.equal(JSON.parse(requests[0].body).answer, answer);
+        assert.deepEqual(JSON.parse(requests[0].body).event.request.body, {});
+      },
+    );
+  });
+}
+
 test("a denial is carried out", async () => {
   await standIn(
     (response) => response.end(JSON.stringify({ action: "deny", message: "Not today.", reasons: [] })),
@@ -137,9 +192,10 @@ test("a denial is carried out", async () => {
 });
 
 test("a second setPrimaryUser of the transaction is logged, and the login goes on", async () => {
-  const api = new Api();
+  const event = login();
+  const api = new Api(event);
   api.primary = "auth0|set-by-another-action";
-  const { said } = await runLogin(onExecutePostLogin, login(), () => [null, google], api);
+  const { said } = await runLogin(onExecutePostLogin, event, () => [null, google], api);
   assert.equal(api.primary, "auth0|set-by-another-action");
   assert.match(said, /the login goes on: setPrimaryUser is called once/);
 });

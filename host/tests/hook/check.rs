@@ -4,10 +4,12 @@ use std::net::TcpListener;
 use std::process::Output;
 
 use crate::service::{Place, SECRET, program};
+use crate::serving::Tenant;
 
 crate::tests![
     a_check_without_a_fault_says_so,
     every_fault_is_told_in_one_sentence,
+    every_fault_of_the_confirmation_is_told_in_one_sentence,
     a_check_changes_nothing,
     a_port_that_is_taken_is_named,
     options_that_cannot_be_are_refused,
@@ -61,6 +63,51 @@ fn every_fault_is_told_in_one_sentence() {
     let (code, said) = hook(&place, &options);
     assert_eq!(code, Some(2), "{said}");
     insta::assert_snapshot!(said.replace(&address, "127.0.0.1:PORT"));
+}
+
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+/// Checks a confirmation with these variables and options.
+fn check_confirmation(place: &Place, variables: Variables<'_>, options: &[&str]) -> (Option<i32>, String) {
+    let mut command = program();
+    command.args(["hook", "--check", "--directory", &place.directory, "--secret-file", "secret"]);
+    command.args(LISTEN).args(options).envs(variables.iter().copied()).current_dir(place.folder.path());
+    read(&command.output().expect("the program runs"), place)
+}
+
+fn every_fault_of_the_confirmation_is_told_in_one_sentence() {
+    let place = Place::new();
+    let config = include_str!("tenant.toml").replace("{hook}", "https://hook.example.com");
+    let tenant = Tenant::start(&place.file("tenant"), &config, &[]);
+    let domain = tenant.http.trim_start_matches("http://").trim_end_matches('/');
+    let unused = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
+    let id = ("LIGATURE_CONFIRM_CLIENT_ID", "confirm");
+    let both = [id, ("LIGATURE_CONFIRM_CLIENT_SECRET", "s3cret-value")];
+    let url = ["--confirm-url", "https://hook.example.com"];
+    let cases: [(Variables, &[&str]); 8] = [
+        (&both, &["--confirm-url", "hook.example.com", "--confirm-tenant", domain]),
+        (&both, &["--confirm-url", "http://hook.example.com", "--confirm-tenant", domain]),
+        (&both, &["--confirm-url", "https://hook.example.com/?x=1", "--confirm-tenant", domain]),
+        (&both, &url),
+        (&both, &[url[0], url[1], "--confirm-tenant", "https://login.example.com"]),
+        (&[], &[url[0], url[1], "--confirm-tenant", domain]),
+        (&[id], &[url[0], url[1], "--confirm-tenant", domain]),
+        (&both, &[url[0], url[1], "--confirm-tenant", &unused]),
+    ];
+    let mut told = String::new();
+    for (variables, options) in cases {
+        let (code, said) = check_confirmation(&place, variables, options);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
+        told += &said.replace(domain, "TENANT").replace(&unused, "UNUSED").replace(&domain[9..], "PORT");
+    }
+    insta::assert_snapshot!(told);
+    let (code, said) = check_confirmation(&place, &both, &[url[0], url[1], "--confirm-tenant", domain]);
+    assert_eq!(code, Some(0), "{said}");
+    let callback = "https://hook.example.com/v1/confirm/callback";
+    assert!(said.contains(&format!("has to allow the callback {callback}\n")), "{said}");
+    let (code, said) = hook(&place, &["--check", "--confirm-tenant", domain]);
+    assert!(code == Some(2) && said.contains("--confirm-url"), "{said}");
 }
 
 fn a_check_changes_nothing() {

@@ -9,8 +9,11 @@ mod serving;
 mod action;
 mod answers;
 mod check;
+mod confirmation;
+mod confirmation_attacks;
 mod load;
 mod recordings;
+mod scene;
 mod service;
 mod signatures;
 
@@ -58,6 +61,8 @@ fn main() -> std::process::ExitCode {
         ("action", action::TESTS),
         ("answers", answers::TESTS),
         ("check", check::TESTS),
+        ("confirmation", confirmation::TESTS),
+        ("confirmation_attacks", confirmation_attacks::TESTS),
         ("load", load::TESTS),
         ("recordings", recordings::TESTS),
         ("signatures", signatures::TESTS),

@@ -227,9 +227,14 @@ pub(crate) fn signed(event: &Value, secret: &str, timestamp: u64) -> Request {
 
 /// A signed request with this body.
 pub(crate) fn signed_body(body: impl Into<Vec<u8>>, secret: &str, timestamp: u64) -> Request {
+    signed_to(PATH, body, secret, timestamp)
+}
+
+/// A signed request to this path.
+pub(crate) fn signed_to(path: &str, body: impl Into<Vec<u8>>, secret: &str, timestamp: u64) -> Request {
     let (body, timestamp) = (body.into(), timestamp.to_string());
     let signature = format!("v1={}", sign(secret, &timestamp, &body));
-    let request = Request::post(PATH).header("x-ligature-timestamp", timestamp);
+    let request = Request::post(path).header("x-ligature-timestamp", timestamp);
     request.header("x-ligature-signature", signature).body("application/json", body)
 }
 

@@ -3,12 +3,15 @@
 // trigger, API object. There is no such check in a published package.
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { RedirectApi } from "./redirect_api.mjs";
 
 export class Api {
   denied = null;
   primary = null;
 
-  constructor() {
+  /** `transaction` is the `state` under which a redirected login continues. */
+  constructor(event, transaction = "a-transaction") {
+    this.redirect = new RedirectApi(event, transaction);
     this.authentication = {
       setPrimaryUser: (userId) => {
         assert.equal(this.primary, null, "setPrimaryUser is called once per transaction");
@@ -33,7 +36,7 @@ console.log = (line) => (lines.getStore() ? lines.getStore().push(line) : log(li
  * Runs an Action until the end of its login, and returns its `api` and its log. `identitiesOf` returns the identities of
  * a user, as `provider|id`.
  */
-export async function runLogin(action, event, identitiesOf, api = new Api()) {
+export async function runLogin(action, event, identitiesOf, api = new Api(event)) {
   const said = [];
   await lines.run(said, () => action(event, api));
   const end = { api, said: said.join("\n") };

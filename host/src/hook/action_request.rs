@@ -10,9 +10,11 @@ use axum::extract::{ConnectInfo, FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
 use super::answer_gate::{AnswerGate, CloseOnDrop};
+use super::logins::{ActionLogin, Stage};
 use super::queue::Place;
 use super::refusal::Refusal;
 use super::request_limits::BODY_TIME;
@@ -22,11 +24,26 @@ use crate::model::{LoginEvent, mask_addresses};
 use crate::reading::parse_json;
 use crate::service::blocking::run_blocking;
 
-/// The body of a request.
+/// The body of a request at the login.
 #[derive(Deserialize)]
 struct PostLogin {
     event: LoginEvent,
+    /// Whether the Action can send the user to another page.
+    #[serde(default)]
+    can_redirect: bool,
 }
+
+/// The body of a request after the user was sent to the page.
+#[derive(Deserialize)]
+struct Continue {
+    event: LoginEvent,
+    /// The answer that the user brought back; none if the Action has not accepted it.
+    #[serde(default)]
+    answer: Option<String>,
+}
+
+/// Reads the body of a request.
+type ReadBody = fn(&[u8]) -> Result<(LoginEvent, Stage), Refusal>;
 
 /// Answers `POST /v1/auth0/post-login`.
 pub(super) async fn post_login(
@@ -34,7 +51,20 @@ pub(super) async fn post_login(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    match answer(&hook, request).await {
+    respond(&hook, from, request, read_post_login).await
+}
+
+/// Answers `POST /v1/auth0/continue`.
+pub(super) async fn continue_login(
+    State(hook): State<Arc<Hook>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    respond(&hook, from, request, read_continue).await
+}
+
+async fn respond(hook: &Arc<Hook>, from: SocketAddr, request: Request, read: ReadBody) -> Response {
+    match answer(hook, request, read).await {
         Ok(answer) => {
             hook.metrics.count_answer(answer.action.kind());
             Json(answer).into_response()
@@ -51,7 +81,7 @@ pub(super) async fn post_login(
     }
 }
 
-async fn answer(hook: &Arc<Hook>, request: Request) -> Result<Answer, Refusal> {
+async fn answer(hook: &Arc<Hook>, request: Request, read: ReadBody) -> Result<Answer, Refusal> {
     // Everything that the headers alone show is refused before the body is read.
     let claim = Claim::read(request.headers(), hook.ambient.since_epoch())?;
     let body = read_body(request).await?;
@@ -59,8 +89,17 @@ async fn answer(hook: &Arc<Hook>, request: Request) -> Result<Answer, Refusal> {
     let place = hook.queue.enter()?;
     // Only now: a request that finds no place may be sent again.
     hook.seen.accept(&signed, hook.ambient.since_epoch())?;
-    hook.metrics.count_signature(signed.is_by_old_secret);
-    decide_in_time(hook, body, place).await
+    hook.metrics.count_signature(signed.secret > 0);
+    let work = Work { body, read, secret: signed.secret };
+    decide_in_time(hook, work, place).await
+}
+
+/// A request whose signature is valid.
+struct Work {
+    body: Bytes,
+    read: ReadBody,
+    /// The number of the secret that has signed it.
+    secret: usize,
 }
 
 async fn read_body(request: Request) -> Result<Bytes, Refusal> {
@@ -73,7 +112,7 @@ async fn read_body(request: Request) -> Result<Bytes, Refusal> {
 }
 
 /// Decides a login within its time limit, which includes its wait in the queue.
-async fn decide_in_time(hook: &Arc<Hook>, body: Bytes, place: Place) -> Result<Answer, Refusal> {
+async fn decide_in_time(hook: &Arc<Hook>, work: Work, place: Place) -> Result<Answer, Refusal> {
     let limit = hook.logins.time_limit();
     let gate = Arc::new(AnswerGate::default());
     let _closes = CloseOnDrop(gate.clone());
@@ -83,8 +122,9 @@ async fn decide_in_time(hook: &Arc<Hook>, body: Bytes, place: Place) -> Result<A
             let turn = place.wait().await;
             run_blocking(move || {
                 let _turn = turn;
-                let event = read_event(&body)?;
-                Ok(logins.decide(event, &gate))
+                let Work { body, read, secret } = work;
+                let (event, stage) = read(&body)?;
+                Ok(logins.decide(ActionLogin { event, stage, secret }, &gate))
             })
             .await
         }
@@ -111,13 +151,26 @@ fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration) -> Answer {
     hook.logins.answer_failure("", code, detail)
 }
 
-fn read_event(body: &[u8]) -> Result<LoginEvent, Refusal> {
+fn read_post_login(body: &[u8]) -> Result<(LoginEvent, Stage), Refusal> {
+    let PostLogin { event, can_redirect } = parse_body(body)?;
+    Ok((require_identity(event)?, Stage::PostLogin { can_redirect }))
+}
+
+fn read_continue(body: &[u8]) -> Result<(LoginEvent, Stage), Refusal> {
+    let Continue { event, answer } = parse_body(body)?;
+    Ok((require_identity(event)?, Stage::Continue { answer }))
+}
+
+fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Refusal::EventInvalid("it is not UTF-8; expected a JSON text".to_owned()))?;
-    let PostLogin { event } = parse_json(text).map_err(|(place, message)| {
+    parse_json(text).map_err(|(place, message)| {
         let place = place.map(|(line, column)| format!("line {line}, column {column}: ")).unwrap_or_default();
         Refusal::EventInvalid(format!("{place}{message}"))
-    })?;
+    })
+}
+
+fn require_identity(event: LoginEvent) -> Result<LoginEvent, Refusal> {
     match event.identity() {
         Some(_) => Ok(event),
         None => {
@@ -129,10 +182,10 @@ fn read_event(body: &[u8]) -> Result<LoginEvent, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::read_event;
+    use super::read_post_login;
 
     fn refusal(body: &str) -> String {
-        read_event(body.as_bytes()).unwrap_err().to_string()
+        read_post_login(body.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]

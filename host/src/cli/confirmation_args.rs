@@ -1,0 +1,65 @@
+//! The options of the confirmation of accounts.
+
+use anyhow::anyhow;
+
+use super::Exit;
+use crate::ambient::Ambient;
+use crate::auth0::{ClientCredentials, TenantAddress};
+use crate::directory::Location;
+use crate::hook::{ConfirmationSettings, Confirmations};
+
+/// The options of the confirmation of accounts.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfirmationArgs {
+    /// The URL of this service as browsers see it, such as https://hook.example.com. With it,
+    /// users are asked to confirm an account where the policy suggests it
+    #[arg(long, value_name = "URL")]
+    confirm_url: Option<String>,
+    /// The domain at which users log in, if it is not the one of --directory auth0://DOMAIN,
+    /// or its custom domain
+    #[arg(long, value_name = "DOMAIN", requires = "confirm_url")]
+    confirm_tenant: Option<String>,
+    /// The connection by which every user confirms an account. Without it, the tenant's login
+    /// page lets the user choose
+    #[arg(long, value_name = "NAME", requires = "confirm_url")]
+    confirm_connection: Option<String>,
+}
+
+impl ConfirmationArgs {
+    /// The confirmation that the options describe, if they do.
+    pub(super) fn read(&self, directory: &str, ambient: &Ambient) -> Result<Option<Confirmations>, Exit> {
+        let Some(public_url) = self.confirm_url.clone() else { return Ok(None) };
+        let settings = ConfirmationSettings {
+            public_url,
+            tenant: self.tenant(directory)?,
+            connection: self.confirm_connection.clone(),
+            credentials: ClientCredentials::of_confirmation().map_err(Exit::unreadable)?,
+        };
+        Confirmations::new(settings, ambient).map(Some).map_err(Exit::unreadable)
+    }
+
+    /// Checks the options, and that the tenant answers. Returns the URL that the tenant's
+    /// application has to allow as a callback.
+    pub(super) fn check(&self, directory: &str, ambient: &Ambient) -> Result<Option<String>, Exit> {
+        let confirmations = self.read(directory, ambient)?;
+        let checked = confirmations.map(|it| it.check()).transpose();
+        Ok(checked.map_err(Exit::unreadable)?.map(String::from))
+    }
+
+    /// Returns the domain at which users log in.
+    fn tenant(&self, directory: &str) -> Result<String, Exit> {
+        if let Some(tenant) = &self.confirm_tenant {
+            return Ok(tenant.clone());
+        }
+        let address: Option<TenantAddress> = match directory.parse() {
+            Ok(Location::Auth0(address)) => address.parse().ok(),
+            _ => None,
+        };
+        let domain = |it: &TenantAddress| it.custom_domain().unwrap_or(it.domain()).to_owned();
+        address.as_ref().map(domain).ok_or_else(|| {
+            Exit::unreadable(anyhow!(
+                "--confirm-url needs --confirm-tenant: the directory is not a tenant of Auth0 that names the domain"
+            ))
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! The confirmation of another account: its configuration, the question that begins it, and
+//! the answer that ends it.
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use url::{Host, Url};
+
+use super::question::{AnswerFault, Answered, BrowserTraits, Digest, Question, count_prompts};
+use super::sealing::{Purpose, open, seal};
+use super::secrets::Secrets;
+use crate::ambient::Ambient;
+use crate::auth0::{ClientCredentials, SetupError, TenantAddress};
+use crate::model::{LoginEvent, Step, StepAnswer, User, truncate};
+use crate::oidc::{OidcClient, OidcError};
+use crate::policies::Policy;
+
+/// The time in which a question can be answered, in seconds.
+///
+/// Source: Auth0 Actions, the default of `api.redirect.encodeToken`.
+const QUESTION_LIFE: u64 = 900;
+
+/// The longest token that a URL and a cookie are to carry.
+const LONGEST_TOKEN: usize = 2_000;
+
+/// The longest name of a user on the page, in bytes.
+const LONGEST_NAME: usize = 100;
+
+/// The paths of the pages.
+pub(super) const ASK: &str = "/v1/confirm";
+pub(super) const LOG_IN: &str = "/v1/confirm/login";
+pub(super) const CALLBACK: &str = "/v1/confirm/callback";
+pub(super) const DECLINE: &str = "/v1/confirm/decline";
+
+/// The settings of the confirmation.
+#[derive(Debug, Clone)]
+pub struct ConfirmationSettings {
+    /// The URL of this service, as browsers see it.
+    pub public_url: String,
+    /// The domain at which users log in, with its port.
+    pub tenant: String,
+    /// The connection that every user is sent to; none to let the user choose.
+    pub connection: Option<String>,
+    /// The application at the tenant.
+    pub credentials: ClientCredentials,
+}
+
+/// The reason why the confirmation cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfirmationError {
+    /// The public URL is malformed, or cannot protect a login.
+    #[error("the URL of the confirmation cannot be used: {0}; expected one such as https://hook.example.com")]
+    PublicUrl(&'static str),
+    /// The domain of the tenant is malformed.
+    #[error("the domain at which users log in cannot be used: {0}; expected one such as login.example.com")]
+    Domain(String),
+    /// The tenant cannot be reached from this machine.
+    #[error(transparent)]
+    Tenant(#[from] SetupError),
+    /// The tenant does not answer as a tenant does.
+    #[error("the tenant at which users log in: {0}")]
+    Unreachable(String),
+}
+
+/// The confirmation of accounts, which asks users and reads their answers.
+pub struct Confirmations {
+    pub(super) public_url: Url,
+    pub(super) connection: Option<String>,
+    pub(super) oidc: OidcClient,
+    pub(super) ambient: Ambient,
+}
+
+/// A question that was put into a token.
+pub(super) struct Redirect {
+    pub(super) url: String,
+    pub(super) token: String,
+}
+
+impl Confirmations {
+    /// Checks the settings. Asks the tenant for nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If one of the settings cannot be used.
+    pub fn new(settings: ConfirmationSettings, ambient: &Ambient) -> Result<Self, ConfirmationError> {
+        let public_url = parse_public_url(&settings.public_url)?;
+        let tenant = format!("auth0://{}", settings.tenant).parse().map_err(|error| match error {
+            SetupError::Address(why) => ConfirmationError::Domain(why),
+            error => error.into(),
+        });
+        let tenant: TenantAddress = tenant?;
+        let redirect_uri = at(&public_url, CALLBACK);
+        let oidc = OidcClient::new(&tenant, settings.credentials, redirect_uri, ambient)?;
+        Ok(Self { public_url, connection: settings.connection, oidc, ambient: ambient.clone() })
+    }
+
+    /// Checks that the tenant answers, and returns the URL that its application has to allow
+    /// as a callback.
+    ///
+    /// # Errors
+    ///
+    /// If the tenant does not answer as a tenant does.
+    pub fn check(&self) -> Result<Url, ConfirmationError> {
+        self.oidc.check().map_err(|error: OidcError| ConfirmationError::Unreachable(error.to_string()))?;
+        Ok(at(&self.public_url, CALLBACK))
+    }
+
+    /// Returns whether a login is one to prove an account. It is decided with the login that
+    /// waits for it.
+    pub(super) fn is_proof(&self, event: &LoginEvent) -> bool {
+        event.client.as_ref().is_some_and(|client| client.client_id == self.oidc.client_id())
+    }
+
+    /// Puts a question into a token. `None` if it is too large.
+    pub(super) fn ask(
+        &self,
+        (event, user): (&LoginEvent, &User),
+        (step, candidates): (Step, &[String]),
+        policy: &Policy,
+        secret: &hmac::Key,
+    ) -> Option<Redirect> {
+        let name = user.rest.get("name").and_then(|name| name.as_str());
+        let question = Question {
+            current: user.user_id.clone(),
+            email: event.user.email.clone(),
+            name: name.map(|name| truncate(name, LONGEST_NAME).into_owned()),
+            connection: event.connection.name.clone(),
+            candidates: candidates.iter().map(|id| Digest::of(id)).collect(),
+            step,
+            policy: Digest::of_policy(policy),
+            prompt: count_prompts(user),
+            browser: BrowserTraits::of_event(event),
+            expires: self.now() + QUESTION_LIFE,
+        };
+        let token = seal(secret, Purpose::Question, &question, self.ambient.random())?;
+        (token.len() <= LONGEST_TOKEN).then(|| Redirect { url: at(&self.public_url, ASK).into(), token })
+    }
+
+    /// Reads an answer that the Action has brought back, for the policies in force.
+    pub(super) fn read(
+        &self,
+        sealed: Option<&str>,
+        (event, user): (&LoginEvent, &User),
+        policies: &[Policy],
+        secrets: &Secrets,
+    ) -> Result<StepAnswer, AnswerFault> {
+        let sealed = sealed.ok_or(AnswerFault::Missing)?;
+        let (answered, _): (Answered, usize) =
+            open(secrets.keys(), Purpose::Answer, sealed).ok_or(AnswerFault::Altered)?;
+        answered.check(event, user, self.now())?;
+        let Answered { question, proof, .. } = answered;
+        let asked = |policy: &&Policy| Digest::of_policy(policy) == question.policy;
+        let policy = policies.iter().find(asked).ok_or(AnswerFault::OtherPolicy)?;
+        Ok(StepAnswer { step: question.step, proof, policy: Some(policy.name.to_string()) })
+    }
+
+    /// Returns the time, in seconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        self.ambient.since_epoch().as_secs()
+    }
+}
+
+/// Shared by the requests of browsers and of the Action.
+pub(super) type SharedConfirmations = Arc<Confirmations>;
+
+/// The URL of a path of this service, below the public URL.
+pub(super) fn at(public_url: &Url, path: &str) -> Url {
+    let mut url = public_url.clone();
+    url.set_path(&[public_url.path().trim_end_matches('/'), path].concat());
+    url
+}
+
+fn parse_public_url(text: &str) -> Result<Url, ConfirmationError> {
+    let refuse = ConfirmationError::PublicUrl;
+    let url = Url::parse(text).map_err(|_| refuse("it is no URL"))?;
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(refuse("it names no host")),
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback => {}
+        "http" => return Err(refuse("it is not https, and its host is not this machine")),
+        _ => return Err(refuse("it is not https")),
+    }
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return Err(refuse("it contains more than a host, a port and a path"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ASK, at, parse_public_url};
+
+    #[test]
+    fn browsers_reach_the_page_over_https() {
+        for (url, page) in [
+            ("https://hook.example.com", "https://hook.example.com/v1/confirm"),
+            ("https://example.com:8443/ligature/", "https://example.com:8443/ligature/v1/confirm"),
+            ("http://localhost:4490", "http://localhost:4490/v1/confirm"),
+            ("http://[::1]:4490/", "http://[::1]:4490/v1/confirm"),
+        ] {
+            assert_eq!(at(&parse_public_url(url).unwrap(), ASK).as_str(), page);
+        }
+        for (url, why) in [
+            ("hook.example.com", "no URL"),
+            ("http://hook.example.com", "not https"),
+            ("ftp://hook.example.com", "not https"),
+            ("data:x", "no host"),
+            ("https://hook.example.com?a=b", "more than"),
+            ("https://ada:secret@hook.example.com", "more than"),
+        ] {
+            let error = parse_public_url(url).unwrap_err().to_string();
+            assert!(error.contains(why) && !error.contains("secret"), "{error}");
+        }
+    }
+}
