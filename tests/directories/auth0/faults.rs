@@ -252,7 +252,7 @@ fn a_link_waits_for_the_end_of_another_one(implementation: &Implementation) {
     let later = std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(100));
-            assert!(place.journal.mark_linked(&entry.id).unwrap());
+            assert!(place.journal.mark_linked(entry).unwrap());
             assert!(place.journal.end(entry, true).unwrap());
         });
         place.directory.link(&link_with_metadata())

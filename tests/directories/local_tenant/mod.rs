@@ -25,6 +25,7 @@ use ligature_host::ambient::Ambient;
 use ligature_host::auth0::{ClientCredentials, ManagementClient, UsersApi};
 use ligature_host::clock::{Clock, SystemClock};
 use ligature_host::directory::{Administration, Auth0Directory, LinkJournal, Memory, OpenMode};
+use ligature_host::recording::LoginRecorder;
 use ligature_host::service::{EarlyEnd, MissingLines};
 use ligature_host::tenant::{Config, Opening, Ports, StateDir, serve};
 
@@ -182,6 +183,7 @@ impl Served {
                 state: &state,
                 ports: Ports { http: 0, https: 0 },
                 rotate_key: false,
+                recorder: LoginRecorder::off(),
                 missing_lines: MissingLines::default(),
                 early_end: EarlyEnd::listen(),
                 ambient,
