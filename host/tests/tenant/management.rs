@@ -4,6 +4,7 @@ mod auth0_client;
 mod auth0_directory;
 mod clients;
 mod connections;
+mod custom_domains;
 mod exports;
 mod imports;
 mod logs;
@@ -23,6 +24,7 @@ pub(crate) fn tests() -> Vec<Test> {
         auth0_directory::TESTS,
         clients::TESTS,
         connections::TESTS,
+        custom_domains::TESTS,
         exports::TESTS,
         imports::TESTS,
         logs::TESTS,
@@ -43,7 +45,7 @@ grant_types = ["client_credentials"]
 scopes = [
     "create:connections", "create:organization_members", "create:organizations", "create:role_members", "create:roles", "create:user_tickets", "create:users",
     "delete:connections", "delete:organization_members", "delete:organizations", "delete:role_members", "delete:roles", "delete:users",
-    "read:attack_protection", "read:client_grants", "read:clients", "read:connections", "read:logs", "read:logs_users",
+    "read:attack_protection", "read:client_grants", "read:clients", "read:connections", "read:custom_domains", "read:logs", "read:logs_users",
     "read:organization_members", "read:organizations", "read:resource_servers", "read:role_members", "read:roles", "read:rules", "read:tenant_settings", "read:users",
     "update:connections", "update:roles", "update:users",
 ]

@@ -50,6 +50,10 @@ pub struct Config {
     /// names.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// The custom domains, with ports if any. The tenant is reached by them too, and each is an
+    /// issuer. Unlike a name of `hosts`, a custom domain is no audience of the Management API.
+    #[serde(default)]
+    pub custom_domains: Vec<String>,
     /// The outcome of a login whose plugin fails.
     #[serde(default)]
     pub on_failure: OnFailure,
@@ -212,12 +216,18 @@ impl Config {
                 return Err(format!("user `{id}`: only users of a database have passwords"));
             }
         }
-        for host in &self.hosts {
-            let is_host =
-                !host.is_empty() && !host.contains(['/', '[', '*', ' ']) && host.matches(':').count() <= 1;
-            if !is_host {
-                return Err(format!("hosts: `{host}` is not a name such as tenant.test:4481"));
+        for (key, names) in [("hosts", &self.hosts), ("custom_domains", &self.custom_domains)] {
+            for host in names {
+                let is_host = !host.is_empty()
+                    && !host.contains(['/', '[', '*', ' '])
+                    && host.matches(':').count() <= 1;
+                if !is_host {
+                    return Err(format!("{key}: `{host}` is not a name such as tenant.test:4481"));
+                }
             }
+        }
+        if let Some(twice) = self.custom_domains.iter().find(|it| self.hosts.contains(it)) {
+            return Err(format!("custom_domains: `{twice}` is among `hosts` as well"));
         }
         for api in &self.apis {
             // Access tokens for this API would be accepted as ID tokens of that client.
@@ -335,6 +345,14 @@ mod tests {
         assert_eq!(
             refusal("[[connections]]\nname = \"x\"\nstrategy = \"samlp\"\ndisplay_name = \"a\\nb\""),
             "connection `x`: a display_name has up to 128 characters, and no line breaks"
+        );
+        assert_eq!(
+            refusal("custom_domains = [\"https://login.test/\"]"),
+            "custom_domains: `https://login.test/` is not a name such as tenant.test:4481"
+        );
+        assert_eq!(
+            refusal("hosts = [\"login.test\"]\ncustom_domains = [\"login.test\"]"),
+            "custom_domains: `login.test` is among `hosts` as well"
         );
         assert_eq!(
             refusal("[[organizations]]\nname = \"Acme\""),

@@ -43,7 +43,7 @@ const fn always(method: Method, route: &'static str, runs_on: RunsOn) -> Rule {
 }
 
 /// Every request that does not run on the blocking pool, with the reason.
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 19] = [
     // The request signs a token, and reads no record.
     Rule {
         method: Method::POST,
@@ -83,6 +83,7 @@ const RULES: [Rule; 18] = [
     always(Method::POST, "/userinfo", RunsOn::RequestThread),
     always(Method::GET, "/api/v2/users/{id}", RunsOn::RequestThread),
     always(Method::GET, "/api/v2/users/{id}/roles", RunsOn::RequestThread),
+    always(Method::GET, "/api/v2/users/{id}/organizations", RunsOn::RequestThread),
     always(Method::GET, "/api/v2/users/{id}/permissions", RunsOn::RequestThread),
     // The request reads a few users by an index.
     always(Method::GET, "/api/v2/users-by-email", RunsOn::RequestThread),

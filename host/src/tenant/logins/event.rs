@@ -32,6 +32,9 @@ pub(crate) fn login_event(
     }
     let mut rest = single_entry("request", request);
     rest.insert("tenant".to_owned(), json!({ "id": config.name }));
+    if let Some(domain) = config.custom_domains.iter().find(|it| it.eq_ignore_ascii_case(hostname)) {
+        rest.insert("custom_domain".to_owned(), json!({ "domain": domain, "domain_metadata": {} }));
+    }
     let mut event = LoginEvent::new(proved.user.clone(), connection, rest);
     event.client = Some(model::Client {
         client_id: context.client.client_id.clone(),

@@ -53,7 +53,6 @@ const ABSENT: &[(&str, &str, AbsentFeature)] = &[
     ("connection-profiles", "read:connection_profiles", Named("connection_profiles")),
     ("connections/{id}/scim-configuration", "read:scim_config", Missing("SCIM")),
     ("connections-directory-provisionings", "read:directory_provisionings", Named("directory_provisionings")),
-    ("custom-domains", "read:custom_domains", List("custom_domains")),
     ("email-templates/{name}", "read:email_templates", Missing("template of a mail")),
     ("emails/provider", "read:email_provider", Missing("mail provider")),
     ("event-streams", "read:event_streams", Named("eventStreams")),

@@ -175,18 +175,17 @@ impl Caller {
     }
 }
 
-/// Returns whether a token's audience is this API, at any of the tenant's own host names. The
-/// only other audience that the token may have is `/userinfo`.
+/// Returns whether a token's audience is this API, at any of the tenant's own host names but a
+/// custom domain. The only other audience that the token may have is `/userinfo`.
 fn is_for_management(hosts: &Hosts, claims: &Claims) -> bool {
-    let is_own =
-        |audience: &str, path: &str| audience.strip_suffix(path).is_some_and(|issuer| hosts.is_own(issuer));
+    let is_userinfo = |it: &str| it.strip_suffix("userinfo").is_some_and(|issuer| hosts.is_own(issuer));
     match &claims.aud {
-        Value::String(one) => is_own(one, "api/v2/"),
+        Value::String(one) => hosts.is_management_audience(one),
         Value::Array(all) => {
             let all: Option<Vec<&str>> = all.iter().map(Value::as_str).collect();
             all.is_some_and(|all| {
-                all.iter().any(|it| is_own(it, "api/v2/"))
-                    && all.iter().all(|it| is_own(it, "api/v2/") || is_own(it, "userinfo"))
+                all.iter().any(|it| hosts.is_management_audience(it))
+                    && all.iter().all(|it| hosts.is_management_audience(it) || is_userinfo(it))
             })
         }
         _ => false,

@@ -182,7 +182,7 @@ pub(super) async fn list_grants(
     ValidQuery(query): ValidQuery<GrantQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:client_grants"])?;
-    let management = format!("{issuer}api/v2/");
+    let management = tenant.signing.hosts.management_audience(&issuer);
     let mut grants = Vec::new();
     for client in tenant.config.clients.iter().filter(|it| it.allows_grant("client_credentials")) {
         let own = (management.as_str(), &client.scopes);
@@ -190,9 +190,10 @@ pub(super) async fn list_grants(
         for (audience, scope) in std::iter::once(own).chain(apis) {
             let is_asked = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|it| it == is);
             if is_asked(&query.client_id, &client.client_id) && is_asked(&query.audience, audience) {
-                // The audience of the Management API contains the issuer. It is left out, so that the id is
+                // The audience of the Management API contains a host name. It is left out, so that the id is
                 // the same for every issuer.
-                let name = format!("{}\n{}", client.client_id, audience.trim_start_matches(issuer.as_str()));
+                let constant = if audience == management { "api/v2/" } else { audience };
+                let name = format!("{}\n{constant}", client.client_id);
                 grants.push(json!({
                     "id": derive_id_with_prefix("cgr_", &name), "client_id": client.client_id, "audience": audience,
                     "scope": scope, "subject_type": "client",
@@ -246,7 +247,7 @@ pub(super) async fn resource_servers(
     used.sort_unstable();
     used.dedup();
     let mut servers = vec![json!({
-        "id": derive_id_with_prefix("", "api/v2/"), "name": "Auth0 Management API", "identifier": format!("{issuer}api/v2/"),
+        "id": derive_id_with_prefix("", "api/v2/"), "name": "Auth0 Management API", "identifier": tenant.signing.hosts.management_audience(&issuer),
         "is_system": true, "signing_alg": "RS256", "token_lifetime": lifetimes.management_token,
         "scopes": scopes(&used),
     })];

@@ -6,7 +6,7 @@
 //! | `users`, `new_user`, `changes`, `search` | users: read, create, change, search |
 //! | `identities`, `link_with` | linking and unlinking |
 //! | `logins` | a user's sessions and refresh tokens |
-//! | `connections`, `connection_changes`, `clients`, `settings`, `signing_keys` | the tenant's own data |
+//! | `connections`, `connection_changes`, `clients`, `custom_domains`, `settings`, `signing_keys` | the tenant's own data |
 //! | `roles`, `role_members` | roles, and the users who have them |
 //! | `organizations`, `organization_members` | organizations, and their members |
 //! | `user_lists` | changing the list of a user's roles or organizations |
@@ -28,6 +28,7 @@ mod clients;
 mod connection_changes;
 mod connections;
 mod csv;
+mod custom_domains;
 mod identities;
 mod imported_user;
 mod jobs;
@@ -102,6 +103,7 @@ fn router_with_schema() -> OpenApiRouter<Shared> {
         .routes(routes!(clients::resource_servers))
         .routes(routes!(settings::get_tenant_settings))
         .routes(routes!(settings::brute_force))
+        .routes(routes!(custom_domains::list))
         .routes(routes!(roles::list, roles::create))
         .routes(routes!(roles::get, roles::update, roles::delete))
         .routes(routes!(role_members::list_permissions))

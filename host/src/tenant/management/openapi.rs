@@ -146,6 +146,17 @@ pub(super) struct GrantObject {
     subject_type: String,
 }
 
+/// A custom domain.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub(super) struct CustomDomainObject {
+    custom_domain_id: String,
+    domain: String,
+    primary: bool,
+    status: String,
+    r#type: String,
+}
+
 /// An API.
 #[derive(Serialize, ToSchema)]
 #[allow(dead_code)]
@@ -210,6 +221,7 @@ pub(super) struct LogObject {
 list!(LogList of LogObject, logs, "Events, bare or in a page.");
 list!(RoleList of crate::tenant::management_data::roles::Role, roles, "Roles, bare or in a page.");
 list!(MemberList of MemberObject, users, "Users who have a role, bare or in a page.");
+list!(CustomDomainList of CustomDomainObject, custom_domains, "Custom domains, bare or in a page.");
 list!(OrganizationList of Organization, organizations, "Organizations, bare or in a page.");
 list!(OrganizationMemberList of MemberObject, members, "Members of an organization, bare or in a page.");
 list!(PermissionList of PermissionObject, permissions, "Permissions, bare or in a page.");

@@ -282,9 +282,7 @@ impl Audience {
         }
         // Some clients know the tenant by https for the Management API, and by
         // http for logins.
-        let is_management =
-            audience.strip_suffix("api/v2/").is_some_and(|own| tenant.signing.hosts.is_own(own));
-        if is_management {
+        if tenant.signing.hosts.is_management_audience(audience) {
             return Ok(Self::Management(audience.to_owned()));
         }
         if tenant.config.apis.iter().any(|api| api.identifier == audience) {

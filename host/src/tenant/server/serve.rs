@@ -141,13 +141,14 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let listeners = Listeners::open(ports)?;
     let (http_port, https_port) = (find_first_port(&listeners.http), find_first_port(&listeners.https));
 
-    let tls = certificates::server_config(state, &config.hosts, &ambient)?;
+    let names = [config.hosts.as_slice(), &config.custom_domains].concat();
+    let tls = certificates::server_config(state, &names, &ambient)?;
     let keys = Keys::open(state)?;
     if rotate_key {
         keys.rotate()?;
     }
     let watch = reload::WatchedFiles::from_paths(sources.iter().flat_map(Source::files));
-    let hosts = Hosts::new(&config.hosts, http_port, https_port);
+    let hosts = Hosts::new(&config.hosts, http_port, https_port).with_custom_domains(&config.custom_domains);
     let signing = Signing::new(hosts, keys, &config.lifetimes, &ambient);
     let people = Arc::new(People::open(state, &config, &ambient)?);
     let (config, metrics) = (Arc::new(config), Arc::new(Metrics::new(&missing_lines)));

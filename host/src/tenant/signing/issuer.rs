@@ -61,6 +61,8 @@ impl fmt::Display for Issuer {
 pub(crate) struct Hosts {
     /// The configured names, with their ports.
     further: Vec<String>,
+    /// The custom domains, with their ports.
+    custom: Vec<String>,
     /// The port of the HTTP listener.
     http: Option<u16>,
     https: Option<u16>,
@@ -68,7 +70,12 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     pub(crate) fn new(further: &[String], http: Option<u16>, https: Option<u16>) -> Self {
-        Self { further: further.iter().map(|host| host.to_ascii_lowercase()).collect(), http, https }
+        Self { further: in_lower_case(further), custom: Vec::new(), http, https }
+    }
+
+    /// Adds custom domains.
+    pub(crate) fn with_custom_domains(self, domains: &[String]) -> Self {
+        Self { custom: in_lower_case(domains), ..self }
     }
 
     /// Returns the issuer for a `Host` header, if it is one of the tenant's names with the
@@ -89,8 +96,33 @@ impl Hosts {
         };
         let is_local = matches!(name, "localhost" | "127.0.0.1" | "[::1]")
             || name.strip_suffix(".localhost").is_some_and(|sub| sub.split('.').all(is_label));
-        let is_own = (is_local && port.is_some_and(is_port)) || self.further.contains(&host);
+        let is_own =
+            (is_local && port.is_some_and(is_port)) || self.further.contains(&host) || self.is_custom(&host);
         is_own.then(|| Issuer::new(scheme, &host))
+    }
+
+    /// Returns whether a host name is a custom domain.
+    pub(crate) fn is_custom(&self, host: &str) -> bool {
+        self.custom.iter().any(|it| *it == host)
+    }
+
+    /// Returns whether this is the audience of the Management API, at any name but a custom
+    /// domain.
+    ///
+    /// Source: Auth0, "Custom Domains": the audience contains the canonical domain.
+    pub(crate) fn is_management_audience(&self, audience: &str) -> bool {
+        let Some(issuer) = audience.strip_suffix("api/v2/") else { return false };
+        let host = issuer.split_once("://").map_or("", |(_, rest)| rest.trim_end_matches('/'));
+        self.is_own(issuer) && !self.is_custom(host)
+    }
+
+    /// Returns the audience of the Management API for clients that use this issuer.
+    pub(crate) fn management_audience(&self, issuer: &Issuer) -> String {
+        if !self.is_custom(issuer.domain()) {
+            return format!("{issuer}api/v2/");
+        }
+        let (scheme, port) = if issuer.is_https() { ("https", self.https) } else { ("http", self.http) };
+        format!("{scheme}://localhost:{}/api/v2/", port.unwrap_or_default())
     }
 
     /// Returns whether a token's `iss` belongs to this tenant.
@@ -103,6 +135,10 @@ impl Hosts {
             _ => false,
         }
     }
+}
+
+fn in_lower_case(hosts: &[String]) -> Vec<String> {
+    hosts.iter().map(|host| host.to_ascii_lowercase()).collect()
 }
 
 /// Extracts the issuer of a request, which [`require_own_host`] has determined.
@@ -178,6 +214,22 @@ mod tests {
             ["http://localhost:4481/", "https://localhost:4481", "https://evil.test/", "LOCALHOST:4481/"]
         {
             assert!(!hosts.is_own(foreign), "{foreign}");
+        }
+    }
+    #[test]
+    fn a_custom_domain_is_an_issuer_and_no_audience() {
+        let hosts = Hosts::new(&["tenant.test".to_owned()], Some(4480), Some(4481))
+            .with_custom_domains(&["Login.test".to_owned()]);
+        let issuer = hosts.issuer(Scheme::Https, "login.test").unwrap();
+        assert_eq!(issuer.as_str(), "https://login.test/");
+        assert!(hosts.is_own("https://login.test/"));
+        assert!(!hosts.is_management_audience("https://login.test/api/v2/"));
+        assert_eq!(hosts.management_audience(&issuer), "https://localhost:4481/api/v2/");
+        for audience in ["https://tenant.test/api/v2/", "http://localhost:4480/api/v2/"] {
+            assert!(hosts.is_management_audience(audience), "{audience}");
+        }
+        for foreign in ["https://evil.test/api/v2/", "https://login.test:4481/api/v2/", "api/v2/", ""] {
+            assert!(!hosts.is_management_audience(foreign), "{foreign}");
         }
     }
 }
