@@ -32,3 +32,11 @@ pub enum RepairOutcome {
         why: String,
     },
 }
+
+impl RepairOutcome {
+    /// Returns whether the entry is finished now.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Finished { .. } | Self::Abandoned)
+    }
+}

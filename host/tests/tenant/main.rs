@@ -3,6 +3,9 @@
 
 #[path = "../serving/mod.rs"]
 mod serving;
+#[path = "../auth0_client/standin.rs"]
+#[allow(dead_code, reason = "each suite uses what it needs")]
+mod standin;
 
 mod accounts;
 mod attacks;

@@ -6,6 +6,9 @@ mod clients;
 mod connections;
 mod custom_domains;
 mod exports;
+#[path = "../../../tests/directories/local_tenant/gate.rs"]
+#[allow(dead_code, reason = "each suite uses what it needs")]
+mod gate;
 mod imports;
 mod logs;
 mod organizations;

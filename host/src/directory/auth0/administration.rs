@@ -151,7 +151,10 @@ impl Administration for Auth0Directory {
 
     fn repair(&self) -> Result<Vec<Repair>, ApiError> {
         self.require_writing()?;
-        self.repair_all()
+        // The opening has made a repair already, and its caller has not seen the results.
+        let mut repairs = self.take_settled_at_opening();
+        repairs.extend(self.repair_all()?);
+        Ok(repairs)
     }
 
     fn check(&self) -> Result<(), ApiError> {

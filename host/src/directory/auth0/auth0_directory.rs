@@ -1,6 +1,6 @@
 //! A tenant of Auth0, opened as a directory.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::ambient::Ambient;
@@ -27,6 +27,8 @@ pub struct Auth0Directory {
     mode: OpenMode,
     /// The limit of all operations of one login together; none for twenty seconds each.
     login_limit: Option<TimeLimit>,
+    /// The changes that the opening has completed or ended, until a repair reports them.
+    settled_at_opening: Arc<Mutex<Vec<Repair>>>,
 }
 
 impl Auth0Directory {
@@ -41,11 +43,31 @@ impl Auth0Directory {
         mode: OpenMode,
     ) -> Result<Self, ApiError> {
         let ambient = journal.ambient().clone();
-        let directory = Self { api, journal, ambient, errors: Arc::default(), mode, login_limit: None };
+        let directory = Self {
+            api,
+            journal,
+            ambient,
+            errors: Arc::default(),
+            mode,
+            login_limit: None,
+            settled_at_opening: Arc::default(),
+        };
         if mode.can_write() {
-            directory.repair_all()?.iter().for_each(log_repair);
+            let mut repairs = directory.repair_all()?;
+            repairs.iter().for_each(log_repair);
+            repairs.retain(|repair| repair.outcome.is_settled());
+            *directory.lock_settled() = repairs;
         }
         Ok(directory)
+    }
+
+    /// Returns the changes that the opening has completed or ended, once.
+    pub(super) fn take_settled_at_opening(&self) -> Vec<Repair> {
+        std::mem::take(&mut self.lock_settled())
+    }
+
+    fn lock_settled(&self) -> MutexGuard<'_, Vec<Repair>> {
+        self.settled_at_opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the directory for one login, whose operations end within this time together.

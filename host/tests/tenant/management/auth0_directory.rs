@@ -1,14 +1,21 @@
 //! The program with a tenant of Auth0 as its directory: the local tenant.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use super::gate::{Act, Gate, When};
 use super::tenant;
-use crate::tenants::{Tenant, database_user, user};
+use crate::tenants::{CONFIG, Tenant, database_user, user};
 
-crate::tests![a_tenant_is_linked_and_undone_by_the_program, a_tenant_needs_a_journal_and_credentials];
+crate::tests![
+    a_tenant_is_linked_and_undone_by_the_program,
+    a_killed_link_is_repaired_by_the_program,
+    a_tenant_needs_a_journal_and_credentials,
+];
 
 /// The machine application of the program.
 const LINKER: &str = r#"
@@ -27,7 +34,7 @@ struct Operator<'a> {
 }
 
 impl Operator<'_> {
-    fn run(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ligature"));
         command.current_dir(self.folder).args(arguments);
         for name in ["LIGATURE_DIRECTORY", "LIGATURE_JOURNAL"] {
@@ -38,7 +45,11 @@ impl Operator<'_> {
             .env("LIGATURE_AUTH0_CLIENT_ID", "linker")
             .env("LIGATURE_AUTH0_CLIENT_SECRET", "the-s3cret-of-the-program")
             .env("NO_COLOR", "1");
-        command.output().expect("the program runs")
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program runs")
     }
 
     fn good(&self, arguments: &[&str]) -> String {
@@ -93,6 +104,77 @@ fn a_tenant_is_linked_and_undone_by_the_program() {
     assert!(list.contains("the tenant's own export"), "{list}");
     let nobody = operator.bad(&["users", "show", "auth0|404"], 1);
     assert!(nobody.contains("by its whole id only"), "{nobody}");
+}
+
+/// Kills a link at a request, and returns once the process has ended.
+fn kill_link(operator: &Operator<'_>, gate: &Gate, ids: [&str; 2], (n, when): (usize, When)) {
+    let running: Arc<Mutex<Option<Child>>> = Arc::default();
+    let target = running.clone();
+    let happen = move || {
+        loop {
+            if let Some(child) = target.lock().expect("the child").as_mut() {
+                child.kill().and_then(|()| child.wait()).expect("a process of this test");
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    gate.begin(Some((n, Act::Meanwhile(when, Arc::new(happen)))));
+    let mut command = operator.command(&["users", "link", ids[0], ids[1]]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
+    *running.lock().expect("the child") = Some(child);
+    let status = loop {
+        if let Some(status) =
+            running.lock().expect("the child").as_mut().expect("it runs").try_wait().expect("its status")
+        {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(status.code(), None, "it was killed, and did not end");
+    gate.begin(None);
+}
+
+fn a_killed_link_is_repaired_by_the_program() {
+    let upstream = Arc::new(OnceLock::new());
+    let gate = Gate::open(upstream.clone());
+    let named = format!("name = \"tenant\"\nhosts = [\"127.0.0.1:{}\"]", gate.port());
+    let mut config = CONFIG.replacen("name = \"tenant\"", &named, 1) + LINKER;
+    for n in 0..3 {
+        config += &database_user(&format!("ada{n}"), &format!("ada{n}@example.com"));
+        config += &user(&format!("google-oauth2|{n}"), &format!("ada{n}@example.com"), "google-oauth2");
+    }
+    let tenant = Tenant::configured(&config, &[]);
+    let port = tenant.http().trim_end_matches('/').rsplit(':').next().expect("a port");
+    upstream.set(port.parse().expect("a port")).expect("it is set once");
+    let folder = tempfile::tempdir().expect("a folder");
+    let operator =
+        Operator { folder: folder.path(), directory: format!("auth0://127.0.0.1:{}", gate.port()) };
+
+    gate.begin(None);
+    operator.good(&["users", "link", "auth0|ada2", "google-oauth2|2"]);
+    let passed = gate.passed();
+    let link = passed.iter().position(|it| it.line.ends_with("/identities")).expect("a link");
+    for (n, when, result) in [(0, When::Before, "abandoned"), (1, When::After, "finished")] {
+        let (primary, secondary) = (format!("auth0|ada{n}"), format!("google-oauth2|{n}"));
+        kill_link(&operator, &gate, [&primary, &secondary], (link, when));
+        let told = operator.good(&["journal", "repair"]);
+        assert!(told.contains("may still be under way"), "{told}");
+        // A minute later.
+        let journal = rusqlite::Connection::open(folder.path().join("journal.db")).expect("the journal");
+        journal.execute("UPDATE journal SET place = place - 61000000", []).expect("it is older");
+        drop(journal);
+        let repaired = operator.json(&["journal", "repair", "--json"]);
+        assert_eq!((&repaired["result"], &repaired["primary"]), (&result.into(), &primary.as_str().into()));
+        assert_eq!(operator.good(&["journal", "repair"]), "nothing to repair: every change is complete\n");
+        let shown = operator.json(&["users", "show", &primary]);
+        let is_linked = shown["identities"].as_array().expect("identities").len() == 2;
+        assert_eq!(is_linked, result == "finished", "{shown}");
+        let state = if is_linked { "done" } else { "abandoned" };
+        let entries = operator.good(&["journal", "list", "--user", &primary, "--json"]);
+        let entry: Value = serde_json::from_str(entries.trim()).expect("one entry");
+        assert_eq!(entry["state"], state, "{entry}");
+    }
 }
 
 fn a_tenant_needs_a_journal_and_credentials() {
