@@ -116,6 +116,7 @@ async fn decide_in_time(hook: &Arc<Hook>, work: Work, place: Place) -> Result<An
     let limit = hook.logins.time_limit();
     let gate = Arc::new(AnswerGate::default());
     let _closes = CloseOnDrop(gate.clone());
+    let (body, read) = (work.body.clone(), work.read);
     let deciding = {
         let (logins, gate) = (hook.logins.clone(), gate.clone());
         async move {
@@ -131,13 +132,17 @@ async fn decide_in_time(hook: &Arc<Hook>, work: Work, place: Place) -> Result<An
     };
     match tokio::time::timeout(limit, deciding).await {
         Ok(answered) => answered,
-        Err(_) => Ok(answer_late(hook, &gate, limit)),
+        Err(_) => {
+            // The log names the user, as for every other failure.
+            let user = read(&body).map(|(event, _)| event.user.user_id).unwrap_or_default();
+            Ok(answer_late(hook, &gate, limit, &user))
+        }
     }
 }
 
 /// The answer to a login that was not decided in time. The policies may still run; they
 /// can no longer change the directory.
-fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration) -> Answer {
+fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration, user: &str) -> Answer {
     let ms = limit.as_millis();
     let (code, detail) = if gate.close() {
         let detail = format!(
@@ -148,7 +153,7 @@ fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration) -> Answer {
     } else {
         ("LOGIN_TIMED_OUT", format!("The login was not decided within {ms} ms. Nothing was linked."))
     };
-    hook.logins.answer_failure("", code, detail)
+    hook.logins.answer_failure(user, code, detail)
 }
 
 fn read_post_login(body: &[u8]) -> Result<(LoginEvent, Stage), Refusal> {

@@ -9,7 +9,7 @@ use ligature_test_servers::{NoServer, Postgres};
 use serde_json::{Value, json};
 
 use crate::http::{Response, connect, host, send};
-use crate::service::{DATABASE, Place, SECRET, Service, codes, event, event_of, now, signed};
+use crate::service::{DATABASE, GOOGLE, Place, SECRET, Service, codes, event, event_of, now, signed};
 
 crate::tests![
     a_login_that_finds_no_place_is_refused_at_once,
@@ -115,6 +115,7 @@ fn nothing_is_linked_after_the_answer() {
     // Its user cannot be created yet.
     let (answered, _) = ask_later(&service, event()).join().expect("an answer");
     assert_eq!(codes(&answered.json()), ["LOGIN_TIMED_OUT"]);
+    service.log_with(&format!("user={GOOGLE} code=\"LOGIN_TIMED_OUT\""));
     locked.execute_batch("ROLLBACK").expect("it was locked");
     // The login is decided to its end, behind the closed gate.
     service.log_with("login decided");
