@@ -23,6 +23,7 @@ use crate::recording::LoginRecorder;
 use crate::service::decider::Decider;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
 use crate::service::reload;
+use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
 use crate::service::{EarlyEnd, MissingLines};
 
@@ -189,5 +190,6 @@ async fn listen(
     };
     ready();
     tokio::spawn(hang_up);
+    tokio::spawn(repair_from_time_to_time(hook.directory.clone()));
     Ok(run_until_signal(servers, &handle, asked_to_end).await?)
 }

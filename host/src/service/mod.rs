@@ -5,6 +5,7 @@
 //! | `listener` | accepting connections, and closing those whose headers are slow |
 //! | `blocking` | running work on tokio's blocking pool |
 //! | `termination`, `early_end` | termination signals |
+//! | `repairs` | repairing interrupted changes of a tenant |
 //! | `reload` | watching the files of plugins and policies |
 //! | `decider` | the policies in force, and their replacement |
 //! | `decision_log` | the log lines of a decision |
@@ -21,6 +22,7 @@ pub(crate) mod metrics;
 pub(crate) mod page;
 pub(crate) mod provider_names;
 pub(crate) mod reload;
+pub(crate) mod repairs;
 pub(crate) mod termination;
 
 pub use early_end::EarlyEnd;

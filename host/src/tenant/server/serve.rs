@@ -18,6 +18,7 @@ use crate::service::EarlyEnd;
 use crate::service::MissingLines;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
 use crate::service::reload;
+use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
 use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
@@ -257,6 +258,7 @@ async fn listen(
     // The listeners have been queueing requests since they were opened.
     ready();
     tokio::spawn(hang_up);
+    tokio::spawn(repair_from_time_to_time(tenant.directory.clone()));
     Ok(run_until_signal(servers, &handle, asked_to_end).await?)
 }
 
