@@ -42,6 +42,11 @@ fn people_log_in_on_the_tenants_own_pages() {
 }
 
 #[test]
+fn a_user_confirms_another_account_on_the_page_of_the_hook() {
+    run("confirm.test.mjs", Setting { policy: Some("off-policy.json"), ..USUAL });
+}
+
+#[test]
 fn chromium_trusts_the_tenants_authority_as_its_user_does() {
     run("certificate.test.mjs", USUAL);
 }
@@ -111,6 +116,12 @@ fn run(file: &str, setting: Setting) {
     trust(&home, &tenant.ca);
 
     let mut suite = suite(folder, file, &tenant);
+    let hook_place = place.path().join("hook");
+    fs::create_dir_all(&hook_place).expect("a folder");
+    suite
+        .env("LIGATURE_PROGRAM", env!("CARGO_BIN_EXE_ligature"))
+        .env("LIGATURE_SOURCES", env!("CARGO_MANIFEST_DIR"))
+        .env("LIGATURE_PLACE", &hook_place);
     suite.env("HOME", &home).env("LIGATURE_HTTP_APP", http).env("LIGATURE_HTTPS_APP", https);
     drop(held);
     run_to_its_end(&mut suite, &place.path().join("output"), &tenant);

@@ -1,0 +1,222 @@
+// The example Action with the whole redirect, as a person sees it: a login that the policy
+// asks about, the page of the hook, the login to the other account at the tenant, and the
+// way back. `/continue`, which the local tenant does not have, is a stand-in for Auth0's
+// pipeline here: it runs the Action with the request of the browser.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+import { app, browsing, http, password } from './harness.mjs';
+
+const visit = browsing({ applications: false });
+const { LIGATURE_PROGRAM: program, LIGATURE_SOURCES: sources, LIGATURE_PLACE: place } = process.env;
+const actionFile = join(sources, '../examples/auth0-action/action.js');
+const { onExecutePostLogin, onContinuePostLogin } = createRequire(import.meta.url)(actionFile);
+const { Api, runLogin } = await import(pathToFileURL(join(sources, 'tests/hook/stand_in.mjs')).href);
+
+const LINKER = ['confirm-linker', 'the-secret-of-the-linker'];
+const SECRET = 'the-secret-of-the-action-0123456789abcdef';
+const directory = http.replace('http', 'auth0');
+const environment = {
+  ...process.env,
+  LIGATURE_DIRECTORY: directory,
+  LIGATURE_JOURNAL: `sqlite:${place}/journal.db`,
+  LIGATURE_AUTH0_CLIENT_ID: LINKER[0],
+  LIGATURE_AUTH0_CLIENT_SECRET: LINKER[1],
+  LIGATURE_CONFIRM_CLIENT_ID: 'confirm',
+  LIGATURE_CONFIRM_CLIENT_SECRET: 'the-secret-of-the-confirmation',
+};
+let hook;
+let token;
+
+before(async () => {
+  writeFileSync(join(place, 'policy.json'), '{ "mode": "suggest" }');
+  writeFileSync(join(place, 'secret'), SECRET);
+  const { port } = new URL(app);
+  const options = ['hook', '--listen', `127.0.0.1:${port}`, '--confirm-url', app, '--secret-file', join(place, 'secret')];
+  hook = spawn(program, [...options, '--policy', join(place, 'policy.json')], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await Promise.race([
+    createInterface(hook.stdout)[Symbol.asyncIterator]().next().then(({ value }) => [value]),
+    new Promise((_, fail) => hook.once('exit', (code) => fail(new Error(`the hook ended with ${code}`)))),
+  ]);
+  assert.match(line, /^ligature: ready /);
+  const granted = await fetch(`${http}/oauth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      grant_type: 'client_credentials',
+      client_id: LINKER[0],
+      client_secret: LINKER[1],
+      audience: `${http}/api/v2/`,
+    }),
+  });
+  token = (await granted.json()).access_token;
+});
+after(() => hook?.kill());
+
+/** A user of the tenant; null if there is none. */
+async function userOf(userId) {
+  const url = `${http}/api/v2/users/${encodeURIComponent(userId)}`;
+  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  return answer.status === 404 ? null : answer.json();
+}
+
+const identitiesOf = async (userId) => (await userOf(userId)).identities.map((it) => `${it.provider}|${it.user_id}`);
+
+/** The transactions that wait for their user, by their `state`. */
+const waiting = new Map();
+
+/** Begins a login of a user, as the tenant's pipeline does: runs the Action, and follows its redirect. */
+async function begin(page, userId, transaction) {
+  const user = await userOf(userId);
+  const { connection, provider } = user.identities[0];
+  const event = {
+    user,
+    connection: { name: connection, strategy: provider },
+    client: { client_id: 'pages' },
+    transaction: { protocol: 'oidc-basic-profile' },
+    authentication: { methods: [{ name: 'federated', timestamp: new Date().toISOString() }] },
+    stats: { logins_count: 1 },
+    request: {
+      ip: '192.0.2.1',
+      user_agent: await page.evaluate(() => navigator.userAgent),
+      query: {},
+      body: {},
+    },
+    secrets: { LIGATURE_URL: app, LIGATURE_SECRET: SECRET },
+  };
+  const api = new Api(event, transaction);
+  const { said } = await runLogin(onExecutePostLogin, event, identitiesOf, api);
+  assert.ok(api.redirect.sentTo, said);
+  waiting.set(transaction, event);
+  await page.goto(api.redirect.sentTo.href);
+  await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
+}
+
+/**
+ * Answers `/continue` in the tenant's place: resumes the transaction once, and shows how the
+ * login ended. `alter` changes the token on its way.
+ */
+async function answerContinue(page, alter = (token) => token) {
+  await page.route(`${http}/continue?*`, async (route) => {
+    const request = route.request();
+    const transaction = new URL(request.url()).searchParams.get('state');
+    const event = waiting.get(transaction);
+    if (request.method() !== 'POST' || !event) return route.fulfill({ status: 400, body: 'invalid state' });
+    waiting.delete(transaction);
+    const body = Object.fromEntries(new URLSearchParams(request.postData() ?? ''));
+    if (body.ligature_token) body.ligature_token = alter(body.ligature_token);
+    event.request = { ...event.request, method: 'POST', query: { state: transaction }, body };
+    event.user = await userOf(event.user.user_id);
+    const api = new Api(event, transaction);
+    const { said } = await runLogin(onContinuePostLogin, event, identitiesOf, api);
+    const user = api.denied ? `nobody: ${api.denied}` : (api.primary ?? event.user.user_id);
+    const html = `<!doctype html><html lang="en"><title>Application</title><h1>You are ${user}</h1><p>${said}</p></html>`;
+    return route.fulfill({ status: 200, contentType: 'text/html; charset=utf-8', body: html });
+  });
+}
+
+/** Logs in to the other account on the tenant's page. */
+async function proveByPassword(page, email) {
+  await page.getByRole('button', { name: 'Log in to that account' }).click();
+  await page.waitForURL(/\/u\/login/);
+  const typed = page.getByLabel('Email or username');
+  await typed.fill(email);
+  await page.getByLabel('Password').first().fill(password);
+  await page.getByRole('button', { name: 'Log in', exact: true }).click();
+}
+
+const ends = (page, user) => page.getByRole('heading', { name: `You are ${user}` }).waitFor();
+
+test('a user who logs in to the other account continues as one user', visit(async ({ page }) => {
+  await answerContinue(page);
+  await begin(page, 'google-oauth2|3001', 'a-first-transaction');
+  await page.getByText('You have just logged in with Google, as Mary Jackson (mary@example.com).').waitFor();
+  await proveByPassword(page, 'mary@example.com');
+  await ends(page, 'auth0|mary');
+  assert.deepEqual(await identitiesOf('auth0|mary'), ['auth0|mary', 'google-oauth2|3001']);
+  const listed = execFileSync(program, ['journal', 'list', '--json'], { env: environment, encoding: 'utf8' });
+  const [entry] = listed.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  assert.deepEqual([entry.primary, entry.secondary, entry.state], ['auth0|mary', 'google-oauth2|3001', 'done']);
+}));
+
+test('a user who chooses “Not now” continues unlinked', visit(async ({ page }) => {
+  await answerContinue(page);
+  await begin(page, 'google-oauth2|3002', 'a-second-transaction');
+  await page.getByRole('button', { name: 'Not now' }).click();
+  await ends(page, 'google-oauth2|3002');
+  await page.getByText('proceed DECLINED').waitFor();
+  assert.deepEqual(await identitiesOf('auth0|katherine'), ['auth0|katherine']);
+}));
+
+test('a user who logs in to a foreign account is asked again', visit(async ({ page }) => {
+  await answerContinue(page);
+  await begin(page, 'google-oauth2|3003', 'a-third-transaction');
+  await proveByPassword(page, 'katherine@example.com');
+  await page.getByText('This login belongs to another account').waitFor();
+  await page.getByRole('button', { name: 'Not now' }).click();
+  await ends(page, 'google-oauth2|3003');
+  assert.deepEqual(await identitiesOf('auth0|dorothy'), ['auth0|dorothy']);
+}));
+
+const altered = [
+  ['altered', 'google-oauth2|3004', (token) => `${token.slice(0, -2)}${token.endsWith('AA') ? 'BB' : 'AA'}`],
+  ['dropped', 'google-oauth2|3005', () => undefined],
+];
+for (const [name, user, alter] of altered) {
+  test(`a token that is ${name} on its way links nothing`, visit(async ({ page }) => {
+    await answerContinue(page, alter);
+    await begin(page, user, `a-transaction-of-${user}`);
+    const { email } = await userOf(user);
+    await proveByPassword(page, email);
+    await ends(page, user);
+    await page.getByText('proceed CONFIRMATION_REFUSED').waitFor();
+    assert.equal((await identitiesOf(user)).length, 1);
+  }));
+}
+
+test('the token of another transaction links nothing', visit(async ({ page }) => {
+  let kept;
+  await answerContinue(page, (token) => {
+    const sent = kept ?? token;
+    kept ??= token;
+    // The first login comes back without it, so that it is not used up.
+    return sent === token ? undefined : sent;
+  });
+  await begin(page, 'google-oauth2|3006', 'one-transaction');
+  await proveByPassword(page, 'annie@example.com');
+  await ends(page, 'google-oauth2|3006');
+  await begin(page, 'google-oauth2|3007', 'another-transaction');
+  await proveByPassword(page, 'melba@example.com');
+  await ends(page, 'google-oauth2|3007');
+  await page.getByText('proceed CONFIRMATION_REFUSED').waitFor();
+}));
+
+test('the page fits a telephone, and needs no script', visit(async ({ page }) => {
+  await answerContinue(page);
+  await begin(page, 'google-oauth2|3008', 'a-transaction-on-a-telephone');
+  const url = page.url();
+  const context = await page.context().browser().newContext({
+    javaScriptEnabled: false,
+    viewport: { width: 320, height: 640 },
+    userAgent: await page.evaluate(() => navigator.userAgent),
+  });
+  const small = await context.newPage();
+  await answerContinue(small);
+  await small.goto(url);
+  const isTooWide = () => document.documentElement.scrollWidth > document.documentElement.clientWidth;
+  assert.equal(await small.evaluate(isTooWide), false);
+  await small.getByRole('button', { name: 'Not now' }).click();
+  await small.getByRole('heading', { name: 'Back to your login' }).waitFor();
+  await small.getByRole('button', { name: 'Continue' }).click();
+  await ends(small, 'google-oauth2|3008');
+  await context.close();
+}));
