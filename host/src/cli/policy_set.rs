@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::model::Timestamp;
 use crate::policies::{PoliciesFile, Policy, PolicyDocument, Source, SourceError};
 use crate::reading::{display_path, read_text};
+use crate::recording::Recording;
 use crate::sandbox::{Cancel, Options, Plugin};
 
 /// The option for several policies.
@@ -116,8 +117,7 @@ impl PolicySet {
         Ok((case, policies))
     }
 
-    /// Finds the policies that decide a case.
-    pub(super) fn policies_of_case(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
+    fn policies_of_case(&self, case: &Case) -> Result<Vec<Policy>, Exit> {
         let file = display_path(&case.file);
         match self {
             Self::Plugin(plugin) => match case.policies.first() {
@@ -158,6 +158,23 @@ impl PolicySet {
                 });
                 chosen.collect()
             }
+        }
+    }
+
+    /// Finds the policies that decide a recorded login. The one policy of a recording is found in
+    /// a policies file by its name.
+    pub(super) fn policies_of_recording(
+        &self,
+        case: &Case,
+        recording: &Recording,
+    ) -> Result<Vec<Policy>, Exit> {
+        match (self, recording.policies.as_slice()) {
+            (Self::InOrder(_), [only]) => {
+                let settings = Some(case.policy.clone());
+                let policies = vec![NamedPolicy { name: only.name.clone(), settings }];
+                self.policies_of_case(&Case { policies, policy: PolicyDocument::default(), ..case.clone() })
+            }
+            _ => self.policies_of_case(case),
         }
     }
 

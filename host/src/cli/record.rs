@@ -126,7 +126,7 @@ impl Args {
 fn check_replay(recorded: &Json, policy_set: &PolicySet) -> CommandResult {
     let case = Case::parse(Path::new(STANDARD_INPUT), recorded.as_str()).map_err(Exit::failed)?;
     let Some(recording) = case.recording.clone() else { return Ok(()) };
-    let policies = policy_set.policies_of_case(&case)?;
+    let policies = policy_set.policies_of_recording(&case, &recording)?;
     let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
     let request =
         DecisionRequest { event: &case.event, now: case.now, trace: false, answer: case.answer.as_ref() };

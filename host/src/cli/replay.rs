@@ -143,7 +143,7 @@ impl Loaded<'_> {
                 display_path(&case.file),
                 recording.policies.len(),
             ))),
-            _ => set.policies_of_case(case),
+            _ => set.policies_of_recording(case, recording),
         }
     }
 

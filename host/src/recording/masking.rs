@@ -158,6 +158,28 @@ mod tests {
         }
     }
 
+    /// Addresses of a few characters, so that many pairs are equal or nearly so.
+    fn random_address(random: &mut fastrand::Rng) -> String {
+        const PARTS: [&str; 12] = ["a", "A", "b", "B", ".", "+", "-", "é", "É", "@", "\"", "'"];
+        const DOMAINS: [&str; 5] = ["x.com", "X.com", "y.com", "sub.x.com", "é.com"];
+        let local: String = (0..random.usize(1..3)).map(|_| PARTS[random.usize(..PARTS.len())]).collect();
+        format!("a{local}@{}", DOMAINS[random.usize(..DOMAINS.len())])
+    }
+
+    #[test]
+    fn random_addresses_are_equal_if_and_only_if_their_masks_are() {
+        let (key, mut random) = (key(), fastrand::Rng::with_seed(15));
+        let mut equal = 0;
+        for _ in 0..20_000 {
+            let (a, b) = (random_address(&mut random), random_address(&mut random));
+            let (ma, mb) = (key.mask_addresses(&a).into_owned(), key.mask_addresses(&b).into_owned());
+            assert_eq!(a == b, ma == mb, "{a} {b}: {ma} {mb}");
+            assert_eq!(a.eq_ignore_ascii_case(&b), ma.eq_ignore_ascii_case(&mb), "{a} {b}: {ma} {mb}");
+            equal += u32::from(a.eq_ignore_ascii_case(&b));
+        }
+        assert!(equal > 100, "{equal}");
+    }
+
     #[test]
     fn an_address_is_masked_alike_wherever_it_stands() {
         let key = key();

@@ -153,6 +153,32 @@ fn a_login_of_several_policies_needs_the_policies_file() {
     assert!(ran.stdout.contains("1 decided otherwise"), "{}", ran.stdout);
 }
 
+#[test]
+fn the_one_policy_of_a_policies_file_is_found_by_its_name() {
+    let one = "[[policy]]\nname = \"ours\"\nsettings = { mode = \"auto\" }\n";
+    let folder = directory_with(&[
+        ("event.json", include_str!("../../../examples/directory/event.json")),
+        ("users.ndjson", include_str!("../../../examples/directory/users.ndjson")),
+        ("one.toml", one),
+        ("other.toml", &one.replace("ours", "theirs")),
+    ]);
+    let run = |arguments: &[&str]| ligature_in(folder.path(), arguments);
+    run(&["users", "import", "users.ndjson", "--directory", "sqlite:users.db"]);
+    let directory = ["--event", "event.json", "--directory", "sqlite:users.db"];
+    let ran =
+        run(&[&["record", "--policies", "one.toml", "--output", "login.json"][..], &directory].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let ran = run(&["replay", "login.json", "--policies", "one.toml"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let ran = run(&["replay", "login.json", "--policies", "other.toml"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stdout.contains("there is no policy `ours`; the policies file has `theirs`"),
+        "{}",
+        ran.stdout
+    );
+}
+
 const POLICIES: &str = r#"
 [[policy]]
 name = "watch"
