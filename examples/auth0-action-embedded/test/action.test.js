@@ -72,6 +72,16 @@ function assertGoesOn({ api, said }, why) {
   assert.ok(!said.includes(SECRET) && !said.includes("a-token"), said);
 }
 
+test("a token is kept until a minute before its end", async () => {
+  await withTenant(tenantOf(), async (domain) => {
+    const cache = new Cache();
+    await run(domain, {}, {}, new Api(cache));
+    const [{ value, expires_at }] = cache.entries.values();
+    assert.equal(value, TOKEN.access_token);
+    assert.ok(Math.abs(expires_at - Date.now() - (TOKEN.expires_in - 60) * 1000) < 10_000);
+  });
+});
+
 test("a link takes four requests and the token, and the next login reuses the token", async () => {
   await withTenant(tenantOf(), async (domain, requests) => {
     const cache = new Cache();
@@ -102,6 +112,28 @@ test("a login with nothing to link takes one request", async () => {
   });
 });
 
+test("users whom the look-up returns for another address do not count", async () => {
+  const foreign = user("auth0|7", { email: "eve@example.com" });
+  await withTenant(tenantOf({ "GET /api/v2/users-by-email": () => [200, [user(OWN), foreign]] }), async (domain) => {
+    assertGoesOn(await run(domain), /^ligature: proceed NO_CANDIDATE$/m);
+  });
+});
+
+test("a login whose account is gone is denied", async () => {
+  const gone = { "GET /api/v2/users-by-email": () => [200, []], [`GET /api/v2/users/${OWN}`]: () => [404, {}] };
+  await withTenant(tenantOf(gone), async (domain) => {
+    const { api, said } = await run(domain);
+    assert.equal(api.denied, "This account no longer exists.", said);
+  });
+});
+
+test("a login whose account the look-up does not return, but the tenant has, goes on", async () => {
+  await withTenant(tenantOf({ "GET /api/v2/users-by-email": () => [200, []] }), async (domain, requests) => {
+    assertGoesOn(await run(domain), /^ligature: proceed NO_CANDIDATE$/m);
+    assert.equal(pathsOf(requests).at(-1), `GET /api/v2/users/${OWN}`);
+  });
+});
+
 test("a login whose address is not verified takes no request", async () => {
   await withTenant(tenantOf(), async (domain, requests) => {
     assertGoesOn(await run(domain, { email_verified: false }), /^ligature: proceed EMAIL_UNVERIFIED_CURRENT/m);
@@ -128,9 +160,19 @@ test("metadata is written after the link, and the log names what is lost without
 });
 
 test("marks of the secondary are carried to the primary", async () => {
-  const unlinked = [{ from: "github|7", at: 5 }, { from: OTHER, at: 6 }, "no mark"];
+  const unlinked = [
+    { from: "github|7", at: 5 },
+    { from: "github|8", at: 8 },
+    { from: "github|9", at: 8 },
+    { from: OTHER, at: 6 },
+    "no mark",
+  ];
   const secondary = user(OWN, { app_metadata: { linking: { unlinked } } });
-  const primary = user(OTHER, { app_metadata: { linking: { prompts: 1, unlinked: [{ from: "github|8", at: 9 }] } } });
+  const known = [
+    { from: "github|8", at: 9 },
+    { from: "github|9", at: 7 },
+  ];
+  const primary = user(OTHER, { app_metadata: { linking: { prompts: 1, unlinked: known } } });
   const held = {
     "GET /api/v2/users-by-email": () => [200, [secondary, primary]],
     [`GET /api/v2/users/${OWN}`]: () => [200, secondary],
@@ -140,14 +182,17 @@ test("marks of the secondary are carried to the primary", async () => {
     // The event was made before the accounts were separated, so the component does not see the mark.
     await run(domain, {}, { policy: { ...POLICY, unlink_cooldown_days: 0 } });
     const patch = requests.find(({ method }) => method === "PATCH");
+    // The later mark of each identity, and none of an identity of the user's own.
     const marks = [
       { from: "github|7", at: 5 },
+      { from: "github|9", at: 8 },
       { from: "github|8", at: 9 },
     ];
     assert.deepEqual(JSON.parse(patch.body), { app_metadata: { linking: { prompts: 1, unlinked: marks } } });
   });
 });
 
+const lookUp = "GET /api/v2/users-by-email";
 const link = `POST /api/v2/users/${OTHER}/identities`;
 
 test("metadata that cannot be written is logged, and the login continues as the primary", async () => {
@@ -194,6 +239,32 @@ for (const [status, body] of [
   });
 }
 
+test("another user than the one asked for is not linked", async () => {
+  const wrong = { [`GET /api/v2/users/${OTHER}`]: () => [200, user("auth0|2")] };
+  await withTenant(tenantOf(wrong), async (domain, requests) => {
+    assertGoesOn(await run(domain), /the tenant returned another user than auth0\|1/);
+    assert.ok(!pathsOf(requests).includes(link));
+  });
+});
+
+test("a redirect of the tenant is not followed", async () => {
+  const moved = {
+    [lookUp]: () => [307, "", { location: "/elsewhere" }],
+    "GET /elsewhere": () => [200, [user(OWN)]],
+  };
+  await withTenant(tenantOf(moved), async (domain, requests) => {
+    assertGoesOn(await run(domain), /LOOKUP_FAILED/);
+    assert.ok(!pathsOf(requests).includes("GET /elsewhere"));
+  });
+});
+
+test("the log has no secret and no whole address of the tenant's message", async () => {
+  const talkative = { [lookUp]: () => [400, { message: `no ${SECRET} for ada.l@corp.com\n\u001b[2J` }] };
+  await withTenant(tenantOf(talkative), async (domain) => {
+    assertGoesOn(await run(domain), /the tenant refuses the request: no … for a…@corp.com {1,2}\[2J \(status 400\)/);
+  });
+});
+
 test("a login that another one has overtaken continues as the primary", async () => {
   const taken = {
     // Another login links the accounts between the look-up and this link.
@@ -210,7 +281,6 @@ test("a login that another one has overtaken continues as the primary", async ()
   });
 });
 
-const lookUp = "GET /api/v2/users-by-email";
 const failures = [
   ["a look-up of HTML", { [lookUp]: () => [200, "<html>"] }, /LOOKUP_FAILED/],
   ["a look-up that is no list", { [lookUp]: () => [200, { users: [] }] }, /LOOKUP_FAILED/],
