@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ligature_host::directory::{
     CheckedLink, Directory, Entry, EntryState, JournalQuery, LinkJournal, Memory, Undo,
 };
-use ligature_host::model::User;
+use ligature_host::model::{ApiError, User};
 
 use crate::users::{at, by, link, metadata, user, without_mark};
 
@@ -58,6 +58,13 @@ impl Pair {
         link.request.user_metadata = Some(metadata(r#"{"lang": "en", "theme": null}"#));
         link.request.app_metadata = Some(metadata(r#"{"plan": "pro"}"#));
         link
+    }
+
+    /// Looks the address up, as a login does, and links.
+    pub(super) fn log_in(&self, directory: &dyn Directory) -> Result<Arc<User>, ApiError> {
+        let found = directory.find_by_email(&format!("{}@example.com", self.name), 10)?;
+        assert_eq!(found.len(), 2, "both users");
+        directory.link(&self.link())
     }
 
     /// Returns whether the accounts are linked at the tenant.

@@ -26,9 +26,10 @@ pub(crate) const FAULTS: &[Test] = &[
     ),
 ];
 
-/// The requests of a link, the token included.
-const REQUESTS: [&str; 7] = [
+/// The requests of a look-up and a link, the token included.
+const REQUESTS: [&str; 8] = [
     "POST /oauth/token",
+    "GET /api/v2/users-by-email",
     "GET primary",
     "GET secondary",
     "GET secondary/roles",
@@ -37,7 +38,7 @@ const REQUESTS: [&str; 7] = [
     "PATCH primary",
 ];
 /// The place of the link among them.
-const LINK: usize = 5;
+const LINK: usize = 6;
 
 /// A kind of fault.
 #[derive(Clone)]
@@ -215,7 +216,7 @@ pub(super) fn at_gates<T: Sync>(items: &[T], work: impl Fn(&Tenant, &Gate, &T) +
 fn a_link_makes_the_documented_requests() {
     let tenant = Tenant::take();
     let attempt = Attempt::new(&tenant, &tenant.gates()[0], "without a fault".to_owned());
-    attempt.start().link(&attempt.pair.link()).expect("a link");
+    attempt.pair.log_in(&attempt.start()).expect("a link");
     let Pair { primary, secondary, .. } = &attempt.pair;
     let path = |id: &str| format!("/api/v2/users/{}", id.replace('|', "%7C"));
     let expected =
@@ -236,7 +237,7 @@ fn a_fault_at_any_request_of_a_link_loses_nothing() {
         let directory = attempt.start();
         let login = directory.for_login(fault.budget).expect("a login's view");
         let start = Instant::now();
-        let linked = login.link(&attempt.pair.link());
+        let linked = attempt.pair.log_in(&*login);
         let took = start.elapsed();
         assert!(took < fault.budget + Duration::from_secs(5), "{context}: {took:?}");
         assert!(attempt.gate.passed().len() > *n, "{context}: the request was not made");
@@ -337,7 +338,7 @@ fn a_link_that_happens_after_its_repair_is_completed() {
     let tenant = Tenant::take();
     let attempt = Attempt::new(&tenant, &tenant.gates()[0], "a suspended link".to_owned());
     suspend(&attempt, LINK);
-    attempt.start().link(&attempt.pair.link()).expect("a link");
+    attempt.pair.log_in(&attempt.start()).expect("a link");
     assert!(attempt.is_linked());
     let directory = attempt.start_later();
     assert!(attempt.check());

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ligature_host::ambient::Ambient;
 use ligature_host::directory::{Administration, Directory, OpenMode, SqlDirectory};
+use ligature_host::model::ApiError;
 use ligature_host::random::SystemRandom;
 
 use super::accounts::{Pair, entries_of, put};
@@ -23,6 +24,7 @@ pub(crate) const KILLS: &[Test] = &[
     ("a_link_is_killed_at_every_request", a_link_is_killed_at_every_request),
     ("an_undo_is_killed_at_every_request", an_undo_is_killed_at_every_request),
     ("a_repair_is_killed_at_every_request", a_repair_is_killed_at_every_request),
+    ("two_processes_that_link_at_once_make_one_link", two_processes_that_link_at_once_make_one_link),
     ("two_repairs_at_once_complete_a_link_once", two_repairs_at_once_complete_a_link_once),
     (
         "a_process_that_starts_leaves_a_running_change_alone",
@@ -45,6 +47,11 @@ pub(crate) fn run_child(text: &OsStr) {
     let directory = open(port, Arc::new(journal(&file, &ambient)), &ambient);
     match work {
         "link" => drop(directory.link(&pair.link()).expect("a link")),
+        // Another process may be faster.
+        "try" => match directory.link(&pair.link()) {
+            Ok(_) | Err(ApiError::AlreadyLinked(_) | ApiError::StateChanged(_)) => {}
+            Err(error) => panic!("{error}"),
+        },
         "undo" => drop(directory.undo(&pair.undo(&directory)).expect("an undo")),
         "repair" => {
             let repairs = directory.repair().expect("a repair");
@@ -210,6 +217,17 @@ fn a_repair_is_killed_at_every_request() {
         scene.run("repair", OVER);
         scene.run("repair", OVER);
         assert!(scene.check(), "{}", scene.context);
+    });
+}
+
+fn two_processes_that_link_at_once_make_one_link() {
+    at_gates(&[0, 1, 2, 3], |tenant, gate, n| {
+        let scene = Scene::new(tenant, gate, format!("two links, {n}"));
+        let both = [(); 2].map(|()| scene.spawn("try", gate.port(), Duration::ZERO));
+        both.into_iter().for_each(|child| expect_success(child, &scene.context));
+        let links = gate.passed().into_iter().filter(|passed| passed.line.ends_with("/identities"));
+        assert_eq!(links.count(), 1, "{}", scene.context);
+        assert!(scene.check());
     });
 }
 
