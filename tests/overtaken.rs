@@ -94,7 +94,7 @@ fn settle(
         rounds.push(event.user.user_id.clone());
         assert!(rounds.len() < 20, "it never settles");
         let lost = lost.iter().map(|&id| id.to_owned()).collect();
-        Round { outcome: outcome(decision.clone()), lost_accounts: lost, run: () }
+        Round { outcome: outcome(decision.clone()), lost_accounts: lost, known_user: None, run: () }
     });
     (settled, rounds.into_inner().expect("a round at a time"))
 }
@@ -187,7 +187,7 @@ fn an_account_that_was_linked_into_the_logins_own_is_told() {
         let lost =
             if rounds.fetch_add(1, Ordering::SeqCst) == 0 { vec!["auth0|1".to_owned()] } else { Vec::new() };
         assert_eq!(is_first, !lost.is_empty(), "an answer counts in the first round only");
-        Round { outcome: outcome(Decision::Proceed), lost_accounts: lost, run: () }
+        Round { outcome: outcome(Decision::Proceed), lost_accounts: lost, known_user: None, run: () }
     });
     assert_eq!(settled.outcome.decision, Decision::Linked { primary: "google|0".to_owned() });
     assert_eq!(settled.outcome.reasons[0].subject, ["google|0", "auth0|1"]);

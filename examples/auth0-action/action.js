@@ -52,6 +52,9 @@ function carryOut(answer, api, hook) {
     api.access.deny(String(answer.message));
   } else if (answer.action !== "proceed") {
     throw new Error("this Action cannot carry that answer out");
+  } else if (answer.app_metadata) {
+    // The mark of a look-up that found no other account, beside the account's other marks.
+    api.user.setAppMetadata("linking", answer.app_metadata.linking);
   }
 }
 

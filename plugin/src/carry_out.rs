@@ -9,7 +9,7 @@ use crate::bindings::{
     Timestamp, User,
 };
 use crate::counterfactual;
-use crate::decide::{BeforeLookUp, Input, PlannedDecision, PlannedOutcome};
+use crate::decide::{BeforeLookUp, Input, Login, PlannedDecision, PlannedOutcome};
 use crate::linking_state::LinkingState;
 use crate::reason::ReasonCode;
 use crate::rules::error_words;
@@ -98,7 +98,7 @@ fn decide_and_do(
     host: &mut impl Host,
 ) -> Outcome {
     let now = host.now();
-    let before = BeforeLookUp::weigh(event, policy);
+    let before = BeforeLookUp::weigh(Login { event, policy, proof, now });
     let asks = before.needs_look_up();
     let looked_up = if asks { look_up(event, policy, host) } else { Ok(Vec::new()) };
     let (found, failed) = match looked_up {

@@ -61,7 +61,7 @@ pub fn explain(input: &Input, plan: &PlannedOutcome) -> Option<String> {
     if matches!(plan.decision, PlannedDecision::Link(_)) {
         return explain_link(&start, input);
     }
-    if !BeforeLookUp::weigh(input.event, input.policy).needs_look_up() {
+    if !BeforeLookUp::weigh(input.login()).needs_look_up() {
         // The host can look up what this login may not: it tries the settings.
         return Some(towards_look_up(start, input).map_or_else(
             || NOT_LOOKED_UP.to_owned(),
@@ -87,12 +87,12 @@ pub fn explain(input: &Input, plan: &PlannedOutcome) -> Option<String> {
 fn towards_look_up(start: World, input: &Input) -> Option<World> {
     let mut world = start;
     for _ in 0..TOGETHER {
-        let before = world.rules_before_look_up();
+        let passed = world.rules_before_look_up(input).passed();
         let changes = OPTIONS.iter().chain(FACTS);
         world = changes
             .filter_map(|change| world.apply(change, input))
-            .find(|changed| changed.rules_before_look_up().passed() > before.passed())?;
-        if world.rules_before_look_up().needs_look_up() {
+            .find(|changed| changed.rules_before_look_up(input).passed() > passed)?;
+        if world.rules_before_look_up(input).needs_look_up() {
             return Some(world);
         }
     }

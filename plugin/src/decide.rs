@@ -1,17 +1,17 @@
 //! The decision: a pure and total function of the login, the candidates and the
 //! policy.
 
-use ligature_link_policy::Policy;
+use ligature_link_policy::{LookUp, Mode};
 
 use crate::account::Account;
-use crate::bindings::{LinkRequest, LoginEvent, Reason, Step, Verdict};
+use crate::bindings::{LinkRequest, Reason, Step, Verdict};
 use crate::metadata;
 use crate::reason::{ReasonCode, truncate};
 use crate::rules::{self, AFTER_LOOK_UP, BEFORE_LOOK_UP, EarlierRuling, RuleResult, Ruling, RulingKind};
 use crate::situation::{LoginContext, Situation};
 
 pub use crate::rules::RULES;
-pub use crate::situation::Input;
+pub use crate::situation::{Input, Login};
 
 /// A decision that is not carried out yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,9 @@ pub struct BeforeLookUp<'a> {
 impl<'a> BeforeLookUp<'a> {
     /// Weighs the rules before the look-up.
     #[must_use]
-    pub fn weigh(event: &'a LoginEvent, policy: &'a Policy) -> Self {
-        let login = LoginContext::new(event, policy);
+    pub fn weigh(login: Login<'a>) -> Self {
+        let event = login.event;
+        let login = LoginContext::new(login);
         let (mut earlier, mut passed, mut trace): (EarlierRuling, _, _) =
             (None, BEFORE_LOOK_UP.len(), Vec::new());
         for (place, rule) in BEFORE_LOOK_UP.iter().enumerate() {
@@ -124,6 +125,9 @@ impl<'a> BeforeLookUp<'a> {
         let mut reasons = vec![reason];
         reasons.extend(overruled);
         reasons.extend(notes);
+        if was_looked_up {
+            reasons.extend(note_check(input));
+        }
         // One for every account left out would be as many as the directory has.
         reasons.truncate(REASONS);
         let decision = match kind {
@@ -139,7 +143,23 @@ impl<'a> BeforeLookUp<'a> {
 /// Decides. Total: every input gives a plan with a reason.
 #[must_use]
 pub fn decide(input: &Input) -> PlannedOutcome {
-    BeforeLookUp::weigh(input.event, input.policy).decide(input)
+    BeforeLookUp::weigh(input.login()).decide(input)
+}
+
+/// Asks the host to mark the account as checked, if the policy wants it and the look-up
+/// found no other account. A policy that observes changes no account.
+fn note_check(input: &Input) -> Option<Reason> {
+    let Input { event, policy, .. } = input;
+    let is_wanted = policy.look_up == LookUp::UntilChecked && policy.mode != Mode::Observe;
+    let found_none = input.found.is_empty() && input.failed.is_none();
+    (is_wanted && found_none).then(|| {
+        let detail = format!(
+            "The account is marked as checked: the next {} days, it is looked up only if the policy, its address or \
+             its identities change.",
+            policy.look_up_again_after_days
+        );
+        ReasonCode::MarkedAsChecked.about(&[&event.user.user_id], detail)
+    })
 }
 
 fn proceed_without_stop() -> Ruling {

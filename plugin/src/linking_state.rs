@@ -42,6 +42,15 @@ struct Linking {
     unlinked: Option<Vec<Object<Unlinked>>>,
     prompts: Option<u32>,
     last_prompted_at: Option<Timestamp>,
+    checked: Option<Object<Checked>>,
+}
+
+/// A look-up that found no other account.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+struct Checked {
+    at: Timestamp,
+    #[serde(rename = "for")]
+    fingerprint: String,
 }
 
 /// A pair that was unlinked.
@@ -208,6 +217,21 @@ impl LinkingState {
         Some(if is_operator { PartedBy::Operator } else { PartedBy::User })
     }
 
+    /// Returns whether the account was unlinked from another one.
+    #[must_use]
+    pub fn was_unlinked(&self) -> bool {
+        self.linking.0.unlinked.as_ref().is_some_and(|unlinked| !unlinked.is_empty())
+    }
+
+    /// Returns the fingerprint of a look-up that found no other account less than this
+    /// many days ago. A look-up of the future does not count.
+    #[must_use]
+    pub fn checked_within(&self, days: u32, now: Timestamp) -> Option<&str> {
+        let Object(checked) = self.linking.0.checked.as_ref()?;
+        let age = now.checked_sub(checked.at)?;
+        (age < u64::from(days) * 86_400_000).then_some(checked.fingerprint.as_str())
+    }
+
     /// The number of prompts that the user has had.
     #[must_use]
     pub fn prompts(&self) -> u32 {
@@ -305,6 +329,10 @@ mod tests {
             let mark = format!(r#"{{"from": "a|1", "at": 1, "{key}": []}}"#);
             assert!(read(format!(r#"{{"linking": {{"unlinked": [{mark}]}}}}"#)).opted_out(), "{key}");
         }
+        for key in ligature_linking_marks::checked::KEYS {
+            let mark = format!(r#"{{"at": 1, "for": "f", "{key}": []}}"#);
+            assert!(read(format!(r#"{{"linking": {{"checked": {mark}}}}}"#)).opted_out(), "{key}");
+        }
         assert!(!is_noticed(r#"{"linking": {"foreign": [7]}, "other": {"roles": ["x"]}}"#.to_owned()));
     }
 
@@ -315,6 +343,18 @@ mod tests {
         assert_eq!(state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_399_999), Some(PartedBy::User));
         assert_eq!(state.cooling_down_from(|id| id == "auth0|1", 1, 1000 + 86_400_000), None);
         assert_eq!(state.cooling_down_from(|id| id == "auth0|2", 1, 1000), None);
+    }
+
+    #[test]
+    fn a_check_counts_for_its_days_and_not_from_the_future() {
+        let state = LinkingState::parse(Some(r#"{"linking": {"checked": {"at": 1000, "for": "f"}}}"#));
+        for (now, counts) in
+            [(999, false), (1000, true), (1000 + 30 * DAY - 1, true), (1000 + 30 * DAY, false)]
+        {
+            assert_eq!(state.checked_within(30, now).is_some(), counts, "{now}");
+        }
+        assert_eq!(state.checked_within(30, 1000), Some("f"));
+        assert_eq!(LinkingState::default().checked_within(30, 1000), None);
     }
 
     #[test]

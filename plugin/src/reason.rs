@@ -69,6 +69,10 @@ codes! {
         NoFreshMailboxProof "NO_FRESH_MAILBOX_PROOF" Info "The policy requires a proof of the mailbox at this login, and there was none.", "Log in with a code or link by e-mail.";
     }
     "Candidates" {
+        NotFirstLogin "NOT_FIRST_LOGIN" Info "This is not the account's first login, and the policy looks up at first logins only.", "Set `look_up` to `until_checked` or `every_login`.";
+        CheckedBefore "CHECKED_BEFORE" Info "A recent look-up found no other account, and neither the policy nor the account has changed since.", "Nothing: the account is looked up again after `look_up_again_after_days`.";
+        MarkedAsChecked "MARKED_AS_CHECKED" Info "The look-up found no other account, and the host notes it in `app_metadata.linking.checked`.", "Nothing.";
+        CapitalsMayBeMissed "CAPITALS_MAY_BE_MISSED" Info "The look-up is case-sensitive, and an account of an enterprise connection keeps the capital letters of its address: one may have been missed.", "Let the identity provider send addresses in lower case, or link by hand (`ligature users link`).";
         NoCandidate "NO_CANDIDATE" Info "No other account has this address.", "Nothing.";
         AlreadyLinked "ALREADY_LINKED" Info "The accounts with this address are one user already.", "Nothing.";
         ForeignCandidate "FOREIGN_CANDIDATE" Finding "The directory returned an account that does not have this address; it was ignored.", "Check the directory: a look-up should return only matches.";
@@ -194,8 +198,9 @@ pub fn render_page() -> String {
         "# Reason codes of `link-users-by-email`\n\n\
          Generated from `plugin/src/reason.rs` by `make docs`; CI checks that it is current. The codes are \
          stable: \
-         tools may match on them. The host adds two of its own: `PLUGIN_FAILED`, if a plugin gives no valid \
-         answer, and `PROMPT_NOT_COUNTED`, if the directory cannot record that the user was asked. \
+         tools may match on them. The host adds three of its own: `PLUGIN_FAILED`, if a plugin gives no valid \
+         answer, `PROMPT_NOT_COUNTED`, if the directory cannot record that the user was asked, and \
+         `CHECK_NOT_NOTED`, if the mark of `MARKED_AS_CHECKED` cannot be written. \
          The login hook adds those of hook.md.\n\n\
          If another login links the accounts while a login is decided, this login is decided again, as a \
          login of the identity's new owner. If the policy then lets it proceed, the outcome is `linked` with \

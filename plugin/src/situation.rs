@@ -34,16 +34,39 @@ pub struct Input<'a> {
 }
 
 /// The login before any look-up.
+#[derive(Debug, Clone, Copy)]
+pub struct Login<'a> {
+    /// The login's event.
+    pub event: &'a LoginEvent,
+    /// The policy for it.
+    pub policy: &'a Policy,
+    /// The user's proof of another account, if the login continues after a question.
+    pub proof: Option<&'a Proof>,
+    /// The login's time.
+    pub now: Timestamp,
+}
+
+/// The login before any look-up, and its account.
 pub(crate) struct LoginContext<'a> {
     pub(crate) event: &'a LoginEvent,
     pub(crate) policy: &'a Policy,
+    pub(crate) proof: Option<&'a Proof>,
+    pub(crate) now: Timestamp,
     /// The account that logs in.
     pub(crate) current: Account<'a>,
 }
 
 impl<'a> LoginContext<'a> {
-    pub(crate) fn new(event: &'a LoginEvent, policy: &'a Policy) -> Self {
-        Self { event, policy, current: Account::from_login(event, policy) }
+    pub(crate) fn new(Login { event, policy, proof, now }: Login<'a>) -> Self {
+        Self { event, policy, proof, now, current: Account::from_login(event, policy) }
+    }
+}
+
+impl<'a> Input<'a> {
+    /// The login without the accounts found.
+    #[must_use]
+    pub fn login(&self) -> Login<'a> {
+        Login { event: self.event, policy: self.policy, proof: self.proof, now: self.now }
     }
 }
 
@@ -76,7 +99,7 @@ pub(crate) struct Situation<'a> {
 
 impl<'a> Situation<'a> {
     pub(crate) fn from_input(input: &'a Input<'a>) -> Self {
-        Self::new(LoginContext::new(input.event, input.policy), input)
+        Self::new(LoginContext::new(input.login()), input)
     }
 
     /// The situation after the look-up. `login` is that of the input.

@@ -60,6 +60,7 @@ pub(crate) fn link(primary: &str, secondary: &str) -> CheckedLink {
         },
         primary_version: None,
         secondary_version: None,
+        read: None,
         provenance: by("the test"),
         now: at(100),
     }

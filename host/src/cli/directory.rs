@@ -146,6 +146,7 @@ mod tests {
             },
             primary_version: None,
             secondary_version: None,
+            read: None,
             provenance: Arc::new(Provenance::operator("test")),
             now: ambient.now(),
         };

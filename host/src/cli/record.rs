@@ -11,7 +11,7 @@ use super::plugin::PluginArgs;
 use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
 use super::{CommandResult, Exit, MISMATCH, print_error, print_json};
 use crate::ambient::Ambient;
-use crate::decide::{DecisionContext, DecisionRequest, OnFailure};
+use crate::decide::{DecisionContext, DecisionRequest, OnFailure, UserKeeper};
 use crate::directory::{ArrivalError, OpenMode, arrive};
 use crate::harness::{Case, read_event, record_case};
 use crate::model::mask_addresses;
@@ -116,7 +116,12 @@ impl Args {
         let event = Arc::new(event);
         let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
         let request = DecisionRequest { event: &event, now, trace: false, answer: None };
-        let context = DecisionContext { directory, on_failure: OnFailure::Proceed, can_prompt: true };
+        let context = DecisionContext {
+            directory,
+            on_failure: OnFailure::Proceed,
+            can_prompt: true,
+            user_keeper: UserKeeper::Directory,
+        };
         Ok(decide_and_record(&policies, request, context).1)
     }
 }

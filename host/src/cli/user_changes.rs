@@ -91,6 +91,7 @@ impl LinkArgs {
             },
             primary_version: Some(primary.version),
             secondary_version: Some(secondary.version),
+            read: None,
             provenance: operator(),
             now: ambient.now(),
         };

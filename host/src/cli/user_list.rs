@@ -113,7 +113,7 @@ impl FindArgs {
         if let Some(holder) = directory.holder(&self.query)? {
             return Ok(vec![holder.user]);
         }
-        let by_address = directory.find_by_email(&self.query, limit)?;
+        let by_address = directory.find_by_both_cases(&self.query, limit)?;
         if !by_address.is_empty() {
             return Ok(by_address.into_iter().map(|stored| stored.user).collect());
         }

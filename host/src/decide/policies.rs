@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::policy::{GuardWrapper, OnFailure, Policy, PolicyRun, new_guard, note_prompt, run_policy};
+use super::policy::{
+    GuardWrapper, OnFailure, Policy, PolicyRun, new_guard, note_check, note_prompt, run_policy,
+};
 use super::race::{FinalUser, Round, SettledDecision, decide_until_settled};
+use super::user_keeper::UserKeeper;
 use crate::directory::Directory;
 use crate::guard::Guard;
-use crate::model::{Decision, Level, LoginEvent, Outcome, RuleVerdict, StepAnswer, Timestamp};
+use crate::model::{Decision, Level, LoginEvent, Metadata, Outcome, RuleVerdict, StepAnswer, Timestamp};
 use crate::sandbox::PluginInput;
 
 /// A login to decide.
@@ -32,6 +35,8 @@ pub struct DecisionContext {
     /// Whether the user sees a suggestion. Prompts that the user does not see are not
     /// counted.
     pub can_prompt: bool,
+    /// The party that keeps the login's user.
+    pub user_keeper: UserKeeper,
 }
 
 /// A login's decision: that of the first policy that does not let it proceed.
@@ -47,6 +52,9 @@ pub struct LoginDecision<A> {
     pub overtaken: Vec<PolicyRun<A>>,
     /// The user that the login continues as.
     pub final_user: FinalUser,
+    /// The keys of the login's user's `app_metadata` that a tenant of Auth0 has to write, if the tenant
+    /// keeps the user.
+    pub app_metadata: Option<Metadata>,
 }
 
 /// Decides a login by policies in order, until one does not let it proceed. A
@@ -68,11 +76,16 @@ pub fn decide_login<A: GuardWrapper>(
         let answer = request.answer.filter(|_| is_first);
         let steps = run_policies(policies, DecisionRequest { event, answer, ..request }, &wrap, &context);
         let lost = steps.iter().flat_map(|step| step.api.guard().lost_accounts()).cloned().collect();
-        Round { outcome: merge_outcomes(&steps), lost_accounts: lost, run: steps }
+        let is_overtaken = steps.iter().any(|step| step.api.guard().is_overtaken());
+        let known_user = steps.last().filter(|_| context.user_keeper == UserKeeper::Tenant && !is_overtaken);
+        let known_user = known_user.map(|step| step.api.guard().known_user().clone());
+        Round { outcome: merge_outcomes(&steps), lost_accounts: lost, known_user, run: steps }
     };
     let SettledDecision { outcome, run: steps, overtaken, final_user } =
         decide_until_settled(request.event, &*context.directory, decide_once);
-    LoginDecision { outcome, steps, overtaken: overtaken.into_iter().flatten().collect(), final_user }
+    let app_metadata = steps.iter().rev().find_map(|step| step.app_metadata.clone());
+    let overtaken = overtaken.into_iter().flatten().collect();
+    LoginDecision { outcome, steps, overtaken, final_user, app_metadata }
 }
 
 /// Runs policies until one decides.
@@ -96,6 +109,7 @@ fn run_policies<A: GuardWrapper>(
         if context.can_prompt {
             note_prompt(&mut step, &input);
         }
+        note_check(&mut step, &input, context.user_keeper);
         // After an error no later policy acts either: the directory did not
         // answer, or a link was not made.
         let met_error = step.outcome.reasons.iter().any(|reason| reason.level == Level::Error);

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use ligature_linking_marks::checked;
 use serde::Deserialize;
 
+use super::user_keeper::UserKeeper;
 use crate::directory::Directory;
 use crate::guard::{Guard, GuardedLogin, Refusal};
-use crate::model::{Decision, HostCalls, Level, Outcome, Reason};
+use crate::model::{Decision, HostCalls, Level, Metadata, Outcome, Reason};
 use crate::sandbox::{
     Failure, LogLine, Plugin, PluginInput, PluginOutput, PluginRun, ResourceUsage, Settings,
 };
@@ -40,6 +42,8 @@ pub struct PolicyRun<A> {
     pub output: PluginOutput,
     /// The resources that the plugin used.
     pub used: ResourceUsage,
+    /// The keys of `app_metadata` that a tenant of Auth0 has to write.
+    pub app_metadata: Option<Metadata>,
     /// The wrapper passed in, such as a recorder, with the guard in it.
     pub api: A,
 }
@@ -77,6 +81,7 @@ pub fn decide_by_plugin(
     let policy = Policy { name: plugin.name(), plugin, settings: input.settings };
     let mut run = run_policy(policy, input, new_guard(plugin, input, directory), on_failure);
     note_prompt(&mut run, input);
+    note_check(&mut run, input, UserKeeper::Directory);
     run
 }
 
@@ -115,7 +120,8 @@ pub(super) fn run_policy<A: GuardWrapper>(
         Err(failure) => (outcome_after_failure(&failure, guard, on_failure), Some(failure)),
     };
     let refusals = guard.refusals().to_vec();
-    PolicyRun { policy: policy.name.to_owned(), outcome, failure, refusals, log, output, used, api }
+    let policy = policy.name.to_owned();
+    PolicyRun { policy, outcome, failure, refusals, log, output, used, app_metadata: None, api }
 }
 
 /// Records that the user is prompted, if the policy suggests it. A failure to record it
@@ -129,6 +135,28 @@ pub(super) fn note_prompt<A: GuardWrapper>(run: &mut PolicyRun<A>, input: &Plugi
             level: Level::Error,
             subject: vec![input.event.user.user_id.clone()],
             detail: format!("The prompt could not be recorded: {error}."),
+        });
+    }
+}
+
+/// Marks the login's user as checked, if the policy lets the login proceed and asks for it.
+/// A failure to mark becomes a reason.
+pub(super) fn note_check<A: GuardWrapper>(run: &mut PolicyRun<A>, input: &PluginInput, keeper: UserKeeper) {
+    let is_wanted = run.outcome.reasons.iter().any(|reason| reason.code == checked::REASON);
+    if !is_wanted || !matches!(run.outcome.decision, Decision::Proceed) {
+        return;
+    }
+    let (guard, settings) = (run.api.guard(), input.settings.text());
+    let marked = match keeper {
+        UserKeeper::Directory => guard.note_check(settings),
+        UserKeeper::Tenant => guard.plan_check_mark(settings).map(|patch| run.app_metadata = Some(patch)),
+    };
+    if let Err(error) = marked {
+        run.outcome.reasons.push(Reason {
+            code: "CHECK_NOT_NOTED".to_owned(),
+            level: Level::Finding,
+            subject: vec![input.event.user.user_id.clone()],
+            detail: format!("The account could not be marked as checked: {error}."),
         });
     }
 }

@@ -52,6 +52,8 @@ pub struct Round<R> {
     pub outcome: Outcome,
     /// The accounts that another login linked or changed during the round.
     pub lost_accounts: Vec<String>,
+    /// The user that the login continues as, if the directory need not be read for it.
+    pub known_user: Option<Arc<User>>,
     /// Anything else that belongs to the round.
     pub run: R,
 }
@@ -84,10 +86,15 @@ pub fn decide_until_settled<R>(
     let (mut overtaken, mut event, mut change) = (Vec::new(), first.clone(), None);
     let mut retries_left = MAX_RETRIES;
     loop {
-        let Round { outcome, lost_accounts, run } = decide_once(&event, change.is_none());
+        let Round { outcome, lost_accounts, known_user, run } = decide_once(&event, change.is_none());
         let is_denied = matches!(outcome.decision, Decision::Deny { .. });
         let is_last = retries_left == 0;
-        let (outcome, final_user) = match read_afterwards(&event, &lost_accounts, &outcome, directory) {
+        let afterwards = match known_user {
+            Some(_) if is_denied => AccountsAfterwards::Settled(FinalUser::Denied),
+            Some(user) => AccountsAfterwards::Settled(FinalUser::User(user)),
+            None => read_afterwards(&event, &lost_accounts, &outcome, directory),
+        };
+        let (outcome, final_user) = match afterwards {
             AccountsAfterwards::Settled(FinalUser::Gone) => (outcome_if_gone(&event), FinalUser::Gone),
             AccountsAfterwards::Unlinked => (outcome_if_unlinked(&event), FinalUser::Denied),
             AccountsAfterwards::Settled(final_user) => (with_race_lost(change.as_ref(), outcome), final_user),

@@ -104,8 +104,8 @@ fn add_marks(held: &mut Value, said: &Value) {
             (_, None | Some(Value::Null)) => drop(marks.insert(key.clone(), value.clone())),
             (linking::UNLINKED, Some(known)) => *known = join_lists(known, value),
             (linking::OPT_OUT | linking::DELETED, Some(known)) if is_mark(known) => {}
-            // The host counts these, so its copy is newer.
-            (linking::PROMPTS | linking::LAST_PROMPTED_AT, Some(_)) => {}
+            // The host writes these, so its copy is newer.
+            (linking::PROMPTS | linking::LAST_PROMPTED_AT | linking::CHECKED, Some(_)) => {}
             (_, Some(known)) => known.clone_from(value),
         }
     }

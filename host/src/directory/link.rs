@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::journal::{Entry, EntryKind, PrimaryChange, Provenance, Snapshot, SnapshotState};
 use super::journal_entries::append_entry;
 use super::records::{Records, TxError, TxResult, conflict};
+use super::stored::Stored;
 use super::users::get_at_version;
-use crate::model::{ApiError, LinkRequest, Timestamp, User, absorb};
+use crate::model::{ApiError, LinkRequest, Moment, Timestamp, User, absorb};
 
 /// A link, with the versions of both users that the decision was based on.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,16 +19,40 @@ pub struct CheckedLink {
     pub primary_version: Option<u64>,
     /// The version that the secondary must be at; none for any.
     pub secondary_version: Option<u64>,
+    /// Both users as [`Directory::read_pair`](super::Directory::read_pair) has just read them at these versions, if
+    /// the directory of the link has.
+    pub read: Option<Box<ReadPair>>,
     /// The actor, and the evidence.
     pub provenance: Arc<Provenance>,
     /// The time of the link.
     pub now: Timestamp,
 }
 
+/// The two users of a link, as they were read for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadPair {
+    /// The user that stays.
+    pub primary: Arc<User>,
+    /// The user that becomes identities of the primary.
+    pub secondary: Arc<User>,
+    /// The place of the newest entry of the journal about either, before they were read.
+    pub place: Moment,
+}
+
+/// The result of reading the two users of a link.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairReading {
+    /// The users, primary first, each with its version; or why it could not be read.
+    pub users: [Result<Stored, ApiError>; 2],
+    /// The place of the newest entry of the journal about either, before they were read. None
+    /// if the directory reads both again when it links them, in one transaction.
+    pub place: Option<Moment>,
+}
+
 /// Links two users. The journal is written first, so that a reader of this function
 /// sees that nothing is destroyed unrecorded.
 pub(super) fn link(records: &mut dyn Records, link: &CheckedLink) -> TxResult<Arc<User>> {
-    let CheckedLink { request, primary_version, secondary_version, provenance, now } = link;
+    let CheckedLink { request, primary_version, secondary_version, provenance, now, .. } = link;
     let is_primary_first = match request.primary.cmp(&request.secondary) {
         Ordering::Less => true,
         Ordering::Greater => false,

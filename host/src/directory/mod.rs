@@ -75,7 +75,7 @@ pub use journal::{
 pub use journal_query::JournalQuery;
 #[cfg(feature = "_sql")]
 pub use journal_row::{JournalColumns, JournalRow};
-pub use link::CheckedLink;
+pub use link::{CheckedLink, PairReading, ReadPair};
 pub use link_journal::LinkJournal;
 pub use location::Location;
 pub use memory::Memory;

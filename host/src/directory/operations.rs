@@ -8,7 +8,7 @@ use super::credential::Credential;
 use super::import_batch::{Batch, Imported};
 use super::journal::{Entry, EntryId, SnapshotSelection};
 use super::journal_query::JournalQuery;
-use super::link::CheckedLink;
+use super::link::{CheckedLink, PairReading};
 use super::repair::Repair;
 use super::set_blocked::SetBlocked;
 use super::state::DirectoryState;
@@ -35,6 +35,20 @@ pub trait Directory: Send + Sync {
         true
     }
 
+    /// Returns the users with this address as it is written or in lower case, each once,
+    /// ordered by id, at most `limit`.
+    fn find_by_both_cases(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
+        let mut found = self.find_by_email(email, limit)?;
+        let lower = email.to_ascii_lowercase();
+        if lower != email && !self.ignores_case() {
+            found.extend(self.find_by_email(&lower, limit)?);
+            found.sort_by(|a, b| a.user.user_id.cmp(&b.user.user_id));
+            found.dedup_by(|a, b| a.user.user_id == b.user.user_id);
+            found.truncate(limit);
+        }
+        Ok(found)
+    }
+
     /// Returns one user by its id. `not-found` if there is none, or if the user has
     /// become an identity of another.
     fn get(&self, user_id: &str) -> Result<Stored, ApiError>;
@@ -42,6 +56,12 @@ pub trait Directory: Send + Sync {
     /// Returns the user that has this identity, as its primary or a linked one.
     /// `invalid` if the identity belongs to another connection.
     fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError>;
+
+    /// Reads the two users of a link again, primary first. `known` are earlier copies of
+    /// them.
+    fn read_pair(&self, known: [&User; 2]) -> PairReading {
+        PairReading { users: known.map(|user| self.get(&user.user_id)), place: None }
+    }
 
     /// Links two users, and writes the metadata and the journal, in one transaction.
     /// `state-changed` if one of them is no longer at the given version;

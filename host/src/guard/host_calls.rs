@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::link_metadata;
 use super::login_guard::Guard;
-use crate::directory::{CheckedLink, Stored};
+use crate::directory::{CheckedLink, PairReading, ReadPair, Stored};
 use crate::model::{ApiError, HostCalls, LinkRequest, Metadata, User, find_unvouched};
 
 const FIND: &str = "users.find-by-email";
@@ -21,11 +21,25 @@ impl Guard {
         self.budget.spend_link().map_err(|limit| self.refuse_beyond_budget(LINK, limit))
     }
 
-    /// Reads one side of a link again, and refuses it if it may not be linked.
-    /// The version must be the one that the plugin saw; the login's own user may
+    /// Reads both sides of a link again.
+    fn read_pair(&self, request: &LinkRequest) -> PairReading {
+        // Neither is missing: a link names the login's user and one that was looked up.
+        let known =
+            |user_id: &String| self.seen.get(user_id).map_or(self.known_user(), |seen| &seen.user).clone();
+        let [primary, secondary] = [known(&request.primary), known(&request.secondary)];
+        self.directory.read_pair([&primary, &secondary])
+    }
+
+    /// Checks one side of a link as it was read again, and refuses it if it may not be
+    /// linked. The version must be the one that the plugin saw; the login's own user may
     /// be linked unseen.
-    fn read_fresh_copy(&mut self, side: &str, user_id: &str) -> Result<Stored, ApiError> {
-        let stored = match self.directory.get(user_id) {
+    fn check_fresh_copy(
+        &mut self,
+        side: &str,
+        user_id: &str,
+        read: Result<Stored, ApiError>,
+    ) -> Result<Stored, ApiError> {
+        let stored = match read {
             Ok(stored) => stored,
             Err(ApiError::NotFound(_)) => {
                 self.record(LINK, &format!("the {side} is gone"));
@@ -83,8 +97,8 @@ impl Guard {
     }
 }
 
-impl HostCalls for Guard {
-    fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError> {
+impl Guard {
+    fn look_up(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError> {
         self.check_open(FIND)?;
         match &self.addresses {
             Some(addresses) if addresses.contains(email) => {}
@@ -115,6 +129,15 @@ impl HostCalls for Guard {
             }
         }
         Ok(others)
+    }
+}
+
+impl HostCalls for Guard {
+    fn find_by_email(&mut self, email: &str) -> Result<Vec<Arc<User>>, ApiError> {
+        let found = self.look_up(email);
+        let is_none = found.as_ref().is_ok_and(Vec::is_empty);
+        self.found_none = Some(is_none && self.found_none != Some(false));
+        found
     }
 
     fn ignores_case(&mut self) -> bool {
@@ -151,8 +174,9 @@ impl HostCalls for Guard {
         self.check_open(LINK)?;
         self.check_link_request(&request)?;
         self.spend_link()?;
-        let primary = self.read_fresh_copy("primary", &request.primary);
-        let secondary = self.read_fresh_copy("secondary", &request.secondary);
+        let PairReading { users: [primary, secondary], place } = self.read_pair(&request);
+        let primary = self.check_fresh_copy("primary", &request.primary, primary);
+        let secondary = self.check_fresh_copy("secondary", &request.secondary, secondary);
         let (primary, secondary) = match (primary, secondary) {
             (Ok(primary), Ok(secondary)) => (primary, secondary),
             (primary, secondary) => {
@@ -173,6 +197,9 @@ impl HostCalls for Guard {
             request,
             primary_version: Some(primary.version),
             secondary_version: Some(secondary.version),
+            read: place.map(|place| {
+                Box::new(ReadPair { primary: primary.user, secondary: secondary.user.clone(), place })
+            }),
             provenance: Arc::new(self.login.provenance()),
             now: self.login.now,
         };
@@ -186,7 +213,7 @@ impl HostCalls for Guard {
         // The login continues as the primary. The plugin's copies of both users
         // are outdated.
         self.seen.remove(&link.request.primary);
-        self.linked = Some(link.request.primary.clone());
+        self.linked = Some(linked.clone());
         self.user_id = link.request.primary;
         Ok(linked)
     }

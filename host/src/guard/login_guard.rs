@@ -7,7 +7,10 @@ use super::audit::{Audit, Refusal};
 use super::budget::Budget;
 use crate::directory::{Actor, Directory, Evidence, PluginVersion, Provenance, Stored};
 use crate::limits::Limits;
-use crate::model::{Addresses, ApiError, LoginEvent, MetadataPatch, Proof, Timestamp, User, count_prompt};
+use crate::model::{
+    Addresses, ApiError, LoginEvent, Metadata, MetadataPatch, Proof, Timestamp, User, count_prompt,
+    mark_checked,
+};
 
 /// The only access that one login's plugin has to the directory.
 pub struct Guard {
@@ -26,8 +29,11 @@ pub struct Guard {
     /// The users that look-ups have returned, with the versions that the plugin
     /// saw. Bounded by the number of look-ups and their candidates.
     pub(super) seen: BTreeMap<String, Stored>,
+    /// Whether every look-up so far was answered, and with no other user; none
+    /// before the first.
+    pub(super) found_none: Option<bool>,
     /// The primary of the last link, as which the login continues.
-    pub(super) linked: Option<String>,
+    pub(super) linked: Option<Arc<User>>,
     /// Accounts that another login has linked or changed first.
     pub(super) lost_accounts: Vec<String>,
     closed: bool,
@@ -80,6 +86,7 @@ impl Guard {
             max_candidates: limits.candidates,
             metadata_keys: limits.link_metadata_keys.clone(),
             seen: BTreeMap::new(),
+            found_none: None,
             linked: None,
             lost_accounts: Vec::new(),
             closed: false,
@@ -98,7 +105,7 @@ impl Guard {
     /// The primary that the login's user was linked into, if it was.
     #[must_use]
     pub fn linked(&self) -> Option<&str> {
-        self.linked.as_deref()
+        self.linked.as_ref().map(|primary| primary.user_id.as_str())
     }
 
     /// The accounts that this login would have been linked with, had another
@@ -123,6 +130,62 @@ impl Guard {
         let patch =
             MetadataPatch::for_app_metadata(counted.map_err(|why| ApiError::Invalid(why.to_string()))?);
         self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
+    }
+
+    /// Returns the patch of `app_metadata` that marks the login's user as checked, so
+    /// that policies can leave out look-ups: `app_metadata.linking.checked`. `settings` is
+    /// the policy document.
+    ///
+    /// # Errors
+    ///
+    /// When a value of another type stands in the place of the mark, which is left
+    /// alone, or when this login has not looked up, or has found another user.
+    pub fn plan_check_mark(&self, settings: &str) -> Result<Metadata, ApiError> {
+        // A look-up has read the user after the event was made.
+        let seen = self.seen.get(&self.user_id).map(|seen| &seen.user);
+        self.plan_check_mark_on(seen.unwrap_or(self.login.event.account()), settings)
+    }
+
+    /// Marks the login's user as checked.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`plan_check_mark`](Self::plan_check_mark), or when the directory does not
+    /// write the mark. The next login looks up again then.
+    pub fn note_check(&self, settings: &str) -> Result<(), ApiError> {
+        let stored = self.directory.get(&self.user_id)?;
+        let patch = MetadataPatch::for_app_metadata(self.plan_check_mark_on(&stored.user, settings)?);
+        self.directory.patch_metadata(&self.user_id, Some(stored.version), &patch, self.login.now).map(drop)
+    }
+
+    fn plan_check_mark_on(&self, held: &User, settings: &str) -> Result<Metadata, ApiError> {
+        if self.found_none != Some(true) || self.linked.is_some() {
+            let why = "no look-up of this login has found that there is no other user";
+            return Err(ApiError::Refused(why.to_owned()));
+        }
+        // The fingerprint is of the user as the plugin sees it.
+        let account = self.login.event.account();
+        let marked = User { app_metadata: held.app_metadata.clone(), ..User::clone(account) };
+        mark_checked(&marked, settings, self.login.now).map_err(|why| ApiError::Invalid(why.to_string()))
+    }
+
+    /// Returns whether a look-up has shown that another login has linked or unlinked
+    /// the login's identity, or an account that this login would have been linked with.
+    #[must_use]
+    pub fn is_overtaken(&self) -> bool {
+        let Some(own) = self.login.event.identity() else { return true };
+        let has_own = |seen: &Stored| seen.user.identities.iter().any(|it| it.key() == own.key());
+        let moved = |(user_id, seen): (&String, &Stored)| {
+            has_own(seen) != (*user_id == self.login.event.user.user_id)
+        };
+        !self.lost_accounts.is_empty() || self.linked.is_none() && self.seen.iter().any(moved)
+    }
+
+    /// The login's user as this login knows it without another call: the primary as its
+    /// link has returned it, otherwise the event's account.
+    #[must_use]
+    pub fn known_user(&self) -> &Arc<User> {
+        self.linked.as_ref().unwrap_or(self.login.event.account())
     }
 
     /// Refuses a call that no honest plugin makes, and every later call of the

@@ -10,7 +10,8 @@ use super::recorder::Recorder;
 use super::report::{Cost, PluginInfo, PolicySummary, Report};
 use crate::ambient::Ambient;
 use crate::decide::{
-    DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, Policy, PolicyRun, decide_login,
+    DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, Policy, PolicyRun, UserKeeper,
+    decide_login,
 };
 use crate::directory::{Administration, Directory, Memory};
 use crate::model::{ApiError, User, mask_addresses};
@@ -58,7 +59,12 @@ pub fn record_case(policies: &[Policy], case: &Case) -> Result<RecordedLogin, In
     let directory = Arc::new(case.faulty_directory(Arc::new(memory)));
     let request =
         DecisionRequest { event: &case.event, now: case.now, trace: false, answer: case.answer.as_ref() };
-    let context = DecisionContext { directory, on_failure: OnFailure::Proceed, can_prompt: true };
+    let context = DecisionContext {
+        directory,
+        on_failure: OnFailure::Proceed,
+        can_prompt: true,
+        user_keeper: UserKeeper::Directory,
+    };
     Ok(decide_and_record(policies, request, context).1)
 }
 
@@ -86,7 +92,7 @@ pub fn run_case_in_directory(
 ) -> Result<DirectoryRun, ApiError> {
     let user = &case.event.user;
     let mut concerned = match &user.email {
-        Some(email) => directory.find_by_email(email, MAX_CONCERNED)?,
+        Some(email) => directory.find_by_both_cases(email, MAX_CONCERNED)?,
         None => Vec::new(),
     };
     if concerned.iter().all(|stored| stored.user.user_id != user.user_id) {
@@ -130,12 +136,17 @@ fn decide_case(
     trace: bool,
 ) -> (Report, FinalUser) {
     let request = DecisionRequest { event: &case.event, now: case.now, trace, answer: case.answer.as_ref() };
-    let context = DecisionContext { directory, on_failure: OnFailure::Proceed, can_prompt: true };
+    let context = DecisionContext {
+        directory,
+        on_failure: OnFailure::Proceed,
+        can_prompt: true,
+        user_keeper: UserKeeper::Directory,
+    };
 
     let ambient = policies.first().map(|it| it.plugin.ambient());
     let start = ambient.map(Ambient::monotonic);
     let decision = decide_login(policies, request, Recorder::wrap, context);
-    let LoginDecision { outcome, steps, overtaken, final_user } = decision;
+    let LoginDecision { outcome, steps, overtaken, final_user, .. } = decision;
     let time = ambient.zip(start).map_or(Duration::ZERO, |(ambient, start)| ambient.elapsed(start));
 
     let deciding = steps.len().checked_sub(1).and_then(|last| policies.get(last));

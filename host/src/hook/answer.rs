@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::decide::OnFailure;
-use crate::model::{Level, Reason, mask_addresses};
+use crate::model::{Level, Metadata, Reason, mask_addresses};
 
 /// The answer to the Action: what it has to do, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -12,6 +12,9 @@ pub(super) struct Answer {
     pub(super) action: Action,
     /// The reasons, for people and for the tenant's log. Addresses in them are masked.
     pub(super) reasons: Vec<Reason>,
+    /// The keys of `app_metadata` that the Action sets with `api.user.setAppMetadata`: `linking`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) app_metadata: Option<Metadata>,
 }
 
 /// The action that the Action takes in the tenant.
@@ -48,7 +51,7 @@ impl Answer {
             detail: mask(reason.detail),
             ..reason
         };
-        Self { action, reasons: reasons.into_iter().map(mask_reason).collect() }
+        Self { action, reasons: reasons.into_iter().map(mask_reason).collect(), app_metadata: None }
     }
 
     /// The answer to a login that could not be decided.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use crate::directory::{CheckedLink, Directory, Stored};
+use crate::directory::{CheckedLink, Directory, PairReading, Stored};
 use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
 const OPEN: u8 = 0;
@@ -66,6 +66,10 @@ impl Directory for GatedDirectory {
 
     fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
         self.directory.owner(identity)
+    }
+
+    fn read_pair(&self, known: [&User; 2]) -> PairReading {
+        self.directory.read_pair(known)
     }
 
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {

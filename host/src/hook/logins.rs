@@ -10,7 +10,7 @@ use super::metrics::Metrics;
 use super::question::AnswerFault;
 use super::secrets::Secrets;
 use crate::ambient::Ambient;
-use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure};
+use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, UserKeeper};
 use crate::directory::{Administration, ArrivalError, arrive};
 use crate::guard::Guard;
 use crate::model::{
@@ -71,6 +71,11 @@ impl Logins {
     pub(super) fn time_limit(&self) -> Duration {
         let policies = self.decider.policies();
         policies.iter().map(|policy| policy.plugin.limits().deadline()).max().unwrap_or_default()
+    }
+
+    /// Returns the party that keeps the login's user: a tenant, if the directory is one.
+    fn user_keeper(&self) -> UserKeeper {
+        if self.directory.learns_from_logins() { UserKeeper::Directory } else { UserKeeper::Tenant }
     }
 
     /// Decides a login: its user arrives in the directory, the policies decide, and the
@@ -183,7 +188,7 @@ impl Logins {
     fn answer_proof(&self, arrived: &Arrived<'_>) -> Answer {
         let detail = "This login proves an account for another login, which is decided by itself.";
         let reasons = vec![new_reason("CONFIRMATION_LOGIN", Level::Info, detail.to_owned())];
-        self.answer_user(arrived, arrived.event.account(), reasons)
+        self.answer_user(arrived, arrived.event.account(), Answer::new(Action::Proceed, reasons))
     }
 
     fn run_policies(
@@ -197,7 +202,12 @@ impl Logins {
         let policies: Vec<_> = loaded.iter().map(Policy::borrowed).collect();
         let request = DecisionRequest { event, now: *now, trace: false, answer };
         let gated = GatedDirectory { directory: self.directory.clone(), gate: (*gate).clone() };
-        let context = DecisionContext { directory: Arc::new(gated), on_failure: self.on_failure, can_prompt };
+        let context = DecisionContext {
+            directory: Arc::new(gated),
+            on_failure: self.on_failure,
+            can_prompt,
+            user_keeper: self.user_keeper(),
+        };
         let decided = self.recorder.decide(&policies, request, context);
         let user = mask_addresses(&event.user.user_id);
         for step in decided.overtaken.iter().chain(&decided.steps) {
@@ -215,10 +225,14 @@ impl Logins {
 
     /// Turns a decision into an answer. The user is not asked.
     fn answer_decision(&self, arrived: &Arrived<'_>, decided: LoginDecision<Guard>) -> Answer {
-        let reasons = decided.outcome.reasons;
+        let (reasons, app_metadata) = (decided.outcome.reasons, decided.app_metadata);
         match (decided.final_user, decided.outcome.decision) {
             (FinalUser::User(user), _) if user.blocked => refuse_blocked(&user, reasons),
-            (FinalUser::User(user), _) => self.answer_user(arrived, &user, reasons),
+            (FinalUser::User(user), _) => self.answer_user(
+                arrived,
+                &user,
+                Answer { app_metadata, ..Answer::new(Action::Proceed, reasons) },
+            ),
             (FinalUser::Denied | FinalUser::Gone, Decision::Deny { message }) => {
                 Answer::new(Action::Deny { message }, reasons)
             }
@@ -234,8 +248,9 @@ impl Logins {
         }
     }
 
-    /// Counts a login that goes on as this user, and returns the answer.
-    fn answer_user(&self, arrived: &Arrived<'_>, user: &User, reasons: Vec<Reason>) -> Answer {
+    /// Counts a login that goes on as this user, and returns the answer: the given one if the
+    /// tenant knows the login as that user's.
+    fn answer_user(&self, arrived: &Arrived<'_>, user: &User, proceed: Answer) -> Answer {
         let Arrived { said, event, now, .. } = arrived;
         let request = event.rest.get("request");
         let ip = request.and_then(|it| it.get("ip")?.as_str()?.parse().ok());
@@ -243,12 +258,12 @@ impl Logins {
         if let Err(error) = self.directory.count_login(&user.user_id, *now, ip) {
             tracing::warn!(error = %mask_addresses(&error.to_string()), "a login was not counted");
         }
-        let action = if user.user_id == *said {
-            Action::Proceed
-        } else {
-            Action::SetPrimaryUser { primary_user_id: user.user_id.clone() }
-        };
-        Answer::new(action, reasons)
+        if user.user_id == *said {
+            return proceed;
+        }
+        // Without a mark: Auth0 does not document which of the two users it would write to.
+        let action = Action::SetPrimaryUser { primary_user_id: user.user_id.clone() };
+        Answer { action, app_metadata: None, ..proceed }
     }
 
     fn confirmation_unavailable(&self, can_redirect: bool) -> Reason {

@@ -4,10 +4,10 @@
 //! A value of another type in place of a mark was not written by the host, and is never
 //! overwritten. `null` counts as absent.
 
-use ligature_linking_marks::{LINKING, linking};
-use serde_json::{Map, Value};
+use ligature_linking_marks::{LINKING, checked, linking};
+use serde_json::{Map, Value, json};
 
-use super::{Metadata, Timestamp};
+use super::{Metadata, Timestamp, User};
 
 /// A mark that the host writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +18,13 @@ pub(super) enum HostMark {
     Prompts,
     /// The time at which the user was last prompted.
     LastPromptedAt,
+    /// The last look-up that found no other account.
+    Checked,
 }
 
 impl HostMark {
     /// All marks.
-    pub(super) const ALL: [Self; 3] = [Self::Unlinked, Self::Prompts, Self::LastPromptedAt];
+    pub(super) const ALL: [Self; 4] = [Self::Unlinked, Self::Prompts, Self::LastPromptedAt, Self::Checked];
 
     /// Returns the key of the mark in `linking`.
     pub(super) fn key(self) -> &'static str {
@@ -30,6 +32,7 @@ impl HostMark {
             Self::Unlinked => linking::UNLINKED,
             Self::Prompts => linking::PROMPTS,
             Self::LastPromptedAt => linking::LAST_PROMPTED_AT,
+            Self::Checked => linking::CHECKED,
         }
     }
 
@@ -38,6 +41,7 @@ impl HostMark {
             Self::Unlinked => "a list",
             Self::Prompts => "a number from 0 to 4294967295",
             Self::LastPromptedAt => "a time in milliseconds",
+            Self::Checked => "an object with a time and a fingerprint",
         }
     }
 
@@ -46,6 +50,7 @@ impl HostMark {
             Self::Unlinked => value.is_array(),
             Self::Prompts => value.as_u64().is_some_and(|it| u32::try_from(it).is_ok()),
             Self::LastPromptedAt => value.is_u64(),
+            Self::Checked => value[checked::AT].is_u64() && value[checked::FOR].is_string(),
         }
     }
 }
@@ -108,15 +113,41 @@ pub(super) fn change_mark(
     Ok(())
 }
 
+/// Returns `app_metadata` without everything but `linking`, which a patch replaces whole.
+fn linking_of(app_metadata: Option<&Metadata>) -> Option<Metadata> {
+    let linking = app_metadata.and_then(|metadata| metadata.get_key_value(LINKING));
+    Some(linking.map(|(key, value)| (key.clone(), value.clone())).into_iter().collect())
+}
+
+/// Returns the patch of `app_metadata` that marks a user as checked at this time: a
+/// look-up by these settings has found no other account with the address.
+///
+/// # Errors
+///
+/// When a value of another type is in place of the mark.
+pub fn mark_checked(user: &User, settings: &str, now: Timestamp) -> Result<Metadata, ForeignMark> {
+    let mut marked = linking_of(user.app_metadata.as_ref());
+    let identities = user.identities.iter().map(|it| (it.provider.as_str(), it.user_id.as_str()));
+    let email = user.email.as_deref().unwrap_or_default();
+    let fingerprint = checked::fingerprint(settings, &user.user_id, email, identities);
+    let mark = json!({ checked::AT: now.as_millis(), checked::FOR: fingerprint });
+    change_mark(&mut marked, HostMark::Checked, |_| Some(mark))?;
+    Ok(marked.unwrap_or_default())
+}
+
+/// Removes the mark of a look-up, so that the next login looks up. A value of another type
+/// stays.
+pub(super) fn remove_check(app_metadata: &mut Option<Metadata>) {
+    let _ = change_mark(app_metadata, HostMark::Checked, |_| None);
+}
+
 /// Returns the patch of `app_metadata` that counts one more prompt at this time.
 ///
 /// # Errors
 ///
 /// When a value of another type is in place of a mark.
 pub fn count_prompt(app_metadata: Option<&Metadata>, now: Timestamp) -> Result<Metadata, ForeignMark> {
-    let linking = app_metadata.and_then(|metadata| metadata.get_key_value(LINKING));
-    let mut counted: Option<Metadata> =
-        linking.map(|(key, value)| (key.clone(), value.clone())).into_iter().collect::<Metadata>().into();
+    let mut counted = linking_of(app_metadata);
     change_mark(&mut counted, HostMark::Prompts, |held| {
         let prompts = held.and_then(Value::as_u64).unwrap_or(0);
         Some(Value::from(prompts.saturating_add(1).min(u64::from(u32::MAX))))
@@ -129,8 +160,8 @@ pub fn count_prompt(app_metadata: Option<&Metadata>, now: Timestamp) -> Result<M
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{HostMark, change_mark, count_prompt};
-    use crate::model::{Metadata, Timestamp};
+    use super::{HostMark, change_mark, count_prompt, mark_checked};
+    use crate::model::{Metadata, Timestamp, User};
 
     fn metadata(value: &Value) -> Option<Metadata> {
         serde_json::from_value(json!({ "linking": value, "plan": "pro" })).unwrap()
@@ -138,10 +169,14 @@ mod tests {
 
     /// Returns, for each mark, `linking` after a write of the mark, or the reason why it is not
     /// written.
-    fn written(linking: &Value) -> [Result<Value, String>; 3] {
+    fn written(linking: &Value) -> [Result<Value, String>; 4] {
         HostMark::ALL.map(|mark| {
             let mut held = metadata(linking);
-            let value = if mark == HostMark::Unlinked { json!([]) } else { json!(7) };
+            let value = match mark {
+                HostMark::Unlinked => json!([]),
+                HostMark::Checked => json!({ "at": 7, "for": "f" }),
+                HostMark::Prompts | HostMark::LastPromptedAt => json!(7),
+            };
             let result = change_mark(&mut held, mark, |_| Some(value));
             let held = held.unwrap();
             assert_eq!(held["plan"], "pro");
@@ -164,13 +199,18 @@ mod tests {
             (json!(true), "a boolean"),
         ] {
             let why = format!("`app_metadata.linking` is {held}, not an object, and was left alone");
-            assert_eq!(written(&linking), [(); 3].map(|()| Err(why.clone())));
+            assert_eq!(written(&linking), [(); 4].map(|()| Err(why.clone())));
         }
     }
 
     #[test]
     fn a_linking_of_null_or_none_becomes_an_object() {
-        let expected = [json!({ "unlinked": [] }), json!({ "prompts": 7 }), json!({ "last_prompted_at": 7 })];
+        let expected = [
+            json!({ "unlinked": [] }),
+            json!({ "prompts": 7 }),
+            json!({ "last_prompted_at": 7 }),
+            json!({ "checked": { "at": 7, "for": "f" } }),
+        ];
         assert_eq!(written(&Value::Null), expected.clone().map(Ok));
         let mut none = None;
         assert_eq!(change_mark(&mut none, HostMark::Prompts, |held| held.cloned()), Ok(()));
@@ -182,7 +222,7 @@ mod tests {
     #[test]
     fn other_keys_of_linking_are_kept() {
         let linking = json!({ "opt_out": true, "theirs": { "a": [1] }, "prompts": null });
-        let [unlinked, prompts, _] = written(&linking).map(Result::unwrap);
+        let [unlinked, prompts, ..] = written(&linking).map(Result::unwrap);
         assert_eq!(
             unlinked,
             json!({ "opt_out": true, "theirs": { "a": [1] }, "prompts": null, "unlinked": [] })
@@ -192,7 +232,8 @@ mod tests {
 
     #[test]
     fn a_mark_of_another_type_is_left_alone() {
-        let linking = json!({ "unlinked": {}, "prompts": "many", "last_prompted_at": -1 });
+        let linking =
+            json!({ "unlinked": {}, "prompts": "many", "last_prompted_at": -1, "checked": { "at": 1 } });
         let why = |key: &str, held: &str, expected: &str| {
             Err(format!("`app_metadata.linking.{key}` is {held}, not {expected}, and was left alone"))
         };
@@ -202,9 +243,32 @@ mod tests {
                 why("unlinked", "an object", "a list"),
                 why("prompts", "a text", "a number from 0 to 4294967295"),
                 why("last_prompted_at", "another number", "a time in milliseconds"),
+                why("checked", "an object", "an object with a time and a fingerprint"),
             ]
         );
         assert!(written(&json!({ "prompts": 4_294_967_296_u64 }))[1].is_err());
+    }
+
+    #[test]
+    fn a_check_is_marked_beside_what_linking_holds() {
+        let user = |linking: &Value| -> User {
+            serde_json::from_value(json!({ "user_id": "auth0|1", "email": "ada@example.com",
+                "app_metadata": { "linking": linking, "plan": "pro" } }))
+            .unwrap()
+        };
+        let now = Timestamp::from_millis(5).unwrap();
+        let marked = |linking: &Value| mark_checked(&user(linking), "{}", now).map(Value::from);
+        let first = marked(&json!({ "opt_out": false })).unwrap();
+        let mark = json!({ "at": 5, "for": first["linking"]["checked"]["for"] });
+        assert_eq!(first, json!({ "linking": { "opt_out": false, "checked": mark } }));
+        assert_eq!(
+            marked(&json!({ "checked": { "at": 1, "for": "x" } })),
+            Ok(json!({ "linking": { "checked": mark } }))
+        );
+        assert_eq!(marked(&Value::Null), Ok(json!({ "linking": { "checked": mark } })));
+        for foreign in [json!("a hobby"), json!({ "checked": "today" }), json!({ "checked": { "at": 1 } })] {
+            assert!(marked(&foreign).is_err(), "{foreign}");
+        }
     }
 
     #[test]

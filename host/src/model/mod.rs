@@ -34,7 +34,7 @@ pub use host_calls::HostCalls;
 pub use identity::{Identity, IdentityKey};
 pub use link::{LinkRequest, absorb};
 pub(crate) use link::{identities_of_secondary, is_profile_field, profile_data};
-pub use marks::{ForeignMark, count_prompt};
+pub use marks::{ForeignMark, count_prompt, mark_checked};
 pub use metadata::{Metadata, MetadataPatch, patch};
 pub use moment::Moment;
 pub use outcome::{Decision, Level, Outcome, Reason, RuleVerdict, Step};

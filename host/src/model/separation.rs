@@ -9,13 +9,14 @@ use ligature_linking_marks::unlinked::{AT, BY, FROM};
 use ligature_linking_marks::{LINKING, PROTECTED, linking};
 use serde_json::{Map, Value, json};
 
-use super::marks::{ForeignMark, HostMark, change_mark};
+use super::marks::{ForeignMark, HostMark, change_mark, remove_check};
 use super::{Timestamp, User};
 
 /// The number of marks that an account keeps. Older ones are dropped.
 const REMEMBERED: usize = 50;
 
-/// Marks a user as separated from these identities, with the actor if `by` is given.
+/// Marks a user as separated from these identities, with the actor if `by` is given. The
+/// user's next login looks up again.
 ///
 /// # Errors
 ///
@@ -38,7 +39,9 @@ pub fn note_separation<'a>(
         }
         drop_surplus(&mut marks);
         Some(marks.into())
-    })
+    })?;
+    remove_check(&mut user.app_metadata);
+    Ok(())
 }
 
 /// Returns the user with the marks of the user that it replaces, unless it sets them itself:
@@ -179,6 +182,16 @@ mod tests {
     fn marked(marks: &[(&str, u64)]) -> Value {
         let marks: Vec<Value> = marks.iter().map(|(from, at)| json!({ "from": from, "at": at })).collect();
         json!({ "linking": { "unlinked": marks } })
+    }
+
+    #[test]
+    fn a_separated_user_is_looked_up_again() {
+        let mut user = user(&json!({ "linking": { "checked": { "at": 1, "for": "f" } } }), &["auth0|1"]);
+        note_separation(&mut user, ["auth0|2"], None, Timestamp::default()).unwrap();
+        assert_eq!(
+            user.app_metadata.unwrap()["linking"],
+            json!({ "unlinked": [{ "from": "auth0|2", "at": 0 }] })
+        );
     }
 
     #[test]

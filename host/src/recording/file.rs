@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::{Answered, ExchangedCall, KnownUsers};
 use super::recording::{DecidedLogin, RecordedPolicy, Recording};
-use crate::decide::OnFailure;
+use crate::decide::{OnFailure, UserKeeper};
 use crate::model::{LoginEvent, User};
 
 /// The version of the form.
@@ -36,6 +36,10 @@ pub struct RecordingFile {
     pub deny_on_failure: bool,
     /// Whether prompts were counted, because the user saw them.
     pub can_prompt: bool,
+    /// Whether a tenant of Auth0 keeps the login's user: the directory is not read again after the
+    /// decision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tenant_keeps_user: bool,
     /// Whether the directory's look-up by address ignores the case of ASCII letters.
     pub ignores_case: bool,
     /// The provider and the id of the identity that has logged in, if the event's user came
@@ -78,6 +82,7 @@ impl RecordingFile {
             policies: self.policies,
             on_failure: if self.deny_on_failure { OnFailure::Deny } else { OnFailure::Proceed },
             can_prompt: self.can_prompt,
+            user_keeper: if self.tenant_keeps_user { UserKeeper::Tenant } else { UserKeeper::Directory },
             ignores_case: self.ignores_case,
             identity: self.identity,
             decided: self.decided,

@@ -64,6 +64,7 @@ pub(super) fn decide_by_known(
         on_failure: recording.on_failure,
         // Counting a prompt would ask the directory for something that no decision depends on.
         can_prompt: false,
+        user_keeper: recording.user_keeper,
     };
     let outcome = decide_login(policies, request, |guard| guard, context).outcome;
     directory.unknown().map_or(KnownDecision::Known(outcome), KnownDecision::NotKnown)

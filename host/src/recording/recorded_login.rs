@@ -11,7 +11,9 @@ use super::file::{FORMAT, RecordingFile};
 use super::recording::{DecidedLogin, RecordedPolicy, hash_document};
 use super::recording_directory::RecordingDirectory;
 use super::redaction::{LeftOut, Redaction};
-use crate::decide::{DecisionContext, DecisionRequest, LoginDecision, OnFailure, Policy, decide_login};
+use crate::decide::{
+    DecisionContext, DecisionRequest, LoginDecision, OnFailure, Policy, UserKeeper, decide_login,
+};
 use crate::guard::Guard;
 use crate::model::{LoginEvent, StepAnswer, Timestamp, User};
 use crate::sandbox::{CONTRACT, Settings};
@@ -25,6 +27,7 @@ pub struct RecordedLogin {
     policies: Vec<(RecordedPolicy, Settings)>,
     on_failure: OnFailure,
     can_prompt: bool,
+    user_keeper: UserKeeper,
     ignores_case: bool,
     exchange: Vec<(Call, Answered)>,
     decided: DecidedLogin,
@@ -94,10 +97,10 @@ pub fn decide_and_record(
     request: DecisionRequest,
     context: DecisionContext,
 ) -> (LoginDecision<Guard>, RecordedLogin) {
-    let DecisionContext { directory, on_failure, can_prompt } = context;
+    let DecisionContext { directory, on_failure, can_prompt, user_keeper } = context;
     let ignores_case = directory.ignores_case();
     let (directory, exchange) = RecordingDirectory::wrap(directory);
-    let context = DecisionContext { directory: Arc::new(directory), on_failure, can_prompt };
+    let context = DecisionContext { directory: Arc::new(directory), on_failure, can_prompt, user_keeper };
     let decision = decide_login(policies, request, |guard| guard, context);
     let exchange = std::mem::take(&mut *exchange.lock().unwrap_or_else(PoisonError::into_inner));
     let describe = |policy: &Policy| {
@@ -119,6 +122,7 @@ pub fn decide_and_record(
         policies: policies.iter().map(describe).collect(),
         on_failure,
         can_prompt,
+        user_keeper,
         ignores_case,
         exchange,
         decided: DecidedLogin::from_decision(&decision),
@@ -183,6 +187,7 @@ impl RecordedLogin {
             policies,
             deny_on_failure: self.on_failure == OnFailure::Deny,
             can_prompt: self.can_prompt,
+            tenant_keeps_user: self.user_keeper == UserKeeper::Tenant,
             ignores_case: self.ignores_case,
             identity: self.event.used_identity().map(|(provider, id)| [provider.to_owned(), id.to_owned()]),
             exchange,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::exchange::{Answered, Call};
-use crate::decide::{FinalUser, LoginDecision, OnFailure, PolicyRun};
+use crate::decide::{FinalUser, LoginDecision, OnFailure, PolicyRun, UserKeeper};
 use crate::guard::{Guard, Refusal};
 use crate::limits::Limits;
 use crate::model::{ApiError, Decision, Outcome, Reason};
@@ -28,6 +28,8 @@ pub struct Recording {
     pub on_failure: OnFailure,
     /// Whether prompts were counted.
     pub can_prompt: bool,
+    /// The party that kept the login's user.
+    pub user_keeper: UserKeeper,
     /// Whether the directory's look-up by address ignores the case of ASCII letters.
     pub ignores_case: bool,
     /// The decision.

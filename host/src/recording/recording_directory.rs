@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::exchange::{Answered, Call};
-use crate::directory::{CheckedLink, Directory, Stored};
+use crate::directory::{CheckedLink, Directory, PairReading, Stored};
 use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
 
 /// A directory that keeps its calls and answers.
@@ -55,6 +55,14 @@ impl Directory for RecordingDirectory {
     fn owner(&self, identity: IdentityKey<'_>) -> Result<Option<Stored>, ApiError> {
         let answer = self.inner.owner(identity);
         self.keep(Call::for_owner(identity), answer, Answered::Owner)
+    }
+
+    /// Is recorded as a read of each user, as directories without a reading of their own answer.
+    fn read_pair(&self, known: [&User; 2]) -> PairReading {
+        let PairReading { users: [primary, secondary], place } = self.inner.read_pair(known);
+        let keep =
+            |user: &User, read| self.keep(Call::Get { user_id: user.user_id.clone() }, read, Answered::User);
+        PairReading { users: [keep(known[0], primary), keep(known[1], secondary)], place }
     }
 
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {

@@ -48,6 +48,7 @@ pub fn replay(policies: &[Policy], request: DecisionRequest, recording: &Recordi
         directory: directory.clone(),
         on_failure: recording.on_failure,
         can_prompt: recording.can_prompt,
+        user_keeper: recording.user_keeper,
     };
     let decision = decide_login(policies, request, |guard| guard, context);
     let decided = DecidedLogin::from_decision(&decision);

@@ -191,6 +191,19 @@ test("a denial is carried out", async () => {
   );
 });
 
+test("the mark of a look-up is written, and nothing else", async () => {
+  const linking = { checked: { at: 1, for: "f" } };
+  const marked = { action: "proceed", reasons: [], app_metadata: { linking, roles: ["admin"] } };
+  await standIn(
+    (response) => response.end(JSON.stringify(marked)),
+    async (url) => {
+      const ended = await run(login({}, { LIGATURE_URL: url }));
+      assertGoesOn(ended);
+      assert.deepEqual(ended.api.metadata, { linking });
+    },
+  );
+});
+
 test("a second setPrimaryUser of the transaction is logged, and the login goes on", async () => {
   const event = login();
   const api = new Api(event);

@@ -13,6 +13,7 @@ mod confirmation;
 mod confirmation_attacks;
 mod load;
 mod recordings;
+mod requests;
 mod scene;
 mod service;
 mod signatures;
@@ -65,6 +66,7 @@ fn main() -> std::process::ExitCode {
         ("confirmation_attacks", confirmation_attacks::TESTS),
         ("load", load::TESTS),
         ("recordings", recordings::TESTS),
+        ("requests", requests::TESTS),
         ("signatures", signatures::TESTS),
     ];
     let trials = modules.into_iter().flat_map(|(module, tests)| {

@@ -8,6 +8,7 @@ import { RedirectApi } from "./redirect_api.mjs";
 export class Api {
   denied = null;
   primary = null;
+  metadata = {};
 
   /** `transaction` is the `state` under which a redirected login continues. */
   constructor(event, transaction = "a-transaction") {
@@ -17,6 +18,11 @@ export class Api {
         assert.equal(this.primary, null, "setPrimaryUser is called once per transaction");
         assert.ok(userId.length <= 128);
         this.primary = userId;
+      },
+    };
+    this.user = {
+      setAppMetadata: (key, value) => {
+        this.metadata[key] = value;
       },
     };
     this.access = {

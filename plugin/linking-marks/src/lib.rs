@@ -35,10 +35,74 @@ pub mod linking {
     pub const PROMPTS: &str = "prompts";
     /// The time of the last prompt.
     pub const LAST_PROMPTED_AT: &str = "last_prompted_at";
+    /// The last look-up that found no other account.
+    pub const CHECKED: &str = "checked";
 
     /// Every key.
-    pub const KEYS: [&str; 8] =
-        [OPT_OUT, DELETED, MANAGED_BY, VERIFIED_EMAIL, PENDING_EMAIL, UNLINKED, PROMPTS, LAST_PROMPTED_AT];
+    pub const KEYS: [&str; 9] = [
+        OPT_OUT,
+        DELETED,
+        MANAGED_BY,
+        VERIFIED_EMAIL,
+        PENDING_EMAIL,
+        UNLINKED,
+        PROMPTS,
+        LAST_PROMPTED_AT,
+        CHECKED,
+    ];
+}
+
+/// Keys of `app_metadata.linking.checked`, and the reason by which a plugin asks the
+/// host to write it.
+pub mod checked {
+    /// The time of the look-up, in milliseconds since 1970-01-01T00:00:00Z.
+    pub const AT: &str = "at";
+    /// The [`fingerprint`] of the settings and the account.
+    pub const FOR: &str = "for";
+
+    /// Every key.
+    pub const KEYS: [&str; 2] = [AT, FOR];
+
+    /// The code of the reason by which a plugin that lets a login proceed asks the host
+    /// to write the mark.
+    pub const REASON: &str = "MARKED_AS_CHECKED";
+
+    /// Returns a fingerprint of everything that a look-up depends on: the settings
+    /// document, the account's id, its address, and the ids of its identities. It has 16
+    /// hexadecimal digits.
+    ///
+    /// It notices changes and is no protection against forgery: whoever can write the
+    /// mark can also write `opt_out`. The hash is FNV-1a.
+    pub fn fingerprint<'a>(
+        settings: &str,
+        user_id: &str,
+        email: &str,
+        identities: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> String {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        [settings, user_id, email].into_iter().for_each(|text| hash.add(text));
+        for (provider, id) in identities {
+            hash.add(provider);
+            hash.add(id);
+        }
+        hash.to_hex()
+    }
+
+    struct Fnv(u64);
+
+    impl Fnv {
+        /// Adds a text and its end, which no byte of UTF-8 equals.
+        fn add(&mut self, text: &str) {
+            for byte in text.bytes().chain([0xff]) {
+                self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+        }
+
+        fn to_hex(&self) -> String {
+            let digits = (0..16).rev().map(|place| (self.0 >> (4 * place)) & 15);
+            digits.filter_map(|digit| char::from_digit(digit as u32, 16)).collect()
+        }
+    }
 }
 
 /// Keys of an element of `app_metadata.linking.unlinked`.
@@ -59,7 +123,7 @@ pub mod unlinked {
 
 #[cfg(test)]
 mod tests {
-    use super::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES, linking, unlinked};
+    use super::{AUTHORIZATION, LINKING, NO_LINK, PRIVILEGED, ROLES, checked, linking, unlinked};
 
     #[test]
     fn the_page_documents_every_mark_once_and_no_other() {
@@ -71,8 +135,32 @@ mod tests {
             [NO_LINK, PRIVILEGED, ROLES, AUTHORIZATION, LINKING].map(str::to_owned).into();
         keys.extend(linking::KEYS.map(|key| format!("{LINKING}.{key}")));
         keys.extend(unlinked::KEYS.map(|key| format!("{LINKING}.{}[].{key}", linking::UNLINKED)));
+        keys.extend(checked::KEYS.map(|key| format!("{LINKING}.{}.{key}", linking::CHECKED)));
         keys.sort_unstable();
         documented.sort_unstable();
         assert_eq!(documented, keys);
+    }
+
+    #[test]
+    fn a_fingerprint_changes_with_each_of_its_parts() {
+        let of = |settings, user_id, email, identities: &[(&str, &str)]| {
+            let fingerprint = checked::fingerprint(settings, user_id, email, identities.iter().copied());
+            assert!(fingerprint.len() == 16 && fingerprint.bytes().all(|it| it.is_ascii_hexdigit()));
+            fingerprint
+        };
+        let own = [("auth0", "1")];
+        let one = of("{}", "auth0|1", "ada@example.com", &own);
+        assert_eq!(of("{}", "auth0|1", "ada@example.com", &own), one);
+        for other in [
+            of("{ }", "auth0|1", "ada@example.com", &own),
+            of("{}", "auth0|2", "ada@example.com", &own),
+            of("{}", "auth0|1", "Ada@example.com", &own),
+            of("{}", "auth0|1", "ada@example.com", &[]),
+            of("{}", "auth0|1", "ada@example.com", &[("auth0", "2")]),
+            of("{}", "auth0|1", "ada@example.com", &[("auth0", "1"), ("sms", "7")]),
+            of("{}auth0|1", "", "ada@example.com", &own),
+        ] {
+            assert_ne!(other, one);
+        }
     }
 }

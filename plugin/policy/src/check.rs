@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::members::{self, overlay_members};
-use crate::{Policy, Primary, TrustedConnection};
+use crate::{BlockedCandidate, LookUp, Mode, OnError, OnMultiple, Policy, Primary, TrustedConnection};
 
 /// A fault in a policy document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +141,17 @@ impl Policy {
             let message = format!("{} is not allowed; expected 1 to 86400 seconds", self.proof_max_age_s);
             return fail("proof_max_age_s", message);
         }
+        if self.look_up_again_after_days == 0 || self.look_up_again_after_days > 365 {
+            let message = format!("{} is not allowed; expected 1 to 365 days", self.look_up_again_after_days);
+            return fail("look_up_again_after_days", message);
+        }
+        if let Some(denies) = self.denies_once() {
+            let message = format!(
+                "with `first_login`, the second login passes what {denies} denies at the first; set `look_up` to \
+                 `until_checked` or `every_login`"
+            );
+            return fail("look_up", message);
+        }
         if let Some(list) = self.linked_organizations.iter().find(|list| list.len() < 2) {
             let message = format!("{list:?} names fewer than two organizations");
             return fail("linked_organizations", message);
@@ -150,6 +161,22 @@ impl Policy {
 }
 
 impl Policy {
+    /// The option that denies a login by what a look-up finds, if only the first login
+    /// looks up.
+    fn denies_once(&self) -> Option<&'static str> {
+        let denying = [
+            (self.mode == Mode::Required, "`\"mode\": \"required\"`"),
+            (
+                self.blocked_candidate == BlockedCandidate::DenyLogin,
+                "`\"blocked_candidate\": \"deny_login\"`",
+            ),
+            (self.on_multiple == OnMultiple::DenyLogin, "`\"on_multiple\": \"deny_login\"`"),
+            (self.on_error == OnError::Deny, "`\"on_error\": \"deny\"`"),
+        ];
+        let mut denying = denying.into_iter().filter(|_| self.look_up == LookUp::FirstLogin);
+        denying.find(|(denies, _)| *denies).map(|(_, option)| option)
+    }
+
     /// Every name of a connection or strategy, by the key that it stands in.
     fn connections(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let trusted = self.trusted_connections.iter().flat_map(|trusted| match trusted {
@@ -214,5 +241,37 @@ mod tests {
         assert_eq!((error.line, error.column), (3, 2));
         let error = Policy::read_and_check("{\"primary\": \"connection_order\"}").err();
         assert_eq!(error.map(|it| (it.line, it.column)), Some((1, 2)));
+    }
+
+    #[test]
+    fn a_protection_that_only_the_first_login_meets_is_refused() {
+        for option in [
+            r#""mode": "required""#,
+            r#""blocked_candidate": "deny_login""#,
+            r#""on_multiple": "deny_login""#,
+            r#""on_error": "deny""#,
+        ] {
+            let with = |look_up| {
+                Policy::read_and_check(&format!(r#"{{{option}, "look_up": "{look_up}"}}"#))
+                    .map_err(|it| it.message)
+            };
+            let message = with("first_login").unwrap_err();
+            assert!(message.starts_with("`look_up`: ") && message.contains(option), "{message}");
+            assert!(with("until_checked").is_ok() && with("every_login").is_ok());
+        }
+        assert!(Policy::read_and_check(r#"{"look_up": "first_login"}"#).is_ok());
+    }
+
+    #[test]
+    fn the_days_until_the_next_look_up_are_bounded() {
+        let with = |days: u32| {
+            let policy = format!(r#"{{"look_up": "until_checked", "look_up_again_after_days": {days}}}"#);
+            Policy::read_and_check(&policy).map(drop).map_err(|it| it.message)
+        };
+        assert_eq!((with(1), with(365)), (Ok(()), Ok(())));
+        for days in [0, 366] {
+            let why = format!("`look_up_again_after_days`: {days} is not allowed; expected 1 to 365 days");
+            assert_eq!(with(days), Err(why));
+        }
     }
 }

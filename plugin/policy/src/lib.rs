@@ -115,12 +115,21 @@ pub struct Policy {
     /// A refresh or a silent login carries old proofs along, which do not
     /// count.
     pub proof_max_age_s: u32,
+    /// The logins that look up the other accounts with the address. Each look-up
+    /// costs a request to the directory, and a tenant of Auth0 limits their rate.
+    pub look_up: LookUp,
+    /// With `"look_up": "until_checked"`, the days after which an account is looked
+    /// up again, 1 to 365.
+    pub look_up_again_after_days: u32,
     /// A look-up or a link that fails.
     pub on_error: OnError,
     /// The limits of candidates and identities.
     #[serde(deserialize_with = "choice::deserialize_object")]
     pub limits: PolicyLimits,
 }
+
+/// The default of [`Policy::look_up_again_after_days`].
+const LOOK_UP_AGAIN_AFTER_DAYS: u32 = 30;
 
 impl Default for Policy {
     fn default() -> Self {
@@ -156,6 +165,8 @@ impl Default for Policy {
             prompts: Prompts::default(),
             unlink_cooldown_days: 90,
             proof_max_age_s: 600,
+            look_up: LookUp::EveryLogin,
+            look_up_again_after_days: LOOK_UP_AGAIN_AFTER_DAYS,
             on_error: OnError::LoginWithoutLink,
             limits: PolicyLimits::default(),
         }
@@ -357,6 +368,23 @@ choice! {
         Deny "deny",
         /// Linked like any other.
         Ignore "ignore",
+    }
+}
+
+choice! {
+    /// The logins that look up the other accounts with the address.
+    LookUp {
+        /// Every login.
+        EveryLogin "every_login",
+        /// The first login of an account, by `stats.logins_count`, and every login
+        /// of an account that was unlinked from another. An account that gets its
+        /// address, or another account, later is not linked.
+        FirstLogin "first_login",
+        /// Every login until a look-up finds no other account, which is noted in
+        /// `app_metadata.linking.checked`; then again after
+        /// `look_up_again_after_days`, or when the policy, the address or the
+        /// identities change. Another account finds this one at its own logins.
+        UntilChecked "until_checked",
     }
 }
 

@@ -1,8 +1,8 @@
 //! Options of a policy that open an attack, or that have no effect.
 
 use crate::{
-    Caution, MetadataRule, Mfa, OnMultiple, Policy, Primary, PrivilegedDecision, Strictness,
-    TrustedConnection, is_enterprise,
+    BlockedCandidate, Caution, LOOK_UP_AGAIN_AFTER_DAYS, LookUp, MetadataRule, Mfa, OnMultiple, Policy,
+    Primary, PrivilegedDecision, Strictness, TrustedConnection, is_enterprise,
 };
 
 /// An option that gives a protection up, or that has no effect.
@@ -39,7 +39,7 @@ impl Policy {
 
     /// Whether each protection is given up, its key, the attack, and the loss.
     #[rustfmt::skip]
-    fn list_given_up(&self) -> [(bool, &'static str, &'static str, &'static str); 19] {
+    fn list_given_up(&self) -> [(bool, &'static str, &'static str, &'static str); 22] {
         let copies_by_default = !matches!(self.metadata.app.default, MetadataRule::Drop | MetadataRule::MustEqual);
         let copies_roles = ["roles", "authorization", "permissions"]
             .iter()
@@ -50,6 +50,8 @@ impl Policy {
         ];
         let has_star = lists.iter().any(|list| list.iter().any(|name| name == "*"));
         let has_no_power = self.privileged.roles.as_ref().is_some_and(Vec::is_empty);
+        let is_checked_late = self.look_up == LookUp::UntilChecked && self.blocked_candidate == BlockedCandidate::DenyLogin;
+        let has_idle_days = self.look_up != LookUp::UntilChecked && self.look_up_again_after_days != LOOK_UP_AGAIN_AFTER_DAYS;
         let groups_all = self.connection_groups.values().flatten().any(|name| name == "*");
         [
             (groups_all, "connection_groups", "S-103",
@@ -93,6 +95,13 @@ impl Policy {
              "Accounts that their owner has separated are linked again at the next login."),
             (self.proof_max_age_s > LONG, "proof_max_age_s", "S-109",
              "A proof is valid for more than an hour: anybody at a browser left open can use it."),
+            (self.look_up == LookUp::FirstLogin, "look_up", "",
+             "Only first logins look up: an account is not linked if its first login fails, if it gets its \
+              address later, or if the user declines."),
+            (is_checked_late, "look_up", "",
+             "A blocked account that is created after the look-up denies no login until the next look-up."),
+            (has_idle_days, "look_up_again_after_days", "",
+             "It has no effect without `\"look_up\": \"until_checked\"`."),
         ]
     }
 
@@ -280,11 +289,15 @@ mod tests {
             (r#"{"trusted_connections": ["acme"]}"#, "trusted_connections "),
             (r#"{"trusted_connections": [{"name": "acme"}]}"#, "trusted_connections "),
             (r#"{"connection_groups": {"staff": ["samlp"]}}"#, "connection_groups "),
+            (r#"{"look_up": "first_login"}"#, "look_up "),
+            (r#"{"look_up": "until_checked", "blocked_candidate": "deny_login"}"#, "look_up "),
+            (r#"{"look_up_again_after_days": 7}"#, "look_up_again_after_days "),
         ];
         for (policy, expected) in cases {
             assert_eq!(warned(policy), [expected], "{policy}");
         }
         assert!(warned(r#"{"proof_max_age_s": 3600}"#).is_empty());
+        assert!(warned(r#"{"look_up": "until_checked", "look_up_again_after_days": 7}"#).is_empty());
     }
 
     #[test]

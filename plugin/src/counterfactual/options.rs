@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use ligature_link_policy::members::overlay_members;
-use ligature_link_policy::{Mfa, Mode, OnMultiple, PrivilegedDecision, is_enterprise};
+use ligature_link_policy::{LookUp, Mfa, Mode, OnMultiple, PrivilegedDecision, is_enterprise};
 use serde_json::value::RawValue;
 
 use super::Change::{self, Setting};
@@ -29,6 +29,7 @@ pub(super) const OPTIONS: &[Change] = &[
         without("excluded_organizations", &w.policy.excluded_organizations, &[organization])
     }),
     Setting(unblocked_domain),
+    Setting(|w, _| (w.policy.look_up != LookUp::EveryLogin).then(|| constant("look_up", "\"every_login\""))),
     Setting(trusted_roots),
     Setting(trusted_identities),
     Setting(one_group),

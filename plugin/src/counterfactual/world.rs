@@ -110,8 +110,8 @@ impl World {
         Input { event: &self.event, policy: &self.policy, found: &self.found, now: self.now, ..*input }
     }
 
-    pub(super) fn rules_before_look_up(&self) -> BeforeLookUp<'_> {
-        BeforeLookUp::weigh(&self.event, &self.policy)
+    pub(super) fn rules_before_look_up<'a>(&'a self, input: &Input<'a>) -> BeforeLookUp<'a> {
+        BeforeLookUp::weigh(self.input(input).login())
     }
 
     pub(super) fn decide(&self, input: &Input) -> PlannedOutcome {

@@ -1,6 +1,7 @@
 //! Rules that are evaluated before the look-up, on the login alone. A check that applies to the login's account and to candidates is one function for both.
 
-use ligature_link_policy::{Mode, Policy};
+use ligature_link_policy::{LookUp, Mode, Policy};
+use ligature_linking_marks::checked;
 
 use super::{RuleResult, no_op, passes};
 use crate::account::{Account, Claim};
@@ -158,6 +159,44 @@ pub(super) fn domain_allowed(login: &LoginContext) -> RuleResult {
 pub(super) fn blocked_domain(policy: &Policy, address: &str, account: &Account) -> Option<Reason> {
     let is_blocked = |claim: &Claim| is_blocked(policy, claim.connection, address);
     account.claims().iter().any(is_blocked).then(|| blocked_reason(address, account))
+}
+
+/// Stops a login at which the policy does not look the other accounts up.
+pub(super) fn due(login: &LoginContext) -> RuleResult {
+    let (policy, state) = (login.policy, &login.current.state);
+    match policy.look_up {
+        LookUp::EveryLogin => passes("every login looks up"),
+        // The user was asked about an account that a look-up has found.
+        _ if login.proof.is_some() => passes("the login continues after a question"),
+        LookUp::FirstLogin if state.was_unlinked() => passes("the account was unlinked from another"),
+        LookUp::FirstLogin => match login.current.user.logins_count {
+            None | Some(0 | 1) => passes("the account's first login"),
+            Some(count) => {
+                let detail = format!("The account has logged in {count} times; `look_up` is `first_login`.");
+                no_op(ReasonCode::NotFirstLogin.about(&[login.current.id()], detail))
+            }
+        },
+        LookUp::UntilChecked => match state.checked_within(policy.look_up_again_after_days, login.now) {
+            None => passes("no recent look-up is noted"),
+            Some(held) if held != fingerprint(login) => {
+                passes("the policy or the account has changed since the last look-up")
+            }
+            Some(_) => {
+                let detail = format!(
+                    "A look-up less than {} days ago found no other account.",
+                    policy.look_up_again_after_days
+                );
+                no_op(ReasonCode::CheckedBefore.about(&[login.current.id()], detail))
+            }
+        },
+    }
+}
+
+/// Returns the fingerprint that the host writes into a mark of this login.
+fn fingerprint(login: &LoginContext) -> String {
+    let user = login.current.user;
+    let identities = user.identities.iter().map(|it| (it.provider.as_str(), it.user_id.as_str()));
+    checked::fingerprint(&login.event.settings, &user.user_id, login.current.email(), identities)
 }
 
 fn is_blocked(policy: &Policy, connection: &str, address: &str) -> bool {

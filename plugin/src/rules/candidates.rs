@@ -1,7 +1,7 @@
 //! Rules on the look-up and the accounts found: which of them are candidates, and
 //! which one is meant.
 
-use ligature_link_policy::{BlockedCandidate, Caution, NoOpOrSuggest, OnError, OnMultiple};
+use ligature_link_policy::{BlockedCandidate, Caution, EmailCompare, NoOpOrSuggest, OnError, OnMultiple};
 
 use super::before_look_up::{
     blocked_domain, describe_tenant_verification, excluded_connection, foreign_domain, shorten,
@@ -14,7 +14,7 @@ use crate::bindings::{ApiError, Reason, Step, Verification};
 use crate::email::Match;
 use crate::reason::ReasonCode;
 use crate::situation::Situation;
-use crate::trust::is_per_connection;
+use crate::trust::{Group, find_group, is_per_connection};
 
 /// Stops a login whose look-up failed or returned too many accounts.
 pub(super) fn look_up_complete(s: &Situation, _: &EarlierRuling) -> RuleResult {
@@ -114,6 +114,23 @@ pub(super) fn dropped(s: &Situation, _: &EarlierRuling) -> RuleResult {
         return no_op(reasons.swap_remove(0));
     }
     RuleResult::Notes(reasons)
+}
+
+/// Reports that a case-sensitive look-up may have missed an account of an enterprise
+/// connection, if the policy may link the login with one.
+///
+/// Source: Auth0, "User Profile Structure": addresses of databases are stored in lower case, all
+/// others as received.
+pub(super) fn capitals(s: &Situation, _: &EarlierRuling) -> RuleResult {
+    // The policy does not link an address in another case.
+    let is_exact = s.policy.email_compare == EmailCompare::Exact;
+    let is_in_reach = || s.current.claims().iter().any(|claim| find_group(s.policy, claim) != Group::Others);
+    if !s.input.exact_look_up || is_exact || !is_in_reach() {
+        return passes("no account is missed for its capital letters");
+    }
+    let detail = "Only the address as this login has it and its lower-case form were looked up: an account of an \
+                  enterprise connection that is stored with other capital letters was not found.";
+    RuleResult::Notes(vec![ReasonCode::CapitalsMayBeMissed.about(&[], detail)])
 }
 
 /// Stops a login for which there is no other account.

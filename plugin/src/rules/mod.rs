@@ -70,22 +70,24 @@ pub(crate) enum RulingKind {
 }
 
 /// The rules that are evaluated before the look-up, in order.
-pub(crate) const BEFORE_LOOK_UP: [RuleBefore; 6] = [
+pub(crate) const BEFORE_LOOK_UP: [RuleBefore; 7] = [
     before("the login is not excluded", before_look_up::excluded),
     before("the login's account is not blocked", before_look_up::blocked),
     before("the address can be compared", before_look_up::address),
     before("the login's address is verified", before_look_up::verified),
     before("the login's connections may claim the domain", before_look_up::domain_owned),
     before("the login's domain is allowed", before_look_up::domain_allowed),
+    before("the other accounts are looked up at this login", before_look_up::due),
 ];
 
 /// The rules that are evaluated after the look-up, in order.
-pub(crate) const AFTER_LOOK_UP: [RuleAfter; 26] = [
+pub(crate) const AFTER_LOOK_UP: [RuleAfter; 27] = [
     after("the look-up is complete", candidates::look_up_complete),
     after("no candidate is excluded", candidates::excluded),
     after("the candidates' connections may claim the domain", candidates::domain_owned),
     after("the candidates' domain is allowed", candidates::domain_allowed),
     after("an account found is eligible", candidates::dropped),
+    after("the look-up finds every spelling of the address", candidates::capitals),
     after("there is a candidate", candidates::candidate),
     after("no candidate is blocked", candidates::candidate_blocked),
     after("the candidate's current address is verified", candidates::candidate_verified),

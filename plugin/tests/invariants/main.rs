@@ -14,7 +14,9 @@ use link_users_by_email::bindings::{
     Decision, Identity, LinkRequest, LoginEvent, Outcome, Timestamp, User, Verification,
 };
 use link_users_by_email::carry_out::on_login;
-use link_users_by_email::decide::{BeforeLookUp, Input, PlannedDecision, PlannedOutcome, RULES, decide};
+use link_users_by_email::decide::{
+    BeforeLookUp, Input, Login, PlannedDecision, PlannedOutcome, RULES, decide,
+};
 use proptest::prelude::*;
 use world::World;
 
@@ -73,6 +75,10 @@ fn auto() -> Policy {
         connection_groups: [("all".to_owned(), vec!["*".to_owned()])].into(),
         ..Policy::default()
     }
+}
+
+fn login<'a>(event: &'a LoginEvent, policy: &'a Policy) -> Login<'a> {
+    Login { event, policy, proof: None, now: NOW }
 }
 
 fn plan(event: &LoginEvent, policy: &Policy, found: &[User]) -> PlannedOutcome {
@@ -259,7 +265,7 @@ proptest! {
     #[test]
     fn accounts_found_without_need_change_nothing(users in any_party(), policy in any_policy(), trace: bool) {
         let event = LoginEvent { trace, ..event(&users[0]) };
-        if !BeforeLookUp::weigh(&event, &policy).needs_look_up() {
+        if !BeforeLookUp::weigh(login(&event, &policy)).needs_look_up() {
             prop_assert_eq!(plan(&event, &policy, &users[1..]), plan(&event, &policy, &[]));
         }
     }
@@ -373,7 +379,7 @@ fn the_generated_logins_come_to_every_decision() {
 #[test]
 fn an_unverified_login_looks_nobody_up() {
     let user = User { email_verified: Verification::Unverified, ..good("google-oauth2|1", 1) };
-    assert!(!BeforeLookUp::weigh(&event(&user), &auto()).needs_look_up());
+    assert!(!BeforeLookUp::weigh(login(&event(&user), &auto())).needs_look_up());
     let outcome: Outcome = on_login(&event(&user), &auto(), &mut World { users: vec![good("auth0|1", 1)] });
     assert_eq!(outcome.decision, Decision::Proceed);
 }

@@ -109,7 +109,7 @@ pub fn log_in_through(
         }
         calls += bridge.calls;
         links.append(&mut bridge.links);
-        Round { outcome, lost_accounts: bridge.guard.lost_accounts().to_vec(), run: () }
+        Round { outcome, lost_accounts: bridge.guard.lost_accounts().to_vec(), known_user: None, run: () }
     });
     if let Some(why) = invalid {
         return Err(Failure::InvalidAnswer(why));

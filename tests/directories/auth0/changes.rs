@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 
 use ligature_host::directory::{
-    Administration, Directory, EntryKind, EntryState, SetBlocked, SnapshotState, Undo,
+    Administration, Directory, EntryKind, EntryState, PairReading, ReadPair, SetBlocked, SnapshotState, Undo,
 };
 use ligature_host::model::{ApiError, IdentityKey, MetadataPatch};
 
@@ -15,7 +15,9 @@ pub(crate) const CHANGES: &[Test] = tests! {
     a_link_takes_a_request_a_step_and_keeps_all_that_it_destroys
     a_changed_user_is_not_linked
     two_links_of_the_same_pair_make_one
-    a_look_up_asks_in_both_cases
+    a_look_up_asks_in_one_case_or_in_both
+    a_pair_is_read_by_one_request_and_linked_as_it_was_read
+    a_link_by_another_process_after_the_reading_is_noticed
     the_owner_of_a_linked_identity_is_found_in_the_journal
     a_missing_scope_is_noted_in_the_entry_and_in_the_undo
     a_dry_run_changes_nothing
@@ -114,11 +116,11 @@ fn two_links_of_the_same_pair_make_one(implementation: &Implementation) {
     }
 }
 
-fn a_look_up_asks_in_both_cases(implementation: &Implementation) {
+fn a_look_up_asks_in_one_case_or_in_both(implementation: &Implementation) {
     let capital = user(r#"{"user_id": "samlp|corp|1", "email": "Ada@Example.com"}"#);
     let place = Place::new(implementation, [ada(), google(), capital]);
     let found = |email: &str| {
-        let found = place.directory.find_by_email(email, 10).unwrap();
+        let found = place.directory.find_by_both_cases(email, 10).unwrap();
         found.iter().map(|stored| stored.user.user_id.clone()).collect::<Vec<_>>()
     };
     assert_eq!(found("Ada@Example.com"), ["auth0|1", "google-oauth2|115", "samlp|corp|1"]);
@@ -126,6 +128,70 @@ fn a_look_up_asks_in_both_cases(implementation: &Implementation) {
     assert_eq!(place.tenant.count("users_by_email"), 3, "a lower-case address costs one request");
     assert_eq!(place.directory.find_by_email("ada@example.com", 1).unwrap().len(), 1);
     assert!(!place.directory.ignores_case());
+    let exactly = place.directory.find_by_email("Ada@Example.com", 10).unwrap();
+    assert_eq!(exactly.iter().map(|it| it.user.user_id.as_str()).collect::<Vec<_>>(), ["samlp|corp|1"]);
+    assert_eq!(place.tenant.count("users_by_email"), 5);
+}
+
+/// A link of this pair as it was read.
+fn link_as_read(reading: &PairReading) -> CheckedLink {
+    let [Ok(primary), Ok(secondary)] = &reading.users else { panic!("{reading:?}") };
+    CheckedLink {
+        primary_version: Some(primary.version),
+        secondary_version: Some(secondary.version),
+        read: Some(Box::new(ReadPair {
+            primary: primary.user.clone(),
+            secondary: secondary.user.clone(),
+            place: reading.place.unwrap(),
+        })),
+        ..link(&primary.user.user_id, &secondary.user.user_id)
+    }
+}
+
+fn a_pair_is_read_by_one_request_and_linked_as_it_was_read(implementation: &Implementation) {
+    let place = Place::new(implementation, [ada(), google()]);
+    let reading = place.directory.read_pair([&ada(), &google()]);
+    assert_eq!(place.tenant.requests(), ["users_by_email ada@example.com"]);
+    let linked = place.directory.link(&link_as_read(&reading)).unwrap();
+    assert_eq!(linked.identities.len(), 2);
+    assert_eq!(
+        place.tenant.requests()[1..],
+        ["roles google-oauth2|115", "organizations google-oauth2|115", "link google-oauth2|115 into auth0|1"]
+    );
+    check_kept(&place);
+
+    // Users with two addresses take two requests, and one with a new address is read by its id.
+    let capital = user(r#"{"user_id": "samlp|corp|1", "email": "Ada@Example.com"}"#);
+    let place = Place::new(implementation, [ada(), capital.clone()]);
+    let moved = User { email: Some("old@example.com".to_owned()), ..ada() };
+    let reading = place.directory.read_pair([&capital, &moved]);
+    assert_eq!(reading.users[1].as_ref().unwrap().user.email, ada().email);
+    assert_eq!(
+        place.tenant.requests(),
+        ["users_by_email Ada@Example.com", "users_by_email old@example.com", "user auth0|1"]
+    );
+    let gone = place.directory.read_pair([&ada(), &google()]);
+    assert_eq!(kind(gone.users[1].as_ref().unwrap_err()), "not found");
+}
+
+/// The link has kept the whole secondary in the journal.
+fn check_kept(place: &Place) {
+    let entries = place.entries();
+    assert_eq!((entries.len(), entries[0].state), (1, EntryState::Done));
+    let SnapshotState::Whole(snapshot) = &entries[0].kept else { panic!("nothing is kept") };
+    assert_eq!(*snapshot.secondary, google());
+}
+
+fn a_link_by_another_process_after_the_reading_is_noticed(implementation: &Implementation) {
+    let sms = user(r#"{"user_id": "sms|7", "email": "ada@example.com"}"#);
+    let place = Place::new(implementation, [ada(), google(), sms]);
+    let reading = place.directory.read_pair([&ada(), &google()]);
+    place.directory.link(&link("auth0|1", "sms|7")).unwrap();
+    let before = place.tenant.count("link ");
+    let error = place.directory.link(&link_as_read(&reading)).unwrap_err();
+    assert_eq!(kind(&error), "state changed");
+    assert_eq!(place.tenant.count("link "), before, "nothing was requested");
+    assert!(place.states().iter().all(|state| !state.is_unfinished()));
 }
 
 fn the_owner_of_a_linked_identity_is_found_in_the_journal(implementation: &Implementation) {

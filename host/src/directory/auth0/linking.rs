@@ -11,7 +11,7 @@ use super::requests::LinkEffect;
 use crate::auth0::{CallError, CallErrorKind, TimeLimit};
 use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{Entry, EntryKind, PrimaryChange, Snapshot, SnapshotState};
-use crate::directory::link::CheckedLink;
+use crate::directory::link::{CheckedLink, ReadPair};
 use crate::model::{ApiError, Metadata, User, absorb, carry_over_marks};
 
 impl Auth0Directory {
@@ -22,19 +22,16 @@ impl Auth0Directory {
     /// not be written: the login has to go on as the primary. The entry stays `linked` then,
     /// and a repair writes the metadata.
     pub(super) fn link_users(&self, link: &CheckedLink, limit: TimeLimit) -> Result<Arc<User>, ApiError> {
-        let CheckedLink { request, primary_version, secondary_version, provenance, now } = link;
+        let CheckedLink { request, provenance, now, .. } = link;
         if request.primary == request.secondary {
             return Err(ApiError::Invalid("primary and secondary are the same user".to_owned()));
         }
         let pair = [request.primary.as_str(), request.secondary.as_str()];
-        self.settle(pair, None)?;
-        let seen = self.journal.last_place(pair)?;
-        let side = |user_id: &str, version| {
-            self.read_at_version(user_id, version, limit)
-                .map_err(|error| self.explain_missing(user_id, error, limit))
+        let ReadPair { primary, secondary, place } = match &link.read {
+            Some(read) => ReadPair::clone(read),
+            None => self.read_checked_pair(link, limit)?,
         };
-        let primary = side(&request.primary, *primary_version)?;
-        let mut secondary = side(&request.secondary, *secondary_version)?;
+        let (primary, mut secondary) = (User::clone(&primary), User::clone(&secondary));
         let Some(own) = secondary.identities.first().cloned() else {
             return Err(ApiError::Invalid(format!("{} has no identity", request.secondary)));
         };
@@ -52,7 +49,7 @@ impl Auth0Directory {
             state: EntryState::Intended,
             ..Entry::new(EntryKind::Link, pair, (provenance, *now), &self.ambient)
         };
-        self.journal.begin(&entry, seen).map_err(|error| self.explain_overtaken(error, pair, limit))?;
+        self.journal.begin(&entry, place).map_err(|error| self.explain_overtaken(error, pair, limit))?;
         match self.request_link(&request.primary, &own, limit) {
             LinkEffect::NotLinked(error) => {
                 self.end_or_warn(&entry, false);
@@ -70,6 +67,21 @@ impl Auth0Directory {
                 Ok(Arc::new(self.complete_new_link(&entry, &snapshot, primary, limit)))
             }
         }
+    }
+
+    /// Reads both users of a link, at the versions that it names.
+    fn read_checked_pair(&self, link: &CheckedLink, limit: TimeLimit) -> Result<ReadPair, ApiError> {
+        let CheckedLink { request, primary_version, secondary_version, .. } = link;
+        let pair = [request.primary.as_str(), request.secondary.as_str()];
+        self.settle(pair, None)?;
+        let place = self.journal.last_place(pair)?;
+        let side = |user_id: &str, version| {
+            let read = self.read_at_version(user_id, version, limit);
+            read.map(Arc::new).map_err(|error| self.explain_missing(user_id, error, limit))
+        };
+        let primary = side(&request.primary, *primary_version)?;
+        let secondary = side(&request.secondary, *secondary_version)?;
+        Ok(ReadPair { primary, secondary, place })
     }
 
     /// Writes the metadata of a link that has just happened, and returns the primary.

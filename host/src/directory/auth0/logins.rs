@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use super::Auth0Directory;
 use super::reading::store;
-use crate::directory::link::CheckedLink;
+use crate::directory::link::{CheckedLink, PairReading};
 use crate::directory::operations::Directory;
 use crate::directory::stored::Stored;
-use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User};
+use crate::model::{ApiError, IdentityKey, MetadataPatch, Timestamp, User, patch as patch_metadata};
 
 impl Directory for Auth0Directory {
-    /// Finds the literal address and the one in lower case.
     fn find_by_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
-        let mut found = self.find_by_address(email, self.new_limit())?;
+        let mut found = self.find_exactly(email, self.new_limit())?;
         found.truncate(limit);
         Ok(found)
     }
@@ -34,6 +33,10 @@ impl Directory for Auth0Directory {
         Some(Arc::new(self.within(time)))
     }
 
+    fn read_pair(&self, known: [&User; 2]) -> PairReading {
+        self.read_pair_by_address(known, self.new_limit())
+    }
+
     fn link(&self, link: &CheckedLink) -> Result<Arc<User>, ApiError> {
         self.link_users(link, self.new_limit())
     }
@@ -46,8 +49,16 @@ impl Directory for Auth0Directory {
         _: Timestamp,
     ) -> Result<Stored, ApiError> {
         let limit = self.new_limit();
-        self.require_writing()?;
-        self.read_at_version(user_id, version, limit)?;
+        let mut current = self.read_at_version(user_id, version, limit)?;
+        if !self.writes()? {
+            for (held, change) in [
+                (&mut current.user_metadata, &patch.user_metadata),
+                (&mut current.app_metadata, &patch.app_metadata),
+            ] {
+                change.iter().for_each(|change| patch_metadata(held, change));
+            }
+            return store(current);
+        }
         let mut body = serde_json::Map::new();
         for (name, change) in [("user_metadata", &patch.user_metadata), ("app_metadata", &patch.app_metadata)]
         {

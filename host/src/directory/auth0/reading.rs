@@ -6,6 +6,7 @@ use super::Auth0Directory;
 use super::content_version::compute_version;
 use crate::auth0::TimeLimit;
 use crate::directory::journal::{Entry, EntryId, EntryKind};
+use crate::directory::link::PairReading;
 use crate::directory::records::{TxError, TxResult};
 use crate::directory::stored::Stored;
 use crate::directory::undo::UndoReads;
@@ -47,17 +48,30 @@ impl Auth0Directory {
         }
     }
 
-    /// Returns the users with an address, exactly as given and in lower case: Auth0's
-    /// look-up is case-sensitive, and databases store addresses in lower case.
-    pub(super) fn find_by_address(&self, email: &str, limit: TimeLimit) -> Result<Vec<Stored>, ApiError> {
-        let lower = email.to_ascii_lowercase();
-        let mut found = self.find_exactly(email, limit)?;
-        if lower != email {
-            found.extend(self.find_exactly(&lower, limit)?);
-        }
-        found.sort_by(|a, b| a.user.user_id.cmp(&b.user.user_id));
-        found.dedup_by(|a, b| a.user.user_id == b.user.user_id);
-        Ok(found)
+    /// Reads the two users of a link by their addresses: one request for both if they have
+    /// the same one. A user that has another address by now is read by its id.
+    ///
+    /// Source: Auth0, "Get users by id or email": both look-ups are immediately consistent.
+    pub(super) fn read_pair_by_address(&self, known: [&User; 2], limit: TimeLimit) -> PairReading {
+        let pair = known.map(|user| user.user_id.as_str());
+        let place = self.settle(pair, None).and_then(|()| self.journal.last_place(pair));
+        let place = match place {
+            Ok(place) => place,
+            Err(error) => return PairReading { users: [Err(error.clone()), Err(error)], place: None },
+        };
+        let mut found: Vec<Stored> = Vec::new();
+        let mut asked: Vec<&str> = Vec::new();
+        let users = known.map(|user| {
+            if let Some(email) = user.email.as_deref().filter(|email| !asked.contains(email)) {
+                asked.push(email);
+                found.extend(self.find_exactly(email, limit)?);
+            }
+            match found.iter().find(|stored| stored.user.user_id == user.user_id) {
+                Some(stored) => Ok(stored.clone()),
+                None => store(self.read_user(&user.user_id, limit)?),
+            }
+        });
+        PairReading { users, place: Some(place) }
     }
 
     /// Returns the users with exactly this address, ordered by id.

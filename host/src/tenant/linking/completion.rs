@@ -175,6 +175,7 @@ fn build_link(primary: &Stored, secondary: &Stored, now: Timestamp) -> CheckedLi
         },
         primary_version: Some(primary.version),
         secondary_version: Some(secondary.version),
+        read: None,
         provenance: Arc::new(Provenance {
             evidence: Some(Evidence::from_request(&primary.user)),
             ..user_provenance(&primary.user.user_id)

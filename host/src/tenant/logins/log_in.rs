@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::decide::{DecisionContext, DecisionRequest, FinalUser};
+use crate::decide::{DecisionContext, DecisionRequest, FinalUser, UserKeeper};
 use crate::directory::{ArrivalError, Stored, arrive, arrive_existing};
 use crate::model::{ApiError, Decision, Identity, LoginEvent, Timestamp, User, mask_addresses};
 use crate::policies::Policy;
@@ -109,6 +109,7 @@ impl Logins {
             directory: self.directory.clone(),
             on_failure: self.config.on_failure,
             can_prompt: context.interactive,
+            user_keeper: UserKeeper::Directory,
         };
         let decided = self.recorder.decide(&policies, request, environment);
 

@@ -159,6 +159,7 @@ fn link_users(tenant: &Tenant, caller: &Caller, pair: Pair) -> Result<Arc<User>,
             },
             primary_version: second.as_ref().map(|_| first.version),
             secondary_version: second.as_ref().map(|it| it.version),
+            read: None,
             provenance: Arc::new(Provenance {
                 evidence: by_proof.then(|| Evidence::from_request(&first.user)),
                 ..caller.provenance()

@@ -228,8 +228,14 @@ fn link(memory: &Memory, primary: Id, secondary: Id) {
         reasons: Arc::from([]),
     };
     let provenance = Arc::new(Provenance::operator("the game"));
-    let link =
-        CheckedLink { request, primary_version: None, secondary_version: None, provenance, now: now() };
+    let link = CheckedLink {
+        request,
+        primary_version: None,
+        secondary_version: None,
+        read: None,
+        provenance,
+        now: now(),
+    };
     memory.link(&link).expect("both accounts are there");
 }
 
