@@ -9,7 +9,7 @@ use super::SetupError;
 
 const SCHEME: &str = "auth0://";
 
-/// The address of a tenant: `auth0://DOMAIN[:PORT][?custom_domain=DOMAIN]`. Requests
+/// The address of a tenant: `auth0://DOMAIN[:PORT][?custom_domain=DOMAIN&…]`. Requests
 /// use https; http only if the host is this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantAddress {
@@ -18,7 +18,7 @@ pub struct TenantAddress {
     /// The host, with its port if that is not the default one.
     domain: String,
     is_loopback: bool,
-    custom_domain: Option<String>,
+    custom_domains: Vec<String>,
 }
 
 impl TenantAddress {
@@ -28,13 +28,30 @@ impl TenantAddress {
         &self.domain
     }
 
-    /// Returns the custom domain that users see. Requests use the canonical domain,
+    /// Returns the first custom domain, at which users log in. Requests use the canonical domain,
     /// because the audience of the Management API is in the canonical one.
     ///
     /// Source: Auth0, "Custom Domains", section on the Management API.
     #[must_use]
     pub fn custom_domain(&self) -> Option<&str> {
-        self.custom_domain.as_deref()
+        self.custom_domains.first().map(String::as_str)
+    }
+
+    /// Returns the hosts at which users log in, the canonical one first. Empty if the
+    /// address names no custom domain: the tenant may have some all the same.
+    #[must_use]
+    pub fn login_hosts(&self) -> Vec<String> {
+        if self.custom_domains.is_empty() {
+            return Vec::new();
+        }
+        let canonical = self.domain.rsplit_once(':').map_or(self.domain.as_str(), |(host, _)| host);
+        std::iter::once(canonical.to_owned()).chain(self.custom_domains.iter().cloned()).collect()
+    }
+
+    /// Returns whether the domain looks like one that Auth0 gives to tenants, or is a
+    /// server of this machine.
+    pub(super) fn looks_canonical(&self) -> bool {
+        self.is_loopback || self.domain.ends_with(".auth0.com") || self.domain.ends_with(".auth0app.com")
     }
 
     /// Returns the audience of the Management API, which is its base URL too.
@@ -75,17 +92,17 @@ impl FromStr for TenantAddress {
         let url = if is_loopback { http } else { parse_url("https", rest)? };
         let origin = url.origin().ascii_serialization();
         let domain = origin.split_once("://").map_or("", |(_, domain)| domain).to_owned();
-        Ok(Self { custom_domain: custom_domain(&url)?, origin, domain, is_loopback })
+        Ok(Self { custom_domains: custom_domains(&url)?, origin, domain, is_loopback })
     }
 }
 
 impl fmt::Display for TenantAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SCHEME}{}", self.domain)?;
-        match &self.custom_domain {
-            Some(custom) => write!(f, "?custom_domain={custom}"),
-            None => Ok(()),
+        for (place, custom) in self.custom_domains.iter().enumerate() {
+            write!(f, "{}custom_domain={custom}", if place == 0 { '?' } else { '&' })?;
         }
+        Ok(())
     }
 }
 
@@ -116,11 +133,13 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn custom_domain(url: &Url) -> Result<Option<String>, SetupError> {
-    let mut parameters = url.query_pairs();
-    let Some((name, value)) = parameters.next() else { return Ok(None) };
-    if name != "custom_domain" || parameters.next().is_some() {
-        return Err(refuse("custom_domain is the only parameter that it may have, once"));
+fn custom_domains(url: &Url) -> Result<Vec<String>, SetupError> {
+    url.query_pairs().map(|(name, value)| custom_domain(&name, &value)).collect()
+}
+
+fn custom_domain(name: &str, value: &str) -> Result<String, SetupError> {
+    if name != "custom_domain" {
+        return Err(refuse("custom_domain is the only parameter that it may have"));
     }
     let only_a_name = |custom: &Url| {
         custom.host_str().is_some()
@@ -128,9 +147,9 @@ fn custom_domain(url: &Url) -> Result<Option<String>, SetupError> {
             && custom.query().is_none()
             && !value.contains(':')
     };
-    let custom = parse_url("https", &value).ok().filter(only_a_name);
-    let custom = custom.ok_or_else(|| refuse("custom_domain is not a domain, such as login.example.com"))?;
-    Ok(custom.host_str().map(str::to_owned))
+    let custom = parse_url("https", value).ok().filter(only_a_name);
+    let host = custom.as_ref().and_then(Url::host_str).map(str::to_owned);
+    host.ok_or_else(|| refuse("custom_domain is not a domain, such as login.example.com"))
 }
 
 #[cfg(test)]
@@ -172,6 +191,12 @@ mod tests {
         assert_eq!(address.custom_domain(), Some("login.example.com"));
         assert_eq!(address.audience(), "https://acme.eu.auth0.com/api/v2/");
         assert_eq!(address.to_string(), "auth0://acme.eu.auth0.com?custom_domain=login.example.com");
+        assert_eq!(address.login_hosts(), ["acme.eu.auth0.com", "login.example.com"]);
+        let text = "auth0://localhost:4400?custom_domain=a.example.com&custom_domain=b.example.com";
+        let several = parse(text).unwrap();
+        assert_eq!((several.to_string(), several.custom_domain()), (text.to_owned(), Some("a.example.com")));
+        assert_eq!(several.login_hosts(), ["localhost", "a.example.com", "b.example.com"]);
+        assert!(parse("auth0://acme.eu.auth0.com").unwrap().login_hosts().is_empty());
     }
 
     #[test]
@@ -189,7 +214,7 @@ mod tests {
             "auth0://acme.eu.auth0.com?custom_domain=",
             "auth0://acme.eu.auth0.com?custom_domain=login.example.com/x",
             "auth0://acme.eu.auth0.com?custom_domain=login.example.com:8443",
-            "auth0://acme.eu.auth0.com?custom_domain=a.example.com&custom_domain=b.example.com",
+            "auth0://acme.eu.auth0.com?custom_domain=a.example.com&domain=b.example.com",
             "auth0://client:s3cret@acme.eu.auth0.com",
         ] {
             let error = parse(text).unwrap_err();

@@ -12,6 +12,9 @@ use crate::model::{join_lines, mask_addresses};
 const LONGEST_MESSAGE: usize = 300;
 const LONGEST_CODE: usize = 60;
 
+/// The beginning of the message of a refusal by a suspended tenant.
+pub(super) const SUSPENDED: &str = "the tenant is suspended";
+
 /// The answer to one request.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -67,7 +70,11 @@ impl Answer {
             }
             400..=499 | 501 => {
                 let Explanation { code, message } = self.explain(secrets);
-                let message = format!("the tenant refuses the request: {message}");
+                let message = if self.names_suspension() {
+                    format!("{SUSPENDED}, and answers: {message}; ask Auth0's support to reactivate it")
+                } else {
+                    format!("the tenant refuses the request: {message}")
+                };
                 Err(CallErrorKind::Refused { status, error_code: code, message })
             }
             _ => Err(CallErrorKind::Unreadable(format!(
@@ -85,6 +92,13 @@ impl Answer {
     /// Returns the time that the answer asks to wait.
     pub(super) fn wait(&self) -> Option<Duration> {
         self.rate.retry_after.filter(|_| self.status == 429 || self.status == 503)
+    }
+
+    /// Returns whether a refusal is probably that of a suspended tenant. Auth0 does not document
+    /// the answer, so its words are searched: for the sentence of the error only.
+    fn names_suspension(&self) -> bool {
+        let body = String::from_utf8_lossy(self.body.as_deref().unwrap_or_default()).to_ascii_lowercase();
+        body.contains("suspended")
     }
 
     /// Reads the envelopes of the Management API, of OAuth and of older endpoints, and

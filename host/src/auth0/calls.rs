@@ -122,6 +122,14 @@ impl UsersApi for ManagementClient {
         self.change(&call, limit)
     }
 
+    fn unmet_needs(&self, limit: TimeLimit) -> Result<Vec<Need>, CallError> {
+        self.unmet_needs(limit)
+    }
+
+    fn clock_lead(&self) -> Option<i64> {
+        self.clock_lead()
+    }
+
     fn for_login(&self) -> Option<Arc<dyn UsersApi>> {
         Some(Arc::new(self.with_new_correlation_id()))
     }

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use ureq::http::Method;
 
-use super::answer::Answer;
+use super::answer::{Answer, SUSPENDED};
 use super::limiter::{Class, Limiter};
 use super::retry::{Repeat, retry};
 use super::token::{GrantedToken, MachineToken, MachineTokens};
@@ -108,6 +108,13 @@ impl ManagementClient {
         Ok(Need::ALL.into_iter().filter(|need| !need.is_met_by(scope)).collect())
     }
 
+    /// Returns by how many seconds this machine's clock is ahead of the tenant's, by the
+    /// last answer that has told the time.
+    #[must_use]
+    pub fn clock_lead(&self) -> Option<i64> {
+        self.tenant.transport.clock_lead()
+    }
+
     /// Makes a call and reads the JSON of its answer.
     pub(super) fn read<T: DeserializeOwned>(&self, call: &Call, limit: TimeLimit) -> Result<T, CallError> {
         let answer = self.send(call, limit)?;
@@ -157,6 +164,9 @@ impl ManagementClient {
         json: Option<&[u8]>,
         limit: TimeLimit,
     ) -> Result<Answer, Failure> {
+        if let Some(refusal) = token.earlier_refusal(call.need) {
+            return Err(Failure::lasting(refusal));
+        }
         let class = if call.method == Method::GET { Class::Read } else { Class::Write };
         let permit = self
             .tenant
@@ -174,7 +184,9 @@ impl ManagementClient {
         permit.answered(&answer.rate, answer.status == 429);
         let secrets = [&token.text, self.tenant.credentials.client_secret()];
         into_success(answer, &secrets).map_err(|mut failure| {
-            name_scope(&mut failure.kind, call.need);
+            if name_scope(&mut failure.kind, call.need) && call.need.is_optional {
+                token.keep_refusal(call.need, &failure.kind);
+            }
             failure
         })
     }
@@ -263,25 +275,36 @@ fn parse_json<T: DeserializeOwned>(body: &[u8], is_json: bool) -> Result<T, Call
     }
 }
 
-/// Names the scope that the application lacks, and the purpose of the call.
-fn name_scope(kind: &mut CallErrorKind, need: Need) {
-    if let CallErrorKind::Refused { status: 403, error_code: Some(code), message } = kind
-        && code == "insufficient_scope"
-    {
+/// Names the scope that the application lacks, and the purpose of the call. Returns whether
+/// it lacks one.
+fn name_scope(kind: &mut CallErrorKind, need: Need) -> bool {
+    let CallErrorKind::Refused { status: 403, error_code: Some(code), message } = kind else { return false };
+    let lacks_scope = code == "insufficient_scope";
+    if lacks_scope {
         *message = format!(
             "the machine-to-machine application lacks a scope of the Management API: {need}; \
              authorize it for the application in Auth0's dashboard"
         );
     }
+    lacks_scope
 }
 
 /// Says what to do if the tenant grants no token.
 fn explain_refused_token(kind: &mut CallErrorKind, address: &TenantAddress) {
     let CallErrorKind::Refused { status, message, .. } = kind else { return };
+    if message.starts_with(SUSPENDED) {
+        return;
+    }
     let (domain, audience) = (address.domain(), address.audience());
     let advice = match status {
         401 => "check the client id and the client secret".to_owned(),
-        403 => format!("authorize the application for the API {audience} in Auth0's dashboard"),
+        403 if address.looks_canonical() => {
+            format!("authorize the application for the API {audience} in Auth0's dashboard")
+        }
+        403 => format!(
+            "authorize the application for the API {audience} in Auth0's dashboard, or, if {domain} is a custom \
+             domain, name the canonical one beside it: auth0://TENANT.auth0.com?custom_domain={domain}"
+        ),
         404 => format!("check the domain {domain}"),
         _ => return,
     };

@@ -68,7 +68,7 @@ fn custom_policy(text: &str) -> Option<Quota> {
 }
 
 /// Returns the time since 1970 of a date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(text: &str) -> Option<Duration> {
+pub(super) fn http_date(text: &str) -> Option<Duration> {
     let time = DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
     u64::try_from(time.as_second()).ok().map(Duration::from_secs)
 }

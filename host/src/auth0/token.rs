@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{CallErrorKind, TimeLimit};
+use super::{CallErrorKind, Need, TimeLimit};
 use crate::ambient::Ambient;
 use crate::clock::Monotonic;
 
@@ -32,6 +32,25 @@ pub(super) struct MachineToken {
     pub(super) text: String,
     pub(super) scope: Option<String>,
     renewed_from: Monotonic,
+    /// The optional needs that the tenant has refused for want of a scope, with its answers.
+    refused: Mutex<Vec<(Need, CallErrorKind)>>,
+}
+
+impl MachineToken {
+    /// Returns the tenant's refusal of an earlier call with this token for the same need.
+    pub(super) fn earlier_refusal(&self, need: Need) -> Option<CallErrorKind> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.iter().find(|(known, _)| *known == need).map(|(_, kind)| kind.clone())
+    }
+
+    /// Keeps a refusal, so that the same call is not sent again with this token. Its scopes
+    /// do not change.
+    pub(super) fn keep_refusal(&self, need: Need, kind: &CallErrorKind) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.iter().all(|(known, _)| *known != need) {
+            refused.push((need, kind.clone()));
+        }
+    }
 }
 
 /// Hides the token.
@@ -144,7 +163,9 @@ impl Asking<'_> {
             Ok(granted) => {
                 let life = granted.life.unwrap_or(ASSUMED_LIFE);
                 let renewed_from = now + life.saturating_sub(RENEWED_BEFORE.min(life / 10));
-                let token = Arc::new(MachineToken { text: granted.text, scope: granted.scope, renewed_from });
+                let refused = Mutex::default();
+                let GrantedToken { text, scope, .. } = granted;
+                let token = Arc::new(MachineToken { text, scope, renewed_from, refused });
                 state.token = Some(token.clone());
                 state.failure = None;
                 Ok(token)

@@ -1,6 +1,7 @@
 //! One HTTP request to a tenant.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, Method, Request, Response};
@@ -9,7 +10,7 @@ use ureq::{Agent, AsSendBody, Body, Timeout};
 
 use super::answer::{Answer, BodyFault};
 use super::connect::{NamedConnector, NamedResolver, NotConnected};
-use super::rate_headers::RateHeaders;
+use super::rate_headers::{RateHeaders, http_date};
 use super::{CallErrorKind, SetupError, TenantAddress, TimeLimit};
 use crate::ambient::Ambient;
 
@@ -26,7 +27,12 @@ pub(super) struct Transport {
     ambient: Ambient,
     address: TenantAddress,
     agent: Agent,
+    /// The tenant's time by its last answer, in seconds ahead of this machine's;
+    /// [`NO_TIME`] before the first.
+    tenant_lead: AtomicI64,
 }
+
+const NO_TIME: i64 = i64::MIN;
 
 /// A request. Its `Debug` output would contain secrets.
 pub(super) struct Sending<'a> {
@@ -85,7 +91,23 @@ impl Transport {
             config.tls_config(tls(roots))
         };
         let agent = Agent::with_parts(config.build(), NamedConnector::default(), NamedResolver::default());
-        Self { ambient: ambient.clone(), address: address.clone(), agent }
+        let tenant_lead = AtomicI64::new(NO_TIME);
+        Self { ambient: ambient.clone(), address: address.clone(), agent, tenant_lead }
+    }
+
+    /// Returns by how many seconds this machine's clock is ahead of the tenant's, by its
+    /// last answer with a `Date`.
+    pub(super) fn clock_lead(&self) -> Option<i64> {
+        let lead = self.tenant_lead.load(Ordering::Relaxed);
+        (lead != NO_TIME).then_some(-lead)
+    }
+
+    fn note_time(&self, date: Option<&str>) {
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).ok();
+        let lead = || Some(seconds(http_date(date?)?)? - seconds(self.ambient.since_epoch())?);
+        if let Some(lead) = lead() {
+            self.tenant_lead.store(lead, Ordering::Relaxed);
+        }
     }
 
     /// Sends a request and reads its answer, whatever its status.
@@ -142,6 +164,7 @@ impl Transport {
 
     fn read(&self, mut response: Response<Body>) -> Answer {
         let header = |name: &str| text_of(response.headers(), name);
+        self.note_time(header("date"));
         let rate = RateHeaders::read(header, self.ambient.since_epoch());
         let content_type = header("content-type").unwrap_or_default().to_owned();
         let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CallError, TimeLimit};
+use super::{CallError, Need, TimeLimit};
 use crate::model::{Identity, IdentityKey, User};
 
 /// The calls of Auth0's Management API that a directory needs. Each call ends at its
@@ -99,6 +99,22 @@ pub trait UsersApi: Send + Sync {
     ///
     /// If the tenant refuses the change.
     fn add_member(&self, organization: &str, user_id: &str, limit: TimeLimit) -> Result<(), CallError>;
+
+    /// Asks for the machine token, and returns the needs whose scopes it lacks. Empty if
+    /// they are not known.
+    ///
+    /// # Errors
+    ///
+    /// If the tenant grants no token.
+    fn unmet_needs(&self, _: TimeLimit) -> Result<Vec<Need>, CallError> {
+        Ok(Vec::new())
+    }
+
+    /// Returns by how many seconds this machine's clock is ahead of the tenant's. None
+    /// before the first answer.
+    fn clock_lead(&self) -> Option<i64> {
+        None
+    }
 
     /// Returns the same calls under a correlation id of their own, so that the tenant's
     /// log shows which requests belong to one login. `None` if the calls carry no such id.

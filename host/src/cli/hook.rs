@@ -15,14 +15,14 @@ use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_error, print_line};
 use crate::ambient::Ambient;
 use crate::decide::OnFailure;
-use crate::directory::OpenMode;
+use crate::directory::{OpenMode, SetupFault};
 use crate::hook::{Opening, QueueSize, Ready, Secret, Secrets, TlsFiles, bind, serve};
 use crate::limits::Limits;
 use crate::model::mask_addresses;
 use crate::policies::{PoliciesFile, PolicyEntry, Source};
 use crate::sandbox::{Allocator, Cancel, Options};
 use crate::service::EarlyEnd;
-use crate::terminal::{Text, bad, line};
+use crate::terminal::{Text, bad, care, line};
 
 /// The environment variable with the current secret.
 const SECRET: &str = "LIGATURE_HOOK_SECRET";
@@ -163,7 +163,7 @@ impl Args {
         for (part, checked) in checks {
             let Err(Exit { code, error }) = checked else { continue };
             let why = error.as_ref().map(describe_error).unwrap_or_default();
-            print_error(&Text::from_line(line![bad("error:").bold(), " ", format!("{part}: {why}")]));
+            print_fault(part, &why);
             worst = worst.max(Some(code));
         }
         if let Some(callback) = callback {
@@ -177,9 +177,19 @@ impl Args {
         }
     }
 
+    /// Checks the directory, and prints each fault but the last, which is the error. Faults that
+    /// cost something, but no login, are warnings.
     fn check_directory(&self, ambient: &Ambient) -> CommandResult {
         let directory = self.journal.open(&self.directory, OpenMode::ReadOnly, ambient)?;
-        directory.check().map_err(|error| Exit::failed(anyhow!("{}", mask_addresses(&error.to_sentence()))))
+        let (tolerable, mut faults): (Vec<_>, Vec<_>) =
+            directory.find_setup_faults()?.into_iter().partition(|fault| fault.is_tolerable);
+        for SetupFault { sentence, .. } in tolerable {
+            let told = format!("directory: {}", mask_addresses(&sentence));
+            print_error(&Text::from_line(line![care("warning:").bold(), " ", told]));
+        }
+        let Some(last) = faults.pop() else { return Ok(()) };
+        faults.iter().for_each(|fault| print_fault("directory", &mask_addresses(&fault.sentence)));
+        Err(Exit::unreadable(anyhow!("{}", mask_addresses(&last.sentence))))
     }
 
     fn check_policies(&self, ambient: &Ambient) -> CommandResult {
@@ -230,6 +240,10 @@ impl Args {
         let sources = entries.into_iter().map(|entry| Source::new(entry, &options, ambient));
         Ok(sources.collect::<Result<_, _>>()?)
     }
+}
+
+fn print_fault(part: &str, why: &str) {
+    print_error(&Text::from_line(line![bad("error:").bold(), " ", format!("{part}: {why}")]));
 }
 
 /// Announces that the service is ready, in one line for programs.

@@ -27,6 +27,14 @@ pub enum ArrivalError {
         /// The user of the identity in the directory.
         known: String,
     },
+    /// The event is of a login at a host that is none of the tenant's.
+    #[error("the event is of a login at {said}; the directory is the tenant of {}. Is the event of another tenant?", known.join(" and "))]
+    OtherTenant {
+        /// The host in the event.
+        said: String,
+        /// The hosts of the tenant.
+        known: Vec<String>,
+    },
     /// The event has another address than the identity's credential, and the credential
     /// cannot be changed.
     #[error(
@@ -60,7 +68,7 @@ pub fn arrive(
     now: Timestamp,
 ) -> Result<LoginEvent, ArrivalError> {
     if !directory.learns_from_logins() {
-        return Ok(event);
+        return check_host(directory, event);
     }
     // The second look-up finds the user that a concurrent first login has created.
     let known = match find_owner(directory, &event)? {
@@ -88,10 +96,23 @@ pub fn arrive_existing(
     now: Timestamp,
 ) -> Result<Option<LoginEvent>, ArrivalError> {
     if !directory.learns_from_logins() {
-        return Ok(Some(event));
+        return check_host(directory, event).map(Some);
     }
     let Some(known) = find_owner(directory, &event)? else { return Ok(None) };
     arrive_as(directory, event, known, now).map(Some)
+}
+
+/// Refuses the event of another tenant, if the hosts of this one are known.
+///
+/// Source: Auth0, post-login event, `request.hostname`.
+fn check_host(directory: &dyn Administration, event: LoginEvent) -> Result<LoginEvent, ArrivalError> {
+    let known = directory.login_hosts();
+    let host = event.rest.get("request").and_then(|request| request.get("hostname")?.as_str());
+    let is_other = |host: &&str| !known.is_empty() && !known.iter().any(|it| it.eq_ignore_ascii_case(host));
+    match host.filter(is_other) {
+        Some(host) => Err(ArrivalError::OtherTenant { said: host.to_owned(), known: known.to_vec() }),
+        None => Ok(event),
+    }
 }
 
 /// Returns the user that has the identity, and settles an assumed connection.

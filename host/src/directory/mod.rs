@@ -46,6 +46,7 @@ mod records;
 mod repair;
 mod seal_key;
 mod set_blocked;
+mod setup_fault;
 mod sign_up;
 #[cfg(feature = "_sql")]
 mod sql;
@@ -88,6 +89,7 @@ pub use operations::{Administration, Directory};
 pub use repair::{Repair, RepairOutcome};
 pub use seal_key::{KeyError, SealKey};
 pub use set_blocked::SetBlocked;
+pub use setup_fault::SetupFault;
 #[cfg(feature = "_sql")]
 pub use sql::SqlDirectory;
 pub use state::{DirectoryState, PoolState};

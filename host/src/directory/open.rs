@@ -1,12 +1,18 @@
 //! Opening a directory.
 
+#[cfg(all(feature = "auth0", feature = "_sql"))]
+use std::path::Path;
 use std::sync::Arc;
 
 #[cfg(all(feature = "auth0", feature = "_sql"))]
 use super::auth0::Auth0Directory;
 #[cfg(feature = "_sql")]
 use super::dry_run::DryRun;
+#[cfg(all(feature = "auth0", feature = "_sql"))]
+use super::link_journal::LinkJournal;
 use super::location::Location;
+#[cfg(all(feature = "auth0", feature = "_sql"))]
+use super::memory::Memory;
 use super::open_error::OpenError;
 use super::open_mode::OpenMode;
 use super::operations::Administration;
@@ -79,15 +85,37 @@ fn open_tenant(
     let refuse = |error: SetupError| OpenError::Tenant(error.to_string());
     let address: TenantAddress = address.parse().map_err(refuse)?;
     let credentials = ClientCredentials::from_environment().map_err(refuse)?;
-    let place = format!("auth0://{}", address.domain());
+    let (place, hosts) = (format!("auth0://{}", address.domain()), address.login_hosts());
     let (mode, ambient) = (options.mode, options.ambient);
     // The tenant exists; its journal begins with its first change.
     let journal_mode = if mode.can_write() { OpenMode::Create } else { mode };
-    let journal = open_database(journal, OpenOptions { journal: None, mode: journal_mode, ..options })?;
+    let journal: Arc<dyn LinkJournal> = match missing_file(journal) {
+        Some(file) if !mode.can_write() => {
+            (options.tell)(&format!(
+                "the journal sqlite:{} does not exist yet, and counts as empty; the first command that changes \
+                 something creates it, and so does the start of `ligature hook`",
+                file.display()
+            ));
+            Arc::new(Memory::new(ambient))
+        }
+        _ => Arc::new(open_database(journal, OpenOptions { journal: None, mode: journal_mode, ..options })?),
+    };
     let client = ManagementClient::connect(address, credentials, ambient).map_err(refuse)?;
-    let opened = Auth0Directory::open(Arc::new(client), Arc::new(journal), mode);
+    let opened = Auth0Directory::open(Arc::new(client), journal, mode);
     let opened = opened.map_err(|error| OpenError::Unusable { place, why: error.to_sentence() })?;
-    Ok(Arc::new(opened))
+    Ok(Arc::new(opened.with_login_hosts(hosts)))
+}
+
+/// Returns the file of an SQLite database that could be created: it does not exist, and its
+/// folder does.
+#[cfg(all(feature = "auth0", feature = "_sql"))]
+fn missing_file(location: &Location) -> Option<&Path> {
+    let Location::Sqlite(file) = location else { return None };
+    let folder = match file.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        folder => folder?,
+    };
+    (!file.exists() && folder.is_dir()).then_some(file)
 }
 
 /// Returns the error for a build without the client of Auth0.

@@ -11,6 +11,7 @@ use super::journal_query::JournalQuery;
 use super::link::{CheckedLink, PairReading};
 use super::repair::Repair;
 use super::set_blocked::SetBlocked;
+use super::setup_fault::SetupFault;
 use super::state::DirectoryState;
 use super::stored::Stored;
 use super::undo::{Undo, UndoError, Undoing};
@@ -226,12 +227,23 @@ pub trait Administration: Directory {
     /// that [`Undoing`] lists. With `dry_run`, only returns that list.
     fn undo(&self, undo: &Undo) -> Result<Undoing, UndoError>;
 
+    /// Returns the hosts at which users of a tenant log in, in lower case. Empty if they are not
+    /// known, or if the directory is no tenant.
+    fn login_hosts(&self) -> &[String] {
+        &[]
+    }
+
     /// Finishes or names every change that was interrupted between two requests to a
     /// tenant. Changes of the last minute may still be under way, and are left alone.
     fn repair(&self) -> Result<Vec<Repair>, ApiError>;
 
     /// Checks with a minimal read that the directory responds.
     fn check(&self) -> Result<(), ApiError>;
+
+    /// Checks everything that a login may need, and returns each fault that was found.
+    fn find_setup_faults(&self) -> Result<Vec<SetupFault>, ApiError> {
+        self.check().map(|()| Vec::new())
+    }
 
     /// Returns the errors and connections since the directory was opened.
     fn state(&self) -> DirectoryState;

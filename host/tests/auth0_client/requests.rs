@@ -118,6 +118,34 @@ fn a_missing_scope_is_named_with_its_purpose() {
     }
 }
 
+/// A link reads roles and organizations: without their scopes, each refusal would cost every
+/// link a request.
+#[test]
+fn an_optional_scope_that_is_missing_is_noticed_once_for_each_token() {
+    let standin = Standin::start(|seen| {
+        let body =
+            r#"{"statusCode":403,"error":"Forbidden","message":"whatever","errorCode":"insufficient_scope"}"#;
+        let is_refused = seen.path.contains("/roles") || seen.path.contains("/users/auth0%7C1?");
+        let expired = r#"{"statusCode":401,"error":"Unauthorized","message":"Expired token"}"#;
+        if seen.path.contains("auth0%7C9") && seen.earlier == 0 {
+            return Some(vec![json_answer("401 Unauthorized", "", expired)]);
+        }
+        is_refused.then(|| vec![json_answer("403 Forbidden", "", body)])
+    });
+    let test = Test::new(&standin);
+    let (client, limit) = (&test.client, test.limit(LONG));
+    let first = client.roles("auth0|1", limit).unwrap_err();
+    assert_eq!(client.roles("auth0|2", limit).unwrap_err(), first);
+    assert_eq!(client.with_new_correlation_id().roles("auth0|3", limit).unwrap_err().kind, first.kind);
+    assert_eq!(standin.requests("/api/v2/").len(), 1);
+    // Another need is asked for, and so is the same one with another token.
+    client.organizations("auth0|1", limit).unwrap_err();
+    let _ = client.user("auth0|9", limit);
+    assert_eq!(client.roles("auth0|1", limit).unwrap_err().kind, first.kind);
+    let roles = standin.requests("/api/v2/").into_iter().filter(|seen| seen.path.contains("/roles"));
+    assert_eq!(roles.count(), 2);
+}
+
 #[test]
 fn all_pages_of_a_list_are_read() {
     let page = |from: usize, count: usize| {

@@ -14,6 +14,7 @@ use crate::directory::journal_query::JournalQuery;
 use crate::directory::operations::Administration;
 use crate::directory::repair::Repair;
 use crate::directory::set_blocked::SetBlocked;
+use crate::directory::setup_fault::SetupFault;
 use crate::directory::state::DirectoryState;
 use crate::directory::stored::Stored;
 use crate::directory::undo::{Undo, UndoError, Undoing};
@@ -35,6 +36,10 @@ impl Administration for Auth0Directory {
     /// The tenant creates and updates a user before the login's event.
     fn learns_from_logins(&self) -> bool {
         false
+    }
+
+    fn login_hosts(&self) -> &[String] {
+        &self.login_hosts
     }
 
     fn find_by_exact_email(&self, email: &str, limit: usize) -> Result<Vec<Stored>, ApiError> {
@@ -162,6 +167,10 @@ impl Administration for Auth0Directory {
         // An id of the right form that no user has: the tenant must answer, and that with
         // "not found".
         self.find_user("auth0|ligature-check", self.new_limit()).map(drop)
+    }
+
+    fn find_setup_faults(&self) -> Result<Vec<SetupFault>, ApiError> {
+        self.find_tenant_faults(self.new_limit())
     }
 
     fn state(&self) -> DirectoryState {

@@ -25,6 +25,8 @@ pub struct Auth0Directory {
     pub(super) ambient: Ambient,
     pub(super) errors: Arc<ErrorCounts>,
     mode: OpenMode,
+    /// The hosts at which users log in, in lower case; empty if they are not known.
+    pub(super) login_hosts: Arc<[String]>,
     /// The limit of all operations of one login together; none for twenty seconds each.
     login_limit: Option<TimeLimit>,
     /// The changes that the opening has completed or ended, until a repair reports them.
@@ -49,6 +51,7 @@ impl Auth0Directory {
             ambient,
             errors: Arc::default(),
             mode,
+            login_hosts: Arc::default(),
             login_limit: None,
             settled_at_opening: Arc::default(),
         };
@@ -68,6 +71,13 @@ impl Auth0Directory {
 
     fn lock_settled(&self) -> MutexGuard<'_, Vec<Repair>> {
         self.settled_at_opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the directory with the hosts at which users log in. Logins at other hosts are
+    /// those of another tenant.
+    #[must_use]
+    pub fn with_login_hosts(self, hosts: Vec<String>) -> Self {
+        Self { login_hosts: hosts.into(), ..self }
     }
 
     /// Returns the directory for one login, whose operations end within this time together.

@@ -12,6 +12,7 @@
 //! | `requests` | a single link or unlink, and finding out whether it took effect |
 //! | `access` | roles and memberships, which a link destroys |
 //! | `reading` | look-ups |
+//! | `setup` | checking the configuration before any login |
 //! | `auth0_directory` | the tenant with its journal, and opening them |
 //! | `content_version`, `user_patch` | the version of a user, and the request that changes one |
 
@@ -25,6 +26,7 @@ mod logins;
 mod reading;
 mod repairing;
 mod requests;
+mod setup;
 mod undoing;
 mod unlinking;
 mod user_patch;
