@@ -20,6 +20,8 @@ type Owner = Result<Option<Stored>, ApiError>;
 struct Owners<F> {
     asked: AtomicUsize,
     answer: F,
+    /// The user that is found by its id.
+    held: Option<Stored>,
 }
 
 impl<F: Fn(usize) -> Owner + Send + Sync> Directory for Owners<F> {
@@ -27,8 +29,9 @@ impl<F: Fn(usize) -> Owner + Send + Sync> Directory for Owners<F> {
         unreachable!("only the owner is asked for")
     }
 
-    fn get(&self, _: &str) -> Result<Stored, ApiError> {
-        unreachable!("only the owner is asked for")
+    fn get(&self, user_id: &str) -> Result<Stored, ApiError> {
+        let held = self.held.clone().filter(|held| held.user.user_id == user_id);
+        held.ok_or_else(|| ApiError::NotFound(user_id.to_owned()))
     }
 
     fn owner(&self, _: IdentityKey<'_>) -> Owner {
@@ -88,7 +91,7 @@ fn settle(
     answer: impl Fn(usize) -> Owner + Send + Sync,
 ) -> (SettledDecision<()>, Vec<String>) {
     let rounds = Mutex::new(Vec::new());
-    let directory = Owners { asked: AtomicUsize::new(0), answer };
+    let directory = Owners { asked: AtomicUsize::new(0), answer, held: None };
     let settled = decide_until_settled(&event(), &directory, |event, _| {
         let mut rounds = rounds.lock().expect("a round at a time");
         rounds.push(event.user.user_id.clone());
@@ -157,6 +160,36 @@ fn a_login_whose_account_is_removed_is_denied() {
     assert_eq!(settled.final_user, FinalUser::Gone);
 }
 
+/// A tenant of Auth0 finds a user by its root identity only, and the journal does not have a link
+/// that somebody else has made.
+#[test]
+fn a_login_by_an_identity_without_a_known_owner_continues_as_its_user() {
+    let event = || {
+        let event = json!({
+            "user": { "user_id": "auth0|1", "identities": [
+                { "provider": "auth0", "user_id": "1", "connection": "db" },
+                { "provider": "google", "user_id": "0", "connection": "google" },
+            ] },
+            "connection": { "name": "google", "strategy": "google" },
+        });
+        Arc::new(serde_json::from_value::<LoginEvent>(event).expect("an event"))
+    };
+    let decide = |ids: &[&str]| {
+        let ids: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
+        let held = Some(user(&ids));
+        let directory = Owners { asked: AtomicUsize::new(0), answer: |_| Ok(None), held };
+        let round = || Round { outcome: outcome(Decision::Proceed), lost_accounts: Vec::new(), run: () };
+        decide_until_settled(&event(), &directory, |_, _| round())
+    };
+    let settled = decide(&["auth0|1", "google|0"]);
+    assert_eq!(settled.outcome.decision, Decision::Proceed);
+    assert!(matches!(settled.final_user, FinalUser::User(user) if user.user_id == "auth0|1"));
+    // The identity was unlinked, or the user deleted.
+    for others in [["auth0|1", "sms|1"], ["auth0|2", "google|0"]] {
+        assert_eq!(decide(&others).final_user, FinalUser::Gone, "{others:?}");
+    }
+}
+
 /// The owner of the identity has neither the login's account nor the decision's.
 #[test]
 fn a_login_whose_identity_is_a_strangers_by_now_is_denied() {
@@ -182,7 +215,7 @@ fn a_login_that_was_overtaken_once_is_linked() {
 fn an_account_that_was_linked_into_the_logins_own_is_told() {
     let owner = |_| Ok(Some(user(&["google|0".to_owned(), "auth0|1".to_owned()])));
     let rounds = AtomicUsize::new(0);
-    let directory = Owners { asked: AtomicUsize::new(0), answer: owner };
+    let directory = Owners { asked: AtomicUsize::new(0), answer: owner, held: None };
     let settled = decide_until_settled(&event(), &directory, |_, is_first| {
         let lost =
             if rounds.fetch_add(1, Ordering::SeqCst) == 0 { vec!["auth0|1".to_owned()] } else { Vec::new() };

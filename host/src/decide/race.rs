@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::directory::{Directory, merge_known_user};
-use crate::model::{ApiError, Decision, Level, LoginEvent, Outcome, Reason, User};
+use crate::model::{ApiError, Decision, Identity, Level, LoginEvent, Outcome, Reason, User};
 
 /// The user that a login continues as.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,7 +134,12 @@ fn read_afterwards(
         Some(Ok(Some(owner))) => owner.user,
         Some(Err(_)) if is_denied => return AccountsAfterwards::Settled(FinalUser::Denied),
         Some(Err(error)) => return AccountsAfterwards::Settled(FinalUser::Unknown(error)),
-        Some(Ok(None)) | None => return AccountsAfterwards::Settled(FinalUser::Gone),
+        Some(Ok(None)) | None => match read_holder(event, directory) {
+            Ok(Some(holder)) => holder,
+            Ok(None) => return AccountsAfterwards::Settled(FinalUser::Gone),
+            Err(_) if is_denied => return AccountsAfterwards::Settled(FinalUser::Denied),
+            Err(error) => return AccountsAfterwards::Settled(FinalUser::Unknown(error)),
+        },
     };
     let before = &event.user.user_id;
     let (decided_as, is_linked) = match &outcome.decision {
@@ -157,6 +162,19 @@ fn read_afterwards(
     };
     let event = Arc::new(merge_known_user(LoginEvent::clone(event), &owner));
     AccountsAfterwards::Overtaken(ChangedLogin { event, change })
+}
+
+/// Returns the event's user, if it still has the identity of this login. A tenant of Auth0
+/// finds a user by its root identity only: one that was linked before Ligature was there has
+/// no owner for it.
+fn read_holder(event: &LoginEvent, directory: &dyn Directory) -> Result<Option<Arc<User>>, ApiError> {
+    let Some(used) = event.identity().map(Identity::as_user_id) else { return Ok(None) };
+    let has_used = |user: &Arc<User>| user.identities.iter().any(|it| it.as_user_id() == used);
+    match directory.get(&event.user.user_id) {
+        Ok(stored) => Ok(Some(stored.user).filter(has_used)),
+        Err(ApiError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Adds the reason `RACE_LOST` to an outcome if another login has linked the

@@ -102,6 +102,19 @@ test("two logins at once make one link, and both continue as the primary", async
   assert.equal(journal().filter((entry) => entry.primary === "auth0|bob" && entry.state === "done").length, 1);
 });
 
+test("a login by an identity that was linked without the hook goes on", async () => {
+  const linked = await fetch(`${tenant}/api/v2/users/auth0%7Cgrace/identities`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+    body: JSON.stringify({ provider: "google-oauth2", user_id: "1085" }),
+  });
+  assert.equal(linked.status, 201);
+  const event = await loginOf("auth0|grace");
+  event.connection = { name: "google-oauth2", strategy: "google-oauth2" };
+  const { api, said } = await run(event);
+  assert.deepEqual([api.primary, api.denied], [null, null], said);
+});
+
 test("a login that the policy denies is denied", async () => {
   const { api, said } = await run(await loginOf("google-oauth2|1084"));
   assert.ok(api.denied, said);
