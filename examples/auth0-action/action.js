@@ -1,6 +1,6 @@
 /**
- * Asks Ligature's login hook about this login, and carries its answer out. Whatever fails, the login goes on.
- * Secrets: LIGATURE_URL (such as https://hook.example.com) and LIGATURE_SECRET.
+ * Asks Ligature's login hook about this login, and carries its answer out. Whatever fails, the login goes on, or is
+ * denied with LIGATURE_ON_FAILURE=deny. Secrets: LIGATURE_URL (such as https://hook.example.com) and LIGATURE_SECRET.
  */
 const { createHmac, randomUUID } = require("node:crypto");
 
@@ -38,7 +38,9 @@ async function follow(event, api, step, more) {
     console.log(`ligature: ${answer.action} ${answer.reasons.map((reason) => reason.code).join(" ")}`);
     carryOut(answer, api, url);
   } catch (error) {
-    console.log(`ligature: the login goes on: ${error.message}`);
+    const isDenied = event.secrets.LIGATURE_ON_FAILURE?.trim() === "deny";
+    console.log(`ligature: the login ${isDenied ? "is denied" : "goes on"}: ${error.message}`);
+    if (isDenied) api.access.deny("The login could not be completed. Please try again later.");
   }
 }
 

@@ -21,6 +21,11 @@ class Deadline {
   left() {
     return Math.max(0, this.end - performance.now());
   }
+
+  /** Moves the moment, if less than this is left. */
+  extend(millis) {
+    this.end = Math.max(this.end, performance.now() + millis);
+  }
 }
 
 module.exports = { Deadline, LIMITS };

@@ -9,6 +9,7 @@ const { addressForms, hasIdentity, idOf, readUser } = require("./users");
 const LEAST_LEFT_MS = 1000;
 /** The times of a link, of reading its effect, and of its metadata, also after the login's own time. */
 const LINK_MS = 4000;
+const EFFECT_MS = 2000;
 const METADATA_MS = 3000;
 
 const pathOf = (userId) => `users/${encodeURIComponent(userId)}`;
@@ -62,7 +63,11 @@ class Tenant {
     if (this.deadline.left() < LEAST_LEFT_MS) throw new ApiError("timed-out");
     const { provider, user_id } = secondary.identities[0];
     const path = `${pathOf(primary.user_id)}/identities`;
-    const identities = await this.client.change("POST", path, { provider, user_id }, LINK_MS);
+    const identities = await this.client.change("POST", path, { provider, user_id }, LINK_MS).catch((error) => {
+      // The link may have been made: the login has to go on as the primary then, although its time is up.
+      this.deadline.extend(EFFECT_MS);
+      throw error;
+    });
     const isThere = (it) => it?.provider === provider && String(it.user_id) === user_id;
     if (!Array.isArray(identities) || !identities.some(isThere)) {
       throw new ApiError("unavailable", "the tenant reported the link, but not among the identities");

@@ -28,6 +28,8 @@ function readUser(user, connection) {
   }
   if (typeof (user.email ?? "") !== "string") throw new TypeError("the `email` of a user is no text");
   if (typeof (user.blocked ?? false) !== "boolean") throw new TypeError("`blocked` of a user is no boolean");
+  const isRounded = ({ user_id: id }) => typeof id === "number" && !Number.isSafeInteger(id);
+  if (user.identities?.some(isRounded)) throw new TypeError("the id of an identity is a number beyond 2^53");
   const identities = (user.identities ?? []).map((it) => ({
     ...it,
     user_id: String(it.user_id),

@@ -3,6 +3,7 @@
 
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
+const { maskAddresses } = require("../lib/errors");
 const { Guard } = require("../lib/guard");
 const { LIMITS } = require("../lib/limits");
 const { readUser } = require("../lib/users");
@@ -271,4 +272,18 @@ test("after a link, an outcome has to report it", async () => {
   const other = { kind: "linked", primary: OWN };
   assert.match(guard.findOutcomeFault({ decision: other, reasons: [info] }), /another primary/);
   assert.equal(guard.findOutcomeFault({ decision: { kind: "linked", primary: OTHER }, reasons: [info] }), null);
+});
+
+test("addresses are masked in any text, in time in proportion to it", () => {
+  const masked = { "ada@corp.com": "a…@corp.com", "(ada@corp.com, eve@x.org)": "(a…@corp.com, e…@x.org)", "@x y": "@x y" };
+  for (const [text, shown] of Object.entries(masked)) assert.equal(maskAddresses(text), shown);
+  const start = performance.now();
+  maskAddresses("a".repeat(1_000_000));
+  assert.ok(performance.now() - start < 2000);
+});
+
+test("an id that JavaScript has rounded is that of no account", () => {
+  const of = (id) => JSON.parse(`{"user_id":"github|${id}","identities":[{"provider":"github","user_id":${id}}]}`);
+  assert.equal(readUser(of("9007199254740991")).identities[0].user_id, "9007199254740991");
+  assert.throws(() => readUser(of("9007199254740993")), /beyond 2\^53/);
 });

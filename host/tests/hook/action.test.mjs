@@ -94,6 +94,22 @@ test("a hook that is away is logged, and the login goes on", async () => {
   assert.match(ended.said, /ligature: the login goes on: fetch failed/);
 });
 
+test("with LIGATURE_ON_FAILURE=deny, a login that nobody has decided is denied", async () => {
+  const strict = (secrets) => run(login({}, { LIGATURE_ON_FAILURE: "deny\n", ...secrets }));
+  for (const secrets of [{ LIGATURE_URL: "http://127.0.0.1:1/" }, { LIGATURE_SECRET: "x".repeat(40) }, { LIGATURE_SECRET: "" }]) {
+    const { api, said } = await strict(secrets);
+    assert.match(api.denied, /try again later/, said);
+    assert.match(said, /the login is denied: /);
+  }
+  // The hook refuses an event that is too large. A user can make it so, where metadata is the user's own.
+  const large = login({ user_metadata: { text: "x".repeat(2 ** 20) } }, { LIGATURE_ON_FAILURE: "deny" });
+  const { api, said } = await run(large);
+  assert.match(said, /the login is denied: .*(body_too_large|fetch failed)/);
+  assert.ok(api.denied, said);
+  const decided = await strict({});
+  assert.equal(decided.api.denied, null, decided.said);
+});
+
 test("a hook that is slow is left after the Action's budget", async () => {
   await standIn(
     // It never answers.
