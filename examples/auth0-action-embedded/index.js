@@ -43,9 +43,10 @@ async function decideAndCarryOut(event, api, { settings, deadline }) {
 }
 
 /** Carries the decision out. Auth0 allows `setPrimaryUser` once, and only after the link exists. */
-function carryOut({ outcome, continuesAs, refusals, error }, event, api) {
+function carryOut({ outcome, continuesAs, linking, refusals, error }, event, api) {
   const { kind, message } = outcome.decision;
   if (continuesAs && continuesAs !== event.user.user_id) api.authentication.setPrimaryUser(continuesAs);
+  else if (linking) api.user.setAppMetadata("linking", linking);
   if (kind === "deny") api.access.deny(message);
   const codes = outcome.reasons.map((reason) => reason.code);
   // The package has no page that asks.

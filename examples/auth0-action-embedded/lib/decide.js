@@ -1,8 +1,9 @@
 "use strict";
 // Decides one login: the component behind the guard, and again if another login has linked the accounts meanwhile.
 
-const { fromOutcome, toAnswer, toEvent } = require("./contract");
+const { REASON, planCheckMark } = require("./check-mark");
 const { withInstance } = require("./component");
+const { fromOutcome, toAnswer, toEvent } = require("./contract");
 const { ApiError } = require("./errors");
 const { Guard } = require("./guard");
 const { LIMITS } = require("./limits");
@@ -14,8 +15,8 @@ const MAX_RETRIES = 4;
 
 /**
  * Decides a login. `login` has `event`, `settings` (a JSON text), `now` in milliseconds, and optionally `answer` and
- * `trace`. Returns the outcome, the calls, and `continuesAs`: the id of the user that the login continues as, null if
- * it is denied, undefined if it could not be read.
+ * `trace`. Returns the outcome, the calls, `linking` (the mark of a look-up to write; null for none), and `continuesAs`:
+ * the id of the user that the login continues as, null if it is denied, undefined if it could not be read.
  */
 async function decideLogin(login, tenant, limits = LIMITS) {
   const used = usedIdentity(login.event, accountOfEvent(login.event));
@@ -27,12 +28,24 @@ async function decideLogin(login, tenant, limits = LIMITS) {
     const guard = new Guard({ account, tenant, limits });
     const outcome = await runComponent({ ...login, event, answer, account }, guard, calls);
     const after = await readAfterwards({ account, used, guard, outcome, tenant });
-    if (!after.change) return settle(outcome, after, { account, change, calls, guard });
+    if (!after.change) {
+      return {
+        ...settle(outcome, after, { account, change, calls, guard }),
+        linking: checkMarkOf(outcome, guard, login),
+      };
+    }
     if (retries === 0) return neverSettled(outcome, { account, calls });
     event = { ...event, user: mergeKnownUser(account, after.owner), authorization: undefined };
     if (after.change.owner || !change) change = after.change;
     answer = undefined;
   }
+}
+
+/** The mark that the component asks for, if a look-up of this login has found no other user. */
+function checkMarkOf({ decision, reasons }, guard, { settings, now }) {
+  const isWanted = decision.kind === "proceed" && reasons.some(({ code }) => code === REASON);
+  if (!isWanted || guard.foundNone !== true) return null;
+  return planCheckMark({ account: guard.account, held: guard.appMetadata, settings, now });
 }
 
 /** One round: runs the component, and checks that its outcome is true. A failure lets the login go on. */

@@ -16,6 +16,8 @@ class Guard {
   /** Accounts that another login has linked or changed first. */
   lostAccounts = [];
   refusals = [];
+  /** Whether every look-up so far was answered, and with no other user; undefined before the first. */
+  foundNone;
   #closed = false;
   /** The users of the tenant's last answer; before the first one, those of the event. */
   #lastAnswer = [];
@@ -50,6 +52,14 @@ class Guard {
   }
 
   async findByEmail(email) {
+    const before = this.foundNone ?? true;
+    this.foundNone = false;
+    const others = await this.#lookUp(email);
+    this.foundNone = before && others.length === 0;
+    return others;
+  }
+
+  async #lookUp(email) {
     this.#requireOpen(FIND);
     if (!this.addresses) this.#refuseAndClose(FIND, "this login has no verified address");
     if (email !== this.addresses.literal && email !== this.addresses.lower) {
@@ -89,6 +99,12 @@ class Guard {
     this.userId = wanted.primary;
     this.#lastAnswer = [made];
     return made.identities.map(idOf);
+  }
+
+  /** The `app_metadata` of the login's user, as late as this login knows it. */
+  get appMetadata() {
+    const known = this.#seen.get(this.account.user_id)?.user ?? this.account;
+    return known.app_metadata;
   }
 
   /** Returns whether the tenant's last answer has shown that this user has this identity. */

@@ -134,6 +134,26 @@ test("a login whose account the look-up does not return, but the tenant has, goe
   });
 });
 
+test("an account that was checked is not looked up again, and its other marks are kept", async () => {
+  const held = { linking: { prompts: 1 }, plan: "pro" };
+  const alone = { "GET /api/v2/users-by-email": () => [200, [user(OWN, { app_metadata: held })]] };
+  const options = { policy: { ...POLICY, look_up: "until_checked" } };
+  await withTenant(tenantOf(alone), async (domain, requests) => {
+    // The event is older than the look-up.
+    const { api, said } = await run(domain, {}, options);
+    const { linking } = api.appMetadata;
+    assert.match(said, /NO_CANDIDATE MARKED_AS_CHECKED/);
+    assert.equal(linking.prompts, 1);
+    const before = requests.length;
+    const later = await run(domain, { app_metadata: { ...held, linking } }, options);
+    assertGoesOn(later, /^ligature: proceed CHECKED_BEFORE/m);
+    assert.deepEqual([requests.length, later.api.appMetadata], [before, {}]);
+    // Another address is looked up.
+    const moved = { email: "ada@example.org", app_metadata: { ...held, linking } };
+    assertGoesOn(await run(domain, moved, options), /NO_CANDIDATE/);
+  });
+});
+
 test("a login whose address is not verified takes no request", async () => {
   await withTenant(tenantOf(), async (domain, requests) => {
     assertGoesOn(await run(domain, { email_verified: false }), /^ligature: proceed EMAIL_UNVERIFIED_CURRENT/m);

@@ -38,6 +38,12 @@ class Api {
         this.primary = userId;
       },
     };
+    this.appMetadata = {};
+    this.user = {
+      setAppMetadata: (key, value) => {
+        this.appMetadata[key] = value;
+      },
+    };
     this.access = {
       deny: (reason) => {
         this.denied = reason;
