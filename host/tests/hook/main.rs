@@ -5,12 +5,16 @@
 mod http;
 #[path = "../serving/mod.rs"]
 mod serving;
+#[path = "../auth0_client/standin.rs"]
+#[allow(dead_code, reason = "each suite uses what it needs")]
+mod standin;
 
 mod action;
 mod answers;
 mod check;
 mod confirmation;
 mod confirmation_attacks;
+mod killed;
 mod load;
 mod recordings;
 mod requests;
@@ -64,6 +68,7 @@ fn main() -> std::process::ExitCode {
         ("check", check::TESTS),
         ("confirmation", confirmation::TESTS),
         ("confirmation_attacks", confirmation_attacks::TESTS),
+        ("killed", killed::TESTS),
         ("load", load::TESTS),
         ("recordings", recordings::TESTS),
         ("requests", requests::TESTS),

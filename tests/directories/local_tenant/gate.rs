@@ -49,6 +49,8 @@ pub(super) struct Passed {
 #[derive(Default)]
 struct Plan {
     fault: Option<(usize, Act)>,
+    /// The fault of the first request by this method whose path ends like this.
+    fault_at: Option<(String, String, Act)>,
     passed: Vec<Passed>,
 }
 
@@ -73,7 +75,14 @@ impl Gate {
 
     /// Forgets the requests so far, and sets the fault of the request after the next `n`.
     pub(super) fn begin(&self, fault: Option<(usize, Act)>) {
-        *lock(&self.plan) = Plan { fault, passed: Vec::new() };
+        *lock(&self.plan) = Plan { fault, ..Plan::default() };
+    }
+
+    /// Forgets the requests so far, and sets the fault of the first request by this method
+    /// whose path ends like this.
+    pub(super) fn begin_at(&self, method: &str, end: &str, act: Act) {
+        self.begin(None);
+        lock(&self.plan).fault_at = Some((method.to_owned(), end.to_owned(), act));
     }
 
     /// The requests since the beginning.
@@ -94,6 +103,9 @@ fn pass(seen: &Seen, plan: &Mutex<Plan>, upstream: &OnceLock<u16>) -> Vec<Step> 
         plan.passed.push(Passed { line: format!("{} {path}", seen.method), has_reached: false });
         let n = plan.passed.len() - 1;
         let fault = plan.fault.as_ref().filter(|(at, _)| *at == n).map(|(_, act)| act.clone());
+        let is_it =
+            |(method, end, _): &mut (String, String, Act)| seen.method == *method && path.ends_with(&**end);
+        let fault = fault.or_else(|| plan.fault_at.take_if(is_it).map(|(_, _, act)| act));
         (n, fault)
     };
     let ask = || {

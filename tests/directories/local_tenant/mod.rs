@@ -11,6 +11,7 @@
 
 mod accounts;
 mod faults;
+#[allow(dead_code, reason = "suites of the program use the rest")]
 mod gate;
 mod kills;
 mod left_out;
