@@ -48,12 +48,20 @@ impl MaskKey {
         }
     }
 
-    /// Masks a name, a number or another text about a person.
-    pub(super) fn mask_personal(&self, text: &str) -> String {
-        match self.mask_addresses(text) {
-            Cow::Owned(masked) if masked != text => masked,
-            _ => format!("masked-{}", letters(&self.digest("personal", text)[..5])),
-        }
+    /// Masks a name, a number or another text about a person. Returns none for a blank text, which
+    /// says that there is none, and for one with an address, which is masked where all addresses
+    /// are.
+    pub(super) fn mask_personal(&self, text: &str) -> Option<String> {
+        let is_address = self.mask_addresses(text) != text;
+        let is_masked = !is_address && !text.trim().is_empty();
+        is_masked.then(|| format!("masked-{}", letters(&self.digest("personal", text)[..5])))
+    }
+
+    /// Masks a text that stands in the place of an address, as [`MaskKey::mask_personal`] does.
+    /// One that cannot be compared stays one.
+    pub(super) fn mask_email(&self, text: &str) -> Option<String> {
+        let is_beyond_ascii = !text.is_ascii() && !text.chars().any(char::is_control);
+        Some(self.mask_personal(text)? + if is_beyond_ascii { "é" } else { "" })
     }
 
     /// The text that stands for a secret.
@@ -197,6 +205,11 @@ mod tests {
     fn an_address_that_cannot_be_compared_stays_one() {
         use ligature_contact_syntax::classify_address;
         let (key, long) = (key(), format!("{}@corp.com", "a".repeat(65)));
+        for text in ["ada", "adá", "ada corp", "ad\u{1}á", "@corp.com"] {
+            let masked = key.mask_email(text).unwrap();
+            assert_eq!(classify_address(text), classify_address(&masked), "{text}");
+            assert!(masked.starts_with("masked-"), "{masked}");
+        }
         for address in
             ADDRESSES.into_iter().chain([long.as_str(), "ada@localhost", "ada@corp..com", ".ada@corp.com"])
         {
@@ -211,11 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_masked_and_an_address_in_its_place_as_an_address() {
+    fn a_name_is_masked_and_an_address_in_its_place_is_not_masked_twice() {
         let key = key();
         assert_eq!(key.mask_personal("Ada"), key.mask_personal("Ada"));
         assert_ne!(key.mask_personal("Ada"), key.mask_personal("Bob"));
-        assert_eq!(key.mask_personal("ada@corp.com"), key.mask_addresses("ada@corp.com"));
-        assert!(!key.mask_personal("Ada").contains("Ada"));
+        assert_eq!(
+            [key.mask_personal("ada@corp.com"), key.mask_personal(""), key.mask_email(" ")],
+            [None, None, None]
+        );
+        assert!(!key.mask_personal("Ada").unwrap().contains("Ada"));
     }
 }

@@ -123,6 +123,9 @@ impl Redaction {
                 self.redact_profile(value)
             }
         }
+        if let Some(email) = user.email.as_mut().filter(|_| self.is_masking) {
+            replace(email, self.key.mask_email(email));
+        }
         let of_identity = format!("{parent}.identities");
         for identity in &mut user.identities {
             left_out.retain(&of_identity, &mut identity.rest, |_| false);
@@ -131,6 +134,9 @@ impl Redaction {
             left_out.retain(&format!("{of_identity}.profileData"), profile, is_kept);
             let of_profile = profile.iter_mut().filter(|(name, _)| is_profile_field(name));
             of_profile.for_each(|(_, value)| self.redact_profile(value));
+            if let (true, Some(Value::String(email))) = (self.is_masking, profile.get_mut("email")) {
+                replace(email, self.key.mask_email(email));
+            }
         }
         for metadata in [&mut user.user_metadata, &mut user.app_metadata].into_iter().flatten() {
             *metadata = self.redact_metadata(metadata);
@@ -141,7 +147,7 @@ impl Redaction {
     /// Masks a text of a profile, if names are masked. Everything else but truth values goes.
     fn redact_profile(&self, value: &mut Value) {
         match value {
-            Value::String(text) if self.is_masking => *text = self.key.mask_personal(text),
+            Value::String(text) if self.is_masking => replace(text, self.key.mask_personal(text)),
             Value::String(_) | Value::Bool(_) | Value::Null => {}
             _ => *value = Value::Null,
         }
@@ -156,6 +162,12 @@ impl Redaction {
             Value::Object(fields) => Value::Object(self.redact_metadata(fields)),
             other => other.clone(),
         }
+    }
+}
+
+fn replace(text: &mut String, by: Option<String>) {
+    if let Some(by) = by {
+        *text = by;
     }
 }
 

@@ -98,6 +98,26 @@ fn files_that_are_no_recordings_are_told_one_by_one() {
     assert_snapshot!(ran.stdout);
 }
 
+/// The time that a plugin needs is another one on another machine.
+#[test]
+fn a_login_whose_time_was_up_is_called_not_repeatable() {
+    let folder = recorded(&[]);
+    change(&folder, |login| {
+        let decided = &mut login["recording"]["decided"];
+        decided["decision"] = json!({ "kind": "proceed" });
+        decided["policies"][0]["failure"] = json!("did not answer within 2000 ms");
+        decided["policies"][0]["is_late"] = json!(true);
+    });
+    let ran = ligature_in(folder.path(), &["replay", "login.json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stdout);
+    assert!(
+        ran.stdout.starts_with("? login.json ") && ran.stdout.contains("cannot be replayed"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.ends_with("1 recorded login: 0 as recorded, 1 not repeatable\n"), "{}", ran.stdout);
+}
+
 #[test]
 fn a_recording_of_another_plugin_or_policy_is_told() {
     let folder = recorded(&[]);
