@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use super::confirmation_args::ConfirmationArgs;
 use super::directory::{DIRECTORY, JournalArgs};
 use super::exit::describe_error;
+use super::hook_secrets::read_secrets;
 use super::plugin::PluginArgs;
 use super::policy_set::{PoliciesArgs, read_policies_file};
 use super::recorder_args::RecorderArgs;
@@ -16,18 +17,13 @@ use super::{CommandResult, Exit, log, print_error, print_line};
 use crate::ambient::Ambient;
 use crate::decide::OnFailure;
 use crate::directory::{OpenMode, SetupFault};
-use crate::hook::{Opening, QueueSize, Ready, Secret, Secrets, TlsFiles, bind, serve};
+use crate::hook::{HookParts, Opening, QueueSize, Ready, Secrets, TlsFiles, bind, serve};
 use crate::limits::Limits;
 use crate::model::mask_addresses;
 use crate::policies::{PoliciesFile, PolicyEntry, Source};
 use crate::sandbox::{Allocator, Cancel, Options};
 use crate::service::EarlyEnd;
 use crate::terminal::{Text, bad, care, line};
-
-/// The environment variable with the current secret.
-const SECRET: &str = "LIGATURE_HOOK_SECRET";
-/// The environment variable with the secret before it.
-const OLD_SECRET: &str = "LIGATURE_HOOK_OLD_SECRET";
 
 /// Serve the login hook that a tenant's post-login Action asks
 ///
@@ -126,13 +122,10 @@ impl Args {
         if tls.is_none() && !self.listen.ip().is_loopback() {
             tracing::warn!(listen = %self.listen, "requests are not encrypted: only a proxy with TLS should reach this address");
         }
-        let opening = Opening {
-            listener,
-            tls,
+        let parts = HookParts {
             secrets,
             confirmations,
             directory,
-            sources,
             on_failure: match self.on_failure {
                 OnFailureArg::Proceed => OnFailure::Proceed,
                 OnFailureArg::Deny => OnFailure::Deny,
@@ -140,9 +133,9 @@ impl Args {
             recorder,
             queue: QueueSize { concurrent: self.concurrent_logins, waiting: self.waiting_logins },
             missing_lines: log.missing(),
-            early_end,
             ambient: ambient.clone(),
         };
+        let opening = Opening { listener, tls, parts, sources, early_end };
         Ok(serve(opening, announce_ready)?)
     }
 
@@ -199,16 +192,8 @@ impl Args {
         Ok(())
     }
 
-    /// Reads the secrets: those of the files, then those of the environment.
     fn secrets(&self) -> Result<Secrets, Exit> {
-        let files = self.secret_file.iter().map(|file| Secret::read(file));
-        let mut secrets = files.collect::<Result<Vec<_>, _>>()?;
-        for name in [SECRET, OLD_SECRET] {
-            if let Ok(value) = std::env::var(name) {
-                secrets.push(Secret::of_variable(name, &value));
-            }
-        }
-        Ok(Secrets::new(&secrets)?)
+        read_secrets(&self.secret_file)
     }
 
     fn tls(&self) -> Result<Option<rustls::ServerConfig>, Exit> {

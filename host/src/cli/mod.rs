@@ -15,6 +15,10 @@ mod directory_args;
 mod exit;
 #[cfg(feature = "hook")]
 mod hook;
+#[cfg(all(feature = "hook", feature = "serve"))]
+mod hook_routes;
+#[cfg(feature = "hook")]
+mod hook_secrets;
 #[cfg(feature = "_sql")]
 mod ids;
 mod inspect;

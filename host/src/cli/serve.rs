@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::directory::{DIRECTORY, JournalArgs};
+#[cfg(feature = "hook")]
+use super::hook_routes::{HookRoutesArgs, TenantParts};
 use super::plugin::PluginArgs;
 use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_line};
@@ -61,6 +63,9 @@ pub(super) struct Args {
     state: Option<PathBuf>,
     #[command(flatten)]
     recorder: RecorderArgs,
+    #[cfg(feature = "hook")]
+    #[command(flatten)]
+    hook: HookRoutesArgs,
     /// Sign with a new key from now on; tokens of the old key stay valid
     #[arg(long)]
     rotate_key: bool,
@@ -109,12 +114,25 @@ impl Args {
         let rotate_key = self.rotate_key;
         let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
         let missing_lines = log.missing();
+        #[cfg(feature = "hook")]
+        let more_routes = self.hook.routes(
+            TenantParts {
+                directory: directory.clone(),
+                on_failure: config.on_failure,
+                recorder: recorder.clone(),
+                missing_lines: missing_lines.clone(),
+            },
+            ambient,
+        )?;
+        #[cfg(not(feature = "hook"))]
+        let more_routes = None;
         let opening = Opening {
             config,
             directory,
             is_remote,
             sources,
             state: &state,
+            more_routes,
             recorder,
             ports,
             rotate_key,

@@ -54,7 +54,7 @@ fn variable_of_flag(flag: &str) -> Option<&'static str> {
         "confirm_url" => "LIGATURE_CONFIRM_URL",
         "confirm_tenant" => "LIGATURE_CONFIRM_TENANT",
         "confirm_connection" => "LIGATURE_CONFIRM_CONNECTION",
-        "secret_file" => "LIGATURE_HOOK_SECRET_FILE",
+        "secret_file" | "hook_secret_file" => "LIGATURE_HOOK_SECRET_FILE",
         "tls_certificate" => "LIGATURE_HOOK_TLS_CERTIFICATE",
         "tls_key" => "LIGATURE_HOOK_TLS_KEY",
         "on_failure" => "LIGATURE_HOOK_ON_FAILURE",

@@ -3,6 +3,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `serve` | start and end of the service |
+//! | `start` | the parts that it is started with |
 //! | `tls` | the certificate of the service |
 //! | `routes` | the endpoints, and the counting of every response |
 //! | `action_request` | one request about one login: signature, queue, time, answer |
@@ -42,6 +43,7 @@ mod secrets;
 mod seen_signatures;
 mod serve;
 mod signature;
+mod start;
 mod state;
 mod tls;
 
@@ -49,4 +51,5 @@ pub use confirmations::{ConfirmationError, ConfirmationSettings, Confirmations};
 pub use queue::QueueSize;
 pub use secrets::{Secret, SecretError, Secrets};
 pub use serve::{Opening, Ready, ServeError, bind, serve};
+pub use start::HookParts;
 pub use tls::{TlsError, TlsFiles};

@@ -35,18 +35,23 @@ const READINESS: Duration = Duration::from_secs(2);
 /// Returns all routes.
 pub(super) fn router(hook: &Arc<Hook>) -> Router {
     let failed = |_: Box<dyn std::any::Any + Send>| Refusal::Failed.into_response();
-    Router::new()
-        .route(POST_LOGIN, post(post_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
-        .route(CONTINUE, post(continue_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
+    action_routes(hook)
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .merge(confirmation_routes(hook))
         .fallback(async || Refusal::NotFound)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .layer(CatchPanicLayer::custom(failed))
         .layer(middleware::from_fn_with_state(hook.clone(), observe_request))
         .with_state(hook.clone())
+}
+
+/// Returns the routes of the Action, and of the confirmation, if there is one.
+pub(super) fn action_routes(hook: &Arc<Hook>) -> Router<Arc<Hook>> {
+    Router::new()
+        .route(POST_LOGIN, post(post_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
+        .route(CONTINUE, post(continue_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
+        .merge(confirmation_routes(hook))
 }
 
 /// Returns the routes of the confirmation, if there is one.

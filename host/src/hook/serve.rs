@@ -7,25 +7,16 @@ use std::time::Duration;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 
-use super::confirmations::Confirmations;
-use super::logins::Logins;
-use super::metrics::Metrics;
-use super::queue::{Queue, QueueSize};
 use super::routes::router;
-use super::secrets::Secrets;
-use super::seen_signatures::SeenSignatures;
+use super::start::HookParts;
 use super::state::Hook;
-use crate::ambient::Ambient;
-use crate::decide::OnFailure;
-use crate::directory::Administration;
 use crate::policies::{Source, SourceError};
-use crate::recording::LoginRecorder;
+use crate::service::EarlyEnd;
 use crate::service::decider::Decider;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
 use crate::service::reload;
 use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
-use crate::service::{EarlyEnd, MissingLines};
 
 /// The stack size of a thread: enough for the host and for the maximum of `stack_bytes`, which a
 /// plugin gets.
@@ -56,26 +47,12 @@ pub struct Opening {
     pub listener: TcpListener,
     /// The TLS configuration; none for HTTP.
     pub tls: Option<rustls::ServerConfig>,
-    /// The secrets of the Action.
-    pub secrets: Secrets,
-    /// The confirmation of accounts; none to leave suggestions unlinked.
-    pub confirmations: Option<Confirmations>,
-    /// The directory of the users.
-    pub directory: Arc<dyn Administration>,
+    /// The parts of the service.
+    pub parts: HookParts,
     /// The sources of the policies, in order.
     pub sources: Vec<Source>,
-    /// The outcome of a login that cannot be decided.
-    pub on_failure: OnFailure,
-    /// The recorder of logins.
-    pub recorder: LoginRecorder,
-    /// The size of the queue.
-    pub queue: QueueSize,
-    /// The log lines that could not be written.
-    pub missing_lines: MissingLines,
     /// Handles termination signals until the service does.
     pub early_end: EarlyEnd,
-    /// The service's clock and source of randomness.
-    pub ambient: Ambient,
 }
 
 /// The address of a service that is ready.
@@ -105,51 +82,17 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 ///
 /// When the service does not start, or stops without being asked to.
 pub fn serve(opening: Opening, ready: impl FnOnce(&Ready)) -> Result<(), ServeError> {
-    let Opening {
-        listener,
-        tls,
-        secrets,
-        confirmations,
-        directory,
-        sources,
-        on_failure,
-        recorder,
-        queue,
-        missing_lines,
-        early_end,
-        ambient,
-    } = opening;
+    let Opening { listener, tls, parts, sources, early_end } = opening;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let where_it_is = Ready { url: format!("{scheme}://{}/", listener.local_addr()?) };
     let watch = reload::WatchedFiles::from_paths(sources.iter().flat_map(Source::files));
     let decider = Arc::new(Decider::new(sources)?);
     reload::log_warnings(&decider.policies());
     // Everything else works without the watcher, and SIGHUP reloads, too.
-    if let Err(error) = watch.start(&decider, &ambient) {
+    if let Err(error) = watch.start(&decider, &parts.ambient) {
         tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
     }
-    let metrics = Arc::new(Metrics::new(&missing_lines));
-    let (secrets, confirmations) = (Arc::new(secrets), confirmations.map(Arc::new));
-    let logins = Logins {
-        secrets: secrets.clone(),
-        confirmations: confirmations.clone(),
-        directory: directory.clone(),
-        decider,
-        on_failure,
-        metrics: metrics.clone(),
-        ambient: ambient.clone(),
-        recorder,
-    };
-    let hook = Arc::new(Hook {
-        secrets,
-        confirmations,
-        seen: SeenSignatures::new(),
-        queue: Queue::new(queue),
-        logins: Arc::new(logins),
-        directory,
-        metrics,
-        ambient,
-    });
+    let hook = Arc::new(parts.into_hook(decider));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("hook")

@@ -27,8 +27,9 @@ pub struct RecorderOptions {
 
 /// Decides logins, and records some of them. A thread of its own writes the files, so that no
 /// login waits for the disk. A recording that cannot be written is logged, and the login goes
-/// on.
-pub struct LoginRecorder(Option<Active>);
+/// on. Copies are one recorder.
+#[derive(Clone)]
+pub struct LoginRecorder(Option<Arc<Active>>);
 
 struct Active {
     one_in: u64,
@@ -66,13 +67,13 @@ impl LoginRecorder {
         };
         let thread = std::thread::Builder::new().name("recordings".to_owned());
         let writer = thread.spawn(move || writer.write_all(&logins)).map_err(FolderError::NoThread)?;
-        Ok(Self(Some(Active {
+        Ok(Self(Some(Arc::new(Active {
             one_in: options.one_in.max(1),
             logins: AtomicU64::new(0),
             queue: Some(queue),
             writer: Some(writer),
             skipped,
-        })))
+        }))))
     }
 
     /// Decides a login as [`decide_login`] does, and records it if its turn has come.

@@ -8,7 +8,7 @@ use crate::policies::{Policy, Source, SourceError};
 use crate::sandbox::Cancel;
 
 /// The policies that decide logins.
-pub(crate) struct Decider {
+pub struct Decider {
     sources: Vec<Source>,
     policies: ArcSwap<Vec<Policy>>,
     /// Locked during a reload.

@@ -25,5 +25,6 @@ pub(crate) mod reload;
 pub(crate) mod repairs;
 pub(crate) mod termination;
 
+pub use decider::Decider;
 pub use early_end::EarlyEnd;
 pub use metrics::MissingLines;

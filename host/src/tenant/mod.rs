@@ -43,6 +43,6 @@ pub use config::{
     RateLimits, Role, SeedUser,
 };
 pub use server::certificates::CertificateError;
-pub use server::serve::{Opening, Ports, Ready, ServeError, serve};
+pub use server::serve::{MoreRoutes, Opening, Ports, Ready, ServeError, serve};
 pub use signing::keys::KeysError;
 pub use store::state_dir::{StateDir, StateError};

@@ -21,6 +21,7 @@ mod requests;
 mod scene;
 mod service;
 mod signatures;
+mod tenant_routes;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 use ligature_test_servers::NoServer;
@@ -73,6 +74,7 @@ fn main() -> std::process::ExitCode {
         ("recordings", recordings::TESTS),
         ("requests", requests::TESTS),
         ("signatures", signatures::TESTS),
+        ("tenant_routes", tenant_routes::TESTS),
     ];
     let trials = modules.into_iter().flat_map(|(module, tests)| {
         tests

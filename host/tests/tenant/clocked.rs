@@ -45,6 +45,7 @@ impl Clocked {
                 is_remote: false,
                 sources: vec![Source::new(entry, &options, &ambient).expect("a sandbox")],
                 state: &state,
+                more_routes: None,
                 recorder: LoginRecorder::off(),
                 ports: Ports { http: 0, https: 0 },
                 rotate_key: false,

@@ -182,6 +182,7 @@ impl Served {
                 // Nobody logs in.
                 sources: Vec::new(),
                 state: &state,
+                more_routes: None,
                 ports: Ports { http: 0, https: 0 },
                 rotate_key: false,
                 recorder: LoginRecorder::off(),

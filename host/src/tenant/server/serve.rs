@@ -14,12 +14,11 @@ use crate::directory::Administration;
 use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
 use crate::recording::LoginRecorder;
-use crate::service::EarlyEnd;
-use crate::service::MissingLines;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
 use crate::service::reload;
 use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
+use crate::service::{Decider, EarlyEnd, MissingLines};
 use crate::tenant::config::Config;
 use crate::tenant::flows::Flows;
 use crate::tenant::logins::{Logins, SharedParts};
@@ -102,6 +101,8 @@ pub struct Opening<'a> {
     pub sources: Vec<Source>,
     /// The folder of keys and certificates.
     pub state: &'a StateDir,
+    /// Further routes of the server, for the same policies.
+    pub more_routes: Option<MoreRoutes>,
     /// The recorder of logins.
     pub recorder: LoginRecorder,
     /// The ports to listen on.
@@ -115,6 +116,9 @@ pub struct Opening<'a> {
     /// The tenant's clock and source of randomness.
     pub ambient: Ambient,
 }
+
+/// Makes routes for the policies in force.
+pub type MoreRoutes = Box<dyn FnOnce(Arc<Decider>) -> axum::Router>;
 
 /// The stack size of a thread: enough for the host and for the maximum of `stack_bytes`, which a
 /// plugin gets.
@@ -132,6 +136,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         is_remote,
         sources,
         state,
+        more_routes,
         recorder,
         ports,
         rotate_key,
@@ -197,7 +202,11 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         .thread_name("tenant")
         .thread_stack_size(THREAD_STACK)
         .build()?;
-    let ended = runtime.block_on(listen(tenant.clone(), listeners, tls, || {
+    let mut router = routes::router(&tenant);
+    if let Some(make) = more_routes {
+        router = router.merge(make(tenant.logins.decider.clone()).with_state(()));
+    }
+    let ended = runtime.block_on(listen((tenant.clone(), router), listeners, tls, || {
         early_end.is_over();
         ready(&where_it_is);
     }));
@@ -230,7 +239,7 @@ fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
 }
 
 async fn listen(
-    tenant: Shared,
+    (tenant, router): (Shared, axum::Router<Shared>),
     listeners: Listeners,
     tls: rustls::ServerConfig,
     ready: impl FnOnce(),
@@ -240,7 +249,6 @@ async fn listen(
     let (asked_to_end, hang_up) =
         (wait_for_signal(), reload::reload_on_hang_up(tenant.logins.decider.clone()));
     let handle = Handle::new();
-    let router = routes::router(&tenant);
     let mut servers = tokio::task::JoinSet::new();
     let open_files = Arc::new(FileDescriptors::new(&tenant.ambient));
     for listener in listeners.http {

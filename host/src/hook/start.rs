@@ -1,0 +1,73 @@
+//! The parts that a service is started with, whichever server answers its requests.
+
+use std::sync::Arc;
+
+use super::confirmations::Confirmations;
+use super::logins::Logins;
+use super::metrics::Metrics;
+use super::queue::{Queue, QueueSize};
+use super::routes::action_routes;
+use super::secrets::Secrets;
+use super::seen_signatures::SeenSignatures;
+use super::state::Hook;
+use crate::ambient::Ambient;
+use crate::decide::OnFailure;
+use crate::directory::Administration;
+use crate::recording::LoginRecorder;
+use crate::service::{Decider, MissingLines};
+
+/// The parts of the hook.
+pub struct HookParts {
+    /// The secrets of the Action.
+    pub secrets: Secrets,
+    /// The confirmation of accounts; none to leave suggestions unlinked.
+    pub confirmations: Option<Confirmations>,
+    /// The directory of the users.
+    pub directory: Arc<dyn Administration>,
+    /// The outcome of a login that cannot be decided.
+    pub on_failure: OnFailure,
+    /// The recorder of logins.
+    pub recorder: LoginRecorder,
+    /// The size of the queue.
+    pub queue: QueueSize,
+    /// The log lines that could not be written.
+    pub missing_lines: MissingLines,
+    /// The service's clock and source of randomness.
+    pub ambient: Ambient,
+}
+
+impl HookParts {
+    /// Returns the routes of the Action and of the confirmation, for the policies of another
+    /// server, which serves them beside its own.
+    pub fn into_routes(self, decider: Arc<Decider>) -> axum::Router {
+        let hook = Arc::new(self.into_hook(decider));
+        action_routes(&hook).with_state(hook)
+    }
+
+    pub(super) fn into_hook(self, decider: Arc<Decider>) -> Hook {
+        let Self { secrets, confirmations, directory, on_failure, recorder, queue, missing_lines, ambient } =
+            self;
+        let metrics = Arc::new(Metrics::new(&missing_lines));
+        let (secrets, confirmations) = (Arc::new(secrets), confirmations.map(Arc::new));
+        let logins = Logins {
+            directory: directory.clone(),
+            decider,
+            on_failure,
+            metrics: metrics.clone(),
+            secrets: secrets.clone(),
+            confirmations: confirmations.clone(),
+            ambient: ambient.clone(),
+            recorder,
+        };
+        Hook {
+            secrets,
+            confirmations,
+            seen: SeenSignatures::new(),
+            queue: Queue::new(queue),
+            logins: Arc::new(logins),
+            directory,
+            metrics,
+            ambient,
+        }
+    }
+}
