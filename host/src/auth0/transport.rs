@@ -99,7 +99,7 @@ impl Transport {
     /// last answer with a `Date`.
     pub(super) fn clock_lead(&self) -> Option<i64> {
         let lead = self.tenant_lead.load(Ordering::Relaxed);
-        (lead != NO_TIME).then_some(-lead)
+        (lead != NO_TIME).then(|| -lead)
     }
 
     fn note_time(&self, date: Option<&str>) {
