@@ -10,7 +10,7 @@ use ligature_host::model::{ApiError, User};
 use crate::users::{at, by, link, metadata, user, without_mark};
 
 /// Two accounts of one person. The second one has a linked identity of its own, metadata, a
-/// cool-down, a block, a role and a membership.
+/// cool-down, an opt-out, a block, a role and a membership.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
     pub(super) primary: String,
@@ -46,7 +46,9 @@ impl Pair {
                     {{"provider": "sms", "user_id": "{name}", "connection": "sms"}}
                 ],
                 "user_metadata": {{"theme": "light", "lang": "en"}},
-                "app_metadata": {{"plan": "pro", "linking": {{"unlinked": [{{"from": "email|4", "at": 5}}]}}}},
+                "app_metadata": {{
+                    "plan": "pro", "linking": {{"opt_out": true, "unlinked": [{{"from": "email|4", "at": 5}}]}}
+                }},
                 "roles": ["editor"], "organizations": ["org_1"]}}"#
         ));
         [primary, secondary]
@@ -142,6 +144,7 @@ impl Pair {
         );
         let app_metadata = secondary.app_metadata.as_ref().expect("metadata");
         assert_eq!(app_metadata["plan"], "pro", "{context}");
+        assert_eq!(app_metadata["linking"]["opt_out"], true, "{context}");
         let cools_down = |user: &User, from: &str| {
             let marks = user.app_metadata.as_ref().map(|it| it["linking"]["unlinked"].clone());
             let marks = marks.and_then(|marks| marks.as_array().cloned()).unwrap_or_default();
