@@ -178,7 +178,12 @@ fn a_login_by_an_identity_without_a_known_owner_continues_as_its_user() {
         let ids: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
         let held = Some(user(&ids));
         let directory = Owners { asked: AtomicUsize::new(0), answer: |_| Ok(None), held };
-        let round = || Round { outcome: outcome(Decision::Proceed), lost_accounts: Vec::new(), run: () };
+        let round = || Round {
+            outcome: outcome(Decision::Proceed),
+            lost_accounts: Vec::new(),
+            known_user: None,
+            run: (),
+        };
         decide_until_settled(&event(), &directory, |_, _| round())
     };
     let settled = decide(&["auth0|1", "google|0"]);
