@@ -11,7 +11,7 @@ use super::question::AnswerFault;
 use super::secrets::Secrets;
 use crate::ambient::Ambient;
 use crate::decide::{DecisionContext, DecisionRequest, FinalUser, LoginDecision, OnFailure, UserKeeper};
-use crate::directory::{Administration, ArrivalError, arrive};
+use crate::directory::{Administration, ArrivalError, arrive, merge_known_user};
 use crate::guard::Guard;
 use crate::model::{
     ApiError, Decision, Level, LoginEvent, Reason, Step, StepAnswer, Timestamp, User, mask_addresses,
@@ -125,13 +125,15 @@ impl Logins {
     ) -> Option<Action> {
         let confirmations = self.confirmations.as_ref()?;
         let FinalUser::User(user) = &decided.final_user else { return None };
+        // As it is now: the prompt has been counted since the event, and the answer is compared with it.
+        let user = self.directory.get(&user.user_id).ok()?.user;
         if user.blocked {
             return None;
         }
         let name = &decided.steps.last()?.policy;
         let policy = loaded.iter().find(|policy| *policy.name == **name)?;
         let secret = self.secrets.keys().get(arrived.secret)?;
-        let redirect = confirmations.ask((&arrived.event, user), suggestion, policy, secret)?;
+        let redirect = confirmations.ask((&arrived.event, &user), suggestion, policy, secret)?;
         Some(Action::Redirect { url: redirect.url, token: redirect.token })
     }
 
@@ -139,9 +141,18 @@ impl Logins {
     /// declined.
     fn decide_answered(&self, arrived: &Arrived<'_>, sealed: Option<&str>) -> Answer {
         let loaded = self.decider.policies();
-        let (mut decided, refused) = match self.read_answer(&loaded, arrived, sealed) {
-            Ok(Ok(answer)) => (self.run_policies(&loaded, arrived, Some(&answer), false), None),
-            Ok(Err(fault)) => {
+        let user = match self.directory.get(&arrived.event.user.user_id) {
+            Ok(stored) => Some(stored.user),
+            Err(ApiError::NotFound(_)) => None,
+            Err(error) => return self.answer_failed_directory(arrived.said, &error),
+        };
+        let answer = self.read_answer(&loaded, (arrived, user.as_deref()), sealed);
+        // The event may be older than the prompt, which it does not count then.
+        let event = user.map_or_else(|| arrived.event.clone(), |user| with_marks_of(&arrived.event, &user));
+        let arrived = &Arrived { event, ..*arrived };
+        let (mut decided, refused) = match answer {
+            Ok(answer) => (self.run_policies(&loaded, arrived, Some(&answer), false), None),
+            Err(fault) => {
                 let mut decided = self.run_policies(&loaded, arrived, None, false);
                 // The answer would have named the policy that asked.
                 if let Decision::Suggest { step, .. } = decided.outcome.decision {
@@ -151,7 +162,6 @@ impl Logins {
                 }
                 (decided, Some(self.refuse_answer(arrived, fault)))
             }
-            Err(error) => return self.answer_failed_directory(arrived.said, &error),
         };
         decided.outcome.reasons.splice(0..0, refused);
         if let Decision::Suggest { .. } = decided.outcome.decision {
@@ -163,17 +173,12 @@ impl Logins {
     fn read_answer(
         &self,
         loaded: &[Policy],
-        arrived: &Arrived<'_>,
+        (arrived, user): (&Arrived<'_>, Option<&User>),
         sealed: Option<&str>,
-    ) -> Result<Result<StepAnswer, AnswerFault>, ApiError> {
-        let Some(confirmations) = &self.confirmations else { return Ok(Err(AnswerFault::Altered)) };
-        // As it is now: the event may be older than the prompt.
-        let user = match self.directory.get(&arrived.event.user.user_id) {
-            Ok(stored) => stored.user,
-            Err(ApiError::NotFound(_)) => return Ok(Err(AnswerFault::OtherUser)),
-            Err(error) => return Err(error),
-        };
-        Ok(confirmations.read(sealed, (&arrived.event, &user), loaded, &self.secrets))
+    ) -> Result<StepAnswer, AnswerFault> {
+        let confirmations = self.confirmations.as_ref().ok_or(AnswerFault::Altered)?;
+        let user = user.ok_or(AnswerFault::OtherUser)?;
+        confirmations.read(sealed, (&arrived.event, user), loaded, &self.secrets)
     }
 
     fn refuse_answer(&self, arrived: &Arrived<'_>, fault: AnswerFault) -> Reason {
@@ -270,7 +275,7 @@ impl Logins {
         let why = match (&self.confirmations, can_redirect) {
             (None, _) => "the confirmation is not configured (--confirm-url)",
             (Some(_), false) => "this login cannot show a page",
-            (Some(_), true) => "the question is too large for the page's address",
+            (Some(_), true) => "the question is too large for the page's address, or its user cannot be read",
         };
         let detail =
             format!("The policy would ask the user to confirm, and {why}: the login goes on unlinked.");
@@ -300,6 +305,13 @@ impl Logins {
         );
         Answer::after_failure(self.on_failure, code, detail)
     }
+}
+
+/// Returns the event with the marks that the directory has now. The stricter ones win.
+fn with_marks_of(event: &Arc<LoginEvent>, user: &User) -> Arc<LoginEvent> {
+    let mut account = User::clone(event.account());
+    account.app_metadata.clone_from(&user.app_metadata);
+    Arc::new(merge_known_user(LoginEvent::clone(event), &Arc::new(account)))
 }
 
 fn refuse_blocked(user: &User, mut reasons: Vec<Reason>) -> Answer {

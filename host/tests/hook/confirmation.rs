@@ -4,15 +4,18 @@
 use std::net::TcpStream;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{Browser, Request, encoded};
-use crate::scene::{DATABASE, EMAIL, STRANGER, Scene, TRANSACTION, answer_of, claims_of, field, start_hook};
-use crate::service::{GOOGLE, OLD_SECRET, codes, event, event_of};
+use crate::scene::{
+    CONTINUE, DATABASE, EMAIL, STRANGER, Scene, TRANSACTION, answer_of, claims_of, field, nonce, start_hook,
+};
+use crate::service::{GOOGLE, OLD_SECRET, SECRET, codes, event, event_of, now, signed_to};
 
 crate::tests![
     a_suggestion_is_a_redirect_only_if_the_action_can_redirect,
     a_user_who_logs_in_to_the_other_account_is_linked,
+    a_confirmation_links_where_the_tenant_is_the_directory,
     two_processes_share_a_confirmation,
     an_answer_links_once,
     the_login_to_the_other_account_is_not_decided,
@@ -34,6 +37,31 @@ fn a_suggestion_is_a_redirect_only_if_the_action_can_redirect() {
     assert!(!codes(&answer).is_empty());
     let user = scene.place.json(&["users", "show", GOOGLE]);
     assert_eq!(user["app_metadata"]["linking"]["prompts"], 1, "{user}");
+}
+
+/// The event of such a login is older than the count of its prompt.
+fn a_confirmation_links_where_the_tenant_is_the_directory() {
+    let prompts = json!({ "ask_again_after_days": 0, "grace": 1 });
+    let scene = Scene::with_policy(&json!({ "mode": "required", "prompts": prompts }));
+    // Its user arrives at the tenant.
+    scene.ask(&event());
+    let domain = scene.tenant.http.trim_start_matches("http://").trim_end_matches('/');
+    let directory = format!("auth0://{domain}");
+    let options = ["--directory", &directory, "--journal", "sqlite:journal.db"];
+    let hook = start_hook(&scene.place, &scene.tenant, "127.0.0.1:0", &scene.public_url, &options);
+    let send = |path: &str, body: Value| hook.send(&signed_to(path, body.to_string(), SECRET, now())).json();
+    let asked =
+        send("/v1/auth0/post-login", json!({ "event": event(), "can_redirect": true, "nonce": nonce() }));
+    let declined = send(CONTINUE, json!({ "event": event(), "answer": null, "nonce": nonce() }));
+    assert_eq!(declined["action"], "deny", "it is the second prompt: {declined}");
+    let answer = scene.visitor().confirm(&asked);
+    let ended = send(CONTINUE, json!({ "event": event(), "answer": answer, "nonce": nonce() }));
+    assert_eq!(
+        (&ended["action"], &ended["primary_user_id"]),
+        (&json!("set_primary_user"), &json!(DATABASE)),
+        "{ended}"
+    );
+    assert_eq!(scene.identities(DATABASE), 2);
 }
 
 fn a_user_who_logs_in_to_the_other_account_is_linked() {

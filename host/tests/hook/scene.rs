@@ -130,7 +130,12 @@ pub(crate) fn start_hook(
     let mut command = program();
     let domain = tenant.http.trim_start_matches("http://").trim_end_matches('/');
     let (secret, policy) = (place.file("secret"), place.file("policy.json"));
-    command.args(["hook", "--directory", &place.directory, "--listen", listen, "--confirm-url", public_url]);
+    command.args(["hook", "--listen", listen, "--confirm-url", public_url]);
+    if !more.contains(&"--directory") {
+        command.args(["--directory", &place.directory]);
+    }
+    command.env("LIGATURE_AUTH0_CLIENT_ID", "management");
+    command.env("LIGATURE_AUTH0_CLIENT_SECRET", "management-secret");
     command.args(["--confirm-tenant", domain, "--policy"]).arg(policy).arg("--secret-file").arg(secret);
     command.env("LIGATURE_CONFIRM_CLIENT_ID", "confirm");
     command.env("LIGATURE_CONFIRM_CLIENT_SECRET", "the-secret-of-the-confirmation");
