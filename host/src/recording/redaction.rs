@@ -147,6 +147,7 @@ impl Redaction {
     /// Masks a text of a profile, if names are masked. Everything else but truth values goes.
     fn redact_profile(&self, value: &mut Value) {
         match value {
+            Value::String(text) if has_json_web_token(text) => *text = self.key.stand_in(text),
             Value::String(text) if self.is_masking => replace(text, self.key.mask_personal(text)),
             Value::String(_) | Value::Bool(_) | Value::Null => {}
             _ => *value = Value::Null,
@@ -157,7 +158,7 @@ impl Redaction {
         match value {
             Value::Null | Value::Bool(_) => value.clone(),
             secret if is_secret(name) => Value::String(self.key.stand_in(&secret.to_string())),
-            Value::String(text) if is_json_web_token(text) => Value::String(self.key.stand_in(text)),
+            Value::String(text) if has_json_web_token(text) => Value::String(self.key.stand_in(text)),
             Value::Array(items) => items.iter().map(|item| self.redact_field("", item)).collect(),
             Value::Object(fields) => Value::Object(self.redact_metadata(fields)),
             other => other.clone(),
@@ -243,11 +244,13 @@ fn keep_factor_names(value: &mut Value) {
     }
 }
 
-/// Returns whether a text has the form of a JSON Web Token.
+/// Returns whether a JSON Web Token is in a text: alone, behind `Bearer`, or in a URL.
 ///
 /// Source: RFC 7519; its header is a JSON object in base64url, so it begins with `eyJ`.
-fn is_json_web_token(text: &str) -> bool {
-    text.starts_with("eyJ") && text.matches('.').count() >= 2 && !text.contains(char::is_whitespace)
+fn has_json_web_token(text: &str) -> bool {
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut words = text.split(|c| !is_of_token(c));
+    words.any(|word| word.starts_with("eyJ") && word.matches('.').count() >= 2)
 }
 
 #[cfg(test)]
@@ -337,6 +340,7 @@ mod tests {
         let metadata = redact(json!({
             "api_key": "c4nary", "refreshToken": "c4nary", "deep": [{ "password": "c4nary", "plan": "pro" }],
             "Secret-Key": { "kid": "c4nary" }, "pasted": token, "pasted_again": token,
+            "header": format!("Bearer {token}"), "link": format!("https://example.com/?t={token}&x=1"),
             "no_token": false, "theme": "dark",
         }));
         let text = serde_json::to_string(&metadata).unwrap();
