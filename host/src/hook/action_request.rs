@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, FromRequest, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,7 +16,6 @@ use super::answer_gate::{AnswerGate, CloseOnDrop};
 use super::logins::{ActionLogin, Stage};
 use super::queue::Place;
 use super::refusal::Refusal;
-use super::request_limits::BODY_TIME;
 use super::signature::Claim;
 use super::state::Hook;
 use crate::model::{LoginEvent, mask_addresses};
@@ -84,13 +82,14 @@ async fn respond(hook: &Arc<Hook>, from: SocketAddr, request: Request, read: Rea
 async fn answer(hook: &Arc<Hook>, request: Request, read: ReadBody) -> Result<Answer, Refusal> {
     // Everything that the headers alone show is refused before the body is read.
     let claim = Claim::read(request.headers(), hook.ambient.since_epoch())?;
-    let body = read_body(request).await?;
-    let signed = claim.verify(&body, &hook.secrets)?;
+    let body = hook.bodies.read(request.into_body()).await?;
+    let signed = claim.verify(&body.bytes, &hook.secrets)?;
     let place = hook.queue.enter()?;
     // Only now: a request that finds no place may be sent again.
     hook.seen.accept(&signed, hook.ambient.since_epoch())?;
     hook.metrics.count_signature(signed.secret > 0);
-    let work = Work { body, read, secret: signed.secret };
+    // The queue bounds the bodies of the logins in it.
+    let work = Work { body: body.bytes, read, secret: signed.secret };
     decide_in_time(hook, work, place).await
 }
 
@@ -100,15 +99,6 @@ struct Work {
     read: ReadBody,
     /// The number of the secret that has signed it.
     secret: usize,
-}
-
-async fn read_body(request: Request) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(BODY_TIME, Bytes::from_request(request, &())).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(refused)) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal::BodyTooLarge),
-        Ok(Err(_)) => Err(Refusal::BodyBroken),
-        Err(_) => Err(Refusal::BodySlow),
-    }
 }
 
 /// Decides a login within its time limit, which includes its wait in the queue.

@@ -14,6 +14,8 @@ pub(super) enum Ended {
     NoQuestion,
     /// Another site sent the form.
     ForeignForm,
+    /// The tenant is asked for as many browsers as it may be.
+    Busy,
 }
 
 impl Ended {
@@ -24,6 +26,7 @@ impl Ended {
             Self::OtherBrowser => "other_browser",
             Self::NoQuestion => "no_question",
             Self::ForeignForm => "foreign_form",
+            Self::Busy => "busy",
         }
     }
 
@@ -31,6 +34,7 @@ impl Ended {
         match self {
             Self::Altered | Self::Expired | Self::NoQuestion => StatusCode::BAD_REQUEST,
             Self::OtherBrowser | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -46,6 +50,7 @@ impl Ended {
                 "This page has expired, or another login was begun in this browser. Go back to the application and \
                  log in again."
             }
+            Self::Busy => "Many people confirm an account at this moment. Reload this page in a few seconds.",
             Self::ForeignForm => {
                 "This form was sent by another site. Go back to the application and log in again."
             }

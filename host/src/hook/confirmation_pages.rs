@@ -116,8 +116,7 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     Form(form): Form<PageForm>,
 ) -> Response {
-    let visit = BrowserVisit { hook, confirmations, headers };
-    run_blocking(move || visit.log_in(&form)).await
+    BrowserVisit { hook, confirmations, headers }.ask_tenant(move |visit| visit.log_in(&form)).await
 }
 
 /// `GET /v1/confirm/callback`: the tenant's answer to the login.
@@ -126,8 +125,7 @@ pub(super) async fn callback(
     headers: HeaderMap,
     Query(params): Query<CallbackParams>,
 ) -> Response {
-    let visit = BrowserVisit { hook, confirmations, headers };
-    run_blocking(move || visit.finish(&params)).await
+    BrowserVisit { hook, confirmations, headers }.ask_tenant(move |visit| visit.finish(&params)).await
 }
 
 /// `POST /v1/confirm/decline`: the user does not link now.
@@ -140,6 +138,18 @@ pub(super) async fn decline(
 }
 
 impl BrowserVisit {
+    /// Does work that asks the tenant, if there is a turn for it.
+    async fn ask_tenant(self, work: impl FnOnce(Self) -> Response + Send + 'static) -> Response {
+        let Ok(turn) = self.confirmations.turns.clone().try_acquire_owned() else {
+            return self.end(Ended::Busy, None, None);
+        };
+        run_blocking(move || {
+            let _turn = turn;
+            work(self)
+        })
+        .await
+    }
+
     fn ask(self, params: AskParams) -> Response {
         let AskParams { token, state } = params;
         let is_state = !state.is_empty() && state.len() <= LONGEST_STATE && state.is_ascii();

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 use super::question::{AnswerFault, Answered, BrowserTraits, Digest, Question, count_prompts};
@@ -19,6 +20,10 @@ use crate::policies::Policy;
 ///
 /// Source: Auth0 Actions, the default of `api.redirect.encodeToken`.
 const QUESTION_LIFE: u64 = 900;
+
+/// The most requests of browsers for which the tenant is asked at once. Each takes a thread of those
+/// that decide logins, and one browser can send any number of them.
+const MOST_AT_TENANT: usize = 32;
 
 /// The longest token that a URL and a cookie are to carry.
 const LONGEST_TOKEN: usize = 2_000;
@@ -67,6 +72,8 @@ pub struct Confirmations {
     pub(super) public_url: Url,
     pub(super) connection: Option<String>,
     pub(super) oidc: OidcClient,
+    /// The turns of requests that ask the tenant.
+    pub(super) turns: Arc<Semaphore>,
     pub(super) ambient: Ambient,
 }
 
@@ -91,7 +98,8 @@ impl Confirmations {
         let tenant: TenantAddress = tenant?;
         let redirect_uri = at(&public_url, CALLBACK);
         let oidc = OidcClient::new(&tenant, settings.credentials, redirect_uri, ambient)?;
-        Ok(Self { public_url, connection: settings.connection, oidc, ambient: ambient.clone() })
+        let turns = Arc::new(Semaphore::new(MOST_AT_TENANT));
+        Ok(Self { public_url, connection: settings.connection, oidc, turns, ambient: ambient.clone() })
     }
 
     /// Checks that the tenant answers, and returns the URL that its application has to allow

@@ -19,6 +19,7 @@
 //! | `queue` | the logins that are decided, and those that wait |
 //! | `signature`, `secrets`, `seen_signatures` | the authentication of a request |
 //! | `refusal` | the responses to requests that are not decided |
+//! | `body_memory` | the memory of the bodies that are not verified yet |
 //! | `request_limits` | the limits of a request |
 //! | `metrics` | the service's metrics |
 //! | `state` | the parts of the service |
@@ -26,6 +27,7 @@
 mod action_request;
 mod answer;
 mod answer_gate;
+mod body_memory;
 mod confirmation_end;
 mod confirmation_pages;
 mod confirmations;

@@ -42,6 +42,8 @@ pub(super) enum Refusal {
     QueueFull,
     #[error("the body is larger than {} bytes", BODY_BYTES)]
     BodyTooLarge,
+    #[error("the service reads as many bodies as it can; try again later")]
+    BodiesFull,
     #[error("the body did not arrive in time")]
     BodySlow,
     #[error("the body could not be read")]
@@ -69,6 +71,7 @@ impl Refusal {
             Self::TooManySignatures => "too_many_signatures",
             Self::QueueFull => "queue_full",
             Self::BodyTooLarge => "body_too_large",
+            Self::BodiesFull => "bodies_full",
             Self::BodySlow => "body_slow",
             Self::BodyBroken => "body_broken",
             Self::EventInvalid(_) => "event_invalid",
@@ -86,7 +89,7 @@ impl Refusal {
             | Self::SignatureWrong
             | Self::ClockOff { .. }
             | Self::Replayed => StatusCode::UNAUTHORIZED,
-            Self::TooManySignatures | Self::QueueFull => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManySignatures | Self::QueueFull | Self::BodiesFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodySlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken | Self::EventInvalid(_) => StatusCode::BAD_REQUEST,
@@ -99,7 +102,7 @@ impl Refusal {
     /// Returns whether the rest of the body may still arrive: it would be read as the next
     /// request.
     fn ends_connection(&self) -> bool {
-        matches!(self, Self::BodyTooLarge | Self::BodySlow | Self::BodyBroken)
+        matches!(self, Self::BodyTooLarge | Self::BodiesFull | Self::BodySlow | Self::BodyBroken)
     }
 }
 

@@ -16,8 +16,7 @@ use super::action_request::{continue_login, post_login};
 use super::confirmation_pages::{add_referrer_policy, ask, callback, decline, log_in};
 use super::confirmations::{ASK, CALLBACK, DECLINE, LOG_IN};
 use super::refusal::Refusal;
-use super::request_limits::BODY_BYTES;
-use super::state::Hook;
+use super::state::{Hook, ReadinessCheck};
 use crate::model::mask_addresses;
 use crate::service::blocking::run_blocking;
 
@@ -49,8 +48,8 @@ pub(super) fn router(hook: &Arc<Hook>) -> Router {
 /// Returns the routes of the Action, and of the confirmation, if there is one.
 pub(super) fn action_routes(hook: &Arc<Hook>) -> Router<Arc<Hook>> {
     Router::new()
-        .route(POST_LOGIN, post(post_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
-        .route(CONTINUE, post(continue_login).layer(DefaultBodyLimit::max(BODY_BYTES)))
+        .route(POST_LOGIN, post(post_login))
+        .route(CONTINUE, post(continue_login))
         .merge(confirmation_routes(hook))
 }
 
@@ -86,15 +85,37 @@ async fn observe_request(State(hook): State<Arc<Hook>>, request: Request, next: 
 
 /// Responds whether logins can be decided, which is when the directory answers a cheap read.
 async fn readyz(State(hook): State<Arc<Hook>>) -> Response {
+    // A task of its own: a client that hangs up does not end the turn of a check.
+    match tokio::spawn(check_readiness(hook)).await {
+        Ok(true) => "ready\n".into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response(),
+    }
+}
+
+/// Checks the directory once at a time. Requests that wait for the same check share its result, so
+/// that however many there are, they take no threads from logins.
+async fn check_readiness(hook: Arc<Hook>) -> bool {
+    let arrived = hook.ambient.monotonic();
+    let mut last_check = hook.last_check.lock().await;
+    if let Some(check) = last_check.filter(|check| check.began >= arrived) {
+        return check.is_ready;
+    }
+    let began = hook.ambient.monotonic();
+    let is_ready = check_directory(&hook).await;
+    *last_check = Some(ReadinessCheck { began, is_ready });
+    is_ready
+}
+
+async fn check_directory(hook: &Hook) -> bool {
     let directory = hook.directory.clone();
     let checked = run_blocking(move || directory.check());
     let why = match tokio::time::timeout(READINESS, checked).await {
-        Ok(Ok(())) => return "ready\n".into_response(),
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => mask_addresses(&error.to_string()).into_owned(),
         Err(_) => format!("it does not answer within {} s", READINESS.as_secs()),
     };
     tracing::warn!(why, "not ready: the directory failed");
-    (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response()
+    false
 }
 
 async fn metrics(State(hook): State<Arc<Hook>>) -> impl IntoResponse {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
+use super::body_memory::BodyMemory;
 use super::confirmations::Confirmations;
 use super::logins::Logins;
 use super::metrics::Metrics;
@@ -62,10 +65,12 @@ impl HookParts {
         Hook {
             secrets,
             confirmations,
+            bodies: BodyMemory::new(),
             seen: SeenSignatures::new(),
             queue: Queue::new(queue),
             logins: Arc::new(logins),
             directory,
+            last_check: Mutex::default(),
             metrics,
             ambient,
         }

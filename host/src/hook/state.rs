@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
+use super::body_memory::BodyMemory;
 use super::confirmations::SharedConfirmations;
 use super::logins::Logins;
 use super::metrics::Metrics;
@@ -9,16 +12,27 @@ use super::queue::Queue;
 use super::secrets::Secrets;
 use super::seen_signatures::SeenSignatures;
 use crate::ambient::Ambient;
+use crate::clock::Monotonic;
 use crate::directory::Administration;
+
+/// The result of a check of the directory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadinessCheck {
+    pub(super) began: Monotonic,
+    pub(super) is_ready: bool,
+}
 
 /// The service, shared by all requests.
 pub(super) struct Hook {
     pub(super) secrets: Arc<Secrets>,
     pub(super) confirmations: Option<SharedConfirmations>,
+    pub(super) bodies: BodyMemory,
     pub(super) seen: SeenSignatures,
     pub(super) queue: Queue,
     pub(super) logins: Arc<Logins>,
     pub(super) directory: Arc<dyn Administration>,
+    /// The last check for `/readyz`.
+    pub(super) last_check: Mutex<Option<ReadinessCheck>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) ambient: Ambient,
 }

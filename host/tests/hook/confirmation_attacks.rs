@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use crate::http::Request;
+use crate::http::{Request, send};
 use crate::scene::{DATABASE, EMAIL, Scene, TRANSACTION, answer_of, field};
 use crate::service::{GOOGLE, SECRET, codes, event, event_of};
 
@@ -21,6 +21,7 @@ crate::tests![
     s_99_the_log_has_no_token_and_no_whole_address,
     a_required_link_is_not_avoided_by_coming_back_without_an_answer,
     no_other_site_sends_the_forms_or_frames_the_pages,
+    one_browser_takes_no_thread_from_logins,
 ];
 
 /// An attacker sends the page of their own login to another person, who logs in.
@@ -268,4 +269,27 @@ fn no_other_site_sends_the_forms_or_frames_the_pages() {
         assert_eq!(page.header("referrer-policy"), Some("strict-origin"));
         assert_eq!(page.header("cache-control"), Some("no-store"));
     }
+}
+
+/// A browser may send its callback any number of times, and the tenant may be slow.
+fn one_browser_takes_no_thread_from_logins() {
+    let scene = Scene::new();
+    let asked = scene.ask(&event());
+    let mut visitor = scene.visitor();
+    let page = visitor.open(&asked);
+    let sent = visitor.submit("/v1/confirm/login", &page);
+    let callback = visitor.log_in_at(&sent.location(), EMAIL);
+    let target = callback.strip_prefix(&scene.public_url).expect("a path").to_owned();
+    let (name, value) = visitor.hook.cookies.first_key_value().expect("a cookie");
+    let request = Request::get(target).header("cookie", format!("{name}={value}"));
+    scene.tenant.signal("STOP");
+    let statuses: Vec<u16> = std::thread::scope(|threads| {
+        let ask = || send(&scene.public_url, &request).status;
+        let asking: Vec<_> = (0..48).map(|_| threads.spawn(ask)).collect();
+        scene.service.log_with("code=\"busy\"");
+        scene.tenant.signal("CONT");
+        asking.into_iter().map(|it| it.join().expect("an answer")).collect()
+    });
+    let busy = statuses.iter().filter(|status| **status == 503).count();
+    assert!((1..=16).contains(&busy), "{statuses:?}");
 }
