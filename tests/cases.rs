@@ -15,6 +15,7 @@ use ligature_host::directory::{Administration, Memory, arrive};
 use ligature_host::harness::{Case, record_case, run_case, run_case_in_directory, snapshot_path};
 use ligature_host::model::{LoginEvent, User};
 use ligature_host::recording::{Redaction, reconsider, replay};
+use ligature_host::sandbox::Settings as PolicySettings;
 use ligature_tests::{POLICY, workspace};
 use serde_json::Value;
 
@@ -100,7 +101,8 @@ fn check_hints(file: &Path) -> Result<Completion, Failed> {
 /// decided as the case was.
 fn check_replay(file: &Path) -> Result<(), Failed> {
     let case = Case::read(file)?;
-    let settings = case.policy.settings();
+    // A file ends with a line end, which the recording has not.
+    let settings = PolicySettings::new(format!("{}\n", case.policy.text));
     let login = record_case(&[Policy { name: POLICY.name(), plugin: &POLICY, settings: &settings }], &case)?;
     for is_masking in [false, true] {
         let json = login.to_json(&Redaction::new(is_masking, &Ambient::system()))?;

@@ -10,9 +10,10 @@
 //! | `folder`, `folder_error` | the folder of the recordings of a service, bounded |
 //! | `recorded_login` | deciding a login and recording it |
 //! | `recording_directory`, `replay_directory`, `known_directory` | the directories of a recording, of a replay and of another policy |
-//! | `redaction`, `masking` | the parts of a login that are left out or masked |
+//! | `check_marks`, `redaction`, `masking` | the parts of a login that are left out or masked |
 //! | `recording`, `exchange`, `file` | the content of a recording, and its form in a file |
 
+mod check_marks;
 mod describe;
 mod exchange;
 mod file;

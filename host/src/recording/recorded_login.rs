@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::check_marks::CheckMarks;
 use super::exchange::{Answered, Call, ExchangedCall, KnownUsers};
 use super::file::{FORMAT, RecordingFile};
 use super::recording::{DecidedLogin, RecordedPolicy, hash_document};
@@ -158,27 +159,41 @@ impl RecordedLogin {
     }
 
     fn to_case(&self, redaction: &Redaction) -> serde_json::Result<RecordedCase> {
+        let mut documents = Vec::with_capacity(self.policies.len());
+        for (policy, settings) in &self.policies {
+            let settings = redact_document(settings, redaction)?;
+            documents.push(NamedDocument { name: policy.name.clone(), settings });
+        }
+        let texts = self.policies.iter().zip(&documents);
+        let texts: Vec<_> = texts.map(|((_, was), is)| (was.text(), is.settings.get())).collect();
+        let answered = || self.exchange.iter().flat_map(|(_, answered)| answered.users());
+        let shown = answered().map(|user| &**user).chain([&**self.event.account()]);
+        let marks = CheckMarks::new(&texts, shown, redaction);
+
         let mut left_out = LeftOut::default();
-        let event = redaction.redact_event(&self.event, &mut left_out);
+        let mut event = redaction.redact_event(&self.event, &mut left_out);
+        marks.renew(event.user.app_metadata.as_mut());
+        let mut redact_user = |user: &User| {
+            let mut user = redaction.redact_user(user, &mut left_out);
+            marks.renew(user.app_metadata.as_mut());
+            user
+        };
         // Users before the login, as the first answer with each shows them.
         let mut known = KnownUsers::new();
-        for user in self.exchange.iter().flat_map(|(_, answered)| answered.users()) {
+        for user in answered() {
             known.entry(user.user_id.clone()).or_insert_with(|| user.clone());
         }
-        let users = known.values().map(|user| redaction.redact_user(user, &mut left_out)).collect();
+        let users = known.values().map(|user| redact_user(user)).collect();
         let exchange = self.exchange.iter().map(|(call, answered)| ExchangedCall {
-            call: redact_call(call, redaction),
-            answer: answered.to_file(&mut known, &mut |user| redaction.redact_user(user, &mut left_out)),
+            call: redact_call(call, redaction, &marks),
+            answer: answered.to_file(&mut known, &mut redact_user),
         });
         let exchange = exchange.collect();
-        let mut documents = Vec::with_capacity(self.policies.len());
-        let mut policies = Vec::with_capacity(self.policies.len());
-        for (policy, settings) in &self.policies {
-            let document = redact_document(settings, redaction)?;
-            let document_sha256 = hash_document(document.get());
-            policies.push(RecordedPolicy { document_sha256, ..policy.clone() });
-            documents.push(NamedDocument { name: policy.name.clone(), settings: document });
-        }
+        let policies = self.policies.iter().zip(&documents).map(|((policy, _), document)| RecordedPolicy {
+            document_sha256: hash_document(document.settings.get()),
+            ..policy.clone()
+        });
+        let policies = policies.collect();
         let recording = RecordingFile {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -220,15 +235,16 @@ fn redact_document(settings: &Settings, redaction: &Redaction) -> serde_json::Re
     RawValue::from_string(masked.to_string())
 }
 
-/// Returns a call with stand-ins for the secrets of its metadata.
-fn redact_call(call: &Call, redaction: &Redaction) -> Call {
+/// Returns a call with stand-ins for the secrets of its metadata, and with renewed marks.
+fn redact_call(call: &Call, redaction: &Redaction, marks: &CheckMarks<'_>) -> Call {
     let mut call = call.clone();
     if let Call::Link { user_metadata, app_metadata, .. }
     | Call::PatchMetadata { user_metadata, app_metadata, .. } = &mut call
     {
-        for metadata in [user_metadata, app_metadata].into_iter().flatten() {
+        for metadata in [&mut *user_metadata, &mut *app_metadata].into_iter().flatten() {
             *metadata = redaction.redact_metadata(metadata);
         }
+        marks.renew(app_metadata.as_mut());
     }
     call
 }

@@ -72,6 +72,24 @@ impl Redaction {
         if self.is_masking { self.key.mask_value(value) } else { value }
     }
 
+    /// Masks the addresses in a text, if addresses are masked.
+    pub(super) fn mask_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.is_masking { self.key.mask_addresses(text) } else { Cow::Borrowed(text) }
+    }
+
+    /// Masks a text that stands in the place of an address, if addresses are masked.
+    pub(super) fn mask_email<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.key.mask_email(text).filter(|_| self.is_masking) {
+            Some(masked) => Cow::Owned(masked),
+            None => self.mask_text(text),
+        }
+    }
+
+    /// The text that stands for a secret.
+    pub(super) fn stand_in(&self, secret: &str) -> String {
+        self.key.stand_in(secret)
+    }
+
     /// Masks the addresses in a title, which terminals show: also if addresses are not masked.
     pub(super) fn mask_title<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.is_masking { self.key.mask_addresses(text) } else { mask_addresses(text) }
