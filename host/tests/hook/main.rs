@@ -12,6 +12,7 @@ mod standin;
 mod action;
 mod answers;
 mod check;
+mod check_tenant;
 mod confirmation;
 mod confirmation_attacks;
 mod killed;
@@ -67,6 +68,7 @@ fn main() -> std::process::ExitCode {
         ("action", action::TESTS),
         ("answers", answers::TESTS),
         ("check", check::TESTS),
+        ("check_tenant", check_tenant::TESTS),
         ("confirmation", confirmation::TESTS),
         ("confirmation_attacks", confirmation_attacks::TESTS),
         ("killed", killed::TESTS),

@@ -4,8 +4,9 @@ use std::sync::Barrier;
 
 use ligature_host::directory::{
     Administration, Directory, EntryKind, EntryState, PairReading, ReadPair, SetBlocked, SnapshotState, Undo,
+    arrive,
 };
-use ligature_host::model::{ApiError, IdentityKey, MetadataPatch};
+use ligature_host::model::{ApiError, IdentityKey, LoginEvent, MetadataPatch};
 
 use super::super::conformance::tests;
 use super::*;
@@ -18,6 +19,7 @@ pub(crate) const CHANGES: &[Test] = tests! {
     a_look_up_asks_in_one_case_or_in_both
     a_pair_is_read_by_one_request_and_linked_as_it_was_read
     a_link_by_another_process_after_the_reading_is_noticed
+    a_login_at_a_host_of_another_tenant_is_refused
     the_owner_of_a_linked_identity_is_found_in_the_journal
     a_missing_scope_is_noted_in_the_entry_and_in_the_undo
     a_dry_run_changes_nothing
@@ -172,6 +174,33 @@ fn a_pair_is_read_by_one_request_and_linked_as_it_was_read(implementation: &Impl
     );
     let gone = place.directory.read_pair([&ada(), &google()]);
     assert_eq!(kind(gone.users[1].as_ref().unwrap_err()), "not found");
+}
+
+fn a_login_at_a_host_of_another_tenant_is_refused(implementation: &Implementation) {
+    let place = Place::new(implementation, [ada()]);
+    let event = |request: serde_json::Value| -> LoginEvent {
+        let event = serde_json::json!({ "user": ada(), "request": request,
+            "connection": { "name": "Username-Password-Authentication", "strategy": "auth0" } });
+        serde_json::from_value(event).unwrap()
+    };
+    let hosts = ["acme.eu.auth0.com", "login.example.com"].map(str::to_owned);
+    let named = place.directory.clone().with_login_hosts(hosts.to_vec());
+    let at = |directory: &Auth0Directory, host: &str| {
+        arrive(directory, event(serde_json::json!({ "hostname": host })), at(1)).map(drop)
+    };
+    for host in ["acme.eu.auth0.com", "LOGIN.example.com"] {
+        assert_eq!(at(&named, host), Ok(()), "{host}");
+    }
+    let error = at(&named, "other.eu.auth0.com").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the event is of a login at other.eu.auth0.com; the directory is the tenant of acme.eu.auth0.com and \
+         login.example.com. Is the event of another tenant?"
+    );
+    // Nothing is known of the hosts, by the directory or by the event.
+    assert_eq!(at(&place.directory, "other.eu.auth0.com"), Ok(()));
+    assert!(arrive(&named, event(serde_json::json!({})), super::super::users::at(1)).is_ok());
+    assert!(place.tenant.requests().is_empty());
 }
 
 /// The link has kept the whole secondary in the journal.
