@@ -136,6 +136,17 @@ fn a_directory_that_is_none_is_told_without_its_password() {
 }
 
 #[test]
+fn another_tenant_is_no_directory_of_a_tenant() {
+    let (code, said) =
+        said(&[], &["--directory", "auth0://acme.eu.auth0.com", "--journal", "sqlite:journal.db"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.starts_with("error: `ligature serve` is a tenant itself") && said.contains("`ligature hook`"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_state_folder_that_is_a_file_is_named() {
     let (code, said) = said(&[("state", "")], &[]);
     assert_eq!(code, Some(2));

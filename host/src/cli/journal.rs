@@ -9,10 +9,15 @@ use super::journal_list::ListArgs;
 use super::journal_repair::RepairArgs;
 use super::{CommandResult, Exit, print, print_json, print_line};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, JournalQuery, OpenMode, SnapshotSelection, Undo, UndoError};
+use crate::directory::{
+    Administration, EntryState, JournalQuery, OpenMode, SnapshotSelection, Undo, UndoError,
+};
 use crate::harness::group_thousands;
 use crate::model::{User, mask_addresses};
 use crate::terminal::{Json, Text};
+
+/// The most unfinished entries of each state that are counted.
+const MAX_UNFINISHED: usize = 1_000;
 
 /// Show, repair and prune the journal: links and unlinks, their authors and their reasons
 #[derive(Debug, clap::Args)]
@@ -124,12 +129,34 @@ impl PruneArgs {
             check_user_known(&*directory, user)?;
         }
         let erased = directory.forget_snapshots(&which)?;
+        let unfinished = count_unfinished(&*directory, &which)?;
         if self.json {
-            let json = serde_json::json!({ "erased": erased });
+            let json = serde_json::json!({ "erased": erased, "unfinished": unfinished });
             return print_json(&Json::compact(&json).map_err(Exit::failed)?);
         }
-        print_line(format!("{} snapshots erased", group_thousands(erased)))
+        print_line(format!("{} snapshots erased", group_thousands(erased)))?;
+        if unfinished > 0 {
+            print_line(format!(
+                "{unfinished} unfinished entries keep their data: a repair needs it; run `ligature journal repair`, and \
+                 then this command again"
+            ))?;
+        }
+        Ok(())
     }
+}
+
+/// Counts the unfinished entries of a selection, whose data is not erased.
+fn count_unfinished(directory: &dyn Administration, which: &SnapshotSelection) -> Result<usize, Exit> {
+    let mut query = JournalQuery { limit: MAX_UNFINISHED, ..JournalQuery::default() };
+    match which {
+        SnapshotSelection::Before(time) => query.until = Some(*time),
+        SnapshotSelection::User(user) => query.user_id = Some(user.clone()),
+    }
+    let mut count = 0;
+    for state in [EntryState::Intended, EntryState::Linked] {
+        count += directory.journal(&JournalQuery { state: Some(state), ..query.clone() })?.len();
+    }
+    Ok(count)
 }
 
 /// Refuses an unknown id. Otherwise an erasure with a mistyped id would look successful.
@@ -192,5 +219,34 @@ impl UndoArgs {
             text.line("nothing was changed (--dry-run)");
         }
         print(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::count_unfinished;
+    use crate::ambient::Ambient;
+    use crate::directory::{
+        Entry, EntryKind, EntryState, LinkJournal, Memory, Provenance, SnapshotSelection,
+    };
+    use crate::model::Moment;
+
+    #[test]
+    fn unfinished_entries_of_a_selection_are_counted() {
+        let ambient = Ambient::system();
+        let directory = Memory::new(&ambient);
+        let (now, provenance) = (ambient.now(), Arc::new(Provenance::operator("ada")));
+        let entry = Entry::new(EntryKind::Link, ["auth0|1", "sms|7"], (&provenance, now), &ambient);
+        let entry = Entry { state: EntryState::Intended, ..entry };
+        directory.begin(&entry, Moment::default()).unwrap();
+        let count = |which| count_unfinished(&directory, &which).unwrap();
+        let of = |user: &str| SnapshotSelection::User(user.to_owned());
+        assert_eq!((count(of("auth0|1")), count(of("sms|7")), count(of("sms|8"))), (1, 1, 0));
+        assert_eq!(count(SnapshotSelection::Before(now)), 1);
+        assert_eq!(count(SnapshotSelection::Before(now.days_ago(1))), 0);
+        directory.end(&entry, true).unwrap();
+        assert_eq!(count(of("auth0|1")), 0);
     }
 }

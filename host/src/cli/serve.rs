@@ -80,6 +80,7 @@ impl Args {
         if self.init {
             return write_configuration(self.config.as_deref().unwrap_or(Path::new("tenant.toml")), ambient);
         }
+        refuse_tenant(self.directory.as_deref())?;
         let early_end = EarlyEnd::listen();
         let log = log::start(self.log_format, ambient)?;
         let state = self.open_state()?;
@@ -190,6 +191,18 @@ impl Args {
             Exit::unreadable(anyhow!("there is no home folder; name a folder for the state with --state"))
         })?;
         Ok(StateDir::open(&folder)?)
+    }
+}
+
+/// Refuses a tenant of Auth0 as the directory: its users, passwords and sessions are at Auth0, and
+/// a server here could neither verify a password nor create a user.
+fn refuse_tenant(directory: Option<&str>) -> CommandResult {
+    match directory {
+        Some(directory) if directory.starts_with("auth0://") => Err(Exit::unreadable(anyhow!(
+            "`ligature serve` is a tenant itself, so another tenant cannot be its directory: for the logins of a tenant of \
+             Auth0, run `ligature hook` with this --directory"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -376,7 +376,7 @@ impl MetadataChange {
 
 impl Entry {
     /// Creates an entry with a new id, without reasons and snapshot.
-    pub(super) fn new(
+    pub(crate) fn new(
         kind: EntryKind,
         [primary, secondary]: [&str; 2],
         (provenance, at): (&Arc<Provenance>, Timestamp),
