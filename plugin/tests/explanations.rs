@@ -66,7 +66,7 @@ fn each_setting_that_keeps_the_accounts_from_a_look_up_is_named() {
         explained(EXCLUDED, Verification::Verified).1.as_deref(),
         Some(
             "If the settings had {\"blocked_domains\":{},\"excluded_clients\":[]}, the other accounts with this \
-             address would be looked up. Only if every address at example.com may be linked that comes through every \
+             address would be looked up. Only if every address at example.com may be linked if it comes through every \
              connection."
         )
     );

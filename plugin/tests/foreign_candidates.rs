@@ -68,10 +68,8 @@ type Explained = (&'static str, &'static str);
 
 const FOREIGN: Explained =
     ("FOREIGN_CANDIDATE", "The directory returned an account without this address; it was ignored.");
-const UNVERIFIED_SECONDARY: Explained = (
-    "MATCH_ON_UNVERIFIED_SECONDARY",
-    "The address stands only in an unverified linked identity of the account.",
-);
+const UNVERIFIED_SECONDARY: Explained =
+    ("MATCH_ON_UNVERIFIED_SECONDARY", "Only an unverified linked identity of the account has the address.");
 const CASE_VARIANT: Explained = (
     "CASE_VARIANT_ONLY",
     "The address of the account found differs in case, which `email_compare` does not ignore.",
