@@ -132,7 +132,7 @@ impl Situation {
         if case.exact_look_up {
             host = host.exact_look_up();
         }
-        let decided = host.login::<Probe>(&types::event(&case.event), case.policy.settings().text());
+        let decided = host.login::<Probe>(&types::event(&case.event, ""), case.policy.settings().text());
         match decided {
             Err(failure) => Answers {
                 outcome: Err(failure.to_string()),

@@ -33,6 +33,8 @@ pub struct Login<'a> {
     pub answer: Option<&'a StepAnswer>,
     /// The policy.
     pub policy: &'a Policy,
+    /// The document of the policy, which the fingerprint of a check depends on.
+    pub document: &'a str,
     /// The login's time.
     pub now: Timestamp,
 }
@@ -78,12 +80,12 @@ pub fn log_in_through(
     guarded: Arc<dyn Directory>,
     login: Login,
 ) -> Result<Decided, Failure> {
-    let Login { event, answer, policy, now } = login;
+    let Login { event, answer, policy, document, now } = login;
     let event = arrive(arrived_in, event.clone(), now).map_err(Failure::NotArrived)?;
     let (mut calls, mut links, mut invalid) = (0, Vec::new(), None);
     let settled = decide_until_settled(&Arc::new(event), &*guarded.clone(), |event, is_first| {
         let answer = answer.filter(|_| is_first);
-        let asked = types::event(event);
+        let asked = types::event(event, document);
         let guarded_login = GuardedLogin {
             event: event.clone(),
             now,

@@ -6,9 +6,9 @@ use link_users_by_email::bindings::{self as plugin, Response};
 use link_users_by_email::bindings::{AuthenticationMethod, Connection};
 use serde_json::{Map, Value};
 
-/// The event, with empty settings and without a trace.
+/// The event, with this policy document and without a trace.
 #[must_use]
-pub fn event(event: &model::LoginEvent) -> plugin::LoginEvent {
+pub fn event(event: &model::LoginEvent, document: &str) -> plugin::LoginEvent {
     let methods = event.authentication.iter().flat_map(|authentication| &authentication.methods);
     let transaction = event.transaction.as_ref();
     plugin::LoginEvent {
@@ -29,7 +29,7 @@ pub fn event(event: &model::LoginEvent) -> plugin::LoginEvent {
             })
             .collect(),
         // The policy is handed over as it was read.
-        settings: String::new(),
+        settings: document.to_owned(),
         trace: false,
     }
 }

@@ -51,10 +51,17 @@ fn check(file: &Path) -> Result<(), Failed> {
 
 fn decided(case: &Case) -> Result<Value, Failed> {
     let policy = Policy::read(&case.policy.text).map_err(|error| error.message)?;
+    let document = case.policy.text.clone();
     let (memory, case) = case.arrive()?;
     let memory = Arc::new(memory);
     let guarded: Arc<dyn Directory> = Arc::new(case.faulty_directory(memory.clone()));
-    let login = Login { event: &case.event, answer: case.answer.as_ref(), policy: &policy, now: case.now };
+    let login = Login {
+        event: &case.event,
+        answer: case.answer.as_ref(),
+        policy: &policy,
+        document: &document,
+        now: case.now,
+    };
     let Decided { outcome, calls, links } =
         log_in_through(&*memory, guarded, login).map_err(|failure| format!("{failure:?}"))?;
     let links: Vec<Value> = links.iter().map(link).collect();

@@ -68,7 +68,8 @@ fn check<S>(policies: &[&str], states: &[S], holds: Holds<S>) {
 fn decided(state: &State, event: &LoginEvent, policy: &Policy) -> Verdict {
     let memory = Arc::new(Memory::with_users(&Ambient::fixed(Timestamp::default()), state.users()));
     let now = Timestamp::from_millis(NOW).expect("a time");
-    let outcome = log_in(&memory, Login { event, answer: None, policy, now }).expect("a login is decided");
+    let outcome = log_in(&memory, Login { event, answer: None, policy, document: "", now })
+        .expect("a login is decided");
     Verdict::of(&outcome, memory.users().iter().map(|user| user.user_id.clone()))
 }
 

@@ -193,7 +193,7 @@ impl Game {
     fn log_in(&self, before: &World, by: Id, sent: Option<Claim>) -> Played {
         let memory = Arc::new(directory(before, self.older));
         let event = event(by, sent, false);
-        let login = Login { event: &event, answer: None, policy: &self.policy, now: now() };
+        let login = Login { event: &event, answer: None, policy: &self.policy, document: "", now: now() };
         let outcome = log_in(&memory, login).expect("a login is decided");
         if let Decision::Suggest { step, .. } = outcome.decision {
             let skipped = StepAnswer { step, proof: None, policy: None };
@@ -205,7 +205,7 @@ impl Game {
     fn refresh(&self, before: &World, by: Id) -> Played {
         let memory = Arc::new(directory(before, self.older));
         let event = event(by, None, true);
-        let login = Login { event: &event, answer: None, policy: &self.policy, now: now() };
+        let login = Login { event: &event, answer: None, policy: &self.policy, document: "", now: now() };
         let outcome = log_in(&memory, login).expect("a login is decided");
         Played { world: world(&memory, before), outcome: Some(outcome) }
     }
