@@ -49,9 +49,7 @@ impl Answer {
         let status = self.status;
         match status {
             200..=299 => self.body.map_err(|fault| match fault {
-                BodyFault::TooLong => {
-                    CallErrorKind::Unreadable("the tenant's answer is longer than 2 MiB".to_owned())
-                }
+                BodyFault::TooLong => CallErrorKind::TooLong,
                 BodyFault::TimedOut => CallErrorKind::TimedOut { may_have_effect: true },
                 BodyFault::Broken(why) => {
                     CallErrorKind::Unclear(format!("the connection broke before the answer was whole: {why}"))
@@ -243,7 +241,7 @@ mod tests {
     #[test]
     fn a_body_that_is_not_whole_is_no_success() {
         let with = |fault| Answer { body: Err(fault), ..answer(200, "application/json", "") }.into_body(&[]);
-        assert!(matches!(with(BodyFault::TooLong), Err(CallErrorKind::Unreadable(_))));
+        assert_eq!(with(BodyFault::TooLong), Err(CallErrorKind::TooLong));
         assert_eq!(with(BodyFault::TimedOut), Err(CallErrorKind::TimedOut { may_have_effect: true }));
         assert!(matches!(with(BodyFault::Broken("x".to_owned())), Err(CallErrorKind::Unclear(_))));
         // A refusal is known by its status.

@@ -48,6 +48,9 @@ pub enum CallErrorKind {
     /// The answer has a status of success, and its body is not the JSON that Auth0
     /// documents. The request may have had an effect. Holds the cause.
     Unreadable(String),
+    /// The answer has a status of success, and is longer than 2 MiB. The request may have
+    /// had an effect.
+    TooLong,
 }
 
 impl CallError {
@@ -57,7 +60,7 @@ impl CallError {
     pub fn may_have_effect(&self) -> bool {
         match self.kind {
             CallErrorKind::TimedOut { may_have_effect } => may_have_effect,
-            CallErrorKind::Unclear(_) | CallErrorKind::Unreadable(_) => true,
+            CallErrorKind::Unclear(_) | CallErrorKind::Unreadable(_) | CallErrorKind::TooLong => true,
             CallErrorKind::NotSent(_) | CallErrorKind::RateLimited { .. } | CallErrorKind::Refused { .. } => {
                 false
             }
@@ -87,7 +90,8 @@ impl CallError {
             CallErrorKind::NotSent(_)
             | CallErrorKind::Unclear(_)
             | CallErrorKind::Refused { .. }
-            | CallErrorKind::Unreadable(_) => ApiError::Unavailable(sentence),
+            | CallErrorKind::Unreadable(_)
+            | CallErrorKind::TooLong => ApiError::Unavailable(sentence),
         }
     }
 
@@ -117,6 +121,7 @@ impl fmt::Display for CallError {
             }
             CallErrorKind::TimedOut { .. } => f.write_str("the tenant did not answer in time")?,
             CallErrorKind::Unclear(why) | CallErrorKind::Unreadable(why) => f.write_str(why)?,
+            CallErrorKind::TooLong => f.write_str("the tenant's answer is longer than 2 MiB")?,
             CallErrorKind::Refused { status, error_code, message } => {
                 write!(f, "{message} (status {status}")?;
                 if let Some(code) = error_code {
@@ -159,6 +164,7 @@ mod tests {
             (CallErrorKind::TimedOut { may_have_effect: true }, true),
             (CallErrorKind::Unclear(String::new()), true),
             (CallErrorKind::Unreadable(String::new()), true),
+            (CallErrorKind::TooLong, true),
         ];
         for (kind, effect) in effects {
             assert_eq!(error(kind.clone()).may_have_effect(), effect, "{kind:?}");

@@ -317,6 +317,9 @@ fn without_effect(kind: CallErrorKind) -> CallErrorKind {
         CallErrorKind::Unclear(why) | CallErrorKind::Unreadable(why) | CallErrorKind::NotSent(why) => {
             CallErrorKind::NotSent(format!("no machine token: {why}"))
         }
+        CallErrorKind::TooLong => {
+            CallErrorKind::NotSent("no machine token: the tenant's answer is longer than 2 MiB".to_owned())
+        }
         CallErrorKind::TimedOut { .. } => CallErrorKind::TimedOut { may_have_effect: false },
         kind => kind,
     }

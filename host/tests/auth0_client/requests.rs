@@ -50,6 +50,42 @@ fn an_address_is_asked_for_as_it_is() {
     assert_eq!(path, "/api/v2/users-by-email?email=Ada%2Bx%26y%40Example.com");
 }
 
+/// Users write their own `user_metadata`, up to megabytes of it.
+#[test]
+fn a_stranger_with_much_metadata_does_not_hide_the_users_of_an_address() {
+    let standin = Standin::start(|seen| {
+        if !seen.path.starts_with("/api/v2/users") {
+            return None;
+        }
+        let user = |id: &str, verified: bool, rest: &str| {
+            format!(
+                r#"{{"user_id":"{id}","email":"ada@example.com","email_verified":{verified},"identities":[]{rest}}}"#
+            )
+        };
+        let much = format!(r#","user_metadata":{{"much":"{}"}}"#, "x".repeat(3 << 20));
+        let little = r#","user_metadata":{"language":"en"}"#;
+        let (stranger, owner) = ("auth0|stranger", "google-oauth2|1");
+        let body = match seen.path.as_str() {
+            "/api/v2/users/google-oauth2%7C1" => user(owner, true, little),
+            path if path.ends_with("&fields=user_metadata&include_fields=false") => {
+                format!("[{},{}]", user(stranger, false, ""), user(owner, true, ""))
+            }
+            _ => format!("[{},{}]", user(stranger, false, &much), user(owner, true, little)),
+        };
+        Some(vec![json_answer("200 OK", "", &body)])
+    });
+    let test = Test::new(&standin);
+    let found = test.client.users_by_email("ada@example.com", test.limit(LONG)).expect("users");
+    let seen: Vec<_> = found
+        .iter()
+        .map(|user| {
+            (user.user_id.as_str(), user.user_metadata.as_ref().is_some_and(|it| it.contains_key("language")))
+        })
+        .collect();
+    assert_eq!(seen, [("auth0|stranger", false), ("google-oauth2|1", true)]);
+    assert_eq!(standin.requests("/api/v2/").len(), 3);
+}
+
 #[test]
 fn an_id_that_would_name_another_endpoint_is_not_sent() {
     let standin = Standin::start(|_| None);
