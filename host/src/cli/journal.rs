@@ -136,9 +136,10 @@ impl PruneArgs {
         }
         print_line(format!("{} snapshots erased", group_thousands(erased)))?;
         if unfinished > 0 {
+            let entries = if unfinished == 1 { "entry keeps its" } else { "entries keep their" };
             print_line(format!(
-                "{unfinished} unfinished entries keep their data: a repair needs it; run `ligature journal repair`, and \
-                 then this command again"
+                "{unfinished} unfinished {entries} data, which a repair needs: run `ligature journal repair`, and then \
+                 this command again"
             ))?;
         }
         Ok(())

@@ -57,7 +57,9 @@ fn an_unfinished_change_is_listed_and_named() {
 
     set_state("intended");
     assert!(place.bad(&["undo", &id], 1).contains("`ligature journal repair` finds out"));
-    assert_eq!(place.good(&["journal", "prune", "--user", "google-oauth2|2"]), "0 snapshots erased\n");
+    let kept = "0 snapshots erased\n1 unfinished entry keeps its data, which a repair needs: \
+                run `ligature journal repair`, and then this command again\n";
+    assert_eq!(place.good(&["journal", "prune", "--user", "google-oauth2|2"]), kept);
     let error = place.bad(&["journal", "repair"], 1);
     assert!(error.contains("one change could not be repaired"), "{error}");
     let output = place.run(&["journal", "repair", "--json"]);

@@ -138,10 +138,11 @@ mod tests {
 
     /// The sources that declare routes. A rule for a route that they do not declare would
     /// never apply, and the request would run on the blocking pool.
-    const ROUTES: [&str; 3] = [
+    const ROUTES: [&str; 4] = [
         include_str!("../server/login_routes.rs"),
         include_str!("../management/users.rs"),
         include_str!("../management/role_members.rs"),
+        include_str!("../management/organization_members.rs"),
     ];
 
     #[test]
