@@ -50,7 +50,7 @@ pub fn on_continue(event: &LoginEvent, answer: &Answer, policy: &Policy, host: &
         Response::Confirmed(proof) => proof,
     };
     match why_proof_does_not_count(event, policy, proof, host.now()) {
-        Some(reason) => outcome(Decision::Proceed, vec![reason]),
+        Some(reason) => decide_unproved(event, policy, reason),
         None => decide_and_do(event, policy, Some(proof), host),
     }
 }
@@ -60,7 +60,7 @@ fn decide_declined(event: &LoginEvent, policy: &Policy) -> Outcome {
     let asked = LinkingState::parse(event.user.app_metadata.as_deref()).prompts();
     if policy.mode == Mode::Required && asked > policy.prompts.grace {
         let reason = ReasonCode::LinkRequired
-            .about(subject, "The policy requires the link, and the user has declined.");
+            .about(subject, "The policy requires the link, and the user has not confirmed it.");
         let message = "To continue, please confirm your other account.".to_owned();
         return outcome(Decision::Deny(message), vec![reason]);
     }
@@ -68,6 +68,18 @@ fn decide_declined(event: &LoginEvent, policy: &Policy) -> Outcome {
         Decision::Proceed,
         vec![ReasonCode::Declined.about(subject, "The user was asked and has declined.")],
     )
+}
+
+/// Decides a login whose proof does not count: a user cannot avoid a required link by it.
+fn decide_unproved(event: &LoginEvent, policy: &Policy, why: Reason) -> Outcome {
+    let mut declined = decide_declined(event, policy);
+    match declined.decision {
+        Decision::Deny(_) => {
+            declined.reasons.insert(0, why);
+            declined
+        }
+        _ => outcome(Decision::Proceed, vec![why]),
+    }
 }
 
 /// Returns the reason why a proof does not count for this login, if it does not.
@@ -116,12 +128,15 @@ fn decide_and_do(
         && !found.iter().any(|user| user.user_id == proof.candidate)
     {
         let detail = "The account that was proved does not have this login's address, or no longer has it.";
-        return outcome(
-            Decision::Proceed,
-            vec![ReasonCode::ProofForeign.about(&[&event.user.user_id], detail)],
-        );
+        let why = ReasonCode::ProofForeign.about(&[&event.user.user_id], detail);
+        return decide_unproved(event, policy, why);
     }
-    let plan = before.decide(&input);
+    let mut plan = before.decide(&input);
+    let is_stale = |reason: &Reason| reason.code == ReasonCode::ProofStale.as_str();
+    if policy.mode == Mode::Required && plan.reasons.first().is_some_and(is_stale) {
+        let why = plan.reasons.swap_remove(0);
+        return Outcome { trace: plan.trace, ..decide_unproved(event, policy, why) };
+    }
     let counterfactual = event.trace.then(|| counterfactual::explain(&input, &plan)).flatten();
     let trace = plan.trace.clone();
     let was_to_link = matches!(plan.decision, PlannedDecision::Link(_));

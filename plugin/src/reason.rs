@@ -130,7 +130,7 @@ codes! {
         NonInteractive "NON_INTERACTIVE" Info "The user would be asked, but the login is not interactive.", "Nothing: the next interactive login asks.";
         PromptsExhausted "PROMPTS_EXHAUSTED" Info "The user has been asked as often as allowed.", "Raise `prompts.max`.";
         AskedRecently "ASKED_RECENTLY" Info "The user was asked recently.", "Nothing: the user is asked again after `prompts.ask_again_after_days`.";
-        LinkRequired "LINK_REQUIRED" Info "The policy requires the link, and the user has declined.", "Raise `prompts.grace`.";
+        LinkRequired "LINK_REQUIRED" Info "The policy requires the link, and the user has not confirmed it.", "Raise `prompts.grace`.";
         Declined "DECLINED" Info "The user was asked and has declined.", "Nothing.";
         UnlinkedByUser "UNLINKED_BY_USER" Info "The two accounts were unlinked recently and are not linked again yet.", "Wait for `unlink_cooldown_days`, or link by hand.";
         UnlinkedByOperator "UNLINKED_BY_OPERATOR" Info "An operator separated the two accounts recently, and they are not linked again yet.", "Wait for `unlink_cooldown_days`, or link by hand (`ligature users link`).";

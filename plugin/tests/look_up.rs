@@ -4,8 +4,8 @@
 use ligature_link_policy::Policy;
 use ligature_linking_marks::checked;
 use link_users_by_email::bindings::{
-    Answer, ApiError, Connection, Identity, LinkRequest, LoginEvent, Outcome, Proof, Response, Step,
-    Timestamp, User, Verification,
+    Answer, ApiError, Connection, Decision, Identity, LinkRequest, LoginEvent, Outcome, Proof, Response,
+    Step, Timestamp, User, Verification,
 };
 use link_users_by_email::carry_out::{Host, on_continue, on_login};
 
@@ -226,5 +226,44 @@ fn a_login_that_continues_after_a_question_looks_up() {
         let policy = Policy::read_and_check(&event.settings).expect("a policy");
         let outcome = on_continue(&event, &answer, &policy, &mut host);
         assert_eq!((host.look_ups, outcome.reasons[0].code.as_str()), (1, "LINKED_BY_PROOF"));
+    }
+}
+
+/// A user who brings a proof that does not count has declined as one without any.
+#[test]
+fn a_required_link_is_not_avoided_by_a_proof_that_does_not_count() {
+    let right = Proof {
+        current: "google-oauth2|1".to_owned(),
+        candidate: "auth0|2".to_owned(),
+        proved_at: NOW,
+        methods: Vec::new(),
+    };
+    let stale = Proof { proved_at: NOW - DAY, ..right.clone() };
+    let foreign = Proof { current: "google-oauth2|9".to_owned(), ..right.clone() };
+    let unverified = User { email_verified: Verification::Unverified, ..user("auth0|2") };
+    let others = vec![user("auth0|3"), user("auth0|4"), unverified];
+    let asked = User { app_metadata: Some(r#"{"linking": {"prompts": 1}}"#.to_owned()), ..google() };
+    let mut event = event(asked, "every_login", "");
+    for (proof, found, code) in [
+        (stale, vec![user("auth0|2")], "PROOF_STALE"),
+        (foreign, vec![user("auth0|2")], "PROOF_FOREIGN"),
+        (right.clone(), vec![user("auth0|3")], "PROOF_FOREIGN"),
+        (right, others, "PROOF_STALE"),
+    ] {
+        for (grace, decision) in [(0, "deny"), (1, "proceed")] {
+            let rest = format!(r#""mode": "required", "prompts": {{"grace": {grace}}}"#);
+            event.settings = format!(r#"{{"trusted_connections": ["google-oauth2", "auth0"], {rest}}}"#);
+            let policy = Policy::read_and_check(&event.settings).expect("a policy");
+            let answer =
+                Answer { step: Step::ReauthenticateCandidate, response: Response::Confirmed(proof.clone()) };
+            let mut host = Counting { found: Ok(found.clone()), look_ups: 0 };
+            let outcome = on_continue(&event, &answer, &policy, &mut host);
+            let decided = match outcome.decision {
+                Decision::Deny(_) => "deny",
+                Decision::Proceed => "proceed",
+                other => panic!("{other:?}"),
+            };
+            assert_eq!((decided, outcome.reasons[0].code.as_str()), (decision, code), "grace {grace}");
+        }
     }
 }

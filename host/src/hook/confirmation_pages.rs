@@ -20,7 +20,7 @@ use super::question::{Answered, Digest, Question};
 use super::return_form::{ReturnClaims, continue_url, return_page, sign};
 use super::sealing::{Purpose, open, seal};
 use super::state::Hook;
-use crate::model::{Proof, mask_addresses};
+use crate::model::{Proof, Step, mask_addresses};
 use crate::oidc::{LoginHints, OidcError, ProvedLogin};
 use crate::service::blocking::run_blocking;
 use crate::service::page;
@@ -42,6 +42,8 @@ const OTHER_ACCOUNT: &str = "This login belongs to another account than the one 
                              for example with its password, or choose “Not now”.";
 const SAME_ACCOUNT: &str =
     "This is the account that you have just used. Log in to the other one, or choose “Not now”.";
+const NO_SECOND_FACTOR: &str = "You logged in to the other account without a second factor, which this link needs. Log in \
+                                with one, or choose “Not now”.";
 const UNVERIFIED: &str = "The address of that account is not verified. Verify it first, or choose “Not now”.";
 
 #[derive(Template)]
@@ -182,6 +184,7 @@ impl BrowserVisit {
         let hints = LoginHints {
             connection: self.confirmations.connection.as_deref(),
             login_hint: opened.question.email.as_deref(),
+            second_factor: opened.question.second_factor,
         };
         match self.confirmations.oidc.begin(hints) {
             Ok((attempt, url)) => {
@@ -341,9 +344,10 @@ impl BrowserVisit {
     }
 }
 
-/// Accepts a login to one of the accounts in question, and only with a verified address.
-/// Returns the code for the log and the words for the user otherwise.
+/// Accepts a login to one of the accounts in question, and only with a verified address, and
+/// with a second factor if the step is one. Returns the code for the log and the words for the user otherwise.
 fn accept(question: &Question, proved: ProvedLogin) -> Result<Proof, (&'static str, &'static str)> {
+    let lacks_factor = question.step == Step::StepUpMfa && !proved.has_second_factor();
     let ProvedLogin { user_id, email_verified, at, methods } = proved;
     if user_id == question.current {
         return Err(("same_account", SAME_ACCOUNT));
@@ -353,6 +357,9 @@ fn accept(question: &Question, proved: ProvedLogin) -> Result<Proof, (&'static s
     }
     if !email_verified {
         return Err(("unverified", UNVERIFIED));
+    }
+    if lacks_factor {
+        return Err(("no_second_factor", NO_SECOND_FACTOR));
     }
     Ok(Proof { current: question.current.clone(), candidate: user_id, proved_at: at, methods })
 }

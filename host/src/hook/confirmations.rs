@@ -77,6 +77,14 @@ pub struct Confirmations {
     pub(super) ambient: Ambient,
 }
 
+/// A suggestion of a policy, about which the user is asked.
+pub(super) struct Suggestion<'a> {
+    pub(super) step: Step,
+    pub(super) candidates: &'a [String],
+    /// Whether the tenant is asked for a second factor.
+    pub(super) second_factor: bool,
+}
+
 /// A question that was put into a token.
 pub(super) struct Redirect {
     pub(super) url: String,
@@ -123,7 +131,7 @@ impl Confirmations {
     pub(super) fn ask(
         &self,
         (event, user): (&LoginEvent, &User),
-        (step, candidates): (Step, &[String]),
+        suggestion: Suggestion<'_>,
         policy: &Policy,
         secret: &hmac::Key,
     ) -> Option<Redirect> {
@@ -133,8 +141,9 @@ impl Confirmations {
             email: event.user.email.clone(),
             name: name.map(|name| truncate(name, LONGEST_NAME).into_owned()),
             connection: event.connection.name.clone(),
-            candidates: candidates.iter().map(|id| Digest::of(id)).collect(),
-            step,
+            candidates: suggestion.candidates.iter().map(|id| Digest::of(id)).collect(),
+            step: suggestion.step,
+            second_factor: suggestion.second_factor,
             policy: Digest::of_policy(policy),
             prompt: count_prompts(user),
             browser: BrowserTraits::of_event(event),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::answer::{Action, Answer, new_reason};
 use super::answer_gate::{AnswerGate, GatedDirectory};
-use super::confirmations::SharedConfirmations;
+use super::confirmations::{SharedConfirmations, Suggestion};
 use super::metrics::Metrics;
 use super::question::AnswerFault;
 use super::secrets::Secrets;
@@ -121,7 +121,7 @@ impl Logins {
         loaded: &[Policy],
         arrived: &Arrived<'_>,
         decided: &LoginDecision<Guard>,
-        suggestion: (Step, &[String]),
+        (step, candidates): (Step, &[String]),
     ) -> Option<Action> {
         let confirmations = self.confirmations.as_ref()?;
         let FinalUser::User(user) = &decided.final_user else { return None };
@@ -133,12 +133,22 @@ impl Logins {
         let name = &decided.steps.last()?.policy;
         let policy = loaded.iter().find(|policy| *policy.name == **name)?;
         let secret = self.secrets.keys().get(arrived.secret)?;
+        let second_factor = step == Step::StepUpMfa || self.has_second_factor(&user, candidates);
+        let suggestion = Suggestion { step, candidates, second_factor };
         let redirect = confirmations.ask((&arrived.event, &user), suggestion, policy, secret)?;
         Some(Action::Redirect { url: redirect.url, token: redirect.token })
     }
 
-    /// Decides a login after the user was asked. Without an answer that counts, the user has
-    /// declined.
+    /// Returns whether one of the accounts has a second factor. A policy that asks for another
+    /// step first may want it afterwards, and the user is asked once.
+    fn has_second_factor(&self, user: &User, candidates: &[String]) -> bool {
+        let has_factor = |user: &User| !user.mfa_factors().is_empty();
+        let is_enrolled = |id: &String| self.directory.get(id).is_ok_and(|stored| has_factor(&stored.user));
+        has_factor(user) || candidates.iter().any(is_enrolled)
+    }
+
+    /// Decides a login after the user was asked. Without an answer that counts and suffices, the
+    /// user has declined.
     fn decide_answered(&self, arrived: &Arrived<'_>, sealed: Option<&str>) -> Answer {
         let loaded = self.decider.policies();
         let user = match self.directory.get(&arrived.event.user.user_id) {
@@ -150,23 +160,16 @@ impl Logins {
         // The event may be older than the prompt, which it does not count then.
         let event = user.map_or_else(|| arrived.event.clone(), |user| with_marks_of(&arrived.event, &user));
         let arrived = &Arrived { event, ..*arrived };
-        let (mut decided, refused) = match answer {
-            Ok(answer) => (self.run_policies(&loaded, arrived, Some(&answer), false), None),
-            Err(fault) => {
-                let mut decided = self.run_policies(&loaded, arrived, None, false);
-                // The answer would have named the policy that asked.
-                if let Decision::Suggest { step, .. } = decided.outcome.decision {
-                    let policy = decided.steps.last().map(|step| step.policy.clone());
-                    let declined = StepAnswer { step, proof: None, policy };
-                    decided = self.run_policies(&loaded, arrived, Some(&declined), false);
-                }
-                (decided, Some(self.refuse_answer(arrived, fault)))
-            }
-        };
-        decided.outcome.reasons.splice(0..0, refused);
-        if let Decision::Suggest { .. } = decided.outcome.decision {
-            decided.outcome.reasons.insert(0, confirmation_insufficient());
+        let mut decided = self.run_policies(&loaded, arrived, answer.as_ref().ok(), false);
+        let mut why = answer.err().map(|fault| self.refuse_answer(arrived, fault));
+        if let Decision::Suggest { step, .. } = decided.outcome.decision {
+            why = why.or_else(|| Some(self.refuse_proof(arrived)));
+            // An answer that counts would have named the policy that asks.
+            let policy = decided.steps.last().map(|step| step.policy.clone());
+            let declined = StepAnswer { step, proof: None, policy };
+            decided = self.run_policies(&loaded, arrived, Some(&declined), false);
         }
+        decided.outcome.reasons.splice(0..0, why);
         self.answer_decision(arrived, decided)
     }
 
@@ -187,6 +190,14 @@ impl Logins {
         self.metrics.count_confirmation("answer_refused");
         let detail = format!("The answer to the question does not count: {fault}.");
         new_reason("CONFIRMATION_REFUSED", Level::Finding, detail)
+    }
+
+    fn refuse_proof(&self, arrived: &Arrived<'_>) -> Reason {
+        let user = mask_addresses(arrived.said);
+        tracing::warn!(target: "audit", %user, "an answer to a question does not suffice");
+        self.metrics.count_confirmation("answer_insufficient");
+        let detail = "The policy asks for more than the user has proved.";
+        new_reason("CONFIRMATION_INSUFFICIENT", Level::Finding, detail.to_owned())
     }
 
     /// Answers a login by which a user proves an account for another login.
@@ -321,9 +332,4 @@ fn refuse_blocked(user: &User, mut reasons: Vec<Reason>) -> Answer {
     reasons.insert(0, new_reason("USER_BLOCKED", Level::Info, detail));
     // Source: Auth0, the message of a login of a blocked user.
     Answer::new(Action::Deny { message: "user is blocked".to_owned() }, reasons)
-}
-
-fn confirmation_insufficient() -> Reason {
-    let detail = "The policy asks for more than the user has proved: the login goes on unlinked.";
-    new_reason("CONFIRMATION_INSUFFICIENT", Level::Finding, detail.to_owned())
 }

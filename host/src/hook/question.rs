@@ -24,6 +24,9 @@ pub(super) struct Question {
     /// The accounts in question, by the digests of their ids.
     pub(super) candidates: Vec<Digest>,
     pub(super) step: Step,
+    /// Whether the tenant is asked for a second factor.
+    #[serde(default)]
+    pub(super) second_factor: bool,
     /// The policy that asks, with its plugin and its document.
     pub(super) policy: Digest,
     /// The number of the prompt. A later prompt of the same user makes this one obsolete.
@@ -161,6 +164,7 @@ mod tests {
             connection: asked.connection.name.clone(),
             candidates: vec![Digest::of("auth0|1")],
             step: Step::ReauthenticateCandidate,
+            second_factor: false,
             policy: Digest::of("policy"),
             prompt: count_prompts(&asked.user),
             browser: BrowserTraits::of_event(&asked),

@@ -26,6 +26,11 @@ use crate::model::{join_lines, mask_addresses};
 /// The time limit of everything that one step asks of the tenant.
 const STEP: Duration = Duration::from_secs(10);
 
+/// The value of `acr_values` for a login with a second factor.
+///
+/// Source: Auth0, "Configure Step-up Authentication for Web Apps".
+const MULTI_FACTOR: &str = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
+
 /// The most bytes of the tenant's reason that an error repeats.
 const LONGEST_REASON: usize = 300;
 
@@ -55,6 +60,9 @@ pub(crate) struct LoginHints<'a> {
     /// The connection to log in with; none to let the user choose.
     pub(crate) connection: Option<&'a str>,
     pub(crate) login_hint: Option<&'a str>,
+    /// Whether the tenant is asked for a second factor. The methods of the [`ProvedLogin`] show
+    /// whether the user has passed one.
+    pub(crate) second_factor: bool,
 }
 
 /// The ID token in the tenant's answer.
@@ -154,7 +162,10 @@ impl OidcClient {
             .add_extra_param("prompt", "login")
             .add_extra_param("max_age", "0")
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
-        for (name, value) in [("connection", hints.connection), ("login_hint", hints.login_hint)] {
+        let acr_values = hints.second_factor.then_some(MULTI_FACTOR);
+        for (name, value) in
+            [("connection", hints.connection), ("login_hint", hints.login_hint), ("acr_values", acr_values)]
+        {
             if let Some(value) = value {
                 request = request.add_extra_param(name, value);
             }

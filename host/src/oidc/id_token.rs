@@ -63,6 +63,15 @@ struct Claims {
     amr: Vec<String>,
 }
 
+impl ProvedLogin {
+    /// Returns whether the user has passed a second factor.
+    ///
+    /// Source: Auth0, "Configure Step-up Authentication for Web Apps"; RFC 8176, `mfa`.
+    pub(crate) fn has_second_factor(&self) -> bool {
+        self.methods.iter().any(|method| method == "mfa")
+    }
+}
+
 /// A token's header. `jsonwebtoken` cannot parse headers with `none` or an unknown algorithm.
 #[derive(Deserialize)]
 struct Header {

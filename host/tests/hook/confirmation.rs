@@ -84,6 +84,7 @@ fn a_user_who_logs_in_to_the_other_account_is_linked() {
         assert_eq!(sent.get(name).map(String::as_str), Some(value), "{name}");
     }
     assert!(!sent.contains_key("connection"), "it would show how the other account logs in");
+    assert!(!sent.contains_key("acr_values"), "no account has a second factor");
 
     let back = visitor.log_in(&page, EMAIL);
     assert!(back.text().contains(&format!("action=\"{}continue?state={TRANSACTION}\"", scene.tenant.http)));

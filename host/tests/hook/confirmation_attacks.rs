@@ -20,6 +20,8 @@ crate::tests![
     s_98_nothing_of_the_other_account_is_shown_before_the_login,
     s_99_the_log_has_no_token_and_no_whole_address,
     a_required_link_is_not_avoided_by_coming_back_without_an_answer,
+    a_required_link_is_not_avoided_by_a_proof_that_does_not_suffice,
+    a_question_for_a_second_factor_requests_one_at_the_tenant,
     no_other_site_sends_the_forms_or_frames_the_pages,
     one_browser_takes_no_thread_from_logins,
 ];
@@ -242,6 +244,45 @@ fn a_required_link_is_not_avoided_by_coming_back_without_an_answer() {
     }
     let answer = scene.confirmed(&event());
     assert_eq!(scene.resume(&event(), Some(&answer))["action"], "set_primary_user");
+}
+
+/// The policy asks for more than was proved, or the account that was proved has changed.
+fn a_required_link_is_not_avoided_by_a_proof_that_does_not_suffice() {
+    let policy =
+        json!({ "mode": "required", "prompts": { "grace": 0, "ask_again_after_days": 0, "max": 9 } });
+    for (change, why) in [
+        (json!({ "app_metadata": { "roles": ["admin"] } }), "CONFIRMATION_INSUFFICIENT"),
+        (json!({ "email": "new@example.com", "email_verified": true }), "PROOF_FOREIGN"),
+    ] {
+        let scene = Scene::with_policy(&policy);
+        let answer = scene.confirmed(&event());
+        scene.patch(DATABASE, &change);
+        let ended = scene.resume(&event(), Some(&answer));
+        assert_eq!((&ended["action"], scene.place.links()), (&json!("deny"), 0), "{ended}");
+        assert_eq!(codes(&ended)[..2], [why, "LINK_REQUIRED"], "{ended}");
+    }
+}
+
+fn a_question_for_a_second_factor_requests_one_at_the_tenant() {
+    let mut enrolled = event();
+    enrolled["user"]["multifactor"] = json!(["guardian"]);
+    let roles = json!({ "app_metadata": { "roles": ["admin"] } });
+    for (login, change) in [(enrolled, json!({ "name": "Ada" })), (event(), roles)] {
+        let scene = Scene::new();
+        scene.patch(DATABASE, &change);
+        let asked = scene.ask(&login);
+        let mut visitor = scene.visitor();
+        let page = visitor.open(&asked);
+        let sent = visitor.submit("/v1/confirm/login", &page).answer();
+        let wanted = "http://schemas.openid.net/pape/policies/2007/06/multi-factor";
+        assert_eq!(sent.get("acr_values").map(String::as_str), Some(wanted));
+        // The tenant of this test has no second factor, and its ID token names none.
+        let again = visitor.log_in(&page, EMAIL);
+        assert!(again.text().contains("without a second factor"), "{}", again.text());
+        let answer = answer_of(&visitor.submit("/v1/confirm/decline", &again), TRANSACTION);
+        let ended = scene.resume(&login, Some(&answer));
+        assert_eq!((codes(&ended)[0], scene.place.links()), ("DECLINED", 0), "{ended}");
+    }
 }
 
 fn no_other_site_sends_the_forms_or_frames_the_pages() {

@@ -126,7 +126,7 @@ pub(super) fn privileged(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let reason = ReasonCode::PrivilegedAccount.about(&[account.id()], "One of the accounts is privileged.");
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     match list.decision {
-        PrivilegedDecision::Suggest => ask(s, Step::ReauthenticateCandidate, &ids, true, reason),
+        PrivilegedDecision::Suggest => ask(s, Step::StepUpMfa, &ids, reason),
         PrivilegedDecision::NoOp => no_op(reason),
         PrivilegedDecision::Ignore => passes("the policy ignores it"),
     }
@@ -156,7 +156,7 @@ pub(super) fn mfa(s: &Situation, _: &EarlierRuling) -> RuleResult {
     };
     let reason = ReasonCode::MfaDowngrade.about(&[account.id()], detail);
     match s.policy.mfa {
-        Mfa::StepUp => ask(s, step, &ids, !passed, reason),
+        Mfa::StepUp => ask(s, step, &ids, reason),
         Mfa::Deny => no_op(reason),
         Mfa::Ignore => passes("the policy ignores it"),
     }
@@ -172,7 +172,7 @@ pub(super) fn trusted(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let lacks_proof = s.policy.require_verified == RequireVerified::FreshMailboxProof && !s.proves_mailbox();
     if lacks_proof && s.proves_now("email") {
         let detail = "This login proved a mailbox that is not the address's.";
-        return ask(s, step, &ids, false, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
+        return ask(s, step, &ids, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
     }
     for account in s.party() {
         let claim = account.root();
@@ -194,11 +194,11 @@ pub(super) fn trusted(s: &Situation, _: &EarlierRuling) -> RuleResult {
                 format!("Addresses of `{connection}` count as verified only by a setting of the tenant."),
             ),
         };
-        return ask(s, step, &ids, false, code.about(&[account.id()], detail));
+        return ask(s, step, &ids, code.about(&[account.id()], detail));
     }
     if lacks_proof {
         let detail = "The policy requires a proof of the mailbox at this login, and there was none.";
-        return ask(s, step, &ids, false, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
+        return ask(s, step, &ids, ReasonCode::NoFreshMailboxProof.about(&[s.current.id()], detail));
     }
     passes("they are")
 }
@@ -222,7 +222,7 @@ pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
             "A linked identity of {whose} does not prove the address through a trusted connection: {foreign}."
         );
         let reason = ReasonCode::TrojanIdentitySuspected.about(&[account.id()], detail);
-        return ask(s, Step::Confirm, &ids, false, reason);
+        return ask(s, Step::Confirm, &ids, reason);
     }
     // The account that logs in has logged in now.
     let never = |user: &User| user.last_login.is_none() && user.logins_count.unwrap_or(0) == 0;
@@ -230,7 +230,7 @@ pub(super) fn trojan(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if let Some(account) = unused.filter(|_| s.policy.never_logged_in == Caution::Suggest) {
         let id = account.id();
         let reason = ReasonCode::NeverLoggedIn.about(&[id], "The other account has never logged in.");
-        return ask(s, Step::ReauthenticateCandidate, &[id], false, reason);
+        return ask(s, Step::ReauthenticateCandidate, &[id], reason);
     }
     passes("each proves the address")
 }
@@ -277,7 +277,7 @@ pub(super) fn demotes(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let detail =
         format!("An account with {} identities would become a secondary.", demoted.user.identities.len());
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
-    ask(s, Step::Confirm, &ids, false, ReasonCode::DemotesCluster.about(&[demoted.id()], detail))
+    ask(s, Step::Confirm, &ids, ReasonCode::DemotesCluster.about(&[demoted.id()], detail))
 }
 
 /// Longest user id that a login can be switched to. Source: Auth0 Actions,

@@ -279,7 +279,7 @@ pub(super) fn ambiguous(s: &Situation, _: &EarlierRuling) -> RuleResult {
     if policy.local_part_case == Caution::Suggest && !variants.is_empty() {
         let detail = "The addresses differ in the case of the part before the `@`.";
         let reason = ReasonCode::CaseVariantOnly.about(&variants, detail);
-        return ask(s, Step::ReauthenticateCandidate, &variants, false, reason);
+        return ask(s, Step::ReauthenticateCandidate, &variants, reason);
     }
     if s.eligible.is_empty() { RuleResult::NotApplicable } else { passes("they are") }
 }
@@ -320,7 +320,7 @@ pub(super) fn one_meant(s: &Situation, _: &EarlierRuling) -> RuleResult {
         ReasonCode::MultipleCandidates.about(&ids, detail)
     };
     match s.policy.on_multiple {
-        OnMultiple::Choose => ask(s, Step::ChooseCandidate, &ids, false, reason),
+        OnMultiple::Choose => ask(s, Step::ChooseCandidate, &ids, reason),
         OnMultiple::DenyLogin => {
             rule(RulingKind::Deny("Several accounts have this address. Please contact support."), reason)
         }

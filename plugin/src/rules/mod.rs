@@ -155,11 +155,10 @@ fn passes_with(s: &Situation, evidence: impl FnOnce() -> String) -> RuleResult {
 }
 
 /// Asks, unless the user has proved this candidate already, with a second
-/// factor if that is what it takes.
-fn ask(s: &Situation, step: Step, candidates: &[&str], with_mfa: bool, reason: Reason) -> RuleResult {
+/// factor if that is the step.
+fn ask(s: &Situation, step: Step, candidates: &[&str], reason: Reason) -> RuleResult {
     if let Some(proof) = s.input.proof {
-        let is_enough =
-            !(with_mfa || step == Step::StepUpMfa) || proof.methods.iter().any(|method| method == "mfa");
+        let is_enough = step != Step::StepUpMfa || proof.methods.iter().any(|method| method == "mfa");
         if is_enough && candidates.iter().any(|id| *id == proof.candidate) {
             return passes_with(s, || format!("the user has proved {}", proof.candidate));
         }
@@ -171,7 +170,7 @@ fn ask(s: &Situation, step: Step, candidates: &[&str], with_mfa: bool, reason: R
 fn strictly(s: &Situation, how: Strictness, candidate: &Account, reason: Reason) -> RuleResult {
     match how {
         Strictness::Deny => no_op(reason),
-        Strictness::Suggest => ask(s, Step::ReauthenticateCandidate, &[candidate.id()], false, reason),
+        Strictness::Suggest => ask(s, Step::ReauthenticateCandidate, &[candidate.id()], reason),
         Strictness::Allow => passes("the policy allows it"),
     }
 }

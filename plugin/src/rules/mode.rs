@@ -17,7 +17,7 @@ pub(super) fn mode_asks(s: &Situation, _: &EarlierRuling) -> RuleResult {
     let ids: Vec<&str> = s.meant().map(|candidate| candidate.account.id()).collect();
     let reason =
         ReasonCode::Suggested.about(&ids, "The policy asks the user to log in to the other account too.");
-    ask(s, Step::ReauthenticateCandidate, &ids, false, reason)
+    ask(s, Step::ReauthenticateCandidate, &ids, reason)
 }
 
 /// Protocols without a browser that could be sent somewhere. Source: Auth0
