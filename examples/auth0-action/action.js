@@ -18,7 +18,7 @@ exports.onContinuePostLogin = (event, api) =>
       // Checks the signature, the expiry, and that the token belongs to this transaction.
       const key = hmac(secret, "ligature return token v1");
       const token = api.redirect.validateToken({ secret: key, tokenParameterName: "ligature_token" });
-      return { answer: token.answer };
+      return { answer: token.answer ?? null };
     } catch (error) {
       console.log(`ligature: no answer: ${error.message}`);
       return { answer: null };

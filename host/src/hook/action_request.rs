@@ -8,8 +8,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 
 use super::answer::Answer;
 use super::answer_gate::{AnswerGate, CloseOnDrop};
@@ -29,14 +29,22 @@ struct PostLogin {
     /// Whether the Action can send the user to another page.
     #[serde(default)]
     can_redirect: bool,
+    /// Absent: a request with an answer is one after the page, and may be replayed here.
+    #[serde(default, rename = "answer", deserialize_with = "refuse_answer")]
+    _answer: (),
+}
+
+fn refuse_answer<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
+    Err(D::Error::custom("`answer` belongs to the request after the page, `/v1/auth0/continue`"))
 }
 
 /// The body of a request after the user was sent to the page.
 #[derive(Deserialize)]
 struct Continue {
     event: LoginEvent,
-    /// The answer that the user brought back; none if the Action has not accepted it.
-    #[serde(default)]
+    /// The answer that the user brought back; null if the Action has not accepted it. Required:
+    /// a request without the key is one of the login, and may be replayed here.
+    #[serde(deserialize_with = "Option::deserialize")]
     answer: Option<String>,
 }
 
@@ -147,7 +155,7 @@ fn answer_late(hook: &Hook, gate: &AnswerGate, limit: Duration, user: &str) -> A
 }
 
 fn read_post_login(body: &[u8]) -> Result<(LoginEvent, Stage), Refusal> {
-    let PostLogin { event, can_redirect } = parse_body(body)?;
+    let PostLogin { event, can_redirect, _answer: () } = parse_body(body)?;
     Ok((require_identity(event)?, Stage::PostLogin { can_redirect }))
 }
 

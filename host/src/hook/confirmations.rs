@@ -127,7 +127,8 @@ impl Confirmations {
         event.client.as_ref().is_some_and(|client| client.client_id == self.oidc.client_id())
     }
 
-    /// Puts a question into a token. `None` if it is too large.
+    /// Puts a question into a token, without the user's name if it is too large otherwise.
+    /// `None` if it is too large even so.
     pub(super) fn ask(
         &self,
         (event, user): (&LoginEvent, &User),
@@ -149,8 +150,13 @@ impl Confirmations {
             browser: BrowserTraits::of_event(event),
             expires: self.now() + QUESTION_LIFE,
         };
-        let token = seal(secret, Purpose::Question, &question, self.ambient.random())?;
-        (token.len() <= LONGEST_TOKEN).then(|| Redirect { url: at(&self.public_url, ASK).into(), token })
+        let put = |question: &Question| {
+            let token = seal(secret, Purpose::Question, question, self.ambient.random())?;
+            (token.len() <= LONGEST_TOKEN).then_some(token)
+        };
+        // Users can choose their names, and control characters take six bytes each.
+        let token = put(&question).or_else(|| put(&Question { name: None, ..question }))?;
+        Some(Redirect { url: at(&self.public_url, ASK).into(), token })
     }
 
     /// Reads an answer that the Action has brought back, for the policies in force.

@@ -109,10 +109,21 @@ impl Logins {
             let redirect = can_prompt.then(|| self.ask(&loaded, arrived, &decided, (*step, candidates)));
             match redirect.flatten() {
                 Some(action) => return Answer::new(action, decided.outcome.reasons),
-                None => decided.outcome.reasons.insert(0, self.confirmation_unavailable(can_redirect)),
+                None => {
+                    if can_prompt {
+                        self.audit_unaskable(arrived);
+                    }
+                    decided.outcome.reasons.insert(0, self.confirmation_unavailable(can_redirect));
+                }
             }
         }
         self.answer_decision(arrived, decided)
+    }
+
+    fn audit_unaskable(&self, arrived: &Arrived<'_>) {
+        let user = mask_addresses(arrived.said);
+        tracing::warn!(target: "audit", %user, "a user cannot be asked");
+        self.metrics.count_confirmation("not_asked");
     }
 
     /// The redirect to the question, if the user can be asked.

@@ -179,6 +179,7 @@ function returnToken(changes = {}, key = secret) {
 const returned = [
   ["the hook's answer", returnToken(), "sealed"],
   ["no token", undefined, null],
+  ["a token without an answer", returnToken({ answer: undefined }), null],
   ["an altered token", returnToken().replace(/.$/, (last) => (last === "A" ? "Q" : "A")), null],
   ["a token by another secret", returnToken({}, "x".repeat(40)), null],
   ["an expired token", returnToken({ exp: Math.floor(Date.now() / 1000) - 1 }), null],

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use crate::http::{Request, send};
-use crate::scene::{DATABASE, EMAIL, Scene, TRANSACTION, answer_of, field};
-use crate::service::{GOOGLE, SECRET, codes, event, event_of};
+use crate::scene::{CONTINUE, DATABASE, EMAIL, POST_LOGIN, Scene, TRANSACTION, answer_of, field, nonce};
+use crate::service::{GOOGLE, SECRET, codes, event, event_of, now, signed_to};
 
 crate::tests![
     s_84_a_prepared_page_links_nothing_for_another_person,
@@ -22,6 +22,9 @@ crate::tests![
     a_required_link_is_not_avoided_by_coming_back_without_an_answer,
     a_required_link_is_not_avoided_by_a_proof_that_does_not_suffice,
     a_question_for_a_second_factor_requests_one_at_the_tenant,
+    a_request_of_one_stage_of_a_login_is_refused_at_the_other,
+    a_required_link_is_not_avoided_by_a_long_name,
+    a_user_who_cannot_be_asked_goes_on_unlinked,
     no_other_site_sends_the_forms_or_frames_the_pages,
     one_browser_takes_no_thread_from_logins,
 ];
@@ -283,6 +286,49 @@ fn a_question_for_a_second_factor_requests_one_at_the_tenant() {
         let ended = scene.resume(&login, Some(&answer));
         assert_eq!((codes(&ended)[0], scene.place.links()), ("DECLINED", 0), "{ended}");
     }
+}
+
+/// A process that has not seen a signature accepts it, behind a balancer for example.
+fn a_request_of_one_stage_of_a_login_is_refused_at_the_other() {
+    let scene = Scene::new();
+    let first = json!({ "event": event(), "can_redirect": true, "nonce": nonce() });
+    let back = json!({ "event": event(), "answer": null, "nonce": nonce() });
+    for (path, body, why) in [
+        (CONTINUE, first, "missing field `answer`"),
+        (POST_LOGIN, back, "`answer` belongs to the request after the page"),
+    ] {
+        let refused = scene.service.send(&signed_to(path, body.to_string(), SECRET, now()));
+        assert_eq!((refused.status, &refused.json()["error"]), (400, &json!("event_invalid")), "{path}");
+        assert!(refused.text().contains(why), "{}", refused.text());
+    }
+}
+
+fn a_required_link_is_not_avoided_by_a_long_name() {
+    let scene = Scene::with_policy(&json!({ "mode": "required" }));
+    let mut login = event();
+    login["user"]["name"] = json!("\u{1}".repeat(100));
+    login["request"]["ip"] = json!("9".repeat(800));
+    let asked = scene.ask(&login);
+    let page = scene.visitor().open(&asked);
+    assert!(page.text().contains("logged in with Google"), "{}", page.text());
+}
+
+/// A refusal would lock the user out: each later question is as long.
+fn a_user_who_cannot_be_asked_goes_on_unlinked() {
+    let prompts = json!({ "grace": 0, "ask_again_after_days": 0 });
+    let scene = Scene::with_policy(&json!({ "mode": "required", "prompts": prompts }));
+    let mut login = event();
+    login["request"]["ip"] = json!("9".repeat(2_000));
+    for _ in 0..2 {
+        let ended = scene.ask(&login);
+        assert_eq!(
+            (&ended["action"], codes(&ended)[0]),
+            (&json!("proceed"), "CONFIRMATION_UNAVAILABLE"),
+            "{ended}"
+        );
+    }
+    assert_eq!(scene.place.links(), 0);
+    scene.service.log_with("a user cannot be asked");
 }
 
 fn no_other_site_sends_the_forms_or_frames_the_pages() {

@@ -10,6 +10,7 @@ use crate::http::{Browser, Request, Response, encoded, send, state_of};
 use crate::service::{OLD_SECRET, Place, SECRET, Service, now, program, signed_to};
 use crate::serving::Tenant;
 
+pub(crate) const POST_LOGIN: &str = "/v1/auth0/post-login";
 pub(crate) const CONTINUE: &str = "/v1/auth0/continue";
 pub(crate) const EMAIL: &str = "ada.lovelace@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -62,7 +63,7 @@ impl Scene {
 
     pub(crate) fn ask_with(&self, event: &Value, secret: &str) -> Value {
         let body = json!({ "event": event, "can_redirect": true, "nonce": nonce() });
-        self.send_signed("/v1/auth0/post-login", &body, secret)
+        self.send_signed(POST_LOGIN, &body, secret)
     }
 
     /// Asks about the same login after the user has come back.
