@@ -138,7 +138,7 @@ codes! {
     "Running" {
         LookupFailed "LOOKUP_FAILED" Error "The accounts with this address could not be looked up.", "Check the directory; the next login decides again.";
         RateLimited "RATE_LIMITED" Error "The directory asked for fewer calls.", "Check the tenant's rate limits; the next login decides again.";
-        LinkFailed "LINK_FAILED" Error "The link failed; nothing was changed.", "Check the directory; the next login decides again.";
+        LinkFailed "LINK_FAILED" Error "The link failed; the detail says whether anything was changed.", "Check the directory; the next login decides again.";
         RaceLost "RACE_LOST" Info "Another login linked or removed an account first.", "Nothing: the next login finds the accounts linked.";
         StateChanged "STATE_CHANGED" Error "An account changed while the login was being decided.", "Nothing: the next login decides again.";
         PlanRejected "PLAN_REJECTED" Error "The host refused the link.", "Read the detail. If it names a key of the metadata, let the policy's `metadata` drop the key, or list it in the host's `link_metadata_keys`; report anything else as a bug.";

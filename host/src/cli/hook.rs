@@ -161,7 +161,8 @@ impl Args {
         }
         if let Some(callback) = callback {
             print_line(format!(
-                "The confirmation is usable; the tenant's application has to allow the callback {callback}"
+                "The confirmation's tenant is usable; its application has to allow the callback {callback}. Only a login \
+                 shows whether the client id and the secret are right"
             ))?;
         }
         match worst {
@@ -237,5 +238,5 @@ fn announce_ready(ready: &Ready) {
     // Printed by a thread of its own, because a pipe that nobody reads would block.
     let printing = std::thread::Builder::new().name("ready".to_owned()).spawn(move || print_line(line));
     drop(printing);
-    tracing::info!(url = ready.url, "the post-login Action asks POST v1/auth0/post-login below this URL");
+    tracing::info!(url = ready.url, "the post-login Action asks POST /v1/auth0/post-login of this service");
 }

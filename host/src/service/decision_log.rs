@@ -2,7 +2,7 @@
 
 use crate::decide::{OnFailure, PolicyRun};
 use crate::guard::Guard;
-use crate::model::{mask_addresses, truncate};
+use crate::model::{Level, mask_addresses, truncate};
 use crate::sandbox::{LogLevel, LogLine};
 
 /// The maximum length of a failure in a log line, in bytes. The message of a panic may be longer.
@@ -15,7 +15,7 @@ const OUTPUT_LINES: usize = 20;
 /// The maximum length of such a line, in bytes.
 const OUTPUT_LINE: usize = 1 << 10;
 
-/// Logs a policy's failure, the refusals of its guard, its own log and its output.
+/// Logs a policy's failure, the errors that it met, the refusals of its guard, its own log and its output.
 pub(crate) fn log_policy_run(step: &PolicyRun<Guard>, user: &str, on_failure: OnFailure) {
     let policy = step.policy.as_str();
     if let Some(failure) = &step.failure {
@@ -23,6 +23,13 @@ pub(crate) fn log_policy_run(step: &PolicyRun<Guard>, user: &str, on_failure: On
         tracing::error!(
             target: "audit", user, policy, failure = %truncate(&mask_addresses(&failure), FAILURE),
             on_failure = ?on_failure, "the plugin failed"
+        );
+    }
+    // The detail names the cause, such as the directory's error with its correlation id.
+    for reason in step.outcome.reasons.iter().filter(|reason| reason.level == Level::Error) {
+        tracing::error!(
+            target: "audit", user, policy, code = reason.code.as_str(),
+            detail = %truncate(&mask_addresses(&reason.detail), FAILURE), "the decision met an error"
         );
     }
     for refusal in &step.refusals {

@@ -105,7 +105,7 @@ fn every_fault_of_the_confirmation_is_told_in_one_sentence() {
     let (code, said) = check_confirmation(&place, &both, &[url[0], url[1], "--confirm-tenant", domain]);
     assert_eq!(code, Some(0), "{said}");
     let callback = "https://hook.example.com/v1/confirm/callback";
-    assert!(said.contains(&format!("has to allow the callback {callback}\n")), "{said}");
+    assert!(said.contains(&format!("has to allow the callback {callback}. Only a login ")), "{said}");
     let (code, said) = hook(&place, &["--check", "--confirm-tenant", domain]);
     assert!(code == Some(2) && said.contains("--confirm-url"), "{said}");
 }

@@ -135,7 +135,10 @@ impl Administration for Auth0Directory {
     }
 
     fn user_ids(&self, _: &str, _: usize) -> Result<Vec<String>, ApiError> {
-        refuse("a tenant finds a user by its whole id only, `provider|id`")
+        refuse(
+            "the tenant has no such user; it finds a user by its whole id only, `provider|id`, and a linked identity \
+             only if the journal has its link",
+        )
     }
 
     fn entry_ids(&self, prefix: &str, limit: usize) -> Result<Vec<EntryId>, ApiError> {

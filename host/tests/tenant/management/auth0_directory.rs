@@ -103,7 +103,7 @@ fn a_tenant_is_linked_and_undone_by_the_program() {
     let list = operator.bad(&["users", "list"], 1);
     assert!(list.contains("the tenant's own export"), "{list}");
     let nobody = operator.bad(&["users", "show", "auth0|404"], 1);
-    assert!(nobody.contains("by its whole id only"), "{nobody}");
+    assert!(nobody.contains("the tenant has no such user"), "{nobody}");
 }
 
 /// Kills a link at a request, and returns once the process has ended.
