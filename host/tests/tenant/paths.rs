@@ -181,6 +181,8 @@ fn a_client_has_every_scope_that_auth0_has() {
     let refused = std::process::Command::new(env!("CARGO_BIN_EXE_ligature"))
         .args(["serve", "--config"])
         .arg(&file)
+        .arg("--state")
+        .arg(folder.path().join("state"))
         .output()
         .expect("it runs");
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
