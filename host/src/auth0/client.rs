@@ -182,8 +182,9 @@ impl ManagementClient {
         };
         let answer = self.tenant.transport.send(&sending, limit)?;
         permit.answered(&answer.rate, answer.status == 429);
-        let secrets = [&token.text, self.tenant.credentials.client_secret()];
+        let (secrets, is_json) = ([&token.text, self.tenant.credentials.client_secret()], answer.is_json());
         into_success(answer, &secrets).map_err(|mut failure| {
+            failure.kind = distrust_page(failure.kind, is_json);
             if name_scope(&mut failure.kind, call.need) && call.need.is_optional {
                 token.keep_refusal(call.need, &failure.kind);
             }
@@ -309,6 +310,17 @@ fn explain_refused_token(kind: &mut CallErrorKind, address: &TenantAddress) {
         _ => return,
     };
     *message = format!("no machine token: {message}; {advice}");
+}
+
+/// A user who does not exist is refused in JSON. Any other 404 is that of a gateway or of another
+/// server, and says nothing of the user.
+fn distrust_page(kind: CallErrorKind, is_json: bool) -> CallErrorKind {
+    match kind {
+        CallErrorKind::Refused { status: 404, message, .. } if !is_json => {
+            CallErrorKind::Unreadable(format!("{message} (status 404)"))
+        }
+        kind => kind,
+    }
 }
 
 /// A request for a token changes nothing, so no failure of it leaves anything unclear.

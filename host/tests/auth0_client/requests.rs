@@ -124,6 +124,24 @@ fn a_login_has_one_correlation_id_and_errors_print_it() {
     assert!(ids.iter().all(|id| (1..=64).contains(&id.len())), "{ids:?}");
 }
 
+/// It would look as if a linked user were gone.
+#[test]
+fn a_page_of_a_gateway_does_not_say_that_a_user_is_gone() {
+    let html = "content-type: text/html\r\n";
+    for (headers, body) in [(html, "<!doctype html><title>404</title>"), ("", ""), (html, "Not found")] {
+        let standin = Standin::start(move |seen| {
+            seen.path.starts_with("/api/v2/").then(|| vec![answer("404 Not Found", headers, body)])
+        });
+        let test = Test::new(&standin);
+        let (client, limit) = (&test.client, test.limit(LONG));
+        for error in [client.user("auth0|1", limit).map(drop), client.roles("auth0|1", limit).map(drop)] {
+            let error = error.unwrap_err();
+            assert!(!error.is_not_found() && error.to_string().contains("(status 404)"), "{error}");
+        }
+        assert!(client.link("auth0|1", LINKED, limit).unwrap_err().may_have_effect());
+    }
+}
+
 #[test]
 fn a_missing_scope_is_named_with_its_purpose() {
     let standin = Standin::start(|seen| {
