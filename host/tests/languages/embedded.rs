@@ -88,7 +88,7 @@ fn auth0_action_links_at_the_local_tenant() {
     assert_eq!((count_of(&said, "pass"), count_of(&said, "skipped")), (5, 0), "{said}");
 }
 
-/// What `npm pack` packs is all that an Action needs.
+/// The package has everything that an Action needs, and nothing else.
 #[test]
 fn auth0_action_is_a_package() {
     let Some(folder) = built_package() else { return };

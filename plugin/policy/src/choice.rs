@@ -9,6 +9,27 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::{TrustedConnection, TrustedDetail};
 
+/// Defines an enum of texts. One small function reads all of them: serde's derived
+/// code for each would take 3 KB of the component.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+        pub enum $name {
+            $($(#[$case_doc])* #[cfg_attr(feature = "schema", serde(rename = $text))] $case,)+
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                const TEXTS: &[&str] = &[$($text),+];
+                const CASES: &[$name] = &[$($name::$case),+];
+                $crate::choice::read_choice(deserializer, TEXTS).map(|index| CASES[index])
+            }
+        }
+    };
+}
+
 /// Reads a text and returns its index in the list.
 pub(crate) fn read_choice<'de, D: Deserializer<'de>>(
     deserializer: D,

@@ -6,10 +6,17 @@
 //!
 //! Beyond Auth0's own fields, a policy reads a user's `app_metadata`: the marks that `docs/marks.md` documents.
 
-mod check;
+// First, because the others use its macro.
+#[macro_use]
 mod choice;
+mod check;
+mod limits;
 pub mod members;
+mod metadata;
+mod options;
 mod presets;
+mod privileged;
+mod trusted_connection;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -17,7 +24,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub use check::{Contradiction, Unreadable};
+pub use limits::{PolicyLimits, Prompts};
 pub use metadata::{Metadata, MetadataRule, MetadataRules};
+pub use options::{
+    BlockedCandidate, Caution, EmailCompare, LookUp, Mfa, Mode, NoOpOrSuggest, OnError, OnMultiple, Preset,
+    Primary, RequireVerified, Strictness,
+};
+pub use privileged::{Privileged, PrivilegedDecision};
+pub use trusted_connection::{TrustedConnection, TrustedDetail};
 pub use warnings::Warning;
 
 /// The conditions under which two accounts with one verified e-mail address are
@@ -200,312 +214,4 @@ pub fn is_enterprise(strategy: &str) -> bool {
             | "sharepoint"
             | "waad"
     )
-}
-
-/// Defines an enum of texts. One small function reads all of them: serde's derived
-/// code for each would take 3 KB of the component.
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-        pub enum $name {
-            $($(#[$case_doc])* #[cfg_attr(feature = "schema", serde(rename = $text))] $case,)+
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                const TEXTS: &[&str] = &[$($text),+];
-                const CASES: &[$name] = &[$($name::$case),+];
-                choice::read_choice(deserializer, TEXTS).map(|index| CASES[index])
-            }
-        }
-    };
-}
-
-// Behind the macro, which it uses.
-mod metadata;
-
-choice! {
-    /// A set of values that replaces the defaults.
-    Preset {
-        /// As Auth0's withdrawn rule "link users by email" did: both addresses
-        /// verified, the existing account stays, several candidates fail the
-        /// login. It removes nearly every protection; `ligature policy check`
-        /// lists them.
-        Auth0Rule "auth0-rule",
-        /// The same, and both metadata are merged as that variant meant to:
-        /// deeply, the primary's value wins, arrays are joined.
-        Auth0RuleWithMetadata "auth0-rule-with-metadata",
-        /// Asks always, and believes only a mailbox proved at this login.
-        Strict "strict",
-    }
-}
-
-choice! {
-    /// The action of the policy when two accounts may be linked.
-    Mode {
-        /// Does nothing: every login continues unchanged.
-        Off "off",
-        /// Reports what `auto` would do, and links nothing.
-        Observe "observe",
-        /// Asks the user to log in to the other account too.
-        Suggest "suggest",
-        /// Links.
-        Auto "auto",
-        /// Asks, and denies the login of a user who declines.
-        Required "required",
-    }
-}
-
-choice! {
-    /// The verification that a link needs.
-    RequireVerified {
-        /// Both addresses are verified.
-        Both "both",
-        /// As `both`, and this login itself has proved the mailbox (a code or a
-        /// link by e-mail); the user is asked otherwise.
-        FreshMailboxProof "fresh_mailbox_proof",
-    }
-}
-
-choice! {
-    /// The comparison of addresses. At most ASCII case is ignored.
-    EmailCompare {
-        /// Byte for byte.
-        Exact "exact",
-        /// But for the case of ASCII letters.
-        AsciiCi "ascii_ci",
-        /// But for the case of ASCII letters behind the `@`.
-        AsciiCiDomainOnly "ascii_ci_domain_only",
-    }
-}
-
-choice! {
-    /// The action in a case that needs care.
-    Caution {
-        /// The user is asked.
-        Suggest "suggest",
-        /// It is linked like any other.
-        Allow "allow",
-    }
-}
-
-choice! {
-    /// The action in a case that is at most suggested.
-    NoOpOrSuggest {
-        /// Nothing.
-        NoOp "no_op",
-        /// The user is asked to verify the other account's address.
-        Suggest "suggest",
-    }
-}
-
-choice! {
-    /// The action in a case that is normally wrong.
-    Strictness {
-        /// Not linked.
-        Deny "deny",
-        /// The user is asked.
-        Suggest "suggest",
-        /// Linked like any other.
-        Allow "allow",
-    }
-}
-
-choice! {
-    /// A verified candidate that is blocked.
-    BlockedCandidate {
-        /// The login continues, without a link.
-        NoOp "no_op",
-        /// The login is denied: the same person is blocked.
-        DenyLogin "deny_login",
-    }
-}
-
-choice! {
-    /// Several candidates that may all be linked.
-    OnMultiple {
-        /// None is linked; a person has to look at it.
-        ConflictReport "conflict_report",
-        /// The user is asked which is meant.
-        Choose "choose",
-        /// The only one that has linked identities already; a conflict
-        /// otherwise.
-        PreferLinked "prefer_linked",
-        /// All of them, within the login's budget of links.
-        LinkAll "link_all",
-        /// The login is denied.
-        DenyLogin "deny_login",
-    }
-}
-
-choice! {
-    /// Which account stays. Before it: a managed account, then one that has
-    /// linked identities. After it: the older one, then the smaller user id.
-    Primary {
-        /// The one that does not log in now. Not the same whichever of the two
-        /// logs in.
-        Existing "existing",
-        /// The older one.
-        Oldest "oldest",
-        /// The one in a database of the tenant.
-        DatabaseFirst "database_first",
-        /// The one that has logged in more often.
-        MostLogins "most_logins",
-        /// The one whose connection comes first in `connection_order`.
-        ConnectionOrder "connection_order",
-    }
-}
-
-choice! {
-    /// An account with MFA, when this login has passed no second factor or the
-    /// account that would be the primary has none.
-    Mfa {
-        /// The user is asked for a second factor.
-        StepUp "step_up",
-        /// Not linked.
-        Deny "deny",
-        /// Linked like any other.
-        Ignore "ignore",
-    }
-}
-
-choice! {
-    /// The logins that look up the other accounts with the address.
-    LookUp {
-        /// Every login.
-        EveryLogin "every_login",
-        /// The first login of an account, by `stats.logins_count`, and every login
-        /// of an account that was unlinked from another. An account that gets its
-        /// address, or another account, later is not linked.
-        FirstLogin "first_login",
-        /// Every login until a look-up finds no other account, which is noted in
-        /// `app_metadata.linking.checked`; then again after
-        /// `look_up_again_after_days`, or when the policy, the address or the
-        /// identities change. Another account finds this one at its own logins.
-        UntilChecked "until_checked",
-    }
-}
-
-choice! {
-    /// A look-up or a link that fails.
-    OnError {
-        /// The login continues, without a link.
-        LoginWithoutLink "login_without_link",
-        /// The login is denied.
-        Deny "deny",
-    }
-}
-
-/// A connection that is trusted when it calls an address verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[cfg_attr(feature = "schema", serde(untagged))]
-pub enum TrustedConnection {
-    /// By name, for every domain; `*` for all connections. An enterprise
-    /// connection needs domains to be trusted, unless it is `*`.
-    Name(String),
-    /// By name or strategy, for its own domains.
-    Detailed(TrustedDetail),
-}
-
-/// A connection, by name or strategy, and the e-mail domains it speaks for.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields, default)]
-pub struct TrustedDetail {
-    /// The connection's name.
-    pub name: Option<String>,
-    /// Or the strategy of all such connections.
-    pub strategy: Option<String>,
-    /// The domains it speaks for; empty: all of them. Addresses at other
-    /// domains are not linked.
-    pub domains: Vec<String>,
-}
-
-/// Accounts with power, which are never linked without asking.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields, default)]
-pub struct Privileged {
-    /// Roles that give power, without regard to ASCII case: those of the
-    /// account, of the login's `authorization.roles`, and in `app_metadata.roles`
-    /// and `app_metadata.authorization.roles`. Left out: `admin`,
-    /// `administrator`, `owner` and `superuser`.
-    pub roles: Option<Vec<String>>,
-    /// Accounts with power, by user id, their own or that of a linked identity.
-    /// `app_metadata.privileged: true` says the same.
-    pub user_ids: Vec<String>,
-    /// The action for these accounts.
-    pub decision: PrivilegedDecision,
-}
-
-impl Default for Privileged {
-    fn default() -> Self {
-        Self { roles: None, user_ids: Vec::new(), decision: PrivilegedDecision::Suggest }
-    }
-}
-
-impl Privileged {
-    /// Returns whether this role makes an account privileged.
-    #[must_use]
-    pub fn has_power(&self, role: &str) -> bool {
-        const USUAL: [&str; 4] = ["admin", "administrator", "owner", "superuser"];
-        match &self.roles {
-            Some(roles) => roles.iter().any(|it| it.eq_ignore_ascii_case(role)),
-            None => USUAL.iter().any(|it| it.eq_ignore_ascii_case(role)),
-        }
-    }
-}
-
-choice! {
-    /// The action for privileged accounts.
-    PrivilegedDecision {
-        /// The user is asked to log in to the other account, with a second
-        /// factor.
-        Suggest "suggest",
-        /// Not linked.
-        NoOp "no_op",
-        /// Linked like any other.
-        Ignore "ignore",
-    }
-}
-
-/// The limits of prompts. The host counts them in `app_metadata.linking`
-/// (`prompts`, `last_prompted_at`).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields, default)]
-pub struct Prompts {
-    /// The most prompts of one user. Mode `required` has no such limit.
-    pub max: u32,
-    /// Days between two prompts.
-    pub ask_again_after_days: u32,
-    /// In mode `required`, how often a user may decline before the login is
-    /// denied.
-    pub grace: u32,
-}
-
-impl Default for Prompts {
-    fn default() -> Self {
-        Self { max: 3, ask_again_after_days: 30, grace: 0 }
-    }
-}
-
-/// The limits of candidates and identities.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields, default)]
-pub struct PolicyLimits {
-    /// Accounts with one address; more are not weighed.
-    pub max_candidates: u32,
-    /// Identities of one user.
-    pub max_identities: u32,
-}
-
-impl Default for PolicyLimits {
-    fn default() -> Self {
-        Self { max_candidates: 10, max_identities: 20 }
-    }
 }
