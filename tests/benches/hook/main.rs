@@ -6,17 +6,19 @@
 //! of that rate: a latency begins when its request was due, so a slow answer delays those behind it visibly.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 
-/// The variable with the program to measure.
-const PROGRAM: &str = "LIGATURE_BENCH_PROGRAM";
+use program::{Running, program};
+
+#[path = "../program.rs"]
+mod program;
+
 const SECRET: &str = "the-secret-of-the-bench-0123456789abcdef";
 /// The connections, each driven by a thread.
 const CONNECTIONS: u64 = 16;
@@ -33,7 +35,12 @@ fn main() {
     fs::create_dir_all(&place).expect("a folder");
     let service = Service::start(&place);
     std::thread::sleep(Duration::from_secs(2));
-    print_figure("idle memory", "<= 40 MB", &format!("{:.1} MB", service.memory_mb()), "resident set size");
+    print_figure(
+        "idle memory",
+        "<= 40 MB",
+        &format!("{:.1} MB", service.process.memory_mb().0),
+        "resident set size",
+    );
 
     // The first window warms up.
     measure_rate(&service);
@@ -53,14 +60,15 @@ fn main() {
     print_figure(
         "memory afterwards",
         "-",
-        &format!("{:.1} MB", service.memory_mb()),
+        &format!("{:.1} MB", service.process.memory_mb().0),
         "with the signatures of the run",
     );
+    service.process.stop();
 }
 
 /// Returns the answers a second of one window, and the service's CPU time of each in microseconds.
 fn measure_rate(service: &Service) -> (f64, f64) {
-    let (address, cpu) = (service.address, service.cpu_seconds());
+    let (address, cpu) = (service.address, service.process.cpu_seconds());
     let (stop, answered) = (AtomicBool::new(false), AtomicU64::new(0));
     let start = Instant::now();
     std::thread::scope(|scope| {
@@ -77,7 +85,7 @@ fn measure_rate(service: &Service) -> (f64, f64) {
         stop.store(true, Ordering::Relaxed);
     });
     let answered = answered.load(Ordering::Relaxed) as f64;
-    (answered / start.elapsed().as_secs_f64(), (service.cpu_seconds() - cpu) / answered * 1e6)
+    (answered / start.elapsed().as_secs_f64(), (service.process.cpu_seconds() - cpu) / answered * 1e6)
 }
 
 /// Returns the latencies at this rate, sorted.
@@ -172,7 +180,7 @@ fn event() -> &'static str {
 
 /// A running `ligature hook`.
 struct Service {
-    child: Child,
+    process: Running,
     address: SocketAddr,
 }
 
@@ -190,60 +198,11 @@ impl Service {
         let mut command = program(place);
         command.args(["hook", "--listen", "127.0.0.1:0", "--directory", &directory, "--secret-file"]);
         command.arg(place.join("secret")).env("LIGATURE_LOG", "warn");
-        let log = fs::File::create(place.join("log")).expect("a log");
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the program runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let address = line
-            .strip_prefix("ligature: ready http://")
-            .and_then(|it| it.trim_end().trim_end_matches('/').parse().ok());
-        let address = address.unwrap_or_else(|| panic!("it is not ready: {line:?}"));
-        Self { child, address }
+        let (process, address) = Running::start(command, place, |ready| {
+            ready.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
+        });
+        Self { process, address }
     }
-
-    /// The CPU time of the process in seconds; not a number without /proc.
-    fn cpu_seconds(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // The name before may have blanks in it.
-        let mut fields = stat.rsplit_once(") ").map_or("", |it| it.1).split(' ').skip(11);
-        let mut hundredths = || fields.next()?.parse::<f64>().ok();
-        hundredths().zip(hundredths()).map_or(f64::NAN, |(user, system)| (user + system) / 100.0)
-    }
-
-    /// The resident set size in MB; not a number without /proc.
-    fn memory_mb(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        kib.map_or(f64::NAN, |kib| kib * 1.024e-3)
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The program, without the variables of this process.
-fn program(place: &Path) -> Command {
-    let path = std::env::var_os(PROGRAM).map(PathBuf::from).filter(|path| path.is_file());
-    let path =
-        path.unwrap_or_else(|| panic!("{PROGRAM} names no program; `make bench-hook` builds one and does"));
-    let mut command = Command::new(path);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LIGATURE_") {
-            command.env_remove(name);
-        }
-    }
-    command.env("XDG_CACHE_HOME", place.join("cache"));
-    command
 }
 
 fn print_figure(figure: &str, asked: &str, measured: &str, more: &str) {

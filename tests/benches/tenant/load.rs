@@ -16,7 +16,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::server::{Server, cpu};
+use crate::program::cpu_seconds;
+use crate::server::Server;
 
 /// Threads of the load tool.
 pub(crate) const THREADS: usize = 2;
@@ -259,7 +260,7 @@ impl<'a> Load<'a> {
                 let now = self.sample();
                 let window = between(&last, &now);
                 last = now;
-                (window, self.server.memory_mb().0)
+                (window, self.server.process.memory_mb().0)
             })
             .collect();
         self.stop();
@@ -284,8 +285,8 @@ impl<'a> Load<'a> {
             at: Instant::now(),
             requests: self.requests(),
             done: self.counted.iter().map(|it| it.done.load(Ordering::Relaxed)).sum(),
-            own_cpu: cpu("self"),
-            server_cpu: self.server.cpu(),
+            own_cpu: cpu_seconds("self"),
+            server_cpu: self.server.process.cpu_seconds(),
         }
     }
 

@@ -15,10 +15,13 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use load::{CONNECTIONS, Line, Load, THREADS, Talk, Window};
-use server::{Server, program};
+use program::program;
+use server::Server;
 use talks::{ByEmail, ByPassword, CALLBACK, LOGINS, Mix, NewUsers, Redirects, Requests, Same, bearer};
 
 mod load;
+#[path = "../program.rs"]
+mod program;
 mod server;
 mod talks;
 #[path = "../users.rs"]
@@ -80,7 +83,7 @@ fn main() {
     measure("logins, password-realm grant", ">= 1500/s", false, &by_password);
     let redirects = || -> Box<dyn Talk> { Box::new(Redirects::new(&http)) };
     measure("logins, by redirects with PKCE (4 requests)", ">= 1500/s", false, &redirects);
-    server.stop();
+    server.process.stop();
     if is_wanted("long run") {
         long_run(&place, &directory, users);
     }
@@ -113,7 +116,7 @@ fn directory(place: &Path, users: usize) -> PathBuf {
             Box::new(NewUsers { requests: http.clone(), token: token.clone(), next: next.clone() })
         };
         Load::start(&server, false, new_users).until(LOGINS as u64);
-        server.stop();
+        server.process.stop();
         fs::write(whole, "").expect("it is noted");
     }
     // Into the system's cache, where a server that has run for a while has it.
@@ -161,7 +164,7 @@ fn starts(place: &Path, which: &str, directory: Option<&Path>) {
     let start = || {
         let server = Server::start(&place, None, directory);
         let took = server.started_in.as_secs_f64() * 1e3;
-        server.stop();
+        server.process.stop();
         took
     };
     let first = start();
@@ -186,13 +189,13 @@ fn starts(place: &Path, which: &str, directory: Option<&Path>) {
 fn idle(place: &Path, which: &str, directory: Option<&Path>) {
     let place = place.join("idle");
     // The first start makes keys and compiles the plugin; this is of the others.
-    Server::start(&place, None, directory).stop();
+    Server::start(&place, None, directory).process.stop();
     let server = Server::start(&place, None, directory);
     std::thread::sleep(Duration::from_secs(2));
-    let (resident, share) = server.memory_mb();
+    let (resident, share) = server.process.memory_mb();
     let share = format!("its share of pages (PSS) {share:.1} MB");
     print_figure(&format!("idle memory, {which}"), "<= 40 MB", &format!("{resident:.1} MB"), &share);
-    server.stop();
+    server.process.stop();
 }
 
 fn rates(figure: &str, asked: &str, windows: Vec<Window>) {
@@ -241,7 +244,7 @@ fn long_run(place: &Path, directory: &Path, users: usize) {
     print_figure("long run, last tenth to first", ">= 95 %", &share, &spread);
     let grown = format!("{first_mb:.1} MB after the first tenth");
     print_figure("long run, memory at its end", "-", &format!("{last_mb:.1} MB"), &grown);
-    server.stop();
+    server.process.stop();
 }
 
 fn print_figure(figure: &str, asked: &str, measured: &str, more: &str) {
