@@ -158,6 +158,13 @@ fn a_login_whose_account_is_removed_is_denied() {
     let (settled, _) = settle(&Decision::Proceed, &[], |_| Ok(None));
     assert!(matches!(settled.outcome.decision, Decision::Deny { .. }), "{:?}", settled.outcome);
     assert_eq!(settled.final_user, FinalUser::Gone);
+    // Nobody knows when it was removed, or whether it was there: this is no lost race.
+    let reason = &settled.outcome.reasons[0];
+    assert_eq!(
+        (reason.code.as_str(), reason.subject.as_slice()),
+        ("USER_NOT_FOUND", &["google|0".to_owned()][..])
+    );
+    assert!(reason.detail.starts_with("There is no user google|0 with the identity"), "{}", reason.detail);
 }
 
 /// A tenant of Auth0 finds a user by its root identity only, and the journal does not have a link

@@ -26,54 +26,54 @@ exports.onContinuePostLogin = (event, api) =>
   });
 
 async function follow(event, api, step, more) {
+  const { secrets, ...login } = event;
   try {
-    const { secrets, ...login } = event;
     const { LIGATURE_URL: url, LIGATURE_SECRET: secret } = secrets;
     if (!url || !secret) throw new Error("the secrets LIGATURE_URL and LIGATURE_SECRET are not both set");
+    if (!/^\s*https?:/.test(url) || !URL.canParse(url)) throw new Error("LIGATURE_URL is no URL of http or https");
     // The query and the body of the browser's request may hold codes and passwords.
     login.request = { ...login.request, query: {}, body: {} };
     // Without a nonce, two equal logins within a second would have one signature: the hook accepts each once.
     const body = JSON.stringify({ event: login, nonce: randomUUID(), ...more(secret.trim()) });
     const answer = await ask(new URL(`/v1/auth0/${step}`, url), secret.trim(), body);
     console.log(`ligature: ${answer.action} ${answer.reasons.map((reason) => reason.code).join(" ")}`);
-    carryOut(answer, api, url);
+    carryOut(answer, api, new URL(url).origin);
   } catch (error) {
-    const isDenied = event.secrets.LIGATURE_ON_FAILURE?.trim() === "deny";
-    console.log(`ligature: the login ${isDenied ? "is denied" : "goes on"}: ${error.message}`);
+    const isDenied = error.isDenied || (secrets.LIGATURE_ON_FAILURE?.trim() || "proceed") !== "proceed";
+    const why = [error.message, error.cause?.message || error.cause?.code].filter(Boolean).join(": ");
+    console.log(`ligature: the login ${isDenied ? "is denied" : "goes on"}: ${why}`);
     if (isDenied) api.access.deny("The login could not be completed. Please try again later.");
   }
 }
 
-function carryOut(answer, api, hook) {
-  if (answer.action === "set_primary_user" && typeof answer.primary_user_id === "string") {
+function carryOut({ action, ...answer }, api, origin) {
+  if (action === "set_primary_user" && typeof answer.primary_user_id === "string") {
     // Auth0 fails the login if the primary does not have this login's identity. The hook has linked it before.
     api.authentication.setPrimaryUser(answer.primary_user_id);
-  } else if (answer.action === "redirect" && new URL(answer.url).origin === new URL(hook).origin) {
+  } else if (action === "redirect") {
+    const page = new URL(answer.url).origin;
+    const differ = `the page is at ${page}, and LIGATURE_URL at ${origin}: --confirm-url has to have its origin`;
+    if (page !== origin) throw new Error(differ);
     api.redirect.sendUserTo(answer.url, { query: { token: answer.token } });
-  } else if (answer.action === "deny") {
-    api.access.deny(String(answer.message));
-  } else if (answer.action !== "proceed") {
-    throw new Error("this Action cannot carry that answer out");
-  } else if (answer.app_metadata) {
-    // The mark of a look-up that found no other account, beside the account's other marks.
-    api.user.setAppMetadata("linking", answer.app_metadata.linking);
-  }
+  } else if (action === "deny") api.access.deny(String(answer.message));
+  else if (action !== "proceed") throw new Error(`this Action cannot carry ${JSON.stringify(action)} out`);
+  // The mark of a look-up that found no other account, beside the account's other marks.
+  else if (answer.app_metadata) api.user.setAppMetadata("linking", answer.app_metadata.linking);
 }
 
 async function ask(url, secret, body) {
   const timestamp = Math.floor(Date.now() / 1000).toString();
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${BUDGET_MS} ms`)), BUDGET_MS);
+  const signature = { "x-ligature-signature": `v1=${hmac(secret, `${timestamp}.${body}`)}` };
+  const headers = { "content-type": "application/json", "x-ligature-timestamp": timestamp, ...signature };
   try {
-    const headers = {
-      "content-type": "application/json",
-      "x-ligature-timestamp": timestamp,
-      "x-ligature-signature": `v1=${hmac(secret, `${timestamp}.${body}`)}`,
-    };
     const response = await fetch(url, { method: "POST", headers, body, redirect: "error", signal: controller.signal });
     const text = await response.text();
-    if (!response.ok) throw new Error(`the hook answered ${response.status}: ${text.slice(0, 500)}`);
-    return JSON.parse(text);
+    if (response.ok) return JSON.parse(text);
+    // With --on-failure deny, no user avoids a denial by an event that the hook cannot read.
+    const isDenied = response.headers.get("x-ligature-on-failure") === "deny";
+    throw Object.assign(new Error(`the hook answered ${response.status}: ${text.slice(0, 500)}`), { isDenied });
   } finally {
     clearTimeout(timer);
   }

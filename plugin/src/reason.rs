@@ -198,14 +198,15 @@ pub fn render_page() -> String {
         "# Reason codes of `link-users-by-email`\n\n\
          Generated from `plugin/src/reason.rs` by `make docs`; CI checks that it is current. The codes are \
          stable: \
-         tools may match on them. The host adds three of its own: `PLUGIN_FAILED`, if a plugin gives no valid \
-         answer, `PROMPT_NOT_COUNTED`, if the directory cannot record that the user was asked, and \
-         `CHECK_NOT_NOTED`, if the mark of `MARKED_AS_CHECKED` cannot be written. \
+         tools may match on them. The host adds four of its own: `PLUGIN_FAILED`, if a plugin gives no valid \
+         answer, `PROMPT_NOT_COUNTED`, if the directory cannot record that the user was asked, \
+         `CHECK_NOT_NOTED`, if the mark of `MARKED_AS_CHECKED` cannot be written, and `USER_NOT_FOUND`, if the \
+         directory has no user with the identity of the login by its end, whose outcome is `deny`. \
          The login hook adds those of hook.md.\n\n\
          If another login links the accounts while a login is decided, this login is decided again, as a \
          login of the identity's new owner. If the policy then lets it proceed, the outcome is `linked` with \
-         the code `RACE_LOST`; if the account was deleted or the identity unlinked, the outcome is `deny` \
-         with the same code.\n",
+         the code `RACE_LOST`; if the identity belongs to a user who has none of the login's accounts, the \
+         outcome is `deny` with the same code.\n",
     );
     for (family, codes) in ReasonCode::FAMILIES {
         let _ = write!(page, "\n## {family}\n\n| code | level | meaning | what to do |\n|---|---|---|---|\n");

@@ -128,13 +128,16 @@ async function readAfterwards({ account, used, guard, outcome, tenant }) {
 function settle(outcome, after, { account, change, calls, guard }) {
   const settled = { calls, refusals: guard.refusals, continuesAs: after.continuesAs, error: after.error };
   if (after.denied === "gone") {
-    const detail = "The account of this login was removed while the login was decided: the login is denied.";
-    return { ...settled, outcome: deny(account, "This account no longer exists.", detail) };
+    const detail =
+      `There is no user ${account.user_id} with the identity of this login: the user was deleted, or the identity ` +
+      "unlinked, or the event is of another tenant. The login is denied.";
+    const reason = { code: "USER_NOT_FOUND", level: "error", subject: [account.user_id], detail };
+    return { ...settled, outcome: deny("This account no longer exists.", reason) };
   }
   if (after.denied === "unlinked") {
-    const detail = "The identity of this login was unlinked while the login was decided: the login is denied.";
+    const detail = "The identity of this login belongs to another user by now: the login is denied.";
     const message = "Your accounts have just been changed. Please log in again.";
-    return { ...settled, outcome: deny(account, message, detail) };
+    return { ...settled, outcome: deny(message, raceLost([account.user_id], detail)) };
   }
   return { ...settled, outcome: withRaceLost(outcome, change) };
 }
@@ -145,22 +148,27 @@ function neverSettled(outcome, { account, calls }) {
   if (outcome.decision.kind === "deny") return { ...settled, outcome };
   const detail = "The accounts of this login keep changing while it is decided: the login is denied.";
   const message = "The login could not be completed. Please try again later.";
-  return { ...settled, outcome: deny(account, message, detail) };
+  return { ...settled, outcome: deny(message, raceLost([account.user_id], detail)) };
 }
 
 /** Adds the reason `RACE_LOST` if another login has linked the accounts. A login that proceeds is `linked` then. */
 function withRaceLost(outcome, change) {
   if (!change?.owner) return outcome;
   const { account, owner } = change;
-  const detail = `A concurrent login linked ${account} into ${owner} first; this login continues as ${owner}.`;
-  const reason = { code: "RACE_LOST", level: "info", subject: [owner, account], detail };
+  const detail =
+    `The event of this login does not show that ${account} is an identity of ${owner}; this login continues as ` +
+    `${owner}.`;
+  const reason = raceLost([owner, account], detail);
   if (outcome.decision.kind !== "proceed") return { ...outcome, reasons: [...outcome.reasons, reason] };
   return { ...outcome, decision: { kind: "linked", primary: owner }, reasons: [reason, ...outcome.reasons] };
 }
 
-function deny(account, message, detail) {
-  const reasons = [{ code: "RACE_LOST", level: "info", subject: [account.user_id], detail }];
-  return { decision: { kind: "deny", message }, reasons, trace: [] };
+function raceLost(subject, detail) {
+  return { code: "RACE_LOST", level: "info", subject, detail };
+}
+
+function deny(message, reason) {
+  return { decision: { kind: "deny", message }, reasons: [reason], trace: [] };
 }
 
 /** The user that has the identity now, with what only the event knows. */

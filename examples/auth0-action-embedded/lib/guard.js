@@ -76,8 +76,8 @@ class Guard {
       const unknown = user.user_id === this.account.user_id ? this.#identitiesUnknownToEvent(user) : [];
       if (unknown.length > 0) {
         this.lostAccounts.push(...unknown);
-        this.#record(FIND, "a concurrent login changed the accounts first");
-        const what = `an identity was linked to ${user.user_id} since the login began`;
+        this.#record(FIND, "the event of this login does not show every identity of its user");
+        const what = `${user.user_id} has an identity that the event of this login does not show`;
         throw new ApiError("already-linked", what);
       }
       if (user.user_id !== this.userId) others.push(user);

@@ -12,7 +12,7 @@ use crate::directory::Administration;
 use crate::hook::{HookParts, QueueSize};
 use crate::recording::LoginRecorder;
 use crate::service::MissingLines;
-use crate::tenant::MoreRoutes;
+use crate::tenant::{MoreRoutes, Ready};
 
 /// The size of the queue, as by default of `ligature hook`.
 const QUEUE: QueueSize = QueueSize { concurrent: 64, waiting: 256 };
@@ -26,6 +26,14 @@ pub(super) struct HookRoutesArgs {
     hook_secret_file: Vec<PathBuf>,
     #[command(flatten)]
     confirmation: ConfirmationArgs,
+}
+
+/// Says at the start that the routes are served.
+pub(super) fn announce(ready: &Ready) {
+    tracing::info!(
+        "a post-login Action asks POST {}v1/auth0/post-login, which the policies of this tenant decide",
+        ready.http
+    );
 }
 
 /// The parts of the tenant that the routes use.

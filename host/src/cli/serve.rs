@@ -141,7 +141,15 @@ impl Args {
             early_end,
             ambient: ambient.clone(),
         };
-        let served = serve(opening, |ready| announce_ready(ready, &file, self.directory.is_none()));
+        #[cfg(feature = "hook")]
+        let has_hook = opening.more_routes.is_some();
+        let served = serve(opening, |ready| {
+            announce_ready(ready, &file, self.directory.is_none());
+            #[cfg(feature = "hook")]
+            if has_hook {
+                super::hook_routes::announce(ready);
+            }
+        });
         Ok(served?)
     }
 

@@ -177,12 +177,13 @@ fn read_holder(event: &LoginEvent, directory: &dyn Directory) -> Result<Option<A
     }
 }
 
-/// Adds the reason `RACE_LOST` to an outcome if another login has linked the
-/// accounts. A login that proceeds is `linked` then.
+/// Adds the reason `RACE_LOST` to an outcome if another login has linked the accounts since
+/// the event was made. A login that proceeds is `linked` then.
 fn with_race_lost(change: Option<&AccountChange>, mut outcome: Outcome) -> Outcome {
     let Some(AccountChange::Linked { account, owner }) = change else { return outcome };
-    let detail =
-        format!("A concurrent login linked {account} into {owner} first; this login continues as {owner}.");
+    let detail = format!(
+        "The event of this login does not show that {account} is an identity of {owner}; this login continues as {owner}."
+    );
     let reason = race_lost_reason(vec![owner.clone(), account.clone()], detail);
     if let Decision::Proceed = outcome.decision {
         outcome.decision = Decision::Linked { primary: owner.clone() };
@@ -193,28 +194,43 @@ fn with_race_lost(change: Option<&AccountChange>, mut outcome: Outcome) -> Outco
     outcome
 }
 
-/// The outcome of a login whose account was removed during the decision.
+/// The outcome of a login whose user is not in the directory. The user may have been deleted
+/// during the decision, or before it: a tenant of Auth0 is not asked for the login's user first.
 fn outcome_if_gone(event: &LoginEvent) -> Outcome {
-    let detail = "The account of this login was removed while the login was decided: the login is denied.";
-    deny(event, "This account no longer exists.", detail)
+    let user = &event.user.user_id;
+    let detail = format!(
+        "There is no user {user} with the identity of this login: the user was deleted, or the identity unlinked, or \
+         the event is of another tenant. The login is denied."
+    );
+    let reason = Reason {
+        code: "USER_NOT_FOUND".to_owned(),
+        level: Level::Error,
+        subject: vec![user.clone()],
+        detail,
+    };
+    deny("This account no longer exists.", reason)
 }
 
-/// The outcome of a login whose identity was unlinked during the decision.
+/// The outcome of a login whose identity belongs to another user than the decision's.
 fn outcome_if_unlinked(event: &LoginEvent) -> Outcome {
-    let detail = "The identity of this login was unlinked while the login was decided: the login is denied.";
-    deny(event, "Your accounts have just been changed. Please log in again.", detail)
+    let detail = "The identity of this login belongs to another user by now: the login is denied.";
+    deny_after_race(event, "Your accounts have just been changed. Please log in again.", detail)
 }
 
 /// The outcome of a login whose accounts changed in every round.
 fn outcome_if_never_settled(event: &LoginEvent) -> Outcome {
     let detail = "The accounts of this login keep changing while it is decided: the login is denied.";
-    deny(event, "The login could not be completed. Please try again later.", detail)
+    deny_after_race(event, "The login could not be completed. Please try again later.", detail)
 }
 
-fn deny(event: &LoginEvent, message: &str, detail: &str) -> Outcome {
+fn deny_after_race(event: &LoginEvent, message: &str, detail: &str) -> Outcome {
+    deny(message, race_lost_reason(vec![event.user.user_id.clone()], detail.to_owned()))
+}
+
+fn deny(message: &str, reason: Reason) -> Outcome {
     Outcome {
         decision: Decision::Deny { message: message.to_owned() },
-        reasons: vec![race_lost_reason(vec![event.user.user_id.clone()], detail.to_owned())],
+        reasons: vec![reason],
         trace: Vec::new(),
         counterfactual: None,
     }

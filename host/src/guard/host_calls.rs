@@ -118,8 +118,9 @@ impl Guard {
             let new = if is_own { self.identities_unknown_to_event(&user) } else { Vec::new() };
             if !new.is_empty() {
                 self.lost_accounts.extend(new);
-                self.record(FIND, "a concurrent login changed the accounts first");
-                let what = format!("an identity was linked to {} since the login began", user.user_id);
+                self.record(FIND, "the event of this login does not show every identity of its user");
+                let what =
+                    format!("{} has an identity that the event of this login does not show", user.user_id);
                 return Err(ApiError::AlreadyLinked(what));
             }
             // The plugin knows the login's own user already; only its version is

@@ -1,5 +1,6 @@
 //! One request of the Action about one login.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +19,15 @@ use super::queue::Place;
 use super::refusal::Refusal;
 use super::signature::Claim;
 use super::state::Hook;
-use crate::model::{LoginEvent, mask_addresses};
+use crate::model::{LoginEvent, mask_addresses, truncate};
 use crate::reading::parse_json;
 use crate::service::blocking::run_blocking;
+
+/// The longest id of a user that the log repeats, in bytes.
+const LONGEST_ID: usize = 200;
+
+/// Half of the longest message about an event that cannot be read, in bytes.
+const HALF_MESSAGE: usize = 150;
 
 /// The body of a request at the login.
 #[derive(Deserialize)]
@@ -72,17 +79,17 @@ pub(super) async fn continue_login(
 async fn respond(hook: &Arc<Hook>, from: SocketAddr, request: Request, read: ReadBody) -> Response {
     match answer(hook, request, read).await {
         Ok(answer) => {
-            hook.metrics.count_answer(answer.action.kind());
+            hook.metrics.count_answer(&answer);
             Json(answer).into_response()
         }
         Err(refusal) => {
             let code = refusal.code();
             tracing::warn!(
-                target: "audit", from = %from.ip(), code, why = %mask_addresses(&refusal.to_string()),
-                "a request was refused"
+                target: "audit", from = %from.ip(), code, user = refusal.user().map(mask_addresses).as_deref(),
+                why = %mask_addresses(&refusal.to_string()), "a request was refused"
             );
             hook.metrics.count_refusal(code);
-            refusal.into_response()
+            refusal.into_response_of_action(hook.logins.on_failure)
         }
     }
 }
@@ -165,12 +172,44 @@ fn read_continue(body: &[u8]) -> Result<(LoginEvent, Stage), Refusal> {
 }
 
 fn parse_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Refusal::EventInvalid("it is not UTF-8; expected a JSON text".to_owned()))?;
+    let refuse = |why: String| Refusal::EventInvalid { why, user: read_user_id(body) };
+    let text =
+        std::str::from_utf8(body).map_err(|_| refuse("it is not UTF-8; expected a JSON text".to_owned()))?;
     parse_json(text).map_err(|(place, message)| {
         let place = place.map(|(line, column)| format!("line {line}, column {column}: ")).unwrap_or_default();
-        Refusal::EventInvalid(format!("{place}{message}"))
+        refuse(format!("{place}{}", shorten(&message)))
     })
+}
+
+/// Leaves the middle of a long message out. Its end says what is wrong, and the path before it is
+/// as long as the keys that a user may have chosen.
+fn shorten(message: &str) -> Cow<'_, str> {
+    if message.len() <= 2 * HALF_MESSAGE {
+        return message.into();
+    }
+    let start = &message[..message.floor_char_boundary(HALF_MESSAGE)];
+    let end = &message[message.ceil_char_boundary(message.len() - HALF_MESSAGE)..];
+    format!("{start} … {end}").into()
+}
+
+/// Reads the user's id from a body that is refused as a whole, for the log. Users can bring that
+/// about where metadata is their own, by half a surrogate pair or by more than 128 levels. Both
+/// are skipped here.
+fn read_user_id(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        event: Event,
+    }
+    #[derive(Deserialize)]
+    struct Event {
+        user: User,
+    }
+    #[derive(Deserialize)]
+    struct User {
+        user_id: String,
+    }
+    let body: Body = serde_json::from_slice(body).ok()?;
+    Some(truncate(&body.event.user.user_id, LONGEST_ID).into_owned())
 }
 
 fn require_identity(event: LoginEvent) -> Result<LoginEvent, Refusal> {
@@ -178,14 +217,15 @@ fn require_identity(event: LoginEvent) -> Result<LoginEvent, Refusal> {
         Some(_) => Ok(event),
         None => {
             let id = mask_addresses(&event.user.user_id).into_owned();
-            Err(Refusal::EventInvalid(format!("`event.user.user_id` is {id:?}; expected `provider|id`")))
+            let why = format!("`event.user.user_id` is {id:?}; expected `provider|id`");
+            Err(Refusal::EventInvalid { why, user: None })
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read_post_login;
+    use super::{Refusal, read_post_login};
 
     fn refusal(body: &str) -> String {
         read_post_login(body.as_bytes()).unwrap_err().to_string()
@@ -207,5 +247,21 @@ mod tests {
         ];
         let told: Vec<String> = bodies.iter().map(|body| format!("{body}\n  {}", refusal(body))).collect();
         insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn a_user_whose_event_cannot_be_read_is_named() {
+        let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+        let long = format!(r#"{{"{}": "\ud800"}}"#, "ü".repeat(10_000));
+        for metadata in [r#""\ud800""#, &long, &deep, "{"] {
+            let body = format!(
+                r#"{{"event": {{"user": {{"user_id": "auth0|1", "user_metadata": {metadata}}}, "connection": {{"name": "db"}}}}}}"#
+            );
+            let refused = read_post_login(body.as_bytes()).unwrap_err();
+            let Refusal::EventInvalid { user, why } = refused else { panic!("{refused}") };
+            let expected = (metadata != "{").then_some("auth0|1");
+            assert_eq!(user.as_deref(), expected, "{metadata}");
+            assert!(why.len() < 400, "{why}");
+        }
     }
 }

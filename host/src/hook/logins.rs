@@ -108,7 +108,10 @@ impl Logins {
         if let Decision::Suggest { step, candidates } = &decided.outcome.decision {
             let redirect = can_prompt.then(|| self.ask(&loaded, arrived, &decided, (*step, candidates)));
             match redirect.flatten() {
-                Some(action) => return Answer::new(action, decided.outcome.reasons),
+                Some(action) => {
+                    self.note_decision(arrived, &decided);
+                    return Answer::new(action, decided.outcome.reasons);
+                }
                 None => {
                     if can_prompt {
                         self.audit_unaskable(arrived);
@@ -190,7 +193,7 @@ impl Logins {
         (arrived, user): (&Arrived<'_>, Option<&User>),
         sealed: Option<&str>,
     ) -> Result<StepAnswer, AnswerFault> {
-        let confirmations = self.confirmations.as_ref().ok_or(AnswerFault::Altered)?;
+        let confirmations = self.confirmations.as_ref().ok_or(AnswerFault::NotConfigured)?;
         let user = user.ok_or(AnswerFault::OtherUser)?;
         confirmations.read(sealed, (&arrived.event, user), loaded, &self.secrets)
     }
@@ -215,6 +218,7 @@ impl Logins {
     fn answer_proof(&self, arrived: &Arrived<'_>) -> Answer {
         let detail = "This login proves an account for another login, which is decided by itself.";
         let reasons = vec![new_reason("CONFIRMATION_LOGIN", Level::Info, detail.to_owned())];
+        log_decision(arrived, None, "proceed", &reasons);
         self.answer_user(arrived, arrived.event.account(), Answer::new(Action::Proceed, reasons))
     }
 
@@ -240,18 +244,26 @@ impl Logins {
         for step in decided.overtaken.iter().chain(&decided.steps) {
             log_policy_run(step, &user, self.on_failure);
         }
-        self.metrics.decisions.count(&decided);
-        let codes: Vec<&str> = decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
-        tracing::info!(
-            target: "login", %user, client = event.client.as_ref().map(|it| it.client_id.as_str()),
-            policy = decided.steps.last().map(|step| step.policy.as_str()),
-            decision = decided.outcome.decision.kind(), reasons = codes.join(" "), "login decided"
-        );
+        self.metrics.decisions.count_runs(&decided);
         decided
+    }
+
+    /// Logs and counts the decision that is answered. A login may be decided again before that,
+    /// and the service adds reasons of its own.
+    fn note_decision(&self, arrived: &Arrived<'_>, decided: &LoginDecision<Guard>) {
+        let (policy, outcome) = (decided.steps.last().map(|step| step.policy.as_str()), &decided.outcome);
+        let kind = outcome.decision.kind();
+        self.metrics.decisions.count_decision(kind);
+        log_decision(arrived, policy, kind, &outcome.reasons);
     }
 
     /// Turns a decision into an answer. The user is not asked.
     fn answer_decision(&self, arrived: &Arrived<'_>, decided: LoginDecision<Guard>) -> Answer {
+        self.note_decision(arrived, &decided);
+        if let FinalUser::Gone = decided.final_user {
+            let user = mask_addresses(arrived.said);
+            tracing::warn!(target: "audit", %user, code = "USER_NOT_FOUND", "the user of a login is not in the directory");
+        }
         let (reasons, app_metadata) = (decided.outcome.reasons, decided.app_metadata);
         match (decided.final_user, decided.outcome.decision) {
             (FinalUser::User(user), _) if user.blocked => refuse_blocked(&user, reasons),
@@ -334,6 +346,17 @@ fn with_marks_of(event: &Arc<LoginEvent>, user: &User) -> Arc<LoginEvent> {
     let mut account = User::clone(event.account());
     account.app_metadata.clone_from(&user.app_metadata);
     Arc::new(merge_known_user(LoginEvent::clone(event), &Arc::new(account)))
+}
+
+/// Logs a decision with its reasons.
+fn log_decision(arrived: &Arrived<'_>, policy: Option<&str>, decision: &str, reasons: &[Reason]) {
+    let event = &arrived.event;
+    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
+    tracing::info!(
+        target: "login", user = %mask_addresses(&event.user.user_id),
+        client = event.client.as_ref().map(|it| it.client_id.as_str()), policy, decision,
+        reasons = codes.join(" "), "login decided"
+    );
 }
 
 fn refuse_blocked(user: &User, mut reasons: Vec<Reason>) -> Answer {

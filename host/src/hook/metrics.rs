@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::answer::Answer;
 use super::queue::Queue;
 use crate::directory::DirectoryState;
 use crate::service::MissingLines;
@@ -73,8 +74,10 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    pub(super) fn count_answer(&self, kind: &'static str) {
-        self.answers.get_or_create(&KindLabel { kind }).inc();
+    /// Counts an answer by its action, and its reasons: those of the policy and of the service.
+    pub(super) fn count_answer(&self, answer: &Answer) {
+        self.answers.get_or_create(&KindLabel { kind: answer.action.kind() }).inc();
+        self.decisions.count_reasons(&answer.reasons);
     }
 
     pub(super) fn count_refusal(&self, kind: &'static str) {

@@ -85,6 +85,8 @@ pub(super) fn count_prompts(user: &User) -> u64 {
 /// The reason why an answer does not count for a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum AnswerFault {
+    #[error("this service asks no user, because the confirmation is not configured (--confirm-url)")]
+    NotConfigured,
     #[error("there is none: the user came back without one, or it was not the tenant's transaction")]
     Missing,
     #[error("it is not an answer of this service")]

@@ -4,11 +4,15 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::request_limits::{BODY_BYTES, WINDOW};
+use crate::decide::OnFailure;
+
+/// The header that says what the Action has to do with a login that is not decided.
+const ON_FAILURE: HeaderName = HeaderName::from_static("x-ligature-on-failure");
 
 /// The reason why a request is not decided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,8 +52,12 @@ pub(super) enum Refusal {
     BodySlow,
     #[error("the body could not be read")]
     BodyBroken,
-    #[error("the body is no post-login event: {0}")]
-    EventInvalid(String),
+    #[error("the body is no post-login event: {why}")]
+    EventInvalid {
+        why: String,
+        /// The id of the login's user, if it can be read.
+        user: Option<String>,
+    },
     #[error("there is no such path; a post-login Action asks POST /v1/auth0/post-login")]
     NotFound,
     #[error("this path has another method; a post-login Action asks POST /v1/auth0/post-login")]
@@ -74,7 +82,7 @@ impl Refusal {
             Self::BodiesFull => "bodies_full",
             Self::BodySlow => "body_slow",
             Self::BodyBroken => "body_broken",
-            Self::EventInvalid(_) => "event_invalid",
+            Self::EventInvalid { .. } => "event_invalid",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Failed => "failed",
@@ -92,11 +100,29 @@ impl Refusal {
             Self::TooManySignatures | Self::QueueFull | Self::BodiesFull => StatusCode::SERVICE_UNAVAILABLE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodySlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBroken | Self::EventInvalid(_) => StatusCode::BAD_REQUEST,
+            Self::BodyBroken | Self::EventInvalid { .. } => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// Returns the user of the login that is not decided, if it is known.
+    pub(super) fn user(&self) -> Option<&str> {
+        match self {
+            Self::EventInvalid { user, .. } => user.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns the response to a request of the Action. It says if the login is to be denied:
+    /// otherwise, a user could avoid a denial by an event that cannot be read.
+    pub(super) fn into_response_of_action(self, on_failure: OnFailure) -> Response {
+        let mut response = self.into_response();
+        if let OnFailure::Deny = on_failure {
+            response.headers_mut().insert(ON_FAILURE, HeaderValue::from_static("deny"));
+        }
+        response
     }
 
     /// Returns whether the rest of the body may still arrive: it would be read as the next

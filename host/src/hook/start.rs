@@ -9,6 +9,7 @@ use super::confirmations::Confirmations;
 use super::logins::Logins;
 use super::metrics::Metrics;
 use super::queue::{Queue, QueueSize};
+use super::refusal::Refusal;
 use super::routes::action_routes;
 use super::secrets::Secrets;
 use super::seen_signatures::SeenSignatures;
@@ -44,7 +45,8 @@ impl HookParts {
     /// server, which serves them beside its own.
     pub fn into_routes(self, decider: Arc<Decider>) -> axum::Router {
         let hook = Arc::new(self.into_hook(decider));
-        action_routes(&hook).with_state(hook)
+        let routes = action_routes(&hook).method_not_allowed_fallback(async || Refusal::MethodNotAllowed);
+        routes.with_state(hook)
     }
 
     pub(super) fn into_hook(self, decider: Arc<Decider>) -> Hook {

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use crate::decide::LoginDecision;
 use crate::directory::DirectoryState;
+use crate::model::Reason;
 
 /// The kind of what is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,12 +57,26 @@ impl DecisionCounts {
 
     /// Counts a decided login.
     pub(crate) fn count<A>(&self, decided: &LoginDecision<A>) {
-        self.decisions.get_or_create(&KindLabel { kind: decided.outcome.decision.kind() }).inc();
-        let codes: BTreeSet<&str> =
-            decided.outcome.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        self.count_runs(decided);
+        self.count_decision(decided.outcome.decision.kind());
+        self.count_reasons(&decided.outcome.reasons);
+    }
+
+    /// Counts the decision of a login, by its kind.
+    pub(crate) fn count_decision(&self, kind: &'static str) {
+        self.decisions.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Counts the reasons of a login, each code once.
+    pub(crate) fn count_reasons(&self, reasons: &[Reason]) {
+        let codes: BTreeSet<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
         for code in codes {
             self.reasons.get_or_create(&ReasonLabel { code: self.bound_code(code).to_owned() }).inc();
         }
+    }
+
+    /// Counts the failures and refusals of a login's plugins.
+    pub(crate) fn count_runs<A>(&self, decided: &LoginDecision<A>) {
         for step in decided.overtaken.iter().chain(&decided.steps) {
             self.failures.inc_by(u64::from(step.failure.is_some()));
             self.refusals.inc_by(step.refusals.len() as u64);

@@ -88,10 +88,20 @@ test("missing secrets are named, and the login goes on", async () => {
   assert.match(ended.said, /LIGATURE_URL and LIGATURE_SECRET/);
 });
 
+test("a LIGATURE_URL that is no URL is named, and the login goes on", async () => {
+  for (const url of ["hook.example.com", "localhost:4490", "https://", "ftp://hook.example.com"]) {
+    const ended = await run(login({}, { LIGATURE_URL: url }));
+    assertGoesOn(ended);
+    assert.match(ended.said, /the login goes on: LIGATURE_URL is no URL of http or https$/);
+  }
+  const spaced = await run(login({ email_verified: false }, { LIGATURE_URL: ` ${process.env.LIGATURE_HOOK}\n` }));
+  assert.match(spaced.said, /^ligature: (proceed|set_primary_user) /);
+});
+
 test("a hook that is away is logged, and the login goes on", async () => {
   const ended = await run(login({}, { LIGATURE_URL: "http://127.0.0.1:1/" }));
   assertGoesOn(ended);
-  assert.match(ended.said, /ligature: the login goes on: fetch failed/);
+  assert.match(ended.said, /ligature: the login goes on: fetch failed: .*(ECONNREFUSED|bad port)/);
 });
 
 test("with LIGATURE_ON_FAILURE=deny, a login that nobody has decided is denied", async () => {
@@ -108,6 +118,35 @@ test("with LIGATURE_ON_FAILURE=deny, a login that nobody has decided is denied",
   assert.ok(api.denied, said);
   const decided = await strict({});
   assert.equal(decided.api.denied, null, decided.said);
+});
+
+test("any other value of LIGATURE_ON_FAILURE than proceed denies, too", async () => {
+  for (const [value, isDenied] of [["Deny", true], ["true", true], ["proceed", false], [" ", false]]) {
+    const { api } = await run(login({}, { LIGATURE_ON_FAILURE: value, LIGATURE_SECRET: "x".repeat(40) }));
+    assert.equal(api.denied !== null, isDenied, value);
+  }
+});
+
+test("a refusal by a hook with --on-failure deny denies the login", async () => {
+  for (const [headers, isDenied] of [[{ "x-ligature-on-failure": "deny" }, true], [{}, false]]) {
+    await standIn(
+      (response) => response.writeHead(400, headers).end('{"error":"event_invalid"}'),
+      async (url) => {
+        const { api, said } = await run(login({}, { LIGATURE_URL: url }));
+        assert.equal(api.denied !== null, isDenied);
+        assert.match(said, isDenied ? /the login is denied: the hook answered 400/ : /the login goes on: the hook answered 400/);
+      },
+    );
+  }
+});
+
+test("an event that the hook cannot read goes on, and the log says why", async () => {
+  const nested = JSON.parse(`${"[".repeat(200)}1${"]".repeat(200)}`);
+  for (const text of ["\ud800", nested]) {
+    const ended = await run(login({ user_metadata: { text } }));
+    assertGoesOn(ended);
+    assert.match(ended.said, /the login goes on: the hook answered 400: .*event_invalid.*(surrogate|nested too deeply)/);
+  }
 });
 
 test("a hook that is slow is left after the Action's budget", async () => {
@@ -156,7 +195,10 @@ test("a redirect of the answer is carried out, to the hook's own origin only", a
       const { api } = await run(login({}, { LIGATURE_URL: url }));
       assert.equal(api.redirect.sentTo.href, `${url}/v1/confirm?token=t&state=a-transaction`);
       redirect = { url: "https://evil.example/v1/confirm" };
-      assertGoesOn(await run(login({}, { LIGATURE_URL: url })));
+      const refused = await run(login({}, { LIGATURE_URL: url }));
+      assertGoesOn(refused);
+      const origins = `the page is at https://evil.example, and LIGATURE_URL at ${url}: --confirm-url has to have`;
+      assert.ok(refused.said.includes(origins), refused.said);
       // A login without pages says so.
       const silent = login({}, { LIGATURE_URL: url });
       silent.transaction = { ...silent.transaction, prompt: ["none"] };

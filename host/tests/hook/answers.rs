@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::service::{DATABASE, GOOGLE, Place, SECRET, codes, event, event_of, now, program, signed_body};
+use crate::service::{
+    DATABASE, GOOGLE, Place, SECRET, codes, event, event_of, now, program, signed_body, signed_to,
+};
 
 crate::tests![
     a_link_is_answered_with_the_primary_user,
@@ -14,6 +16,8 @@ crate::tests![
     a_login_that_links_nothing_proceeds,
     a_policy_denies_a_login,
     a_suggestion_proceeds_and_is_not_counted_as_a_prompt,
+    a_service_that_asks_no_user_says_so_of_an_answer,
+    an_event_that_cannot_be_read_is_audited_with_its_user,
     a_blocked_user_is_denied,
     several_policies_decide_in_order,
     a_changed_policy_decides_from_the_next_login_on,
@@ -101,6 +105,57 @@ fn a_suggestion_proceeds_and_is_not_counted_as_a_prompt() {
     assert!(answer.get("url").is_none() && answer.get("token").is_none());
     let user = place.json(&["users", "show", GOOGLE]);
     assert!(user["app_metadata"].get("linking").is_none(), "{user}");
+    service.log_with("decision=\"suggest\" reasons=\"CONFIRMATION_UNAVAILABLE ");
+    let page = service.get("/metrics").text();
+    for line in [
+        "ligature_login_reasons_total{code=\"CONFIRMATION_UNAVAILABLE\"} 1",
+        "ligature_logins_total{kind=\"suggest\"} 1",
+    ] {
+        assert!(page.contains(line), "no {line} in:\n{page}");
+    }
+}
+
+/// Another process of the service may have asked, or the Action has lost the answer.
+fn a_service_that_asks_no_user_says_so_of_an_answer() {
+    let place = Place::new();
+    place.write("policy.json", json!({ "mode": "suggest" }).to_string());
+    let service = place.start(&[]);
+    for answer in [Value::Null, json!("sealed")] {
+        let body = json!({ "event": event(), "answer": answer, "nonce": answer.is_null() });
+        let ended = service.send(&signed_to("/v1/auth0/continue", body.to_string(), SECRET, now())).json();
+        assert_eq!(
+            (&ended["action"], codes(&ended)[0]),
+            (&json!("proceed"), "CONFIRMATION_REFUSED"),
+            "{ended}"
+        );
+        let detail = ended["reasons"][0]["detail"].as_str().expect("a detail");
+        assert!(
+            detail.contains("this service asks no user, because the confirmation is not configured"),
+            "{detail}"
+        );
+    }
+}
+
+/// Half a surrogate pair, and more than 128 levels, which a user can write where metadata is the
+/// user's own.
+fn an_event_that_cannot_be_read_is_audited_with_its_user() {
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let place = Place::new();
+    for (on_failure, header) in [("proceed", None), ("deny", Some("deny"))] {
+        let service = place.start(&["--on-failure", on_failure]);
+        for metadata in ["{ \"a\": \"\\ud800\" }", &deep] {
+            let mut event = event();
+            event["user"]["user_metadata"] = json!("METADATA");
+            let body = json!({ "event": event }).to_string().replace("\"METADATA\"", metadata);
+            let refused = service.send(&signed_body(body, SECRET, now()));
+            assert_eq!((refused.status, &refused.json()["error"]), (400, &json!("event_invalid")));
+            assert_eq!(refused.header("x-ligature-on-failure"), header, "{on_failure}");
+        }
+        let log = service.log_with("event_invalid");
+        assert_eq!(log.matches(&format!("code=\"event_invalid\" user=\"{GOOGLE}\"")).count(), 2, "{log}");
+        let page = service.get("/metrics").text();
+        assert!(page.contains("ligature_hook_refusals_total{kind=\"event_invalid\"} 2"), "{page}");
+    }
 }
 
 fn a_blocked_user_is_denied() {
@@ -176,6 +231,8 @@ fn an_event_of_another_tenant_links_nothing() {
     assert_eq!(answer["action"], "proceed", "{answer}");
     assert_eq!(codes(&answer), ["EVENT_CONTRADICTS_DIRECTORY"]);
     assert_eq!(place.links(), 0);
+    let page = service.get("/metrics").text();
+    assert!(page.contains("ligature_login_reasons_total{code=\"EVENT_CONTRADICTS_DIRECTORY\"} 1"), "{page}");
 }
 
 fn another_path_or_method_names_the_right_one() {

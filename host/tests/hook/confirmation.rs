@@ -136,6 +136,9 @@ fn the_login_to_the_other_account_is_not_decided() {
     let answer = scene.ask(&nested);
     assert_eq!((&answer["action"], codes(&answer)), (&json!("proceed"), vec!["CONFIRMATION_LOGIN"]));
     assert_eq!(scene.place.links(), 0);
+    scene.service.log_with("reasons=\"CONFIRMATION_LOGIN\"");
+    let page = scene.service.get("/metrics").text();
+    assert!(page.contains("ligature_login_reasons_total{code=\"CONFIRMATION_LOGIN\"} 1"), "{page}");
 }
 
 fn a_cancelled_login_is_asked_again_and_links_nothing() {

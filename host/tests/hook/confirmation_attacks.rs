@@ -245,6 +245,17 @@ fn a_required_link_is_not_avoided_by_coming_back_without_an_answer() {
         assert_eq!(ended["action"], "deny", "{ended}");
         assert_eq!(codes(&ended)[..2], ["CONFIRMATION_REFUSED", "LINK_REQUIRED"], "{ended}");
     }
+    // Each login is decided twice, and counted and logged once: as it is answered.
+    let page = scene.service.get("/metrics").text();
+    for line in [
+        "ligature_logins_total{kind=\"suggest\"} 1",
+        "ligature_logins_total{kind=\"deny\"} 2",
+        "ligature_login_reasons_total{code=\"CONFIRMATION_REFUSED\"} 2",
+    ] {
+        assert!(page.contains(line), "no {line} in:\n{page}");
+    }
+    let log = scene.service.log_with("reasons=\"CONFIRMATION_REFUSED LINK_REQUIRED");
+    assert_eq!(log.matches("login decided").count(), 3, "{log}");
     let answer = scene.confirmed(&event());
     assert_eq!(scene.resume(&event(), Some(&answer))["action"], "set_primary_user");
 }

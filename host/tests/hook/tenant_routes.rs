@@ -55,6 +55,10 @@ fn a_tenant_with_a_secret_answers_an_action() {
     assert_eq!(place.links(), 1);
     let replayed = send(&tenant.http, &request);
     assert_eq!(replayed.json()["error"], "replayed");
+    let other_method = send(&tenant.http, &Request::get(PATH));
+    assert_eq!((other_method.status, &other_method.json()["error"]), (405, &json!("method_not_allowed")));
+    let log = tenant.log();
+    assert!(log.contains(&format!("{}v1/auth0/post-login", tenant.http)), "{log}");
     // The tenant itself still answers.
     assert_eq!(send(&tenant.http, &Request::get("/healthz")).status, 200);
     assert_eq!(send(&tenant.http, &Request::get("/.well-known/jwks.json")).status, 200);
@@ -63,6 +67,7 @@ fn a_tenant_with_a_secret_answers_an_action() {
 fn a_tenant_without_a_secret_has_no_hook() {
     let place = empty_place();
     let tenant = start(&place, &json!({ "mode": "auto" }), &[]);
+    assert!(!tenant.log().contains(PATH), "{}", tenant.log());
     for path in [PATH, "/v1/auth0/continue", "/v1/confirm"] {
         assert_eq!(send(&tenant.http, &Request::get(path)).status, 404, "{path}");
     }

@@ -262,8 +262,9 @@ impl crate::Host for Guard {
             let user = stored.user.clone();
             self.seen.insert(user.user_id.clone(), stored);
             if user.user_id == self.login.user.user_id && self.has_grown(&user) {
-                self.note(FIND, "a concurrent login changed the accounts first");
-                let what = format!("an identity was linked to {} since the login began", user.user_id);
+                self.note(FIND, "the event of this login does not show every identity of its user");
+                let what =
+                    format!("{} has an identity that the event of this login does not show", user.user_id);
                 return Err(ApiError::AlreadyLinked(what));
             }
             if user.user_id != self.user_id {
