@@ -10,6 +10,8 @@ const { Tenant } = require("./lib/tenant");
 
 const SECRETS = ["LIGATURE_AUTH0_DOMAIN", "LIGATURE_AUTH0_CLIENT_ID", "LIGATURE_AUTH0_CLIENT_SECRET"];
 
+const DENIED = "The login could not be completed. Please try again later.";
+
 /** The time for reads and the decision. A link that has begun takes at most 9 s more; Auth0 allows 20 s. */
 const BUDGET_MS = 5000;
 
@@ -17,7 +19,7 @@ const log = (line) => console.log(`ligature: ${line}`);
 
 /**
  * Returns the function `onExecutePostLogin` of an Action. `policy` is the policy document. Whatever fails, the login
- * goes on, and the Action's log says why.
+ * goes on, or is denied with the secret LIGATURE_ON_FAILURE=deny, and the Action's log says why.
  */
 function createAction({ policy = {}, budgetMs = BUDGET_MS } = {}) {
   const settings = JSON.stringify(policy);
@@ -28,7 +30,7 @@ function createAction({ policy = {}, budgetMs = BUDGET_MS } = {}) {
       isChecked = true;
       await decideAndCarryOut(event, api, { settings, deadline: new Deadline(budgetMs) });
     } catch (error) {
-      log(`the login goes on: ${maskAddresses(String(error.message))}`);
+      endUndecided(event, api, String(error.message));
     }
   };
 }
@@ -42,9 +44,20 @@ async function decideAndCarryOut(event, api, { settings, deadline }) {
   carryOut(decided, event, api);
 }
 
+/** Ends a login that was not decided. Any other value than `proceed` denies it, so that a misspelt one is safe. */
+function endUndecided(event, api, why) {
+  const isDenied = (event?.secrets?.LIGATURE_ON_FAILURE?.trim() || "proceed") !== "proceed";
+  log(`the login ${isDenied ? "is denied" : "goes on"}: ${maskAddresses(why)}`);
+  if (isDenied) api.access.deny(DENIED);
+  return isDenied;
+}
+
 /** Carries the decision out. Auth0 allows `setPrimaryUser` once, and only after the link exists. */
 function carryOut({ outcome, continuesAs, linking, refusals, error }, event, api) {
   const { kind, message } = outcome.decision;
+  const failure = outcome.reasons.find((reason) => reason.code === "PLUGIN_FAILED")?.detail;
+  const unread = error && kind !== "linked" ? `the user could not be read again: ${error.message}` : undefined;
+  if ((failure || unread) && endUndecided(event, api, failure ?? unread)) return;
   if (continuesAs && continuesAs !== event.user.user_id) api.authentication.setPrimaryUser(continuesAs);
   else if (linking) api.user.setAppMetadata("linking", linking);
   if (kind === "deny") api.access.deny(message);
@@ -56,7 +69,7 @@ function carryOut({ outcome, continuesAs, linking, refusals, error }, event, api
     if (level === "error") log(maskAddresses(`${code}: ${detail}`));
   }
   for (const { call, why } of refusals) log(maskAddresses(`${call} was not answered: ${why}`));
-  if (error) log(`the user could not be read again: ${maskAddresses(error.message)}`);
+  if (error && !unread) log(`the user could not be read again: ${maskAddresses(error.message)}`);
 }
 
 module.exports = { createAction };

@@ -415,6 +415,48 @@ test("a policy that is refused is named, and the login goes on", async () => {
   assertGoesOn(ended, /the login goes on: the policy is refused: unknown field `mdoe`/);
 });
 
+test("with LIGATURE_ON_FAILURE=deny, a login that could not be decided is denied", async () => {
+  const strict = async (changes, value = "deny\n") => {
+    const event = { ...eventAt("tenant.example"), ...changes };
+    event.secrets = { ...event.secrets, LIGATURE_ON_FAILURE: value };
+    return runAction(createAction({ policy: POLICY }), event);
+  };
+  // A misspelt value is no reason to let a login pass.
+  for (const value of ["deny\n", "Deny", "true"]) {
+    const { api, said } = await strict({ secrets: {} }, value);
+    assert.match(api.denied, /try again later/, said);
+    assert.match(said, /the login is denied: .*are not all set/);
+  }
+  for (const value of ["proceed", " ", ""]) {
+    assertGoesOn(await strict({ secrets: {} }, value), /the login goes on: /);
+  }
+  for (const change of [{ connection: undefined }, { user: user(OWN, { app_metadata: [] }) }]) {
+    assert.match((await strict(change)).api.denied, /try again later/);
+  }
+});
+
+test("with LIGATURE_ON_FAILURE=deny, a user who cannot be read again is denied, and a decided login is not", async () => {
+  const event = (domain) => {
+    const made = eventAt(domain);
+    made.secrets.LIGATURE_ON_FAILURE = "deny";
+    return made;
+  };
+  const stale = {
+    // Another login has changed the accounts, and the tenant does not say how.
+    "GET /api/v2/users-by-email": () => [200, [user(OWN, { identities: LINKED }), user(OTHER)]],
+    [`GET /api/v2/users/${OWN}`]: () => [503, "busy"],
+  };
+  await withTenant(tenantOf(stale), async (domain) => {
+    const { api, said } = await runAction(createAction({ policy: POLICY, budgetMs: 800 }), event(domain));
+    assert.match(api.denied, /try again later/, said);
+    assert.match(said, /the login is denied: the user could not be read again/);
+  });
+  await withTenant(tenantOf(), async (domain) => {
+    const { api, said } = await runAction(createAction({ policy: POLICY }), event(domain));
+    assert.deepEqual([api.primary, api.denied], [OTHER, null], said);
+  });
+});
+
 test("a denial is carried out", async () => {
   const failing = { [lookUp]: () => [503, "busy"] };
   await withTenant(tenantOf(failing), async (domain) => {

@@ -7,7 +7,18 @@ use libtest_mimic::Completion;
 use crate::service::{DATABASE, GOOGLE, OLD_SECRET, Place, SECRET, Service, program};
 use crate::serving::Tenant;
 
-crate::tests![the_action_carries_the_answers_out, the_action_links_at_the_local_tenant];
+crate::tests![
+    the_action_carries_the_answers_out,
+    the_action_links_at_the_local_tenant,
+    the_action_is_short
+];
+
+/// A person reads it whole before it is pasted into a tenant.
+fn the_action_is_short() {
+    let action = include_str!("../../../examples/auth0-action/action.js");
+    assert!(action.lines().count() <= 80, "{}", action.lines().count());
+    assert_eq!(action.lines().find(|line| line.chars().count() > 120), None);
+}
 
 /// The tenant: pairs of users of one address, and the machine application of the hook.
 const TENANT: &str = include_str!("../actions/tenant.toml");
