@@ -20,7 +20,7 @@ pub(super) use client::GRANTS;
 pub use connection::{Account, Connection, SeedUser};
 pub(super) use created_connections::{CreatedConnection, CreatedConnections, CreationError};
 pub use organization::Organization;
-pub(super) use organization::{check_display_name, check_name, derive_organization_id};
+pub(super) use organization::{check_display_name, check_name};
 pub use role::Role;
 pub use settings::{Lifetimes, PasswordHash, RateLimit, RateLimits};
 pub(super) use strategies::{is_strategy, strategies};
@@ -31,6 +31,7 @@ use crate::policies::PolicyEntry;
 use crate::reading::{object, read_toml_text};
 use connection::derive_id;
 pub(super) use connection::derive_id_with_prefix;
+use organization::derive_organization_id;
 
 /// The configuration that `ligature serve --init` writes; `{secret}` stands for a random secret.
 const TEMPLATE: &str = include_str!("../tenant.toml");

@@ -44,7 +44,7 @@ impl Organization {
 }
 
 /// Returns the id derived from the name of an organization, the same at every start.
-pub(in crate::tenant) fn derive_organization_id(name: &str) -> String {
+pub(super) fn derive_organization_id(name: &str) -> String {
     derive_id_with_prefix("org_", name)
 }
 

@@ -15,7 +15,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::{Body, Items};
 use crate::tenant::management::connections::{inexistent_connection, render_connection};
-use crate::tenant::management::openapi::{CommonRefusals, ConnectionObject};
+use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, ConnectionObject};
 use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
@@ -218,9 +218,7 @@ fn find_created<'a>(config: &'a Config, id: &str) -> Result<&'a CreatedConnectio
     request_body = NewConnection, security(("token" = ["create:connections"])),
     responses((status = 201, description = "The connection", body = ConnectionObject),
               (status = 409, description = "There is a connection of that name", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn create(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     body: Body,
@@ -250,9 +248,7 @@ pub(super) async fn create(
     security(("token" = ["update:connections"])),
     responses((status = 200, description = "The connection", body = ConnectionObject),
               (status = 404, description = "There is no such connection", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn update(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,

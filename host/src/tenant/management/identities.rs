@@ -18,7 +18,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::{Call, Caller};
 use crate::tenant::management::body::Body;
 use crate::tenant::management::link_with::verify_second_token;
-use crate::tenant::management::openapi::{CommonRefusals, IdentityObject};
+use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, IdentityObject};
 use crate::tenant::management::path::{UserId, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::schemas::ProviderName;
@@ -77,9 +77,7 @@ const OWN: &str = "update:current_user_identities";
     responses((status = 201, description = "The identities that the primary now has, its own first", body = [IdentityObject]),
               (status = 404, description = "There is no such primary", body = ProblemBody),
               (status = 409, description = "Somebody has that identity already", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn link(
     Call { caller, visit }: Call,
     UserId(primary): UserId,

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
-use crate::tenant::management::openapi::{CommonRefusals, JobObject};
+use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, JobObject};
 use crate::tenant::management::path::read_path;
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::tickets::{
@@ -47,9 +47,7 @@ pub(super) struct VerificationEmail {
     request_body = VerificationEmail, security(("token" = ["update:users"])),
     responses((status = 201, description = "The job", body = JobObject),
               (status = 404, description = "There is no such user", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn verification_email(
     Call { caller, visit }: Call,
     body: Body,

@@ -9,7 +9,7 @@
 //! | `connections`, `connection_changes`, `clients`, `custom_domains`, `settings`, `signing_keys` | the tenant's own data |
 //! | `roles`, `role_members` | roles, and the users who have them |
 //! | `organizations`, `organization_members` | organizations, and their members |
-//! | `user_lists` | changing the list of a user's roles or organizations |
+//! | `groups`, `members` | what roles and organizations have in common |
 //! | `tickets` | links for applications to send |
 //! | `jobs`, `users_export`, `users_import`, `csv` | jobs: mails, exports and imports of users |
 //! | `logs` | log events |
@@ -29,12 +29,14 @@ mod connection_changes;
 mod connections;
 mod csv;
 mod custom_domains;
+mod groups;
 mod identities;
 mod imported_user;
 mod jobs;
 mod link_with;
 mod logins;
 mod logs;
+mod members;
 mod new_user;
 mod openapi;
 mod organization_members;
@@ -51,7 +53,6 @@ mod settings;
 mod signing_keys;
 mod tickets;
 mod user_json;
-mod user_lists;
 mod users;
 mod users_export;
 mod users_import;

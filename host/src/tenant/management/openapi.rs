@@ -34,6 +34,18 @@ pub(super) enum CommonRefusals {
     Unavailable(#[to_schema] ProblemBody),
 }
 
+/// The refusals of a body that is JSON or a form.
+#[derive(IntoResponses)]
+#[allow(dead_code)]
+pub(super) enum BodyRefusals {
+    /// The body is too large
+    #[response(status = 413)]
+    Large(#[to_schema] ProblemBody),
+    /// The body is neither JSON nor a form
+    #[response(status = 415)]
+    MediaType(#[to_schema] ProblemBody),
+}
+
 /// Defines a type whose schema is a reference to a domain type among the document's components.
 macro_rules! referred {
     ($name:ident, $to:literal, $doc:literal) => {

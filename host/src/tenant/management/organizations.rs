@@ -12,32 +12,13 @@ use crate::tenant::config::{check_display_name, check_name};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
-use crate::tenant::management::openapi::{CommonRefusals, OrganizationList};
+use crate::tenant::management::groups;
+use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, OrganizationList};
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::user_lists::UserList;
-use crate::tenant::management_data::organizations::{Organization, OrganizationError};
-
-impl From<OrganizationError> for Problem {
-    fn from(error: OrganizationError) -> Self {
-        match error {
-            OrganizationError::Missing => Self::new(
-                StatusCode::NOT_FOUND,
-                "No organization found by that id or name.",
-                "inexistent_organization",
-            ),
-            OrganizationError::NameTaken => Self::new(
-                StatusCode::CONFLICT,
-                "An organization with this name already exists.",
-                "organization_conflict",
-            ),
-            OrganizationError::TooMany => {
-                Self::operation("There are 100 organizations already; remove some.")
-            }
-        }
-    }
-}
+use crate::tenant::management_data::groups::Group;
+use crate::tenant::management_data::organizations::Organization;
 
 /// An organization to create.
 #[derive(Deserialize, ToSchema)]
@@ -84,9 +65,7 @@ pub(super) async fn get(
     request_body = NewOrganization, security(("token" = ["create:organizations"])),
     responses((status = 201, description = "The organization", body = Organization),
               (status = 409, description = "There is an organization of that name", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn create(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     body: Body,
@@ -97,7 +76,7 @@ pub(super) async fn create(
     let shown = display_name.unwrap_or_else(|| name.clone());
     check_display_name(&shown).map_err(|why| Problem::body(&format!("{why} on property display_name")))?;
     let made = tenant.management_data.organizations.add(&name, &shown, tenant.ambient.random())?;
-    tracing::info!(target: "audit", client = caller.client_id, organization = made.id, "an organization was created");
+    tracing::info!(target: "audit", client = caller.client_id, organization = made.id(), "an organization was created");
     Ok((StatusCode::CREATED, Json(json!(made))))
 }
 
@@ -114,21 +93,8 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:organizations"])?;
     let id = read_path(path)?;
-    let removed = visit
-        .run(move |Visit { tenant, .. }| {
-            let organizations = &tenant.management_data.organizations;
-            let organization = organizations.get(&id)?;
-            if organization.is_configured {
-                return Err(Problem::operation(
-                    "The organization is from tenant.toml and can only be removed there.",
-                ));
-            }
-            let store = (&*tenant.directory, &tenant.ambient);
-            UserList::Organizations.replace_everywhere(store, &organization.id, None)?;
-            organizations.remove(&organization.id);
-            Ok::<_, Problem>(organization)
-        })
-        .await?;
-    tracing::info!(target: "audit", client = caller.client_id, organization = removed.id, "an organization was removed");
+    let organization = id.clone();
+    visit.run(move |Visit { tenant, .. }| groups::remove::<Organization>(tenant, &id)).await?;
+    tracing::info!(target: "audit", client = caller.client_id, organization, "an organization was removed");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,5 @@
 //! The members of each role.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -9,21 +7,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::model::User;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
-use crate::tenant::management::openapi::{CommonRefusals, MemberList, PermissionList, RoleList};
+use crate::tenant::management::members::{self, check_ids};
+use crate::tenant::management::openapi::{
+    BodyRefusals, CommonRefusals, MemberList, PermissionList, RoleList,
+};
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{UserId, ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::scan::each_user;
-use crate::tenant::management::user_lists::UserList;
-use crate::tenant::management_data::roles::{Role, Roles};
-use crate::tenant::profile;
-
-/// The most users of one role that are listed, in checkpoint paging too.
-const TOLD: usize = 1_000;
+use crate::tenant::management_data::roles::Role;
 
 /// Ids of roles.
 #[derive(Deserialize, ToSchema)]
@@ -41,24 +35,6 @@ pub(super) struct UserIds {
     users: Vec<String>,
 }
 
-/// Returns the roles of a user. A role that is unknown to the tenant gets the id derived from
-/// its name.
-fn roles_of(roles: &Roles, user: &User) -> Vec<Value> {
-    let known: BTreeMap<String, Role> =
-        roles.list().into_iter().map(|role| (role.name.clone(), role)).collect();
-    user.roles
-        .iter()
-        .map(|name| json!(known.get(name).cloned().unwrap_or_else(|| Role::from_user_role(name))))
-        .collect()
-}
-
-fn check_count(count: usize, property: &str) -> Result<(), Problem> {
-    if (1..=50).contains(&count) {
-        return Ok(());
-    }
-    Err(Problem::body(&format!("expected 1 to 50 items on property {property}")))
-}
-
 /// Get a user's roles
 #[utoipa::path(get, path = "/api/v2/users/{id}/roles", operation_id = "get_user_roles", tag = "users",
     params(("id" = inline(UserId), Path, description = "The user's id, `provider|id`"), PageQuery),
@@ -71,13 +47,7 @@ pub(super) async fn list_by_user(
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users", "read:roles", "read:role_members"])?;
-    query.check()?;
-    let roles = visit
-        .run(move |Visit { tenant, .. }| {
-            tenant.directory.get(&id).map(|it| roles_of(&tenant.management_data.roles, &it.user))
-        })
-        .await?;
-    query.select_page(&roles, "roles", "id").map(Json)
+    members::list_by_user::<Role>(visit, id, query, "roles").await.map(Json)
 }
 
 /// Give a user roles
@@ -87,9 +57,7 @@ pub(super) async fn list_by_user(
     responses((status = 204, description = "The user has the roles"),
               (status = 404, description = "There is no such user, or no such role", body = ProblemBody),
               (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn assign(
     Call { caller, visit }: Call,
     UserId(id): UserId,
@@ -97,21 +65,9 @@ pub(super) async fn assign(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["update:users", "create:role_members"])?;
     let RoleIds { roles } = body.deserialize()?;
-    check_count(roles.len(), "roles")?;
+    let roles = check_ids(roles, "roles")?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are given");
-    visit
-        .run(move |Visit { tenant, .. }| {
-            let names = roles.iter().map(|id| tenant.management_data.roles.get(id).map(|role| role.name));
-            let names = names.collect::<Result<Vec<_>, _>>()?;
-            UserList::Roles.change((&*tenant.directory, &tenant.ambient), &id, |roles| {
-                for name in &names {
-                    if !roles.contains(name) {
-                        roles.push(name.clone());
-                    }
-                }
-            })
-        })
-        .await?;
+    members::add::<Role>(visit, vec![id], roles).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -122,9 +78,7 @@ pub(super) async fn assign(
     responses((status = 204, description = "The user no longer has the roles"),
               (status = 404, description = "There is no such user", body = ProblemBody),
               (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn withdraw(
     Call { caller, visit }: Call,
     UserId(id): UserId,
@@ -132,20 +86,9 @@ pub(super) async fn withdraw(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["update:users", "delete:role_members"])?;
     let RoleIds { roles } = body.deserialize()?;
-    check_count(roles.len(), "roles")?;
+    let roles = check_ids(roles, "roles")?;
     tracing::info!(target: "audit", client = caller.client_id, user = %crate::model::mask_addresses(&id), roles = roles.len(), "roles are taken");
-    visit
-        .run(move |Visit { tenant, .. }| {
-            let all = tenant.management_data.roles.list();
-            let is_named = |name: &str| {
-                let known = all.iter().find(|role| role.name == name).cloned();
-                roles.contains(&known.unwrap_or_else(|| Role::from_user_role(name)).id)
-            };
-            UserList::Roles.change((&*tenant.directory, &tenant.ambient), &id, |roles| {
-                roles.retain(|name| !is_named(name))
-            })
-        })
-        .await?;
+    members::remove::<Role>(visit, vec![id], roles).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -196,22 +139,7 @@ pub(super) async fn list_users(
     ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users", "read:roles", "read:role_members"])?;
-    query.check()?;
-    let id = read_path(path)?;
-    visit
-        .run(move |Visit { tenant, .. }| {
-            let role = tenant.management_data.roles.get(&id)?;
-            let mut members = Vec::new();
-            each_user(&*tenant.directory, &tenant.ambient, |stored| {
-                let user = &stored.user;
-                if user.roles.contains(&role.name) {
-                    members.push(profile::describe_member(user));
-                }
-                Ok(members.len() < TOLD)
-            })?;
-            query.select_page(&members, "users", "user_id").map(Json)
-        })
-        .await
+    members::list::<Role>(visit, read_path(path)?, query, "users").await.map(Json)
 }
 
 /// Give users a role
@@ -221,9 +149,7 @@ pub(super) async fn list_users(
     responses((status = 200, description = "The users have the role", body = Object),
               (status = 404, description = "There is no such role, or no such user", body = ProblemBody),
               (status = 409, description = "A concurrent request changed it first", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn add_users(
     Call { caller, visit }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
@@ -232,21 +158,8 @@ pub(super) async fn add_users(
     caller.require(&["update:users", "create:role_members"])?;
     let id = read_path(path)?;
     let UserIds { users } = body.deserialize()?;
-    check_count(users.len(), "users")?;
+    let users = check_ids(users, "users")?;
     tracing::info!(target: "audit", client = caller.client_id, role = id, users = users.len(), "a role is given");
-    visit
-        .run(move |Visit { tenant, .. }| {
-            let role = tenant.management_data.roles.get(&id)?;
-            // Check that every user exists first, so that a missing one changes nothing.
-            users.iter().try_for_each(|user| tenant.directory.get(user).map(|_| ()))?;
-            users.iter().try_for_each(|user| {
-                UserList::Roles.change((&*tenant.directory, &tenant.ambient), user, |roles| {
-                    if !roles.contains(&role.name) {
-                        roles.push(role.name.clone());
-                    }
-                })
-            })
-        })
-        .await?;
+    members::add::<Role>(visit, users, vec![id]).await?;
     Ok(Json(json!({})))
 }

@@ -11,29 +11,16 @@ use utoipa::{IntoParams, ToSchema};
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
-use crate::tenant::management::openapi::{CommonRefusals, RoleList};
+use crate::tenant::management::groups;
+use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, RoleList};
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::path::{ValidQuery, read_path};
 use crate::tenant::management::problem::{Problem, ProblemBody};
-use crate::tenant::management::user_lists::UserList;
-use crate::tenant::management_data::roles::{Role, RoleError, Roles};
+use crate::tenant::management_data::groups::Group;
+use crate::tenant::management_data::roles::Role;
 
 /// The most characters of a name and of a description.
 const LENGTHS: (usize, usize) = (50, 255);
-
-impl From<RoleError> for Problem {
-    fn from(error: RoleError) -> Self {
-        match error {
-            RoleError::Missing => {
-                Self::new(StatusCode::NOT_FOUND, "The role does not exist.", "inexistent_role")
-            }
-            RoleError::NameTaken => {
-                Self::new(StatusCode::CONFLICT, "There is a role of that name already.", "role_conflict")
-            }
-            RoleError::TooMany => Self::operation("There are 100 roles already; remove some."),
-        }
-    }
-}
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -141,9 +128,7 @@ pub(super) async fn get(
     request_body = NewRole, security(("token" = ["create:roles"])),
     responses((status = 200, description = "The role", body = Role),
               (status = 409, description = "There is a role of that name", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn create(
     Call { caller, visit: Visit { tenant, .. } }: Call,
     body: Body,
@@ -166,9 +151,7 @@ pub(super) async fn create(
     responses((status = 200, description = "The role", body = Role),
               (status = 404, description = "There is no such role", body = ProblemBody),
               (status = 409, description = "There is another role of that name", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn update(
     Call { caller, visit }: Call,
     path: Result<Path<String>, axum::extract::rejection::PathRejection>,
@@ -180,21 +163,11 @@ pub(super) async fn update(
     wanted.check()?;
     let role = visit
         .run(move |Visit { tenant, .. }| {
-            let before = get_changeable(&tenant.management_data.roles, &id)?;
-            let role = Role {
-                name: wanted.name.unwrap_or_else(|| before.name.clone()),
-                description: wanted.description.unwrap_or_else(|| before.description.clone()),
-                ..before.clone()
-            };
-            tenant.management_data.roles.replace(&role)?;
-            if role.name != before.name {
-                UserList::Roles.replace_everywhere(
-                    (&*tenant.directory, &tenant.ambient),
-                    &before.name,
-                    Some(&role.name),
-                )?;
-            }
-            Ok::<_, Problem>(role)
+            groups::change(tenant, &id, |before: &Role| {
+                let name = wanted.name.unwrap_or_else(|| before.name.clone());
+                let description = wanted.description.unwrap_or_else(|| before.description.clone());
+                Role::new(before.id.clone(), name, description)
+            })
         })
         .await?;
     tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was changed");
@@ -214,23 +187,8 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.require(&["delete:roles"])?;
     let id = read_path(path)?;
-    let role = visit
-        .run(move |Visit { tenant, .. }| {
-            let role = get_changeable(&tenant.management_data.roles, &id)?;
-            UserList::Roles.replace_everywhere((&*tenant.directory, &tenant.ambient), &role.name, None)?;
-            tenant.management_data.roles.remove(&role.id);
-            Ok::<_, Problem>(role)
-        })
-        .await?;
-    tracing::info!(target: "audit", client = caller.client_id, role = role.id, "a role was removed");
+    let role = id.clone();
+    visit.run(move |Visit { tenant, .. }| groups::remove::<Role>(tenant, &id)).await?;
+    tracing::info!(target: "audit", client = caller.client_id, role, "a role was removed");
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Returns a role that this API has created. Refuses other roles.
-fn get_changeable(roles: &Roles, id: &str) -> Result<Role, Problem> {
-    let role = roles.get(id)?;
-    if role.is_configured {
-        return Err(Problem::operation("The role is from tenant.toml and can only be changed there."));
-    }
-    Ok(role)
 }

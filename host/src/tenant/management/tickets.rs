@@ -14,7 +14,7 @@ use crate::tenant::flows::tickets::{LONGEST_S, PasswordTicket, ResultPage, Verif
 use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
-use crate::tenant::management::openapi::CommonRefusals;
+use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 
 /// The lifetime of a ticket in seconds if the request gives none.
@@ -98,9 +98,7 @@ pub(super) struct PasswordBody {
     tag = "tickets", request_body = VerificationBody, security(("token" = ["create:user_tickets"])),
     responses((status = 201, description = "The link", body = Object),
               (status = 404, description = "There is no such user", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn create_verification_ticket(
     Call { caller, visit }: Call,
     body: Body,
@@ -135,9 +133,7 @@ pub(super) async fn create_verification_ticket(
     tag = "tickets", request_body = PasswordBody, security(("token" = ["create:user_tickets"])),
     responses((status = 201, description = "The link", body = Object),
               (status = 404, description = "There is no such user", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn create_password_ticket(
     Call { caller, visit }: Call,
     body: Body,

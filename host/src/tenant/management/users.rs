@@ -19,7 +19,7 @@ use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::changes::{UserChange, change_user};
 use crate::tenant::management::new_user::{NewUser, create_user};
-use crate::tenant::management::openapi::{CommonRefusals, UserList, UserObject};
+use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, UserList, UserObject};
 use crate::tenant::management::path::{UserId, ValidQuery};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::search::{Query, check_field};
@@ -271,9 +271,7 @@ pub(super) async fn list_by_email(
     request_body = NewUser, security(("token" = ["create:users"])),
     responses((status = 201, description = "The user", body = UserObject),
               (status = 409, description = "There is such a user already", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Response, Problem> {
     caller.require(&["create:users"])?;
     let new: NewUser = body.deserialize()?;
@@ -290,9 +288,7 @@ pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<R
     responses((status = 200, description = "The user", body = UserObject),
               (status = 404, description = "There is no such user", body = ProblemBody),
               (status = 409, description = "The address or name is taken, or a concurrent request changed the user", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn update(
     Call { caller, visit }: Call,
     UserId(id): UserId,

@@ -19,7 +19,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::body::Body;
 use crate::tenant::management::csv;
-use crate::tenant::management::openapi::{CommonRefusals, JobObject};
+use crate::tenant::management::openapi::{BodyRefusals, CommonRefusals, JobObject};
 use crate::tenant::management::problem::{Problem, ProblemBody};
 use crate::tenant::management::scan::each_user;
 use crate::tenant::management::user_json;
@@ -95,9 +95,7 @@ pub(super) struct ExportBody {
     request_body = ExportBody, security(("token" = ["read:users"])),
     responses((status = 200, description = "The job", body = JobObject),
               (status = 404, description = "There is no such connection", body = ProblemBody),
-              (status = 413, description = "The body is too large", body = ProblemBody),
-              (status = 415, description = "The body is neither JSON nor a form", body = ProblemBody),
-              CommonRefusals))]
+              BodyRefusals, CommonRefusals))]
 pub(super) async fn create(Call { caller, visit }: Call, body: Body) -> Result<Json<Value>, Problem> {
     caller.require(&["read:users"])?;
     let body: ExportBody = body.deserialize()?;

@@ -2,6 +2,7 @@
 //! process.
 
 pub(super) mod exports;
+pub(super) mod groups;
 pub(super) mod jobs;
 pub(super) mod organizations;
 pub(super) mod roles;

@@ -1,99 +1,66 @@
-//! The organizations of `tenant.toml`, and those created through the Management API.
-
-use std::sync::{Mutex, PoisonError};
+//! Organizations. A user holds the ids of the user's organizations.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::random::Random;
+use crate::model::User;
 use crate::tenant::config;
-use crate::tenant::config::derive_organization_id;
-
-/// The most organizations that the Management API can create.
-const MOST: usize = 100;
+use crate::tenant::management_data::ManagementData;
+use crate::tenant::management_data::groups::{Group, GroupKind, Groups};
 
 /// An organization.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Organization {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) display_name: String,
-    /// Whether the organization is from `tenant.toml`. The Management API does not remove it.
+    id: String,
+    name: String,
+    display_name: String,
     #[serde(skip)]
-    pub(crate) is_configured: bool,
+    is_configured: bool,
 }
 
-/// The reason why an organization is not found or created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum OrganizationError {
-    /// There is no organization with this id.
-    #[error("the organization does not exist")]
-    Missing,
-    /// Another organization has the name.
-    #[error("there is an organization of that name already")]
-    NameTaken,
-    /// The maximum number of organizations exists already.
-    #[error("there are {MOST} organizations already")]
-    TooMany,
-}
-
-/// All organizations, in the order of their creation.
-pub(crate) struct Organizations(Mutex<Vec<Organization>>);
-
-impl Organization {
-    /// Returns the organization of a membership that a user has, although the organization is
-    /// neither in `tenant.toml` nor created through the Management API.
-    pub(crate) fn from_membership(id: &str) -> Self {
-        Self { id: id.to_owned(), name: id.to_owned(), display_name: id.to_owned(), is_configured: false }
+impl From<&config::Organization> for Organization {
+    fn from(organization: &config::Organization) -> Self {
+        let config::Organization { id, name, display_name } = organization.clone();
+        Self { id, display_name: display_name.unwrap_or_else(|| name.clone()), name, is_configured: true }
     }
 }
 
-impl Organizations {
-    pub(crate) fn new(configured: &[config::Organization]) -> Self {
-        let organization = |it: &config::Organization| Organization {
-            id: it.id.clone(),
-            name: it.name.clone(),
-            display_name: it.display_name.clone().unwrap_or_else(|| it.name.clone()),
-            is_configured: true,
-        };
-        Self(Mutex::new(configured.iter().map(organization).collect()))
+impl Group for Organization {
+    const KIND: GroupKind = GroupKind::Organization;
+
+    fn new(id: String, name: String, display_name: String) -> Self {
+        Self { id, name, display_name, is_configured: false }
     }
 
-    pub(crate) fn list(&self) -> Vec<Organization> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn from_key(id: &str) -> Self {
+        Self::new(id.to_owned(), id.to_owned(), id.to_owned())
     }
 
-    /// Returns the organization with this id.
-    pub(crate) fn get(&self, id: &str) -> Result<Organization, OrganizationError> {
-        self.list().into_iter().find(|it| it.id == id).ok_or(OrganizationError::Missing)
+    fn id(&self) -> &str {
+        &self.id
     }
 
-    /// Creates an organization.
-    pub(crate) fn add(
-        &self,
-        name: &str,
-        display_name: &str,
-        random: &dyn Random,
-    ) -> Result<Organization, OrganizationError> {
-        let mut organizations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if organizations.iter().any(|it| it.name == name) {
-            return Err(OrganizationError::NameTaken);
-        }
-        if organizations.iter().filter(|it| !it.is_configured).count() >= MOST {
-            return Err(OrganizationError::TooMany);
-        }
-        // The id of `tenant.toml` may be any.
-        let mut id = derive_organization_id(name);
-        if organizations.iter().any(|it| it.id == id) {
-            id = format!("org_{}", &random.object_id()[..16]);
-        }
-        let (name, display_name) = (name.to_owned(), display_name.to_owned());
-        let organization = Organization { id, name, display_name, is_configured: false };
-        organizations.push(organization.clone());
-        Ok(organization)
+    fn name(&self) -> &str {
+        &self.name
     }
 
-    pub(crate) fn remove(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|it| it.id != id);
+    fn is_configured(&self) -> bool {
+        self.is_configured
+    }
+
+    fn key(&self) -> &str {
+        &self.id
+    }
+
+    fn keys(user: &User) -> &Vec<String> {
+        &user.organizations
+    }
+
+    fn keys_mut(user: &mut User) -> &mut Vec<String> {
+        &mut user.organizations
+    }
+
+    fn groups(data: &ManagementData) -> &Groups<Self> {
+        &data.organizations
     }
 }

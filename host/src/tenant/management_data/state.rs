@@ -6,15 +6,16 @@ use std::sync::atomic::AtomicBool;
 use crate::ambient::Ambient;
 use crate::tenant::config::Config;
 use crate::tenant::management_data::exports::Exports;
+use crate::tenant::management_data::groups::Groups;
 use crate::tenant::management_data::jobs::Jobs;
-use crate::tenant::management_data::organizations::Organizations;
-use crate::tenant::management_data::roles::Roles;
+use crate::tenant::management_data::organizations::Organization;
+use crate::tenant::management_data::roles::Role;
 use crate::tenant::management_data::spent_proofs::SpentProofs;
 
 /// The roles, the organizations, the jobs, the exported files, and the ID tokens that have been used for a link.
 pub(crate) struct ManagementData {
-    pub(crate) roles: Roles,
-    pub(crate) organizations: Organizations,
+    pub(crate) roles: Groups<Role>,
+    pub(crate) organizations: Groups<Organization>,
     pub(crate) jobs: Jobs,
     pub(crate) exports: Exports,
     /// Locked during an export: exports are done one at a time.
@@ -27,8 +28,8 @@ pub(crate) struct ManagementData {
 impl ManagementData {
     pub(crate) fn new(config: &Config, ambient: &Ambient) -> Self {
         Self {
-            roles: Roles::new(&config.roles),
-            organizations: Organizations::new(&config.organizations),
+            roles: Groups::new(config.roles.iter().map(Role::from)),
+            organizations: Groups::new(config.organizations.iter().map(Organization::from)),
             jobs: Jobs::new(ambient),
             exports: Exports::new(ambient),
             exporting: Mutex::default(),
