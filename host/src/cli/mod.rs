@@ -33,6 +33,7 @@ mod journal_repair;
 mod limits_file;
 #[cfg(any(feature = "hook", feature = "serve"))]
 mod log;
+mod login_args;
 #[cfg(feature = "_sql")]
 mod migrate;
 mod new;

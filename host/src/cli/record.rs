@@ -1,20 +1,18 @@
 //! `ligature record`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use super::directory::{DIRECTORY, JournalArgs, protect_environment_files};
+use super::directory::protect_environment_files;
+use super::login_args::{ArrivedLogin, LoginArgs, LoginFile};
 use super::output_file::{OutputFile, Readers};
-use super::plugin::PluginArgs;
-use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
+use super::policy_set::PolicySet;
 use super::{CommandResult, Exit, MISMATCH, print_error, print_json};
 use crate::ambient::Ambient;
 use crate::decide::{DecisionContext, DecisionRequest, OnFailure, UserKeeper};
-use crate::directory::{ArrivalError, OpenMode, arrive};
-use crate::harness::{Case, read_event, record_case};
-use crate::model::mask_addresses;
+use crate::directory::OpenMode;
+use crate::harness::{Case, record_case};
 use crate::policies::Policy;
 use crate::reading::{STANDARD_INPUT, display_path};
 use crate::recording::{RecordedLogin, Redaction, decide_and_record, replay};
@@ -33,24 +31,8 @@ use crate::terminal::{Json, Text};
     after_help = "Example: ligature record --event event.json --directory sqlite:users.db --policy policy.json --output login.json\n         ligature record case.json --mask-addresses > login.json"
 )]
 pub(super) struct Args {
-    /// The case file; `-` for standard input
-    #[arg(conflicts_with = "event")]
-    case: Option<PathBuf>,
-    /// A post-login event to decide in the directory; `-` for standard input
-    #[arg(long, value_name = "FILE", requires = "directory")]
-    event: Option<PathBuf>,
-    /// The directory: sqlite:PATH, postgres://USER@HOST/DATABASE, or auth0://DOMAIN for a
-    /// tenant of Auth0, with --journal
-    #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
-    directory: Option<String>,
     #[command(flatten)]
-    journal: JournalArgs,
-    #[command(flatten)]
-    overrides: OverrideArgs,
-    #[command(flatten)]
-    plugin: PluginArgs,
-    #[command(flatten)]
-    several: PoliciesArgs,
+    login: LoginArgs,
     /// Mask addresses and names. Equal ones stay equal, and domains stay
     #[arg(long)]
     mask_addresses: bool,
@@ -61,20 +43,15 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
-        let Some(input) = self.case.as_ref().or(self.event.as_ref()) else {
-            return Err(Exit::unreadable(anyhow!(
-                "name the login to record: a CASE file, or --event FILE with --directory URL; \
-                 see `ligature record --help`"
-            )));
-        };
+        let file = self.login.file("record", "record")?;
+        let input = file.path();
         let protected = protect_environment_files().with_file(input, "the login to record");
         let output = self.output.as_deref().map(|file| OutputFile::new(file, &protected)).transpose()?;
-        let policy_set = PolicySet::load(&self.plugin, &self.several, ambient)?;
-        let overrides = self.overrides.read()?;
-        let login = match &self.event {
-            Some(event) => self.record_in_directory(event, &policy_set, overrides, ambient)?,
-            None => {
-                let (case, policies) = policy_set.read_case(input, &overrides)?;
+        let policy_set = self.login.load_policies(ambient)?;
+        let login = match file {
+            LoginFile::Event(event) => self.record_in_directory(event, &policy_set, ambient)?,
+            LoginFile::Case(case) => {
+                let (case, policies) = self.login.read_case(case, &policy_set)?;
                 let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
                 record_case(&policies, &case).map_err(Exit::unreadable)?
             }
@@ -99,21 +76,10 @@ impl Args {
         &self,
         file: &Path,
         policy_set: &PolicySet,
-        overrides: Overrides,
         ambient: &Ambient,
     ) -> Result<RecordedLogin, Exit> {
-        let event = read_event(file).map_err(Exit::unreadable)?;
-        let policies = policy_set.policies_of_event(overrides.policy)?;
-        let url = self.directory.as_deref().unwrap_or_default();
-        let directory = self.journal.open(url, OpenMode::DryRun, ambient)?;
-        let now = overrides.now.unwrap_or_else(|| ambient.now());
-        let event = arrive(&*directory, event, now).map_err(|error| match error {
-            ArrivalError::Directory(error) => error.into(),
-            error => {
-                Exit::unreadable(anyhow!("{}: {}", display_path(file), mask_addresses(&error.to_string())))
-            }
-        })?;
-        let event = Arc::new(event);
+        let ArrivedLogin { directory, policies, event, now, .. } =
+            self.login.arrive(file, policy_set, OpenMode::DryRun, ambient)?;
         let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
         let request = DecisionRequest { event: &event, now, trace: false, answer: None };
         let context = DecisionContext {

@@ -1,19 +1,15 @@
 //! `ligature run`.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::Path;
 
 use anyhow::anyhow;
 
-use super::directory::{DIRECTORY, JournalArgs};
-use super::plugin::PluginArgs;
-use super::policy_set::{OverrideArgs, Overrides, PoliciesArgs, PolicySet};
+use super::login_args::{ArrivedLogin, LoginArgs, LoginFile};
+use super::policy_set::PolicySet;
 use super::{CommandResult, Exit, print, print_json};
 use crate::ambient::Ambient;
-use crate::directory::{ArrivalError, OpenMode, arrive};
-use crate::harness::{
-    Case, DirectoryRun, Report, format_page, read_event, run_case_by_policies, run_case_in_directory,
-};
+use crate::directory::OpenMode;
+use crate::harness::{Case, DirectoryRun, Report, format_page, run_case_by_policies, run_case_in_directory};
 use crate::model::{ApiError, Decision, mask_addresses};
 use crate::policies::{Policy, PolicyDocument};
 use crate::reading::display_path;
@@ -35,27 +31,11 @@ use crate::terminal::Json;
     after_help = "Example: ligature run examples/cases/verified-google-login.json\n         ligature run case.json --policy policy.json --explain\n         ligature run --directory sqlite:users.db --event event.json --policy policy.json --dry-run"
 )]
 pub(super) struct Args {
-    /// The case file; `-` for standard input
-    #[arg(conflicts_with = "event")]
-    case: Option<PathBuf>,
-    /// A post-login event to decide in the directory; `-` for standard input
-    #[arg(long, value_name = "FILE", requires = "directory")]
-    event: Option<PathBuf>,
-    /// The directory: sqlite:PATH, postgres://USER@HOST/DATABASE, or auth0://DOMAIN for a
-    /// tenant of Auth0, with --journal
-    #[arg(long, short, value_name = "URL", env = DIRECTORY, hide_env_values = true)]
-    directory: Option<String>,
     #[command(flatten)]
-    journal: JournalArgs,
-    #[command(flatten)]
-    overrides: OverrideArgs,
+    login: LoginArgs,
     /// Decide and print as usual, and change nothing
     #[arg(long, requires = "event")]
     dry_run: bool,
-    #[command(flatten)]
-    plugin: PluginArgs,
-    #[command(flatten)]
-    several: PoliciesArgs,
     /// Print JSON instead of a page
     #[arg(long)]
     json: bool,
@@ -66,25 +46,17 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
-        if self.case.is_none() && self.event.is_none() {
-            return Err(Exit::unreadable(anyhow!(
-                "name the login to decide: a CASE file, or --event FILE with --directory URL; \
-                 see `ligature run --help`"
-            )));
-        }
-        let policy_set = PolicySet::load(&self.plugin, &self.several, ambient)?;
-        let overrides = self.overrides.read()?;
-        let (case, report, counted) = match (&self.case, &self.event) {
-            (Some(file), _) => {
-                let (case, policies) = policy_set.read_case(file, &overrides)?;
+        let file = self.login.file("run", "decide")?;
+        let policy_set = self.login.load_policies(ambient)?;
+        let (case, report, counted) = match file {
+            LoginFile::Event(event) => self.run_in_directory(event, &policy_set, ambient)?,
+            LoginFile::Case(case) => {
+                let (case, policies) = self.login.read_case(case, &policy_set)?;
                 let policies: Vec<_> = policies.iter().map(Policy::borrowed).collect();
                 let report =
                     run_case_by_policies(&policies, &case, self.explain).map_err(Exit::unreadable)?;
                 (case, report, Ok(()))
             }
-            (None, Some(event)) => self.run_in_directory(event.clone(), &policy_set, overrides, ambient)?,
-            // Refused above.
-            (None, None) => return Ok(()),
         };
         if self.json {
             print_json(&Json::pretty(&report).map_err(Exit::failed)?)?;
@@ -113,32 +85,21 @@ impl Args {
     /// the error of counting, which is reported after the decision is printed.
     fn run_in_directory(
         &self,
-        file: PathBuf,
+        file: &Path,
         policy_set: &PolicySet,
-        overrides: Overrides,
         ambient: &Ambient,
     ) -> Result<(Case, Report, CommandResult), Exit> {
-        let event = read_event(&file).map_err(Exit::unreadable)?;
-        let policies = policy_set.policies_of_event(overrides.policy)?;
-        let how = if self.dry_run { OpenMode::DryRun } else { OpenMode::Create };
-        let directory = self.journal.open(self.directory.as_deref().unwrap_or_default(), how, ambient)?;
-        let now = overrides.now.unwrap_or_else(|| ambient.now());
-
-        let event_user_id = event.user.user_id.clone();
-        let event = arrive(&*directory, event, now).map_err(|error| match error {
-            ArrivalError::Directory(error) => error.into(),
-            error => {
-                Exit::unreadable(anyhow!("{}: {}", display_path(&file), mask_addresses(&error.to_string())))
-            }
-        })?;
+        let mode = if self.dry_run { OpenMode::DryRun } else { OpenMode::Create };
+        let ArrivedLogin { directory, policies, event, event_user_id, now } =
+            self.login.arrive(file, policy_set, mode, ambient)?;
         let case = Case {
             title: format!("The login of {}", mask_addresses(&event.user.user_id)),
-            file,
+            file: file.to_owned(),
             now,
             policy: PolicyDocument::default(),
             policies: Vec::new(),
             users: Vec::new(),
-            event: Arc::new(event),
+            event,
             answer: None,
             faults: Vec::new(),
             exact_look_up: false,
