@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const { test } = require("node:test");
 const { createAction } = require("..");
-const { Api, Cache, runAction, withTenant } = require("./stand-in");
+const { Api, Cache, runAction, withServer } = require("./stand-in");
 
 const POLICY = { mode: "auto", trusted_connections: ["google-oauth2"] };
 const OWN = "google-oauth2|115";
@@ -73,7 +73,7 @@ function assertGoesOn({ api, said }, why) {
 }
 
 test("a token is kept until a minute before its end", async () => {
-  await withTenant(tenantOf(), async (domain) => {
+  await withServer(tenantOf(), async (domain) => {
     const cache = new Cache();
     await run(domain, {}, {}, new Api(cache));
     const [{ value, expires_at }] = cache.entries.values();
@@ -83,7 +83,7 @@ test("a token is kept until a minute before its end", async () => {
 });
 
 test("a link takes four requests and the token, and the next login reuses the token", async () => {
-  await withTenant(tenantOf(), async (domain, requests) => {
+  await withServer(tenantOf(), async (domain, requests) => {
     const cache = new Cache();
     const first = await run(domain, {}, {}, new Api(cache));
     assert.equal(first.api.primary, OTHER, first.said);
@@ -106,7 +106,7 @@ test("a link takes four requests and the token, and the next login reuses the to
 
 test("a login with nothing to link takes one request", async () => {
   const alone = { "GET /api/v2/users-by-email": () => [200, [user(OWN)]] };
-  await withTenant(tenantOf(alone), async (domain, requests) => {
+  await withServer(tenantOf(alone), async (domain, requests) => {
     assertGoesOn(await run(domain), /^ligature: proceed NO_CANDIDATE$/m);
     assert.deepEqual(pathsOf(requests).slice(1), ["GET /api/v2/users-by-email?email=ada@example.com"]);
   });
@@ -114,21 +114,21 @@ test("a login with nothing to link takes one request", async () => {
 
 test("users whom the look-up returns for another address do not count", async () => {
   const foreign = user("auth0|7", { email: "eve@example.com" });
-  await withTenant(tenantOf({ "GET /api/v2/users-by-email": () => [200, [user(OWN), foreign]] }), async (domain) => {
+  await withServer(tenantOf({ "GET /api/v2/users-by-email": () => [200, [user(OWN), foreign]] }), async (domain) => {
     assertGoesOn(await run(domain), /^ligature: proceed NO_CANDIDATE$/m);
   });
 });
 
 test("a login whose account is gone is denied", async () => {
   const gone = { "GET /api/v2/users-by-email": () => [200, []], [`GET /api/v2/users/${OWN}`]: () => [404, {}] };
-  await withTenant(tenantOf(gone), async (domain) => {
+  await withServer(tenantOf(gone), async (domain) => {
     const { api, said } = await run(domain);
     assert.equal(api.denied, "This account no longer exists.", said);
   });
 });
 
 test("a login whose account the look-up does not return, but the tenant has, goes on", async () => {
-  await withTenant(tenantOf({ "GET /api/v2/users-by-email": () => [200, []] }), async (domain, requests) => {
+  await withServer(tenantOf({ "GET /api/v2/users-by-email": () => [200, []] }), async (domain, requests) => {
     assertGoesOn(await run(domain), /^ligature: proceed NO_CANDIDATE$/m);
     assert.equal(pathsOf(requests).at(-1), `GET /api/v2/users/${OWN}`);
   });
@@ -138,7 +138,7 @@ test("an account that was checked is not looked up again, and its other marks ar
   const held = { linking: { prompts: 1 }, plan: "pro" };
   const alone = { "GET /api/v2/users-by-email": () => [200, [user(OWN, { app_metadata: held })]] };
   const options = { policy: { ...POLICY, look_up: "until_checked" } };
-  await withTenant(tenantOf(alone), async (domain, requests) => {
+  await withServer(tenantOf(alone), async (domain, requests) => {
     // The event is older than the look-up.
     const { api, said } = await run(domain, {}, options);
     const { linking } = api.appMetadata;
@@ -155,7 +155,7 @@ test("an account that was checked is not looked up again, and its other marks ar
 });
 
 test("a login whose address is not verified takes no request", async () => {
-  await withTenant(tenantOf(), async (domain, requests) => {
+  await withServer(tenantOf(), async (domain, requests) => {
     assertGoesOn(await run(domain, { email_verified: false }), /^ligature: proceed EMAIL_UNVERIFIED_CURRENT/m);
     assert.equal(requests.length, 0);
   });
@@ -167,7 +167,7 @@ test("metadata is written after the link, and the log names what is lost without
     "GET /api/v2/users-by-email": () => [200, [secondary, user(OTHER)]],
     [`GET /api/v2/users/${OWN}`]: () => [200, secondary],
   };
-  await withTenant(tenantOf(held), async (domain, requests) => {
+  await withServer(tenantOf(held), async (domain, requests) => {
     const { user_metadata, app_metadata } = secondary;
     const { api, said } = await run(domain, { user_metadata, app_metadata });
     assert.equal(api.primary, OTHER, said);
@@ -198,7 +198,7 @@ test("marks of the secondary are carried to the primary", async () => {
     [`GET /api/v2/users/${OWN}`]: () => [200, secondary],
     [`GET /api/v2/users/${OTHER}`]: () => [200, primary],
   };
-  await withTenant(tenantOf(held), async (domain, requests) => {
+  await withServer(tenantOf(held), async (domain, requests) => {
     // The event was made before the accounts were separated, so the component does not see the mark.
     await run(domain, {}, { policy: { ...POLICY, unlink_cooldown_days: 0 } });
     const patch = requests.find(({ method }) => method === "PATCH");
@@ -222,7 +222,7 @@ test("metadata that cannot be written is logged, and the login continues as the 
     [`GET /api/v2/users/${OWN}`]: () => [200, secondary],
     [`PATCH /api/v2/users/${OTHER}`]: () => [500, "<html>"],
   };
-  await withTenant(tenantOf(failing), async (domain) => {
+  await withServer(tenantOf(failing), async (domain) => {
     const { api, said } = await run(domain, { user_metadata: { theme: "dark" } });
     assert.equal(api.primary, OTHER, said);
     assert.match(said, /its metadata could not be written: .*status 500/);
@@ -237,7 +237,7 @@ const lostAnswers = [
 ];
 for (const [name, answer] of lostAnswers) {
   test(`a link is found by reading the primary if ${name}`, async () => {
-    await withTenant(tenantOf({ [link]: answer }), async (domain, requests) => {
+    await withServer(tenantOf({ [link]: answer }), async (domain, requests) => {
       const { api, said } = await run(domain);
       assert.equal(api.primary, OTHER, said);
       assert.equal(pathsOf(requests).filter((path) => path === link).length, 1);
@@ -252,7 +252,7 @@ for (const [status, body] of [
   [400, { message: "Main identity and the new one are the same." }],
 ]) {
   test(`a link that is answered with ${status} and not made is not repeated`, async () => {
-    await withTenant(tenantOf({ [link]: () => [status, body] }), async (domain, requests) => {
+    await withServer(tenantOf({ [link]: () => [status, body] }), async (domain, requests) => {
       assertGoesOn(await run(domain), /^ligature: proceed /m);
       assert.equal(pathsOf(requests).filter((path) => path === link).length, 1);
     });
@@ -261,7 +261,7 @@ for (const [status, body] of [
 
 test("another user than the one asked for is not linked", async () => {
   const wrong = { [`GET /api/v2/users/${OTHER}`]: () => [200, user("auth0|2")] };
-  await withTenant(tenantOf(wrong), async (domain, requests) => {
+  await withServer(tenantOf(wrong), async (domain, requests) => {
     assertGoesOn(await run(domain), /the tenant returned another user than auth0\|1/);
     assert.ok(!pathsOf(requests).includes(link));
   });
@@ -272,7 +272,7 @@ test("a redirect of the tenant is not followed", async () => {
     [lookUp]: () => [307, "", { location: "/elsewhere" }],
     "GET /elsewhere": () => [200, [user(OWN)]],
   };
-  await withTenant(tenantOf(moved), async (domain, requests) => {
+  await withServer(tenantOf(moved), async (domain, requests) => {
     assertGoesOn(await run(domain), /LOOKUP_FAILED/);
     assert.ok(!pathsOf(requests).includes("GET /elsewhere"));
   });
@@ -280,7 +280,7 @@ test("a redirect of the tenant is not followed", async () => {
 
 test("the log has no secret and no whole address of the tenant's message", async () => {
   const talkative = { [lookUp]: () => [400, { message: `no ${SECRET} for ada.l@corp.com\n\u001b[2J` }] };
-  await withTenant(tenantOf(talkative), async (domain) => {
+  await withServer(tenantOf(talkative), async (domain) => {
     assertGoesOn(await run(domain), /the tenant refuses the request: no … for a…@corp.com {1,2}\[2J \(status 400\)/);
   });
 });
@@ -293,7 +293,7 @@ test("a login that another one has overtaken continues as the primary", async ()
   const byEmail = () => [200, [user(OTHER, { identities: LINKED })]];
   let lookUps = 0;
   taken["GET /api/v2/users-by-email"] = ({ usual }) => ((lookUps += 1) === 1 ? usual() : byEmail());
-  await withTenant(tenantOf(taken), async (domain, requests) => {
+  await withServer(tenantOf(taken), async (domain, requests) => {
     const { api, said } = await run(domain);
     assert.equal(api.primary, OTHER, said);
     assert.match(said, /RACE_LOST/);
@@ -327,7 +327,7 @@ const failures = [
 ];
 for (const [name, changes, why] of failures) {
   test(`the login goes on after ${name}`, async () => {
-    await withTenant(tenantOf(changes), async (domain) => assertGoesOn(await run(domain), why));
+    await withServer(tenantOf(changes), async (domain) => assertGoesOn(await run(domain), why));
   });
 }
 
@@ -337,7 +337,7 @@ test("a passing failure is tried again, after the wait that the tenant asks for"
     [429, {}, { "retry-after": "0.2" }],
     [200, [user(OWN)]],
   ];
-  await withTenant(tenantOf({ [lookUp]: () => answers.shift() }), async (domain) => {
+  await withServer(tenantOf({ [lookUp]: () => answers.shift() }), async (domain) => {
     const start = performance.now();
     assertGoesOn(await run(domain), /NO_CANDIDATE/);
     assert.ok(performance.now() - start >= 340);
@@ -347,7 +347,7 @@ test("a passing failure is tried again, after the wait that the tenant asks for"
 test("a token that the tenant refuses is renewed once", async () => {
   const refused = ({ headers, usual }) =>
     headers.authorization === "Bearer old-token" ? [401, { message: "Invalid token" }] : usual();
-  await withTenant(tenantOf({ [lookUp]: refused }), async (domain, requests) => {
+  await withServer(tenantOf({ [lookUp]: refused }), async (domain, requests) => {
     const cache = new Cache();
     await run(domain, { email_verified: true }, {}, new Api(cache));
     for (const key of cache.entries.keys()) cache.set(key, "old-token", { ttl: 60_000 });
@@ -359,7 +359,7 @@ test("a token that the tenant refuses is renewed once", async () => {
 
 test("a tenant that does not answer is left within the budget", async () => {
   const never = { [lookUp]: () => new Promise(() => {}) };
-  await withTenant(tenantOf(never), async (domain) => {
+  await withServer(tenantOf(never), async (domain) => {
     const start = performance.now();
     assertGoesOn(await run(domain, {}, { budgetMs: 300 }), /LOOKUP_FAILED/);
     assert.ok(performance.now() - start < 1500);
@@ -373,7 +373,7 @@ test("no link is begun when the budget is almost spent", async () => {
       return usual();
     },
   };
-  await withTenant(tenantOf(slow), async (domain, requests) => {
+  await withServer(tenantOf(slow), async (domain, requests) => {
     assertGoesOn(await run(domain, {}, { budgetMs: 1200 }), /^ligature: proceed /m);
     assert.ok(!pathsOf(requests).includes(link));
   });
@@ -446,12 +446,12 @@ test("with LIGATURE_ON_FAILURE=deny, a user who cannot be read again is denied, 
     "GET /api/v2/users-by-email": () => [200, [user(OWN, { identities: LINKED }), user(OTHER)]],
     [`GET /api/v2/users/${OWN}`]: () => [503, "busy"],
   };
-  await withTenant(tenantOf(stale), async (domain) => {
+  await withServer(tenantOf(stale), async (domain) => {
     const { api, said } = await runAction(createAction({ policy: POLICY, budgetMs: 800 }), event(domain));
     assert.match(api.denied, /try again later/, said);
     assert.match(said, /the login is denied: the user could not be read again/);
   });
-  await withTenant(tenantOf(), async (domain) => {
+  await withServer(tenantOf(), async (domain) => {
     const { api, said } = await runAction(createAction({ policy: POLICY }), event(domain));
     assert.deepEqual([api.primary, api.denied], [OTHER, null], said);
   });
@@ -459,14 +459,14 @@ test("with LIGATURE_ON_FAILURE=deny, a user who cannot be read again is denied, 
 
 test("a denial is carried out", async () => {
   const failing = { [lookUp]: () => [503, "busy"] };
-  await withTenant(tenantOf(failing), async (domain) => {
+  await withServer(tenantOf(failing), async (domain) => {
     const { api } = await run(domain, {}, { policy: { ...POLICY, on_error: "deny" } });
     assert.match(api.denied, /could not be looked up/);
   });
 });
 
 test("a suggestion goes on unlinked, and the log says so", async () => {
-  await withTenant(tenantOf(), async (domain, requests) => {
+  await withServer(tenantOf(), async (domain, requests) => {
     assertGoesOn(await run(domain, {}, { policy: { ...POLICY, mode: "suggest" } }), /suggest CONFIRMATION_UNAVAILABLE/);
     assert.ok(!pathsOf(requests).includes(link));
   });

@@ -1,6 +1,12 @@
 "use strict";
-// Auth0's `api` of an Action, and a tenant that answers as a test says.
+// A stand-in for Auth0's runtime of post-login Actions, and a server that answers as a test says. The tests of
+// `examples/auth0-action` use it too.
+//
+// It refuses what Auth0 refuses: a second `setPrimaryUser`, and at the end of the login a primary that does not have the
+// identity of this login. Source: Auth0 Actions, post-login trigger, API object. There is no such check in a published
+// package.
 
+const assert = require("node:assert/strict");
 const { AsyncLocalStorage } = require("node:async_hooks");
 const { createServer } = require("node:http");
 
@@ -34,7 +40,8 @@ class Api {
     this.cache = cache;
     this.authentication = {
       setPrimaryUser: (userId) => {
-        if (this.primary !== null) throw new Error("setPrimaryUser is called once per transaction");
+        assert.equal(this.primary, null, "setPrimaryUser is called once per transaction");
+        assert.ok(userId.length <= 128);
         this.primary = userId;
       },
     };
@@ -64,8 +71,37 @@ async function runAction(action, event, api = new Api()) {
   return { api, said: said.join("\n") };
 }
 
-/** Starts a tenant whose requests `answer(request, body)` answers, with `[status, body, headers]`. */
-async function withTenant(answer, use) {
+/**
+ * Runs an Action until the end of its login, and returns its `api` and its log. `identitiesOf` returns the identities of
+ * a user, as `provider|id`.
+ */
+async function runLogin(action, event, identitiesOf, api = new Api()) {
+  const ended = await runAction(action, event, api);
+  if (api.primary !== null && api.denied === null) {
+    const used = event.user.identities.find((it) => it.connection === event.connection.name);
+    const held = await identitiesOf(api.primary);
+    assert.ok(held.slice(1).includes(`${used.provider}|${used.user_id}`), `${api.primary}: ${held}\n${ended.said}`);
+  }
+  return ended;
+}
+
+/** The event of a login of a user, as Auth0 makes it. */
+function loginEvent(user, secrets) {
+  const { connection, provider } = user.identities[0];
+  return {
+    user,
+    connection: { name: connection, strategy: provider },
+    client: { client_id: "web" },
+    transaction: { protocol: "oidc-basic-profile" },
+    authentication: { methods: [{ name: "federated", timestamp: new Date().toISOString() }] },
+    stats: { logins_count: 1 },
+    request: { ip: "192.0.2.1", query: {}, body: {} },
+    secrets,
+  };
+}
+
+/** Starts a server whose requests `answer(request, body)` answers, with `[status, body, headers]`. */
+async function withServer(answer, use) {
   const requests = [];
   const server = createServer((request, response) => {
     let body = "";
@@ -88,4 +124,4 @@ async function withTenant(answer, use) {
   }
 }
 
-module.exports = { Api, Cache, runAction, withTenant };
+module.exports = { Api, Cache, loginEvent, runAction, runLogin, withServer };

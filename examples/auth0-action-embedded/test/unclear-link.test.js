@@ -9,7 +9,7 @@ const { Deadline, LIMITS } = require("../lib/limits");
 const { ManagementClient } = require("../lib/management");
 const { Tenant } = require("../lib/tenant");
 const { readUser } = require("../lib/users");
-const { withTenant } = require("./stand-in");
+const { withServer } = require("./stand-in");
 
 const [OWN, OTHER] = ["google-oauth2|115", "auth0|1"];
 
@@ -31,7 +31,7 @@ test("a link whose answer is lost is found after the login's time", async () => 
     if (url.endsWith(encodeURIComponent(OTHER))) return [200, user(OTHER, isLinked ? [OTHER, OWN] : [OTHER])];
     return isLinked ? [404, { statusCode: 404, message: "The user does not exist." }] : [200, user(OWN)];
   };
-  await withTenant(answer, async (domain) => {
+  await withServer(answer, async (domain) => {
     const deadline = new Deadline(1500);
     const client = new ManagementClient({ domain, clientId: "c", clientSecret: "s", deadline });
     const tenant = new Tenant({ client, deadline, log: () => {} });

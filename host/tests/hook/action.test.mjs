@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
+import { withServer } from "../../../examples/auth0-action-embedded/test/stand-in.js";
 import { Api, runLogin } from "./stand_in.mjs";
 
 const examples = new URL("../../../examples/", import.meta.url);
@@ -28,25 +28,8 @@ function login(changes = {}, secrets = {}) {
 
 const run = (event, execute = onExecutePostLogin) => runLogin(execute, event, identitiesOf);
 
-/** A hook that answers as it is told. */
-async function standIn(answer, use) {
-  const requests = [];
-  const server = createServer((request, response) => {
-    let body = "";
-    request.on("data", (part) => (body += part));
-    request.on("end", () => {
-      requests.push({ headers: request.headers, body });
-      answer(response);
-    });
-  });
-  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
-  try {
-    return await use(`http://127.0.0.1:${server.address().port}`, requests);
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}
+/** Starts a stand-in for the hook, whose requests `answer` answers with `[status, body, headers]`. */
+const standIn = (answer, use) => withServer(answer, (host, requests) => use(`http://${host}`, requests));
 
 function assertGoesOn({ api }) {
   assert.equal(api.denied, null);
@@ -130,7 +113,7 @@ test("any other value of LIGATURE_ON_FAILURE than proceed denies, too", async ()
 test("a refusal by a hook with --on-failure deny denies the login", async () => {
   for (const [headers, isDenied] of [[{ "x-ligature-on-failure": "deny" }, true], [{}, false]]) {
     await standIn(
-      (response) => response.writeHead(400, headers).end('{"error":"event_invalid"}'),
+      () => [400, { error: "event_invalid" }, headers],
       async (url) => {
         const { api, said } = await run(login({}, { LIGATURE_URL: url }));
         assert.equal(api.denied !== null, isDenied);
@@ -151,8 +134,7 @@ test("an event that the hook cannot read goes on, and the log says why", async (
 
 test("a hook that is slow is left after the Action's budget", async () => {
   await standIn(
-    // It never answers.
-    () => {},
+    () => new Promise(() => {}),
     async (url) => {
       const start = Date.now();
       const ended = await run(login({}, { LIGATURE_URL: url }));
@@ -171,9 +153,8 @@ const answers = [
 ];
 for (const [name, answer] of answers) {
   test(`the login goes on after ${name}`, async () => {
-    const text = typeof answer === "string" ? answer : JSON.stringify(answer);
     await standIn(
-      (response) => response.end(text),
+      () => [200, answer],
       async (url) => assertGoesOn(await run(login({}, { LIGATURE_URL: url }))),
     );
   });
@@ -181,7 +162,7 @@ for (const [name, answer] of answers) {
 
 test("a redirect of the hook is not followed", async () => {
   await standIn(
-    (response) => response.writeHead(307, { location: process.env.LIGATURE_HOOK }).end(),
+    () => [307, "", { location: process.env.LIGATURE_HOOK }],
     async (url) => assertGoesOn(await run(login({}, { LIGATURE_URL: url }))),
   );
 });
@@ -189,7 +170,7 @@ test("a redirect of the hook is not followed", async () => {
 test("a redirect of the answer is carried out, to the hook's own origin only", async () => {
   let redirect;
   await standIn(
-    (response) => response.end(JSON.stringify({ action: "redirect", ...redirect, token: "t", reasons: [] })),
+    () => [200, { action: "redirect", ...redirect, token: "t", reasons: [] }],
     async (url, requests) => {
       redirect = { url: `${url}/v1/confirm` };
       const { api } = await run(login({}, { LIGATURE_URL: url }));
@@ -231,7 +212,7 @@ const returned = [
 for (const [name, token, answer] of returned) {
   test(`a login that comes back with ${name} is asked about again`, async () => {
     await standIn(
-      (response) => response.end(JSON.stringify({ action: "set_primary_user", reasons: [] })),
+      () => [200, { action: "set_primary_user", reasons: [] }],
       async (url, requests) => {
         const event = login({}, { LIGATURE_URL: url });
         event.request.body = { ligature_token: token };
@@ -245,7 +226,7 @@ for (const [name, token, answer] of returned) {
 
 test("a denial is carried out", async () => {
   await standIn(
-    (response) => response.end(JSON.stringify({ action: "deny", message: "Not today.", reasons: [] })),
+    () => [200, { action: "deny", message: "Not today.", reasons: [] }],
     async (url) => assert.equal((await run(login({}, { LIGATURE_URL: url }))).api.denied, "Not today."),
   );
 });
@@ -254,11 +235,11 @@ test("the mark of a look-up is written, and nothing else", async () => {
   const linking = { checked: { at: 1, for: "f" } };
   const marked = { action: "proceed", reasons: [], app_metadata: { linking, roles: ["admin"] } };
   await standIn(
-    (response) => response.end(JSON.stringify(marked)),
+    () => [200, marked],
     async (url) => {
       const ended = await run(login({}, { LIGATURE_URL: url }));
       assertGoesOn(ended);
-      assert.deepEqual(ended.api.metadata, { linking });
+      assert.deepEqual(ended.api.appMetadata, { linking });
     },
   );
 });
@@ -274,7 +255,7 @@ test("a second setPrimaryUser of the transaction is logged, and the login goes o
 
 test("secrets, the query and the body of the browser's request are not sent", async () => {
   await standIn(
-    (response) => response.end(JSON.stringify({ action: "proceed", reasons: [] })),
+    () => [200, { action: "proceed", reasons: [] }],
     async (url, requests) => {
       const event = login({}, { LIGATURE_URL: url, OTHER: "an-other-secret" });
       event.request.body = { password: "hunter2" };

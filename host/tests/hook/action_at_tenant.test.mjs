@@ -5,48 +5,24 @@ import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { LocalTenant } from "../../../examples/auth0-action-embedded/test/local-tenant.js";
+import { loginEvent } from "../../../examples/auth0-action-embedded/test/stand-in.js";
 import { runLogin } from "./stand_in.mjs";
 
 const action = new URL("../../../examples/auth0-action/action.js", import.meta.url).pathname;
 const { onExecutePostLogin } = createRequire(import.meta.url)(action);
-const { LIGATURE_HOOK: hook, LIGATURE_TENANT: tenant, LIGATURE_TEST_CLIENT: client } = process.env;
+const { LIGATURE_HOOK: hook, LIGATURE_TENANT, LIGATURE_TEST_CLIENT } = process.env;
 const [secret, oldSecret] = process.env.LIGATURE_TEST_SECRETS.split(" ");
 const [hookProcess, tenantProcess] = process.env.LIGATURE_TEST_PROCESSES.split(" ").map(Number);
 
 after(() => [hookProcess, tenantProcess].forEach((id) => process.kill(id, "SIGCONT")));
 
-const [client_id, client_secret] = client.split(" ");
-const credentials = { grant_type: "client_credentials", client_id, client_secret, audience: `${tenant}/api/v2/` };
-const granted = await fetch(`${tenant}/oauth/token`, {
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify(credentials),
-});
-const { access_token: token } = await granted.json();
+const tenant = await LocalTenant.connect(LIGATURE_TENANT, ...LIGATURE_TEST_CLIENT.split(" "));
+const userOf = (userId) => tenant.user(userId);
+const identitiesOf = (userId) => tenant.identities(userId);
 
-/** A user of the tenant; null if there is none. */
-async function userOf(userId) {
-  const url = `${tenant}/api/v2/users/${encodeURIComponent(userId)}`;
-  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-  return answer.status === 404 ? null : answer.json();
-}
-
-const identitiesOf = async (userId) => (await userOf(userId)).identities.map((it) => `${it.provider}|${it.user_id}`);
-
-/** The event of a login of a user, as Auth0 makes it. */
 async function loginOf(userId, key = secret) {
-  const user = await userOf(userId);
-  const { connection, provider } = user.identities[0];
-  return {
-    user,
-    connection: { name: connection, strategy: provider },
-    client: { client_id: "web" },
-    transaction: { protocol: "oidc-basic-profile" },
-    authentication: { methods: [{ name: "federated", timestamp: new Date().toISOString() }] },
-    stats: { logins_count: 1 },
-    request: { ip: "192.0.2.1", query: {}, body: {} },
-    secrets: { LIGATURE_URL: hook, LIGATURE_SECRET: key },
-  };
+  return loginEvent(await userOf(userId), { LIGATURE_URL: hook, LIGATURE_SECRET: key });
 }
 
 const run = (event) => runLogin(onExecutePostLogin, event, identitiesOf);
@@ -103,9 +79,8 @@ test("two logins at once make one link, and both continue as the primary", async
 });
 
 test("a login by an identity that was linked without the hook goes on", async () => {
-  const linked = await fetch(`${tenant}/api/v2/users/auth0%7Cgrace/identities`, {
+  const linked = await tenant.call("users/auth0%7Cgrace/identities", {
     method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
     body: JSON.stringify({ provider: "google-oauth2", user_id: "1085" }),
   });
   assert.equal(linked.status, 201);
