@@ -107,8 +107,15 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes the oldest recordings until there is room for one more of this size.
+    /// Removes the oldest recordings until there is room for one more of this size. Removes none for
+    /// one that the folder cannot take.
     fn make_room(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes > self.limits.bytes {
+            return Err(io::Error::other(format!(
+                "it has {bytes} bytes, and the folder may have {}",
+                self.limits.bytes
+            )));
+        }
         let is_full = |folder: &Self| {
             folder.recordings.len() >= folder.limits.files || folder.bytes + bytes > folder.limits.bytes
         };
@@ -122,12 +129,6 @@ impl Folder {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => self.bytes = self.bytes.saturating_sub(oldest.bytes),
             }
-        }
-        if bytes > self.limits.bytes {
-            return Err(io::Error::other(format!(
-                "it has {bytes} bytes, and the folder may have {}",
-                self.limits.bytes
-            )));
         }
         Ok(())
     }
@@ -246,12 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_larger_than_the_folder_is_refused() {
+    fn a_recording_larger_than_the_folder_is_refused_and_removes_no_other() {
         let path = tempfile::tempdir().unwrap();
         let mut folder = Folder::open(path.path(), LIMITS, &Ambient::system()).unwrap();
+        write(&mut folder, 0, 10);
         let error = folder.write(&"x".repeat(101), Timestamp::default(), &Ambient::system()).unwrap_err();
         assert!(error.to_string().contains("may have 100"), "{error}");
-        assert!(names(path.path()).is_empty());
+        assert_eq!(names(path.path()).len(), 1);
     }
 
     #[test]

@@ -71,13 +71,13 @@ pub(super) fn decide_by_known(
 }
 
 impl Reconsidered {
-    /// Whether the other policy decides as the recorded one did.
+    /// Returns whether the other policy decides as the recorded one did.
     #[must_use]
     pub fn is_same(&self) -> bool {
         self.now.as_ref() == Some(&self.then)
     }
 
-    /// Whether the reasons are the same.
+    /// Returns whether the reasons are the same.
     #[must_use]
     pub fn has_same_reasons(&self) -> bool {
         self.reasons_now == self.reasons_then

@@ -129,7 +129,7 @@ impl DecidedLogin {
         }
     }
 
-    /// Whether the time of a plugin was up.
+    /// Returns whether the time of a plugin was up.
     #[must_use]
     pub fn is_late(&self) -> bool {
         self.policies.iter().any(|policy| policy.is_late)

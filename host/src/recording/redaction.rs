@@ -61,7 +61,7 @@ impl Redaction {
         Self { key: MaskKey::draw(ambient), is_masking }
     }
 
-    /// Whether addresses and names are masked.
+    /// Returns whether addresses and names are masked.
     #[must_use]
     pub fn is_masking(&self) -> bool {
         self.is_masking
