@@ -32,8 +32,7 @@ pub enum CallErrorKind {
         may_have_effect: bool,
     },
     /// The connection broke before the answer was whole, or the answer is 408 or 5xx other
-    /// than 501. The
-    /// request may have had an effect. Holds the cause.
+    /// than 501. The request may have had an effect. Holds the cause.
     Unclear(String),
     /// The tenant refuses the request, which has no effect: 501, 3xx, or 4xx other than
     /// 408 and 429.

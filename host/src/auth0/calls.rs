@@ -54,7 +54,7 @@ impl ManagementClient {
                 return Ok(all);
             }
         }
-        let why = format!("the list has more than {} entries", PAGE * MOST_PAGES);
+        let why = format!("the list has {} entries or more", PAGE * MOST_PAGES);
         Err(self.error(CallErrorKind::Unreadable(why)))
     }
 

@@ -30,8 +30,9 @@ struct Variables {
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// The id and the secret of an application: of the machine-to-machine application that
-/// calls the Management API, or of the one by which users confirm an account. They come from the environment or a file, never from the command
-/// line, which other users of the machine can read.
+/// calls the Management API, or of the one by which users confirm an account. They come from
+/// the environment or a file, never from the command line, which other users of the machine
+/// can read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientCredentials {
     client_id: String,

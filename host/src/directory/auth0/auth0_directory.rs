@@ -9,7 +9,7 @@ use crate::directory::link_journal::LinkJournal;
 use crate::directory::open_mode::OpenMode;
 use crate::directory::repair::{Repair, RepairOutcome};
 use crate::directory::state::ErrorCounts;
-use crate::model::ApiError;
+use crate::model::{ApiError, mask_addresses};
 
 /// The time that one operation has, all of its requests together.
 const OPERATION: Duration = Duration::from_secs(20);
@@ -133,10 +133,11 @@ impl Auth0Directory {
 fn log_repair(Repair { entry, outcome }: &Repair) {
     match outcome {
         RepairOutcome::Unresolved { why } => {
-            tracing::warn!(entry = %entry.id, %why, "an interrupted change could not be repaired");
+            tracing::warn!(entry = %entry.id, why = %mask_addresses(why), "an interrupted change could not be repaired");
         }
         RepairOutcome::Finished { notes } => {
-            tracing::info!(entry = %entry.id, ?notes, "an interrupted change was completed");
+            let notes = notes.join(" ");
+            tracing::info!(entry = %entry.id, notes = %mask_addresses(&notes), "an interrupted change was completed");
         }
         RepairOutcome::Abandoned => {
             tracing::info!(entry = %entry.id, "an interrupted change had not happened");

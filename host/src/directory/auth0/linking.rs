@@ -1,5 +1,6 @@
 //! Linking two users of a tenant, step by step.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ligature_linking_marks::LINKING;
@@ -12,7 +13,7 @@ use crate::auth0::{CallError, CallErrorKind, TimeLimit};
 use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{Entry, EntryKind, PrimaryChange, Snapshot, SnapshotState};
 use crate::directory::link::{CheckedLink, ReadPair};
-use crate::model::{ApiError, Metadata, User, absorb, carry_over_marks};
+use crate::model::{ApiError, Metadata, User, absorb, carry_over_marks, mask_addresses};
 
 impl Auth0Directory {
     /// Links two users: read both, write the entry `intended` with everything that the
@@ -90,7 +91,7 @@ impl Auth0Directory {
             Ok(true) => {}
             Ok(false) => return primary,
             Err(error) => {
-                tracing::warn!(entry = %entry.id, %error, "a link happened, and the journal could not record it; `ligature journal repair` completes it");
+                tracing::warn!(entry = %entry.id, error = %mask_addresses(&error.to_string()), "a link happened, and the journal could not record it; `ligature journal repair` completes it");
                 return primary;
             }
         }
@@ -101,7 +102,7 @@ impl Auth0Directory {
                 user
             }
             Err(error) => {
-                tracing::warn!(entry = %entry.id, %error, "a link happened, and its metadata could not be written; `ligature journal repair` writes it");
+                tracing::warn!(entry = %entry.id, error = %mask_addresses(&error.to_string()), "a link happened, and its metadata could not be written; `ligature journal repair` writes it");
                 primary
             }
         }
@@ -200,8 +201,7 @@ fn metadata_after_link(primary: &User, snapshot: &Snapshot) -> MetadataAfterLink
     ] {
         let Some(change) = change else { continue };
         let mut object = held.take().unwrap_or_default();
-        let mut keys: Vec<&String> = change.before.keys().chain(change.after.keys()).collect();
-        keys.dedup();
+        let keys: BTreeSet<&String> = change.before.keys().chain(change.after.keys()).collect();
         for key in keys {
             let (before, after) = (change.before.get(key), change.after.get(key));
             let now = object.get(key);
@@ -219,7 +219,6 @@ fn metadata_after_link(primary: &User, snapshot: &Snapshot) -> MetadataAfterLink
     }
     // Also onto a newer value of `linking`: a cool-down must not get lost.
     carry_over_marks(&mut wanted, &snapshot.secondary);
-    notes.dedup();
     MetadataAfterLink { primary: wanted, notes }
 }
 
@@ -228,5 +227,35 @@ pub(super) fn set_key(metadata: &mut Metadata, key: &str, value: Option<&Value>)
     match value {
         Some(value) => drop(metadata.insert(key.to_owned(), value.clone())),
         None => drop(metadata.remove(key)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::metadata_after_link;
+    use crate::directory::journal::{PrimaryChange, Snapshot};
+    use crate::model::User;
+
+    fn user(metadata: &Value) -> User {
+        let user = json!({
+            "user_id": "auth0|1", "created_at": "2026-01-01T00:00:00.000Z", "email_verified": false,
+            "identities": [{ "provider": "auth0", "user_id": "1", "connection": "c", "isSocial": false }],
+            "user_metadata": metadata,
+        });
+        serde_json::from_value(user).unwrap()
+    }
+
+    #[test]
+    fn a_key_that_was_changed_meanwhile_keeps_its_value_and_is_named_once() {
+        let [before, after, now] = [1, 2, 3].map(|value| user(&json!({ "lang": value, "theme": value })));
+        let touched = PrimaryChange::between(&before, &after);
+        let snapshot = Snapshot { secondary: Arc::new(user(&json!({}))), touched, access: None };
+        let completed = metadata_after_link(&now, &snapshot);
+        assert_eq!(completed.primary.user_metadata, now.user_metadata);
+        assert_eq!(completed.notes.len(), 2, "{:?}", completed.notes);
     }
 }

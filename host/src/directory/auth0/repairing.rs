@@ -8,7 +8,7 @@ use crate::auth0::TimeLimit;
 use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{Entry, EntryId, EntryKind};
 use crate::directory::repair::{Repair, RepairOutcome};
-use crate::model::ApiError;
+use crate::model::{ApiError, mask_addresses};
 
 /// The time after which no request of a change is under way any more: more than any
 /// operation may take.
@@ -151,7 +151,7 @@ impl Auth0Directory {
     /// repair ends it: the change itself is known.
     pub(super) fn end_or_warn(&self, entry: &Entry, is_done: bool) {
         if let Err(error) = self.journal.end(entry, is_done) {
-            tracing::warn!(entry = %entry.id, %error, "a change at the tenant is over, and the journal could not record it; `ligature journal repair` does");
+            tracing::warn!(entry = %entry.id, error = %mask_addresses(&error.to_string()), "a change at the tenant is over, and the journal could not record it; `ligature journal repair` does");
         }
     }
 

@@ -44,7 +44,7 @@ impl Auth0Directory {
             }
             // The identity is a user again, which is what the caller wants to know.
             Err(error) => {
-                tracing::warn!(entry = %entry.id, %error, "an unlink happened, and its cool-down could not be written; `ligature journal repair` writes it");
+                tracing::warn!(entry = %entry.id, error = %mask_addresses(&error.to_string()), "an unlink happened, and its cool-down could not be written; `ligature journal repair` writes it");
                 let identities = user.identities.iter().filter(|it| it.as_user_id() != separated).cloned();
                 Ok(Arc::new(User { identities: identities.collect(), ..user }))
             }
