@@ -5,8 +5,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
-import { withServer } from "../../../examples/auth0-action-embedded/test/stand-in.js";
-import { Api, runLogin } from "./stand_in.mjs";
+import { Api, runLogin, withServer } from "./stand_in.mjs";
 
 const examples = new URL("../../../examples/", import.meta.url);
 const { onExecutePostLogin, onContinuePostLogin } = createRequire(import.meta.url)(new URL("auth0-action/action.js", examples).pathname);

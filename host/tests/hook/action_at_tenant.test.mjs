@@ -5,9 +5,7 @@ import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LocalTenant } from "../../../examples/auth0-action-embedded/test/local-tenant.js";
-import { loginEvent } from "../../../examples/auth0-action-embedded/test/stand-in.js";
-import { runLogin } from "./stand_in.mjs";
+import { LocalTenant, loginEvent, runLogin } from "./stand_in.mjs";
 
 const action = new URL("../../../examples/auth0-action/action.js", import.meta.url).pathname;
 const { onExecutePostLogin } = createRequire(import.meta.url)(action);

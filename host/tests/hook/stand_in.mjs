@@ -1,6 +1,10 @@
-// The stand-in for Auth0's runtime, with `api.redirect`.
+// The stand-ins of the package without a service, with `api.redirect`.
+import localTenant from "../../../examples/auth0-action-embedded/test/local-tenant.js";
 import runtime from "../../../examples/auth0-action-embedded/test/stand-in.js";
 import { RedirectApi } from "./redirect_api.mjs";
+
+export const { LocalTenant } = localTenant;
+export const { loginEvent, withServer } = runtime;
 
 export class Api extends runtime.Api {
   /** `transaction` is the `state` under which a redirected login continues. */

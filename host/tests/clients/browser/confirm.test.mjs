@@ -17,7 +17,8 @@ const visit = browsing({ applications: false });
 const { LIGATURE_PROGRAM: program, LIGATURE_SOURCES: sources, LIGATURE_PLACE: place } = process.env;
 const actionFile = join(sources, '../examples/auth0-action/action.js');
 const { onExecutePostLogin, onContinuePostLogin } = createRequire(import.meta.url)(actionFile);
-const { Api, runLogin } = await import(pathToFileURL(join(sources, 'tests/hook/stand_in.mjs')).href);
+const standIns = pathToFileURL(join(sources, 'tests/hook/stand_in.mjs'));
+const { Api, LocalTenant, loginEvent, runLogin } = await import(standIns.href);
 
 const LINKER = ['confirm-linker', 'the-secret-of-the-linker'];
 const SECRET = 'the-secret-of-the-action-0123456789abcdef';
@@ -32,7 +33,7 @@ const environment = {
   LIGATURE_CONFIRM_CLIENT_SECRET: 'the-secret-of-the-confirmation',
 };
 let hook;
-let token;
+let tenant;
 
 before(async () => {
   writeFileSync(join(place, 'policy.json'), '{ "mode": "suggest" }');
@@ -48,51 +49,21 @@ before(async () => {
     new Promise((_, fail) => hook.once('exit', (code) => fail(new Error(`the hook ended with ${code}`)))),
   ]);
   assert.match(line, /^ligature: ready /);
-  const granted = await fetch(`${http}/oauth/token`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      grant_type: 'client_credentials',
-      client_id: LINKER[0],
-      client_secret: LINKER[1],
-      audience: `${http}/api/v2/`,
-    }),
-  });
-  token = (await granted.json()).access_token;
+  tenant = await LocalTenant.connect(http, ...LINKER);
 });
 after(() => hook?.kill());
 
-/** A user of the tenant; null if there is none. */
-async function userOf(userId) {
-  const url = `${http}/api/v2/users/${encodeURIComponent(userId)}`;
-  const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-  return answer.status === 404 ? null : answer.json();
-}
-
-const identitiesOf = async (userId) => (await userOf(userId)).identities.map((it) => `${it.provider}|${it.user_id}`);
+const userOf = (userId) => tenant.user(userId);
+const identitiesOf = (userId) => tenant.identities(userId);
 
 /** The transactions that wait for their user, by their `state`. */
 const waiting = new Map();
 
 /** Begins a login of a user, as the tenant's pipeline does: runs the Action, and follows its redirect. */
 async function begin(page, userId, transaction) {
-  const user = await userOf(userId);
-  const { connection, provider } = user.identities[0];
-  const event = {
-    user,
-    connection: { name: connection, strategy: provider },
-    client: { client_id: 'pages' },
-    transaction: { protocol: 'oidc-basic-profile' },
-    authentication: { methods: [{ name: 'federated', timestamp: new Date().toISOString() }] },
-    stats: { logins_count: 1 },
-    request: {
-      ip: '192.0.2.1',
-      user_agent: await page.evaluate(() => navigator.userAgent),
-      query: {},
-      body: {},
-    },
-    secrets: { LIGATURE_URL: app, LIGATURE_SECRET: SECRET },
-  };
+  const event = loginEvent(await userOf(userId), { LIGATURE_URL: app, LIGATURE_SECRET: SECRET });
+  event.client.client_id = 'pages';
+  event.request.user_agent = await page.evaluate(() => navigator.userAgent);
   const api = new Api(event, transaction);
   const { said } = await runLogin(onExecutePostLogin, event, identitiesOf, api);
   assert.ok(api.redirect.sentTo, said);
