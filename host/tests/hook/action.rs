@@ -7,11 +7,7 @@ use libtest_mimic::Completion;
 use crate::service::{DATABASE, GOOGLE, OLD_SECRET, Place, SECRET, Service, program};
 use crate::serving::Tenant;
 
-crate::tests![
-    the_action_carries_the_answers_out,
-    the_action_links_at_the_local_tenant,
-    the_action_is_short
-];
+crate::tests![the_action_carries_the_answers_out, the_action_links_at_the_local_tenant, the_action_is_short];
 
 /// A person reads it whole before it is pasted into a tenant.
 fn the_action_is_short() {
