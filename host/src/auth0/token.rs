@@ -16,7 +16,8 @@ const RENEWED_BEFORE: Duration = Duration::from_mins(1);
 const ASSUMED_LIFE: Duration = Duration::from_mins(1);
 
 /// The time for which a refusal is kept, so that logins do not ask again and again with
-/// credentials that the tenant refuses.
+/// credentials that the tenant refuses. A token that could not be renewed is used for as long
+/// before another try.
 const REFUSAL_KEPT: Duration = Duration::from_secs(5);
 
 /// A token as the tenant granted it.
@@ -32,6 +33,7 @@ pub(super) struct MachineToken {
     pub(super) text: String,
     pub(super) scope: Option<String>,
     renewed_from: Monotonic,
+    ends: Monotonic,
     /// The optional needs that the tenant has refused for want of a scope, with its answers.
     refused: Mutex<Vec<(Need, CallErrorKind)>>,
 }
@@ -106,8 +108,8 @@ impl MachineTokens {
         let first_round = state.round;
         loop {
             let now = self.ambient.monotonic();
-            if let Some(token) = state.token.as_ref().filter(|token| now < token.renewed_from) {
-                return Ok(token.clone());
+            if let Some(token) = state.usable_token(now) {
+                return Ok(token);
             }
             if let Some(kind) = state.known_failure(first_round, now) {
                 return Err(kind);
@@ -142,6 +144,15 @@ impl MachineTokens {
 }
 
 impl State {
+    /// Returns the token, unless it is time to ask for another. While another call does, and for
+    /// a moment after a failure, a token is used until its end: logins do not wait for `/oauth/token`.
+    fn usable_token(&self, now: Monotonic) -> Option<Arc<MachineToken>> {
+        let token = self.token.as_ref()?;
+        let has_failed = self.failure.as_ref().is_some_and(|failure| now.since(failure.at) < REFUSAL_KEPT);
+        let used_until = if self.is_asking || has_failed { token.ends } else { token.renewed_from };
+        (now < used_until).then(|| token.clone())
+    }
+
     /// Returns the failure of a request that this call has waited for, or a refusal that
     /// is still kept. A time-out is that of another call, which had less time.
     fn known_failure(&self, first_round: u64, now: Monotonic) -> Option<CallErrorKind> {
@@ -165,16 +176,17 @@ impl Asking<'_> {
                 let renewed_from = now + life.saturating_sub(RENEWED_BEFORE.min(life / 10));
                 let refused = Mutex::default();
                 let GrantedToken { text, scope, .. } = granted;
-                let token = Arc::new(MachineToken { text, scope, renewed_from, refused });
+                let token = Arc::new(MachineToken { text, scope, renewed_from, ends: now + life, refused });
                 state.token = Some(token.clone());
                 state.failure = None;
                 Ok(token)
             }
             Err(kind) => {
-                state.token = None;
                 let round = state.round + 1;
                 state.failure = Some(TokenFailure { kind: kind.clone(), round, at: now });
-                Err(kind)
+                // One that was to be renewed early is accepted until its end.
+                state.token = state.token.take().filter(|token| now < token.ends);
+                state.token.clone().ok_or(kind)
             }
         }
     }
@@ -238,6 +250,16 @@ mod tests {
             failed.unwrap_err()
         }
 
+        /// Gets a token while the tenant does not answer.
+        fn get_in_vain(&self) -> Result<String, CallErrorKind> {
+            let limit = TimeLimit::after(&self.ambient, Duration::from_secs(1));
+            let token = self.tokens.get(limit, || {
+                self.asked.set(self.asked.get() + 1);
+                Err(CallErrorKind::TimedOut { may_have_effect: false })
+            });
+            token.map(|token| token.text.clone())
+        }
+
         fn pass(&self, seconds: u64) {
             self.clock.advance(Duration::from_secs(seconds));
         }
@@ -275,6 +297,33 @@ mod tests {
         let failed = CallErrorKind::NotSent("no network".to_owned());
         assert_eq!(test.fail(failed.clone()), failed);
         assert_eq!(test.get(None), "2");
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_renewed_is_used_until_its_end() {
+        let test = Test::new();
+        assert_eq!(test.get(Some(300)), "1");
+        test.pass(270);
+        assert_eq!(test.get_in_vain(), Ok("1".to_owned()));
+        // Not asked for again at once, but soon.
+        assert_eq!((test.get(Some(300)), test.asked.get()), ("1".to_owned(), 2));
+        test.clock.advance(REFUSAL_KEPT);
+        assert_eq!(test.get(Some(300)), "3");
+        test.pass(300);
+        assert!(test.get_in_vain().is_err());
+    }
+
+    #[test]
+    fn a_token_is_used_while_another_call_asks_for_the_next_one() {
+        let test = Test::new();
+        assert_eq!(test.get(Some(300)), "1");
+        test.pass(270);
+        let limit = TimeLimit::after(&test.ambient, Duration::from_secs(1));
+        let renewed = test.tokens.get(limit, || {
+            assert_eq!(test.get(Some(300)), "1");
+            Ok(GrantedToken { text: "2".to_owned(), life: None, scope: None })
+        });
+        assert_eq!(renewed.unwrap().text, "2");
     }
 
     #[test]
