@@ -28,7 +28,12 @@ pub enum ArrivalError {
         known: String,
     },
     /// The event is of a login at a host that is none of the tenant's.
-    #[error("the event is of a login at {said}; the directory is the tenant of {}. Is the event of another tenant?", known.join(" and "))]
+    #[error(
+        "the event is of a login at {said}; the directory is the tenant of {}. If {said} is a custom domain of this \
+         tenant, list it too (custom_domain={said} in the address of the directory); otherwise the event is of \
+         another tenant",
+        known.join(" and ")
+    )]
     OtherTenant {
         /// The host in the event.
         said: String,

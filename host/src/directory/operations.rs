@@ -91,6 +91,9 @@ pub trait Directory: Send + Sync {
     ) -> Result<Stored, ApiError>;
 }
 
+/// The time that a check of the setup may take.
+const SETUP: Duration = Duration::from_secs(20);
+
 /// The operations that operators and a tenant need besides.
 ///
 /// # Errors
@@ -237,12 +240,13 @@ pub trait Administration: Directory {
     /// tenant. Changes of the last minute may still be under way, and are left alone.
     fn repair(&self) -> Result<Vec<Repair>, ApiError>;
 
-    /// Checks with a minimal read that the directory responds.
-    fn check(&self) -> Result<(), ApiError>;
+    /// Checks with a minimal read that the directory responds. A tenant has this time, so that
+    /// the error names the cause; a database has time limits of its own.
+    fn check(&self, time: Duration) -> Result<(), ApiError>;
 
     /// Checks everything that a login may need, and returns each fault that was found.
     fn find_setup_faults(&self) -> Result<Vec<SetupFault>, ApiError> {
-        self.check().map(|()| Vec::new())
+        self.check(SETUP).map(|()| Vec::new())
     }
 
     /// Returns the errors and connections since the directory was opened.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::credential::{self, Credential};
 use super::import_batch::{Batch, Imported};
@@ -182,7 +183,7 @@ impl<S: Store> Administration for S {
         Ok(self.unfinished(None)?.into_iter().map(unresolved).collect())
     }
 
-    fn check(&self) -> Result<(), ApiError> {
+    fn check(&self, _: Duration) -> Result<(), ApiError> {
         // An id that no user has.
         self.read(|records| records.is_user("|")).map(drop)
     }

@@ -21,6 +21,7 @@
 //! | `refusal` | the responses to requests that are not decided |
 //! | `body_memory` | the memory of the bodies that are not verified yet |
 //! | `request_limits` | the limits of a request |
+//! | `readiness` | whether logins can be decided |
 //! | `metrics` | the service's metrics |
 //! | `state` | the parts of the service |
 
@@ -36,6 +37,7 @@ mod metrics;
 mod open_question;
 mod question;
 mod queue;
+mod readiness;
 mod refusal;
 mod request_limits;
 mod return_form;

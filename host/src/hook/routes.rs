@@ -1,12 +1,11 @@
 //! The endpoints, and the counting of every response.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -15,10 +14,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::action_request::{continue_login, post_login};
 use super::confirmation_pages::{add_referrer_policy, ask, callback, decline, log_in};
 use super::confirmations::{ASK, CALLBACK, DECLINE, LOG_IN};
+use super::readiness::readyz;
 use super::refusal::Refusal;
-use super::state::{Hook, ReadinessCheck};
-use crate::model::mask_addresses;
-use crate::service::blocking::run_blocking;
+use super::state::Hook;
 
 /// The paths that the Action asks.
 const POST_LOGIN: &str = "/v1/auth0/post-login";
@@ -28,8 +26,6 @@ const LABELS: [&str; 9] =
     [POST_LOGIN, CONTINUE, ASK, LOG_IN, CALLBACK, DECLINE, "/healthz", "/readyz", "/metrics"];
 /// The most bytes of a form of a page.
 const FORM_BYTES: usize = 4 << 10;
-/// The time limit of the directory's answer for `/readyz`.
-const READINESS: Duration = Duration::from_secs(2);
 
 /// Returns all routes.
 pub(super) fn router(hook: &Arc<Hook>) -> Router {
@@ -81,41 +77,6 @@ async fn observe_request(State(hook): State<Arc<Hook>>, request: Request, next: 
     let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     tracing::debug!(target: "http", route, status, took_us, "answered");
     response
-}
-
-/// Responds whether logins can be decided, which is when the directory answers a cheap read.
-async fn readyz(State(hook): State<Arc<Hook>>) -> Response {
-    // A task of its own: a client that hangs up does not end the turn of a check.
-    match tokio::spawn(check_readiness(hook)).await {
-        Ok(true) => "ready\n".into_response(),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready: the directory does not answer\n").into_response(),
-    }
-}
-
-/// Checks the directory once at a time. Requests that wait for the same check share its result, so
-/// that however many there are, they take no threads from logins.
-async fn check_readiness(hook: Arc<Hook>) -> bool {
-    let arrived = hook.ambient.monotonic();
-    let mut last_check = hook.last_check.lock().await;
-    if let Some(check) = last_check.filter(|check| check.began >= arrived) {
-        return check.is_ready;
-    }
-    let began = hook.ambient.monotonic();
-    let is_ready = check_directory(&hook).await;
-    *last_check = Some(ReadinessCheck { began, is_ready });
-    is_ready
-}
-
-async fn check_directory(hook: &Hook) -> bool {
-    let directory = hook.directory.clone();
-    let checked = run_blocking(move || directory.check());
-    let why = match tokio::time::timeout(READINESS, checked).await {
-        Ok(Ok(())) => return true,
-        Ok(Err(error)) => mask_addresses(&error.to_string()).into_owned(),
-        Err(_) => format!("it does not answer within {} s", READINESS.as_secs()),
-    };
-    tracing::warn!(why, "not ready: the directory failed");
-    false
 }
 
 async fn metrics(State(hook): State<Arc<Hook>>) -> impl IntoResponse {

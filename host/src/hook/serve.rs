@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 
+use super::readiness::warn_at_start;
 use super::routes::router;
 use super::start::HookParts;
 use super::state::Hook;
@@ -133,6 +134,7 @@ async fn listen(
     };
     ready();
     tokio::spawn(hang_up);
+    tokio::spawn(warn_at_start(hook.clone()));
     tokio::spawn(repair_from_time_to_time(hook.directory.clone()));
     Ok(run_until_signal(servers, &handle, asked_to_end).await?)
 }

@@ -16,11 +16,14 @@ use crate::clock::Monotonic;
 use crate::directory::Administration;
 
 /// The result of a check of the directory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct ReadinessCheck {
     pub(super) began: Monotonic,
-    pub(super) is_ready: bool,
+    pub(super) readiness: Readiness,
 }
+
+/// Whether logins can be decided: otherwise the cause, in words for people.
+pub(super) type Readiness = Result<(), Arc<str>>;
 
 /// The service, shared by all requests.
 pub(super) struct Hook {

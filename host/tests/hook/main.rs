@@ -24,6 +24,7 @@ mod requests;
 mod scene;
 mod service;
 mod signatures;
+mod tenant_directory;
 mod tenant_routes;
 
 use named_tests::tests;
@@ -41,6 +42,7 @@ fn main() -> std::process::ExitCode {
         ("recordings", recordings::TESTS),
         ("requests", requests::TESTS),
         ("signatures", signatures::TESTS),
+        ("tenant_directory", tenant_directory::TESTS),
         ("tenant_routes", tenant_routes::TESTS),
     ];
     named_tests::run(modules).exit_code()

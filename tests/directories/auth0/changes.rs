@@ -195,7 +195,8 @@ fn a_login_at_a_host_of_another_tenant_is_refused(implementation: &Implementatio
     assert_eq!(
         error,
         "the event is of a login at other.eu.auth0.com; the directory is the tenant of acme.eu.auth0.com and \
-         login.example.com. Is the event of another tenant?"
+         login.example.com. If other.eu.auth0.com is a custom domain of this tenant, list it too \
+         (custom_domain=other.eu.auth0.com in the address of the directory); otherwise the event is of another tenant"
     );
     // Nothing is known of the hosts, by the directory or by the event.
     assert_eq!(at(&place.directory, "other.eu.auth0.com"), Ok(()));
@@ -337,9 +338,9 @@ fn what_a_tenant_cannot_do_is_said_in_a_sentence(implementation: &Implementation
         assert!(error.to_sentence().contains("tenant"), "{error}");
     }
     assert_eq!(directory.count_login("auth0|1", at(1), None), Ok(()));
-    directory.check().unwrap();
+    directory.check(Duration::from_secs(5)).unwrap();
     place.tenant.refuse("user ");
-    directory.check().unwrap_err();
+    directory.check(Duration::from_secs(5)).unwrap_err();
     assert_eq!(directory.state().unavailable, 1);
 }
 

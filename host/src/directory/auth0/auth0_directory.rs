@@ -12,7 +12,7 @@ use crate::directory::state::ErrorCounts;
 use crate::model::{ApiError, mask_addresses};
 
 /// The time that one operation has, all of its requests together.
-const OPERATION: Duration = Duration::from_secs(20);
+pub(super) const OPERATION: Duration = Duration::from_secs(20);
 
 /// A tenant of Auth0 as a directory, with the journal in a directory of its own.
 ///

@@ -1,6 +1,7 @@
 //! Checking a tenant's configuration before any login.
 
 use super::Auth0Directory;
+use super::auth0_directory::OPERATION;
 use crate::auth0::{Need, TimeLimit};
 use crate::directory::operations::Administration;
 use crate::directory::setup_fault::SetupFault;
@@ -19,7 +20,7 @@ impl Auth0Directory {
         faults.extend(self.api.clock_lead().and_then(name_clock));
         // Without the scope, the look-up would only repeat the fault.
         if unmet.iter().all(|need| need.is_optional) {
-            self.check()?;
+            self.check(OPERATION)?;
         }
         Ok(faults)
     }

@@ -188,7 +188,7 @@ async fn healthz() -> &'static str {
 
 /// Responds whether logins can be served, which is when the directory answers a cheap read.
 async fn readyz(State(tenant): State<Shared>) -> Response {
-    let checked = run_blocking(move || tenant.directory.check());
+    let checked = run_blocking(move || tenant.directory.check(READINESS));
     match tokio::time::timeout(READINESS, checked).await {
         Ok(Ok(())) => "ready\n".into_response(),
         Ok(Err(error)) => {
