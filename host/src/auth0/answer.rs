@@ -20,6 +20,8 @@ pub(super) const SUSPENDED: &str = "the tenant is suspended";
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) content_type: String,
+    /// The URL to which a redirect leads.
+    pub(super) location: Option<String>,
     pub(super) rate: RateHeaders,
     pub(super) body: Result<Vec<u8>, BodyFault>,
 }

@@ -48,6 +48,6 @@ pub use credentials::ClientCredentials;
 pub use need::Need;
 pub use setup_error::SetupError;
 #[cfg(feature = "hook")]
-pub(crate) use tenant_http::TenantHttp;
+pub(crate) use tenant_http::{HttpAnswer, TenantHttp};
 pub use time_limit::TimeLimit;
 pub use users_api::{Named, UsersApi};

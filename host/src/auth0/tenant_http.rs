@@ -16,6 +16,8 @@ pub(crate) type HttpRequest = Request<Vec<u8>>;
 pub(crate) struct HttpAnswer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
+    /// The URL to which a redirect leads.
+    pub(crate) location: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -42,14 +44,14 @@ impl TenantHttp {
     pub(crate) fn send(&self, request: HttpRequest, limit: TimeLimit) -> Result<HttpAnswer, CallError> {
         let answer = self.transport.forward(request, limit).map_err(|failure| without_id(failure.kind))?;
         let status = answer.status;
-        let content_type = answer.content_type.clone();
+        let (content_type, location) = (answer.content_type.clone(), answer.location.clone());
         let body = match answer.body {
             Ok(body) => body,
             // A refusal is known by its status.
             Err(_) if !(200..=299).contains(&status) => Vec::new(),
             Err(_) => return Err(without_id(answer.into_body(&[]).err().unwrap_or(unreadable()))),
         };
-        Ok(HttpAnswer { status, content_type, body })
+        Ok(HttpAnswer { status, content_type, location, body })
     }
 
     /// Reads a document of the tenant. Repeats the request while the tenant fails.

@@ -167,13 +167,14 @@ impl Transport {
         self.note_time(header("date"));
         let rate = RateHeaders::read(header, self.ambient.since_epoch());
         let content_type = header("content-type").unwrap_or_default().to_owned();
+        let location = header("location").map(str::to_owned);
         let body = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
         let body = body.map_err(|error| match error {
             ureq::Error::BodyExceedsLimit(_) => BodyFault::TooLong,
             ureq::Error::Timeout(_) => BodyFault::TimedOut,
             error => BodyFault::Broken(error.to_string()),
         });
-        Answer { status: response.status().as_u16(), content_type, rate, body }
+        Answer { status: response.status().as_u16(), content_type, location, rate, body }
     }
 
     /// Returns what is known after an error. Only a connection that was never made

@@ -38,8 +38,8 @@ impl ConfirmationArgs {
         Confirmations::new(settings, ambient).map(Some).map_err(Exit::unreadable)
     }
 
-    /// Checks the options, and that the tenant answers. Returns the URL that the tenant's
-    /// application has to allow as a callback.
+    /// Checks the options, and that the tenant accepts the application and its callback, which is
+    /// returned.
     pub(super) fn check(&self, directory: &str, ambient: &Ambient) -> Result<Option<String>, Exit> {
         let confirmations = self.read(directory, ambient)?;
         let checked = confirmations.map(|it| it.check()).transpose();

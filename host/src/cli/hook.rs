@@ -161,8 +161,7 @@ impl Args {
         }
         if let Some(callback) = callback {
             print_line(format!(
-                "The confirmation's tenant is usable; its application has to allow the callback {callback}. Only a login \
-                 shows whether the client id and the secret are right"
+                "The confirmation's tenant accepts the application, its secret and the callback {callback}"
             ))?;
         }
         match worst {

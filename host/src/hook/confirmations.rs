@@ -110,12 +110,12 @@ impl Confirmations {
         Ok(Self { public_url, connection: settings.connection, oidc, turns, ambient: ambient.clone() })
     }
 
-    /// Checks that the tenant answers, and returns the URL that its application has to allow
-    /// as a callback.
+    /// Checks that the tenant answers, and that it accepts the application, its secret and its
+    /// callback. Returns the callback.
     ///
     /// # Errors
     ///
-    /// If the tenant does not answer as a tenant does.
+    /// If the tenant does not answer as a tenant does, or refuses the application.
     pub fn check(&self) -> Result<Url, ConfirmationError> {
         self.oidc.check().map_err(|error: OidcError| ConfirmationError::Unreachable(error.to_string()))?;
         Ok(at(&self.public_url, CALLBACK))

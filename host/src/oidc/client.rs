@@ -16,10 +16,10 @@ use url::Url;
 
 use super::OidcError;
 use super::id_token::{Expected, ProvedLogin, read_key_id, verify};
-use super::tenant_documents::{Endpoints, TenantDocuments};
+use super::tenant_documents::TenantDocuments;
 use crate::ambient::Ambient;
 use crate::auth0::{
-    CallError, CallErrorKind, ClientCredentials, SetupError, TenantAddress, TenantHttp, TimeLimit,
+    CallError, CallErrorKind, ClientCredentials, HttpAnswer, SetupError, TenantAddress, TenantHttp, TimeLimit,
 };
 use crate::model::{join_lines, mask_addresses};
 
@@ -67,17 +67,17 @@ pub(crate) struct LoginHints<'a> {
 
 /// The ID token in the tenant's answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct IdTokenField {
+pub(super) struct IdTokenField {
     #[serde(default)]
     id_token: Option<String>,
 }
 
 impl ExtraTokenFields for IdTokenField {}
 
-type TokenAnswer = StandardTokenResponse<IdTokenField, BasicTokenType>;
+pub(super) type TokenAnswer = StandardTokenResponse<IdTokenField, BasicTokenType>;
 
 /// The client of `oauth2`, with both endpoints.
-type Protocol = Client<
+pub(super) type Protocol = Client<
     BasicErrorResponse,
     TokenAnswer,
     BasicTokenIntrospectionResponse,
@@ -123,13 +123,17 @@ impl OidcClient {
         self.credentials.client_id()
     }
 
+    pub(super) fn ambient(&self) -> &Ambient {
+        &self.ambient
+    }
+
+    /// Returns the URL to which the tenant sends users back.
+    pub(super) fn redirect_uri(&self) -> &Url {
+        &self.redirect_uri
+    }
+
     /// Checks that the tenant's endpoints and keys can be read.
-    ///
-    /// # Errors
-    ///
-    /// If one of them cannot.
-    pub(crate) fn check(&self) -> Result<(), OidcError> {
-        let limit = self.limit();
+    pub(super) fn check_documents(&self, limit: TimeLimit) -> Result<(), OidcError> {
         self.documents.endpoints(&self.http, limit)?;
         let keys = self.documents.keys(&self.http, "", limit)?;
         if keys.keys.is_empty() {
@@ -152,7 +156,7 @@ impl OidcClient {
             code_verifier: random.secret(),
             sent_at: self.ambient.since_epoch().as_secs(),
         };
-        let protocol = self.protocol(&*self.documents.endpoints(&self.http, self.limit())?)?;
+        let protocol = self.protocol(self.limit())?;
         let verifier = PkceCodeVerifier::new(attempt.code_verifier.clone());
         let state = CsrfToken::new(attempt.state.clone());
         let mut request = protocol
@@ -181,7 +185,7 @@ impl OidcClient {
     /// If the tenant refuses the code, or if the token does not prove a login anew.
     pub(crate) fn finish(&self, attempt: &LoginAttempt, code: &str) -> Result<ProvedLogin, OidcError> {
         let limit = self.limit();
-        let protocol = self.protocol(&*self.documents.endpoints(&self.http, limit)?)?;
+        let protocol = self.protocol(limit)?;
         let send = |request: HttpRequest| self.send(request, limit);
         let answer = protocol
             .exchange_code(AuthorizationCode::new(code.to_owned()))
@@ -205,7 +209,8 @@ impl OidcClient {
         TimeLimit::after(&self.ambient, STEP)
     }
 
-    fn protocol(&self, endpoints: &Endpoints) -> Result<Protocol, OidcError> {
+    pub(super) fn protocol(&self, limit: TimeLimit) -> Result<Protocol, OidcError> {
+        let endpoints = self.documents.endpoints(&self.http, limit)?;
         let refuse = |_| OidcError::Discovery("an endpoint is no URL".to_owned());
         let authorization = AuthUrl::new(endpoints.authorization.clone()).map_err(refuse)?;
         let token = TokenUrl::new(endpoints.token.clone()).map_err(refuse)?;
@@ -218,7 +223,17 @@ impl OidcClient {
             .set_redirect_uri(RedirectUrl::from_url(self.redirect_uri.clone())))
     }
 
-    fn send(&self, request: HttpRequest, limit: TimeLimit) -> Result<HttpResponse, CallError> {
+    /// Reads a page of the tenant as a browser does that follows no redirect.
+    pub(super) fn get(&self, url: &Url, limit: TimeLimit) -> Result<HttpAnswer, CallError> {
+        let request = oauth2::http::Request::get(url.as_str()).body(Vec::new());
+        let request = request.map_err(|error| CallError {
+            kind: CallErrorKind::NotSent(format!("the request cannot be sent: {error}")),
+            correlation_id: None,
+        })?;
+        self.http.send(request, limit)
+    }
+
+    pub(super) fn send(&self, request: HttpRequest, limit: TimeLimit) -> Result<HttpResponse, CallError> {
         let answer = self.http.send(request, limit)?;
         let response = oauth2::http::Response::builder()
             .status(answer.status)
@@ -232,7 +247,7 @@ impl OidcClient {
 }
 
 /// Turns an error into words without a value of the answer: it may hold a token.
-fn code_error(error: BasicRequestTokenError<CallError>) -> OidcError {
+pub(super) fn code_error(error: BasicRequestTokenError<CallError>) -> OidcError {
     match error {
         RequestTokenError::Request(error) => OidcError::Call(error),
         RequestTokenError::ServerResponse(answer) => {

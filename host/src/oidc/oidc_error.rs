@@ -17,6 +17,18 @@ pub(crate) enum OidcError {
     /// The tenant exchanges no code for a token.
     #[error("the tenant accepts no code: {0}")]
     Code(String),
+    /// The tenant does not accept the application's credentials.
+    #[error("it refuses the application: check the client id and the client secret")]
+    Credentials,
+    /// The application may not exchange codes.
+    #[error("the application may not exchange a code: enable its grant type Authorization Code")]
+    GrantType,
+    /// The tenant does not allow the callback.
+    #[error("it does not send users back to {0}: add this URL to the application's Allowed Callback URLs")]
+    Callback(String),
+    /// The authorization endpoint fails.
+    #[error("its authorization endpoint answers with the status {0}")]
+    Authorization(u16),
     /// The ID token is refused.
     #[error("the ID token is refused: {0}")]
     IdToken(&'static str),
