@@ -18,6 +18,7 @@ pub(crate) const FAULTS: &[Test] = tests! {
     a_fault_at_any_request_of_a_link_leaves_it_whole_or_absent
     a_crash_at_any_request_of_an_undo_is_repaired
     a_fault_at_any_request_of_an_undo_is_repaired
+    an_undo_of_users_who_are_gone_is_completed
     a_crash_at_any_request_of_an_unlink_is_repaired
     a_crash_of_a_block_is_repaired
     a_change_that_may_be_under_way_is_left_alone
@@ -141,6 +142,33 @@ fn a_crash_at_any_request_of_an_undo_is_repaired(implementation: &Implementation
 
 fn a_fault_at_any_request_of_an_undo_is_repaired(implementation: &Implementation) {
     at_each_request(&faults(), |n, fault| interrupt_undo(implementation, n, fault));
+}
+
+/// Otherwise the entry stays unfinished, and no login of the other user is linked any more.
+fn an_undo_of_users_who_are_gone_is_completed(implementation: &Implementation) {
+    let mut interrupted = 0;
+    for (gone, n) in ["auth0|1", "google-oauth2|115"].into_iter().flat_map(|it| (0..20).map(move |n| (it, n)))
+    {
+        let mut place = Place::new(implementation, [ada(), busy_google()]);
+        place.directory.link(&link_with_metadata()).unwrap();
+        let id = place.entries().remove(0).id;
+        place.tenant.set_fault(n, Fault::CrashAfter);
+        let undo = Undo { id, provenance: by("the test"), now: at(400), dry_run: false };
+        let is_crashed = until_crash(|| place.directory.undo(&undo)).is_none();
+        if !is_crashed || place.tenant.count("unlink") == 0 {
+            continue;
+        }
+        interrupted += 1;
+        place.tenant.users.delete(gone).unwrap();
+        place.restart();
+        let states = place.states();
+        assert!(states.iter().all(|state| !state.is_unfinished()), "{gone}, {n}: {states:?}");
+        if let Some(secondary) = place.user("google-oauth2|115") {
+            assert_eq!(secondary.user_metadata, busy_google().user_metadata, "{gone}, {n}");
+            assert_eq!(secondary.roles, busy_google().roles, "{gone}, {n}");
+        }
+    }
+    assert!(interrupted > 6, "{interrupted}");
 }
 
 /// Undoes a link with a fault, restarts, and undoes again what was not undone. Returns

@@ -114,7 +114,7 @@ impl Auth0Directory {
                 if !self.did_begin_undo(&entry, limit)? {
                     return self.abandon(&entry);
                 }
-                self.complete_undo(&entry, limit).map_err(|interrupted| interrupted.error)?.notes
+                self.repair_undo(&entry, limit)?
             }
             (EntryKind::Block | EntryKind::Unblock, _) => {
                 if !self.did_change_block(&entry, limit)? {
@@ -130,6 +130,20 @@ impl Auth0Directory {
     fn repair_link(&self, entry: &Entry, limit: TimeLimit) -> Result<Vec<String>, ApiError> {
         let snapshot = whole_snapshot(entry)?;
         match self.complete_link(entry, snapshot, limit) {
+            Err(ApiError::NotFound(user_id)) => Ok(vec![format!("{user_id} is gone since.")]),
+            completed => completed,
+        }
+    }
+
+    fn repair_undo(&self, entry: &Entry, limit: TimeLimit) -> Result<Vec<String>, ApiError> {
+        let completed = self.complete_undo(entry, limit).map(|separated| separated.notes);
+        let completed = match completed.map_err(|interrupted| interrupted.error) {
+            Err(ApiError::NotFound(user_id)) if user_id == entry.primary => {
+                self.complete_undo_without_primary(entry, limit)
+            }
+            completed => completed,
+        };
+        match completed {
             Err(ApiError::NotFound(user_id)) => Ok(vec![format!("{user_id} is gone since.")]),
             completed => completed,
         }

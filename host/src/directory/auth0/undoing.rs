@@ -84,49 +84,63 @@ impl Auth0Directory {
     pub(super) fn complete_undo(&self, entry: &Entry, limit: TimeLimit) -> Result<Separated, Interrupted> {
         let (link, snapshot) = self.read_undone_link(entry)?;
         let primary = self.separate(&link, &snapshot, limit)?;
-        let secondary = self.rejoin(&link, &snapshot, limit)?;
-        let mut notes = Vec::new();
-        let mark = |user: &mut User, others: &User, notes: &mut Vec<String>| {
-            let by = entry.provenance.actor.separation_mark();
-            let ids: Vec<String> = others.identities.iter().map(Identity::as_user_id).collect();
-            if note_separation(user, ids.iter().map(String::as_str), by, entry.at).is_err() {
-                notes.push(format!(
-                    "`app_metadata.linking` of {} is not of the documented form and was left alone: the pair may be \
-                     linked again at the next login.",
-                    user.user_id
-                ));
-            }
-        };
-
-        let mut wanted = secondary.clone();
-        add_missing(&mut wanted.user_metadata, snapshot.secondary.user_metadata.as_ref());
-        add_missing(&mut wanted.app_metadata, snapshot.secondary.app_metadata.as_ref());
-        add_missing_marks(&mut wanted, &snapshot.secondary);
-        wanted.blocked |= snapshot.secondary.blocked;
-        mark(&mut wanted, &primary, &mut notes);
-        let secondary = self
-            .change_user(secondary, &wanted, limit)
-            .map_err(|error| self.failed_of(error, &link.secondary))?;
+        let (secondary, mut notes) = self.restore_secondary(entry, &primary.identities, limit)?;
 
         let mut wanted = primary.clone();
         let touched = &snapshot.touched;
         revert_key_by_key(&mut wanted.user_metadata, touched.user_metadata.as_ref());
         revert_key_by_key(&mut wanted.app_metadata, touched.app_metadata.as_ref());
-        mark(&mut wanted, &secondary, &mut Vec::new());
+        mark_separated(&mut wanted, &secondary.identities, entry, &mut Vec::new());
         let primary = self
             .change_user(primary, &wanted, limit)
             .map_err(|error| self.failed_of(error, &link.primary))?;
 
-        if let Some(access) = &snapshot.access {
-            notes.extend(self.restore_access(&link.secondary, access, limit)?);
-        }
-        notes.extend(list_differences(&snapshot.secondary, &secondary));
         if let ([own], true) = (primary.identities.as_slice(), touched.own_profile_added)
             && own.profile_data.is_some()
         {
             notes.push(format!("The identity of {} keeps its `profileData`.", link.primary));
         }
         Ok(Separated { primary, secondary, notes })
+    }
+
+    /// Makes the steps of an undo whose primary is gone. Returns the differences from the state
+    /// before the link, one sentence each.
+    pub(super) fn complete_undo_without_primary(
+        &self,
+        entry: &Entry,
+        limit: TimeLimit,
+    ) -> Result<Vec<String>, ApiError> {
+        let (_, mut notes) = self.restore_secondary(entry, &[], limit)?;
+        notes.insert(0, format!("{} is gone since.", entry.primary));
+        Ok(notes)
+    }
+
+    /// Gives the separated secondary its identities, metadata, block, roles and memberships back,
+    /// and marks it as separated from `others`. Returns it, and the differences from before the
+    /// link, one sentence each.
+    fn restore_secondary(
+        &self,
+        entry: &Entry,
+        others: &[Identity],
+        limit: TimeLimit,
+    ) -> Result<(User, Vec<String>), ApiError> {
+        let (link, snapshot) = self.read_undone_link(entry)?;
+        let mut notes = Vec::new();
+        let secondary = self.rejoin(&link, &snapshot, &mut notes, limit)?;
+        let mut wanted = secondary.clone();
+        add_missing(&mut wanted.user_metadata, snapshot.secondary.user_metadata.as_ref());
+        add_missing(&mut wanted.app_metadata, snapshot.secondary.app_metadata.as_ref());
+        add_missing_marks(&mut wanted, &snapshot.secondary);
+        wanted.blocked |= snapshot.secondary.blocked;
+        mark_separated(&mut wanted, others, entry, &mut notes);
+        let secondary = self
+            .change_user(secondary, &wanted, limit)
+            .map_err(|error| self.failed_of(error, &link.secondary))?;
+        if let Some(access) = &snapshot.access {
+            notes.extend(self.restore_access(&link.secondary, access, limit)?);
+        }
+        notes.extend(list_differences(&snapshot.secondary, &secondary));
+        Ok((secondary, notes))
     }
 
     /// Returns the link of an undo, and its snapshot.
@@ -158,8 +172,14 @@ impl Auth0Directory {
     }
 
     /// Links the secondary's own linked identities to it again, each of which the unlinking
-    /// has made a separate user. Returns the secondary.
-    fn rejoin(&self, link: &Entry, snapshot: &Snapshot, limit: TimeLimit) -> Result<User, ApiError> {
+    /// has made a separate user. Notes those that are no users any more. Returns the secondary.
+    fn rejoin(
+        &self,
+        link: &Entry,
+        snapshot: &Snapshot,
+        notes: &mut Vec<String>,
+        limit: TimeLimit,
+    ) -> Result<User, ApiError> {
         let secondary = self.read_user(&link.secondary, limit)?;
         let missing: Vec<&Identity> = snapshot
             .secondary
@@ -170,11 +190,33 @@ impl Auth0Directory {
         for identity in &missing {
             match self.request_link(&link.secondary, identity, limit) {
                 LinkEffect::Linked(_) => {}
-                LinkEffect::NotLinked(error) => return Err(self.failed(error)),
+                LinkEffect::NotLinked(error) => {
+                    let user_id = identity.as_user_id();
+                    if self.find_user(&user_id, limit)?.is_some() {
+                        return Err(self.failed(error));
+                    }
+                    notes.push(format!(
+                        "{user_id} is no user of the tenant any more, so {} does not get it back.",
+                        link.secondary
+                    ));
+                }
                 LinkEffect::Unknown(error) => return Err(error),
             }
         }
         if missing.is_empty() { Ok(secondary) } else { self.read_user(&link.secondary, limit) }
+    }
+}
+
+/// Marks a user as separated from the identities of others.
+fn mark_separated(user: &mut User, others: &[Identity], entry: &Entry, notes: &mut Vec<String>) {
+    let by = entry.provenance.actor.separation_mark();
+    let ids: Vec<String> = others.iter().map(Identity::as_user_id).collect();
+    if note_separation(user, ids.iter().map(String::as_str), by, entry.at).is_err() {
+        notes.push(format!(
+            "`app_metadata.linking` of {} is not of the documented form and was left alone: the pair may be \
+             linked again at the next login.",
+            user.user_id
+        ));
     }
 }
 
