@@ -157,7 +157,7 @@ mod tests {
 
     fn answer(status: u16, content_type: &str, body: &str) -> Answer {
         let (content_type, body) = (content_type.to_owned(), Ok(body.as_bytes().to_vec()));
-        Answer { status, content_type, rate: RateHeaders::default(), body }
+        Answer { status, content_type, location: None, rate: RateHeaders::default(), body }
     }
 
     fn refused(status: u16, content_type: &str, body: &str) -> (Option<String>, String) {

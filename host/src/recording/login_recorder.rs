@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use super::folder::{Folder, FolderLimits};
 use super::folder_error::FolderError;
+use super::queue_memory::{QUEUE_BYTES, QueueMemory};
 use super::recorded_login::{RecordedLogin, decide_and_record};
 use super::redaction::Redaction;
 use crate::ambient::Ambient;
@@ -35,10 +36,17 @@ struct Active {
     one_in: u64,
     logins: AtomicU64,
     /// None once the recorder is dropped.
-    queue: Option<SyncSender<Box<RecordedLogin>>>,
+    queue: Option<SyncSender<Waiting>>,
+    memory: Arc<QueueMemory>,
     writer: Option<JoinHandle<()>>,
     /// The logins that were not recorded, because the queue was full.
     skipped: Arc<AtomicU64>,
+}
+
+/// A login that waits for the disk.
+struct Waiting {
+    login: Box<RecordedLogin>,
+    bytes: usize,
 }
 
 /// The most logins that wait for the disk; further ones are not recorded.
@@ -58,11 +66,12 @@ impl LoginRecorder {
     /// If the folder cannot take recordings.
     pub fn start(folder: &Path, options: RecorderOptions, ambient: &Ambient) -> Result<Self, FolderError> {
         let (queue, logins) = sync_channel(QUEUE);
-        let skipped = Arc::new(AtomicU64::new(0));
+        let (skipped, memory) = (Arc::new(AtomicU64::new(0)), Arc::<QueueMemory>::default());
         let writer = Writer {
             folder: Folder::open(folder, options.limits, ambient)?,
             redaction: Redaction::new(options.is_masking, ambient),
             skipped: skipped.clone(),
+            memory: memory.clone(),
             ambient: ambient.clone(),
         };
         let thread = std::thread::Builder::new().name("recordings".to_owned());
@@ -71,6 +80,7 @@ impl LoginRecorder {
             one_in: options.one_in.max(1),
             logins: AtomicU64::new(0),
             queue: Some(queue),
+            memory,
             writer: Some(writer),
             skipped,
         }))))
@@ -98,17 +108,28 @@ impl Active {
     }
 
     fn record(&self, login: RecordedLogin) {
-        let sent = self.queue.as_ref().map(|queue| queue.try_send(Box::new(login)));
-        match sent {
-            Some(Err(TrySendError::Full(_))) => {
-                // The writer logs the number.
-                self.skipped.fetch_add(1, Ordering::Relaxed);
-            }
-            Some(Err(TrySendError::Disconnected(_))) => {
+        let Some(queue) = &self.queue else { return };
+        let Some(bytes) = login.count_bytes() else {
+            tracing::warn!("a login was not recorded: it has more than {} MiB", QUEUE_BYTES >> 20);
+            return;
+        };
+        if !self.memory.take(bytes) {
+            self.skip();
+            return;
+        }
+        match queue.try_send(Waiting { login: Box::new(login), bytes }) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => self.skip(),
+            Err(TrySendError::Disconnected(_)) => {
                 tracing::error!("a login was not recorded: the thread that writes recordings has ended");
             }
-            Some(Ok(())) | None => {}
         }
+        self.memory.give_back(bytes);
+    }
+
+    /// Counts a login that is not recorded. The writer logs the number.
+    fn skip(&self) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -126,12 +147,13 @@ struct Writer {
     folder: Folder,
     redaction: Redaction,
     skipped: Arc<AtomicU64>,
+    memory: Arc<QueueMemory>,
     ambient: Ambient,
 }
 
 impl Writer {
-    fn write_all(mut self, logins: &Receiver<Box<RecordedLogin>>) {
-        for login in logins {
+    fn write_all(mut self, logins: &Receiver<Waiting>) {
+        for Waiting { login, bytes } in logins {
             let written = match login.to_json(&self.redaction) {
                 Ok(json) => self
                     .folder
@@ -139,6 +161,8 @@ impl Writer {
                     .map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
+            drop(login);
+            self.memory.give_back(bytes);
             if let Err(why) = written {
                 tracing::warn!(why, "a login was not recorded");
             }
@@ -146,6 +170,50 @@ impl Writer {
                 0 => {}
                 logins => tracing::warn!(logins, "logins were not recorded, because the disk is too slow"),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::mpsc::sync_channel;
+
+    use serde_json::json;
+
+    use super::{Active, QUEUE, RecordedLogin};
+    use crate::model::LoginEvent;
+
+    fn login(bytes: usize) -> RecordedLogin {
+        let event = json!({
+            "user": { "user_id": "auth0|1", "user_metadata": { "text": "x".repeat(bytes) } },
+            "connection": { "name": "db", "strategy": "auth0" },
+        });
+        RecordedLogin::of_event(serde_json::from_value::<LoginEvent>(event).unwrap())
+    }
+
+    /// A disk that is too slow.
+    #[test]
+    fn the_logins_that_wait_are_bounded_by_their_number_and_their_bytes() {
+        for (bytes, logins, waiting) in [(100, QUEUE + 3, QUEUE), (16 << 20, 5, 3), (65 << 20, 1, 0)] {
+            let (queue, disk) = sync_channel(QUEUE);
+            let recorder = Active {
+                one_in: 1,
+                logins: AtomicU64::new(0),
+                queue: Some(queue),
+                memory: Arc::default(),
+                writer: None,
+                skipped: Arc::default(),
+            };
+            (0..logins).for_each(|_| recorder.record(login(bytes)));
+            let held: Vec<_> = disk.try_iter().collect();
+            assert_eq!(held.len(), waiting, "{bytes}");
+            // One that is too large for the queue is logged at once.
+            let expected = if waiting == 0 { 0 } else { logins - waiting };
+            assert_eq!(recorder.skipped.load(Ordering::Relaxed), expected as u64, "{bytes}");
+            held.iter().for_each(|login| recorder.memory.give_back(login.bytes));
+            assert!(recorder.memory.take(super::QUEUE_BYTES), "every byte is given back");
         }
     }
 }

@@ -22,6 +22,7 @@ mod folder_error;
 mod known_directory;
 mod login_recorder;
 mod masking;
+mod queue_memory;
 mod reconsider;
 mod recorded_login;
 #[allow(clippy::module_inception, reason = "the type that the room is about")]

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::check_marks::CheckMarks;
 use super::exchange::{Answered, Call, ExchangedCall, KnownUsers};
 use super::file::{FORMAT, RecordingFile};
+use super::queue_memory::JsonBytes;
 use super::recording::{DecidedLogin, RecordedPolicy, hash_document};
 use super::recording_directory::RecordingDirectory;
 use super::redaction::{LeftOut, Redaction};
@@ -132,9 +133,40 @@ pub fn decide_and_record(
 }
 
 impl RecordedLogin {
+    /// A login of this event that no policy has decided.
+    #[cfg(test)]
+    pub(super) fn of_event(event: LoginEvent) -> Self {
+        let decision = crate::model::Decision::Proceed;
+        let final_user = super::recording::FinalState::Denied;
+        Self {
+            event: Arc::new(event),
+            now: Timestamp::default(),
+            answer: None,
+            policies: Vec::new(),
+            on_failure: OnFailure::Proceed,
+            can_prompt: false,
+            user_keeper: UserKeeper::Directory,
+            ignores_case: false,
+            exchange: Vec::new(),
+            decided: DecidedLogin { decision, reasons: Vec::new(), final_user, policies: Vec::new() },
+        }
+    }
+
     /// The login's time.
     pub(super) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Returns the bytes of the login as JSON, before anything is left out; `None` if there are
+    /// more than the queue may have.
+    pub(super) fn count_bytes(&self) -> Option<usize> {
+        let mut bytes = JsonBytes::default();
+        bytes.add(&*self.event)?;
+        self.exchange
+            .iter()
+            .flat_map(|(_, answered)| answered.users())
+            .try_for_each(|user| bytes.add(&**user))?;
+        Some(bytes.0)
     }
 
     /// Returns the recording as the JSON text of a case file. Everything that `redaction` does
