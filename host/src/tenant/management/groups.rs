@@ -4,7 +4,8 @@ use axum::http::StatusCode;
 
 use crate::tenant::management::members::replace_key;
 use crate::tenant::management::problem::Problem;
-use crate::tenant::management_data::groups::{Group, GroupError, GroupErrorReason, GroupKind};
+use crate::tenant::management_data::StoredGroup;
+use crate::tenant::management_data::groups::{GroupError, GroupErrorReason, GroupKind};
 use crate::tenant::state::Tenant;
 
 impl From<GroupError> for Problem {
@@ -42,7 +43,11 @@ impl From<GroupError> for Problem {
 
 /// Changes a group that the Management API has created. Its members remain members. Returns the
 /// changed group.
-pub(super) fn change<G: Group>(tenant: &Tenant, id: &str, with: impl FnOnce(&G) -> G) -> Result<G, Problem> {
+pub(super) fn change<G: StoredGroup>(
+    tenant: &Tenant,
+    id: &str,
+    with: impl FnOnce(&G) -> G,
+) -> Result<G, Problem> {
     let groups = G::groups(&tenant.management_data);
     let before = groups.get_changeable(id)?;
     let after = with(&before);
@@ -54,7 +59,7 @@ pub(super) fn change<G: Group>(tenant: &Tenant, id: &str, with: impl FnOnce(&G) 
 }
 
 /// Removes a group that the Management API has created, and the membership of its members.
-pub(super) fn remove<G: Group>(tenant: &Tenant, id: &str) -> Result<(), Problem> {
+pub(super) fn remove<G: StoredGroup>(tenant: &Tenant, id: &str) -> Result<(), Problem> {
     let groups = G::groups(&tenant.management_data);
     let group = groups.get_changeable(id)?;
     replace_key::<G>(tenant, group.key(), None)?;

@@ -10,8 +10,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::management::paging::PageQuery;
 use crate::tenant::management::problem::Problem;
 use crate::tenant::management::scan::each_user;
-use crate::tenant::management_data::ManagementData;
-use crate::tenant::management_data::groups::Group;
+use crate::tenant::management_data::{ManagementData, StoredGroup};
 use crate::tenant::profile;
 use crate::tenant::state::Tenant;
 
@@ -27,7 +26,7 @@ pub(super) fn check_ids(ids: Vec<String>, property: &str) -> Result<Vec<String>,
 }
 
 /// Returns the groups of a user under `name`, or the page of them that the query asks for.
-pub(super) async fn list_by_user<G: Group>(
+pub(super) async fn list_by_user<G: StoredGroup>(
     visit: Visit<()>,
     user_id: String,
     query: PageQuery,
@@ -45,7 +44,7 @@ pub(super) async fn list_by_user<G: Group>(
 }
 
 /// Returns the members of a group under `name`, or the page of them that the query asks for.
-pub(super) async fn list<G: Group>(
+pub(super) async fn list<G: StoredGroup>(
     visit: Visit<()>,
     id: String,
     query: PageQuery,
@@ -68,7 +67,7 @@ pub(super) async fn list<G: Group>(
 }
 
 /// Makes the users members of the groups. Changes nothing if a group or a user does not exist.
-pub(super) async fn add<G: Group>(
+pub(super) async fn add<G: StoredGroup>(
     visit: Visit<()>,
     users: Vec<String>,
     ids: Vec<String>,
@@ -93,7 +92,7 @@ pub(super) async fn add<G: Group>(
 
 /// Ends the membership of the users in the groups, also in groups that are unknown to the
 /// tenant.
-pub(super) async fn remove<G: Group>(
+pub(super) async fn remove<G: StoredGroup>(
     visit: Visit<()>,
     users: Vec<String>,
     ids: Vec<String>,
@@ -110,7 +109,11 @@ pub(super) async fn remove<G: Group>(
 }
 
 /// Replaces the key of a group at all its members with `by`, or removes it.
-pub(super) fn replace_key<G: Group>(tenant: &Tenant, key: &str, by: Option<&str>) -> Result<(), Problem> {
+pub(super) fn replace_key<G: StoredGroup>(
+    tenant: &Tenant,
+    key: &str,
+    by: Option<&str>,
+) -> Result<(), Problem> {
     let mut members = Vec::new();
     each_user(&*tenant.directory, &tenant.ambient, |stored| {
         if G::keys(&stored.user).iter().any(|it| it == key) {
@@ -136,7 +139,7 @@ pub(super) fn replace_key<G: Group>(tenant: &Tenant, key: &str, by: Option<&str>
 }
 
 /// Changes the keys of the groups of a user. Retries if the user is changed at the same time.
-fn change_keys<G: Group>(
+fn change_keys<G: StoredGroup>(
     tenant: &Tenant,
     user_id: &str,
     with: impl Fn(&mut Vec<String>),
@@ -159,15 +162,15 @@ fn change_keys<G: Group>(
 }
 
 /// Returns the groups of a user, in the user's order.
-fn groups_of<G: Group>(data: &ManagementData, user: &User) -> Vec<G> {
+fn groups_of<G: StoredGroup>(data: &ManagementData, user: &User) -> Vec<G> {
     let known = groups_by_key::<G>(data);
     G::keys(user).iter().map(|key| find(&known, key)).collect()
 }
 
-fn groups_by_key<G: Group>(data: &ManagementData) -> BTreeMap<String, G> {
+fn groups_by_key<G: StoredGroup>(data: &ManagementData) -> BTreeMap<String, G> {
     G::groups(data).list().into_iter().map(|group| (group.key().to_owned(), group)).collect()
 }
 
-fn find<G: Group>(known: &BTreeMap<String, G>, key: &str) -> G {
+fn find<G: StoredGroup>(known: &BTreeMap<String, G>, key: &str) -> G {
     known.get(key).cloned().unwrap_or_else(|| G::from_key(key))
 }

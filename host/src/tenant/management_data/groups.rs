@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::model::User;
 use crate::random::Random;
 use crate::tenant::config::derive_id_with_prefix;
-use crate::tenant::management_data::ManagementData;
 
 /// The most groups of one kind that the Management API can create.
 const MOST: usize = 100;
@@ -39,9 +38,6 @@ pub(crate) trait Group: Clone + Serialize + Send + 'static {
     fn keys(user: &User) -> &Vec<String>;
 
     fn keys_mut(user: &mut User) -> &mut Vec<String>;
-
-    /// Returns the groups of this kind.
-    fn groups(data: &ManagementData) -> &Groups<Self>;
 
     /// Returns the id derived from a name, the same at every start.
     fn derive_id(name: &str) -> String {

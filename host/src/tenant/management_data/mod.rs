@@ -10,4 +10,4 @@ pub(super) mod spent_proofs;
 
 mod state;
 
-pub(super) use state::ManagementData;
+pub(super) use state::{ManagementData, StoredGroup};

@@ -5,8 +5,7 @@ use utoipa::ToSchema;
 
 use crate::model::User;
 use crate::tenant::config;
-use crate::tenant::management_data::ManagementData;
-use crate::tenant::management_data::groups::{Group, GroupKind, Groups};
+use crate::tenant::management_data::groups::{Group, GroupKind};
 
 /// An organization.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -58,9 +57,5 @@ impl Group for Organization {
 
     fn keys_mut(user: &mut User) -> &mut Vec<String> {
         &mut user.organizations
-    }
-
-    fn groups(data: &ManagementData) -> &Groups<Self> {
-        &data.organizations
     }
 }

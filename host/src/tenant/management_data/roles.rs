@@ -5,8 +5,7 @@ use utoipa::ToSchema;
 
 use crate::model::User;
 use crate::tenant::config;
-use crate::tenant::management_data::ManagementData;
-use crate::tenant::management_data::groups::{Group, GroupKind, Groups};
+use crate::tenant::management_data::groups::{Group, GroupKind};
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -62,9 +61,5 @@ impl Group for Role {
 
     fn keys_mut(user: &mut User) -> &mut Vec<String> {
         &mut user.roles
-    }
-
-    fn groups(data: &ManagementData) -> &Groups<Self> {
-        &data.roles
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use crate::ambient::Ambient;
 use crate::tenant::config::Config;
 use crate::tenant::management_data::exports::Exports;
-use crate::tenant::management_data::groups::Groups;
+use crate::tenant::management_data::groups::{Group, Groups};
 use crate::tenant::management_data::jobs::Jobs;
 use crate::tenant::management_data::organizations::Organization;
 use crate::tenant::management_data::roles::Role;
@@ -23,6 +23,24 @@ pub(crate) struct ManagementData {
     /// Set while an import runs: imports are done one at a time.
     pub(crate) importing: AtomicBool,
     pub(crate) spent_proofs: SpentProofs,
+}
+
+/// A group of which the tenant has a store.
+pub(crate) trait StoredGroup: Group {
+    /// Returns the groups of this kind.
+    fn groups(data: &ManagementData) -> &Groups<Self>;
+}
+
+impl StoredGroup for Role {
+    fn groups(data: &ManagementData) -> &Groups<Self> {
+        &data.roles
+    }
+}
+
+impl StoredGroup for Organization {
+    fn groups(data: &ManagementData) -> &Groups<Self> {
+        &data.organizations
+    }
 }
 
 impl ManagementData {
