@@ -17,6 +17,7 @@ mod check;
 mod check_tenant;
 mod confirmation;
 mod confirmation_attacks;
+mod confirmation_mfa;
 mod killed;
 mod load;
 mod recordings;
@@ -37,6 +38,7 @@ fn main() -> std::process::ExitCode {
         ("check_tenant", check_tenant::TESTS),
         ("confirmation", confirmation::TESTS),
         ("confirmation_attacks", confirmation_attacks::TESTS),
+        ("confirmation_mfa", confirmation_mfa::TESTS),
         ("killed", killed::TESTS),
         ("load", load::TESTS),
         ("recordings", recordings::TESTS),
