@@ -255,6 +255,9 @@ impl Logins {
         let kind = outcome.decision.kind();
         self.metrics.decisions.count_decision(kind);
         log_decision(arrived, policy, kind, &outcome.reasons);
+        if let Some(primary) = decided.steps.iter().find_map(|step| step.api.linked()) {
+            audit_link(arrived, policy, primary, &outcome.reasons);
+        }
     }
 
     /// Turns a decision into an answer. The user is not asked.
@@ -356,6 +359,16 @@ fn log_decision(arrived: &Arrived<'_>, policy: Option<&str>, decision: &str, rea
         target: "login", user = %mask_addresses(&event.user.user_id),
         client = event.client.as_ref().map(|it| it.client_id.as_str()), policy, decision,
         reasons = codes.join(" "), "login decided"
+    );
+}
+
+/// Records that this login has linked accounts, for whoever notifies their owner: the service
+/// sends no mail. The journal has the rest.
+fn audit_link(arrived: &Arrived<'_>, policy: Option<&str>, primary: &str, reasons: &[Reason]) {
+    let codes: Vec<&str> = reasons.iter().map(|reason| reason.code.as_str()).collect();
+    tracing::info!(
+        target: "audit", user = %mask_addresses(&arrived.event.user.user_id), primary = %mask_addresses(primary),
+        policy, reasons = codes.join(" "), "accounts were linked"
     );
 }
 

@@ -13,7 +13,7 @@ crate::tests![
     s_85_an_answer_about_changed_accounts_links_nothing,
     s_91_an_unlinked_account_is_not_asked_about_again,
     s_92_a_user_who_declines_is_not_asked_at_once_again,
-    s_93_the_journal_says_who_has_confirmed_what,
+    s_93_journal_and_log_say_who_has_confirmed_what,
     s_95_an_account_whose_address_is_not_verified_is_not_linked,
     s_96_no_other_answer_links,
     s_97_the_way_back_leads_to_the_tenant_only,
@@ -111,7 +111,7 @@ fn s_92_a_user_who_declines_is_not_asked_at_once_again() {
     assert_eq!((codes(&ended)[0], scene.place.links()), ("CONFIRMATION_REFUSED", 0), "{ended}");
 }
 
-fn s_93_the_journal_says_who_has_confirmed_what() {
+fn s_93_journal_and_log_say_who_has_confirmed_what() {
     let scene = Scene::new();
     let answer = scene.confirmed(&event());
     scene.resume(&event(), Some(&answer));
@@ -126,6 +126,20 @@ fn s_93_the_journal_says_who_has_confirmed_what() {
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    // A notifier reads it in the log.
+    let log = scene.service.log_with("accounts were linked");
+    let line = log.lines().find(|line| line.contains("accounts were linked")).unwrap_or_default();
+    for part in [
+        "INFO audit",
+        &format!("user={GOOGLE}"),
+        &format!("primary={DATABASE}"),
+        "policy=\"link-users-by-email\"",
+        "reasons=\"LINKED_BY_PROOF",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    scene.resume(&event(), None);
+    assert_eq!(scene.service.log().matches("accounts were linked").count(), 1, "a later login links nothing");
 }
 
 fn s_95_an_account_whose_address_is_not_verified_is_not_linked() {

@@ -204,7 +204,7 @@ fn a_directory_that_is_away_is_told_and_the_login_goes_on() -> Result<(), NoServ
     assert_eq!(answer["action"], "proceed", "{answer}");
     assert!(["DIRECTORY_FAILED", "LOGIN_TIMED_OUT"].contains(&codes(&answer)[0]), "{answer}");
     let ready = service.get("/readyz");
-    assert_eq!((ready.status, ready.text().as_str()), (503, "not ready: the directory does not answer\n"));
+    assert!(ready.status == 503 && ready.text().starts_with("not ready: "), "{}", ready.text());
     assert_eq!(service.get("/healthz").status, 200);
     service.log_with("a login could not be decided");
     server.start_again();

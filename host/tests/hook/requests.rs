@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -89,7 +90,14 @@ impl Counted {
             .env("LIGATURE_AUTH0_CLIENT_ID", "linker")
             .env("LIGATURE_AUTH0_CLIENT_SECRET", "the-s3cret-of-the-program");
         let hook = Service::spawn(command, folder.path());
-        Self { tenant, hook, _folder: folder }
+        let counted = Self { tenant, hook, _folder: folder };
+        // The start checks the tenant by one request.
+        let until = Instant::now() + Duration::from_secs(10);
+        while counted.requests().is_empty() {
+            assert!(Instant::now() < until, "{}", counted.hook.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        counted
     }
 
     /// The requests to the tenant so far, but for those for a machine token.

@@ -227,6 +227,7 @@ fn a_flood_of_readiness_requests_costs_one_check_at_a_time() {
     let checks = || tenant.requests("/api/v2/users/auth0").len();
     // The check of the start.
     wait_until(|| checks() == 1);
+    let began = Instant::now();
     let address = it.hook.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let mut flood: Vec<TcpStream> = (0..REQUESTS)
         .map(|_| {
@@ -239,20 +240,21 @@ fn a_flood_of_readiness_requests_costs_one_check_at_a_time() {
         })
         .collect();
     wait_until(|| checks() >= 2);
-    // Logins do not wait for any of them.
+    // Logins do not wait for any of them, each of which takes a second.
     let start = Instant::now();
     for _ in 0..5 {
         assert_eq!(codes(&it.hook.ask(&login())), ["NO_CANDIDATE"]);
     }
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     for stream in &mut flood {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("ready\n"), "{answer}");
     }
-    // One for the first that came, and one for all who came during that one; a slow machine may
-    // still have accepted some after it.
-    assert!((2..=5).contains(&checks()), "{} checks for {REQUESTS} requests", checks());
+    // One for the first that came, and one for all that came during it. A machine that accepts
+    // them slowly needs more, each of which takes a second.
+    let most = 3 + usize::try_from(began.elapsed().as_secs()).expect("a short time");
+    assert!((2..=most).contains(&checks()), "{} checks for {REQUESTS} requests, at most {most}", checks());
 }
 
 /// A recording holds what the tenant has answered, and is decided again without it.
