@@ -70,6 +70,7 @@ impl Args {
         let policy = self.policy.as_deref().map(PolicyDocument::read).transpose();
         let policy = policy.map_err(Exit::unreadable)?;
         let mut loaded = Loaded { args: &self, policy, sets: Vec::new(), ambient };
+        loaded.check_policies()?;
         let mut logins = Vec::with_capacity(files.len());
         for file in &files {
             logins.push(loaded.decide(file)?);
@@ -93,6 +94,16 @@ impl Args {
 }
 
 impl Loaded<'_> {
+    /// Loads the policies that the options name. Their error is that of the command, and not
+    /// that of each recording.
+    fn check_policies(&mut self) -> CommandResult {
+        if self.policy.is_none() && self.args.several.file().is_none() {
+            return Ok(());
+        }
+        let policy = self.policy.clone();
+        self.set(Limits::default())?.policies_of_event(policy).map(drop)
+    }
+
     /// Decides one recorded login. One that cannot be read does not stop the others.
     fn decide(&mut self, file: &Path) -> Result<ReplayedLogin, Exit> {
         match self.try_to_decide(file) {

@@ -7,7 +7,7 @@ use super::changes::Change;
 use super::recorder::RecordedCall;
 use super::report::{Hint, PolicySummary, Report};
 use crate::limits::Limits;
-use crate::model::{Decision, Level, RuleVerdict, Step, Verification, mask_addresses};
+use crate::model::{Decision, Level, RuleVerdict, Verification, mask_addresses};
 use crate::reading::display_path;
 use crate::sandbox::PluginOutput;
 use crate::terminal::{Line, Span, Text, bad, care, dim, good, head, line};
@@ -139,7 +139,7 @@ fn add_decision(page: &mut Text, report: &Report) {
             line!["  ", good("linked"), ": the login continues as ", head(primary)]
         }
         Decision::Suggest { step, candidates } => {
-            line!["  ", care("asks the user"), " ", describe_step(*step), " ", candidates.join(", ")]
+            line!["  ", care("asks the user"), " ", step.describe(), " ", candidates.join(", ")]
         }
         Decision::Deny { message } => line!["  ", bad("denied"), ": ", message],
     });
@@ -220,16 +220,6 @@ fn add_explanation(page: &mut Text, report: &Report) {
         if let Some(note) = note {
             page.line(format!("      {note}"));
         }
-    }
-}
-
-fn describe_step(step: Step) -> &'static str {
-    match step {
-        Step::ReauthenticateCandidate => "to log in to the other account too:",
-        Step::Confirm => "to confirm the link with",
-        Step::VerifyEmail => "to prove the address before a link with",
-        Step::StepUpMfa => "to pass a second factor before a link with",
-        Step::ChooseCandidate => "which account is meant:",
     }
 }
 

@@ -72,6 +72,20 @@ pub enum Step {
     ChooseCandidate,
 }
 
+impl Step {
+    /// Returns the request to the user in words, after "asks the user" and before the candidates.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::ReauthenticateCandidate => "to log in to the other account too:",
+            Self::Confirm => "to confirm the link with",
+            Self::VerifyEmail => "to prove the address before a link with",
+            Self::StepUpMfa => "to pass a second factor before a link with",
+            Self::ChooseCandidate => "which account is meant:",
+        }
+    }
+}
+
 /// A reason for a plugin's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {

@@ -8,8 +8,7 @@ pub(super) fn describe_decision(decision: &Decision) -> String {
         Decision::Proceed => "proceed".to_owned(),
         Decision::Linked { primary } => format!("linked into {primary}"),
         Decision::Suggest { step, candidates } => {
-            let step = serde_json::to_value(step).unwrap_or_default();
-            format!("suggest {} {}", step.as_str().unwrap_or_default(), candidates.join(", "))
+            format!("ask the user {} {}", step.describe(), candidates.join(", "))
         }
         Decision::Deny { message } => format!("deny: {message}"),
     }

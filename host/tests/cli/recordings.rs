@@ -199,6 +199,40 @@ fn the_one_policy_of_a_policies_file_is_found_by_its_name() {
     );
 }
 
+#[test]
+fn a_policy_that_cannot_be_used_is_told_once() {
+    let folder = recorded(&[]);
+    fs::copy(folder.path().join("login.json"), folder.path().join("again.json")).expect("a copy");
+    fs::write(folder.path().join("bad.json"), "{ \"mode\": \"sometimes\" }").expect("a file");
+    fs::write(folder.path().join("cut.json"), "{ \"mode\"").expect("a file");
+    fs::write(folder.path().join("bad.toml"), POLICIES.replace("observe", "sometimes")).expect("a file");
+    for (arguments, told) in [
+        (["--policy", "bad.json"], "error: bad.json, line 1, column 21: the policy: `mode`: unknown value"),
+        (["--policy", "cut.json"], "error: cut.json, line 1, column 8"),
+        (["--policy", "nowhere.json"], "error: nowhere.json: there is no such file"),
+        (["--policies", "bad.toml"], "error: bad.toml"),
+    ] {
+        let replay = ["replay", "login.json", "again.json"];
+        let ran = ligature_in(folder.path(), &[&replay[..], &arguments].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.starts_with(told), "{arguments:?}: {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_suggestion_is_told_in_words() {
+    let folder = recorded(&[]);
+    fs::write(folder.path().join("ask.json"), "{ \"mode\": \"suggest\" }").expect("a file");
+    let ran = ligature_in(folder.path(), &["replay", "login.json", "--policy", "ask.json"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("  ask the user to log in to the other account too: auth0|"),
+        "{}",
+        ran.stdout
+    );
+}
+
 const POLICIES: &str = r#"
 [[policy]]
 name = "watch"
