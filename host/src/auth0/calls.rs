@@ -9,7 +9,7 @@ use super::client::{Call, ManagementClient};
 use super::path::{path, with_parameter};
 use super::retry::Repeat;
 use super::users_api::{Named, UsersApi};
-use super::{CallError, CallErrorKind, Need, TimeLimit};
+use super::{CallError, CallErrorKind, Need, TimeLimit, UnmetNeed};
 use crate::model::{Identity, IdentityKey, User};
 
 /// The entries that a page of a list has.
@@ -146,7 +146,7 @@ impl UsersApi for ManagementClient {
         self.change(&call, limit)
     }
 
-    fn unmet_needs(&self, limit: TimeLimit) -> Result<Vec<Need>, CallError> {
+    fn unmet_needs(&self, limit: TimeLimit) -> Result<Vec<UnmetNeed>, CallError> {
         self.unmet_needs(limit)
     }
 

@@ -14,7 +14,9 @@ use super::limiter::{Class, Limiter};
 use super::retry::{Repeat, retry};
 use super::token::{GrantedToken, MachineToken, MachineTokens};
 use super::transport::{Failure, Sending, Transport};
-use super::{CallError, CallErrorKind, ClientCredentials, Need, SetupError, TenantAddress, TimeLimit};
+use super::{
+    CallError, CallErrorKind, ClientCredentials, Need, SetupError, TenantAddress, TimeLimit, UnmetNeed,
+};
 use crate::ambient::Ambient;
 
 /// The client of a tenant's Management API. It may be shared between threads; copies
@@ -102,10 +104,10 @@ impl ManagementClient {
     /// # Errors
     ///
     /// If the tenant grants no token.
-    pub fn unmet_needs(&self, limit: TimeLimit) -> Result<Vec<Need>, CallError> {
+    pub fn unmet_needs(&self, limit: TimeLimit) -> Result<Vec<UnmetNeed>, CallError> {
         let token = self.token(limit).map_err(|kind| self.error(kind))?;
         let Some(scope) = &token.scope else { return Ok(Vec::new()) };
-        Ok(Need::ALL.into_iter().filter(|need| !need.is_met_by(scope)).collect())
+        Ok(Need::ALL.into_iter().filter_map(|need| need.find_unmet(scope)).collect())
     }
 
     /// Returns by how many seconds this machine's clock is ahead of the tenant's, by the
@@ -185,7 +187,8 @@ impl ManagementClient {
         let (secrets, is_json) = ([&token.text, self.tenant.credentials.client_secret()], answer.is_json());
         into_success(answer, &secrets).map_err(|mut failure| {
             failure.kind = distrust_page(failure.kind, is_json);
-            if name_scope(&mut failure.kind, call.need) && call.need.is_optional {
+            let unmet = call.need.refused_with(token.scope.as_deref());
+            if name_scope(&mut failure.kind, &unmet) && call.need.is_optional {
                 token.keep_refusal(call.need, &failure.kind);
             }
             failure
@@ -278,14 +281,11 @@ fn parse_json<T: DeserializeOwned>(body: &[u8], is_json: bool) -> Result<T, Call
 
 /// Names the scope that the application lacks, and the purpose of the call. Returns whether
 /// it lacks one.
-fn name_scope(kind: &mut CallErrorKind, need: Need) -> bool {
+fn name_scope(kind: &mut CallErrorKind, unmet: &UnmetNeed) -> bool {
     let CallErrorKind::Refused { status: 403, error_code: Some(code), message } = kind else { return false };
     let lacks_scope = code == "insufficient_scope";
     if lacks_scope {
-        *message = format!(
-            "the machine-to-machine application lacks a scope of the Management API: {need}; \
-             authorize it for the application in Auth0's dashboard"
-        );
+        *message = format!("{unmet}; authorize it for the application in Auth0's dashboard");
     }
     lacks_scope
 }

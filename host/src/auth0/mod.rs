@@ -45,7 +45,7 @@ pub use address::TenantAddress;
 pub use call_error::{CallError, CallErrorKind};
 pub use client::ManagementClient;
 pub use credentials::ClientCredentials;
-pub use need::Need;
+pub use need::{Need, UnmetNeed};
 pub use setup_error::SetupError;
 #[cfg(feature = "hook")]
 pub(crate) use tenant_http::{HttpAnswer, TenantHttp};

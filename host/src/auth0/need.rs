@@ -54,16 +54,63 @@ impl Need {
         Self::ADD_MEMBER,
     ];
 
-    /// Returns whether these scopes, separated by spaces, satisfy the need.
-    pub(super) fn is_met_by(&self, granted: &str) -> bool {
-        self.scopes.iter().all(|scope| granted.split(' ').any(|known| known == *scope))
+    /// Returns the need if these scopes, separated by spaces, do not meet it.
+    pub(super) fn find_unmet(self, granted: &str) -> Option<UnmetNeed> {
+        let lacks = |scope: &&&str| granted.split(' ').all(|known| known != **scope);
+        let missing: Vec<_> = self.scopes.iter().filter(lacks).copied().collect();
+        (!missing.is_empty()).then_some(UnmetNeed { need: self, missing, is_certain: true })
+    }
+
+    /// Returns the need of a call that the tenant has refused for want of a scope. The scopes
+    /// that the machine token names are not missing; if it names none or all, each may be.
+    pub(super) fn refused_with(self, granted: Option<&str>) -> UnmetNeed {
+        let is_certain = self.scopes.len() == 1;
+        let unknown = || UnmetNeed { need: self, missing: self.scopes.to_vec(), is_certain };
+        granted.and_then(|granted| self.find_unmet(granted)).unwrap_or_else(unknown)
     }
 }
 
-/// Says which scope is needed for what.
-impl fmt::Display for Need {
+/// A need, and the scopes that the application lacks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmetNeed {
+    /// The need.
+    pub need: Need,
+    /// The missing scopes.
+    missing: Vec<&'static str>,
+    /// Whether all of them are missing, and not only one of them.
+    is_certain: bool,
+}
+
+/// A sentence for people, without a full stop.
+impl fmt::Display for UnmetNeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scopes = self.scopes.join(" and ");
-        write!(f, "{scopes}, which Ligature needs to {}", self.purpose)
+        let scopes = self.missing.join(if self.is_certain { " and " } else { " or " });
+        let noun = if self.is_certain && self.missing.len() > 1 { "scopes" } else { "scope" };
+        write!(
+            f,
+            "the machine-to-machine application lacks the {noun} {scopes} of the Management API, which Ligature needs to {}",
+            self.need.purpose
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Need;
+
+    #[test]
+    fn only_missing_scopes_are_named() {
+        let unmet = |granted| Need::READ_ROLES.find_unmet(granted).map(|unmet| unmet.to_string());
+        let lacks = |scopes: &str| {
+            let purpose = "which Ligature needs to note the roles of a user that a link removes";
+            format!("the machine-to-machine application lacks the {scopes} of the Management API, {purpose}")
+        };
+        assert_eq!(unmet("read:users read:roles"), None);
+        assert_eq!(unmet("update:users read:users"), Some(lacks("scope read:roles")));
+        assert_eq!(unmet(""), Some(lacks("scopes read:users and read:roles")));
+        let refused = |granted| Need::READ_ROLES.refused_with(granted).to_string();
+        assert_eq!(refused(Some("read:users")), lacks("scope read:roles"));
+        assert_eq!(refused(Some("read:users read:roles")), lacks("scope read:users or read:roles"));
+        assert_eq!(refused(None), lacks("scope read:users or read:roles"));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CallError, Need, TimeLimit};
+use super::{CallError, TimeLimit, UnmetNeed};
 use crate::model::{Identity, IdentityKey, User};
 
 /// The calls of Auth0's Management API that a directory needs. Each call ends at its
@@ -106,7 +106,7 @@ pub trait UsersApi: Send + Sync {
     /// # Errors
     ///
     /// If the tenant grants no token.
-    fn unmet_needs(&self, _: TimeLimit) -> Result<Vec<Need>, CallError> {
+    fn unmet_needs(&self, _: TimeLimit) -> Result<Vec<UnmetNeed>, CallError> {
         Ok(Vec::new())
     }
 

@@ -160,11 +160,12 @@ fn a_missing_scope_is_named_with_its_purpose() {
     ];
     let texts = errors.map(|error| error.unwrap_err().to_string());
     let purposes = [
-        "read:users, which Ligature needs to look up users;",
-        "update:users, which Ligature needs to link and unlink identities;",
-        "update:users, which Ligature needs to write metadata;",
-        "read:users and read:roles, which Ligature needs to note the roles of a user that a link removes;",
-        "create:organization_members, which Ligature needs to give memberships of organizations back \
+        "the scope read:users of the Management API, which Ligature needs to look up users;",
+        "the scope update:users of the Management API, which Ligature needs to link and unlink identities;",
+        "the scope update:users of the Management API, which Ligature needs to write metadata;",
+        "the scope read:users or read:roles of the Management API, which Ligature needs to note the roles of a user that a \
+         link removes;",
+        "the scope create:organization_members of the Management API, which Ligature needs to give memberships of organizations back \
          when a link is undone;",
     ];
     for (text, purpose) in texts.iter().zip(purposes) {

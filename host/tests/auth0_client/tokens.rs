@@ -170,8 +170,9 @@ fn the_scopes_that_are_missing_are_known_before_any_login() {
     assert_eq!(
         unmet,
         [
-            "update:users and create:role_members, which Ligature needs to give roles back when a link is undone",
-            "create:organization_members, which Ligature needs to give memberships of organizations back \
+            "the machine-to-machine application lacks the scope create:role_members of the Management API, which Ligature needs to give roles back when a link is undone",
+            "the machine-to-machine application lacks the scope create:organization_members of the Management API, which \
+             Ligature needs to give memberships of organizations back \
              when a link is undone",
         ]
     );

@@ -2,7 +2,7 @@
 
 use super::Auth0Directory;
 use super::auth0_directory::OPERATION;
-use crate::auth0::{Need, TimeLimit};
+use crate::auth0::{TimeLimit, UnmetNeed};
 use crate::directory::operations::Administration;
 use crate::directory::setup_fault::SetupFault;
 use crate::model::ApiError;
@@ -19,19 +19,29 @@ impl Auth0Directory {
         let mut faults = name_scopes(&unmet);
         faults.extend(self.api.clock_lead().and_then(name_clock));
         // Without the scope, the look-up would only repeat the fault.
-        if unmet.iter().all(|need| need.is_optional) {
+        if unmet.iter().all(|unmet| unmet.need.is_optional) {
             self.check(OPERATION)?;
         }
+        faults.extend(name_foreign_journal(self.journal.count()?));
         Ok(faults)
     }
 }
 
-fn name_scopes(unmet: &[Need]) -> Vec<SetupFault> {
-    let fault = |need: &Need| SetupFault {
-        sentence: format!("the machine-to-machine application lacks a scope of the Management API: {need}"),
-        is_tolerable: need.is_optional,
-    };
+fn name_scopes(unmet: &[UnmetNeed]) -> Vec<SetupFault> {
+    let fault =
+        |unmet: &UnmetNeed| SetupFault { sentence: unmet.to_string(), is_tolerable: unmet.need.is_optional };
     unmet.iter().map(fault).collect()
+}
+
+/// Returns the fault of a journal that holds users: it is the directory of another program run,
+/// such as `ligature serve`.
+fn name_foreign_journal(users: u64) -> Option<SetupFault> {
+    (users > 0).then(|| SetupFault {
+        sentence: "the journal holds users, so it is a directory of its own, whose links and those of the tenant would be \
+                   mixed; name a database of its own with --journal"
+            .to_owned(),
+        is_tolerable: true,
+    })
 }
 
 /// Returns the fault of a clock that is this many seconds ahead of the tenant's.

@@ -105,7 +105,7 @@ fn the_client_says_what_the_tenant_refuses() {
     let reader = client(&tenant, &ambient, "other", "the secret of another application");
     reader.user("auth0|ada", limit).expect("a user");
     let error = reader.link("auth0|ada", GOOGLE, limit).expect_err("a refusal").to_string();
-    assert!(error.contains("update:users, which Ligature needs to link and unlink identities"), "{error}");
+    assert!(error.contains("the scope update:users of the Management API, which Ligature needs to link and unlink identities"), "{error}");
     let unmet = reader.unmet_needs(limit).expect("a token");
     assert!(unmet.iter().any(|need| !need.is_optional), "{unmet:?}");
 }
