@@ -207,7 +207,8 @@ fn two_users_are_linked_by_hand_after_a_look_at_what_would_be() {
         (&"operator".into(), &"the operator".into())
     );
     let error = place.bad(&["users", "link", "auth0|12", "google-oauth2|2"], 1);
-    assert!(error.contains("google-oauth2|2 is an identity of auth0|1, and not a separate user"), "{error}");
+    let next = "google-oauth2|2 is an identity of auth0|1, and not a separate user: `ligature users show 'auth0|1'` shows it\n";
+    assert!(error.ends_with(next), "{error}");
     for more in [&[][..], &["--dry-run"]] {
         let error = place.bad(&[&["users", "link", "auth0|12", "auth0|12"], more].concat(), 2);
         assert!(error.contains("both are the same user, auth0|12; name two users"), "{error}");
@@ -237,6 +238,21 @@ fn a_blocked_user_is_linked_by_nobodys_hand() {
     assert_eq!(place.good(&["users", "export"]), before);
     place.good(&["users", "unblock", "google"]);
     place.good(&["users", "link", "auth0|1", "google"]);
+}
+
+/// A container often sets none of the variables that name the user.
+#[test]
+fn an_operator_without_a_variable_is_the_user_of_the_system() {
+    let place = Place::with_users_let_in();
+    let mut command = place.command(&["users", "block", "auth0|1"]);
+    for name in ["USER", "LOGNAME", "SUDO_USER"] {
+        command.env_remove(name);
+    }
+    assert!(command.status().expect("it runs").success());
+    let id = std::process::Command::new("id").arg("-un").output().expect("`id` runs").stdout;
+    let id = String::from_utf8(id).expect("UTF-8");
+    let entries = place.lines(&["journal", "list", "--json"]);
+    assert_eq!(entries[0]["actor"]["name"], id.trim());
 }
 
 #[test]

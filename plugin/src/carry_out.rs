@@ -220,8 +220,10 @@ fn link_failed(request: &LinkRequest, error: &ApiError) -> Reason {
         _ => ReasonCode::LinkFailed,
     };
     let subject = [request.primary.as_str(), request.secondary.as_str()];
-    let words: String = error_words(error).chars().take(300).collect();
-    code.about(&subject, format!("The accounts were not linked: {words}."))
+    // After some errors it is not known whether the accounts are linked.
+    let what =
+        if code == ReasonCode::LinkFailed { "The link failed" } else { "The accounts were not linked" };
+    code.about(&subject, format!("{what}: {}.", error_words(error)))
 }
 
 fn outcome(decision: Decision, reasons: Vec<Reason>) -> Outcome {

@@ -80,7 +80,8 @@ impl CallError {
         let sentence = self.to_string();
         match self.kind {
             CallErrorKind::RateLimited { retry_after } => {
-                ApiError::RateLimited { retry_after_s: retry_after.map(whole_seconds) }
+                let retry_after_s = retry_after.map(whole_seconds);
+                ApiError::RateLimited { retry_after_s, correlation_id: self.correlation_id }
             }
             CallErrorKind::TimedOut { .. } => ApiError::TimedOut,
             CallErrorKind::Refused { status: 400, .. } => ApiError::Invalid(sentence),
@@ -181,8 +182,16 @@ mod tests {
         assert_eq!(refused(404).into_api_error_of("auth0|1"), ApiError::NotFound("auth0|1".to_owned()));
         assert_eq!(refused(403).into_api_error_of("auth0|1"), ApiError::Unavailable(sentence(403)));
         let limited = error(CallErrorKind::RateLimited { retry_after: Some(Duration::from_millis(1_001)) });
-        assert_eq!(limited.into_api_error(), ApiError::RateLimited { retry_after_s: Some(2) });
+        let limited = limited.into_api_error();
+        let correlation_id = Some("c-1".to_owned());
+        assert_eq!(limited, ApiError::RateLimited { retry_after_s: Some(2), correlation_id });
+        assert_eq!(
+            limited.to_sentence(),
+            "the directory asks for fewer calls; wait 2 s [correlation id c-1]"
+        );
         let late = error(CallErrorKind::TimedOut { may_have_effect: true });
         assert_eq!(late.into_api_error(), ApiError::TimedOut);
+        let documented = format!("| `{}` |", ApiError::TimedOut.to_sentence());
+        assert!(include_str!("../../../docs/auth0.md").contains(&documented), "{documented}");
     }
 }

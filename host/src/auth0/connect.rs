@@ -8,6 +8,10 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout};
 use ureq::{Error, Timeout};
 
+use crate::reading::describe_io_error;
+
+const UNVERIFIED: &str = "its certificate cannot be verified";
+
 /// The reason why there is no connection. It is the content of [`Error::Other`].
 #[derive(Debug)]
 pub(super) struct NotConnected {
@@ -65,10 +69,17 @@ impl Connector for NamedConnector {
         self.0.connect(details, chained).map_err(|error| match error {
             Error::Timeout(_) => Error::Timeout(Timeout::Connect),
             error => match certificate_error(&error) {
-                Some(why) => NotConnected::lasting(&format!("its certificate cannot be verified: {why:?}")),
-                None => Error::Other(Box::new(NotConnected { why: error.to_string(), is_passing: true })),
+                Some(why) => NotConnected::lasting(&format!("{UNVERIFIED}: {why:?}")),
+                None => Error::Other(Box::new(NotConnected { why: describe(&error), is_passing: true })),
             },
         })
+    }
+}
+
+fn describe(error: &Error) -> String {
+    match error {
+        Error::Io(error) => describe_io_error(error),
+        error => error.to_string(),
     }
 }
 
@@ -81,5 +92,17 @@ fn certificate_error(error: &Error) -> Option<&rustls::CertificateError> {
     match error {
         rustls::Error::InvalidCertificate(why) => Some(why),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UNVERIFIED;
+
+    #[test]
+    fn the_documentation_has_the_error_of_a_certificate() {
+        assert!(
+            include_str!("../../../docs/auth0.md").contains(&format!("cannot be reached: {UNVERIFIED}: …"))
+        );
     }
 }

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
 use super::SetupError;
+use crate::reading::read_secret_text;
 
 const MANAGEMENT: Variables = Variables {
     id: "LIGATURE_AUTH0_CLIENT_ID",
@@ -25,9 +25,6 @@ struct Variables {
     secret: &'static str,
     file: &'static str,
 }
-
-/// The most bytes of a file of credentials.
-const MOST_BYTES: u64 = 64 * 1024;
 
 /// The id and the secret of an application: of the machine-to-machine application that
 /// calls the Management API, or of the one by which users confirm an account. They come from
@@ -108,7 +105,7 @@ impl ClientCredentials {
     pub fn from_file(file: &Path) -> Result<Self, SetupError> {
         let name = || file.display().to_string();
         let refuse = |why: &str| SetupError::File { file: name(), why: why.to_owned() };
-        let text = read_private(file).map_err(|why| SetupError::File { file: name(), why })?;
+        let text = read_secret_text(file).map_err(|why| SetupError::File { file: name(), why })?;
         // Neither the error of the parser nor a value is shown: both may contain the secret.
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line =
@@ -145,25 +142,6 @@ fn is_usable(value: &str) -> bool {
 fn as_text(name: &'static str, value: OsString) -> Result<String, SetupError> {
     let value = value.into_string().ok().filter(|value| is_usable(value));
     value.ok_or(SetupError::Variable { name, why: "is not a text without white space" })
-}
-
-fn read_private(file: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("it cannot be read: {error}");
-    let opened = std::fs::File::open(file).map_err(unreadable)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if opened.metadata().map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
-            let name = file.display();
-            return Err(format!("other users of this machine may read it; `chmod 600 {name}` corrects that"));
-        }
-    }
-    let mut text = String::new();
-    opened.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MOST_BYTES {
-        return Err("it is longer than 64 KiB".to_owned());
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -231,7 +209,7 @@ mod tests {
             assert!(!error.contains("s3cret") && !error.contains("7357"), "{error}");
         }
         let missing = ClientCredentials::from_file("/nonexistent/file".as_ref()).unwrap_err();
-        assert!(missing.to_string().starts_with("/nonexistent/file: it cannot be read"), "{missing}");
+        assert!(missing.to_string().starts_with("/nonexistent/file: there is no such file"), "{missing}");
     }
 
     #[cfg(unix)]

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::anyhow;
+
 use super::output_file::ProtectedFiles;
 use super::{Exit, print_error};
 use crate::ambient::Ambient;
@@ -39,7 +41,8 @@ pub(super) fn protect_environment_files() -> ProtectedFiles {
 #[derive(Debug, clap::Args)]
 pub(super) struct JournalArgs {
     /// The journal of a tenant of Auth0 (--directory auth0://DOMAIN): sqlite:PATH or
-    /// postgres://USER@HOST/DATABASE. Other directories keep their journal themselves
+    /// postgres://USER@HOST/DATABASE. Other directories keep their journal themselves. `users
+    /// show` and `users find` need none
     #[arg(long, value_name = "URL", env = JOURNAL, hide_env_values = true)]
     journal: Option<String>,
     /// The file with the key that encrypts the users' data in the journal: 64
@@ -68,7 +71,21 @@ impl JournalArgs {
 
     /// Parses the location of a tenant's journal, if one is given.
     fn journal_location(&self) -> Result<Option<Location>, Exit> {
-        self.journal.as_deref().map(str::parse).transpose().map_err(Exit::unreadable)
+        let parse = |text| {
+            Location::of_journal(text).map_err(|error| refuse_option(("--journal", JOURNAL), text, &error))
+        };
+        self.journal.as_deref().map(parse).transpose()
+    }
+
+    /// Returns the error of opening a directory. If the environment names a journal that the
+    /// directory does not take, the error says which variable that is.
+    fn explain(&self, error: OpenError) -> Exit {
+        match &self.journal {
+            Some(journal) if error == OpenError::OwnJournal && is_from(JOURNAL, journal) => Exit::unreadable(
+                anyhow!("{error}; the environment variable {JOURNAL} sets it: unset that for this directory"),
+            ),
+            _ => error.into(),
+        }
     }
 
     /// Reads the journal key, if one is named. An unreadable or malformed file is an exit
@@ -97,17 +114,34 @@ impl JournalArgs {
         options: OpenOptions<'_>,
         open: impl FnOnce(&Location, OpenOptions<'_>) -> Result<Arc<dyn Administration>, OpenError>,
     ) -> Result<Arc<dyn Administration>, Exit> {
-        // Not parsed by clap, whose error would repeat the URL with its password.
-        let location: Location = directory.parse().map_err(Exit::unreadable)?;
+        let location = parse_directory(directory)?;
         let OpenOptions { mode: how, ambient, .. } = options;
         let journal = self.journal_location()?;
-        let directory = open(&location, OpenOptions { journal: journal.as_ref(), ..options })?;
+        let opened = open(&location, OpenOptions { journal: journal.as_ref(), ..options });
+        let directory = opened.map_err(|error| self.explain(error))?;
         if let (Some(days), OpenMode::Create | OpenMode::Existing) = (self.journal_days, how) {
             let before = ambient.now().days_ago(days);
             directory.forget_snapshots(&SnapshotSelection::Before(before))?;
         }
         Ok(directory)
     }
+}
+
+/// Parses the location of a directory. Clap does not parse it, because its error would repeat
+/// the URL with its password.
+pub(super) fn parse_directory(text: &str) -> Result<Location, Exit> {
+    text.parse().map_err(|error| refuse_option(("--directory", DIRECTORY), text, &error))
+}
+
+/// Returns the refusal of an option's value. It names the option, and the variable that sets it.
+fn refuse_option((option, variable): (&str, &str), value: &str, why: &OpenError) -> Exit {
+    let from = if is_from(variable, value) { format!(", from {variable}") } else { String::new() };
+    Exit::unreadable(anyhow!("{option}{from}: {why}"))
+}
+
+/// Returns whether an environment variable has this value.
+fn is_from(variable: &str, value: &str) -> bool {
+    std::env::var(variable).is_ok_and(|it| it == value)
 }
 
 /// Announces a migration of the directory, before it begins.

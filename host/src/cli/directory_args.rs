@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use anyhow::anyhow;
+
 use super::Exit;
-use super::directory::{DIRECTORY, JournalArgs, announce_migration};
+use super::directory::{DIRECTORY, JournalArgs, announce_migration, parse_directory};
 use super::output_file::ProtectedFiles;
 use crate::ambient::Ambient;
 use crate::directory::{
@@ -44,14 +46,22 @@ impl DirectoryArgs {
     /// Opens the directory as a database.
     pub(super) fn open_database(&self, how: OpenMode, ambient: &Ambient) -> Result<SqlDirectory, Exit> {
         let key = self.journal.key()?;
-        let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
+        let location = parse_directory(&self.directory)?;
         let tell = &announce_migration(&|| {});
         Ok(open_database(&location, OpenOptions { key, journal: None, mode: how, ambient, tell })?)
     }
 
+    /// Refuses a tenant of Auth0 for a command that it has no endpoint for, with the reason.
+    pub(super) fn refuse_tenant(&self, why: &'static str) -> Result<(), Exit> {
+        match parse_directory(&self.directory)? {
+            Location::Auth0(_) => Err(Exit::unreadable(anyhow!(why))),
+            Location::Sqlite(_) | Location::Postgres(_) => Ok(()),
+        }
+    }
+
     /// The files of the directory, which no command overwrites.
     pub(super) fn protected_files(&self) -> Result<ProtectedFiles, Exit> {
-        let protected = match self.directory.parse().map_err(Exit::unreadable)? {
+        let protected = match parse_directory(&self.directory)? {
             Location::Sqlite(file) => ProtectedFiles::default().with_database(&file),
             Location::Postgres(_) | Location::Auth0(_) => ProtectedFiles::default(),
         };
@@ -60,13 +70,29 @@ impl DirectoryArgs {
 
     /// Returns whether the directory is a file that does not exist yet.
     pub(super) fn is_missing_file(&self) -> Result<bool, Exit> {
-        let location: Location = self.directory.parse().map_err(Exit::unreadable)?;
+        let location = parse_directory(&self.directory)?;
         Ok(matches!(location, Location::Sqlite(file) if !file.exists()))
     }
 }
 
-/// Returns the operator: the name of the system's user.
+/// Returns the operator: the person who runs the command, by the name of the system's user.
 pub(super) fn operator() -> Arc<Provenance> {
-    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let variables = ["SUDO_USER", "USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let name = variables.filter(|name| !name.is_empty()).chain(system_user()).next();
     Arc::new(Provenance::operator(name.unwrap_or_else(|| "unknown".to_owned())))
+}
+
+/// Returns the name of the process's user, or its number if the system has no name for it, as in
+/// a container whose user is chosen at its start.
+fn system_user() -> Option<String> {
+    let number = || {
+        #[cfg(unix)]
+        {
+            let process = std::fs::metadata("/proc/self").ok()?;
+            Some(format!("uid {}", std::os::unix::fs::MetadataExt::uid(&process)))
+        }
+        #[cfg(not(unix))]
+        None
+    };
+    whoami::username().ok().or_else(number)
 }

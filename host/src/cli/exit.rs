@@ -50,15 +50,7 @@ impl Exit {
 /// not exist, or belongs to another program, is a mistake of the user (2).
 impl From<OpenError> for Exit {
     fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::InvalidLocation(_)
-            | OpenError::Variable { .. }
-            | OpenError::NotBuiltIn { .. }
-            | OpenError::Tenant(_)
-            | OpenError::Journal(_)
-            | OpenError::NotADirectory { .. } => Self::unreadable(error),
-            OpenError::Unreachable { .. } | OpenError::Unusable { .. } => Self::failed(error),
-        }
+        if error.is_mistake() { Self::unreadable(error) } else { Self::failed(error) }
     }
 }
 

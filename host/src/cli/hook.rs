@@ -1,5 +1,6 @@
 //! `ligature hook`.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ use super::{CommandResult, Exit, log, print_error, print_line};
 use crate::ambient::Ambient;
 use crate::decide::OnFailure;
 use crate::directory::{OpenMode, SetupFault};
-use crate::hook::{HookParts, Opening, QueueSize, Ready, Secrets, TlsFiles, bind, serve};
+use crate::hook::{HookParts, Opening, QueueSize, Ready, Secrets, ServeError, TlsFiles, bind, serve};
 use crate::limits::Limits;
 use crate::model::mask_addresses;
 use crate::policies::{PoliciesFile, PolicyEntry, Source};
@@ -88,10 +89,27 @@ pub(super) struct Args {
     #[command(flatten)]
     recorder: RecorderArgs,
     /// Check secrets, certificate, directory, policies, confirmation, recordings and address, print
-    /// each fault, and exit
+    /// each fault and each warning, and exit. An address that is in use is a warning: this
+    /// service may be running
     #[arg(long)]
     check: bool,
 }
+
+/// The result of checking a part of the configuration without a fault.
+enum Finding {
+    Usable,
+    /// The part is not configured, or a warning or a line of its own says more about it.
+    Nothing,
+}
+
+impl Finding {
+    fn of(is_configured: bool) -> Self {
+        if is_configured { Self::Usable } else { Self::Nothing }
+    }
+}
+
+const NO_POLICY: &str = "no --policy and no --policies is given, so the plugin's defaults decide; with the built-in plugin, \
+                         they only observe, and link nothing";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OnFailureArg {
@@ -119,7 +137,10 @@ impl Args {
         let listener = self.bind()?;
         let recorder = self.recorder.start(ambient)?;
         let directory = self.journal.open_with_retries(&self.directory, OpenMode::Existing, ambient)?;
-        if tls.is_none() && !self.listen.ip().is_loopback() {
+        if self.has_no_policy() {
+            tracing::warn!("{NO_POLICY}");
+        }
+        if self.is_open_without_tls() {
             tracing::warn!(listen = %self.listen, "requests are not encrypted: only a proxy with TLS should reach this address");
         }
         let parts = HookParts {
@@ -143,21 +164,26 @@ impl Args {
     fn check(&self, ambient: &Ambient) -> CommandResult {
         let mut callback = None;
         let confirmation = self.confirmation.check(&self.directory, ambient);
-        let checks: [(&str, Result<(), Exit>); 7] = [
-            ("secret", self.secrets().map(drop)),
-            ("certificate", self.tls().map(drop)),
-            ("directory", self.check_directory(ambient)),
-            ("policies", self.check_policies(ambient)),
-            ("recordings", self.recorder.check()),
-            ("confirmation", confirmation.map(|url| callback = url)),
-            ("address", self.bind().map(drop)),
+        let checks: [(&str, Result<Finding, Exit>); 7] = [
+            ("secret", self.secrets().map(|_| Finding::Usable)),
+            ("certificate", self.tls().map(|tls| Finding::of(tls.is_some()))),
+            ("directory", self.check_directory(ambient).map(|()| Finding::Usable)),
+            ("policies", self.check_policies(ambient).map(|()| Finding::Usable)),
+            ("recordings", self.recorder.check().map(Finding::of)),
+            ("confirmation", confirmation.map(|url| callback = url).map(|()| Finding::Nothing)),
+            ("address", self.check_address()),
         ];
-        let mut worst = None;
+        let (mut worst, mut usable) = (None, Vec::new());
         for (part, checked) in checks {
-            let Err(Exit { code, error }) = checked else { continue };
-            let why = error.as_ref().map(describe_error).unwrap_or_default();
-            print_fault(part, &why);
-            worst = worst.max(Some(code));
+            match checked {
+                Ok(Finding::Usable) => usable.push(part),
+                Ok(Finding::Nothing) => {}
+                Err(Exit { code, error }) => {
+                    let why = error.as_ref().map(describe_error).unwrap_or_default();
+                    print_fault(part, &why);
+                    worst = worst.max(Some(code));
+                }
+            }
         }
         if let Some(callback) = callback {
             print_line(format!(
@@ -166,7 +192,7 @@ impl Args {
         }
         match worst {
             Some(code) => Err(Exit::silently(code)),
-            None => print_line("Secret, certificate, directory, policies and address are usable"),
+            None => print_line(format!("{} are usable", list_parts(&usable))),
         }
     }
 
@@ -177,8 +203,7 @@ impl Args {
         let (tolerable, mut faults): (Vec<_>, Vec<_>) =
             directory.find_setup_faults()?.into_iter().partition(|fault| fault.is_tolerable);
         for SetupFault { sentence, .. } in tolerable {
-            let told = format!("directory: {}", mask_addresses(&sentence));
-            print_error(&Text::from_line(line![care("warning:").bold(), " ", told]));
+            print_warning("directory", &mask_addresses(&sentence));
         }
         let Some(last) = faults.pop() else { return Ok(()) };
         faults.iter().for_each(|fault| print_fault("directory", &mask_addresses(&fault.sentence)));
@@ -186,10 +211,50 @@ impl Args {
     }
 
     fn check_policies(&self, ambient: &Ambient) -> CommandResult {
+        if self.has_no_policy() {
+            print_warning("policies", NO_POLICY);
+        }
         for source in self.policy_sources(ambient)? {
             source.load(None, &Cancel::default())?;
         }
         Ok(())
+    }
+
+    /// Checks the address. While the service runs, its own address is in use: that is a warning,
+    /// because its configuration may be checked then.
+    fn check_address(&self) -> Result<Finding, Exit> {
+        let address = self.listen;
+        if self.is_open_without_tls() {
+            print_warning(
+                "address",
+                &format!(
+                    "the service listens beyond this machine, and answers HTTP without TLS: only a proxy with TLS should \
+                     reach {address}; or give --tls-certificate and --tls-key"
+                ),
+            );
+        }
+        match bind(address) {
+            Ok(_) => Ok(Finding::Usable),
+            Err(ServeError::Address { why, .. }) if why.kind() == ErrorKind::AddrInUse => {
+                print_warning(
+                    "address",
+                    &format!(
+                        "a program listens on {address} already. If it is this hook, that is no fault; a second service \
+                         needs another address, by --listen"
+                    ),
+                );
+                Ok(Finding::Nothing)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn has_no_policy(&self) -> bool {
+        self.policy.is_none() && self.several.file().is_none()
+    }
+
+    fn is_open_without_tls(&self) -> bool {
+        self.tls_certificate.is_none() && !self.listen.ip().is_loopback()
     }
 
     fn secrets(&self) -> Result<Secrets, Exit> {
@@ -225,6 +290,23 @@ impl Args {
         let sources = entries.into_iter().map(|entry| Source::new(entry, &options, ambient));
         Ok(sources.collect::<Result<_, _>>()?)
     }
+}
+
+fn print_warning(part: &str, told: &str) {
+    print_error(&Text::from_line(line![care("warning:").bold(), " ", format!("{part}: {told}")]));
+}
+
+/// Lists parts of the configuration as the beginning of a sentence.
+fn list_parts(parts: &[&str]) -> String {
+    let mut listed = match parts {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    };
+    if let Some(first) = listed.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    listed
 }
 
 fn print_fault(part: &str, why: &str) {

@@ -58,10 +58,12 @@ pub(super) fn find_user(directory: &dyn Administration, id: &str) -> Result<Stor
     }
     // A linked identity is not a user.
     if let Some(holder) = directory.holder(id)? {
+        // In the command, the id is not masked, because a masked id cannot be used.
+        let primary = &holder.user.user_id;
         return Err(Exit::failed(anyhow!(
-            "{} is an identity of {}, and not a separate user",
+            "{} is an identity of {}, and not a separate user: `ligature users show '{primary}'` shows it",
             mask_addresses(id),
-            mask_addresses(&holder.user.user_id)
+            mask_addresses(primary)
         )));
     }
     let shortened = id.trim_end_matches('…');

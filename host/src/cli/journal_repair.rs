@@ -58,9 +58,10 @@ fn format_repairs(repairs: &[Repair]) -> Text {
                 notes.iter().for_each(|note| line(&format!("note: {note}")));
             }
             RepairOutcome::Abandoned => line("abandoned: the change had not happened"),
-            RepairOutcome::UnderWay => {
-                line("left alone: the change began within the last minute, and may still be under way");
-            }
+            RepairOutcome::UnderWay { wait_s } => line(&format!(
+                "left alone: the change began within the last minute, and may still be under way; it can be repaired in \
+                 {wait_s} s"
+            )),
             RepairOutcome::Unresolved { why } => line(&format!("not repaired: {why}")),
         }
     }

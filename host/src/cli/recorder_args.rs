@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{CommandResult, Exit};
+use super::Exit;
 use crate::ambient::Ambient;
-use crate::recording::{FolderLimits, LoginRecorder, RecorderOptions, check_folder};
+#[cfg(feature = "hook")]
+use crate::recording::check_folder;
+use crate::recording::{FolderLimits, LoginRecorder, RecorderOptions};
 
 /// The options for recordings.
 #[derive(Debug, clap::Args)]
@@ -28,12 +30,12 @@ pub(super) struct RecorderArgs {
 }
 
 impl RecorderArgs {
-    /// Checks the folder, and changes nothing.
-    pub(super) fn check(&self) -> CommandResult {
-        match &self.record {
-            Some(folder) => Ok(check_folder(folder)?),
-            None => Ok(()),
-        }
+    /// Checks the folder, and changes nothing. Returns whether logins are recorded.
+    #[cfg(feature = "hook")]
+    pub(super) fn check(&self) -> Result<bool, Exit> {
+        let Some(folder) = &self.record else { return Ok(false) };
+        check_folder(folder)?;
+        Ok(true)
     }
 
     /// Starts the recorder. An unusable folder is an exit with code 2.

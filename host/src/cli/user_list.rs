@@ -64,6 +64,10 @@ pub(super) struct FindArgs {
 
 impl ListArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
+        self.directory.refuse_tenant(
+            "the users of a tenant of Auth0 are looked up one at a time, by `ligature users find`; for all of them, use the \
+             tenant's own export",
+        )?;
         let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
         let limit = self.limit as usize;
         let mut found = Vec::new();
@@ -95,7 +99,7 @@ impl ListArgs {
 
 impl FindArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
-        let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
+        let directory = self.directory.open(OpenMode::ReadUsers, ambient)?;
         let limit = self.limit as usize;
         let mut found = self.find(&*directory, limit.saturating_add(1))?;
         if found.is_empty() {

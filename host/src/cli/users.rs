@@ -86,7 +86,7 @@ impl Args {
 
 impl ShowArgs {
     fn execute(self, ambient: &Ambient) -> CommandResult {
-        let directory = self.directory.open(OpenMode::ReadOnly, ambient)?;
+        let directory = self.directory.open(OpenMode::ReadUsers, ambient)?;
         let stored = ids::find_user(&*directory, &self.user_id)?;
         print_json(&Json::pretty(&*stored.user).map_err(Exit::failed)?)
     }

@@ -28,7 +28,6 @@ impl JournalArgs {
             .with_max_delay(Duration::from_secs(2))
             .with_total_delay(Some(WAIT))
             .without_max_times();
-        let is_away = |error: &OpenError| matches!(error, OpenError::Unreachable { .. });
         let mut said: Option<Monotonic> = None;
         let waiting = |error: &OpenError, _| {
             if said.is_none_or(|at| ambient.elapsed(at) > Duration::from_secs(10)) {
@@ -37,7 +36,11 @@ impl JournalArgs {
             }
         };
         let open_now = |location: &Location, options: OpenOptions<'_>| {
-            (|| open(location, options.clone())).retry(patience).when(is_away).notify(waiting).call()
+            (|| open(location, options.clone()))
+                .retry(patience)
+                .when(OpenError::is_unreachable)
+                .notify(waiting)
+                .call()
         };
         let tell = &announce_migration(&|| {});
         self.open_with(

@@ -1,6 +1,8 @@
 //! Locations of directories: `sqlite:PATH`, `postgres://…` or `auth0://DOMAIN`.
 
 use std::fmt;
+#[cfg(feature = "sqlite")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -21,17 +23,55 @@ impl FromStr for Location {
     type Err = OpenError;
 
     fn from_str(text: &str) -> Result<Self, OpenError> {
-        match text.split_once(':') {
-            Some(("sqlite", "")) => Err(OpenError::InvalidLocation("`sqlite:` names no file".to_owned())),
-            Some(("sqlite", ":memory:")) => Err(OpenError::InvalidLocation(
-                "a database in memory would not outlive the command".to_owned(),
-            )),
-            Some(("sqlite", path)) => Ok(Self::Sqlite(PathBuf::from(path))),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
-            Some(("auth0", _)) => Ok(Self::Auth0(text.to_owned())),
-            // The text itself is never repeated: it may contain a password.
-            Some(_) | None => Err(OpenError::InvalidLocation("this names no directory".to_owned())),
+        match parse(text) {
+            Ok(Some(location)) => Ok(location),
+            Ok(None) => Err(OpenError::InvalidLocation(describe_no_directory(text).to_owned())),
+            Err(why) => Err(OpenError::InvalidLocation(why.to_owned())),
         }
+    }
+}
+
+impl Location {
+    /// Parses the location of a tenant's journal, which is a database.
+    ///
+    /// # Errors
+    ///
+    /// If the text names no database.
+    pub fn of_journal(text: &str) -> Result<Self, OpenError> {
+        match parse(text) {
+            Ok(Some(Self::Auth0(_))) => Err(OpenError::InvalidJournal("a tenant of Auth0 is not a database")),
+            Ok(Some(location)) => Ok(location),
+            Ok(None) => Err(OpenError::InvalidJournal("this names no database")),
+            Err(why) => Err(OpenError::InvalidJournal(why)),
+        }
+    }
+}
+
+/// Returns the folder of a file, if it does not exist.
+#[cfg(feature = "sqlite")]
+pub(super) fn find_missing_folder(file: &Path) -> Option<&Path> {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+}
+
+/// Parses a location. None if its scheme is unknown. No error repeats the text: it may contain
+/// a password.
+fn parse(text: &str) -> Result<Option<Location>, &'static str> {
+    match text.split_once(':') {
+        Some(("sqlite", "")) => Err("`sqlite:` names no file"),
+        Some(("sqlite", ":memory:")) => Err("a database in memory would not outlive the command"),
+        Some(("sqlite", path)) => Ok(Some(Location::Sqlite(PathBuf::from(path)))),
+        Some(("postgres" | "postgresql", _)) => Ok(Some(Location::Postgres(text.to_owned()))),
+        Some(("auth0", _)) => Ok(Some(Location::Auth0(text.to_owned()))),
+        Some(_) | None => Ok(None),
+    }
+}
+
+fn describe_no_directory(text: &str) -> &'static str {
+    match text.split_once(':') {
+        Some(("https" | "http", _)) => {
+            "this names no directory: a tenant of Auth0 is named by auth0://DOMAIN"
+        }
+        _ => "this names no directory",
     }
 }
 
@@ -58,6 +98,20 @@ mod tests {
             let error: OpenError = nothing.parse::<Location>().unwrap_err();
             assert!(error.to_string().contains("expected sqlite:PATH, "), "{error}");
             assert!(!error.to_string().contains("s3cret"));
+        }
+        let hint = "https://acme.eu.auth0.com".parse::<Location>().unwrap_err().to_string();
+        assert!(hint.contains("a tenant of Auth0 is named by auth0://DOMAIN"), "{hint}");
+    }
+
+    #[test]
+    fn a_journal_is_a_database() {
+        assert_eq!(Location::of_journal("sqlite:j.db"), Ok(Location::Sqlite("j.db".into())));
+        for nothing in
+            ["", "sqlite:", "journal.db", "auth0://acme.eu.auth0.com", "mysql://root:s3cret@host/db"]
+        {
+            let error = Location::of_journal(nothing).unwrap_err().to_string();
+            let expected = "; expected sqlite:PATH or postgres://USER@HOST/DATABASE";
+            assert!(error.ends_with(expected) && !error.contains("s3cret"), "{error}");
         }
     }
 }

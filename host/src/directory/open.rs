@@ -11,6 +11,8 @@ use super::dry_run::DryRun;
 #[cfg(all(feature = "auth0", feature = "_sql"))]
 use super::link_journal::LinkJournal;
 use super::location::Location;
+#[cfg(all(feature = "auth0", feature = "sqlite"))]
+use super::location::find_missing_folder;
 #[cfg(all(feature = "auth0", feature = "_sql"))]
 use super::memory::Memory;
 use super::open_error::OpenError;
@@ -48,18 +50,20 @@ pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Adm
     #[cfg(feature = "_sql")]
     {
         match (location, options.journal) {
-            (Location::Auth0(address), Some(journal)) => return open_tenant(address, journal, options),
-            (Location::Auth0(_), None) => return Err(OpenError::Journal(NO_JOURNAL)),
-            (Location::Sqlite(_) | Location::Postgres(_), Some(_)) => {
-                return Err(OpenError::Journal(OWN_JOURNAL));
+            (Location::Auth0(_), None) if options.mode != OpenMode::ReadUsers => {
+                return Err(OpenError::NoJournal);
             }
+            (Location::Auth0(address), _) => return open_tenant(address, options),
+            (Location::Sqlite(_) | Location::Postgres(_), Some(_)) => return Err(OpenError::OwnJournal),
             (Location::Sqlite(_) | Location::Postgres(_), None) => {}
         }
         let mode = options.mode;
         let directory = open_database(location, options)?;
         Ok(match mode {
             OpenMode::DryRun => Arc::new(DryRun::new(directory)),
-            OpenMode::Create | OpenMode::Existing | OpenMode::ReadOnly => Arc::new(directory),
+            OpenMode::Create | OpenMode::Existing | OpenMode::ReadOnly | OpenMode::ReadUsers => {
+                Arc::new(directory)
+            }
         })
     }
     #[cfg(not(feature = "_sql"))]
@@ -69,36 +73,18 @@ pub fn open(location: &Location, options: OpenOptions<'_>) -> Result<Arc<dyn Adm
     }
 }
 
-const NO_JOURNAL: &str = "a tenant of Auth0 keeps no journal of links; name a directory for it with --journal sqlite:PATH or \
-                          --journal postgres://USER@HOST/DATABASE";
-const OWN_JOURNAL: &str =
-    "this directory keeps its journal itself; --journal is for a tenant of Auth0, auth0://DOMAIN";
-
 /// Opens a tenant of Auth0, with the credentials of the environment. Interrupted changes
 /// are repaired if the mode writes.
 #[cfg(all(feature = "auth0", feature = "_sql"))]
-fn open_tenant(
-    address: &str,
-    journal: &Location,
-    options: OpenOptions<'_>,
-) -> Result<Arc<dyn Administration>, OpenError> {
+fn open_tenant(address: &str, options: OpenOptions<'_>) -> Result<Arc<dyn Administration>, OpenError> {
     let refuse = |error: SetupError| OpenError::Tenant(error.to_string());
     let address: TenantAddress = address.parse().map_err(refuse)?;
     let credentials = ClientCredentials::from_environment().map_err(refuse)?;
     let (place, hosts) = (format!("auth0://{}", address.domain()), address.login_hosts());
     let (mode, ambient) = (options.mode, options.ambient);
-    // The tenant exists; its journal begins with its first change.
-    let journal_mode = if mode.can_write() { OpenMode::Create } else { mode };
-    let journal: Arc<dyn LinkJournal> = match missing_file(journal) {
-        Some(file) if !mode.can_write() => {
-            (options.tell)(&format!(
-                "the journal sqlite:{} does not exist yet, and counts as empty; the first command that changes \
-                 something creates it, and so does the start of `ligature hook`",
-                file.display()
-            ));
-            Arc::new(Memory::new(ambient))
-        }
-        _ => Arc::new(open_database(journal, OpenOptions { journal: None, mode: journal_mode, ..options })?),
+    let journal: Arc<dyn LinkJournal> = match options.journal {
+        Some(journal) => open_journal(journal, &options)?,
+        None => Arc::new(Memory::new(ambient)),
     };
     let client = ManagementClient::connect(address, credentials, ambient).map_err(refuse)?;
     let opened = Auth0Directory::open(Arc::new(client), journal, mode);
@@ -106,21 +92,39 @@ fn open_tenant(
     Ok(Arc::new(opened.with_login_hosts(hosts)))
 }
 
+/// Opens the journal of a tenant. The tenant exists; its journal begins with its first change.
+#[cfg(all(feature = "auth0", feature = "_sql"))]
+fn open_journal(journal: &Location, options: &OpenOptions<'_>) -> Result<Arc<dyn LinkJournal>, OpenError> {
+    let mode = match options.mode {
+        OpenMode::Create | OpenMode::Existing => OpenMode::Create,
+        mode => mode,
+    };
+    if let Some(file) = missing_file(journal).filter(|_| mode != OpenMode::Create) {
+        (options.tell)(&format!(
+            "the journal sqlite:{} does not exist yet, and counts as empty; the first command that changes \
+             something creates it, and so does the start of `ligature hook`",
+            file.display()
+        ));
+        return Ok(Arc::new(Memory::new(options.ambient)));
+    }
+    let opened = open_database(journal, OpenOptions { journal: None, mode, ..options.clone() });
+    Ok(Arc::new(opened.map_err(|error| OpenError::OfJournal(Box::new(error)))?))
+}
+
 /// Returns the file of an SQLite database that could be created: it does not exist, and its
 /// folder does.
 #[cfg(all(feature = "auth0", feature = "_sql"))]
 fn missing_file(location: &Location) -> Option<&Path> {
-    let Location::Sqlite(file) = location else { return None };
-    let folder = match file.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        folder => folder?,
-    };
-    (!file.exists() && folder.is_dir()).then_some(file)
+    match location {
+        #[cfg(feature = "sqlite")]
+        Location::Sqlite(file) => (!file.exists() && find_missing_folder(file).is_none()).then_some(file),
+        _ => None,
+    }
 }
 
 /// Returns the error for a build without the client of Auth0.
 #[cfg(all(not(feature = "auth0"), feature = "_sql"))]
-fn open_tenant(_: &str, _: &Location, _: OpenOptions<'_>) -> Result<Arc<dyn Administration>, OpenError> {
+fn open_tenant(_: &str, _: OpenOptions<'_>) -> Result<Arc<dyn Administration>, OpenError> {
     Err(OpenError::NotBuiltIn { database: "Auth0", feature: "auth0" })
 }
 

@@ -9,6 +9,8 @@ pub enum OpenMode {
     Existing,
     /// For reading. The directory must exist.
     ReadOnly,
+    /// For reading users. The directory must exist; the journal of a tenant may be missing.
+    ReadUsers,
     /// For reading. Changes are kept in memory only.
     DryRun,
 }

@@ -25,7 +25,10 @@ pub enum RepairOutcome {
     /// The change had not happened, and does not happen any more.
     Abandoned,
     /// The change began a short time ago, and may still be under way.
-    UnderWay,
+    UnderWay {
+        /// The seconds after which it can be repaired.
+        wait_s: u64,
+    },
     /// The change cannot be repaired now.
     Unresolved {
         /// The reason, with advice.

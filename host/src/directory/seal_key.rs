@@ -4,6 +4,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::reading::read_secret_text;
+
 /// The length of a key's id in bytes.
 pub(super) const ID: usize = 8;
 
@@ -17,23 +19,17 @@ pub struct SealKey {
 /// The reason why a key file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file cannot be read.
-    #[error("{file}: it cannot be read: {error}")]
+    /// The file cannot be read, or other users may read it.
+    #[error("{file}: {why}")]
     Unreadable {
         /// The file.
         file: String,
         /// The cause.
-        error: std::io::Error,
+        why: String,
     },
     /// The file does not contain 64 hexadecimal digits.
     #[error("{file}: expected 64 hexadecimal digits; `openssl rand -hex 32 > {file}` makes a key")]
     NoKey {
-        /// The file.
-        file: String,
-    },
-    /// Other users may read the file.
-    #[error("{file}: other users of this machine may read it; `chmod 600 {file}` corrects that")]
-    Open {
         /// The file.
         file: String,
     },
@@ -53,15 +49,7 @@ impl SealKey {
     /// If the file cannot be read, is readable by others, or contains no key.
     pub fn read(file: &Path) -> Result<Self, KeyError> {
         let name = || file.display().to_string();
-        let unreadable = |error| KeyError::Unreadable { file: name(), error };
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            if std::fs::metadata(file).map_err(unreadable)?.permissions().mode() & 0o077 != 0 {
-                return Err(KeyError::Open { file: name() });
-            }
-        }
-        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        let text = read_secret_text(file).map_err(|why| KeyError::Unreadable { file: name(), why })?;
         let bytes = from_hexadecimal(text.trim()).ok_or_else(|| KeyError::NoKey { file: name() })?;
         Ok(Self::from_bytes(&bytes))
     }

@@ -1,12 +1,11 @@
 //! The secrets that the Action and this service share.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 
 use aws_lc_rs::hmac;
 
-use crate::reading::describe_read_error;
+use crate::reading::read_secret_file;
 
 /// The minimum length of a secret, in bytes.
 ///
@@ -65,16 +64,17 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// Reads a secret from a file. White space around it does not count.
+    /// Reads a secret from a file that only its owner may read. White space around it does not
+    /// count.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read.
+    /// If the file cannot be read, or if other users may read it.
     pub fn read(file: &Path) -> Result<Self, SecretError> {
         let origin = file.display().to_string();
-        match fs::read(file) {
+        match read_secret_file(file) {
             Ok(bytes) => Ok(Self { origin, bytes: bytes.trim_ascii().to_vec() }),
-            Err(error) => Err(SecretError::Unreadable { file: origin, why: describe_read_error(&error) }),
+            Err(why) => Err(SecretError::Unreadable { file: origin, why }),
         }
     }
 

@@ -12,6 +12,7 @@ use super::routes::router;
 use super::start::HookParts;
 use super::state::Hook;
 use crate::policies::{Source, SourceError};
+use crate::reading::describe_io_error;
 use crate::service::EarlyEnd;
 use crate::service::decider::Decider;
 use crate::service::listener::{FileDescriptors, Handshake, Listener, configure_server, new_service};
@@ -27,7 +28,7 @@ const THREAD_STACK: usize = 4 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address cannot be listened on.
-    #[error("{address} cannot be listened on: {why}; choose another with --listen")]
+    #[error("{address} cannot be listened on: {}; choose another with --listen", describe_io_error(.why))]
     Address {
         /// The address.
         address: SocketAddr,

@@ -7,7 +7,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::reading::describe_read_error;
+use crate::reading::{describe_read_error, read_secret_file};
 
 /// The files of the certificate and of its private key, in PEM.
 #[derive(Debug, Clone)]
@@ -46,7 +46,8 @@ impl TlsFiles {
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or if they do not belong together.
+    /// If a file cannot be read, if other users may read the key, or if they do not belong
+    /// together.
     pub fn load(&self) -> Result<ServerConfig, TlsError> {
         let Self { certificate, key } = self;
         let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
@@ -54,7 +55,8 @@ impl TlsFiles {
         if chain.is_empty() {
             return Err(unusable(certificate, &pem::Error::NoItemsFound));
         }
-        let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
+        let private = read_secret_file(key).map_err(|why| TlsError::Unusable { file: key.clone(), why })?;
+        let private = PrivateKeyDer::from_pem_slice(&private).map_err(|error| unusable(key, &error))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mismatch = |why| TlsError::Mismatch { key: key.clone(), certificate: certificate.clone(), why };
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

@@ -25,6 +25,10 @@ pub enum ApiError {
         /// Seconds to wait, if the directory states them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_s: Option<u32>,
+        /// The id by which a tenant's log names the request, if it has one. Plugins and
+        /// recordings do not get it.
+        #[serde(skip)]
+        correlation_id: Option<String>,
     },
     /// The directory did not answer in time.
     TimedOut,
@@ -46,17 +50,20 @@ impl ApiError {
             Self::Refused(why)
             | Self::AlreadyLinked(why)
             | Self::StateChanged(why)
+            | Self::Unavailable(why)
             | Self::Invalid(why)
             | Self::Other(why) => why.clone(),
             // For a user, the text is the id alone.
             Self::NotFound(what) if what.starts_with("the journal ") => what.clone(),
             Self::NotFound(user_id) => format!("there is no user {user_id}"),
-            Self::RateLimited { retry_after_s: Some(seconds) } => {
-                format!("the directory asks for fewer calls; wait {seconds} s")
+            Self::RateLimited { retry_after_s, correlation_id } => {
+                let wait = retry_after_s.map(|seconds| format!("; wait {seconds} s")).unwrap_or_default();
+                let id =
+                    correlation_id.as_ref().map(|id| format!(" [correlation id {id}]")).unwrap_or_default();
+                format!("the directory asks for fewer calls{wait}{id}")
             }
-            Self::RateLimited { retry_after_s: None } => "the directory asks for fewer calls".to_owned(),
             Self::TimedOut => "the directory did not answer in time".to_owned(),
-            Self::Unavailable(_) | Self::BudgetSpent(_) | Self::TooMany(_) => self.to_string(),
+            Self::BudgetSpent(_) | Self::TooMany(_) => self.to_string(),
         }
     }
 }
@@ -69,8 +76,10 @@ impl fmt::Display for ApiError {
             Self::NotFound(what) => write!(f, "not found: {what}"),
             Self::AlreadyLinked(what) => write!(f, "already linked: {what}"),
             Self::StateChanged(what) => write!(f, "state changed: {what}"),
-            Self::RateLimited { retry_after_s: Some(seconds) } => write!(f, "rate-limited: wait {seconds} s"),
-            Self::RateLimited { retry_after_s: None } => f.write_str("rate-limited"),
+            Self::RateLimited { retry_after_s: Some(seconds), .. } => {
+                write!(f, "rate-limited: wait {seconds} s")
+            }
+            Self::RateLimited { retry_after_s: None, .. } => f.write_str("rate-limited"),
             Self::TimedOut => f.write_str("timed out"),
             Self::Unavailable(how) => write!(f, "unavailable: {how}"),
             Self::TooMany(limit) => write!(f, "more than {limit} users"),

@@ -3,6 +3,7 @@
 
 mod json;
 mod place;
+mod secret_file;
 mod toml;
 mod words;
 
@@ -12,6 +13,7 @@ use std::path::Path;
 pub(crate) use json::is_of_object;
 pub use json::{Fault, parse_json, read_json, read_text};
 pub(crate) use place::{JsonPath, Located, PathStep, Place, find_key, locate, offset, place_behind};
+pub(crate) use secret_file::{read_secret_file, read_secret_text};
 pub(crate) use toml::{object, read_toml, read_toml_text};
 pub(crate) use words::{find_nearest, rewrite_message, strip_place};
 
@@ -64,12 +66,19 @@ pub fn display_path(file: &Path) -> String {
     if file == Path::new(STANDARD_INPUT) { "standard input".to_owned() } else { file.display().to_string() }
 }
 
+/// Describes an error of the system, for people: without the number that Rust appends.
+pub(crate) fn describe_io_error(error: &std::io::Error) -> String {
+    let words = error.to_string();
+    let Some(code) = error.raw_os_error() else { return words };
+    words.trim_end_matches(&format!(" (os error {code})")).to_owned()
+}
+
 /// Describes an error of reading a file, for people.
 pub(crate) fn describe_read_error(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::IsADirectory => "this is a directory; expected a file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "it may not be read: permission denied".to_owned(),
-        _ => format!("it cannot be read: {error}"),
+        _ => format!("it cannot be read: {}", describe_io_error(error)),
     }
 }

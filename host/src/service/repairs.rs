@@ -67,7 +67,7 @@ fn log_repair(Repair { entry, outcome }: &Repair) -> Option<String> {
             tracing::info!(target: "audit", entry = %entry.id, "an interrupted change had not happened");
             None
         }
-        RepairOutcome::UnderWay => None,
+        RepairOutcome::UnderWay { .. } => None,
         RepairOutcome::Unresolved { why } => Some(format!("{}: {why}", entry.id)),
     }
 }

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use libtest_mimic::Completion;
 
-use crate::service::{DATABASE, GOOGLE, OLD_SECRET, Place, SECRET, Service, program};
+use crate::service::{DATABASE, GOOGLE, OLD_SECRET, Place, SECRET, Service, program, write_private};
 use crate::serving::Tenant;
 
 crate::tests![the_action_carries_the_answers_out, the_action_links_at_the_local_tenant, the_action_is_short];
@@ -91,7 +91,7 @@ fn the_action_links_at_the_local_tenant() -> Completion {
         ("old", OLD_SECRET),
         ("limits.toml", LIMITS),
     ] {
-        std::fs::write(folder.path().join(name), text).expect("a file is written");
+        write_private(&folder.path().join(name), text);
     }
     let mut command = program();
     command

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Output;
 
-use crate::service::{Place, SECRET, program};
+use crate::service::{Place, SECRET, program, set_mode};
 use crate::serving::Tenant;
 use crate::standin::{Seen, Standin, answer, json};
 
@@ -15,6 +15,9 @@ crate::tests![
     the_answers_of_auth0_to_the_application_are_understood,
     a_check_changes_nothing,
     a_port_that_is_taken_is_named,
+    a_check_beside_the_running_hook_warns_of_its_port,
+    a_check_names_what_is_left_to_defaults,
+    secret_files_that_others_may_read_are_refused,
     options_that_cannot_be_are_refused,
 ];
 
@@ -37,8 +40,13 @@ fn a_check_without_a_fault_says_so() {
     let place = Place::new();
     let options =
         ["--check", "--directory", &place.directory, "--secret-file", "secret", "--policy", "policy.json"];
-    let said = "Secret, certificate, directory, policies and address are usable\n".to_owned();
+    let said = "Secret, directory, policies and address are usable\n".to_owned();
     assert_eq!(hook(&place, &[&options[..], &LISTEN].concat()), (Some(0), said));
+    let (code, said) = hook(&place, &[&options[..], &LISTEN, &["--record", "."]].concat());
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "Secret, directory, policies, recordings and address are usable\n")
+    );
 }
 
 fn every_fault_is_told_in_one_sentence() {
@@ -74,7 +82,12 @@ type Variables<'a> = &'a [(&'a str, &'a str)];
 fn check_confirmation(place: &Place, variables: Variables<'_>, options: &[&str]) -> (Option<i32>, String) {
     let mut command = program();
     command.args(["hook", "--check", "--directory", &place.directory, "--secret-file", "secret"]);
-    command.args(LISTEN).args(options).envs(variables.iter().copied()).current_dir(place.folder.path());
+    command
+        .args(LISTEN)
+        .args(["--policy", "policy.json"])
+        .args(options)
+        .envs(variables.iter().copied())
+        .current_dir(place.folder.path());
     read(&command.output().expect("the program runs"), place)
 }
 
@@ -240,6 +253,69 @@ fn a_port_that_is_taken_is_named() {
     let (code, said) = hook(&place, &options);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.starts_with(&format!("error: {address} cannot be listened on: ")), "{said}");
+}
+
+/// The configuration is checked before a restart, while the service runs.
+fn a_check_beside_the_running_hook_warns_of_its_port() {
+    let place = Place::new();
+    let service = place.start(&[]);
+    let address = service.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let options =
+        ["--check", "--directory", &place.directory, "--secret-file", "secret", "--policy", "policy.json"];
+    let (code, said) = hook(&place, &[&options[..], &["--listen", &address]].concat());
+    let warning = format!(
+        "warning: address: a program listens on {address} already. If it is this hook, that is no fault; a second \
+         service needs another address, by --listen\n"
+    );
+    assert_eq!((code, said), (Some(0), format!("Secret, directory and policies are usable\n{warning}")));
+    let (code, said) = hook(&place, &[&options[..], &["--listen", "192.0.2.1:4490"]].concat());
+    assert!(
+        code == Some(1) && said.contains("error: address: 192.0.2.1:4490 cannot be listened on"),
+        "{said}"
+    );
+    assert!(!said.contains("os error"), "{said}");
+}
+
+fn a_check_names_what_is_left_to_defaults() {
+    let place = Place::new();
+    let options = ["--check", "--directory", &place.directory, "--secret-file", "secret"];
+    let (code, said) = hook(&place, &[&options[..], &LISTEN].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let defaults = "warning: policies: no --policy and no --policies is given, so the plugin's defaults decide; with the \
+                    built-in plugin, they only observe, and link nothing\n";
+    assert!(said.ends_with(defaults), "{said}");
+    let open = "warning: address: the service listens beyond this machine, and answers HTTP without TLS: only a proxy \
+                with TLS should reach 0.0.0.0:0; or give --tls-certificate and --tls-key\n";
+    assert!(!said.contains(open), "{said}");
+    let (code, said) =
+        hook(&place, &[&options[..], &["--policy", "policy.json", "--listen", "0.0.0.0:0"]].concat());
+    assert!(code == Some(0) && said.ends_with(open), "{said}");
+}
+
+fn secret_files_that_others_may_read_are_refused() {
+    let place = Place::new();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    place.write("cert.pem", made.cert.pem());
+    place.write("key.pem", made.signing_key.serialize_pem());
+    let base =
+        ["--check", "--directory", &place.directory, "--policy", "policy.json", "--listen", "127.0.0.1:0"];
+    let tls = ["--tls-certificate", "cert.pem", "--tls-key", "key.pem", "--secret-file", "secret"];
+    let told = |name: &str| {
+        format!("{name}: other users of this machine may read it; `chmod 600 {name}` corrects that\n")
+    };
+    for (name, part) in [("secret", "secret: the secret file "), ("key.pem", "certificate: ")] {
+        for mode in [0o644, 0o640] {
+            set_mode(&place.file(name), mode);
+            let (code, said) = hook(&place, &[&base[..], &tls].concat());
+            assert_eq!((code, said), (Some(2), format!("error: {part}{}", told(name))));
+        }
+        set_mode(&place.file(name), 0o600);
+    }
+    let (code, said) = hook(&place, &[&base[..], &tls].concat());
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "Secret, certificate, directory, policies and address are usable\n")
+    );
 }
 
 fn options_that_cannot_be_are_refused() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::service::{SECRET, Service, codes, event_of, program};
+use crate::service::{SECRET, Service, codes, event_of, program, write_private};
 use crate::serving::Tenant;
 
 crate::tests![
@@ -74,7 +74,7 @@ impl Counted {
     fn new(look_up: &str, scopes: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let tenant = serve(folder.path(), &CONFIG.replace("SCOPES", scopes));
-        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+        let write = |name: &str, text: &str| write_private(&folder.path().join(name), text);
         write("secret", SECRET);
         write(
             "policy.json",

@@ -52,7 +52,7 @@ impl Place {
     }
 
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        fs::write(self.file(name), text).expect("a file is written");
+        write_private(&self.file(name), text);
     }
 
     /// Runs a command on the directory.
@@ -87,6 +87,17 @@ impl Place {
         command.arg(self.file("secret")).args(more).current_dir(self.folder.path());
         Service::spawn(command, self.folder.path())
     }
+}
+
+/// Writes a file that only its owner may read, as the files of secrets have to be.
+pub(crate) fn write_private(file: &Path, text: impl AsRef<[u8]>) {
+    fs::write(file, text).expect("a file is written");
+    set_mode(file, 0o600);
+}
+
+pub(crate) fn set_mode(file: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("its mode is changed");
 }
 
 /// The program, without the variables of this process.

@@ -186,7 +186,10 @@ struct Service {
 
 impl Service {
     fn start(place: &Path) -> Self {
-        fs::write(place.join("secret"), SECRET).expect("a file is written");
+        let secret = place.join("secret");
+        fs::write(&secret, SECRET).expect("a file is written");
+        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&secret, owner_only).expect("only its owner may read it");
         fs::write(place.join("users.ndjson"), include_str!("../../../examples/directory/users.ndjson"))
             .expect("a file is written");
         let directory = format!("sqlite:{}", place.join("users.db").display());

@@ -165,7 +165,7 @@ pub fn error(error: model::ApiError) -> plugin::ApiError {
         E::NotFound(what) => plugin::ApiError::NotFound(what),
         E::AlreadyLinked(what) => plugin::ApiError::AlreadyLinked(what),
         E::StateChanged(what) => plugin::ApiError::StateChanged(what),
-        E::RateLimited { retry_after_s } => plugin::ApiError::RateLimited(retry_after_s),
+        E::RateLimited { retry_after_s, .. } => plugin::ApiError::RateLimited(retry_after_s),
         E::TimedOut => plugin::ApiError::TimedOut,
         E::Unavailable(how) => plugin::ApiError::Unavailable(how),
         E::TooMany(limit) => plugin::ApiError::TooMany(limit),

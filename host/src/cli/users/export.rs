@@ -45,6 +45,10 @@ enum FormatArg {
 
 impl ExportArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
+        self.directory.refuse_tenant(
+            "the users of a tenant of Auth0 cannot be exported by this program: use the tenant's own export (a job of its \
+             dashboard or of its Management API)",
+        )?;
         if self.whole {
             return self.export_whole(ambient);
         }

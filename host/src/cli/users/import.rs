@@ -59,6 +59,10 @@ pub(super) struct ImportArgs {
 
 impl ImportArgs {
     pub(super) fn execute(self, ambient: &Ambient) -> CommandResult {
+        self.directory.refuse_tenant(
+            "users cannot be imported into a tenant of Auth0 by this program: use the tenant's own import (a job of its \
+             dashboard or of its Management API)",
+        )?;
         if self.whole {
             return self.restore(ambient);
         }

@@ -138,7 +138,7 @@ impl Administration for Auth0Directory {
     fn user_ids(&self, _: &str, _: usize) -> Result<Vec<String>, ApiError> {
         refuse(
             "the tenant has no such user; it finds a user by its whole id only, `provider|id`, and a linked identity \
-             only if the journal has its link",
+             only if the journal that --journal names has its link",
         )
     }
 

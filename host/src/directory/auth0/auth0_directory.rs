@@ -102,7 +102,9 @@ impl Auth0Directory {
         match self.mode {
             OpenMode::Create | OpenMode::Existing => Ok(true),
             OpenMode::DryRun => Ok(false),
-            OpenMode::ReadOnly => Err(ApiError::Invalid("the tenant is opened for reading only".to_owned())),
+            OpenMode::ReadOnly | OpenMode::ReadUsers => {
+                Err(ApiError::Invalid("the tenant is opened for reading only".to_owned()))
+            }
         }
     }
 
@@ -142,7 +144,7 @@ fn log_repair(Repair { entry, outcome }: &Repair) {
         RepairOutcome::Abandoned => {
             tracing::info!(entry = %entry.id, "an interrupted change had not happened");
         }
-        RepairOutcome::UnderWay => {
+        RepairOutcome::UnderWay { .. } => {
             tracing::info!(entry = %entry.id, "a change may still be under way in another process");
         }
     }

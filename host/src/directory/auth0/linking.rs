@@ -57,11 +57,11 @@ impl Auth0Directory {
                 Err(self.explain_refused_link(error, pair, limit))
             }
             LinkEffect::Unknown(error) => Err(ApiError::Unavailable(format!(
-                "{}; whether {} is linked to {} is not known yet, `ligature journal repair` finds out: {}",
-                error.to_sentence(),
+                "whether {} is linked to {} is not known yet, `ligature journal repair` finds out, entry {}: {}",
                 request.secondary,
                 request.primary,
-                entry.id
+                entry.id,
+                error.to_sentence()
             ))),
             LinkEffect::Linked(identities) => {
                 let primary = User { identities, ..primary };

@@ -25,11 +25,11 @@ impl Auth0Directory {
     pub(super) fn repair_all(&self) -> Result<Vec<Repair>, ApiError> {
         let mut repairs = Vec::new();
         for entry in self.journal.unfinished(None)? {
-            let outcome = if self.may_be_under_way(&entry) {
-                RepairOutcome::UnderWay
-            } else {
-                self.repair_entry(&entry.id, self.new_limit())
-                    .unwrap_or_else(|error| RepairOutcome::Unresolved { why: error.to_sentence() })
+            let outcome = match self.time_under_way(&entry) {
+                Some(wait) => RepairOutcome::UnderWay { wait_s: wait.as_secs() + 1 },
+                None => self
+                    .repair_entry(&entry.id, self.new_limit())
+                    .unwrap_or_else(|error| RepairOutcome::Unresolved { why: error.to_sentence() }),
             };
             repairs.push(Repair { entry, outcome });
         }
@@ -43,7 +43,7 @@ impl Auth0Directory {
         for user_id in pair {
             for entry in self.journal.unfinished(Some(user_id))? {
                 let is_excepted = except == Some(&entry.id) && entry.state == EntryState::Linked;
-                if self.may_be_under_way(&entry) {
+                if self.time_under_way(&entry).is_some() {
                     if except == Some(&entry.id) || self.wait_for_end(&entry, user_id)? {
                         continue;
                     }
@@ -154,11 +154,11 @@ impl Auth0Directory {
         Ok(RepairOutcome::Abandoned)
     }
 
-    /// Returns whether the process that began a change may still be at it.
-    fn may_be_under_way(&self, entry: &Entry) -> bool {
+    /// Returns the time for which the process that began a change may still be at it.
+    fn time_under_way(&self, entry: &Entry) -> Option<Duration> {
         let now = u64::try_from(self.ambient.since_epoch().as_micros()).unwrap_or(u64::MAX);
         let age = Duration::from_micros(now.saturating_sub(entry.place.as_micros()));
-        age <= UNDER_WAY
+        UNDER_WAY.checked_sub(age)
     }
 
     /// Ends an entry. If the journal cannot be written, the entry stays unfinished, and a
@@ -169,12 +169,13 @@ impl Auth0Directory {
         }
     }
 
-    /// Returns the error for a change that has begun and is not complete.
+    /// Returns the error for a change that has begun and is not complete. The id comes first,
+    /// because a plugin may shorten the text.
     pub(super) fn half_done(&self, entry: &Entry, error: ApiError) -> ApiError {
         ApiError::Unavailable(format!(
-            "{}; the change may be half done, `ligature journal repair` completes it: {}",
-            error.to_sentence(),
-            entry.id
+            "the change {} may be half done, `ligature journal repair` completes it: {}",
+            entry.id,
+            error.to_sentence()
         ))
     }
 }

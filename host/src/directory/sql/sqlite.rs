@@ -18,6 +18,7 @@ use super::rows::Rows;
 use super::seal::Seal;
 use super::sqlite_error::{BUSY, describe, sqlite_error};
 use super::sqlite_file::{self, Access, OpenedFile};
+use crate::directory::location::find_missing_folder;
 use crate::directory::open_error::OpenError;
 use crate::directory::records::{LoginTally, Records, TxError, TxResult};
 use crate::directory::state::PoolState;
@@ -60,15 +61,14 @@ impl Sqlite {
             );
         }
         if !file.exists() {
-            if !create {
-                return Err(OpenFailure::NotADirectory("there is no such file".to_owned()).with_place(&place));
+            let missing = match find_missing_folder(file) {
+                Some(folder) => Some(format!("its folder {} does not exist", folder.display())),
+                None => (!create).then(|| "there is no such file".to_owned()),
+            };
+            if let Some(why) = missing {
+                return Err(OpenFailure::NotADirectory(why).with_place(&place));
             }
-            create_file(file).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    OpenFailure::NotADirectory("there is no such folder for it".to_owned()).with_place(&place)
-                }
-                _ => unusable(format!("it cannot be made: {error}")),
-            })?;
+            create_file(file).map_err(|error| unusable(format!("it cannot be made: {error}")))?;
         }
         let opened = if mode.is_no() {
             sqlite_file::open_to_read(file)

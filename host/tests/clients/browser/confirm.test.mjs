@@ -37,7 +37,7 @@ let tenant;
 
 before(async () => {
   writeFileSync(join(place, 'policy.json'), '{ "mode": "suggest" }');
-  writeFileSync(join(place, 'secret'), SECRET);
+  writeFileSync(join(place, 'secret'), SECRET, { mode: 0o600 });
   const { port } = new URL(app);
   const options = ['hook', '--listen', `127.0.0.1:${port}`, '--confirm-url', app, '--secret-file', join(place, 'secret')];
   hook = spawn(program, [...options, '--policy', join(place, 'policy.json')], {

@@ -100,7 +100,7 @@ fn a_tenant_is_linked_and_undone_by_the_program() {
     operator.good(&["users", "block", "auth0|ada"]);
     assert_eq!(operator.json(&["users", "show", "auth0|ada"])["blocked"], true);
 
-    let list = operator.bad(&["users", "list"], 1);
+    let list = operator.bad(&["users", "list"], 2);
     assert!(list.contains("the tenant's own export"), "{list}");
     let nobody = operator.bad(&["users", "show", "auth0|404"], 1);
     assert!(nobody.contains("the tenant has no such user"), "{nobody}");
@@ -159,7 +159,7 @@ fn a_killed_link_is_repaired_by_the_program() {
         let (primary, secondary) = (format!("auth0|ada{n}"), format!("google-oauth2|{n}"));
         kill_link(&operator, &gate, [&primary, &secondary], (link, when));
         let told = operator.good(&["journal", "repair"]);
-        assert!(told.contains("may still be under way"), "{told}");
+        assert!(told.contains("may still be under way; it can be repaired in "), "{told}");
         // A minute later.
         let journal = rusqlite::Connection::open(folder.path().join("journal.db")).expect("the journal");
         journal.execute("UPDATE journal SET place = place - 61000000", []).expect("it is older");
@@ -193,7 +193,7 @@ fn a_tenant_needs_a_journal_and_credentials() {
     };
     let directory = format!("auth0://{domain}");
     let told = run(&["--directory", &directory], &[]);
-    assert!(told.contains("name a directory for it with --journal"), "{told}");
+    assert!(told.contains("name a database for it with --journal"), "{told}");
     let told = run(&["--directory", &directory, "--journal", "sqlite:journal.db"], &[]);
     assert!(told.contains("LIGATURE_AUTH0_CLIENT_ID"), "{told}");
     let told = run(&["--directory", "sqlite:users.db", "--journal", "sqlite:journal.db"], &[]);

@@ -2,10 +2,10 @@
 //! `HOST:PORT:DATABASE:USER:PASSWORD`; the first match wins
 //! (<https://www.postgresql.org/docs/current/libpq-pgpass.html>).
 
-use std::fs;
 use std::path::Path;
 
 use crate::directory::open_error::OpenError;
+use crate::reading::read_secret_text;
 
 /// The server, database and user whose password is looked up. Each field of a line matches
 /// exactly, or with `*`.
@@ -22,17 +22,7 @@ pub(super) struct PasswordQuery<'a> {
 ///
 /// If it cannot be read, or other users can read it.
 pub(super) fn read_file(file: &Path) -> Result<String, OpenError> {
-    let refused = |expected| OpenError::Variable { name: "PGPASSFILE", expected };
-    let lines = fs::read_to_string(file).map_err(|_| refused("a file that can be read"))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(file).map_err(|_| refused("a file that can be read"))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(refused("a file that only its owner may read (chmod 600)"));
-        }
-    }
-    Ok(lines)
+    read_secret_text(file).map_err(|why| OpenError::PasswordFile { file: file.display().to_string(), why })
 }
 
 /// Returns the password of the first line that matches.

@@ -1,0 +1,85 @@
+//! Files that hold secrets.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind, Read};
+use std::path::Path;
+
+use super::describe_read_error;
+
+/// The most bytes of such a file.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// Reads a file that holds a secret: a key, a password or credentials. Only its owner may have
+/// access to it.
+///
+/// # Errors
+///
+/// The reason, for people, if the file cannot be read, if other users may read it, or if it is
+/// longer than 64 KiB. The reason contains nothing of the file.
+pub(crate) fn read_secret_file(file: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: Error| describe_read_error(&error);
+    let opened = File::open(file).map_err(unreadable)?;
+    let metadata = opened.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(unreadable(ErrorKind::IsADirectory.into()));
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+        let name = file.display();
+        return Err(format!("other users of this machine may read it; `chmod 600 {name}` corrects that"));
+    }
+    let mut bytes = Vec::new();
+    opened.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err("it is longer than 64 KiB".to_owned());
+    }
+    Ok(bytes)
+}
+
+/// Reads a file that holds a secret as text, by the same rule as [`read_secret_file`].
+///
+/// # Errors
+///
+/// The same, and if the file is not UTF-8.
+pub(crate) fn read_secret_text(file: &Path) -> Result<String, String> {
+    String::from_utf8(read_secret_file(file)?).map_err(|_| "it is not text in UTF-8".to_owned())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::{Permissions, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{read_secret_file, read_secret_text};
+
+    #[test]
+    fn only_the_owner_may_have_access() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        write(&file, "s3cret").unwrap();
+        for mode in [0o644, 0o640, 0o604, 0o620, 0o601] {
+            set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            let why = read_secret_file(&file).unwrap_err();
+            let chmod = format!("`chmod 600 {}`", file.display());
+            assert!(why.contains(&chmod) && !why.contains("s3cret"), "{mode:o}: {why}");
+        }
+        for mode in [0o600, 0o400] {
+            set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read_secret_text(&file).as_deref(), Ok("s3cret"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read_secret_file(&folder.path().join("none")), Err("there is no such file".to_owned()));
+        assert!(read_secret_file(folder.path()).unwrap_err().starts_with("this is a directory"));
+        let file = folder.path().join("secret");
+        let owner_only = || set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        write(&file, "#".repeat(70_000)).unwrap();
+        owner_only();
+        assert_eq!(read_secret_file(&file), Err("it is longer than 64 KiB".to_owned()));
+        write(&file, [0xff]).unwrap();
+        assert_eq!(read_secret_text(&file), Err("it is not text in UTF-8".to_owned()));
+    }
+}
