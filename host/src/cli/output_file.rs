@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::Exit;
+use crate::reading::describe_io_error;
 
 /// The files that a command must not overwrite, each with its description.
 #[derive(Default)]
@@ -75,7 +76,9 @@ impl OutputFile {
     pub(super) fn new(file: &Path, protected: &ProtectedFiles) -> Result<Self, Exit> {
         let name = file.display().to_string();
         let refused = |why: &str| Exit::unreadable(anyhow!("{name}: {why}; name another file to write"));
-        let cannot = |error: io::Error| Exit::unreadable(anyhow!("{name}: it cannot be written: {error}"));
+        let cannot = |error: io::Error| {
+            Exit::unreadable(anyhow!("{name}: it cannot be written: {}", describe_io_error(&error)))
+        };
         let destination = match fs::metadata(file) {
             Ok(held) if held.is_dir() => return Err(refused("this is a folder")),
             Ok(held) if !held.is_file() => Destination::Stream(file.to_owned()),
@@ -149,7 +152,7 @@ impl OutputFile {
 
     /// The error that the file cannot be written.
     pub(super) fn report_unwritable(&self, error: &io::Error) -> Exit {
-        Exit::failed(anyhow!("{}: it cannot be written: {error}", self.name))
+        Exit::failed(anyhow!("{}: it cannot be written: {}", self.name, describe_io_error(error)))
     }
 }
 

@@ -14,6 +14,7 @@ use super::{CommandResult, Exit, log, print_line};
 use crate::ambient::Ambient;
 use crate::directory::{Administration, Memory, OpenMode};
 use crate::policies::{PolicyEntry, Source};
+use crate::reading::{describe_io_error, describe_read_error};
 use crate::sandbox::{Allocator, Options, Wasi};
 use crate::service::EarlyEnd;
 use crate::tenant::{Config, Opening, Ports, Ready, StateDir, serve};
@@ -87,7 +88,7 @@ impl Args {
         let (file, text) = match &self.config {
             Some(file) => {
                 let text = std::fs::read_to_string(file).map_err(|error| {
-                    let why = crate::reading::describe_read_error(&error);
+                    let why = describe_read_error(&error);
                     Exit::unreadable(anyhow!("{}: {why}; `ligature serve --init` writes one", file.display()))
                 })?;
                 (file.clone(), text)
@@ -244,7 +245,9 @@ fn write_new(file: &Path, text: &str) -> Result<bool, Exit> {
     match options.open(file).and_then(|mut opened| opened.write_all(text.as_bytes())) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(Exit::failed(anyhow!("{} cannot be written: {error}", file.display()))),
+        Err(error) => {
+            Err(Exit::failed(anyhow!("{} cannot be written: {}", file.display(), describe_io_error(&error))))
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::reading::describe_io_error;
+
 /// A folder cannot take recordings.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// The folder does not exist, and cannot be created.
-    #[error("{}: the folder for recordings cannot be created: {why}", folder.display())]
+    #[error("{}: the folder for recordings cannot be created: {}", folder.display(), describe_io_error(.why))]
     Absent {
         /// The folder.
         folder: PathBuf,
@@ -20,7 +22,7 @@ pub enum FolderError {
         folder: PathBuf,
     },
     /// No file can be written in the folder.
-    #[error("{}: no recording can be written in this folder: {why}", folder.display())]
+    #[error("{}: no recording can be written in this folder: {}", folder.display(), describe_io_error(.why))]
     Unwritable {
         /// The folder.
         folder: PathBuf,
@@ -28,6 +30,6 @@ pub enum FolderError {
         why: std::io::Error,
     },
     /// The thread that writes recordings does not start.
-    #[error("the thread that writes recordings does not start: {0}")]
+    #[error("the thread that writes recordings does not start: {}", describe_io_error(.0))]
     NoThread(std::io::Error),
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::user::to_import_format;
 use crate::directory::{Administration, Stored};
 use crate::model::ApiError;
+use crate::reading::describe_io_error;
 use crate::terminal::write_json;
 
 /// The format of an export.
@@ -39,7 +40,7 @@ pub enum ExportError {
     #[error(transparent)]
     Directory(#[from] ApiError),
     /// The users cannot be written.
-    #[error("the users cannot be written: {0}")]
+    #[error("the users cannot be written: {}", describe_io_error(.0))]
     Unwritable(#[from] io::Error),
 }
 

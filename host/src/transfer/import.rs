@@ -15,6 +15,7 @@ use super::user::{Reader, describe_foreign, detect_format, explain_left_out};
 use super::users_file::UsersFile;
 use crate::directory::{Administration, Batch, Imported, LEFT_OUT};
 use crate::model::{ApiError, join_lines, mask_addresses};
+use crate::reading::describe_io_error;
 
 /// The maximum of lines in one transaction. A large number writes the pages of indexes
 /// fewer times; a larger one would block other writers for too long.
@@ -108,7 +109,7 @@ pub enum ImportError {
         why: String,
     },
     /// The file of rejected users cannot be written.
-    #[error("{file}: it cannot be written: {error}")]
+    #[error("{file}: it cannot be written: {}", describe_io_error(.error))]
     Rejects {
         /// The file.
         file: String,

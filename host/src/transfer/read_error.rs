@@ -2,11 +2,13 @@
 
 use std::io;
 
+use crate::reading::describe_read_error;
+
 /// The reason why a file cannot be read further.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file cannot be read.
-    #[error("{file}: it cannot be read: {error}")]
+    #[error("{file}: {}", describe_read_error(.error))]
     Unreadable {
         /// The file.
         file: String,

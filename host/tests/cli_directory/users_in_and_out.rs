@@ -171,7 +171,7 @@ fn files_that_hold_no_users_are_refused_and_leave_no_database() {
     assert!(
         place.bad(&["users", "import", "users.csv"], 2).contains("this is not JSON; expected Auth0's export")
     );
-    assert!(place.bad(&["users", "import", "missing"], 2).contains("it cannot be read: No such file"));
+    assert!(place.bad(&["users", "import", "missing"], 2).contains("missing: there is no such file"));
     assert!(place.bad(&["users", "import", "cut.gz"], 2).contains("cut.gz: it cannot be read"));
     assert!(!place.file("users.db").exists());
     let ran = place.run(&["users", "import", "cut.json"]);

@@ -89,3 +89,20 @@ fn users_that_were_left_out_are_not_lost_by_a_second_run() {
     place.bad(&import, 2);
     assert_eq!(fs::read_to_string(&rejects).expect("a file"), held);
 }
+
+/// Rust appends the number of a system's error, which says nothing to people.
+#[test]
+fn a_file_that_cannot_be_used_is_told_without_the_number_of_the_error() {
+    let place = Place::with_users();
+    let missing = place.bad(&["users", "import", "nowhere.ndjson"], 2);
+    assert_eq!(missing, "error: nowhere.ndjson: there is no such file\n");
+    for arguments in [
+        &["users", "import", "users.ndjson", "--again", "--rejects", "nowhere/rejects.ndjson"][..],
+        &["users", "export", "nowhere/all.ndjson"],
+    ] {
+        let error = place.bad(arguments, 2);
+        assert!(error.contains("nowhere/") && !error.contains("os error"), "{error}");
+    }
+    let full = place.run(&["users", "export", "/dev/full"]);
+    assert!(!full.stderr.is_empty() && !full.stderr.contains("os error"), "{}", full.stderr);
+}

@@ -24,6 +24,7 @@ use crate::directory::records::{LoginTally, Records, TxError, TxResult};
 use crate::directory::state::PoolState;
 use crate::directory::store::Durability;
 use crate::model::ApiError;
+use crate::reading::describe_io_error;
 
 /// The maximum number of connections that read.
 const READERS: u32 = 16;
@@ -68,7 +69,8 @@ impl Sqlite {
             if let Some(why) = missing {
                 return Err(OpenFailure::NotADirectory(why).with_place(&place));
             }
-            create_file(file).map_err(|error| unusable(format!("it cannot be made: {error}")))?;
+            create_file(file)
+                .map_err(|error| unusable(format!("it cannot be made: {}", describe_io_error(&error))))?;
         }
         let opened = if mode.is_no() {
             sqlite_file::open_to_read(file)
