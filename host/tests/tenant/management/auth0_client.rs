@@ -63,7 +63,7 @@ fn the_client_finds_links_and_unlinks() {
     assert_eq!(ids(&left), ["auth0|ada"]);
     let separate = client.user("google-oauth2|1080", limit).expect("a user");
     assert_eq!(ids(&separate.identities), ["google-oauth2|1080"]);
-    assert!(client.unmet_needs(limit).expect("a token").iter().all(|need| need.is_optional));
+    assert!(client.unmet_needs(limit).expect("a token").iter().all(|need| need.need.is_optional));
 }
 
 fn the_client_reads_and_assigns_roles() {
@@ -105,9 +105,14 @@ fn the_client_says_what_the_tenant_refuses() {
     let reader = client(&tenant, &ambient, "other", "the secret of another application");
     reader.user("auth0|ada", limit).expect("a user");
     let error = reader.link("auth0|ada", GOOGLE, limit).expect_err("a refusal").to_string();
-    assert!(error.contains("the scope update:users of the Management API, which Ligature needs to link and unlink identities"), "{error}");
+    assert!(
+        error.contains(
+            "the scope update:users of the Management API, which Ligature needs to link and unlink identities"
+        ),
+        "{error}"
+    );
     let unmet = reader.unmet_needs(limit).expect("a token");
-    assert!(unmet.iter().any(|need| !need.is_optional), "{unmet:?}");
+    assert!(unmet.iter().any(|need| !need.need.is_optional), "{unmet:?}");
 }
 
 fn the_client_keeps_to_the_rate_of_the_tenant() {
