@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::http::Request;
-use crate::service::{SECRET, Service, codes, event_of, program};
+use crate::service::{SECRET, Service, codes, event_of, program, write_private};
 use crate::standin::{Seen, Standin, Step, json as answer_json, token};
 
 crate::tests![
@@ -35,7 +35,7 @@ impl AtTenant {
         let folder = tempfile::tempdir().expect("a folder");
         let policy = json!({ "mode": "auto", "trusted_connections": ["google-oauth2"] });
         std::fs::write(folder.path().join("policy.json"), policy.to_string()).expect("a file");
-        std::fs::write(folder.path().join("secret"), SECRET).expect("a file");
+        write_private(&folder.path().join("secret"), SECRET);
         let mut command = program();
         command
             .current_dir(folder.path())
