@@ -192,7 +192,7 @@ fn open_cache(directory: PathBuf) -> Option<Cache> {
 }
 
 #[cfg(unix)]
-fn is_private(directory: &Path) -> bool {
+pub(super) fn is_private(directory: &Path) -> bool {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
     let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
     let metadata = created.and_then(|()| std::fs::metadata(directory));
@@ -200,6 +200,6 @@ fn is_private(directory: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_private(_: &Path) -> bool {
+pub(super) fn is_private(_: &Path) -> bool {
     true
 }

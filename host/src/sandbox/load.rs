@@ -7,6 +7,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::compile::{Prepared, prepare};
 use super::compile_child::{Cancel, prepare_in_child};
+use super::compile_note::CompileNote;
 use super::engine::Sandbox;
 use super::failure::LoadError;
 use super::options::Compiler;
@@ -40,15 +41,33 @@ impl Sandbox {
         self.link(name, bytes, component)
     }
 
-    /// Loads a trusted plugin: it is compiled in this process, without limits of
-    /// time and memory.
+    /// Loads a trusted plugin, for which no limit of time and memory applies. It is compiled in a
+    /// child process where there is one, because a compiler's memory stays with its process; and in
+    /// this process if the child fails, or if the cache holds the code.
     ///
     /// # Errors
     ///
     /// As [`Sandbox::load`].
     pub fn load_trusted(&self, name: &str, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        let component = prepare(&self.engine, &self.options, bytes).component?;
+        let in_child = self.prepare_first_time(bytes);
+        let component = match in_child {
+            Some(component) => component,
+            None => prepare(&self.engine, &self.options, bytes).component?,
+        };
         self.link(name, bytes, component)
+    }
+
+    /// Compiles a component in a child process, unless the cache is known to hold it. Returns none
+    /// if it has to be compiled in this process.
+    fn prepare_first_time(&self, bytes: &[u8]) -> Option<Component> {
+        let Compiler::Child(program) = &self.options.compiler else { return None };
+        let note = CompileNote::find(&self.engine, &self.options, bytes);
+        if note.exists() {
+            return None;
+        }
+        let component = prepare_in_child(self, program, bytes, &Cancel::default()).component.ok()?;
+        note.write();
+        Some(component)
     }
 
     /// Checks the structure of the component and compiles it.

@@ -4,7 +4,7 @@
 //! | files | contents |
 //! |---|---|
 //! | `options`, `engine`, `semaphore` | the engine, and how many logins run at once |
-//! | `structure`, `offer`, `compile`, `compile_child`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
+//! | `structure`, `offer`, `compile`, `compile_child`, `compile_note`, `load`, `inspect` | from a file to a plugin, or to the reason why it does not load |
 //! | `plugin`, `input`, `settings` | a loaded plugin, and what it is called with |
 //! | `v0_1`, `contract`, `wasi`, `profile` | the functions that a plugin can call |
 //! | `state`, `deadline`, `resources`, `host_fuel`, `output`, `plugin_log` | the host's state for one login, within its limits |
@@ -13,6 +13,7 @@
 mod answer_limits;
 mod compile;
 mod compile_child;
+mod compile_note;
 mod contract;
 mod deadline;
 mod engine;

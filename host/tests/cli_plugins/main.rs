@@ -2,6 +2,7 @@
 //! of them in a row, and those that mean harm to the program itself.
 
 mod attacks;
+mod built_in;
 mod failures;
 mod limits;
 mod numbers;
