@@ -72,7 +72,11 @@ impl Digest {
 impl BrowserTraits {
     pub(super) fn of_event(event: &LoginEvent) -> Self {
         let text = |key: &str| event.rest.get("request").and_then(|it| it.get(key)?.as_str());
-        Self { ip: text("ip").map(str::to_owned), user_agent: text("user_agent").map(Digest::of) }
+        // Absent where the page's own header is: without a text, or without one in ASCII.
+        let is_readable =
+            |text: &&str| !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+        let user_agent = text("user_agent").filter(is_readable).map(Digest::of);
+        Self { ip: text("ip").map(str::to_owned), user_agent }
     }
 }
 
@@ -180,6 +184,14 @@ mod tests {
         let event = event(|_| {});
         assert_eq!(check(&event, &event.user, 119), Ok(()));
         assert_eq!(check(&event, &event.user, 120), Err(AnswerFault::Expired));
+    }
+
+    #[test]
+    fn a_user_agent_that_the_page_cannot_read_is_none() {
+        for unreadable in ["", "Firefox ü"] {
+            let event = event(|event| event["request"]["user_agent"] = json!(unreadable));
+            assert_eq!(BrowserTraits::of_event(&event).user_agent, None, "{unreadable}");
+        }
     }
 
     #[test]
