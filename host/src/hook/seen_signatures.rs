@@ -35,11 +35,16 @@ impl SeenSignatures {
 
     /// Remembers a signature. A signature that is remembered already is refused; so is
     /// every other one while the memory is full, because to forget one would allow its
-    /// replay.
+    /// replay. A signature that has expired while its request was read is refused, because it may have
+    /// been forgotten.
     pub(super) fn accept(&self, signed: &Signed, since_epoch: Duration) -> Result<(), Refusal> {
         let mut prefix = Prefix::default();
         prefix.copy_from_slice(&signed.tag[..16]);
         let oldest = since_epoch.saturating_sub(WINDOW).as_secs();
+        if signed.timestamp < oldest {
+            let seconds = since_epoch.as_secs().abs_diff(signed.timestamp);
+            return Err(Refusal::ClockOff { is_ahead: false, seconds });
+        }
         let mut by_time = self.by_time.lock().unwrap_or_else(PoisonError::into_inner);
         let by_time = &mut *by_time;
         while let Some(expired) = by_time.seconds.first_entry().filter(|entry| *entry.key() < oldest) {
@@ -81,6 +86,16 @@ mod tests {
         }
         assert_eq!(seen.accept(&signed(1_301, 3), at(1_301)), Ok(()));
         assert_eq!(seen.by_time.lock().unwrap().count, 1, "expired signatures are forgotten");
+    }
+
+    /// The headers arrive within the window, and the body after its end.
+    #[test]
+    fn a_signature_that_expires_while_the_body_arrives_is_not_accepted_again() {
+        let (seen, at) = (SeenSignatures::new(), Duration::from_secs);
+        assert_eq!(seen.accept(&signed(1_000, 1), at(1_000)), Ok(()));
+        let late = Err(Refusal::ClockOff { is_ahead: false, seconds: 301 });
+        assert_eq!(seen.accept(&signed(1_000, 1), at(1_301)), late);
+        assert_eq!(seen.accept(&signed(1_000, 2), at(1_301)), late);
     }
 
     /// The clock of the signer may be ahead: its signatures are remembered for longer.
