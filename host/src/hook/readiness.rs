@@ -15,6 +15,8 @@ use crate::service::blocking::run_blocking;
 const TIME: Duration = Duration::from_secs(2);
 /// The part of it for a tenant, whose error then names the cause.
 const TENANT_TIME: Duration = Duration::from_millis(1_800);
+/// The time for which a result is kept: anybody can ask, and a check costs a tenant a request.
+const KEPT: Duration = Duration::from_secs(2);
 /// The most bytes of a cause.
 const LONGEST_CAUSE: usize = 500;
 
@@ -38,12 +40,12 @@ pub(super) async fn warn_at_start(hook: Arc<Hook>) {
     }
 }
 
-/// Checks the directory once at a time. Requests that wait for the same check share its result, so
-/// that however many there are, they take no threads from logins.
+/// Checks the directory once at a time, and once in two seconds. The requests of that time share the
+/// result, so that however many there are, they take no threads from logins, and few requests of
+/// what the tenant allows.
 async fn check(hook: Arc<Hook>) -> Readiness {
-    let arrived = hook.ambient.monotonic();
     let mut last_check = hook.last_check.lock().await;
-    if let Some(check) = last_check.as_ref().filter(|check| check.began >= arrived) {
+    if let Some(check) = last_check.as_ref().filter(|check| hook.ambient.elapsed(check.began) < KEPT) {
         return check.readiness.clone();
     }
     let began = hook.ambient.monotonic();
