@@ -104,7 +104,7 @@ async fn answer(hook: &Arc<Hook>, request: Request, read: ReadBody) -> Result<An
     hook.seen.accept(&signed, hook.ambient.since_epoch())?;
     hook.metrics.count_signature(signed.secret > 0);
     // The queue bounds the bodies of the logins in it.
-    let work = Work { body: body.bytes, read, secret: signed.secret };
+    let work = Work { body: body.into_bytes(), read, secret: signed.secret };
     decide_in_time(hook, work, place).await
 }
 

@@ -25,6 +25,13 @@ pub(super) struct HeldBody {
     _held: Option<OwnedSemaphorePermit>,
 }
 
+impl HeldBody {
+    /// Returns the bytes of a body whose signature is verified, and frees its memory for others.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}
+
 impl BodyMemory {
     pub(super) fn new() -> Self {
         Self::with_bytes(MOST_BYTES)
@@ -83,7 +90,7 @@ mod tests {
         let first = read(&memory, 8).unwrap();
         assert_eq!(first.bytes.len(), 8);
         assert_eq!(read(&memory, 3).unwrap_err(), Refusal::BodiesFull);
-        drop(first);
+        assert_eq!(first.into_bytes().len(), 8);
         assert_eq!(read(&memory, 10).unwrap().bytes.len(), 10);
         assert_eq!(read(&memory, 0).unwrap().bytes.len(), 0);
         assert_eq!(read(&BodyMemory::new(), BODY_BYTES + 1).unwrap_err(), Refusal::BodyTooLarge);
