@@ -56,6 +56,14 @@ pub(super) enum Stage {
     },
 }
 
+/// The result of asking a user.
+enum Asked {
+    /// The redirect to the question.
+    Redirect(Action),
+    /// The user was blocked after the login began.
+    Blocked(Arc<User>),
+}
+
 /// A login whose user has arrived in the directory.
 struct Arrived<'a> {
     /// The user's id as the tenant knows it.
@@ -106,11 +114,18 @@ impl Logins {
         let can_prompt = can_redirect && self.confirmations.is_some();
         let mut decided = self.run_policies(&loaded, arrived, None, can_prompt);
         if let Decision::Suggest { step, candidates } = &decided.outcome.decision {
-            let redirect = can_prompt.then(|| self.ask(&loaded, arrived, &decided, (*step, candidates)));
-            match redirect.flatten() {
-                Some(action) => {
+            let asked = match can_prompt {
+                true => self.ask(&loaded, arrived, &decided, (*step, candidates)),
+                false => None,
+            };
+            match asked {
+                Some(Asked::Redirect(action)) => {
                     self.note_decision(arrived, &decided);
                     return Answer::new(action, decided.outcome.reasons);
+                }
+                Some(Asked::Blocked(user)) => {
+                    self.note_decision(arrived, &decided);
+                    return refuse_blocked(&user, decided.outcome.reasons);
                 }
                 None => {
                     if can_prompt {
@@ -129,20 +144,20 @@ impl Logins {
         self.metrics.count_confirmation("not_asked");
     }
 
-    /// The redirect to the question, if the user can be asked.
+    /// Asks the user, unless the question cannot be put.
     fn ask(
         &self,
         loaded: &[Policy],
         arrived: &Arrived<'_>,
         decided: &LoginDecision<Guard>,
         (step, candidates): (Step, &[String]),
-    ) -> Option<Action> {
+    ) -> Option<Asked> {
         let confirmations = self.confirmations.as_ref()?;
         let FinalUser::User(user) = &decided.final_user else { return None };
         // As it is now: the prompt has been counted since the event, and the answer is compared with it.
         let user = self.directory.get(&user.user_id).ok()?.user;
         if user.blocked {
-            return None;
+            return Some(Asked::Blocked(user));
         }
         let name = &decided.steps.last()?.policy;
         let policy = loaded.iter().find(|policy| *policy.name == **name)?;
@@ -150,7 +165,7 @@ impl Logins {
         let second_factor = step == Step::StepUpMfa || self.has_second_factor(&user, candidates);
         let suggestion = Suggestion { step, candidates, second_factor };
         let redirect = confirmations.ask((&arrived.event, &user), suggestion, policy, secret)?;
-        Some(Action::Redirect { url: redirect.url, token: redirect.token })
+        Some(Asked::Redirect(Action::Redirect { url: redirect.url, token: redirect.token }))
     }
 
     /// Returns whether one of the accounts has a second factor. A policy that asks for another

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::http::Request;
-use crate::service::{SECRET, Service, codes, event_of, program, write_private};
+use crate::service::{SECRET, Service, codes, event_of, now, program, signed_body, write_private};
 use crate::standin::{Seen, Standin, Step, json as answer_json, token};
 
 crate::tests![
@@ -21,6 +21,7 @@ crate::tests![
     an_event_without_an_identity_of_its_user_is_no_concurrent_login,
     a_login_at_a_custom_domain_that_is_not_listed_is_audited_and_counted,
     a_flood_of_readiness_requests_costs_one_check_at_a_time,
+    a_user_who_is_blocked_before_the_question_is_denied,
     logins_of_a_tenant_are_recorded_and_replayed,
 ];
 
@@ -32,8 +33,13 @@ struct AtTenant {
 
 impl AtTenant {
     fn start(directory: &str, more: &[&str]) -> Self {
+        Self::with_variables(directory, more, &[])
+    }
+
+    fn with_variables(directory: &str, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let policy = json!({ "mode": "auto", "trusted_connections": ["google-oauth2"] });
+        let mode = if variables.is_empty() { "auto" } else { "suggest" };
+        let policy = json!({ "mode": mode, "trusted_connections": ["google-oauth2"] });
         std::fs::write(folder.path().join("policy.json"), policy.to_string()).expect("a file");
         write_private(&folder.path().join("secret"), SECRET);
         let mut command = program();
@@ -43,7 +49,8 @@ impl AtTenant {
             .args(["--directory", directory, "--journal", "sqlite:journal.db"])
             .args(more)
             .env("LIGATURE_AUTH0_CLIENT_ID", "linker")
-            .env("LIGATURE_AUTH0_CLIENT_SECRET", "the-s3cret-of-the-program");
+            .env("LIGATURE_AUTH0_CLIENT_SECRET", "the-s3cret-of-the-program")
+            .envs(variables.iter().copied());
         let hook = Service::spawn(command, folder.path());
         Self { hook, folder }
     }
@@ -255,6 +262,23 @@ fn a_flood_of_readiness_requests_costs_one_check_at_a_time() {
     // them slowly needs more, each of which takes a second.
     let most = 3 + usize::try_from(began.elapsed().as_secs()).expect("a short time");
     assert!((2..=most).contains(&checks()), "{} checks for {REQUESTS} requests, at most {most}", checks());
+}
+
+/// The event has the user as it was when the login began.
+fn a_user_who_is_blocked_before_the_question_is_denied() {
+    let mut blocked = user(OWN, &[]);
+    blocked["blocked"] = json!(true);
+    let tenant = tenant_of(vec![user(OTHER, &[]), blocked]);
+    let directory = format!("auth0://127.0.0.1:{}", tenant.port());
+    let variables =
+        [("LIGATURE_CONFIRM_CLIENT_ID", "confirm"), ("LIGATURE_CONFIRM_CLIENT_SECRET", "s3cret-value")];
+    let confirm = ["--confirm-url", "https://hook.example.com"];
+    let it = AtTenant::with_variables(&directory, &confirm, &variables);
+    let mut event = login();
+    event["user"]["blocked"] = json!(false);
+    let body = json!({ "nonce": "1", "can_redirect": true, "event": event }).to_string();
+    let answer = it.hook.send(&signed_body(body, SECRET, now())).json();
+    assert_eq!((&answer["action"], codes(&answer)[0]), (&json!("deny"), "USER_BLOCKED"), "{answer}");
 }
 
 /// A recording holds what the tenant has answered, and is decided again without it.
