@@ -10,7 +10,10 @@ use super::describe_read_error;
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// Reads a file that holds a secret: a key, a password or credentials. Only its owner may have
-/// access to it.
+/// access to it; a file of root may be readable by its group, as a secret is that Kubernetes mounts
+/// for a group.
+///
+/// Source: PostgreSQL, the rule for `ssl_key_file`.
 ///
 /// # Errors
 ///
@@ -24,9 +27,12 @@ pub(crate) fn read_secret_file(file: &Path) -> Result<Vec<u8>, String> {
         return Err(unreadable(ErrorKind::IsADirectory.into()));
     }
     #[cfg(unix)]
-    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
-        let name = file.display();
-        return Err(format!("other users of this machine may read it; `chmod 600 {name}` corrects that"));
+    {
+        use std::os::unix::fs::MetadataExt;
+        if is_open_to_others(metadata.mode(), metadata.uid()) {
+            let name = file.display();
+            return Err(format!("other users of this machine may read it; `chmod 600 {name}` corrects that"));
+        }
     }
     let mut bytes = Vec::new();
     opened.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -34,6 +40,14 @@ pub(crate) fn read_secret_file(file: &Path) -> Result<Vec<u8>, String> {
         return Err("it is longer than 64 KiB".to_owned());
     }
     Ok(bytes)
+}
+
+/// Returns whether others than the owner, and the group of a file of root, have access.
+#[cfg(unix)]
+fn is_open_to_others(mode: u32, owner: u32) -> bool {
+    const ROOT: u32 = 0;
+    let forbidden = if owner == ROOT { 0o037 } else { 0o077 };
+    mode & forbidden != 0
 }
 
 /// Reads a file that holds a secret as text, by the same rule as [`read_secret_file`].
@@ -50,14 +64,14 @@ mod tests {
     use std::fs::{Permissions, set_permissions, write};
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{read_secret_file, read_secret_text};
+    use super::{is_open_to_others, read_secret_file, read_secret_text};
 
     #[test]
     fn only_the_owner_may_have_access() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
         write(&file, "s3cret").unwrap();
-        for mode in [0o644, 0o640, 0o604, 0o620, 0o601] {
+        for mode in [0o644, 0o604, 0o620, 0o601] {
             set_permissions(&file, Permissions::from_mode(mode)).unwrap();
             let why = read_secret_file(&file).unwrap_err();
             let chmod = format!("`chmod 600 {}`", file.display());
@@ -67,6 +81,14 @@ mod tests {
             set_permissions(&file, Permissions::from_mode(mode)).unwrap();
             assert_eq!(read_secret_text(&file).as_deref(), Ok("s3cret"));
         }
+    }
+
+    #[test]
+    fn the_group_may_read_a_file_of_root_only() {
+        let (root, other) = (0, 1000);
+        assert!(!is_open_to_others(0o100_640, root) && !is_open_to_others(0o100_440, root));
+        assert!(is_open_to_others(0o100_640, other) && is_open_to_others(0o100_440, other));
+        assert!(is_open_to_others(0o100_660, root) && is_open_to_others(0o100_644, root));
     }
 
     #[test]
