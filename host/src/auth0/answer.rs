@@ -70,7 +70,11 @@ impl Answer {
             }
             400..=499 | 501 => {
                 let Explanation { code, message } = self.explain(secrets);
-                let message = if self.names_suspension() {
+                // Auth0 does not document the answer of a suspended tenant, so its words are
+                // searched: for the sentence of the error only.
+                let is_suspended =
+                    matches!(status, 401 | 403) && message.to_ascii_lowercase().contains("suspended");
+                let message = if is_suspended {
                     format!("{SUSPENDED}, and answers: {message}; ask Auth0's support to reactivate it")
                 } else {
                     format!("the tenant refuses the request: {message}")
@@ -92,13 +96,6 @@ impl Answer {
     /// Returns the time that the answer asks to wait.
     pub(super) fn wait(&self) -> Option<Duration> {
         self.rate.retry_after.filter(|_| self.status == 429 || self.status == 503)
-    }
-
-    /// Returns whether a refusal is probably that of a suspended tenant. Auth0 does not document
-    /// the answer, so its words are searched: for the sentence of the error only.
-    fn names_suspension(&self) -> bool {
-        let body = String::from_utf8_lossy(self.body.as_deref().unwrap_or_default()).to_ascii_lowercase();
-        body.contains("suspended")
     }
 
     /// Reads the envelopes of the Management API, of OAuth and of older endpoints, and

@@ -85,7 +85,7 @@ impl CallError {
             }
             CallErrorKind::TimedOut { .. } => ApiError::TimedOut,
             CallErrorKind::Refused { status: 400, .. } => ApiError::Invalid(sentence),
-            CallErrorKind::Refused { status: 409, .. } => ApiError::AlreadyLinked(sentence),
+            CallErrorKind::Refused { status: 409, .. } => ApiError::StateChanged(sentence),
             CallErrorKind::Refused { status: 404, .. } => ApiError::Other(sentence),
             CallErrorKind::NotSent(_)
             | CallErrorKind::Unclear(_)
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(refused(400).into_api_error(), ApiError::Invalid(sentence(400)));
         assert_eq!(refused(403).into_api_error(), ApiError::Unavailable(sentence(403)));
         assert_eq!(refused(404).into_api_error(), ApiError::Other(sentence(404)));
-        assert_eq!(refused(409).into_api_error(), ApiError::AlreadyLinked(sentence(409)));
+        assert_eq!(refused(409).into_api_error(), ApiError::StateChanged(sentence(409)));
         assert_eq!(refused(404).into_api_error_of("auth0|1"), ApiError::NotFound("auth0|1".to_owned()));
         assert_eq!(refused(403).into_api_error_of("auth0|1"), ApiError::Unavailable(sentence(403)));
         let limited = error(CallErrorKind::RateLimited { retry_after: Some(Duration::from_millis(1_001)) });

@@ -217,7 +217,7 @@ mod tests {
     fn a_file_that_others_may_read_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let file = file("client_id = \"an-id\"\nclient_secret = \"s3cret\"\n");
-        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
         let error = ClientCredentials::from_file(file.path()).unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");
     }

@@ -304,7 +304,7 @@ fn secret_files_that_others_may_read_are_refused() {
         format!("{name}: other users of this machine may read it; `chmod 600 {name}` corrects that\n")
     };
     for (name, part) in [("secret", "secret: the secret file "), ("key.pem", "certificate: ")] {
-        for mode in [0o644, 0o640] {
+        for mode in [0o644, 0o604] {
             set_mode(&place.file(name), mode);
             let (code, said) = hook(&place, &[&base[..], &tls].concat());
             assert_eq!((code, said), (Some(2), format!("error: {part}{}", told(name))));

@@ -126,7 +126,8 @@ impl Auth0Directory {
         self.counted(error.into_api_error_of(user_id))
     }
 
-    fn counted(&self, error: ApiError) -> ApiError {
+    /// Counts an error, and returns it.
+    pub(super) fn counted(&self, error: ApiError) -> ApiError {
         self.errors.count(&error);
         error
     }

@@ -32,7 +32,7 @@ impl Auth0Directory {
         match self.api.patch_user(user_id, &json!({ "blocked": blocked }), limit) {
             Ok(user) if user.blocked == *blocked => {
                 self.end_or_warn(&entry, true);
-                store(user)
+                store(user.with_own_identity(""))
             }
             Ok(_) => {
                 self.end_or_warn(&entry, false);

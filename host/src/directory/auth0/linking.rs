@@ -112,7 +112,12 @@ impl Auth0Directory {
     /// meanwhile, that is the reason to report.
     fn explain_refused_link(&self, error: CallError, pair: [&str; 2], limit: TimeLimit) -> ApiError {
         let may_be_overtaken = matches!(error.kind, CallErrorKind::Refused { status: 400 | 404 | 409, .. });
-        let refused = self.failed(error);
+        let refused = match error.kind {
+            CallErrorKind::Refused { status: 409, .. } => {
+                self.counted(ApiError::AlreadyLinked(error.to_string()))
+            }
+            _ => self.failed(error),
+        };
         if !may_be_overtaken {
             return refused;
         }

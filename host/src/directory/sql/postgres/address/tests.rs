@@ -148,7 +148,7 @@ fn a_password_may_be_in_a_file() {
     let environment = [("PGPASSFILE", path.to_str().unwrap())];
     let password =
         |url: &str| configured(url, &environment).map(|config| config.get_password().map(<[u8]>::to_vec));
-    allow(0o640);
+    allow(0o604);
     assert!(password("postgres://u@a:1/x").unwrap_err().contains("`chmod 600 "));
     assert_eq!(password("postgres://u:p@a:1/x"), Ok(Some(b"p".to_vec())), "the URL has one");
     allow(0o600);
