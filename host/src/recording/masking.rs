@@ -191,11 +191,12 @@ mod tests {
     #[test]
     fn an_address_is_masked_alike_wherever_it_stands() {
         let key = key();
-        let masked = key.mask_addresses("ada@corp.com").into_owned();
-        assert!(!masked.contains("ada"), "{masked}");
-        for text in ["samlp|conn|ada@corp.com", "of ada@corp.com, bob.", "It is ada@corp.com."] {
+        // No mask has the letter z.
+        let masked = key.mask_addresses("zoe@corp.com").into_owned();
+        assert!(!masked.contains("zoe"), "{masked}");
+        for text in ["samlp|conn|zoe@corp.com", "of zoe@corp.com, bob.", "It is zoe@corp.com."] {
             let found = key.mask_addresses(text).into_owned();
-            assert_eq!(found, text.replace("ada@corp.com", &masked));
+            assert_eq!(found, text.replace("zoe@corp.com", &masked));
         }
         assert_eq!(key.mask_addresses("ligature:login@0.1.0"), "ligature:login@0.1.0");
     }
