@@ -67,6 +67,7 @@ pub mod harness;
 #[cfg(feature = "hook")]
 pub mod hook;
 pub mod limits;
+pub mod merge;
 pub mod model;
 #[cfg(feature = "hook")]
 mod oidc;

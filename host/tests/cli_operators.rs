@@ -133,7 +133,7 @@ fn users_are_found_by_address_identity_and_the_beginning_of_an_id() {
     assert_eq!(ids("ADA@example.com"), ["auth0|1", "google-oauth2|2"]);
     assert_eq!(ids("auth0|1"), ["auth0|1"], "a whole id is no beginning");
     assert_eq!(ids("auth0"), ["auth0|1", "auth0|12"]);
-    place.good(&["users", "link", "auth0|1", "google"]);
+    place.good(&["users", "merge", "auth0|1", "google", "--reason", "ticket 7"]);
     assert_eq!(ids("google-oauth2|2"), ["auth0|1"], "the holder of a linked identity");
     let error = place.bad(&["users", "find", "nobody@corp.com"], 1);
     assert!(error.contains("no user is found by n…@corp.com"), "{error}");
@@ -171,7 +171,7 @@ fn a_beginning_that_several_ids_have_is_told_with_them() {
     let error = place.bad(&["users", "show", "email|"], 1);
     assert!(error.contains("there is no user email|"), "{error}");
     for (from, to) in [("auth0|12", "sms"), ("auth0|1", "google")] {
-        place.good(&["users", "link", from, to]);
+        place.good(&["users", "merge", from, to, "--reason", "ticket 7"]);
     }
     let ids: Vec<String> = place
         .lines(&["journal", "list", "--json"])
@@ -192,25 +192,32 @@ fn a_beginning_that_several_ids_have_is_told_with_them() {
 }
 
 #[test]
-fn two_users_are_linked_by_hand_after_a_look_at_what_would_be() {
+fn two_users_are_merged_by_hand_after_a_look_at_what_would_be() {
     let place = Place::with_users();
     let before = place.good(&["users", "export"]);
-    assert_snapshot!("users_link_dry_run", place.good(&["users", "link", "auth0|1", "google", "--dry-run"]));
+    assert_snapshot!(
+        "users_merge_dry_run",
+        place.good(&["users", "merge", "auth0|1", "google", "--dry-run"])
+    );
     assert_eq!(place.good(&["users", "export"]), before);
-    let linked = place.json(&["users", "link", "auth0|1", "google", "--json"]);
+    let linked = place.json(&["users", "merge", "auth0|1", "google", "--reason", "ticket 7", "--json"]);
     assert_eq!(linked["identities"], serde_json::json!(["auth0|1", "google-oauth2|2"]));
-    assert_eq!(linked["not_taken_over"], serde_json::json!(["app_metadata: plan"]));
+    assert_eq!(linked["not_taken_over"]["app_metadata"], serde_json::json!(["plan"]));
     let id = linked["link_id"].as_str().expect("an id");
     let entry = place.json(&["journal", "show", id, "--json"]);
     assert_eq!(
         (&entry["actor"]["kind"], &entry["actor"]["name"]),
         (&"operator".into(), &"the operator".into())
     );
-    let error = place.bad(&["users", "link", "auth0|12", "google-oauth2|2"], 1);
+    assert_eq!(
+        (&entry["reasons"][0]["code"], &entry["reasons"][0]["detail"]),
+        (&"MERGED_BY_OPERATOR".into(), &"ticket 7".into())
+    );
+    let error = place.bad(&["users", "merge", "auth0|12", "google-oauth2|2", "--dry-run"], 1);
     let next = "google-oauth2|2 is an identity of auth0|1, and not a separate user: `ligature users show 'auth0|1'` shows it\n";
     assert!(error.ends_with(next), "{error}");
-    for more in [&[][..], &["--dry-run"]] {
-        let error = place.bad(&[&["users", "link", "auth0|12", "auth0|12"], more].concat(), 2);
+    for more in [&["--reason", "ticket 7"][..], &["--dry-run"]] {
+        let error = place.bad(&[&["users", "merge", "auth0|12", "auth0|12"], more].concat(), 2);
         assert!(error.contains("both are the same user, auth0|12; name two users"), "{error}");
     }
     let undone = place.json(&["undo", id, "--json"]);
@@ -219,7 +226,7 @@ fn two_users_are_linked_by_hand_after_a_look_at_what_would_be() {
 }
 
 #[test]
-fn a_blocked_user_is_linked_by_nobodys_hand() {
+fn a_blocked_user_is_merged_by_nobodys_hand() {
     let place = Place::with_users();
     place.good(&["users", "block", "google"]);
     let before = place.good(&["users", "export"]);
@@ -228,8 +235,8 @@ fn a_blocked_user_is_linked_by_nobodys_hand() {
         (["google-oauth2|2", "auth0|1"], "would lock out the owner of the other account"),
     ];
     for (pair, why) in pairs {
-        for dry_run in [&[][..], &["--dry-run"]] {
-            let error = place.bad(&[&["users", "link"], &pair[..], dry_run].concat(), 1);
+        for more in [&["--reason", "ticket 7"][..], &["--dry-run"]] {
+            let error = place.bad(&[&["users", "merge"], &pair[..], more].concat(), 1);
             assert!(error.contains("google-oauth2|2 is blocked, and nothing was changed"), "{error}");
             assert!(error.contains(why), "{error}");
             assert!(error.contains("ligature users unblock 'google-oauth2|2'"), "{error}");
@@ -237,7 +244,7 @@ fn a_blocked_user_is_linked_by_nobodys_hand() {
     }
     assert_eq!(place.good(&["users", "export"]), before);
     place.good(&["users", "unblock", "google"]);
-    place.good(&["users", "link", "auth0|1", "google"]);
+    place.good(&["users", "merge", "auth0|1", "google", "--reason", "ticket 7"]);
 }
 
 /// A container often sets none of the variables that name the user.
@@ -258,7 +265,7 @@ fn an_operator_without_a_variable_is_the_user_of_the_system() {
 #[test]
 fn the_journal_is_asked_by_user_kind_actor_reason_and_time() {
     let place = Place::with_users_let_in();
-    place.good(&["users", "link", "auth0|12", "sms"]);
+    place.good(&["users", "merge", "auth0|12", "sms", "--reason", "ticket 7"]);
     fs::write(
         place.file("event.json"),
         r#"{"user":{"user_id":"google-oauth2|2","email":"ada@example.com","email_verified":true},"connection":{"name":"google-oauth2","strategy":"google-oauth2"},"authentication":{"methods":[{"name":"federated"}]}}"#,
@@ -353,7 +360,9 @@ fn an_undo_of_what_is_no_link_that_stands_is_exit_1() {
     let block = place.lines(&["journal", "list", "--json"])[0]["id"].clone();
     let error = place.bad(&["undo", block.as_str().expect("an id")], 1);
     assert!(error.contains("this entry is not a link"), "{error}");
-    let link = place.json(&["users", "link", "auth0|1", "google", "--json"])["link_id"].clone();
+    let link =
+        place.json(&["users", "merge", "auth0|1", "google", "--reason", "ticket 7", "--json"])["link_id"]
+            .clone();
     let link = link.as_str().expect("an id");
     place.good(&["undo", link]);
     assert!(place.bad(&["undo", link], 1).contains("undone already"));

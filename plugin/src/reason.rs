@@ -202,7 +202,8 @@ pub fn render_page() -> String {
          answer, `PROMPT_NOT_COUNTED`, if the directory cannot record that the user was asked, \
          `CHECK_NOT_NOTED`, if the mark of `MARKED_AS_CHECKED` cannot be written, and `USER_NOT_FOUND`, if the \
          directory has no user with the identity of the login by its end, whose outcome is `deny`. \
-         The login hook adds those of hook.md.\n\n\
+         The login hook adds those of hook.md. A link by hand has `MERGED_BY_OPERATOR`, or `LINKED_BY_OWNER` if \
+         the owner has proved both accounts.\n\n\
          If another login links the accounts while a login is decided, this login is decided again, as a \
          login of the identity's new owner. If the policy then lets it proceed, the outcome is `linked` with \
          the code `RACE_LOST`; if the identity belongs to a user who has none of the login's accounts, the \

@@ -2,10 +2,11 @@
 
 mod export;
 mod import;
+mod merge;
 mod progress;
 
 use super::directory_args::DirectoryArgs;
-use super::user_changes::{BlockArgs, LinkArgs};
+use super::user_changes::BlockArgs;
 use super::user_list::{FindArgs, ListArgs};
 use super::{CommandResult, Exit, ids, print_json};
 use crate::ambient::Ambient;
@@ -56,8 +57,8 @@ enum Command {
     /// Allow a blocked user's logins again
     #[command(after_help = "Example: ligature users unblock 'auth0|1' --directory sqlite:users.db")]
     Unblock(BlockArgs),
-    /// Link two users by hand
-    Link(LinkArgs),
+    /// Merge two users by hand
+    Merge(merge::MergeArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,7 +80,7 @@ impl Args {
             Command::Find(args) => args.execute(ambient),
             Command::Block(args) => args.execute(true, ambient),
             Command::Unblock(args) => args.execute(false, ambient),
-            Command::Link(args) => args.execute(ambient),
+            Command::Merge(args) => args.execute(ambient),
         }
     }
 }

@@ -1,16 +1,10 @@
 //! The metadata that a link may write.
 
+use crate::model::{LinkRequest, Metadata, find_prototype_key, join_lines};
 use ligature_linking_marks::PROTECTED;
-use serde_json::Value;
-
-use crate::model::{LinkRequest, Metadata, join_lines};
 
 /// The length to which a message shortens a key, in bytes.
 const NAME: usize = 100;
-
-/// Keys that change an object's prototype when JavaScript merges it into another
-/// object, as Auth0's clients do with metadata.
-const PROTOTYPE: [&str; 3] = ["__proto__", "constructor", "prototype"];
 
 /// Returns the first fault of a link's metadata, in words; none if it may be
 /// written. `allowed` lists the first-level keys that the operator allows; none
@@ -42,18 +36,6 @@ fn find_key_fault(name: &str, object: &Metadata, allowed: Option<&[String]>) -> 
 fn find_prototype_fault(name: &str, object: &Metadata) -> Option<String> {
     let key = object.iter().find_map(|(key, value)| find_prototype_key(key, value))?;
     Some(format!("`{name}` holds the key `{key}`, which no link writes"))
-}
-
-fn find_prototype_key(key: &str, value: &Value) -> Option<&'static str> {
-    PROTOTYPE.into_iter().find(|it| *it == key).or_else(|| find_prototype_key_below(value))
-}
-
-fn find_prototype_key_below(value: &Value) -> Option<&'static str> {
-    match value {
-        Value::Array(items) => items.iter().find_map(find_prototype_key_below),
-        Value::Object(fields) => fields.iter().find_map(|(key, value)| find_prototype_key(key, value)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

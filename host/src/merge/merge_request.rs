@@ -1,0 +1,33 @@
+//! A requested merge: the accounts, the choice and the person.
+
+use serde::Serialize;
+
+use super::metadata::MetadataRule;
+use crate::directory::Stored;
+
+/// The two accounts of a merge.
+#[derive(Debug, Clone, Copy)]
+pub struct MergePair<'a> {
+    /// The account that stays.
+    pub kept: &'a Stored,
+    /// The account whose identities move to the other one.
+    pub moved: &'a Stored,
+}
+
+/// A choice of what the account that stays takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct MergeChoice {
+    /// The rule for `user_metadata`.
+    pub user_metadata: MetadataRule,
+    /// The rule for `app_metadata`. An owner's merge keeps it: users must not write it.
+    pub app_metadata: MetadataRule,
+}
+
+/// The person who merges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MergeScope {
+    /// The owner of both accounts.
+    Owner,
+    /// An operator, who may overrule marks and unverified addresses.
+    Operator,
+}
