@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use clap::ValueEnum;
@@ -144,8 +145,8 @@ impl Args {
             tracing::warn!(listen = %self.listen, "requests are not encrypted: only a proxy with TLS should reach this address");
         }
         let parts = HookParts {
-            secrets,
-            confirmations,
+            secrets: Arc::new(secrets),
+            confirmations: confirmations.map(Arc::new),
             directory,
             on_failure: match self.on_failure {
                 OnFailureArg::Proceed => OnFailure::Proceed,

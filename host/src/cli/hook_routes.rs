@@ -8,11 +8,10 @@ use super::confirmation_args::ConfirmationArgs;
 use super::hook_secrets::read_secrets_if_any;
 use crate::ambient::Ambient;
 use crate::decide::OnFailure;
-use crate::directory::Administration;
 use crate::hook::{HookParts, QueueSize};
 use crate::recording::LoginRecorder;
 use crate::service::MissingLines;
-use crate::tenant::{MoreRoutes, Ready};
+use crate::tenant::{MoreRoutes, MountedParts, Ready};
 
 /// The size of the queue, as by default of `ligature hook`.
 const QUEUE: QueueSize = QueueSize { concurrent: 64, waiting: 256 };
@@ -38,7 +37,6 @@ pub(super) fn announce(ready: &Ready) {
 
 /// The parts of the tenant that the routes use.
 pub(super) struct TenantParts {
-    pub(super) directory: Arc<dyn Administration>,
     pub(super) on_failure: OnFailure,
     pub(super) recorder: LoginRecorder,
     pub(super) missing_lines: MissingLines,
@@ -48,17 +46,22 @@ impl HookRoutesArgs {
     /// Returns the routes, if a secret is named.
     pub(super) fn routes(&self, tenant: TenantParts, ambient: &Ambient) -> Result<Option<MoreRoutes>, Exit> {
         let Some(secrets) = read_secrets_if_any(&self.hook_secret_file)? else { return Ok(None) };
-        let TenantParts { directory, on_failure, recorder, missing_lines } = tenant;
-        let parts = HookParts {
-            secrets,
-            confirmations: self.confirmation.read("", ambient)?,
-            directory,
-            on_failure,
-            recorder,
-            queue: QUEUE,
-            missing_lines,
-            ambient: ambient.clone(),
-        };
-        Ok(Some(Box::new(|decider| parts.into_routes(decider))))
+        let TenantParts { on_failure, recorder, missing_lines } = tenant;
+        let secrets = Arc::new(secrets);
+        let confirmations = self.confirmation.read("", ambient)?.map(Arc::new);
+        let ambient = ambient.clone();
+        Ok(Some(Box::new(move |MountedParts { decider, directory }| {
+            let parts = HookParts {
+                secrets: secrets.clone(),
+                confirmations: confirmations.clone(),
+                directory,
+                on_failure,
+                recorder: recorder.clone(),
+                queue: QUEUE,
+                missing_lines: missing_lines.clone(),
+                ambient: ambient.clone(),
+            };
+            parts.into_routes(decider)
+        })))
     }
 }

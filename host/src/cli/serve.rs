@@ -1,7 +1,6 @@
 //! `ligature serve`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::anyhow;
 
@@ -12,12 +11,12 @@ use super::plugin::PluginArgs;
 use super::recorder_args::RecorderArgs;
 use super::{CommandResult, Exit, log, print_line};
 use crate::ambient::Ambient;
-use crate::directory::{Administration, Memory, OpenMode};
+use crate::directory::OpenMode;
 use crate::policies::{PolicyEntry, Source};
 use crate::reading::{describe_io_error, describe_read_error};
 use crate::sandbox::{Allocator, Options, Wasi};
 use crate::service::EarlyEnd;
-use crate::tenant::{Config, Opening, Ports, Ready, StateDir, serve};
+use crate::tenant::{Config, Opening, Ports, Ready, StateDir, TenantDirectory, serve};
 
 /// The most logins that are decided at once; others wait.
 const CONCURRENT_LOGINS: u32 = 64;
@@ -106,20 +105,21 @@ impl Args {
         if self.config.is_none() && self.directory.is_some() {
             config.users.clear();
         }
-        let directory: Arc<dyn Administration> = match &self.directory {
-            Some(directory) => self.journal.open_with_retries(directory, OpenMode::Create, ambient)?,
-            None => Arc::new(Memory::new(ambient)),
+        let directory = match &self.directory {
+            Some(directory) => TenantDirectory::Opened {
+                is_remote: !directory.starts_with("sqlite:"),
+                directory: self.journal.open_with_retries(directory, OpenMode::Create, ambient)?,
+            },
+            None => TenantDirectory::Memory,
         };
         let sources = self.policy_sources(&mut config, (&file, &text), ambient)?;
         let recorder = self.recorder.start(ambient)?;
         let ports = Ports { http: self.port, https: self.tls_port };
         let rotate_key = self.rotate_key;
-        let is_remote = self.directory.as_ref().is_some_and(|it| !it.starts_with("sqlite:"));
         let missing_lines = log.missing();
         #[cfg(feature = "hook")]
         let more_routes = self.hook.routes(
             TenantParts {
-                directory: directory.clone(),
                 on_failure: config.on_failure,
                 recorder: recorder.clone(),
                 missing_lines: missing_lines.clone(),
@@ -131,7 +131,6 @@ impl Args {
         let opening = Opening {
             config,
             directory,
-            is_remote,
             sources,
             state: &state,
             more_routes,

@@ -21,11 +21,12 @@ use crate::recording::LoginRecorder;
 use crate::service::{Decider, MissingLines};
 
 /// The parts of the hook.
+#[derive(Clone)]
 pub struct HookParts {
     /// The secrets of the Action.
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     /// The confirmation of accounts; none to leave suggestions unlinked.
-    pub confirmations: Option<Confirmations>,
+    pub confirmations: Option<Arc<Confirmations>>,
     /// The directory of the users.
     pub directory: Arc<dyn Administration>,
     /// The outcome of a login that cannot be decided.
@@ -53,7 +54,6 @@ impl HookParts {
         let Self { secrets, confirmations, directory, on_failure, recorder, queue, missing_lines, ambient } =
             self;
         let metrics = Arc::new(Metrics::new(&missing_lines));
-        let (secrets, confirmations) = (Arc::new(secrets), confirmations.map(Arc::new));
         let logins = Logins {
             directory: directory.clone(),
             decider,

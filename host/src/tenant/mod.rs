@@ -3,6 +3,7 @@
 //! | folder | contents |
 //! |---|---|
 //! | `config` | `tenant.toml`: clients, connections, initial users |
+//! | `dev` | endpoints for the authors of tests: the reset |
 //! | `server` | listeners, routes, limits, metrics, reload |
 //! | `flows` | unfinished logins |
 //! | `http` | a request: its parameters, its sender, the threads for its work |
@@ -21,6 +22,7 @@
 //! | `state` | the tenant as a whole |
 
 mod config;
+mod dev;
 mod embedded;
 mod flows;
 mod http;
@@ -43,6 +45,7 @@ pub use config::{
     RateLimits, Role, SeedUser,
 };
 pub use server::certificates::CertificateError;
-pub use server::serve::{MoreRoutes, Opening, Ports, Ready, ServeError, serve};
+pub use server::current::{MoreRoutes, MountedParts, TenantDirectory};
+pub use server::serve::{Opening, Ports, Ready, ServeError, serve};
 pub use signing::keys::KeysError;
 pub use store::state_dir::{StateDir, StateError};

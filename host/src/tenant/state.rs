@@ -18,7 +18,7 @@ pub(crate) struct Tenant {
     pub(crate) directory: Arc<dyn Administration>,
     /// Whether the directory is a server, reached over a network.
     pub(crate) is_remote: bool,
-    pub(crate) signing: Signing,
+    pub(crate) signing: Arc<Signing>,
     pub(crate) people: Arc<People>,
     pub(crate) logins: Logins,
     pub(crate) flows: Flows,

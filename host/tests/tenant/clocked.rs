@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use ligature_host::ambient::Ambient;
 use ligature_host::clock::ManualClock;
-use ligature_host::directory::Memory;
 use ligature_host::policies::{PolicyEntry, Source};
 use ligature_host::random::SeededRandom;
 use ligature_host::recording::LoginRecorder;
 use ligature_host::sandbox::{Options, Wasi};
 use ligature_host::service::{EarlyEnd, MissingLines};
-use ligature_host::tenant::{Config, Opening, Ports, StateDir, serve};
+use ligature_host::tenant::{Config, Opening, Ports, StateDir, TenantDirectory, serve};
 use tempfile::TempDir;
 
 use crate::http::{Browser, Request, Response, send};
@@ -41,8 +40,7 @@ impl Clocked {
             let entry = PolicyEntry::from_flags(None, Wasi::Minimal, None);
             let opening = Opening {
                 config,
-                directory: Arc::new(Memory::new(&ambient)),
-                is_remote: false,
+                directory: TenantDirectory::Memory,
                 sources: vec![Source::new(entry, &options, &ambient).expect("a sandbox")],
                 state: &state,
                 more_routes: None,

@@ -13,6 +13,7 @@ mod accounts;
 mod attacks;
 mod bearers;
 mod clocked;
+mod dev;
 mod expiry;
 mod hostile;
 mod http;
@@ -34,6 +35,7 @@ fn main() -> std::process::ExitCode {
         ("accounts", accounts::tests()),
         ("attacks", attacks::TESTS.to_vec()),
         ("bearers", bearers::TESTS.to_vec()),
+        ("dev", dev::tests()),
         ("expiry", expiry::TESTS.to_vec()),
         ("hostile", hostile::tests()),
         ("legacy", legacy::TESTS.to_vec()),

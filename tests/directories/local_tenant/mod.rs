@@ -28,7 +28,7 @@ use ligature_host::clock::{Clock, SystemClock};
 use ligature_host::directory::{Administration, Auth0Directory, LinkJournal, Memory, OpenMode};
 use ligature_host::recording::LoginRecorder;
 use ligature_host::service::{EarlyEnd, MissingLines};
-use ligature_host::tenant::{Config, Opening, Ports, StateDir, serve};
+use ligature_host::tenant::{Config, Opening, Ports, StateDir, TenantDirectory, serve};
 
 use super::Implementation;
 use gate::Gate;
@@ -177,8 +177,7 @@ impl Served {
         std::thread::spawn(move || {
             let opening = Opening {
                 config,
-                directory,
-                is_remote: false,
+                directory: TenantDirectory::Opened { directory, is_remote: false },
                 // Nobody logs in.
                 sources: Vec::new(),
                 state: &state,

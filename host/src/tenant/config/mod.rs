@@ -250,6 +250,11 @@ impl Config {
         Ok(())
     }
 
+    /// Returns the configuration without the connections that the Management API has created.
+    pub(super) fn without_created_connections(&self) -> Self {
+        Self { made: Arc::default(), ..self.clone() }
+    }
+
     /// Returns the settings that make the tenant weaker than its defaults, for the operator.
     pub(super) fn weaknesses(&self) -> Vec<&'static str> {
         let mut weaknesses = Vec::new();

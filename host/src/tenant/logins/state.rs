@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::directory::Administration;
-use crate::policies::{Source, SourceError};
 use crate::recording::LoginRecorder;
 use crate::service::decider::Decider;
 use crate::tenant::config::Config;
@@ -35,10 +34,10 @@ pub(crate) struct SharedParts {
 }
 
 impl Logins {
-    /// Loads the policies, and creates the state.
-    pub(crate) fn open(sources: Vec<Source>, shares: SharedParts) -> Result<Self, SourceError> {
+    /// Creates the state, without log events.
+    pub(crate) fn new(decider: Arc<Decider>, shares: SharedParts) -> Self {
         let SharedParts { config, directory, people, metrics, ambient, recorder } = shares;
-        let (decider, events) = (Arc::new(Decider::new(sources)?), Events::new(&ambient));
-        Ok(Self { config, directory, people, metrics, ambient, decider, events, recorder })
+        let events = Events::new(&ambient);
+        Self { config, directory, people, metrics, ambient, decider, events, recorder }
     }
 }

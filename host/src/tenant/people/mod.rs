@@ -15,4 +15,5 @@ pub(super) mod typed_credentials;
 
 mod state;
 
+pub(super) use sessions::CookieKey;
 pub(super) use state::People;

@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::ambient::Ambient;
 use crate::model::Moment;
+use crate::tenant::config::Lifetimes;
+use crate::tenant::signing::verification::LEEWAY;
 use crate::tenant::store::expiring::Expiring;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
@@ -32,6 +34,17 @@ const FILE: &str = "revocations";
 const MOST: u64 = 100_000;
 
 impl Revocations {
+    /// Reads the revocations from the state folder, for the lifetimes of a configuration.
+    pub(crate) fn open_for(
+        lifetimes: &Lifetimes,
+        state: &StateDir,
+        ambient: &Ambient,
+    ) -> Result<Self, StateError> {
+        let longest_s = lifetimes.all().into_iter().map(|(_, lifetime_s)| lifetime_s).max();
+        // A token is accepted a little longer than its lifetime.
+        Self::open(state, longest_s.unwrap_or_default().saturating_add(LEEWAY + 1), ambient)
+    }
+
     /// Reads the revocations from the state folder. `lifetime_s` is the longest time for which a
     /// login is usable in any form.
     pub(crate) fn open(state: &StateDir, lifetime_s: u64, ambient: &Ambient) -> Result<Self, StateError> {

@@ -32,6 +32,21 @@ impl Owned for Session {
 /// The maximum number of sessions per identity. Beyond it, the oldest ends.
 const MOST: usize = 200;
 
+/// The key that signs cookies.
+pub(crate) struct CookieKey(Key);
+
+impl CookieKey {
+    /// Reads the key from the state folder. The first start creates it.
+    pub(crate) fn open(state: &StateDir, ambient: &Ambient) -> Result<Self, StateError> {
+        let random = ambient.random();
+        let text = state.read_or_make("cookie.key", || [random.secret(), random.secret()].concat())?;
+        let key = Key::try_from(text.trim().as_bytes()).map_err(|_| {
+            state.unusable_file("cookie.key", "it is too short; remove it to have a new one made")
+        })?;
+        Ok(Self(key))
+    }
+}
+
 /// The sessions, and the key that signs their cookies.
 pub(crate) struct Sessions {
     key: Key,
@@ -41,14 +56,10 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    pub(crate) fn open(state: &StateDir, lifetime_s: u64, ambient: &Ambient) -> Result<Self, StateError> {
-        let random = ambient.random();
-        let text = state.read_or_make("cookie.key", || [random.secret(), random.secret()].concat())?;
-        let key = Key::try_from(text.trim().as_bytes()).map_err(|_| {
-            state.unusable_file("cookie.key", "it is too short; remove it to have a new one made")
-        })?;
+    /// Creates an empty store.
+    pub(crate) fn new(key: &CookieKey, lifetime_s: u64, ambient: &Ambient) -> Self {
         let kept = PerOwner::new(MOST, lifetime_s, ambient);
-        Ok(Self { key, kept, lifetime_s, ambient: ambient.clone() })
+        Self { key: key.0.clone(), kept, lifetime_s, ambient: ambient.clone() }
     }
 
     /// Returns the key that signs cookies.

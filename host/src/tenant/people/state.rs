@@ -1,5 +1,7 @@
 //! All per-user stores, and the operations on several of them.
 
+use std::sync::Arc;
+
 use crate::ambient::Ambient;
 use crate::directory::Credential;
 use crate::model::{Identity, User};
@@ -11,11 +13,9 @@ use crate::tenant::people::outbox::{Message, MessageKind, Outbox};
 use crate::tenant::people::passwords::Passwords;
 use crate::tenant::people::refresh_tokens::RefreshTokens;
 use crate::tenant::people::revocations::Revocations;
-use crate::tenant::people::sessions::Sessions;
+use crate::tenant::people::sessions::{CookieKey, Sessions};
 use crate::tenant::signing::issuer::Issuer;
-use crate::tenant::signing::verification::LEEWAY;
 use crate::tenant::store::one_time::OneTime;
-use crate::tenant::store::state_dir::{StateDir, StateError};
 
 /// The lifetime of a link in a mail, in seconds. It allows for the time until the mail is read.
 const MAIL_LINK_S: u64 = 86_400;
@@ -24,7 +24,7 @@ const MAIL_LINK_S: u64 = 86_400;
 pub(crate) struct People {
     pub(crate) sessions: Sessions,
     pub(crate) refresh_tokens: RefreshTokens,
-    pub(crate) revocations: Revocations,
+    pub(crate) revocations: Arc<Revocations>,
     pub(crate) passwords: Passwords,
     /// One-time passwords that were sent by mail or to a phone.
     pub(crate) mailed_codes: MailedCodes,
@@ -37,23 +37,25 @@ pub(crate) struct People {
 }
 
 impl People {
-    /// Opens the stores. Session keys and revocations are kept across restarts.
-    pub(crate) fn open(state: &StateDir, config: &Config, ambient: &Ambient) -> Result<Self, StateError> {
+    /// Creates empty stores. The key of the cookies and the revocations are kept across restarts.
+    pub(crate) fn new(
+        cookie_key: &CookieKey,
+        revocations: Arc<Revocations>,
+        config: &Config,
+        ambient: &Ambient,
+    ) -> Self {
         let lifetimes = &config.lifetimes;
-        let longest_s = lifetimes.all().into_iter().map(|(_, lifetime_s)| lifetime_s).max();
-        // A token is accepted a little longer than its lifetime.
-        let revocation_s = longest_s.unwrap_or_default().saturating_add(LEEWAY + 1);
-        Ok(Self {
-            sessions: Sessions::open(state, lifetimes.session, ambient)?,
+        Self {
+            sessions: Sessions::new(cookie_key, lifetimes.session, ambient),
             refresh_tokens: RefreshTokens::new(lifetimes.refresh_token, ambient),
-            revocations: Revocations::open(state, revocation_s, ambient)?,
+            revocations,
             passwords: Passwords::new(config.password_hash, ambient),
             mailed_codes: MailedCodes::new(lifetimes.mailed_code, ambient),
             verifications: OneTime::new(MAIL_LINK_S, ambient),
             resets: OneTime::new(MAIL_LINK_S, ambient),
             outbox: Outbox::default(),
             ambient: ambient.clone(),
-        })
+        }
     }
 
     /// Ends all logins of a user, with any of their identities: sessions, refresh tokens, codes and

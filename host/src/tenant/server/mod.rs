@@ -1,6 +1,7 @@
 //! The HTTP server: start, routes, limits and certificates.
 
 pub(super) mod certificates;
+pub(super) mod current;
 pub(super) mod login_routes;
 pub(super) mod rate_limit;
 pub(super) mod refusal;

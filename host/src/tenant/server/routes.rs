@@ -12,13 +12,14 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::model::mask_addresses;
 use crate::service::blocking::run_blocking;
 use crate::tenant::config::Config;
+use crate::tenant::dev::reset;
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::too_many;
 use crate::tenant::management;
@@ -57,6 +58,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .route("/", get(start_page::show))
         .route("/dev/outbox", get(outbox_page::show))
+        .route("/dev/reset", post(reset::reset))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
         .layer(middleware::map_response(html::add_resource_policy));
     Router::new()

@@ -10,7 +10,6 @@ use axum_server::{Handle, Server};
 use backon::{BlockingRetryable, ExponentialBuilder};
 
 use crate::ambient::Ambient;
-use crate::directory::Administration;
 use crate::model::ApiError;
 use crate::policies::{Source, SourceError};
 use crate::recording::LoginRecorder;
@@ -20,19 +19,18 @@ use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
 use crate::service::{Decider, EarlyEnd, MissingLines};
 use crate::tenant::config::Config;
-use crate::tenant::flows::Flows;
-use crate::tenant::logins::{Logins, SharedParts};
-use crate::tenant::management_data::ManagementData;
 use crate::tenant::metrics::Metrics;
-use crate::tenant::people::People;
-use crate::tenant::people::seed::Seeding;
+use crate::tenant::people::CookieKey;
+use crate::tenant::people::revocations::Revocations;
 use crate::tenant::server::certificates;
 use crate::tenant::server::certificates::CertificateError;
-use crate::tenant::server::routes;
+use crate::tenant::server::current::{
+    CurrentTenant, LastingParts, MoreRoutes, TenantDirectory, create_users,
+};
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
-use crate::tenant::state::{Shared, Tenant};
+use crate::tenant::state::Tenant;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
 /// The ports to listen on; 0 selects any free port.
@@ -94,14 +92,12 @@ pub struct Opening<'a> {
     /// The configuration: clients, connections and initial users.
     pub config: Config,
     /// The directory of the users.
-    pub directory: Arc<dyn Administration>,
-    /// Whether the directory is a server, reached over a network.
-    pub is_remote: bool,
+    pub directory: TenantDirectory,
     /// The sources of the policies, in order.
     pub sources: Vec<Source>,
     /// The folder of keys and certificates.
     pub state: &'a StateDir,
-    /// Further routes of the server, for the same policies.
+    /// Further routes of the server, for the same policies and users.
     pub more_routes: Option<MoreRoutes>,
     /// The recorder of logins.
     pub recorder: LoginRecorder,
@@ -117,9 +113,6 @@ pub struct Opening<'a> {
     pub ambient: Ambient,
 }
 
-/// Makes routes for the policies in force.
-pub type MoreRoutes = Box<dyn FnOnce(Arc<Decider>) -> axum::Router>;
-
 /// The stack size of a thread: enough for the host and for the maximum of `stack_bytes`, which a
 /// plugin gets.
 const THREAD_STACK: usize = 4 << 20;
@@ -133,7 +126,6 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let Opening {
         config,
         directory,
-        is_remote,
         sources,
         state,
         more_routes,
@@ -155,32 +147,21 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     }
     let watch = reload::WatchedFiles::from_paths(sources.iter().flat_map(Source::files));
     let hosts = Hosts::new(&config.hosts, http_port, https_port).with_custom_domains(&config.custom_domains);
-    let signing = Signing::new(hosts, keys, &config.lifetimes, &ambient);
-    let people = Arc::new(People::open(state, &config, &ambient)?);
-    let (config, metrics) = (Arc::new(config), Arc::new(Metrics::new(&missing_lines)));
-    let management_data = ManagementData::new(&config, &ambient);
-    let shares = SharedParts {
-        config: config.clone(),
-        directory: directory.clone(),
-        people: people.clone(),
-        metrics: metrics.clone(),
-        ambient: ambient.clone(),
-        recorder,
-    };
-    let logins = Logins::open(sources, shares)?;
-    let flows = Flows::new(&config.lifetimes, &ambient);
-    let tenant: Shared = Arc::new(Tenant {
+    let signing = Arc::new(Signing::new(hosts, keys, &config.lifetimes, &ambient));
+    let parts = LastingParts {
+        signing,
+        cookie_key: CookieKey::open(state, &ambient)?,
+        revocations: Arc::new(Revocations::open_for(&config.lifetimes, state, &ambient)?),
+        decider: Arc::new(Decider::new(sources)?),
+        metrics: Arc::new(Metrics::new(&missing_lines)),
         config,
         directory,
-        is_remote,
-        signing,
-        people,
-        logins,
-        flows,
-        management_data,
-        metrics,
+        recorder,
+        more_routes,
         ambient,
-    });
+    };
+    let current = CurrentTenant::start(parts);
+    let tenant = current.tenant();
     for weakness in tenant.config.weaknesses() {
         tracing::warn!(weakness, "the configuration weakens the tenant");
     }
@@ -190,6 +171,8 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     if let Err(error) = watch.start(&tenant.logins.decider, &tenant.ambient) {
         tracing::warn!(%error, "plugin and policy are not watched; send SIGHUP to reload them");
     }
+
+    drop(tenant);
 
     let url = |scheme: &str, port: Option<u16>| format!("{scheme}://localhost:{}/", port.unwrap_or_default());
     let where_it_is = Ready {
@@ -202,18 +185,14 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
         .thread_name("tenant")
         .thread_stack_size(THREAD_STACK)
         .build()?;
-    let mut router = routes::router(&tenant);
-    if let Some(make) = more_routes {
-        router = router.merge(make(tenant.logins.decider.clone()).with_state(()));
-    }
-    let ended = runtime.block_on(listen((tenant.clone(), router), listeners, tls, || {
+    let ended = runtime.block_on(listen(&current, listeners, tls, || {
         early_end.is_over();
         ready(&where_it_is);
     }));
     // Threads that are still waiting for a disk are abandoned.
     runtime.shutdown_timeout(Duration::from_secs(1));
     // Closes the directory here, outside the runtime.
-    drop(tenant);
+    drop(current);
     ended
 }
 
@@ -227,19 +206,12 @@ fn seed_patiently(tenant: &Tenant) -> Result<(), ServeError> {
     let is_busy =
         |error: &ApiError| tenant.is_remote && matches!(error, ApiError::Unavailable(_) | ApiError::TimedOut);
     let tell = |error: &ApiError, _| tracing::warn!(%error, "waiting for the directory");
-    (|| {
-        Seeding { config: &tenant.config, directory: &*tenant.directory, ambient: &tenant.ambient }
-            .create_users()
-    })
-    .retry(patience)
-    .when(is_busy)
-    .notify(tell)
-    .call()
-    .map_err(ServeError::Seed)
+    let created = (|| create_users(tenant)).retry(patience).when(is_busy).notify(tell).call();
+    created.map_err(ServeError::Seed)
 }
 
 async fn listen(
-    (tenant, router): (Shared, axum::Router<Shared>),
+    current: &Arc<CurrentTenant>,
     listeners: Listeners,
     tls: rustls::ServerConfig,
     ready: impl FnOnce(),
@@ -247,18 +219,18 @@ async fn listen(
     // Installed before any request is answered: otherwise a signal sent as soon as the server is
     // ready would kill it.
     let (asked_to_end, hang_up) =
-        (wait_for_signal(), reload::reload_on_hang_up(tenant.logins.decider.clone()));
+        (wait_for_signal(), reload::reload_on_hang_up(current.lasting_parts().decider.clone()));
     let handle = Handle::new();
     let mut servers = tokio::task::JoinSet::new();
-    let open_files = Arc::new(FileDescriptors::new(&tenant.ambient));
+    let open_files = Arc::new(FileDescriptors::new(&current.lasting_parts().ambient));
     for listener in listeners.http {
-        let app = routes::add_state(router.clone(), &tenant, Scheme::Http);
+        let app = current.routes(Scheme::Http);
         let server = Server::from_listener(Listener::new(listener, &open_files)?);
         servers.spawn(configure_server(server, &handle).serve(new_service(app)));
     }
     let tls = RustlsConfig::from_config(Arc::new(tls));
     for listener in listeners.https {
-        let app = routes::add_state(router.clone(), &tenant, Scheme::Https);
+        let app = current.routes(Scheme::Https);
         let server = Server::from_listener(Listener::new(listener, &open_files)?);
         let server = server.acceptor(Handshake(RustlsAcceptor::new(tls.clone())));
         servers.spawn(configure_server(server, &handle).serve(new_service(app)));
@@ -266,7 +238,9 @@ async fn listen(
     // The listeners have been queueing requests since they were opened.
     ready();
     tokio::spawn(hang_up);
-    tokio::spawn(repair_from_time_to_time(tenant.directory.clone()));
+    if let TenantDirectory::Opened { directory, .. } = &current.lasting_parts().directory {
+        tokio::spawn(repair_from_time_to_time(directory.clone()));
+    }
     Ok(run_until_signal(servers, &handle, asked_to_end).await?)
 }
 

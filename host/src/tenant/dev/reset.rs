@@ -1,0 +1,54 @@
+//! `POST /dev/reset`: the tenant becomes as it was at its start.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::model::{ApiError, mask_addresses};
+use crate::service::blocking::run_blocking;
+use crate::tenant::dev::refusal::{is_from_another_site, refuse};
+use crate::tenant::http::visit::Visit;
+
+/// The function that resets the tenant.
+#[derive(Clone)]
+pub(crate) struct Reset(Arc<dyn Fn() -> Result<(), ResetError> + Send + Sync>);
+
+/// The reason why the tenant is not reset.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResetError {
+    /// The users are in a database.
+    #[error(
+        "The directory of this tenant is a database, and a reset would delete its users. Only users in memory are \
+         reset: start `ligature serve` without --directory."
+    )]
+    Database,
+    /// The users of the configuration cannot be created.
+    #[error("The users of the configuration could not be created again: {0}")]
+    Seed(ApiError),
+}
+
+impl Reset {
+    pub(crate) fn new(reset: impl Fn() -> Result<(), ResetError> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(reset))
+    }
+}
+
+/// Resets the tenant. Answers 204 once the new users are there.
+pub(crate) async fn reset(visit: Visit<()>, Extension(reset): Extension<Reset>) -> Response {
+    if is_from_another_site(&visit) {
+        return refuse(StatusCode::FORBIDDEN, "Pages of other origins cannot reset this tenant.");
+    }
+    match run_blocking(move || (reset.0)()).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => {
+            let status = match error {
+                ResetError::Database => StatusCode::CONFLICT,
+                ResetError::Seed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            tracing::warn!(target: "audit", why = %mask_addresses(&error.to_string()), "a reset was refused");
+            refuse(status, &error.to_string())
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The tenant that answers requests, and its replacement by a new one.
+//!
+//! A reset builds a new tenant, with a new directory and new stores, and replaces the old one by
+//! it. A request keeps the tenant that it arrived at until its end, so nothing that began before
+//! the reset can write to the tenant after it.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use arc_swap::ArcSwap;
+use axum::extract::Request;
+use axum::{Extension, Router};
+use tower::ServiceExt;
+
+use crate::ambient::Ambient;
+use crate::directory::{Administration, Memory};
+use crate::model::ApiError;
+use crate::recording::LoginRecorder;
+use crate::service::Decider;
+use crate::tenant::config::Config;
+use crate::tenant::dev::reset::{Reset, ResetError};
+use crate::tenant::flows::Flows;
+use crate::tenant::logins::{Logins, SharedParts};
+use crate::tenant::management_data::ManagementData;
+use crate::tenant::metrics::Metrics;
+use crate::tenant::people::revocations::Revocations;
+use crate::tenant::people::seed::Seeding;
+use crate::tenant::people::{CookieKey, People};
+use crate::tenant::server::routes;
+use crate::tenant::signing::Signing;
+use crate::tenant::signing::issuer::Scheme;
+use crate::tenant::state::{Shared, Tenant};
+
+/// The directory of a tenant.
+pub enum TenantDirectory {
+    /// Users in memory. A reset replaces them by those of the configuration.
+    Memory,
+    /// An opened directory, which no reset changes.
+    Opened {
+        /// The directory of the users.
+        directory: Arc<dyn Administration>,
+        /// Whether the directory is a server, reached over a network.
+        is_remote: bool,
+    },
+}
+
+/// The parts of the tenant that further routes use. They are those of one tenant: a reset mounts
+/// the routes again, with the parts of the new one.
+pub struct MountedParts {
+    /// The policies in force.
+    pub decider: Arc<Decider>,
+    /// The directory of the users.
+    pub directory: Arc<dyn Administration>,
+}
+
+/// Makes further routes.
+pub type MoreRoutes = Box<dyn Fn(MountedParts) -> Router + Send + Sync>;
+
+/// The parts that stay over a reset.
+pub(super) struct LastingParts {
+    pub(super) config: Config,
+    pub(super) directory: TenantDirectory,
+    pub(super) signing: Arc<Signing>,
+    pub(super) cookie_key: CookieKey,
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) decider: Arc<Decider>,
+    pub(super) recorder: LoginRecorder,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) more_routes: Option<MoreRoutes>,
+    pub(super) ambient: Ambient,
+}
+
+/// The tenant that answers requests.
+pub(super) struct CurrentTenant {
+    parts: LastingParts,
+    running: ArcSwap<Running>,
+    /// Held during a reset: the later one of two replaces the earlier one.
+    resetting: Mutex<()>,
+    /// This value, for the routes, which must not keep it alive: it holds them.
+    this: Weak<Self>,
+}
+
+struct Running {
+    tenant: Shared,
+    http: Router,
+    https: Router,
+}
+
+impl CurrentTenant {
+    /// Builds the first tenant, without users.
+    pub(super) fn start(parts: LastingParts) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            running: ArcSwap::from_pointee(Running::build(&parts, this)),
+            parts,
+            resetting: Mutex::default(),
+            this: this.clone(),
+        })
+    }
+
+    /// Returns the tenant that answers at this moment.
+    pub(super) fn tenant(&self) -> Shared {
+        self.running.load().tenant.clone()
+    }
+
+    /// Returns the parts that stay over a reset.
+    pub(super) fn lasting_parts(&self) -> &LastingParts {
+        &self.parts
+    }
+
+    /// Returns the routes of a listener, which lead to the tenant of the moment.
+    pub(super) fn routes(self: &Arc<Self>, scheme: Scheme) -> Router {
+        let this = self.clone();
+        Router::new().fallback(async move |request: Request| {
+            let router = this.running.load().router(scheme);
+            router.oneshot(request).await
+        })
+    }
+
+    /// Replaces the tenant by a new one with the users of the configuration.
+    fn reset(&self) -> Result<(), ResetError> {
+        let TenantDirectory::Memory = self.parts.directory else { return Err(ResetError::Database) };
+        let _one_at_a_time = self.resetting.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = Running::build(&self.parts, &self.this);
+        create_users(&next.tenant).map_err(ResetError::Seed)?;
+        self.running.store(Arc::new(next));
+        tracing::info!(target: "audit", "the tenant was reset to the users of its configuration");
+        Ok(())
+    }
+}
+
+impl Running {
+    fn router(&self, scheme: Scheme) -> Router {
+        match scheme {
+            Scheme::Http => self.http.clone(),
+            Scheme::Https => self.https.clone(),
+        }
+    }
+
+    fn build(parts: &LastingParts, current: &Weak<CurrentTenant>) -> Self {
+        let LastingParts {
+            config,
+            directory,
+            signing,
+            cookie_key,
+            revocations,
+            decider,
+            recorder,
+            metrics,
+            more_routes,
+            ambient,
+        } = parts;
+        let config = Arc::new(config.without_created_connections());
+        let (directory, is_remote) = match directory {
+            TenantDirectory::Memory => (Arc::new(Memory::new(ambient)) as Arc<dyn Administration>, false),
+            TenantDirectory::Opened { directory, is_remote } => (directory.clone(), *is_remote),
+        };
+        let people = Arc::new(People::new(cookie_key, revocations.clone(), &config, ambient));
+        let shares = SharedParts {
+            config: config.clone(),
+            directory: directory.clone(),
+            people: people.clone(),
+            metrics: metrics.clone(),
+            ambient: ambient.clone(),
+            recorder: recorder.clone(),
+        };
+        let tenant: Shared = Arc::new(Tenant {
+            flows: Flows::new(&config.lifetimes, ambient),
+            management_data: ManagementData::new(&config, ambient),
+            logins: Logins::new(decider.clone(), shares),
+            signing: signing.clone(),
+            metrics: metrics.clone(),
+            ambient: ambient.clone(),
+            config,
+            directory,
+            is_remote,
+            people,
+        });
+        let current = current.clone();
+        let reset = Reset::new(move || current.upgrade().map_or(Ok(()), |current| current.reset()));
+        let mut router = routes::router(&tenant).layer(Extension(reset));
+        if let Some(mount) = more_routes {
+            let parts = MountedParts { decider: decider.clone(), directory: tenant.directory.clone() };
+            router = router.merge(mount(parts).with_state(()));
+        }
+        let at = |scheme| routes::add_state(router.clone(), &tenant, scheme);
+        Self { http: at(Scheme::Http), https: at(Scheme::Https), tenant }
+    }
+}
+
+/// Creates the users of the configuration that do not exist.
+pub(super) fn create_users(tenant: &Tenant) -> Result<(), ApiError> {
+    Seeding { config: &tenant.config, directory: &*tenant.directory, ambient: &tenant.ambient }.create_users()
+}
