@@ -72,7 +72,7 @@ codes! {
         NotFirstLogin "NOT_FIRST_LOGIN" Info "This is not the account's first login, and the policy looks up at first logins only.", "Set `look_up` to `until_checked` or `every_login`.";
         CheckedBefore "CHECKED_BEFORE" Info "A recent look-up found no other account, and neither the policy nor the account has changed since.", "Nothing: the account is looked up again after `look_up_again_after_days`.";
         MarkedAsChecked "MARKED_AS_CHECKED" Info "The look-up found no other account, and the host notes it in `app_metadata.linking.checked`.", "Nothing.";
-        CapitalsMayBeMissed "CAPITALS_MAY_BE_MISSED" Info "The look-up is case-sensitive, and an account of an enterprise connection keeps the capital letters of its address: one may have been missed.", "Let the identity provider send addresses in lower case, or link by hand (`ligature users link`).";
+        CapitalsMayBeMissed "CAPITALS_MAY_BE_MISSED" Info "The look-up is case-sensitive, and an account of an enterprise connection keeps the capital letters of its address: one may have been missed.", "Let the identity provider send addresses in lower case, or link by hand (`ligature users merge`).";
         NoCandidate "NO_CANDIDATE" Info "No other account has this address.", "Nothing.";
         AlreadyLinked "ALREADY_LINKED" Info "The accounts with this address are one user already.", "Nothing.";
         ForeignCandidate "FOREIGN_CANDIDATE" Finding "The directory returned an account that does not have this address; it was ignored.", "Check the directory: a look-up should return only matches.";
@@ -133,7 +133,7 @@ codes! {
         LinkRequired "LINK_REQUIRED" Info "The policy requires the link, and the user has not confirmed it.", "Raise `prompts.grace`.";
         Declined "DECLINED" Info "The user was asked and has declined.", "Nothing.";
         UnlinkedByUser "UNLINKED_BY_USER" Info "The two accounts were unlinked recently and are not linked again yet.", "Wait for `unlink_cooldown_days`, or link by hand.";
-        UnlinkedByOperator "UNLINKED_BY_OPERATOR" Info "An operator separated the two accounts recently, and they are not linked again yet.", "Wait for `unlink_cooldown_days`, or link by hand (`ligature users link`).";
+        UnlinkedByOperator "UNLINKED_BY_OPERATOR" Info "An operator separated the two accounts recently, and they are not linked again yet.", "Wait for `unlink_cooldown_days`, or link by hand (`ligature users merge`).";
     }
     "Running" {
         LookupFailed "LOOKUP_FAILED" Error "The accounts with this address could not be looked up.", "Check the directory; the next login decides again.";

@@ -26,6 +26,7 @@ use crate::service::blocking::run_blocking;
 use crate::service::page;
 use crate::service::page::filters;
 use crate::service::provider_names::provider_display_name;
+use crate::service::suggestion_words::SuggestionWords;
 
 /// The time in which an answer is accepted, in seconds.
 const ANSWER_LIFE: u64 = 120;
@@ -50,6 +51,7 @@ const UNVERIFIED: &str = "The address of that account is not verified. Verify it
 #[template(path = "confirm.html")]
 struct QuestionPage<'a> {
     nonce: &'a str,
+    words: SuggestionWords,
     page: &'a str,
     way: &'a str,
     name: Option<&'a str>,
@@ -269,6 +271,7 @@ impl BrowserVisit {
         let question = &opened.question;
         let shown = QuestionPage {
             nonce: &nonce,
+            words: SuggestionWords::of_step(question.step),
             page: &opened.page,
             way: way(&question.connection),
             name: question.name.as_deref(),

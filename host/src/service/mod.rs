@@ -23,6 +23,7 @@ pub(crate) mod page;
 pub(crate) mod provider_names;
 pub(crate) mod reload;
 pub(crate) mod repairs;
+pub(crate) mod suggestion_words;
 pub(crate) mod termination;
 
 pub use decider::Decider;

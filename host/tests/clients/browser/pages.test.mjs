@@ -213,7 +213,7 @@ for (const colorScheme of ['light', 'dark']) {
     await page.goto(login({ connection: 'google-oauth2' }));
     await fits('stand-in');
     await somebodyElse(page, colorScheme, long);
-    await page.getByRole('heading', { name: 'Is this account yours too?' }).waitFor();
+    await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
     await fits('question');
     await page.goto(`${http}/`);
     await page.getByText(long).first().waitFor();
@@ -259,7 +259,7 @@ test('the page that stands in for a provider lets one be somebody else', visit(a
 test('whose account it is, too, proves it and has one account from then on', visit(async ({ page }) => {
   await asked(page, { connection: 'google-oauth2' });
   await choose(page, 'Grace Hopper');
-  await page.getByRole('heading', { name: 'Is this account yours too?' }).waitFor();
+  await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await page.getByText('You have just logged in with Google, as Grace Hopper (grace@example.com).').waitFor();
   await page.getByText('There is already an account with the address grace@example.com.').waitFor();
   // A proof of an account that was not in question is none.
@@ -278,7 +278,7 @@ test('whose account it is, too, proves it and has one account from then on', vis
 test('who does not want to prove it is logged in all the same', visit(async ({ page }) => {
   await asked(page, { connection: 'google-oauth2' });
   await choose(page, 'Emmy Noether');
-  await page.getByRole('heading', { name: 'Is this account yours too?' }).waitFor();
+  await page.getByRole('heading', { name: 'You already have an account' }).waitFor();
   await page.getByRole('button', { name: 'Not now' }).press('Enter');
   assert.equal((await who(page)).sub, 'google-oauth2|1815');
 }));

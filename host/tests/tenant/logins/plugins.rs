@@ -78,7 +78,7 @@ fn asked(tenant: &Tenant, mode: &str) -> (crate::http::Browser, String) {
     let mut browser = tenant.browser();
     let response = by_google(&mut browser, "1080", &[]);
     let page = browser.get(&response.location());
-    assert!(page.text().contains("Is this account yours too?"), "{mode}: {}", page.text());
+    assert!(page.text().contains("You already have an account"), "{mode}: {}", page.text());
     assert!(page.text().contains("Not now"), "{mode}: {}", page.text());
     // The login's own address, and every way to log in: which of them leads to
     // that account is nobody's to know before a proof.
@@ -115,7 +115,7 @@ fn a_suggestion_says_nothing_of_the_other_account() {
         let mut browser = tenant.browser();
         let asked = by_google(&mut browser, "1080", &[]);
         let text = browser.get(&asked.location()).text();
-        assert!(text.contains("Is this account yours too?"), "{text}");
+        assert!(text.contains("You already have an account"), "{text}");
         let nonce = text.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
         text.replace(&nonce.unwrap_or_default(), "").replace(&state_of(&asked), "")
     };

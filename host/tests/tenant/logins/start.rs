@@ -113,7 +113,7 @@ fn a_login_without_an_application() {
     let state = begin(&mut browser);
     let account = [("state", state.as_str()), ("connection", "google-oauth2"), ("account", "1080")];
     let asked = browser.submit("/u/stand-in", &account);
-    assert!(browser.get(&asked.location()).text().contains("Is this account yours too?"));
+    assert!(browser.get(&asked.location()).text().contains("You already have an account"));
     let proof = [("state", state.as_str()), ("connection", DATABASE), ("username", "ada@example.com")];
     let done = browser.submit("/u/login", &[&proof[..], &[("password", PASSWORD)]].concat());
     assert_eq!(done.location(), format!("{}dev/logged-in", tenant.http()));
@@ -301,7 +301,7 @@ fn the_template_and_the_example_directory_do_not_collide() {
             ("account", "100000000000000000002"),
         ];
         let asked = browser.submit("/u/stand-in", &grace);
-        assert!(browser.get(&asked.location()).text().contains("Is this account yours too?"), "{policy}");
+        assert!(browser.get(&asked.location()).text().contains("You already have an account"), "{policy}");
         let proof = [("state", state.as_str()), ("connection", DATABASE), ("username", "grace@example.com")];
         let done = browser.submit("/u/login", &[&proof[..], &[("password", PASSWORD)]].concat());
         let shown = browser.get(&done.location()).text();
