@@ -8,10 +8,13 @@ TARGET := wasm32-wasip2
 CARGO ?= cargo
 export RUSTUP_AUTO_INSTALL ?= 0
 
-.PHONY: help demo test features fuzz game mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean
+.PHONY: help demo demo-spa demo-spa-lock demo-webapp test features fuzz game mutants bench bench-directory bench-hook bench-tenant bench-languages figures lint docs doc target clean
 
 help:
 	@echo 'make demo     decide one real login and print what happened'
+	@echo 'make demo-spa       start a tenant and a single-page application whose users link accounts'
+	@echo 'make demo-spa-lock  the same with Lock'
+	@echo 'make demo-webapp    the same with a web application'
 	@echo 'make test     run every test'
 	@echo 'make features check each cargo feature of the library alone, and test it'
 	@echo 'make fuzz     fuzz the decision for a minute'
@@ -35,6 +38,10 @@ demo: target
 	@echo 'processor time, shared by all cores, and 2.2 GB of disk. Later builds take seconds.'
 	@$(CARGO) build $(filter-out --quiet,$(DEMO))
 	@$(CARGO) run $(DEMO) -- run examples/cases/verified-google-login.json
+
+# An example next to its tenant. Ctrl-C ends both. LIGATURE=PROGRAM uses that program.
+demo-spa demo-spa-lock demo-webapp:
+	@examples/demo.sh $(@:demo-%=%)
 
 test: target
 	$(CARGO) test --workspace --locked
