@@ -2,6 +2,7 @@
 //! `ligature serve`: a tenant of its own for every suite of
 //! `host/tests/clients/browser/`.
 
+mod examples;
 mod readme;
 #[path = "../clients/suites.rs"]
 mod suites;

@@ -59,8 +59,13 @@ impl Suites {
     }
 }
 
-/// Runs a suite, whose words are shown only if it fails.
+/// Runs a suite, whose output is shown only if it fails.
 pub(crate) fn run_to_its_end(suite: &mut Command, output: &Path, tenant: &Tenant) {
+    run_with_log(suite, output, || tenant.log());
+}
+
+/// Runs a suite, whose output and tenant's log are shown only if it fails.
+pub(crate) fn run_with_log(suite: &mut Command, output: &Path, log: impl Fn() -> String) {
     let file = File::create(output).expect("a file");
     suite.stdin(Stdio::null()).stderr(file.try_clone().expect("a file")).stdout(file);
     for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
@@ -72,7 +77,7 @@ pub(crate) fn run_to_its_end(suite: &mut Command, output: &Path, tenant: &Tenant
         status.is_some_and(|status| status.success()),
         "{status:?}\n{}\n--- what the tenant said ---\n{}",
         fs::read_to_string(output).unwrap_or_default(),
-        tenant.log(),
+        log(),
     );
 }
 

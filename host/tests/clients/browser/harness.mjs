@@ -39,7 +39,7 @@ export const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'ba
 
 /** The newest thing that the tenant sent to this address. */
 export async function sent(to, kind) {
-  const outbox = await (await fetch(`${https}/dev/outbox`)).json();
+  const outbox = await (await fetch(`${http}/dev/outbox`)).json();
   const found = outbox.find((message) => message.to === to && message.kind === kind);
   assert.ok(found, `no ${kind} was sent to ${to}: ${JSON.stringify(outbox)}`);
   return found;
