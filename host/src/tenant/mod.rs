@@ -3,7 +3,7 @@
 //! | folder | contents |
 //! |---|---|
 //! | `config` | `tenant.toml`: clients, connections, initial users |
-//! | `dev` | endpoints for the authors of tests: the reset |
+//! | `dev` | endpoints for the authors of tests: the reset, the injected faults |
 //! | `server` | listeners, routes, limits, metrics, reload |
 //! | `flows` | unfinished logins |
 //! | `http` | a request: its parameters, its sender, the threads for its work |
@@ -18,12 +18,14 @@
 //! | `management_data` | roles, organizations, jobs, exported files and spent proofs |
 //! | `store` | values in memory, bounded in bytes; files in the state folder |
 //! | `profile` | the default profile of a user |
+//! | `faults` | the injected faults that are left |
 //! | `metrics` | counts of requests, logins and refused tokens |
 //! | `state` | the tenant as a whole |
 
 mod config;
 mod dev;
 mod embedded;
+mod faults;
 mod flows;
 mod http;
 mod linking;
@@ -41,8 +43,8 @@ mod state;
 mod store;
 
 pub use config::{
-    Account, Api, Client, Config, ConfigError, Connection, Lifetimes, Organization, PasswordHash, RateLimit,
-    RateLimits, Role, SeedUser,
+    Account, Api, Client, Config, ConfigError, Connection, Fault, Lifetimes, Organization, PasswordHash,
+    RateLimit, RateLimits, Role, SeedUser,
 };
 pub use server::certificates::CertificateError;
 pub use server::current::{MoreRoutes, MountedParts, TenantDirectory};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::directory::Administration;
 use crate::tenant::config::Config;
+use crate::tenant::faults::Faults;
 use crate::tenant::flows::Flows;
 use crate::tenant::logins::Logins;
 use crate::tenant::management_data::ManagementData;
@@ -23,6 +24,7 @@ pub(crate) struct Tenant {
     pub(crate) logins: Logins,
     pub(crate) flows: Flows,
     pub(crate) management_data: ManagementData,
+    pub(crate) faults: Faults,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ambient: Ambient,
 }

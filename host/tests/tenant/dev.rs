@@ -1,9 +1,10 @@
-//! What the authors of tests need: `/dev/reset`.
+//! The endpoints for the authors of tests: `/dev/reset` and `/dev/faults`.
 
+mod faults;
 mod reset;
 
 use crate::Test;
 
 pub(crate) fn tests() -> Vec<Test> {
-    [reset::TESTS].concat()
+    [faults::TESTS, reset::TESTS].concat()
 }

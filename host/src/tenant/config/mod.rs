@@ -3,6 +3,7 @@
 mod client;
 mod connection;
 mod created_connections;
+mod fault;
 mod organization;
 mod role;
 mod scopes;
@@ -19,6 +20,7 @@ pub use client::Client;
 pub(super) use client::GRANTS;
 pub use connection::{Account, Connection, SeedUser};
 pub(super) use created_connections::{CreatedConnection, CreatedConnections, CreationError};
+pub use fault::Fault;
 pub use organization::Organization;
 pub(super) use organization::{check_display_name, check_name};
 pub use role::Role;
@@ -97,6 +99,9 @@ pub struct Config {
     /// The organizations that users may be members of.
     #[serde(default)]
     pub organizations: Vec<Organization>,
+    /// The faults that the tenant injects from its start on.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
     /// Users created at the start unless they exist.
     #[serde(default)]
     pub users: Vec<SeedUser>,

@@ -86,6 +86,10 @@ const ABSENT: &[(&str, &str, AbsentFeature)] = &[
     ("user-attribute-profiles", "read:user_attribute_profiles", Named("user_attribute_profiles")),
 ];
 
+pub(super) fn paths() -> impl Iterator<Item = String> {
+    ABSENT.iter().map(|(path, ..)| format!("/api/v2/{path}"))
+}
+
 pub(super) fn router() -> Router<Shared> {
     ABSENT.iter().fold(Router::new(), |router, (path, scope, absent)| {
         let answer = async move |State(_): State<Shared>, caller: Caller, request: Request| {

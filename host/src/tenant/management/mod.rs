@@ -68,6 +68,12 @@ pub(super) use problem::Problem;
 
 use crate::tenant::state::Shared;
 
+/// Returns the paths of all endpoints.
+pub(super) fn paths() -> Vec<String> {
+    let described = router_with_schema().into_openapi().paths.paths.into_keys();
+    described.chain(absent::paths()).collect()
+}
+
 /// Returns the router of all endpoints.
 pub(super) fn router() -> Router<Shared> {
     let (router, _) = router_with_schema().split_for_parts();

@@ -18,6 +18,7 @@ use crate::recording::LoginRecorder;
 use crate::service::Decider;
 use crate::tenant::config::Config;
 use crate::tenant::dev::reset::{Reset, ResetError};
+use crate::tenant::faults::Faults;
 use crate::tenant::flows::Flows;
 use crate::tenant::logins::{Logins, SharedParts};
 use crate::tenant::management_data::ManagementData;
@@ -166,6 +167,7 @@ impl Running {
             flows: Flows::new(&config.lifetimes, ambient),
             management_data: ManagementData::new(&config, ambient),
             logins: Logins::new(decider.clone(), shares),
+            faults: Faults::new(&config.faults),
             signing: signing.clone(),
             metrics: metrics.clone(),
             ambient: ambient.clone(),

@@ -1,6 +1,5 @@
 //! Routes of the Authentication API and of the pages shown to users.
 
-use axum::Router;
 use axum::routing::{get, post};
 
 use crate::tenant::embedded::{
@@ -8,18 +7,18 @@ use crate::tenant::embedded::{
 };
 use crate::tenant::oauth::{authorize, discovery, logout, token, userinfo};
 use crate::tenant::pages::{dev_login, login_forms, login_pages, tickets};
-use crate::tenant::state::Shared;
+use crate::tenant::server::route_list::RouteList;
 
 /// Returns the routes of the tenant's own development pages, which no other origin may read.
-pub(crate) fn dev_router() -> Router<Shared> {
-    Router::new()
+pub(crate) fn dev_router() -> RouteList {
+    RouteList::default()
         .route("/dev/log-in", get(dev_login::log_in))
         .route("/dev/logged-in", get(dev_login::show_user))
         .route("/dev/log-out", post(dev_login::log_out))
 }
 
-pub(crate) fn router() -> Router<Shared> {
-    Router::new()
+pub(crate) fn router() -> RouteList {
+    RouteList::default()
         .route("/authorize", get(authorize::authorize).post(authorize::authorize))
         .route("/u/login", get(login_pages::show_login).post(login_forms::log_in_with_password))
         .route("/u/sign-up", post(login_forms::sign_up))

@@ -1,10 +1,9 @@
 //! The routes, and the middleware of every request.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
@@ -13,13 +12,15 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::model::mask_addresses;
 use crate::service::blocking::run_blocking;
 use crate::tenant::config::Config;
-use crate::tenant::dev::reset;
+use crate::tenant::dev::fault_list::RoutePaths;
+use crate::tenant::dev::{fault_list, reset};
 use crate::tenant::http::html;
 use crate::tenant::http::oauth_error::too_many;
 use crate::tenant::management;
@@ -28,7 +29,7 @@ use crate::tenant::metrics;
 use crate::tenant::pages::{outbox_page, start_page};
 use crate::tenant::server::login_routes;
 use crate::tenant::server::rate_limit::Limiter;
-use crate::tenant::server::{time_limit, unknown_path};
+use crate::tenant::server::{injected_faults, time_limit, unknown_path};
 use crate::tenant::signing::issuer::{Scheme, require_own_host};
 use crate::tenant::state::Shared;
 
@@ -51,14 +52,17 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .route_layer(middleware::from_fn_with_state(management_limit, limit_management))
         .layer(DefaultBodyLimit::max(BODY_BYTES));
     let authentication = login_routes::router()
+        .router
         .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES));
     // Other origins cannot read these pages: `cors` excludes them.
     let dev = login_routes::dev_router()
+        .router
         .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .route("/", get(start_page::show))
         .route("/dev/outbox", get(outbox_page::show))
         .route("/dev/reset", post(reset::reset))
+        .route("/dev/faults", get(fault_list::list).put(fault_list::replace).delete(fault_list::remove))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
         .layer(middleware::map_response(html::add_resource_policy));
     Router::new()
@@ -73,6 +77,13 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))
         .route("/metrics", get(metrics))
         .fallback(unknown_path::answer)
+        .layer(Extension(RoutePaths(paths())))
+}
+
+/// Returns the paths of the APIs and of the login pages, with the names of their parameters.
+pub(crate) fn paths() -> &'static [String] {
+    static PATHS: OnceLock<Vec<String>> = OnceLock::new();
+    PATHS.get_or_init(|| [login_routes::router().paths, management::paths()].concat())
 }
 
 /// Returns the routes with the middleware of one listener.
@@ -89,6 +100,8 @@ pub(crate) fn add_state(router: Router<Shared>, tenant: &Shared, scheme: Scheme)
             Problem::plain(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }))
         .layer(middleware::from_fn(time_limit::limit_time))
+        // Outside of the time limit: a delay may be as long.
+        .layer(middleware::from_fn_with_state(tenant.clone(), injected_faults::inject))
         .layer(middleware::from_fn_with_state(tenant.clone(), arrived))
         .layer(new_cors_layer(&tenant.config))
         .layer(middleware::from_fn_with_state(tenant.clone(), observe_request))

@@ -19,6 +19,7 @@ use crate::service::repairs::repair_from_time_to_time;
 use crate::service::termination::{run_until_signal, wait_for_signal};
 use crate::service::{Decider, EarlyEnd, MissingLines};
 use crate::tenant::config::Config;
+use crate::tenant::faults;
 use crate::tenant::metrics::Metrics;
 use crate::tenant::people::CookieKey;
 use crate::tenant::people::revocations::Revocations;
@@ -27,6 +28,7 @@ use crate::tenant::server::certificates::CertificateError;
 use crate::tenant::server::current::{
     CurrentTenant, LastingParts, MoreRoutes, TenantDirectory, create_users,
 };
+use crate::tenant::server::routes;
 use crate::tenant::signing::Signing;
 use crate::tenant::signing::issuer::{Hosts, Scheme};
 use crate::tenant::signing::keys::{Keys, KeysError};
@@ -79,6 +81,9 @@ pub enum ServeError {
     /// A file of the state folder cannot be used.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The configuration injects a fault that cannot come.
+    #[error("the configuration, [[faults]], {0}")]
+    Faults(String),
     /// The users of the configuration could not be created.
     #[error("the configuration's users could not be created: {0}")]
     Seed(ApiError),
@@ -141,6 +146,7 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
 
     let names = [config.hosts.as_slice(), &config.custom_domains].concat();
     let tls = certificates::server_config(state, &names, &ambient)?;
+    faults::check(&config.faults, routes::paths()).map_err(ServeError::Faults)?;
     let keys = Keys::open(state)?;
     if rotate_key {
         keys.rotate()?;
@@ -164,6 +170,12 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let tenant = current.tenant();
     for weakness in tenant.config.weaknesses() {
         tracing::warn!(weakness, "the configuration weakens the tenant");
+    }
+    if !tenant.config.faults.is_empty() {
+        tracing::warn!(
+            faults = tenant.config.faults.len(),
+            "the tenant injects faults; GET /dev/faults lists them"
+        );
     }
     reload::log_warnings(&tenant.logins.decider.policies());
     seed_patiently(&tenant)?;
