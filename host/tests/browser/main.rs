@@ -38,6 +38,21 @@ fn older_locks_log_in_where_they_are_let_in() {
 }
 
 #[test]
+fn the_listings_of_document_001_run() {
+    run("seed-001.test.mjs", USUAL);
+}
+
+#[test]
+fn the_listings_of_document_002_run() {
+    run("seed-002.test.mjs", Setting { switch: "legacy = true\n", ..USUAL });
+}
+
+#[test]
+fn the_listings_of_document_003_run() {
+    run("seed-003.test.mjs", Setting { switch: "legacy = true\n", ..USUAL });
+}
+
+#[test]
 fn people_log_in_on_the_tenants_own_pages() {
     run("pages.test.mjs", Setting { policy: Some("asking-policy.json"), ..USUAL });
 }

@@ -125,11 +125,36 @@ const PAGES = {
   '/lock-9': ['page-lock-9.js', { older: true }],
   '/lock-passwordless': ['page-lock-passwordless.js', { older: true }],
 };
+// Pages with the listings of a document, whose script tags lead to these libraries.
+const SEEDS = {
+  '/seed-001': ['001', 'page-seed-lock-11.js', { lock: 'auth0-lock-v11' }],
+  '/seed-001-14': ['001', 'page-seed-lock-11.js', { lock: 'auth0-lock' }],
+  '/seed-002': ['002', 'page-seed-lock-11.js', { lock: 'auth0-lock-v11' }],
+  '/seed-003': ['003', 'page-seed-lock-10.js', { lock: 'auth0-lock-v10', older: true }],
+};
+
+/** A file of a document: only what its templates stand for is replaced. */
+function seed(file, pathname) {
+  const folder = join(setting('LIGATURE_SOURCES'), 'tests/clients/browser/seeds');
+  return readFileSync(join(folder, file), 'utf8')
+    .replaceAll(/<%= account\.clientId %>|\$\{account\.clientId\}/g, 'pages')
+    .replaceAll(/<%= account\.namespace %>|\$\{account\.namespace\}/g, new URL(https).host)
+    .replaceAll('/LIBRARY', `${pathname}.js`);
+}
+
 const scripts = new Map();
 
 async function answer(request, response, own) {
   const { pathname } = new URL(request.url, own);
-  const page = PAGES[pathname.replace(/\.js$/, '')];
+  const listing = /^\/seeds\/([\w-]+\.js)$/.exec(pathname)?.[1];
+  if (listing) {
+    return response.writeHead(200, { 'content-type': 'text/javascript; charset=utf-8' }).end(seed(listing));
+  }
+  const [document, ...library] = SEEDS[pathname.replace(/\.js$/, '')] ?? [];
+  if (document && !pathname.endsWith('.js')) {
+    return response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(seed(`${document}.html`, pathname));
+  }
+  const page = document ? library : PAGES[pathname.replace(/\.js$/, '')];
   if (!page) return response.writeHead(pathname === '/favicon.ico' ? 204 : 404).end();
   if (pathname.endsWith('.js')) {
     const key = JSON.stringify(page);

@@ -1,0 +1,44 @@
+// The listings of document 003, with Lock 10: docs/seeds.md says what was changed. The tenant
+// lets older applications in.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { browsing, database, secureApp } from './harness.mjs';
+import { alerts, enter, fill, person, social } from './seeds.mjs';
+
+const visit = browsing();
+
+test('003: a second Lock, told apart by its state, links an account of a provider and unlinks it', visit(async ({ page }) => {
+  const shown = alerts(page);
+  const ada = await person();
+  await page.goto(`${secureApp}/seed-003`);
+  await page.locator('#btn-login').click();
+  await fill(page, ada);
+  await page.locator('#logged').waitFor();
+  assert.equal(await page.evaluate(() => localStorage.getItem('user_id')), ada.id);
+
+  await page.locator('#btn-link-account').click();
+  await page.locator('.auth0-lock-opened').getByText('Link with:').first().waitFor();
+  await social(page);
+  const google = await enter(page);
+  const linked = page.locator('#linked-accounts-list li');
+  await linked.getByText('google-oauth2').waitFor();
+  const identity = JSON.parse(await linked.locator('button').getAttribute('data-identity'));
+  assert.deepEqual([identity.provider, identity.user_id], ['google-oauth2', google]);
+
+  await linked.getByRole('button', { name: 'Unlink' }).click();
+  await linked.waitFor({ state: 'detached' });
+  assert.deepEqual(shown, []);
+}));
+
+test('003: the second Lock links an account with a password', visit(async ({ page }) => {
+  const [ada, other] = [await person(), await person()];
+  await page.goto(`${secureApp}/seed-003`);
+  await page.locator('#btn-login').click();
+  await fill(page, ada);
+  await page.locator('#logged').waitFor();
+  await page.locator('#btn-link-account').click();
+  await page.locator('.auth0-lock-opened').getByText('Link with:').first().waitFor();
+  await fill(page, other);
+  await page.locator('#linked-accounts-list li').getByText(database).waitFor();
+}));

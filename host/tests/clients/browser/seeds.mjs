@@ -1,0 +1,50 @@
+// What the suites of the linking documents have in common.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+
+import { database, https, password, someone } from './harness.mjs';
+
+/** Somebody with a password. */
+export async function person(email = someone()) {
+  const response = await fetch(`${https}/dbconnections/signup`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ client_id: 'pages', connection: database, email, password }),
+  });
+  const { _id } = await response.json();
+  assert.ok(_id, `${response.status}`);
+  return { id: `auth0|${_id}`, email };
+}
+
+/** Fills the Lock that is open. */
+export async function fill(page, { email }) {
+  const lock = page.locator('.auth0-lock-opened .auth0-lock-widget').last();
+  await lock.locator('input[name=email]').fill(email);
+  await lock.locator('input[name=password]').fill(password);
+  await lock.locator('.auth0-lock-submit').click();
+}
+
+/** Enters an account at the stand-in for Google; its id. */
+export async function enter(page) {
+  const id = randomBytes(6).toString('hex');
+  await page.waitForURL(/\/u\/stand-in\?/);
+  await page.getByText('Somebody else', { exact: true }).click();
+  await page.getByLabel('Id at the provider').fill(id);
+  await page.getByLabel('Email', { exact: true }).fill(someone());
+  await page.getByLabel('The provider reports it as verified').check();
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
+  return id;
+}
+
+/** The alerts of the listings, in order. */
+export function alerts(page) {
+  const shown = [];
+  page.on('dialog', (dialog) => {
+    shown.push(dialog.message());
+    dialog.accept();
+  });
+  return shown;
+}
+
+/** Clicks on Google in the Lock that is open. */
+export const social = (page) => page.locator('.auth0-lock-opened .auth0-lock-social-button[data-provider=google-oauth2]').last().click();
