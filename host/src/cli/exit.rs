@@ -125,7 +125,9 @@ impl From<ServeError> for Exit {
             ServeError::Source(error) => error.into(),
             ServeError::State(error) => error.into(),
             ServeError::Port { .. } | ServeError::Seed(_) | ServeError::Stopped(_) => Self::failed(error),
-            ServeError::Keys(_) | ServeError::Certificate(_) | ServeError::Faults(_) => Self::unreadable(error),
+            ServeError::Keys(_) | ServeError::Certificate(_) | ServeError::Faults(_) => {
+                Self::unreadable(error)
+            }
         }
     }
 }

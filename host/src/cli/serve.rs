@@ -100,6 +100,7 @@ impl Args {
         };
         let mut config =
             Config::parse(&text).map_err(|error| Exit::unreadable(anyhow!("{}: {error}", file.display())))?;
+        config.resolve_files(&file);
         // The example's passwords are public, so its users are not added to an existing
         // directory.
         if self.config.is_none() && self.directory.is_some() {

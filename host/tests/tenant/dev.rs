@@ -1,10 +1,11 @@
-//! The endpoints for the authors of tests: `/dev/reset` and `/dev/faults`.
+//! The endpoints for the authors of tests: the reset, injected faults, and fixed names.
 
 mod faults;
+mod fixed_names;
 mod reset;
 
 use crate::Test;
 
 pub(crate) fn tests() -> Vec<Test> {
-    [faults::TESTS, reset::TESTS].concat()
+    [faults::TESTS, fixed_names::TESTS, reset::TESTS].concat()
 }

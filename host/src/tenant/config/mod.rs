@@ -11,7 +11,7 @@ mod settings;
 mod strategies;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -57,6 +57,14 @@ pub struct Config {
     /// issuer. Unlike a name of `hosts`, a custom domain is no audience of the Management API.
     #[serde(default)]
     pub custom_domains: Vec<String>,
+    /// The file of a fixed signing key, an RSA key in PEM (PKCS #8). Without it, the state folder
+    /// has the keys. [`Config::resolve_files`] makes the path relative to the configuration.
+    #[serde(default)]
+    pub signing_key: Option<PathBuf>,
+    /// The fixed issuer of tokens. Without it, the issuer is the name by which a client addresses
+    /// the tenant.
+    #[serde(default)]
+    pub issuer: Option<String>,
     /// The outcome of a login whose plugin fails.
     #[serde(default)]
     pub on_failure: OnFailure,
@@ -171,7 +179,18 @@ impl Config {
         Ok(config)
     }
 
+    /// Makes the paths of the configuration relative to its own file.
+    pub fn resolve_files(&mut self, file: &Path) {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        if let Some(key) = &mut self.signing_key {
+            *key = folder.join(&*key);
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
+        if let Some(issuer) = &self.issuer {
+            check_issuer(issuer).map_err(|why| format!("issuer: {why}"))?;
+        }
         let mut seen = HashSet::new();
         for client in &self.clients {
             if client.client_id.is_empty() {
@@ -297,6 +316,23 @@ impl Config {
     }
 }
 
+/// Checks that an issuer has the form of Auth0's: a scheme, a host and a slash.
+fn check_issuer(issuer: &str) -> Result<(), String> {
+    let expected = "is not a URL such as https://tenant.test/, with a slash at its end and nothing behind it";
+    let url = url::Url::parse(issuer).ok().filter(|_| issuer.len() <= 255);
+    let is_issuer = url.is_some_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.as_str() == issuer
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.password().is_none()
+    });
+    let shown: String = issuer.chars().take(100).collect();
+    if is_issuer { Ok(()) } else { Err(format!("`{shown}` {expected}")) }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::tenant::config::Config;
@@ -357,6 +393,21 @@ mod tests {
             refusal("[[connections]]\nname = \"x\"\nstrategy = \"samlp\"\ndisplay_name = \"a\\nb\""),
             "connection `x`: a display_name has up to 128 characters, and no line breaks"
         );
+        for issuer in [
+            "tenant.test",
+            "https://tenant.test",
+            "https://tenant.test/a",
+            "https://TENANT.test/",
+            "ftp://tenant.test/",
+            "https://a:b@tenant.test/",
+            "https://tenant.test/?a",
+            "https://tenant.test/#",
+            "https://tenant.test:443/",
+            "",
+        ] {
+            let error = refusal(&format!("issuer = {issuer:?}"));
+            assert!(error.starts_with(&format!("issuer: `{issuer}` is not a URL such as")), "{error}");
+        }
         assert_eq!(
             refusal("custom_domains = [\"https://login.test/\"]"),
             "custom_domains: `https://login.test/` is not a name such as tenant.test:4481"

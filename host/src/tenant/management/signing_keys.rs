@@ -9,6 +9,7 @@ use crate::tenant::http::visit::Visit;
 use crate::tenant::management::access::Call;
 use crate::tenant::management::openapi::CommonRefusals;
 use crate::tenant::management::problem::Problem;
+use crate::tenant::signing::keys::KeysError;
 
 /// A signing key, without its private part.
 #[derive(ToSchema)]
@@ -42,7 +43,12 @@ pub(super) async fn rotate(Call { caller, visit }: Call) -> Result<(StatusCode, 
     caller.require(&["update:signing_keys"])?;
     let kid = visit.run(|Visit { tenant, .. }| tenant.signing.keys.rotate()).await.map_err(|error| {
         tracing::error!(%error, "the signing key was not rotated");
-        Problem::plain(StatusCode::INTERNAL_SERVER_ERROR)
+        match error {
+            KeysError::NotRotated => {
+                Problem::operation("This tenant has a fixed signing key, which is not rotated.")
+            }
+            _ => Problem::plain(StatusCode::INTERNAL_SERVER_ERROR),
+        }
     })?;
     tracing::info!(target: "audit", client = caller.client_id, kid, "the signing key was rotated");
     Ok((StatusCode::CREATED, Json(json!({ "kid": kid, "current": true, "previous": false }))))

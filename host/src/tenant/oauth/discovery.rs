@@ -14,7 +14,7 @@ use crate::tenant::state::Shared;
 pub(crate) async fn configuration(issuer: Issuer) -> Json<Value> {
     let at = |path: &str| format!("{issuer}{path}");
     Json(json!({
-        "issuer": issuer.as_str(),
+        "issuer": issuer.name(),
         "authorization_endpoint": at("authorize"),
         "token_endpoint": at("oauth/token"),
         "revocation_endpoint": at("oauth/revoke"),

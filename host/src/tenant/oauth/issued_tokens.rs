@@ -49,7 +49,7 @@ impl Issuance<'_> {
         };
         let now = to_seconds(tenant.ambient.now());
         let token = tenant.signing.keys.sign(&AccessClaims {
-            iss: self.issuer.as_str(),
+            iss: self.issuer.name(),
             sub: &self.user.user_id,
             aud: audience,
             iat: now,

@@ -64,7 +64,7 @@ fn verify_id_token_hint(visit: &Visit, client_id: &str, hint: &str) -> Result<St
     if !is_id_token(&claims) {
         return Err(OAuthError::invalid_request("id_token_hint: it is not an ID token"));
     }
-    if claims.iss != visit.issuer.as_str() {
+    if claims.iss != visit.issuer.name() {
         return Err(OAuthError::invalid_request("id_token_hint: it is of another issuer"));
     }
     if claims.aud.as_str() != Some(client_id) {

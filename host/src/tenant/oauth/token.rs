@@ -94,7 +94,7 @@ impl TokenRequest<'_> {
         let scope = own.iter().filter(is_wanted).map(String::as_str).collect::<Vec<_>>().join(" ");
         let now = to_seconds(tenant.ambient.now());
         let token = tenant.signing.keys.sign(&AccessClaims {
-            iss: self.visit.issuer.as_str(),
+            iss: self.visit.issuer.name(),
             sub: &format!("{}@clients", client.client_id),
             aud: audience.into(),
             iat: now,

@@ -147,12 +147,17 @@ pub fn serve(opening: Opening<'_>, ready: impl FnOnce(&Ready)) -> Result<(), Ser
     let names = [config.hosts.as_slice(), &config.custom_domains].concat();
     let tls = certificates::server_config(state, &names, &ambient)?;
     faults::check(&config.faults, routes::paths()).map_err(ServeError::Faults)?;
-    let keys = Keys::open(state)?;
+    let keys = match &config.signing_key {
+        Some(file) => Keys::open_fixed(state, file)?,
+        None => Keys::open(state)?,
+    };
     if rotate_key {
         keys.rotate()?;
     }
     let watch = reload::WatchedFiles::from_paths(sources.iter().flat_map(Source::files));
-    let hosts = Hosts::new(&config.hosts, http_port, https_port).with_custom_domains(&config.custom_domains);
+    let hosts = Hosts::new(&config.hosts, http_port, https_port)
+        .with_custom_domains(&config.custom_domains)
+        .with_fixed_issuer(config.issuer.as_deref());
     let signing = Arc::new(Signing::new(hosts, keys, &config.lifetimes, &ambient));
     let parts = LastingParts {
         signing,

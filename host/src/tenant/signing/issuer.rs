@@ -15,24 +15,34 @@ pub(crate) enum Scheme {
     Https,
 }
 
-/// The URL by which a client addresses the tenant: `{scheme}://{host}/`.
+/// The URL by which a client addresses the tenant, `{scheme}://{host}/`, and the name of the tenant
+/// in tokens, which is the same unless the configuration has a fixed one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Issuer(Arc<str>);
+pub(crate) struct Issuer {
+    url: Arc<str>,
+    name: Arc<str>,
+}
 
 impl Issuer {
-    fn new(scheme: Scheme, host: &str) -> Self {
+    fn new(scheme: Scheme, host: &str, fixed: Option<&Arc<str>>) -> Self {
         let scheme = if scheme == Scheme::Https { "https" } else { "http" };
-        Self(format!("{scheme}://{host}/").into())
+        let url: Arc<str> = format!("{scheme}://{host}/").into();
+        Self { name: fixed.unwrap_or(&url).clone(), url }
     }
 
-    /// Returns the URL with a trailing slash, as in `iss`.
+    /// Returns the URL with a trailing slash.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.url
+    }
+
+    /// Returns the name in tokens, the claim `iss`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Returns the URL without the trailing slash.
     pub(crate) fn origin(&self) -> &str {
-        self.0.trim_end_matches('/')
+        self.url.trim_end_matches('/')
     }
 
     /// Returns the host with its port, which Auth0's clients call the domain.
@@ -42,17 +52,17 @@ impl Issuer {
 
     /// Returns the audience of `/userinfo`.
     pub(crate) fn userinfo(&self) -> String {
-        format!("{}userinfo", self.0)
+        format!("{}userinfo", self.name)
     }
 
     pub(crate) fn is_https(&self) -> bool {
-        self.0.starts_with("https")
+        self.url.starts_with("https")
     }
 }
 
 impl fmt::Display for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.url)
     }
 }
 
@@ -63,6 +73,8 @@ pub(crate) struct Hosts {
     further: Vec<String>,
     /// The custom domains, with their ports.
     custom: Vec<String>,
+    /// The issuer of the configuration.
+    fixed: Option<Arc<str>>,
     /// The port of the HTTP listener.
     http: Option<u16>,
     https: Option<u16>,
@@ -70,12 +82,17 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     pub(crate) fn new(further: &[String], http: Option<u16>, https: Option<u16>) -> Self {
-        Self { further: in_lower_case(further), custom: Vec::new(), http, https }
+        Self { further: in_lower_case(further), custom: Vec::new(), fixed: None, http, https }
     }
 
     /// Adds custom domains.
     pub(crate) fn with_custom_domains(self, domains: &[String]) -> Self {
         Self { custom: in_lower_case(domains), ..self }
+    }
+
+    /// Sets the name of the tenant in tokens, whichever way it is addressed.
+    pub(crate) fn with_fixed_issuer(self, issuer: Option<&str>) -> Self {
+        Self { fixed: issuer.map(Arc::from), ..self }
     }
 
     /// Returns the issuer for a `Host` header, if it is one of the tenant's names with the
@@ -98,7 +115,7 @@ impl Hosts {
             || name.strip_suffix(".localhost").is_some_and(|sub| sub.split('.').all(is_label));
         let is_own =
             (is_local && port.is_some_and(is_port)) || self.further.contains(&host) || self.is_custom(&host);
-        is_own.then(|| Issuer::new(scheme, &host))
+        is_own.then(|| Issuer::new(scheme, &host, self.fixed.as_ref()))
     }
 
     /// Returns whether a host name is a custom domain.
@@ -107,19 +124,19 @@ impl Hosts {
     }
 
     /// Returns whether this is the audience of the Management API, at any name but a custom
-    /// domain.
+    /// domain. A fixed issuer adds its own.
     ///
     /// Source: Auth0, "Custom Domains": the audience contains the canonical domain.
     pub(crate) fn is_management_audience(&self, audience: &str) -> bool {
         let Some(issuer) = audience.strip_suffix("api/v2/") else { return false };
         let host = issuer.split_once("://").map_or("", |(_, rest)| rest.trim_end_matches('/'));
-        self.is_own(issuer) && !self.is_custom(host)
+        self.fixed.as_deref() == Some(issuer) || (self.is_own_url(issuer) && !self.is_custom(host))
     }
 
     /// Returns the audience of the Management API for clients that use this issuer.
     pub(crate) fn management_audience(&self, issuer: &Issuer) -> String {
-        if !self.is_custom(issuer.domain()) {
-            return format!("{issuer}api/v2/");
+        if self.fixed.is_some() || !self.is_custom(issuer.domain()) {
+            return format!("{}api/v2/", issuer.name());
         }
         let (scheme, port) = if issuer.is_https() { ("https", self.https) } else { ("http", self.http) };
         format!("{scheme}://localhost:{}/api/v2/", port.unwrap_or_default())
@@ -127,6 +144,14 @@ impl Hosts {
 
     /// Returns whether a token's `iss` belongs to this tenant.
     pub(crate) fn is_own(&self, issuer: &str) -> bool {
+        match &self.fixed {
+            Some(fixed) => **fixed == *issuer,
+            None => self.is_own_url(issuer),
+        }
+    }
+
+    /// Returns whether this is a URL of the tenant, with a slash at its end.
+    fn is_own_url(&self, issuer: &str) -> bool {
         let Some(rest) = issuer.strip_suffix('/') else { return false };
         let of = |scheme, rest: &str| self.issuer(scheme, rest).is_some_and(|own| own.as_str() == issuer);
         match rest.split_once("://") {
@@ -216,6 +241,31 @@ mod tests {
             assert!(!hosts.is_own(foreign), "{foreign}");
         }
     }
+
+    #[test]
+    fn a_fixed_issuer_is_the_only_one() {
+        let hosts = Hosts::new(&["tenant.test".to_owned()], Some(4480), Some(4481))
+            .with_custom_domains(&["login.test".to_owned()])
+            .with_fixed_issuer(Some("https://fixed.test/"));
+        for host in ["localhost:4481", "tenant.test", "login.test"] {
+            let issuer = hosts.issuer(Scheme::Https, host).unwrap();
+            assert_eq!((issuer.name(), issuer.domain()), ("https://fixed.test/", host));
+            assert_eq!(hosts.management_audience(&issuer), "https://fixed.test/api/v2/");
+            assert_eq!(issuer.userinfo(), "https://fixed.test/userinfo");
+        }
+        assert!(hosts.is_own("https://fixed.test/"));
+        for foreign in ["https://localhost:4481/", "https://tenant.test/", "https://login.test/"] {
+            assert!(!hosts.is_own(foreign), "{foreign}");
+        }
+        assert!(hosts.is_management_audience("https://fixed.test/api/v2/"));
+        assert!(
+            hosts.is_management_audience("https://localhost:4481/api/v2/"),
+            "SDKs ask for their domain's"
+        );
+        assert!(!hosts.is_management_audience("https://evil.test/api/v2/"));
+        assert_eq!(hosts.issuer(Scheme::Https, "fixed.test"), None, "it is a name, and no host");
+    }
+
     #[test]
     fn a_custom_domain_is_an_issuer_and_no_audience() {
         let hosts = Hosts::new(&["tenant.test".to_owned()], Some(4480), Some(4481))

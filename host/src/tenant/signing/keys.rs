@@ -1,5 +1,6 @@
 //! The keys that sign tokens, and their rotation.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::reading::read_secret_text;
 use crate::tenant::store::state_dir::{StateDir, StateError};
 
 const CURRENT: &str = "signing-key.pem";
@@ -26,6 +28,8 @@ pub(crate) struct Keys {
     active: ArcSwap<ActiveKeys>,
     /// Held during a rotation.
     rotating: Mutex<()>,
+    /// Whether the key is the one of the configuration, which is not rotated.
+    is_fixed: bool,
 }
 
 struct ActiveKeys {
@@ -52,6 +56,17 @@ pub enum KeysError {
     /// A key cannot be generated.
     #[error("no RSA key could be made")]
     CreationError,
+    /// The key of the configuration cannot be used.
+    #[error("signing_key {}: {why}", file.display())]
+    FixedKey {
+        /// The file.
+        file: PathBuf,
+        /// The reason, without anything of the file.
+        why: String,
+    },
+    /// The key of the configuration is not rotated.
+    #[error("the signing key is the one that `signing_key` of the configuration names, and is not rotated")]
+    NotRotated,
 }
 
 impl Keys {
@@ -66,12 +81,29 @@ impl Keys {
             state: state.clone(),
             active: ArcSwap::from_pointee(ActiveKeys { current, previous }),
             rotating: Mutex::new(()),
+            is_fixed: false,
+        })
+    }
+
+    /// Opens the key of the configuration, which is the only one.
+    pub(crate) fn open_fixed(state: &StateDir, file: &Path) -> Result<Self, KeysError> {
+        let failed = |why| KeysError::FixedKey { file: file.to_owned(), why };
+        let pem = read_secret_text(file).map_err(failed)?;
+        let current = SigningKey::parse_configured(&pem).map_err(failed)?;
+        Ok(Self {
+            state: state.clone(),
+            active: ArcSwap::from_pointee(ActiveKeys { current, previous: None }),
+            rotating: Mutex::new(()),
+            is_fixed: true,
         })
     }
 
     /// Generates a new signing key. Tokens of the previous key stay valid; tokens of older keys do
     /// not. Returns the new key's ID.
     pub(crate) fn rotate(&self) -> Result<String, KeysError> {
+        if self.is_fixed {
+            return Err(KeysError::NotRotated);
+        }
         let _one_at_a_time = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
         // The old key is stored before the new one replaces its file.
         let old = self.active.load_full();
@@ -139,6 +171,36 @@ impl SigningKey {
     fn read(state: &StateDir, name: &str) -> Result<Option<Self>, StateError> {
         let Some(pem) = state.read(name)? else { return Ok(None) };
         Self::parse(&pem).map(Some).map_err(|why| state.unusable_file(name, why))
+    }
+
+    /// Parses a key that the operator has made.
+    fn parse_configured(text: &str) -> Result<Self, String> {
+        const CONVERT: &str = "`openssl pkcs8 -topk8 -nocrypt -in KEY -out key.pem` converts it";
+        const MAKE: &str =
+            "`openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem` makes one";
+        let refuse =
+            |what: &str, hint: &str| Err(format!("{what}; expected an RSA key in PEM (PKCS #8): {hint}"));
+        let Ok(parsed) = pem::parse(text) else { return refuse("this is not PEM", MAKE) };
+        match parsed.tag() {
+            LABEL => {}
+            "RSA PRIVATE KEY" => return refuse("this RSA key is in PKCS #1", CONVERT),
+            "ENCRYPTED PRIVATE KEY" => return refuse("this key is encrypted with a passphrase", CONVERT),
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => return refuse("this is a public key", MAKE),
+            "CERTIFICATE" => return refuse("this is a certificate", MAKE),
+            _ => return refuse("this PEM holds no private key of RSA", MAKE),
+        }
+        let pair = KeyPair::from_pkcs8(parsed.contents()).map_err(|rejected| {
+            match rejected.to_string().as_str() {
+                "TooSmall" => format!("this RSA key has less than 2048 bits; {MAKE}"),
+                "TooLarge" => format!("this RSA key is too large; {MAKE}"),
+                _ => format!("this is not a valid RSA key; {MAKE}"),
+            }
+        })?;
+        let bits = pair.public_modulus_len() * 8;
+        if !(2048..=4096).contains(&bits) {
+            return Err(format!("this RSA key has {bits} bits; expected 2048 to 4096 bits: {MAKE}"));
+        }
+        Self::parse(text)
     }
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -64,7 +64,7 @@ impl IdToken<'_> {
     pub(crate) fn claims(&self, lifetime_s: u64, ambient: &Ambient) -> Map<String, Value> {
         let now = to_seconds(ambient.now());
         let mut claims = profile_claims(self.user, self.scope);
-        claims.insert("iss".to_owned(), self.issuer.as_str().into());
+        claims.insert("iss".to_owned(), self.issuer.name().into());
         claims.insert("sub".to_owned(), self.user.user_id.as_str().into());
         claims.insert("aud".to_owned(), self.client_id.into());
         claims.insert("iat".to_owned(), now.into());
