@@ -14,8 +14,9 @@ const { accountOfEvent, hasIdentity, readUser, usedIdentity } = require("./users
 const MAX_RETRIES = 4;
 
 /**
- * Decides a login. `login` has `event`, `settings` (a JSON text), `now` in milliseconds, and optionally `answer` and
- * `trace`. Returns the outcome, the calls, `linking` (the mark of a look-up to write; null for none), and `continuesAs`:
+ * Decides a login. `login` has `event`, `settings` (a JSON text), `now` in milliseconds, and optionally `answer`, `trace`
+ * and `isReadAgain`: without it, the tenant continues the login by itself, so the login's user is read again only if
+ * another login has changed the accounts. Returns the outcome, the calls, `linking` (the mark of a look-up to write; null for none), and `continuesAs`:
  * the id of the user that the login continues as, null if it is denied, undefined if it could not be read.
  */
 async function decideLogin(login, tenant, limits = LIMITS) {
@@ -27,7 +28,8 @@ async function decideLogin(login, tenant, limits = LIMITS) {
     const account = accountOfEvent(event);
     const guard = new Guard({ account, tenant, limits });
     const outcome = await runComponent({ ...login, event, answer, account }, guard, calls);
-    const after = await readAfterwards({ account, used, guard, outcome, tenant });
+    const { isReadAgain = false } = login;
+    const after = await readAfterwards({ account, used, guard, outcome, tenant, isReadAgain });
     if (!after.change) {
       return {
         ...settle(outcome, after, { account, change, calls, guard }),
@@ -99,12 +101,16 @@ function outcomeAfterFailure(error, guard) {
   return { decision, reasons: [{ code: "PLUGIN_FAILED", level: "error", detail }], trace: [] };
 }
 
-/** Reads again which user has the identity of this login. */
-async function readAfterwards({ account, used, guard, outcome, tenant }) {
+/**
+ * Reads again which user has the identity of this login. A user whom the tenant does not have is no reason to deny a login
+ * that no other login has changed: Auth0 has just logged that user in, and the event may be of another tenant.
+ */
+async function readAfterwards({ account, used, guard, outcome, tenant, isReadAgain }) {
   const { kind, primary } = outcome.decision;
   const isDenied = kind === "deny";
   if (isDenied && guard.lostAccounts.length === 0) return { continuesAs: null };
   const decidedAs = kind === "linked" ? primary : account.user_id;
+  if (!isReadAgain && !guard.isOvertaken(used)) return { continuesAs: isDenied ? null : decidedAs };
   if (guard.lostAccounts.length === 0 && guard.hasJustRead(decidedAs, used)) return { continuesAs: decidedAs };
   let owner;
   try {

@@ -107,6 +107,17 @@ class Guard {
     return known.app_metadata;
   }
 
+  /**
+   * Returns whether a look-up has shown that another login has linked or unlinked the identity of this login, or an
+   * account that this login would have been linked with.
+   */
+  isOvertaken(identity) {
+    if (this.lostAccounts.length > 0) return true;
+    if (this.linked) return false;
+    const has = (user) => user.identities.some((it) => isSameIdentity(it, identity));
+    return [...this.#seen].some(([userId, { user }]) => has(user) !== (userId === this.account.user_id));
+  }
+
   /** Returns whether the tenant's last answer has shown that this user has this identity. */
   hasJustRead(userId, identity) {
     return this.#lastAnswer.some((user) => user.user_id === userId && hasIdentity(user, idOf(identity)));

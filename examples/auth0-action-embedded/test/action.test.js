@@ -119,18 +119,35 @@ test("users whom the look-up returns for another address do not count", async ()
   });
 });
 
-test("a login whose account is gone is denied", async () => {
-  const gone = { "GET /api/v2/users-by-email": () => [200, []], [`GET /api/v2/users/${OWN}`]: () => [404, {}] };
-  await withServer(tenantOf(gone), async (domain) => {
-    const { api, said } = await run(domain);
-    assert.equal(api.denied, "This account no longer exists.", said);
+const NOBODY = { "GET /api/v2/users-by-email": () => [200, []], [`GET /api/v2/users/${OWN}`]: () => [404, {}] };
+for (const mode of ["observe", "auto"]) {
+  test(`a login of a user whom the tenant does not have goes on in the mode ${mode}`, async () => {
+    await withServer(tenantOf(NOBODY), async (domain, requests) => {
+      assertGoesOn(await run(domain, {}, { policy: { ...POLICY, mode } }), /^ligature: proceed NO_CANDIDATE$/m);
+      // Auth0 continues the login by itself: the user is not read.
+      assert.deepEqual(pathsOf(requests).slice(1), ["GET /api/v2/users-by-email?email=ada@example.com"]);
+    });
+  });
+}
+
+test("with `observe`, a login of a user whom only the event has goes on beside a candidate", async () => {
+  const foreign = { ...NOBODY, "GET /api/v2/users-by-email": () => [200, [user(OTHER)]] };
+  await withServer(tenantOf(foreign), async (domain) => {
+    const ended = await run(domain, {}, { policy: { ...POLICY, mode: "observe" } });
+    assertGoesOn(ended, /^ligature: proceed WOULD_LINK/m);
+    assert.ok(!ended.said.includes("USER_NOT_FOUND"), ended.said);
   });
 });
 
-test("a login whose account the look-up does not return, but the tenant has, goes on", async () => {
-  await withServer(tenantOf({ "GET /api/v2/users-by-email": () => [200, []] }), async (domain, requests) => {
-    assertGoesOn(await run(domain), /^ligature: proceed NO_CANDIDATE$/m);
-    assert.equal(pathsOf(requests).at(-1), `GET /api/v2/users/${OWN}`);
+test("a login whose account disappears while it is linked is denied", async () => {
+  let lookUps = 0;
+  const gone = {
+    "GET /api/v2/users-by-email": ({ usual }) => ((lookUps += 1) === 1 ? usual() : [200, [user(OTHER)]]),
+    [`GET /api/v2/users/${OWN}`]: () => [404, {}],
+  };
+  await withServer(tenantOf(gone), async (domain) => {
+    const { api, said } = await run(domain);
+    assert.equal(api.denied, "This account no longer exists.", said);
   });
 });
 
