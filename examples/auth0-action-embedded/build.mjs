@@ -1,7 +1,7 @@
 // Transpiles the built-in component of `ligature` into `dist/`: core modules and their glue.
-// LIGATURE_COMPONENT names a component to take instead.
+// LIGATURE_COMPONENT names a component to take instead. With `--if-missing`, a package that is built stays as it is.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,8 @@ function readBuiltIn() {
     return readFileSync(file);
   } catch (error) {
     if (error.code !== "ENOENT") throw error;
-    throw new Error("the program `ligature` is not in the PATH: install it, or set LIGATURE_COMPONENT");
+    console.error("The program `ligature` is not in the PATH: install it, or set LIGATURE_COMPONENT to a component's file.");
+    process.exit(1);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -34,6 +35,8 @@ function toCommonJs(glue) {
     return text.replace(from, to);
   }, glue);
 }
+
+if (process.argv.includes("--if-missing") && existsSync(join(dist, "component.js"))) process.exit(0);
 
 const named = process.env.LIGATURE_COMPONENT;
 const component = named ? readFileSync(named) : readBuiltIn();

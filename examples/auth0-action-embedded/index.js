@@ -6,6 +6,7 @@ const { decideLogin } = require("./lib/decide");
 const { maskAddresses } = require("./lib/errors");
 const { Deadline } = require("./lib/limits");
 const { ManagementClient } = require("./lib/management");
+const { checkOptions, readOnFailure } = require("./lib/options");
 const { Tenant } = require("./lib/tenant");
 
 const SECRETS = ["LIGATURE_AUTH0_DOMAIN", "LIGATURE_AUTH0_CLIENT_ID", "LIGATURE_AUTH0_CLIENT_SECRET"];
@@ -21,12 +22,17 @@ const log = (line) => console.log(`ligature: ${line}`);
  * Returns the function `onExecutePostLogin` of an Action. `policy` is the policy document. Whatever fails, the login
  * goes on, or is denied with the secret LIGATURE_ON_FAILURE=deny, and the Action's log says why.
  */
-function createAction({ policy = {}, budgetMs = BUDGET_MS } = {}) {
-  const settings = JSON.stringify(policy);
+function createAction(options = {}) {
+  const { policy, budgetMs = BUDGET_MS } = options ?? {};
+  const settings = JSON.stringify(policy ?? {});
   let isChecked = false;
   return async function onExecutePostLogin(event, api) {
     try {
-      if (!isChecked) checkPolicy(settings);
+      if (!isChecked) {
+        checkOptions(options);
+        checkPolicy(settings);
+        if (policy === undefined) log("no policy is given: the defaults decide, which only observe");
+      }
       isChecked = true;
       await decideAndCarryOut(event, api, { settings, deadline: new Deadline(budgetMs) });
     } catch (error) {
@@ -44,9 +50,10 @@ async function decideAndCarryOut(event, api, { settings, deadline }) {
   carryOut(decided, event, api);
 }
 
-/** Ends a login that was not decided. Any other value than `proceed` denies it, so that a misspelt one is safe. */
+/** Ends a login that was not decided. */
 function endUndecided(event, api, why) {
-  const isDenied = (event?.secrets?.LIGATURE_ON_FAILURE?.trim() || "proceed") !== "proceed";
+  const { isDenied, fault } = readOnFailure(event?.secrets?.LIGATURE_ON_FAILURE);
+  if (fault) log(fault);
   log(`the login ${isDenied ? "is denied" : "goes on"}: ${maskAddresses(why)}`);
   if (isDenied) api.access.deny(DENIED);
   return isDenied;

@@ -12,9 +12,9 @@ const FIRST_WAIT_MS = 150;
 
 /** A failed request: whether another try makes sense, and when. */
 class RequestError extends Error {
-  constructor(apiError, { isPassing = false, status, waitMs } = {}) {
+  constructor(apiError, { isPassing = false, status, waitMs, code } = {}) {
     super(apiError.message);
-    Object.assign(this, { apiError, isPassing, status, waitMs });
+    Object.assign(this, { apiError, isPassing, status, waitMs, code });
   }
 }
 
@@ -72,8 +72,15 @@ class ManagementClient {
     }
   }
 
-  #requestToken(body) {
-    return this.#send("POST", "/oauth/token", { body, limitMs: this.#timeLeft() });
+  async #requestToken(body) {
+    try {
+      return await this.#send("POST", "/oauth/token", { body, limitMs: this.#timeLeft() });
+    } catch (error) {
+      const { apiError, isPassing, status } = error;
+      const hint = hintOf(error);
+      if (!hint || typeof apiError?.val !== "string") throw error;
+      throw new RequestError(new ApiError(apiError.tag, `no token: ${apiError.val}; ${hint}`), { isPassing, status });
+    }
   }
 
   #timeLeft() {
@@ -96,14 +103,15 @@ class ManagementClient {
     } catch (error) {
       if (error instanceof ApiError) throw new RequestError(error);
       if (error.name === "TimeoutError") throw new RequestError(new ApiError("timed-out"), { isPassing: true });
-      const why = `the tenant cannot be reached: ${error.cause?.code ?? error.message}`;
+      const cause = error.cause?.code ?? error.cause?.message ?? error.message;
+      const why = `the tenant cannot be reached at ${this.origin}: ${cause}; check LIGATURE_AUTH0_DOMAIN`;
       throw new RequestError(new ApiError("unavailable", why), { isPassing: true });
     }
     if (!response.ok) throw this.#refusal(response, text);
     try {
       return JSON.parse(text);
     } catch {
-      const why = `the tenant's answer is no JSON (status ${response.status})`;
+      const why = `the tenant's answer is no JSON (status ${response.status}); check LIGATURE_AUTH0_DOMAIN`;
       throw new RequestError(new ApiError("unavailable", why));
     }
   }
@@ -117,7 +125,8 @@ class ManagementClient {
     }
     const isPassing = status === 408 || status >= 500;
     const tag = { 400: "invalid", 404: "other", 409: "already-linked" }[status] ?? "unavailable";
-    return new RequestError(new ApiError(tag, sentence), { isPassing, status, waitMs: waitOf(headers) });
+    const code = codeOf(text);
+    return new RequestError(new ApiError(tag, sentence), { isPassing, status, waitMs: waitOf(headers), code });
   }
 
   /** The tenant's own message, as one short line without addresses and secrets. */
@@ -140,6 +149,28 @@ function originOf(domain) {
   if (!/^[A-Za-z0-9.-]+(:\d+)?$/.test(domain)) throw new Error(expected);
   const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+)(:|$)/.test(domain);
   return new URL(`${isLoopback ? "http" : "https"}://${domain}`).origin;
+}
+
+/** The code of an error of OAuth. */
+function codeOf(text) {
+  try {
+    return JSON.parse(text)?.error;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The correction of a refusal of the token, if the answer shows one. */
+function hintOf({ status, code, message }) {
+  if (status === 401) return "check LIGATURE_AUTH0_CLIENT_ID and LIGATURE_AUTH0_CLIENT_SECRET";
+  if (code === "unauthorized_client") {
+    return "use a machine-to-machine application, or enable its grant type Client Credentials";
+  }
+  if (status === 403 && /Service not found/i.test(message)) {
+    return "LIGATURE_AUTH0_DOMAIN has to be the canonical domain, such as acme.eu.auth0.com, and no custom domain";
+  }
+  if (status === 403) return "authorize the application for the Auth0 Management API in the dashboard";
+  return status === 404 || /page of HTML/.test(message) ? "check LIGATURE_AUTH0_DOMAIN" : undefined;
 }
 
 /** The wait that the tenant asks for, in milliseconds. */

@@ -337,8 +337,24 @@ const failures = [
   [
     "a wrong secret",
     { "POST /oauth/token": () => [401, { error: "access_denied", error_description: "Unauthorized" }] },
-    /Unauthorized/,
+    /Unauthorized .*; check LIGATURE_AUTH0_CLIENT_ID and LIGATURE_AUTH0_CLIENT_SECRET/,
   ],
+  [
+    "a custom domain",
+    { "POST /oauth/token": () => [403, { error: "access_denied", error_description: "Service not found: https://x/" }] },
+    /LIGATURE_AUTH0_DOMAIN has to be the canonical domain/,
+  ],
+  [
+    "an application without the grant",
+    { "POST /oauth/token": () => [403, { error: "unauthorized_client", error_description: "Grant type not allowed" }] },
+    /enable its grant type Client Credentials/,
+  ],
+  [
+    "an application that is not authorized",
+    { "POST /oauth/token": () => [403, { error: "access_denied", error_description: "Client is not authorized" }] },
+    /authorize the application for the Auth0 Management API/,
+  ],
+  ["another server", { "POST /oauth/token": () => [404, "<html>"] }, /page of HTML .*; check LIGATURE_AUTH0_DOMAIN/],
   ["no token", { "POST /oauth/token": () => [200, {}] }, /granted no token/],
   ["a tenant that ends connections", { [lookUp]: () => ["destroy"] }, /LOOKUP_FAILED/],
 ];
@@ -432,6 +448,32 @@ test("a policy that is refused is named, and the login goes on", async () => {
   assertGoesOn(ended, /the login goes on: the policy is refused: unknown field `mdoe`/);
 });
 
+for (const [options, why] of [
+  [{ polcy: POLICY }, /createAction: unknown option "polcy"; did you mean `policy`\?/],
+  [{ policy: POLICY, budgetms: 5 }, /unknown option "budgetms"; did you mean `budgetMs`\?/],
+  [POLICY, /unknown option "mode"; the options are policy and budgetMs. An option of the policy belongs in `policy`/],
+  [{ policy: JSON.stringify(POLICY) }, /`policy` is no object/],
+  [{ policy: null }, /`policy` is no object/],
+  [{ policy: POLICY, budgetMs: "5 s" }, /`budgetMs` is no positive number/],
+  [null, /createAction takes one object/],
+]) {
+  test(`the login goes on after the options ${JSON.stringify(options)}`, async () => {
+    assertGoesOn(await runAction(createAction(options), eventAt("tenant.example")), why);
+  });
+}
+
+test("a missing policy is named once", async () => {
+  const action = createAction();
+  const login = { ...eventAt("tenant.example"), user: user(OWN, { email_verified: false }) };
+  assertGoesOn(await runAction(action, login), /no policy is given: the defaults decide, which only observe/);
+  assert.ok(!(await runAction(action, login)).said.includes("no policy"));
+});
+
+test("a tenant that is away is named with its origin", async () => {
+  const away = await run("127.0.0.1:1", {}, { budgetMs: 400 });
+  assertGoesOn(away, /the tenant cannot be reached at http:\/\/127.0.0.1:1: .*; check LIGATURE_AUTH0_DOMAIN/);
+});
+
 test("with LIGATURE_ON_FAILURE=deny, a login that could not be decided is denied", async () => {
   const strict = async (changes, value = "deny\n") => {
     const event = { ...eventAt("tenant.example"), ...changes };
@@ -443,8 +485,12 @@ test("with LIGATURE_ON_FAILURE=deny, a login that could not be decided is denied
     const { api, said } = await strict({ secrets: {} }, value);
     assert.match(api.denied, /try again later/, said);
     assert.match(said, /the login is denied: .*are not all set/);
+    assert.equal(said.includes("LIGATURE_ON_FAILURE is \"true\", which counts as deny"), value === "true", said);
   }
-  for (const value of ["proceed", " ", ""]) {
+  const pasted = await strict({ secrets: {} }, `${SECRET}-${SECRET}`);
+  assert.match(pasted.said, /LIGATURE_ON_FAILURE is another text, which counts as deny/);
+  assert.ok(pasted.api.denied && !pasted.said.includes(SECRET));
+  for (const value of ["proceed", " Proceed\n", "PROCEED", " ", ""]) {
     assertGoesOn(await strict({ secrets: {} }, value), /the login goes on: /);
   }
   for (const change of [{ connection: undefined }, { user: user(OWN, { app_metadata: [] }) }]) {
