@@ -72,7 +72,7 @@ pub(crate) fn run_with_log(suite: &mut Command, output: &Path, log: impl Fn() ->
         suite.env_remove(proxy).env_remove(proxy.to_uppercase());
     }
     let mut child = suite.spawn().expect("the suite starts");
-    let status = end(&mut child, Duration::from_mins(4));
+    let status = end(&mut child, Duration::from_mins(6));
     assert!(
         status.is_some_and(|status| status.success()),
         "{status:?}\n{}\n--- what the tenant said ---\n{}",

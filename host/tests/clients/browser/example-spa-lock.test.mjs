@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { isAccessible } from './axe.mjs';
 import { change, enter, existing, identitiesOf, lines, manage, person, says, stranger, userOf } from './example.mjs';
 import { app, browsing, http, password, sent, someone } from './harness.mjs';
 
@@ -252,6 +253,17 @@ test('a session that is over is explained, and nothing changes', visit(async ({ 
   await says(page, 'Your session is over. Log in again.');
   assert.deepEqual(await identitiesOf(ada.id), [ada.id]);
 }, REFUSED));
+
+test('every state of the page is accessible, on a telephone too', visit(async ({ page }) => {
+  await page.goto(`${app}/`);
+  await button(page, 'Log in').waitFor();
+  await isAccessible(page);
+  await arrive(page, await person());
+  await provider(page, 'GitHub');
+  await enter(page, stranger());
+  await says(page, 'The accounts are linked.');
+  await isAccessible(page);
+}));
 
 test('hostile names are shown as text', visit(async ({ page, asked }) => {
   const ada = await person();

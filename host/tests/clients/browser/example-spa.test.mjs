@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { isAccessible } from './axe.mjs';
 import { arrive, change, existing, identitiesOf, lines, person, says, stranger, through, userOf } from './example.mjs';
 import { app, browsing, http, logIn } from './harness.mjs';
 
@@ -220,6 +221,16 @@ test('a service that cannot be reached is explained', visit(async ({ page, visit
   await through(await popup(page, visitor), 'Google', stranger());
   await says(page, 'The service cannot be reached.');
 }, { expected: [/ERR_FAILED/] }));
+
+test('every state of the page is accessible, on a telephone too', visit(async ({ page, visitor }) => {
+  await page.goto(`${app}/`);
+  await button(page, 'Log in').waitFor();
+  await isAccessible(page);
+  await arrive(page, await person());
+  await through(await popup(page, visitor), 'GitHub', stranger());
+  await says(page, 'The accounts are linked.');
+  await isAccessible(page);
+}));
 
 test('hostile names and settings are shown as text', visit(async ({ page, visitor, asked }) => {
   const ada = await person();

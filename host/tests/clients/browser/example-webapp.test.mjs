@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { isAccessible } from './axe.mjs';
 import { change, enter, existing, identitiesOf, lines, person, says, stranger, through, userOf } from './example.mjs';
 import { app, browsing, http, logIn } from './harness.mjs';
 
@@ -249,6 +250,17 @@ test('a suggestion that is over is explained', visit(async ({ page, visitor }) =
   await button(page, 'Link Google').click();
   await says(page, 'That account is not suggested any more.');
   assert.deepEqual(await identitiesOf(`google-oauth2|${google.user_id}`), [`google-oauth2|${google.user_id}`]);
+}));
+
+test('every state of the page is accessible, on a telephone too', visit(async ({ page }) => {
+  await page.goto(`${app}/`);
+  await page.getByRole('link', { name: 'Log in' }).waitFor();
+  await isAccessible(page);
+  await arrive(page, await person());
+  await linkAnother(page);
+  await through(page, 'GitHub', stranger());
+  await says(page, 'The accounts are linked.');
+  await isAccessible(page);
 }));
 
 test('hostile names and settings are shown as text', visit(async ({ page, asked }) => {

@@ -1,0 +1,22 @@
+// What everybody can use: checked by axe, by width, and by contrast in both colour schemes.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const script = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Finds nothing serious on a page, in light and dark, and no scrolling to the side on a telephone. */
+export async function isAccessible(page) {
+  await page.evaluate(script);
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await page.evaluate(() => window.axe.run({ exclude: ['.auth0-lock'] }));
+    const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
+    assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`), [], colorScheme);
+  }
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 320, height: 640 });
+  const [needed, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(needed <= width, `${needed} of ${width} px`);
+  await page.setViewportSize(before);
+}
