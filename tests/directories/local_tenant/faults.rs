@@ -20,6 +20,7 @@ pub(crate) const FAULTS: &[Test] = &[
     ("a_fault_at_any_request_of_a_link_loses_nothing", a_fault_at_any_request_of_a_link_loses_nothing),
     ("a_fault_at_any_request_of_an_undo_loses_nothing", a_fault_at_any_request_of_an_undo_loses_nothing),
     ("a_link_that_happens_after_its_repair_is_completed", a_link_that_happens_after_its_repair_is_completed),
+    ("a_link_that_the_tenant_makes_late_is_completed", a_link_that_the_tenant_makes_late_is_completed),
     (
         "an_undo_that_happens_after_its_repair_is_completed",
         an_undo_that_happens_after_its_repair_is_completed,
@@ -117,6 +118,10 @@ fn faults() -> Vec<Fault> {
         instead("503, Retry-After: 1", true, "503 Service Unavailable", "retry-after: 1\r\n"),
         instead("409 before", false, "409 Conflict", ""),
         of("409 after", false, LONG, Act::Answer(When::After, problem("409 Conflict", ""))),
+        // A proxy in between has sent the request twice.
+        of("400 after", false, LONG, Act::Answer(When::After, problem("400 Bad Request", ""))),
+        of("403 after", false, LONG, Act::Answer(When::After, problem("403 Forbidden", ""))),
+        of("404 after", false, LONG, Act::Answer(When::After, problem("404 Not Found", ""))),
         instead("401", true, "401 Unauthorized", ""),
         of(
             "HTML, 502",
@@ -228,8 +233,11 @@ fn a_link_makes_the_documented_requests() {
 }
 
 fn a_fault_at_any_request_of_a_link_loses_nothing() {
-    let all: Vec<(usize, Fault)> =
-        (0..REQUESTS.len()).flat_map(|n| faults().into_iter().map(move |fault| (n, fault))).collect();
+    // A read that is refused with these is believed: the scope or the user is missing.
+    let is_of_changes = |fault: &Fault| ["400 after", "403 after", "404 after"].contains(&fault.name);
+    let at =
+        |n| faults().into_iter().filter(move |it| n == LINK || !is_of_changes(it)).map(move |it| (n, it));
+    let all: Vec<(usize, Fault)> = (0..REQUESTS.len()).flat_map(at).collect();
     at_gates(&all, |tenant, gate, (n, fault)| {
         let context = format!("{} at {}", fault.name, REQUESTS[*n]);
         let attempt = Attempt::new(tenant, gate, context.clone());
@@ -271,11 +279,15 @@ fn a_fault_at_any_request_of_a_link_loses_nothing() {
 }
 
 fn a_fault_at_any_request_of_an_undo_loses_nothing() {
-    const KINDS: [&str; 8] = [
+    const KINDS: [&str; 12] = [
         "429 without a time",
         "500 before",
         "500 after",
+        "400 after",
+        "403 after",
+        "404 after",
         "409 before",
+        "409 after",
         "JSON that is cut off",
         "HTML, 200",
         "a reset before",
@@ -342,6 +354,26 @@ fn a_link_that_happens_after_its_repair_is_completed() {
     assert!(attempt.is_linked());
     let directory = attempt.start_later();
     assert!(attempt.check());
+    attempt.undo(&directory);
+}
+
+/// A proxy delivers the request long after its process and a repair have given the link up.
+fn a_link_that_the_tenant_makes_late_is_completed() {
+    let tenant = Tenant::take();
+    let attempt = Attempt::new(&tenant, &tenant.gates()[0], "a late link".to_owned());
+    attempt.gate.begin(Some((LINK, Act::Reset(When::Before))));
+    attempt.pair.log_in(&attempt.start()).expect_err("the connection is reset");
+    drop(attempt.start_later());
+    assert!(!attempt.check());
+    let mut late = attempt.pair.link();
+    late.request.user_metadata = None;
+    late.request.app_metadata = None;
+    (late.primary_version, late.secondary_version) = (None, None);
+    tenant.users().link(&late).expect("a link");
+    let directory = attempt.start_later();
+    assert!(attempt.is_linked() && attempt.check());
+    let entries = entries_of(&*attempt.journal, &attempt.pair.primary);
+    assert_eq!(entries[0].state, EntryState::Done, "{entries:?}");
     attempt.undo(&directory);
 }
 

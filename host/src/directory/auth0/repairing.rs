@@ -3,16 +3,24 @@
 use std::time::Duration;
 
 use super::Auth0Directory;
+use super::reading::has_identity;
 use super::undoing::whole_snapshot;
 use crate::auth0::TimeLimit;
 use crate::directory::entry_state::EntryState;
 use crate::directory::journal::{Entry, EntryId, EntryKind};
+use crate::directory::journal_query::JournalQuery;
 use crate::directory::repair::{Repair, RepairOutcome};
 use crate::model::{ApiError, mask_addresses};
 
 /// The time after which no request of a change is under way any more: more than any
 /// operation may take.
 const UNDER_WAY: Duration = Duration::from_secs(60);
+
+/// The time for which an abandoned link is looked at again: a proxy may deliver its request late.
+const MAY_STILL_HAPPEN: Duration = Duration::from_secs(60 * 60);
+
+/// The most abandoned links that one repair looks at: each costs the tenant a request.
+const ABANDONED: usize = 20;
 
 /// The pause between two looks at a change that is under way.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -33,7 +41,64 @@ impl Auth0Directory {
             };
             repairs.push(Repair { entry, outcome });
         }
+        repairs.extend(self.repair_late_links()?);
         Ok(repairs)
+    }
+
+    /// Completes the links that the tenant has carried out after a repair had given them up.
+    fn repair_late_links(&self) -> Result<Vec<Repair>, ApiError> {
+        // The newest first.
+        let query = JournalQuery {
+            kind: Some(EntryKind::Link),
+            state: Some(EntryState::Abandoned),
+            limit: ABANDONED,
+            ..JournalQuery::default()
+        };
+        let mut repairs = Vec::new();
+        for entry in self.journal.journal(&query)? {
+            if self.age(&entry) > MAY_STILL_HAPPEN {
+                break;
+            }
+            match self.repair_late_link(&entry, self.new_limit()) {
+                Ok(None) => {}
+                Ok(Some(notes)) => repairs.push(Repair { entry, outcome: RepairOutcome::Finished { notes } }),
+                Err(error) => {
+                    let why = error.to_sentence();
+                    repairs.push(Repair { entry, outcome: RepairOutcome::Unresolved { why } });
+                }
+            }
+        }
+        Ok(repairs)
+    }
+
+    /// Completes an abandoned link if the tenant has carried it out after all. Returns none if it
+    /// has not.
+    pub(super) fn repair_late_link(
+        &self,
+        entry: &Entry,
+        limit: TimeLimit,
+    ) -> Result<Option<Vec<String>>, ApiError> {
+        if !self.happened_late(entry, limit)? {
+            return Ok(None);
+        }
+        self.require_writing()?;
+        let entry = self.journal.journal_entry(&entry.id)?;
+        self.journal.mark_linked(&entry)?;
+        let mut notes = self.repair_link(&entry, limit)?;
+        self.journal.end(&entry, true)?;
+        notes.insert(0, "The tenant has carried the link out late.".to_owned());
+        Ok(Some(notes))
+    }
+
+    /// Returns whether an abandoned link has happened. A later entry about the secondary explains
+    /// its state, whatever that is.
+    fn happened_late(&self, entry: &Entry, limit: TimeLimit) -> Result<bool, ApiError> {
+        let is_explained = |it: &Entry| it.place > entry.place && it.state != EntryState::Abandoned;
+        if self.journal.entries_of(&entry.secondary)?.iter().any(is_explained) {
+            return Ok(false);
+        }
+        let primary = self.find_user(&entry.primary, limit)?;
+        Ok(primary.is_some_and(|primary| has_identity(&primary, &entry.secondary)))
     }
 
     /// Repairs the unfinished changes of two users, except for one that the caller takes
@@ -154,11 +219,22 @@ impl Auth0Directory {
         Ok(RepairOutcome::Abandoned)
     }
 
-    /// Returns the time for which the process that began a change may still be at it.
+    /// Returns the time for which the process that began a change may still be at it. A change that
+    /// begins far in the future is that of a process whose clock was wrong.
     fn time_under_way(&self, entry: &Entry) -> Option<Duration> {
-        let now = u64::try_from(self.ambient.since_epoch().as_micros()).unwrap_or(u64::MAX);
-        let age = Duration::from_micros(now.saturating_sub(entry.place.as_micros()));
-        UNDER_WAY.checked_sub(age)
+        let ahead = entry.place.as_micros().saturating_sub(self.now_us());
+        if Duration::from_micros(ahead) > UNDER_WAY {
+            return None;
+        }
+        UNDER_WAY.checked_sub(self.age(entry))
+    }
+
+    fn age(&self, entry: &Entry) -> Duration {
+        Duration::from_micros(self.now_us().saturating_sub(entry.place.as_micros()))
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.ambient.since_epoch().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Ends an entry. If the journal cannot be written, the entry stays unfinished, and a

@@ -30,17 +30,16 @@ impl From<ApiError> for Interrupted {
     }
 }
 
-/// Returns whether a refusal may be that of a link that happened already: the identity
-/// exists, or the user of the identity does not exist any more.
-fn may_repeat_a_link(error: &CallError) -> bool {
-    matches!(error.kind, CallErrorKind::Refused { status: 400 | 404 | 409, .. })
+/// Returns whether a tenant gives such a refusal to a change that it has carried out before: a
+/// proxy in between may have sent the request twice.
+fn may_be_repeated(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::Refused { .. })
 }
 
 impl Auth0Directory {
     /// Requests a link once. After an unclear answer, the primary is read, and the identity
-    /// looked for; the link is never requested a second time. The same after a refusal that
-    /// a tenant gives to a request that it has carried out before: a proxy in between may
-    /// have sent the request twice.
+    /// looked for; the link is never requested a second time. The same after a refusal, which
+    /// may be that of a repeated request.
     pub(super) fn request_link(&self, primary: &str, identity: &Identity, limit: TimeLimit) -> LinkEffect {
         let wanted = identity.as_user_id();
         let (unclear, refusal) = match self.api.link(primary, identity.key(), limit) {
@@ -54,7 +53,7 @@ impl Auth0Directory {
                 (ApiError::Unavailable(why), None)
             }
             Err(error) if error.may_have_effect() => (self.failed(error), None),
-            Err(error) if may_repeat_a_link(&error) => (error.clone().into_api_error(), Some(error)),
+            Err(error) if may_be_repeated(&error) => (error.clone().into_api_error(), Some(error)),
             Err(error) => return LinkEffect::NotLinked(error),
         };
         match (self.read_user(primary, limit), refusal) {
@@ -65,7 +64,8 @@ impl Auth0Directory {
     }
 
     /// Unlinks an identity, and returns those that are left. The list counts, and not the
-    /// status: Auth0 reports success as well if nothing changed.
+    /// status: Auth0 reports success as well if nothing changed. After any other answer the
+    /// primary is read, and the identity looked for.
     pub(super) fn request_unlink(
         &self,
         primary: &str,
@@ -73,19 +73,21 @@ impl Auth0Directory {
         limit: TimeLimit,
     ) -> Result<Vec<Identity>, Interrupted> {
         let unwanted = identity.as_user_id();
-        match self.api.unlink(primary, identity.key(), limit) {
-            Ok(left) if !contains_identity(&left, &unwanted) => Ok(left),
+        let (failed, is_refused) = match self.api.unlink(primary, identity.key(), limit) {
+            Ok(left) if !contains_identity(&left, &unwanted) => return Ok(left),
             Ok(_) => {
-                let error = ApiError::Unavailable(format!(
-                    "the tenant reported the unlink of {unwanted}, but {primary} still has it"
-                ));
-                Err(Interrupted { error, is_untouched: true })
+                let why = format!("the tenant reported the unlink of {unwanted}, but {primary} still has it");
+                (ApiError::Unavailable(why), false)
             }
-            Err(error) if error.may_have_effect() => match self.read_user(primary, limit) {
-                Ok(user) if !has_identity(&user, &unwanted) => Ok(user.identities),
-                _ => Err(self.failed(error).into()),
-            },
-            Err(error) => Err(Interrupted { error: self.failed_of(error, primary), is_untouched: true }),
+            Err(error) if error.may_have_effect() => (self.failed(error), false),
+            Err(error) if may_be_repeated(&error) => (self.failed(error), true),
+            Err(error) => return Err(Interrupted { error: self.failed(error), is_untouched: true }),
+        };
+        match self.read_user(primary, limit) {
+            Ok(user) if !has_identity(&user, &unwanted) => Ok(user.identities),
+            Ok(_) => Err(Interrupted { error: failed, is_untouched: is_refused }),
+            Err(gone @ ApiError::NotFound(_)) => Err(Interrupted { error: gone, is_untouched: false }),
+            Err(_) => Err(failed.into()),
         }
     }
 

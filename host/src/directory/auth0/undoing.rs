@@ -35,6 +35,9 @@ impl Auth0Directory {
         let pair = [link.primary.as_str(), link.secondary.as_str()];
         if !undo.dry_run {
             self.settle(pair, Some(&undo.id))?;
+            if link.kind == EntryKind::Link && link.state == EntryState::Abandoned {
+                self.repair_late_link(&link, limit)?;
+            }
         }
         let seen = self.journal.last_place(pair)?;
         let plan = plan_undo(&mut TenantReads { directory: self, limit }, undo);
