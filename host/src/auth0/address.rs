@@ -48,6 +48,14 @@ impl TenantAddress {
         std::iter::once(canonical.to_owned()).chain(self.custom_domains.iter().cloned()).collect()
     }
 
+    /// Returns whether a domain, with its port, is none of this tenant's: neither the canonical one nor
+    /// a custom one. A malformed domain is none of any tenant, which its own parsing reports.
+    #[cfg(feature = "hook")]
+    pub(crate) fn is_other_tenant(&self, domain: &str) -> bool {
+        let Ok(named) = format!("{SCHEME}{domain}").parse::<Self>() else { return false };
+        named.domain != self.domain && !self.custom_domains.contains(&named.domain)
+    }
+
     /// Returns whether the domain looks like one that Auth0 gives to tenants, or is a
     /// server of this machine.
     pub(super) fn looks_canonical(&self) -> bool {
@@ -197,6 +205,24 @@ mod tests {
         assert_eq!((several.to_string(), several.custom_domain()), (text.to_owned(), Some("a.example.com")));
         assert_eq!(several.login_hosts(), ["localhost", "a.example.com", "b.example.com"]);
         assert!(parse("auth0://acme.eu.auth0.com").unwrap().login_hosts().is_empty());
+    }
+
+    #[cfg(feature = "hook")]
+    #[test]
+    fn another_tenant_is_told_from_the_domains_of_this_one() {
+        let address = parse("auth0://acme.eu.auth0.com?custom_domain=login.example.com").unwrap();
+        for own in ["acme.eu.auth0.com", "ACME.eu.auth0.com:443", "login.example.com", "https://malformed/x"]
+        {
+            assert!(!address.is_other_tenant(own), "{own}");
+        }
+        for other in [
+            "evil.eu.auth0.com",
+            "login.example.com:8443",
+            "acme.eu.auth0.com.evil.example",
+            "evil.example?custom_domain=login.example.com",
+        ] {
+            assert!(address.is_other_tenant(other), "{other}");
+        }
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub(super) struct ConfirmationArgs {
     /// users are asked to confirm an account where the policy suggests it
     #[arg(long, value_name = "URL")]
     confirm_url: Option<String>,
-    /// The domain at which users log in, if it is not the one of --directory auth0://DOMAIN,
-    /// or its custom domain
+    /// The domain at which users log in. A tenant of --directory auth0://DOMAIN names its own
+    /// domains, and no other one is accepted
     #[arg(long, value_name = "DOMAIN", requires = "confirm_url")]
     confirm_tenant: Option<String>,
     /// The connection by which every user confirms an account. Without it, the tenant's login
@@ -46,20 +46,31 @@ impl ConfirmationArgs {
         Ok(checked.map_err(Exit::unreadable)?.map(String::from))
     }
 
-    /// Returns the domain at which users log in.
+    /// Returns the domain at which users log in. Refuses one of another tenant than the directory's:
+    /// the ids of users are those of a tenant, so that a login at another one proves nothing.
     fn tenant(&self, directory: &str) -> Result<String, Exit> {
-        if let Some(tenant) = &self.confirm_tenant {
-            return Ok(tenant.clone());
-        }
         let address: Option<TenantAddress> = match directory.parse() {
             Ok(Location::Auth0(address)) => address.parse().ok(),
             _ => None,
         };
-        let domain = |it: &TenantAddress| it.custom_domain().unwrap_or(it.domain()).to_owned();
-        address.as_ref().map(domain).ok_or_else(|| {
-            Exit::unreadable(anyhow!(
-                "--confirm-url needs --confirm-tenant: the directory is not a tenant of Auth0 that names the domain"
-            ))
-        })
+        let Some(named) = &self.confirm_tenant else {
+            let domain = |it: &TenantAddress| it.custom_domain().unwrap_or(it.domain()).to_owned();
+            return address.as_ref().map(domain).ok_or_else(|| {
+                Exit::unreadable(anyhow!(
+                    "--confirm-url needs --confirm-tenant: the directory is not a tenant of Auth0 that names the domain"
+                ))
+            });
+        };
+        match address {
+            Some(address) if address.is_other_tenant(named) => {
+                let domain = address.domain();
+                Err(Exit::unreadable(anyhow!(
+                    "--confirm-tenant names another tenant than --directory ({domain}): a login there proves no account of \
+                     this directory; leave --confirm-tenant out, or, if it is a custom domain of {domain}, name it in \
+                     --directory 'auth0://{domain}?custom_domain=DOMAIN'"
+                )))
+            }
+            _ => Ok(named.clone()),
+        }
     }
 }

@@ -84,10 +84,12 @@ async fn respond(hook: &Arc<Hook>, from: SocketAddr, request: Request, read: Rea
         }
         Err(refusal) => {
             let code = refusal.code();
-            tracing::warn!(
-                target: "audit", from = %from.ip(), code, user = refusal.user().map(mask_addresses).as_deref(),
-                why = %mask_addresses(&refusal.to_string()), "a request was refused"
-            );
+            if !refusal.is_of_strangers() || hook.refusal_log.admit(code) {
+                tracing::warn!(
+                    target: "audit", from = %from.ip(), code, user = refusal.user().map(mask_addresses).as_deref(),
+                    why = %mask_addresses(&refusal.to_string()), "a request was refused"
+                );
+            }
             hook.metrics.count_refusal(code);
             refusal.into_response_of_action(hook.logins.on_failure)
         }

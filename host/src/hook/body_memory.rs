@@ -1,11 +1,13 @@
 //! Reading of bodies, within the memory that they share until their signatures are verified.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::{Body, Bytes, HttpBody};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use super::refusal::Refusal;
 use super::request_limits::{BODY_BYTES, BODY_TIME};
@@ -16,19 +18,56 @@ const MOST_BYTES: usize = 128 << 20;
 
 /// The memory for bodies. A body takes as much of it as has arrived, so that a slow one takes
 /// little.
-pub(super) struct BodyMemory(Arc<Semaphore>);
+///
+/// When the memory is full, the body that has been arriving for the longest time makes room. So senders
+/// who hold bodies back shut no login out: the body of an event arrives within a moment. A share per
+/// sender address would not help, because behind a proxy all senders have one address.
+pub(super) struct BodyMemory(Arc<Mutex<Bodies>>);
+
+/// The bodies, and the bytes that are free.
+struct Bodies {
+    free: usize,
+    next: u64,
+    /// The bodies that are arriving, in the order of their beginning.
+    arriving: BTreeMap<u64, Arriving>,
+}
+
+/// The part of a body that has arrived.
+struct Arriving {
+    bytes: Vec<u8>,
+    /// Wakes the reader when its body has made room.
+    displaced: Arc<Notify>,
+}
 
 /// A body in the memory. Dropping it frees its bytes for others.
-#[derive(Debug)]
 pub(super) struct HeldBody {
     pub(super) bytes: Bytes,
-    _held: Option<OwnedSemaphorePermit>,
+    memory: Arc<Mutex<Bodies>>,
+}
+
+/// The place of a body that is arriving. Dropping it frees its bytes for others.
+struct Reader {
+    memory: Arc<Mutex<Bodies>>,
+    number: u64,
+    displaced: Arc<Notify>,
+}
+
+impl fmt::Debug for HeldBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a body of {} bytes", self.bytes.len())
+    }
 }
 
 impl HeldBody {
     /// Returns the bytes of a body whose signature is verified, and frees its memory for others.
     pub(super) fn into_bytes(self) -> Bytes {
-        self.bytes
+        self.bytes.clone()
+    }
+}
+
+impl Drop for HeldBody {
+    fn drop(&mut self) {
+        lock(&self.memory).free += self.bytes.len();
     }
 }
 
@@ -38,7 +77,7 @@ impl BodyMemory {
     }
 
     fn with_bytes(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes)))
+        Self(Arc::new(Mutex::new(Bodies { free: bytes, next: 0, arriving: BTreeMap::new() })))
     }
 
     /// Reads a body within its time and its size.
@@ -50,31 +89,82 @@ impl BodyMemory {
     }
 
     async fn read_parts(&self, body: Body) -> Result<HeldBody, Refusal> {
-        let (mut body, mut bytes) = (pin!(body), Vec::new());
-        let mut held: Option<OwnedSemaphorePermit> = None;
-        while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let reader = Reader::begin(&self.0);
+        let mut body = pin!(body);
+        loop {
+            let frame = tokio::select! {
+                () = reader.displaced.notified() => return Err(Refusal::BodiesFull),
+                frame = poll_fn(|context| body.as_mut().poll_frame(context)) => frame,
+            };
+            let Some(frame) = frame else { return reader.end() };
             let frame = frame.map_err(|_| Refusal::BodyBroken)?;
-            let Ok(part) = frame.into_data() else { continue };
-            if bytes.len() + part.len() > BODY_BYTES {
-                return Err(Refusal::BodyTooLarge);
+            if let Ok(part) = frame.into_data() {
+                reader.add(&part)?;
             }
-            let size = u32::try_from(part.len()).map_err(|_| Refusal::BodyTooLarge)?;
-            let more = self.0.clone().try_acquire_many_owned(size).map_err(|_| Refusal::BodiesFull)?;
-            match &mut held {
-                Some(held) => held.merge(more),
-                None => held = Some(more),
-            }
-            bytes.extend_from_slice(&part);
         }
-        Ok(HeldBody { bytes: bytes.into(), _held: held })
     }
+}
+
+impl Reader {
+    fn begin(memory: &Arc<Mutex<Bodies>>) -> Self {
+        let displaced = Arc::new(Notify::new());
+        let mut bodies = lock(memory);
+        let number = bodies.next;
+        bodies.next += 1;
+        bodies.arriving.insert(number, Arriving { bytes: Vec::new(), displaced: displaced.clone() });
+        drop(bodies);
+        Self { memory: memory.clone(), number, displaced }
+    }
+
+    /// Adds a part, for which older bodies make room.
+    fn add(&self, part: &[u8]) -> Result<(), Refusal> {
+        let bodies = &mut *lock(&self.memory);
+        let arrived = bodies.arriving.get(&self.number).ok_or(Refusal::BodiesFull)?.bytes.len();
+        if arrived + part.len() > BODY_BYTES {
+            return Err(Refusal::BodyTooLarge);
+        }
+        while bodies.free < part.len() {
+            // An empty body would free nothing. The body itself may be the oldest one.
+            let oldest =
+                bodies.arriving.iter().find(|(_, body)| !body.bytes.is_empty()).map(|(number, _)| *number);
+            let oldest = oldest.filter(|oldest| *oldest < self.number).ok_or(Refusal::BodiesFull)?;
+            if let Some(body) = bodies.arriving.remove(&oldest) {
+                bodies.free += body.bytes.len();
+                body.displaced.notify_one();
+            }
+        }
+        bodies.free -= part.len();
+        if let Some(body) = bodies.arriving.get_mut(&self.number) {
+            body.bytes.extend_from_slice(part);
+        }
+        Ok(())
+    }
+
+    /// Returns the whole body. Its bytes stay taken.
+    fn end(self) -> Result<HeldBody, Refusal> {
+        let body = lock(&self.memory).arriving.remove(&self.number).ok_or(Refusal::BodiesFull)?;
+        Ok(HeldBody { bytes: body.bytes.into(), memory: self.memory.clone() })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut bodies = lock(&self.memory);
+        if let Some(body) = bodies.arriving.remove(&self.number) {
+            bodies.free += body.bytes.len();
+        }
+    }
+}
+
+fn lock(memory: &Mutex<Bodies>) -> MutexGuard<'_, Bodies> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
 
-    use super::{BodyMemory, HeldBody};
+    use super::{BodyMemory, HeldBody, Reader, lock};
     use crate::hook::refusal::Refusal;
     use crate::hook::request_limits::BODY_BYTES;
 
@@ -94,5 +184,22 @@ mod tests {
         assert_eq!(read(&memory, 10).unwrap().bytes.len(), 10);
         assert_eq!(read(&memory, 0).unwrap().bytes.len(), 0);
         assert_eq!(read(&BodyMemory::new(), BODY_BYTES + 1).unwrap_err(), Refusal::BodyTooLarge);
+    }
+
+    /// Strangers send all of a body but its last byte, over as many connections as fill the memory.
+    #[test]
+    fn bodies_that_are_held_back_make_room_for_one_that_arrives() {
+        let memory = BodyMemory::with_bytes(100);
+        let held: Vec<Reader> = (0..10).map(|_| Reader::begin(&memory.0)).collect();
+        held.iter().for_each(|reader| reader.add(&[b'x'; 10]).unwrap());
+        let whole = read(&memory, 15).unwrap();
+        assert_eq!(whole.bytes.len(), 15);
+        // The two oldest ones have made room. The others stay.
+        assert_eq!(held[0].add(b"x").unwrap_err(), Refusal::BodiesFull);
+        assert_eq!(held[1].add(b"x").unwrap_err(), Refusal::BodiesFull);
+        assert_eq!(held[2].add(b"xxxxx"), Ok(()));
+        drop((held, whole));
+        assert_eq!(lock(&memory.0).free, 100, "every byte is free again");
+        assert!(lock(&memory.0).arriving.is_empty());
     }
 }

@@ -310,7 +310,9 @@ impl BrowserVisit {
     /// Ends a visit. The login goes on unlinked, if its transaction is known.
     fn end(&self, why: Ended, transaction: Option<&str>, question: Option<&Question>) -> Response {
         let user = question.map(|it| mask_addresses(&it.current).into_owned());
-        tracing::warn!(target: "audit", user, code = why.code(), "a confirmation was refused");
+        if self.hook.refusal_log.admit(why.code()) {
+            tracing::warn!(target: "audit", user, code = why.code(), "a confirmation was refused");
+        }
         self.count("refused");
         let nonce = page::nonce();
         let issuer = self.confirmations.oidc.issuer();

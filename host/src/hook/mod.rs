@@ -19,6 +19,7 @@
 //! | `queue` | the logins that are decided, and those that wait |
 //! | `signature`, `secrets`, `seen_signatures` | the authentication of a request |
 //! | `refusal` | the responses to requests that are not decided |
+//! | `refusal_log` | the log lines of requests that nobody has signed |
 //! | `body_memory` | the memory of the bodies that are not verified yet |
 //! | `request_limits` | the limits of a request |
 //! | `readiness` | whether logins can be decided |
@@ -39,6 +40,7 @@ mod question;
 mod queue;
 mod readiness;
 mod refusal;
+mod refusal_log;
 mod request_limits;
 mod return_form;
 mod routes;

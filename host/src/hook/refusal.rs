@@ -107,6 +107,25 @@ impl Refusal {
         }
     }
 
+    /// Returns whether somebody without a secret can bring the refusal about.
+    pub(super) fn is_of_strangers(&self) -> bool {
+        match self {
+            Self::NotSigned(_)
+            | Self::SignatureMalformed
+            | Self::TimestampMalformed { .. }
+            | Self::SignatureWrong
+            | Self::ClockOff { .. }
+            | Self::Replayed
+            | Self::BodyTooLarge
+            | Self::BodiesFull
+            | Self::BodySlow
+            | Self::BodyBroken
+            | Self::NotFound
+            | Self::MethodNotAllowed => true,
+            Self::TooManySignatures | Self::QueueFull | Self::EventInvalid { .. } | Self::Failed => false,
+        }
+    }
+
     /// Returns the user of the login that is not decided, if it is known.
     pub(super) fn user(&self) -> Option<&str> {
         match self {

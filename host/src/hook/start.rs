@@ -10,6 +10,7 @@ use super::logins::Logins;
 use super::metrics::Metrics;
 use super::queue::{Queue, QueueSize};
 use super::refusal::Refusal;
+use super::refusal_log::RefusalLog;
 use super::routes::action_routes;
 use super::secrets::Secrets;
 use super::seen_signatures::SeenSignatures;
@@ -68,6 +69,7 @@ impl HookParts {
             secrets,
             confirmations,
             bodies: BodyMemory::new(),
+            refusal_log: RefusalLog::new(),
             seen: SeenSignatures::new(),
             queue: Queue::new(queue),
             logins: Arc::new(logins),

@@ -9,6 +9,7 @@ use super::confirmations::SharedConfirmations;
 use super::logins::Logins;
 use super::metrics::Metrics;
 use super::queue::Queue;
+use super::refusal_log::RefusalLog;
 use super::secrets::Secrets;
 use super::seen_signatures::SeenSignatures;
 use crate::ambient::Ambient;
@@ -30,6 +31,7 @@ pub(super) struct Hook {
     pub(super) secrets: Arc<Secrets>,
     pub(super) confirmations: Option<SharedConfirmations>,
     pub(super) bodies: BodyMemory,
+    pub(super) refusal_log: RefusalLog,
     pub(super) seen: SeenSignatures,
     pub(super) queue: Queue,
     pub(super) logins: Arc<Logins>,

@@ -11,6 +11,7 @@ crate::tests![
     a_check_without_a_fault_says_so,
     every_fault_is_told_in_one_sentence,
     every_fault_of_the_confirmation_is_told_in_one_sentence,
+    a_confirmation_at_another_tenant_than_the_directorys_is_refused,
     the_application_of_a_confirmation_is_tried_at_the_tenant,
     the_answers_of_auth0_to_the_application_are_understood,
     a_check_changes_nothing,
@@ -120,6 +121,34 @@ fn every_fault_of_the_confirmation_is_told_in_one_sentence() {
     insta::assert_snapshot!(told);
     let (code, said) = hook(&place, &["--check", "--confirm-tenant", domain]);
     assert!(code == Some(2) && said.contains("--confirm-url"), "{said}");
+}
+
+/// The ids of users are those of one tenant: a `sub` of another one would count as a proof.
+fn a_confirmation_at_another_tenant_than_the_directorys_is_refused() {
+    let place = Place::new();
+    let config = include_str!("tenant.toml").replace("{hook}", "https://hook.example.com");
+    let other = Tenant::start(&place.file("tenant"), &config, &[]);
+    let domain = other.http.trim_start_matches("http://").trim_end_matches('/');
+    let unused = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").to_string();
+    let directory = format!("auth0://{unused}");
+    for more in [&["--check"][..], &[]] {
+        let mut command = program();
+        command
+            .args(["hook", "--directory", &directory, "--journal", "sqlite:journal.db"])
+            .args(more)
+            .args(LISTEN);
+        command.args(["--secret-file", "secret", "--policy", "policy.json"]);
+        command.args(["--confirm-url", "https://hook.example.com", "--confirm-tenant", domain]);
+        command.env("LIGATURE_CONFIRM_CLIENT_ID", "confirm");
+        command.env("LIGATURE_CONFIRM_CLIENT_SECRET", "the-secret-of-the-confirmation");
+        let output = command.current_dir(place.folder.path()).output().expect("the program runs");
+        let (code, said) = read(&output, &place);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(
+            said.contains(&format!("--confirm-tenant names another tenant than --directory ({unused})")),
+            "{said}"
+        );
+    }
 }
 
 /// At the local tenant: the id, the secret, the callback and the grant type.
