@@ -123,10 +123,10 @@ fn run(name: &str) {
     let log = place.path().join("log");
     let mut command = demo(folder, name, &ports);
     command.stdout(Stdio::piped()).stderr(File::create(&log).expect("a file"));
-    let mut demo = command.spawn().expect("bash runs");
+    let mut demo = Started(command.spawn().expect("bash runs"));
     let log = || fs::read_to_string(&log).unwrap_or_default();
     let address = format!("http://localhost:{}", ports.app);
-    let line = first_line(&mut demo);
+    let line = first_line(&mut demo.0);
     let expected = format!("Open {address}/ and log in as ada@example.com, correct horse battery");
     assert_eq!(line, expected, "{}", log());
 
@@ -143,12 +143,30 @@ fn run(name: &str) {
         .env("HOME", place.path());
     run_with_log(&mut suite, &place.path().join("output"), log);
 
-    let kill = Command::new("sh").args(["-c", "kill -INT $0", &demo.id().to_string()]).status();
-    assert!(kill.is_ok_and(|status| status.success()), "the demo is still running: {}", log());
-    let status = end(&mut demo, Duration::from_secs(30)).expect("the demo ends");
+    demo.interrupt();
+    let status = end(&mut demo.0, Duration::from_secs(30)).expect("the demo ends");
     assert_eq!(status.code(), Some(130), "{}", log());
     for port in [ports.app, ports.http, ports.https] {
         TcpListener::bind(("127.0.0.1", port)).expect("both have ended");
+    }
+}
+
+/// A running demo. A failed test ends it too, with its tenant.
+struct Started(Child);
+
+impl Started {
+    /// Interrupts the demo as Ctrl-C does.
+    fn interrupt(&self) {
+        let _ = Command::new("sh").args(["-c", "kill -INT $0", &self.0.id().to_string()]).status();
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|status| status.is_none()) {
+            self.interrupt();
+            end(&mut self.0, Duration::from_secs(30));
+        }
     }
 }
 
