@@ -13,7 +13,7 @@ use crate::directory::{
     Administration, EntryState, JournalQuery, OpenMode, SnapshotSelection, Undo, UndoError,
 };
 use crate::harness::group_thousands;
-use crate::model::{User, mask_addresses};
+use crate::model::{Metadata, User, mask_addresses};
 use crate::terminal::{Json, Text};
 
 /// The most unfinished entries of each state that are counted.
@@ -212,6 +212,9 @@ impl UndoArgs {
         let mut line = |told: String| text.line(mask_addresses(&told));
         line(format!("{} {is} a separate user again", undoing.secondary.user_id));
         line(format!("  its identities {are} {}", ids(&undoing.secondary)));
+        for (name, held) in list_data(&undoing.secondary) {
+            line(format!("  its {name} {are} {}", held.join(", ")));
+        }
         line(format!("  those of {} {are} {}", undoing.primary.user_id, ids(&undoing.primary)));
         for note in &undoing.not_restored {
             line(format!("  note: {note}"));
@@ -221,6 +224,20 @@ impl UndoArgs {
         }
         print(&text)
     }
+}
+
+/// Lists what an undo gives a user back besides the identities, by name, without values.
+fn list_data(user: &User) -> Vec<(&'static str, Vec<String>)> {
+    let keys = |metadata: &Option<Metadata>| metadata.iter().flatten().map(|(key, _)| key.clone()).collect();
+    [
+        ("keys of user_metadata", keys(&user.user_metadata)),
+        ("keys of app_metadata", keys(&user.app_metadata)),
+        ("roles", user.roles.clone()),
+        ("organizations", user.organizations.clone()),
+    ]
+    .into_iter()
+    .filter(|(_, held): &(_, Vec<String>)| !held.is_empty())
+    .collect()
 }
 
 #[cfg(test)]

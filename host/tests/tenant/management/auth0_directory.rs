@@ -80,7 +80,7 @@ fn a_tenant_is_linked_and_undone_by_the_program() {
     let domain = tenant.http().trim_start_matches("http://").trim_end_matches('/').to_owned();
     let operator = Operator { folder: folder.path(), directory: format!("auth0://{domain}") };
 
-    operator.good(&["users", "link", "auth0|ada", "google-oauth2|1080"]);
+    operator.good(&["users", "merge", "auth0|ada", "google-oauth2|1080", "--reason", "ticket 7"]);
     let entry = operator.json(&["journal", "list", "--json"]);
     assert_eq!((&entry["kind"], &entry["state"]), (&"link".into(), &"done".into()));
     let id = entry["id"].as_str().expect("an id");
@@ -120,7 +120,7 @@ fn kill_link(operator: &Operator<'_>, gate: &Gate, ids: [&str; 2], (n, when): (u
         }
     };
     gate.begin(Some((n, Act::Meanwhile(when, Arc::new(happen)))));
-    let mut command = operator.command(&["users", "link", ids[0], ids[1]]);
+    let mut command = operator.command(&["users", "merge", ids[0], ids[1], "--reason", "ticket 7"]);
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
     *running.lock().expect("the child") = Some(child);
     let status = loop {
@@ -152,7 +152,7 @@ fn a_killed_link_is_repaired_by_the_program() {
         Operator { folder: folder.path(), directory: format!("auth0://127.0.0.1:{}", gate.port()) };
 
     gate.begin(None);
-    operator.good(&["users", "link", "auth0|ada2", "google-oauth2|2"]);
+    operator.good(&["users", "merge", "auth0|ada2", "google-oauth2|2", "--reason", "ticket 7"]);
     let passed = gate.passed();
     let link = passed.iter().position(|it| it.line.ends_with("/identities")).expect("a link");
     for (n, when, result) in [(0, When::Before, "abandoned"), (1, When::After, "finished")] {
