@@ -11,12 +11,15 @@
 //! | `decision_log` | the log lines of a decision |
 //! | `provider_names` | the names of identity providers for people |
 //! | `page` | the nonces, filters and headers of pages |
+//! | `forms` | the tokens of forms, and the check of their origin |
 //! | `metrics` | counts of decisions and of the directory's errors |
 
 pub(crate) mod blocking;
 pub(crate) mod decider;
 pub(crate) mod decision_log;
 mod early_end;
+#[cfg(feature = "tenant")]
+pub(crate) mod forms;
 pub(crate) mod listener;
 pub(crate) mod metrics;
 pub(crate) mod page;

@@ -30,13 +30,42 @@ pub(crate) mod filters {
     pub(crate) fn one_line(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(join_lines(&text.to_string(), MOST))
     }
+
+    /// The most bytes of a foreign text in a list.
+    #[cfg(feature = "tenant")]
+    const IN_LIST: usize = 120;
+
+    /// The same, and cut to fit into a list.
+    #[cfg(feature = "tenant")]
+    #[askama::filter_fn]
+    pub(crate) fn in_list(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+        Ok(join_lines(&text.to_string(), IN_LIST))
+    }
 }
 
 /// A page without scripts and resources, which no other page may frame.
 pub(crate) fn respond(status: StatusCode, page: askama::Result<String>, nonce: &str) -> Response {
-    let policy = format!(
+    respond_with_policy(status, page, policy(nonce))
+}
+
+/// The same, for a page whose forms lead to pages of the same origin only. Not for a login page:
+/// Chromium applies the rule to the redirect after a form, which leads to the application.
+#[cfg(feature = "tenant")]
+pub(crate) fn respond_with_own_forms(
+    status: StatusCode,
+    page: askama::Result<String>,
+    nonce: &str,
+) -> Response {
+    respond_with_policy(status, page, policy(nonce) + "; form-action 'self'")
+}
+
+fn policy(nonce: &str) -> String {
+    format!(
         "default-src 'none'; img-src data:; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
-    );
+    )
+}
+
+fn respond_with_policy(status: StatusCode, page: askama::Result<String>, policy: String) -> Response {
     let (Ok(page), Ok(policy)) = (page, HeaderValue::from_str(&policy)) else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "The page cannot be shown.\n").into_response();
     };

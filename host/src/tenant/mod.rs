@@ -12,6 +12,7 @@
 //! | `logins` | one login: proof, event, decision, log event |
 //! | `oauth` | OAuth 2.0 and OpenID Connect endpoints |
 //! | `pages` | the login pages |
+//! | `account` | `/account`: the page on which users see and change their ways to log in |
 //! | `linking` | links that an application requests with `link_with` |
 //! | `embedded` | the endpoints that Lock and auth0-js use |
 //! | `management` | the Management API v2 |
@@ -22,6 +23,7 @@
 //! | `metrics` | counts of requests, logins and refused tokens |
 //! | `state` | the tenant as a whole |
 
+mod account;
 mod config;
 mod dev;
 mod embedded;

@@ -9,6 +9,7 @@ mod serving;
 #[allow(dead_code, reason = "each suite uses what it needs")]
 mod standin;
 
+mod account;
 mod accounts;
 mod attacks;
 mod bearers;
@@ -32,6 +33,7 @@ use named_tests::{Test, tests};
 
 fn main() -> std::process::ExitCode {
     let modules: Vec<(&str, Vec<Test>)> = vec![
+        ("account", account::tests()),
         ("accounts", accounts::tests()),
         ("attacks", attacks::TESTS.to_vec()),
         ("bearers", bearers::TESTS.to_vec()),

@@ -1,5 +1,7 @@
 //! Applications (OAuth clients).
 
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 
 use crate::model::Metadata;
@@ -42,6 +44,9 @@ impl std::fmt::Debug for Client {
         f.debug_struct("Client").field("client_id", &self.client_id).finish_non_exhaustive()
     }
 }
+
+/// The client ID of the page on which users see and change their ways to log in.
+pub(in crate::tenant) const ACCOUNT_CLIENT: &str = "ligature-account";
 
 fn default_grants() -> Vec<String> {
     ["authorization_code", "implicit", "refresh_token"].map(str::to_owned).into()
@@ -88,6 +93,23 @@ impl Client {
             return Err("a client without a client_secret cannot use client_credentials".to_owned());
         }
         Ok(())
+    }
+
+    /// Returns the client of the page `/account`. It has no callback, no secret and no grant, so that
+    /// no token is ever issued to it.
+    pub(super) fn account_page() -> &'static Self {
+        static PAGE: LazyLock<Client> = LazyLock::new(|| Client {
+            client_id: ACCOUNT_CLIENT.to_owned(),
+            name: "your account".to_owned(),
+            client_secret: None,
+            callbacks: Vec::new(),
+            logout_urls: Vec::new(),
+            origins: Vec::new(),
+            grant_types: Vec::new(),
+            scopes: Vec::new(),
+            metadata: Metadata::new(),
+        });
+        &PAGE
     }
 
     /// Returns the name shown on pages.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 pub use client::Client;
-pub(super) use client::GRANTS;
+pub(super) use client::{ACCOUNT_CLIENT, GRANTS};
 pub use connection::{Account, Connection, SeedUser};
 pub(super) use created_connections::{CreatedConnection, CreatedConnections, CreationError};
 pub use fault::Fault;
@@ -196,6 +196,11 @@ impl Config {
             if client.client_id.is_empty() {
                 return Err("a client has no client_id".to_owned());
             }
+            if client.client_id == ACCOUNT_CLIENT {
+                return Err(format!(
+                    "client `{ACCOUNT_CLIENT}`: the tenant's own page /account has that client_id; choose another"
+                ));
+            }
             if !seen.insert(&client.client_id) {
                 return Err(format!("two clients are called `{}`", client.client_id));
             }
@@ -300,6 +305,12 @@ impl Config {
         self.clients.iter().find(|client| client.client_id == client_id)
     }
 
+    /// Returns the client of a login that was begun: one of the configuration, or the tenant's own,
+    /// which no request can name.
+    pub(super) fn client_of_login(&self, client_id: &str) -> Option<&Client> {
+        self.client(client_id).or_else(|| (client_id == ACCOUNT_CLIENT).then(Client::account_page))
+    }
+
     /// Returns the connection with this name.
     pub(super) fn connection(&self, name: &str) -> Option<&Connection> {
         self.connections().find(|connection| connection.name == name)
@@ -384,6 +395,10 @@ mod tests {
         assert_eq!(
             refusal("[[clients]]\nclient_id = \"a\"\ngrant_types = [\"client_credentials\"]"),
             "client `a`: a client without a client_secret cannot use client_credentials"
+        );
+        assert_eq!(
+            refusal("[[clients]]\nclient_id = \"ligature-account\""),
+            "client `ligature-account`: the tenant's own page /account has that client_id; choose another"
         );
         assert_eq!(
             refusal("[[connections]]\nname = \"x\"\nstrategy = \"gogle\""),

@@ -38,6 +38,14 @@ pub(crate) fn see_other(location: &str) -> Response {
     }
 }
 
+/// Redirects the browser to the result of a form: the form is not sent again.
+pub(crate) fn see_result(location: &str) -> Response {
+    match HeaderValue::from_str(location) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
+        Err(_) => error_page(StatusCode::BAD_REQUEST, "The address to return to is not valid."),
+    }
+}
+
 /// Keeps an answer from pages of other origins, by whatever way they ask for it.
 pub(crate) async fn add_resource_policy(mut response: Response) -> Response {
     response.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));

@@ -8,6 +8,7 @@ pub(super) mod mailbox_proof;
 pub(super) mod outcome;
 pub(super) mod prove;
 
+mod session_user;
 mod state;
 
 pub(super) use state::{Logins, SharedParts};

@@ -88,7 +88,7 @@ impl<'a> BrowserVisit<'a> {
     /// Sends the application its authorization response, and the browser its cookies.
     pub(crate) fn finish(self, authorization: &Authorization, login: LoggedInUser<'_>) -> Response {
         let Visit { tenant, issuer, .. } = self.visit;
-        let Some(client) = tenant.config.client(&authorization.client_id) else {
+        let Some(client) = tenant.config.client_of_login(&authorization.client_id) else {
             return OAuthError::unauthorized().into_response();
         };
         let issuance = Issuance {

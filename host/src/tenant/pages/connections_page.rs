@@ -201,5 +201,5 @@ fn describe_current<'a>(config: &'a Config, suggestion: &'a Suggestion) -> Curre
 
 /// The label of the application.
 fn client_label<'a>(config: &'a Config, pending: &PendingLogin) -> &'a str {
-    config.client(&pending.authorization.client_id).map_or("", |client| client.label())
+    config.client_of_login(&pending.authorization.client_id).map_or("", |client| client.label())
 }

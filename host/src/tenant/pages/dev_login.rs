@@ -1,14 +1,11 @@
 //! A login without an application, for trying logins by hand. It ends on a page of the
 //! tenant that shows who is logged in, by the session of the browser. No token is issued.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::directory::Administration;
-use crate::model::{ApiError, Identity, User};
+use crate::model::{Identity, User};
 use crate::service::page;
 use crate::service::page::filters;
 use crate::tenant::flows::authorization::Authorization;
@@ -18,8 +15,6 @@ use crate::tenant::http::html::see_other;
 use crate::tenant::http::oauth_error::unavailable;
 use crate::tenant::http::visit::Visit;
 use crate::tenant::oauth::browser_visit::BrowserVisit;
-use crate::tenant::people::People;
-use crate::tenant::people::sessions::Session;
 use crate::tenant::profile;
 
 /// `GET /dev/log-in`: redirects to the login page, as an application would.
@@ -64,11 +59,9 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
         .run(|visit| {
             let tenant = &*visit.tenant;
             let session = Browser::from_visit(visit).session(&tenant.people.sessions);
-            let known = session
-                .as_ref()
-                .map_or(Ok(None), |session| find_user(&*tenant.directory, &tenant.people, session));
+            let known = session.as_ref().map_or(Ok(None), |session| tenant.logins.find_session_user(session));
             let user = match known {
-                Ok(user) => user,
+                Ok(stored) => stored.map(|stored| stored.user),
                 Err(error) => return unavailable(error).into_response(),
             };
             let nonce = page::nonce();
@@ -81,24 +74,6 @@ pub(crate) async fn show_user(visit: Visit<()>) -> Response {
             page::respond(StatusCode::OK, page.render(), &nonce)
         })
         .await
-}
-
-/// Finds the user of a session. `None` if the user could not log in any more.
-fn find_user(
-    directory: &dyn Administration,
-    people: &People,
-    session: &Session,
-) -> Result<Option<Arc<User>>, ApiError> {
-    let proved = &session.proved;
-    if people.revocations.is_revoked(&proved.user.user_id, proved.began) {
-        return Ok(None);
-    }
-    let Some(key) = proved.key() else { return Ok(None) };
-    match directory.owner(key) {
-        Ok(owner) => Ok(owner.map(|stored| stored.user).filter(|user| !user.blocked)),
-        Err(ApiError::Invalid(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 impl<'a> ShownUser<'a> {

@@ -103,7 +103,7 @@ impl LoginForm<'_> {
         let tenant = self.tenant();
         let pending = self.pending.clone();
         let authorization = &pending.authorization;
-        let Some(client) = tenant.config.client(&authorization.client_id) else {
+        let Some(client) = tenant.config.client_of_login(&authorization.client_id) else {
             return OAuthError::unauthorized().into_response();
         };
         let context = LoginRequest {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::ambient::Ambient;
 use crate::directory::Credential;
 use crate::model::{Identity, User};
+use crate::service::forms::FormKey;
 use crate::tenant::config::{Config, Connection};
 use crate::tenant::people::identifier_keys::{credential_key, identifier_key};
 use crate::tenant::people::mail_links::{ResetLink, VerificationLink};
@@ -33,6 +34,8 @@ pub(crate) struct People {
     /// Links to a page that asks for a new password.
     pub(crate) resets: OneTime<ResetLink>,
     pub(crate) outbox: Outbox,
+    /// The key of the forms on which users change their account.
+    pub(crate) form_key: FormKey,
     ambient: Ambient,
 }
 
@@ -45,8 +48,10 @@ impl People {
         ambient: &Ambient,
     ) -> Self {
         let lifetimes = &config.lifetimes;
+        let sessions = Sessions::new(cookie_key, lifetimes.session, ambient);
         Self {
-            sessions: Sessions::new(cookie_key, lifetimes.session, ambient),
+            form_key: FormKey::derive(sessions.cookie_key().signing()),
+            sessions,
             refresh_tokens: RefreshTokens::new(lifetimes.refresh_token, ambient),
             revocations,
             passwords: Passwords::new(config.password_hash, ambient),

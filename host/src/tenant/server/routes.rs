@@ -18,6 +18,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::model::mask_addresses;
 use crate::service::blocking::run_blocking;
+use crate::tenant::account;
 use crate::tenant::config::Config;
 use crate::tenant::dev::fault_list::RoutePaths;
 use crate::tenant::dev::{fault_list, reset};
@@ -55,6 +56,8 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .router
         .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication))
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES));
+    let account_router = account::routes::router()
+        .route_layer(middleware::from_fn_with_state(authentication_limit.clone(), limit_authentication));
     // Other origins cannot read these pages: `cors` excludes them.
     let dev = login_routes::dev_router()
         .router
@@ -63,6 +66,7 @@ pub(crate) fn router(tenant: &Shared) -> Router<Shared> {
         .route("/dev/outbox", get(outbox_page::show))
         .route("/dev/reset", post(reset::reset))
         .route("/dev/faults", get(fault_list::list).put(fault_list::replace).delete(fault_list::remove))
+        .merge(account_router)
         .layer(DefaultBodyLimit::max(LOGIN_BODY_BYTES))
         .layer(middleware::map_response(html::add_resource_policy));
     Router::new()
@@ -124,7 +128,12 @@ fn new_cors_layer(config: &Config) -> CorsLayer {
         })
         .collect();
     let is_for_people = |path: &str| {
-        path == "/" || path == "/metrics" || path.starts_with("/u/") || path.starts_with("/dev/")
+        path == "/"
+            || path == "/metrics"
+            || path == "/account"
+            || path.starts_with("/account/")
+            || path.starts_with("/u/")
+            || path.starts_with("/dev/")
     };
     let exposed = ["retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
         .map(HeaderName::from_static);

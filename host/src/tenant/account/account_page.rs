@@ -1,0 +1,82 @@
+//! The account page: the user's ways to log in, and logging out.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::directory::JournalQuery;
+use crate::service::page;
+use crate::service::page::filters;
+use crate::tenant::account::account_visit::{AccountVisit, show as show_page, show_unavailable, submit};
+use crate::tenant::account::methods::{Method, list_methods};
+use crate::tenant::account::words::mask_contact;
+use crate::tenant::http::browser::Browser;
+use crate::tenant::http::html::see_result;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::profile;
+
+pub(super) const LOG_OUT: &str = "/account/log-out";
+
+/// The number of journal entries that are searched for the times of links.
+const NEWEST: usize = 100;
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage<'a> {
+    nonce: &'a str,
+    /// The result of the form that led here.
+    done: Option<&'static str>,
+    name: String,
+    email: Option<String>,
+    is_verified: bool,
+    log_out: String,
+    methods: Vec<Method<'a>>,
+}
+
+/// `GET /account`: the user's ways to log in.
+pub(super) async fn show(visit: Visit) -> Response {
+    show_page(visit, render).await
+}
+
+fn render(visit: &AccountVisit<'_>) -> Response {
+    let user = visit.user();
+    let query =
+        JournalQuery { user_id: Some(user.user_id.clone()), limit: NEWEST, ..JournalQuery::default() };
+    let links = match visit.tenant().directory.journal(&query) {
+        Ok(links) => links,
+        Err(error) => return show_unavailable(&error),
+    };
+    let [(_, name), ..] = profile::derive_profile(user);
+    let nonce = page::nonce();
+    let page = AccountPage {
+        nonce: &nonce,
+        done: visit.visit.params.get("done").and_then(describe_result),
+        name: if name.contains('@') { mask_contact(&name) } else { name },
+        email: user.email.as_deref().map(mask_contact),
+        is_verified: user.email_verified.is_verified(),
+        log_out: visit.form_token(LOG_OUT),
+        methods: list_methods(&visit.tenant().config, user, &links),
+    };
+    page::respond_with_own_forms(StatusCode::OK, page.render(), &nonce)
+}
+
+/// Describes the result of a form, by its name in the address. Other words are not shown: anybody
+/// could have written the address.
+fn describe_result(name: &str) -> Option<&'static str> {
+    match name {
+        "linked" => Some("The way to log in was added."),
+        "removed" => Some("The way to log in was removed."),
+        "undone" => Some("The change was undone."),
+        _ => None,
+    }
+}
+
+/// `POST /account/log-out`: ends the session of this browser.
+pub(super) async fn log_out(visit: Visit) -> Response {
+    submit(visit, LOG_OUT, |visit| {
+        let mut browser = Browser::from_visit(visit.visit);
+        browser.end_session(&visit.tenant().people.sessions);
+        (browser.into_cookies(), see_result(&visit.address("/account"))).into_response()
+    })
+    .await
+}

@@ -1,0 +1,127 @@
+//! A visit of the account page by a user who is logged in, and the forms that it accepts.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::directory::Stored;
+use crate::model::{ApiError, User, mask_addresses};
+use crate::service::forms::{Form, FormFault, refuse_foreign};
+use crate::tenant::config::ACCOUNT_CLIENT;
+use crate::tenant::flows::authorization::Authorization;
+use crate::tenant::http::browser::Browser;
+use crate::tenant::http::html;
+use crate::tenant::http::visit::Visit;
+use crate::tenant::oauth::browser_visit::BrowserVisit;
+use crate::tenant::people::sessions::Session;
+use crate::tenant::state::Tenant;
+
+/// A visit by a user who is logged in.
+pub(super) struct AccountVisit<'a> {
+    pub(super) visit: &'a Visit,
+    pub(super) session: Session,
+    /// The user, as the directory has them now.
+    pub(super) account: Stored,
+}
+
+/// A response other than the one that was asked for.
+pub(super) type Refusal = Box<Response>;
+
+/// Shows a page of a user who is logged in. Without a session, it leads to the login and back.
+pub(super) async fn show(
+    visit: Visit,
+    page: impl FnOnce(&AccountVisit<'_>) -> Response + Send + 'static,
+) -> Response {
+    visit
+        .run(move |visit| match AccountVisit::open(visit) {
+            Ok(account) => page(&account),
+            Err(refusal) => *refusal,
+        })
+        .await
+}
+
+/// Responds to a form of a user who is logged in, which is sent to `action`.
+pub(super) async fn submit(
+    visit: Visit,
+    action: &'static str,
+    respond: impl FnOnce(&AccountVisit<'_>) -> Response + Send + 'static,
+) -> Response {
+    visit
+        .run(move |visit| {
+            let accepted = accept_origin(visit).and_then(|()| AccountVisit::open(visit));
+            match accepted.and_then(|account| account.accept_form(action).map(|()| account)) {
+                Ok(account) => respond(&account),
+                Err(refusal) => *refusal,
+            }
+        })
+        .await
+}
+
+/// Refuses a form of another origin.
+pub(super) fn accept_origin(visit: &Visit) -> Result<(), Refusal> {
+    refuse_foreign(&visit.headers, visit.issuer.origin()).map_err(|fault| Box::new(refuse_form(fault)))
+}
+
+fn refuse_form(fault: FormFault) -> Response {
+    tracing::warn!(target: "audit", ?fault, "a form of the account page was refused");
+    match fault {
+        FormFault::Foreign => html::error_page(StatusCode::FORBIDDEN, "This form was sent by another site."),
+        FormFault::Expired => {
+            html::error_page(StatusCode::BAD_REQUEST, "This page has expired. Open your account again.")
+        }
+    }
+}
+
+/// A page that says that the directory does not answer.
+pub(super) fn show_unavailable(error: &ApiError) -> Response {
+    tracing::error!(error = %mask_addresses(&error.to_string()), "the directory failed");
+    let words = "Your account cannot be read or changed now. Nothing was changed; try again later.";
+    html::error_page(StatusCode::SERVICE_UNAVAILABLE, words)
+}
+
+impl<'a> AccountVisit<'a> {
+    fn open(visit: &'a Visit) -> Result<Self, Refusal> {
+        let tenant = &*visit.tenant;
+        let Some(session) = Browser::from_visit(visit).session(&tenant.people.sessions) else {
+            return Err(Box::new(begin_login(visit)));
+        };
+        match tenant.logins.find_session_user(&session) {
+            Ok(Some(account)) => Ok(Self { visit, session, account }),
+            Ok(None) => Err(Box::new(begin_login(visit))),
+            Err(error) => Err(Box::new(show_unavailable(&error))),
+        }
+    }
+
+    fn accept_form(&self, action: &str) -> Result<(), Refusal> {
+        let form = Form { action, session: &self.session.sid };
+        let token = self.visit.params.get("form").unwrap_or_default();
+        self.tenant().people.form_key.check(form, token).map_err(|fault| Box::new(refuse_form(fault)))
+    }
+
+    /// Returns the token of a form that is sent to `action`.
+    pub(super) fn form_token(&self, action: &str) -> String {
+        self.tenant().people.form_key.issue(Form { action, session: &self.session.sid })
+    }
+
+    pub(super) fn tenant(&self) -> &'a Tenant {
+        &self.visit.tenant
+    }
+
+    pub(super) fn user(&self) -> &User {
+        &self.account.user
+    }
+
+    /// Returns the address of one of the tenant's own pages.
+    pub(super) fn address(&self, path: &str) -> String {
+        address(self.visit, path)
+    }
+}
+
+fn address(visit: &Visit, path: &str) -> String {
+    format!("{}{}", visit.issuer, path.trim_start_matches('/'))
+}
+
+/// Begins a login that leads back to the account page.
+fn begin_login(visit: &Visit) -> Response {
+    let authorization = Authorization::on_own_page(ACCOUNT_CLIENT, address(visit, "/account"), None);
+    BrowserVisit::new(visit).show_login(authorization)
+}

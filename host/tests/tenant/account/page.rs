@@ -1,0 +1,83 @@
+//! The page itself: what it shows, to whom, and how it is guarded.
+
+use std::sync::Arc;
+
+use super::person::{Person, users};
+use crate::http::{Request, state_of};
+use crate::tenants::{CALLBACK, Tenant, shared};
+
+crate::tests![
+    without_a_session_it_leads_to_the_login,
+    methods_show_connection_masked_address_added_and_last_used,
+    a_page_has_a_strict_policy_and_no_script,
+    logging_out_ends_the_session,
+    the_client_of_the_page_gets_no_token,
+];
+
+fn tenant() -> Arc<Tenant> {
+    shared("account", || Tenant::with(&users()))
+}
+
+fn without_a_session_it_leads_to_the_login() {
+    let mut ada = Person::at(&tenant());
+    let login = ada.get("/account");
+    assert_eq!(login.status, 302);
+    assert!(login.location().contains("/u/login?state="), "{}", login.location());
+    let page = ada.page(&login.location());
+    assert!(page.contains("<h1>Log in to your account</h1>"), "{page}");
+    let end = ada.by_password(&state_of(&login), "ada@example.com");
+    assert!(end.location().ends_with("/account"), "{}", end.location());
+    assert!(ada.page("/account").contains("<h1>Your account</h1>"));
+}
+
+fn methods_show_connection_masked_address_added_and_last_used() {
+    let mut ada = Person::at(&tenant()).logged_in("ada@example.com");
+    let page = ada.page("/account");
+    for words in ["<strong>Password</strong> a***@example.com (main login)", "Added: 1 Jan 2024, 00:00 UTC."]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(page.contains("Last used: "), "{page}");
+    for hidden in ["ada@example.com", "auth0|ada"] {
+        assert!(!page.contains(hidden), "{hidden}: {page}");
+    }
+}
+
+fn a_page_has_a_strict_policy_and_no_script() {
+    let mut ada = Person::at(&tenant()).logged_in("ada@example.com");
+    let page = ada.get("/account");
+    let policy = page.header("content-security-policy").expect("a policy");
+    for rule in ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
+        assert!(policy.contains(rule), "{policy}");
+    }
+    assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
+    assert!(!page.text().contains("<script") && !page.text().contains(" style="), "{}", page.text());
+    assert_eq!(page.header("cross-origin-resource-policy"), Some("same-origin"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    let foreign = tenant().send(&Request::get("/account").header("origin", "http://localhost:3000"));
+    assert_eq!(foreign.header("access-control-allow-origin"), None);
+}
+
+fn logging_out_ends_the_session() {
+    let mut ada = Person::at(&tenant()).logged_in("ada@example.com");
+    let page = ada.page("/account");
+    let stolen = ada.browser.clone();
+    let end = ada.submit(&page, "/account/log-out", &[]);
+    assert_eq!((end.status, end.location().ends_with("/account")), (303, true));
+    for mut browser in [ada.browser, stolen] {
+        assert!(browser.get("/account").location().contains("/u/login"));
+    }
+}
+
+/// Only the page itself begins logins of this client.
+fn the_client_of_the_page_gets_no_token() {
+    let tenant = tenant();
+    let client = "ligature-account";
+    let asked = format!("/authorize?client_id={client}&response_type=token&redirect_uri={CALLBACK}");
+    assert_eq!(tenant.send(&Request::get(asked)).status, 400);
+    assert_eq!(tenant.send(&Request::get(format!("/dev/log-in?client_id={client}"))).status, 400);
+    for grant in ["client_credentials", "password", "refresh_token", "authorization_code"] {
+        let answer = tenant.token(client, &[("grant_type", grant), ("code", "x"), ("refresh_token", "x")]);
+        assert_eq!(answer.status, 401, "{grant}: {}", answer.text());
+    }
+}
